@@ -1,0 +1,34 @@
+import type { Secret } from '../vault/secret.js';
+import type { TokenSet } from '../vault/token-set.js';
+
+/** Who an account belongs to at its provider. */
+export interface Identity {
+  readonly subject: string;
+  readonly name?: string | undefined;
+}
+
+/** What a provider answered to a login or a refresh, checked and parsed. */
+export interface GrantedTokens {
+  readonly tokens: TokenSet;
+  /** When the request that asked for them was sent: their lifetime counts from there. */
+  readonly requestedAtMs: number;
+  /** `undefined`: the provider did not say. */
+  readonly expiresInSeconds: number | undefined;
+  /** `undefined`: those that were asked for (RFC 6749 section 5.1). */
+  readonly scopes: readonly string[] | undefined;
+  /** From the ID token or the userinfo endpoint; a refresh may come without. */
+  readonly identity: Identity | undefined;
+}
+
+/** How a refresh ended. */
+export type RefreshOutcome =
+  | { readonly kind: 'granted'; readonly granted: GrantedTokens }
+  /** The provider says that the grant is dead (`invalid_grant`). */
+  | { readonly kind: 'grant_revoked' }
+  /** It was not done, and the refresh token is as good as before. */
+  | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number | undefined; readonly cause: unknown }
+  /** It was sent, and the answer was lost: the refresh token may have been used up. */
+  | { readonly kind: 'lost'; readonly cause: unknown };
+
+/** The port to a provider's token endpoint. Never rejects. A refresh that was sent is never aborted. */
+export type RefreshTokens = (provider: string, refreshToken: Secret) => Promise<RefreshOutcome>;

@@ -1,0 +1,118 @@
+import { SessionError } from '../errors.js';
+import { isLoopbackHost } from '../loopback.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { Accounts, SessionLease } from './accounts.js';
+
+/** `fetch` with the access token of one session's account. */
+export type SessionFetch = (
+  lease: SessionLease,
+  provider: string,
+  url: string | URL,
+  init: RequestInit,
+) => Promise<Response>;
+
+export interface SessionFetchOptions {
+  readonly accounts: Accounts;
+  readonly registry: SessionRegistry;
+  /** Where access tokens may go. */
+  readonly apiOrigins: readonly string[];
+  readonly fetch: typeof fetch;
+}
+
+const MAX_REDIRECTS = 5;
+
+/**
+ * Makes the `fetch` that adds access tokens. They go only to the configured origins, over https except on
+ * loopback, and never across origins on a redirect. A 401 that blames the token (RFC 6750 section 3.1), or
+ * nothing in particular, renews it once and repeats the call, if its body can be sent again.
+ */
+export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
+  const origins = new Set(options.apiOrigins.map(apiOrigin));
+
+  return async (lease, provider, url, init) => {
+    const target = new URL(url);
+    if (!origins.has(target.origin)) {
+      throw new SessionError(
+        'origin_not_allowed',
+        `No token is sent to ${target.origin}: it is not one of the configured API origins.`,
+      );
+    }
+    const signal = options.registry.signalOf(lease.ref);
+    const bounded = { ...init, signal: init.signal ? AbortSignal.any([init.signal, signal]) : signal };
+    const call = async () => {
+      const { accessToken, generation } = await options.accounts.accessToken(lease, provider);
+      try {
+        const response = await follow(options.fetch, target, bounded, `Bearer ${accessToken.reveal()}`);
+        return { response, generation };
+      } finally {
+        accessToken.wipe();
+      }
+    };
+    const first = await call();
+    if (!blamesToken(first.response) || !isReplayable(init.body)) return first.response;
+    await first.response.body?.cancel();
+    await options.accounts.refresh(lease.ref, provider, first.generation);
+    return (await call()).response;
+  };
+}
+
+/** Checks a configured API origin. @throws SessionError `configuration` */
+function apiOrigin(value: string): string {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  if (!url || !isSecure(url)) {
+    throw new SessionError(
+      'configuration',
+      `"${value}" cannot be an API origin: give https://host[:port]; http is for loopback only.`,
+    );
+  }
+  return url.origin;
+}
+
+function isSecure(url: URL): boolean {
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
+}
+
+async function follow(fetch: typeof globalThis.fetch, start: URL, init: RequestInit, authorization: string): Promise<Response> {
+  let url = start;
+  let request = init;
+  for (let redirects = 0; ; redirects++) {
+    const headers = new Headers(request.headers);
+    if (url.origin === start.origin) headers.set('authorization', authorization);
+    else headers.delete('authorization');
+    const response = await fetch(url, { ...request, headers, redirect: 'manual' });
+    const location = response.headers.get('location');
+    if (!isRedirect(response.status) || !location || init.redirect === 'manual') return response;
+    if (redirects === MAX_REDIRECTS || init.redirect === 'error' || !isReplayable(request.body)) return response;
+    await response.body?.cancel();
+    url = new URL(location, url);
+    request = redirected(request, response.status);
+  }
+}
+
+function isRedirect(status: number): boolean {
+  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
+}
+
+/** The request after a redirect: all but 307 and 308 turn it into a GET (Fetch standard, HTTP-redirect fetch). */
+function redirected(request: RequestInit, status: number): RequestInit {
+  const method = request.method?.toUpperCase() ?? 'GET';
+  if (status === 307 || status === 308 || method === 'GET' || method === 'HEAD') return request;
+  const headers = new Headers(request.headers);
+  headers.delete('content-type');
+  const { body: _dropped, ...rest } = request;
+  return { ...rest, method: 'GET', headers };
+}
+
+function blamesToken(response: Response): boolean {
+  if (response.status !== 401) return false;
+  const challenge = response.headers.get('www-authenticate') ?? '';
+  return !/\berror\s*=/i.test(challenge) || /\berror\s*=\s*"?invalid_token\b/i.test(challenge);
+}
+
+function isReplayable(body: RequestInit['body']): boolean {
+  return !(body instanceof ReadableStream) && !isAsyncIterable(body);
+}
+
+function isAsyncIterable(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && !(body instanceof Blob);
+}

@@ -1,0 +1,69 @@
+import type { Secret } from '../vault/secret.js';
+import { type Accounts, loginRequired, type SessionLease } from './accounts.js';
+import type { SessionFetch } from './session-fetch.js';
+
+/** Options for a call in the name of the session's user. */
+export interface SessionCallOptions {
+  /** Whose account, if the session can have several. Default: the first configured provider's. */
+  readonly provider?: string;
+}
+
+/**
+ * The session of the request at hand, as tools see it. It never shows tokens unless asked to, and refuses
+ * once its user has logged out, however long somebody kept it.
+ */
+export interface Session {
+  /**
+   * `fetch`, in the name of the logged-in user: adds the access token, refreshed if need be, to requests
+   * to the configured API origins.
+   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`,
+   * `origin_not_allowed`, `signed_out`
+   */
+  fetch(url: string | URL, init?: RequestInit, options?: SessionCallOptions): Promise<Response>;
+  /**
+   * Calls `use` with a fresh access token, for what `fetch` cannot do. The token is good for this one use:
+   * do not keep it.
+   * @throws SessionError as `fetch`
+   */
+  withAccessToken<T>(use: (accessToken: string) => Promise<T>, options?: SessionCallOptions): Promise<T>;
+}
+
+/** The session of a request that named none: nobody is logged in. */
+export const anonymousSession: Session = {
+  fetch: () => Promise.reject(loginRequired()),
+  withAccessToken: () => Promise.reject(loginRequired()),
+};
+
+/** A session that somebody may be logged in to. */
+export class LiveSession implements Session {
+  readonly #lease: SessionLease;
+  readonly #accounts: Accounts;
+  readonly #fetch: SessionFetch;
+  readonly #defaultProvider: string;
+
+  constructor(lease: SessionLease, accounts: Accounts, fetch: SessionFetch, defaultProvider: string) {
+    this.#lease = lease;
+    this.#accounts = accounts;
+    this.#fetch = fetch;
+    this.#defaultProvider = defaultProvider;
+  }
+
+  fetch(url: string | URL, init: RequestInit = {}, options: SessionCallOptions = {}): Promise<Response> {
+    const provider = options.provider ?? this.#defaultProvider;
+    return this.#fetch(this.#lease, provider, url, init);
+  }
+
+  async withAccessToken<T>(use: (accessToken: string) => Promise<T>, options: SessionCallOptions = {}): Promise<T> {
+    const provider = options.provider ?? this.#defaultProvider;
+    const { accessToken } = await this.#accounts.accessToken(this.#lease, provider);
+    return use(takeText(accessToken));
+  }
+}
+
+function takeText(secret: Secret): string {
+  try {
+    return secret.reveal();
+  } finally {
+    secret.wipe();
+  }
+}

@@ -1,0 +1,232 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import { pino } from 'pino';
+import { Accounts } from './account/accounts.js';
+import type { Session } from './account/session.js';
+import { createSessionFetch } from './account/session-fetch.js';
+import { SessionError } from './errors.js';
+import { createApp, MCP_PATH } from './http/app.js';
+import { Guards } from './http/guards.js';
+import { type ListeningServer, listen } from './http/listen.js';
+import { Logins } from './login/logins.js';
+import { isLoopbackHost } from './loopback.js';
+import { Endpoint } from './mcp/endpoint.js';
+import { type CurrentSession, RequestContexts } from './mcp/request-context.js';
+import { RequestStates } from './mcp/request-state.js';
+import { ServerFactory } from './mcp/server-factory.js';
+import { auditLog } from './observe/audit-log.js';
+import { Provider } from './provider/provider.js';
+import { providerSettings } from './provider/provider-options.js';
+import { RefreshScheduler } from './refresh/refresh-scheduler.js';
+import { logIdOf } from './session/ids.js';
+import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
+import { Disposal } from './session/revocation.js';
+import { SessionEvents, type SessionListener } from './session/session-events.js';
+import { SessionRegistry } from './session/session-registry.js';
+import type { ListenOptions, SessionsOptions } from './sessions-options.js';
+import { MapSessionStore } from './store/map-session-store.js';
+import { systemClock } from './time/clock.js';
+import { Deadlines } from './time/deadlines.js';
+import { KeyHierarchy } from './vault/key-hierarchy.js';
+import { systemRandom } from './vault/random.js';
+import { Vault } from './vault/vault.js';
+
+/** An MCP server whose every client logs in as its own user. */
+export interface Sessions extends CurrentSession {
+  /** Starts an HTTP server of its own, on loopback unless told otherwise. @returns the MCP endpoint's address. */
+  listen(options?: ListenOptions): Promise<{ readonly url: string }>;
+  /** Serves a request of Node's HTTP server, or of a framework on top of it. Needs `publicUrl`. */
+  readonly nodeHandler: (request: IncomingMessage, response: ServerResponse) => void;
+  /**
+   * Serves a web-standard request. Needs `publicUrl`. Nothing is known of the connection here, so logins
+   * always ask for the confirmation code.
+   */
+  fetch(request: Request): Promise<Response>;
+  /** Hears what happens to sessions. @returns a function that ends the subscription. */
+  subscribe(listener: SessionListener): () => void;
+  /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
+  current(): Session;
+  /** Whether the identity provider can be reached; logins ask for it themselves. @throws SessionError if not. */
+  ready(): Promise<void>;
+  /** Ends every session: wipes at once, then has tokens revoked upstream for at most `shutdownDrainMs`. */
+  close(): Promise<void>;
+}
+
+const DEFAULT_PORT = 3000;
+const DEFAULT_MAX_SESSIONS = 10_000;
+const MAX_CONCURRENT_REFRESHES = 50;
+
+/**
+ * Puts the server together.
+ * @throws SessionError `configuration` when the options cannot work; the message says what to change.
+ */
+export function createSessions(options: SessionsOptions): Sessions {
+  const logger = options.logger ?? pino({ level: 'silent' });
+  const onError = (error: unknown) => logger.error({ err: withoutDetails(error) }, 'internal error');
+  const clock = systemClock;
+  const random = systemRandom;
+  const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+  let publicUrl = options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl);
+  const knownPublicUrl = () => {
+    if (publicUrl) return publicUrl;
+    throw new SessionError('configuration', 'Give `publicUrl`, or let `listen` find it.');
+  };
+
+  const keys = new KeyHierarchy(random(32));
+  const vault = new Vault(keys, random);
+  const deadlines = new Deadlines(clock, onError);
+  const events = new SessionEvents(onError);
+  events.subscribe(auditLog(logger, (ref) => logIdOf(keys, ref)));
+
+  const providers = new Map<string, Provider>();
+  for (const each of [options.provider].flat()) {
+    const settings = providerSettings(each);
+    providers.set(settings.name, new Provider(settings, clock, fetch));
+  }
+  const [defaultProvider] = providers.keys();
+  if (defaultProvider === undefined) throw new SessionError('configuration', 'Give at least one `provider`.');
+  const providerOf = (name: string) => {
+    const provider = providers.get(name);
+    if (provider) return provider;
+    throw new SessionError('login_required', `There is no provider "${name}" here.`);
+  };
+
+  const disposal = new Disposal(vault, (name, tokens) => providerOf(name).revoke(tokens), events);
+  const registry = new SessionRegistry({
+    store: new MapSessionStore(),
+    keys,
+    random,
+    clock,
+    deadlines,
+    lifetimes,
+    events,
+    disposal,
+    maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
+  });
+  const accounts = new Accounts({
+    registry,
+    vault,
+    disposal,
+    events,
+    clock,
+    random,
+    refreshTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
+  });
+  const sessionFetch = createSessionFetch({ accounts, registry, apiOrigins: options.apiOrigins, fetch });
+  new RefreshScheduler({
+    clock,
+    deadlines,
+    events,
+    refresh: (ref, name, generation) => accounts.refresh(ref, name, generation),
+    maxConcurrent: MAX_CONCURRENT_REFRESHES,
+    fraction: Math.random,
+  });
+  const logins = new Logins({
+    providers,
+    accounts,
+    registry,
+    disposal,
+    vault,
+    events,
+    clock,
+    deadlines,
+    random,
+    lifetimes,
+    publicUrl: knownPublicUrl,
+  });
+
+  const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
+  const servers = new ServerFactory({
+    info: options.server,
+    register: options.tools,
+    contexts,
+    registry,
+    accounts,
+    logins,
+    states: new RequestStates(new Vault(keys, random, 'request-state'), random, clock),
+    clock,
+    random,
+    lifetimes,
+    defaultProvider,
+    providers: [...providers.keys()],
+  });
+  const endpoint = new Endpoint({ registry, events, contexts, servers, onError });
+  const guards = new Guards({
+    publicUrl: knownPublicUrl,
+    allowedHosts: options.allowedHosts ?? [],
+    allowedOrigins: options.allowedOrigins ?? [],
+  });
+  const app = createApp({
+    endpoint,
+    guards,
+    logins,
+    keys,
+    random,
+    publicUrl: knownPublicUrl,
+    serverName: options.server.title ?? options.server.name,
+    onError,
+  });
+  const requestListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const nodeHandler = (request: IncomingMessage, response: ServerResponse) => void requestListener(request, response);
+  let listening: ListeningServer | undefined;
+
+  return {
+    nodeHandler,
+    fetch: async (request) => app.fetch(request, {}),
+    subscribe: (listener) => events.subscribe(listener),
+    current: () => contexts.current(),
+
+    async ready() {
+      await Promise.all([...providers.values()].map((provider) => provider.prepare()));
+    },
+
+    async listen({ port = DEFAULT_PORT, host = '127.0.0.1', allowOpenAccessFromNetwork = false } = {}) {
+      assertMayListen(host, allowOpenAccessFromNetwork, publicUrl);
+      listening = await listen(nodeHandler, port, host);
+      publicUrl ??= new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`);
+      return { url: new URL(MCP_PATH, publicUrl).href };
+    },
+
+    async close() {
+      await registry.endAll('shutdown');
+      await endpoint.close();
+      await Promise.race([
+        Promise.all([disposal.settled(), accounts.settled()]),
+        new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve)),
+      ]);
+      await listening?.close();
+      deadlines.clear();
+      keys.wipe();
+    },
+  };
+}
+
+function parsePublicUrl(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
+  if (url && isSecure && url.pathname === '/' && !url.search && !url.hash && !url.username) return url;
+  throw new SessionError(
+    'configuration',
+    `"${value}" cannot be the public URL: give https://host[:port] without a path; http is for loopback only.`,
+  );
+}
+
+function assertMayListen(host: string, allowOpenAccess: boolean, publicUrl: URL | undefined): void {
+  if (isLoopbackHost(host)) return;
+  if (!allowOpenAccess) {
+    throw new SessionError(
+      'configuration',
+      `Listening on ${host} would let anybody on the network in who knows a session's id. Listen on 127.0.0.1 behind a proxy, or say \`allowOpenAccessFromNetwork: true\`.`,
+    );
+  }
+  if (!publicUrl) {
+    throw new SessionError('configuration', `Listening on ${host} needs a \`publicUrl\`, under which browsers find this server.`);
+  }
+}
+
+/** What may be logged of an error: messages of other libraries can quote what they were given. */
+function withoutDetails(error: unknown): { name: string; code?: unknown; stack?: string } {
+  if (!(error instanceof Error)) return { name: typeof error };
+  const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at ')).join('\n');
+  return { name: error.name, ...('code' in error && { code: error.code }), ...(frames && { stack: frames }) };
+}

@@ -1,0 +1,51 @@
+/**
+ * Why a session could not do what was asked. Stable: programs may branch on it.
+ *
+ * - `login_required`: nobody is logged in here, or not at that provider.
+ * - `reauthentication_required`: the login has died at the provider; only a new one helps.
+ * - `login_pending`: a login was started and its user has not finished it.
+ * - `login_failed`: the login that was asked for cannot go on.
+ * - `unknown_session`: the id or handle names no session.
+ * - `session_ended`: the handle named a session that has ended.
+ * - `signed_out`: the session was signed out while this object was still in use.
+ * - `provider_unavailable`: the provider did not answer, or answered with an error of its own.
+ * - `provider_refused`: the provider answered, and the answer cannot be used.
+ * - `origin_not_allowed`: a token was about to leave for an origin that is not configured.
+ * - `limit_reached`: a limit of this server; trying again later helps.
+ * - `no_request`: asked for the current session outside of a request.
+ * - `configuration`: the options contradict themselves or are incomplete.
+ * - `sealed_record_invalid`: a sealed record was changed, or does not belong where it was found.
+ */
+export type SessionErrorCode =
+  | 'login_required'
+  | 'reauthentication_required'
+  | 'login_pending'
+  | 'login_failed'
+  | 'unknown_session'
+  | 'session_ended'
+  | 'signed_out'
+  | 'provider_unavailable'
+  | 'provider_refused'
+  | 'origin_not_allowed'
+  | 'limit_reached'
+  | 'no_request'
+  | 'configuration'
+  | 'sealed_record_invalid';
+
+export interface SessionErrorOptions extends ErrorOptions {
+  /** When trying again makes sense, in seconds. Absent: unknown. */
+  readonly retryAfterSeconds?: number | undefined;
+}
+
+/** The one error of this library. Its message is written for whoever reads it, and says what to do next. */
+export class SessionError extends Error {
+  override readonly name = 'SessionError';
+  readonly code: SessionErrorCode;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: SessionErrorCode, message: string, options: SessionErrorOptions = {}) {
+    super(message, options);
+    this.code = code;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+}

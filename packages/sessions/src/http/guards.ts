@@ -1,0 +1,89 @@
+import type { IncomingMessage } from 'node:http';
+import { isLoopbackHost } from '../loopback.js';
+
+/** Who may talk to this server. */
+export interface GuardOptions {
+  readonly publicUrl: () => URL;
+  /** Host names, besides the public URL's, under which the server may be addressed. */
+  readonly allowedHosts: readonly string[];
+  /** Origins, besides the public URL's, whose pages may call it. */
+  readonly allowedOrigins: readonly string[];
+}
+
+/** A request together with what Node knows of its connection, if it came through Node. */
+export interface GuardedRequest {
+  readonly headers: Headers;
+  readonly incoming: IncomingMessage | undefined;
+}
+
+/** Headers that only something between the client and this server adds. */
+const FORWARDING_HEADERS = [
+  'forwarded',
+  'via',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-proto',
+  'x-forwarded-port',
+  'x-real-ip',
+  'x-original-host',
+  'cf-connecting-ip',
+  'true-client-ip',
+  'ngrok-skip-browser-warning',
+];
+
+/** Protects a server on loopback from pages that reach it under a name of their own (DNS rebinding). */
+export class Guards {
+  readonly #options: GuardOptions;
+
+  constructor(options: GuardOptions) {
+    this.#options = options;
+  }
+
+  /** Whether the `Host` header names this server. */
+  allowsHost(request: GuardedRequest): boolean {
+    const hostname = hostnameOf(request.headers.get('host'));
+    if (hostname === undefined) return false;
+    const { publicUrl, allowedHosts } = this.#options;
+    if (hostname === publicUrl().hostname || allowedHosts.includes(hostname)) return true;
+    const { incoming } = request;
+    const isLocal = incoming ? isLocalConnection(incoming) : isLoopbackHost(publicUrl().hostname);
+    return isLocal && isLoopbackHost(hostname);
+  }
+
+  /** Whether the page that sent the request, if it was one, may. */
+  allowsOrigin(origin: string | null | undefined): boolean {
+    if (origin === null || origin === undefined) return true;
+    const { publicUrl, allowedOrigins } = this.#options;
+    if (origin === publicUrl().origin || allowedOrigins.includes(origin)) return true;
+    const isHere = isLoopbackHost(publicUrl().hostname);
+    return isHere && URL.canParse(origin) && isLoopbackHost(new URL(origin).hostname);
+  }
+
+  /** Whether the page that sent a form is this server's own. */
+  isOwnPage(headers: Headers): boolean {
+    const site = headers.get('sec-fetch-site');
+    return headers.get('origin') === this.#options.publicUrl().origin && (site === null || site === 'same-origin');
+  }
+
+  /**
+   * Whether a request came from this machine and nowhere else: the address it was received on, the public
+   * URL and the `Host` are loopback, and nothing says that it was forwarded.
+   */
+  isLoopback({ headers, incoming }: GuardedRequest): boolean {
+    return (
+      incoming !== undefined &&
+      isLocalConnection(incoming) &&
+      isLoopbackHost(this.#options.publicUrl().hostname) &&
+      isLoopbackHost(hostnameOf(headers.get('host')) ?? '') &&
+      !FORWARDING_HEADERS.some((name) => headers.has(name))
+    );
+  }
+}
+
+function isLocalConnection({ socket }: IncomingMessage): boolean {
+  return isLoopbackHost(socket.localAddress ?? '') && isLoopbackHost(socket.remoteAddress ?? '');
+}
+
+function hostnameOf(host: string | null): string | undefined {
+  return host !== null && URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined;
+}

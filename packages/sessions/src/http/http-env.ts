@@ -1,0 +1,11 @@
+import type { HttpBindings } from '@hono/node-server';
+
+/** What the routes know of a request besides itself. */
+export interface HttpEnv {
+  /** Node's side of the connection; absent where the handler runs without Node's HTTP server. */
+  readonly Bindings: Partial<HttpBindings>;
+  readonly Variables: {
+    /** Whether the request came from this machine and nowhere else. */
+    isLoopback: boolean;
+  };
+}

@@ -1,0 +1,16 @@
+import type { ServerOptions } from 'node:http';
+
+/** The largest body of a request. */
+export const MAX_BODY_BYTES: number = 1024 * 1024;
+/** The largest body of a form. */
+export const MAX_FORM_BYTES: number = 16 * 1024;
+/** How deep the JSON of a request may be nested. */
+export const MAX_JSON_DEPTH = 32;
+
+/** What a Node server in front of the handler should be created with. */
+export const nodeServerOptions: Readonly<ServerOptions> = {
+  maxHeaderSize: 16 * 1024,
+  headersTimeout: 10_000,
+  requestTimeout: 30_000,
+  connectionsCheckingInterval: 5_000,
+};

@@ -1,0 +1,36 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { nodeServerOptions } from './http-limits.js';
+
+/** An HTTP server that listens, within the limits of this library. */
+export interface ListeningServer {
+  readonly port: number;
+  /** Stops accepting, and closes what is open. */
+  close(): Promise<void>;
+}
+
+/**
+ * Starts a Node HTTP server.
+ * @param port `0` for any free one
+ * @throws what Node throws when the port is taken (`EADDRINUSE`) or not allowed (`EACCES`)
+ */
+export async function listen(listener: RequestListener, port: number, host: string): Promise<ListeningServer> {
+  const server = createServer(nodeServerOptions, listener);
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  // A TCP server that listens has an AddressInfo (Node: server.address()).
+  const address = server.address() as AddressInfo;
+  return { port: address.port, close: () => close(server) };
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

@@ -1,0 +1,153 @@
+import { timingSafeEqual } from 'node:crypto';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { getCookie, setCookie } from 'hono/cookie';
+import { SessionError } from '../errors.js';
+import { digestOf } from '../login/login-attempts.js';
+import type { CallbackResult, Logins } from '../login/logins.js';
+import type { Page } from '../login/page.js';
+import { pageStyleHash } from '../login/page-style.js';
+import * as pages from '../login/pages.js';
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { type RandomSource, randomToken } from '../vault/random.js';
+import type { Guards } from './guards.js';
+import { MAX_FORM_BYTES } from './http-limits.js';
+import type { HttpEnv } from './http-env.js';
+
+export interface LoginRoutesOptions {
+  readonly logins: Logins;
+  readonly guards: Guards;
+  readonly keys: KeyHierarchy;
+  readonly random: RandomSource;
+  readonly publicUrl: () => URL;
+  readonly serverName: string;
+}
+
+const COOKIE_SECONDS = 600;
+const CODE_COOKIE = 'mcp-login-code';
+const CODE_COOKIE_SECONDS = 300;
+
+/** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
+export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
+  const { logins, guards, serverName, random } = options;
+  const isSecure = () => options.publicUrl().protocol === 'https:';
+
+  const readCookie = (c: Context<HttpEnv>, name: string) =>
+    isSecure() ? getCookie(c, name, 'host') : getCookie(c, name);
+  const writeCookie = (c: Context<HttpEnv>, name: string, value: string, maxAge: number) =>
+    setCookie(c, name, value, {
+      httpOnly: true,
+      sameSite: 'Lax',
+      path: '/',
+      maxAge,
+      ...(isSecure() && { secure: true, prefix: 'host' }),
+    });
+  const formTokenOf = (attemptId: string, cookie: string) => options.keys.mac('form', attemptId, cookie);
+
+  const app = new Hono<HttpEnv>();
+
+  app.get('/connect/:attempt', async (c) => {
+    const attemptId = c.req.param('attempt');
+    const request = logins.connectRequest(attemptId);
+    if (!request) return show(c, await pages.goneLinkPage());
+    const name = cookieNameOf(attemptId);
+    const cookie = readCookie(c, name) ?? randomToken(random);
+    writeCookie(c, name, cookie, COOKIE_SECONDS);
+    const formToken = formTokenOf(attemptId, cookie).toString('base64url');
+    return show(c, await pages.connectPage(serverName, request, formToken));
+  });
+
+  app.post('/connect/:attempt', bodyLimit({ maxSize: MAX_FORM_BYTES }), async (c) => {
+    const attemptId = c.req.param('attempt');
+    const name = cookieNameOf(attemptId);
+    const { form, action } = await c.req.parseBody();
+    const cookie = readCookie(c, name);
+    const isOurs = cookie !== undefined && isFormToken(form, formTokenOf(attemptId, cookie));
+    if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return show(c, await pages.wrongFormPage());
+    if (action !== 'continue') {
+      logins.decline(attemptId);
+      return c.redirect('/login/failed/declined', 303);
+    }
+    const consented = randomToken(random);
+    const target = await logins.consent(attemptId, consented).catch(unavailable);
+    if (target === 'unavailable') {
+      return show(c, await pages.providerDownPage(logins.connectRequest(attemptId)?.provider ?? 'The provider'));
+    }
+    if (!target) return show(c, await pages.goneLinkPage());
+    writeCookie(c, name, consented, COOKIE_SECONDS);
+    return c.redirect(target.href, 303);
+  });
+
+  app.get('/callback', async (c) => {
+    const query = new URL(c.req.url).searchParams;
+    if (hasDuplicates(query)) return show(c, await pages.rejectedCallbackPage());
+    const cookieOf = (attemptId: string) => readCookie(c, cookieNameOf(attemptId));
+    const result = await logins.callback(query, cookieOf, c.get('isLoopback'));
+    if (result.kind === 'rejected') return show(c, await pages.rejectedCallbackPage());
+    if (result.kind === 'code') writeCookie(c, CODE_COOKIE, result.code, CODE_COOKIE_SECONDS);
+    return c.redirect(afterCallback(result), 303);
+  });
+
+  app.get('/login/done', async (c) => show(c, await pages.donePage(serverName)));
+
+  app.get('/login/code', async (c) => {
+    const code = readCookie(c, CODE_COOKIE);
+    return show(c, code ? await pages.codePage(serverName, code) : await pages.goneLinkPage());
+  });
+
+  app.get('/login/failed/:failure', async (c) => {
+    const failure = c.req.param('failure');
+    return pages.isLoginFailure(failure) ? show(c, await pages.failurePage(failure)) : c.notFound();
+  });
+
+  return app;
+}
+
+/** Cookies are named per attempt, so that two logins in one browser do not meet. */
+function cookieNameOf(attemptId: string): string {
+  return `mcp-login-${digestOf(attemptId).slice(0, 16)}`;
+}
+
+function isFormToken(value: unknown, expected: Buffer): boolean {
+  const given = Buffer.from(typeof value === 'string' ? value : '', 'base64url');
+  return given.length === expected.length && timingSafeEqual(given, expected);
+}
+
+function hasDuplicates(query: URLSearchParams): boolean {
+  return new Set(query.keys()).size !== query.size;
+}
+
+function unavailable(error: unknown): 'unavailable' {
+  if (error instanceof SessionError) return 'unavailable';
+  throw error;
+}
+
+function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' }>): string {
+  switch (result.kind) {
+    case 'authenticated':
+      return '/login/done';
+    case 'code':
+      return '/login/code';
+    case 'failed':
+      return `/login/failed/${result.failure}`;
+  }
+}
+
+/**
+ * The form may lead on to any https address: browsers apply `form-action` to every redirect that follows,
+ * and a provider may well send its users on to another one.
+ */
+function show(c: Context<HttpEnv>, page: Page): Response {
+  const policy = [
+    "default-src 'none'",
+    `style-src '${pageStyleHash}'`,
+    "form-action 'self' https: http://127.0.0.1:* http://localhost:* http://[::1]:*",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ];
+  c.header('content-security-policy', policy.join('; '));
+  c.header('cache-control', 'no-store');
+  c.header('x-content-type-options', 'nosniff');
+  c.header('referrer-policy', 'same-origin');
+  return c.html(page.html, page.status);
+}

@@ -1,0 +1,21 @@
+import type { RandomSource } from '../vault/random.js';
+
+/** Crockford's base 32: no letter that looks like a digit. */
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** A one-time code of 40 random bits, as `XXXX-XXXX`. */
+export function mintConfirmationCode(random: RandomSource): string {
+  let bits = BigInt(`0x${random(5).toString('hex')}`);
+  let code = '';
+  for (let digit = 0; digit < 8; digit++) {
+    code = ALPHABET.charAt(Number(bits % 32n)) + code;
+    bits /= 32n;
+  }
+  return `${code.slice(0, 4)}-${code.slice(4)}`;
+}
+
+/** A code as somebody typed it, made comparable: case, spaces, hyphens and the usual mix-ups do not count. */
+export function normaliseConfirmationCode(typed: string): string {
+  const letters = typed.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
+}

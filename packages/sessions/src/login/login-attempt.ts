@@ -1,0 +1,49 @@
+import type { SessionLease } from '../account/accounts.js';
+import type { GrantedTokens } from '../account/granted-tokens.js';
+import type { AuthorizationChecks } from '../provider/provider.js';
+import type { LoginFailure } from '../session/session-events.js';
+import type { SealedRecord } from '../vault/vault.js';
+
+/** Where a login was started from. */
+export interface LoginOrigin {
+  /** The client's own name for itself, shown on the connect page as a claim. */
+  readonly clientName: string | undefined;
+  /** Whether the request came over loopback and nothing else. */
+  readonly isLoopback: boolean;
+}
+
+/** A browser that was sent to the provider. */
+export interface BrowserTrip {
+  readonly checks: AuthorizationChecks;
+  readonly stateDigest: string;
+  readonly cookieDigest: string;
+}
+
+/** Tokens that wait for the confirmation code; sealed, and of no use until then. */
+export interface InertGrant {
+  readonly granted: Omit<GrantedTokens, 'tokens'>;
+  readonly sealed: SealedRecord;
+  readonly codeDigest: string;
+  readonly expiresAtMs: number;
+  triesLeft: number;
+}
+
+/** How an attempt ended. */
+export type LoginOutcome =
+  | { readonly kind: 'authenticated' }
+  | { readonly kind: 'failed'; readonly failure: LoginFailure };
+
+/** A started login. Its owner is the session that started it. */
+export interface LoginAttempt {
+  /** In the link. It lets a browser see the connect page, and nothing more. */
+  readonly id: string;
+  readonly lease: SessionLease;
+  readonly provider: string;
+  readonly origin: LoginOrigin;
+  readonly startedAtMs: number;
+  readonly expiresAtMs: number;
+  /** The latest browser to have consented. */
+  trip: BrowserTrip | undefined;
+  inert: InertGrant | undefined;
+  outcome: LoginOutcome | undefined;
+}

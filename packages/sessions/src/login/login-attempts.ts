@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto';
+import { SessionError } from '../errors.js';
+import type { SessionRef } from '../session/ids.js';
+import type { Deadline, Deadlines } from '../time/deadlines.js';
+import type { BrowserTrip, LoginAttempt } from './login-attempt.js';
+
+/** How many logins may be under way on this node. */
+const MAX_ATTEMPTS = 1000;
+/** How many of them one session may have. */
+const MAX_PER_SESSION = 3;
+
+/** SHA-256 in base64url: what random secrets are looked up and compared by. */
+export function digestOf(secret: string): string {
+  return createHash('sha256').update(secret).digest('base64url');
+}
+
+/** The logins that are under way, found by link, by session, or by the state of a browser at the provider. */
+export class LoginAttempts {
+  readonly #deadlines: Deadlines;
+  readonly #byId = new Map<string, LoginAttempt>();
+  readonly #byState = new Map<string, LoginAttempt>();
+  readonly #bySession = new Map<SessionRef, Map<string, LoginAttempt>>();
+  readonly #expiries = new Map<LoginAttempt, Deadline>();
+
+  constructor(deadlines: Deadlines) {
+    this.#deadlines = deadlines;
+  }
+
+  /** @throws SessionError `limit_reached` when the session, or the node, has too many of them. */
+  add(attempt: LoginAttempt, onExpiry: () => void): void {
+    const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();
+    if (this.#byId.size >= MAX_ATTEMPTS || ofSession.size >= MAX_PER_SESSION) {
+      throw new SessionError('limit_reached', 'Too many logins are under way. Finish one, or try again in a minute.', {
+        retryAfterSeconds: 60,
+      });
+    }
+    this.#byId.set(digestOf(attempt.id), attempt);
+    ofSession.set(attempt.provider, attempt);
+    this.#bySession.set(attempt.lease.ref, ofSession);
+    this.#expiries.set(attempt, this.#deadlines.at(attempt.expiresAtMs, onExpiry));
+  }
+
+  byId(id: string): LoginAttempt | undefined {
+    return this.#byId.get(digestOf(id));
+  }
+
+  /** The latest attempt of a session at a provider. */
+  of(ref: SessionRef, provider: string): LoginAttempt | undefined {
+    return this.#bySession.get(ref)?.get(provider);
+  }
+
+  allOf(ref: SessionRef): LoginAttempt[] {
+    return [...(this.#bySession.get(ref)?.values() ?? [])];
+  }
+
+  /** Notes the browser that consented last; an earlier one's way back is closed. */
+  setTrip(attempt: LoginAttempt, trip: BrowserTrip): void {
+    this.#dropTrip(attempt);
+    attempt.trip = trip;
+    this.#byState.set(trip.stateDigest, attempt);
+  }
+
+  /** Finds an attempt by the state that came back. A state is good for one time only. */
+  takeByState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
+    const attempt = this.#byState.get(digestOf(state));
+    const trip = attempt?.trip;
+    if (!attempt || !trip) return undefined;
+    this.#dropTrip(attempt);
+    return { attempt, trip };
+  }
+
+  remove(attempt: LoginAttempt): void {
+    this.#dropTrip(attempt);
+    this.#byId.delete(digestOf(attempt.id));
+    this.#expiries.get(attempt)?.cancel();
+    this.#expiries.delete(attempt);
+    const ofSession = this.#bySession.get(attempt.lease.ref);
+    if (ofSession?.get(attempt.provider) === attempt) ofSession.delete(attempt.provider);
+    if (ofSession?.size === 0) this.#bySession.delete(attempt.lease.ref);
+  }
+
+  #dropTrip(attempt: LoginAttempt): void {
+    if (attempt.trip) this.#byState.delete(attempt.trip.stateDigest);
+    attempt.trip = undefined;
+  }
+}

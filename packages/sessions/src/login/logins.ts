@@ -1,0 +1,338 @@
+import { timingSafeEqual } from 'node:crypto';
+import type { Accounts, SessionLease } from '../account/accounts.js';
+import type { GrantedTokens } from '../account/granted-tokens.js';
+import { SessionError } from '../errors.js';
+import type { Provider } from '../provider/provider.js';
+import { providerFailure } from '../provider/provider-failure.js';
+import type { SessionRef } from '../session/ids.js';
+import type { Lifetimes } from '../session/lifetimes.js';
+import type { Disposal } from '../session/revocation.js';
+import type { LoginFailure, SessionEvents } from '../session/session-events.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { type RandomSource, randomToken } from '../vault/random.js';
+import { Secret } from '../vault/secret.js';
+import { decodeTokenSet, encodeTokenSet, wipeTokenSet } from '../vault/token-set.js';
+import type { SealContext, Vault } from '../vault/vault.js';
+import { mintConfirmationCode, normaliseConfirmationCode } from './confirmation-code.js';
+import type { LoginAttempt, LoginOrigin, LoginOutcome } from './login-attempt.js';
+import { digestOf, LoginAttempts } from './login-attempts.js';
+
+export interface LoginsOptions {
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly accounts: Accounts;
+  readonly registry: SessionRegistry;
+  readonly disposal: Disposal;
+  readonly vault: Vault;
+  readonly events: SessionEvents;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly random: RandomSource;
+  readonly lifetimes: Lifetimes;
+  /** Where browsers reach this server. */
+  readonly publicUrl: () => URL;
+}
+
+/** A login that was started, as the session that started it sees it. */
+export interface PendingLogin {
+  readonly provider: string;
+  readonly loginUrl: string;
+  readonly expiresInSeconds: number;
+  /** The browser is done, and shows a code that the session has to present. */
+  readonly needsCode: boolean;
+}
+
+/** What the connect page shows. */
+export interface ConnectRequest {
+  readonly clientName: string | undefined;
+  readonly provider: string;
+  readonly scopes: readonly string[];
+  readonly startedSecondsAgo: number;
+}
+
+/** How a browser's return from the provider ended. */
+export type CallbackResult =
+  | { readonly kind: 'authenticated' }
+  | { readonly kind: 'code'; readonly code: string; readonly attemptId: string }
+  | { readonly kind: 'failed'; readonly failure: LoginFailure }
+  /** The state is missing or unknown, or the browser is not the one that consented. */
+  | { readonly kind: 'rejected' };
+
+const CODE_LIFETIME_MS = 5 * 60 * 1000;
+const CODE_TRIES = 5;
+
+/**
+ * Logins from start to finish. The session that starts one and the browser that finishes it are tied
+ * together: the browser by a cookie set when its user agreed, the session, wherever the two are not on the
+ * same machine for certain, by a code that the browser shows and the session presents.
+ */
+export class Logins {
+  readonly #options: LoginsOptions;
+  readonly #attempts: LoginAttempts;
+  readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
+
+  constructor(options: LoginsOptions) {
+    this.#options = options;
+    this.#attempts = new LoginAttempts(options.deadlines);
+    options.events.subscribe((event) => {
+      if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
+      for (const attempt of this.#attempts.allOf(event.ref)) this.#fail(attempt, 'signed_out');
+    });
+  }
+
+  /**
+   * Starts a login, or returns the one that is under way.
+   * @throws SessionError `provider_unavailable`, `provider_refused`, `limit_reached`
+   */
+  async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<PendingLogin> {
+    const { clock, events, lifetimes, random } = this.#options;
+    await this.#provider(providerName).prepare();
+    const underWay = this.#attempts.of(lease.ref, providerName);
+    if (underWay?.lease.epoch === lease.epoch) return this.#describe(underWay);
+    if (underWay) this.#fail(underWay, 'superseded');
+    const now = clock.now();
+    const attempt: LoginAttempt = {
+      id: randomToken(random),
+      lease,
+      provider: providerName,
+      origin,
+      startedAtMs: now,
+      expiresAtMs: now + lifetimes.loginAttemptMs,
+      trip: undefined,
+      inert: undefined,
+      outcome: undefined,
+    };
+    this.#attempts.add(attempt, () => this.#fail(attempt, 'expired'));
+    events.emit({ type: 'login.started', ref: lease.ref, provider: providerName });
+    return this.#describe(attempt);
+  }
+
+  /** The login that a session has under way at a provider. */
+  pending(ref: SessionRef, provider: string): PendingLogin | undefined {
+    const attempt = this.#attempts.of(ref, provider);
+    return attempt && this.#describe(attempt);
+  }
+
+  /** Gives up the logins that a session has under way, or the one at `provider`. */
+  cancel(ref: SessionRef, provider?: string): void {
+    for (const attempt of this.#attempts.allOf(ref)) {
+      if (provider === undefined || attempt.provider === provider) this.#fail(attempt, 'signed_out');
+    }
+  }
+
+  /**
+   * Waits until the login of a session is over, has got as far as its code, or `timeoutMs` have passed.
+   * @returns how it ended; `undefined` while it goes on.
+   */
+  async settled(ref: SessionRef, provider: string, timeoutMs: number, signal: AbortSignal): Promise<LoginOutcome | undefined> {
+    const attempt = this.#attempts.of(ref, provider);
+    if (!attempt || attempt.inert) return attempt?.outcome;
+    const waiting = this.#waiting.get(attempt) ?? new Set();
+    this.#waiting.set(attempt, waiting);
+    await new Promise<void>((resolve) => {
+      const cancel = this.#options.clock.after(timeoutMs, done);
+      function done() {
+        cancel();
+        signal.removeEventListener('abort', done);
+        waiting.delete(done);
+        resolve();
+      }
+      waiting.add(done);
+      if (signal.aborted) done();
+      else signal.addEventListener('abort', done);
+    });
+    return attempt.outcome;
+  }
+
+  /** What a browser with this link is asked; `undefined` when there is no such login, or no longer. */
+  connectRequest(attemptId: string): ConnectRequest | undefined {
+    const attempt = this.#attempts.byId(attemptId);
+    if (!attempt || attempt.inert) return undefined;
+    return {
+      clientName: attempt.origin.clientName,
+      provider: attempt.provider,
+      scopes: this.#provider(attempt.provider).scopes,
+      startedSecondsAgo: Math.round((this.#options.clock.now() - attempt.startedAtMs) / 1000),
+    };
+  }
+
+  /**
+   * The user of a browser agreed: sends it on to the provider. The latest browser to agree counts.
+   * @param cookie the secret that this browser keeps, and shows when it comes back
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
+  async consent(attemptId: string, cookie: string): Promise<URL | undefined> {
+    const attempt = this.#attempts.byId(attemptId);
+    if (!attempt || attempt.inert) return undefined;
+    const { random, publicUrl } = this.#options;
+    const state = randomToken(random);
+    const checks = {
+      state: Secret.fromString(state),
+      nonce: Secret.fromString(randomToken(random)),
+      codeVerifier: Secret.fromString(randomToken(random)),
+    };
+    const provider = this.#provider(attempt.provider);
+    const url = await provider.authorizationUrl(new URL('/callback', publicUrl()), checks);
+    if (attempt.outcome) return undefined;
+    this.#attempts.setTrip(attempt, { checks, stateDigest: digestOf(state), cookieDigest: digestOf(cookie) });
+    return url;
+  }
+
+  /** The user of a browser declined. */
+  decline(attemptId: string): void {
+    const attempt = this.#attempts.byId(attemptId);
+    if (attempt && !attempt.inert) this.#fail(attempt, 'declined');
+  }
+
+  /**
+   * A browser came back from the provider. Whatever it brings is used at most once.
+   * @param query the parameters it came with
+   * @param cookieOf the secret that this browser keeps for an attempt, if any
+   * @param isLoopback whether this request, too, came over loopback and nothing else
+   */
+  async callback(
+    query: URLSearchParams,
+    cookieOf: (attemptId: string) => string | undefined,
+    isLoopback: boolean,
+  ): Promise<CallbackResult> {
+    const found = this.#attempts.takeByState(query.get('state') ?? '');
+    if (!found) return { kind: 'rejected' };
+    const { attempt, trip } = found;
+    const cookie = cookieOf(attempt.id);
+    if (cookie === undefined || !isSame(digestOf(cookie), trip.cookieDigest)) {
+      this.#fail(attempt, 'browser_mismatch');
+      return { kind: 'rejected' };
+    }
+    const url = new URL('/callback', this.#options.publicUrl());
+    url.search = query.toString();
+    let granted: GrantedTokens;
+    try {
+      granted = await this.#provider(attempt.provider).exchange(url, trip.checks);
+    } catch (error) {
+      return this.#failed(attempt, loginFailureOf(error));
+    }
+    if (attempt.origin.isLoopback && isLoopback) return this.#finish(attempt, granted);
+    return this.#awaitCode(attempt, granted);
+  }
+
+  /**
+   * Presents the code that the browser showed.
+   * @returns how the login ended; `undefined` when the code is wrong and may be tried again, or none is due.
+   */
+  async confirm(lease: SessionLease, provider: string, typed: string): Promise<LoginOutcome | undefined> {
+    const attempt = this.#attempts.of(lease.ref, provider);
+    const inert = attempt?.inert;
+    if (!attempt || !inert || attempt.lease.epoch !== lease.epoch) return undefined;
+    if (!isSame(digestOf(normaliseConfirmationCode(typed)), inert.codeDigest)) {
+      inert.triesLeft--;
+      if (inert.triesLeft > 0) return undefined;
+      this.#fail(attempt, 'wrong_code');
+      return attempt.outcome;
+    }
+    attempt.inert = undefined;
+    const tokens = decodeTokenSet(this.#options.vault.open(inert.sealed, inertContext(attempt)));
+    this.#options.vault.wipe(inert.sealed);
+    await this.#finish(attempt, { ...inert.granted, tokens });
+    return attempt.outcome;
+  }
+
+  async #finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
+    if (attempt.outcome) {
+      void this.#options.disposal.revoke(attempt.lease, attempt.provider, granted.tokens);
+      return { kind: 'failed', failure: attempt.outcome.kind === 'failed' ? attempt.outcome.failure : 'superseded' };
+    }
+    const committed = await this.#options.accounts.commitLogin(attempt.lease, attempt.provider, granted);
+    if (!committed) return this.#failed(attempt, 'signed_out');
+    this.#end(attempt, { kind: 'authenticated' });
+    return { kind: 'authenticated' };
+  }
+
+  #awaitCode(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
+    const { tokens, ...rest } = granted;
+    if (attempt.outcome) {
+      void this.#options.disposal.revoke(attempt.lease, attempt.provider, tokens);
+      return { kind: 'failed', failure: 'expired' };
+    }
+    const { vault, random, clock, deadlines } = this.#options;
+    const code = mintConfirmationCode(random);
+    const inert = {
+      granted: rest,
+      sealed: vault.seal(encodeTokenSet(tokens), inertContext(attempt)),
+      codeDigest: digestOf(code),
+      expiresAtMs: clock.now() + CODE_LIFETIME_MS,
+      triesLeft: CODE_TRIES,
+    };
+    wipeTokenSet(tokens);
+    attempt.inert = inert;
+    deadlines.at(inert.expiresAtMs, () => attempt.inert === inert && this.#fail(attempt, 'expired'));
+    this.#wake(attempt);
+    return { kind: 'code', code, attemptId: attempt.id };
+  }
+
+  #failed(attempt: LoginAttempt, failure: LoginFailure): CallbackResult {
+    this.#fail(attempt, failure);
+    return { kind: 'failed', failure };
+  }
+
+  #fail(attempt: LoginAttempt, failure: LoginFailure): void {
+    if (attempt.outcome) return;
+    const { inert } = attempt;
+    if (inert) {
+      attempt.inert = undefined;
+      const tokens = decodeTokenSet(this.#options.vault.open(inert.sealed, inertContext(attempt)));
+      this.#options.vault.wipe(inert.sealed);
+      void this.#options.disposal.revoke(attempt.lease, attempt.provider, tokens);
+    }
+    this.#end(attempt, { kind: 'failed', failure });
+    const { lease, provider } = attempt;
+    this.#options.events.emit({ type: 'login.failed', ref: lease.ref, provider, failure });
+  }
+
+  #end(attempt: LoginAttempt, outcome: LoginOutcome): void {
+    attempt.outcome = outcome;
+    this.#attempts.remove(attempt);
+    this.#wake(attempt);
+  }
+
+  #wake(attempt: LoginAttempt): void {
+    for (const done of this.#waiting.get(attempt) ?? []) done();
+    this.#waiting.delete(attempt);
+  }
+
+  #describe(attempt: LoginAttempt): PendingLogin {
+    const { clock, publicUrl } = this.#options;
+    const expiresAtMs = attempt.inert?.expiresAtMs ?? attempt.expiresAtMs;
+    return {
+      provider: attempt.provider,
+      loginUrl: new URL(`/connect/${attempt.id}`, publicUrl()).href,
+      expiresInSeconds: Math.max(0, Math.round((expiresAtMs - clock.now()) / 1000)),
+      needsCode: attempt.inert !== undefined,
+    };
+  }
+
+  #provider(name: string): Provider {
+    const provider = this.#options.providers.get(name);
+    if (provider) return provider;
+    const known = [...this.#options.providers.keys()].map((known) => `"${known}"`).join(', ');
+    throw new SessionError('login_failed', `There is no provider "${name}" here. Call \`login\` with one of: ${known}.`);
+  }
+}
+
+/** Inert tokens belong to an attempt: no account has them, so no generation either. */
+function inertContext(attempt: LoginAttempt): SealContext {
+  return { sessionRef: attempt.lease.ref, owner: digestOf(attempt.id), provider: attempt.provider, generation: 0 };
+}
+
+function isSame(a: string, b: string): boolean {
+  const left = Buffer.from(a);
+  const right = Buffer.from(b);
+  return left.length === right.length && timingSafeEqual(left, right);
+}
+
+function loginFailureOf(error: unknown): LoginFailure {
+  if (error instanceof SessionError) return error.code === 'provider_unavailable' ? error.code : 'provider_refused';
+  const { kind } = providerFailure(error);
+  if (kind === 'denied') return 'declined';
+  return kind === 'unavailable' || kind === 'lost' ? 'provider_unavailable' : 'provider_refused';
+}

@@ -1,0 +1,141 @@
+import { html, raw } from 'hono/html';
+import type { LoginFailure } from '../session/session-events.js';
+import type { ConnectRequest } from './logins.js';
+import { type Page, renderPage } from './page.js';
+
+const MARKS = {
+  accent: '<circle cx="24" cy="24" r="22"/><path d="M15 24h18M27 18l6 6-6 6"/>',
+  good: '<circle cx="24" cy="24" r="22"/><path d="M15 25l6 6 12-13"/>',
+  bad: '<circle cx="24" cy="24" r="22"/><path d="M24 14v13M24 33v.5"/>',
+};
+
+function mark(kind: keyof typeof MARKS) {
+  return raw(`<svg class="mark ${kind}" viewBox="0 0 48 48" aria-hidden="true">${MARKS[kind]}</svg>`);
+}
+
+/** Asks the user of a browser whether they started this login. Looking at it changes nothing. */
+export function connectPage(serverName: string, request: ConnectRequest, formToken: string): Promise<Page> {
+  const client = request.clientName ?? 'An MCP client';
+  return renderPage(
+    200,
+    `Log in to ${serverName}`,
+    html`${mark('accent')}
+      <h1>Connect ${client} to ${serverName}?</h1>
+      <p class="quiet">Go on only if you started this yourself, just now. You log in at ${request.provider}, and ${client} can then use ${serverName} in your name.</p>
+      <dl>
+        <div><dt>Client</dt><dd>${client}</dd></div>
+        <div><dt>Account at</dt><dd>${request.provider}</dd></div>
+        <div><dt>Access to</dt><dd>${request.scopes.join(', ')}</dd></div>
+        <div><dt>Started</dt><dd>${ago(request.startedSecondsAgo)}</dd></div>
+      </dl>
+      <form method="post">
+        <input type="hidden" name="form" value="${formToken}">
+        <button name="action" value="decline">Decline</button>
+        <button name="action" value="continue" class="primary">Continue</button>
+      </form>`,
+  );
+}
+
+/** The login is finished. */
+export function donePage(serverName: string): Promise<Page> {
+  return renderPage(
+    200,
+    'Logged in',
+    html`${mark('good')}
+      <h1>You are logged in</h1>
+      <p>You can close this window and go back to your client.</p>
+      <p class="quiet">${serverName} keeps your access only in memory, and forgets it when you log out or go away.</p>`,
+  );
+}
+
+/** The login waits for a code that only the client that started it can present. */
+export function codePage(serverName: string, code: string): Promise<Page> {
+  return renderPage(
+    200,
+    'One more step',
+    html`${mark('accent')}
+      <h1>One more step</h1>
+      <p>Give this code to the client that asked you to log in to ${serverName}:</p>
+      <p class="code">${code}</p>
+      <p class="quiet">It is good for five minutes. If you did not start this login, or somebody else asks you for the code, close this window and tell nobody.</p>`,
+  );
+}
+
+/** The login did not work out. */
+export function failurePage(failure: LoginFailure): Promise<Page> {
+  const { title, text } = FAILURES[failure];
+  return renderPage(
+    200,
+    title,
+    html`${mark('bad')}
+      <h1>${title}</h1>
+      <p>${text}</p>
+      <p class="quiet">You can close this window.</p>`,
+  );
+}
+
+/** There is no login behind this address, or no longer. */
+export function goneLinkPage(): Promise<Page> {
+  return renderPage(
+    404,
+    'This link has expired',
+    html`${mark('bad')}
+      <h1>This link has expired</h1>
+      <p>The login was finished, took too long, or was replaced by a newer one. Ask your client to log in again for a new link.</p>`,
+  );
+}
+
+/** A form was sent by another page than ours, or by a browser that keeps no cookies. */
+export function wrongFormPage(): Promise<Page> {
+  return renderPage(
+    403,
+    'This page cannot go on',
+    html`${mark('bad')}
+      <h1>This page cannot go on</h1>
+      <p>Your browser did not send back the cookie of this login. Allow cookies for this address, then open the link again.</p>`,
+  );
+}
+
+/** A browser came back that this server is not waiting for. */
+export function rejectedCallbackPage(): Promise<Page> {
+  return renderPage(
+    400,
+    'This login cannot be finished',
+    html`${mark('bad')}
+      <h1>This login cannot be finished</h1>
+      <p>It was already used, has expired, or was started in another browser. Ask your client to log in again, and open the new link here.</p>`,
+  );
+}
+
+/** The provider cannot be reached, so the user cannot be sent there. */
+export function providerDownPage(provider: string): Promise<Page> {
+  return renderPage(
+    502,
+    'The login is not available',
+    html`${mark('bad')}
+      <h1>${provider} cannot be reached</h1>
+      <p>Your login has not started yet. Wait a minute, then reload this page.</p>`,
+  );
+}
+
+const FAILURES: Readonly<Record<LoginFailure, { title: string; text: string }>> = {
+  declined: { title: 'Nobody was logged in', text: 'You declined, so nothing was connected.' },
+  expired: { title: 'This took too long', text: 'The login has expired. Ask your client to log in again.' },
+  browser_mismatch: { title: 'Another browser', text: 'The login was started in another browser. Ask your client to log in again.' },
+  provider_unavailable: { title: 'The provider did not answer', text: 'Nothing was connected. Wait a minute, then ask your client to log in again.' },
+  provider_refused: { title: 'The login was refused', text: 'The identity provider refused, or its answer was not valid. Ask your client to log in again.' },
+  wrong_code: { title: 'Wrong code', text: 'The code was wrong too often. Ask your client to log in again.' },
+  superseded: { title: 'There is a newer login', text: 'Another login has taken the place of this one. Go on with that one.' },
+  signed_out: { title: 'The session is over', text: 'The client logged out before you were done. Ask it to log in again.' },
+};
+
+function ago(seconds: number): string {
+  if (seconds < 60) return 'just now';
+  const minutes = Math.round(seconds / 60);
+  return minutes === 1 ? 'a minute ago' : `${minutes} minutes ago`;
+}
+
+/** Whether `value` names a failure that has a page. */
+export function isLoginFailure(value: string): value is LoginFailure {
+  return Object.hasOwn(FAILURES, value);
+}

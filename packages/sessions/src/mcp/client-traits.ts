@@ -1,0 +1,34 @@
+import {
+  CLIENT_CAPABILITIES_META_KEY,
+  CLIENT_INFO_META_KEY,
+  type McpServer,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+
+const MAX_NAME_LENGTH = 80;
+
+const envelopeSchema = z
+  .object({
+    [CLIENT_INFO_META_KEY]: z.object({ name: z.string(), title: z.string().optional() }).optional().catch(undefined),
+    [CLIENT_CAPABILITIES_META_KEY]: z
+      .object({ elicitation: z.object({ url: z.unknown() }).partial().optional() })
+      .optional()
+      .catch(undefined),
+  })
+  .catch({});
+
+/** What a client calls itself: with the request in the 2026 era, at `initialize` before. A claim, nothing more. */
+export function clientNameOf(server: McpServer, context: ServerContext): string | undefined {
+  const envelope = envelopeSchema.parse(context.mcpReq.envelope);
+  const info = envelope[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion();
+  const name = info?.title ?? info?.name;
+  return name?.slice(0, MAX_NAME_LENGTH);
+}
+
+/** Whether a client can be asked to open an address (URL mode elicitation). */
+export function supportsUrlElicitation(server: McpServer, context: ServerContext): boolean {
+  const envelope = envelopeSchema.parse(context.mcpReq.envelope);
+  const capabilities = envelope[CLIENT_CAPABILITIES_META_KEY] ?? server.server.getClientCapabilities();
+  return capabilities?.elicitation?.url !== undefined;
+}

@@ -1,0 +1,119 @@
+import {
+  isInitializeRequest,
+  type McpServer,
+  WebStandardStreamableHTTPServerTransport,
+} from '@modelcontextprotocol/server';
+import type { SessionRef } from '../session/ids.js';
+import type { SessionEvents } from '../session/session-events.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import { ErrorCode, errorResponse } from './protocol-error.js';
+import type { RequestContexts } from './request-context.js';
+import type { ServerFactory } from './server-factory.js';
+
+export interface ConnectionsOptions {
+  readonly registry: SessionRegistry;
+  readonly events: SessionEvents;
+  readonly contexts: RequestContexts;
+  readonly servers: ServerFactory;
+  readonly onError: (error: unknown) => void;
+}
+
+/** What is known of a request besides itself. */
+export interface Incoming {
+  readonly request: Request;
+  /** The parsed body of a POST. */
+  readonly body: unknown;
+  readonly isLoopback: boolean;
+}
+
+interface Connection {
+  readonly server: McpServer;
+  readonly transport: WebStandardStreamableHTTPServerTransport;
+}
+
+const SESSION_HEADER = 'mcp-session-id';
+
+/** The connections of 2025 clients: one protocol session each, from `initialize` until it ends. */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #connections = new Map<SessionRef, Connection>();
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+    options.events.subscribe((event) => {
+      if (event.type === 'session.ended') this.#close(event.ref);
+    });
+  }
+
+  get size(): number {
+    return this.#connections.size;
+  }
+
+  async handle(incoming: Incoming): Promise<Response> {
+    const id = incoming.request.headers.get(SESSION_HEADER);
+    if (id !== null) return this.#continue(incoming, id);
+    if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body)) return this.#initialize(incoming);
+    return errorResponse(
+      400,
+      ErrorCode.sessionRequired,
+      'This request names no session: send `initialize` first, then its Mcp-Session-Id with every request.',
+    );
+  }
+
+  async #initialize(incoming: Incoming): Promise<Response> {
+    const { registry, servers, contexts, onError } = this.#options;
+    const { id, record } = await registry.start('connection', 'holder');
+    const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
+    const server = servers.make('2025');
+    server.server.onerror = onError;
+    await server.connect(transport);
+    this.#connections.set(record.ref, { server, transport });
+    const context = { era: '2025', named: { state: 'live', record, handle: undefined } } as const;
+    const response = await contexts.run({ ...context, isLoopback: incoming.isLoopback }, () =>
+      transport.handleRequest(incoming.request, { parsedBody: incoming.body }),
+    );
+    if (!response.ok) await registry.end(record.ref, 'deleted');
+    return response;
+  }
+
+  async #continue(incoming: Incoming, id: string): Promise<Response> {
+    const { registry, contexts } = this.#options;
+    const { request, body, isLoopback } = incoming;
+    const resolved = await registry.resolve('connection', id);
+    const connection = resolved.state === 'live' ? this.#connections.get(resolved.record.ref) : undefined;
+    if (resolved.state !== 'live' || !connection) {
+      return errorResponse(
+        404,
+        ErrorCode.sessionNotFound,
+        'Session not found: it has ended, or never was. Send `initialize` to start a new one.',
+      );
+    }
+    const { record } = resolved;
+    if (!isPing(body)) await registry.touch(record.ref);
+    const named = { state: 'live', record, handle: undefined } as const;
+    const response = await contexts.run({ era: '2025', named, isLoopback }, () =>
+      connection.transport.handleRequest(request, body === undefined ? {} : { parsedBody: body }),
+    );
+    if (request.method === 'GET' && response.ok) this.#watch(record.ref, request.signal);
+    if (request.method === 'DELETE' && response.ok) await registry.end(record.ref, 'deleted');
+    return response;
+  }
+
+  /** The standalone stream tells whether the client is there. */
+  #watch(ref: SessionRef, gone: AbortSignal): void {
+    const closed = this.#options.registry.streamOpened(ref);
+    if (gone.aborted) closed('client');
+    else gone.addEventListener('abort', () => closed('client'), { once: true });
+  }
+
+  #close(ref: SessionRef): void {
+    const connection = this.#connections.get(ref);
+    if (!connection) return;
+    this.#connections.delete(ref);
+    connection.server.close().catch(this.#options.onError);
+  }
+}
+
+function isPing(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'ping';
+}

@@ -1,0 +1,73 @@
+import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
+import type { SessionId } from '../session/ids.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
+import { thrownResponse } from './protocol-error.js';
+import type { NamedSession, RequestContexts } from './request-context.js';
+import { handleOf } from './session-argument.js';
+
+/** The MCP endpoint of both eras. */
+export class Endpoint {
+  readonly #registry: SessionRegistry;
+  readonly #contexts: RequestContexts;
+  readonly #onError: (error: unknown) => void;
+  readonly #connections: Connections;
+  readonly #modern: McpHttpHandler;
+
+  constructor(options: ConnectionsOptions) {
+    const { registry, contexts, servers, onError } = options;
+    this.#registry = registry;
+    this.#contexts = contexts;
+    this.#onError = onError;
+    this.#connections = new Connections(options);
+    this.#modern = createMcpHandler(() => servers.make('2026'), { legacy: 'reject', onerror: onError });
+  }
+
+  /** Serves one request. Never rejects. */
+  async handle(incoming: Incoming): Promise<Response> {
+    try {
+      const { request, body } = incoming;
+      return (await isLegacyRequest(request, body))
+        ? await this.#connections.handle(incoming)
+        : await this.#handleModern(incoming);
+    } catch (error) {
+      this.#onError(error);
+      return thrownResponse(error);
+    }
+  }
+
+  /** Ends what is being served. */
+  async close(): Promise<void> {
+    await this.#modern.close();
+  }
+
+  async #handleModern({ request, body, isLoopback }: Incoming): Promise<Response> {
+    const named = await this.#nameSession(body);
+    const response = await this.#contexts.run({ era: '2026', named, isLoopback }, () =>
+      this.#modern.fetch(request, { parsedBody: body }),
+    );
+    if (named.state === 'live' && isListen(body) && isStream(response)) {
+      const closed = this.#registry.streamOpened(named.record.ref);
+      request.signal.addEventListener('abort', () => closed('client'), { once: true });
+    }
+    return response;
+  }
+
+  async #nameSession(body: unknown): Promise<NamedSession> {
+    const handle = handleOf(body);
+    if (handle === undefined) return { state: 'none' };
+    const resolved = await this.#registry.resolve('handle', handle);
+    if (resolved.state !== 'live') return resolved;
+    await this.#registry.touch(resolved.record.ref);
+    // It resolved, so it is an id of ours.
+    return { ...resolved, handle: handle as SessionId };
+  }
+}
+
+function isListen(body: unknown): boolean {
+  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'subscriptions/listen';
+}
+
+function isStream(response: Response): boolean {
+  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
+}

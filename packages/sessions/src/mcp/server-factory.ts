@@ -1,0 +1,62 @@
+import { type Implementation, McpServer, type ServerCapabilities } from '@modelcontextprotocol/server';
+import type { CurrentSession, Era, RequestContexts } from './request-context.js';
+import { gateTools } from './tool-gate.js';
+import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
+import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
+import { registerSessionStatusTool, type SessionStatusToolOptions } from './tools/session-status.js';
+
+/** How the server introduces itself to clients. */
+export interface ServerInfo extends Implementation {
+  /** For the model: what the server is for. How to log in is added. */
+  readonly instructions?: string;
+  /** Capabilities beyond those that follow from what is registered. */
+  readonly capabilities?: ServerCapabilities;
+}
+
+/** Registers an author's tools, resources and prompts. Called for every server object, so keep it light. */
+export type RegisterTools = (server: McpServer, sessions: CurrentSession) => void;
+
+export type ServerFactoryOptions = {
+  readonly info: ServerInfo;
+  readonly register: RegisterTools;
+  readonly contexts: RequestContexts;
+} & LoginToolOptions &
+  LogoutToolOptions &
+  SessionStatusToolOptions;
+
+/** Larger tool arguments are refused by the SDK: 10,000 elements are more than a model writes. */
+const MAX_TOOL_INPUT_ELEMENTS = 10_000;
+
+const LOGIN_INSTRUCTIONS =
+  'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done. If `login` returns a `session`, pass it in every further call.';
+
+/** Makes the server objects of both eras: the same tools, behind the same gate. */
+export class ServerFactory {
+  readonly #options: ServerFactoryOptions;
+
+  /** @throws SessionError `configuration` when a tool that is registered cannot work. */
+  constructor(options: ServerFactoryOptions) {
+    this.#options = options;
+    this.#make('2026', true);
+  }
+
+  make(era: Era): McpServer {
+    return this.#make(era, false);
+  }
+
+  #make(era: Era, strict: boolean): McpServer {
+    const { register, contexts } = this.#options;
+    const { instructions, capabilities, ...info } = this.#options.info;
+    const server = new McpServer(info, {
+      instructions: instructions ? `${instructions}\n\n${LOGIN_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS,
+      maxToolInputElements: MAX_TOOL_INPUT_ELEMENTS,
+      ...(capabilities && { capabilities }),
+    });
+    gateTools(server, { era, contexts, strict });
+    registerLoginTool(server, this.#options);
+    registerSessionStatusTool(server, this.#options);
+    registerLogoutTool(server, this.#options);
+    register(server, contexts);
+    return server;
+  }
+}

@@ -1,0 +1,104 @@
+import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { SessionError } from '../errors.js';
+
+/** The argument that names a 2026 session. */
+export const SESSION_ARGUMENT = 'session';
+
+/** Where a host puts a handle that it keeps away from its model. */
+export const SESSION_META_KEY = 'dev.mcp-sessions/session';
+
+type JsonSchema = Record<string, unknown>;
+
+const ARGUMENT_SCHEMA = {
+  type: 'string',
+  description:
+    'The session handle that `login` returned. Pass it in every call once you have one; leave it out before.',
+};
+
+/** The handle that a request names, from the tool's arguments or from `_meta`. */
+export function handleOf(body: unknown): string | undefined {
+  const params = propertyOf(body, 'params');
+  const handle =
+    propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) ??
+    propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY);
+  return typeof handle === 'string' ? handle : undefined;
+}
+
+/**
+ * A tool's input schema with the session argument added. What the tool itself gets to see stays as it is:
+ * the argument is taken out before the schema validates. Works for whatever implements Standard Schema.
+ */
+export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
+  const inner = schema['~standard'];
+  return {
+    '~standard': {
+      ...inner,
+      validate: (value, options) => inner.validate(withoutArgument(value), options),
+      jsonSchema: {
+        input: (options) => addArgument(inner.jsonSchema.input(options)),
+        output: (options) => inner.jsonSchema.output(options),
+      },
+    },
+  };
+}
+
+/** A schema in the form that every tool's can be brought to: tools without one take no arguments. */
+export function inputSchemaOf(schema: unknown): StandardSchemaWithJSON {
+  if (schema === undefined) return z.object({});
+  // The SDK's own test for its deprecated raw shapes; registerTool admits nothing else.
+  return isStandardSchema(schema) ? schema : z.object(schema as z.ZodRawShape);
+}
+
+/** @throws SessionError `configuration` when a tool has an argument of its own where the handle has to go. */
+export function assertArgumentFree(toolName: string, schema: StandardSchemaWithJSON): void {
+  const json = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
+  if (!declares(json)) return;
+  throw new SessionError(
+    'configuration',
+    `The tool "${toolName}" has an argument called "${SESSION_ARGUMENT}", which names the session. Rename it.`,
+  );
+}
+
+function addArgument(json: JsonSchema): JsonSchema {
+  const widened: JsonSchema = { ...json };
+  for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
+    const branches = json[keyword];
+    if (Array.isArray(branches)) widened[keyword] = branches.map((branch) => (isClosed(branch) ? addArgument(branch) : branch));
+  }
+  return { ...widened, properties: { ...asObject(json.properties), [SESSION_ARGUMENT]: ARGUMENT_SCHEMA } };
+}
+
+/** Whether a branch refuses properties that it does not name. */
+function isClosed(branch: unknown): branch is JsonSchema {
+  return propertyOf(branch, 'additionalProperties') === false;
+}
+
+function declares(json: unknown): boolean {
+  if (propertyOf(propertyOf(json, 'properties'), SESSION_ARGUMENT) !== undefined) return true;
+  return ['anyOf', 'oneOf', 'allOf'].some((keyword) => {
+    const branches = propertyOf(json, keyword);
+    return Array.isArray(branches) && branches.some(declares);
+  });
+}
+
+function withoutArgument(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { [SESSION_ARGUMENT]: _handle, ...rest } = value as JsonSchema;
+  return rest;
+}
+
+function isStandardSchema(schema: unknown): schema is StandardSchemaWithJSON {
+  return typeof schema === 'object' && schema !== null && '~standard' in schema;
+}
+
+function asObject(value: unknown): JsonSchema {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}
+
+function propertyOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? (value as JsonSchema)[name]
+    : undefined;
+}
+

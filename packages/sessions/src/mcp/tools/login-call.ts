@@ -1,0 +1,42 @@
+import type { SessionLease } from '../../account/accounts.js';
+import { SessionError } from '../../errors.js';
+import { parseSessionId, type SessionId } from '../../session/ids.js';
+import type { SessionRecord } from '../../session/session-record.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+import type { Era, RequestContext } from '../request-context.js';
+
+/** One call of the `login` tool, and the session it is about. */
+export interface LoginCall {
+  readonly era: Era;
+  readonly isLoopback: boolean;
+  readonly provider: string;
+  readonly record: SessionRecord;
+  readonly lease: SessionLease;
+  /** The handle of a 2026 session, or of the login on its way to one. */
+  readonly handle: SessionId | undefined;
+}
+
+/**
+ * Finds the session of a `login` call. A 2026 client that names none gets a pending handle, which comes
+ * back with its next call, or with the next round of this one.
+ * @throws SessionError `login_failed`, `limit_reached`
+ */
+export async function loginCallOf(
+  registry: SessionRegistry,
+  context: RequestContext,
+  provider: string,
+  handleOfRound: string | undefined,
+): Promise<LoginCall> {
+  const { era, isLoopback, named } = context;
+  const callOn = (record: SessionRecord, handle: SessionId | undefined): LoginCall => {
+    return { era, isLoopback, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
+  };
+  if (named.state === 'live') return callOn(named.record, named.handle);
+  if (handleOfRound !== undefined) {
+    const resolved = await registry.resolve('handle', handleOfRound);
+    if (resolved.state === 'live') return callOn(resolved.record, parseSessionId(handleOfRound));
+    throw new SessionError('login_failed', 'This login was not finished in time. Call `login` to start a new one.');
+  }
+  const { id, record } = await registry.start('pending-handle', 'holder');
+  return callOn(record, id);
+}

@@ -1,0 +1,194 @@
+import {
+  type CallToolResult,
+  type InputRequest,
+  type InputRequiredResult,
+  inputRequired,
+  inputResponse,
+  type McpServer,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import type { Accounts } from '../../account/accounts.js';
+import { SessionError } from '../../errors.js';
+import type { LoginOutcome } from '../../login/login-attempt.js';
+import type { Logins, PendingLogin } from '../../login/logins.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+import type { Clock } from '../../time/clock.js';
+import { type RandomSource, randomToken } from '../../vault/random.js';
+import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
+import type { Era, RequestContext, RequestContexts } from '../request-context.js';
+import type { RequestStateBinding, RequestStates } from '../request-state.js';
+import { errorResult } from '../tool-result.js';
+import { type LoginCall, loginCallOf } from './login-call.js';
+import { authenticatedResult, failureText, loginOutputSchema, pendingResult } from './login-results.js';
+
+export interface LoginToolOptions {
+  readonly contexts: RequestContexts;
+  readonly registry: SessionRegistry;
+  readonly accounts: Accounts;
+  readonly logins: Logins;
+  readonly states: RequestStates;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly defaultProvider: string;
+}
+
+/** How long one round of a call waits for the browser: clients give up after 60 seconds. */
+const ROUND_MS = 25_000;
+/** In the 2025 era the whole call has to fit into those 60 seconds. */
+const CALL_2025_MS = 45_000;
+/** 2026 clients go ten rounds at most. */
+const MAX_ROUNDS = 8;
+
+const inputSchema = z.object({
+  provider: z.string().max(100).optional().describe('Which provider to log in to, if there are several.'),
+  code: z
+    .string()
+    .max(100)
+    .optional()
+    .describe('The confirmation code that the browser showed after the login, if it showed one.'),
+});
+type LoginArguments = z.infer<typeof inputSchema>;
+
+const roundSchema = z.object({ round: z.number(), startedAtMs: z.number(), handle: z.string().optional() });
+type Round = z.infer<typeof roundSchema>;
+
+/** Registers `login`: it starts a login, goes on with it, or finishes it. Calling it again is always safe. */
+export function registerLoginTool(server: McpServer, options: LoginToolOptions): void {
+  server.registerTool(
+    'login',
+    {
+      title: 'Log in',
+      description:
+        'Logs the user in, so that the other tools can work in their name. Gives a link for the user to open in a browser; call `login` again when they have done so.',
+      inputSchema,
+      outputSchema: loginOutputSchema,
+      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    },
+    (args, protocol) => login(options, server, args, protocol),
+  );
+}
+
+async function login(
+  options: LoginToolOptions,
+  server: McpServer,
+  args: LoginArguments,
+  protocol: ServerContext,
+): Promise<CallToolResult | InputRequiredResult> {
+  const { contexts, registry, logins } = options;
+  const context = contexts.get();
+  const binding = bindingOf(context, args);
+  const round = roundOf(options, protocol, binding);
+  const provider = args.provider ?? options.defaultProvider;
+  const call = await loginCallOf(registry, context, provider, round?.handle);
+
+  if (args.code !== undefined) return confirmed(options, call, args.code);
+  if (call.record.accounts[provider]?.state === 'authenticated') return authenticated(options, call);
+  if (round && wasDeclined(protocol)) return errorResult(failureText('declined'));
+
+  const origin = { clientName: clientNameOf(server, protocol), isLoopback: call.isLoopback };
+  const pending = await logins.start(call.lease, provider, origin);
+  if (pending.needsCode || !supportsUrlElicitation(server, protocol)) return pendingResult(call, pending);
+
+  const nextState = () => {
+    const next: Round = {
+      round: (round?.round ?? 0) + 1,
+      startedAtMs: round?.startedAtMs ?? options.clock.now(),
+      ...(call.handle && { handle: call.handle }),
+    };
+    return options.states.seal(JSON.stringify(next), binding);
+  };
+  if (!round) return openInBrowser(options, call.era, pending, nextState());
+  return waitForBrowser(options, call, pending, round, protocol.mcpReq.signal, nextState);
+}
+
+function openInBrowser(
+  options: LoginToolOptions,
+  era: Era,
+  pending: PendingLogin,
+  requestState: string,
+): InputRequiredResult {
+  const { provider, loginUrl } = pending;
+  const request = inputRequired.elicitUrl({ message: `Log in to ${provider} in your browser.`, url: loginUrl });
+  const login = era === '2025' ? withElicitationId(request, randomToken(options.random)) : request;
+  return inputRequired({ inputRequests: { login }, requestState });
+}
+
+async function waitForBrowser(
+  options: LoginToolOptions,
+  call: LoginCall,
+  pending: PendingLogin,
+  round: Round,
+  signal: AbortSignal,
+  nextState: () => string,
+): Promise<CallToolResult | InputRequiredResult> {
+  const { logins, clock } = options;
+  const leftMs = call.era === '2025' ? round.startedAtMs + CALL_2025_MS - clock.now() : ROUND_MS;
+  const { ref } = call.lease;
+  const outcome = await logins.settled(ref, call.provider, Math.min(ROUND_MS, Math.max(leftMs, 0)), signal);
+  if (outcome) return finished(options, call, outcome);
+  const current = logins.pending(ref, call.provider) ?? pending;
+  const goesOn = call.era === '2026' && round.round < MAX_ROUNDS && !current.needsCode;
+  return goesOn ? inputRequired({ requestState: nextState() }) : pendingResult(call, current);
+}
+
+async function confirmed(options: LoginToolOptions, call: LoginCall, code: string): Promise<CallToolResult> {
+  const { logins } = options;
+  const outcome = await logins.confirm(call.lease, call.provider, code);
+  if (outcome) return finished(options, call, outcome);
+  const waitsForCode = logins.pending(call.lease.ref, call.provider)?.needsCode;
+  return errorResult(
+    waitsForCode
+      ? 'This is not the code that the browser shows. Ask the user to read it again.'
+      : 'No login is waiting for a code here. Call `login` without `code`.',
+  );
+}
+
+function finished(options: LoginToolOptions, call: LoginCall, outcome: LoginOutcome): Promise<CallToolResult> {
+  if (outcome.kind === 'authenticated') return authenticated(options, call);
+  return Promise.resolve(errorResult(failureText(outcome.failure)));
+}
+
+/** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
+async function authenticated(options: LoginToolOptions, call: LoginCall): Promise<CallToolResult> {
+  const { registry, accounts } = options;
+  const current = await registry.get(call.lease.ref);
+  const isPending = current?.kind === 'pending-handle';
+  const promoted = isPending ? await accounts.promote(current) : undefined;
+  const record = isPending ? promoted?.record : current;
+  const account = record?.accounts[call.provider];
+  if (!account) return errorResult(failureText('signed_out'));
+  return authenticatedResult(account, promoted?.id ?? call.handle);
+}
+
+/** Reads the state of an earlier round of this call. @throws SessionError `login_failed` */
+function roundOf(
+  options: LoginToolOptions,
+  protocol: ServerContext,
+  binding: RequestStateBinding,
+): Round | undefined {
+  const state = protocol.mcpReq.requestState();
+  if (state === undefined) return undefined;
+  if (typeof state !== 'string') throw new SessionError('login_failed', 'The requestState must be a string.');
+  return roundSchema.parse(JSON.parse(options.states.open(state, binding)));
+}
+
+function bindingOf(context: RequestContext, args: LoginArguments): RequestStateBinding {
+  const { named } = context;
+  return {
+    session: named.state === 'live' ? named.record.ref : '',
+    tool: 'login',
+    arguments: JSON.stringify([args.provider, args.code]),
+  };
+}
+
+function wasDeclined(protocol: ServerContext): boolean {
+  const response = inputResponse(protocol.mcpReq.inputResponses, 'login');
+  return response.kind === 'elicit' && response.action === 'decline';
+}
+
+/** Clients of 2025 match the end of an elicitation by an id that the 2026 revision no longer has. */
+function withElicitationId(request: InputRequest, elicitationId: string): InputRequest {
+  if (request.method !== 'elicitation/create') return request;
+  return { ...request, params: { ...request.params, elicitationId } as typeof request.params };
+}

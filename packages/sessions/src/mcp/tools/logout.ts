@@ -1,0 +1,60 @@
+import type { McpServer } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import type { Accounts } from '../../account/accounts.js';
+import type { Logins } from '../../login/logins.js';
+import type { RevocationReport } from '../../session/revocation.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+import type { RequestContexts } from '../request-context.js';
+import { structuredResult } from '../tool-result.js';
+
+export interface LogoutToolOptions {
+  readonly contexts: RequestContexts;
+  readonly registry: SessionRegistry;
+  readonly accounts: Accounts;
+  readonly logins: Logins;
+}
+
+const inputSchema = z.object({
+  provider: z.string().max(100).optional().describe('Log out of this provider only. Default: of all.'),
+});
+
+const outputSchema = z.object({
+  status: z.literal('logged_out'),
+  accounts: z.array(
+    z.object({
+      provider: z.string(),
+      revocation: z
+        .enum(['confirmed', 'unconfirmed', 'unsupported'])
+        .describe('Whether the provider confirmed that the tokens are dead. Here they are wiped in any case.'),
+    }),
+  ),
+});
+
+/** Registers `logout`: wipes the tokens here first, then has them revoked at the provider, and reports both. */
+export function registerLogoutTool(server: McpServer, options: LogoutToolOptions): void {
+  server.registerTool(
+    'logout',
+    {
+      title: 'Log out',
+      description: 'Logs the user out: wipes their tokens on this server and has the provider revoke them.',
+      inputSchema,
+      outputSchema,
+      annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
+    },
+    async ({ provider }) => {
+      const accounts = await logout(options, provider);
+      return structuredResult({ status: 'logged_out', accounts });
+    },
+  );
+}
+
+async function logout(options: LogoutToolOptions, provider: string | undefined): Promise<RevocationReport[]> {
+  const { contexts, registry, accounts, logins } = options;
+  const { named } = contexts.get();
+  if (named.state !== 'live') return [];
+  const { ref } = named.record;
+  logins.cancel(ref, provider);
+  if (provider !== undefined) return accounts.remove(ref, provider);
+  const { revoked } = await registry.signOut(ref, 'logout');
+  return revoked;
+}

@@ -1,0 +1,140 @@
+import type { McpServer } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { type AccountStatus, accountStatus } from '../../account/account-status.js';
+import type { Logins } from '../../login/logins.js';
+import { idleAtMs, type Lifetimes, nextDue } from '../../session/lifetimes.js';
+import type { SessionRecord, SignOutReason } from '../../session/session-record.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+import type { Clock } from '../../time/clock.js';
+import type { Era, RequestContexts } from '../request-context.js';
+import { present, structuredResult } from '../tool-result.js';
+
+export interface SessionStatusToolOptions {
+  readonly contexts: RequestContexts;
+  readonly registry: SessionRegistry;
+  readonly logins: Logins;
+  readonly lifetimes: Lifetimes;
+  readonly clock: Clock;
+  readonly providers: readonly string[];
+}
+
+type SessionState = 'anonymous' | AccountStatus['state'];
+
+const outputSchema = z.object({
+  state: z
+    .enum(['anonymous', 'pending', 'authenticated', 'reauthentication_required'])
+    .describe('The least good state of its accounts.'),
+  signedOut: z
+    .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator'])
+    .optional()
+    .describe('Why the last login is gone.'),
+  accounts: z.array(
+    z.object({
+      provider: z.string(),
+      state: z.enum(['pending', 'authenticated', 'reauthentication_required']),
+      reason: z.string().optional(),
+      subject: z.string().optional(),
+      name: z.string().optional(),
+      scopes: z.array(z.string()).optional(),
+      accessTokenExpiresInSeconds: z.number().optional(),
+      nextRefreshInSeconds: z.number().optional(),
+    }),
+  ),
+  idleExpiresInSeconds: z.number().optional().describe('Until the login is wiped if no call comes.'),
+  sessionExpiresInSeconds: z.number().optional().describe('Until the login ends, whatever happens.'),
+  next: z.string().describe('What to do now.'),
+});
+
+/** Registers `session_status`: who is logged in, for how long, and what to do next. */
+export function registerSessionStatusTool(server: McpServer, options: SessionStatusToolOptions): void {
+  server.registerTool(
+    'session_status',
+    {
+      title: 'Session status',
+      description: 'Tells who is logged in here, how long the login lasts, and what to do next. Changes nothing.',
+      outputSchema,
+      annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
+    },
+    async () => {
+      const { era, named } = options.contexts.get();
+      const record = named.state === 'live' ? await options.registry.get(named.record.ref) : undefined;
+      return structuredResult(record ? describe(options, era, record) : nobody());
+    },
+  );
+}
+
+function nobody(): Record<string, unknown> {
+  return { state: 'anonymous', accounts: [], next: 'Call `login` to log in.' };
+}
+
+function describe(options: SessionStatusToolOptions, era: Era, record: SessionRecord): Record<string, unknown> {
+  const { registry, lifetimes, clock } = options;
+  const now = clock.now();
+  const accounts = accountsOf(options, record, now);
+  const state = worst(accounts.map((account) => account.state));
+  const presence = registry.presenceOf(record.ref);
+  const seconds = (atMs: number) => Math.max(0, Math.round((atMs - now) / 1000));
+  const isSignedIn = accounts.some((account) => account.state !== 'pending');
+  const idle = isSignedIn ? idleAtMs(record, presence, lifetimes) : undefined;
+  const ends = record.signedInAtMs !== undefined ? record.signedInAtMs + lifetimes.absoluteMs : nextDue(record, presence, lifetimes).atMs;
+  return present({
+    state,
+    signedOut: record.signedOut,
+    accounts,
+    idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
+    sessionExpiresInSeconds: Number.isFinite(ends) ? seconds(ends) : undefined,
+    next: nextStep(state, era, record, accounts),
+  });
+}
+
+function accountsOf(options: SessionStatusToolOptions, record: SessionRecord, now: number): AccountStatus[] {
+  return options.providers.flatMap((provider): AccountStatus[] => {
+    const account = record.accounts[provider];
+    if (account?.state === 'authenticated' && record.kind !== 'pending-handle') return [accountStatus(account, now)];
+    const isPending = options.logins.pending(record.ref, provider) !== undefined || account?.state === 'authenticated';
+    if (isPending) return [{ provider, state: 'pending' }];
+    return account ? [accountStatus(account, now)] : [];
+  });
+}
+
+function worst(states: readonly SessionState[]): SessionState {
+  const order: readonly SessionState[] = ['reauthentication_required', 'pending', 'authenticated'];
+  return order.find((state) => states.includes(state)) ?? 'anonymous';
+}
+
+function nextStep(
+  state: SessionState,
+  era: Era,
+  record: SessionRecord,
+  accounts: readonly AccountStatus[],
+): string {
+  switch (state) {
+    case 'anonymous':
+      return record.signedOut ? `${signedOutText(record.signedOut)} Call \`login\` to log in again.` : 'Call `login` to log in.';
+    case 'pending':
+      return era === '2026'
+        ? 'A login is under way. When the user has finished it in the browser, call `login` with this `session`.'
+        : 'A login is under way. When the user has finished it in the browser, call `login` again.';
+    case 'reauthentication_required': {
+      const dead = accounts.find((account) => account.state === 'reauthentication_required');
+      return `The login at "${dead?.provider}" has expired or was revoked. Call \`login\` to renew it.`;
+    }
+    case 'authenticated':
+      return 'Nothing: the login is good, and its tokens are renewed by themselves.';
+  }
+}
+
+function signedOutText(reason: SignOutReason): string {
+  switch (reason) {
+    case 'logout':
+      return 'The user logged out.';
+    case 'idle':
+      return 'The login was wiped because it was not used for too long.';
+    case 'absolute':
+      return 'The login reached its longest lifetime and was wiped.';
+    case 'disconnect':
+      return 'The login was wiped because this client was disconnected for too long.';
+    case 'operator':
+      return 'The operator of this server signed this session out.';
+  }
+}

@@ -1,0 +1,51 @@
+import type { Logger } from 'pino';
+import type { SessionRef } from '../session/ids.js';
+import type { SessionEvent, SessionListener } from '../session/session-events.js';
+
+/**
+ * Writes what happens to sessions as JSON lines. It takes from an event only fields that are named here,
+ * so nothing secret can get in; a session appears under an id that exists only in logs.
+ */
+export function auditLog(logger: Logger, logIdOf: (ref: SessionRef) => string): SessionListener {
+  return (event) => {
+    const entry = entryOf(event);
+    const session = 'ref' in event ? { session: logIdOf(event.ref) } : {};
+    logger[levelOf(event)]({ event: event.type, ...session, ...entry }, event.type);
+  };
+}
+
+function entryOf(event: SessionEvent): Record<string, string | number> {
+  switch (event.type) {
+    case 'session.started':
+      return { kind: event.kind };
+    case 'session.signed_out':
+    case 'session.ended':
+    case 'session.refused':
+      return { reason: event.reason };
+    case 'login.started':
+      return { provider: event.provider };
+    case 'login.failed':
+      return { provider: event.provider, failure: event.failure };
+    case 'account.authenticated':
+    case 'account.refreshed':
+    case 'account.moved':
+      return { provider: event.provider, generation: event.generation };
+    case 'account.refresh_failed':
+    case 'account.reauthentication_required':
+      return { provider: event.provider, trouble: event.trouble };
+    case 'account.revoked':
+      return { provider: event.provider, revocation: event.revocation };
+  }
+}
+
+function levelOf(event: SessionEvent): 'info' | 'warn' {
+  switch (event.type) {
+    case 'session.refused':
+    case 'login.failed':
+    case 'account.refresh_failed':
+    case 'account.reauthentication_required':
+      return 'warn';
+    default:
+      return 'info';
+  }
+}

@@ -1,0 +1,37 @@
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { type RandomSource, randomToken } from '../vault/random.js';
+
+declare const sessionIdBrand: unique symbol;
+declare const sessionRefBrand: unique symbol;
+
+/** What a client shows to be let in: the `Mcp-Session-Id` of a 2025 connection, or a 2026 handle. A secret. */
+export type SessionId = string & { readonly [sessionIdBrand]: true };
+
+/** The name of a session inside this server: an HMAC of its id, from which the id cannot be found again. */
+export type SessionRef = string & { readonly [sessionRefBrand]: true };
+
+/** Where an id is valid. An id of one kind opens nothing of the other. */
+export type IdKind = 'connection' | 'handle';
+
+const ID_PATTERN = /^[A-Za-z0-9_-]{43}$/;
+
+/** A new id: 256 random bits in base64url. */
+export function mintSessionId(random: RandomSource): SessionId {
+  // The brand is made here and in parseSessionId, and nowhere else.
+  return randomToken(random) as SessionId;
+}
+
+/** Reads an id from outside; `undefined` when it cannot be one of ours. */
+export function parseSessionId(value: string): SessionId | undefined {
+  return ID_PATTERN.test(value) ? (value as SessionId) : undefined;
+}
+
+/** The reference that an id stands for. */
+export function sessionRefOf(keys: KeyHierarchy, kind: IdKind, id: SessionId): SessionRef {
+  return keys.mac('id-lookup', kind, id).toString('base64url') as SessionRef;
+}
+
+/** How a session appears in logs: 12 hex digits under a key of their own. */
+export function logIdOf(keys: KeyHierarchy, ref: SessionRef): string {
+  return keys.mac('log-id', ref).toString('hex').slice(0, 12);
+}

@@ -1,0 +1,82 @@
+import type { Presence } from './presence.js';
+import { type EndReason, isSignedIn, type SessionRecord, type SignOutReason } from './session-record.js';
+
+const SECOND_MS = 1000;
+const MINUTE_MS = 60 * SECOND_MS;
+const HOUR_MS = 60 * MINUTE_MS;
+
+/** How long things last, in milliseconds. */
+export interface Lifetimes {
+  /** Without a request, while no stream is open, until a login is wiped. Default: 30 minutes. */
+  readonly idleMs: number;
+  /** From login until it is wiped, whatever happens. Default: 12 hours. */
+  readonly absoluteMs: number;
+  /** From the moment a client's stream is lost until its login is wiped. `0`: at once. Default: 2 minutes. */
+  readonly disconnectGraceMs: number;
+  /** How long a started login can be finished. Default: 10 minutes. */
+  readonly loginAttemptMs: number;
+  /** Without request or stream until a 2025 connection's id becomes unknown. Default: 24 hours. */
+  readonly unheardMs: number;
+  /** How long closing waits for what is under way. Default: 10 seconds. */
+  readonly shutdownDrainMs: number;
+}
+
+export const DEFAULT_LIFETIMES: Lifetimes = {
+  idleMs: 30 * MINUTE_MS,
+  absoluteMs: 12 * HOUR_MS,
+  disconnectGraceMs: 2 * MINUTE_MS,
+  loginAttemptMs: 10 * MINUTE_MS,
+  unheardMs: 24 * HOUR_MS,
+  shutdownDrainMs: 10 * SECOND_MS,
+};
+
+/** What happens to a session next if nothing else does. */
+export type Due = { readonly atMs: number } & (
+  | { readonly action: 'sign-out'; readonly reason: SignOutReason }
+  | { readonly action: 'end'; readonly reason: EndReason }
+);
+
+/** The first thing that time will do to a session. */
+export function nextDue(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due {
+  const dues = [lastResort(record, presence, lifetimes)];
+  if (isSignedIn(record)) dues.push(...signOuts(record, presence, lifetimes));
+  return dues.reduce((first, due) => (due.atMs < first.atMs ? due : first));
+}
+
+/** When a login is wiped for want of requests; `undefined` while its client is present. */
+export function idleAtMs(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): number | undefined {
+  return presence.openStreams > 0 ? undefined : heardAtMs(record, presence) + lifetimes.idleMs;
+}
+
+function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due[] {
+  const dues: Due[] = [
+    {
+      action: 'sign-out',
+      reason: 'absolute',
+      atMs: (record.signedInAtMs ?? record.createdAtMs) + lifetimes.absoluteMs,
+    },
+  ];
+  const idle = idleAtMs(record, presence, lifetimes);
+  if (idle !== undefined) dues.push({ action: 'sign-out', reason: 'idle', atMs: idle });
+  const { disconnectedAtMs } = presence;
+  if (disconnectedAtMs !== undefined && record.lastRequestAtMs <= disconnectedAtMs) {
+    dues.push({ action: 'sign-out', reason: 'disconnect', atMs: disconnectedAtMs + lifetimes.disconnectGraceMs });
+  }
+  return dues;
+}
+
+function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due {
+  if (record.kind === 'pending-handle') {
+    return { action: 'end', reason: 'login_expired', atMs: record.lastRequestAtMs + lifetimes.loginAttemptMs };
+  }
+  const atMs =
+    presence.openStreams > 0
+      ? Number.POSITIVE_INFINITY
+      : heardAtMs(record, presence) + lifetimes.unheardMs;
+  return { action: 'end', reason: 'unheard', atMs };
+}
+
+/** A client whose stream has just closed was there until then. */
+function heardAtMs(record: SessionRecord, presence: Presence): number {
+  return Math.max(record.lastRequestAtMs, presence.lastStreamAtMs ?? 0);
+}

@@ -1,0 +1,80 @@
+import { decodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
+import type { SealContext, Vault } from '../vault/vault.js';
+import type { Revocation, SessionEvents } from './session-events.js';
+import type { AccountRecord, SessionRecord } from './session-record.js';
+
+/** The port to a provider's revocation endpoint (RFC 7009). Bounded in time; never rejects. */
+export type RevokeTokens = (provider: string, tokens: TokenSet) => Promise<Revocation>;
+
+/** What became of one account's tokens at its provider. */
+export interface RevocationReport {
+  readonly provider: string;
+  readonly revocation: Revocation;
+}
+
+/** The place of an account's tokens, to seal and open them with. */
+export function sealContextOf(
+  record: Pick<SessionRecord, 'ref' | 'owner'>,
+  account: Pick<AccountRecord, 'provider' | 'generation'>,
+): SealContext {
+  const { provider, generation } = account;
+  return { sessionRef: record.ref, owner: record.owner, provider, generation };
+}
+
+/** Wipes accounts and has their tokens revoked upstream. */
+export class Disposal {
+  readonly #vault: Vault;
+  readonly #revokeTokens: RevokeTokens;
+  readonly #events: SessionEvents;
+  readonly #running = new Set<Promise<unknown>>();
+
+  constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents) {
+    this.#vault = vault;
+    this.#revokeTokens = revokeTokens;
+    this.#events = events;
+  }
+
+  /**
+   * Wipes the accounts before it returns; the promise tells later what the providers said.
+   * For the time of the revocation the tokens live on in wipeable buffers, and nowhere else.
+   */
+  dispose(record: SessionRecord, accounts: readonly AccountRecord[]): Promise<RevocationReport[]> {
+    const revocations = accounts.map((account) => {
+      const tokens = this.#takeTokens(record, account);
+      return this.revoke(record, account.provider, tokens);
+    });
+    return Promise.all(revocations);
+  }
+
+  /** Has tokens revoked that are in no session, or no longer, and wipes them. */
+  async revoke(
+    record: Pick<SessionRecord, 'ref'>,
+    provider: string,
+    tokens: TokenSet | undefined,
+  ): Promise<RevocationReport> {
+    if (!tokens) return { provider, revocation: 'confirmed' };
+    const revoking = this.#revokeTokens(provider, tokens).finally(() => wipeTokenSet(tokens));
+    this.#running.add(revoking);
+    try {
+      const revocation = await revoking;
+      this.#events.emit({ type: 'account.revoked', ref: record.ref, provider, revocation });
+      return { provider, revocation };
+    } finally {
+      this.#running.delete(revoking);
+    }
+  }
+
+  /** Waits for what is being revoked. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running);
+  }
+
+  #takeTokens(record: SessionRecord, account: AccountRecord): TokenSet | undefined {
+    if (!account.sealed) return undefined;
+    try {
+      return decodeTokenSet(this.#vault.open(account.sealed, sealContextOf(record, account)));
+    } finally {
+      this.#vault.wipe(account.sealed);
+    }
+  }
+}

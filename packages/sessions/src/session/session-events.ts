@@ -1,0 +1,79 @@
+import type { SessionRef } from './ids.js';
+import type { AccountTrouble, EndReason, SessionKind, SignOutReason } from './session-record.js';
+
+/** What the provider said of tokens that were to be revoked. */
+export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported';
+
+/** How a login attempt failed. */
+export type LoginFailure =
+  | 'declined'
+  | 'expired'
+  | 'browser_mismatch'
+  | 'provider_unavailable'
+  | 'provider_refused'
+  | 'wrong_code'
+  | 'superseded'
+  | 'signed_out';
+
+/** Everything that happens to a session. Contains no tokens, ids or handles, so that it can be logged. */
+export type SessionEvent =
+  | { readonly type: 'session.started'; readonly ref: SessionRef; readonly kind: SessionKind }
+  | { readonly type: 'session.signed_out'; readonly ref: SessionRef; readonly reason: SignOutReason }
+  | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
+  | { readonly type: 'session.refused'; readonly reason: 'cap' }
+  | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
+  | {
+      readonly type: 'login.failed';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly failure: LoginFailure;
+    }
+  | {
+      /** `account.moved`: from a pending handle to the session handle it became. */
+      readonly type: 'account.authenticated' | 'account.refreshed' | 'account.moved';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly generation: number;
+      readonly refreshAtMs: number | undefined;
+    }
+  | {
+      readonly type: 'account.refresh_failed' | 'account.reauthentication_required';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly trouble: AccountTrouble;
+    }
+  | {
+      readonly type: 'account.revoked';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly revocation: Revocation;
+    };
+
+/** Hears every event, in order, within the tick in which it happens. What it throws is reported, not felt. */
+export type SessionListener = (event: SessionEvent) => void;
+
+/** Tells listeners what happens. */
+export class SessionEvents {
+  readonly #listeners = new Set<SessionListener>();
+  readonly #onError: (error: unknown) => void;
+
+  constructor(onError: (error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** @returns a function that ends the subscription. */
+  subscribe(listener: SessionListener): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  emit(event: SessionEvent): void {
+    for (const listener of this.#listeners) {
+      try {
+        listener(event);
+      } catch (error) {
+        this.#onError(error);
+      }
+    }
+  }
+}

@@ -1,0 +1,65 @@
+import type { SealedRecord } from '../vault/vault.js';
+import type { SessionRef } from './ids.js';
+
+/**
+ * - `connection`: a 2025 client's protocol session; it outlives its logins.
+ * - `handle`: a 2026 session; it ends with its login.
+ * - `pending-handle`: a 2026 login on its way; it serves only `login` and `session_status`.
+ */
+export type SessionKind = 'connection' | 'handle' | 'pending-handle';
+
+/** Why a session was signed out. */
+export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator';
+
+/** Why a session ended: its id is unknown from then on. */
+export type EndReason = SignOutReason | 'deleted' | 'unheard' | 'cap' | 'shutdown' | 'replaced' | 'login_expired';
+
+/** Why an account needs a new login, or cannot be refreshed for now. Never contains secrets. */
+export type AccountTrouble = 'grant_revoked' | 'no_refresh_token' | 'provider_unavailable' | 'refresh_lost';
+
+/** One provider login inside a session. */
+export interface AccountRecord {
+  readonly provider: string;
+  readonly state: 'authenticated' | 'reauthentication_required';
+  readonly trouble?: AccountTrouble | undefined;
+  /** Counts the token sets of this session; never given twice, not even after a logout. */
+  readonly generation: number;
+  readonly subject: string;
+  readonly name?: string | undefined;
+  readonly scopes: readonly string[];
+  /** Absent once the tokens have been wiped. */
+  readonly sealed?: SealedRecord | undefined;
+  readonly hasRefreshToken: boolean;
+  /** When the access token dies, on the clock of this process. `undefined`: not before a 401. */
+  readonly expiresAtMs?: number | undefined;
+  /** When it is to be refreshed. */
+  readonly refreshAtMs?: number | undefined;
+  readonly lifetimeMs?: number | undefined;
+}
+
+/** What the store keeps of a session. Immutable: a change is a new record with the next version. */
+export interface SessionRecord {
+  readonly ref: SessionRef;
+  /** Counts the changes; the store replaces a record only by its direct successor. */
+  readonly version: number;
+  readonly kind: SessionKind;
+  /** Whom the session belongs to; in open access whoever holds its id. */
+  readonly owner: string;
+  readonly createdAtMs: number;
+  /** When its client last asked for anything but a ping. */
+  readonly lastRequestAtMs: number;
+  /** Since when somebody has been logged in without a break. */
+  readonly signedInAtMs?: number | undefined;
+  /** Counts the sign-outs; what was handed out before the last one is void. */
+  readonly epoch: number;
+  /** The highest generation given so far. */
+  readonly generation: number;
+  readonly signedOut?: SignOutReason | undefined;
+  readonly accounts: Readonly<Record<string, AccountRecord>>;
+}
+
+/** Whether anybody is logged in here, be it with a login that has to be renewed. */
+export function isSignedIn(record: SessionRecord): boolean {
+  for (const _provider in record.accounts) return true;
+  return false;
+}

@@ -1,0 +1,271 @@
+import { SessionError } from '../errors.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadline, Deadlines } from '../time/deadlines.js';
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import type { RandomSource } from '../vault/random.js';
+import { type IdKind, mintSessionId, parseSessionId, type SessionId, type SessionRef, sessionRefOf } from './ids.js';
+import { type Lifetimes, nextDue } from './lifetimes.js';
+import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
+import type { Disposal, RevocationReport } from './revocation.js';
+import type { SessionEvents } from './session-events.js';
+import { type EndReason, isSignedIn, type SessionKind, type SessionRecord, type SignOutReason } from './session-record.js';
+import type { SessionStore } from './session-store.js';
+import { Tombstones } from './tombstones.js';
+
+export interface SessionRegistryOptions {
+  readonly store: SessionStore;
+  readonly keys: KeyHierarchy;
+  readonly random: RandomSource;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly lifetimes: Lifetimes;
+  readonly events: SessionEvents;
+  readonly disposal: Disposal;
+  /** How many sessions this node holds at most. */
+  readonly maxSessions: number;
+}
+
+/** What an id from outside turned out to be. */
+export type Resolution =
+  | { readonly state: 'live'; readonly record: SessionRecord }
+  | { readonly state: 'ended'; readonly reason: EndReason }
+  | { readonly state: 'unknown' };
+
+/** A change of a record, as its new fields; `undefined` leaves it as it is. */
+export type SessionChange = (record: SessionRecord) => Partial<SessionRecord> | undefined;
+
+/** A change that took place. */
+export interface ChangedSession {
+  readonly before: SessionRecord;
+  readonly after: SessionRecord;
+}
+
+const RETRY_WHEN_FULL_SECONDS = 60;
+
+/**
+ * The sessions of this node: creates, resolves and touches them, signs them out and ends them, by request
+ * or because their time has come.
+ */
+export class SessionRegistry {
+  readonly #options: SessionRegistryOptions;
+  readonly #presence = new PresenceBook();
+  readonly #tombstones: Tombstones;
+  readonly #deadlines = new Map<SessionRef, Deadline>();
+  readonly #aborts = new Map<SessionRef, AbortController>();
+  /** Sessions in which nobody is logged in, the longest unheard first. */
+  readonly #anonymous = new Set<SessionRef>();
+
+  constructor(options: SessionRegistryOptions) {
+    this.#options = options;
+    this.#tombstones = new Tombstones(options.clock);
+  }
+
+  /** How many sessions there are. */
+  get size(): number {
+    return this.#deadlines.size;
+  }
+
+  /**
+   * Starts a session and mints its id, which is known to nobody else and kept nowhere.
+   * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to.
+   */
+  async start(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
+    const { random, keys, clock, store, events } = this.#options;
+    await this.#makeRoom();
+    const id = mintSessionId(random);
+    const ref = sessionRefOf(keys, kind === 'connection' ? 'connection' : 'handle', id);
+    const now = clock.now();
+    const record: SessionRecord = {
+      ref,
+      version: 1,
+      kind,
+      owner,
+      createdAtMs: now,
+      lastRequestAtMs: now,
+      epoch: 0,
+      generation: 0,
+      accounts: {},
+    };
+    if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+    this.#anonymous.add(ref);
+    this.#schedule(record);
+    events.emit({ type: 'session.started', ref, kind });
+    return { id, record };
+  }
+
+  /** Finds the session of an id from outside. Time that has run out takes effect here at the latest. */
+  async resolve(kind: IdKind, value: string): Promise<Resolution> {
+    const id = parseSessionId(value);
+    if (!id) return { state: 'unknown' };
+    const ref = sessionRefOf(this.#options.keys, kind, id);
+    const record = await this.get(ref);
+    if (record) return { state: 'live', record };
+    const reason = this.#tombstones.reasonOf(ref);
+    return reason ? { state: 'ended', reason } : { state: 'unknown' };
+  }
+
+  /** A session as it stands now; `undefined` once it has ended. */
+  async get(ref: SessionRef): Promise<SessionRecord | undefined> {
+    const record = await this.#options.store.get(ref);
+    if (!record) return undefined;
+    const due = nextDue(record, this.#presence.of(ref), this.#options.lifetimes);
+    if (due.atMs > this.#options.clock.now()) return record;
+    await this.#expire(record);
+    return this.#options.store.get(ref);
+  }
+
+  /** Whether the client of a session is there. */
+  presenceOf(ref: SessionRef): Presence {
+    return this.#presence.of(ref);
+  }
+
+  /** Notes a request of the session's client. */
+  async touch(ref: SessionRef): Promise<void> {
+    if (this.#anonymous.delete(ref)) this.#anonymous.add(ref);
+    await this.#options.store.touch(ref, this.#options.clock.now());
+  }
+
+  /**
+   * Changes a record, however many others change it at the same time: `change` is called again on the
+   * newest state until its result fits.
+   * @returns what was replaced by what, or `undefined` when there was nothing to change.
+   */
+  async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
+    for (;;) {
+      const before = await this.#options.store.get(ref);
+      const fields = before && change(before);
+      if (!before || !fields) return undefined;
+      const after: SessionRecord = { ...before, ...fields, version: before.version + 1 };
+      if (await this.#options.store.replace(after)) {
+        this.#noteChange(after);
+        return { before, after };
+      }
+    }
+  }
+
+  /** Aborts when the session is signed out or ends. */
+  signalOf(ref: SessionRef): AbortSignal {
+    let abort = this.#aborts.get(ref);
+    if (!abort) {
+      abort = new AbortController();
+      this.#aborts.set(ref, abort);
+    }
+    return abort.signal;
+  }
+
+  /**
+   * Notes that a stream of the session's client is open.
+   * @returns what to call when it is closed, saying who did it.
+   */
+  streamOpened(ref: SessionRef): (by: StreamCloser) => void {
+    this.#presence.opened(ref);
+    let open = true;
+    return (by) => {
+      if (!open) return;
+      open = false;
+      if (!this.#deadlines.has(ref)) return;
+      this.#presence.closed(ref, by, this.#options.clock.now());
+      void this.#reschedule(ref);
+    };
+  }
+
+  /**
+   * Wipes every account of a session. A 2025 connection goes on as anonymous; a 2026 handle ends.
+   * The wipe is done when the first promise resolves; `revoked` waits for the providers.
+   */
+  async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+    const record = await this.#options.store.get(ref);
+    if (record && record.kind !== 'connection') return this.end(ref, reason);
+    const changed = await this.update(ref, (current) =>
+      isSignedIn(current)
+        ? { accounts: {}, signedInAtMs: undefined, signedOut: reason, epoch: current.epoch + 1 }
+        : undefined,
+    );
+    if (!changed) return { revoked: Promise.resolve([]) };
+    this.#abort(ref);
+    const revoked = this.#dispose(changed.before);
+    this.#options.events.emit({ type: 'session.signed_out', ref, reason });
+    return { revoked };
+  }
+
+  /** Signs a session out, and its id is unknown from then on. */
+  async end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+    const record = await this.#options.store.take(ref);
+    if (!record) return { revoked: Promise.resolve([]) };
+    this.#abort(ref);
+    const revoked = this.#dispose(record);
+    this.#close(ref, reason);
+    return { revoked };
+  }
+
+  /** Takes a session out without signing it out: its accounts are the caller's, to seal elsewhere or dispose of. */
+  async retire(ref: SessionRef): Promise<SessionRecord | undefined> {
+    const record = await this.#options.store.take(ref);
+    if (record) this.#close(ref, 'replaced');
+    return record;
+  }
+
+  /** Ends every session. */
+  async endAll(reason: EndReason): Promise<void> {
+    for await (const ref of this.#options.store.refs()) await this.end(ref, reason);
+  }
+
+  #dispose(record: SessionRecord): Promise<RevocationReport[]> {
+    return this.#options.disposal.dispose(record, Object.values(record.accounts));
+  }
+
+  #abort(ref: SessionRef): void {
+    this.#aborts.get(ref)?.abort(new SessionError('signed_out', 'This session was signed out meanwhile.'));
+    this.#aborts.delete(ref);
+  }
+
+  #close(ref: SessionRef, reason: EndReason): void {
+    this.#abort(ref);
+    this.#deadlines.get(ref)?.cancel();
+    this.#deadlines.delete(ref);
+    this.#anonymous.delete(ref);
+    this.#presence.forget(ref);
+    this.#tombstones.add(ref, reason);
+    this.#options.events.emit({ type: 'session.ended', ref, reason });
+  }
+
+  #noteChange(record: SessionRecord): void {
+    if (!this.#deadlines.has(record.ref)) return;
+    if (isSignedIn(record)) this.#anonymous.delete(record.ref);
+    else this.#anonymous.add(record.ref);
+    this.#schedule(record);
+  }
+
+  #schedule(record: SessionRecord): void {
+    const { ref } = record;
+    this.#deadlines.get(ref)?.cancel();
+    const due = nextDue(record, this.#presence.of(ref), this.#options.lifetimes);
+    const deadline = this.#options.deadlines.at(due.atMs, () => void this.#reschedule(ref));
+    this.#deadlines.set(ref, deadline);
+  }
+
+  /** Looks at a session's time again: acts if it has run out, else waits for what is next. */
+  async #reschedule(ref: SessionRef): Promise<void> {
+    const record = await this.get(ref);
+    if (record && this.#deadlines.has(ref)) this.#schedule(record);
+  }
+
+  async #expire(record: SessionRecord): Promise<void> {
+    const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
+    if (due.action === 'end') await this.end(record.ref, due.reason);
+    else await this.signOut(record.ref, due.reason);
+  }
+
+  async #makeRoom(): Promise<void> {
+    if (this.size < this.#options.maxSessions) return;
+    const [longestUnheard] = this.#anonymous;
+    if (longestUnheard) {
+      await this.end(longestUnheard, 'cap');
+      return;
+    }
+    this.#options.events.emit({ type: 'session.refused', reason: 'cap' });
+    throw new SessionError('limit_reached', 'This server holds as many sessions as it may. Try again in a minute.', {
+      retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
+    });
+  }
+}

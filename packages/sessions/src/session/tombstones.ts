@@ -1,0 +1,34 @@
+import type { Clock } from '../time/clock.js';
+import type { SessionRef } from './ids.js';
+import type { EndReason } from './session-record.js';
+
+const KEPT_MS = 10 * 60 * 1000;
+const MOST = 10_000;
+
+interface Tombstone {
+  readonly reason: EndReason;
+  readonly untilMs: number;
+}
+
+/** Remembers for ten minutes why a session ended, so that whoever holds its handle can be told. */
+export class Tombstones {
+  readonly #clock: Clock;
+  readonly #entries = new Map<SessionRef, Tombstone>();
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  add(ref: SessionRef, reason: EndReason): void {
+    this.#entries.set(ref, { reason, untilMs: this.#clock.now() + KEPT_MS });
+    for (const [oldest, { untilMs }] of this.#entries) {
+      if (this.#entries.size <= MOST && untilMs > this.#clock.now()) break;
+      this.#entries.delete(oldest);
+    }
+  }
+
+  reasonOf(ref: SessionRef): EndReason | undefined {
+    const entry = this.#entries.get(ref);
+    return entry && entry.untilMs > this.#clock.now() ? entry.reason : undefined;
+  }
+}

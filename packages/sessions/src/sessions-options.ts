@@ -1,0 +1,44 @@
+import type { Logger } from 'pino';
+import type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
+import type { ProviderOptions } from './provider/provider-options.js';
+import type { Lifetimes } from './session/lifetimes.js';
+
+/** What {@link createSessions} needs. */
+export interface SessionsOptions {
+  /** How the server introduces itself. */
+  readonly server: ServerInfo;
+  /** Registers your tools, resources and prompts on a server object. Called for every one, so keep it light. */
+  readonly tools: RegisterTools;
+  /** Where users log in; several are told apart by their names, and the first is the default. */
+  readonly provider: ProviderOptions | readonly ProviderOptions[];
+  /** Where access tokens may be sent, e.g. `https://api.example.com`. */
+  readonly apiOrigins: readonly string[];
+  /**
+   * Where browsers and clients reach this server, without a path; https unless on loopback.
+   * Default: the loopback address that `listen` binds.
+   */
+  readonly publicUrl?: string | undefined;
+  /** Host names under which the server may be addressed, besides the public URL's. Default: none. */
+  readonly allowedHosts?: readonly string[] | undefined;
+  /** Origins whose pages may call the server, besides its own. Default: none; any loopback page if it is on loopback. */
+  readonly allowedOrigins?: readonly string[] | undefined;
+  /** Deviations from the default lifetimes, in milliseconds. */
+  readonly lifetimes?: Partial<Lifetimes> | undefined;
+  /** How many sessions this process holds at most. Default: 10,000. */
+  readonly maxSessions?: number | undefined;
+  /** Gets the audit log. Default: silent. */
+  readonly logger?: Logger | undefined;
+}
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** Default: 3000; `0` takes any free port. */
+  readonly port?: number | undefined;
+  /** Default: `127.0.0.1`. */
+  readonly host?: string | undefined;
+  /**
+   * Listens beyond loopback although whoever knows a session's id can use it. Needs a `publicUrl`, and
+   * belongs behind TLS. Default: refused.
+   */
+  readonly allowOpenAccessFromNetwork?: boolean | undefined;
+}

@@ -1,0 +1,45 @@
+import type { SessionRef } from '../session/ids.js';
+import type { SessionRecord } from '../session/session-record.js';
+import type { SessionStore } from '../session/session-store.js';
+
+/** Sessions in a `Map`: nothing outlives the process. Each method acts within one tick, hence atomically. */
+export class MapSessionStore implements SessionStore {
+  readonly #records = new Map<SessionRef, SessionRecord>();
+
+  get size(): number {
+    return this.#records.size;
+  }
+
+  async insert(record: SessionRecord): Promise<boolean> {
+    if (this.#records.has(record.ref)) return false;
+    this.#records.set(record.ref, record);
+    return true;
+  }
+
+  async get(ref: SessionRef): Promise<SessionRecord | undefined> {
+    return this.#records.get(ref);
+  }
+
+  async replace(next: SessionRecord): Promise<boolean> {
+    const current = this.#records.get(next.ref);
+    if (current?.version !== next.version - 1) return false;
+    const lastRequestAtMs = Math.max(current.lastRequestAtMs, next.lastRequestAtMs);
+    this.#records.set(next.ref, { ...next, lastRequestAtMs });
+    return true;
+  }
+
+  async touch(ref: SessionRef, atMs: number): Promise<void> {
+    const current = this.#records.get(ref);
+    if (current && current.lastRequestAtMs < atMs) this.#records.set(ref, { ...current, lastRequestAtMs: atMs });
+  }
+
+  async take(ref: SessionRef): Promise<SessionRecord | undefined> {
+    const record = this.#records.get(ref);
+    this.#records.delete(ref);
+    return record;
+  }
+
+  async *refs(): AsyncIterable<SessionRef> {
+    yield* [...this.#records.keys()];
+  }
+}

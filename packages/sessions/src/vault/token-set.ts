@@ -1,0 +1,43 @@
+import { secretBuffer, wipe } from './memory.js';
+import { Secret } from './secret.js';
+
+/** The secrets of one account. */
+export interface TokenSet {
+  readonly accessToken: Secret;
+  readonly refreshToken: Secret | undefined;
+}
+
+const LENGTH_BYTES = 4;
+
+/**
+ * Writes a token set as length ‖ access token ‖ refresh token, in a buffer that can be wiped: JSON would
+ * leave a string behind. The secrets stay the caller's.
+ */
+export function encodeTokenSet(tokens: TokenSet): Buffer {
+  const { accessToken, refreshToken } = tokens;
+  const encoded = secretBuffer(LENGTH_BYTES + accessToken.byteLength + (refreshToken?.byteLength ?? 0));
+  encoded.writeUInt32BE(accessToken.byteLength, 0);
+  accessToken.copyTo(encoded, LENGTH_BYTES);
+  refreshToken?.copyTo(encoded, LENGTH_BYTES + accessToken.byteLength);
+  return encoded;
+}
+
+/** Reads what {@link encodeTokenSet} wrote, and wipes it. An empty refresh token is none. */
+export function decodeTokenSet(encoded: Buffer): TokenSet {
+  try {
+    const accessEnd = LENGTH_BYTES + encoded.readUInt32BE(0);
+    const refresh = encoded.subarray(accessEnd);
+    return {
+      accessToken: Secret.fromBytes(encoded.subarray(LENGTH_BYTES, accessEnd)),
+      refreshToken: refresh.length > 0 ? Secret.fromBytes(refresh) : undefined,
+    };
+  } finally {
+    wipe(encoded);
+  }
+}
+
+/** Wipes both secrets of a token set. */
+export function wipeTokenSet(tokens: TokenSet): void {
+  tokens.accessToken.wipe();
+  tokens.refreshToken?.wipe();
+}

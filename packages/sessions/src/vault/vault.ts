@@ -1,0 +1,121 @@
+import { createCipheriv, createDecipheriv } from 'node:crypto';
+import { SessionError } from '../errors.js';
+import { joinFields } from './fields.js';
+import type { KeyHierarchy, KeyPurpose } from './key-hierarchy.js';
+import { wipe } from './memory.js';
+import type { RandomSource } from './random.js';
+
+const FORMAT_VERSION = 1;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const SALT_BYTES = 32;
+const HEADER_BYTES = 1 + IV_BYTES;
+
+/** Larger plaintexts are refused: no provider's tokens come near it. */
+export const MAX_PLAINTEXT_BYTES: number = 64 * 1024;
+
+/** What a record belongs to. It opens nowhere else. */
+export interface SealContext {
+  readonly sessionRef: string;
+  readonly owner: string;
+  readonly provider: string;
+  readonly generation: number;
+}
+
+/** A sealed plaintext: `bytes` is version ‖ IV ‖ ciphertext ‖ tag, `salt` the random part of its key. */
+export interface SealedRecord {
+  readonly salt: Buffer;
+  readonly bytes: Buffer;
+}
+
+/**
+ * Seals plaintexts with AES-256-GCM (NIST SP 800-38D).
+ *
+ * Every record has a key of its own, derived from the hierarchy, the record's place and 32 random bytes
+ * that are kept beside it, so a key seals exactly one plaintext, and destroying those bytes destroys the
+ * key for good. The place is also the additional data: a record moved elsewhere does not open.
+ */
+export class Vault {
+  readonly #keys: KeyHierarchy;
+  readonly #random: RandomSource;
+  readonly #purpose: KeyPurpose;
+
+  constructor(keys: KeyHierarchy, random: RandomSource, purpose: KeyPurpose = 'tokens') {
+    this.#keys = keys;
+    this.#random = random;
+    this.#purpose = purpose;
+  }
+
+  /** Seals `plaintext` and wipes it. @throws RangeError when it is larger than 64 KiB. */
+  seal(plaintext: Buffer, context: SealContext): SealedRecord {
+    if (plaintext.length > MAX_PLAINTEXT_BYTES) {
+      wipe(plaintext);
+      throw new RangeError('A sealed record holds at most 64 KiB.');
+    }
+    const salt = this.#random(SALT_BYTES);
+    const iv = this.#random(IV_BYTES);
+    const key = this.#key(context, salt);
+    try {
+      const cipher = createCipheriv('aes-256-gcm', key, iv, { authTagLength: TAG_BYTES });
+      cipher.setAAD(additionalData(context));
+      const bytes = Buffer.alloc(HEADER_BYTES + plaintext.length + TAG_BYTES);
+      bytes.writeUInt8(FORMAT_VERSION, 0);
+      iv.copy(bytes, 1);
+      cipher.update(plaintext).copy(bytes, HEADER_BYTES);
+      cipher.final();
+      cipher.getAuthTag().copy(bytes, HEADER_BYTES + plaintext.length);
+      return { salt, bytes };
+    } finally {
+      wipe(key);
+      wipe(plaintext);
+    }
+  }
+
+  /**
+   * Opens a record. The plaintext is the caller's: wipe it after use.
+   * @throws SessionError `sealed_record_invalid` when a bit of it, or its place, has changed.
+   */
+  open(record: SealedRecord, context: SealContext): Buffer {
+    const { bytes } = record;
+    if (bytes.length < HEADER_BYTES + TAG_BYTES || bytes[0] !== FORMAT_VERSION) throw invalidRecord();
+    const key = this.#key(context, record.salt);
+    const tagStart = bytes.length - TAG_BYTES;
+    let plaintext: Buffer | undefined;
+    try {
+      // Without authTagLength, Node accepts a tag cut to four bytes.
+      const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(1, HEADER_BYTES), {
+        authTagLength: TAG_BYTES,
+      });
+      decipher.setAAD(additionalData(context));
+      decipher.setAuthTag(bytes.subarray(tagStart));
+      plaintext = decipher.update(bytes.subarray(HEADER_BYTES, tagStart));
+      decipher.final();
+      return plaintext;
+    } catch (cause) {
+      if (plaintext) wipe(plaintext);
+      throw invalidRecord(cause);
+    } finally {
+      wipe(key);
+    }
+  }
+
+  /** Destroys a record: its key cannot be derived again, and its ciphertext is gone. */
+  wipe(record: SealedRecord): void {
+    wipe(record.salt);
+    wipe(record.bytes);
+  }
+
+  #key(context: SealContext, salt: Buffer): Buffer {
+    const { sessionRef, provider, generation } = context;
+    return this.#keys.derive(this.#purpose, sessionRef, provider, generation, salt);
+  }
+}
+
+function additionalData(context: SealContext): Buffer {
+  const { sessionRef, owner, provider, generation } = context;
+  return joinFields(FORMAT_VERSION, sessionRef, owner, provider, generation);
+}
+
+function invalidRecord(cause?: unknown): SessionError {
+  return new SessionError('sealed_record_invalid', 'A sealed record does not open. Log in again.', { cause });
+}
