@@ -1,5 +1,4 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
 import { pino } from 'pino';
 import { Accounts } from './account/accounts.js';
 import type { Session } from './account/session.js';
@@ -7,7 +6,7 @@ import { createSessionFetch } from './account/session-fetch.js';
 import { SessionError } from './errors.js';
 import { createApp, MCP_PATH } from './http/app.js';
 import { Guards } from './http/guards.js';
-import { type ListeningServer, listen } from './http/listen.js';
+import { type ListeningServer, listen, nodeHandlerOf } from './http/listen.js';
 import { Logins } from './login/logins.js';
 import { isLoopbackHost } from './loopback.js';
 import { Endpoint } from './mcp/endpoint.js';
@@ -88,7 +87,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const providerOf = (name: string) => {
     const provider = providers.get(name);
     if (provider) return provider;
-    throw new SessionError('login_required', `There is no provider "${name}" here.`);
+    throw new SessionError('unknown_provider', `There is no provider "${name}" here.`);
   };
 
   const disposal = new Disposal(vault, (name, tokens) => providerOf(name).revoke(tokens), events);
@@ -102,6 +101,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     events,
     disposal,
     maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
+    onError,
   });
   const accounts = new Accounts({
     registry,
@@ -166,8 +166,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     serverName: options.server.title ?? options.server.name,
     onError,
   });
-  const requestListener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  const nodeHandler = (request: IncomingMessage, response: ServerResponse) => void requestListener(request, response);
+  const nodeHandler = nodeHandlerOf(app);
   let listening: ListeningServer | undefined;
 
   return {
@@ -220,13 +219,19 @@ function assertMayListen(host: string, allowOpenAccess: boolean, publicUrl: URL 
     );
   }
   if (!publicUrl) {
-    throw new SessionError('configuration', `Listening on ${host} needs a \`publicUrl\`, under which browsers find this server.`);
+    throw new SessionError(
+      'configuration',
+      `Listening on ${host} needs a \`publicUrl\`, under which browsers find this server.`,
+    );
   }
 }
 
 /** What may be logged of an error: messages of other libraries can quote what they were given. */
 function withoutDetails(error: unknown): { name: string; code?: unknown; stack?: string } {
   if (!(error instanceof Error)) return { name: typeof error };
-  const frames = error.stack?.split('\n').filter((line) => line.startsWith('    at ')).join('\n');
+  const frames = error.stack
+    ?.split('\n')
+    .filter((line) => line.startsWith('    at '))
+    .join('\n');
   return { name: error.name, ...('code' in error && { code: error.code }), ...(frames && { stack: frames }) };
 }

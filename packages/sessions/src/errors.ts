@@ -3,10 +3,8 @@
  *
  * - `login_required`: nobody is logged in here, or not at that provider.
  * - `reauthentication_required`: the login has died at the provider; only a new one helps.
- * - `login_pending`: a login was started and its user has not finished it.
  * - `login_failed`: the login that was asked for cannot go on.
- * - `unknown_session`: the id or handle names no session.
- * - `session_ended`: the handle named a session that has ended.
+ * - `unknown_provider`: no provider has that name here.
  * - `signed_out`: the session was signed out while this object was still in use.
  * - `provider_unavailable`: the provider did not answer, or answered with an error of its own.
  * - `provider_refused`: the provider answered, and the answer cannot be used.
@@ -19,10 +17,8 @@
 export type SessionErrorCode =
   | 'login_required'
   | 'reauthentication_required'
-  | 'login_pending'
   | 'login_failed'
-  | 'unknown_session'
-  | 'session_ended'
+  | 'unknown_provider'
   | 'signed_out'
   | 'provider_unavailable'
   | 'provider_refused'

@@ -14,7 +14,8 @@ export interface AccountStatus {
 
 /** Describes an account, with times counted from `nowMs`. */
 export function accountStatus(account: AccountRecord, nowMs: number): AccountStatus {
-  const { provider, state, trouble, subject, name, scopes, expiresAtMs, refreshAtMs, hasRefreshToken } = account;
+  const { provider, state, trouble, subject, name, scopes, expiresAtMs, refreshAtMs, hasRefreshToken } =
+    account;
   const seconds = (atMs: number) => Math.max(0, Math.round((atMs - nowMs) / 1000));
   return {
     provider,

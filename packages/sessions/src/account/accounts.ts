@@ -121,9 +121,13 @@ export class Accounts {
       tokens.refreshToken?.wipe();
       return { accessToken: tokens.accessToken, generation };
     }
-    throw new SessionError('provider_unavailable', 'The access token could not be renewed in time. Try again.', {
-      retryAfterSeconds: 1,
-    });
+    throw new SessionError(
+      'provider_unavailable',
+      'The access token could not be renewed in time. Try again.',
+      {
+        retryAfterSeconds: 1,
+      },
+    );
   }
 
   /**
@@ -162,7 +166,9 @@ export class Accounts {
    */
   async promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
     const { registry, disposal, events, clock } = this.#options;
-    const running = Object.keys(pending.accounts).map((name) => this.#refreshes.get(`${pending.ref} ${name}`));
+    const running = Object.keys(pending.accounts).map((name) =>
+      this.#refreshes.get(`${pending.ref} ${name}`),
+    );
     await Promise.allSettled(running);
     const retired = await registry.retire(pending.ref);
     if (!retired) return undefined;
@@ -289,7 +295,10 @@ export class Accounts {
   async #find(lease: SessionLease, provider: string): Promise<AccountInSession> {
     const record = await this.#options.registry.get(lease.ref);
     if (!record || record.epoch !== lease.epoch) {
-      throw new SessionError('signed_out', 'This session was signed out. Call the `login` tool to log in again.');
+      throw new SessionError(
+        'signed_out',
+        'This session was signed out. Call the `login` tool to log in again.',
+      );
     }
     const account = record.accounts[provider];
     if (!account) throw loginRequired();
@@ -346,8 +355,19 @@ export class Accounts {
 }
 
 /** Nobody is logged in; what a model reads then. */
-export function loginRequired(): SessionError {
-  return new SessionError('login_required', 'Nobody is logged in here yet. Call the `login` tool, then repeat this call.');
+function loginRequired(): SessionError {
+  return new SessionError(
+    'login_required',
+    'Nobody is logged in here yet. Call the `login` tool, then repeat this call.',
+  );
+}
+
+/** A 2026 request that names no session: the model has none yet, or left it out. */
+export function sessionRequired(): SessionError {
+  return new SessionError(
+    'login_required',
+    'This call names no session. Pass the `session` that `login` returned; if you have none, call `login` first.',
+  );
 }
 
 function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
@@ -358,7 +378,11 @@ function reauthenticationRequired(provider: string, cause?: unknown): SessionErr
   );
 }
 
-function providerUnavailable(provider: string, retryAfterSeconds: number | undefined, cause: unknown): SessionError {
+function providerUnavailable(
+  provider: string,
+  retryAfterSeconds: number | undefined,
+  cause: unknown,
+): SessionError {
   return new SessionError(
     'provider_unavailable',
     `The access token has run out and "${provider}" cannot be reached to renew it. The login is kept; try again in ${retryAfterSeconds ?? 10} seconds.`,

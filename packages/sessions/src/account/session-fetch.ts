@@ -72,7 +72,12 @@ function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }
 
-async function follow(fetch: typeof globalThis.fetch, start: URL, init: RequestInit, authorization: string): Promise<Response> {
+async function follow(
+  fetch: typeof globalThis.fetch,
+  start: URL,
+  init: RequestInit,
+  authorization: string,
+): Promise<Response> {
   let url = start;
   let request = init;
   for (let redirects = 0; ; redirects++) {
@@ -82,7 +87,8 @@ async function follow(fetch: typeof globalThis.fetch, start: URL, init: RequestI
     const response = await fetch(url, { ...request, headers, redirect: 'manual' });
     const location = response.headers.get('location');
     if (!isRedirect(response.status) || !location || init.redirect === 'manual') return response;
-    if (redirects === MAX_REDIRECTS || init.redirect === 'error' || !isReplayable(request.body)) return response;
+    if (redirects === MAX_REDIRECTS || init.redirect === 'error' || !isReplayable(request.body))
+      return response;
     await response.body?.cancel();
     url = new URL(location, url);
     request = redirected(request, response.status);

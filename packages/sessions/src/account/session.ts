@@ -1,5 +1,5 @@
 import type { Secret } from '../vault/secret.js';
-import { type Accounts, loginRequired, type SessionLease } from './accounts.js';
+import { type Accounts, type SessionLease, sessionRequired } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';
 
 /** Options for a call in the name of the session's user. */
@@ -29,9 +29,9 @@ export interface Session {
 }
 
 /** The session of a request that named none: nobody is logged in. */
-export const anonymousSession: Session = {
-  fetch: () => Promise.reject(loginRequired()),
-  withAccessToken: () => Promise.reject(loginRequired()),
+export const unnamedSession: Session = {
+  fetch: () => Promise.reject(sessionRequired()),
+  withAccessToken: () => Promise.reject(sessionRequired()),
 };
 
 /** A session that somebody may be logged in to. */
@@ -53,7 +53,10 @@ export class LiveSession implements Session {
     return this.#fetch(this.#lease, provider, url, init);
   }
 
-  async withAccessToken<T>(use: (accessToken: string) => Promise<T>, options: SessionCallOptions = {}): Promise<T> {
+  async withAccessToken<T>(
+    use: (accessToken: string) => Promise<T>,
+    options: SessionCallOptions = {},
+  ): Promise<T> {
     const provider = options.provider ?? this.#defaultProvider;
     const { accessToken } = await this.#accounts.accessToken(this.#lease, provider);
     return use(takeText(accessToken));

@@ -28,7 +28,11 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   app.use(async (c, next) => {
     const request = { headers: c.req.raw.headers, incoming: c.env?.incoming };
     if (!guards.allowsHost(request)) {
-      return errorResponse(403, ErrorCode.invalidRequest, 'This server is not reached under that host name. Use its public URL.');
+      return errorResponse(
+        403,
+        ErrorCode.invalidRequest,
+        'This server is not reached under that host name. Use its public URL.',
+      );
     }
     if (!guards.allowsOrigin(c.req.header('origin'))) {
       return errorResponse(403, ErrorCode.invalidRequest, 'Pages of that origin may not call this server.');
@@ -55,10 +59,16 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
 
   app.route('/', loginRoutes(options));
 
-  app.notFound(() => errorResponse(404, ErrorCode.invalidRequest, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`));
+  app.notFound(() =>
+    errorResponse(404, ErrorCode.invalidRequest, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`),
+  );
   app.onError((error) => {
     onError(error);
-    return errorResponse(500, ErrorCode.internal, 'The server made a mistake. Try again; if it stays so, tell its operator.');
+    return errorResponse(
+      500,
+      ErrorCode.internal,
+      'The server made a mistake. Try again; if it stays so, tell its operator.',
+    );
   });
   return app;
 }
@@ -68,7 +78,9 @@ async function serveMcp(c: Context<HttpEnv>, endpoint: Endpoint): Promise<Respon
   const isLoopback = c.get('isLoopback');
   if (request.method !== 'POST') return endpoint.handle({ request, body: undefined, isLoopback });
   const body = await readJsonBody(request);
-  return body.kind === 'json' ? endpoint.handle({ request, body: body.value, isLoopback }) : unreadable(body.kind);
+  return body.kind === 'json'
+    ? endpoint.handle({ request, body: body.value, isLoopback })
+    : unreadable(body.kind);
 }
 
 function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {
@@ -78,6 +90,10 @@ function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {
     case 'malformed':
       return errorResponse(400, ErrorCode.parse, 'Parse error: the body is not JSON.');
     case 'too-deep':
-      return errorResponse(400, ErrorCode.invalidRequest, `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`);
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`,
+      );
   }
 }

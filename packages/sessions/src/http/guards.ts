@@ -62,7 +62,9 @@ export class Guards {
   /** Whether the page that sent a form is this server's own. */
   isOwnPage(headers: Headers): boolean {
     const site = headers.get('sec-fetch-site');
-    return headers.get('origin') === this.#options.publicUrl().origin && (site === null || site === 'same-origin');
+    return (
+      headers.get('origin') === this.#options.publicUrl().origin && (site === null || site === 'same-origin')
+    );
   }
 
   /**

@@ -1,6 +1,22 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { getRequestListener } from '@hono/node-server';
+import type { createApp } from './app.js';
 import { nodeServerOptions } from './http-limits.js';
+
+/** Serves an app to Node's HTTP server. The global `Request` and `Response` stay as they are. */
+export function nodeHandlerOf(
+  app: ReturnType<typeof createApp>,
+): (request: IncomingMessage, response: ServerResponse) => void {
+  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  return (request, response) => void listener(request, response);
+}
 
 /** An HTTP server that listens, within the limits of this library. */
 export interface ListeningServer {
@@ -14,7 +30,11 @@ export interface ListeningServer {
  * @param port `0` for any free one
  * @throws what Node throws when the port is taken (`EADDRINUSE`) or not allowed (`EACCES`)
  */
-export async function listen(listener: RequestListener, port: number, host: string): Promise<ListeningServer> {
+export async function listen(
+  listener: RequestListener,
+  port: number,
+  host: string,
+): Promise<ListeningServer> {
   const server = createServer(nodeServerOptions, listener);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -11,8 +11,8 @@ import * as pages from '../login/pages.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Guards } from './guards.js';
-import { MAX_FORM_BYTES } from './http-limits.js';
 import type { HttpEnv } from './http-env.js';
+import { MAX_FORM_BYTES } from './http-limits.js';
 
 export interface LoginRoutesOptions {
   readonly logins: Logins;
@@ -71,7 +71,10 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const consented = randomToken(random);
     const target = await logins.consent(attemptId, consented).catch(unavailable);
     if (target === 'unavailable') {
-      return show(c, await pages.providerDownPage(logins.connectRequest(attemptId)?.provider ?? 'The provider'));
+      return show(
+        c,
+        await pages.providerDownPage(logins.connectRequest(attemptId)?.provider ?? 'The provider'),
+      );
     }
     if (!target) return show(c, await pages.goneLinkPage());
     writeCookie(c, name, consented, COOKIE_SECONDS);

@@ -30,9 +30,13 @@ export class LoginAttempts {
   add(attempt: LoginAttempt, onExpiry: () => void): void {
     const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();
     if (this.#byId.size >= MAX_ATTEMPTS || ofSession.size >= MAX_PER_SESSION) {
-      throw new SessionError('limit_reached', 'Too many logins are under way. Finish one, or try again in a minute.', {
-        retryAfterSeconds: 60,
-      });
+      throw new SessionError(
+        'limit_reached',
+        'Too many logins are under way. Finish one, or try again in a minute.',
+        {
+          retryAfterSeconds: 60,
+        },
+      );
     }
     this.#byId.set(digestOf(attempt.id), attempt);
     ofSession.set(attempt.provider, attempt);

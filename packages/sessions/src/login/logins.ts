@@ -2,7 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { Accounts, SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
 import { SessionError } from '../errors.js';
-import type { Provider } from '../provider/provider.js';
+import type { AuthorizationChecks, Provider } from '../provider/provider.js';
 import { providerFailure } from '../provider/provider-failure.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
@@ -81,13 +81,26 @@ export class Logins {
     });
   }
 
+  /** @throws SessionError `unknown_provider` */
+  assertProvider(providerName: string): void {
+    this.#provider(providerName);
+  }
+
+  /**
+   * Makes sure that a provider exists and can be reached.
+   * @throws SessionError `unknown_provider`, `provider_unavailable`, `provider_refused`
+   */
+  async prepare(providerName: string): Promise<void> {
+    await this.#provider(providerName).prepare();
+  }
+
   /**
    * Starts a login, or returns the one that is under way.
-   * @throws SessionError `provider_unavailable`, `provider_refused`, `limit_reached`
+   * @throws SessionError as `prepare`, and `limit_reached`
    */
   async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<PendingLogin> {
     const { clock, events, lifetimes, random } = this.#options;
-    await this.#provider(providerName).prepare();
+    await this.prepare(providerName);
     const underWay = this.#attempts.of(lease.ref, providerName);
     if (underWay?.lease.epoch === lease.epoch) return this.#describe(underWay);
     if (underWay) this.#fail(underWay, 'superseded');
@@ -125,7 +138,12 @@ export class Logins {
    * Waits until the login of a session is over, has got as far as its code, or `timeoutMs` have passed.
    * @returns how it ended; `undefined` while it goes on.
    */
-  async settled(ref: SessionRef, provider: string, timeoutMs: number, signal: AbortSignal): Promise<LoginOutcome | undefined> {
+  async settled(
+    ref: SessionRef,
+    provider: string,
+    timeoutMs: number,
+    signal: AbortSignal,
+  ): Promise<LoginOutcome | undefined> {
     const attempt = this.#attempts.of(ref, provider);
     if (!attempt || attempt.inert) return attempt?.outcome;
     const waiting = this.#waiting.get(attempt) ?? new Set();
@@ -211,6 +229,8 @@ export class Logins {
       granted = await this.#provider(attempt.provider).exchange(url, trip.checks);
     } catch (error) {
       return this.#failed(attempt, loginFailureOf(error));
+    } finally {
+      wipeChecks(trip.checks);
     }
     if (attempt.origin.isLoopback && isLoopback) return this.#finish(attempt, granted);
     return this.#awaitCode(attempt, granted);
@@ -240,7 +260,10 @@ export class Logins {
   async #finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
     if (attempt.outcome) {
       void this.#options.disposal.revoke(attempt.lease, attempt.provider, granted.tokens);
-      return { kind: 'failed', failure: attempt.outcome.kind === 'failed' ? attempt.outcome.failure : 'superseded' };
+      return {
+        kind: 'failed',
+        failure: attempt.outcome.kind === 'failed' ? attempt.outcome.failure : 'superseded',
+      };
     }
     const committed = await this.#options.accounts.commitLogin(attempt.lease, attempt.provider, granted);
     if (!committed) return this.#failed(attempt, 'signed_out');
@@ -312,16 +335,31 @@ export class Logins {
   }
 
   #provider(name: string): Provider {
-    const provider = this.#options.providers.get(name);
+    const { providers } = this.#options;
+    const provider = providers.get(name);
     if (provider) return provider;
-    const known = [...this.#options.providers.keys()].map((known) => `"${known}"`).join(', ');
-    throw new SessionError('login_failed', `There is no provider "${name}" here. Call \`login\` with one of: ${known}.`);
+    const known = [...providers.keys()].join(', ');
+    throw new SessionError(
+      'unknown_provider',
+      `There is no such provider here. The providers are: ${known}.`,
+    );
   }
+}
+
+function wipeChecks(checks: AuthorizationChecks): void {
+  checks.state.wipe();
+  checks.nonce.wipe();
+  checks.codeVerifier.wipe();
 }
 
 /** Inert tokens belong to an attempt: no account has them, so no generation either. */
 function inertContext(attempt: LoginAttempt): SealContext {
-  return { sessionRef: attempt.lease.ref, owner: digestOf(attempt.id), provider: attempt.provider, generation: 0 };
+  return {
+    sessionRef: attempt.lease.ref,
+    owner: digestOf(attempt.id),
+    provider: attempt.provider,
+    generation: 0,
+  };
 }
 
 function isSame(a: string, b: string): boolean {
@@ -331,7 +369,8 @@ function isSame(a: string, b: string): boolean {
 }
 
 function loginFailureOf(error: unknown): LoginFailure {
-  if (error instanceof SessionError) return error.code === 'provider_unavailable' ? error.code : 'provider_refused';
+  if (error instanceof SessionError)
+    return error.code === 'provider_unavailable' ? error.code : 'provider_refused';
   const { kind } = providerFailure(error);
   if (kind === 'denied') return 'declined';
   return kind === 'unavailable' || kind === 'lost' ? 'provider_unavailable' : 'provider_refused';

@@ -121,12 +121,27 @@ export function providerDownPage(provider: string): Promise<Page> {
 const FAILURES: Readonly<Record<LoginFailure, { title: string; text: string }>> = {
   declined: { title: 'Nobody was logged in', text: 'You declined, so nothing was connected.' },
   expired: { title: 'This took too long', text: 'The login has expired. Ask your client to log in again.' },
-  browser_mismatch: { title: 'Another browser', text: 'The login was started in another browser. Ask your client to log in again.' },
-  provider_unavailable: { title: 'The provider did not answer', text: 'Nothing was connected. Wait a minute, then ask your client to log in again.' },
-  provider_refused: { title: 'The login was refused', text: 'The identity provider refused, or its answer was not valid. Ask your client to log in again.' },
+  browser_mismatch: {
+    title: 'Another browser',
+    text: 'The login was started in another browser. Ask your client to log in again.',
+  },
+  provider_unavailable: {
+    title: 'The provider did not answer',
+    text: 'Nothing was connected. Wait a minute, then ask your client to log in again.',
+  },
+  provider_refused: {
+    title: 'The login was refused',
+    text: 'The identity provider refused, or its answer was not valid. Ask your client to log in again.',
+  },
   wrong_code: { title: 'Wrong code', text: 'The code was wrong too often. Ask your client to log in again.' },
-  superseded: { title: 'There is a newer login', text: 'Another login has taken the place of this one. Go on with that one.' },
-  signed_out: { title: 'The session is over', text: 'The client logged out before you were done. Ask it to log in again.' },
+  superseded: {
+    title: 'There is a newer login',
+    text: 'Another login has taken the place of this one. Go on with that one.',
+  },
+  signed_out: {
+    title: 'The session is over',
+    text: 'The client logged out before you were done. Ask it to log in again.',
+  },
 };
 
 function ago(seconds: number): string {

@@ -10,7 +10,10 @@ const MAX_NAME_LENGTH = 80;
 
 const envelopeSchema = z
   .object({
-    [CLIENT_INFO_META_KEY]: z.object({ name: z.string(), title: z.string().optional() }).optional().catch(undefined),
+    [CLIENT_INFO_META_KEY]: z
+      .object({ name: z.string(), title: z.string().optional() })
+      .optional()
+      .catch(undefined),
     [CLIENT_CAPABILITIES_META_KEY]: z
       .object({ elicitation: z.object({ url: z.unknown() }).partial().optional() })
       .optional()

@@ -52,7 +52,8 @@ export class Connections {
   async handle(incoming: Incoming): Promise<Response> {
     const id = incoming.request.headers.get(SESSION_HEADER);
     if (id !== null) return this.#continue(incoming, id);
-    if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body)) return this.#initialize(incoming);
+    if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body))
+      return this.#initialize(incoming);
     return errorResponse(
       400,
       ErrorCode.sessionRequired,

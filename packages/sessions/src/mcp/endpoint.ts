@@ -65,7 +65,9 @@ export class Endpoint {
 }
 
 function isListen(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'subscriptions/listen';
+  return (
+    typeof body === 'object' && body !== null && 'method' in body && body.method === 'subscriptions/listen'
+  );
 }
 
 function isStream(response: Response): boolean {

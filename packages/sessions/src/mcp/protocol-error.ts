@@ -26,5 +26,9 @@ export function thrownResponse(error: unknown): Response {
     const retryAfter = String(error.retryAfterSeconds ?? 60);
     return errorResponse(503, ErrorCode.serverBusy, error.message, { 'retry-after': retryAfter });
   }
-  return errorResponse(500, ErrorCode.internal, 'The server made a mistake. Try again; if it stays so, tell its operator.');
+  return errorResponse(
+    500,
+    ErrorCode.internal,
+    'The server made a mistake. Try again; if it stays so, tell its operator.',
+  );
 }

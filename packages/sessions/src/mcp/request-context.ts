@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import type { Accounts } from '../account/accounts.js';
-import { anonymousSession, LiveSession, type Session } from '../account/session.js';
+import { LiveSession, type Session, unnamedSession } from '../account/session.js';
 import type { SessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
 import type { SessionId } from '../session/ids.js';
@@ -61,7 +61,7 @@ export class RequestContexts implements CurrentSession {
 
   current(): Session {
     const { named } = this.get();
-    if (named.state !== 'live') return anonymousSession;
+    if (named.state !== 'live') return unnamedSession;
     const { ref, epoch } = named.record;
     return new LiveSession({ ref, epoch }, this.#accounts, this.#fetch, this.#defaultProvider);
   }

@@ -74,7 +74,11 @@ function contextOf(binding: RequestStateBinding): SealContext {
 }
 
 function invalidState(cause?: unknown): SessionError {
-  return new SessionError('login_failed', 'The requestState is invalid, expired or used up. Call the tool again without it.', {
-    cause,
-  });
+  return new SessionError(
+    'login_failed',
+    'The requestState is invalid, expired or used up. Call the tool again without it.',
+    {
+      cause,
+    },
+  );
 }

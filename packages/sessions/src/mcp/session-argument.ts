@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { SessionError } from '../errors.js';
 
 /** The argument that names a 2026 session. */
-export const SESSION_ARGUMENT = 'session';
+const SESSION_ARGUMENT = 'session';
 
 /** Where a host puts a handle that it keeps away from its model. */
 export const SESSION_META_KEY = 'dev.mcp-sessions/session';
@@ -64,7 +64,8 @@ function addArgument(json: JsonSchema): JsonSchema {
   const widened: JsonSchema = { ...json };
   for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
     const branches = json[keyword];
-    if (Array.isArray(branches)) widened[keyword] = branches.map((branch) => (isClosed(branch) ? addArgument(branch) : branch));
+    if (Array.isArray(branches))
+      widened[keyword] = branches.map((branch) => (isClosed(branch) ? addArgument(branch) : branch));
   }
   return { ...widened, properties: { ...asObject(json.properties), [SESSION_ARGUMENT]: ARGUMENT_SCHEMA } };
 }
@@ -101,4 +102,3 @@ function propertyOf(value: unknown, name: string): unknown {
     ? (value as JsonSchema)[name]
     : undefined;
 }
-

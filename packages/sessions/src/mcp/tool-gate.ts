@@ -39,7 +39,8 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
       era === '2026' ? { ...config, inputSchema: withSessionArgument(schema) } : config,
       (...parameters) => {
         const refusal = refusalOf(contexts.get().named, name);
-        if (refusal) return { content: [{ type: 'text', text: refusal }], isError: true } satisfies CallToolResult;
+        if (refusal)
+          return { content: [{ type: 'text', text: refusal }], isError: true } satisfies CallToolResult;
         return callback(...(hasSchema && !takesArguments ? parameters.slice(1) : parameters));
       },
     );

@@ -11,7 +11,9 @@ export function errorResult(text: string): CallToolResult {
 }
 
 /** The fields that have a value. */
-export function present<T extends Record<string, unknown>>(fields: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+export function present<T extends Record<string, unknown>>(
+  fields: T,
+): { [K in keyof T]?: Exclude<T[K], undefined> } {
   // Leaving out undefined fields is what the return type says; Object.fromEntries cannot.
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;

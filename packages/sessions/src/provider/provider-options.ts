@@ -57,11 +57,17 @@ const schema = z.object({
 export function providerSettings(options: ProviderOptions): ProviderSettings {
   const parsed = schema.safeParse(options);
   if (!parsed.success) {
-    throw new SessionError('configuration', `The provider options are wrong: ${z.prettifyError(parsed.error)}`);
+    throw new SessionError(
+      'configuration',
+      `The provider options are wrong: ${z.prettifyError(parsed.error)}`,
+    );
   }
   const issuer = new URL(options.issuer);
   if (issuer.protocol !== 'https:' && !isLoopbackHost(issuer.hostname)) {
-    throw new SessionError('configuration', `The issuer ${issuer.href} must use https: it is not on loopback.`);
+    throw new SessionError(
+      'configuration',
+      `The issuer ${issuer.href} must use https: it is not on loopback.`,
+    );
   }
   return {
     ...options,

@@ -165,7 +165,8 @@ export class Provider {
   }
 
   async #configured(): Promise<oidc.Configuration> {
-    const configuring = (this.#configuration ??= this.#discover());
+    this.#configuration ??= this.#discover();
+    const configuring = this.#configuration;
     try {
       return await configuring;
     } catch (error) {
@@ -227,7 +228,9 @@ function timeoutSecondsOf(form: URLSearchParams | null): number {
   return form?.has('token_type_hint') ? REVOCATION_TIMEOUT_SECONDS : REQUEST_TIMEOUT_SECONDS;
 }
 
-function identityOf(response: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers): Identity | undefined {
+function identityOf(
+  response: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
+): Identity | undefined {
   const claims = response.claims();
   if (!claims) return undefined;
   const name = claims.name ?? claims.preferred_username ?? claims.email;

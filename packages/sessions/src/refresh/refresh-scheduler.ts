@@ -5,7 +5,7 @@ import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 
 /** Refreshes one account's token set of `generation`; rejects when that did not work. */
-export type RefreshAccount = (ref: SessionRef, provider: string, generation: number) => Promise<void>;
+type RefreshAccount = (ref: SessionRef, provider: string, generation: number) => Promise<void>;
 
 export interface RefreshSchedulerOptions {
   readonly clock: Clock;
@@ -68,7 +68,10 @@ export class RefreshScheduler {
     const { ref, provider } = planned;
     this.#cancel(ref, provider);
     const plans = this.#plans.get(ref) ?? new Map<string, Deadline>();
-    plans.set(provider, this.#options.deadlines.at(atMs, () => this.#enqueue(planned)));
+    plans.set(
+      provider,
+      this.#options.deadlines.at(atMs, () => this.#enqueue(planned)),
+    );
     this.#plans.set(ref, plans);
   }
 

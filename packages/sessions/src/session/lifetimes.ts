@@ -44,7 +44,11 @@ export function nextDue(record: SessionRecord, presence: Presence, lifetimes: Li
 }
 
 /** When a login is wiped for want of requests; `undefined` while its client is present. */
-export function idleAtMs(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): number | undefined {
+export function idleAtMs(
+  record: SessionRecord,
+  presence: Presence,
+  lifetimes: Lifetimes,
+): number | undefined {
   return presence.openStreams > 0 ? undefined : heardAtMs(record, presence) + lifetimes.idleMs;
 }
 
@@ -60,19 +64,25 @@ function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetime
   if (idle !== undefined) dues.push({ action: 'sign-out', reason: 'idle', atMs: idle });
   const { disconnectedAtMs } = presence;
   if (disconnectedAtMs !== undefined && record.lastRequestAtMs <= disconnectedAtMs) {
-    dues.push({ action: 'sign-out', reason: 'disconnect', atMs: disconnectedAtMs + lifetimes.disconnectGraceMs });
+    dues.push({
+      action: 'sign-out',
+      reason: 'disconnect',
+      atMs: disconnectedAtMs + lifetimes.disconnectGraceMs,
+    });
   }
   return dues;
 }
 
 function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due {
   if (record.kind === 'pending-handle') {
-    return { action: 'end', reason: 'login_expired', atMs: record.lastRequestAtMs + lifetimes.loginAttemptMs };
+    return {
+      action: 'end',
+      reason: 'login_expired',
+      atMs: record.lastRequestAtMs + lifetimes.loginAttemptMs,
+    };
   }
   const atMs =
-    presence.openStreams > 0
-      ? Number.POSITIVE_INFINITY
-      : heardAtMs(record, presence) + lifetimes.unheardMs;
+    presence.openStreams > 0 ? Number.POSITIVE_INFINITY : heardAtMs(record, presence) + lifetimes.unheardMs;
   return { action: 'end', reason: 'unheard', atMs };
 }
 

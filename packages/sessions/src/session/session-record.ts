@@ -12,7 +12,14 @@ export type SessionKind = 'connection' | 'handle' | 'pending-handle';
 export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator';
 
 /** Why a session ended: its id is unknown from then on. */
-export type EndReason = SignOutReason | 'deleted' | 'unheard' | 'cap' | 'shutdown' | 'replaced' | 'login_expired';
+export type EndReason =
+  | SignOutReason
+  | 'deleted'
+  | 'unheard'
+  | 'cap'
+  | 'shutdown'
+  | 'replaced'
+  | 'login_expired';
 
 /** Why an account needs a new login, or cannot be refreshed for now. Never contains secrets. */
 export type AccountTrouble = 'grant_revoked' | 'no_refresh_token' | 'provider_unavailable' | 'refresh_lost';

@@ -3,12 +3,25 @@ import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import type { RandomSource } from '../vault/random.js';
-import { type IdKind, mintSessionId, parseSessionId, type SessionId, type SessionRef, sessionRefOf } from './ids.js';
+import {
+  type IdKind,
+  mintSessionId,
+  parseSessionId,
+  type SessionId,
+  type SessionRef,
+  sessionRefOf,
+} from './ids.js';
 import { type Lifetimes, nextDue } from './lifetimes.js';
 import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { Disposal, RevocationReport } from './revocation.js';
 import type { SessionEvents } from './session-events.js';
-import { type EndReason, isSignedIn, type SessionKind, type SessionRecord, type SignOutReason } from './session-record.js';
+import {
+  type EndReason,
+  isSignedIn,
+  type SessionKind,
+  type SessionRecord,
+  type SignOutReason,
+} from './session-record.js';
 import type { SessionStore } from './session-store.js';
 import { Tombstones } from './tombstones.js';
 
@@ -23,6 +36,8 @@ export interface SessionRegistryOptions {
   readonly disposal: Disposal;
   /** How many sessions this node holds at most. */
   readonly maxSessions: number;
+  /** Hears of a store that failed when nobody was waiting for it. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** What an id from outside turned out to be. */
@@ -165,7 +180,7 @@ export class SessionRegistry {
       open = false;
       if (!this.#deadlines.has(ref)) return;
       this.#presence.closed(ref, by, this.#options.clock.now());
-      void this.#reschedule(ref);
+      this.#reschedule(ref).catch(this.#options.onError);
     };
   }
 
@@ -240,7 +255,9 @@ export class SessionRegistry {
     const { ref } = record;
     this.#deadlines.get(ref)?.cancel();
     const due = nextDue(record, this.#presence.of(ref), this.#options.lifetimes);
-    const deadline = this.#options.deadlines.at(due.atMs, () => void this.#reschedule(ref));
+    const deadline = this.#options.deadlines.at(due.atMs, () => {
+      this.#reschedule(ref).catch(this.#options.onError);
+    });
     this.#deadlines.set(ref, deadline);
   }
 
@@ -264,8 +281,12 @@ export class SessionRegistry {
       return;
     }
     this.#options.events.emit({ type: 'session.refused', reason: 'cap' });
-    throw new SessionError('limit_reached', 'This server holds as many sessions as it may. Try again in a minute.', {
-      retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
-    });
+    throw new SessionError(
+      'limit_reached',
+      'This server holds as many sessions as it may. Try again in a minute.',
+      {
+        retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
+      },
+    );
   }
 }

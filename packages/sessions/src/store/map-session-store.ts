@@ -30,7 +30,8 @@ export class MapSessionStore implements SessionStore {
 
   async touch(ref: SessionRef, atMs: number): Promise<void> {
     const current = this.#records.get(ref);
-    if (current && current.lastRequestAtMs < atMs) this.#records.set(ref, { ...current, lastRequestAtMs: atMs });
+    if (current && current.lastRequestAtMs < atMs)
+      this.#records.set(ref, { ...current, lastRequestAtMs: atMs });
   }
 
   async take(ref: SessionRef): Promise<SessionRecord | undefined> {

@@ -41,7 +41,9 @@ export class KeyHierarchy {
       key = this.derive(purpose);
       this.#purposeKeys.set(purpose, key);
     }
-    return createHmac('sha256', key).update(joinFields(...fields)).digest();
+    return createHmac('sha256', key)
+      .update(joinFields(...fields))
+      .digest();
   }
 
   /** Destroys every key. Nothing that was sealed can be opened again. */

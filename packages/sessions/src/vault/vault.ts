@@ -12,7 +12,7 @@ const SALT_BYTES = 32;
 const HEADER_BYTES = 1 + IV_BYTES;
 
 /** Larger plaintexts are refused: no provider's tokens come near it. */
-export const MAX_PLAINTEXT_BYTES: number = 64 * 1024;
+const MAX_PLAINTEXT_BYTES = 64 * 1024;
 
 /** What a record belongs to. It opens nowhere else. */
 export interface SealContext {

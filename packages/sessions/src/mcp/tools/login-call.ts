@@ -35,7 +35,10 @@ export async function loginCallOf(
   if (handleOfRound !== undefined) {
     const resolved = await registry.resolve('handle', handleOfRound);
     if (resolved.state === 'live') return callOn(resolved.record, parseSessionId(handleOfRound));
-    throw new SessionError('login_failed', 'This login was not finished in time. Call `login` to start a new one.');
+    throw new SessionError(
+      'login_failed',
+      'This login was not finished in time. Call `login` to start a new one.',
+    );
   }
   const { id, record } = await registry.start('pending-handle', 'holder');
   return callOn(record, id);

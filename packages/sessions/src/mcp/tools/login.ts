@@ -80,6 +80,8 @@ async function login(
   const binding = bindingOf(context, args);
   const round = roundOf(options, protocol, binding);
   const provider = args.provider ?? options.defaultProvider;
+  // Before a pending handle is minted that would lead nowhere.
+  if (context.named.state === 'none' && !round) await logins.prepare(provider);
   const call = await loginCallOf(registry, context, provider, round?.handle);
 
   if (args.code !== undefined) return confirmed(options, call, args.code);
@@ -109,7 +111,10 @@ function openInBrowser(
   requestState: string,
 ): InputRequiredResult {
   const { provider, loginUrl } = pending;
-  const request = inputRequired.elicitUrl({ message: `Log in to ${provider} in your browser.`, url: loginUrl });
+  const request = inputRequired.elicitUrl({
+    message: `Log in to ${provider} in your browser.`,
+    url: loginUrl,
+  });
   const login = era === '2025' ? withElicitationId(request, randomToken(options.random)) : request;
   return inputRequired({ inputRequests: { login }, requestState });
 }
@@ -144,7 +149,11 @@ async function confirmed(options: LoginToolOptions, call: LoginCall, code: strin
   );
 }
 
-function finished(options: LoginToolOptions, call: LoginCall, outcome: LoginOutcome): Promise<CallToolResult> {
+function finished(
+  options: LoginToolOptions,
+  call: LoginCall,
+  outcome: LoginOutcome,
+): Promise<CallToolResult> {
   if (outcome.kind === 'authenticated') return authenticated(options, call);
   return Promise.resolve(errorResult(failureText(outcome.failure)));
 }

@@ -25,7 +25,9 @@ const outputSchema = z.object({
       provider: z.string(),
       revocation: z
         .enum(['confirmed', 'unconfirmed', 'unsupported'])
-        .describe('Whether the provider confirmed that the tokens are dead. Here they are wiped in any case.'),
+        .describe(
+          'Whether the provider confirmed that the tokens are dead. Here they are wiped in any case.',
+        ),
     }),
   ),
 });
@@ -42,6 +44,7 @@ export function registerLogoutTool(server: McpServer, options: LogoutToolOptions
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     },
     async ({ provider }) => {
+      if (provider !== undefined) options.logins.assertProvider(provider);
       const accounts = await logout(options, provider);
       return structuredResult({ status: 'logged_out', accounts });
     },

@@ -2,8 +2,8 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { type AccountStatus, accountStatus } from '../../account/account-status.js';
 import type { Logins } from '../../login/logins.js';
-import { idleAtMs, type Lifetimes, nextDue } from '../../session/lifetimes.js';
-import type { SessionRecord, SignOutReason } from '../../session/session-record.js';
+import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
+import { isSignedIn, type SessionRecord, type SignOutReason } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Era, RequestContexts } from '../request-context.js';
@@ -41,7 +41,9 @@ const outputSchema = z.object({
     }),
   ),
   idleExpiresInSeconds: z.number().optional().describe('Until the login is wiped if no call comes.'),
-  sessionExpiresInSeconds: z.number().optional().describe('Until the login ends, whatever happens.'),
+  sessionExpiresInSeconds: z
+    .number()
+    .describe('Until the login ends, whatever happens; without a login, until this session is forgotten.'),
   next: z.string().describe('What to do now.'),
 });
 
@@ -51,7 +53,8 @@ export function registerSessionStatusTool(server: McpServer, options: SessionSta
     'session_status',
     {
       title: 'Session status',
-      description: 'Tells who is logged in here, how long the login lasts, and what to do next. Changes nothing.',
+      description:
+        'Tells who is logged in here, how long the login lasts, and what to do next. Changes nothing.',
       outputSchema,
       annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
     },
@@ -64,34 +67,53 @@ export function registerSessionStatusTool(server: McpServer, options: SessionSta
 }
 
 function nobody(): Record<string, unknown> {
-  return { state: 'anonymous', accounts: [], next: 'Call `login` to log in.' };
+  return {
+    state: 'anonymous',
+    accounts: [],
+    sessionExpiresInSeconds: 0,
+    next: 'Call `login` to log in. If you have a `session` from an earlier login, pass it.',
+  };
 }
 
-function describe(options: SessionStatusToolOptions, era: Era, record: SessionRecord): Record<string, unknown> {
+function describe(
+  options: SessionStatusToolOptions,
+  era: Era,
+  record: SessionRecord,
+): Record<string, unknown> {
   const { registry, lifetimes, clock } = options;
   const now = clock.now();
   const accounts = accountsOf(options, record, now);
   const state = worst(accounts.map((account) => account.state));
   const presence = registry.presenceOf(record.ref);
   const seconds = (atMs: number) => Math.max(0, Math.round((atMs - now) / 1000));
-  const isSignedIn = accounts.some((account) => account.state !== 'pending');
-  const idle = isSignedIn ? idleAtMs(record, presence, lifetimes) : undefined;
-  const ends = record.signedInAtMs !== undefined ? record.signedInAtMs + lifetimes.absoluteMs : nextDue(record, presence, lifetimes).atMs;
+  const idle =
+    isSignedIn(record) && record.kind !== 'pending-handle'
+      ? idleAtMs(record, presence, lifetimes)
+      : undefined;
   return present({
     state,
     signedOut: record.signedOut,
     accounts,
     idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
-    sessionExpiresInSeconds: Number.isFinite(ends) ? seconds(ends) : undefined,
+    sessionExpiresInSeconds: seconds(endsAtMs(record, lifetimes, now)),
     next: nextStep(state, era, record, accounts),
   });
+}
+
+function endsAtMs(record: SessionRecord, lifetimes: Lifetimes, now: number): number {
+  if (record.kind === 'pending-handle') return record.lastRequestAtMs + lifetimes.loginAttemptMs;
+  return record.signedInAtMs === undefined
+    ? now + lifetimes.unheardMs
+    : record.signedInAtMs + lifetimes.absoluteMs;
 }
 
 function accountsOf(options: SessionStatusToolOptions, record: SessionRecord, now: number): AccountStatus[] {
   return options.providers.flatMap((provider): AccountStatus[] => {
     const account = record.accounts[provider];
-    if (account?.state === 'authenticated' && record.kind !== 'pending-handle') return [accountStatus(account, now)];
-    const isPending = options.logins.pending(record.ref, provider) !== undefined || account?.state === 'authenticated';
+    if (account?.state === 'authenticated' && record.kind !== 'pending-handle')
+      return [accountStatus(account, now)];
+    const isPending =
+      options.logins.pending(record.ref, provider) !== undefined || account?.state === 'authenticated';
     if (isPending) return [{ provider, state: 'pending' }];
     return account ? [accountStatus(account, now)] : [];
   });
@@ -110,11 +132,15 @@ function nextStep(
 ): string {
   switch (state) {
     case 'anonymous':
-      return record.signedOut ? `${signedOutText(record.signedOut)} Call \`login\` to log in again.` : 'Call `login` to log in.';
-    case 'pending':
-      return era === '2026'
-        ? 'A login is under way. When the user has finished it in the browser, call `login` with this `session`.'
-        : 'A login is under way. When the user has finished it in the browser, call `login` again.';
+      return record.signedOut
+        ? `${signedOutText(record.signedOut)} Call \`login\` to log in again.`
+        : 'Call `login` to log in.';
+    case 'pending': {
+      const again = era === '2026' ? 'call `login` with this `session`' : 'call `login` again';
+      return isSignedIn(record) && record.kind === 'pending-handle'
+        ? `The user has finished the login: ${again} to get the session handle.`
+        : `A login is under way. When the user has finished it in the browser, ${again}.`;
+    }
     case 'reauthentication_required': {
       const dead = accounts.find((account) => account.state === 'reauthentication_required');
       return `The login at "${dead?.provider}" has expired or was revoked. Call \`login\` to renew it.`;
