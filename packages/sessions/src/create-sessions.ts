@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pino } from 'pino';
+import { AccountTokens } from './account/account-tokens.js';
 import { Accounts } from './account/accounts.js';
+import { Refreshes } from './account/refreshes.js';
 import type { Session } from './account/session.js';
 import { createSessionFetch } from './account/session-fetch.js';
 import { SessionError } from './errors.js';
@@ -103,21 +105,27 @@ export function createSessions(options: SessionsOptions): Sessions {
     maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
     onError,
   });
-  const accounts = new Accounts({
+  const tokens = new AccountTokens(vault, random);
+  const refreshes = new Refreshes({
     registry,
-    vault,
+    tokens,
     disposal,
     events,
-    clock,
-    random,
     refreshTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
   });
-  const sessionFetch = createSessionFetch({ accounts, registry, apiOrigins: options.apiOrigins, fetch });
+  const accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
+  const sessionFetch = createSessionFetch({
+    accounts,
+    refreshes,
+    registry,
+    apiOrigins: options.apiOrigins,
+    fetch,
+  });
   new RefreshScheduler({
     clock,
     deadlines,
     events,
-    refresh: (ref, name, generation) => accounts.refresh(ref, name, generation),
+    refresh: (ref, name, generation) => refreshes.refresh(ref, name, generation),
     maxConcurrent: MAX_CONCURRENT_REFRESHES,
     fraction: Math.random,
   });
@@ -190,7 +198,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       await registry.endAll('shutdown');
       await endpoint.close();
       await Promise.race([
-        Promise.all([disposal.settled(), accounts.settled()]),
+        Promise.all([disposal.settled(), refreshes.settled()]),
         new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve)),
       ]);
       await listening?.close();

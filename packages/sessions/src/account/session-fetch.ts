@@ -2,6 +2,7 @@ import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../loopback.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Accounts, SessionLease } from './accounts.js';
+import type { Refreshes } from './refreshes.js';
 
 /** `fetch` with the access token of one session's account. */
 export type SessionFetch = (
@@ -13,6 +14,7 @@ export type SessionFetch = (
 
 export interface SessionFetchOptions {
   readonly accounts: Accounts;
+  readonly refreshes: Refreshes;
   readonly registry: SessionRegistry;
   /** Where access tokens may go. */
   readonly apiOrigins: readonly string[];
@@ -51,7 +53,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const first = await call();
     if (!blamesToken(first.response) || !isReplayable(init.body)) return first.response;
     await first.response.body?.cancel();
-    await options.accounts.refresh(lease.ref, provider, first.generation);
+    await options.refreshes.refresh(lease.ref, provider, first.generation);
     return (await call()).response;
   };
 }

@@ -1,5 +1,6 @@
 import type { Secret } from '../vault/secret.js';
-import { type Accounts, type SessionLease, sessionRequired } from './accounts.js';
+import { sessionRequired } from './account-errors.js';
+import type { Accounts, SessionLease } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';
 
 /** Options for a call in the name of the session's user. */

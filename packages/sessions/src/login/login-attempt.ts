@@ -20,7 +20,7 @@ export interface BrowserTrip {
 }
 
 /** Tokens that wait for the confirmation code; sealed, and of no use until then. */
-interface InertGrant {
+export interface InertGrant {
   readonly granted: Omit<GrantedTokens, 'tokens'>;
   readonly sealed: SealedRecord;
   readonly codeDigest: string;

@@ -1,18 +1,13 @@
-import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { BrowserTrip, LoginAttempt } from './login-attempt.js';
+import { digestOf } from './secret-digest.js';
 
 /** How many logins may be under way on this node. */
 const MAX_ATTEMPTS = 1000;
 /** How many of them one session may have. */
 const MAX_PER_SESSION = 3;
-
-/** SHA-256 in base64url: what random secrets are looked up and compared by. */
-export function digestOf(secret: string): string {
-  return createHash('sha256').update(secret).digest('base64url');
-}
 
 /** The logins that are under way, found by link, by session, or by the state of a browser at the provider. */
 export class LoginAttempts {

@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Accounts, SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
 import { SessionError } from '../errors.js';
@@ -13,11 +12,12 @@ import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
-import { decodeTokenSet, encodeTokenSet, wipeTokenSet } from '../vault/token-set.js';
-import type { SealContext, Vault } from '../vault/vault.js';
-import { mintConfirmationCode, normaliseConfirmationCode } from './confirmation-code.js';
+import type { Vault } from '../vault/vault.js';
+import { InertGrants } from './inert-grants.js';
 import type { LoginAttempt, LoginOrigin, LoginOutcome } from './login-attempt.js';
-import { digestOf, LoginAttempts } from './login-attempts.js';
+import { LoginAttempts } from './login-attempts.js';
+import { LoginWaiters } from './login-waiters.js';
+import { digestOf, isSameDigest } from './secret-digest.js';
 
 export interface LoginsOptions {
   readonly providers: ReadonlyMap<string, Provider>;
@@ -54,13 +54,10 @@ export interface ConnectRequest {
 /** How a browser's return from the provider ended. */
 export type CallbackResult =
   | { readonly kind: 'authenticated' }
-  | { readonly kind: 'code'; readonly code: string; readonly attemptId: string }
+  | { readonly kind: 'code'; readonly code: string }
   | { readonly kind: 'failed'; readonly failure: LoginFailure }
   /** The state is missing or unknown, or the browser is not the one that consented. */
   | { readonly kind: 'rejected' };
-
-const CODE_LIFETIME_MS = 5 * 60 * 1000;
-const CODE_TRIES = 5;
 
 /**
  * Logins from start to finish. The session that starts one and the browser that finishes it are tied
@@ -70,11 +67,15 @@ const CODE_TRIES = 5;
 export class Logins {
   readonly #options: LoginsOptions;
   readonly #attempts: LoginAttempts;
-  readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
+  readonly #inert: InertGrants;
+  readonly #waiters: LoginWaiters;
 
   constructor(options: LoginsOptions) {
     this.#options = options;
-    this.#attempts = new LoginAttempts(options.deadlines);
+    const { vault, random, clock, deadlines } = options;
+    this.#attempts = new LoginAttempts(deadlines);
+    this.#inert = new InertGrants(vault, random, clock);
+    this.#waiters = new LoginWaiters(clock);
     options.events.subscribe((event) => {
       if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
       for (const attempt of this.#attempts.allOf(event.ref)) this.#fail(attempt, 'signed_out');
@@ -146,20 +147,7 @@ export class Logins {
   ): Promise<LoginOutcome | undefined> {
     const attempt = this.#attempts.of(ref, provider);
     if (!attempt || attempt.inert) return attempt?.outcome;
-    const waiting = this.#waiting.get(attempt) ?? new Set();
-    this.#waiting.set(attempt, waiting);
-    await new Promise<void>((resolve) => {
-      const cancel = this.#options.clock.after(timeoutMs, done);
-      function done() {
-        cancel();
-        signal.removeEventListener('abort', done);
-        waiting.delete(done);
-        resolve();
-      }
-      waiting.add(done);
-      if (signal.aborted) done();
-      else signal.addEventListener('abort', done);
-    });
+    await this.#waiters.wait(attempt, timeoutMs, signal);
     return attempt.outcome;
   }
 
@@ -218,7 +206,7 @@ export class Logins {
     if (!found) return { kind: 'rejected' };
     const { attempt, trip } = found;
     const cookie = cookieOf(attempt.id);
-    if (cookie === undefined || !isSame(digestOf(cookie), trip.cookieDigest)) {
+    if (cookie === undefined || !isSameDigest(digestOf(cookie), trip.cookieDigest)) {
       this.#fail(attempt, 'browser_mismatch');
       return { kind: 'rejected' };
     }
@@ -244,27 +232,18 @@ export class Logins {
     const attempt = this.#attempts.of(lease.ref, provider);
     const inert = attempt?.inert;
     if (!attempt || !inert || attempt.lease.epoch !== lease.epoch) return undefined;
-    if (!isSame(digestOf(normaliseConfirmationCode(typed)), inert.codeDigest)) {
-      inert.triesLeft--;
+    if (!this.#inert.isRight(inert, typed)) {
       if (inert.triesLeft > 0) return undefined;
       this.#fail(attempt, 'wrong_code');
       return attempt.outcome;
     }
-    attempt.inert = undefined;
-    const tokens = decodeTokenSet(this.#options.vault.open(inert.sealed, inertContext(attempt)));
-    this.#options.vault.wipe(inert.sealed);
-    await this.#finish(attempt, { ...inert.granted, tokens });
+    const granted = this.#inert.take(attempt);
+    if (granted) await this.#finish(attempt, granted);
     return attempt.outcome;
   }
 
   async #finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
-    if (attempt.outcome) {
-      void this.#options.disposal.revoke(attempt.lease, attempt.provider, granted.tokens);
-      return {
-        kind: 'failed',
-        failure: attempt.outcome.kind === 'failed' ? attempt.outcome.failure : 'superseded',
-      };
-    }
+    if (attempt.outcome) return this.#tooLate(attempt, attempt.outcome, granted);
     const committed = await this.#options.accounts.commitLogin(attempt.lease, attempt.provider, granted);
     if (!committed) return this.#failed(attempt, 'signed_out');
     this.#end(attempt, { kind: 'authenticated' });
@@ -272,25 +251,19 @@ export class Logins {
   }
 
   #awaitCode(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
-    const { tokens, ...rest } = granted;
-    if (attempt.outcome) {
-      void this.#options.disposal.revoke(attempt.lease, attempt.provider, tokens);
-      return { kind: 'failed', failure: 'expired' };
-    }
-    const { vault, random, clock, deadlines } = this.#options;
-    const code = mintConfirmationCode(random);
-    const inert = {
-      granted: rest,
-      sealed: vault.seal(encodeTokenSet(tokens), inertContext(attempt)),
-      codeDigest: digestOf(code),
-      expiresAtMs: clock.now() + CODE_LIFETIME_MS,
-      triesLeft: CODE_TRIES,
-    };
-    wipeTokenSet(tokens);
-    attempt.inert = inert;
-    deadlines.at(inert.expiresAtMs, () => attempt.inert === inert && this.#fail(attempt, 'expired'));
-    this.#wake(attempt);
-    return { kind: 'code', code, attemptId: attempt.id };
+    if (attempt.outcome) return this.#tooLate(attempt, attempt.outcome, granted);
+    const { code, inert } = this.#inert.put(attempt, granted);
+    this.#options.deadlines.at(inert.expiresAtMs, () => {
+      if (attempt.inert === inert) this.#fail(attempt, 'expired');
+    });
+    this.#waiters.wake(attempt);
+    return { kind: 'code', code };
+  }
+
+  /** The attempt ended while the provider was asked: what came is not wanted any more. */
+  #tooLate(attempt: LoginAttempt, outcome: LoginOutcome, granted: GrantedTokens): CallbackResult {
+    void this.#options.disposal.revoke(attempt.lease, attempt.provider, granted.tokens);
+    return { kind: 'failed', failure: outcome.kind === 'failed' ? outcome.failure : 'superseded' };
   }
 
   #failed(attempt: LoginAttempt, failure: LoginFailure): CallbackResult {
@@ -300,13 +273,8 @@ export class Logins {
 
   #fail(attempt: LoginAttempt, failure: LoginFailure): void {
     if (attempt.outcome) return;
-    const { inert } = attempt;
-    if (inert) {
-      attempt.inert = undefined;
-      const tokens = decodeTokenSet(this.#options.vault.open(inert.sealed, inertContext(attempt)));
-      this.#options.vault.wipe(inert.sealed);
-      void this.#options.disposal.revoke(attempt.lease, attempt.provider, tokens);
-    }
+    const unused = this.#inert.take(attempt);
+    if (unused) void this.#options.disposal.revoke(attempt.lease, attempt.provider, unused.tokens);
     this.#end(attempt, { kind: 'failed', failure });
     const { lease, provider } = attempt;
     this.#options.events.emit({ type: 'login.failed', ref: lease.ref, provider, failure });
@@ -315,12 +283,7 @@ export class Logins {
   #end(attempt: LoginAttempt, outcome: LoginOutcome): void {
     attempt.outcome = outcome;
     this.#attempts.remove(attempt);
-    this.#wake(attempt);
-  }
-
-  #wake(attempt: LoginAttempt): void {
-    for (const done of this.#waiting.get(attempt) ?? []) done();
-    this.#waiting.delete(attempt);
+    this.#waiters.wake(attempt);
   }
 
   #describe(attempt: LoginAttempt): PendingLogin {
@@ -350,22 +313,6 @@ function wipeChecks(checks: AuthorizationChecks): void {
   checks.state.wipe();
   checks.nonce.wipe();
   checks.codeVerifier.wipe();
-}
-
-/** Inert tokens belong to an attempt: no account has them, so no generation either. */
-function inertContext(attempt: LoginAttempt): SealContext {
-  return {
-    sessionRef: attempt.lease.ref,
-    owner: digestOf(attempt.id),
-    provider: attempt.provider,
-    generation: 0,
-  };
-}
-
-function isSame(a: string, b: string): boolean {
-  const left = Buffer.from(a);
-  const right = Buffer.from(b);
-  return left.length === right.length && timingSafeEqual(left, right);
 }
 
 function loginFailureOf(error: unknown): LoginFailure {

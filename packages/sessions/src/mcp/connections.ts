@@ -9,6 +9,7 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
+import { toolNameOf } from './session-argument.js';
 
 export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
@@ -69,9 +70,10 @@ export class Connections {
     server.server.onerror = onError;
     await server.connect(transport);
     this.#connections.set(record.ref, { server, transport });
-    const context = { era: '2025', named: { state: 'live', record, handle: undefined } } as const;
-    const response = await contexts.run({ ...context, isLoopback: incoming.isLoopback }, () =>
-      transport.handleRequest(incoming.request, { parsedBody: incoming.body }),
+    const named = { state: 'live', record, handle: undefined } as const;
+    const { request, body, isLoopback } = incoming;
+    const response = await contexts.run({ era: '2025', named, toolName: undefined, isLoopback }, () =>
+      transport.handleRequest(request, { parsedBody: body }),
     );
     if (!response.ok) await registry.end(record.ref, 'deleted');
     return response;
@@ -92,7 +94,7 @@ export class Connections {
     const { record } = resolved;
     if (!isPing(body)) await registry.touch(record.ref);
     const named = { state: 'live', record, handle: undefined } as const;
-    const response = await contexts.run({ era: '2025', named, isLoopback }, () =>
+    const response = await contexts.run({ era: '2025', named, toolName: toolNameOf(body), isLoopback }, () =>
       connection.transport.handleRequest(request, body === undefined ? {} : { parsedBody: body }),
     );
     if (request.method === 'GET' && response.ok) this.#watch(record.ref, request.signal);

@@ -4,7 +4,7 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
 import { thrownResponse } from './protocol-error.js';
 import type { NamedSession, RequestContexts } from './request-context.js';
-import { handleOf } from './session-argument.js';
+import { handleOf, toolNameOf } from './session-argument.js';
 
 /** The MCP endpoint of both eras. */
 export class Endpoint {
@@ -43,8 +43,9 @@ export class Endpoint {
 
   async #handleModern({ request, body, isLoopback }: Incoming): Promise<Response> {
     const named = await this.#nameSession(body);
-    const response = await this.#contexts.run({ era: '2026', named, isLoopback }, () =>
-      this.#modern.fetch(request, { parsedBody: body }),
+    const response = await this.#contexts.run(
+      { era: '2026', named, toolName: toolNameOf(body), isLoopback },
+      () => this.#modern.fetch(request, { parsedBody: body }),
     );
     if (named.state === 'live' && isListen(body) && isStream(response)) {
       const closed = this.#registry.streamOpened(named.record.ref);

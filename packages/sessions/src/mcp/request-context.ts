@@ -25,6 +25,8 @@ export type NamedSession =
 export interface RequestContext {
   readonly era: Era;
   readonly named: NamedSession;
+  /** The tool it calls, if it calls one. */
+  readonly toolName: string | undefined;
   /** Whether it came over loopback and nothing else. */
   readonly isLoopback: boolean;
 }

@@ -1,4 +1,9 @@
-import { type Implementation, McpServer, type ServerCapabilities } from '@modelcontextprotocol/server';
+import {
+  type Implementation,
+  McpServer,
+  type ServerCapabilities,
+  type ServerOptions,
+} from '@modelcontextprotocol/server';
 import type { CurrentSession, Era, RequestContexts } from './request-context.js';
 import { gateTools } from './tool-gate.js';
 import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
@@ -11,6 +16,8 @@ export interface ServerInfo extends Implementation {
   readonly instructions?: string;
   /** Capabilities beyond those that follow from what is registered. */
   readonly capabilities?: ServerCapabilities;
+  /** Checks the `requestState` of your own tools before they see it, as the SDK's option of that name does. */
+  readonly requestState?: ServerOptions['requestState'];
 }
 
 /** Registers an author's tools, resources and prompts. Called for every server object, so keep it light. */
@@ -46,10 +53,15 @@ export class ServerFactory {
 
   #make(era: Era, strict: boolean): McpServer {
     const { register, contexts } = this.#options;
-    const { instructions, capabilities, ...info } = this.#options.info;
+    const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const server = new McpServer(info, {
       instructions: instructions ? `${instructions}\n\n${LOGIN_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS,
       maxToolInputElements: MAX_TOOL_INPUT_ELEMENTS,
+      // `login` seals and checks its own.
+      requestState: {
+        verify: (state, protocol) =>
+          contexts.get().toolName === 'login' ? undefined : requestState?.verify?.(state, protocol),
+      },
       ...(capabilities && { capabilities }),
     });
     gateTools(server, { era, contexts, strict });

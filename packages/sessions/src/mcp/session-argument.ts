@@ -25,6 +25,13 @@ export function handleOf(body: unknown): string | undefined {
   return typeof handle === 'string' ? handle : undefined;
 }
 
+/** The tool that a request calls. */
+export function toolNameOf(body: unknown): string | undefined {
+  const name =
+    propertyOf(body, 'method') === 'tools/call' ? propertyOf(propertyOf(body, 'params'), 'name') : undefined;
+  return typeof name === 'string' ? name : undefined;
+}
+
 /**
  * A tool's input schema with the session argument added. What the tool itself gets to see stays as it is:
  * the argument is taken out before the schema validates. Works for whatever implements Standard Schema.

@@ -1,0 +1,156 @@
+import type { SessionRef } from '../session/ids.js';
+import type { Disposal } from '../session/revocation.js';
+import type { SessionEvents } from '../session/session-events.js';
+import type { AccountRecord, AccountTrouble, SessionRecord } from '../session/session-record.js';
+import type { ChangedSession, SessionRegistry } from '../session/session-registry.js';
+import type { Secret } from '../vault/secret.js';
+import { wipeTokenSet } from '../vault/token-set.js';
+import { providerUnavailable, reauthenticationRequired } from './account-errors.js';
+import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
+import type { GrantedTokens, RefreshTokens } from './granted-tokens.js';
+
+export interface RefreshesOptions {
+  readonly registry: SessionRegistry;
+  readonly tokens: AccountTokens;
+  readonly disposal: Disposal;
+  readonly events: SessionEvents;
+  readonly refreshTokens: RefreshTokens;
+}
+
+/**
+ * Replaces token sets by fresh ones. One refresh per account at a time; what it brings is committed only
+ * while the generation it started from is still the account's, else it is revoked.
+ */
+export class Refreshes {
+  readonly #options: RefreshesOptions;
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(options: RefreshesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Replaces the token set of `generation`, once, however many ask for it at the same time. Does nothing
+   * when it has been replaced already.
+   * @throws SessionError `reauthentication_required`, `provider_unavailable`
+   */
+  refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const key = keyOf(ref, provider);
+    const running = this.#running.get(key);
+    if (running) return running;
+    const refresh = this.#refresh(ref, provider, generation).finally(() => this.#running.delete(key));
+    this.#running.set(key, refresh);
+    return refresh;
+  }
+
+  /** Waits for the refreshes of a session that are under way. */
+  async settledOf(record: SessionRecord): Promise<void> {
+    const providers = Object.keys(record.accounts);
+    await Promise.allSettled(providers.map((provider) => this.#running.get(keyOf(record.ref, provider))));
+  }
+
+  /** Waits for every refresh that is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  /** Wipes an account that only a new login can revive. */
+  async giveUp(record: SessionRecord, account: AccountRecord, trouble: AccountTrouble): Promise<void> {
+    const { provider } = account;
+    const changed = await this.#change(record.ref, account, {
+      state: 'reauthentication_required',
+      trouble,
+      sealed: undefined,
+      hasRefreshToken: false,
+      expiresAtMs: undefined,
+      refreshAtMs: undefined,
+    });
+    if (!changed) return;
+    this.#options.tokens.wipe(changed.before.accounts[provider]);
+    const event = { type: 'account.reauthentication_required', ref: record.ref, provider, trouble } as const;
+    this.#options.events.emit(event);
+  }
+
+  async #refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.accounts[provider];
+    if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
+    const held = this.#options.tokens.open(record, account);
+    held?.accessToken.wipe();
+    if (!held?.refreshToken) return;
+    try {
+      await this.#renew(record, account, held.refreshToken);
+    } finally {
+      held.refreshToken.wipe();
+    }
+  }
+
+  async #renew(record: SessionRecord, account: AccountRecord, refreshToken: Secret): Promise<void> {
+    const { provider } = account;
+    const outcome = await this.#options.refreshTokens(provider, refreshToken);
+    switch (outcome.kind) {
+      case 'granted':
+        return this.#commit(record, account, outcome.granted, refreshToken);
+      case 'grant_revoked':
+        await this.giveUp(record, account, 'grant_revoked');
+        throw reauthenticationRequired(provider);
+      case 'lost':
+        await this.giveUp(record, account, 'refresh_lost');
+        throw reauthenticationRequired(provider, outcome.cause);
+      case 'unavailable':
+        await this.#note(record.ref, account, 'provider_unavailable');
+        throw providerUnavailable(provider, outcome.retryAfterSeconds, outcome.cause);
+    }
+  }
+
+  /** A provider that does not rotate refresh tokens returns none: the old one stays (RFC 6749 section 6). */
+  async #commit(
+    started: SessionRecord,
+    account: AccountRecord,
+    granted: GrantedTokens,
+    oldRefreshToken: Secret,
+  ): Promise<void> {
+    const { registry, events, disposal, tokens: sealer } = this.#options;
+    const { provider } = account;
+    const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
+    const changed = await registry.update(started.ref, (record) => {
+      const current = record.accounts[provider];
+      if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
+      const generation = record.generation + 1;
+      const scopes = granted.scopes ?? current.scopes;
+      const renewed: UnsealedAccount = { ...current, trouble: undefined, generation, scopes };
+      const sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
+      return { generation, accounts: { ...record.accounts, [provider]: sealed } };
+    });
+    if (!changed) {
+      await disposal.revoke(started, provider, tokens);
+      return;
+    }
+    wipeTokenSet(tokens);
+    sealer.wipe(changed.before.accounts[provider]);
+    const { generation, refreshAtMs } = changed.after.accounts[provider] ?? account;
+    events.emit({ type: 'account.refreshed', ref: started.ref, provider, generation, refreshAtMs });
+  }
+
+  async #note(ref: SessionRef, account: AccountRecord, trouble: AccountTrouble): Promise<void> {
+    await this.#change(ref, account, { trouble });
+    const { provider } = account;
+    this.#options.events.emit({ type: 'account.refresh_failed', ref, provider, trouble });
+  }
+
+  #change(
+    ref: SessionRef,
+    account: AccountRecord,
+    fields: Partial<AccountRecord>,
+  ): Promise<ChangedSession | undefined> {
+    return this.#options.registry.update(ref, (record) => {
+      const current = record.accounts[account.provider];
+      if (current?.generation !== account.generation) return undefined;
+      return { accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } } };
+    });
+  }
+}
+
+function keyOf(ref: SessionRef, provider: string): string {
+  return `${ref} ${provider}`;
+}

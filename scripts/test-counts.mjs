@@ -1,0 +1,27 @@
+// Prints one line, `N passed, N failed, N skipped`, from the report of vitest's json reporter.
+import { readFileSync } from 'node:fs';
+
+function count(report) {
+  // A file that cannot be loaded has no tests, yet it failed.
+  const brokenFiles = report.testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
+  ).length;
+  return {
+    passed: report.numPassedTests,
+    failed: report.numFailedTests + brokenFiles,
+    skipped: report.numPendingTests + report.numTodoTests,
+  };
+}
+
+function read(path) {
+  try {
+    return count(JSON.parse(readFileSync(path, 'utf8')));
+  } catch {
+    console.error('The tests left no report: the run itself failed.');
+    return { passed: 0, failed: 1, skipped: 0 };
+  }
+}
+
+const { passed, failed, skipped } = read(process.argv[2]);
+process.exitCode = failed > 0 ? 1 : 0;
+console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);

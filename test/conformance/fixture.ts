@@ -1,0 +1,42 @@
+/** The server the conformance suite talks to: what it asks for by name, built with the library. */
+import { createSessions } from 'mcp-sessions';
+import { registerContentTools } from './content-tools.js';
+import { registerInputRequiredTools, requestState } from './input-required-tools.js';
+import { registerPrompts } from './prompts.js';
+import { registerResources } from './resources.js';
+import { registerServerRequestTools } from './server-request-tools.js';
+
+export interface Fixture {
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+export async function startFixture(): Promise<Fixture> {
+  const sessions = createSessions({
+    server: {
+      name: 'mcp-sessions-conformance',
+      version: '0.0.0',
+      requestState,
+      capabilities: {
+        // Lists never change with a login (security requirement 55), so none is announced as changing.
+        tools: { listChanged: false },
+        prompts: { listChanged: false },
+        resources: { listChanged: false, subscribe: true },
+        completions: {},
+        logging: {},
+      },
+    },
+    tools: (server) => {
+      registerContentTools(server);
+      registerServerRequestTools(server);
+      registerInputRequiredTools(server);
+      registerResources(server);
+      registerPrompts(server);
+    },
+    // No scenario logs in, so no provider is ever asked: nothing listens on the discard port.
+    provider: { issuer: 'http://127.0.0.1:9/', clientId: 'conformance' },
+    apiOrigins: [],
+  });
+  const { url } = await sessions.listen({ port: 0 });
+  return { url, close: () => sessions.close() };
+}
