@@ -4,50 +4,69 @@ import { createHash } from 'node:crypto';
 export const pageStyle: string = `
 :root {
   color-scheme: light dark;
-  --page: #f4f5f7; --card: #ffffff; --text: #1c2024; --quiet: #5a6370; --line: #d9dde3;
-  --accent: #1f5fd0; --on-accent: #ffffff; --good: #1a7f4b; --bad: #b3261e;
+  --page: #f2f4f7; --card: #ffffff; --tint: #f2f4f7; --text: #191d23; --quiet: #58616d;
+  --line: #e0e4ea; --edge: #838b97; --accent: #1d5bd1; --hover: #174aab; --on-accent: #ffffff;
+  --good: #18794e; --bad: #b42318;
 }
 @media (prefers-color-scheme: dark) {
   :root {
-    --page: #101317; --card: #191e24; --text: #e8eaed; --quiet: #a3acb8; --line: #333b46;
-    --accent: #8ab4f8; --on-accent: #10192b; --good: #6dd49b; --bad: #f2a59f;
+    --page: #0d1014; --card: #171b21; --tint: #20262e; --text: #e9ecf0; --quiet: #a5aeba;
+    --line: #2d343e; --edge: #727c8a; --accent: #8ab4f8; --hover: #aecbfa; --on-accent: #0d1a30;
+    --good: #6dd49b; --bad: #f5a8a0;
   }
 }
 * { box-sizing: border-box; }
+html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
-  margin: 0; min-height: 100vh; display: grid; place-items: center; padding: 1.25rem;
+  margin: 0; min-height: 100vh; min-height: 100svh; padding: 1.5rem;
+  display: grid; grid-template: 2fr auto 3fr / minmax(0, 27rem); justify-content: center;
   background: var(--page); color: var(--text);
-  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif;
+  font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: anywhere;
 }
 main {
-  width: 100%; max-width: 27rem; padding: 2rem; background: var(--card);
-  border: 1px solid var(--line); border-radius: 1rem; box-shadow: 0 1px 2px rgb(0 0 0 / .06), 0 8px 24px rgb(0 0 0 / .06);
+  grid-row: 2; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
+  box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 12px 32px rgb(0 0 0 / .06);
 }
-@media (max-width: 30rem) { main { padding: 1.5rem; } }
-h1 { margin: 0 0 .5rem; font-size: 1.375rem; line-height: 1.25; text-wrap: balance; }
-p { margin: 0 0 1rem; }
+h1 { margin: 0 0 .5rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance; }
+p { margin: 0 0 1rem; text-wrap: pretty; }
 p:last-child { margin-bottom: 0; }
-.quiet { color: var(--quiet); font-size: .9375rem; }
-.mark { display: block; width: 3rem; height: 3rem; margin: 0 0 1rem; border-radius: 50%; }
-.mark path, .mark circle { fill: none; stroke: currentColor; stroke-width: 2; stroke-linecap: round; stroke-linejoin: round; }
-.good { color: var(--good); }
-.bad { color: var(--bad); }
-.accent { color: var(--accent); }
-dl { margin: 1.25rem 0; border-top: 1px solid var(--line); }
-dl div { display: flex; gap: 1rem; justify-content: space-between; padding: .625rem 0; border-bottom: 1px solid var(--line); }
-dt { color: var(--quiet); flex: none; }
-dd { margin: 0; text-align: right; overflow-wrap: anywhere; }
-form { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: 1.5rem; }
-button {
-  min-height: 2.75rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
-  border-radius: .625rem; border: 1px solid var(--accent); background: var(--card); color: var(--accent);
+.quiet, small { color: var(--quiet); font-size: .875rem; }
+.mark { display: block; width: 3rem; height: 3rem; margin: 0 0 1.25rem; color: var(--accent); }
+.mark circle { fill: currentColor; fill-opacity: .12; }
+.mark path { fill: none; stroke: currentColor; stroke-width: 2.5; stroke-linecap: round; stroke-linejoin: round; }
+.mark.good { color: var(--good); }
+.mark.bad { color: var(--bad); }
+.mark.neutral { color: var(--quiet); }
+dl { margin: 1.5rem 0; border-top: 1px solid var(--line); }
+dl div {
+  display: grid; grid-template-columns: 5.5rem 1fr; gap: 1rem; padding: .625rem 0;
+  border-bottom: 1px solid var(--line);
 }
-button.primary { background: var(--accent); color: var(--on-accent); }
-button:hover { filter: brightness(1.08); }
+dt { color: var(--quiet); }
+dd { margin: 0; }
+dd small { display: block; }
+ul { display: flex; flex-wrap: wrap; gap: .375rem; margin: 0; padding: 0; list-style: none; }
+li {
+  padding: 0 .5rem; border-radius: .375rem; background: var(--tint);
+  font: .875rem/1.625rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+}
+form { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: 1.25rem; }
+button {
+  min-height: 3rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
+  border: 1px solid var(--edge); border-radius: .625rem; background: var(--card); color: var(--text);
+}
+button:hover { background: var(--tint); }
+button.primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
+button.primary:hover { border-color: var(--hover); background: var(--hover); }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .code {
-  margin: 1rem 0; padding: 1rem; text-align: center; border: 1px dashed var(--line); border-radius: .625rem;
-  font: 600 1.75rem/1.2 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; letter-spacing: .08em;
+  margin: 1.25rem 0; padding: 1.25rem .5rem; text-align: center; user-select: all;
+  border-radius: .75rem; background: var(--tint);
+  font: 600 2rem/1.2 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; letter-spacing: .06em;
+}
+@media (max-width: 30rem) {
+  body { display: block; padding: 0; background: var(--card); }
+  main { padding: 2rem 1.25rem; border: 0; border-radius: 0; box-shadow: none; }
 }
 `;
 

@@ -3,31 +3,42 @@ import type { LoginFailure } from '../session/session-events.js';
 import type { ConnectRequest } from './logins.js';
 import { type Page, renderPage } from './page.js';
 
+/** Drawn in a square of 48. */
 const MARKS = {
-  accent: '<circle cx="24" cy="24" r="22"/><path d="M15 24h18M27 18l6 6-6 6"/>',
-  good: '<circle cx="24" cy="24" r="22"/><path d="M15 25l6 6 12-13"/>',
-  bad: '<circle cx="24" cy="24" r="22"/><path d="M24 14v13M24 33v.5"/>',
+  accent: 'M15 24h18M26 17l7 7-7 7',
+  good: 'M16 24.5l5.5 5.5L32.5 18.5',
+  bad: 'M24 15v11M24 32v.5',
+  neutral: 'M16 24h16',
 };
 
 function mark(kind: keyof typeof MARKS) {
-  return raw(`<svg class="mark ${kind}" viewBox="0 0 48 48" aria-hidden="true">${MARKS[kind]}</svg>`);
+  return raw(
+    `<svg class="mark ${kind}" viewBox="0 0 48 48" aria-hidden="true"><circle cx="24" cy="24" r="24"/><path d="${MARKS[kind]}"/></svg>`,
+  );
+}
+
+/** A name from outside keeps its writing direction to itself. */
+function nameOf(text: string) {
+  return html`<bdi>${text}</bdi>`;
 }
 
 /** Asks the user of a browser whether they started this login. Looking at it changes nothing. */
 export function connectPage(serverName: string, request: ConnectRequest, formToken: string): Promise<Page> {
-  const client = request.clientName ?? 'An MCP client';
+  const { provider, scopes, startedSecondsAgo } = request;
+  const client = request.clientName?.trim();
   return renderPage(
     200,
     `Log in to ${serverName}`,
     html`${mark('accent')}
-      <h1>Connect ${client} to ${serverName}?</h1>
-      <p class="quiet">Go on only if you started this yourself, just now. You log in at ${request.provider}, and ${client} can then use ${serverName} in your name.</p>
+      <h1>Connect ${client ? nameOf(client) : 'a client'} to ${nameOf(serverName)}?</h1>
+      <p>You log in at ${nameOf(provider)}. The client can then use ${nameOf(serverName)} in your name.</p>
       <dl>
-        <div><dt>Client</dt><dd>${client}</dd></div>
-        <div><dt>Account at</dt><dd>${request.provider}</dd></div>
-        <div><dt>Access to</dt><dd>${request.scopes.join(', ')}</dd></div>
-        <div><dt>Started</dt><dd>${ago(request.startedSecondsAgo)}</dd></div>
+        <div><dt>Client</dt><dd>${client ? nameOf(client) : 'Gives no name'}${client ? html`<small>Name not verified</small>` : ''}</dd></div>
+        <div><dt>Login at</dt><dd>${nameOf(provider)}</dd></div>
+        ${scopes.length > 0 ? html`<div><dt>Access to</dt><dd><ul>${scopes.map((scope) => html`<li>${scope}</li>`)}</ul></dd></div>` : ''}
+        <div><dt>Started</dt><dd>${ago(startedSecondsAgo)}</dd></div>
       </dl>
+      <p><strong>Continue only if you started this yourself, just now.</strong></p>
       <form method="post">
         <input type="hidden" name="form" value="${formToken}">
         <button name="action" value="decline">Decline</button>
@@ -44,7 +55,7 @@ export function donePage(serverName: string): Promise<Page> {
     html`${mark('good')}
       <h1>You are logged in</h1>
       <p>You can close this window and go back to your client.</p>
-      <p class="quiet">${serverName} keeps your access only in memory, and forgets it when you log out or go away.</p>`,
+      <p class="quiet">${nameOf(serverName)} keeps your access in memory only, and forgets it when you log out or go away.</p>`,
   );
 }
 
@@ -55,9 +66,9 @@ export function codePage(serverName: string, code: string): Promise<Page> {
     'One more step',
     html`${mark('accent')}
       <h1>One more step</h1>
-      <p>Give this code to the client that asked you to log in to ${serverName}:</p>
+      <p>Give this code to the client that asked you to log in to ${nameOf(serverName)}:</p>
       <p class="code">${code}</p>
-      <p class="quiet">It is good for five minutes. If you did not start this login, or somebody else asks you for the code, close this window and tell nobody.</p>`,
+      <p class="quiet">It works once, within five minutes. If you did not start this login, or somebody else asks you for the code, close this window and tell nobody.</p>`,
   );
 }
 
@@ -67,7 +78,7 @@ export function failurePage(failure: LoginFailure): Promise<Page> {
   return renderPage(
     200,
     title,
-    html`${mark('bad')}
+    html`${mark(failure === 'declined' ? 'neutral' : 'bad')}
       <h1>${title}</h1>
       <p>${text}</p>
       <p class="quiet">You can close this window.</p>`,
@@ -113,8 +124,8 @@ export function providerDownPage(provider: string): Promise<Page> {
     502,
     'The login is not available',
     html`${mark('bad')}
-      <h1>${provider} cannot be reached</h1>
-      <p>Your login has not started yet. Wait a minute, then reload this page.</p>`,
+      <h1>The login is not available</h1>
+      <p>${nameOf(provider)} cannot be reached, so your login has not started yet. Wait a minute, then open the link again.</p>`,
   );
 }
 

@@ -1,0 +1,19 @@
+import { createSessions } from 'mcp-sessions';
+
+const sessions = createSessions({
+  server: { name: 'calendar', version: '1.0.0' },
+  provider: {
+    issuer: 'https://login.example.com',
+    clientId: 'calendar',
+    scopes: ['openid', 'offline_access'],
+  },
+  apiOrigins: ['https://api.example.com'],
+  tools: (server, sessions) => {
+    server.registerTool('next_event', { description: 'The next event of the user' }, async () => {
+      const response = await sessions.current().fetch('https://api.example.com/events/next');
+      return { content: [{ type: 'text', text: await response.text() }] };
+    });
+  },
+});
+const { url } = await sessions.listen({ port: 3000 });
+console.error(`MCP endpoint: ${url}`);

@@ -1,0 +1,40 @@
+import type { Configuration } from './configuration.js';
+import type { RunningServer } from './server.js';
+
+/** What people read once the server is ready: where everything is, and how to connect a client. */
+export function announcement(
+  { name, addresses }: RunningServer,
+  upstream: Configuration['upstream'],
+): string {
+  const { mcp, identityProvider, api } = addresses;
+  const vsCode = JSON.stringify({ name, type: 'http', url: mcp });
+  const isSample = upstream.kind === 'sample';
+  return [
+    'Ready. Every client that connects logs in as its own user.',
+    '',
+    ...table([
+      ['MCP server', mcp],
+      ['Identity provider', identityProvider],
+      ...(api === null ? [] : [['Notes API', api] as const]),
+      ...(isSample ? [['Users', 'alice, bob, carol or any other name, with any password'] as const] : []),
+    ]),
+    '',
+    'Connect a client, then ask it to log in:',
+    '',
+    ...table([
+      ['Claude Code', `claude mcp add --transport http ${name} ${mcp}`],
+      ['VS Code', `code --add-mcp '${vsCode}'`],
+      ['MCP Inspector', `npx @modelcontextprotocol/inspector --transport http --server-url ${mcp}`],
+    ]),
+    '',
+    'Stop with Ctrl-C.',
+    '',
+  ].join('\n');
+}
+
+/** Wide enough for the longest label of both tables, so that they line up with each other. */
+const LABEL_WIDTH = 'Identity provider'.length + 2;
+
+function table(rows: ReadonlyArray<readonly [label: string, value: string]>): string[] {
+  return rows.map(([label, value]) => `  ${label.padEnd(LABEL_WIDTH)}${value}`);
+}

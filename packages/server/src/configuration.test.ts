@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import { type Configuration, parseCommand } from './configuration.js';
+
+const provider = { MCP_SESSIONS_ISSUER: 'https://idp.example', MCP_SESSIONS_CLIENT_ID: 'mcp' };
+const tools = ['--tools', './tools.mjs'];
+
+function configurationOf(argv: string[], environment: NodeJS.ProcessEnv = {}): Configuration {
+  const command = parseCommand(argv, environment);
+  if (command.kind !== 'serve') throw new Error(`Parsed as ${command.kind}.`);
+  return command.configuration;
+}
+
+describe('the configuration', () => {
+  it('is the sample on its usual ports when nothing is said', () => {
+    expect(configurationOf([])).toEqual({
+      port: 3000,
+      isJson: false,
+      logLevel: 'warn',
+      lifetimes: {},
+      toolsModule: undefined,
+      upstream: { kind: 'sample', identityProviderPort: 3001, apiPort: 3002, accessTokenSeconds: 120 },
+    });
+  });
+
+  it('takes ports, lifetimes and the rest from the flags', () => {
+    const argv = '--port 0 --idp-port 0 --api-port 8080 --access-token-seconds 10 --json --log-level info';
+    const lifetimes = '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0';
+    expect(configurationOf(`${argv} ${lifetimes}`.split(' '))).toMatchObject({
+      port: 0,
+      isJson: true,
+      logLevel: 'info',
+      lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0 },
+      upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 8080, accessTokenSeconds: 10 },
+    });
+  });
+
+  it('describes a real provider from the environment', () => {
+    const environment = {
+      ...provider,
+      MCP_SESSIONS_CLIENT_SECRET: 'secret',
+      MCP_SESSIONS_SCOPES: 'openid  notes',
+      MCP_SESSIONS_AUTHORIZATION_PARAMS: '{"audience":"https://api.example"}',
+      MCP_SESSIONS_API_ORIGINS: 'https://api.example/, http://127.0.0.1:8080',
+      MCP_SESSIONS_PUBLIC_URL: 'https://mcp.example',
+    };
+    expect(configurationOf(tools, environment).upstream).toEqual({
+      kind: 'operator',
+      issuer: 'https://idp.example',
+      clientId: 'mcp',
+      clientSecret: 'secret',
+      scopes: ['openid', 'notes'],
+      authorizationParams: { audience: 'https://api.example' },
+      apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
+      publicUrl: 'https://mcp.example',
+      toolsModule: './tools.mjs',
+    });
+  });
+
+  it('takes an empty variable for one that is not set', () => {
+    expect(configurationOf([], { MCP_SESSIONS_ISSUER: '' }).upstream.kind).toBe('sample');
+    const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
+    expect(upstream).toMatchObject({ kind: 'operator', clientSecret: undefined, apiOrigins: [] });
+  });
+
+  it('lets --help and --version win', () => {
+    expect(parseCommand(['--help'], {})).toEqual({ kind: 'help' });
+    expect(parseCommand(['--version', '--port', '0'], {})).toEqual({ kind: 'version' });
+  });
+});
+
+describe('a wrong configuration is refused in one line that names the next step', () => {
+  it.each([
+    [
+      'an unknown flag',
+      ['--prot', '1'],
+      {},
+      "Unknown option '--prot'. Run with --help to see what can be set.",
+    ],
+    ['a stray word', ['serve'], {}, "Unexpected argument 'serve'. Run with --help to see what can be set."],
+    [
+      'a flag without its value',
+      ['--port'],
+      {},
+      /^Option '--port <value>' argument missing[.] Run with --help/,
+    ],
+    ['a port that is none', ['--port', 'abc'], {}, /^--port must be a port from 0 to 65535[.]/],
+    ['an empty port', ['--port='], {}, /^--port must be a port/],
+    ['a port beyond the last', ['--api-port', '65536'], {}, /^--api-port must be a port/],
+    [
+      'no lifetime at all',
+      ['--access-token-seconds', '0'],
+      {},
+      /^--access-token-seconds must be a whole number/,
+    ],
+    ['an unknown log level', ['--log-level', 'loud'], {}, /^--log-level must be one of silent, error/],
+    [
+      'one port for two servers',
+      ['--port', '3001'],
+      {},
+      /^Port 3001 is asked for twice[.] Give --port, --idp-port/,
+    ],
+    ['a provider without tools', [], provider, /^MCP_SESSIONS_ISSUER is set, .*--tools [.]\/tools[.]mjs$/],
+    [
+      'a provider without a client id',
+      tools,
+      { MCP_SESSIONS_ISSUER: provider.MCP_SESSIONS_ISSUER },
+      /^MCP_SESSIONS_CLIENT_ID is missing/,
+    ],
+    [
+      'a provider without its issuer',
+      tools,
+      { MCP_SESSIONS_CLIENT_ID: 'mcp' },
+      /^MCP_SESSIONS_CLIENT_ID is set but MCP_SESSIONS_ISSUER is not/,
+    ],
+    [
+      'an issuer that is no URL',
+      tools,
+      { ...provider, MCP_SESSIONS_ISSUER: 'idp' },
+      /^MCP_SESSIONS_ISSUER must be the URL/,
+    ],
+    [
+      'parameters that are no JSON',
+      tools,
+      { ...provider, MCP_SESSIONS_AUTHORIZATION_PARAMS: '{' },
+      /^MCP_SESSIONS_AUTHORIZATION_PARAMS is not JSON/,
+    ],
+    [
+      'parameters that are no strings',
+      tools,
+      { ...provider, MCP_SESSIONS_AUTHORIZATION_PARAMS: '{"a":1}' },
+      /^MCP_SESSIONS_AUTHORIZATION_PARAMS must be a JSON object/,
+    ],
+    [
+      'an API origin with a path',
+      tools,
+      { ...provider, MCP_SESSIONS_API_ORIGINS: 'https://a.example/v1' },
+      /^MCP_SESSIONS_API_ORIGINS must be origins/,
+    ],
+    [
+      'a public URL that is none',
+      tools,
+      { ...provider, MCP_SESSIONS_PUBLIC_URL: 'mcp' },
+      /^MCP_SESSIONS_PUBLIC_URL must be a URL/,
+    ],
+  ])('%s', (_case, argv, environment, message) => {
+    expect(() => parseCommand(argv, environment)).toThrow(message);
+    expect(() => parseCommand(argv, environment)).toThrow(/^[^\n]+$/);
+  });
+});

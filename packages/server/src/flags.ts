@@ -1,0 +1,110 @@
+import { parseArgs } from 'node:util';
+import { z } from 'zod';
+import { ConfigurationError, configurationError } from './configuration-error.js';
+
+/** The least to the most talkative. */
+export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
+
+/** How much is logged to stderr. */
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** The command line with every default filled in. Absent lifetimes are left to the library. */
+export interface Flags {
+  readonly port: number;
+  readonly idpPort: number;
+  readonly apiPort: number;
+  readonly accessTokenSeconds: number;
+  readonly idleSeconds: number | undefined;
+  readonly absoluteSeconds: number | undefined;
+  readonly graceSeconds: number | undefined;
+  readonly logLevel: LogLevel;
+  readonly tools: string | undefined;
+  readonly json: boolean;
+  readonly help: boolean;
+  readonly version: boolean;
+}
+
+const YEAR_SECONDS = 365 * 24 * 60 * 60;
+
+const port = wholeNumber('a port from 0 to 65535', 0, 65_535);
+const seconds = wholeNumber('a whole number of seconds, at least 1', 1, YEAR_SECONDS);
+const graceSeconds = wholeNumber('a whole number of seconds', 0, YEAR_SECONDS);
+const toggle = z.boolean().default(false);
+
+const schema = z.object({
+  port: port.default(3000),
+  'idp-port': port.default(3001),
+  'api-port': port.default(3002),
+  'access-token-seconds': seconds.default(120),
+  'idle-seconds': seconds.optional(),
+  'absolute-seconds': seconds.optional(),
+  'grace-seconds': graceSeconds.optional(),
+  'log-level': z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('warn'),
+  tools: z.string().min(1, 'must name a module').optional(),
+  json: toggle,
+  help: toggle,
+  version: toggle,
+});
+
+/**
+ * Reads the command line.
+ *
+ * @param argv the arguments after the program's name
+ * @throws ConfigurationError for unknown flags and wrong values
+ */
+export function parseFlags(argv: readonly string[]): Flags {
+  const { data, error } = schema.safeParse(splitArguments(argv));
+  if (error) throw configurationError(error, (name) => `--${name}`);
+  return {
+    port: data.port,
+    idpPort: data['idp-port'],
+    apiPort: data['api-port'],
+    accessTokenSeconds: data['access-token-seconds'],
+    idleSeconds: data['idle-seconds'],
+    absoluteSeconds: data['absolute-seconds'],
+    graceSeconds: data['grace-seconds'],
+    logLevel: data['log-level'],
+    tools: data.tools,
+    json: data.json,
+    help: data.help,
+    version: data.version,
+  };
+}
+
+function splitArguments(argv: readonly string[]): Record<string, unknown> {
+  const text = { type: 'string' } as const;
+  const toggle = { type: 'boolean' } as const;
+  try {
+    return parseArgs({
+      args: [...argv],
+      options: {
+        port: text,
+        'idp-port': text,
+        'api-port': text,
+        'access-token-seconds': text,
+        'idle-seconds': text,
+        'absolute-seconds': text,
+        'grace-seconds': text,
+        'log-level': text,
+        tools: text,
+        json: toggle,
+        help: toggle,
+        version: toggle,
+      },
+    }).values;
+  } catch (cause) {
+    if (!(cause instanceof TypeError)) throw cause;
+    // Node goes on to explain how to pass positional arguments; there are none here.
+    const [what] = cause.message.split(/[.]? To specify|[.] This command|\n/);
+    throw new ConfigurationError(`${what}. Run with --help to see what can be set.`, { cause });
+  }
+}
+
+function wholeNumber(meaning: string, minimum: number, maximum: number): z.ZodType<number, string> {
+  const error = `must be ${meaning}`;
+  return z
+    .string()
+    .regex(/^\d+$/, error)
+    .transform(Number)
+    .pipe(z.number().min(minimum, error).max(maximum, error));
+}

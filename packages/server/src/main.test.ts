@@ -1,0 +1,160 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { afterEach, describe, expect, it } from 'vitest';
+import { startRelyingParty } from '../test/relying-party.js';
+import type { Addresses } from './server.js';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const TOOLS = fileURLToPath(new URL('../test/tools.mjs', import.meta.url));
+const REFUSE_SAMPLE = new URL('../test/refuse-sample.mjs', import.meta.url).href;
+const FREE_PORTS = ['--port', '0', '--idp-port', '0', '--api-port', '0'];
+
+type Process = ChildProcessByStdio<null, Readable, Readable>;
+
+const running = new Set<Process>();
+
+afterEach(() => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+interface Options {
+  readonly environment?: NodeJS.ProcessEnv;
+  readonly nodeArguments?: readonly string[];
+}
+
+/** Starts what was built, as an operator would. */
+function start(argv: readonly string[], { environment = {}, nodeArguments = [] }: Options = {}): Process {
+  const child = spawn(process.execPath, [...nodeArguments, MAIN, ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, ...environment },
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+}
+
+/** Runs to the end. */
+async function run(argv: readonly string[], options?: Options) {
+  const child = start(argv, options);
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { stdout, stderr, code: code as number | null };
+}
+
+/** Starts with `--json` and waits for the line that says it is ready. */
+async function startReady(argv: readonly string[], options?: Options) {
+  const child = start([...argv, '--json'], options);
+  const stderr = text(child.stderr);
+  const stdout: string[] = [];
+  const lines = createInterface(child.stdout).on('line', (line) => stdout.push(line));
+  const ready = await Promise.race([once(lines, 'line'), once(lines, 'close')]);
+  if (ready.length === 0) throw new Error(`It did not start: ${await stderr}`);
+  return {
+    child,
+    addresses: JSON.parse(String(ready[0])) as Addresses,
+    async end(signal: NodeJS.Signals) {
+      child.kill(signal);
+      const [code] = await once(child, 'exit');
+      return { code: code as number | null, stdout, stderr: await stderr };
+    },
+  };
+}
+
+describe('the server with the sample', () => {
+  it('is up once it has printed its addresses, the only line on stdout', async () => {
+    const server = await startReady(FREE_PORTS);
+    const { mcp, identityProvider, api } = server.addresses;
+    expect((await fetch(new URL('/healthz', mcp))).status).toBe(200);
+    expect((await fetch(`${identityProvider}/.well-known/openid-configuration`)).status).toBe(200);
+    expect((await fetch(`${api}/me`)).status).toBe(401);
+    const { code, stdout, stderr } = await server.end('SIGINT');
+    expect(code).toBe(0);
+    expect(stdout).toHaveLength(1);
+    expect(stderr).toContain(`claude mcp add --transport http notes ${mcp}`);
+    expect(stderr).toContain('alice, bob, carol');
+    expect(stderr).not.toContain('Unsupported runtime');
+  });
+
+  it('ends cleanly on SIGTERM', async () => {
+    const server = await startReady(FREE_PORTS);
+    expect((await server.end('SIGTERM')).code).toBe(0);
+  });
+
+  it.each(['--port', '--idp-port', '--api-port'])(
+    'says in one line that the port of %s is taken',
+    async (flag) => {
+      const taken = createServer();
+      await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
+      const { port } = taken.address() as AddressInfo;
+      const result = await run([...FREE_PORTS, flag, String(port)]);
+      taken.close();
+      expect(result).toEqual({
+        code: 1,
+        stdout: '',
+        stderr: `Port ${port} is in use. Choose another with ${flag}, or 0 for any free one.\n`,
+      });
+    },
+  );
+});
+
+describe('the server with a real provider', () => {
+  it('does not load the embedded ones, and serves the operator’s tools', async () => {
+    const party = await startRelyingParty();
+    const { issuer } = party.provider;
+    const environment = { MCP_SESSIONS_ISSUER: issuer, MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
+    const nodeArguments = ['--import', REFUSE_SAMPLE];
+    const server = await startReady(['--port', '0', '--tools', TOOLS], { environment, nodeArguments });
+    const { mcp, ...others } = server.addresses;
+    expect(others).toEqual({ identityProvider: issuer, api: null });
+    const client = new Client({ name: 'test', version: '0' });
+    await client.connect(new StreamableHTTPClientTransport(new URL(mcp)));
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name).sort()).toEqual(['login', 'logout', 'ping', 'session_status']);
+    await client.close();
+    expect((await server.end('SIGTERM')).code).toBe(0);
+    await party.provider.close();
+
+    const control = await run(FREE_PORTS, { nodeArguments });
+    expect(control.stderr).toContain('The sample was imported');
+  });
+
+  it('starts although the provider cannot be reached, and says so', async () => {
+    const environment = { MCP_SESSIONS_ISSUER: 'http://127.0.0.1:1', MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
+    const child = start(['--port', '0', '--tools', TOOLS], { environment });
+    const stderr: string[] = [];
+    for await (const line of createInterface(child.stderr)) {
+      stderr.push(line);
+      if (line.includes('cannot be reached')) break;
+    }
+    expect(stderr).toContain('Ready. Every client that connects logs in as its own user.');
+    child.kill('SIGINT');
+    expect(await once(child, 'exit')).toEqual([0, null]);
+  });
+});
+
+describe('the command line', () => {
+  it('shows how it is used, and its version', async () => {
+    const help = await run(['--help']);
+    expect(help).toMatchObject({ code: 0, stderr: '' });
+    expect(help.stdout).toMatch(/^Usage: mcp-sessions-server/);
+    expect(await run(['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' });
+  });
+
+  it('refuses what it does not know in one line', async () => {
+    expect(await run(['--prot', '1'])).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: "Unknown option '--prot'. Run with --help to see what can be set.\n",
+    });
+  });
+});

@@ -1,0 +1,59 @@
+#!/usr/bin/env node
+import { inspect } from 'node:util';
+import { SessionError } from 'mcp-sessions';
+import { announcement } from './announcement.js';
+import { type Configuration, parseCommand } from './configuration.js';
+import { ConfigurationError } from './configuration-error.js';
+import { packageVersion } from './package-version.js';
+import { type RunningServer, startServer } from './server.js';
+import { startFailure } from './start-failure.js';
+import { USAGE } from './usage.js';
+
+/** Ending may wait this long for tokens to be revoked; whoever pressed Ctrl-C waits no longer than 2 s. */
+const CLOSE_DEADLINE_MS = 1500;
+
+async function main(): Promise<void> {
+  const command = parseCommand(process.argv.slice(2), process.env);
+  switch (command.kind) {
+    case 'help':
+      process.stdout.write(USAGE);
+      return;
+    case 'version':
+      process.stdout.write(`${packageVersion()}\n`);
+      return;
+    case 'serve':
+      await serve(command.configuration);
+  }
+}
+
+async function serve(configuration: Configuration): Promise<void> {
+  const server = await startServer(configuration).catch((error: unknown) => {
+    throw startFailure(error, configuration);
+  });
+  endOnSignal(server);
+  if (configuration.isJson) process.stdout.write(`${JSON.stringify(server.addresses)}\n`);
+  process.stderr.write(announcement(server, configuration.upstream));
+}
+
+/** The first signal ends cleanly, within the deadline; the next one at once. */
+function endOnSignal(server: RunningServer): void {
+  let isEnding = false;
+  const end = async () => {
+    if (isEnding) process.exit(1);
+    isEnding = true;
+    setTimeout(() => process.exit(0), CLOSE_DEADLINE_MS).unref();
+    await server.close();
+    // Idle connections kept open by `fetch` would hold the process for some seconds more.
+    process.exit(0);
+  };
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end());
+}
+
+try {
+  await main();
+} catch (error) {
+  // These say in one line what to do; anything else is a bug, and its stack helps.
+  const isExpected = error instanceof ConfigurationError || error instanceof SessionError;
+  process.stderr.write(`${isExpected ? error.message : inspect(error)}\n`);
+  process.exit(1);
+}

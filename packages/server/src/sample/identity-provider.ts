@@ -1,0 +1,42 @@
+import { getRequestListener } from '@hono/node-server';
+import { loadOidcProvider } from './load-oidc-provider.js';
+import { createLogin } from './login.js';
+import { serveOnLoopback } from './loopback-server.js';
+import { LOGIN_PATH, providerConfiguration, type Registrations } from './provider-configuration.js';
+
+export interface IdentityProviderOptions extends Registrations {
+  /** `0`: any free one. */
+  readonly port: number;
+  /** Told every access and refresh token as it is issued, for tests that look for them elsewhere. */
+  readonly onTokenIssued?: (token: string) => void;
+}
+
+export interface IdentityProvider {
+  /** The issuer identifier, which is also its address: `http://127.0.0.1:<port>`. */
+  readonly issuer: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Starts an OpenID provider for trying things out. It keeps everything in memory, lets anybody log in as
+ * anybody, and therefore serves this machine only.
+ *
+ * @throws the `EADDRINUSE` error of Node when the port is taken
+ */
+export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
+  const oidc = await loadOidcProvider();
+  const { origin, close } = await serveOnLoopback(options.port, (issuer) => {
+    const provider = new oidc.Provider(issuer, providerConfiguration(oidc, options));
+    const { onTokenIssued } = options;
+    if (onTokenIssued) {
+      // The identifier of an opaque token is the token.
+      provider.on('access_token.saved', ({ jti }) => onTokenIssued(jti));
+      provider.on('refresh_token.saved', ({ jti }) => onTokenIssued(jti));
+    }
+    const login = getRequestListener(createLogin(provider).fetch);
+    const callback = provider.callback();
+    return (request, response) =>
+      request.url?.startsWith(LOGIN_PATH) ? login(request, response) : callback(request, response);
+  });
+  return { issuer: origin, close };
+}

@@ -1,0 +1,61 @@
+import type { HttpBindings } from '@hono/node-server';
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { secureHeaders } from 'hono/secure-headers';
+import type Provider from 'oidc-provider';
+import { z } from 'zod';
+import { errorPage, loginPage, pagePolicy } from './login-page.js';
+import { LOGIN_PATH } from './provider-configuration.js';
+
+type LoginContext = Context<{ Bindings: HttpBindings }>;
+
+const MAX_FORM_BYTES = 4096;
+
+const loginForm = z.union([
+  z.object({ cancel: z.string() }),
+  z.object({
+    username: z
+      .string()
+      .trim()
+      .min(1)
+      .max(64)
+      .regex(/^\P{Cc}+$/u),
+  }),
+]);
+
+/** The login pages of the identity provider. They believe any name. */
+export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }> {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  // With `no-referrer`, browsers would send `Origin: null` with the form, which is refused.
+  app.use(secureHeaders({ referrerPolicy: 'same-origin', strictTransportSecurity: false }));
+  app.use(bodyLimit({ maxSize: MAX_FORM_BYTES }));
+
+  app.get(`${LOGIN_PATH}:uid`, (c) => showLogin(provider, c));
+
+  app.post(`${LOGIN_PATH}:uid`, async (c) => {
+    const form = loginForm.safeParse(await c.req.parseBody());
+    if (!form.success) return showLogin(provider, c, 'Enter a name of 1 to 64 characters.');
+    const result =
+      'cancel' in form.data
+        ? { error: 'access_denied', error_description: 'The user cancelled the login.' }
+        : { login: { accountId: form.data.username, remember: false } };
+    const { incoming, outgoing } = c.env;
+    return c.redirect(await provider.interactionResult(incoming, outgoing, result), 303);
+  });
+
+  app.onError((error, c) => {
+    const isExpired = error.name === 'SessionNotFound';
+    c.header('Content-Security-Policy', pagePolicy());
+    return isExpired
+      ? c.html(errorPage('This login has expired, or was started in another browser.'), 400)
+      : c.html(errorPage('The identity provider failed.'), 500);
+  });
+  return app;
+}
+
+async function showLogin(provider: Provider, c: LoginContext, problem?: string): Promise<Response> {
+  const { params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
+  c.header('Content-Security-Policy', pagePolicy(new URL(String(params.redirect_uri)).origin));
+  c.header('Cache-Control', 'no-store');
+  return c.html(loginPage(problem), problem ? 400 : 200);
+}

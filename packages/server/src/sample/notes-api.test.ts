@@ -1,0 +1,112 @@
+import * as oidc from 'openid-client';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RESOURCE, type RelyingParty, startRelyingParty } from '../../test/relying-party.js';
+import { MAX_NOTES } from './notebooks.js';
+import { type NotesApi, startNotesApi } from './notes-api.js';
+
+let party: RelyingParty;
+let api: NotesApi;
+
+beforeAll(async () => {
+  party = await startRelyingParty();
+  api = await startApi(RESOURCE);
+});
+
+afterAll(async () => {
+  await api.close();
+  await party.provider.close();
+});
+
+function startApi(resource: string): Promise<NotesApi> {
+  const { provider, resourceServer } = party;
+  return startNotesApi({ port: 0, issuer: provider.issuer, credentials: resourceServer, resource });
+}
+
+function call(path: string, accessToken?: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { ...init.headers, ...(accessToken && { authorization: `Bearer ${accessToken}` }) };
+  return fetch(new URL(path, api.origin), { ...init, headers });
+}
+
+const add = (accessToken: string, body: unknown) =>
+  call('/notes', accessToken, {
+    method: 'POST',
+    body: typeof body === 'string' ? body : JSON.stringify(body),
+  });
+
+describe('the notes API', () => {
+  it('keeps the notes of each user apart', async () => {
+    const [alice, bob] = await Promise.all([party.logIn('alice'), party.logIn('bob')]);
+    expect((await add(alice.access_token, { text: 'milk' })).status).toBe(201);
+    expect((await add(bob.access_token, { text: 'bread' })).status).toBe(201);
+    const textsOf = async (token: string) => {
+      const { notes } = (await (await call('/notes', token)).json()) as { notes: Array<{ text: string }> };
+      return notes.map(({ text }) => text);
+    };
+    expect(await textsOf(alice.access_token)).toEqual(['milk']);
+    expect(await textsOf(bob.access_token)).toEqual(['bread']);
+  });
+
+  it('tells a caller who they are', async () => {
+    const { access_token } = await party.logIn('carol');
+    expect(await (await call('/me', access_token)).json()).toEqual({ subject: 'carol', name: 'carol' });
+  });
+
+  it('asks for a token where there is none', async () => {
+    const answer = await call('/me');
+    expect(answer.status).toBe(401);
+    expect(answer.headers.get('www-authenticate')).toBe('Bearer');
+  });
+
+  it('refuses made-up tokens, refresh tokens and tokens for no resource', async () => {
+    const meant = await party.logIn('alice');
+    const notMeant = await party.logIn('alice', { resource: '' });
+    for (const token of ['made-up', meant.refresh_token, notMeant.access_token]) {
+      const answer = await call('/me', token);
+      expect(answer.status).toBe(401);
+      expect(answer.headers.get('www-authenticate')).toBe('Bearer error="invalid_token"');
+    }
+  });
+
+  it('refuses a token meant for another API of the same provider', async () => {
+    const { access_token } = await party.logIn('alice');
+    const other = await startApi('urn:test:other');
+    const headers = { authorization: `Bearer ${access_token}` };
+    expect((await fetch(new URL('/me', other.origin), { headers })).status).toBe(401);
+    expect((await call('/me', access_token)).status).toBe(200);
+    await other.close();
+  });
+
+  it('refuses a token from the moment it is revoked', async () => {
+    const { access_token } = await party.logIn('alice');
+    expect((await call('/me', access_token)).status).toBe(200);
+    await oidc.tokenRevocation(party.configuration, access_token);
+    expect((await call('/me', access_token)).status).toBe(401);
+  });
+
+  it('says what is wrong with a note', async () => {
+    const { access_token } = await party.logIn('alice');
+    for (const body of ['not JSON', {}, { text: '  ' }, { text: 'x'.repeat(10_001) }]) {
+      const answer = await add(access_token, body);
+      expect(answer.status).toBe(400);
+      expect(await answer.json()).toMatchObject({
+        error: 'invalid_note',
+        message: expect.stringContaining('10000'),
+      });
+    }
+    expect((await add(access_token, { text: 'x'.repeat(200_000) })).status).toBe(413);
+  });
+
+  it('takes the longest note with every character escaped', async () => {
+    const { access_token } = await party.logIn('long-winded');
+    const answer = await add(access_token, `{"text":"${'\\u00e9'.repeat(10_000)}"}`);
+    expect(answer.status).toBe(201);
+  });
+
+  it('says so when a notebook is full', async () => {
+    const { access_token } = await party.logIn('busy');
+    for (let written = 0; written < MAX_NOTES; written += 1) await add(access_token, { text: 'one more' });
+    const answer = await add(access_token, { text: 'one too many' });
+    expect(answer.status).toBe(409);
+    expect(await answer.json()).toMatchObject({ error: 'notebook_full' });
+  });
+});

@@ -1,0 +1,81 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { RegisterTools } from 'mcp-sessions';
+import { z } from 'zod';
+
+const caller = z.object({ subject: z.string(), name: z.string().optional() });
+const note = z.object({ id: z.number(), text: z.string(), createdAt: z.string() });
+const notes = z.object({ notes: z.array(note) });
+const problem = z.object({ message: z.string() });
+
+/**
+ * Registers `whoami`, `list_notes` and `add_note`. Each calls the notes API with the access token of
+ * whoever calls the tool, and nobody else's.
+ */
+export function registerNotesTools(apiOrigin: string): RegisterTools {
+  return (server, sessions) => {
+    async function call<T>(schema: z.ZodType<T>, path: string, init?: RequestInit): Promise<T> {
+      const response = await sessions.current().fetch(new URL(path, apiOrigin), init);
+      if (!response.ok) throw new Error(await explain(response));
+      return schema.parse(await response.json());
+    }
+
+    server.registerTool(
+      'whoami',
+      {
+        title: 'Who am I',
+        description: 'Tells which user this session is logged in as, as the notes service sees it.',
+        outputSchema: caller,
+        annotations: { readOnlyHint: true, openWorldHint: false },
+      },
+      async () => structured(await call(caller, '/me')),
+    );
+
+    server.registerTool(
+      'list_notes',
+      {
+        title: 'List notes',
+        description:
+          'Lists all notes of the logged-in user, oldest first. Other users have notes of their own.',
+        outputSchema: notes,
+        annotations: { readOnlyHint: true, openWorldHint: false },
+      },
+      async () => structured(await call(notes, '/notes')),
+    );
+
+    server.registerTool(
+      'add_note',
+      {
+        title: 'Add a note',
+        description: 'Adds one note for the logged-in user and returns it. Calling it twice adds it twice.',
+        inputSchema: z.object({
+          text: z.string().min(1).max(10_000).describe('The note as plain text, 1 to 10,000 characters.'),
+        }),
+        outputSchema: note,
+        annotations: {
+          readOnlyHint: false,
+          destructiveHint: false,
+          idempotentHint: false,
+          openWorldHint: false,
+        },
+      },
+      async ({ text }) => {
+        const body = JSON.stringify({ text });
+        const headers = { 'content-type': 'application/json' };
+        return structured(await call(note, '/notes', { method: 'POST', headers, body }));
+      },
+    );
+  };
+}
+
+/** The text mirrors the structure, for clients that read only text. */
+function structured(result: Record<string, unknown>): CallToolResult {
+  return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
+}
+
+async function explain(response: Response): Promise<string> {
+  if (response.status === 401)
+    return 'The notes service refused this login. Call the `login` tool, then try again.';
+  const answer = problem.safeParse(await response.json().catch(() => undefined));
+  if (answer.success) return answer.data.message;
+  return `The notes service answered ${response.status}. Try again in a minute.`;
+}

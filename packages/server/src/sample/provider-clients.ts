@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import type { ClientMetadata } from 'oidc-provider';
+
+/** How a client authenticates at the identity provider (`client_secret_basic`, RFC 6749 section 2.3.1). */
+export interface ClientCredentials {
+  readonly clientId: string;
+  readonly clientSecret: string;
+}
+
+/** Credentials with a secret that exists only in this process. */
+export function createCredentials(clientId: string): ClientCredentials {
+  return { clientId, clientSecret: randomBytes(32).toString('base64url') };
+}
+
+/**
+ * The registration of an MCP server on this machine. As a native application it may be called back on any
+ * port of 127.0.0.1, under the path `/callback` (RFC 8252 section 7.3).
+ */
+export function mcpServerClient({ clientId, clientSecret }: ClientCredentials): ClientMetadata {
+  return {
+    client_id: clientId,
+    client_secret: clientSecret,
+    application_type: 'native',
+    redirect_uris: ['http://127.0.0.1/callback'],
+    response_types: ['code'],
+    grant_types: ['authorization_code', 'refresh_token'],
+  };
+}
+
+/** The registration of an API: it can authenticate, to introspect, and get no token of its own. */
+export function resourceServerClient({ clientId, clientSecret }: ClientCredentials): ClientMetadata {
+  return {
+    client_id: clientId,
+    client_secret: clientSecret,
+    redirect_uris: [],
+    response_types: [],
+    grant_types: [],
+  };
+}

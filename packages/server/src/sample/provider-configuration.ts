@@ -1,0 +1,119 @@
+import { generateKeyPairSync, randomBytes } from 'node:crypto';
+import type { Configuration, Grant, JWK, KoaContextWithOIDC } from 'oidc-provider';
+import { errorPage, pagePolicy } from './login-page.js';
+import { type ClientCredentials, mcpServerClient, resourceServerClient } from './provider-clients.js';
+import { createProviderStorage } from './provider-storage.js';
+
+/** Who may do what at the identity provider. */
+export interface Registrations {
+  /** The MCP server: code flow with PKCE, refresh; introspects and revokes its own tokens. */
+  readonly client: ClientCredentials;
+  /** The only resource that access tokens are issued for (RFC 8707). Any absolute URI. */
+  readonly resource: string;
+  /** The API behind that resource: may introspect the tokens meant for it, and nothing else. */
+  readonly resourceServer: ClientCredentials;
+  /** Lifetime of access tokens. Default: 120. */
+  readonly accessTokenSeconds?: number;
+}
+
+/** The path under which people log in; what follows names the login. */
+export const LOGIN_PATH = '/interaction/';
+
+const SCOPES = ['openid', 'profile', 'offline_access'];
+const RESOURCE_SCOPE = 'notes';
+
+const MINUTE_SECONDS = 60;
+const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
+
+/** Opaque access tokens, refresh tokens that work once, PKCE with S256 only, no consent screen. */
+export function providerConfiguration(
+  oidc: typeof import('oidc-provider'),
+  { client, resource, resourceServer, accessTokenSeconds = 120 }: Registrations,
+): Configuration {
+  const policy = oidc.interactionPolicy.base();
+  policy.remove('consent');
+  return {
+    adapter: createProviderStorage(),
+    jwks: { keys: [createSigningKey()] },
+    cookies: { keys: [randomBytes(32).toString('base64url')] },
+    clients: [mcpServerClient(client), resourceServerClient(resourceServer)],
+    clientDefaults: { id_token_signed_response_alg: 'ES256' },
+    enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
+    responseTypes: ['code'],
+    scopes: SCOPES,
+    claims: { openid: ['sub'], profile: ['name'] },
+    // The ID token itself carries the name: a token meant for the API cannot ask for user info.
+    conformIdTokenClaims: false,
+    findAccount: (_ctx, subject) => ({ accountId: subject, claims: () => ({ sub: subject, name: subject }) }),
+    // RFC 7662 section 2.2: lets the API say who is calling.
+    extraTokenClaims: (_ctx, token) => ('accountId' in token ? { username: token.accountId } : undefined),
+    interactions: { policy, url: (_ctx, { uid }) => `${LOGIN_PATH}${uid}` },
+    loadExistingGrant: (ctx) => grantEverything(ctx, resource),
+    pkce: { required: () => true },
+    rotateRefreshToken: () => true,
+    issueRefreshToken: (_ctx, { clientId }) => clientId === client.clientId,
+    // Browser sessions are not kept; tied to them, tokens would be dead at once.
+    expiresWithSession: () => false,
+    clientBasedCORS: () => false,
+    renderError: async (ctx, out) => {
+      ctx.type = 'html';
+      ctx.set('Content-Security-Policy', pagePolicy());
+      ctx.body = String(await errorPage(out.error_description ?? out.error));
+    },
+    features: {
+      // Left on, it announces itself on stdout, which belongs to `--json`.
+      devInteractions: { enabled: false },
+      dPoP: { enabled: false },
+      pushedAuthorizationRequests: { enabled: false },
+      rpInitiatedLogout: { enabled: false },
+      introspection: {
+        enabled: true,
+        allowedPolicy: (_ctx, { clientId }, token) =>
+          clientId === token.clientId ||
+          (clientId === resourceServer.clientId && 'aud' in token && token.aud === resource),
+      },
+      revocation: {
+        enabled: true,
+        allowedPolicy: (_ctx, { clientId }, token) => clientId === token.clientId,
+      },
+      resourceIndicators: {
+        enabled: true,
+        getResourceServerInfo: (_ctx, indicator) => {
+          if (indicator !== resource) throw new oidc.errors.InvalidTarget();
+          // JWTs could be neither introspected nor revoked.
+          return { scope: RESOURCE_SCOPE, audience: resource, accessTokenFormat: 'opaque' };
+        },
+        // Spares the client from naming the resource again with every code and refresh token.
+        useGrantedResource: () => true,
+      },
+    },
+    ttl: {
+      AccessToken: accessTokenSeconds,
+      AuthorizationCode: MINUTE_SECONDS,
+      Grant: 14 * DAY_SECONDS,
+      IdToken: 60 * MINUTE_SECONDS,
+      Interaction: 10 * MINUTE_SECONDS,
+      RefreshToken: 14 * DAY_SECONDS,
+      Session: 10 * MINUTE_SECONDS,
+    },
+  };
+}
+
+/**
+ * A grant of its own for every login, instead of the consent screen. Were it shared between the logins of
+ * one user, signing out of one MCP session would revoke the tokens of the others.
+ */
+async function grantEverything({ oidc }: KoaContextWithOIDC, resource: string): Promise<Grant | undefined> {
+  const { provider, client, session } = oidc;
+  if (!client || !session?.accountId) return undefined;
+  const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
+  grant.addOIDCScope(SCOPES);
+  grant.addResourceScope(resource, RESOURCE_SCOPE);
+  await grant.save();
+  return grant;
+}
+
+function createSigningKey(): JWK {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  return { ...privateKey.export({ format: 'jwk' }), alg: 'ES256', use: 'sig' };
+}

@@ -1,0 +1,72 @@
+import type { Backend } from '../backend.js';
+import type { SampleUpstream } from '../configuration.js';
+import { packageVersion } from '../package-version.js';
+import { loadToolsModule } from '../tools-module.js';
+import { startIdentityProvider } from './identity-provider.js';
+import { startNotesApi } from './notes-api.js';
+import { registerNotesTools } from './notes-tools.js';
+import { createCredentials } from './provider-clients.js';
+
+/**
+ * The audience of the API's tokens (RFC 8707). A name rather than an address, so that provider and API can
+ * each know it before either has a port.
+ */
+const NOTES_RESOURCE = 'urn:mcp-sessions:sample:notes';
+
+/**
+ * Starts the embedded identity provider and the notes API.
+ *
+ * @param toolsModule tools to serve instead of the notes tools
+ * @throws ConfigurationError when those cannot be loaded; the `EADDRINUSE` error of Node when a port is taken
+ */
+export async function startSample(
+  upstream: SampleUpstream,
+  toolsModule: string | undefined,
+): Promise<Backend> {
+  const ownTools = toolsModule === undefined ? undefined : await loadToolsModule(toolsModule);
+  const client = createCredentials('mcp-sessions');
+  const resourceServer = createCredentials('notes-api');
+  const resource = NOTES_RESOURCE;
+
+  const identityProvider = await startIdentityProvider({
+    port: upstream.identityProviderPort,
+    accessTokenSeconds: upstream.accessTokenSeconds,
+    client,
+    resource,
+    resourceServer,
+  });
+  try {
+    const { issuer } = identityProvider;
+    const api = await startNotesApi({
+      port: upstream.apiPort,
+      issuer,
+      credentials: resourceServer,
+      resource,
+    });
+    return {
+      server: {
+        name: 'notes',
+        version: packageVersion(),
+        title: 'Notes',
+        instructions:
+          'Notes of the logged-in user. Call `login` first; every user sees only their own notes.',
+      },
+      tools: ownTools ?? registerNotesTools(api.origin),
+      provider: {
+        name: 'sample',
+        issuer,
+        ...client,
+        scopes: ['openid', 'profile', 'notes'],
+        authorizationParams: { resource },
+      },
+      apiOrigins: [api.origin],
+      api: api.origin,
+      close: async () => {
+        await Promise.all([identityProvider.close(), api.close()]);
+      },
+    };
+  } catch (error) {
+    await identityProvider.close();
+    throw error;
+  }
+}

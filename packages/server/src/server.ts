@@ -1,0 +1,67 @@
+import { createSessions } from 'mcp-sessions';
+import { destination, pino } from 'pino';
+import { type Backend, operatorBackend } from './backend.js';
+import type { Configuration } from './configuration.js';
+
+/** Where everything can be reached. This is also the line that `--json` prints. */
+export interface Addresses {
+  /** The MCP endpoint. */
+  readonly mcp: string;
+  /** The issuer of the tokens, embedded or not. */
+  readonly identityProvider: string;
+  /** The embedded notes API; `null` with the operator's own provider. */
+  readonly api: string | null;
+}
+
+export interface RunningServer {
+  /** The MCP server's name, under which clients add it. */
+  readonly name: string;
+  readonly addresses: Addresses;
+  /** Signs every session out, upstream too, then stops serving. */
+  close(): Promise<void>;
+}
+
+const STDERR = 2;
+/** Revocations still under way at the end get this long: the process has to be gone within 2 s. */
+const SHUTDOWN_DRAIN_MS = 1000;
+
+/**
+ * Starts the MCP server and what it is put in front of. What was started is closed again when the rest fails.
+ *
+ * @throws ConfigurationError; the `EADDRINUSE` error of Node, which carries the port, when a port is taken
+ */
+export async function startServer(configuration: Configuration): Promise<RunningServer> {
+  const { port, lifetimes, logLevel } = configuration;
+  const { api, close: closeBackend, ...options } = await startBackend(configuration);
+  try {
+    // Synchronous, so that nothing is lost when the process exits.
+    const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
+    const sessions = createSessions({
+      ...options,
+      lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
+      logger,
+    });
+    const { url } = await sessions.listen({ port });
+    // An unreachable provider is no reason not to start, but the operator should not hear of it from users.
+    sessions.ready().catch((error: Error) => logger.warn(error.message));
+    return {
+      name: options.server.name,
+      addresses: { mcp: url, identityProvider: options.provider.issuer, api },
+      close: async () => {
+        // The provider goes last: signing out revokes tokens there.
+        await sessions.close();
+        await closeBackend();
+      },
+    };
+  } catch (error) {
+    await closeBackend();
+    throw error;
+  }
+}
+
+async function startBackend({ upstream, toolsModule }: Configuration): Promise<Backend> {
+  if (upstream.kind === 'operator') return operatorBackend(upstream);
+  // Imported only here, so that a server with a real provider never loads the one that believes any name.
+  const { startSample } = await import('./sample/start-sample.js');
+  return startSample(upstream, toolsModule);
+}

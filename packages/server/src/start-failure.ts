@@ -1,0 +1,36 @@
+import type { Configuration } from './configuration.js';
+import { ConfigurationError } from './configuration-error.js';
+
+/**
+ * Why the server did not start, as an error whose one line says what to do. What nobody foresaw comes back
+ * unchanged.
+ */
+export function startFailure(cause: unknown, configuration: Configuration): unknown {
+  if (!(cause instanceof Error)) return cause;
+  // Node adds these to system errors; its types leave the port out.
+  const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
+  const flag = flagOf(port, configuration);
+  switch (code) {
+    case 'EADDRINUSE':
+      return new ConfigurationError(
+        `Port ${port} is in use. Choose another with ${flag}, or 0 for any free one.`,
+        { cause },
+      );
+    case 'EACCES':
+      return new ConfigurationError(
+        `Port ${port} is not open to this user. Choose one above 1023 with ${flag}.`,
+        {
+          cause,
+        },
+      );
+    default:
+      return cause;
+  }
+}
+
+/** No two flags name the same port: the configuration refuses that. */
+function flagOf(port: number | undefined, { upstream }: Configuration): string {
+  if (upstream.kind === 'sample' && port === upstream.identityProviderPort) return '--idp-port';
+  if (upstream.kind === 'sample' && port === upstream.apiPort) return '--api-port';
+  return '--port';
+}

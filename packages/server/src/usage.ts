@@ -1,0 +1,30 @@
+import { LOG_LEVELS } from './flags.js';
+
+/** The text of `--help`. */
+export const USAGE: string = `Usage: mcp-sessions-server [options]
+
+Serves MCP on this machine; every client that connects logs in as its own user.
+
+  --port <port>                  port of the MCP server (3000); 0: any free one
+  --idp-port <port>              port of the embedded identity provider (3001)
+  --api-port <port>              port of the embedded notes API (3002)
+  --access-token-seconds <n>     lifetime of the embedded provider's access tokens (120)
+  --tools <module>               your own tools: a module whose default export is a function
+                                 (server, sessions) => void that registers them
+  --idle-seconds <n>             sign out after so long without a request
+  --absolute-seconds <n>         sign out so long after the login
+  --grace-seconds <n>            sign out so long after a client has gone; 0: at once
+  --log-level <level>            ${LOG_LEVELS.join(', ')} (warn); logs go to stderr
+  --json                         print the addresses as one line of JSON on stdout
+  --help, --version
+
+With a real identity provider, by environment (--tools is required then):
+
+  MCP_SESSIONS_ISSUER                its issuer identifier
+  MCP_SESSIONS_CLIENT_ID             this server's client id there
+  MCP_SESSIONS_CLIENT_SECRET         its secret; none: a public client
+  MCP_SESSIONS_SCOPES                scopes to ask for, separated by spaces
+  MCP_SESSIONS_AUTHORIZATION_PARAMS  JSON object of further authorization parameters
+  MCP_SESSIONS_API_ORIGINS           origins that may be sent the token, separated by spaces
+  MCP_SESSIONS_PUBLIC_URL            where browsers reach this server
+`;

@@ -1,0 +1,82 @@
+import { fromJsonSchema, type StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  assertArgumentFree,
+  handleOf,
+  inputSchemaOf,
+  SESSION_META_KEY,
+  withSessionArgument,
+} from './session-argument.js';
+
+const target = { target: 'draft-2020-12' } as const;
+
+const schemas: Record<string, StandardSchemaWithJSON> = {
+  'a zod object': z.object({ text: z.string() }),
+  'a strict zod object': z.strictObject({ text: z.string() }),
+  'a union': z.union([z.object({ text: z.string() }), z.object({ text: z.string(), more: z.number() })]),
+  'a union of strict objects': z.union([
+    z.strictObject({ text: z.string() }),
+    z.strictObject({ id: z.number() }),
+  ]),
+  'a pipe': z.object({ text: z.string() }).transform(({ text }) => ({ text })),
+  'plain JSON Schema': fromJsonSchema({
+    type: 'object',
+    properties: { text: { type: 'string' } },
+    required: ['text'],
+    additionalProperties: false,
+  }),
+};
+
+describe.each(Object.entries(schemas))('the session argument in %s', (_kind, schema) => {
+  it('is announced, and validates', async () => {
+    const json = withSessionArgument(schema)['~standard'].jsonSchema.input(target);
+    expect(json).toMatchObject({ properties: { session: { type: 'string' } } });
+    const announced = fromJsonSchema(json)['~standard'];
+    expect(await announced.validate({ text: 'a', session: 'h' })).not.toHaveProperty('issues');
+  });
+
+  it('is taken out before the tool sees its arguments', async () => {
+    const result = await withSessionArgument(schema)['~standard'].validate({ text: 'a', session: 'h' });
+    expect(result).toMatchObject({ value: { text: 'a' } });
+    expect(result).not.toHaveProperty('value.session');
+  });
+
+  it('does not soften what the schema demands', async () => {
+    const result = await withSessionArgument(schema)['~standard'].validate({ text: 7, session: 'h' });
+    expect(result).toHaveProperty('issues');
+  });
+});
+
+describe('a tool', () => {
+  it('that has a session argument of its own is refused', () => {
+    const own = [
+      z.object({ session: z.string() }),
+      z.union([z.object({ session: z.string() }), z.object({})]),
+    ];
+    for (const schema of own) expect(() => assertArgumentFree('mine', schema)).toThrow('Rename it');
+    expect(() => assertArgumentFree('mine', z.object({ sessions: z.string() }))).not.toThrow();
+  });
+
+  it('without a schema, or with a raw shape, gets one', () => {
+    expect(inputSchemaOf(undefined)['~standard'].jsonSchema.input(target)).toMatchObject({ type: 'object' });
+    const shape = inputSchemaOf({ text: z.string() });
+    expect(shape['~standard'].jsonSchema.input(target)).toMatchObject({ properties: { text: {} } });
+  });
+});
+
+describe('the handle of a request', () => {
+  it('is in the arguments of the tool, or in _meta', () => {
+    expect(handleOf({ params: { arguments: { session: 'a' } } })).toBe('a');
+    expect(handleOf({ params: { _meta: { [SESSION_META_KEY]: 'b' } } })).toBe('b');
+    const both = { arguments: { session: 'a' }, _meta: { [SESSION_META_KEY]: 'b' } };
+    expect(handleOf({ params: both })).toBe('a');
+  });
+
+  it.each([undefined, null, 7, 'x', [], {}, { params: null }, { params: { arguments: { session: 7 } } }])(
+    'is none in %j',
+    (body) => {
+      expect(handleOf(body)).toBeUndefined();
+    },
+  );
+});

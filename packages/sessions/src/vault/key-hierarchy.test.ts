@@ -1,0 +1,47 @@
+import { hkdfSync, randomBytes } from 'node:crypto';
+import { describe, expect, it } from 'vitest';
+import { joinFields } from './fields.js';
+import { KeyHierarchy } from './key-hierarchy.js';
+
+describe('KeyHierarchy', () => {
+  it('derives what HKDF-SHA-256 derives [security 26]', () => {
+    const master = randomBytes(32);
+    const info = joinFields(1, 'tokens', 'session', 'provider', 7);
+    const expected = Buffer.from(hkdfSync('sha256', master, 'mcp-sessions', info, 32));
+    const keys = new KeyHierarchy(Buffer.from(master));
+    expect(keys.derive('tokens', 'session', 'provider', 7).equals(expected)).toBe(true);
+  });
+
+  it('gives every purpose and every place a key of its own [security 26]', () => {
+    const keys = new KeyHierarchy(randomBytes(32));
+    const derived = [
+      keys.derive('tokens', 'a', 'b'),
+      keys.derive('request-state', 'a', 'b'),
+      keys.derive('tokens', 'ab', ''),
+      keys.derive('tokens', 'a', 'c'),
+    ].map((key) => key.toString('hex'));
+    expect(new Set(derived).size).toBe(derived.length);
+  });
+
+  it('keeps keys out of the V8 heap and of the shared pool, and wipes the master key [security 30]', () => {
+    const master = randomBytes(32);
+    const keys = new KeyHierarchy(master);
+    expect(master.every((byte) => byte === 0)).toBe(true);
+    const key = keys.derive('tokens', 'a');
+    expect(key.buffer.byteLength).toBe(32);
+    expect(key.byteOffset).toBe(0);
+  });
+
+  it('derives nothing of the old keys once it is wiped [security 31]', () => {
+    const keys = new KeyHierarchy(randomBytes(32));
+    const before = keys.derive('tokens', 'a');
+    const macBefore = keys.mac('id-lookup', 'a');
+    keys.wipe();
+    expect(keys.derive('tokens', 'a').equals(before)).toBe(false);
+    expect(keys.mac('id-lookup', 'a').equals(macBefore)).toBe(false);
+  });
+
+  it('refuses a master key of another size', () => {
+    expect(() => new KeyHierarchy(randomBytes(16))).toThrow('32 bytes');
+  });
+});
