@@ -2,11 +2,7 @@ import { createSessions } from 'mcp-sessions';
 
 const sessions = createSessions({
   server: { name: 'calendar', version: '1.0.0' },
-  provider: {
-    issuer: 'https://login.example.com',
-    clientId: 'calendar',
-    scopes: ['openid', 'offline_access'],
-  },
+  provider: { issuer: 'https://id.example.com', clientId: 'calendar', scopes: ['openid', 'offline_access'] },
   apiOrigins: ['https://api.example.com'],
   tools: (server, sessions) => {
     server.registerTool('next_event', { description: 'The next event of the user' }, async () => {
