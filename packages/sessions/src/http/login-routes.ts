@@ -144,7 +144,7 @@ function show(c: Context<HttpEnv>, page: Page): Response {
   const policy = [
     "default-src 'none'",
     `style-src '${pageStyleHash}'`,
-    "form-action 'self' https: http://127.0.0.1:* http://localhost:* http://[::1]:*",
+    "form-action 'self' https: http://127.0.0.1:* http://localhost:*",
     "frame-ancestors 'none'",
     "base-uri 'none'",
   ];

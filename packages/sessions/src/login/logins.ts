@@ -59,6 +59,14 @@ export type CallbackResult =
   /** The state is missing or unknown, or the browser is not the one that consented. */
   | { readonly kind: 'rejected' };
 
+/** Failures that the client has no other way to hear of. */
+const HAPPEN_IN_THE_BROWSER: ReadonlySet<LoginFailure> = new Set([
+  'declined',
+  'browser_mismatch',
+  'provider_unavailable',
+  'provider_refused',
+]);
+
 /**
  * Logins from start to finish. The session that starts one and the browser that finishes it are tied
  * together: the browser by a cookie set when its user agreed, the session, wherever the two are not on the
@@ -69,6 +77,8 @@ export class Logins {
   readonly #attempts: LoginAttempts;
   readonly #inert: InertGrants;
   readonly #waiters: LoginWaiters;
+  /** Failures that the session has not been told of yet. */
+  readonly #untold = new Map<SessionRef, Map<string, LoginFailure>>();
 
   constructor(options: LoginsOptions) {
     this.#options = options;
@@ -79,6 +89,7 @@ export class Logins {
     options.events.subscribe((event) => {
       if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
       for (const attempt of this.#attempts.allOf(event.ref)) this.#fail(attempt, 'signed_out');
+      this.#untold.delete(event.ref);
     });
   }
 
@@ -126,6 +137,15 @@ export class Logins {
   pending(ref: SessionRef, provider: string): PendingLogin | undefined {
     const attempt = this.#attempts.of(ref, provider);
     return attempt && this.#describe(attempt);
+  }
+
+  /** Why the last login of a session at a provider failed, if its client could not know; said once. */
+  takeFailure(ref: SessionRef, provider: string): LoginFailure | undefined {
+    const untold = this.#untold.get(ref);
+    const failure = untold?.get(provider);
+    untold?.delete(provider);
+    if (untold?.size === 0) this.#untold.delete(ref);
+    return failure;
   }
 
   /** Gives up the logins that a session has under way, or the one at `provider`. */
@@ -246,6 +266,7 @@ export class Logins {
     if (attempt.outcome) return this.#tooLate(attempt, attempt.outcome, granted);
     const committed = await this.#options.accounts.commitLogin(attempt.lease, attempt.provider, granted);
     if (!committed) return this.#failed(attempt, 'signed_out');
+    this.takeFailure(attempt.lease.ref, attempt.provider);
     this.#end(attempt, { kind: 'authenticated' });
     return { kind: 'authenticated' };
   }
@@ -277,6 +298,10 @@ export class Logins {
     if (unused) void this.#options.disposal.revoke(attempt.lease, attempt.provider, unused.tokens);
     this.#end(attempt, { kind: 'failed', failure });
     const { lease, provider } = attempt;
+    if (HAPPEN_IN_THE_BROWSER.has(failure)) {
+      const untold = this.#untold.get(lease.ref) ?? new Map<string, LoginFailure>();
+      this.#untold.set(lease.ref, untold.set(provider, failure));
+    }
     this.#options.events.emit({ type: 'login.failed', ref: lease.ref, provider, failure });
   }
 

@@ -5,8 +5,6 @@ import { pageStyle } from './page-style.js';
 export interface Page {
   readonly status: 200 | 400 | 403 | 404 | 410 | 502;
   readonly html: string;
-  /** Where its form may lead, besides to this server itself. */
-  readonly formTargets?: readonly string[];
 }
 
 export type Markup = ReturnType<typeof html>;

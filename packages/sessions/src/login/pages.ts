@@ -33,7 +33,7 @@ export function connectPage(serverName: string, request: ConnectRequest, formTok
       <h1>Connect ${client ? nameOf(client) : 'a client'} to ${nameOf(serverName)}?</h1>
       <p>You log in at ${nameOf(provider)}. The client can then use ${nameOf(serverName)} in your name.</p>
       <dl>
-        <div><dt>Client</dt><dd>${client ? nameOf(client) : 'Gives no name'}${client ? html`<small>Name not verified</small>` : ''}</dd></div>
+        <div><dt>Client</dt><dd>${client ? html`${nameOf(client)}<small>Name not verified</small>` : 'Gives no name'}</dd></div>
         <div><dt>Login at</dt><dd>${nameOf(provider)}</dd></div>
         ${scopes.length > 0 ? html`<div><dt>Access to</dt><dd><ul>${scopes.map((scope) => html`<li>${scope}</li>`)}</ul></dd></div>` : ''}
         <div><dt>Started</dt><dd>${ago(startedSecondsAgo)}</dd></div>

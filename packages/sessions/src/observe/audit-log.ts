@@ -40,8 +40,9 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
 
 function levelOf(event: SessionEvent): 'info' | 'warn' {
   switch (event.type) {
-    case 'session.refused':
     case 'login.failed':
+      return event.failure === 'declined' || event.failure === 'signed_out' ? 'info' : 'warn';
+    case 'session.refused':
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
       return 'warn';

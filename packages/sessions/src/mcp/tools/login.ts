@@ -87,6 +87,8 @@ async function login(
   if (args.code !== undefined) return confirmed(options, call, args.code);
   if (call.record.accounts[provider]?.state === 'authenticated') return authenticated(options, call);
   if (round && wasDeclined(protocol)) return errorResult(failureText('declined'));
+  const failure = round ? undefined : logins.takeFailure(call.lease.ref, provider);
+  if (failure) return errorResult(failureText(failure));
 
   const origin = { clientName: clientNameOf(server, protocol), isLoopback: call.isLoopback };
   const pending = await logins.start(call.lease, provider, origin);
@@ -155,6 +157,7 @@ function finished(
   outcome: LoginOutcome,
 ): Promise<CallToolResult> {
   if (outcome.kind === 'authenticated') return authenticated(options, call);
+  options.logins.takeFailure(call.lease.ref, call.provider);
   return Promise.resolve(errorResult(failureText(outcome.failure)));
 }
 

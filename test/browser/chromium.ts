@@ -1,0 +1,72 @@
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type BrowserContext, chromium, type Page } from 'playwright-core';
+
+/** Where Debian's package `chromium` puts it. */
+const CHROMIUM_PATH = '/usr/bin/chromium';
+
+/** Says so when it is not installed, so that nobody takes a skipped test for a passed one. */
+export function hasChromium(): boolean {
+  const isInstalled = existsSync(CHROMIUM_PATH);
+  if (!isInstalled) {
+    console.warn(`SKIPPED: the browser tests. There is no ${CHROMIUM_PATH}: install the package "chromium".`);
+  }
+  return isInstalled;
+}
+
+/** A browser window that notes what goes wrong in it. */
+export interface Window {
+  readonly page: Page;
+  /** Console errors and warnings, violations of the content security policy, failed requests. */
+  readonly problems: readonly string[];
+  /** The host names that were asked for anything. */
+  readonly hosts: ReadonlySet<string>;
+  close(): Promise<void>;
+}
+
+const FLAGS = [
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
+
+/** Opens a window with an empty profile. */
+export async function openWindow(): Promise<Window> {
+  const profile = await mkdtemp(join(tmpdir(), 'login-test-chromium-'));
+  const context = await chromium.launchPersistentContext(profile, {
+    executablePath: CHROMIUM_PATH,
+    args: FLAGS,
+  });
+  const problems: string[] = [];
+  const hosts = new Set<string>();
+  await watch(context, problems, hosts);
+  return {
+    page: context.pages()[0] ?? (await context.newPage()),
+    problems,
+    hosts,
+    close: async () => {
+      await context.close();
+      await rm(profile, { recursive: true, force: true });
+    },
+  };
+}
+
+async function watch(context: BrowserContext, problems: string[], hosts: Set<string>): Promise<void> {
+  context.on('console', (message) => {
+    if (['error', 'warning'].includes(message.type())) problems.push(`console: ${message.text()}`);
+  });
+  context.on('weberror', (error) => problems.push(`script: ${error.error().message}`));
+  context.on('request', (request) => hosts.add(new URL(request.url()).hostname));
+  context.on('requestfailed', (request) => problems.push(`request: ${request.failure()?.errorText}`));
+  await context.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', (event) => {
+      console.error(`${event.effectiveDirective} forbids ${event.blockedURI}`);
+    });
+  });
+}
