@@ -86,6 +86,9 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await page.getByRole('heading', { name: 'Nobody was logged in' }).waitFor();
     await expectGoodLooks(page, 'declined');
     expect(await call(client, 'session_status')).toMatchObject({ state: 'anonymous' });
+    const told = await client.callTool({ name: 'login', arguments: {} });
+    expect(told).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('declined') }] });
+    expect((await login(client)).loginUrl).not.toBe(loginUrl);
     expectQuiet();
   });
 

@@ -24,7 +24,9 @@ async function connectForwarded() {
   const client = new Client({ name: 'far-away', version: '1.0.0' });
   await client.connect(new StreamableHTTPClientTransport(new URL(notes.mcp), { requestInit }));
   const login = async (code?: string) =>
-    loginSchema.parse(await client.callTool({ name: 'login', arguments: code === undefined ? {} : { code } }));
+    loginSchema.parse(
+      await client.callTool({ name: 'login', arguments: code === undefined ? {} : { code } }),
+    );
   const whoami = async () => client.callTool({ name: 'whoami', arguments: {} });
   return { client, login, whoami };
 }

@@ -30,6 +30,7 @@ const MAX_REDIRECTS = 5;
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
   const origins = new Set(options.apiOrigins.map(apiOrigin));
+  const refused = new RefusedGenerations();
 
   return async (lease, provider, url, init) => {
     const target = new URL(url);
@@ -51,11 +52,31 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       }
     };
     const first = await call();
-    if (!blamesToken(first.response) || !isReplayable(init.body)) return first.response;
+    const mayHelp = !refused.has(signal, provider, first.generation);
+    if (!mayHelp || !blamesToken(first.response) || !isReplayable(init.body)) return first.response;
     await first.response.body?.cancel();
     await options.refreshes.refresh(lease.ref, provider, first.generation);
-    return (await call()).response;
+    const second = await call();
+    if (blamesToken(second.response)) refused.add(signal, provider, second.generation);
+    return second.response;
   };
+}
+
+/**
+ * Token sets that an API refused although they had just been renewed for it: renewing them once more would
+ * not help. Kept as long as nobody signs out.
+ */
+class RefusedGenerations {
+  readonly #generations = new WeakMap<AbortSignal, Map<string, number>>();
+
+  add(session: AbortSignal, provider: string, generation: number): void {
+    const ofSession = this.#generations.get(session) ?? new Map<string, number>();
+    this.#generations.set(session, ofSession.set(provider, generation));
+  }
+
+  has(session: AbortSignal, provider: string, generation: number): boolean {
+    return this.#generations.get(session)?.get(provider) === generation;
+  }
 }
 
 /** Checks a configured API origin. @throws SessionError `configuration` */
@@ -82,9 +103,12 @@ async function follow(
 ): Promise<Response> {
   let url = start;
   let request = init;
+  let isHome = true;
   for (let redirects = 0; ; redirects++) {
     const headers = new Headers(request.headers);
-    if (url.origin === start.origin) headers.set('authorization', authorization);
+    // Once it has left its origin, whoever it went to chooses where it goes next.
+    isHome &&= url.origin === start.origin;
+    if (isHome) headers.set('authorization', authorization);
     else headers.delete('authorization');
     const response = await fetch(url, { ...request, headers, redirect: 'manual' });
     const location = response.headers.get('location');

@@ -1,5 +1,5 @@
+import type { SessionError } from '../errors.js';
 import type { Secret } from '../vault/secret.js';
-import { sessionRequired } from './account-errors.js';
 import type { Accounts, SessionLease } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';
 
@@ -29,11 +29,10 @@ export interface Session {
   withAccessToken<T>(use: (accessToken: string) => Promise<T>, options?: SessionCallOptions): Promise<T>;
 }
 
-/** The session of a request that named none: nobody is logged in. */
-export const unnamedSession: Session = {
-  fetch: () => Promise.reject(sessionRequired()),
-  withAccessToken: () => Promise.reject(sessionRequired()),
-};
+/** The session of a request that names none that could be used: it refuses, and says why. */
+export function refusingSession(reason: SessionError): Session {
+  return { fetch: () => Promise.reject(reason), withAccessToken: () => Promise.reject(reason) };
+}
 
 /** A session that somebody may be logged in to. */
 export class LiveSession implements Session {

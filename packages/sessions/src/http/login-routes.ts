@@ -57,10 +57,15 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return show(c, await pages.connectPage(serverName, request, formToken));
   });
 
-  app.post('/connect/:attempt', bodyLimit({ maxSize: MAX_FORM_BYTES }), async (c) => {
+  const limitForm = bodyLimit({
+    maxSize: MAX_FORM_BYTES,
+    onError: async (c) => show(c, await pages.wrongFormPage(413)),
+  });
+  app.post('/connect/:attempt', limitForm, async (c) => {
     const attemptId = c.req.param('attempt');
     const name = cookieNameOf(attemptId);
-    const { form, action } = await c.req.parseBody();
+    // A body that is no form has none of its fields.
+    const { form, action } = await c.req.parseBody().catch((): Record<string, undefined> => ({}));
     const cookie = readCookie(c, name);
     const isOurs = cookie !== undefined && isFormToken(form, formTokenOf(attemptId, cookie));
     if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return show(c, await pages.wrongFormPage());

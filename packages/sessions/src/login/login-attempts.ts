@@ -54,7 +54,7 @@ export class LoginAttempts {
 
   /** Notes the browser that consented last; an earlier one's way back is closed. */
   setTrip(attempt: LoginAttempt, trip: BrowserTrip): void {
-    this.#dropTrip(attempt);
+    this.dropTrip(attempt);
     attempt.trip = trip;
     this.#byState.set(trip.stateDigest, attempt);
   }
@@ -64,12 +64,12 @@ export class LoginAttempts {
     const attempt = this.#byState.get(digestOf(state));
     const trip = attempt?.trip;
     if (!attempt || !trip) return undefined;
-    this.#dropTrip(attempt);
+    this.dropTrip(attempt);
     return { attempt, trip };
   }
 
   remove(attempt: LoginAttempt): void {
-    this.#dropTrip(attempt);
+    this.dropTrip(attempt);
     this.#byId.delete(digestOf(attempt.id));
     this.#expiries.get(attempt)?.cancel();
     this.#expiries.delete(attempt);
@@ -78,7 +78,8 @@ export class LoginAttempts {
     if (ofSession?.size === 0) this.#bySession.delete(attempt.lease.ref);
   }
 
-  #dropTrip(attempt: LoginAttempt): void {
+  /** Forgets the browser that consented: its way back is closed. */
+  dropTrip(attempt: LoginAttempt): void {
     if (attempt.trip) this.#byState.delete(attempt.trip.stateDigest);
     attempt.trip = undefined;
   }

@@ -263,7 +263,7 @@ export class Logins {
   }
 
   async #finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
-    if (attempt.outcome) return this.#tooLate(attempt, attempt.outcome, granted);
+    if (attempt.outcome) return this.#tooLate(attempt, granted);
     const committed = await this.#options.accounts.commitLogin(attempt.lease, attempt.provider, granted);
     if (!committed) return this.#failed(attempt, 'signed_out');
     this.takeFailure(attempt.lease.ref, attempt.provider);
@@ -272,7 +272,8 @@ export class Logins {
   }
 
   #awaitCode(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
-    if (attempt.outcome) return this.#tooLate(attempt, attempt.outcome, granted);
+    if (attempt.outcome || attempt.inert) return this.#tooLate(attempt, granted);
+    this.#attempts.dropTrip(attempt);
     const { code, inert } = this.#inert.put(attempt, granted);
     this.#options.deadlines.at(inert.expiresAtMs, () => {
       if (attempt.inert === inert) this.#fail(attempt, 'expired');
@@ -281,10 +282,11 @@ export class Logins {
     return { kind: 'code', code };
   }
 
-  /** The attempt ended while the provider was asked: what came is not wanted any more. */
-  #tooLate(attempt: LoginAttempt, outcome: LoginOutcome, granted: GrantedTokens): CallbackResult {
-    void this.#options.disposal.revoke(attempt.lease, attempt.provider, granted.tokens);
-    return { kind: 'failed', failure: outcome.kind === 'failed' ? outcome.failure : 'superseded' };
+  /** The attempt was decided while the provider was asked: what came is not wanted any more. */
+  #tooLate(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
+    const { lease, provider, outcome } = attempt;
+    void this.#options.disposal.revoke(lease, provider, granted.tokens);
+    return { kind: 'failed', failure: outcome?.kind === 'failed' ? outcome.failure : 'superseded' };
   }
 
   #failed(attempt: LoginAttempt, failure: LoginFailure): CallbackResult {

@@ -97,9 +97,9 @@ export function goneLinkPage(): Promise<Page> {
 }
 
 /** A form was sent by another page than ours, or by a browser that keeps no cookies. */
-export function wrongFormPage(): Promise<Page> {
+export function wrongFormPage(status: 403 | 413 = 403): Promise<Page> {
   return renderPage(
-    403,
+    status,
     'This page cannot go on',
     html`${mark('bad')}
       <h1>This page cannot go on</h1>

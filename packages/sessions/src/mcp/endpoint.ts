@@ -2,8 +2,9 @@ import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelco
 import type { SessionId } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
+import type { NamedSession } from './named-session.js';
 import { thrownResponse } from './protocol-error.js';
-import type { NamedSession, RequestContexts } from './request-context.js';
+import type { RequestContexts } from './request-context.js';
 import { handleOf, toolNameOf } from './session-argument.js';
 
 /** The MCP endpoint of both eras. */
@@ -56,12 +57,12 @@ export class Endpoint {
 
   async #nameSession(body: unknown): Promise<NamedSession> {
     const handle = handleOf(body);
-    if (handle === undefined) return { state: 'none' };
-    const resolved = await this.#registry.resolve('handle', handle);
+    if (handle.kind !== 'handle') return { state: handle.kind === 'none' ? 'none' : 'unknown' };
+    const resolved = await this.#registry.resolve('handle', handle.value);
     if (resolved.state !== 'live') return resolved;
     await this.#registry.touch(resolved.record.ref);
     // It resolved, so it is an id of ours.
-    return { ...resolved, handle: handle as SessionId };
+    return { ...resolved, handle: handle.value as SessionId };
   }
 }
 

@@ -1,25 +1,13 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { sessionRequired } from '../account/account-errors.js';
 import type { Accounts } from '../account/accounts.js';
-import { LiveSession, type Session, unnamedSession } from '../account/session.js';
+import { LiveSession, refusingSession, type Session } from '../account/session.js';
 import type { SessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
-import type { SessionId } from '../session/ids.js';
-import type { EndReason, SessionRecord } from '../session/session-record.js';
+import { type NamedSession, refusalOf } from './named-session.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
 export type Era = '2025' | '2026';
-
-/** The session that a request named, as it stood when the request came in. */
-export type NamedSession =
-  | {
-      readonly state: 'live';
-      readonly record: SessionRecord;
-      /** The handle that named it; none for a 2025 connection. */
-      readonly handle: SessionId | undefined;
-    }
-  | { readonly state: 'ended'; readonly reason: EndReason }
-  | { readonly state: 'unknown' }
-  | { readonly state: 'none' };
 
 /** What is known of a request before the protocol sees it. */
 export interface RequestContext {
@@ -63,7 +51,10 @@ export class RequestContexts implements CurrentSession {
 
   current(): Session {
     const { named } = this.get();
-    if (named.state !== 'live') return unnamedSession;
+    if (named.state === 'none') return refusingSession(sessionRequired());
+    const refusal = refusalOf(named, false);
+    if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
+    if (named.state !== 'live') throw new Error('Only a live session is not refused.');
     const { ref, epoch } = named.record;
     return new LiveSession({ ref, epoch }, this.#accounts, this.#fetch, this.#defaultProvider);
   }

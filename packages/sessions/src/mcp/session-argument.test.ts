@@ -66,17 +66,27 @@ describe('a tool', () => {
 });
 
 describe('the handle of a request', () => {
-  it('is in the arguments of the tool, or in _meta', () => {
-    expect(handleOf({ params: { arguments: { session: 'a' } } })).toBe('a');
-    expect(handleOf({ params: { _meta: { [SESSION_META_KEY]: 'b' } } })).toBe('b');
-    const both = { arguments: { session: 'a' }, _meta: { [SESSION_META_KEY]: 'b' } };
-    expect(handleOf({ params: both })).toBe('a');
+  const inArguments = (session: unknown) => ({ params: { arguments: { session } } });
+  const inMeta = (session: unknown) => ({ params: { _meta: { [SESSION_META_KEY]: session } } });
+  const inBoth = (one: unknown, other: unknown) => ({
+    params: { ...inArguments(one).params, ...inMeta(other).params },
   });
 
-  it.each([undefined, null, 7, 'x', [], {}, { params: null }, { params: { arguments: { session: 7 } } }])(
-    'is none in %j',
-    (body) => {
-      expect(handleOf(body)).toBeUndefined();
-    },
-  );
+  it('is in the arguments of the tool, or in _meta', () => {
+    for (const body of [inArguments('a'), inMeta('a'), inBoth('a', 'a')]) {
+      expect(handleOf(body)).toEqual({ kind: 'handle', value: 'a' });
+    }
+  });
+
+  it('is none where there is no place for it', () => {
+    for (const body of [undefined, null, 7, 'x', [], {}, { params: null }, { params: { arguments: [] } }]) {
+      expect(handleOf(body)).toEqual({ kind: 'none' });
+    }
+  });
+
+  it('is invalid if it is no text, or two', () => {
+    for (const body of [inArguments(7), inArguments(null), inMeta({}), inBoth('a', 'b'), inBoth('a', 7)]) {
+      expect(handleOf(body)).toEqual({ kind: 'invalid' });
+    }
+  });
 });

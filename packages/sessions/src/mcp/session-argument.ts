@@ -16,13 +16,22 @@ const ARGUMENT_SCHEMA = {
     'The session handle that `login` returned. Pass it in every call once you have one; leave it out before.',
 };
 
-/** The handle that a request names, from the tool's arguments or from `_meta`. */
-export function handleOf(body: unknown): string | undefined {
+/** What a request says of its session: nothing, a handle, or something that can be none. */
+export type HandleInRequest =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'handle'; readonly value: string }
+  | { readonly kind: 'invalid' };
+
+/** The handle that a request names, in the tool's arguments or in `_meta`; in both only if they agree. */
+export function handleOf(body: unknown): HandleInRequest {
   const params = propertyOf(body, 'params');
-  const handle =
-    propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) ??
-    propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY);
-  return typeof handle === 'string' ? handle : undefined;
+  const places = [
+    propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT),
+    propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY),
+  ];
+  const [value, ...others] = new Set(places.filter((place) => place !== undefined));
+  if (value === undefined) return { kind: 'none' };
+  return typeof value === 'string' && others.length === 0 ? { kind: 'handle', value } : { kind: 'invalid' };
 }
 
 /** The tool that a request calls. */

@@ -1,7 +1,8 @@
-import type { CallToolResult, McpServer } from '@modelcontextprotocol/server';
-import type { EndReason } from '../session/session-record.js';
-import type { Era, NamedSession, RequestContexts } from './request-context.js';
+import type { McpServer } from '@modelcontextprotocol/server';
+import { refusalOf } from './named-session.js';
+import type { Era, RequestContexts } from './request-context.js';
 import { assertArgumentFree, inputSchemaOf, withSessionArgument } from './session-argument.js';
+import { errorResult } from './tool-result.js';
 
 type RegisterTool = McpServer['registerTool'];
 type Register = (
@@ -11,7 +12,7 @@ type Register = (
 ) => ReturnType<RegisterTool>;
 
 /** The tools that a pending handle serves. */
-const PENDING_TOOLS = new Set(['login', 'session_status']);
+const PENDING_TOOLS: ReadonlySet<string> = new Set(['login', 'session_status']);
 
 export interface ToolGateOptions {
   readonly era: Era;
@@ -38,50 +39,11 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
       name,
       era === '2026' ? { ...config, inputSchema: withSessionArgument(schema) } : config,
       (...parameters) => {
-        const refusal = refusalOf(contexts.get().named, name);
-        if (refusal)
-          return { content: [{ type: 'text', text: refusal }], isError: true } satisfies CallToolResult;
+        const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
+        if (refusal) return errorResult(refusal);
         return callback(...(hasSchema && !takesArguments ? parameters.slice(1) : parameters));
       },
     );
   };
   server.registerTool = gated as unknown as RegisterTool;
-}
-
-function refusalOf(named: NamedSession, toolName: string): string | undefined {
-  switch (named.state) {
-    case 'none':
-      return undefined;
-    case 'live':
-      return named.record.kind === 'pending-handle' && !PENDING_TOOLS.has(toolName)
-        ? 'This handle belongs to a login that is not finished. Call `login` with it until it returns the session handle, then use that one.'
-        : undefined;
-    case 'unknown':
-      return 'No session has this handle. Call `login` without `session` to get a new one.';
-    case 'ended':
-      return `The session of this handle has ended: ${whyEnded(named.reason)}. Call \`login\` without \`session\` to get a new one.`;
-  }
-}
-
-function whyEnded(reason: EndReason): string {
-  switch (reason) {
-    case 'logout':
-      return 'its user logged out';
-    case 'idle':
-      return 'it was not used for too long';
-    case 'absolute':
-      return 'its login reached its longest lifetime';
-    case 'disconnect':
-      return 'its client went away';
-    case 'replaced':
-      return 'the login was finished and has a new handle';
-    case 'login_expired':
-      return 'its login was not finished in time';
-    case 'operator':
-    case 'deleted':
-    case 'unheard':
-    case 'cap':
-    case 'shutdown':
-      return 'the server closed it';
-  }
 }

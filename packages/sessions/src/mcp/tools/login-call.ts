@@ -31,10 +31,16 @@ export async function loginCallOf(
   const callOn = (record: SessionRecord, handle: SessionId | undefined): LoginCall => {
     return { era, isLoopback, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
   };
-  if (named.state === 'live') return callOn(named.record, named.handle);
+  if (named.state === 'live') {
+    // A later round of a 2025 call still carries the record of its first.
+    const record = await registry.get(named.record.ref);
+    if (record) return callOn(record, named.handle);
+  }
   if (handleOfRound !== undefined) {
     const resolved = await registry.resolve('handle', handleOfRound);
     if (resolved.state === 'live') return callOn(resolved.record, parseSessionId(handleOfRound));
+  }
+  if (named.state === 'live' || handleOfRound !== undefined) {
     throw new SessionError(
       'login_failed',
       'This login was not finished in time. Call `login` to start a new one.',

@@ -16,7 +16,7 @@ import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
-import type { Era, RequestContext, RequestContexts } from '../request-context.js';
+import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
 import { errorResult } from '../tool-result.js';
 import { type LoginCall, loginCallOf } from './login-call.js';
@@ -86,57 +86,76 @@ async function login(
 
   if (args.code !== undefined) return confirmed(options, call, args.code);
   if (call.record.accounts[provider]?.state === 'authenticated') return authenticated(options, call);
-  if (round && wasDeclined(protocol)) return errorResult(failureText('declined'));
-  const failure = round ? undefined : logins.takeFailure(call.lease.ref, provider);
-  if (failure) return errorResult(failureText(failure));
+  if (round) return goOn(options, call, protocol, round, binding);
 
+  const failure = logins.takeFailure(call.lease.ref, provider);
+  if (failure) return errorResult(failureText(failure));
   const origin = { clientName: clientNameOf(server, protocol), isLoopback: call.isLoopback };
   const pending = await logins.start(call.lease, provider, origin);
   if (pending.needsCode || !supportsUrlElicitation(server, protocol)) return pendingResult(call, pending);
-
-  const nextState = () => {
-    const next: Round = {
-      round: (round?.round ?? 0) + 1,
-      startedAtMs: round?.startedAtMs ?? options.clock.now(),
-      ...(call.handle && { handle: call.handle }),
-    };
-    return options.states.seal(JSON.stringify(next), binding);
-  };
-  if (!round) return openInBrowser(options, call.era, pending, nextState());
-  return waitForBrowser(options, call, pending, round, protocol.mcpReq.signal, nextState);
+  return openInBrowser(options, call, pending, binding);
 }
 
+/** Asks the client to open the link. It comes back with what the user said to that. */
 function openInBrowser(
   options: LoginToolOptions,
-  era: Era,
+  call: LoginCall,
   pending: PendingLogin,
-  requestState: string,
+  binding: RequestStateBinding,
 ): InputRequiredResult {
   const { provider, loginUrl } = pending;
   const request = inputRequired.elicitUrl({
     message: `Log in to ${provider} in your browser.`,
     url: loginUrl,
   });
-  const login = era === '2025' ? withElicitationId(request, randomToken(options.random)) : request;
+  const login = call.era === '2025' ? withElicitationId(request, randomToken(options.random)) : request;
+  const requestState = nextState(options, call, undefined, binding);
   return inputRequired({ inputRequests: { login }, requestState });
 }
 
-async function waitForBrowser(
+/** A later round of the same call: the user has been asked to open the link, and may be at it. */
+async function goOn(
   options: LoginToolOptions,
   call: LoginCall,
-  pending: PendingLogin,
+  protocol: ServerContext,
   round: Round,
-  signal: AbortSignal,
-  nextState: () => string,
+  binding: RequestStateBinding,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { logins, clock } = options;
-  const leftMs = call.era === '2025' ? round.startedAtMs + CALL_2025_MS - clock.now() : ROUND_MS;
+  const { era, provider } = call;
   const { ref } = call.lease;
-  const outcome = await logins.settled(ref, call.provider, Math.min(ROUND_MS, Math.max(leftMs, 0)), signal);
+  const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
+  const action = answer.kind === 'elicit' ? answer.action : 'accept';
+  if (action === 'decline') {
+    logins.cancel(ref, provider);
+    return errorResult(failureText('declined'));
+  }
+  const pending = logins.pending(ref, provider);
+  if (!pending) return errorResult(failureText(logins.takeFailure(ref, provider) ?? 'expired'));
+  if (action === 'cancel') return pendingResult(call, pending);
+
+  const leftMs = era === '2025' ? round.startedAtMs + CALL_2025_MS - clock.now() : ROUND_MS;
+  const waitMs = Math.min(ROUND_MS, Math.max(leftMs, 0));
+  const outcome = await logins.settled(ref, provider, waitMs, protocol.mcpReq.signal);
   if (outcome) return finished(options, call, outcome);
-  const current = logins.pending(ref, call.provider) ?? pending;
-  const goesOn = call.era === '2026' && round.round < MAX_ROUNDS && !current.needsCode;
-  return goesOn ? inputRequired({ requestState: nextState() }) : pendingResult(call, current);
+  const current = logins.pending(ref, provider) ?? pending;
+  const goesOn = era === '2026' && round.round < MAX_ROUNDS && !current.needsCode;
+  if (!goesOn) return pendingResult(call, current);
+  return inputRequired({ requestState: nextState(options, call, round, binding) });
+}
+
+function nextState(
+  options: LoginToolOptions,
+  call: LoginCall,
+  round: Round | undefined,
+  binding: RequestStateBinding,
+): string {
+  const next: Round = {
+    round: (round?.round ?? 0) + 1,
+    startedAtMs: round?.startedAtMs ?? options.clock.now(),
+    ...(call.handle && { handle: call.handle }),
+  };
+  return options.states.seal(JSON.stringify(next), binding);
 }
 
 async function confirmed(options: LoginToolOptions, call: LoginCall, code: string): Promise<CallToolResult> {
@@ -192,11 +211,6 @@ function bindingOf(context: RequestContext, args: LoginArguments): RequestStateB
     tool: 'login',
     arguments: JSON.stringify([args.provider, args.code]),
   };
-}
-
-function wasDeclined(protocol: ServerContext): boolean {
-  const response = inputResponse(protocol.mcpReq.inputResponses, 'login');
-  return response.kind === 'elicit' && response.action === 'decline';
 }
 
 /** Clients of 2025 match the end of an elicitation by an id that the 2026 revision no longer has. */

@@ -1,5 +1,6 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { sessionRequired } from '../../account/account-errors.js';
 import type { Accounts } from '../../account/accounts.js';
 import type { Logins } from '../../login/logins.js';
 import type { RevocationReport } from '../../session/revocation.js';
@@ -54,7 +55,7 @@ export function registerLogoutTool(server: McpServer, options: LogoutToolOptions
 async function logout(options: LogoutToolOptions, provider: string | undefined): Promise<RevocationReport[]> {
   const { contexts, registry, accounts, logins } = options;
   const { named } = contexts.get();
-  if (named.state !== 'live') return [];
+  if (named.state !== 'live') throw sessionRequired();
   const { ref } = named.record;
   logins.cancel(ref, provider);
   if (provider !== undefined) return accounts.remove(ref, provider);

@@ -1,0 +1,273 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Browser } from '../support/browser.js';
+import {
+  connectEliciting,
+  ELICITING_KINDS,
+  type ElicitingClient,
+  type ElicitingKind,
+  type OpenAddress,
+} from '../support/eliciting-clients.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { client2026, connect2025, logIn, messageOf, request2026, send } from '../support/raw-mcp.js';
+
+let notes: InProcessNotes;
+
+beforeAll(async () => {
+  notes = await startInProcessNotes();
+});
+
+afterAll(() => notes.close());
+
+/** Runs with a client of that kind, and closes it whatever happens. */
+async function withClient(
+  kind: ElicitingKind,
+  open: OpenAddress,
+  run: (client: ElicitingClient) => Promise<void>,
+): Promise<void> {
+  const client = await connectEliciting(kind, notes.mcp, open);
+  try {
+    await run(client);
+  } finally {
+    await client.close();
+  }
+}
+
+/** Opens the link and goes on at once, while its user logs in. @returns also what was opened. */
+function openingAs(name: string): [OpenAddress, Promise<unknown>[]] {
+  const opened: Promise<unknown>[] = [];
+  const open: OpenAddress = async ({ url }) => {
+    opened.push(new Browser().logIn(url, name));
+    return 'accept';
+  };
+  return [open, opened];
+}
+
+// Far less than a call may wait for a browser: here none keeps it waiting.
+const AT_ONCE = { timeout: 10_000 };
+
+describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', AT_ONCE, (kind) => {
+  it('is asked to open the link, and is logged in by the same call', async () => {
+    const asked: string[] = [];
+    const open: OpenAddress = async ({ message, url }) => {
+      asked.push(message, new URL(url).pathname);
+      await new Browser().logIn(url, 'alice');
+      return 'accept';
+    };
+    await withClient(kind, open, async (client) => {
+      const answer = await client.call('login');
+      expect(answer.structured).toMatchObject({ status: 'authenticated', account: { subject: 'alice' } });
+      expect(asked).toEqual([
+        expect.stringMatching(/log in to sample/i),
+        expect.stringMatching(/^\/connect\//),
+      ]);
+      expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+    });
+  });
+
+  it('is logged in by the same call when its user takes a while in the browser', async () => {
+    const [open, opened] = openingAs('bob');
+    await withClient(kind, open, async (client) => {
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'bob' } });
+      expect(await Promise.all(opened)).toHaveLength(1);
+    });
+  });
+
+  it('whose user declines to open the link is told so, and the link is dead', async () => {
+    let link = '';
+    const open: OpenAddress = async ({ url }) => {
+      link = url;
+      return 'decline';
+    };
+    await withClient(kind, open, async (client) => {
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
+      expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
+      expect((await send(link)).status).toBe(404);
+    });
+  });
+
+  it('whose user dismisses the question gets the link at once, for later', async () => {
+    await withClient(
+      kind,
+      async () => 'cancel',
+      async (client) => {
+        const { structured } = await client.call('login');
+        expect(structured).toMatchObject({
+          status: 'pending',
+          loginUrl: expect.stringContaining('/connect/'),
+        });
+      },
+    );
+  });
+
+  it('whose user declines on the connect page is told so by the same call', async () => {
+    const open: OpenAddress = async ({ url }) => {
+      const browser = new Browser();
+      await browser.submit(await browser.open(url), { action: 'decline' });
+      return 'accept';
+    };
+    await withClient(kind, open, async (client) => {
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
+    });
+  });
+
+  it('whose user cancels at the provider is told so by the same call', async () => {
+    const open: OpenAddress = async ({ url }) => {
+      const browser = new Browser();
+      const provider = await browser.submit(await browser.open(url), { action: 'continue' });
+      await browser.submit(provider, { cancel: 'yes' });
+      return 'accept';
+    };
+    await withClient(kind, open, async (client) => {
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
+    });
+  });
+
+  it('that is logged in already is not asked again', async () => {
+    const [open, opened] = openingAs('carol');
+    await withClient(kind, open, async (client) => {
+      await client.call('login');
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'carol' } });
+      expect(await Promise.all(opened)).toHaveLength(1);
+    });
+  });
+});
+
+it(
+  'clients of all kinds that log in at the same time are each asked for their own login',
+  AT_ONCE,
+  async () => {
+    await Promise.all(
+      [...ELICITING_KINDS, ...ELICITING_KINDS, ...ELICITING_KINDS].map(async (kind, index) => {
+        const name = `user-${index}`;
+        const [open, opened] = openingAs(name);
+        await withClient(kind, open, async (client) => {
+          expect((await client.call('login')).structured).toMatchObject({ account: { subject: name } });
+          expect((await client.call('whoami')).structured).toMatchObject({ subject: name });
+          expect(await Promise.all(opened)).toHaveLength(1);
+        });
+      }),
+    );
+  },
+);
+
+describe('[security 16] the state that a login carries through its client', () => {
+  const capabilities = { elicitation: { url: {} } };
+  const parkedSchema = z.object({
+    requestState: z.string(),
+    inputRequests: z.object({ login: z.object({ params: z.object({ url: z.string() }) }) }),
+  });
+
+  async function round(params: Record<string, unknown>, tool = 'login') {
+    const request = request2026('tools/call', { name: tool, arguments: {}, ...params }, { capabilities });
+    const { result, error } = messageOf(await send(notes.mcp, request));
+    return result ?? { isError: true, content: [{ text: error?.message }], structuredContent: {} };
+  }
+
+  /** The first round of a login: the client has been asked to open the link. */
+  async function started(args: Record<string, unknown> = {}) {
+    const { requestState, inputRequests } = parkedSchema.parse(await round({ arguments: args }));
+    return { requestState, url: inputRequests.login.params.url };
+  }
+  const accepted = { inputResponses: { login: { action: 'accept' } } };
+  const refused = { isError: true, content: [{ text: expect.stringMatching(/requestState/) }] };
+
+  it('finishes the login when it comes back unchanged', async () => {
+    const { requestState, url } = await started();
+    await new Browser().logIn(url, 'alice');
+    const { structuredContent } = await round({ ...accepted, requestState });
+    expect(structuredContent).toMatchObject({ status: 'authenticated', account: { subject: 'alice' } });
+  });
+
+  it('shows nothing of what is in it', async () => {
+    const { requestState, url } = await started();
+    const id = new URL(url).pathname.split('/').at(-1)!;
+    const bytes = Buffer.from(requestState, 'base64url').toString('latin1');
+    for (const part of [id, 'round', 'handle', 'login']) expect(bytes).not.toContain(part);
+  });
+
+  it('is refused when any part of it was changed', async () => {
+    const { requestState, url } = await started();
+    await new Browser().logIn(url, 'alice');
+    const bytes = Buffer.from(requestState, 'base64url');
+    for (const index of [0, 31, 32, 33, 44, 45, 60, bytes.length - 17, bytes.length - 1]) {
+      const changed = Buffer.from(bytes);
+      changed.writeUInt8(changed.readUInt8(index) ^ 1, index);
+      expect(await round({ ...accepted, requestState: changed.toString('base64url') })).toMatchObject(
+        refused,
+      );
+    }
+    for (const state of [
+      bytes.subarray(0, -1).toString('base64url'),
+      requestState.slice(0, 60),
+      'x',
+      '',
+      '{}',
+    ]) {
+      expect((await round({ ...accepted, requestState: state })).structuredContent.status).not.toBe(
+        'authenticated',
+      );
+    }
+    expect((await round({ ...accepted, requestState })).structuredContent).toMatchObject({
+      status: 'authenticated',
+    });
+  });
+
+  it('is refused when it is used again, finished or not', async () => {
+    const { requestState, url } = await started();
+    await new Browser().logIn(url, 'alice');
+    await round({ ...accepted, requestState });
+    expect(await round({ ...accepted, requestState })).toMatchObject(refused);
+    const other = await started();
+    const declined = { inputResponses: { login: { action: 'decline' } } };
+    await round({ ...declined, requestState: other.requestState });
+    expect(await round({ ...accepted, requestState: other.requestState })).toMatchObject(refused);
+  });
+
+  it('is good for one of two uses at the same time', async () => {
+    const { requestState, url } = await started();
+    await new Browser().logIn(url, 'alice');
+    const results = await Promise.all([1, 2].map(() => round({ ...accepted, requestState })));
+    expect(
+      results.filter(({ structuredContent }) => structuredContent.status === 'authenticated'),
+    ).toHaveLength(1);
+  });
+
+  it('is refused with other arguments, or with a session that it was not made for', async () => {
+    const { secret } = await logIn(client2026(notes.mcp), new Browser(), 'bob');
+    for (const args of [{ provider: 'sample' }, { code: 'AAAA-AAAA' }, { session: secret }]) {
+      const { requestState } = await started();
+      expect(await round({ ...accepted, arguments: args, requestState })).toMatchObject(refused);
+    }
+    const pending = client2026(notes.mcp);
+    await pending.call('login');
+    const { requestState } = await started({ session: pending.secret });
+    expect(await round({ ...accepted, requestState })).toMatchObject(refused);
+  });
+
+  it('opens nothing for another tool', async () => {
+    const { requestState, url } = await started();
+    await new Browser().logIn(url, 'alice');
+    for (const tool of ['whoami', 'list_notes', 'session_status', 'logout']) {
+      const { structuredContent } = await round({ ...accepted, requestState }, tool);
+      expect(JSON.stringify(structuredContent)).not.toContain('alice');
+    }
+  });
+
+  it('is not asked for by 2025 clients that send one', async () => {
+    const { requestState, url } = await started();
+    await new Browser().logIn(url, 'alice');
+    const connection = await connect2025(notes.mcp);
+    const { text } = await connection.call('login', { requestState, ...accepted });
+    expect(text).not.toContain('alice');
+  });
+});

@@ -1,0 +1,252 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { type Deployment, startDeployment } from '../support/deployment.js';
+import {
+  type IdentityProviderProcess,
+  startIdentityProviderProcess,
+} from '../support/identity-provider-process.js';
+import { eventually } from '../support/journal.js';
+import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
+import { request2026, send } from '../support/raw-mcp.js';
+import {
+  FREE_PORTS,
+  interrupt,
+  runServer,
+  type ServerOptions,
+  startServer,
+} from '../support/server-process.js';
+
+const RECORDER = new URL('../support/record-loaded-modules.mjs', import.meta.url).href;
+/** Modules of the embedded provider and API, and what only they need. */
+const EMBEDDED = /packages\/server\/dist\/sample\/|node_modules\/(oidc-provider|koa)\//;
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'real-provider-'));
+});
+
+afterAll(() => rm(folder, { recursive: true }));
+
+async function deploy(): Promise<Deployment> {
+  const deployment = await startDeployment();
+  onTestFinished(() => deployment.stop());
+  return deployment;
+}
+
+async function start(options: ServerOptions) {
+  const server = await startServer(options);
+  onTestFinished(() => void server.stop());
+  return server;
+}
+
+async function startProvider(): Promise<IdentityProviderProcess> {
+  const provider = await startIdentityProviderProcess();
+  onTestFinished(() => provider.stop());
+  return provider;
+}
+
+/** Starts a server that writes down what it imports, has it used, and reads that. */
+async function modulesLoadedBy(
+  options: ServerOptions,
+  use: (mcp: string) => Promise<void>,
+): Promise<string[]> {
+  const file = join(await mkdtemp(join(folder, 'loaded-')), 'modules');
+  const recording = { NODE_OPTIONS: `--import=${RECORDER}`, LOADED_MODULES: file };
+  const server = await start({ ...options, environment: { ...options.environment, ...recording } });
+  await use(server.addresses.mcp);
+  await server.stop();
+  return (await readFile(file, 'utf8')).split('\n');
+}
+
+/** Logs in, uses the token, logs out. */
+async function useOnce(mcp: string): Promise<void> {
+  const client = await connect('SDK 2.x auto', mcp);
+  await client.logIn('alice');
+  expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+  await client.call('logout');
+  await client.close();
+}
+
+async function moduleFile(name: string, content: string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, content);
+  return path;
+}
+
+describe('the server in front of a provider named by the environment', () => {
+  it.each(CLIENT_KINDS)('lets %s work as its user, with the tools of the operator', async (kind) => {
+    const { mcp, provider, server } = await deploy();
+    expect(server.addresses).toEqual({ mcp, identityProvider: provider.issuer, api: null });
+    const client = await connect(kind, mcp);
+    const { account } = await client.logIn('alice');
+    expect(account).toMatchObject({ subject: 'alice' });
+    await client.call('add_note', { text: 'milk' });
+    expect((await client.call('list_notes')).structured).toMatchObject({ notes: [{ text: 'milk' }] });
+    expect(await provider.activeTokens()).toHaveLength(2);
+    expect((await client.call('logout')).structured).toMatchObject({
+      accounts: [{ revocation: 'confirmed' }],
+    });
+    expect(await provider.activeTokens()).toEqual([]);
+    await client.close();
+  });
+
+  it('loads neither the embedded provider nor the embedded API', async () => {
+    const provider = await startProvider();
+    const options = { flags: provider.serverFlags, environment: provider.serverEnvironment };
+    const modules = await modulesLoadedBy(options, useOnce);
+    expect(modules).toContainEqual(expect.stringContaining('packages/server/dist/main.js'));
+    expect(modules).toContainEqual(expect.stringContaining('test/support/notes-tools.mjs'));
+    expect(modules.filter((url) => EMBEDDED.test(url))).toEqual([]);
+    // The recorder would have seen them.
+    const embedded = (await modulesLoadedBy({ flags: FREE_PORTS }, useOnce)).filter((url) =>
+      EMBEDDED.test(url),
+    );
+    for (const name of ['/identity-provider.js', '/notes-api.js', '/oidc-provider/']) {
+      expect(embedded).toContainEqual(expect.stringContaining(name));
+    }
+  });
+
+  it('[security 40] takes requests that do not announce their length, as long as they are small enough', async () => {
+    const { mcp } = await deploy();
+    const { headers = {}, body = '' } = request2026('tools/list', {});
+    const chunks = [body.slice(0, 20), body.slice(20)];
+    expect((await send(mcp, { method: 'POST', headers, chunks })).status).toBe(200);
+    const oneMebibyte = ' '.repeat(1024 * 1024);
+    expect((await send(mcp, { method: 'POST', headers, chunks: [...chunks, oneMebibyte] })).status).toBe(413);
+  });
+
+  it('ends within two seconds of Ctrl-C although the provider hangs and revokes nothing', async () => {
+    const { mcp, provider, server } = await deploy();
+    const client = await connect('SDK 2.x pinned to 2026', mcp);
+    await client.logIn('alice');
+    provider.freeze();
+    expect(await interrupt(server)).toEqual({ code: 0, signal: null });
+    await client.close();
+  });
+});
+
+describe('the server in front of a provider that is down', () => {
+  it('starts, says so at login, and lets every client log in once the provider is up, without a restart', async () => {
+    const provider = await startProvider();
+    await provider.goDown();
+    const server = await start({ flags: provider.serverFlags, environment: provider.serverEnvironment });
+    await server.stderr.first('the warning', (line) => line.includes('cannot be reached'));
+    const clients = await Promise.all(CLIENT_KINDS.map((kind) => connect(kind, server.addresses.mcp)));
+    for (const client of clients) {
+      const refused = await client.call('login');
+      expect(refused).toMatchObject({ isError: true, structured: {} });
+      expect(refused.text).toMatch(/cannot be reached.*Try again/);
+    }
+
+    await provider.comeBack();
+    for (const client of clients) {
+      await eventually('a login to start', async () => !(await client.call('login')).isError || undefined);
+      await client.logIn('alice');
+      expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+      await client.close();
+    }
+  });
+});
+
+describe('the server whose configuration is incomplete', () => {
+  const complete = { MCP_SESSIONS_ISSUER: 'http://127.0.0.1:1', MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
+
+  async function lineOf(options: ServerOptions): Promise<string> {
+    const { code, stdout, stderr } = await runServer(options);
+    expect({ code, stdout, lines: stderr.length }).toEqual({ code: 1, stdout: [], lines: 1 });
+    return stderr[0] ?? '';
+  }
+
+  it.each([
+    {
+      problem: 'the client id is missing',
+      environment: { MCP_SESSIONS_ISSUER: complete.MCP_SESSIONS_ISSUER },
+      says: /^MCP_SESSIONS_CLIENT_ID is missing/,
+    },
+    {
+      problem: 'the issuer is missing',
+      environment: { MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' },
+      says: /MCP_SESSIONS_ISSUER is not\. Set it/,
+    },
+    {
+      problem: 'the issuer is no URL',
+      environment: { ...complete, MCP_SESSIONS_ISSUER: 'nonsense' },
+      says: /^MCP_SESSIONS_ISSUER must be/,
+    },
+    {
+      problem: 'the authorization parameters are not JSON',
+      environment: { ...complete, MCP_SESSIONS_AUTHORIZATION_PARAMS: '{' },
+      says: /^MCP_SESSIONS_AUTHORIZATION_PARAMS is not JSON/,
+    },
+    {
+      problem: 'an API origin has a path',
+      environment: { ...complete, MCP_SESSIONS_API_ORIGINS: 'https://api.example.com/path' },
+      says: /^MCP_SESSIONS_API_ORIGINS must be origins/,
+    },
+    {
+      problem: 'the public URL is no URL',
+      environment: { ...complete, MCP_SESSIONS_PUBLIC_URL: 'nonsense' },
+      says: /^MCP_SESSIONS_PUBLIC_URL must be/,
+    },
+    {
+      problem: 'the public URL is http and not on loopback',
+      environment: { ...complete, MCP_SESSIONS_PUBLIC_URL: 'http://mcp.example.com' },
+      says: /http:\/\/mcp\.example\.com.* public URL/,
+    },
+  ])('says in one line that $problem', async ({ environment, says }) => {
+    const tools = await moduleFile('none.mjs', 'export default () => {};');
+    expect(await lineOf({ flags: ['--port', '0', '--tools', tools], environment })).toMatch(says);
+  });
+
+  it('asks for tools of the operator', async () => {
+    expect(await lineOf({ flags: ['--port', '0'], environment: complete })).toContain('--tools');
+  });
+
+  it.each([
+    {
+      problem: 'is missing',
+      name: 'missing.mjs',
+      content: undefined,
+      says: /cannot be loaded: Cannot find module/,
+    },
+    {
+      problem: 'has no default export',
+      name: 'named.mjs',
+      content: 'export const tools = () => {};',
+      says: /has no function to register tools\. Give it one: export default/,
+    },
+    {
+      problem: 'exports something else',
+      name: 'data.mjs',
+      content: 'export default {};',
+      says: /has no function to register tools\. Give it one: export default/,
+    },
+    {
+      problem: 'cannot be parsed',
+      name: 'broken.mjs',
+      content: 'export {',
+      says: /cannot be loaded: .*Unexpected/,
+    },
+    {
+      problem: 'throws',
+      name: 'throws.mjs',
+      content: "throw new Error('no database');",
+      says: /cannot be loaded: no database/,
+    },
+    {
+      problem: 'registers a tool with an argument `session` of its own',
+      name: 'session.mjs',
+      content: `import { z } from '${import.meta.resolve('zod')}';
+        export default (server) => server.registerTool(
+          'mine', { description: '', inputSchema: z.object({ session: z.string() }) }, () => ({ content: [] }));`,
+      says: /"?mine"?.*session/,
+    },
+  ])('says in one line that the tools module $problem', async ({ name, content, says }) => {
+    const path = content === undefined ? join(folder, name) : await moduleFile(name, content);
+    const line = await lineOf({ flags: ['--port', '0', '--tools', path], environment: complete });
+    expect(line).toMatch(says);
+  });
+});

@@ -1,0 +1,372 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import type { RegisterTools } from '../../packages/sessions/src/index.js';
+import { Browser } from '../support/browser.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { type Exchange, grantsOf } from '../support/proxied-identity-provider.js';
+import { client2026, connect2025, logIn, type RawClient, startLogin } from '../support/raw-mcp.js';
+import { type RecordingApi, startRecordingApi } from '../support/recording-api.js';
+import { locationOf, StepBrowser } from '../support/step-browser.js';
+
+let notes: InProcessNotes;
+let api: RecordingApi;
+let otherApi: RecordingApi;
+let elsewhere: RecordingApi;
+let entered = 0;
+
+beforeAll(async () => {
+  [api, otherApi, elsewhere] = await Promise.all([
+    startRecordingApi(),
+    startRecordingApi(),
+    startRecordingApi(),
+  ]);
+  notes = await startInProcessNotes({ tools: registerTools, apiOrigins: [api.origin, otherApi.origin] });
+});
+
+afterAll(async () => {
+  await notes.close();
+  await Promise.all([api, otherApi, elsewhere].map((each) => each.close()));
+});
+
+beforeEach(() => {
+  notes.provider.accessTokenSeconds = LONG;
+  for (const each of [api, otherApi, elsewhere]) {
+    each.requests.length = 0;
+    each.answer = () => ({ status: 200 });
+  }
+});
+
+const LONG = 3600;
+/** Refreshed after one second, and all but expired after two. */
+const SHORT = 2;
+
+const registerTools: RegisterTools = (server, sessions) => {
+  server.registerTool('counted_whoami', { description: 'Counts its calls.' }, async () => {
+    entered++;
+    const response = await sessions.current().fetch(new URL('/me', notes.api.origin));
+    return { content: [{ type: 'text', text: await response.text() }] };
+  });
+  const inputSchema = z.object({
+    url: z.string(),
+    method: z.string().default('GET'),
+    body: z.string().optional(),
+    isStream: z.boolean().optional(),
+  });
+  server.registerTool(
+    'call',
+    { description: 'Calls an address.', inputSchema },
+    async ({ url, method, body, isStream }) => {
+      const sent = isStream
+        ? { body: new Blob([body ?? '']).stream(), duplex: 'half' }
+        : { ...(body !== undefined && { body }) };
+      const response = await sessions.current().fetch(url, { method, ...sent } as RequestInit);
+      return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
+    },
+  );
+};
+
+const clients = {
+  '2025': (): Promise<RawClient> => connect2025(notes.mcp),
+  '2026': async (): Promise<RawClient> => client2026(notes.mcp),
+};
+const eras = ['2025', '2026'] as const;
+
+const refreshes = () => grantsOf(notes.provider, 'refresh_token');
+const tokensOf = ({ answer }: Exchange) =>
+  z.object({ access_token: z.string(), refresh_token: z.string() }).parse(JSON.parse(answer));
+const revokedTokens = () =>
+  notes.provider.exchanges
+    .filter(({ path }) => path === '/token/revocation')
+    .map(({ form }) => form.get('token'));
+
+/** A client whose token is being refreshed: the provider has answered, and the answer is on its way. */
+async function clientInRefresh(era: (typeof eras)[number], name: string) {
+  notes.provider.accessTokenSeconds = SHORT;
+  const client = await logIn(await clients[era](), new Browser(), name);
+  notes.provider.accessTokenSeconds = LONG;
+  const hold = notes.provider.holdNext('/token');
+  await hold.isHeld;
+  return { client, hold };
+}
+
+describe.each(eras)('the access token of a %s session', (era) => {
+  it('[security 17] that has expired is refreshed once, however many calls need it', async () => {
+    const { client, hold } = await clientInRefresh(era, 'alice');
+    await vi.waitFor(
+      async () => {
+        const { structured } = await client.call('session_status');
+        expect(structured.accounts).toMatchObject([{ accessTokenExpiresInSeconds: 0 }]);
+      },
+      { timeout: 10_000 },
+    );
+    const [sent, issued] = [refreshes().length, notes.provider.issuedTokens.length];
+    entered = 0;
+    const calls = Array.from({ length: 100 }, () => client.call('counted_whoami'));
+    await vi.waitFor(() => expect(entered).toBe(100), { timeout: 10_000 });
+    hold.release();
+    for (const { text } of await Promise.all(calls))
+      expect(JSON.parse(text)).toMatchObject({ subject: 'alice' });
+    expect(refreshes()).toHaveLength(sent);
+    expect(notes.provider.issuedTokens).toHaveLength(issued);
+  });
+
+  it('[security 19] is refreshed with the newest refresh token every time, and none is used twice', async () => {
+    notes.provider.accessTokenSeconds = SHORT;
+    const before = refreshes().length;
+    const client = await logIn(await clients[era](), new Browser(), 'alice');
+    await vi.waitFor(() => expect(refreshes().length).toBeGreaterThanOrEqual(before + 3), {
+      timeout: 15_000,
+    });
+    const granted = notes.provider.exchanges.filter(
+      ({ form, status }) => form.has('grant_type') && status === 200,
+    );
+    const own = granted.slice(-4);
+    for (const [index, { form }] of own.entries()) {
+      if (index > 0) expect(form.get('refresh_token')).toBe(tokensOf(own[index - 1]!).refresh_token);
+    }
+    expect(await client.call('whoami')).toMatchObject({ isError: false, structured: { subject: 'alice' } });
+    await client.call('logout');
+  });
+
+  it('[security 22] that comes back after a logout is revoked and never used', async () => {
+    const { client, hold } = await clientInRefresh(era, 'alice');
+    expect((await client.call('logout')).structured).toMatchObject({ status: 'logged_out' });
+    const { access_token, refresh_token } = tokensOf(refreshes().at(-1)!);
+    expect(revokedTokens()).not.toContain(refresh_token);
+    const revoked = notes.next(({ type }) => type === 'account.revoked');
+    hold.release();
+    await revoked;
+    expect(revokedTokens()).toEqual(expect.arrayContaining([refresh_token, access_token]));
+    expect(await client.call('whoami')).toMatchObject({ isError: true });
+    expect(notes.events.at(-1)).toMatchObject({ type: 'account.revoked' });
+  });
+});
+
+describe('tokens that come back too late', () => {
+  it('[security 22] from a refresh, after a logout, do not disturb the login that followed', async () => {
+    const { client, hold } = await clientInRefresh('2025', 'alice');
+    await client.call('logout');
+    await logIn(client, new Browser(), 'bob');
+    const revoked = notes.next(({ type }) => type === 'account.revoked');
+    hold.release();
+    await revoked;
+    expect((await client.call('whoami')).structured).toMatchObject({ subject: 'bob' });
+  });
+
+  it('[security 22] from a refresh, after DELETE, are revoked', async () => {
+    notes.provider.accessTokenSeconds = SHORT;
+    const client = await logIn(await connect2025(notes.mcp), new Browser(), 'alice');
+    const hold = notes.provider.holdNext('/token');
+    await hold.isHeld;
+    const ended = notes.next(({ type }) => type === 'account.revoked');
+    expect((await client.end()).status).toBe(200);
+    await ended;
+    const { refresh_token } = tokensOf(refreshes().at(-1)!);
+    const revoked = notes.next(({ type }) => type === 'account.revoked');
+    hold.release();
+    await revoked;
+    expect(revokedTokens()).toContain(refresh_token);
+  });
+
+  it('[security 22] from a login, after a logout, are revoked, and nobody is logged in', async () => {
+    const client = await connect2025(notes.mcp);
+    const browser = new StepBrowser();
+    const callback = await browser.logInUntilCallback(await startLogin(client), 'alice');
+    const hold = notes.provider.holdNext('/token');
+    const finishing = browser.request(callback);
+    await hold.isHeld;
+    await client.call('logout');
+    const revoked = notes.next(({ type }) => type === 'account.revoked');
+    hold.release();
+    expect(locationOf(await finishing, callback).pathname).toBe('/login/failed/signed_out');
+    await revoked;
+    expect(revokedTokens()).toContain(
+      tokensOf(grantsOf(notes.provider, 'authorization_code').at(-1)!).refresh_token,
+    );
+    expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
+  });
+
+  it('[security 22] from a login, after DELETE, are revoked', async () => {
+    const client = await connect2025(notes.mcp);
+    const browser = new StepBrowser();
+    const callback = await browser.logInUntilCallback(await startLogin(client), 'alice');
+    const hold = notes.provider.holdNext('/token');
+    const finishing = browser.request(callback);
+    await hold.isHeld;
+    await client.end();
+    const revoked = notes.next(({ type }) => type === 'account.revoked');
+    hold.release();
+    expect(locationOf(await finishing, callback).pathname).toMatch(/^\/login\/failed\//);
+    await revoked;
+    expect(revokedTokens()).toContain(
+      tokensOf(grantsOf(notes.provider, 'authorization_code').at(-1)!).refresh_token,
+    );
+  });
+
+  it('from a second browser that consented to the same login leave none unrevoked', async () => {
+    // Through a proxy the tokens of a login wait for its code: whichever browser comes second replaces them.
+    const forwarded = { 'x-forwarded-for': '203.0.113.7' };
+    const client = await connect2025(notes.mcp);
+    const link = await startLogin(client);
+    const [first, second] = [new StepBrowser(), new StepBrowser()];
+    const firstCallback = await first.logInUntilCallback(link, 'alice');
+    const hold = notes.provider.holdNext('/token');
+    const finishing = first.request(firstCallback, { headers: forwarded });
+    await hold.isHeld;
+    const atProvider = await second.consent(link);
+    hold.release();
+    await finishing;
+    const firstTokens = tokensOf(grantsOf(notes.provider, 'authorization_code').at(-1)!);
+    const secondCallback = await second.authorize(atProvider, { username: 'mallory' });
+    await second.request(secondCallback, { headers: forwarded });
+    const secondTokens = tokensOf(grantsOf(notes.provider, 'authorization_code').at(-1)!);
+    await client.call('logout');
+    const all = [firstTokens.refresh_token, secondTokens.refresh_token];
+    await vi.waitFor(() => expect(revokedTokens()).toEqual(expect.arrayContaining(all)), { timeout: 5000 });
+  });
+
+  it('from a refresh of a pending handle move with it into the session it becomes', async () => {
+    const client = client2026(notes.mcp);
+    notes.provider.accessTokenSeconds = SHORT;
+    const link = await startLogin(client);
+    const hold = notes.provider.holdNext('/token');
+    const finishing = new Browser().logIn(link, 'alice');
+    await hold.isHeld;
+    hold.release();
+    await finishing;
+    notes.provider.accessTokenSeconds = LONG;
+    const refresh = notes.provider.holdNext('/token');
+    await refresh.isHeld;
+    const finished = client.call('login');
+    refresh.release();
+    expect((await finished).structured).toMatchObject({ status: 'authenticated' });
+    expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+    expect(revokedTokens()).not.toContain(tokensOf(refreshes().at(-1)!).refresh_token);
+  });
+});
+
+describe('an API that answers 401', () => {
+  let client: RawClient;
+  let firstToken: string | undefined;
+
+  beforeEach(async () => {
+    client = await logIn(await connect2025(notes.mcp), new Browser(), 'alice');
+    await client.call('call', { url: `${api.origin}/` });
+    firstToken = api.requests.at(-1)?.headers.authorization;
+    api.requests.length = 0;
+  });
+
+  const refuse = (challenge?: string) => ({
+    status: 401,
+    headers: challenge === undefined ? {} : { 'www-authenticate': challenge },
+  });
+
+  it.each([undefined, 'Bearer', 'Bearer realm="x", error="invalid_token"'])(
+    '[security 25] with %j has the token refreshed once and the call repeated with its body',
+    async (challenge) => {
+      const before = refreshes().length;
+      api.answer = ({ headers }) =>
+        headers.authorization === firstToken ? refuse(challenge) : { status: 200 };
+      const answer = await client.call('call', { url: `${api.origin}/`, method: 'POST', body: 'the body' });
+      expect(answer.text).toMatch(/^200/);
+      expect(api.requests).toMatchObject([
+        { method: 'POST', body: 'the body' },
+        { method: 'POST', body: 'the body' },
+      ]);
+      expect(refreshes()).toHaveLength(before + 1);
+    },
+  );
+
+  it('[security 25] because of missing scopes keeps the token', async () => {
+    const before = refreshes().length;
+    api.answer = () => refuse('Bearer error="insufficient_scope"');
+    expect((await client.call('call', { url: `${api.origin}/` })).text).toMatch(/^401/);
+    expect(api.requests).toHaveLength(1);
+    expect(refreshes()).toHaveLength(before);
+  });
+
+  it('[security 25] to a body that cannot be sent again is not asked again', async () => {
+    api.answer = () => refuse();
+    const call = { url: `${api.origin}/`, method: 'POST', body: 'streamed', isStream: true };
+    expect((await client.call('call', call)).text).toMatch(/^401/);
+    expect(api.requests).toMatchObject([{ body: 'streamed' }]);
+  });
+
+  it('[security 25] to many calls at once causes one refresh', async () => {
+    const before = refreshes().length;
+    api.answer = ({ headers }) => (headers.authorization === firstToken ? refuse() : { status: 200 });
+    const calls = Array.from({ length: 20 }, () => client.call('call', { url: `${api.origin}/` }));
+    for (const { text } of await Promise.all(calls)) expect(text).toMatch(/^200/);
+    expect(refreshes()).toHaveLength(before + 1);
+  });
+
+  it('[security 25] to everything, always, causes one refresh, not one for every call', async () => {
+    const before = refreshes().length;
+    api.answer = () => refuse();
+    for (let calls = 0; calls < 5; calls++) {
+      expect((await client.call('call', { url: `${api.origin}/` })).text).toMatch(/^401/);
+    }
+    expect(refreshes()).toHaveLength(before + 1);
+  });
+});
+
+describe('[security 47] an access token', () => {
+  let client: RawClient;
+
+  beforeEach(async () => {
+    client = await logIn(await connect2025(notes.mcp), new Browser(), 'alice');
+  });
+
+  const redirect = (location: string, status = 307) => ({ status, headers: { location } });
+  const authorizations = ({ requests }: RecordingApi) => requests.map(({ headers }) => headers.authorization);
+
+  it('goes to a configured origin', async () => {
+    await client.call('call', { url: `${api.origin}/` });
+    expect(authorizations(api)).toEqual([expect.stringMatching(/^Bearer ./)]);
+  });
+
+  it.each([
+    { what: 'another origin', url: () => `${elsewhere.origin}/` },
+    {
+      what: 'another name of the same machine',
+      url: () => `${api.origin.replace('127.0.0.1', 'localhost')}/`,
+    },
+    {
+      what: 'an origin disguised as user info',
+      url: () => `${api.origin}@${new URL(elsewhere.origin).host}/`,
+    },
+  ])('does not leave for $what', async ({ url }) => {
+    const answer = await client.call('call', { url: url() });
+    expect(answer).toMatchObject({
+      isError: true,
+      text: expect.stringContaining('not one of the configured'),
+    });
+    expect([...api.requests, ...elsewhere.requests]).toEqual([]);
+  });
+
+  it('follows a redirect within its origin', async () => {
+    api.answer = ({ path }) => (path === '/' ? redirect('/next') : { status: 200 });
+    await client.call('call', { url: `${api.origin}/` });
+    expect(authorizations(api)).toEqual([
+      expect.stringMatching(/^Bearer ./),
+      expect.stringMatching(/^Bearer ./),
+    ]);
+  });
+
+  it.each([
+    { what: 'an unknown origin', target: () => elsewhere },
+    { what: 'another configured origin', target: () => otherApi },
+  ])('does not follow a redirect to $what', async ({ target }) => {
+    api.answer = () => redirect(`${target().origin}/`);
+    await client.call('call', { url: `${api.origin}/` });
+    expect(authorizations(target()).filter(Boolean)).toEqual([]);
+  });
+
+  it('does not come back into a chain of redirects that has left its origin', async () => {
+    api.answer = ({ path }) => (path === '/' ? redirect(`${elsewhere.origin}/`) : { status: 200 });
+    elsewhere.answer = () => redirect(`${api.origin}/chosen-elsewhere`);
+    await client.call('call', { url: `${api.origin}/` });
+    const chosen = api.requests.filter(({ path }) => path === '/chosen-elsewhere');
+    expect(chosen.map(({ headers }) => headers.authorization).filter(Boolean)).toEqual([]);
+  });
+});

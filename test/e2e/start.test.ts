@@ -1,0 +1,151 @@
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
+import { client2026, connect2025 } from '../support/raw-mcp.js';
+import {
+  FREE_PORTS,
+  interrupt,
+  type LaunchedServer,
+  launchServer,
+  runServer,
+  type ServerProcess,
+  startServer,
+} from '../support/server-process.js';
+
+const running = new Set<LaunchedServer>();
+
+afterEach(async () => {
+  await Promise.all([...running].map((server) => server.stop('SIGKILL')));
+  running.clear();
+});
+
+async function startSample(): Promise<ServerProcess> {
+  const server = await startServer({ flags: FREE_PORTS });
+  running.add(server);
+  return server;
+}
+
+/** A port of the machine that somebody else listens on. */
+async function takenPort(): Promise<number> {
+  const other = createServer().listen(0, '127.0.0.1');
+  await once(other, 'listening');
+  onTestFinished(() => void other.close());
+  const address = other.address();
+  return typeof address === 'object' && address ? address.port : 0;
+}
+
+describe('the server that was built, started with --json', () => {
+  it('prints its addresses as the only line on stdout, and is there when it does', async () => {
+    const server = await startSample();
+    const { mcp, identityProvider, api } = server.addresses;
+    const health = await fetch(new URL('/healthz', mcp));
+    expect(health.status).toBe(200);
+    expect((await fetch(`${identityProvider}/.well-known/openid-configuration`)).status).toBe(200);
+    expect((await fetch(`${api}/notes`)).status).toBe(401);
+    const client = await connect('SDK 1.x', mcp);
+    await client.logIn('alice');
+    await client.close();
+    await server.stop();
+    expect(server.stdout.entries).toEqual([JSON.stringify(server.addresses)]);
+  });
+
+  it.each(CLIENT_KINDS)('serves the sample tools to %s', async (kind) => {
+    const server = await startSample();
+    const client = await connect(kind, server.addresses.mcp);
+    expect(await client.call('whoami')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/call .*`login`/i),
+    });
+    await client.logIn('alice');
+    expect((await client.call('whoami')).structured).toEqual({ subject: 'alice', name: 'alice' });
+    const { structured: note } = await client.call('add_note', { text: 'milk' });
+    expect(note).toMatchObject({ text: 'milk' });
+    expect((await client.call('list_notes')).structured).toEqual({ notes: [note] });
+    await client.close();
+  });
+
+  it('ends within two seconds of Ctrl-C with code 0', async () => {
+    expect(await interrupt(await startSample())).toEqual({ code: 0, signal: null });
+  });
+
+  it('ends just as well with users logged in, streams open and a login under way', async () => {
+    const server = await startSample();
+    const { mcp } = server.addresses;
+    const clients = await Promise.all(CLIENT_KINDS.map((kind) => connect(kind, mcp)));
+    await Promise.all(clients.map((client, index) => client.logIn(`user-${index}`)));
+    await (await connect2025(mcp)).call('login');
+    await client2026(mcp).call('login');
+    expect(await interrupt(server)).toEqual({ code: 0, signal: null });
+    const revoked = server.audit.entries.filter(({ event }) => event === 'account.revoked');
+    expect(revoked.map(({ revocation }) => revocation)).toEqual(clients.map(() => 'confirmed'));
+    await Promise.all(clients.map((client) => client.close()));
+  });
+
+  it('[security 48] writes neither session ids nor handles to its log', async () => {
+    const server = await startSample();
+    const { mcp } = server.addresses;
+    const connection = await connect2025(mcp);
+    await connection.call('login');
+    const stateless = client2026(mcp);
+    await stateless.call('login');
+    await connection.end();
+    await server.stop();
+    const log = server.stderr.entries.join('\n');
+    expect(log).toContain('login.started');
+    expect(log).not.toContain(connection.secret);
+    expect(log).not.toContain(stateless.secret);
+  });
+});
+
+describe('the server that was built, started for people', () => {
+  it('says on stderr where everything is and how to connect three clients, and nothing on stdout', async () => {
+    const server = launchServer({ flags: FREE_PORTS });
+    running.add(server);
+    await server.stderr.first('the last line', (line) => line.includes('Ctrl-C'));
+    const said = server.stderr.entries.join('\n');
+    const addresses = [...said.matchAll(/http:\/\/127\.0\.0\.1:\d+(\/mcp)?/g)].map(([address]) => address);
+    const [mcp, identityProvider, api] = addresses;
+    expect(mcp).toMatch(/\/mcp$/);
+    expect((await fetch(new URL('/healthz', mcp))).status).toBe(200);
+    expect((await fetch(`${identityProvider}/.well-known/openid-configuration`)).status).toBe(200);
+    expect((await fetch(`${api}/notes`)).status).toBe(401);
+    for (const client of ['Claude Code', 'VS Code', 'MCP Inspector']) {
+      expect(said).toMatch(new RegExp(`^ *${client} .*${mcp}`, 'm'));
+    }
+    expect(await interrupt(server)).toEqual({ code: 0, signal: null });
+    expect(server.stdout.entries).toEqual([]);
+  });
+});
+
+describe('the server that cannot start', () => {
+  it.each(['--port', '--idp-port', '--api-port'])(
+    'says in one line that the port given with %s is in use, and what to do',
+    async (flag) => {
+      const port = await takenPort();
+      expect(await runServer({ flags: [...FREE_PORTS, flag, String(port)] })).toEqual({
+        code: 1,
+        signal: null,
+        stdout: [],
+        stderr: [`Port ${port} is in use. Choose another with ${flag}, or 0 for any free one.`],
+      });
+    },
+  );
+
+  it.each([
+    { flags: ['--nonsense'], says: "Unknown option '--nonsense'. Run with --help" },
+    { flags: ['nonsense'], says: "Unexpected argument 'nonsense'. Run with --help" },
+    { flags: ['--port', 'nonsense'], says: '--port must be a port from 0 to 65535' },
+    { flags: ['--port', '65536'], says: '--port must be a port from 0 to 65535' },
+    { flags: ['--idle-seconds', '0'], says: '--idle-seconds must be a whole number of seconds, at least 1' },
+    { flags: ['--log-level', 'loud'], says: '--log-level must be one of silent, error, warn, info, debug' },
+    { flags: ['--port', '4000', '--api-port', '4000'], says: 'Port 4000 is asked for twice.' },
+  ])('says in one line what is wrong with $flags', async ({ flags, says }) => {
+    expect(await runServer({ flags })).toEqual({
+      code: 1,
+      signal: null,
+      stdout: [],
+      stderr: [expect.stringContaining(says)],
+    });
+  });
+});

@@ -1,0 +1,76 @@
+import * as sdk2 from '@modelcontextprotocol/client';
+import { Client as Sdk1Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as Sdk1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
+import { z } from 'zod';
+import type { ToolAnswer } from './raw-mcp.js';
+
+/** The real clients that can be asked to open an address. */
+export const ELICITING_KINDS = ['SDK 1.x', 'SDK 2.x in 2025', 'SDK 2.x in 2026'] as const;
+export type ElicitingKind = (typeof ELICITING_KINDS)[number];
+
+/** What the user of a client does when it is asked to open an address. */
+export type OpenAddress = (request: {
+  readonly message: string;
+  readonly url: string;
+}) => Promise<'accept' | 'decline' | 'cancel'>;
+
+export interface ElicitingClient {
+  call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
+  close(): Promise<void>;
+}
+
+const INFO = { name: 'eliciting', version: '1.0.0' };
+const CAPABILITIES = { capabilities: { elicitation: { url: {} } } };
+const elicitationSchema = z.object({ mode: z.literal('url'), message: z.string(), url: z.string() });
+const resultSchema = z.looseObject({
+  isError: z.boolean().default(false),
+  content: z.array(z.looseObject({ text: z.string().default('') })).default([]),
+  structuredContent: z.record(z.string(), z.unknown()).default({}),
+});
+
+/** Connects a client that declares URL elicitation and leaves it to `open`. */
+export async function connectEliciting(
+  kind: ElicitingKind,
+  mcp: string,
+  open: OpenAddress,
+): Promise<ElicitingClient> {
+  const answer = async (params: unknown) => ({ action: await open(elicitationSchema.parse(params)) });
+  const wire = await (kind === 'SDK 1.x' ? sdk1(mcp, answer) : sdk2In(kind, mcp, answer));
+  let handle: unknown;
+  return {
+    async call(tool, args = {}) {
+      const named = handle === undefined ? args : { session: handle, ...args };
+      const result = resultSchema.parse(await wire.callTool({ name: tool, arguments: named }));
+      const { isError, content, structuredContent: structured } = result;
+      if (tool === 'login') handle = structured.session ?? handle;
+      return { isError, text: content.map(({ text }) => text).join('\n'), structured };
+    },
+    close: () => wire.close(),
+  };
+}
+
+interface Wire {
+  callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;
+  close(): Promise<void>;
+}
+type Answer = (params: unknown) => Promise<{ action: 'accept' | 'decline' | 'cancel' }>;
+
+async function sdk1(mcp: string, answer: Answer): Promise<Wire> {
+  const client = new Sdk1Client(INFO, CAPABILITIES);
+  client.setRequestHandler(ElicitRequestSchema, ({ params }) => answer(params));
+  // The SDK's own types differ under exactOptionalPropertyTypes.
+  await client.connect(new Sdk1Transport(new URL(mcp)) as Parameters<typeof client.connect>[0]);
+  return client;
+}
+
+async function sdk2In(kind: ElicitingKind, mcp: string, answer: Answer): Promise<Wire> {
+  const era: sdk2.ClientOptions =
+    kind === 'SDK 2.x in 2026'
+      ? { versionNegotiation: { mode: { pin: '2026-07-28' } } }
+      : { supportedProtocolVersions: ['2025-11-25'] };
+  const client = new sdk2.Client(INFO, { ...CAPABILITIES, ...era });
+  client.setRequestHandler('elicitation/create', ({ params }) => answer(params));
+  await client.connect(new sdk2.StreamableHTTPClientTransport(new URL(mcp)));
+  return client;
+}

@@ -1,0 +1,19 @@
+// The sample's identity provider and notes API in a process of their own. The parent sends what they are to
+// be started with, hears of every token that is issued, and takes both down by letting go of the channel.
+import { startIdentityProvider } from '../../packages/server/dist/sample/identity-provider.js';
+import { startNotesApi } from '../../packages/server/dist/sample/notes-api.js';
+
+process.once('disconnect', () => process.exit(0));
+
+process.once('message', async ({ port, apiPort, accessTokenSeconds, client, resourceServer, resource }) => {
+  const { issuer } = await startIdentityProvider({
+    port,
+    accessTokenSeconds,
+    client,
+    resourceServer,
+    resource,
+    onTokenIssued: (token) => process.send({ token }),
+  });
+  const api = await startNotesApi({ port: apiPort, issuer, credentials: resourceServer, resource });
+  process.send({ issuer, api: api.origin });
+});

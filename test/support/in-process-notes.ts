@@ -1,0 +1,84 @@
+import type { Logger } from 'pino';
+import { type NotesApi, startNotesApi } from '../../packages/server/src/sample/notes-api.js';
+import { registerNotesTools } from '../../packages/server/src/sample/notes-tools.js';
+import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
+import {
+  createSessions,
+  type Lifetimes,
+  type RegisterTools,
+  type SessionEvent,
+  type Sessions,
+} from '../../packages/sessions/src/index.js';
+import { type ProxiedIdentityProvider, startProxiedIdentityProvider } from './proxied-identity-provider.js';
+
+export interface InProcessNotesOptions {
+  /** Registered beside the notes tools. */
+  readonly tools?: RegisterTools;
+  /** Where tokens may go besides the notes API. */
+  readonly apiOrigins?: readonly string[];
+  readonly lifetimes?: Partial<Lifetimes>;
+  readonly logger?: Logger;
+}
+
+/** The sample in the test's own process: a test can look behind it, and hold what it waits for. */
+export interface InProcessNotes {
+  readonly mcp: string;
+  readonly provider: ProxiedIdentityProvider;
+  readonly api: NotesApi;
+  readonly sessions: Sessions;
+  /** Everything that has happened to sessions so far. */
+  readonly events: readonly SessionEvent[];
+  /** Resolves with the first event from now on that fits. */
+  next(fits: (event: SessionEvent) => boolean): Promise<SessionEvent>;
+  close(): Promise<void>;
+}
+
+const RESOURCE = 'urn:test:notes';
+
+export async function startInProcessNotes(options: InProcessNotesOptions = {}): Promise<InProcessNotes> {
+  const client = createCredentials('mcp-sessions');
+  const resourceServer = createCredentials('notes-api');
+  const provider = await startProxiedIdentityProvider({ client, resourceServer, resource: RESOURCE });
+  const { issuer } = provider;
+  const api = await startNotesApi({ port: 0, issuer, credentials: resourceServer, resource: RESOURCE });
+  const registerNotes = registerNotesTools(api.origin);
+  const sessions = createSessions({
+    server: { name: 'notes', version: '1.0.0' },
+    tools: (server, current) => {
+      registerNotes(server, current);
+      options.tools?.(server, current);
+    },
+    provider: {
+      name: 'sample',
+      issuer,
+      ...client,
+      scopes: ['openid', 'profile', 'notes'],
+      authorizationParams: { resource: RESOURCE },
+    },
+    apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
+    lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },
+    ...(options.logger && { logger: options.logger }),
+  });
+  const events: SessionEvent[] = [];
+  sessions.subscribe((event) => events.push(event));
+  const { url } = await sessions.listen({ port: 0 });
+  return {
+    mcp: url,
+    provider,
+    api,
+    sessions,
+    events,
+    next: (fits) =>
+      new Promise((resolve) => {
+        const unsubscribe = sessions.subscribe((event) => {
+          if (!fits(event)) return;
+          unsubscribe();
+          resolve(event);
+        });
+      }),
+    close: async () => {
+      await sessions.close();
+      await Promise.all([api.close(), provider.close()]);
+    },
+  };
+}

@@ -1,0 +1,59 @@
+/** Longer than anything a test waits for, shorter than the test runner's own patience. */
+const DEADLINE_MS = 20_000;
+
+/** What has been heard so far, and a way to wait for what is still to come. */
+export class Journal<Entry> {
+  readonly #entries: Entry[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  get entries(): readonly Entry[] {
+    return this.#entries;
+  }
+
+  add(entry: Entry): void {
+    this.#entries.push(entry);
+    for (const look of [...this.#waiting]) look();
+  }
+
+  /**
+   * Looks at all entries now and after each new one, until `find` answers.
+   * @param what named in the error when that does not come to pass
+   */
+  until<Found>(what: string, find: (entries: readonly Entry[]) => Found | undefined): Promise<Found> {
+    return new Promise((resolve, reject) => {
+      const settle = (act: () => void) => {
+        clearTimeout(deadline);
+        this.#waiting.delete(look);
+        act();
+      };
+      const look = () => {
+        const found = find(this.#entries);
+        if (found !== undefined) settle(() => resolve(found));
+      };
+      const deadline = setTimeout(() => {
+        const last = this.#entries.slice(-10).map((entry) => JSON.stringify(entry));
+        settle(() => reject(new Error(`Waited in vain for ${what}. Heard last:\n${last.join('\n')}`)));
+      }, DEADLINE_MS);
+      this.#waiting.add(look);
+      look();
+    });
+  }
+
+  /** Resolves with the first entry that fits, heard already or still to come. */
+  first(what: string, fits: (entry: Entry) => boolean): Promise<Entry> {
+    return this.until(what, (entries) => entries.find(fits));
+  }
+}
+
+const PAUSE_MS = 20;
+
+/** Asks again and again until there is an answer, for what sends no event when it happens. */
+export async function eventually<Found>(what: string, ask: () => Promise<Found | undefined>): Promise<Found> {
+  const deadlineMs = performance.now() + DEADLINE_MS;
+  while (performance.now() < deadlineMs) {
+    const found = await ask();
+    if (found !== undefined) return found;
+    await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
+  }
+  throw new Error(`Waited in vain for ${what}.`);
+}

@@ -1,0 +1,139 @@
+import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer } from 'node:stream/consumers';
+import { getRequestListener } from '@hono/node-server';
+import { loadOidcProvider } from '../../packages/server/src/sample/load-oidc-provider.js';
+import { createLogin } from '../../packages/server/src/sample/login.js';
+import {
+  LOGIN_PATH,
+  providerConfiguration,
+  type Registrations,
+} from '../../packages/server/src/sample/provider-configuration.js';
+import { createLatch } from './latch.js';
+
+/** A form that was posted to the identity provider, and what came of it. */
+export interface Exchange {
+  readonly path: string;
+  readonly form: URLSearchParams;
+  readonly status: number;
+  /** What was answered; empty for forms. */
+  readonly answer: string;
+}
+
+/** An answer that stays on its way until it is let go. */
+export interface Hold {
+  /** Resolves when the identity provider has answered, and the answer waits here. */
+  readonly isHeld: Promise<void>;
+  release(): void;
+}
+
+/** The sample's identity provider behind a reverse proxy that writes down what is asked, and can hold answers. */
+export interface ProxiedIdentityProvider {
+  readonly issuer: string;
+  /** Every access and refresh token, as it was issued. */
+  readonly issuedTokens: readonly string[];
+  /** Every form posted to the token, revocation and introspection endpoints, in order of the answers. */
+  readonly exchanges: readonly Exchange[];
+  /** How long the access tokens live that are issued from now on. */
+  accessTokenSeconds: number;
+  /** Holds the next answer to a form posted to `path`. */
+  holdNext(path: string): Hold;
+  /** Lets no request through any more, or lets them through again. */
+  isDown: boolean;
+  close(): Promise<void>;
+}
+
+/** How many times tokens were asked for with a grant of that type. */
+export function grantsOf(provider: ProxiedIdentityProvider, grantType: string): Exchange[] {
+  return provider.exchanges.filter(({ form }) => form.get('grant_type') === grantType);
+}
+
+export async function startProxiedIdentityProvider(
+  registrations: Omit<Registrations, 'accessTokenSeconds'>,
+): Promise<ProxiedIdentityProvider> {
+  const oidc = await loadOidcProvider();
+  const proxy = createServer();
+  const issuer = `http://127.0.0.1:${await listen(proxy)}`;
+  const settings = { accessTokenSeconds: 120, isDown: false };
+  const configuration = providerConfiguration(oidc, registrations);
+  const provider = new oidc.Provider(issuer, {
+    ...configuration,
+    ttl: { ...configuration.ttl, AccessToken: () => settings.accessTokenSeconds },
+  });
+  const issuedTokens: string[] = [];
+  provider.on('access_token.saved', ({ jti }) => issuedTokens.push(jti));
+  provider.on('refresh_token.saved', ({ jti }) => issuedTokens.push(jti));
+  const login = getRequestListener(createLogin(provider).fetch, { overrideGlobalObjects: false });
+  const callback = provider.callback();
+  const inner = createServer((request, response) =>
+    request.url?.startsWith(LOGIN_PATH) ? login(request, response) : callback(request, response),
+  );
+  const innerPort = await listen(inner);
+
+  const exchanges: Exchange[] = [];
+  const holds: { path: string; arrived: () => void; released: Promise<void> }[] = [];
+
+  proxy.on('request', async (request: IncomingMessage, response) => {
+    if (settings.isDown) {
+      request.socket.destroy();
+      return;
+    }
+    const body = await buffer(request);
+    const { method, url: path = '/', headers } = request;
+    const forwarded = httpRequest({ host: '127.0.0.1', port: innerPort, method, path, headers });
+    forwarded.end(body);
+    forwarded.once('response', async (answer) => {
+      const content = await buffer(answer);
+      const status = answer.statusCode ?? 502;
+      if (method === 'POST' && path.startsWith('/token')) {
+        const form = new URLSearchParams(body.toString());
+        exchanges.push({ path, form, status, answer: content.toString() });
+      }
+      const next = holds.findIndex((hold) => method === 'POST' && hold.path === path);
+      const [hold] = next < 0 ? [] : holds.splice(next, 1);
+      hold?.arrived();
+      await hold?.released;
+      response.writeHead(status, answer.headers);
+      response.end(content);
+    });
+  });
+
+  return {
+    issuer,
+    issuedTokens,
+    exchanges,
+    get accessTokenSeconds() {
+      return settings.accessTokenSeconds;
+    },
+    set accessTokenSeconds(seconds) {
+      settings.accessTokenSeconds = seconds;
+    },
+    get isDown() {
+      return settings.isDown;
+    },
+    set isDown(isDown) {
+      settings.isDown = isDown;
+    },
+    holdNext(path) {
+      const arrival = createLatch();
+      const release = createLatch();
+      holds.push({ path, arrived: arrival.open, released: release.opened });
+      return { isHeld: arrival.opened, release: release.open };
+    },
+    close: async () => {
+      await Promise.all([closeServer(proxy), closeServer(inner)]);
+    },
+  };
+}
+
+async function listen(server: Server): Promise<number> {
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // Only a server on a pipe has an address of another kind.
+  return (server.address() as AddressInfo).port;
+}
+
+async function closeServer(server: Server): Promise<void> {
+  const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+  server.closeAllConnections();
+  await closed;
+}

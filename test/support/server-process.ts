@@ -1,0 +1,118 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { z } from 'zod';
+import { type Ending, end, own } from './child-processes.js';
+import { Journal } from './journal.js';
+
+const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
+
+/** No port of the sample is fixed, so that any number of them run side by side. */
+export const FREE_PORTS: readonly string[] = ['--port', '0', '--idp-port', '0', '--api-port', '0'];
+
+export interface ServerOptions {
+  /** The command line. */
+  readonly flags?: readonly string[];
+  /** The whole environment besides `PATH`. */
+  readonly environment?: Readonly<Record<string, string>>;
+}
+
+const addressesSchema = z.object({
+  mcp: z.string(),
+  identityProvider: z.string(),
+  api: z.string().nullable(),
+});
+/** What the server prints on stdout with `--json`. */
+export type Addresses = z.infer<typeof addressesSchema>;
+
+const auditSchema = z.looseObject({
+  event: z.string(),
+  session: z.string().optional(),
+  reason: z.string().optional(),
+  revocation: z.string().optional(),
+  generation: z.number().optional(),
+});
+/** A line of the audit log. */
+export type AuditEntry = z.infer<typeof auditSchema>;
+
+/** The server that was built, as an operator starts it, in a process of its own. */
+export interface LaunchedServer {
+  readonly stdout: Journal<string>;
+  readonly stderr: Journal<string>;
+  /** What the audit log says; empty unless the server is started with `--log-level info`. */
+  readonly audit: Journal<AuditEntry>;
+  /** Resolves when the process has ended and everything it said has been heard. */
+  readonly ended: Promise<Ending>;
+  /** Sends SIGINT, as Ctrl-C does, and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<Ending>;
+}
+
+/** A server that is ready. */
+export interface ServerProcess extends LaunchedServer {
+  readonly addresses: Addresses;
+}
+
+/** Starts the server and waits for nothing. */
+export function launchServer({ flags = [], environment = {} }: ServerOptions = {}): LaunchedServer {
+  const child: ChildProcessByStdio<null, Readable, Readable> = own(
+    spawn(process.execPath, [MAIN, ...flags], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, ...environment },
+    }),
+  );
+  const stdout = new Journal<string>();
+  const stderr = new Journal<string>();
+  const audit = new Journal<AuditEntry>();
+  createInterface(child.stdout).on('line', (line) => stdout.add(line));
+  createInterface(child.stderr).on('line', (line) => {
+    stderr.add(line);
+    const entry = auditSchema.safeParse(line.startsWith('{') ? JSON.parse(line) : undefined);
+    if (entry.success) audit.add(entry.data);
+  });
+  const ended = once(child, 'close').then(() => ({ code: child.exitCode, signal: child.signalCode }));
+  const stop = async (signal: NodeJS.Signals = 'SIGINT') => {
+    await end(child, signal);
+    return ended;
+  };
+  return { stdout, stderr, audit, ended, stop };
+}
+
+/** Starts the server with `--json` and the audit log, and waits until it is ready. */
+export async function startServer({
+  flags = [],
+  environment = {},
+}: ServerOptions = {}): Promise<ServerProcess> {
+  const server = launchServer({ flags: ['--json', '--log-level', 'info', ...flags], environment });
+  const line = await Promise.race([
+    server.stdout.first('the line of addresses', () => true),
+    server.ended.then(({ code }) => {
+      throw new Error(`The server ended with code ${code}: ${server.stderr.entries.join('\n')}`);
+    }),
+  ]);
+  return { ...server, addresses: addressesSchema.parse(JSON.parse(line)) };
+}
+
+/** Runs the server to its end, for what makes it end by itself. */
+export async function runServer(
+  options?: ServerOptions,
+): Promise<Ending & { stdout: string[]; stderr: string[] }> {
+  const server = launchServer(options);
+  const ending = await server.ended;
+  return { ...ending, stdout: [...server.stdout.entries], stderr: [...server.stderr.entries] };
+}
+
+/** What whoever presses Ctrl-C is promised. */
+const PROMISED_END_MS = 2000;
+
+/** How a server ends when Ctrl-C is pressed; one that takes longer than promised is reported as such. */
+export async function interrupt(server: LaunchedServer): Promise<Ending | string> {
+  let patience: NodeJS.Timeout | undefined;
+  const late = new Promise<string>((resolve) => {
+    patience = setTimeout(resolve, PROMISED_END_MS, `still running ${PROMISED_END_MS} ms after SIGINT`);
+  });
+  const ending = await Promise.race([server.stop('SIGINT'), late]);
+  clearTimeout(patience);
+  return ending;
+}

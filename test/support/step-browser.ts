@@ -1,0 +1,106 @@
+import { parseHTML } from 'linkedom';
+import { type RawAnswer, send } from './raw-mcp.js';
+
+interface Cookie {
+  readonly value: string;
+  readonly path: string;
+}
+
+/**
+ * A browser that goes one step at a time, so that a test can stop it anywhere, take what is in its hands, or
+ * change it. Keeps cookies by host and path; ports share them, as in browsers.
+ */
+export class StepBrowser {
+  readonly cookies = new Map<string, Cookie>();
+
+  /** Requests an address. Redirects are answered, not followed. */
+  async request(
+    url: string | URL,
+    {
+      method = 'GET',
+      headers = {},
+      body,
+    }: { method?: string; headers?: Record<string, string>; body?: string } = {},
+  ): Promise<RawAnswer> {
+    const { pathname } = new URL(url);
+    const cookie = [...this.cookies]
+      .filter(([, { path }]) => pathname.startsWith(path))
+      .map(([key, { value }]) => `${key.split(' ')[0]}=${value}`)
+      .join('; ');
+    const answer = await send(url, {
+      method,
+      headers: { ...(cookie && { cookie }), ...headers },
+      ...(body !== undefined && { body }),
+    });
+    for (const line of answer.headers['set-cookie'] ?? []) this.#keep(line);
+    return answer;
+  }
+
+  /** Posts a form, from a page of the address's own origin unless told otherwise. */
+  post(
+    url: string | URL,
+    fields: Record<string, string>,
+    headers: Record<string, string> = {},
+  ): Promise<RawAnswer> {
+    return this.request(url, {
+      method: 'POST',
+      headers: {
+        'content-type': 'application/x-www-form-urlencoded',
+        origin: new URL(url).origin,
+        ...headers,
+      },
+      body: new URLSearchParams(fields).toString(),
+    });
+  }
+
+  /** Opens a login's link and reads the token that its form carries. */
+  async openConnectPage(loginUrl: string): Promise<string> {
+    const page = await this.request(loginUrl);
+    const input = parseHTML(page.text).document.querySelector('input[name=form]');
+    return input?.getAttribute('value') ?? '';
+  }
+
+  /** Agrees on the connect page. @returns the address at the provider that the browser is sent to. */
+  async consent(loginUrl: string): Promise<URL> {
+    const form = await this.openConnectPage(loginUrl);
+    return locationOf(await this.post(loginUrl, { form, action: 'continue' }), loginUrl);
+  }
+
+  /** Answers the provider's login page. @returns the callback, which is not requested. */
+  async authorize(atProvider: URL, fields: Record<string, string>): Promise<URL> {
+    const loginPage = await this.#follow(atProvider);
+    const resume = locationOf(await this.post(loginPage, fields), loginPage);
+    return this.#follow(resume);
+  }
+
+  /** Takes a login from its link to its callback, which is not requested. */
+  async logInUntilCallback(loginUrl: string, username: string): Promise<URL> {
+    return this.authorize(await this.consent(loginUrl), { username, password: 'any' });
+  }
+
+  async #follow(start: URL): Promise<URL> {
+    let url = start;
+    while (url.pathname !== '/callback') {
+      const answer = await this.request(url);
+      if (answer.status < 300 || answer.status >= 400) return url;
+      url = locationOf(answer, url);
+    }
+    return url;
+  }
+
+  #keep(line: string): void {
+    const [pair = '', ...attributes] = line.split(/; */);
+    const [name = '', value = ''] = pair.split(/=(.*)/s);
+    const path = attributes.find((attribute) => /^path=/i.test(attribute))?.slice('path='.length) ?? '/';
+    const isExpired = attributes.some((attribute) => /^(max-age=0$|expires=.*1970)/i.test(attribute));
+    if (isExpired) this.cookies.delete(`${name} ${path}`);
+    else this.cookies.set(`${name} ${path}`, { value, path });
+  }
+}
+
+/** Where an answer redirects to. */
+export function locationOf(answer: RawAnswer, base: string | URL): URL {
+  const { location } = answer.headers;
+  if (location === undefined) throw new Error(`No redirect from ${base}: ${answer.status} ${answer.text}`);
+  return new URL(location, base);
+}
