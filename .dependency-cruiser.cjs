@@ -7,7 +7,7 @@ if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScr
  * The rooms of the library and who may know whom. A room may import itself and the rooms named beside
  * it, type-only imports included. Rooms of one step do not know each other.
  */
-const foundation = ['errors', 'time', 'loopback'];
+const foundation = ['errors', 'time', 'loopback', 'bounded-text'];
 const upToAccount = [...foundation, 'vault', 'session', 'account'];
 const upToLogin = [...upToAccount, 'provider', 'refresh', 'login'];
 const upToHttp = [...upToLogin, 'access', 'mcp', 'http'];
@@ -16,6 +16,7 @@ const rooms = {
   errors: [],
   time: [],
   loopback: [],
+  'bounded-text': [],
   vault: foundation,
   session: [...foundation, 'vault'],
   account: [...foundation, 'vault', 'session'],

@@ -61,7 +61,7 @@ async function openStream(mcp: string, sessionId: string, accepted = [200]) {
   const headers = { accept: 'text/event-stream', 'mcp-session-id': sessionId };
   const response = await fetch(mcp, { headers, signal: dropped.signal });
   expect(accepted).toContain(response.status);
-  return { status: response.status, drop: () => dropped.abort() };
+  return { status: response.status, drop: () => dropped.abort(), ended: () => response.text() };
 }
 
 /** Opens it again, as soon as the server has noticed that the last one is gone. */
@@ -185,6 +185,37 @@ describe('the grace after a disconnect', () => {
     await client.close();
     await heard(deployment, 'session.signed_out', 'disconnect');
     expect(await activeTokensAfter(1, deployment)).toEqual([]);
+  });
+
+  it('[security 56] is none of a 2026 client’s: its login stays when it goes, for whoever has the handle', async () => {
+    const deployment = await deploy(['--grace-seconds', '0']);
+    const { mcp } = deployment;
+    const stateless = await connect('SDK 2.x pinned to 2026', mcp);
+    await stateless.logIn('alice');
+    await stateless.call('whoami');
+    await stateless.close();
+    const streaming = await connect('SDK 2.x in 2025', mcp);
+    await streaming.logIn('bob');
+    await presenceOf(() => streaming.call('session_status'));
+    await streaming.close();
+    await heard(deployment, 'session.signed_out', 'disconnect');
+    const back = await connect('SDK 2.x pinned to 2026', mcp);
+    back.handle = stateless.handle;
+    expect((await back.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+    await back.close();
+  });
+});
+
+describe('the standalone stream', () => {
+  it('[security 5, 10] is one at a time: a second gets 409, displaces nothing, and the first ends with its session', async () => {
+    const { mcp } = await deploy([]);
+    const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
+    const stream = await openStream(mcp, client.secret);
+    await openStream(mcp, client.secret, [409]);
+    expect(isPresent(await client.call('session_status'))).toBe(true);
+    const ended = stream.ended();
+    expect((await client.end()).status).toBe(200);
+    await ended;
   });
 });
 

@@ -133,15 +133,15 @@ describe('the server that cannot start', () => {
   );
 
   it.each([
-    { flags: ['--nonsense'], says: "Unknown option '--nonsense'. Run with --help" },
-    { flags: ['nonsense'], says: "Unexpected argument 'nonsense'. Run with --help" },
-    { flags: ['--port', 'nonsense'], says: '--port must be a port from 0 to 65535' },
-    { flags: ['--port', '65536'], says: '--port must be a port from 0 to 65535' },
-    { flags: ['--idle-seconds', '0'], says: '--idle-seconds must be a whole number of seconds, at least 1' },
-    { flags: ['--log-level', 'loud'], says: '--log-level must be one of silent, error, warn, info, debug' },
-    { flags: ['--port', '4000', '--api-port', '4000'], says: 'Port 4000 is asked for twice.' },
+    { flags: '--nonsense', says: "Unknown option '--nonsense'. Run with --help" },
+    { flags: 'nonsense', says: "Unexpected argument 'nonsense'. Run with --help" },
+    { flags: '--port nonsense', says: '--port must be a port from 0 to 65535' },
+    { flags: '--port 65536', says: '--port must be a port from 0 to 65535' },
+    { flags: '--idle-seconds 0', says: '--idle-seconds must be a whole number of seconds, at least 1' },
+    { flags: '--log-level loud', says: '--log-level must be one of silent, error, warn, info, debug' },
+    { flags: '--port 4000 --api-port 4000', says: 'Port 4000 is asked for twice.' },
   ])('says in one line what is wrong with $flags', async ({ flags, says }) => {
-    expect(await runServer({ flags })).toEqual({
+    expect(await runServer({ flags: flags.split(' ') })).toEqual({
       code: 1,
       signal: null,
       stdout: [],

@@ -21,7 +21,7 @@ export interface IdentityProviderProcessOptions {
 }
 
 /** What the authorization server says of a token (RFC 7662). */
-export type Introspection = z.infer<typeof introspectionSchema>;
+type Introspection = z.infer<typeof introspectionSchema>;
 
 /** The sample's identity provider and notes API, in a process of their own. */
 export interface IdentityProviderProcess {

@@ -8,7 +8,7 @@ import type { ToolAnswer } from './raw-mcp.js';
 /** The real clients, of both SDK generations, in every way they can be made to speak. */
 export const CLIENT_KINDS = ['SDK 1.x', 'SDK 2.x in 2025', 'SDK 2.x auto', 'SDK 2.x pinned to 2026'] as const;
 export type ClientKind = (typeof CLIENT_KINDS)[number];
-export type Era = '2025' | '2026';
+type Era = '2025' | '2026';
 
 /** One of the real clients, connected. */
 export interface McpClient {

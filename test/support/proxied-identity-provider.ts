@@ -80,7 +80,16 @@ export async function startProxiedIdentityProvider(
     }
     const body = await buffer(request);
     const { method, url: path = '/', headers } = request;
-    const forwarded = httpRequest({ host: '127.0.0.1', port: innerPort, method, path, headers });
+    // No connection is used twice: one that the other side is just closing would lose the request.
+    const forwarded = httpRequest({
+      host: '127.0.0.1',
+      port: innerPort,
+      method,
+      path,
+      headers,
+      agent: false,
+    });
+    forwarded.on('error', (error) => response.destroy(error));
     forwarded.end(body);
     forwarded.once('response', async (answer) => {
       const content = await buffer(answer);

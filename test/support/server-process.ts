@@ -25,7 +25,7 @@ const addressesSchema = z.object({
   api: z.string().nullable(),
 });
 /** What the server prints on stdout with `--json`. */
-export type Addresses = z.infer<typeof addressesSchema>;
+type Addresses = z.infer<typeof addressesSchema>;
 
 const auditSchema = z.looseObject({
   event: z.string(),

@@ -1,11 +1,10 @@
 import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { cors } from 'hono/cors';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
-import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from './http-limits.js';
+import { MAX_JSON_DEPTH } from './http-limits.js';
 import { type JsonBody, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
 
@@ -50,10 +49,6 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
       allowMethods: ['GET', 'POST', 'DELETE'],
       exposeHeaders: EXPOSED_HEADERS,
     }),
-    bodyLimit({
-      maxSize: MAX_BODY_BYTES,
-      onError: () => errorResponse(413, ErrorCode.invalidRequest, 'The request is larger than 1 MiB.'),
-    }),
   );
   app.all(MCP_PATH, (c) => serveMcp(c, endpoint));
 
@@ -87,6 +82,8 @@ function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {
   switch (kind) {
     case 'wrong-type':
       return errorResponse(415, ErrorCode.invalidRequest, 'Send the request as application/json.');
+    case 'too-large':
+      return errorResponse(413, ErrorCode.invalidRequest, 'The request is larger than 1 MiB.');
     case 'malformed':
       return errorResponse(400, ErrorCode.parse, 'Parse error: the body is not JSON.');
     case 'too-deep':

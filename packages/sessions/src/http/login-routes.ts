@@ -1,7 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { getCookie, setCookie } from 'hono/cookie';
+import { readBoundedText, TooLargeError } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
 import type { CallbackResult, Logins } from '../login/logins.js';
 import type { Page } from '../login/page.js';
@@ -57,19 +57,15 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return show(c, await pages.connectPage(serverName, request, formToken));
   });
 
-  const limitForm = bodyLimit({
-    maxSize: MAX_FORM_BYTES,
-    onError: async (c) => show(c, await pages.wrongFormPage(413)),
-  });
-  app.post('/connect/:attempt', limitForm, async (c) => {
+  app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const name = cookieNameOf(attemptId);
-    // A body that is no form has none of its fields.
-    const { form, action } = await c.req.parseBody().catch((): Record<string, undefined> => ({}));
+    const form = await readForm(c.req.raw);
+    if (form === 'too-large') return show(c, await pages.wrongFormPage(413));
     const cookie = readCookie(c, name);
-    const isOurs = cookie !== undefined && isFormToken(form, formTokenOf(attemptId, cookie));
+    const isOurs = cookie !== undefined && isFormToken(form.get('form'), formTokenOf(attemptId, cookie));
     if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return show(c, await pages.wrongFormPage());
-    if (action !== 'continue') {
+    if (form.get('action') !== 'continue') {
       logins.decline(attemptId);
       return c.redirect('/login/failed/declined', 303);
     }
@@ -116,8 +112,17 @@ function cookieNameOf(attemptId: string): string {
   return `mcp-login-${digestOf(attemptId).slice(0, 16)}`;
 }
 
-function isFormToken(value: unknown, expected: Buffer): boolean {
-  const given = Buffer.from(typeof value === 'string' ? value : '', 'base64url');
+/** A body that is no form has none of its fields. */
+async function readForm(request: Request): Promise<URLSearchParams | 'too-large'> {
+  try {
+    return new URLSearchParams(await readBoundedText(request, MAX_FORM_BYTES));
+  } catch (error) {
+    return error instanceof TooLargeError ? 'too-large' : new URLSearchParams();
+  }
+}
+
+function isFormToken(value: string | null, expected: Buffer): boolean {
+  const given = Buffer.from(value ?? '', 'base64url');
   return given.length === expected.length && timingSafeEqual(given, expected);
 }
 

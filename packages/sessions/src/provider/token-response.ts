@@ -1,3 +1,5 @@
+import { readBoundedText } from '../bounded-text.js';
+
 /** Larger answers are no token answers. */
 const MAX_BYTES = 256 * 1024;
 
@@ -7,7 +9,7 @@ const MAX_BYTES = 256 * 1024;
  * string. Left alone, the client library refuses such an answer, and the tokens in it are lost.
  */
 export async function normaliseTokenResponse(response: Response): Promise<Response> {
-  const text = await readBounded(response);
+  const text = await readBoundedText(response, MAX_BYTES);
   const { status, headers } = response;
   return new Response(response.ok ? normalised(text) : text, { status, headers });
 }
@@ -33,15 +35,4 @@ function parseObject(text: string): Record<string, unknown> | undefined {
   } catch {
     return undefined;
   }
-}
-
-async function readBounded(response: Response): Promise<string> {
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  for await (const chunk of response.body ?? []) {
-    size += chunk.length;
-    if (size > MAX_BYTES) throw new Error('The provider sent more than 256 KiB.');
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks).toString('utf8');
 }
