@@ -1,4 +1,3 @@
-import type { Logger } from 'pino';
 import { type NotesApi, startNotesApi } from '../../packages/server/src/sample/notes-api.js';
 import { registerNotesTools } from '../../packages/server/src/sample/notes-tools.js';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
@@ -8,6 +7,7 @@ import {
   type RegisterTools,
   type SessionEvent,
   type Sessions,
+  type SessionsOptions,
 } from '../../packages/sessions/src/index.js';
 import { type ProxiedIdentityProvider, startProxiedIdentityProvider } from './proxied-identity-provider.js';
 
@@ -17,7 +17,7 @@ export interface InProcessNotesOptions {
   /** Where tokens may go besides the notes API. */
   readonly apiOrigins?: readonly string[];
   readonly lifetimes?: Partial<Lifetimes>;
-  readonly logger?: Logger;
+  readonly logger?: SessionsOptions['logger'];
 }
 
 /** The sample in the test's own process: a test can look behind it, and hold what it waits for. */

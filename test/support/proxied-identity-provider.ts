@@ -21,7 +21,7 @@ export interface Exchange {
 }
 
 /** An answer that stays on its way until it is let go. */
-export interface Hold {
+interface Hold {
   /** Resolves when the identity provider has answered, and the answer waits here. */
   readonly isHeld: Promise<void>;
   release(): void;
