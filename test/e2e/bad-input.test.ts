@@ -173,7 +173,7 @@ describe('[security 43] a request', () => {
     `/connect/${UNKNOWN_ID}`,
     '/callback?state=x',
     '/login/done',
-    '/login/code',
+    `/connect/${'A'.repeat(43)}/code`,
     '/login/failed/declined',
     '/',
     '/none',

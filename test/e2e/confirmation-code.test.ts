@@ -45,7 +45,7 @@ describe('a login that may have been forwarded', () => {
   it('counts only once its client presents the code that the browser shows', async () => {
     const { client, login, whoami } = await connectForwarded();
     const { page, code } = await startLogin(login, 'alice');
-    expect(page.url).toMatch(/\/login\/code$/);
+    expect(page.url).toMatch(/\/connect\/[^/]+\/code$/);
     expect(await whoami()).toMatchObject({ isError: true });
     expect((await login()).structuredContent).toMatchObject({ status: 'confirmation_required' });
 

@@ -236,8 +236,10 @@ describe('a login that is under way', () => {
     const browser = new StepBrowser();
     const name = newUser();
     const callback = await browser.logInUntilCallback(await startLogin(alice), name);
-    expect(locationOf(await browser.request(callback), callback).pathname).toBe('/login/code');
-    const { text: page } = await browser.request(new URL('/login/code', callback));
+    const codePage = locationOf(await browser.request(callback), callback);
+    expect(codePage.pathname).toMatch(/^\/connect\/[^/]+\/code$/);
+    const { text: page } = await browser.request(codePage);
+    expect((await new StepBrowser().request(codePage)).text).not.toMatch(/[0-9A-Z]{4}-[0-9A-Z]{4}/);
     const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page)?.[0];
     await startLogin(bob);
     expect(await bob.call('login', { code })).toMatchObject({ isError: true });

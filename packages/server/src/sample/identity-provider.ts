@@ -33,7 +33,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
       provider.on('access_token.saved', ({ jti }) => onTokenIssued(jti));
       provider.on('refresh_token.saved', ({ jti }) => onTokenIssued(jti));
     }
-    const login = getRequestListener(createLogin(provider).fetch);
+    const login = getRequestListener(createLogin(provider).fetch, { overrideGlobalObjects: false });
     const callback = provider.callback();
     return (request, response) =>
       request.url?.startsWith(LOGIN_PATH) ? login(request, response) : callback(request, response);

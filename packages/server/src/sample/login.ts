@@ -1,9 +1,9 @@
 import type { HttpBindings } from '@hono/node-server';
 import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { secureHeaders } from 'hono/secure-headers';
 import type Provider from 'oidc-provider';
 import { z } from 'zod';
+import { limitBody } from './limit-body.js';
 import { errorPage, loginPage, pagePolicy } from './login-page.js';
 import { LOGIN_PATH } from './provider-configuration.js';
 
@@ -28,7 +28,7 @@ export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }
   const app = new Hono<{ Bindings: HttpBindings }>();
   // With `no-referrer`, browsers would send `Origin: null` with the form, which is refused.
   app.use(secureHeaders({ referrerPolicy: 'same-origin', strictTransportSecurity: false }));
-  app.use(bodyLimit({ maxSize: MAX_FORM_BYTES }));
+  app.use(limitBody(MAX_FORM_BYTES, async (c) => c.text('This is more than a login form holds.', 413)));
 
   app.get(`${LOGIN_PATH}:uid`, (c) => showLogin(provider, c));
 

@@ -1,7 +1,7 @@
 import { getRequestListener } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { z } from 'zod';
+import { limitBody } from './limit-body.js';
 import { serveOnLoopback } from './loopback-server.js';
 import { createNotebooks, MAX_NOTES } from './notebooks.js';
 import {
@@ -47,7 +47,7 @@ function createNotesRoutes(introspect: TokenIntrospection): Hono<Env> {
   const notebooks = createNotebooks();
   const app = new Hono<Env>();
   app.use(requireToken(introspect));
-  app.use(bodyLimit({ maxSize: MAX_BODY_BYTES, onError: (c) => c.json(tooLong, 413) }));
+  app.use(limitBody(MAX_BODY_BYTES, async (c) => c.json(tooLong, 413)));
 
   app.get('/me', (c) => c.json(c.var.caller));
   app.get('/notes', (c) => c.json({ notes: notebooks.list(c.var.caller.subject) }));

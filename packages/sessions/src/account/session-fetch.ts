@@ -22,6 +22,8 @@ export interface SessionFetchOptions {
 }
 
 const MAX_REDIRECTS = 5;
+/** What a request shows of its sender does not leave its origin. */
+const OWN_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
 /**
  * Makes the `fetch` that adds access tokens. They go only to the configured origins, over https except on
@@ -109,12 +111,13 @@ async function follow(
     // Once it has left its origin, whoever it went to chooses where it goes next.
     isHome &&= url.origin === start.origin;
     if (isHome) headers.set('authorization', authorization);
-    else headers.delete('authorization');
+    else for (const name of OWN_HEADERS) headers.delete(name);
     const response = await fetch(url, { ...request, headers, redirect: 'manual' });
     const location = response.headers.get('location');
     if (!isRedirect(response.status) || !location || init.redirect === 'manual') return response;
-    if (redirects === MAX_REDIRECTS || init.redirect === 'error' || !isReplayable(request.body))
-      return response;
+    if (init.redirect === 'error')
+      throw new TypeError('The API redirects, and the caller allows no redirect.');
+    if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return response;
     await response.body?.cancel();
     url = new URL(location, url);
     request = redirected(request, response.status);
@@ -125,10 +128,12 @@ function isRedirect(status: number): boolean {
   return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
 }
 
-/** The request after a redirect: all but 307 and 308 turn it into a GET (Fetch standard, HTTP-redirect fetch). */
+/** The request after a redirect: a 303, and a POST's 301 or 302, turn it into a GET (Fetch standard, 4.4). */
 function redirected(request: RequestInit, status: number): RequestInit {
   const method = request.method?.toUpperCase() ?? 'GET';
-  if (status === 307 || status === 308 || method === 'GET' || method === 'HEAD') return request;
+  const becomesGet =
+    status === 303 ? method !== 'GET' && method !== 'HEAD' : status < 303 && method === 'POST';
+  if (!becomesGet) return request;
   const headers = new Headers(request.headers);
   headers.delete('content-type');
   const { body: _dropped, ...rest } = request;

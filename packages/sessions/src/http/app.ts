@@ -25,7 +25,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
 
   app.use(async (c, next) => {
-    const request = { headers: c.req.raw.headers, incoming: c.env?.incoming };
+    const request = { url: c.req.url, headers: c.req.raw.headers, incoming: c.env?.incoming };
     if (!guards.allowsHost(request)) {
       return errorResponse(
         403,

@@ -14,7 +14,12 @@ function guardsAt(publicUrl: string, options = {}) {
 /** As much of a connection as the guards look at; a real one cannot come from another machine here. */
 function from(remoteAddress: string, headers: Record<string, string>, localAddress = remoteAddress) {
   const incoming = { socket: { remoteAddress, localAddress } } as IncomingMessage;
-  return { headers: new Headers(headers), incoming };
+  return { url: requestUrl(headers.host), headers: new Headers(headers), incoming };
+}
+
+/** As Node's adapter puts it together. */
+function requestUrl(host = ''): string {
+  return URL.canParse(`http://${host}/mcp`) ? `http://${host}/mcp` : 'http://localhost/mcp';
 }
 
 describe('the guards', () => {
@@ -37,6 +42,12 @@ describe('the guards', () => {
     for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000']) {
       expect(guards.allowsHost(from('127.0.0.1', { host }))).toBe(true);
     }
+  });
+
+  it('refuse a request whose address and Host header differ [security 43]', () => {
+    const request = from('127.0.0.1', { host: '127.0.0.1:3000' });
+    const url = 'http://evil.example.com/healthz';
+    expect(guardsAt('http://127.0.0.1:3000').allowsHost({ ...request, url })).toBe(false);
   });
 
   it('refuse pages of other origins, and of none [security 43, 44]', () => {

@@ -12,6 +12,8 @@ export interface GuardOptions {
 
 /** A request together with what Node knows of its connection, if it came through Node. */
 export interface GuardedRequest {
+  /** The address as requested: its host counts like the header's (RFC 9112 section 3.2.2). */
+  readonly url: string;
   readonly headers: Headers;
   readonly incoming: IncomingMessage | undefined;
 }
@@ -42,7 +44,7 @@ export class Guards {
   /** Whether the `Host` header names this server. */
   allowsHost(request: GuardedRequest): boolean {
     const hostname = hostnameOf(request.headers.get('host'));
-    if (hostname === undefined) return false;
+    if (hostname === undefined || hostname !== new URL(request.url).hostname) return false;
     const { publicUrl, allowedHosts } = this.#options;
     if (hostname === publicUrl().hostname || allowedHosts.includes(hostname)) return true;
     const { incoming } = request;

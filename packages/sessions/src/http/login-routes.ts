@@ -24,7 +24,6 @@ export interface LoginRoutesOptions {
 }
 
 const COOKIE_SECONDS = 600;
-const CODE_COOKIE = 'mcp-login-code';
 const CODE_COOKIE_SECONDS = 300;
 
 /** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
@@ -88,15 +87,19 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const cookieOf = (attemptId: string) => readCookie(c, cookieNameOf(attemptId));
     const result = await logins.callback(query, cookieOf, c.get('isLoopback'));
     if (result.kind === 'rejected') return show(c, await pages.rejectedCallbackPage());
-    if (result.kind === 'code') writeCookie(c, CODE_COOKIE, result.code, CODE_COOKIE_SECONDS);
+    if (result.kind === 'code') {
+      writeCookie(c, codeCookieNameOf(result.attemptId), result.code, CODE_COOKIE_SECONDS);
+    }
     return c.redirect(afterCallback(result), 303);
   });
 
   app.get('/login/done', async (c) => show(c, await pages.donePage(serverName)));
 
-  app.get('/login/code', async (c) => {
-    const code = readCookie(c, CODE_COOKIE);
-    return show(c, code ? await pages.codePage(serverName, code) : await pages.goneLinkPage());
+  app.get('/connect/:attempt/code', async (c) => {
+    const attemptId = c.req.param('attempt');
+    const code = readCookie(c, codeCookieNameOf(attemptId));
+    const isShown = code !== undefined && logins.awaitsCode(attemptId, code);
+    return show(c, isShown ? await pages.codePage(serverName, code) : await pages.goneLinkPage());
   });
 
   app.get('/login/failed/:failure', async (c) => {
@@ -110,6 +113,10 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 /** Cookies are named per attempt, so that two logins in one browser do not meet. */
 function cookieNameOf(attemptId: string): string {
   return `mcp-login-${digestOf(attemptId).slice(0, 16)}`;
+}
+
+function codeCookieNameOf(attemptId: string): string {
+  return `mcp-login-code-${digestOf(attemptId).slice(0, 16)}`;
 }
 
 /** A body that is no form has none of its fields. */
@@ -140,7 +147,7 @@ function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' }>): s
     case 'authenticated':
       return '/login/done';
     case 'code':
-      return '/login/code';
+      return `/connect/${result.attemptId}/code`;
     case 'failed':
       return `/login/failed/${result.failure}`;
   }

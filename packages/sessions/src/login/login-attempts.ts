@@ -21,6 +21,16 @@ export class LoginAttempts {
     this.#deadlines = deadlines;
   }
 
+  /**
+   * The attempt that has to make room for another one: the oldest in which no user has taken part yet.
+   * `undefined` as long as there is room, or when every user is at it.
+   */
+  toMakeRoom(): LoginAttempt | undefined {
+    if (this.#byId.size < MAX_ATTEMPTS) return undefined;
+    for (const attempt of this.#byId.values()) if (!attempt.trip && !attempt.inert) return attempt;
+    return undefined;
+  }
+
   /** @throws SessionError `limit_reached` when the session, or the node, has too many of them. */
   add(attempt: LoginAttempt, onExpiry: () => void): void {
     const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();

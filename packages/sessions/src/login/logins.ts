@@ -54,7 +54,7 @@ export interface ConnectRequest {
 /** How a browser's return from the provider ended. */
 export type CallbackResult =
   | { readonly kind: 'authenticated' }
-  | { readonly kind: 'code'; readonly code: string }
+  | { readonly kind: 'code'; readonly attemptId: string; readonly code: string }
   | { readonly kind: 'failed'; readonly failure: LoginFailure }
   /** The state is missing or unknown, or the browser is not the one that consented. */
   | { readonly kind: 'rejected' };
@@ -128,6 +128,8 @@ export class Logins {
       inert: undefined,
       outcome: undefined,
     };
+    const crowdedOut = this.#attempts.toMakeRoom();
+    if (crowdedOut) this.#fail(crowdedOut, 'crowded_out');
     this.#attempts.add(attempt, () => this.#fail(attempt, 'expired'));
     events.emit({ type: 'login.started', ref: lease.ref, provider: providerName });
     return this.#describe(attempt);
@@ -244,6 +246,12 @@ export class Logins {
     return this.#awaitCode(attempt, granted);
   }
 
+  /** Whether a login waits for this code, so that its page may show it. */
+  awaitsCode(attemptId: string, code: string): boolean {
+    const inert = this.#attempts.byId(attemptId)?.inert;
+    return inert !== undefined && isSameDigest(digestOf(code), inert.codeDigest);
+  }
+
   /**
    * Presents the code that the browser showed.
    * @returns how the login ended; `undefined` when the code is wrong and may be tried again, or none is due.
@@ -279,7 +287,7 @@ export class Logins {
       if (attempt.inert === inert) this.#fail(attempt, 'expired');
     });
     this.#waiters.wake(attempt);
-    return { kind: 'code', code };
+    return { kind: 'code', attemptId: attempt.id, code };
   }
 
   /** The attempt was decided while the provider was asked: what came is not wanted any more. */

@@ -149,6 +149,10 @@ const FAILURES: Readonly<Record<LoginFailure, { title: string; text: string }>> 
     title: 'There is a newer login',
     text: 'Another login has taken the place of this one. Go on with that one.',
   },
+  crowded_out: {
+    title: 'Too many logins',
+    text: 'Too many logins were started here, and this one had to make room. Ask your client to log in again.',
+  },
   signed_out: {
     title: 'The session is over',
     text: 'The client logged out before you were done. Ask it to log in again.',

@@ -26,7 +26,8 @@ export function clientNameOf(server: McpServer, context: ServerContext): string 
   const envelope = envelopeSchema.parse(context.mcpReq.envelope);
   const info = envelope[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion();
   const name = info?.title ?? info?.name;
-  return name?.slice(0, MAX_NAME_LENGTH);
+  // Control and direction characters could make the page say something else.
+  return name?.replaceAll(/\p{C}/gu, '').slice(0, MAX_NAME_LENGTH);
 }
 
 /** Whether a client can be asked to open an address (URL mode elicitation). */

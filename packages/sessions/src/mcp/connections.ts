@@ -97,16 +97,9 @@ export class Connections {
     const response = await contexts.run({ era: '2025', named, toolName: toolNameOf(body), isLoopback }, () =>
       connection.transport.handleRequest(request, body === undefined ? {} : { parsedBody: body }),
     );
-    if (request.method === 'GET' && response.ok) this.#watch(record.ref, request.signal);
+    if (request.method === 'GET' && response.ok) watchStream(registry, record.ref, request.signal);
     if (request.method === 'DELETE' && response.ok) await registry.end(record.ref, 'deleted');
     return response;
-  }
-
-  /** The standalone stream tells whether the client is there. */
-  #watch(ref: SessionRef, gone: AbortSignal): void {
-    const closed = this.#options.registry.streamOpened(ref);
-    if (gone.aborted) closed('client');
-    else gone.addEventListener('abort', () => closed('client'), { once: true });
   }
 
   #close(ref: SessionRef): void {
@@ -115,6 +108,13 @@ export class Connections {
     this.#connections.delete(ref);
     connection.server.close().catch(this.#options.onError);
   }
+}
+
+/** A stream tells whether its client is there, until `gone` says that it has left. */
+export function watchStream(registry: SessionRegistry, ref: SessionRef, gone: AbortSignal): void {
+  const closed = registry.streamOpened(ref);
+  if (gone.aborted) closed('client');
+  else gone.addEventListener('abort', () => closed('client'), { once: true });
 }
 
 function isPing(body: unknown): boolean {

@@ -1,7 +1,7 @@
 import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
+import { Connections, type ConnectionsOptions, type Incoming, watchStream } from './connections.js';
 import type { NamedSession } from './named-session.js';
 import { thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
@@ -49,8 +49,7 @@ export class Endpoint {
       () => this.#modern.fetch(request, { parsedBody: body }),
     );
     if (named.state === 'live' && isListen(body) && isStream(response)) {
-      const closed = this.#registry.streamOpened(named.record.ref);
-      request.signal.addEventListener('abort', () => closed('client'), { once: true });
+      watchStream(this.#registry, named.record.ref, request.signal);
     }
     return response;
   }

@@ -86,7 +86,10 @@ function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifeti
   return { action: 'end', reason: 'unheard', atMs };
 }
 
-/** A client whose stream has just closed was there until then. */
+/**
+ * A client whose stream has just closed was there until then, and a user who has just logged in is there
+ * although the client has not asked for anything since it got the link.
+ */
 function heardAtMs(record: SessionRecord, presence: Presence): number {
-  return Math.max(record.lastRequestAtMs, presence.lastStreamAtMs ?? 0);
+  return Math.max(record.lastRequestAtMs, presence.lastStreamAtMs ?? 0, record.signedInAtMs ?? 0);
 }

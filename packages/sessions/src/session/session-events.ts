@@ -13,6 +13,7 @@ export type LoginFailure =
   | 'provider_refused'
   | 'wrong_code'
   | 'superseded'
+  | 'crowded_out'
   | 'signed_out';
 
 /** Everything that happens to a session. Contains no tokens, ids or handles, so that it can be logged. */

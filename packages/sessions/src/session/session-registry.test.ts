@@ -28,6 +28,17 @@ describe('a 2025 connection', () => {
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
 
+  it('is not idle right after a login that took its user longer than that', async () => {
+    const bench = new SessionBench({ lifetimes: { idleMs: MINUTE } });
+    const { record } = await bench.registry.start('connection', 'holder');
+    await bench.clock.advance(5 * MINUTE);
+    await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'idp', bench.provider.grant('alice'));
+    await bench.clock.advance(50 * SECOND);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+    await bench.clock.advance(20 * SECOND);
+    expect(bench.eventsOf('session.signed_out')).toHaveLength(1);
+  });
+
   it('is not idle while a stream is open, but its absolute lifetime runs [security 36]', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');

@@ -160,6 +160,7 @@ export class SessionRegistry {
 
   /** Aborts when the session is signed out or ends. */
   signalOf(ref: SessionRef): AbortSignal {
+    if (!this.#deadlines.has(ref)) return AbortSignal.abort(signedOut());
     let abort = this.#aborts.get(ref);
     if (!abort) {
       abort = new AbortController();
@@ -191,13 +192,13 @@ export class SessionRegistry {
   async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
     const record = await this.#options.store.get(ref);
     if (record && record.kind !== 'connection') return this.end(ref, reason);
-    const changed = await this.update(ref, (current) =>
-      isSignedIn(current)
-        ? { accounts: {}, signedInAtMs: undefined, signedOut: reason, epoch: current.epoch + 1 }
-        : undefined,
-    );
-    if (!changed) return { revoked: Promise.resolve([]) };
+    // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
+    const changed = await this.update(ref, (current) => ({
+      epoch: current.epoch + 1,
+      ...(isSignedIn(current) && { accounts: {}, signedInAtMs: undefined, signedOut: reason }),
+    }));
     this.#abort(ref);
+    if (!changed || !isSignedIn(changed.before)) return { revoked: Promise.resolve([]) };
     const revoked = this.#dispose(changed.before);
     this.#options.events.emit({ type: 'session.signed_out', ref, reason });
     return { revoked };
@@ -230,7 +231,7 @@ export class SessionRegistry {
   }
 
   #abort(ref: SessionRef): void {
-    this.#aborts.get(ref)?.abort(new SessionError('signed_out', 'This session was signed out meanwhile.'));
+    this.#aborts.get(ref)?.abort(signedOut());
     this.#aborts.delete(ref);
   }
 
@@ -289,4 +290,11 @@ export class SessionRegistry {
       },
     );
   }
+}
+
+function signedOut(): SessionError {
+  return new SessionError(
+    'signed_out',
+    'This session was signed out. Call the `login` tool to log in again.',
+  );
 }

@@ -70,6 +70,8 @@ export function failureText(failure: LoginFailure): string {
       return 'The confirmation code was wrong too often. Call `login` to start a new login.';
     case 'superseded':
       return 'A newer login has taken the place of this one. Call `login` to go on with it.';
+    case 'crowded_out':
+      return 'Too many logins were started here, and this one had to make room. Call `login` to start a new one.';
     case 'signed_out':
       return 'The session was signed out before the login was finished. Call `login` to start a new one.';
   }
