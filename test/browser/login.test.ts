@@ -115,7 +115,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await page.getByLabel('Password').fill('any');
     await page.getByRole('button', { name: 'Sign in', exact: true }).click();
 
-    await page.waitForURL(/\/login\/code$/);
+    await page.waitForURL(/\/connect\/[^/]+\/code$/);
     await expectGoodLooks(page, 'code');
     const code = (await page.locator('.code').textContent()) ?? '';
     expect(await login(client)).toMatchObject({ status: 'confirmation_required' });

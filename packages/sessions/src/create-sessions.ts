@@ -24,7 +24,7 @@ import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
 import { Disposal } from './session/revocation.js';
 import { SessionEvents, type SessionListener } from './session/session-events.js';
 import { SessionRegistry } from './session/session-registry.js';
-import type { ListenOptions, SessionsOptions } from './sessions-options.js';
+import type { ListenOptions, Runtime, SessionsOptions } from './sessions-options.js';
 import { MapSessionStore } from './store/map-session-store.js';
 import { systemClock } from './time/clock.js';
 import { Deadlines } from './time/deadlines.js';
@@ -64,8 +64,13 @@ const MAX_CONCURRENT_REFRESHES = 50;
 export function createSessions(options: SessionsOptions): Sessions {
   const logger = options.logger ?? pino({ level: 'silent' });
   const onError = (error: unknown) => logger.error({ err: withoutDetails(error) }, 'internal error');
-  const clock = systemClock;
-  const random = systemRandom;
+  const { clock, random, fetch, store }: Runtime = {
+    clock: systemClock,
+    random: systemRandom,
+    fetch: globalThis.fetch,
+    store: new MapSessionStore(),
+    ...options.runtime,
+  };
   const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
   let publicUrl = options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl);
   const knownPublicUrl = () => {
@@ -94,7 +99,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   const disposal = new Disposal(vault, (name, tokens) => providerOf(name).revoke(tokens), events);
   const registry = new SessionRegistry({
-    store: new MapSessionStore(),
+    store,
     keys,
     random,
     clock,
@@ -127,7 +132,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     events,
     refresh: (ref, name, generation) => refreshes.refresh(ref, name, generation),
     maxConcurrent: MAX_CONCURRENT_REFRESHES,
-    fraction: Math.random,
+    fraction: () => random(4).readUInt32BE(0) / 2 ** 32,
   });
   const logins = new Logins({
     providers,

@@ -2,6 +2,9 @@ import type { Logger } from 'pino';
 import type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 import type { ProviderOptions } from './provider/provider-options.js';
 import type { Lifetimes } from './session/lifetimes.js';
+import type { SessionStore } from './session/session-store.js';
+import type { Clock } from './time/clock.js';
+import type { RandomSource } from './vault/random.js';
 
 /** What {@link createSessions} needs. */
 export interface SessionsOptions {
@@ -28,6 +31,20 @@ export interface SessionsOptions {
   readonly maxSessions?: number | undefined;
   /** Gets the audit log. Default: silent. */
   readonly logger?: Logger | undefined;
+  /** Replaces what the library takes from its surroundings, for tests. */
+  readonly runtime?: Partial<Runtime> | undefined;
+}
+
+/** What the library takes from its surroundings. */
+export interface Runtime {
+  /** Default: Node's monotonic clock. */
+  readonly clock: Clock;
+  /** Default: Node's CSPRNG. Every key, id and handle comes from here: anything weaker belongs in tests. */
+  readonly random: RandomSource;
+  /** Calls providers and APIs. Default: the global `fetch`. */
+  readonly fetch: typeof fetch;
+  /** Where session records are kept. Default: a `Map`. */
+  readonly store: SessionStore;
 }
 
 /** Where to listen. */

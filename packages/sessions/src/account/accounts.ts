@@ -2,7 +2,7 @@ import type { SessionId, SessionRef } from '../session/ids.js';
 import type { Disposal, RevocationReport } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { AccountRecord, SessionRecord } from '../session/session-record.js';
-import type { SessionRegistry } from '../session/session-registry.js';
+import type { SessionChange, SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
@@ -54,7 +54,7 @@ export class Accounts {
     const { registry, events, disposal, tokens, clock } = this.#options;
     const { identity } = granted;
     if (!identity) throw new Error('A login without an identity cannot be committed.');
-    const changed = await registry.update(lease.ref, (record) => {
+    const change: SessionChange = (record) => {
       if (record.epoch !== lease.epoch) return undefined;
       const generation = record.generation + 1;
       const account: UnsealedAccount = {
@@ -73,6 +73,10 @@ export class Accounts {
         signedInAtMs: record.signedInAtMs ?? clock.now(),
         signedOut: undefined,
       };
+    };
+    const changed = await registry.update(lease.ref, change).catch((error: unknown) => {
+      void disposal.revoke(lease, provider, granted.tokens);
+      throw error;
     });
     const account = changed?.after.accounts[provider];
     if (!changed || !account) {

@@ -2,7 +2,7 @@ import type { SessionRef } from '../session/ids.js';
 import type { Disposal } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { AccountRecord, AccountTrouble, SessionRecord } from '../session/session-record.js';
-import type { ChangedSession, SessionRegistry } from '../session/session-registry.js';
+import type { ChangedSession, SessionChange, SessionRegistry } from '../session/session-registry.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import { providerUnavailable, reauthenticationRequired } from './account-errors.js';
@@ -113,7 +113,7 @@ export class Refreshes {
     const { registry, events, disposal, tokens: sealer } = this.#options;
     const { provider } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
-    const changed = await registry.update(started.ref, (record) => {
+    const change: SessionChange = (record) => {
       const current = record.accounts[provider];
       if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
       const generation = record.generation + 1;
@@ -121,6 +121,10 @@ export class Refreshes {
       const renewed: UnsealedAccount = { ...current, trouble: undefined, generation, scopes };
       const sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
+    };
+    const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
+      await disposal.revoke(started, provider, tokens);
+      throw error;
     });
     if (!changed) {
       await disposal.revoke(started, provider, tokens);

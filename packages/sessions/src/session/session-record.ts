@@ -49,6 +49,8 @@ export interface SessionRecord {
   readonly ref: SessionRef;
   /** Counts the changes; the store replaces a record only by its direct successor. */
   readonly version: number;
+  /** Random, new with every change: tells whether a change whose answer was lost has taken place. */
+  readonly stamp: string;
   readonly kind: SessionKind;
   /** Whom the session belongs to; in open access whoever holds its id. */
   readonly owner: string;

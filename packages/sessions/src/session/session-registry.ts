@@ -2,7 +2,7 @@ import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
-import type { RandomSource } from '../vault/random.js';
+import { type RandomSource, randomToken } from '../vault/random.js';
 import {
   type IdKind,
   mintSessionId,
@@ -56,6 +56,11 @@ export interface ChangedSession {
 }
 
 const RETRY_WHEN_FULL_SECONDS = 60;
+/** How often a store that fails is asked before its error is passed on. */
+const STORE_TRIES = 3;
+const STORE_PAUSE_MS = 50;
+/** When the time of a session is looked at again after the store failed. */
+const RECHECK_MS = 1000;
 
 /**
  * The sessions of this node: creates, resolves and touches them, signs them out and ends them, by request
@@ -69,6 +74,7 @@ export class SessionRegistry {
   readonly #aborts = new Map<SessionRef, AbortController>();
   /** Sessions in which nobody is logged in, the longest unheard first. */
   readonly #anonymous = new Set<SessionRef>();
+  #starting = 0;
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
@@ -93,6 +99,7 @@ export class SessionRegistry {
     const record: SessionRecord = {
       ref,
       version: 1,
+      stamp: randomToken(random),
       kind,
       owner,
       createdAtMs: now,
@@ -101,7 +108,13 @@ export class SessionRegistry {
       generation: 0,
       accounts: {},
     };
-    if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+    this.#starting++;
+    try {
+      // Nobody knows the id yet. If the answer to this is lost, the record is never asked for again.
+      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+    } finally {
+      this.#starting--;
+    }
     this.#anonymous.add(ref);
     this.#schedule(record);
     events.emit({ type: 'session.started', ref, kind });
@@ -146,16 +159,19 @@ export class SessionRegistry {
    * @returns what was replaced by what, or `undefined` when there was nothing to change.
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
-    for (;;) {
-      const before = await this.#options.store.get(ref);
-      const fields = before && change(before);
-      if (!before || !fields) return undefined;
-      const after: SessionRecord = { ...before, ...fields, version: before.version + 1 };
-      if (await this.#options.store.replace(after)) {
-        this.#noteChange(after);
-        return { before, after };
+    const { store, random } = this.#options;
+    let lost: ChangedSession | undefined;
+    return this.#insist(async () => {
+      for (;;) {
+        const before = await store.get(ref);
+        if (lost && before?.stamp === lost.after.stamp) return this.#noteChange(lost);
+        const fields = before && change(before);
+        if (!before || !fields) return undefined;
+        const after = { ...before, ...fields, version: before.version + 1, stamp: randomToken(random) };
+        lost = { before, after };
+        if (await store.replace(after)) return this.#noteChange(lost);
       }
-    }
+    });
   }
 
   /** Aborts when the session is signed out or ends. */
@@ -181,7 +197,7 @@ export class SessionRegistry {
       open = false;
       if (!this.#deadlines.has(ref)) return;
       this.#presence.closed(ref, by, this.#options.clock.now());
-      this.#reschedule(ref).catch(this.#options.onError);
+      void this.#reschedule(ref);
     };
   }
 
@@ -206,24 +222,26 @@ export class SessionRegistry {
 
   /** Signs a session out, and its id is unknown from then on. */
   async end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#options.store.take(ref);
-    if (!record) return { revoked: Promise.resolve([]) };
+    const record = await this.#insist(() => this.#options.store.take(ref));
     this.#abort(ref);
-    const revoked = this.#dispose(record);
+    const revoked = record ? this.#dispose(record) : Promise.resolve([]);
     this.#close(ref, reason);
     return { revoked };
   }
 
   /** Takes a session out without signing it out: its accounts are the caller's, to seal elsewhere or dispose of. */
   async retire(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const record = await this.#options.store.take(ref);
-    if (record) this.#close(ref, 'replaced');
+    const record = await this.#insist(() => this.#options.store.take(ref));
+    this.#close(ref, 'replaced');
     return record;
   }
 
-  /** Ends every session. */
+  /** Ends every session of this node. One that the store does not give up is reported and left. */
   async endAll(reason: EndReason): Promise<void> {
-    for await (const ref of this.#options.store.refs()) await this.end(ref, reason);
+    const ends = [...this.#deadlines.keys()].map((ref) => this.end(ref, reason));
+    for (const end of await Promise.allSettled(ends)) {
+      if (end.status === 'rejected') this.#options.onError(end.reason);
+    }
   }
 
   #dispose(record: SessionRecord): Promise<RevocationReport[]> {
@@ -235,37 +253,51 @@ export class SessionRegistry {
     this.#aborts.delete(ref);
   }
 
+  /** Forgets what this node knows of a session. Of several who end it, the first is heard. */
   #close(ref: SessionRef, reason: EndReason): void {
-    this.#abort(ref);
-    this.#deadlines.get(ref)?.cancel();
+    const deadline = this.#deadlines.get(ref);
+    if (!deadline) return;
+    deadline.cancel();
     this.#deadlines.delete(ref);
+    this.#abort(ref);
     this.#anonymous.delete(ref);
     this.#presence.forget(ref);
     this.#tombstones.add(ref, reason);
     this.#options.events.emit({ type: 'session.ended', ref, reason });
   }
 
-  #noteChange(record: SessionRecord): void {
-    if (!this.#deadlines.has(record.ref)) return;
-    if (isSignedIn(record)) this.#anonymous.delete(record.ref);
-    else this.#anonymous.add(record.ref);
-    this.#schedule(record);
+  #noteChange(changed: ChangedSession): ChangedSession {
+    const { after } = changed;
+    if (!this.#deadlines.has(after.ref)) return changed;
+    if (isSignedIn(after)) this.#anonymous.delete(after.ref);
+    else this.#anonymous.add(after.ref);
+    this.#schedule(after);
+    return changed;
   }
 
   #schedule(record: SessionRecord): void {
     const { ref } = record;
-    this.#deadlines.get(ref)?.cancel();
     const due = nextDue(record, this.#presence.of(ref), this.#options.lifetimes);
-    const deadline = this.#options.deadlines.at(due.atMs, () => {
-      this.#reschedule(ref).catch(this.#options.onError);
-    });
-    this.#deadlines.set(ref, deadline);
+    this.#scheduleAt(ref, due.atMs);
   }
 
-  /** Looks at a session's time again: acts if it has run out, else waits for what is next. */
+  #scheduleAt(ref: SessionRef, atMs: number): void {
+    this.#deadlines.get(ref)?.cancel();
+    this.#deadlines.set(
+      ref,
+      this.#options.deadlines.at(atMs, () => void this.#reschedule(ref)),
+    );
+  }
+
+  /** Looks at a session's time again: acts if it has run out, else waits for what is next. Never rejects. */
   async #reschedule(ref: SessionRef): Promise<void> {
-    const record = await this.get(ref);
-    if (record && this.#deadlines.has(ref)) this.#schedule(record);
+    try {
+      const record = await this.get(ref);
+      if (record && this.#deadlines.has(ref)) this.#schedule(record);
+    } catch (error) {
+      this.#options.onError(error);
+      if (this.#deadlines.has(ref)) this.#scheduleAt(ref, this.#options.clock.now() + RECHECK_MS);
+    }
   }
 
   async #expire(record: SessionRecord): Promise<void> {
@@ -274,8 +306,20 @@ export class SessionRegistry {
     else await this.signOut(record.ref, due.reason);
   }
 
+  /** Asks a store that fails a few times more, with pauses. */
+  async #insist<T>(ask: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await ask();
+      } catch (error) {
+        if (tries === STORE_TRIES) throw error;
+        await new Promise<void>((resolve) => this.#options.clock.after(STORE_PAUSE_MS, resolve));
+      }
+    }
+  }
+
   async #makeRoom(): Promise<void> {
-    if (this.size < this.#options.maxSessions) return;
+    if (this.size + this.#starting < this.#options.maxSessions) return;
     const [longestUnheard] = this.#anonymous;
     if (longestUnheard) {
       await this.end(longestUnheard, 'cap');

@@ -24,7 +24,4 @@ export interface SessionStore {
 
   /** Takes a record out. Atomic: of several callers, one gets it. */
   take(ref: SessionRef): Promise<SessionRecord | undefined>;
-
-  /** The references there are, for closing down. Those added or removed meanwhile may be missing. */
-  refs(): AsyncIterable<SessionRef>;
 }

@@ -39,8 +39,4 @@ export class MapSessionStore implements SessionStore {
     this.#records.delete(ref);
     return record;
   }
-
-  async *refs(): AsyncIterable<SessionRef> {
-    yield* [...this.#records.keys()];
-  }
 }

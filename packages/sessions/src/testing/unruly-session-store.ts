@@ -40,13 +40,6 @@ export class UnrulySessionStore implements SessionStore {
     return this.#far(() => this.#store.take(ref));
   }
 
-  async *refs(): AsyncIterable<SessionRef> {
-    for await (const ref of this.#store.refs()) {
-      await this.#travel();
-      yield ref;
-    }
-  }
-
   async #far<T>(call: () => Promise<T>): Promise<T> {
     await this.#travel();
     const answer = await call();
