@@ -54,7 +54,9 @@ export class Accounts {
     const { registry, events, disposal, tokens, clock } = this.#options;
     const { identity } = granted;
     if (!identity) throw new Error('A login without an identity cannot be committed.');
+    let sealed: AccountRecord | undefined;
     const change: SessionChange = (record) => {
+      tokens.wipe(sealed);
       if (record.epoch !== lease.epoch) return undefined;
       const generation = record.generation + 1;
       const account: UnsealedAccount = {
@@ -66,7 +68,7 @@ export class Accounts {
         scopes: granted.scopes ?? [],
         hasRefreshToken: granted.tokens.refreshToken !== undefined,
       };
-      const sealed = tokens.seal(record, account, granted, granted.tokens);
+      sealed = tokens.seal(record, account, granted, granted.tokens);
       return {
         generation,
         accounts: { ...record.accounts, [provider]: sealed },
@@ -75,6 +77,7 @@ export class Accounts {
       };
     };
     const changed = await registry.update(lease.ref, change).catch((error: unknown) => {
+      tokens.wipe(sealed);
       void disposal.revoke(lease, provider, granted.tokens);
       throw error;
     });

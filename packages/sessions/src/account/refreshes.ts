@@ -113,16 +113,19 @@ export class Refreshes {
     const { registry, events, disposal, tokens: sealer } = this.#options;
     const { provider } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
+    let sealed: AccountRecord | undefined;
     const change: SessionChange = (record) => {
+      sealer.wipe(sealed);
       const current = record.accounts[provider];
       if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
       const generation = record.generation + 1;
       const scopes = granted.scopes ?? current.scopes;
       const renewed: UnsealedAccount = { ...current, trouble: undefined, generation, scopes };
-      const sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
+      sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
     };
     const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
+      sealer.wipe(sealed);
       await disposal.revoke(started, provider, tokens);
       throw error;
     });

@@ -39,9 +39,13 @@ export class Disposal {
    * For the time of the revocation the tokens live on in wipeable buffers, and nowhere else.
    */
   dispose(record: SessionRecord, accounts: readonly AccountRecord[]): Promise<RevocationReport[]> {
-    const revocations = accounts.map((account) => {
+    const revocations = accounts.map((account): Promise<RevocationReport> => {
+      const { provider } = account;
       const tokens = this.#takeTokens(record, account);
-      return this.revoke(record, account.provider, tokens);
+      if (tokens === 'unreadable') return Promise.resolve({ provider, revocation: 'unconfirmed' });
+      // An account without tokens has been given up before: there is nothing left to revoke.
+      if (!tokens) return Promise.resolve({ provider, revocation: 'confirmed' });
+      return this.revoke(record, provider, tokens);
     });
     return Promise.all(revocations);
   }
@@ -50,9 +54,8 @@ export class Disposal {
   async revoke(
     record: Pick<SessionRecord, 'ref'>,
     provider: string,
-    tokens: TokenSet | undefined,
+    tokens: TokenSet,
   ): Promise<RevocationReport> {
-    if (!tokens) return { provider, revocation: 'confirmed' };
     const revoking = this.#revokeTokens(provider, tokens).finally(() => wipeTokenSet(tokens));
     this.#running.add(revoking);
     try {
@@ -69,10 +72,12 @@ export class Disposal {
     await Promise.allSettled(this.#running);
   }
 
-  #takeTokens(record: SessionRecord, account: AccountRecord): TokenSet | undefined {
+  #takeTokens(record: SessionRecord, account: AccountRecord): TokenSet | 'unreadable' | undefined {
     if (!account.sealed) return undefined;
     try {
       return decodeTokenSet(this.#vault.open(account.sealed, sealContextOf(record, account)));
+    } catch {
+      return 'unreadable';
     } finally {
       this.#vault.wipe(account.sealed);
     }

@@ -1,9 +1,10 @@
 import { AccountTokens } from '../account/account-tokens.js';
 import { Accounts, type SessionLease } from '../account/accounts.js';
+import type { RefreshTokens } from '../account/granted-tokens.js';
 import { Refreshes } from '../account/refreshes.js';
 import { RefreshScheduler } from '../refresh/refresh-scheduler.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
-import { Disposal } from '../session/revocation.js';
+import { Disposal, type RevokeTokens } from '../session/revocation.js';
 import { type SessionEvent, SessionEvents } from '../session/session-events.js';
 import type { SessionKind, SessionRecord } from '../session/session-record.js';
 import { SessionRegistry } from '../session/session-registry.js';
@@ -11,23 +12,36 @@ import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
-import { systemRandom } from '../vault/random.js';
+import { type RandomSource, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 import { ScriptedProvider } from './scripted-provider.js';
 import { VirtualClock } from './virtual-clock.js';
+
+/** Parts that a test replaces by its own. */
+export interface SessionBenchParts {
+  readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
+  readonly createDeadlines?: (clock: VirtualClock, onError: (error: unknown) => void) => Deadlines;
+  /** What the registry is to those that use it. */
+  readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
+}
 
 export interface SessionBenchOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   readonly maxSessions?: number;
   readonly store?: SessionStore;
+  readonly random?: RandomSource;
+  readonly clock?: VirtualClock;
+  readonly refreshTokens?: RefreshTokens;
+  readonly revokeTokens?: RevokeTokens;
   /** Refresh in the background. Default: only when a call asks for it. */
   readonly scheduler?: boolean;
+  readonly parts?: SessionBenchParts;
 }
 
 /** Sessions and accounts put together as in a server, with time and provider in the hands of a test. */
 export class SessionBench {
-  readonly clock: VirtualClock = new VirtualClock();
-  readonly provider: ScriptedProvider = new ScriptedProvider(this.clock);
+  readonly clock: VirtualClock;
+  readonly provider: ScriptedProvider;
   readonly events: SessionEvent[] = [];
   readonly errors: unknown[] = [];
   readonly registry: SessionRegistry;
@@ -35,39 +49,46 @@ export class SessionBench {
   readonly refreshes: Refreshes;
   readonly disposal: Disposal;
   readonly deadlines: Deadlines;
+  readonly tokens: AccountTokens;
 
-  constructor({ lifetimes, maxSessions = 1000, store, scheduler = false }: SessionBenchOptions = {}) {
-    const { clock, provider } = this;
+  constructor(options: SessionBenchOptions = {}) {
+    const { random = systemRandom, clock = new VirtualClock(), parts = {} } = options;
+    const provider = new ScriptedProvider(clock);
     const onError = (error: unknown) => void this.errors.push(error);
-    const keys = new KeyHierarchy(systemRandom(32));
-    const vault = new Vault(keys, systemRandom);
+    const keys = new KeyHierarchy(random(32));
+    const vault = parts.createVault?.(keys, random) ?? new Vault(keys, random);
     const events = new SessionEvents(onError);
     events.subscribe((event) => void this.events.push(event));
-    const deadlines = new Deadlines(clock, onError);
-    const disposal = new Disposal(vault, provider.revoke, events);
-    const registry = new SessionRegistry({
-      store: store ?? new MapSessionStore(),
+    const deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
+    const disposal = new Disposal(vault, options.revokeTokens ?? provider.revoke, events);
+    const plainRegistry = new SessionRegistry({
+      store: options.store ?? new MapSessionStore(),
       keys,
-      random: systemRandom,
+      random,
       clock,
       deadlines,
-      lifetimes: { ...DEFAULT_LIFETIMES, ...lifetimes },
+      lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
       events,
       disposal,
-      maxSessions,
+      maxSessions: options.maxSessions ?? 1000,
       onError,
     });
-    const tokens = new AccountTokens(vault, systemRandom);
-    const refreshTokens = provider.refresh;
+    const registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
+    const tokens = new AccountTokens(vault, random);
+    const refreshTokens = options.refreshTokens ?? provider.refresh;
     const refreshes = new Refreshes({ registry, tokens, disposal, events, refreshTokens });
+    this.clock = clock;
+    this.provider = provider;
     this.deadlines = deadlines;
     this.disposal = disposal;
     this.registry = registry;
+    this.tokens = tokens;
     this.refreshes = refreshes;
     this.accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
-    if (!scheduler) return;
+    if (!options.scheduler) return;
     const refresh = refreshes.refresh.bind(refreshes);
-    new RefreshScheduler({ clock, deadlines, events, refresh, maxConcurrent: 50, fraction: () => 0.5 });
+    const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
+    new RefreshScheduler({ clock, deadlines, events, refresh, maxConcurrent: 50, fraction });
   }
 
   /** A session in which `subject` is logged in. */
