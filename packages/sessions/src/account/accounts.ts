@@ -83,6 +83,7 @@ export class Accounts {
     });
     const account = changed?.after.accounts[provider];
     if (!changed || !account) {
+      tokens.wipe(sealed);
       void disposal.revoke(lease, provider, granted.tokens);
       return false;
     }
@@ -156,8 +157,17 @@ export class Accounts {
     const accounts = tokens.move(retired, started.record);
     const signedInAtMs = retired.signedInAtMs ?? clock.now();
     const { generation } = retired;
-    const changed = await registry.update(started.record.ref, () => ({ accounts, generation, signedInAtMs }));
-    const record = changed?.after ?? started.record;
+    const giveBack = () => void disposal.dispose(started.record, Object.values(accounts));
+    const change: SessionChange = () => ({ accounts, generation, signedInAtMs });
+    const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
+      giveBack();
+      throw error;
+    });
+    if (!changed) {
+      giveBack();
+      return undefined;
+    }
+    const record = changed.after;
     for (const { provider, generation, refreshAtMs } of Object.values(accounts)) {
       events.emit({ type: 'account.moved', ref: record.ref, provider, generation, refreshAtMs });
     }

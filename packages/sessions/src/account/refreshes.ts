@@ -54,7 +54,7 @@ export class Refreshes {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** Wipes an account that only a new login can revive. */
+  /** Wipes an account that only a new login can revive, and has revoked what may still be good of it. */
   async giveUp(record: SessionRecord, account: AccountRecord, trouble: AccountTrouble): Promise<void> {
     const { provider } = account;
     const changed = await this.#change(record.ref, account, {
@@ -66,7 +66,8 @@ export class Refreshes {
       refreshAtMs: undefined,
     });
     if (!changed) return;
-    this.#options.tokens.wipe(changed.before.accounts[provider]);
+    const lost = changed.before.accounts[provider];
+    if (lost) void this.#options.disposal.dispose(changed.before, [lost]);
     const event = { type: 'account.reauthentication_required', ref: record.ref, provider, trouble } as const;
     this.#options.events.emit(event);
   }
@@ -130,6 +131,7 @@ export class Refreshes {
       throw error;
     });
     if (!changed) {
+      sealer.wipe(sealed);
       await disposal.revoke(started, provider, tokens);
       return;
     }

@@ -110,8 +110,11 @@ export class SessionRegistry {
     };
     this.#starting++;
     try {
-      // Nobody knows the id yet. If the answer to this is lost, the record is never asked for again.
       if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+    } catch (error) {
+      // If only the answer was lost, the record is there, and nobody will ever ask for it.
+      await this.#insist(() => store.take(ref)).catch(this.#options.onError);
+      throw error;
     } finally {
       this.#starting--;
     }

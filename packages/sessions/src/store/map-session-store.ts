@@ -4,7 +4,12 @@ import type { SessionStore } from '../session/session-store.js';
 
 /** Sessions in a `Map`: nothing outlives the process. Each method acts within one tick, hence atomically. */
 export class MapSessionStore implements SessionStore {
-  readonly #records = new Map<SessionRef, SessionRecord>();
+  readonly #records: Map<SessionRef, SessionRecord>;
+
+  /** @param records where they are kept, for whoever wants to look at them. Default: a map of its own. */
+  constructor(records: Map<SessionRef, SessionRecord> = new Map()) {
+    this.#records = records;
+  }
 
   get size(): number {
     return this.#records.size;

@@ -5,7 +5,7 @@ import { Refreshes } from '../account/refreshes.js';
 import { RefreshScheduler } from '../refresh/refresh-scheduler.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import { Disposal, type RevokeTokens } from '../session/revocation.js';
-import { type SessionEvent, SessionEvents } from '../session/session-events.js';
+import { type SessionEvent, SessionEvents, type SessionListener } from '../session/session-events.js';
 import type { SessionKind, SessionRecord } from '../session/session-record.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
@@ -36,6 +36,8 @@ export interface SessionBenchOptions {
   /** Refresh in the background. Default: only when a call asks for it. */
   readonly scheduler?: boolean;
   readonly parts?: SessionBenchParts;
+  /** Hears events as they happen. */
+  readonly listener?: SessionListener;
 }
 
 /** Sessions and accounts put together as in a server, with time and provider in the hands of a test. */
@@ -59,6 +61,7 @@ export class SessionBench {
     const vault = parts.createVault?.(keys, random) ?? new Vault(keys, random);
     const events = new SessionEvents(onError);
     events.subscribe((event) => void this.events.push(event));
+    if (options.listener) events.subscribe(options.listener);
     const deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
     const disposal = new Disposal(vault, options.revokeTokens ?? provider.revoke, events);
     const plainRegistry = new SessionRegistry({

@@ -1,0 +1,113 @@
+import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
+import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import type { SimulatedProvider } from './simulated-provider.js';
+
+/** A promise of this library that did not hold. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
+
+interface Login {
+  /** The session it belongs to now. */
+  ref: string;
+  epoch: number;
+  /** How many sign-outs that session had seen when the login began. */
+  signOuts: number;
+  isOver: boolean;
+}
+
+/**
+ * What must be so, kept beside the product from what can be seen of it from outside: which login belongs to
+ * which session, which of them are over, and what has been said of each session.
+ */
+export class Ledger {
+  readonly #provider: SimulatedProvider;
+  readonly #epochOf: (ref: string) => number;
+  readonly #refs = new Set<string>();
+  readonly #logins = new Map<number, Login>();
+  readonly #ended = new Set<string>();
+  readonly violations: Violation[] = [];
+
+  /** @param epochOf how many sign-outs a session has seen, as its store knows it right now */
+  constructor(provider: SimulatedProvider, epochOf: (ref: string) => number) {
+    this.#provider = provider;
+    this.#epochOf = epochOf;
+  }
+
+  /** A session has started. */
+  started(ref: string): void {
+    this.#refs.add(ref);
+  }
+
+  /** A login is about to be committed to a session. */
+  began(family: number, { ref, epoch }: SessionRecord, signOuts: number): void {
+    this.#logins.set(family, { ref, epoch, signOuts, isOver: false });
+  }
+
+  /** A login was refused, or replaced by a later one. */
+  isOver(family: number): void {
+    const login = this.#logins.get(family);
+    if (login) login.isOver = true;
+  }
+
+  /** A pending handle's logins belong to another session from now on. */
+  moved(from: string, to: string): void {
+    this.#refs.add(to);
+    for (const login of this.#logins.values())
+      if (login.ref === from) Object.assign(login, { ref: to, epoch: 0, signOuts: 0 });
+  }
+
+  hear(event: SessionEvent): void {
+    switch (event.type) {
+      case 'session.ended':
+        if (this.#ended.has(event.ref)) this.#violated('A session ended twice.');
+        this.#ended.add(event.ref);
+        if (event.reason !== 'replaced') this.#endLogins(event.ref, Number.POSITIVE_INFINITY);
+        return;
+      case 'session.signed_out':
+        if (this.#ended.has(event.ref)) this.#violated('A session was signed out after its end.');
+        this.#endLogins(event.ref, this.#epochOf(event.ref));
+        return;
+      default:
+    }
+  }
+
+  /** An API was called with a token, by somebody who got the session after so many sign-outs. */
+  used(token: string, ref: string, signOuts: number): void {
+    const family = this.#provider.familyOf(token);
+    const login = this.#logins.get(family);
+    if (!login || login.ref !== ref) this.#violated('A session used a token of another session.');
+    else if (login.isOver) this.#violated('A token was used after its sign-out.');
+    else if (login.signOuts !== signOuts) this.#violated('A session object outlived a sign-out.');
+  }
+
+  /** An API answered a call that was made with a token. */
+  answered(token: string): void {
+    const login = this.#logins.get(this.#provider.familyOf(token));
+    if (login?.isOver) this.#violated('A call went on after its sign-out.');
+  }
+
+  /** A token was found under seal in the record of a session. */
+  found(token: string, ref: string): void {
+    // A handle that a promotion is just about to return is nobody's yet.
+    if (!this.#refs.has(ref)) return;
+    const family = this.#provider.familyOf(token);
+    const login = this.#logins.get(family);
+    if (!login || login.ref !== ref) this.#violated('A record holds a token of another session.');
+    else if (login.isOver) this.#violated('A record holds a token after its sign-out.');
+  }
+
+  violated(message: string): void {
+    this.#violated(message);
+  }
+
+  #endLogins(ref: string, beforeEpoch: number): void {
+    for (const login of this.#logins.values()) {
+      if (login.ref === ref && login.epoch < beforeEpoch) login.isOver = true;
+    }
+  }
+
+  #violated(message: string): void {
+    this.violations.push(new Violation(message));
+  }
+}

@@ -1,0 +1,194 @@
+import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
+import { SessionError } from '../../packages/sessions/src/errors.js';
+import type { StreamCloser } from '../../packages/sessions/src/session/presence.js';
+import type { SessionKind, SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import { API, LostError, type World } from './world.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** What is not over after an hour never will be. */
+const LONGEST_TENTHS = 36_000;
+
+/** A client, as far as it knows its own session. */
+interface Client {
+  readonly name: string;
+  readonly kind: SessionKind;
+  record: SessionRecord | undefined;
+  /** The session as a tool got it earlier, and kept it. */
+  kept: SessionRecord | undefined;
+  readonly closeStream: ((by: StreamCloser) => void)[];
+}
+
+/** What clients do, and how often. */
+const ACTIONS = {
+  call: 30,
+  callAsBefore: 6,
+  logIn: 12,
+  touch: 10,
+  openStream: 6,
+  closeStream: 6,
+  logOut: 4,
+  finishLogin: 6,
+  end: 1,
+} as const;
+type Action = keyof typeof ACTIONS;
+
+// Object.entries forgets that the keys are the actions.
+const DECK = (Object.entries(ACTIONS) as [Action, number][]).flatMap(([action, count]) =>
+  Array.from({ length: count }, () => action),
+);
+
+/**
+ * Clients that do what clients do, at random, at the same time and in no order: nobody waits for anybody,
+ * so a logout can fall between any two steps of whatever else goes on in the same session.
+ */
+export class Scenario {
+  readonly #world: World;
+  readonly #clients: Client[];
+  readonly #underWay = new Set<Promise<unknown>>();
+  #logins = 0;
+  steps = 0;
+
+  constructor(world: World, clients: number) {
+    this.#world = world;
+    const { random } = world;
+    this.#clients = Array.from({ length: clients }, (_, index) => ({
+      name: `user${index}`,
+      kind: random.chance(0.6) ? 'connection' : 'pending-handle',
+      record: undefined,
+      kept: undefined,
+      closeStream: [],
+    }));
+  }
+
+  get clients(): number {
+    return this.#clients.length;
+  }
+
+  /** One client does one thing, and some time passes. */
+  async step(): Promise<void> {
+    const { random, clock } = this.#world;
+    this.steps++;
+    const client = random.pick(this.#clients);
+    this.#launch(client.record ? this.#act(client, random.pick(DECK)) : this.#start(client));
+    if (random.chance(0.02)) clock.jump(random.below(20 * MINUTE));
+    await clock.advance(this.#pause());
+  }
+
+  /** Ends everything at once, in the middle of whatever goes on. */
+  shutDown(): void {
+    this.#launch(this.#world.bench.registry.endAll('shutdown'));
+  }
+
+  /** Lets come to an end what is under way, in the foreground and in the background. */
+  async settle(): Promise<void> {
+    const { clock, ledger } = this.#world;
+    const isBusy = () => this.#underWay.size > 0 || !this.#world.isAtRest;
+    for (let tenths = 0; isBusy() && tenths < LONGEST_TENTHS; tenths++) await clock.advance(SECOND / 10);
+    if (this.#underWay.size > 0) ledger.violated(`${this.#underWay.size} calls never came to an end.`);
+  }
+
+  /** Time in which clients mostly act at once, sometimes wait for minutes, and rarely go away for hours. */
+  #pause(): number {
+    const { random } = this.#world;
+    if (random.chance(0.02)) return random.below(2 * HOUR);
+    if (random.chance(0.1)) return random.below(10 * MINUTE);
+    return random.below(random.chance(0.5) ? 60 : 2 * SECOND);
+  }
+
+  #launch(operation: Promise<unknown>): void {
+    const watched = operation.catch((error: unknown) => {
+      const isExpected = error instanceof SessionError || error instanceof LostError;
+      if (!isExpected) this.#world.ledger.violated(`An unexpected error: ${String(error)}`);
+    });
+    const done = watched.finally(() => this.#underWay.delete(done));
+    this.#underWay.add(done);
+  }
+
+  async #start(client: Client): Promise<void> {
+    const { record } = await this.#world.bench.registry.start(client.kind, 'holder');
+    this.#world.ledger.started(record.ref);
+    client.record ??= record;
+    if (client.record !== record) await this.#world.bench.registry.end(record.ref, 'deleted');
+  }
+
+  async #act(client: Client, action: Action): Promise<void> {
+    const { registry } = this.#world.bench;
+    const known = client.record;
+    const record = known && (await registry.get(known.ref));
+    if (!record) {
+      if (client.record === known) client.record = undefined;
+      return;
+    }
+    switch (action) {
+      case 'call':
+        client.kept ??= record;
+        return this.#call(record);
+      case 'callAsBefore': {
+        const { kept = record } = client;
+        client.kept = undefined;
+        return this.#call(kept);
+      }
+      case 'logIn':
+        return this.#logIn(client, record);
+      case 'finishLogin':
+        return this.#finishLogin(client, record);
+      case 'touch':
+        return registry.touch(record.ref);
+      case 'openStream':
+        client.closeStream.push(registry.streamOpened(record.ref));
+        return;
+      case 'closeStream':
+        client.closeStream.pop()?.(this.#world.random.pick(['client', 'client', 'server']));
+        return;
+      case 'logOut':
+        await registry.signOut(record.ref, 'logout');
+        return;
+      case 'end':
+        await registry.end(record.ref, 'deleted');
+    }
+  }
+
+  async #call(record: SessionRecord): Promise<void> {
+    if (record.kind === 'pending-handle') return;
+    const { random, bench, sessionFetch } = this.#world;
+    await bench.registry.touch(record.ref);
+    const lease = leaseOf(record);
+    const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}`;
+    const calls = Array.from({ length: random.chance(0.1) ? 10 : 1 }, () =>
+      sessionFetch(lease, 'idp', url, {}),
+    );
+    await Promise.all(calls);
+  }
+
+  async #logIn(client: Client, record: SessionRecord): Promise<void> {
+    const { provider, ledger, bench, random } = this.#world;
+    // Now and then somebody else uses the same client.
+    const user = random.chance(0.2) ? `guest${this.#logins++}` : client.name;
+    const granted = provider.grant(user);
+    const family = provider.familyOf(granted.tokens.accessToken.reveal());
+    ledger.began(family, record, this.#world.signOutsOf(record));
+    try {
+      const isCommitted = await bench.accounts.commitLogin(leaseOf(record), 'idp', granted);
+      if (!isCommitted) ledger.isOver(family);
+    } catch (error) {
+      ledger.isOver(family);
+      throw error;
+    }
+  }
+
+  async #finishLogin(client: Client, record: SessionRecord): Promise<void> {
+    if (record.kind !== 'pending-handle' || Object.keys(record.accounts).length === 0) return;
+    const { accounts } = this.#world.bench;
+    const promoted = await accounts.promote(record);
+    if (!promoted) return;
+    this.#world.ledger.moved(record.ref, promoted.record.ref);
+    client.record = promoted.record;
+  }
+}
+
+function leaseOf({ ref, epoch }: SessionRecord): SessionLease {
+  return { ref, epoch };
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
+import type { Violation } from './ledger.js';
+import { Scenario } from './scenario.js';
+import { type PlantedParts, World, type WorldFaults } from './world.js';
+
+/** What one seed came to. */
+export interface Report {
+  readonly seed: number;
+  readonly sessions: number;
+  readonly steps: number;
+  readonly events: number;
+  /** Of everything that happened: the same seed gives the same. */
+  readonly trace: string;
+  readonly violation: Violation | undefined;
+  /** The step at which it was seen. */
+  readonly violatedAtStep: number | undefined;
+}
+
+/** How often everything under seal is looked at, in steps, when there are many sessions. */
+const STEPS_PER_INSPECTION = 50;
+
+/** Runs the lives of the sessions of one seed, up to the first promise that does not hold. */
+export async function simulate(seed: number, planted: PlantedParts = {}): Promise<Report> {
+  const shape = shapeOf(seed);
+  const world = new World(seed, shape.faults, planted);
+  const scenario = new Scenario(world, shape.clients);
+  const { violations } = world.ledger;
+  const isLarge = shape.clients > 20;
+
+  for (let step = 0; step < shape.steps && violations.length === 0; step++) {
+    await scenario.step();
+    if (!isLarge || step % STEPS_PER_INSPECTION === 0) world.inspectRecords();
+    if (step === shape.shutdownAtStep) scenario.shutDown();
+    if (step === shape.restAtStep) {
+      await scenario.settle();
+      if (shape.faults.storeLosses === 0) world.inspectRest();
+    }
+  }
+  const violatedAtStep = violations.length > 0 ? scenario.steps : undefined;
+  if (violations.length === 0) await finish(world, scenario);
+  const { events } = world.bench;
+  const trace = createHash('sha256').update(JSON.stringify(events)).digest('hex').slice(0, 12);
+  return {
+    seed,
+    sessions: events.filter(({ type }) => type === 'session.started').length,
+    steps: scenario.steps,
+    events: events.length,
+    trace,
+    violation: violations[0],
+    violatedAtStep,
+  };
+}
+
+async function finish(world: World, scenario: Scenario): Promise<void> {
+  world.calmDown();
+  await scenario.settle();
+  scenario.shutDown();
+  await scenario.settle();
+  await world.clock.advance(60 * 60 * 1000);
+  world.inspectEnd();
+}
+
+interface Shape {
+  readonly clients: number;
+  readonly steps: number;
+  readonly shutdownAtStep: number | undefined;
+  readonly restAtStep: number;
+  readonly faults: WorldFaults;
+}
+
+/** Two to twenty clients in most seeds, hundreds in one of fifty. */
+function shapeOf(seed: number): Shape {
+  const random = new SeededRandom(seed ^ 0x5bd1e995);
+  const clients = random.chance(0.02) ? 100 + random.below(200) : 2 + random.below(19);
+  const steps = clients * (10 + random.below(20));
+  return {
+    clients,
+    steps,
+    shutdownAtStep: random.chance(0.2) ? random.below(steps) : undefined,
+    restAtStep: random.below(steps),
+    faults: {
+      storeDelayMs: random.pick([0, 5, 50, 400]),
+      storeLosses: random.pick([0, 0, 0.02]),
+      refusals: random.pick([0, 0.1, 0.4]),
+      oddities: random.pick([0, 0.1]),
+      apiRefusals: random.pick([0, 0.05]),
+    },
+  };
+}

@@ -1,0 +1,192 @@
+import { createSessionFetch, type SessionFetch } from '../../packages/sessions/src/account/session-fetch.js';
+import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import { isSignedIn, type SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
+import { SessionBench, type SessionBenchParts } from '../../packages/sessions/src/testing/session-bench.js';
+import { UnrulySessionStore } from '../../packages/sessions/src/testing/unruly-session-store.js';
+import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
+import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
+import { Ledger } from './ledger.js';
+import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js';
+
+/** What of the product a simulation replaces, to see whether it would notice. */
+export interface PlantedParts extends SessionBenchParts {
+  readonly wrapStore?: (store: SessionStore) => SessionStore;
+}
+
+export interface WorldFaults extends ProviderFaults {
+  /** How far away the store is, in milliseconds each way at most; `0` answers in the same tick. */
+  readonly storeDelayMs: number;
+  /** How probably a call to the store, or its answer, is lost. */
+  readonly storeLosses: number;
+  /** How probably the API refuses a token that is good. */
+  readonly apiRefusals: number;
+}
+
+export const API = 'https://api.example.com';
+
+/** Everything a simulated life of sessions takes place in. */
+export class World {
+  readonly random: SeededRandom;
+  readonly clock: VirtualClock = new VirtualClock();
+  readonly provider: SimulatedProvider;
+  readonly ledger: Ledger;
+  readonly bench: SessionBench;
+  readonly sessionFetch: SessionFetch;
+  readonly #faults: WorldFaults;
+  readonly #records = new Map<SessionRef, SessionRecord>();
+  /** How many sign-outs a session had seen at each version of its record. */
+  readonly #signOuts = new Map<string, number>();
+  readonly #seals = new Set<SealedRecord>();
+  #travelling = 0;
+  #isCalm = false;
+
+  constructor(seed: number, faults: WorldFaults, planted: PlantedParts = {}) {
+    this.#faults = faults;
+    this.random = new SeededRandom(seed);
+    const { random, clock } = this;
+    this.provider = new SimulatedProvider(random, clock, faults);
+    const recordOf = (ref: string) => this.#records.get(ref as SessionRef);
+    this.ledger = new Ledger(this.provider, (ref) => recordOf(ref)?.epoch ?? 0);
+    const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
+    const travel = () => this.#travel();
+    this.bench = new SessionBench({
+      random: random.bytes,
+      clock,
+      store: new UnrulySessionStore(
+        wrapStore(this.#countingSignOuts(new MapSessionStore(this.#records))),
+        travel,
+      ),
+      scheduler: true,
+      refreshTokens: this.provider.refresh,
+      revokeTokens: this.provider.revoke,
+      listener: (event) => this.ledger.hear(event),
+      parts: { ...planted, createVault: (keys, bytes) => this.#watched(createVault(keys, bytes)) },
+    });
+    const { accounts, refreshes, registry } = this.bench;
+    const fetch = (url: string | URL | Request, init?: RequestInit) => this.#callApi(String(url), init);
+    this.sessionFetch = createSessionFetch({ accounts, refreshes, registry, apiOrigins: [API], fetch });
+  }
+
+  /** Whether nothing is on its way to the store or to the provider, or back. */
+  get isAtRest(): boolean {
+    return this.#travelling === 0 && this.provider.travelling === 0;
+  }
+
+  /** How many sign-outs a session had seen when this was its record. */
+  signOutsOf({ ref, version }: Pick<SessionRecord, 'ref' | 'version'>): number {
+    return this.#signOuts.get(`${ref} ${version}`) ?? 0;
+  }
+
+  /** From now on nothing fails or gets lost any more. */
+  calmDown(): void {
+    this.#isCalm = true;
+    this.provider.calmDown();
+  }
+
+  /** Opens what is under seal in the store, and looks whether it belongs there. */
+  inspectRecords(): void {
+    for (const record of this.#records.values()) {
+      for (const account of Object.values(record.accounts)) {
+        const tokens = this.bench.tokens.open(record, account);
+        if (!tokens) continue;
+        this.ledger.found(tokens.accessToken.reveal(), record.ref);
+        wipeTokenSet(tokens);
+      }
+    }
+  }
+
+  /** What must be so when nothing is under way: what is counted agrees, and what is not in use is wiped. */
+  inspectRest(): void {
+    const { registry } = this.bench;
+    if (registry.size !== this.#records.size) {
+      this.ledger.violated(`The node counts ${registry.size} sessions, the store has ${this.#records.size}.`);
+    }
+    const inUse = new Set<SealedRecord | undefined>();
+    for (const { accounts } of this.#records.values()) {
+      for (const { sealed } of Object.values(accounts)) inUse.add(sealed);
+    }
+    for (const sealed of this.#seals) {
+      const isWiped = sealed.bytes.every((byte) => byte === 0) && sealed.salt.every((byte) => byte === 0);
+      if (isWiped) this.#seals.delete(sealed);
+      else if (!inUse.has(sealed) && this.#faults.storeLosses === 0)
+        this.ledger.violated('Sealed tokens that no session has were not wiped.');
+    }
+  }
+
+  /** What must be so at the very end: nothing is left, here or at the provider. */
+  inspectEnd(): void {
+    this.inspectRest();
+    const { registry, deadlines, errors } = this.bench;
+    const left = { sessions: registry.size, records: this.#records.size, deadlines: deadlines.size };
+    for (const [what, count] of Object.entries(left)) {
+      if (count > 0) this.ledger.violated(`At the end, ${count} ${what} are left.`);
+    }
+    const living = this.provider.livingFamilies();
+    // What a store lost on its way to us, nobody can have revoked.
+    if (living.length > 0 && this.#faults.storeLosses === 0)
+      this.ledger.violated(`${living.length} logins were never revoked at the provider.`);
+    if (this.provider.reused.length > 0) this.ledger.violated('A refresh token was used twice.');
+    const unexpected = errors.filter((error) => !(error instanceof LostError));
+    if (unexpected.length > 0) this.ledger.violated(`An internal error: ${String(unexpected[0])}`);
+  }
+
+  #countingSignOuts(store: SessionStore): SessionStore {
+    const replace = store.replace.bind(store);
+    store.replace = (next) => {
+      const before = this.#records.get(next.ref);
+      const isSignOut = before !== undefined && isSignedIn(before) && !isSignedIn(next);
+      const signOuts = this.signOutsOf({ ref: next.ref, version: next.version - 1 }) + (isSignOut ? 1 : 0);
+      const replaced = replace(next);
+      if (this.#records.get(next.ref)?.stamp === next.stamp) {
+        this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
+      }
+      return replaced;
+    };
+    return store;
+  }
+
+  #watched(vault: Vault): Vault {
+    const seal = vault.seal.bind(vault);
+    vault.seal = (plaintext, context) => {
+      const sealed = seal(plaintext, context);
+      this.#seals.add(sealed);
+      return sealed;
+    };
+    return vault;
+  }
+
+  async #travel(): Promise<void> {
+    const { storeDelayMs, storeLosses } = this.#faults;
+    const isLost = !this.#isCalm && this.random.chance(storeLosses);
+    this.#travelling++;
+    if (storeDelayMs > 0) await this.#wait(this.random.below(storeDelayMs));
+    this.#travelling--;
+    if (isLost) throw new LostError('The store did not answer.');
+  }
+
+  async #callApi(url: string, init: RequestInit = {}): Promise<Response> {
+    const token = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
+    init.signal?.throwIfAborted();
+    const [ref = '', signOuts] = new URL(url).pathname.slice(1).split('/');
+    this.ledger.used(token, ref, Number(signOuts));
+    const isRefused = !this.#isCalm && this.random.chance(this.#faults.apiRefusals);
+    const isAlive = this.provider.isAlive(this.provider.familyOf(token));
+    await this.#wait(this.random.below(500));
+    init.signal?.throwIfAborted();
+    this.ledger.answered(token);
+    return new Response(null, { status: isAlive && !isRefused ? 200 : 401 });
+  }
+
+  #wait(delayMs: number): Promise<void> {
+    return new Promise((resolve) => this.clock.after(delayMs, resolve));
+  }
+}
+
+/** A message that was lost on purpose. */
+export class LostError extends Error {
+  override readonly name = 'LostError';
+}
