@@ -28,8 +28,10 @@ const rooms = {
   http: [...upToLogin, 'access', 'mcp'],
   store: [...foundation, 'vault', 'session'],
   observe: [...foundation, 'vault', 'session'],
-  'sessions-options': upToHttp,
-  'create-sessions': [...upToHttp, 'store', 'observe', 'sessions-options'],
+  'debugging-gate': foundation,
+  'sessions-options': [...upToHttp, 'store'],
+  'sessions-settings': [...upToHttp, 'sessions-options'],
+  'create-sessions': [...upToHttp, 'store', 'observe', 'debugging-gate', 'sessions-options', 'sessions-settings'],
   testing: [...upToHttp, 'store', 'observe', 'sessions-options', 'create-sessions'],
   index: [...upToHttp, 'store', 'observe', 'sessions-options', 'create-sessions'],
 };

@@ -7,7 +7,7 @@ function recordOf(ref: string, fields: Partial<SessionRecord> = {}): SessionReco
   return {
     ref: ref as SessionRef,
     version: 1,
-    stamp: 'first',
+    stamps: [],
     kind: 'connection',
     owner: 'holder',
     createdAtMs: 0,

@@ -224,25 +224,6 @@ describe('tokens that come back too late', () => {
     const all = [firstTokens.refresh_token, secondTokens.refresh_token];
     await vi.waitFor(() => expect(revokedTokens()).toEqual(expect.arrayContaining(all)), { timeout: 5000 });
   });
-
-  it('from a refresh of a pending handle move with it into the session it becomes', async () => {
-    const client = client2026(notes.mcp);
-    notes.provider.accessTokenSeconds = SHORT;
-    const link = await startLogin(client);
-    const hold = notes.provider.holdNext('/token');
-    const finishing = new Browser().logIn(link, 'alice');
-    await hold.isHeld;
-    hold.release();
-    await finishing;
-    notes.provider.accessTokenSeconds = LONG;
-    const refresh = notes.provider.holdNext('/token');
-    await refresh.isHeld;
-    const finished = client.call('login');
-    refresh.release();
-    expect((await finished).structured).toMatchObject({ status: 'authenticated' });
-    expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
-    expect(revokedTokens()).not.toContain(tokensOf(refreshes().at(-1)!).refresh_token);
-  });
 });
 
 describe('an API that answers 401', () => {

@@ -82,6 +82,12 @@ describe('the server that was built, started with --json', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
+  it('takes Ctrl-C for one although npm passes it on once more', async () => {
+    const server = await startSample();
+    const ended = Promise.all([server.stop('SIGINT'), server.stop('SIGINT')]);
+    expect((await ended)[0]).toEqual({ code: 0, signal: null });
+  });
+
   it('[security 48] writes neither session ids nor handles to its log', async () => {
     const server = await startSample();
     const { mcp } = server.addresses;

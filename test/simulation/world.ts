@@ -141,7 +141,7 @@ export class World {
       const isSignOut = before !== undefined && isSignedIn(before) && !isSignedIn(next);
       const signOuts = this.signOutsOf({ ref: next.ref, version: next.version - 1 }) + (isSignOut ? 1 : 0);
       const replaced = replace(next);
-      if (this.#records.get(next.ref)?.stamp === next.stamp) {
+      if (this.#records.get(next.ref)?.stamps[0] === next.stamps[0]) {
         this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
       }
       return replaced;

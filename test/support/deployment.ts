@@ -3,12 +3,9 @@ import {
   type IdentityProviderProcessOptions,
   startIdentityProviderProcess,
 } from './identity-provider-process.js';
-import { type ServerProcess, startServer } from './server-process.js';
+import { type ServerOptions, type ServerProcess, startServer } from './server-process.js';
 
-export interface DeploymentOptions extends IdentityProviderProcessOptions {
-  /** Added to the server's command line. */
-  readonly flags?: readonly string[];
-}
+export interface DeploymentOptions extends IdentityProviderProcessOptions, ServerOptions {}
 
 /** An identity provider with its API, and the server in front of them: a process each. */
 export interface Deployment {
@@ -20,15 +17,18 @@ export interface Deployment {
 }
 
 export async function startDeployment({
+  accessTokenSeconds,
   flags = [],
+  environment = {},
   ...options
 }: DeploymentOptions = {}): Promise<Deployment> {
-  const provider = await startIdentityProviderProcess(options);
+  const provider = await startIdentityProviderProcess(accessTokenSeconds ? { accessTokenSeconds } : {});
   let server: ServerProcess;
   try {
     server = await startServer({
+      ...options,
       flags: [...provider.serverFlags, ...flags],
-      environment: provider.serverEnvironment,
+      environment: { ...provider.serverEnvironment, ...environment },
     });
   } catch (error) {
     await provider.stop();

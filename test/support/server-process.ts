@@ -15,6 +15,10 @@ export const FREE_PORTS: readonly string[] = ['--port', '0', '--idp-port', '0', 
 export interface ServerOptions {
   /** The command line. */
   readonly flags?: readonly string[];
+  /** Options of Node itself. */
+  readonly nodeOptions?: readonly string[];
+  /** The folder it is started in. Default: this process's. */
+  readonly folder?: string;
   /** The whole environment besides `PATH`. */
   readonly environment?: Readonly<Record<string, string>>;
 }
@@ -55,9 +59,15 @@ export interface ServerProcess extends LaunchedServer {
 }
 
 /** Starts the server and waits for nothing. */
-export function launchServer({ flags = [], environment = {} }: ServerOptions = {}): LaunchedServer {
+export function launchServer({
+  flags = [],
+  nodeOptions = [],
+  folder = process.cwd(),
+  environment = {},
+}: ServerOptions = {}): LaunchedServer {
   const child: ChildProcessByStdio<null, Readable, Readable> = own(
-    spawn(process.execPath, [MAIN, ...flags], {
+    spawn(process.execPath, [...nodeOptions, MAIN, ...flags], {
+      cwd: folder,
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, ...environment },
     }),
@@ -80,11 +90,8 @@ export function launchServer({ flags = [], environment = {} }: ServerOptions = {
 }
 
 /** Starts the server with `--json` and the audit log, and waits until it is ready. */
-export async function startServer({
-  flags = [],
-  environment = {},
-}: ServerOptions = {}): Promise<ServerProcess> {
-  const server = launchServer({ flags: ['--json', '--log-level', 'info', ...flags], environment });
+export async function startServer({ flags = [], ...options }: ServerOptions = {}): Promise<ServerProcess> {
+  const server = launchServer({ ...options, flags: ['--json', '--log-level', 'info', ...flags] });
   const line = await Promise.race([
     server.stdout.first('the line of addresses', () => true),
     server.ended.then(({ code }) => {

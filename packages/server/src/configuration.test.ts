@@ -15,6 +15,7 @@ describe('the configuration', () => {
     expect(configurationOf([])).toEqual({
       port: 3000,
       isJson: false,
+      allowDebugging: false,
       logLevel: 'warn',
       lifetimes: {},
       toolsModule: undefined,
@@ -28,6 +29,7 @@ describe('the configuration', () => {
     expect(configurationOf(`${argv} ${lifetimes}`.split(' '))).toMatchObject({
       port: 0,
       isJson: true,
+      allowDebugging: false,
       logLevel: 'info',
       lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0 },
       upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 8080, accessTokenSeconds: 10 },

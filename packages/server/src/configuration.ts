@@ -15,6 +15,8 @@ export interface Configuration {
   readonly port: number;
   /** Whether one line of addresses goes to stdout. */
   readonly isJson: boolean;
+  /** Start although the process is open to a debugger. */
+  readonly allowDebugging: boolean;
   readonly logLevel: LogLevel;
   /** What is absent keeps the library's default. */
   readonly lifetimes: Partial<Lifetimes>;
@@ -57,6 +59,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
     configuration: {
       port: flags.port,
       isJson: flags.json,
+      allowDebugging: flags.allowDebugging,
       logLevel: flags.logLevel,
       lifetimes: {
         ...(idleSeconds !== undefined && { idleMs: idleSeconds * 1000 }),

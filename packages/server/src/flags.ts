@@ -19,6 +19,7 @@ export interface Flags {
   readonly graceSeconds: number | undefined;
   readonly logLevel: LogLevel;
   readonly tools: string | undefined;
+  readonly allowDebugging: boolean;
   readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
@@ -41,6 +42,7 @@ const schema = z.object({
   'grace-seconds': graceSeconds.optional(),
   'log-level': z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('warn'),
   tools: z.string().min(1, 'must name a module').optional(),
+  'allow-debugging': toggle,
   json: toggle,
   help: toggle,
   version: toggle,
@@ -65,6 +67,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     graceSeconds: data['grace-seconds'],
     logLevel: data['log-level'],
     tools: data.tools,
+    allowDebugging: data['allow-debugging'],
     json: data.json,
     help: data.help,
     version: data.version,
@@ -87,6 +90,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         'grace-seconds': text,
         'log-level': text,
         tools: text,
+        'allow-debugging': toggle,
         json: toggle,
         help: toggle,
         version: toggle,

@@ -11,6 +11,8 @@ import { USAGE } from './usage.js';
 
 /** Ending may wait this long for tokens to be revoked; whoever pressed Ctrl-C waits no longer than 2 s. */
 const CLOSE_DEADLINE_MS = 1500;
+/** A signal so soon after the first is its echo. */
+const ECHO_MS = 500;
 
 async function main(): Promise<void> {
   const command = parseCommand(process.argv.slice(2), process.env);
@@ -35,12 +37,19 @@ async function serve(configuration: Configuration): Promise<void> {
   process.stderr.write(announcement(server, configuration.upstream));
 }
 
-/** The first signal ends cleanly, within the deadline; the next one at once. */
+/**
+ * The first signal ends cleanly, within the deadline; a later one at once. npm passes Ctrl-C on although the
+ * terminal has sent it to everybody already, so what follows at once is the same one again.
+ */
 function endOnSignal(server: RunningServer): void {
-  let isEnding = false;
+  let endingSinceMs: number | undefined;
   const end = async () => {
-    if (isEnding) process.exit(1);
-    isEnding = true;
+    const now = performance.now();
+    if (endingSinceMs !== undefined) {
+      if (now - endingSinceMs > ECHO_MS) process.exit(1);
+      return;
+    }
+    endingSinceMs = now;
     setTimeout(() => process.exit(0), CLOSE_DEADLINE_MS).unref();
     await server.close();
     // Idle connections kept open by `fetch` would hold the process for some seconds more.

@@ -31,7 +31,7 @@ const SHUTDOWN_DRAIN_MS = 1000;
  * @throws ConfigurationError; the `EADDRINUSE` error of Node, which carries the port, when a port is taken
  */
 export async function startServer(configuration: Configuration): Promise<RunningServer> {
-  const { port, lifetimes, logLevel } = configuration;
+  const { port, lifetimes, logLevel, allowDebugging } = configuration;
   const { api, close: closeBackend, ...options } = await startBackend(configuration);
   try {
     // Synchronous, so that nothing is lost when the process exits.
@@ -40,6 +40,7 @@ export async function startServer(configuration: Configuration): Promise<Running
       ...options,
       lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
       logger,
+      allowDebugging,
     });
     const { url } = await sessions.listen({ port });
     // An unreachable provider is no reason not to start, but the operator should not hear of it from users.

@@ -11,10 +11,11 @@ Serves MCP on this machine; every client that connects logs in as its own user.
   --access-token-seconds <n>     lifetime of the embedded provider's access tokens (120)
   --tools <module>               your own tools: a module whose default export is a function
                                  (server, sessions) => void that registers them
-  --idle-seconds <n>             sign out after so long without a request
-  --absolute-seconds <n>         sign out so long after the login
-  --grace-seconds <n>            sign out so long after a client has gone; 0: at once
+  --idle-seconds <n>             sign out after so long without a request (1800)
+  --absolute-seconds <n>         sign out so long after the login (43200)
+  --grace-seconds <n>            sign out so long after a client has gone (120); 0: at once
   --log-level <level>            ${LOG_LEVELS.join(', ')} (warn); logs go to stderr
+  --allow-debugging              start although --inspect or the like lets tokens be read
   --json                         print the addresses as one line of JSON on stdout
   --help, --version
 

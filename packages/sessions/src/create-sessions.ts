@@ -5,6 +5,7 @@ import { Accounts } from './account/accounts.js';
 import { Refreshes } from './account/refreshes.js';
 import type { Session } from './account/session.js';
 import { createSessionFetch } from './account/session-fetch.js';
+import { assertNotDebugged, currentProcessSettings } from './debugging-gate.js';
 import { SessionError } from './errors.js';
 import { createApp, MCP_PATH } from './http/app.js';
 import { Guards } from './http/guards.js';
@@ -17,14 +18,13 @@ import { RequestStates } from './mcp/request-state.js';
 import { ServerFactory } from './mcp/server-factory.js';
 import { auditLog } from './observe/audit-log.js';
 import { Provider } from './provider/provider.js';
-import { providerSettings } from './provider/provider-options.js';
 import { RefreshScheduler } from './refresh/refresh-scheduler.js';
 import { logIdOf } from './session/ids.js';
-import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
 import { Disposal } from './session/revocation.js';
 import { SessionEvents, type SessionListener } from './session/session-events.js';
 import { SessionRegistry } from './session/session-registry.js';
 import type { ListenOptions, Runtime, SessionsOptions } from './sessions-options.js';
+import { sessionsSettings } from './sessions-settings.js';
 import { MapSessionStore } from './store/map-session-store.js';
 import { systemClock } from './time/clock.js';
 import { Deadlines } from './time/deadlines.js';
@@ -54,7 +54,6 @@ export interface Sessions extends CurrentSession {
 }
 
 const DEFAULT_PORT = 3000;
-const DEFAULT_MAX_SESSIONS = 10_000;
 const MAX_CONCURRENT_REFRESHES = 50;
 
 /**
@@ -62,6 +61,7 @@ const MAX_CONCURRENT_REFRESHES = 50;
  * @throws SessionError `configuration` when the options cannot work; the message says what to change.
  */
 export function createSessions(options: SessionsOptions): Sessions {
+  if (!options.allowDebugging) assertNotDebugged(currentProcessSettings());
   const logger = options.logger ?? pino({ level: 'silent' });
   const onError = (error: unknown) => logger.error({ err: withoutDetails(error) }, 'internal error');
   const { clock, random, fetch, store }: Runtime = {
@@ -71,8 +71,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     store: new MapSessionStore(),
     ...options.runtime,
   };
-  const lifetimes: Lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
-  let publicUrl = options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl);
+  const settings = sessionsSettings(options);
+  const { lifetimes } = settings;
+  let { publicUrl } = settings;
   const knownPublicUrl = () => {
     if (publicUrl) return publicUrl;
     throw new SessionError('configuration', 'Give `publicUrl`, or let `listen` find it.');
@@ -84,13 +85,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const events = new SessionEvents(onError);
   events.subscribe(auditLog(logger, (ref) => logIdOf(keys, ref)));
 
-  const providers = new Map<string, Provider>();
-  for (const each of [options.provider].flat()) {
-    const settings = providerSettings(each);
-    providers.set(settings.name, new Provider(settings, clock, fetch));
-  }
-  const [defaultProvider] = providers.keys();
-  if (defaultProvider === undefined) throw new SessionError('configuration', 'Give at least one `provider`.');
+  const [{ name: defaultProvider }] = settings.providers;
+  const providers = new Map(settings.providers.map((each) => [each.name, new Provider(each, clock, fetch)]));
   const providerOf = (name: string) => {
     const provider = providers.get(name);
     if (provider) return provider;
@@ -107,7 +103,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     lifetimes,
     events,
     disposal,
-    maxSessions: options.maxSessions ?? DEFAULT_MAX_SESSIONS,
+    maxSessions: settings.maxSessions,
     onError,
   });
   const tokens = new AccountTokens(vault, random);
@@ -166,8 +162,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   const endpoint = new Endpoint({ registry, events, contexts, servers, onError });
   const guards = new Guards({
     publicUrl: knownPublicUrl,
-    allowedHosts: options.allowedHosts ?? [],
-    allowedOrigins: options.allowedOrigins ?? [],
+    allowedHosts: settings.allowedHosts,
+    allowedOrigins: settings.allowedOrigins,
   });
   const app = createApp({
     endpoint,
@@ -177,6 +173,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     random,
     publicUrl: knownPublicUrl,
     serverName: options.server.title ?? options.server.name,
+    loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
   });
   const nodeHandler = nodeHandlerOf(app);
@@ -200,27 +197,20 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
 
     async close() {
+      endpoint.refuse();
+      listening?.stop();
       await registry.endAll('shutdown');
+      const settled = Promise.all([disposal.settled(), refreshes.settled()]);
+      const drained = new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve));
+      await Promise.race([settled, drained]);
       await endpoint.close();
-      await Promise.race([
-        Promise.all([disposal.settled(), refreshes.settled()]),
-        new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve)),
-      ]);
       await listening?.close();
+      // What was started at the last moment.
+      await registry.endAll('shutdown');
       deadlines.clear();
       keys.wipe();
     },
   };
-}
-
-function parsePublicUrl(value: string): URL {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
-  if (url && isSecure && url.pathname === '/' && !url.search && !url.hash && !url.username) return url;
-  throw new SessionError(
-    'configuration',
-    `"${value}" cannot be the public URL: give https://host[:port] without a path; http is for loopback only.`,
-  );
 }
 
 function assertMayListen(host: string, allowOpenAccess: boolean, publicUrl: URL | undefined): void {

@@ -7,6 +7,7 @@
  * - `unknown_provider`: no provider has that name here.
  * - `signed_out`: the session was signed out while this object was still in use.
  * - `provider_unavailable`: the provider did not answer, or answered with an error of its own.
+ * - `store_unavailable`: the session store did not answer.
  * - `provider_refused`: the provider answered, and the answer cannot be used.
  * - `origin_not_allowed`: a token was about to leave for an origin that is not configured.
  * - `limit_reached`: a limit of this server; trying again later helps.
@@ -21,6 +22,7 @@ export type SessionErrorCode =
   | 'unknown_provider'
   | 'signed_out'
   | 'provider_unavailable'
+  | 'store_unavailable'
   | 'provider_refused'
   | 'origin_not_allowed'
   | 'limit_reached'
@@ -44,4 +46,12 @@ export class SessionError extends Error {
     this.code = code;
     this.retryAfterSeconds = options.retryAfterSeconds;
   }
+}
+
+/** The session was signed out, or has ended, since it was handed out. */
+export function signedOut(): SessionError {
+  return new SessionError(
+    'signed_out',
+    'This session was signed out. Call the `login` tool to log in again.',
+  );
 }

@@ -31,6 +31,11 @@ export interface SessionsOptions {
   readonly maxSessions?: number | undefined;
   /** Gets the audit log. Default: silent. */
   readonly logger?: Logger | undefined;
+  /**
+   * Keeps tokens although the process runs under `--inspect`, `--heapsnapshot-…`, `NODE_DEBUG=http` or the
+   * like, where they can be read. Default: refused.
+   */
+  readonly allowDebugging?: boolean | undefined;
   /** Replaces what the library takes from its surroundings, for tests. */
   readonly runtime?: Partial<Runtime> | undefined;
 }

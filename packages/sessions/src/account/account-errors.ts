@@ -18,14 +18,6 @@ export function sessionRequired(): SessionError {
   );
 }
 
-/** The session was signed out, or has ended, since it was handed out. */
-export function signedOut(): SessionError {
-  return new SessionError(
-    'signed_out',
-    'This session was signed out. Call the `login` tool to log in again.',
-  );
-}
-
 /** The grant is dead: only a new login helps. */
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(

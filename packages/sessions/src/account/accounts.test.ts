@@ -80,6 +80,18 @@ describe('a refresh', () => {
     expect(bench.provider.presented).toEqual(['refresh-alice-1', 'refresh-alice-1']);
   });
 
+  it('waits until a pending handle has become a session [security 7]', async () => {
+    const bench = new SessionBench({ scheduler: true, lifetimes: { loginAttemptMs: 3_600_000 } });
+    const { record } = await bench.loggedIn('alice', 'pending-handle');
+    await bench.clock.advance(601 * SECOND);
+    expect(bench.provider.presented).toEqual([]);
+    const pending = await bench.registry.get(record.ref);
+    const promoted = pending && (await bench.accounts.promote(pending));
+    const lease = { ref: promoted?.record.ref ?? record.ref, epoch: 0 };
+    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(bench.provider.presented).toEqual(['refresh-alice-1']);
+  });
+
   it('that the provider refuses wipes this account once, and asks for a new login [security 21]', async () => {
     const bench = new SessionBench({ scheduler: true });
     const { lease } = await bench.loggedIn('alice');

@@ -1,3 +1,4 @@
+import { signedOut } from '../errors.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { Disposal, RevocationReport } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
@@ -6,7 +7,7 @@ import type { SessionChange, SessionRegistry } from '../session/session-registry
 import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
-import { loginRequired, providerUnavailable, reauthenticationRequired, signedOut } from './account-errors.js';
+import { loginRequired, providerUnavailable, reauthenticationRequired } from './account-errors.js';
 import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
 import type { GrantedTokens } from './granted-tokens.js';
 import type { Refreshes } from './refreshes.js';
@@ -102,6 +103,7 @@ export class Accounts {
    */
   async accessToken(lease: SessionLease, provider: string): Promise<FreshAccessToken> {
     const { tokens, refreshes, clock } = this.#options;
+    let unreadable: number | undefined;
     for (let tries = 0; tries < READ_TRIES; tries++) {
       const { record, account } = await this.#find(lease, provider);
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
@@ -121,19 +123,25 @@ export class Accounts {
       const opened = tokens.open(record, account);
       opened?.refreshToken?.wipe();
       if (opened) return { accessToken: opened.accessToken, generation };
+      // Wiped since it was read, which the next look tells; or damaged, which is the same again.
+      if (unreadable === generation) await refreshes.giveUp(record, account, 'tokens_unreadable');
+      unreadable = generation;
     }
     throw providerUnavailable(provider, 1);
   }
 
   /** Logs a session out of one provider; out of its last one is a sign-out. */
   async remove(ref: SessionRef, provider: string): Promise<RevocationReport[]> {
-    const { registry, disposal } = this.#options;
+    const { registry, disposal, events } = this.#options;
     const changed = await registry.update(ref, ({ accounts }) => {
       const { [provider]: removed, ...rest } = accounts;
       return removed && Object.keys(rest).length > 0 ? { accounts: rest } : undefined;
     });
     const removed = changed?.before.accounts[provider];
-    if (changed && removed) return disposal.dispose(changed.before, [removed]);
+    if (changed && removed) {
+      events.emit({ type: 'account.removed', ref, provider });
+      return disposal.dispose(changed.before, [removed]);
+    }
     const record = await registry.get(ref);
     if (!record?.accounts[provider]) return [];
     const { revoked } = await registry.signOut(ref, 'logout');
@@ -146,8 +154,7 @@ export class Accounts {
    * @returns the new session, or `undefined` when the pending one is gone.
    */
   async promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
-    const { registry, refreshes, disposal, tokens, events, clock } = this.#options;
-    await refreshes.settledOf(pending);
+    const { registry, disposal, tokens, events, clock } = this.#options;
     const retired = await registry.retire(pending.ref);
     if (!retired) return undefined;
     const started = await registry.start('handle', retired.owner).catch((error: unknown) => {

@@ -43,10 +43,18 @@ export class Refreshes {
     return refresh;
   }
 
-  /** Waits for the refreshes of a session that are under way. */
-  async settledOf(record: SessionRecord): Promise<void> {
-    const providers = Object.keys(record.accounts);
-    await Promise.allSettled(providers.map((provider) => this.#running.get(keyOf(record.ref, provider))));
+  /**
+   * An API refused the access token of `generation`: replaces it, or gives the account up if that is not
+   * possible.
+   * @throws SessionError as `refresh`
+   */
+  async replaceRefused(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.accounts[provider];
+    const isCurrent = account?.generation === generation && account.state === 'authenticated';
+    if (!record || !isCurrent || account.hasRefreshToken) return this.refresh(ref, provider, generation);
+    await this.giveUp(record, account, 'no_refresh_token');
+    throw reauthenticationRequired(provider);
   }
 
   /** Waits for every refresh that is under way. */
@@ -76,6 +84,8 @@ export class Refreshes {
     const record = await this.#options.registry.get(ref);
     const account = record?.accounts[provider];
     if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
+    // Its tokens are about to move to the session handle, and serve no tool until then.
+    if (record.kind === 'pending-handle') return;
     const held = this.#options.tokens.open(record, account);
     held?.accessToken.wipe();
     if (!held?.refreshToken) return;

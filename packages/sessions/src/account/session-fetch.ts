@@ -43,7 +43,8 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       );
     }
     const signal = options.registry.signalOf(lease.ref);
-    const bounded = { ...init, signal: init.signal ? AbortSignal.any([init.signal, signal]) : signal };
+    // One of its own for every call: thousands of them listening to the session's signal would be a leak.
+    const bounded = { ...init, signal: AbortSignal.any(init.signal ? [init.signal, signal] : [signal]) };
     const call = async () => {
       const { accessToken, generation } = await options.accounts.accessToken(lease, provider);
       try {
@@ -57,7 +58,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const mayHelp = !refused.has(signal, provider, first.generation);
     if (!mayHelp || !blamesToken(first.response) || !isReplayable(init.body)) return first.response;
     await first.response.body?.cancel();
-    await options.refreshes.refresh(lease.ref, provider, first.generation);
+    await options.refreshes.replaceRefused(lease.ref, provider, first.generation);
     const second = await call();
     if (blamesToken(second.response)) refused.add(signal, provider, second.generation);
     return second.response;

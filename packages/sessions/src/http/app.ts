@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
+import { SessionError } from '../errors.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import type { Guards } from './guards.js';
@@ -59,6 +60,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   );
   app.onError((error) => {
     onError(error);
+    if (error instanceof SessionError && error.code === 'configuration') {
+      return errorResponse(500, ErrorCode.internal, error.message);
+    }
     return errorResponse(
       500,
       ErrorCode.internal,

@@ -1,10 +1,4 @@
-import {
-  createServer,
-  type IncomingMessage,
-  type RequestListener,
-  type Server,
-  type ServerResponse,
-} from 'node:http';
+import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { createApp } from './app.js';
@@ -21,7 +15,9 @@ export function nodeHandlerOf(
 /** An HTTP server that listens, within the limits of this library. */
 export interface ListeningServer {
   readonly port: number;
-  /** Stops accepting, and closes what is open. */
+  /** Accepts no new connections from now on. */
+  stop(): void;
+  /** Closes what is open. */
   close(): Promise<void>;
 }
 
@@ -45,12 +41,14 @@ export async function listen(
   });
   // A TCP server that listens has an AddressInfo (Node: server.address()).
   const address = server.address() as AddressInfo;
-  return { port: address.port, close: () => close(server) };
-}
-
-function close(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve());
-    server.closeAllConnections();
-  });
+  const closed = new Promise<void>((resolve) => server.once('close', () => resolve()));
+  return {
+    port: address.port,
+    stop: () => void server.close(),
+    close: async () => {
+      if (server.listening) server.close();
+      server.closeAllConnections();
+      await closed;
+    },
+  };
 }

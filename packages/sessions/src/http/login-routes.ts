@@ -21,14 +21,16 @@ export interface LoginRoutesOptions {
   readonly random: RandomSource;
   readonly publicUrl: () => URL;
   readonly serverName: string;
+  /** How long a started login can be finished, and its cookie lives. */
+  readonly loginAttemptMs: number;
 }
 
-const COOKIE_SECONDS = 600;
 const CODE_COOKIE_SECONDS = 300;
 
 /** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   const { logins, guards, serverName, random } = options;
+  const cookieSeconds = Math.ceil(options.loginAttemptMs / 1000);
   const isSecure = () => options.publicUrl().protocol === 'https:';
 
   const readCookie = (c: Context<HttpEnv>, name: string) =>
@@ -51,7 +53,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (!request) return show(c, await pages.goneLinkPage());
     const name = cookieNameOf(attemptId);
     const cookie = readCookie(c, name) ?? randomToken(random);
-    writeCookie(c, name, cookie, COOKIE_SECONDS);
+    writeCookie(c, name, cookie, cookieSeconds);
     const formToken = formTokenOf(attemptId, cookie).toString('base64url');
     return show(c, await pages.connectPage(serverName, request, formToken));
   });
@@ -77,7 +79,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
       );
     }
     if (!target) return show(c, await pages.goneLinkPage());
-    writeCookie(c, name, consented, COOKIE_SECONDS);
+    writeCookie(c, name, consented, cookieSeconds);
     return c.redirect(target.href, 303);
   });
 

@@ -47,3 +47,8 @@ export interface LoginAttempt {
   inert: InertGrant | undefined;
   outcome: LoginOutcome | undefined;
 }
+
+/** Wipes what a browser's return was to be checked against. */
+export function wipeChecks({ state, nonce, codeVerifier }: AuthorizationChecks): void {
+  for (const secret of [state, nonce, codeVerifier]) secret.wipe();
+}

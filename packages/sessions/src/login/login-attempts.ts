@@ -1,7 +1,7 @@
 import { SessionError } from '../errors.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
-import type { BrowserTrip, LoginAttempt } from './login-attempt.js';
+import { type BrowserTrip, type LoginAttempt, wipeChecks } from './login-attempt.js';
 import { digestOf } from './secret-digest.js';
 
 /** How many logins may be under way on this node. */
@@ -74,7 +74,8 @@ export class LoginAttempts {
     const attempt = this.#byState.get(digestOf(state));
     const trip = attempt?.trip;
     if (!attempt || !trip) return undefined;
-    this.dropTrip(attempt);
+    this.#byState.delete(trip.stateDigest);
+    attempt.trip = undefined;
     return { attempt, trip };
   }
 
@@ -90,7 +91,10 @@ export class LoginAttempts {
 
   /** Forgets the browser that consented: its way back is closed. */
   dropTrip(attempt: LoginAttempt): void {
-    if (attempt.trip) this.#byState.delete(attempt.trip.stateDigest);
+    const { trip } = attempt;
+    if (!trip) return;
+    this.#byState.delete(trip.stateDigest);
     attempt.trip = undefined;
+    wipeChecks(trip.checks);
   }
 }

@@ -1,7 +1,7 @@
 import type { Accounts, SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
-import { SessionError } from '../errors.js';
-import type { AuthorizationChecks, Provider } from '../provider/provider.js';
+import { SessionError, signedOut } from '../errors.js';
+import type { Provider } from '../provider/provider.js';
 import { providerFailure } from '../provider/provider-failure.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
@@ -14,7 +14,7 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
 import type { Vault } from '../vault/vault.js';
 import { InertGrants } from './inert-grants.js';
-import type { LoginAttempt, LoginOrigin, LoginOutcome } from './login-attempt.js';
+import { type LoginAttempt, type LoginOrigin, type LoginOutcome, wipeChecks } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import { LoginWaiters } from './login-waiters.js';
 import { digestOf, isSameDigest } from './secret-digest.js';
@@ -113,6 +113,8 @@ export class Logins {
   async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<PendingLogin> {
     const { clock, events, lifetimes, random } = this.#options;
     await this.prepare(providerName);
+    const record = await this.#options.registry.get(lease.ref);
+    if (record?.epoch !== lease.epoch) throw signedOut();
     const underWay = this.#attempts.of(lease.ref, providerName);
     if (underWay?.lease.epoch === lease.epoch) return this.#describe(underWay);
     if (underWay) this.#fail(underWay, 'superseded');
@@ -202,7 +204,10 @@ export class Logins {
     };
     const provider = this.#provider(attempt.provider);
     const url = await provider.authorizationUrl(new URL('/callback', publicUrl()), checks);
-    if (attempt.outcome) return undefined;
+    if (attempt.outcome || attempt.inert) {
+      wipeChecks(checks);
+      return undefined;
+    }
     this.#attempts.setTrip(attempt, { checks, stateDigest: digestOf(state), cookieDigest: digestOf(cookie) });
     return url;
   }
@@ -229,6 +234,7 @@ export class Logins {
     const { attempt, trip } = found;
     const cookie = cookieOf(attempt.id);
     if (cookie === undefined || !isSameDigest(digestOf(cookie), trip.cookieDigest)) {
+      wipeChecks(trip.checks);
       this.#fail(attempt, 'browser_mismatch');
       return { kind: 'rejected' };
     }
@@ -274,6 +280,12 @@ export class Logins {
     if (attempt.outcome) return this.#tooLate(attempt, granted);
     const committed = await this.#options.accounts.commitLogin(attempt.lease, attempt.provider, granted);
     if (!committed) return this.#failed(attempt, 'signed_out');
+    const outcome = this.#outcomeOf(attempt);
+    if (outcome?.kind === 'failed') {
+      // It was given up while it was being committed.
+      await this.#options.accounts.remove(attempt.lease.ref, attempt.provider);
+      return { kind: 'failed', failure: outcome.failure };
+    }
     this.takeFailure(attempt.lease.ref, attempt.provider);
     this.#end(attempt, { kind: 'authenticated' });
     return { kind: 'authenticated' };
@@ -288,6 +300,11 @@ export class Logins {
     });
     this.#waiters.wake(attempt);
     return { kind: 'code', attemptId: attempt.id, code };
+  }
+
+  /** Read anew: what the compiler knows of an outcome does not hold across an await. */
+  #outcomeOf(attempt: LoginAttempt): LoginOutcome | undefined {
+    return attempt.outcome;
   }
 
   /** The attempt was decided while the provider was asked: what came is not wanted any more. */
@@ -342,12 +359,6 @@ export class Logins {
       `There is no such provider here. The providers are: ${known}.`,
     );
   }
-}
-
-function wipeChecks(checks: AuthorizationChecks): void {
-  checks.state.wipe();
-  checks.nonce.wipe();
-  checks.codeVerifier.wipe();
 }
 
 function loginFailureOf(error: unknown): LoginFailure {

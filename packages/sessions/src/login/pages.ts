@@ -103,7 +103,7 @@ export function wrongFormPage(status: 403 | 413 = 403): Promise<Page> {
     'This page cannot go on',
     html`${mark('bad')}
       <h1>This page cannot go on</h1>
-      <p>Your browser did not send back the cookie of this login. Allow cookies for this address, then open the link again.</p>`,
+      <p>${status === 413 ? 'What your browser sent is larger than this form.' : 'Your browser did not send back the cookie of this login. Allow cookies for this address, then open the link again.'}</p>`,
   );
 }
 

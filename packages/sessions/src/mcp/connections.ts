@@ -3,8 +3,9 @@ import {
   type McpServer,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
-import type { SessionRef } from '../session/ids.js';
+import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
+import type { SessionRecord } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
@@ -63,8 +64,20 @@ export class Connections {
   }
 
   async #initialize(incoming: Incoming): Promise<Response> {
-    const { registry, servers, contexts, onError } = this.#options;
+    const { registry } = this.#options;
     const { id, record } = await registry.start('connection', 'holder');
+    const serving = this.#open(incoming, id, record).catch(async (error: unknown) => {
+      await this.#giveUp(record.ref);
+      throw error;
+    });
+    const response = await serving;
+    // The session may have ended meanwhile, and then nobody would close the connection.
+    if (!response.ok || !(await registry.get(record.ref))) await this.#giveUp(record.ref);
+    return response;
+  }
+
+  async #open(incoming: Incoming, id: SessionId, record: SessionRecord): Promise<Response> {
+    const { servers, contexts, onError } = this.#options;
     const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
     const server = servers.make('2025');
     server.server.onerror = onError;
@@ -72,11 +85,14 @@ export class Connections {
     this.#connections.set(record.ref, { server, transport });
     const named = { state: 'live', record, handle: undefined } as const;
     const { request, body, isLoopback } = incoming;
-    const response = await contexts.run({ era: '2025', named, toolName: undefined, isLoopback }, () =>
+    return contexts.run({ era: '2025', named, toolName: undefined, isLoopback }, () =>
       transport.handleRequest(request, { parsedBody: body }),
     );
-    if (!response.ok) await registry.end(record.ref, 'deleted');
-    return response;
+  }
+
+  async #giveUp(ref: SessionRef): Promise<void> {
+    await this.#options.registry.end(ref, 'deleted');
+    this.#close(ref);
   }
 
   async #continue(incoming: Incoming, id: string): Promise<Response> {

@@ -3,7 +3,7 @@ import type { SessionId } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import { Connections, type ConnectionsOptions, type Incoming, watchStream } from './connections.js';
 import type { NamedSession } from './named-session.js';
-import { thrownResponse } from './protocol-error.js';
+import { ErrorCode, errorResponse, thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import { handleOf, toolNameOf } from './session-argument.js';
 
@@ -14,6 +14,7 @@ export class Endpoint {
   readonly #onError: (error: unknown) => void;
   readonly #connections: Connections;
   readonly #modern: McpHttpHandler;
+  #isClosing = false;
 
   constructor(options: ConnectionsOptions) {
     const { registry, contexts, servers, onError } = options;
@@ -24,8 +25,14 @@ export class Endpoint {
     this.#modern = createMcpHandler(() => servers.make('2026'), { legacy: 'reject', onerror: onError });
   }
 
+  /** From now on every request is answered 503: the server is closing. */
+  refuse(): void {
+    this.#isClosing = true;
+  }
+
   /** Serves one request. Never rejects. */
   async handle(incoming: Incoming): Promise<Response> {
+    if (this.#isClosing) return errorResponse(503, ErrorCode.serverBusy, 'This server is closing.');
     try {
       const { request, body } = incoming;
       return (await isLegacyRequest(request, body))

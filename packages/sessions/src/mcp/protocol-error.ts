@@ -20,9 +20,12 @@ export function errorResponse(
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id: null }, { status, headers });
 }
 
+const BUSY: ReadonlySet<string> = new Set(['limit_reached', 'store_unavailable']);
+
 /** What a client is told when serving its request threw. */
 export function thrownResponse(error: unknown): Response {
-  if (error instanceof SessionError && error.code === 'limit_reached') {
+  const isBusy = error instanceof SessionError && BUSY.has(error.code);
+  if (isBusy) {
     const retryAfter = String(error.retryAfterSeconds ?? 60);
     return errorResponse(503, ErrorCode.serverBusy, error.message, { 'retry-after': retryAfter });
   }

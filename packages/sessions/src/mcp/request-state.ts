@@ -1,8 +1,8 @@
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
-import { secretBuffer } from '../vault/memory.js';
+import { secretBuffer, wipe } from '../vault/memory.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
-import type { SealContext, Vault } from '../vault/vault.js';
+import type { SealContext, SealedRecord, Vault } from '../vault/vault.js';
 
 const LIFETIME_MS = 10 * 60 * 1000;
 const MOST = 10_000;
@@ -46,17 +46,24 @@ export class RequestStates {
   open(state: string, binding: RequestStateBinding): string {
     const sealed = Buffer.from(state, 'base64url');
     const record = { salt: sealed.subarray(0, SALT_BYTES), bytes: sealed.subarray(SALT_BYTES) };
-    let text: string;
-    try {
-      text = this.#vault.open(record, contextOf(binding)).toString('utf8');
-    } catch (cause) {
-      throw invalidState(cause);
-    }
+    const text = this.#read(record, binding);
     const nonce = text.slice(0, 43);
     const untilMs = this.#outstanding.get(nonce);
     this.#outstanding.delete(nonce);
     if (untilMs === undefined || untilMs <= this.#clock.now()) throw invalidState();
     return text.slice(43);
+  }
+
+  #read(record: SealedRecord, binding: RequestStateBinding): string {
+    let plaintext: Buffer;
+    try {
+      plaintext = this.#vault.open(record, contextOf(binding));
+    } catch (cause) {
+      throw invalidState(cause);
+    }
+    const text = plaintext.toString('utf8');
+    wipe(plaintext);
+    return text;
   }
 
   #remember(nonce: string): void {

@@ -66,9 +66,11 @@ describe('a tool', () => {
 });
 
 describe('the handle of a request', () => {
-  const inArguments = (session: unknown) => ({ params: { arguments: { session } } });
+  const method = 'tools/call';
+  const inArguments = (session: unknown) => ({ method, params: { arguments: { session } } });
   const inMeta = (session: unknown) => ({ params: { _meta: { [SESSION_META_KEY]: session } } });
   const inBoth = (one: unknown, other: unknown) => ({
+    method,
     params: { ...inArguments(one).params, ...inMeta(other).params },
   });
 
@@ -76,6 +78,10 @@ describe('the handle of a request', () => {
     for (const body of [inArguments('a'), inMeta('a'), inBoth('a', 'a')]) {
       expect(handleOf(body)).toEqual({ kind: 'handle', value: 'a' });
     }
+  });
+
+  it('is not what a prompt calls its own argument', () => {
+    expect(handleOf({ ...inArguments('a'), method: 'prompts/get' })).toEqual({ kind: 'none' });
   });
 
   it('is none where there is no place for it', () => {

@@ -25,8 +25,9 @@ export type HandleInRequest =
 /** The handle that a request names, in the tool's arguments or in `_meta`; in both only if they agree. */
 export function handleOf(body: unknown): HandleInRequest {
   const params = propertyOf(body, 'params');
+  const isToolCall = propertyOf(body, 'method') === 'tools/call';
   const places = [
-    propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT),
+    isToolCall ? propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) : undefined,
     propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY),
   ];
   const [value, ...others] = new Set(places.filter((place) => place !== undefined));

@@ -23,6 +23,7 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'session.refused':
       return { reason: event.reason };
     case 'login.started':
+    case 'account.removed':
       return { provider: event.provider };
     case 'login.failed':
       return { provider: event.provider, failure: event.failure };

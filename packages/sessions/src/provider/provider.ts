@@ -4,7 +4,7 @@ import { SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
-import type { TokenSet } from '../vault/token-set.js';
+import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import { providerFailure } from './provider-failure.js';
 import type { ProviderSettings } from './provider-options.js';
 import { normaliseTokenResponse } from './token-response.js';
@@ -87,8 +87,14 @@ export class Provider {
         idTokenExpected: true,
       }),
     });
-    const identity = identityOf(response) ?? (await this.#userInfo(configuration, response.access_token));
-    return this.#granted(response, requestedAtMs, identity);
+    const granted = this.#granted(response, requestedAtMs, identityOf(response));
+    if (granted.identity) return granted;
+    try {
+      return { ...granted, identity: await this.#userInfo(configuration, response.access_token) };
+    } catch (error) {
+      void this.revoke(granted.tokens).finally(() => wipeTokenSet(granted.tokens));
+      throw error;
+    }
   }
 
   /** Exchanges a refresh token for new tokens (RFC 6749 section 6). Never rejects, and cannot be aborted. */
@@ -98,14 +104,16 @@ export class Provider {
     return outcome.kind === 'lost' ? this.#refreshOnce(refreshToken) : outcome;
   }
 
-  /** Revokes a token set (RFC 7009), the refresh token first. Never rejects; bounded to about 20 seconds. */
+  /** Revokes a token set (RFC 7009), the refresh token first. Never rejects; each request is bounded to 5 s. */
   async revoke(tokens: TokenSet): Promise<Revocation> {
     try {
       const configuration = await this.#configured();
       if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
-      if (tokens.refreshToken) await this.#revokeOne(configuration, tokens.refreshToken, 'refresh_token');
-      await this.#revokeOne(configuration, tokens.accessToken, 'access_token');
-      return 'confirmed';
+      const { refreshToken, accessToken } = tokens;
+      const isRefreshDead =
+        !refreshToken || (await this.#revokeOne(configuration, refreshToken, 'refresh_token'));
+      const isAccessDead = await this.#revokeOne(configuration, accessToken, 'access_token');
+      return isRefreshDead && isAccessDead ? 'confirmed' : 'unconfirmed';
     } catch {
       return 'unconfirmed';
     }
@@ -125,15 +133,17 @@ export class Provider {
     }
   }
 
-  async #revokeOne(configuration: oidc.Configuration, token: Secret, hint: string): Promise<void> {
-    for (let tries = 1; ; tries++) {
+  /** @returns whether the provider confirmed it. */
+  async #revokeOne(configuration: oidc.Configuration, token: Secret, hint: string): Promise<boolean> {
+    for (let tries = 1; tries <= REVOCATION_TRIES; tries++) {
       try {
         await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: hint });
-        return;
+        return true;
       } catch (error) {
-        if (tries === REVOCATION_TRIES || providerFailure(error).kind === 'refused') throw error;
+        if (providerFailure(error).kind === 'refused') return false;
       }
     }
+    return false;
   }
 
   #granted(
@@ -194,6 +204,14 @@ export class Provider {
         },
       );
     } catch (cause) {
+      const { kind } = providerFailure(cause);
+      if (kind !== 'unavailable' && kind !== 'lost') {
+        throw new SessionError(
+          'provider_refused',
+          `What the identity provider "${name}" says of itself does not fit this server's configuration: ${reasonOf(cause)}. Tell the operator of this server.`,
+          { cause },
+        );
+      }
       throw new SessionError(
         'provider_unavailable',
         `The identity provider "${name}" cannot be reached. Try again in a minute; if it stays so, tell the operator of this server.`,
@@ -221,6 +239,12 @@ export class Provider {
     });
     return grantType ? normaliseTokenResponse(response) : response;
   }
+}
+
+/** Discovery exchanges no secrets, so its errors may be shown. */
+function reasonOf(cause: unknown): string {
+  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
+  return inner instanceof Error ? inner.message : String(inner);
 }
 
 function timeoutSecondsOf(form: URLSearchParams | null): number {

@@ -1,3 +1,4 @@
+import pLimit, { type LimitFunction } from 'p-limit';
 import { SessionError } from '../errors.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionEvents } from '../session/session-events.js';
@@ -36,11 +37,11 @@ const LONGEST_PAUSE_MS = 60_000;
 export class RefreshScheduler {
   readonly #options: RefreshSchedulerOptions;
   readonly #plans = new Map<SessionRef, Map<string, Deadline>>();
-  readonly #queue: Planned[] = [];
-  #running = 0;
+  readonly #inTurn: LimitFunction;
 
   constructor(options: RefreshSchedulerOptions) {
     this.#options = options;
+    this.#inTurn = pLimit(options.maxConcurrent);
     options.events.subscribe((event) => this.#hear(event));
   }
 
@@ -53,6 +54,7 @@ export class RefreshScheduler {
         if (refreshAtMs !== undefined) this.#plan({ ref, provider, generation, failures: 0 }, refreshAtMs);
         return;
       }
+      case 'account.removed':
       case 'account.reauthentication_required':
         this.#cancel(event.ref, event.provider);
         return;
@@ -84,20 +86,7 @@ export class RefreshScheduler {
 
   #enqueue(planned: Planned): void {
     this.#cancel(planned.ref, planned.provider);
-    this.#queue.push(planned);
-    this.#next();
-  }
-
-  #next(): void {
-    while (this.#running < this.#options.maxConcurrent) {
-      const planned = this.#queue.shift();
-      if (!planned) return;
-      this.#running++;
-      void this.#refresh(planned).finally(() => {
-        this.#running--;
-        this.#next();
-      });
-    }
+    void this.#inTurn(() => this.#refresh(planned));
   }
 
   async #refresh(planned: Planned): Promise<void> {

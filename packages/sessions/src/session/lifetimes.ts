@@ -64,10 +64,11 @@ function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetime
   if (idle !== undefined) dues.push({ action: 'sign-out', reason: 'idle', atMs: idle });
   const { disconnectedAtMs } = presence;
   if (disconnectedAtMs !== undefined && record.lastRequestAtMs <= disconnectedAtMs) {
+    const goneSinceMs = Math.max(disconnectedAtMs, record.signedInAtMs ?? 0);
     dues.push({
       action: 'sign-out',
       reason: 'disconnect',
-      atMs: disconnectedAtMs + lifetimes.disconnectGraceMs,
+      atMs: goneSinceMs + lifetimes.disconnectGraceMs,
     });
   }
   return dues;

@@ -1,3 +1,4 @@
+import pLimit from 'p-limit';
 import { decodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { SealContext, Vault } from '../vault/vault.js';
 import type { Revocation, SessionEvents } from './session-events.js';
@@ -21,12 +22,16 @@ export function sealContextOf(
   return { sessionRef: record.ref, owner: record.owner, provider, generation };
 }
 
+const MAX_CONCURRENT = 50;
+
 /** Wipes accounts and has their tokens revoked upstream. */
 export class Disposal {
   readonly #vault: Vault;
   readonly #revokeTokens: RevokeTokens;
   readonly #events: SessionEvents;
   readonly #running = new Set<Promise<unknown>>();
+  /** Closing a full server must not fall upon its provider all at once. */
+  readonly #inTurn = pLimit(MAX_CONCURRENT);
 
   constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents) {
     this.#vault = vault;
@@ -56,7 +61,9 @@ export class Disposal {
     provider: string,
     tokens: TokenSet,
   ): Promise<RevocationReport> {
-    const revoking = this.#revokeTokens(provider, tokens).finally(() => wipeTokenSet(tokens));
+    const revoking = this.#inTurn(() => this.#revokeTokens(provider, tokens)).finally(() =>
+      wipeTokenSet(tokens),
+    );
     this.#running.add(revoking);
     try {
       const revocation = await revoking;

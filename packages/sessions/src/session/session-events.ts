@@ -43,6 +43,7 @@ export type SessionEvent =
       readonly provider: string;
       readonly trouble: AccountTrouble;
     }
+  | { readonly type: 'account.removed'; readonly ref: SessionRef; readonly provider: string }
   | {
       readonly type: 'account.revoked';
       readonly ref: SessionRef;

@@ -22,7 +22,12 @@ export type EndReason =
   | 'login_expired';
 
 /** Why an account needs a new login, or cannot be refreshed for now. Never contains secrets. */
-export type AccountTrouble = 'grant_revoked' | 'no_refresh_token' | 'provider_unavailable' | 'refresh_lost';
+export type AccountTrouble =
+  | 'grant_revoked'
+  | 'no_refresh_token'
+  | 'provider_unavailable'
+  | 'refresh_lost'
+  | 'tokens_unreadable';
 
 /** One provider login inside a session. */
 export interface AccountRecord {
@@ -49,8 +54,8 @@ export interface SessionRecord {
   readonly ref: SessionRef;
   /** Counts the changes; the store replaces a record only by its direct successor. */
   readonly version: number;
-  /** Random, new with every change: tells whether a change whose answer was lost has taken place. */
-  readonly stamp: string;
+  /** Random, one for each of the latest changes: tells whether one whose answer was lost has taken place. */
+  readonly stamps: readonly string[];
   readonly kind: SessionKind;
   /** Whom the session belongs to; in open access whoever holds its id. */
   readonly owner: string;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { MapSessionStore } from '../store/map-session-store.js';
 import { SessionBench } from '../testing/session-bench.js';
+import type { SessionStore } from './session-store.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -201,6 +203,7 @@ describe('a full node', () => {
     const second = await bench.registry.start('connection', 'holder');
     await bench.registry.touch(first.record.ref);
     await bench.registry.start('connection', 'holder');
+    await bench.clock.advance(0);
     expect((await bench.registry.resolve('connection', first.id)).state).toBe('live');
     expect(await bench.registry.resolve('connection', second.id)).toEqual({ state: 'ended', reason: 'cap' });
   });
@@ -212,5 +215,100 @@ describe('a full node', () => {
     const refused = bench.registry.start('connection', 'holder');
     await expect(refused).rejects.toMatchObject({ code: 'limit_reached', retryAfterSeconds: 60 });
     expect(bench.registry.size).toBe(2);
+  });
+
+  it('lets in no more than it may, however many come at once [security 39]', async () => {
+    const bench = new SessionBench({ maxSessions: 10 });
+    await Promise.allSettled(Array.from({ length: 60 }, () => bench.registry.start('connection', 'holder')));
+    await bench.clock.advance(0);
+    expect(bench.registry.size).toBeLessThanOrEqual(10);
+  });
+
+  it('spares a session that somebody is quicker to log in to, or takes no login [security 39]', async () => {
+    const bench = new SessionBench({ maxSessions: 1 });
+    const { id, record } = await bench.registry.start('connection', 'holder');
+    const lease = { ref: record.ref, epoch: 0 };
+    const login = bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    const [isLoggedIn] = await Promise.all([login, bench.registry.start('connection', 'holder')]);
+    await bench.clock.advance(0);
+    const { state } = await bench.registry.resolve('connection', id);
+    expect(state).toBe(isLoggedIn ? 'live' : 'ended');
+  });
+});
+
+describe('a store that is slow, and loses answers', () => {
+  /** Answers calls of `method` only when told to, or loses their answers. */
+  function storeWith(method: 'get' | 'replace' | 'take', answer: () => Promise<void>): SessionStore {
+    const store = new MapSessionStore();
+    const original = store[method].bind(store) as (...parameters: unknown[]) => Promise<unknown>;
+    const slow = async (...parameters: unknown[]) => {
+      const result = await original(...parameters);
+      await answer();
+      return result;
+    };
+    return Object.assign(store, { [method]: slow });
+  }
+
+  it('does not make a login revoke itself when only its answer was lost', async () => {
+    let losses = 0;
+    const store = storeWith('replace', async () => {
+      if (losses-- > 0) throw new Error('lost');
+    });
+    const bench = new SessionBench({ store });
+    const { record } = await bench.registry.start('connection', 'holder');
+    losses = 1;
+    const login = bench.accounts.commitLogin(
+      { ref: record.ref, epoch: 0 },
+      'idp',
+      bench.provider.grant('alice'),
+    );
+    await bench.clock.advance(10);
+    // Somebody else changes the record before the login looks again.
+    await bench.registry.update(record.ref, () => ({ signedOut: undefined }));
+    await bench.clock.advance(1000);
+    expect(await login).toBe(true);
+    expect(bench.provider.revoked).toEqual([]);
+    expect(bench.eventsOf('account.authenticated')).toHaveLength(1);
+  });
+
+  it('does not keep an end from wiping and revoking when only its answer was lost', async () => {
+    let losses = 0;
+    const store = storeWith('take', async () => {
+      if (losses-- > 0) throw new Error('lost');
+    });
+    const bench = new SessionBench({ store });
+    const { record } = await bench.loggedIn('alice');
+    losses = 1;
+    const ending = bench.registry.end(record.ref, 'deleted');
+    await bench.clock.advance(1000);
+    await (await ending).revoked;
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+  });
+
+  it('says so in words for whoever waits, when it does not come back', async () => {
+    const store = storeWith('get', () => Promise.reject(new Error('redis at 192.0.2.5 is down')));
+    const bench = new SessionBench({ store });
+    const { record } = await bench.registry.start('connection', 'holder');
+    const signOut = bench.registry.signOut(record.ref, 'logout').catch((error: unknown) => error);
+    await bench.clock.advance(1000);
+    expect(await signOut).toMatchObject({ code: 'store_unavailable', message: /Try again/ });
+  });
+
+  it('does not sign out a login that came while the clock was looked at', async () => {
+    const answers: (() => void)[] = [];
+    let isSlow = false;
+    const store = storeWith('get', () =>
+      isSlow ? new Promise((resolve) => answers.push(resolve)) : Promise.resolve(),
+    );
+    const bench = new SessionBench({ store, lifetimes: { idleMs: MINUTE } });
+    const { record, lease } = await bench.loggedIn('alice');
+    isSlow = true;
+    await bench.clock.advance(61 * SECOND);
+    isSlow = false;
+    await bench.registry.touch(record.ref);
+    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    for (const answer of answers) answer();
+    await bench.clock.advance(SECOND);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
 });

@@ -1,4 +1,4 @@
-import { SessionError } from '../errors.js';
+import { SessionError, signedOut } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
@@ -11,7 +11,7 @@ import {
   type SessionRef,
   sessionRefOf,
 } from './ids.js';
-import { type Lifetimes, nextDue } from './lifetimes.js';
+import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
 import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { Disposal, RevocationReport } from './revocation.js';
 import type { SessionEvents } from './session-events.js';
@@ -49,6 +49,13 @@ export type Resolution =
 /** A change of a record, as its new fields; `undefined` leaves it as it is. */
 export type SessionChange = (record: SessionRecord) => Partial<SessionRecord> | undefined;
 
+/** What this node keeps of a session besides its record. */
+interface KnownSession {
+  /** The newest version that was seen: answers can come late. */
+  version: number;
+  deadline: Deadline | undefined;
+}
+
 /** A change that took place. */
 export interface ChangedSession {
   readonly before: SessionRecord;
@@ -61,6 +68,8 @@ const STORE_TRIES = 3;
 const STORE_PAUSE_MS = 50;
 /** When the time of a session is looked at again after the store failed. */
 const RECHECK_MS = 1000;
+/** By how many others a change may be followed before its lost answer can no longer be told. */
+const STAMPS_KEPT = 4;
 
 /**
  * The sessions of this node: creates, resolves and touches them, signs them out and ends them, by request
@@ -70,7 +79,7 @@ export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #presence = new PresenceBook();
   readonly #tombstones: Tombstones;
-  readonly #deadlines = new Map<SessionRef, Deadline>();
+  readonly #known = new Map<SessionRef, KnownSession>();
   readonly #aborts = new Map<SessionRef, AbortController>();
   /** Sessions in which nobody is logged in, the longest unheard first. */
   readonly #anonymous = new Set<SessionRef>();
@@ -83,7 +92,7 @@ export class SessionRegistry {
 
   /** How many sessions there are. */
   get size(): number {
-    return this.#deadlines.size;
+    return this.#known.size;
   }
 
   /**
@@ -91,37 +100,13 @@ export class SessionRegistry {
    * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to.
    */
   async start(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
-    const { random, keys, clock, store, events } = this.#options;
-    await this.#makeRoom();
-    const id = mintSessionId(random);
-    const ref = sessionRefOf(keys, kind === 'connection' ? 'connection' : 'handle', id);
-    const now = clock.now();
-    const record: SessionRecord = {
-      ref,
-      version: 1,
-      stamp: randomToken(random),
-      kind,
-      owner,
-      createdAtMs: now,
-      lastRequestAtMs: now,
-      epoch: 0,
-      generation: 0,
-      accounts: {},
-    };
+    this.#makeRoom();
     this.#starting++;
     try {
-      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
-    } catch (error) {
-      // If only the answer was lost, the record is there, and nobody will ever ask for it.
-      await this.#insist(() => store.take(ref)).catch(this.#options.onError);
-      throw error;
+      return await this.#insert(kind, owner);
     } finally {
       this.#starting--;
     }
-    this.#anonymous.add(ref);
-    this.#schedule(record);
-    events.emit({ type: 'session.started', ref, kind });
-    return { id, record };
   }
 
   /** Finds the session of an id from outside. Time that has run out takes effect here at the latest. */
@@ -139,8 +124,7 @@ export class SessionRegistry {
   async get(ref: SessionRef): Promise<SessionRecord | undefined> {
     const record = await this.#options.store.get(ref);
     if (!record) return undefined;
-    const due = nextDue(record, this.#presence.of(ref), this.#options.lifetimes);
-    if (due.atMs > this.#options.clock.now()) return record;
+    if (!this.#dueNow(record)) return record;
     await this.#expire(record);
     return this.#options.store.get(ref);
   }
@@ -163,23 +147,25 @@ export class SessionRegistry {
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
     const { store, random } = this.#options;
-    let lost: ChangedSession | undefined;
+    const attempts: ChangedSession[] = [];
     return this.#insist(async () => {
       for (;;) {
         const before = await store.get(ref);
-        if (lost && before?.stamp === lost.after.stamp) return this.#noteChange(lost);
+        const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
+        if (done) return this.#noteChange(done);
         const fields = before && change(before);
         if (!before || !fields) return undefined;
-        const after = { ...before, ...fields, version: before.version + 1, stamp: randomToken(random) };
-        lost = { before, after };
-        if (await store.replace(after)) return this.#noteChange(lost);
+        const stamps = [randomToken(random), ...before.stamps].slice(0, STAMPS_KEPT);
+        const changed = { before, after: { ...before, ...fields, version: before.version + 1, stamps } };
+        attempts.push(changed);
+        if (await store.replace(changed.after)) return this.#noteChange(changed);
       }
     });
   }
 
   /** Aborts when the session is signed out or ends. */
   signalOf(ref: SessionRef): AbortSignal {
-    if (!this.#deadlines.has(ref)) return AbortSignal.abort(signedOut());
+    if (!this.#known.has(ref)) return AbortSignal.abort(signedOut());
     let abort = this.#aborts.get(ref);
     if (!abort) {
       abort = new AbortController();
@@ -193,12 +179,12 @@ export class SessionRegistry {
    * @returns what to call when it is closed, saying who did it.
    */
   streamOpened(ref: SessionRef): (by: StreamCloser) => void {
+    if (!this.#known.has(ref)) return () => undefined;
     this.#presence.opened(ref);
     let open = true;
     return (by) => {
-      if (!open) return;
+      if (!open || !this.#known.has(ref)) return;
       open = false;
-      if (!this.#deadlines.has(ref)) return;
       this.#presence.closed(ref, by, this.#options.clock.now());
       void this.#reschedule(ref);
     };
@@ -209,23 +195,15 @@ export class SessionRegistry {
    * The wipe is done when the first promise resolves; `revoked` waits for the providers.
    */
   async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#options.store.get(ref);
+    const record = await this.#insist(() => this.#options.store.get(ref));
     if (record && record.kind !== 'connection') return this.end(ref, reason);
     // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
-    const changed = await this.update(ref, (current) => ({
-      epoch: current.epoch + 1,
-      ...(isSignedIn(current) && { accounts: {}, signedInAtMs: undefined, signedOut: reason }),
-    }));
-    this.#abort(ref);
-    if (!changed || !isSignedIn(changed.before)) return { revoked: Promise.resolve([]) };
-    const revoked = this.#dispose(changed.before);
-    this.#options.events.emit({ type: 'session.signed_out', ref, reason });
-    return { revoked };
+    return this.#signOutIf(ref, reason, () => true);
   }
 
   /** Signs a session out, and its id is unknown from then on. */
   async end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#insist(() => this.#options.store.take(ref));
+    const record = await this.#take(ref);
     this.#abort(ref);
     const revoked = record ? this.#dispose(record) : Promise.resolve([]);
     this.#close(ref, reason);
@@ -234,17 +212,80 @@ export class SessionRegistry {
 
   /** Takes a session out without signing it out: its accounts are the caller's, to seal elsewhere or dispose of. */
   async retire(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const record = await this.#insist(() => this.#options.store.take(ref));
+    const record = await this.#take(ref);
     this.#close(ref, 'replaced');
     return record;
   }
 
   /** Ends every session of this node. One that the store does not give up is reported and left. */
   async endAll(reason: EndReason): Promise<void> {
-    const ends = [...this.#deadlines.keys()].map((ref) => this.end(ref, reason));
+    const ends = [...this.#known.keys()].map((ref) => this.end(ref, reason));
     for (const end of await Promise.allSettled(ends)) {
       if (end.status === 'rejected') this.#options.onError(end.reason);
     }
+  }
+
+  async #insert(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
+    const { random, keys, clock, store, events, onError } = this.#options;
+    const id = mintSessionId(random);
+    const ref = sessionRefOf(keys, kind === 'connection' ? 'connection' : 'handle', id);
+    const now = clock.now();
+    const record: SessionRecord = {
+      ref,
+      version: 1,
+      stamps: [],
+      kind,
+      owner,
+      createdAtMs: now,
+      lastRequestAtMs: now,
+      epoch: 0,
+      generation: 0,
+      accounts: {},
+    };
+    try {
+      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+    } catch (error) {
+      // If only the answer was lost, the record is there, and nobody will ever ask for it.
+      await this.#insist(() => store.take(ref)).catch(onError);
+      throw error;
+    }
+    this.#known.set(ref, { version: record.version, deadline: undefined });
+    this.#anonymous.add(ref);
+    this.#schedule(record);
+    events.emit({ type: 'session.started', ref, kind });
+    return { id, record };
+  }
+
+  /** Signs a 2025 connection out, if that is still right when it comes to it. */
+  async #signOutIf(
+    ref: SessionRef,
+    reason: SignOutReason,
+    isRight: (record: SessionRecord) => boolean,
+  ): Promise<{ revoked: Promise<RevocationReport[]> }> {
+    const changed = await this.update(ref, (current) => {
+      if (!isRight(current)) return undefined;
+      const epoch = current.epoch + 1;
+      if (!isSignedIn(current)) return { epoch };
+      return { epoch, accounts: {}, signedInAtMs: undefined, signedOut: reason };
+    });
+    if (!changed) return { revoked: Promise.resolve([]) };
+    this.#abort(ref);
+    if (!isSignedIn(changed.before)) return { revoked: Promise.resolve([]) };
+    const revoked = this.#dispose(changed.before);
+    this.#options.events.emit({ type: 'session.signed_out', ref, reason });
+    return { revoked };
+  }
+
+  /** Takes a record out. If the answer is lost, the record as it was just before stands in for it. */
+  async #take(ref: SessionRef): Promise<SessionRecord | undefined> {
+    const { store } = this.#options;
+    const seen = await this.#insist(() => store.get(ref));
+    let tries = 0;
+    const taken = await this.#insist(() => {
+      tries++;
+      return store.take(ref);
+    });
+    return taken ?? (tries > 1 ? seen : undefined);
   }
 
   #dispose(record: SessionRecord): Promise<RevocationReport[]> {
@@ -258,10 +299,10 @@ export class SessionRegistry {
 
   /** Forgets what this node knows of a session. Of several who end it, the first is heard. */
   #close(ref: SessionRef, reason: EndReason): void {
-    const deadline = this.#deadlines.get(ref);
-    if (!deadline) return;
-    deadline.cancel();
-    this.#deadlines.delete(ref);
+    const known = this.#known.get(ref);
+    if (!known) return;
+    known.deadline?.cancel();
+    this.#known.delete(ref);
     this.#abort(ref);
     this.#anonymous.delete(ref);
     this.#presence.forget(ref);
@@ -271,7 +312,9 @@ export class SessionRegistry {
 
   #noteChange(changed: ChangedSession): ChangedSession {
     const { after } = changed;
-    if (!this.#deadlines.has(after.ref)) return changed;
+    const known = this.#known.get(after.ref);
+    if (!known || known.version > after.version) return changed;
+    known.version = after.version;
     if (isSignedIn(after)) this.#anonymous.delete(after.ref);
     else this.#anonymous.add(after.ref);
     this.#schedule(after);
@@ -279,69 +322,83 @@ export class SessionRegistry {
   }
 
   #schedule(record: SessionRecord): void {
-    const { ref } = record;
-    const due = nextDue(record, this.#presence.of(ref), this.#options.lifetimes);
-    this.#scheduleAt(ref, due.atMs);
+    const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
+    this.#scheduleAt(record.ref, due.atMs);
   }
 
   #scheduleAt(ref: SessionRef, atMs: number): void {
-    this.#deadlines.get(ref)?.cancel();
-    this.#deadlines.set(
-      ref,
-      this.#options.deadlines.at(atMs, () => void this.#reschedule(ref)),
-    );
+    const known = this.#known.get(ref);
+    if (!known) return;
+    known.deadline?.cancel();
+    known.deadline = this.#options.deadlines.at(atMs, () => void this.#reschedule(ref));
   }
 
   /** Looks at a session's time again: acts if it has run out, else waits for what is next. Never rejects. */
   async #reschedule(ref: SessionRef): Promise<void> {
     try {
       const record = await this.get(ref);
-      if (record && this.#deadlines.has(ref)) this.#schedule(record);
+      if (record) this.#schedule(record);
     } catch (error) {
       this.#options.onError(error);
-      if (this.#deadlines.has(ref)) this.#scheduleAt(ref, this.#options.clock.now() + RECHECK_MS);
+      this.#scheduleAt(ref, this.#options.clock.now() + RECHECK_MS);
     }
   }
 
+  /** What the clock does to a session, unless something has happened since it was read. */
   async #expire(record: SessionRecord): Promise<void> {
-    const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
-    if (due.action === 'end') await this.end(record.ref, due.reason);
-    else await this.signOut(record.ref, due.reason);
+    const { ref } = record;
+    const due = this.#dueNow(record);
+    if (!due) return;
+    if (due.action === 'end' || record.kind !== 'connection') await this.end(ref, due.reason);
+    else await this.#signOutIf(ref, due.reason, (current) => this.#dueNow(current)?.reason === due.reason);
   }
 
-  /** Asks a store that fails a few times more, with pauses. */
+  #dueNow(record: SessionRecord): Due | undefined {
+    const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
+    return due.atMs <= this.#options.clock.now() ? due : undefined;
+  }
+
+  /** Asks a store that fails a few times more, with pauses. @throws SessionError `store_unavailable` */
   async #insist<T>(ask: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
         return await ask();
-      } catch (error) {
-        if (tries === STORE_TRIES) throw error;
+      } catch (cause) {
+        if (tries === STORE_TRIES) throw storeUnavailable(cause);
         await new Promise<void>((resolve) => this.#options.clock.after(STORE_PAUSE_MS, resolve));
       }
     }
   }
 
-  async #makeRoom(): Promise<void> {
+  /** Within one tick with whoever takes the room, so that no two take the same. */
+  #makeRoom(): void {
     if (this.size + this.#starting < this.#options.maxSessions) return;
     const [longestUnheard] = this.#anonymous;
     if (longestUnheard) {
-      await this.end(longestUnheard, 'cap');
+      this.#anonymous.delete(longestUnheard);
+      this.#crowdOut(longestUnheard).catch(this.#options.onError);
       return;
     }
     this.#options.events.emit({ type: 'session.refused', reason: 'cap' });
     throw new SessionError(
       'limit_reached',
       'This server holds as many sessions as it may. Try again in a minute.',
-      {
-        retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
-      },
+      { retryAfterSeconds: RETRY_WHEN_FULL_SECONDS },
     );
+  }
+
+  /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
+  async #crowdOut(ref: SessionRef): Promise<void> {
+    const voided = await this.update(ref, (record) =>
+      isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
+    );
+    if (voided) await this.end(ref, 'cap');
   }
 }
 
-function signedOut(): SessionError {
-  return new SessionError(
-    'signed_out',
-    'This session was signed out. Call the `login` tool to log in again.',
-  );
+function storeUnavailable(cause: unknown): SessionError {
+  return new SessionError('store_unavailable', 'The session store did not answer. Try again in a moment.', {
+    cause,
+    retryAfterSeconds: 1,
+  });
 }

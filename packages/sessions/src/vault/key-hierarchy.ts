@@ -17,6 +17,7 @@ const FIRST_BLOCK = Buffer.from([1]);
 export class KeyHierarchy {
   readonly #pseudoRandomKey: Buffer;
   readonly #purposeKeys = new Map<KeyPurpose, Buffer>();
+  #isWiped = false;
 
   /** @param masterKey 32 random bytes; wiped before the constructor returns. */
   constructor(masterKey: Buffer) {
@@ -30,6 +31,7 @@ export class KeyHierarchy {
    * It is the caller's: wipe it after use.
    */
   derive(purpose: KeyPurpose, ...info: readonly (string | number | Uint8Array)[]): Buffer {
+    if (this.#isWiped) throw new Error('The keys of this server have been destroyed: it is closed.');
     const hmac = createHmac('sha256', this.#pseudoRandomKey);
     return digest(hmac.update(joinFields(VERSION, purpose, ...info)).update(FIRST_BLOCK));
   }
@@ -48,6 +50,7 @@ export class KeyHierarchy {
 
   /** Destroys every key. Nothing that was sealed can be opened again. */
   wipe(): void {
+    this.#isWiped = true;
     wipe(this.#pseudoRandomKey);
     for (const key of this.#purposeKeys.values()) wipe(key);
     this.#purposeKeys.clear();

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionsOptions } from './sessions-options.js';
+import { sessionsSettings } from './sessions-settings.js';
+
+const provider = { issuer: 'https://id.example.com', clientId: 'test' };
+const options: SessionsOptions = {
+  server: { name: 'test', version: '1.0.0' },
+  tools: () => undefined,
+  provider,
+  apiOrigins: [],
+};
+
+describe('the options of a server', () => {
+  it('have defaults, also for what is given as undefined [security 35]', () => {
+    const settings = sessionsSettings({
+      ...options,
+      lifetimes: { idleMs: undefined as never, absoluteMs: 5000 },
+    });
+    expect(settings.lifetimes).toMatchObject({
+      idleMs: 30 * 60_000,
+      absoluteMs: 5000,
+      disconnectGraceMs: 120_000,
+      loginAttemptMs: 600_000,
+      unheardMs: 24 * 3_600_000,
+      shutdownDrainMs: 10_000,
+    });
+    expect(settings.maxSessions).toBe(10_000);
+  });
+
+  it.each<[string, Partial<SessionsOptions>]>([
+    ['idleMs', { lifetimes: { idleMs: -5 } }],
+    ['absoluteMs', { lifetimes: { absoluteMs: Number.NaN } }],
+    ['maxSessions', { maxSessions: 0 }],
+    ['maxSessions', { maxSessions: Number.NaN }],
+    ['allowedOrigins', { allowedOrigins: ['https://app.example.com/'] }],
+    ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],
+    ['public URL', { publicUrl: 'http://mcp.example.com' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/path' }],
+    ['provider', { provider: [] }],
+    ['called "id.example.com"', { provider: [provider, provider] }],
+    ['must use https', { provider: { ...provider, issuer: 'http://id.example.com' } }],
+    ['authorizationParams', { provider: { ...provider, authorizationParams: { state: 'x' } } }],
+  ])('are refused when they cannot work, naming what is wrong: %s', (what, wrong) => {
+    expect(() => sessionsSettings({ ...options, ...wrong })).toThrow(what);
+  });
+});

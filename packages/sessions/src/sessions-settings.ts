@@ -1,0 +1,95 @@
+import { z } from 'zod';
+import { SessionError } from './errors.js';
+import { isLoopbackHost } from './loopback.js';
+import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
+import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
+import type { SessionsOptions } from './sessions-options.js';
+
+/** The options of a server, checked, with every default filled in. */
+export interface SessionsSettings {
+  readonly lifetimes: Lifetimes;
+  readonly maxSessions: number;
+  /** The first is the default. */
+  readonly providers: readonly [ProviderSettings, ...ProviderSettings[]];
+  readonly publicUrl: URL | undefined;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+}
+
+const DEFAULT_MAX_SESSIONS = 10_000;
+const MOST_SESSIONS = 1_000_000;
+
+const positive = z.number().positive();
+const schema = z.object({
+  lifetimes: z
+    .object({
+      idleMs: positive,
+      absoluteMs: positive,
+      disconnectGraceMs: z.number().nonnegative(),
+      loginAttemptMs: positive,
+      unheardMs: positive,
+      shutdownDrainMs: z.number().nonnegative(),
+    })
+    .partial()
+    .default({}),
+  maxSessions: z.number().int().positive().max(MOST_SESSIONS).default(DEFAULT_MAX_SESSIONS),
+  allowedHosts: z
+    .array(z.string().refine(isHostname, 'must be host names without a port, such as mcp.example.com'))
+    .default([]),
+  allowedOrigins: z
+    .array(z.string().refine(isOrigin, 'must be origins, such as https://app.example.com'))
+    .default([]),
+});
+
+/** Checks the options. @throws SessionError `configuration`, naming what is wrong. */
+export function sessionsSettings(options: SessionsOptions): SessionsSettings {
+  const { lifetimes = {}, maxSessions, allowedHosts, allowedOrigins } = options;
+  const parsed = schema.safeParse({ lifetimes: given(lifetimes), maxSessions, allowedHosts, allowedOrigins });
+  if (!parsed.success) {
+    throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`);
+  }
+  return {
+    ...parsed.data,
+    lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
+    providers: parseProviders(options),
+    publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
+  };
+}
+
+function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {
+  const [first, ...others] = [options.provider].flat().map(providerSettings);
+  if (!first) throw new SessionError('configuration', 'Give at least one `provider`.');
+  const names = [first, ...others].map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice === undefined) return [first, ...others];
+  throw new SessionError(
+    'configuration',
+    `Two providers are called "${twice}". Give each a \`name\` of its own.`,
+  );
+}
+
+function parsePublicUrl(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
+  if (url && isSecure && url.pathname === '/' && !url.search && !url.hash && !url.username) return url;
+  throw new SessionError(
+    'configuration',
+    `"${value}" cannot be the public URL: give https://host[:port] without a path; http is for loopback only.`,
+  );
+}
+
+/** Without what was given as `undefined`: the default stands for that. */
+function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  // Leaving out undefined fields is what the return type says; Object.fromEntries cannot.
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}
+
+function isHostname(value: string): boolean {
+  return URL.canParse(`http://${value}`) && new URL(`http://${value}`).hostname === value;
+}
+
+function isOrigin(value: string): boolean {
+  return URL.canParse(value) && new URL(value).origin === value;
+}
