@@ -31,7 +31,14 @@ const rooms = {
   'debugging-gate': foundation,
   'sessions-options': [...upToHttp, 'store'],
   'sessions-settings': [...upToHttp, 'sessions-options'],
-  'create-sessions': [...upToHttp, 'store', 'observe', 'debugging-gate', 'sessions-options', 'sessions-settings'],
+  'create-sessions': [
+    ...upToHttp,
+    'store',
+    'observe',
+    'debugging-gate',
+    'sessions-options',
+    'sessions-settings',
+  ],
   testing: [...upToHttp, 'store', 'observe', 'sessions-options', 'create-sessions'],
   index: [...upToHttp, 'store', 'observe', 'sessions-options', 'create-sessions'],
 };

@@ -10,7 +10,7 @@ const small = fc.nat({ max: 5 });
 const records: fc.Arbitrary<SessionRecord> = fc.record({
   ref: refs,
   version: small,
-  stamp: fc.string(),
+  stamps: fc.array(fc.string(), { maxLength: 2 }),
   kind: fc.constant('connection'),
   owner: fc.string(),
   createdAtMs: small,

@@ -55,13 +55,22 @@ describe('session.fetch', () => {
       response.end();
     });
     const { session } = await sessionAt(['https://api.example.com']);
-    await expect(session.fetch(other)).rejects.toMatchObject({ code: 'origin_not_allowed' });
+    await expect(session.fetch(other)).rejects.toMatchObject({
+      code: 'origin_not_allowed',
+      message: expect.stringContaining(other),
+    });
     expect(requests).toBe(0);
   });
 
-  it('refuses an API origin that is neither https nor loopback [security 47]', async () => {
-    await expect(sessionAt(['http://api.example.com'])).rejects.toMatchObject({ code: 'configuration' });
-  });
+  it.each(['http://api.example.com', 'ftp://127.0.0.1', 'api.example.com'])(
+    'refuses %s as an API origin: it is neither https nor loopback [security 47]',
+    async (origin) => {
+      await expect(sessionAt([origin])).rejects.toMatchObject({
+        code: 'configuration',
+        message: expect.stringContaining(`"${origin}"`),
+      });
+    },
+  );
 
   it('follows a redirect with the token on the same origin only [security 47]', async () => {
     const seen: Record<string, string | undefined> = {};
@@ -114,10 +123,210 @@ describe('session.fetch', () => {
       response.writeHead(401).end();
     });
     const { session } = await sessionAt([origin]);
-    const body = new Blob(['streamed']).stream();
-    const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half' };
-    expect((await session.fetch(origin, init)).status).toBe(401);
+    expect((await session.fetch(origin, streamed())).status).toBe(401);
     expect(requests).toBe(1);
+  });
+
+  it('leaves what tells who the caller is at its origin, also when it is sent back there [security 47]', async () => {
+    const seen: unknown[] = [];
+    const note = ({ headers }: IncomingMessage) => {
+      const { authorization, cookie, 'x-mine': mine } = headers;
+      seen.push({ authorization, cookie, mine, proxy: headers['proxy-authorization'] });
+    };
+    const other = await startApi((request, response) => {
+      note(request);
+      response.writeHead(302, { location: `${origin}/back` }).end();
+    });
+    const origin = await startApi((request, response) => {
+      note(request);
+      if (request.url === '/back') response.end();
+      else response.writeHead(302, { location: other }).end();
+    });
+    const { session } = await sessionAt([origin, other]);
+    await session.fetch(origin, { headers: { cookie: 'a=b', 'proxy-authorization': 'c', 'x-mine': '1' } });
+    const stripped = { authorization: undefined, cookie: undefined, proxy: undefined, mine: '1' };
+    expect(seen).toEqual([
+      { authorization: 'Bearer access-alice-1', cookie: 'a=b', proxy: 'c', mine: '1' },
+      stripped,
+      stripped,
+    ]);
+  });
+
+  it.each([
+    [301, 'POST', 'GET'],
+    [302, 'post', 'GET'],
+    [303, 'PUT', 'GET'],
+    [303, 'POST', 'GET'],
+    [301, 'PUT', 'PUT'],
+    [302, 'DELETE', 'DELETE'],
+    [307, 'POST', 'POST'],
+    [308, 'POST', 'POST'],
+  ])('after a %i sends a %s again as %s', async (status, method, methodAfter) => {
+    const { origin, seen } = await startRedirecting(status);
+    const { session } = await sessionAt([origin]);
+    await session.fetch(origin, { method, body: '{}', headers: { 'content-type': 'application/json' } });
+    const isKept = methodAfter !== 'GET';
+    expect(seen).toEqual([
+      { method: methodAfter, body: isKept ? '{}' : '', type: isKept ? 'application/json' : undefined },
+    ]);
+  });
+
+  it.each([
+    [303, 'HEAD'],
+    [303, 'GET'],
+    [303, undefined],
+    [302, undefined],
+  ])('after a %i sends a %s as it was', async (status, method) => {
+    const { origin, seen } = await startRedirecting(status);
+    const { session } = await sessionAt([origin]);
+    await session.fetch(origin, { ...(method && { method }), headers: { 'content-type': 'text/x' } });
+    expect(seen).toEqual([{ method: method ?? 'GET', body: '', type: 'text/x' }]);
+  });
+
+  it('returns what is no redirect to follow as it is', async () => {
+    const origin = await startApi((request, response) => {
+      if (request.url === '/nowhere') response.writeHead(302).end();
+      else response.writeHead(201, { location: '/new' }).end();
+    });
+    const { session } = await sessionAt([origin]);
+    expect((await session.fetch(origin)).status).toBe(201);
+    expect((await session.fetch(`${origin}/nowhere`)).status).toBe(302);
+  });
+
+  it('leaves a redirect to a caller who wants to see it, and fails for one who wants none', async () => {
+    const { origin, seen } = await startRedirecting(302);
+    const { session } = await sessionAt([origin]);
+    expect((await session.fetch(origin, { redirect: 'manual' })).status).toBe(302);
+    await expect(session.fetch(origin, { redirect: 'error' })).rejects.toThrow('allows no redirect');
+    expect(seen).toEqual([]);
+    expect((await session.fetch(origin, { redirect: 'follow' })).status).toBe(200);
+  });
+
+  it('follows five redirects and returns the sixth', async () => {
+    let requests = 0;
+    const origin = await startApi((_request, response) => {
+      response.writeHead(302, { location: `/${++requests}` }).end();
+    });
+    const { session } = await sessionAt([origin]);
+    expect((await session.fetch(origin)).headers.get('location')).toBe('/6');
+    expect(requests).toBe(6);
+  });
+
+  it('returns a redirect that it cannot follow, because the body has been read', async () => {
+    const { origin, seen } = await startRedirecting(307);
+    const { session } = await sessionAt([origin]);
+    expect((await session.fetch(origin, streamed())).status).toBe(307);
+    expect(seen).toEqual([]);
+  });
+
+  it.each([
+    ['Bearer', 1],
+    ['Bearer realm="api", ERROR = "invalid_token", error_description="expired"', 1],
+    ['Bearer error=invalid_token', 1],
+    ['Bearer error_description="no error given"', 1],
+    ['Bearer error="invalid_request"', 0],
+    ['Bearer error = "insufficient_scope", error_description="not invalid_token"', 0],
+    ['Bearer error="invalid_token_binding"', 0],
+  ])('after a 401 with %j refreshes %i times [security 25]', async (challenge, refreshes) => {
+    const origin = await startApi((request, response) => {
+      const isFirst = request.headers.authorization === 'Bearer access-alice-1';
+      response.writeHead(isFirst ? 401 : 200, { 'www-authenticate': challenge }).end();
+    });
+    const { session, bench } = await sessionAt([origin]);
+    expect((await session.fetch(origin)).status).toBe(refreshes ? 200 : 401);
+    expect(bench.provider.presented).toHaveLength(refreshes);
+  });
+
+  it('refreshes after a 401 without any challenge, and not after a 403 [security 25]', async () => {
+    let status = 403;
+    const origin = await startApi((_request, response) => {
+      response.writeHead(status).end();
+    });
+    const { session, bench } = await sessionAt([origin]);
+    await session.fetch(origin);
+    expect(bench.provider.presented).toHaveLength(0);
+    status = 401;
+    await session.fetch(origin);
+    expect(bench.provider.presented).toHaveLength(1);
+  });
+
+  it('refreshes once for an API that refuses every token, however often it is called [security 25]', async () => {
+    let requests = 0;
+    const origin = await startApi((_request, response) => {
+      requests++;
+      response.writeHead(401).end();
+    });
+    const { session, bench, record } = await sessionAt([origin]);
+    for (let call = 0; call < 4; call++) expect((await session.fetch(origin)).status).toBe(401);
+    expect(bench.provider.presented).toHaveLength(1);
+    expect(requests).toBe(5);
+
+    // Another account's tokens have not been refused yet, nor have those of a later login.
+    const lease = { ref: record.ref, epoch: 0 };
+    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    for (let call = 0; call < 3; call++) await session.fetch(origin, {}, { provider: 'other' });
+    expect(bench.provider.presented).toHaveLength(2);
+    await session.fetch(origin);
+    expect(bench.provider.presented).toHaveLength(2);
+    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    await session.fetch(origin);
+    expect(bench.provider.presented).toHaveLength(3);
+  });
+
+  it('tries a token again that was renewed and taken', async () => {
+    let refusals = 1;
+    const origin = await startApi((_request, response) => {
+      response.writeHead(refusals-- > 0 ? 401 : 200).end();
+    });
+    const { session, bench } = await sessionAt([origin]);
+    expect((await session.fetch(origin)).status).toBe(200);
+    refusals = 1;
+    expect((await session.fetch(origin)).status).toBe(200);
+    expect(bench.provider.presented).toHaveLength(2);
+  });
+
+  it('repeats a call with a body that can be sent again, and no other [security 25]', async () => {
+    const bodies: string[] = [];
+    const origin = await startApi((request, response, body) => {
+      bodies.push(body);
+      response.writeHead(request.headers.authorization === 'Bearer access-alice-1' ? 401 : 200).end();
+    });
+    const repeatable: RequestInit['body'][] = ['text', new Blob(['text']), Buffer.from('text')];
+    for (const body of repeatable) {
+      const { session } = await sessionAt([origin]);
+      expect((await session.fetch(origin, { method: 'POST', body })).status).toBe(200);
+    }
+    expect(bodies).toEqual(Array.from({ length: 6 }, () => 'text'));
+    const { session } = await sessionAt([origin]);
+    expect((await session.fetch(origin, { method: 'POST', body: null })).status).toBe(200);
+
+    async function* chunks() {
+      yield Buffer.from('once');
+    }
+    // Node's fetch takes async iterables, which the DOM's types do not know.
+    const body = chunks() as unknown as ReadableStream;
+    const { session: another } = await sessionAt([origin]);
+    const init: RequestInit & { duplex: 'half' } = { method: 'POST', body, duplex: 'half' };
+    expect((await another.fetch(origin, init)).status).toBe(401);
+    expect(bodies.filter((each) => each === 'once')).toHaveLength(1);
+  });
+
+  it('asks for a new login when a refused token cannot be renewed [security 25]', async () => {
+    const origin = await startApi((_request, response) => {
+      response.writeHead(401).end();
+    });
+    const { session, bench, record } = await sessionAt([origin]);
+    const granted = bench.provider.grant('alice');
+    const tokens = { ...granted.tokens, refreshToken: undefined };
+    await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'idp', { ...granted, tokens });
+    await expect(session.fetch(origin)).rejects.toMatchObject({ code: 'reauthentication_required' });
+  });
+
+  it('is cut off by its caller, too', async () => {
+    const abort = new AbortController();
+    const origin = await startApi(() => abort.abort(new Error('enough')));
+    const { session } = await sessionAt([origin]);
+    await expect(session.fetch(origin, { signal: abort.signal })).rejects.toThrow('enough');
   });
 
   it('is cut off when its session is signed out', async () => {
@@ -127,9 +336,28 @@ describe('session.fetch', () => {
     });
     const origin = await startApi(() => arrived());
     const { session, bench, record } = await sessionAt([origin]);
-    const call = session.fetch(origin);
+    const call = session.fetch(origin, { signal: new AbortController().signal });
     await arrival;
     await bench.registry.signOut(record.ref, 'logout');
     await expect(call).rejects.toMatchObject({ code: 'signed_out' });
   });
 });
+
+/** An API that redirects once with `status`, and tells what it is asked then. */
+async function startRedirecting(status: number) {
+  const seen: { method: string | undefined; body: string; type: string | undefined }[] = [];
+  const origin = await startApi((request, response, body) => {
+    if (request.url === '/') {
+      response.writeHead(status, { location: '/next' }).end();
+      return;
+    }
+    seen.push({ method: request.method, body, type: request.headers['content-type'] });
+    response.end();
+  });
+  return { origin, seen };
+}
+
+/** A request whose body can be read once. */
+function streamed(): RequestInit & { duplex: 'half' } {
+  return { method: 'POST', body: new Blob(['streamed']).stream(), duplex: 'half' };
+}

@@ -43,8 +43,10 @@ export class Guards {
 
   /** Whether the `Host` header names this server. */
   allowsHost(request: GuardedRequest): boolean {
-    const hostname = hostnameOf(request.headers.get('host'));
-    if (hostname === undefined || hostname !== new URL(request.url).hostname) return false;
+    // Outside of Node a request may come without the header: its address says the same.
+    const { host, hostname: requested } = new URL(request.url);
+    const hostname = hostnameOf(request.headers.get('host') ?? host);
+    if (hostname === undefined || hostname !== requested) return false;
     const { publicUrl, allowedHosts } = this.#options;
     if (hostname === publicUrl().hostname || allowedHosts.includes(hostname)) return true;
     const { incoming } = request;

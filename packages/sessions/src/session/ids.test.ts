@@ -30,6 +30,7 @@ describe('session ids', () => {
     const ref = sessionRefOf(keys, 'handle', mintSessionId(systemRandom));
     expect(logIdOf(keys, ref)).toMatch(/^[0-9a-f]{12}$/);
     expect(Buffer.from(ref, 'base64url').toString('hex')).not.toContain(logIdOf(keys, ref));
+    expect(logIdOf(keys, ref)).toBe(keys.mac('log-id', ref).toString('hex', 0, 6));
   });
 
   it.each(['', 'short', 'x'.repeat(42), 'x'.repeat(44), `${'x'.repeat(42)}=`, `${'x'.repeat(42)}\n`])(

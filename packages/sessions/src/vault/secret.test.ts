@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { Secret } from './secret.js';
-import { decodeTokenSet, encodeTokenSet } from './token-set.js';
+import { decodeTokenSet, encodeTokenSet, wipeTokenSet } from './token-set.js';
 
 const text = 'tok_0123456789';
 
@@ -17,6 +17,7 @@ describe('Secret', () => {
       new Error('failed', { cause: secret }).stack ?? '',
     ];
     for (const each of shown) expect(each).not.toContain(text);
+    expect(shown.slice(0, 4)).toEqual(['[secret]', '[secret]', '{"secret":"[secret]"}', '[secret]']);
     expect(secret.reveal()).toBe(text);
   });
 
@@ -43,5 +44,12 @@ describe('token sets', () => {
       expect(decoded.refreshToken?.reveal()).toBe(refreshToken?.reveal());
       expect(encoded.every((byte) => byte === 0)).toBe(true);
     }
+  });
+
+  it('are wiped as a whole [security 31]', () => {
+    const tokens = { accessToken: Secret.fromString(text), refreshToken: Secret.fromString('refresh') };
+    wipeTokenSet(tokens);
+    expect(() => tokens.accessToken.reveal()).toThrow('wiped');
+    expect(() => tokens.refreshToken.reveal()).toThrow('wiped');
   });
 });

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
+import { SessionError } from '../errors.js';
 import { KeyHierarchy } from './key-hierarchy.js';
 import { systemRandom } from './random.js';
 import { type SealContext, Vault } from './vault.js';
@@ -27,7 +28,9 @@ describe('Vault', () => {
     expect(plaintext.every((byte) => byte === 0)).toBe(true);
 
     const tooLarge = Buffer.alloc(64 * 1024 + 1, 7);
-    expect(() => vault.seal(tooLarge, context)).toThrow(RangeError);
+    expect(() => vault.seal(tooLarge, context)).toThrow(
+      new RangeError('A sealed record holds at most 64 KiB.'),
+    );
     expect(tooLarge.every((byte) => byte === 0)).toBe(true);
   });
 
@@ -98,4 +101,57 @@ describe('Vault', () => {
     expect(record.salt.every((byte) => byte === 0)).toBe(true);
     expect(() => vault.open(record, context)).toThrow('does not open');
   });
+
+  it('says by its code that a record does not open, and keeps the reason', () => {
+    const vault = setUp();
+    const record = vault.seal(Buffer.from('a secret'), context);
+    const failure = catchError(() => vault.open(record, { ...context, owner: 'another' }));
+    expect(failure).toBeInstanceOf(SessionError);
+    expect(failure).toMatchObject({ code: 'sealed_record_invalid', cause: expect.any(Error) });
+  });
+
+  it('refuses a record too short to be one before it derives a key', () => {
+    const keys = new RecordingKeys(randomBytes(32));
+    const vault = new Vault(keys, systemRandom);
+    const bytes = Buffer.alloc(28, 1);
+    expect(() => vault.open({ salt: Buffer.alloc(32), bytes }, context)).toThrow('does not open');
+    expect(keys.derived).toEqual([]);
+  });
+
+  it('seals tokens unless told for what else [security 26]', () => {
+    const keys = new KeyHierarchy(randomBytes(32));
+    const record = new Vault(keys, systemRandom).seal(Buffer.from('a secret'), context);
+    const opened = new Vault(keys, systemRandom, 'tokens').open(record, context);
+    expect(opened.toString()).toBe('a secret');
+  });
+
+  it('wipes each key after its use, also when a record does not open [security 30]', () => {
+    const keys = new RecordingKeys(randomBytes(32));
+    const vault = new Vault(keys, systemRandom);
+    const record = vault.seal(Buffer.from('a secret'), context);
+    vault.open(record, context);
+    expect(() => vault.open(record, { ...context, owner: 'another' })).toThrow('does not open');
+    expect(keys.derived).toHaveLength(3);
+    for (const key of keys.derived) expect(key.every((byte) => byte === 0)).toBe(true);
+  });
 });
+
+/** Remembers the keys it gave out. */
+class RecordingKeys extends KeyHierarchy {
+  readonly derived: Buffer[] = [];
+
+  override derive(...parameters: Parameters<KeyHierarchy['derive']>): Buffer {
+    const key = super.derive(...parameters);
+    this.derived.push(key);
+    return key;
+  }
+}
+
+function catchError(act: () => unknown): unknown {
+  try {
+    act();
+  } catch (error) {
+    return error;
+  }
+  return undefined;
+}

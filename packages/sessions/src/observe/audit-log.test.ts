@@ -1,0 +1,51 @@
+import { pino } from 'pino';
+import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../session/ids.js';
+import type { SessionEvent } from '../session/session-events.js';
+import { auditLog } from './audit-log.js';
+
+const ref = 'a-session-reference' as SessionRef;
+
+/** One of each kind. */
+const EVENTS: readonly SessionEvent[] = [
+  { type: 'session.started', ref, kind: 'connection' },
+  { type: 'session.signed_out', ref, reason: 'logout' },
+  { type: 'session.ended', ref, reason: 'idle' },
+  { type: 'session.refused', reason: 'cap' },
+  { type: 'login.started', ref, provider: 'idp' },
+  { type: 'login.failed', ref, provider: 'idp', failure: 'browser_mismatch' },
+  { type: 'account.authenticated', ref, provider: 'idp', generation: 1, refreshAtMs: 5 },
+  { type: 'account.refreshed', ref, provider: 'idp', generation: 2, refreshAtMs: 5 },
+  { type: 'account.moved', ref, provider: 'idp', generation: 2, refreshAtMs: 5 },
+  { type: 'account.refresh_failed', ref, provider: 'idp', trouble: 'provider_unavailable' },
+  { type: 'account.reauthentication_required', ref, provider: 'idp', trouble: 'grant_revoked' },
+  { type: 'account.removed', ref, provider: 'idp' },
+  { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
+];
+
+function logged(events: readonly SessionEvent[]): Record<string, unknown>[] {
+  const lines: string[] = [];
+  const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) });
+  const listener = auditLog(logger, () => 'abcdef012345');
+  for (const event of events) listener(event);
+  return lines.map((line) => JSON.parse(line));
+}
+
+describe('the audit log', () => {
+  it('says what happened, to which session, and why [security 49]', () => {
+    const entries = logged(EVENTS);
+    expect(entries.map(({ event }) => event)).toEqual(EVENTS.map(({ type }) => type));
+    expect(entries[1]).toMatchObject({ session: 'abcdef012345', reason: 'logout' });
+    expect(entries[3]).toMatchObject({ reason: 'cap', level: 40 });
+    expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
+    expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
+    expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
+  });
+
+  it('names a session by its log id only, and takes nothing that it does not know [security 48]', () => {
+    const smuggled = EVENTS.map((event) => ({ ...event, accessToken: 'canary', id: 'canary' }));
+    const text = JSON.stringify(logged(smuggled));
+    expect(text).not.toContain('canary');
+    expect(text).not.toContain(ref);
+  });
+});

@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../testing/session-bench.js';
+import type { TokenSet } from '../vault/token-set.js';
+import { type RevokeTokens, sealContextOf } from './revocation.js';
+import type { Revocation } from './session-events.js';
+
+/** A provider that answers revocations when it is told to. */
+function slowRevocations() {
+  const asked: { tokens: TokenSet; answer: (revocation: Revocation) => void }[] = [];
+  const revokeTokens: RevokeTokens = (_provider, tokens) =>
+    new Promise((answer) => asked.push({ tokens, answer }));
+  return { asked, revokeTokens };
+}
+
+describe('disposing of accounts', () => {
+  it('reports what the provider said of each', async () => {
+    const bench = new SessionBench();
+    const { record, lease } = await bench.loggedIn('alice');
+    bench.provider.revocation = 'unsupported';
+    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const { revoked } = await bench.registry.signOut(record.ref, 'logout');
+    expect(await revoked).toEqual([
+      { provider: 'idp', revocation: 'unsupported' },
+      { provider: 'other', revocation: 'unsupported' },
+    ]);
+    expect(bench.eventsOf('account.revoked')).toEqual([
+      { type: 'account.revoked', ref: record.ref, provider: 'idp', revocation: 'unsupported' },
+      { type: 'account.revoked', ref: record.ref, provider: 'other', revocation: 'unsupported' },
+    ]);
+  });
+
+  it('wipes what is sealed at once, and the opened tokens as soon as the provider has answered [security 31, 34]', async () => {
+    const { asked, revokeTokens } = slowRevocations();
+    const bench = new SessionBench({ revokeTokens });
+    const { record } = await bench.loggedIn('alice');
+    const sealed = (await bench.registry.get(record.ref))?.accounts.idp?.sealed;
+    const { revoked } = await bench.registry.end(record.ref, 'deleted');
+    expect(sealed?.bytes.every((byte) => byte === 0)).toBe(true);
+
+    let isSettled = false;
+    const settled = bench.disposal.settled().then(() => {
+      isSettled = true;
+    });
+    await bench.clock.advance(0);
+    const [revocation] = asked;
+    expect(revocation?.tokens.accessToken.reveal()).toBe('access-alice-1');
+    expect(isSettled).toBe(false);
+
+    revocation?.answer('confirmed');
+    await Promise.all([settled, revoked]);
+    expect(() => revocation?.tokens.accessToken.reveal()).toThrow('wiped');
+    expect(() => revocation?.tokens.refreshToken?.reveal()).toThrow('wiped');
+  });
+
+  it('has nothing to revoke of an account that was given up before', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const before = await bench.registry.get(record.ref);
+    const account = before?.accounts.idp;
+    if (!before || !account) throw new Error('Nobody is logged in.');
+    await bench.refreshes.giveUp(before, account, 'grant_revoked');
+    await bench.disposal.settled();
+    bench.provider.revoked.length = 0;
+    const { revoked } = await bench.registry.signOut(record.ref, 'logout');
+    expect(await revoked).toEqual([{ provider: 'idp', revocation: 'confirmed' }]);
+    expect(bench.provider.revoked).toEqual([]);
+  });
+
+  it('wipes what it cannot read, and says that nothing was revoked of it [security 31]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const sealed = (await bench.registry.get(record.ref))?.accounts.idp?.sealed;
+    sealed?.bytes.writeUInt8((sealed.bytes[20] ?? 0) ^ 1, 20);
+    const { revoked } = await bench.registry.signOut(record.ref, 'logout');
+    expect(await revoked).toEqual([{ provider: 'idp', revocation: 'unconfirmed' }]);
+    expect(sealed?.bytes.every((byte) => byte === 0)).toBe(true);
+    expect(bench.provider.revoked).toEqual([]);
+  });
+});
+
+describe('the place of an account', () => {
+  it('is its session, its owner, its provider and its generation [security 29]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.registry.start('connection', 'somebody');
+    expect(sealContextOf(record, { provider: 'idp', generation: 7 })).toEqual({
+      sessionRef: record.ref,
+      owner: 'somebody',
+      provider: 'idp',
+      generation: 7,
+    });
+  });
+});

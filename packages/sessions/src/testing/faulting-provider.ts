@@ -1,0 +1,194 @@
+import { createHash } from 'node:crypto';
+import type { ProviderOptions } from '../provider/provider-options.js';
+import { randomToken, systemRandom } from '../vault/random.js';
+
+/** Where a provider is asked. */
+export type ProviderEndpoint = 'discovery' | 'token' | 'userinfo' | 'revocation';
+
+/**
+ * How a request goes wrong.
+ *
+ * - `refused`: nobody listens; nothing was done.
+ * - `lost`: the request was carried out, and the connection broke before the answer.
+ * - a status: answered with it, and nothing was done.
+ */
+export type ProviderFault =
+  | 'refused'
+  | 'lost'
+  | { readonly status: number; readonly retryAfterSeconds?: number; readonly body?: string };
+
+interface Grant {
+  readonly user: string;
+  readonly challenge: string;
+  isAlive: boolean;
+  accessToken: string;
+  refreshToken: string;
+}
+
+const ISSUER = 'https://provider.test';
+
+/**
+ * An OAuth 2.1 authorization server without a network: give its `fetch` to a server under test. It checks
+ * PKCE, rotates refresh tokens, ends a grant whose refresh token is used twice, and fails when told to.
+ *
+ * ```ts
+ * const provider = new FaultingProvider();
+ * const sessions = createSessions({ …, provider: provider.options, runtime: { fetch: provider.fetch } });
+ * ```
+ */
+export class FaultingProvider {
+  readonly #grants: Grant[] = [];
+  readonly #codes = new Map<string, Grant>();
+  readonly #faults: { readonly endpoint: ProviderEndpoint; readonly fault: ProviderFault }[] = [];
+  readonly #api: typeof fetch;
+  /** The lifetime of the access tokens issued from now on; `undefined`: it does not say. */
+  accessTokenSeconds: number | undefined = 600;
+  /** How many requests each endpoint got. */
+  readonly requests: Record<ProviderEndpoint, number> = {
+    discovery: 0,
+    token: 0,
+    userinfo: 0,
+    revocation: 0,
+  };
+  /** How many refresh tokens were used twice. */
+  reuses = 0;
+
+  /** @param api answers requests to other addresses. Default: 404. */
+  constructor(api: typeof fetch = async () => new Response(null, { status: 404 })) {
+    this.#api = api;
+  }
+
+  /** What a server under test is configured with. */
+  get options(): ProviderOptions {
+    return { name: 'provider', issuer: ISSUER, clientId: 'test', scopes: ['profile'] };
+  }
+
+  /** Makes the next request to an endpoint go wrong; several of them queue up. */
+  failNext(endpoint: ProviderEndpoint, fault: ProviderFault): void {
+    this.#faults.push({ endpoint, fault });
+  }
+
+  /** Logs a user in at the address that a server sent the browser to. @returns where the browser goes next. */
+  authorize(authorizationUrl: string | URL, user: string): URL {
+    const { searchParams } = new URL(authorizationUrl);
+    const code = randomToken(systemRandom);
+    const challenge = searchParams.get('code_challenge') ?? '';
+    this.#codes.set(code, { user, challenge, isAlive: true, accessToken: '', refreshToken: '' });
+    const callback = new URL(searchParams.get('redirect_uri') ?? '');
+    callback.searchParams.set('code', code);
+    callback.searchParams.set('state', searchParams.get('state') ?? '');
+    return callback;
+  }
+
+  /** Whom an access token speaks for; `undefined` if it is not, or no longer, good. */
+  userOf(accessToken: string): string | undefined {
+    return this.#grants.find((grant) => grant.isAlive && grant.accessToken === accessToken)?.user;
+  }
+
+  /** Whose tokens are good. */
+  livingUsers(): string[] {
+    return this.#grants.filter(({ isAlive }) => isAlive).map(({ user }) => user);
+  }
+
+  /** Calls the provider, or the API. */
+  readonly fetch: typeof fetch = async (input, init) => {
+    const request = new Request(input, init);
+    const url = new URL(request.url);
+    if (url.origin !== ISSUER) return this.#api(input, init);
+    const endpoint = endpointOf(url.pathname);
+    this.requests[endpoint]++;
+    const fault = this.#takeFault(endpoint);
+    if (fault === 'refused') throw connectionError('ECONNREFUSED');
+    if (typeof fault === 'object') return failure(fault);
+    const response = await this.#answer(endpoint, request);
+    if (fault === 'lost') throw connectionError('ECONNRESET');
+    return response;
+  };
+
+  #takeFault(endpoint: ProviderEndpoint): ProviderFault | undefined {
+    const index = this.#faults.findIndex((planned) => planned.endpoint === endpoint);
+    return index === -1 ? undefined : this.#faults.splice(index, 1)[0]?.fault;
+  }
+
+  async #answer(endpoint: ProviderEndpoint, request: Request): Promise<Response> {
+    if (endpoint === 'discovery') return Response.json(METADATA);
+    if (endpoint === 'userinfo') {
+      const user = this.userOf(request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '');
+      return user === undefined
+        ? new Response(null, { status: 401 })
+        : Response.json({ sub: user, name: user });
+    }
+    const form = new URLSearchParams(await request.text());
+    return endpoint === 'token' ? this.#issue(form) : this.#revoke(form);
+  }
+
+  #issue(form: URLSearchParams): Response {
+    const grant = form.has('refresh_token') ? this.#refreshed(form) : this.#redeemed(form);
+    if (!grant) return Response.json({ error: 'invalid_grant' }, { status: 400 });
+    grant.accessToken = `access.${grant.user}.${randomToken(systemRandom)}`;
+    grant.refreshToken = `refresh.${grant.user}.${randomToken(systemRandom)}`;
+    return Response.json({
+      access_token: grant.accessToken,
+      refresh_token: grant.refreshToken,
+      token_type: 'Bearer',
+      ...(this.accessTokenSeconds !== undefined && { expires_in: this.accessTokenSeconds }),
+    });
+  }
+
+  #redeemed(form: URLSearchParams): Grant | undefined {
+    const code = form.get('code') ?? '';
+    const grant = this.#codes.get(code);
+    this.#codes.delete(code);
+    const verifier = createHash('sha256')
+      .update(form.get('code_verifier') ?? '')
+      .digest('base64url');
+    if (!grant || grant.challenge !== verifier) return undefined;
+    this.#grants.push(grant);
+    return grant;
+  }
+
+  #refreshed(form: URLSearchParams): Grant | undefined {
+    const presented = form.get('refresh_token') ?? '';
+    const user = presented.split('.')[1];
+    const current = this.#grants.find((grant) => grant.isAlive && grant.refreshToken === presented);
+    if (current) return current;
+    const family = this.#grants.find((grant) => grant.isAlive && grant.user === user);
+    if (family) {
+      this.reuses++;
+      family.isAlive = false;
+    }
+    return undefined;
+  }
+
+  #revoke(form: URLSearchParams): Response {
+    const token = form.get('token');
+    for (const grant of this.#grants) {
+      if (grant.accessToken === token || grant.refreshToken === token) grant.isAlive = false;
+    }
+    return new Response(null, { status: 200 });
+  }
+}
+
+const METADATA = {
+  issuer: ISSUER,
+  authorization_endpoint: `${ISSUER}/authorize`,
+  token_endpoint: `${ISSUER}/token`,
+  userinfo_endpoint: `${ISSUER}/userinfo`,
+  revocation_endpoint: `${ISSUER}/revocation`,
+  code_challenge_methods_supported: ['S256'],
+};
+
+function endpointOf(path: string): ProviderEndpoint {
+  if (path.startsWith('/.well-known/')) return 'discovery';
+  return path === '/token' ? 'token' : path === '/userinfo' ? 'userinfo' : 'revocation';
+}
+
+function failure(fault: Exclude<ProviderFault, string>): Response {
+  const headers = new Headers();
+  if (fault.retryAfterSeconds !== undefined) headers.set('retry-after', String(fault.retryAfterSeconds));
+  return new Response(fault.body ?? null, { status: fault.status, headers });
+}
+
+function connectionError(code: string): TypeError {
+  return new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
+}
