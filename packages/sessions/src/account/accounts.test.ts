@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { SessionBench } from '../testing/session-bench.js';
+import { MapSessionStore } from '../store/map-session-store.js';
+import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 
 const SECOND = 1000;
 
@@ -58,6 +59,65 @@ describe('an access token', () => {
     });
     await bench.clock.advance(601 * SECOND);
     await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
+  });
+
+  it('waits for its refresh in its last second, and not before', async () => {
+    const bench = new SessionBench();
+    bench.provider.holds = true;
+    const { lease } = await bench.loggedIn('alice');
+    await bench.clock.advance(599 * SECOND - 1);
+    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    await bench.clock.advance(1);
+    const waiting = bench.accessToken(lease);
+    await bench.clock.advance(0);
+    expect(bench.provider.held).toHaveLength(1);
+    for (const { refreshToken, answer } of bench.provider.held) answer(bench.provider.granted(refreshToken));
+    expect(await waiting).toBe('access-alice-2');
+  });
+
+  it('is refreshed from its refresh time on, and not before [security 18]', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    const refreshAtMs = (await bench.registry.get(record.ref))?.accounts.idp?.refreshAtMs ?? 0;
+    await bench.clock.advance(refreshAtMs - 1);
+    await bench.accessToken(lease);
+    expect(bench.provider.presented).toEqual([]);
+    bench.clock.jump(1);
+    await bench.accessToken(lease);
+    await bench.refreshes.settled();
+    expect(bench.provider.presented).toEqual(['refresh-alice-1']);
+  });
+
+  it('that cannot be refreshed is used to its end, and not beyond', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    const granted = bench.provider.grant('alice');
+    const tokens = { ...granted.tokens, refreshToken: undefined };
+    await bench.accounts.commitLogin(lease, 'idp', { ...granted, tokens });
+    await bench.clock.advance(600 * SECOND - 1);
+    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    await bench.clock.advance(1);
+    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
+    expect((await bench.registry.get(record.ref))?.accounts.idp?.trouble).toBe('no_refresh_token');
+  });
+
+  it('is not to be had where nobody is logged in, nor of a session that has ended', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    const elsewhere = bench.accounts.accessToken(lease, 'other');
+    await expect(elsewhere).rejects.toMatchObject({ code: 'login_required' });
+    await bench.registry.end(record.ref, 'deleted');
+    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
+  });
+
+  it('that cannot be read any more asks for a new login', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    bench.tokens.wipe((await bench.registry.get(record.ref))?.accounts.idp);
+    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
+    expect(bench.eventsOf('account.reauthentication_required').map(({ trouble }) => trouble)).toEqual([
+      'tokens_unreadable',
+    ]);
   });
 });
 
@@ -164,6 +224,170 @@ describe('a login', () => {
     await bench.disposal.settled();
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
     expect(await bench.accessToken(lease)).toBe('access-alice-2');
+  });
+
+  it('is in the session as the provider described it, and is heard of', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.registry.start('connection', 'holder');
+    await bench.clock.advance(5 * SECOND);
+    const lease = { ref: record.ref, epoch: 0 };
+    const identity = { subject: 'alice', name: 'Alice' };
+    const granted = bench.provider.grant('alice', { identity, scopes: ['notes'] });
+    expect(await bench.accounts.commitLogin(lease, 'idp', granted)).toBe(true);
+    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const after = await bench.registry.get(record.ref);
+    expect(after).toMatchObject({
+      signedInAtMs: 5 * SECOND,
+      generation: 2,
+      accounts: {
+        idp: { state: 'authenticated', generation: 1, subject: 'alice', name: 'Alice', scopes: ['notes'] },
+        other: { state: 'authenticated', generation: 2, subject: 'bob', scopes: [] },
+      },
+    });
+    const { refreshAtMs } = after?.accounts.idp ?? {};
+    expect(bench.eventsOf('account.authenticated')[0]).toEqual({
+      type: 'account.authenticated',
+      ref: record.ref,
+      provider: 'idp',
+      generation: 1,
+      refreshAtMs,
+    });
+  });
+
+  it('leaves its tokens under seal only [security 31]', async () => {
+    const bench = new SessionBench();
+    const { lease } = await bench.loggedIn('alice');
+    const granted = bench.provider.grant('alice');
+    await bench.accounts.commitLogin(lease, 'idp', granted);
+    expect(() => granted.tokens.accessToken.reveal()).toThrow('wiped');
+    expect(() => granted.tokens.refreshToken?.reveal()).toThrow('wiped');
+  });
+
+  it('without an identity is not taken in', async () => {
+    const bench = new SessionBench();
+    const { lease } = await bench.loggedIn('alice');
+    const granted = bench.provider.grant('alice', { identity: undefined });
+    await expect(bench.accounts.commitLogin(lease, 'idp', granted)).rejects.toThrow('identity');
+  });
+
+  it('that the store does not take in is revoked [security 22]', async () => {
+    const store = new MapSessionStore();
+    const bench = new SessionBench({ store });
+    const { record } = await bench.registry.start('connection', 'holder');
+    store.replace = () => Promise.reject(new Error('down'));
+    const lease = { ref: record.ref, epoch: 0 };
+    const login = bench.accounts
+      .commitLogin(lease, 'idp', bench.provider.grant('alice'))
+      .catch((error: unknown) => error);
+    await bench.clock.advance(SECOND);
+    expect(await login).toMatchObject({ code: 'store_unavailable' });
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+    expect(bench.eventsOf('account.authenticated')).toEqual([]);
+  });
+});
+
+describe('a logout from one provider', () => {
+  it('wipes and revokes that account, and leaves the others', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const report = await bench.accounts.remove(record.ref, 'idp');
+    expect(report).toEqual([{ provider: 'idp', revocation: 'confirmed' }]);
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+    expect(Object.keys((await bench.registry.get(record.ref))?.accounts ?? {})).toEqual(['other']);
+    expect(bench.eventsOf('account.removed')).toEqual([
+      { type: 'account.removed', ref: record.ref, provider: 'idp' },
+    ]);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+  });
+
+  it('from the last one signs the session out [security 34]', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    const report = await bench.accounts.remove(record.ref, 'idp');
+    expect(report).toEqual([{ provider: 'idp', revocation: 'confirmed' }]);
+    expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual(['logout']);
+    expect(bench.eventsOf('account.removed')).toEqual([]);
+    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
+  });
+
+  it('where nobody is logged in changes nothing', async () => {
+    const bench = new SessionBench();
+    const { lease, record } = await bench.loggedIn('alice');
+    expect(await bench.accounts.remove(record.ref, 'other')).toEqual([]);
+    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    await bench.accounts.commitLogin(lease, 'another', bench.provider.grant('bob'));
+    expect(await bench.accounts.remove(record.ref, 'other')).toEqual([]);
+    await bench.registry.end(record.ref, 'deleted');
+    bench.events.length = 0;
+    expect(await bench.accounts.remove(record.ref, 'idp')).toEqual([]);
+    expect(bench.eventsOf('account.removed')).toEqual([]);
+  });
+});
+
+describe('a pending handle that becomes a session', () => {
+  async function pending(options: SessionBenchOptions = {}) {
+    const bench = new SessionBench(options);
+    const { record, id } = await bench.loggedIn('alice', 'pending-handle');
+    const current = await bench.registry.get(record.ref);
+    if (!current) throw new Error('The pending handle is gone.');
+    return { bench, current, id };
+  }
+
+  it('is a handle of the same owner, logged in since the login, counting generations on', async () => {
+    const { bench, current } = await pending();
+    await bench.clock.advance(5 * SECOND);
+    const promoted = await bench.accounts.promote(current);
+    expect(promoted?.record).toMatchObject({
+      kind: 'handle',
+      owner: 'holder',
+      signedInAtMs: 0,
+      generation: 1,
+      accounts: { idp: { provider: 'idp', generation: 1, subject: 'alice' } },
+    });
+    const { ref, accounts } = promoted?.record ?? current;
+    expect(bench.eventsOf('account.moved')).toEqual([
+      {
+        type: 'account.moved',
+        ref,
+        provider: 'idp',
+        generation: 1,
+        refreshAtMs: accounts.idp?.refreshAtMs,
+      },
+    ]);
+    expect((await bench.registry.resolve('handle', promoted?.id ?? '')).state).toBe('live');
+  });
+
+  it('becomes it once', async () => {
+    const { bench, current } = await pending();
+    const both = await Promise.all([bench.accounts.promote(current), bench.accounts.promote(current)]);
+    expect(both.filter(Boolean)).toHaveLength(1);
+    expect(bench.registry.size).toBe(1);
+  });
+
+  it.each(['insert', 'replace'] as const)(
+    'gives its tokens back when the store fails (%s) [security 22]',
+    async (method) => {
+      const store = new MapSessionStore();
+      const { bench, current } = await pending({ store });
+      store[method] = () => Promise.reject(new Error('down'));
+      const promoted = bench.accounts.promote(current).catch(() => 'failed');
+      await bench.clock.advance(SECOND);
+      expect(await promoted).toBe('failed');
+      expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+    },
+  );
+
+  it('gives its tokens back when the session ends before it has them [security 22]', async () => {
+    const store = new MapSessionStore();
+    const { bench, current } = await pending({ store });
+    store.replace = async ({ ref }) => {
+      await bench.registry.end(ref, 'shutdown');
+      return false;
+    };
+    expect(await bench.accounts.promote(current)).toBeUndefined();
+    await bench.disposal.settled();
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
   });
 });
 

@@ -291,7 +291,7 @@ describe('session.fetch', () => {
       bodies.push(body);
       response.writeHead(request.headers.authorization === 'Bearer access-alice-1' ? 401 : 200).end();
     });
-    const repeatable: RequestInit['body'][] = ['text', new Blob(['text']), Buffer.from('text')];
+    const repeatable: BodyInit[] = ['text', new Blob(['text']), Buffer.from('text')];
     for (const body of repeatable) {
       const { session } = await sessionAt([origin]);
       expect((await session.fetch(origin, { method: 'POST', body })).status).toBe(200);

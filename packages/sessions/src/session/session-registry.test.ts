@@ -7,6 +7,46 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
+describe('a session', () => {
+  it('begins with nobody logged in, is heard of, and is found by its id alone', async () => {
+    const bench = new SessionBench();
+    await bench.clock.advance(7 * SECOND);
+    const { id, record } = await bench.registry.start('connection', 'somebody');
+    expect(record).toMatchObject({
+      kind: 'connection',
+      owner: 'somebody',
+      createdAtMs: 7 * SECOND,
+      lastRequestAtMs: 7 * SECOND,
+      epoch: 0,
+      accounts: {},
+    });
+    expect(bench.events).toEqual([{ type: 'session.started', ref: record.ref, kind: 'connection' }]);
+    expect(await bench.registry.resolve('connection', id)).toEqual({ state: 'live', record });
+    for (const other of ['', 'no id at all', record.ref, `${id} `])
+      expect(await bench.registry.resolve('connection', other)).toEqual({ state: 'unknown' });
+  });
+
+  it('is not started when the store refuses it, and nothing is kept of it', async () => {
+    const store = new MapSessionStore();
+    store.insert = () => Promise.resolve(false);
+    const bench = new SessionBench({ store, maxSessions: 1 });
+    await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('minted twice');
+    expect(bench.registry.size).toBe(0);
+    expect(bench.events).toEqual([]);
+    await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('minted twice');
+  });
+
+  it('has one signal until it is signed out, and none that is not aborted once it has ended', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const signal = bench.registry.signalOf(record.ref);
+    expect(bench.registry.signalOf(record.ref)).toBe(signal);
+    await bench.registry.end(record.ref, 'deleted');
+    expect(signal.reason).toMatchObject({ code: 'signed_out', message: /Call the `login` tool/ });
+    expect(bench.registry.signalOf(record.ref).reason).toMatchObject({ code: 'signed_out' });
+  });
+});
+
 describe('a 2025 connection', () => {
   it('is signed out when idle, and goes on as anonymous under the same id [security 34, 35]', async () => {
     const bench = new SessionBench();
@@ -89,6 +129,36 @@ describe('a 2025 connection', () => {
     bench.registry.streamOpened(record.ref)('server');
     await bench.clock.advance(20 * MINUTE);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
+  });
+
+  it('is present until the last of its streams is closed, each of which counts once [security 36]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const closeFirst = bench.registry.streamOpened(record.ref);
+    const closeSecond = bench.registry.streamOpened(record.ref);
+    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 2 });
+    closeFirst('client');
+    closeFirst('client');
+    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 1 });
+    await bench.clock.advance(HOUR);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+    closeSecond('client');
+    await bench.clock.advance(2 * MINUTE);
+    expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual(['disconnect']);
+  });
+
+  it('leaves no presence behind when it ends before its streams [security 38]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const close = bench.registry.streamOpened(record.ref);
+    await bench.registry.end(record.ref, 'deleted');
+    close('client');
+    bench.registry.streamOpened(record.ref)('client');
+    bench.registry.streamOpened(record.ref);
+    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 0 });
+    await bench.clock.advance(HOUR);
+    expect(bench.errors).toEqual([]);
+    expect(bench.clock.timers).toBe(0);
   });
 
   it('ends after a day unheard', async () => {
@@ -183,6 +253,58 @@ describe('signing out and ending', () => {
     await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
+  it('void what was handed out before, also where nobody was logged in [security 22]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.registry.start('connection', 'holder');
+    const lease = { ref: record.ref, epoch: record.epoch };
+    const { revoked } = await bench.registry.signOut(record.ref, 'logout');
+    expect(await revoked).toEqual([]);
+    expect((await bench.registry.get(record.ref))?.epoch).toBe(1);
+    expect((await bench.registry.get(record.ref))?.signedOut).toBeUndefined();
+    expect(await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('late'))).toBe(false);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+  });
+
+  it('tell what became of the tokens, and of a session that is gone, nothing', async () => {
+    const bench = new SessionBench();
+    const signedOut = await bench.loggedIn('alice');
+    const ended = await bench.loggedIn('bob');
+    const report = [{ provider: 'idp', revocation: 'confirmed' }];
+    expect(await (await bench.registry.signOut(signedOut.record.ref, 'logout')).revoked).toEqual(report);
+    expect(await (await bench.registry.end(ended.record.ref, 'deleted')).revoked).toEqual(report);
+    expect(await (await bench.registry.end(ended.record.ref, 'deleted')).revoked).toEqual([]);
+    expect(await (await bench.registry.signOut(ended.record.ref, 'logout')).revoked).toEqual([]);
+    expect(bench.eventsOf('session.signed_out')).toEqual([
+      { type: 'session.signed_out', ref: signedOut.record.ref, reason: 'logout' },
+    ]);
+    expect(bench.eventsOf('session.ended')).toEqual([
+      { type: 'session.ended', ref: ended.record.ref, reason: 'deleted' },
+    ]);
+  });
+
+  it('of a 2026 handle are the same [security 34]', async () => {
+    const bench = new SessionBench();
+    const { id, record } = await bench.loggedIn('alice', 'handle');
+    await bench.registry.signOut(record.ref, 'logout');
+    expect(await bench.registry.resolve('handle', id)).toEqual({ state: 'ended', reason: 'logout' });
+  });
+
+  it('happen to every session at shutdown, and what the store does not give up is reported [security 34]', async () => {
+    const store = new MapSessionStore();
+    const bench = new SessionBench({ store });
+    await bench.loggedIn('alice');
+    const { record: stuck } = await bench.loggedIn('bob');
+    await bench.registry.start('connection', 'holder');
+    const take = store.take.bind(store);
+    store.take = (ref) => (ref === stuck.ref ? Promise.reject(new Error('down')) : take(ref));
+    const ending = bench.registry.endAll('shutdown');
+    await bench.clock.advance(SECOND);
+    await ending;
+    expect(bench.eventsOf('session.ended').map(({ reason }) => reason)).toEqual(['shutdown', 'shutdown']);
+    expect(bench.errors).toMatchObject([{ code: 'store_unavailable' }]);
+    expect(bench.registry.size).toBe(1);
+  });
+
   it('leave nothing behind but a tombstone [security 38]', async () => {
     const bench = new SessionBench();
     for (let round = 0; round < 2000; round++) {
@@ -213,8 +335,13 @@ describe('a full node', () => {
     await bench.loggedIn('alice');
     await bench.loggedIn('bob');
     const refused = bench.registry.start('connection', 'holder');
-    await expect(refused).rejects.toMatchObject({ code: 'limit_reached', retryAfterSeconds: 60 });
+    await expect(refused).rejects.toMatchObject({
+      code: 'limit_reached',
+      message: /Try again in a minute/,
+      retryAfterSeconds: 60,
+    });
     expect(bench.registry.size).toBe(2);
+    expect(bench.eventsOf('session.refused')).toEqual([{ type: 'session.refused', reason: 'cap' }]);
   });
 
   it('lets in no more than it may, however many come at once [security 39]', async () => {
@@ -310,5 +437,71 @@ describe('a store that is slow, and loses answers', () => {
     for (const answer of answers) answer();
     await bench.clock.advance(SECOND);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
+  });
+
+  it('is asked three times, with pauses, before a change is given up', async () => {
+    let failures = 0;
+    let asked = 0;
+    const store = storeWith('get', async () => {
+      asked++;
+      if (failures-- > 0) throw new Error('down');
+    });
+    const bench = new SessionBench({ store });
+    const { record } = await bench.registry.start('connection', 'holder');
+    const update = () => bench.registry.update(record.ref, () => ({ owner: 'somebody' }));
+
+    failures = 2;
+    const changing = update();
+    await bench.clock.advance(99);
+    expect(asked).toBe(2);
+    await bench.clock.advance(1);
+    expect((await changing)?.after.owner).toBe('somebody');
+
+    failures = 3;
+    const failing = update().catch((error: unknown) => error);
+    await bench.clock.advance(100);
+    expect(await failing).toMatchObject({
+      code: 'store_unavailable',
+      retryAfterSeconds: 1,
+      cause: expect.objectContaining({ message: 'down' }),
+    });
+    expect(asked).toBe(6);
+  });
+
+  it('and fails when the time of a session has come, is asked again a second later', async () => {
+    let isDown = false;
+    const store = storeWith('get', () => (isDown ? Promise.reject(new Error('down')) : Promise.resolve()));
+    const bench = new SessionBench({ store });
+    await bench.loggedIn('alice');
+    isDown = true;
+    await bench.clock.advance(30 * MINUTE + 500);
+    expect(bench.errors).toMatchObject([{ message: 'down' }]);
+    isDown = false;
+    await bench.clock.advance(400);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+    await bench.clock.advance(200);
+    expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual(['idle']);
+  });
+
+  it('and fails when a session has just ended, starts nothing for it again', async () => {
+    let answer: (() => void) | undefined;
+    let isSlow = false;
+    const store = storeWith('get', () =>
+      isSlow
+        ? new Promise((_resolve, reject) => {
+            answer = () => reject(new Error('down'));
+          })
+        : Promise.resolve(),
+    );
+    const bench = new SessionBench({ store });
+    const { record } = await bench.loggedIn('alice');
+    isSlow = true;
+    await bench.clock.advance(31 * MINUTE);
+    isSlow = false;
+    await bench.registry.end(record.ref, 'deleted');
+    answer?.();
+    await bench.clock.advance(0);
+    expect(bench.clock.timers).toBe(0);
+    expect(bench.registry.size).toBe(0);
   });
 });
