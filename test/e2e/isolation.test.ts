@@ -319,7 +319,7 @@ describe('[security 7] a pending handle', () => {
 
 describe('many clients at the same time', () => {
   it('[security 8] 200 of both eras with identical JSON-RPC ids get nobody else’s answers', {
-    timeout: 60_000,
+    timeout: 180_000,
   }, async () => {
     const sessions: { name: string; client: RawClient }[] = [];
     const started = Array.from({ length: COUNT }, async (_, index) => {
