@@ -24,7 +24,10 @@ export function announcement(
     ...table([
       ['Claude Code', `claude mcp add --transport http ${name} ${mcp}`],
       ['VS Code', `code --add-mcp '${vsCode}'`],
-      ['MCP Inspector', `npx @modelcontextprotocol/inspector --transport http --server-url ${mcp}`],
+      [
+        'MCP Inspector',
+        `npx @modelcontextprotocol/inspector --transport http --server-url ${mcp}   # Node 22 or newer`,
+      ],
     ]),
     '',
     'Stop with Ctrl-C.',
