@@ -1,0 +1,87 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../session/ids.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { Deadlines } from '../time/deadlines.js';
+import { randomToken, systemRandom } from '../vault/random.js';
+import { Secret } from '../vault/secret.js';
+import type { LoginAttempt } from './login-attempt.js';
+import { LoginAttempts } from './login-attempts.js';
+import { digestOf } from './secret-digest.js';
+
+function attemptOf(session: string, provider = 'idp'): LoginAttempt {
+  return {
+    id: randomToken(systemRandom),
+    lease: { ref: session as SessionRef, epoch: 0 },
+    provider,
+    origin: { clientName: undefined, isLoopback: true },
+    startedAtMs: 0,
+    expiresAtMs: 600_000,
+    trip: undefined,
+    inert: undefined,
+    outcome: undefined,
+  };
+}
+
+function setUp() {
+  const clock = new VirtualClock();
+  const attempts = new LoginAttempts(new Deadlines(clock, () => undefined));
+  const add = (attempt: LoginAttempt) => {
+    attempts.add(attempt, () => attempts.remove(attempt));
+    return attempt;
+  };
+  /** A browser agreed, and is at the provider. */
+  const consent = (attempt: LoginAttempt, state: string) => {
+    const checks = {
+      state: Secret.fromString(state),
+      nonce: Secret.fromString('nonce'),
+      codeVerifier: Secret.fromString('verifier'),
+    };
+    attempts.setTrip(attempt, { checks, stateDigest: digestOf(state), cookieDigest: '' });
+    return checks;
+  };
+  return { clock, attempts, add, consent };
+}
+
+describe('the logins under way', () => {
+  it('are three at most for one session [security 41]', () => {
+    const { attempts, add } = setUp();
+    for (const provider of ['a', 'b', 'c']) add(attemptOf('session', provider));
+    expect(() => add(attemptOf('session', 'd'))).toThrow('Too many logins');
+    expect(() => add(attemptOf('another', 'd'))).not.toThrow();
+    expect(attempts.allOf('session' as SessionRef)).toHaveLength(3);
+  });
+
+  it('are a thousand at most, of which the oldest that no user takes part in makes room [security 41]', () => {
+    const { attempts, add, consent } = setUp();
+    const first = add(attemptOf('first'));
+    consent(first, 'state');
+    const second = add(attemptOf('second'));
+    for (let index = 0; index < 998; index++) {
+      expect(attempts.toMakeRoom()).toBeUndefined();
+      add(attemptOf(`flood ${index}`));
+    }
+    expect(attempts.toMakeRoom()).toBe(second);
+    attempts.remove(second);
+    expect(attempts.toMakeRoom()).toBeUndefined();
+  });
+
+  it('are found by a state once, and by the latest browser only [security 12, 15]', () => {
+    const { attempts, add, consent } = setUp();
+    const attempt = add(attemptOf('session'));
+    const earlier = consent(attempt, 'earlier');
+    consent(attempt, 'later');
+    expect(attempts.takeByState('earlier')).toBeUndefined();
+    expect(() => earlier.state.reveal()).toThrow('wiped');
+    expect(attempts.takeByState('later')?.attempt).toBe(attempt);
+    expect(attempts.takeByState('later')).toBeUndefined();
+  });
+
+  it('are over when their time is [security 12]', async () => {
+    const { clock, attempts, add } = setUp();
+    const attempt = add(attemptOf('session'));
+    await clock.advance(600_100);
+    expect(attempts.byId(attempt.id)).toBeUndefined();
+    expect(attempts.allOf('session' as SessionRef)).toEqual([]);
+    expect(clock.timers).toBe(0);
+  });
+});

@@ -1,0 +1,86 @@
+import { parseSessionId, type SessionRef, sessionRefOf } from '../../packages/sessions/src/session/ids.js';
+import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
+import { decodeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
+import { type SealContext, Vault } from '../../packages/sessions/src/vault/vault.js';
+import { CONTROL_PURPOSE, PROVIDER } from './places.js';
+
+const MASTER_KEY_BYTES = 32;
+const SALT_BYTES = 32;
+const IV_BYTES = 12;
+const TAG_BYTES = 16;
+const LENGTH_BYTES = 4;
+
+/** One session's tokens under seal, and all it takes to open them. */
+export interface Seal {
+  readonly key: Buffer;
+  readonly salt: Buffer;
+  readonly iv: Buffer;
+  readonly context: SealContext;
+}
+
+/** Computes what a server that drew these random numbers keeps its tokens under. */
+export class Seals {
+  readonly all: readonly Seal[];
+  readonly #vault: Vault;
+
+  /**
+   * @param draws every random number that the server drew
+   * @param ids the sessions, in the order in which their users logged in
+   */
+  constructor(draws: readonly Buffer[], ids: readonly string[]) {
+    const [master] = draws;
+    if (master?.length !== MASTER_KEY_BYTES) throw new Error('The first draw is not the master key.');
+    const keys = new KeyHierarchy(Buffer.from(master));
+    // Nothing is drawn to open a seal.
+    this.#vault = new Vault(keys, () => Buffer.alloc(0));
+    const refs = ids.map((id) => refOf(keys, id));
+    const pairs = saltsAndIvs(draws);
+    if (pairs.length !== refs.length) {
+      throw new Error(
+        `${pairs.length} seals were made for ${refs.length} logins: they cannot be told apart.`,
+      );
+    }
+    this.all = pairs.map(([salt, iv], index) => {
+      const sessionRef = refs[index] ?? '';
+      const context = { sessionRef, owner: 'holder', provider: PROVIDER, generation: 1 };
+      const key = keys.derive('tokens', sessionRef, context.provider, context.generation, salt);
+      return { key, salt, iv, context };
+    });
+  }
+
+  /** How many bytes lie before a record's IV, and how many it has in all when it seals tokens of that length. */
+  static readonly bytesBeforeIv = 1;
+  static recordBytes(tokenBytes: number): number {
+    return Seals.bytesBeforeIv + IV_BYTES + LENGTH_BYTES + tokenBytes + TAG_BYTES;
+  }
+
+  /** The tokens in a record; `undefined` when it is not what this seal is on. */
+  open({ salt, context }: Seal, bytes: Buffer): string[] | undefined {
+    try {
+      const { accessToken, refreshToken } = decodeTokenSet(this.#vault.open({ salt, bytes }, context));
+      return [accessToken.reveal(), ...(refreshToken ? [refreshToken.reveal()] : [])];
+    } catch {
+      return undefined;
+    }
+  }
+}
+
+/** The keys that a server made from this seed and wiped on no account. */
+export function controlKeys(masterKey: Buffer, count: number): Buffer[] {
+  const hierarchy = new KeyHierarchy(masterKey);
+  return Array.from({ length: count }, (_, index) => hierarchy.derive('tokens', CONTROL_PURPOSE, index));
+}
+
+function refOf(keys: KeyHierarchy, value: string): SessionRef {
+  const id = parseSessionId(value);
+  if (!id) throw new Error('A session has an id that cannot be one.');
+  return sessionRefOf(keys, 'connection', id);
+}
+
+/** Whoever seals draws a salt and right after it an IV; nothing else draws these two in a row. */
+function saltsAndIvs(draws: readonly Buffer[]): [Buffer, Buffer][] {
+  return draws.flatMap((salt, index): [Buffer, Buffer][] => {
+    const iv = draws[index + 1];
+    return salt.length === SALT_BYTES && iv?.length === IV_BYTES ? [[salt, iv]] : [];
+  });
+}

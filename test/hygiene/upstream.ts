@@ -1,0 +1,13 @@
+import { z } from 'zod';
+
+/** The sample's identity provider, and the registration there that both holders share. */
+export const upstreamSchema = z.object({
+  issuer: z.string(),
+  clientId: z.string(),
+  clientSecret: z.string(),
+  resource: z.string(),
+});
+export type Upstream = z.infer<typeof upstreamSchema>;
+
+/** `notes` gives an opaque access token for the resource. */
+export const SCOPES: readonly string[] = ['openid', 'profile', 'notes'];

@@ -1,0 +1,81 @@
+/** Lives of sessions on a virtual clock, batch after batch, in a process of their own. */
+import { queryObjects } from 'node:v8';
+import { z } from 'zod';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
+import { Secret } from '../../packages/sessions/src/vault/secret.js';
+import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
+import type { Left } from './cycles.js';
+import { LIVES, troubleOf } from './lives.js';
+
+const HOUR_MS = 60 * 60 * 1000;
+/** Longer than the longest life takes. */
+const BATCH_MS = 40 * HOUR_MS;
+/** How many sessions live at the same time. Were some never to go, there would soon be no room for others. */
+const BATCH = 20 * LIVES.length;
+
+// Counting objects is announced as experimental; every other warning is of interest.
+process.removeAllListeners('warning');
+process.on('warning', (warning) => warning.name === 'ExperimentalWarning' || console.error(warning));
+
+const abortControllersAtStart = countObjects(AbortController);
+const handlesAtStart = process.getActiveResourcesInfo();
+const store = new MapSessionStore();
+const ends = new Map<string, number>();
+const bench: SessionBench = new SessionBench({
+  store,
+  scheduler: true,
+  maxSessions: 2 * BATCH,
+  async refreshTokens(provider, refreshToken) {
+    return troubleOf(refreshToken.reveal()) ?? bench.provider.refresh(provider, refreshToken);
+  },
+  listener(event) {
+    if (event.type !== 'session.ended' && event.type !== 'session.signed_out') return;
+    const end = `${event.type === 'session.ended' ? 'ended' : 'signed out'}: ${event.reason}`;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+  },
+});
+let lived = 0;
+
+answerParent({
+  /** Lets sessions live and end until so many have done so. @returns how many bytes are held then */
+  async liveUntil(argument) {
+    const cycles = z.number().parse(argument);
+    while (lived < cycles) await liveOneBatch(Math.min(BATCH, cycles - lived));
+    await collectGarbage();
+    const { heapUsed, external } = process.memoryUsage();
+    return heapUsed + external;
+  },
+  ends: () => [...ends],
+  left: (): Left => ({
+    sessions: bench.registry.size,
+    records: store.size,
+    deadlines: bench.deadlines.size,
+    timers: bench.clock.timers,
+    secrets: countObjects(Secret),
+    'abort controllers': countObjects(AbortController) - abortControllersAtStart,
+    handles: process.getActiveResourcesInfo().length - handlesAtStart.length,
+    errors: bench.errors.length,
+  }),
+});
+
+async function liveOneBatch(size: number): Promise<void> {
+  const lives = Array.from({ length: size }, (_, index) => {
+    const live = LIVES[(lived + index) % LIVES.length];
+    return live?.(bench, `user${lived + index}`);
+  });
+  const refs = await Promise.all(lives);
+  await bench.clock.advance(BATCH_MS);
+  for (const ref of refs) {
+    if (ref && (await bench.registry.get(ref))) throw new Error('A session has not come to its end.');
+  }
+  lived += size;
+  // The bench keeps a journal of what happens; it is no part of what is measured.
+  bench.events.length = 0;
+  bench.provider.presented.length = 0;
+  bench.provider.revoked.length = 0;
+}
+
+function countObjects(type: typeof AbortController | typeof Secret): number {
+  return queryObjects(type, { format: 'count' });
+}

@@ -1,0 +1,51 @@
+import { z } from 'zod';
+import { AskedProcess } from '../hygiene/asked-process.js';
+import { textTable } from '../hygiene/text-table.js';
+import type { Expectation } from './expectation.js';
+
+/** What there still is, of each kind of thing, when every session is gone. */
+export type Left = Readonly<Record<string, number>>;
+
+/** How far the cycles have come when memory is looked at. The first part fills caches and tombstones. */
+const STAGES = [0.1, 0.5, 1] as const;
+/** How long the process may take to end once nobody asks it anything any more. */
+const PATIENCE_MS = 5000;
+
+const leftSchema = z.record(z.string(), z.number());
+const endsSchema = z.array(z.tuple([z.string(), z.number()]));
+
+/**
+ * Sessions come to life and end in every way there is, on a virtual clock.
+ * @param maxGrowthBytes how much more may be held at the end than after the first tenth
+ */
+export async function soakCycles(cycles: number, maxGrowthBytes: number): Promise<Expectation[]> {
+  const child = new AskedProcess(new URL('./cycles-child.js', import.meta.url));
+  try {
+    const held: number[] = [];
+    for (const stage of STAGES)
+      held.push(await child.ask('liveUntil', Math.round(stage * cycles), z.number()));
+    const ends = await child.ask('ends', undefined, endsSchema);
+    const left = await child.ask('left', undefined, leftSchema);
+    const ending = await child.release(PATIENCE_MS);
+
+    const growth = (held.at(-1) ?? 0) - (held[0] ?? 0);
+    const rows = STAGES.map((stage, index) => [`after ${stage * cycles}`, kib(held[index] ?? 0)]);
+    console.log(`Heap and external memory held in ${cycles} cycles of create, log in and end:\n`);
+    console.log(textTable([...rows, ['growth', kib(growth)]]));
+    console.log(`\n${textTable(ends.map(([end, count]) => [end, `${count}`]))}\n`);
+    const leftovers = Object.entries(left).filter(([, count]) => count > 0);
+    const names = leftovers.map(([name, count]) => `${count} ${name}`).join(', ');
+    console.log(`Left of ${Object.keys(left).join(', ')}: ${names || 'nothing'}.`);
+    return [
+      [`memory grows by no more than ${kib(maxGrowthBytes)} in ${cycles} cycles`, growth <= maxGrowthBytes],
+      ['nothing is left of sessions that have ended', leftovers.length === 0],
+      ['the process of the cycles ends by itself', ending?.code === 0],
+    ];
+  } finally {
+    await child.kill();
+  }
+}
+
+function kib(bytes: number): string {
+  return `${Math.round(bytes / 1024)} KiB`;
+}

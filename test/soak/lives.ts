@@ -1,0 +1,96 @@
+import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
+import type { RefreshOutcome } from '../../packages/sessions/src/account/granted-tokens.js';
+import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import type { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
+
+/** What a session goes through before time does the rest. @returns the session that has to end. */
+export type Life = (bench: SessionBench, user: string) => Promise<SessionRef>;
+
+const HOUR_MS = 60 * 60 * 1000;
+/** Beyond the absolute lifetime, and early enough for its session to be unheard of after another day. */
+const STREAM_MS = 13 * HOUR_MS;
+
+const PROVIDER = 'idp';
+/** What a refresh of such users' tokens comes to. */
+const DEAD = 'dead';
+const LOST = 'lost';
+const DOWN = 'down';
+
+/** How the provider answers the refresh of a user's tokens; `undefined`: with new tokens. */
+export function troubleOf(refreshToken: string): RefreshOutcome | undefined {
+  const [, user = ''] = refreshToken.split('-');
+  if (user.startsWith(DEAD)) return { kind: 'grant_revoked' };
+  if (user.startsWith(LOST)) return { kind: 'lost', cause: undefined };
+  if (user.startsWith(DOWN)) return { kind: 'unavailable', retryAfterSeconds: undefined, cause: undefined };
+  return undefined;
+}
+
+/** Every way in which a session can come to its end. */
+export const LIVES: readonly Life[] = [
+  async function handleLoggedOut(bench, user) {
+    const { lease } = await bench.loggedIn(user, 'handle');
+    await bench.accessToken(lease);
+    await (await bench.registry.signOut(lease.ref, 'logout')).revoked;
+    return lease.ref;
+  },
+  async function connectionDeleted(bench, user) {
+    const { lease } = await bench.loggedIn(user);
+    await bench.registry.end(lease.ref, 'deleted');
+    return lease.ref;
+  },
+  async function connectionLeftAlone(bench, user) {
+    const { lease } = await bench.loggedIn(user);
+    return lease.ref;
+  },
+  async function connectionLost(bench, user) {
+    const { lease } = await bench.loggedIn(user);
+    bench.registry.streamOpened(lease.ref)('client');
+    return lease.ref;
+  },
+  async function clientPresentUntilTheAbsoluteEnd(bench, user) {
+    const { lease } = await bench.loggedIn(user);
+    const close = bench.registry.streamOpened(lease.ref);
+    bench.clock.after(STREAM_MS, () => close('client'));
+    return lease.ref;
+  },
+  async function handlePromoted(bench, user) {
+    const { record } = await bench.loggedIn(user, 'pending-handle');
+    const pending = await bench.registry.get(record.ref);
+    const promoted = pending && (await bench.accounts.promote(pending));
+    if (!promoted) throw new Error('The pending handle was gone too early.');
+    await bench.registry.signOut(promoted.record.ref, 'logout');
+    return promoted.record.ref;
+  },
+  async function loginAbandoned(bench) {
+    const { record } = await bench.registry.start('pending-handle', 'holder');
+    return record.ref;
+  },
+  async function loggedInAgain(bench, user) {
+    const { lease } = await bench.loggedIn(user);
+    await bench.accounts.commitLogin(lease, PROVIDER, bench.provider.grant(`${user}b`));
+    bench.registry.signalOf(lease.ref);
+    await bench.registry.signOut(lease.ref, 'logout');
+    await bench.registry.touch(lease.ref);
+    return lease.ref;
+  },
+  async function grantRevoked(bench, user) {
+    const lease = await refreshFails(bench, `${DEAD}${user}`);
+    await bench.registry.end(lease.ref, 'deleted');
+    return lease.ref;
+  },
+  async function refreshLost(bench, user) {
+    const lease = await refreshFails(bench, `${LOST}${user}`);
+    return lease.ref;
+  },
+  async function providerDown(bench, user) {
+    const lease = await refreshFails(bench, `${DOWN}${user}`);
+    return lease.ref;
+  },
+];
+
+async function refreshFails(bench: SessionBench, user: string): Promise<SessionLease> {
+  const { lease } = await bench.loggedIn(user);
+  const failed = await bench.refreshes.refresh(lease.ref, PROVIDER, 1).catch(() => true);
+  if (!failed) throw new Error('A refresh succeeded that was to fail.');
+  return lease;
+}

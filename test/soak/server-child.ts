@@ -1,0 +1,49 @@
+/** A server made with the library as it was built, which tells how much memory it takes. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { createSessions, type Sessions } from 'mcp-sessions';
+import { z } from 'zod';
+import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
+import type { Footprint } from './memory.js';
+
+const startSchema = z.object({ issuer: z.string(), maxSessions: z.number() });
+
+const PAUSE_MS = 500;
+
+let sessions: Sessions | undefined;
+let loggedIn = 0;
+let ended = 0;
+let revoked = 0;
+
+answerParent({
+  async start(argument) {
+    const { issuer, maxSessions } = startSchema.parse(argument);
+    sessions = createSessions({
+      server: { name: 'soak', version: '0.0.0' },
+      tools: () => undefined,
+      // Without `openid` the provider is asked who logged in.
+      provider: { issuer, clientId: 'soak', scopes: ['profile'] },
+      apiOrigins: [],
+      maxSessions,
+    });
+    sessions.subscribe((event) => {
+      if (event.type === 'account.authenticated') loggedIn++;
+      if (event.type === 'session.ended') ended++;
+      if (event.type === 'account.revoked') revoked++;
+    });
+    const { url } = await sessions.listen({ port: 0 });
+    return url;
+  },
+  async footprint(): Promise<Footprint> {
+    const uncollected = process.memoryUsage.rss();
+    await collectGarbage();
+    // V8 gives pages back in the background.
+    await sleep(PAUSE_MS);
+    const { rss, heapUsed, external } = process.memoryUsage();
+    return { sessions: loggedIn - ended, uncollected, rss, heap: heapUsed, external };
+  },
+  /** Ends every session, and waits for the provider longer than a server does. */
+  async close() {
+    await sessions?.close();
+    while (revoked < loggedIn) await sleep(50);
+  },
+});
