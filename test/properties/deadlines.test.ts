@@ -29,7 +29,7 @@ const steps = fc.array(
     fc.record({ kind: fc.constant('cancel' as const), which: fc.nat({ max: 100 }) }),
     fc.record({ kind: fc.constant('advance' as const), byMs: duration }),
   ),
-  { maxLength: 60 },
+  { maxLength: 60, size: 'max' },
 );
 
 /** Deadlines beside a list of what is to be expected of them. */

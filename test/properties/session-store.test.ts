@@ -68,7 +68,7 @@ class PlainStore {
 describe('the store of a Map', () => {
   it('answers as a list does that is searched, whatever it is asked', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (sequence) => {
+      fc.asyncProperty(fc.array(step, { maxLength: 50, size: 'max' }), async (sequence) => {
         const store = new MapSessionStore();
         const plain = new PlainStore();
         for (const asked of sequence) {

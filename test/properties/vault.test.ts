@@ -8,7 +8,8 @@ import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import { decodeTokenSet, encodeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealContext, type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
 
-const bytes = (maxLength: number) => fc.uint8Array({ maxLength }).map((each) => Buffer.from(each));
+const bytes = (maxLength: number) =>
+  fc.uint8Array({ maxLength, size: 'max' }).map((each) => Buffer.from(each));
 /** Any text that UTF-8 can carry. */
 const text = fc.string({ unit: 'binary', maxLength: 20 });
 const contexts: fc.Arbitrary<SealContext> = fc.record({
@@ -104,7 +105,7 @@ describe('a sealed record', () => {
       plaintext: bytes(20),
     });
     fc.assert(
-      fc.property(fc.array(step, { maxLength: 30 }), (steps) => {
+      fc.property(fc.array(step, { maxLength: 30, size: 'max' }), (steps) => {
         const vault = newVault();
         const sealed = new Map<number, { record: SealedRecord; plaintext: Buffer }>();
         const wiped: { record: SealedRecord; context: SealContext }[] = [];
@@ -176,7 +177,7 @@ describe('a secret', () => {
 
 describe('a token set', () => {
   it('comes back as it was, and leaves nothing in what it was read from', () => {
-    const token = fc.string({ unit: 'binary', minLength: 1, maxLength: 3000 });
+    const token = fc.string({ unit: 'binary', minLength: 1, maxLength: 3000, size: 'max' });
     fc.assert(
       fc.property(text, fc.option(token, { nil: undefined }), (accessToken, refreshToken) => {
         const encoded = encodeTokenSet({

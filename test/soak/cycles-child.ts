@@ -5,7 +5,8 @@ import { MapSessionStore } from '../../packages/sessions/src/store/map-session-s
 import { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
-import type { Left } from './cycles.js';
+import { countEntries } from './collections.js';
+import type { Held, Left } from './cycles.js';
 import { LIVES, troubleOf } from './lives.js';
 
 const HOUR_MS = 60 * 60 * 1000;
@@ -38,13 +39,13 @@ const bench: SessionBench = new SessionBench({
 let lived = 0;
 
 answerParent({
-  /** Lets sessions live and end until so many have done so. @returns how many bytes are held then */
-  async liveUntil(argument) {
+  /** Lets sessions live and end until so many have done so, and tells what is held then. */
+  async liveUntil(argument): Promise<Held> {
     const cycles = z.number().parse(argument);
     while (lived < cycles) await liveOneBatch(Math.min(BATCH, cycles - lived));
     await collectGarbage();
     const { heapUsed, external } = process.memoryUsage();
-    return heapUsed + external;
+    return { bytes: heapUsed + external, entries: countEntries() };
   },
   ends: () => [...ends],
   left: (): Left => ({

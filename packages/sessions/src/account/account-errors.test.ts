@@ -8,8 +8,10 @@ import {
 
 describe('what a model reads when it cannot have a token', () => {
   it('is to log in where nobody is, and to name the session where it named none', () => {
-    expect(loginRequired()).toMatchObject({ code: 'login_required', message: /Call the `login` tool/ });
-    expect(sessionRequired()).toMatchObject({ code: 'login_required', message: /Pass the `session`/ });
+    expect(loginRequired().code).toBe('login_required');
+    expect(loginRequired().message).toMatch(/Call the `login` tool/);
+    expect(sessionRequired().code).toBe('login_required');
+    expect(sessionRequired().message).toMatch(/Pass the `session`/);
   });
 
   it('is to log in again at the provider whose grant is dead, and keeps the cause', () => {

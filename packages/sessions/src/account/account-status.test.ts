@@ -13,7 +13,7 @@ const account: AccountRecord = {
 
 describe('the status of an account', () => {
   it('says who it is, and nothing that it does not know', () => {
-    expect(accountStatus(account, 0)).toEqual({
+    expect(accountStatus(account, 0)).toStrictEqual({
       provider: 'idp',
       state: 'authenticated',
       subject: 'alice',

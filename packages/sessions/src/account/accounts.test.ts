@@ -328,6 +328,7 @@ describe('a logout from one provider', () => {
 describe('a pending handle that becomes a session', () => {
   async function pending(options: SessionBenchOptions = {}) {
     const bench = new SessionBench(options);
+    await bench.clock.advance(SECOND);
     const { record, id } = await bench.loggedIn('alice', 'pending-handle');
     const current = await bench.registry.get(record.ref);
     if (!current) throw new Error('The pending handle is gone.');
@@ -341,7 +342,7 @@ describe('a pending handle that becomes a session', () => {
     expect(promoted?.record).toMatchObject({
       kind: 'handle',
       owner: 'holder',
-      signedInAtMs: 0,
+      signedInAtMs: SECOND,
       generation: 1,
       accounts: { idp: { provider: 'idp', generation: 1, subject: 'alice' } },
     });

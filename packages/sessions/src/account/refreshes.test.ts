@@ -83,6 +83,26 @@ describe('a refresh that is granted', () => {
   });
 });
 
+describe('a refresh whose answer from the store was lost', () => {
+  it('counts as done if it was done, and revokes nothing [security 19]', async () => {
+    const store = new MapSessionStore();
+    const { bench, lease, account, refresh } = await setUp({ store });
+    const replace = store.replace.bind(store);
+    let losses = 1;
+    store.replace = async (next) => {
+      const isReplaced = await replace(next);
+      if (losses-- > 0) throw new Error('lost');
+      return isReplaced;
+    };
+    const refreshed = refresh();
+    await bench.clock.advance(1000);
+    await refreshed;
+    expect(await account()).toMatchObject({ generation: 2 });
+    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(bench.provider.revoked).toEqual([]);
+  });
+});
+
 describe('a refresh that has nothing to do', () => {
   it('does nothing: another generation, another session, an account given up, no refresh token', async () => {
     const { bench, record, lease, refresh } = await setUp();
@@ -193,14 +213,15 @@ describe('a refresh that fails', () => {
   it.each(['unavailable', 'lost', 'grant_revoked'] as const)(
     'after another login (%s) changes nothing of that [security 15, 21]',
     async (kind) => {
+      const code = kind === 'unavailable' ? 'provider_unavailable' : 'reauthentication_required';
       const { bench, lease, account, refresh } = await setUp();
       bench.provider.holds = true;
-      const refreshed = refresh().catch(() => undefined);
+      const refreshed = refresh().catch((error: unknown) => error);
       await bench.clock.advance(0);
       await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
       const after = await account();
       bench.provider.held[0]?.answer({ kind, retryAfterSeconds: undefined, cause });
-      await refreshed;
+      expect(await refreshed).toMatchObject({ code });
       expect(await account()).toEqual(after);
       expect(await bench.accessToken(lease)).toBe('access-bob-2');
       expect(bench.eventsOf('account.reauthentication_required')).toEqual([]);

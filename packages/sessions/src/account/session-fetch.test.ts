@@ -164,10 +164,19 @@ describe('session.fetch', () => {
   ])('after a %i sends a %s again as %s', async (status, method, methodAfter) => {
     const { origin, seen } = await startRedirecting(status);
     const { session } = await sessionAt([origin]);
-    await session.fetch(origin, { method, body: '{}', headers: { 'content-type': 'application/json' } });
+    await session.fetch(origin, {
+      method,
+      body: '{}',
+      headers: { 'content-type': 'application/json', 'x-mine': '1' },
+    });
     const isKept = methodAfter !== 'GET';
     expect(seen).toEqual([
-      { method: methodAfter, body: isKept ? '{}' : '', type: isKept ? 'application/json' : undefined },
+      {
+        method: methodAfter,
+        body: isKept ? '{}' : '',
+        type: isKept ? 'application/json' : undefined,
+        mine: '1',
+      },
     ]);
   });
 
@@ -180,17 +189,20 @@ describe('session.fetch', () => {
     const { origin, seen } = await startRedirecting(status);
     const { session } = await sessionAt([origin]);
     await session.fetch(origin, { ...(method && { method }), headers: { 'content-type': 'text/x' } });
-    expect(seen).toEqual([{ method: method ?? 'GET', body: '', type: 'text/x' }]);
+    expect(seen).toEqual([{ method: method ?? 'GET', body: '', type: 'text/x', mine: undefined }]);
   });
 
   it('returns what is no redirect to follow as it is', async () => {
+    let requests = 0;
     const origin = await startApi((request, response) => {
+      requests++;
       if (request.url === '/nowhere') response.writeHead(302).end();
       else response.writeHead(201, { location: '/new' }).end();
     });
     const { session } = await sessionAt([origin]);
     expect((await session.fetch(origin)).status).toBe(201);
     expect((await session.fetch(`${origin}/nowhere`)).status).toBe(302);
+    expect(requests).toBe(2);
   });
 
   it('leaves a redirect to a caller who wants to see it, and fails for one who wants none', async () => {
@@ -329,29 +341,33 @@ describe('session.fetch', () => {
     await expect(session.fetch(origin, { signal: abort.signal })).rejects.toThrow('enough');
   });
 
-  it('is cut off when its session is signed out', async () => {
-    let arrived: () => void;
-    const arrival = new Promise<void>((resolve) => {
-      arrived = resolve;
-    });
-    const origin = await startApi(() => arrived());
-    const { session, bench, record } = await sessionAt([origin]);
-    const call = session.fetch(origin, { signal: new AbortController().signal });
-    await arrival;
-    await bench.registry.signOut(record.ref, 'logout');
-    await expect(call).rejects.toMatchObject({ code: 'signed_out' });
-  });
+  it.each(['without', 'with'])(
+    'is cut off when its session is signed out, %s a signal of its own',
+    async (what) => {
+      let arrived: () => void;
+      const arrival = new Promise<void>((resolve) => {
+        arrived = resolve;
+      });
+      const origin = await startApi(() => arrived());
+      const { session, bench, record } = await sessionAt([origin]);
+      const call = session.fetch(origin, what === 'with' ? { signal: new AbortController().signal } : {});
+      await arrival;
+      await bench.registry.signOut(record.ref, 'logout');
+      await expect(call).rejects.toMatchObject({ code: 'signed_out' });
+    },
+  );
 });
 
 /** An API that redirects once with `status`, and tells what it is asked then. */
 async function startRedirecting(status: number) {
-  const seen: { method: string | undefined; body: string; type: string | undefined }[] = [];
+  const seen: unknown[] = [];
   const origin = await startApi((request, response, body) => {
     if (request.url === '/') {
       response.writeHead(status, { location: '/next' }).end();
       return;
     }
-    seen.push({ method: request.method, body, type: request.headers['content-type'] });
+    const { 'content-type': type, 'x-mine': mine } = request.headers;
+    seen.push({ method: request.method, body, type, mine });
     response.end();
   });
   return { origin, seen };

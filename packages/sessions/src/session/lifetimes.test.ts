@@ -116,6 +116,7 @@ describe('what time does to a login', () => {
     const expected = { action: 'sign-out', reason: 'disconnect', atMs: 70 };
     expect(due(signedIn(), gone)).toEqual(expected);
     expect(due(signedIn({ lastRequestAtMs: 60 }), gone)).toEqual(expected);
+    expect(due(signedIn({ signedInAtMs: 80 }), gone)).toMatchObject({ reason: 'disconnect', atMs: 90 });
     expect(due(signedIn({ lastRequestAtMs: 61 }), gone)).toMatchObject({ reason: 'idle', atMs: 161 });
   });
 });

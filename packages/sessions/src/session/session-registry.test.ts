@@ -36,13 +36,28 @@ describe('a session', () => {
     await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('minted twice');
   });
 
+  it('is not left in the store when only the answer to its start was lost', async () => {
+    const store = new MapSessionStore();
+    const insert = store.insert.bind(store);
+    store.insert = async (record) => {
+      await insert(record);
+      throw new Error('lost');
+    };
+    const bench = new SessionBench({ store });
+    await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('lost');
+    expect(store.size).toBe(0);
+  });
+
   it('has one signal until it is signed out, and none that is not aborted once it has ended', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
     const signal = bench.registry.signalOf(record.ref);
     expect(bench.registry.signalOf(record.ref)).toBe(signal);
     await bench.registry.end(record.ref, 'deleted');
-    expect(signal.reason).toMatchObject({ code: 'signed_out', message: /Call the `login` tool/ });
+    expect(signal.reason).toMatchObject({
+      code: 'signed_out',
+      message: expect.stringMatching(/Call the `login` tool/),
+    });
     expect(bench.registry.signalOf(record.ref).reason).toMatchObject({ code: 'signed_out' });
   });
 });
@@ -330,6 +345,16 @@ describe('a full node', () => {
     expect(await bench.registry.resolve('connection', second.id)).toEqual({ state: 'ended', reason: 'cap' });
   });
 
+  it('ends one that was signed out as it ends one where nobody ever was logged in [security 39]', async () => {
+    const bench = new SessionBench({ maxSessions: 2 });
+    const { id, record } = await bench.loggedIn('alice');
+    await bench.loggedIn('bob');
+    await bench.registry.signOut(record.ref, 'logout');
+    await bench.registry.start('connection', 'holder');
+    await bench.clock.advance(0);
+    expect(await bench.registry.resolve('connection', id)).toEqual({ state: 'ended', reason: 'cap' });
+  });
+
   it('never ends a logged-in session for somebody else, but says when to come back [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 2 });
     await bench.loggedIn('alice');
@@ -337,7 +362,7 @@ describe('a full node', () => {
     const refused = bench.registry.start('connection', 'holder');
     await expect(refused).rejects.toMatchObject({
       code: 'limit_reached',
-      message: /Try again in a minute/,
+      message: expect.stringMatching(/Try again in a minute/),
       retryAfterSeconds: 60,
     });
     expect(bench.registry.size).toBe(2);
@@ -395,7 +420,7 @@ describe('a store that is slow, and loses answers', () => {
     await bench.clock.advance(1000);
     expect(await login).toBe(true);
     expect(bench.provider.revoked).toEqual([]);
-    expect(bench.eventsOf('account.authenticated')).toHaveLength(1);
+    expect(bench.eventsOf('account.authenticated').map(({ generation }) => generation)).toEqual([1]);
   });
 
   it('does not keep an end from wiping and revoking when only its answer was lost', async () => {
@@ -418,7 +443,10 @@ describe('a store that is slow, and loses answers', () => {
     const { record } = await bench.registry.start('connection', 'holder');
     const signOut = bench.registry.signOut(record.ref, 'logout').catch((error: unknown) => error);
     await bench.clock.advance(1000);
-    expect(await signOut).toMatchObject({ code: 'store_unavailable', message: /Try again/ });
+    expect(await signOut).toMatchObject({
+      code: 'store_unavailable',
+      message: expect.stringMatching(/Try again/),
+    });
   });
 
   it('does not sign out a login that came while the clock was looked at', async () => {
