@@ -33,7 +33,13 @@ export class KeyHierarchy {
   derive(purpose: KeyPurpose, ...info: readonly (string | number | Uint8Array)[]): Buffer {
     if (this.#isWiped) throw new Error('The keys of this server have been destroyed: it is closed.');
     const hmac = createHmac('sha256', this.#pseudoRandomKey);
-    return digest(hmac.update(joinFields(VERSION, purpose, ...info)).update(FIRST_BLOCK));
+    const joined = joinFields(VERSION, purpose, ...info);
+    try {
+      return digest(hmac.update(joined).update(FIRST_BLOCK));
+    } finally {
+      // The random bytes of a record are among them, and have to be gone when the record is.
+      wipe(joined);
+    }
   }
 
   /** HMAC-SHA-256 of `fields` under the key of `purpose`: a name for a value that does not reveal it. */
