@@ -7,6 +7,9 @@ import { type Ending, end, own } from '../support/child-processes.js';
 
 type Answering = (argument: unknown) => unknown;
 
+/** Announces that what comes next is no accident of the parent's. */
+const RELEASE = 'release';
+
 const questionSchema = z.object({ question: z.string(), argument: z.unknown().optional() });
 const replySchema = z.union([z.object({ error: z.string() }), z.object({ answer: z.unknown().optional() })]);
 
@@ -52,6 +55,7 @@ export class AskedProcess {
    * @returns how it ended; `undefined` when it had to be killed.
    */
   async release(patienceMs: number): Promise<Ending | undefined> {
+    await this.ask(RELEASE);
     const exit = once(this.#child, 'exit').then(() => true);
     this.#child.disconnect();
     const isOver = await Promise.race([exit, sleep(patienceMs, false, { ref: false })]);
@@ -64,11 +68,17 @@ export class AskedProcess {
   }
 }
 
-/** The other side: answers the parent. Once the parent has let go, nothing of this keeps the process alive. */
+/**
+ * The other side: answers the parent, and ends with it. A process that is released goes on instead, and nothing
+ * of this keeps it alive.
+ */
 export function answerParent(answers: Readonly<Record<string, Answering>>): void {
+  const endToo = () => process.exit();
+  process.once('disconnect', endToo);
   process.on('message', async (received) => {
     const { question, argument } = questionSchema.parse(received);
     try {
+      if (question === RELEASE) process.off('disconnect', endToo);
       process.send?.({ answer: await answers[question]?.(argument) });
     } catch (error) {
       process.send?.({ error: error instanceof Error ? `${error.stack}` : `${error}` });

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 /** Only Linux shows the memory of a process as a file, and only to who may trace it. */
 const isReadable = process.platform === 'linux' && process.getuid?.() === 0;

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { Browser } from '../support/browser.js';
 import { AskedProcess } from './asked-process.js';
-import { countInHeapSnapshot, countInMemory } from './measurement.js';
+import { countInHeapSnapshot, lookIntoMemory } from './measurement.js';
 import { type Counts, spellingsOf, Traces } from './traces.js';
 import type { Upstream } from './upstream.js';
 
@@ -30,10 +30,11 @@ export async function measureMap(
     }
     const tokens = (await issued()).slice(before.length);
     const traces = new Traces({ tokens: tokens.map(spellingsOf) });
-    const idle = await countInMemory(child, traces);
+    const countInMemory = () => lookIntoMemory(child, traces, (found) => traces.count(found));
+    const idle = await countInMemory();
     const inSnapshot = await countInHeapSnapshot(child, traces);
     await child.ask('signOut');
-    const signedOut = await countInMemory(child, traces);
+    const signedOut = await countInMemory();
     return { inSnapshot, idle, signedOut };
   } finally {
     await child.kill();

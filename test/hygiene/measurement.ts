@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AskedProcess } from './asked-process.js';
+import type { Findings } from './needles.js';
 import { ProcessMemory } from './process-memory.js';
 import type { Counts, Traces } from './traces.js';
 
@@ -20,11 +21,12 @@ export async function countInHeapSnapshot<Kind extends string>(
   }
 }
 
-/** Counts what is in the memory of the process once its garbage is collected. */
-export async function countInMemory<Kind extends string>(
+/** Looks at the memory of the process once its garbage is collected. */
+export async function lookIntoMemory<Kind extends string, Result>(
   child: AskedProcess,
   traces: Traces<Kind>,
-): Promise<Counts<Kind>> {
+  look: (found: Findings, memory: ProcessMemory) => Result,
+): Promise<Result> {
   await child.ask('idle');
-  return ProcessMemory.inspect(child.pid, (memory) => traces.count(memory.search(traces.needles)));
+  return ProcessMemory.inspect(child.pid, (memory) => look(memory.search(traces.needles), memory));
 }

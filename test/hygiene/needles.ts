@@ -53,11 +53,13 @@ export class Needles {
   }
 
   #search(bytes: Buffer, onFound: (index: number, offset: number) => void): void {
+    const beginnings = this.#beginnings;
     const last = bytes.length - KEY_BYTES;
+    let pair = (bytes[0] ?? 0) << 8;
+    // This runs for every byte of a process.
     for (let offset = 0; offset <= last; offset++) {
-      // Inlined reads: this runs for every byte of a process.
-      const pair = (bytes[offset] ?? 0) | ((bytes[offset + 1] ?? 0) << 8);
-      if (this.#beginnings[pair] === 0) continue;
+      pair = (pair >> 8) | ((bytes[offset + 1] ?? 0) << 8);
+      if (beginnings[pair] === 0) continue;
       for (const index of this.#byKey.get(bytes.readUInt32LE(offset)) ?? []) {
         const needle = this.#needles[index];
         if (needle?.equals(bytes.subarray(offset, offset + needle.length))) onFound(index, offset);

@@ -35,7 +35,7 @@ try {
       ['mcp-sessions', '', '', ''],
       row('tokens', tokens, vault.inSnapshot.tokens, vault.idle.tokens, vault.signedOut.tokens),
       row('session keys', sessions, undefined, vault.idle.sessionKeys, vault.signedOut.sessionKeys),
-      row('sealed tokens', sessions, undefined, vault.opened.idle, vault.opened.signedOut),
+      row('sealed tokens', sessions, undefined, vault.idle.sealed, vault.signedOut.sealed),
       row('salts of the keys', sessions, undefined, vault.idle.salts, vault.signedOut.salts),
       row('control keys', sessions, undefined, vault.idle.controlKeys, vault.signedOut.controlKeys),
       ['plain Map', '', '', ''],
@@ -45,10 +45,10 @@ try {
 
   const expectations: [what: string, holds: boolean][] = [
     ['no token is in the heap snapshot', vault.inSnapshot.tokens === 0],
-    ['the computed session keys open the sealed tokens', vault.opened.idle === sessions],
+    ['the computed session keys open the sealed tokens', vault.idle.sealed === sessions],
     ['no session key is in memory while idle', vault.idle.sessionKeys === 0],
     ['no session key is in memory after sign-out', vault.signedOut.sessionKeys === 0],
-    ['no sealed token is in memory after sign-out', vault.opened.signedOut === 0],
+    ['no sealed token is in memory after sign-out', vault.signedOut.sealed === 0],
     ['the control keys, never wiped, are found', vault.signedOut.controlKeys === sessions],
     ['the tokens of a plain Map are found', map.inSnapshot.tokens === tokens && map.idle.tokens === tokens],
   ];

@@ -11,7 +11,7 @@ const TAG_BYTES = 16;
 const LENGTH_BYTES = 4;
 
 /** One session's tokens under seal, and all it takes to open them. */
-export interface Seal {
+interface Seal {
   readonly key: Buffer;
   readonly salt: Buffer;
   readonly iv: Buffer;
@@ -54,8 +54,11 @@ export class Seals {
     return Seals.bytesBeforeIv + IV_BYTES + LENGTH_BYTES + tokenBytes + TAG_BYTES;
   }
 
-  /** The tokens in a record; `undefined` when it is not what this seal is on. */
-  open({ salt, context }: Seal, bytes: Buffer): string[] | undefined {
+  /** The tokens in a record; `undefined` when it is not the one that has this seal, by its number. */
+  open(number: number, bytes: Buffer): string[] | undefined {
+    const seal = this.all[number];
+    if (!seal) return undefined;
+    const { salt, context } = seal;
     try {
       const { accessToken, refreshToken } = decodeTokenSet(this.#vault.open({ salt, bytes }, context));
       return [accessToken.reveal(), ...(refreshToken ? [refreshToken.reveal()] : [])];

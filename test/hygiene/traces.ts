@@ -29,6 +29,14 @@ export class Traces<Kind extends string> {
     this.needles = new Needles(needles);
   }
 
+  /** Where things of a kind were found, with the number of each. */
+  positions(found: Findings, wanted: Kind): { readonly thing: number; readonly position: number }[] {
+    return [...found].flatMap(([index, positions]) => {
+      const owner = this.#owners[index];
+      return owner?.kind === wanted ? positions.map((position) => ({ thing: owner.thing, position })) : [];
+    });
+  }
+
   count(found: Findings): Counts<Kind> {
     const things = new Map(this.#kinds.map((kind) => [kind, new Set<number>()]));
     for (const index of found.keys()) {

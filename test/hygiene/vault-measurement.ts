@@ -3,23 +3,22 @@ import { z } from 'zod';
 import { Browser } from '../support/browser.js';
 import { connect2025, logIn } from '../support/raw-mcp.js';
 import { AskedProcess } from './asked-process.js';
-import { countInHeapSnapshot, countInMemory } from './measurement.js';
-import { Needles } from './needles.js';
-import { ProcessMemory } from './process-memory.js';
+import { countInHeapSnapshot, lookIntoMemory } from './measurement.js';
+import type { ProcessMemory } from './process-memory.js';
 import { ReplayableRandom, replay } from './replayable-random.js';
-import { controlKeys, type Seal, Seals } from './seals.js';
+import { controlKeys, Seals } from './seals.js';
 import { type Counts, halvesOf, spellingsOf, Traces } from './traces.js';
 import type { Upstream } from './upstream.js';
 
-type VaultKind = 'tokens' | 'sessionKeys' | 'controlKeys' | 'salts';
+type VaultKind = 'tokens' | 'sessionKeys' | 'controlKeys' | 'salts' | 'ivs';
+/** `sealed`: sealed tokens that the key computed for them opens. */
+type InMemory = Counts<VaultKind> & { readonly sealed: number };
 
 /** What was found of a server whose users logged in, kept still, and logged out. */
 export interface VaultMeasurement {
   readonly inSnapshot: Counts<VaultKind>;
-  readonly idle: Counts<VaultKind>;
-  readonly signedOut: Counts<VaultKind>;
-  /** How many records the computed keys open, in the memory of the server. */
-  readonly opened: { readonly idle: number; readonly signedOut: number };
+  readonly idle: InMemory;
+  readonly signedOut: InMemory;
 }
 
 /** @param issued tells every token that the provider has issued so far */
@@ -51,35 +50,38 @@ export async function measureVault(
       sessionKeys: seals.all.map(({ key }) => halvesOf(key)),
       controlKeys: controls.map(halvesOf),
       salts: seals.all.map(({ salt }) => halvesOf(salt)),
+      ivs: seals.all.map(({ iv }) => [iv]),
     });
+    const look = () =>
+      lookIntoMemory(child, traces, (found, memory): InMemory => {
+        const candidates = traces.positions(found, 'ivs');
+        return { ...traces.count(found), sealed: countSealed(memory, candidates, seals, tokens) };
+      });
 
-    const idle = await countInMemory(child, traces);
-    const openedIdle = await countOpened(child, seals, tokens);
+    const idle = await look();
     const inSnapshot = await countInHeapSnapshot(child, traces);
     for (const client of clients) {
       const { structured, text } = await client.call('logout');
       if (structured.status !== 'logged_out') throw new Error(`Not logged out: ${text}`);
     }
-    const signedOut = await countInMemory(child, traces);
-    const openedSignedOut = await countOpened(child, seals, tokens);
-    return { inSnapshot, idle, signedOut, opened: { idle: openedIdle, signedOut: openedSignedOut } };
+    return { inSnapshot, idle, signedOut: await look() };
   } finally {
     await child.kill();
   }
 }
 
-/** Of how many sessions the sealed record is found in memory and opens with the key that was computed for it. */
-async function countOpened(child: AskedProcess, seals: Seals, tokens: readonly string[]): Promise<number> {
-  const needles = new Needles(seals.all.map(({ iv }) => iv));
+/** Of how many sessions the sealed tokens lie around one of the IVs that were found. */
+function countSealed(
+  memory: ProcessMemory,
+  candidates: readonly { readonly thing: number; readonly position: number }[],
+  seals: Seals,
+  tokens: readonly string[],
+): number {
   // Two opaque tokens to a session, all of one length.
   const size = Seals.recordBytes(2 * (tokens[0]?.length ?? 0));
-  return ProcessMemory.inspect(child.pid, (memory) => {
-    const isSealed = (seal: Seal, address: number) => {
-      const opened = seals.open(seal, memory.read(address - Seals.bytesBeforeIv, size));
-      return opened?.every((token) => tokens.includes(token));
-    };
-    const found = memory.search(needles);
-    return seals.all.filter((seal, index) => found.get(index)?.some((address) => isSealed(seal, address)))
-      .length;
+  const sealed = candidates.filter(({ thing, position }) => {
+    const opened = seals.open(thing, memory.read(position - Seals.bytesBeforeIv, size));
+    return opened?.every((token) => tokens.includes(token));
   });
+  return new Set(sealed.map(({ thing }) => thing)).size;
 }

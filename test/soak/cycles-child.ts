@@ -13,7 +13,7 @@ const HOUR_MS = 60 * 60 * 1000;
 /** Longer than the longest life takes. */
 const BATCH_MS = 40 * HOUR_MS;
 /** How many sessions live at the same time. Were some never to go, there would soon be no room for others. */
-const BATCH = 20 * LIVES.length;
+const BATCH = 10 * LIVES.length;
 
 // Counting objects is announced as experimental; every other warning is of interest.
 process.removeAllListeners('warning');

@@ -32,7 +32,7 @@ const FULL: Extent = {
  * only when whole sessions stay behind.
  */
 const SHORT: Extent = {
-  cycles: 2000,
+  cycles: 1100,
   maxGrowthBytes: MIB,
   counts: [100, 500, 1000],
   maxDeviation: 0.35,

@@ -3,7 +3,7 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
 const run = promisify(execFile);
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 120_000;
 
 it('sessions leave nothing behind, and take no more the more there are [security 38]', {
   timeout: PATIENCE_MS,

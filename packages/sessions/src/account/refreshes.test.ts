@@ -81,6 +81,21 @@ describe('a refresh that is granted', () => {
     expect(await refreshed).toMatchObject({ code: 'store_unavailable' });
     expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);
   });
+
+  it('is revoked when its account was given up meanwhile [security 22]', async () => {
+    const { bench, record, account, refresh } = await setUp();
+    bench.provider.holds = true;
+    const refreshed = refresh();
+    await bench.clock.advance(0);
+    const current = await bench.registry.get(record.ref);
+    const given = current?.accounts.idp;
+    if (current && given) await bench.refreshes.giveUp(current, given, 'tokens_unreadable');
+    bench.provider.revoked.length = 0;
+    bench.provider.held[0]?.answer({ kind: 'granted', granted: bench.provider.grant('alice') });
+    await refreshed;
+    expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);
+    expect(await account()).toMatchObject({ state: 'reauthentication_required', sealed: undefined });
+  });
 });
 
 describe('a refresh whose answer from the store was lost', () => {
