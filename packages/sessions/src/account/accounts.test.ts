@@ -140,6 +140,24 @@ describe('a refresh', () => {
     expect(bench.provider.presented).toEqual(['refresh-alice-1', 'refresh-alice-1']);
   });
 
+  it('of an account that was replaced is not mistaken for one of its successor [security 21]', async () => {
+    const bench = new SessionBench();
+    const { lease } = await bench.loggedIn('alice');
+    bench.provider.holds = true;
+    await bench.clock.advance(601 * SECOND);
+    const call = bench.accessToken(lease).catch((error: unknown) => error);
+    await bench.clock.advance(0);
+    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
+    await bench.clock.advance(601 * SECOND);
+    const successor = bench.accessToken(lease);
+    await bench.clock.advance(0);
+    const [first, second] = bench.provider.held;
+    first?.answer({ kind: 'grant_revoked' });
+    if (second) second.answer(bench.provider.granted(second.refreshToken));
+    await call;
+    expect(await successor).toMatch(/^access-bob-/);
+  });
+
   it('waits until a pending handle has become a session [security 7]', async () => {
     const bench = new SessionBench({ scheduler: true, lifetimes: { loginAttemptMs: 3_600_000 } });
     const { record } = await bench.loggedIn('alice', 'pending-handle');

@@ -35,7 +35,7 @@ export class Refreshes {
    * @throws SessionError `reauthentication_required`, `provider_unavailable`
    */
   refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
-    const key = keyOf(ref, provider);
+    const key = `${ref} ${provider} ${generation}`;
     const running = this.#running.get(key);
     if (running) return running;
     const refresh = this.#refresh(ref, provider, generation).finally(() => this.#running.delete(key));
@@ -168,8 +168,4 @@ export class Refreshes {
       return { accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } } };
     });
   }
-}
-
-function keyOf(ref: SessionRef, provider: string): string {
-  return `${ref} ${provider}`;
 }

@@ -22,6 +22,8 @@ export interface SessionFetchOptions {
 }
 
 const MAX_REDIRECTS = 5;
+/** What is said of a body goes with it. */
+const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type'];
 /** What a request shows of its sender does not leave its origin. */
 const OWN_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
 
@@ -136,7 +138,7 @@ function redirected(request: RequestInit, status: number): RequestInit {
     status === 303 ? method !== 'GET' && method !== 'HEAD' : status < 303 && method === 'POST';
   if (!becomesGet) return request;
   const headers = new Headers(request.headers);
-  headers.delete('content-type');
+  for (const name of BODY_HEADERS) headers.delete(name);
   const { body: _dropped, ...rest } = request;
   return { ...rest, method: 'GET', headers };
 }

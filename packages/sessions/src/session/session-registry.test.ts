@@ -176,6 +176,13 @@ describe('a 2025 connection', () => {
     expect(bench.clock.timers).toBe(0);
   });
 
+  it('ends as soon as it is looked at, when a day has passed unnoticed', async () => {
+    const bench = new SessionBench();
+    const { id } = await bench.loggedIn('alice');
+    bench.clock.jump(25 * HOUR);
+    expect((await bench.registry.resolve('connection', id)).state).toBe('ended');
+  });
+
   it('ends after a day unheard', async () => {
     const bench = new SessionBench();
     const { id } = await bench.registry.start('connection', 'holder');

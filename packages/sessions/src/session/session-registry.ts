@@ -83,6 +83,8 @@ export class SessionRegistry {
   readonly #aborts = new Map<SessionRef, AbortController>();
   /** Sessions in which nobody is logged in, the longest unheard first. */
   readonly #anonymous = new Set<SessionRef>();
+  /** Sessions that are being ended to make room; their places are given away already. */
+  readonly #leaving = new Set<SessionRef>();
   #starting = 0;
 
   constructor(options: SessionRegistryOptions) {
@@ -122,11 +124,11 @@ export class SessionRegistry {
 
   /** A session as it stands now; `undefined` once it has ended. */
   async get(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const record = await this.#options.store.get(ref);
-    if (!record) return undefined;
-    if (!this.#dueNow(record)) return record;
-    await this.#expire(record);
-    return this.#options.store.get(ref);
+    for (;;) {
+      const record = await this.#options.store.get(ref);
+      if (!record || !this.#dueNow(record)) return record;
+      await this.#expire(record);
+    }
   }
 
   /** Whether the client of a session is there. */
@@ -148,19 +150,24 @@ export class SessionRegistry {
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
     const { store, random } = this.#options;
     const attempts: ChangedSession[] = [];
-    return this.#insist(async () => {
-      for (;;) {
-        const before = await store.get(ref);
-        const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
-        if (done) return this.#noteChange(done);
-        const fields = before && change(before);
-        if (!before || !fields) return undefined;
-        const stamps = [randomToken(random), ...before.stamps].slice(0, STAMPS_KEPT);
-        const changed = { before, after: { ...before, ...fields, version: before.version + 1, stamps } };
-        attempts.push(changed);
+    let failures = 0;
+    for (;;) {
+      const before = await this.#insist(() => store.get(ref));
+      const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
+      if (done) return this.#noteChange(done);
+      const fields = before && change(before);
+      if (!before || !fields) return undefined;
+      const stamps = [randomToken(random), ...before.stamps].slice(0, STAMPS_KEPT);
+      const changed = { before, after: { ...before, ...fields, version: before.version + 1, stamps } };
+      attempts.push(changed);
+      try {
         if (await store.replace(changed.after)) return this.#noteChange(changed);
+      } catch (cause) {
+        // Whether only the answer was lost, the next look at the record tells.
+        if (++failures === STORE_TRIES) throw storeUnavailable(cause);
+        await this.#pause();
       }
-    });
+    }
   }
 
   /** Aborts when the session is signed out or ends. */
@@ -316,7 +323,7 @@ export class SessionRegistry {
     if (!known || known.version > after.version) return changed;
     known.version = after.version;
     if (isSignedIn(after)) this.#anonymous.delete(after.ref);
-    else this.#anonymous.add(after.ref);
+    else if (!this.#leaving.has(after.ref)) this.#anonymous.add(after.ref);
     this.#schedule(after);
     return changed;
   }
@@ -365,17 +372,22 @@ export class SessionRegistry {
         return await ask();
       } catch (cause) {
         if (tries === STORE_TRIES) throw storeUnavailable(cause);
-        await new Promise<void>((resolve) => this.#options.clock.after(STORE_PAUSE_MS, resolve));
+        await this.#pause();
       }
     }
   }
 
+  #pause(): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(STORE_PAUSE_MS, resolve));
+  }
+
   /** Within one tick with whoever takes the room, so that no two take the same. */
   #makeRoom(): void {
-    if (this.size + this.#starting < this.#options.maxSessions) return;
+    if (this.size - this.#leaving.size + this.#starting < this.#options.maxSessions) return;
     const [longestUnheard] = this.#anonymous;
     if (longestUnheard) {
       this.#anonymous.delete(longestUnheard);
+      this.#leaving.add(longestUnheard);
       this.#crowdOut(longestUnheard).catch(this.#options.onError);
       return;
     }
@@ -389,10 +401,18 @@ export class SessionRegistry {
 
   /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
   async #crowdOut(ref: SessionRef): Promise<void> {
-    const voided = await this.update(ref, (record) =>
-      isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
-    );
-    if (voided) await this.end(ref, 'cap');
+    try {
+      const voided = await this.update(ref, (record) =>
+        isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
+      );
+      if (voided) await this.end(ref, 'cap');
+    } catch (error) {
+      // It stays, and may have to make room another time.
+      if (this.#known.has(ref)) this.#anonymous.add(ref);
+      throw error;
+    } finally {
+      this.#leaving.delete(ref);
+    }
   }
 }
 
