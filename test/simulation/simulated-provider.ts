@@ -11,6 +11,8 @@ interface Family {
   /** The number of the refresh token that is good now; earlier ones are used up. */
   current: number;
   isAlive: boolean;
+  /** The refresh token whose answer was lost: whoever presented it could not know that it was used up. */
+  lost: number | undefined;
 }
 
 export interface ProviderFaults {
@@ -50,7 +52,7 @@ export class SimulatedProvider {
 
   /** The tokens of a new login. */
   grant(user: string): GrantedTokens {
-    const family = this.#families.push({ user, current: 1, isAlive: true }) - 1;
+    const family = this.#families.push({ user, current: 1, isAlive: true, lost: undefined }) - 1;
     return this.#issue(family);
   }
 
@@ -84,16 +86,19 @@ export class SimulatedProvider {
     const index = this.familyOf(presented);
     const family = this.#families[index];
     if (!family?.isAlive) return { kind: 'grant_revoked' };
+    // A request can get lost before it is carried out, too, and then its token is as good as before.
+    if (this.#isLost()) return { kind: 'lost', cause: undefined };
     if (family.current !== number) {
-      this.reused.push(presented);
+      if (family.lost !== number) this.reused.push(presented);
       family.isAlive = false;
       return { kind: 'grant_revoked' };
     }
     family.current++;
     const granted = this.#issue(index);
     await this.#travel();
-    const isLost = !this.#isCalm && this.#random.chance(this.#faults.refusals / 4);
-    return isLost ? { kind: 'lost', cause: undefined } : { kind: 'granted', granted };
+    if (!this.#isLost()) return { kind: 'granted', granted };
+    family.lost = number;
+    return { kind: 'lost', cause: undefined };
   };
 
   readonly revoke = async (_provider: string, tokens: TokenSet): Promise<Revocation> => {
@@ -102,6 +107,10 @@ export class SimulatedProvider {
     if (family) family.isAlive = false;
     return 'confirmed';
   };
+
+  #isLost(): boolean {
+    return !this.#isCalm && this.#random.chance(this.#faults.refusals / 8);
+  }
 
   #issue(index: number): GrantedTokens {
     const number = this.#families[index]?.current ?? 0;

@@ -1,10 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pino } from 'pino';
-import { AccountTokens } from './account/account-tokens.js';
-import { Accounts } from './account/accounts.js';
-import { Refreshes } from './account/refreshes.js';
 import type { Session } from './account/session.js';
 import { createSessionFetch } from './account/session-fetch.js';
+import { assemble } from './assembly.js';
 import { assertNotDebugged, currentProcessSettings } from './debugging-gate.js';
 import { SessionError } from './errors.js';
 import { createApp, MCP_PATH } from './http/app.js';
@@ -18,17 +16,12 @@ import { RequestStates } from './mcp/request-state.js';
 import { ServerFactory } from './mcp/server-factory.js';
 import { auditLog } from './observe/audit-log.js';
 import { Provider } from './provider/provider.js';
-import { RefreshScheduler } from './refresh/refresh-scheduler.js';
 import { logIdOf } from './session/ids.js';
-import { Disposal } from './session/revocation.js';
-import { SessionEvents, type SessionListener } from './session/session-events.js';
-import { SessionRegistry } from './session/session-registry.js';
+import type { SessionListener } from './session/session-events.js';
 import type { ListenOptions, Runtime, SessionsOptions } from './sessions-options.js';
 import { sessionsSettings } from './sessions-settings.js';
 import { MapSessionStore } from './store/map-session-store.js';
 import { systemClock } from './time/clock.js';
-import { Deadlines } from './time/deadlines.js';
-import { KeyHierarchy } from './vault/key-hierarchy.js';
 import { systemRandom } from './vault/random.js';
 import { Vault } from './vault/vault.js';
 
@@ -54,7 +47,6 @@ export interface Sessions extends CurrentSession {
 }
 
 const DEFAULT_PORT = 3000;
-const MAX_CONCURRENT_REFRESHES = 50;
 
 /**
  * Puts the server together.
@@ -79,12 +71,6 @@ export function createSessions(options: SessionsOptions): Sessions {
     throw new SessionError('configuration', 'Give `publicUrl`, or let `listen` find it.');
   };
 
-  const keys = new KeyHierarchy(random(32));
-  const vault = new Vault(keys, random);
-  const deadlines = new Deadlines(clock, onError);
-  const events = new SessionEvents(onError);
-  events.subscribe(auditLog(logger, (ref) => logIdOf(keys, ref)));
-
   const [{ name: defaultProvider }] = settings.providers;
   const providers = new Map(settings.providers.map((each) => [each.name, new Provider(each, clock, fetch)]));
   const providerOf = (name: string) => {
@@ -92,43 +78,26 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (provider) return provider;
     throw new SessionError('unknown_provider', `There is no provider "${name}" here.`);
   };
-
-  const disposal = new Disposal(vault, (name, tokens) => providerOf(name).revoke(tokens), events);
-  const registry = new SessionRegistry({
-    store,
-    keys,
-    random,
+  const { keys, vault, deadlines, events, disposal, registry, refreshes, accounts } = assemble({
     clock,
-    deadlines,
+    random,
+    store,
     lifetimes,
-    events,
-    disposal,
     maxSessions: settings.maxSessions,
     onError,
+    askForTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
+    revokeTokens: (name, tokens) => providerOf(name).revoke(tokens),
+    listeners: (keys) => [auditLog(logger, (ref) => logIdOf(keys, ref))],
   });
-  const tokens = new AccountTokens(vault, random);
-  const refreshes = new Refreshes({
-    registry,
-    tokens,
-    disposal,
-    events,
-    refreshTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
-  });
-  const accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
   const sessionFetch = createSessionFetch({
     accounts,
     refreshes,
     registry,
     apiOrigins: options.apiOrigins,
+    providerOrigins: new Map(
+      settings.providers.flatMap(({ name, apiOrigins }) => (apiOrigins ? [[name, apiOrigins] as const] : [])),
+    ),
     fetch,
-  });
-  new RefreshScheduler({
-    clock,
-    deadlines,
-    events,
-    refresh: (ref, name, generation) => refreshes.refresh(ref, name, generation),
-    maxConcurrent: MAX_CONCURRENT_REFRESHES,
-    fraction: () => random(4).readUInt32BE(0) / 2 ** 32,
   });
   const logins = new Logins({
     providers,

@@ -1,15 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import {
-  loginRequired,
-  providerUnavailable,
-  reauthenticationRequired,
-  sessionRequired,
-} from './account-errors.js';
+import { loginRequired, notRenewed, reauthenticationRequired, sessionRequired } from './account-errors.js';
 
 describe('what a model reads when it cannot have a token', () => {
   it('is to log in where nobody is, and to name the session where it named none', () => {
-    expect(loginRequired().code).toBe('login_required');
-    expect(loginRequired().message).toMatch(/Call the `login` tool/);
+    expect(loginRequired('idp').code).toBe('login_required');
+    expect(loginRequired('idp').message).toMatch(/at "idp".*Call the `login` tool with provider "idp"/);
     expect(sessionRequired().code).toBe('login_required');
     expect(sessionRequired().message).toMatch(/Pass the `session`/);
   });
@@ -22,13 +17,13 @@ describe('what a model reads when it cannot have a token', () => {
   });
 
   it.each([
-    [7, 7],
-    [undefined, 10],
-  ])('is to try again after what the provider says (%j), else after ten seconds', (retryAfter, seconds) => {
+    ['provider_unavailable', 'cannot be reached', 6.2, 7],
+    ['provider_refused', 'refuses to renew it', 0, 1],
+  ] as const)('is to try again in whole seconds (%s)', (trouble, what, retryAfter, seconds) => {
     const cause = new Error('503');
-    const error = providerUnavailable('idp', retryAfter, cause);
-    expect(error).toMatchObject({ code: 'provider_unavailable', retryAfterSeconds: seconds, cause });
-    expect(error.message).toMatch(`"idp"`);
-    expect(error.message).toMatch(`try again in ${seconds} seconds`);
+    const error = notRenewed('idp', trouble, retryAfter, cause);
+    expect(error).toMatchObject({ code: trouble, retryAfterSeconds: seconds, cause });
+    expect(error.message).toContain(`"idp" ${what}`);
+    expect(error.message).toContain(`The login is kept; try again in ${seconds} seconds.`);
   });
 });

@@ -1,12 +1,10 @@
 import { SessionError } from '../errors.js';
 
-const RETRY_AFTER_SECONDS = 10;
-
-/** Nobody is logged in; what a model reads then. */
-export function loginRequired(): SessionError {
+/** Nobody is logged in at a provider that a call needs; what a model reads then. */
+export function loginRequired(provider: string): SessionError {
   return new SessionError(
     'login_required',
-    'Nobody is logged in here yet. Call the `login` tool, then repeat this call.',
+    `Nobody is logged in at "${provider}" here yet. Call the \`login\` tool with provider "${provider}", then repeat this call.`,
   );
 }
 
@@ -22,21 +20,29 @@ export function sessionRequired(): SessionError {
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(
     'reauthentication_required',
-    `The login at "${provider}" has expired or was revoked. Call the \`login\` tool to log in again.`,
+    `The login at "${provider}" has expired or was revoked. Call the \`login\` tool with provider "${provider}" to log in again.`,
     { cause },
   );
 }
 
+/** Why an access token could not be renewed although the login is good. */
+export type RenewalTrouble = 'provider_unavailable' | 'provider_refused';
+
 /** The token has run out and cannot be renewed right now; the login is not lost. */
-export function providerUnavailable(
+export function notRenewed(
   provider: string,
-  retryAfterSeconds: number | undefined,
+  trouble: RenewalTrouble,
+  retryAfterSeconds: number,
   cause?: unknown,
 ): SessionError {
-  const seconds = retryAfterSeconds ?? RETRY_AFTER_SECONDS;
+  const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
+  const what =
+    trouble === 'provider_unavailable'
+      ? `"${provider}" cannot be reached to renew it`
+      : `"${provider}" refuses to renew it, for a reason that its operator or that of this server has to mend`;
   return new SessionError(
-    'provider_unavailable',
-    `The access token has run out and "${provider}" cannot be reached to renew it. The login is kept; try again in ${seconds} seconds.`,
+    trouble,
+    `The access token has run out and ${what}. The login is kept; try again in ${seconds} seconds.`,
     { retryAfterSeconds: seconds, cause },
   );
 }

@@ -1,4 +1,4 @@
-import { signedOut } from '../errors.js';
+import { type SessionError, signedOut } from '../errors.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { Disposal, RevocationReport } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
@@ -7,7 +7,7 @@ import type { SessionChange, SessionRegistry } from '../session/session-registry
 import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
-import { loginRequired, providerUnavailable, reauthenticationRequired } from './account-errors.js';
+import { loginRequired, notRenewed, reauthenticationRequired } from './account-errors.js';
 import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
 import type { GrantedTokens } from './granted-tokens.js';
 import type { Refreshes } from './refreshes.js';
@@ -99,7 +99,8 @@ export class Accounts {
   /**
    * The access token of an account, refreshed first if it has run out. One that is only about to run out
    * is handed out while its refresh goes on. The secret is the caller's: wipe it after use.
-   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`, `signed_out`
+   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`,
+   * `provider_refused`, `signed_out`
    */
   async accessToken(lease: SessionLease, provider: string): Promise<FreshAccessToken> {
     const { tokens, refreshes, clock } = this.#options;
@@ -117,6 +118,7 @@ export class Accounts {
         // It tries again by itself; this caller has a token that is still good.
         refresh.catch(() => undefined);
       } else if (expiresAtMs !== undefined && now >= expiresAtMs) {
+        if (hasRefreshToken) throw waitingForProvider(account, now);
         await refreshes.giveUp(record, account, 'no_refresh_token');
         continue;
       }
@@ -127,7 +129,7 @@ export class Accounts {
       if (unreadable === generation) await refreshes.giveUp(record, account, 'tokens_unreadable');
       unreadable = generation;
     }
-    throw providerUnavailable(provider, 1);
+    throw notRenewed(provider, 'provider_unavailable', 1);
   }
 
   /** Logs a session out of one provider; out of its last one is a sign-out. */
@@ -188,8 +190,14 @@ export class Accounts {
     const record = await this.#options.registry.get(lease.ref);
     if (!record || record.epoch !== lease.epoch) throw signedOut();
     const account = record.accounts[provider];
-    if (!account) throw loginRequired();
+    if (!account) throw loginRequired(provider);
     if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
     return { record, account };
   }
+}
+
+/** The last refresh could not be done, and the next one is not due yet. */
+function waitingForProvider({ provider, trouble, refreshAtMs }: AccountRecord, nowMs: number): SessionError {
+  const seconds = ((refreshAtMs ?? nowMs) - nowMs) / 1000;
+  return notRenewed(provider, trouble === 'provider_refused' ? trouble : 'provider_unavailable', seconds);
 }

@@ -18,17 +18,44 @@ export interface GrantedTokens {
   readonly scopes: readonly string[] | undefined;
   /** From the ID token or the userinfo endpoint; a refresh may come without. */
   readonly identity: Identity | undefined;
+  /** What is wrong with the answer, although its tokens are good. */
+  readonly oddity?: GrantOddity | undefined;
 }
+
+/**
+ * What can be wrong with an answer that brings good tokens.
+ *
+ * - `id_token_invalid`: it came with an ID token that says nothing of use.
+ * - `issuer_changed`: its ID token is from another issuer, so the tokens may be somebody else's.
+ * - `scope_widened`: it claims scopes that the user was never asked for; they are not counted.
+ */
+export type GrantOddity = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
 
 /** How a refresh ended. */
 export type RefreshOutcome =
   | { readonly kind: 'granted'; readonly granted: GrantedTokens }
   /** The provider says that the grant is dead (`invalid_grant`). */
   | { readonly kind: 'grant_revoked' }
-  /** It was not done, and the refresh token is as good as before. */
-  | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number | undefined; readonly cause: unknown }
+  | PostponedRefresh
   /** It was sent, and the answer was lost: the refresh token may have been used up. */
-  | { readonly kind: 'lost'; readonly cause: unknown };
+  | { readonly kind: 'lost'; readonly cause: unknown }
+  /** Nobody wants it any more, and it was not sent again. */
+  | { readonly kind: 'unwanted' };
 
-/** The port to a provider's token endpoint. Never rejects. A refresh that was sent is never aborted. */
-export type RefreshTokens = (provider: string, refreshToken: Secret) => Promise<RefreshOutcome>;
+/** It was not done, and the refresh token is as good as before. If `refused`, trying again at once is no use. */
+export interface PostponedRefresh {
+  readonly kind: 'unavailable' | 'refused';
+  /** What the provider asked for, or the breaker. */
+  readonly retryAfterSeconds: number | undefined;
+  readonly cause: unknown;
+}
+
+/**
+ * The port to a provider's token endpoint. Never rejects. A refresh that was sent is never aborted.
+ * @param isWanted asked before it is sent again: whether what it would bring still has a place
+ */
+export type RefreshTokens = (
+  provider: string,
+  refreshToken: Secret,
+  isWanted: () => Promise<boolean>,
+) => Promise<RefreshOutcome>;

@@ -220,7 +220,9 @@ describe('a refresh that fails', () => {
         type: 'account.refresh_failed',
         ref: record.ref,
         provider: 'idp',
+        generation: 1,
         trouble: 'provider_unavailable',
+        refreshAtMs: bench.clock.now() + 7000,
       },
     ]);
   });

@@ -3,19 +3,30 @@ import type { Disposal } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { AccountRecord, AccountTrouble, SessionRecord } from '../session/session-record.js';
 import type { ChangedSession, SessionChange, SessionRegistry } from '../session/session-registry.js';
+import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
-import { providerUnavailable, reauthenticationRequired } from './account-errors.js';
+import { notRenewed, reauthenticationRequired } from './account-errors.js';
 import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
-import type { GrantedTokens, RefreshTokens } from './granted-tokens.js';
+import type { GrantedTokens, GrantOddity, PostponedRefresh, RefreshTokens } from './granted-tokens.js';
 
 export interface RefreshesOptions {
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
   readonly disposal: Disposal;
   readonly events: SessionEvents;
+  readonly clock: Clock;
   readonly refreshTokens: RefreshTokens;
+  /** A random number from 0 to 1, for jitter. */
+  readonly fraction: () => number;
 }
+
+/** After a refresh that could not be done, the next one is tried after a pause that doubles, */
+const FIRST_PAUSE_MS = 2000;
+/** up to this, */
+const LONGEST_PAUSE_MS = 30_000;
+/** and is never shorter than this, whatever the jitter says. */
+const SHORTEST_PAUSE_MS = 500;
 
 /**
  * Replaces token sets by fresh ones. One refresh per account at a time; what it brings is committed only
@@ -31,8 +42,9 @@ export class Refreshes {
 
   /**
    * Replaces the token set of `generation`, once, however many ask for it at the same time. Does nothing
-   * when it has been replaced already.
-   * @throws SessionError `reauthentication_required`, `provider_unavailable`
+   * when it has been replaced already. Without a refresh token it gives notice of the end, and is the end
+   * when that has come.
+   * @throws SessionError `reauthentication_required`, `provider_unavailable`, `provider_refused`
    */
   refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
     const key = `${ref} ${provider} ${generation}`;
@@ -68,6 +80,7 @@ export class Refreshes {
     const changed = await this.#change(record.ref, account, {
       state: 'reauthentication_required',
       trouble,
+      failures: undefined,
       sealed: undefined,
       hasRefreshToken: false,
       expiresAtMs: undefined,
@@ -86,6 +99,7 @@ export class Refreshes {
     if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
     // Its tokens are about to move to the session handle, and serve no tool until then.
     if (record.kind === 'pending-handle') return;
+    if (!account.hasRefreshToken) return this.#runOut(record, account);
     const held = this.#options.tokens.open(record, account);
     held?.accessToken.wipe();
     if (!held?.refreshToken) return;
@@ -96,9 +110,23 @@ export class Refreshes {
     }
   }
 
+  async #runOut(record: SessionRecord, account: AccountRecord): Promise<void> {
+    const { clock, events } = this.#options;
+    const { provider, generation, expiresAtMs } = account;
+    if (expiresAtMs === undefined) return;
+    if (clock.now() >= expiresAtMs) return this.giveUp(record, account, 'no_refresh_token');
+    events.emit({ type: 'account.expires_soon', ref: record.ref, provider, generation, expiresAtMs });
+  }
+
   async #renew(record: SessionRecord, account: AccountRecord, refreshToken: Secret): Promise<void> {
-    const { provider } = account;
-    const outcome = await this.#options.refreshTokens(provider, refreshToken);
+    const { registry, refreshTokens } = this.#options;
+    const { provider, generation } = account;
+    const isWanted = async () => {
+      const latest = await registry.get(record.ref).catch(() => record);
+      const current = latest?.accounts[provider];
+      return current?.generation === generation && current.state === 'authenticated';
+    };
+    const outcome = await refreshTokens(provider, refreshToken, isWanted);
     switch (outcome.kind) {
       case 'granted':
         return this.#commit(record, account, outcome.granted, refreshToken);
@@ -109,8 +137,9 @@ export class Refreshes {
         await this.giveUp(record, account, 'refresh_lost');
         throw reauthenticationRequired(provider, outcome.cause);
       case 'unavailable':
-        await this.#note(record.ref, account, 'provider_unavailable');
-        throw providerUnavailable(provider, outcome.retryAfterSeconds, outcome.cause);
+      case 'refused':
+        return this.#postpone(record, account, outcome);
+      case 'unwanted':
     }
   }
 
@@ -124,14 +153,25 @@ export class Refreshes {
     const { registry, events, disposal, tokens: sealer } = this.#options;
     const { provider } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
+    if (isSomebodyElses(granted, account)) {
+      await this.giveUp(started, account, 'identity_changed');
+      await disposal.revoke(started, provider, tokens);
+      throw reauthenticationRequired(provider);
+    }
     let sealed: AccountRecord | undefined;
     const change: SessionChange = (record) => {
       sealer.wipe(sealed);
       const current = record.accounts[provider];
       if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
       const generation = record.generation + 1;
-      const scopes = granted.scopes ?? current.scopes;
-      const renewed: UnsealedAccount = { ...current, trouble: undefined, generation, scopes };
+      const scopes = narrowed(current.scopes, granted.scopes);
+      const renewed: UnsealedAccount = {
+        ...current,
+        trouble: undefined,
+        failures: undefined,
+        generation,
+        scopes,
+      };
       sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
     };
@@ -149,12 +189,26 @@ export class Refreshes {
     sealer.wipe(changed.before.accounts[provider]);
     const { generation, refreshAtMs } = changed.after.accounts[provider] ?? account;
     events.emit({ type: 'account.refreshed', ref: started.ref, provider, generation, refreshAtMs });
+    for (const oddity of odditiesOf(granted, account)) {
+      events.emit({ type: 'account.odd_answer', ref: started.ref, provider, oddity });
+    }
   }
 
-  async #note(ref: SessionRef, account: AccountRecord, trouble: AccountTrouble): Promise<void> {
-    await this.#change(ref, account, { trouble });
-    const { provider } = account;
-    this.#options.events.emit({ type: 'account.refresh_failed', ref, provider, trouble });
+  /** Keeps the account as it is, to be tried again later. @throws SessionError always */
+  async #postpone(record: SessionRecord, account: AccountRecord, outcome: PostponedRefresh): Promise<void> {
+    const { clock, events, fraction } = this.#options;
+    const { ref } = record;
+    const { provider, generation } = account;
+    const trouble = outcome.kind === 'refused' ? 'provider_refused' : 'provider_unavailable';
+    const failures = (account.failures ?? 0) + 1;
+    const backoffMs = fraction() * Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+    const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
+    const pauseMs = Math.max(SHORTEST_PAUSE_MS, backoffMs, askedMs);
+    const refreshAtMs = clock.now() + pauseMs;
+    const changed = await this.#change(ref, account, { trouble, failures, refreshAtMs });
+    if (changed)
+      events.emit({ type: 'account.refresh_failed', ref, provider, generation, trouble, refreshAtMs });
+    throw notRenewed(provider, trouble, pauseMs / 1000, outcome.cause);
   }
 
   #change(
@@ -168,4 +222,21 @@ export class Refreshes {
       return { accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } } };
     });
   }
+}
+
+/** A refreshed login stays its user's (OpenID Connect Core section 12.2). */
+function isSomebodyElses({ identity, oddity }: GrantedTokens, { subject }: AccountRecord): boolean {
+  return oddity === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
+}
+
+/** Refreshing never adds a scope (RFC 6749 section 6). An account whose scopes nobody told has none to compare. */
+function narrowed(current: readonly string[], granted: readonly string[] | undefined): readonly string[] {
+  if (!granted || current.length === 0) return granted ?? current;
+  return granted.filter((scope) => current.includes(scope));
+}
+
+function odditiesOf({ oddity, scopes }: GrantedTokens, account: AccountRecord): GrantOddity[] {
+  const isWider =
+    account.scopes.length > 0 && scopes?.some((scope) => !account.scopes.includes(scope)) === true;
+  return [...(oddity ? [oddity] : []), ...(isWider ? (['scope_widened'] as const) : [])];
 }

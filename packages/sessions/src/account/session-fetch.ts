@@ -18,6 +18,8 @@ export interface SessionFetchOptions {
   readonly registry: SessionRegistry;
   /** Where access tokens may go. */
   readonly apiOrigins: readonly string[];
+  /** Where those of a provider may go that has a list of its own. */
+  readonly providerOrigins?: ReadonlyMap<string, readonly string[]>;
   readonly fetch: typeof fetch;
 }
 
@@ -33,15 +35,18 @@ const OWN_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
  * nothing in particular, renews it once and repeats the call, if its body can be sent again.
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
-  const origins = new Set(options.apiOrigins.map(apiOrigin));
+  const common = originSet(options.apiOrigins);
+  const ofProvider = new Map(
+    [...(options.providerOrigins ?? [])].map(([name, origins]) => [name, originSet(origins)]),
+  );
   const refused = new RefusedGenerations();
 
   return async (lease, provider, url, init) => {
     const target = new URL(url);
-    if (!origins.has(target.origin)) {
+    if (!(ofProvider.get(provider) ?? common).has(target.origin)) {
       throw new SessionError(
         'origin_not_allowed',
-        `No token is sent to ${target.origin}: it is not one of the configured API origins.`,
+        `No token of "${provider}" is sent to ${target.origin}: it is not one of its configured API origins.`,
       );
     }
     const signal = options.registry.signalOf(lease.ref);
@@ -82,6 +87,10 @@ class RefusedGenerations {
   has(session: AbortSignal, provider: string, generation: number): boolean {
     return this.#generations.get(session)?.get(provider) === generation;
   }
+}
+
+function originSet(origins: readonly string[]): ReadonlySet<string> {
+  return new Set(origins.map(apiOrigin));
 }
 
 /** Checks a configured API origin. @throws SessionError `configuration` */

@@ -18,12 +18,15 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
   switch (event.type) {
     case 'session.started':
       return { kind: event.kind };
+    case 'session.expires_soon':
+      return {};
     case 'session.signed_out':
     case 'session.ended':
     case 'session.refused':
       return { reason: event.reason };
     case 'login.started':
     case 'account.removed':
+    case 'account.expires_soon':
       return { provider: event.provider };
     case 'login.failed':
       return { provider: event.provider, failure: event.failure };
@@ -34,6 +37,8 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
       return { provider: event.provider, trouble: event.trouble };
+    case 'account.odd_answer':
+      return { provider: event.provider, oddity: event.oddity };
     case 'account.revoked':
       return { provider: event.provider, revocation: event.revocation };
   }
@@ -46,6 +51,7 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
     case 'session.refused':
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
+    case 'account.odd_answer':
       return 'warn';
     default:
       return 'info';

@@ -1,4 +1,5 @@
 import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'openid-client';
+import { retryAfterSecondsOf, TokenEndpointError } from './token-answers.js';
 
 /**
  * What went wrong between us and a provider.
@@ -7,7 +8,7 @@ import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'open
  * - `grant_revoked`: the code or refresh token is no longer good.
  * - `unavailable`: nothing was done; it may be tried again.
  * - `lost`: the request may have been carried out, and its answer is gone.
- * - `refused`: an answer that trying again will not change.
+ * - `refused`: an answer that trying again at once will not change.
  */
 export interface ProviderFailure {
   readonly kind: 'denied' | 'grant_revoked' | 'unavailable' | 'lost' | 'refused';
@@ -23,50 +24,51 @@ const NOT_SENT = new Set([
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
+/** The same, of a TLS handshake that failed. */
+const NOT_TRUSTED = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
-const MAX_RETRY_AFTER_SECONDS = 3600;
-
-/** Reads what openid-client threw. */
+/** Reads what openid-client threw, or the token endpoint answered. */
 export function providerFailure(error: unknown): ProviderFailure {
+  const answered = inChain(error, isAnswer);
+  if (answered) return failure(answered.outcome, answered.retryAfterSeconds);
   if (error instanceof AuthorizationResponseError) {
     return failure(error.error === 'access_denied' ? 'denied' : 'refused');
   }
-  if (error instanceof ResponseBodyError) {
-    return error.error === 'invalid_grant' ? failure('grant_revoked') : byStatus(error.response, 'refused');
-  }
-  if (error instanceof ClientError) {
-    if (error.cause instanceof Response) return byStatus(error.cause, 'grant_revoked');
-    return failure(error.code === 'OAUTH_TIMEOUT' || error.code === 'OAUTH_ABORT' ? 'lost' : 'refused');
-  }
-  return failure(isNotSent(error) ? 'unavailable' : 'lost');
+  if (error instanceof ResponseBodyError) return byStatus(error.response);
+  if (error instanceof ClientError && error.cause instanceof Response) return byStatus(error.cause);
+  if (inChain(error, isNotSent)) return failure('unavailable');
+  if (inChain(error, isCut)) return failure('lost');
+  return failure(error instanceof ClientError ? 'refused' : 'lost');
 }
 
-/** @param otherwise what a 400 or 401 means here */
-function byStatus(response: Response, otherwise: 'grant_revoked' | 'refused'): ProviderFailure {
+function byStatus(response: Response): ProviderFailure {
   const { status } = response;
-  if (status === 429 || status >= 500) return failure('unavailable', retryAfterSeconds(response));
-  if (status === 400) return failure(otherwise);
+  if (status === 429 || status >= 500) return failure('unavailable', retryAfterSecondsOf(response));
   return failure(response.ok ? 'lost' : 'refused');
 }
 
-function failure(kind: ProviderFailure['kind'], retryAfter?: number): ProviderFailure {
-  return { kind, retryAfterSeconds: retryAfter };
+function failure(kind: ProviderFailure['kind'], retryAfterSeconds?: number): ProviderFailure {
+  return { kind, retryAfterSeconds };
 }
 
-/** RFC 9110 section 10.2.3, in seconds or as a date. */
-function retryAfterSeconds(response: Response): number | undefined {
-  const value = response.headers.get('retry-after');
-  if (!value) return undefined;
-  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
-  return Number.isFinite(seconds)
-    ? Math.min(Math.max(Math.ceil(seconds), 0), MAX_RETRY_AFTER_SECONDS)
-    : undefined;
+function isNotSent(error: Error): error is Error {
+  if (error instanceof AggregateError) return error.errors.every((inner) => inChain(inner, isNotSent));
+  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
+  return NOT_SENT.has(code) || NOT_TRUSTED.test(code);
 }
 
-function isNotSent(error: unknown): boolean {
+/** The network gave way, or somebody's patience. */
+function isCut(error: Error): error is Error {
+  return error instanceof TypeError || error.name === 'TimeoutError' || error.name === 'AbortError';
+}
+
+function inChain<T extends Error>(error: unknown, fits: (cause: Error) => cause is T): T | undefined {
   for (let current = error; current instanceof Error; current = current.cause) {
-    if ('code' in current && typeof current.code === 'string' && NOT_SENT.has(current.code)) return true;
-    if (current instanceof AggregateError) return current.errors.every(isNotSent);
+    if (fits(current)) return current;
   }
-  return false;
+  return undefined;
+}
+
+function isAnswer(error: Error): error is TokenEndpointError {
+  return error instanceof TokenEndpointError;
 }

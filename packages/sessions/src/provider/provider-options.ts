@@ -1,27 +1,52 @@
+import type { JsonWebKey } from 'node:crypto';
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../loopback.js';
+
+/** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */
+export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
+
+/** Where a provider is asked that does not publish that itself. */
+export interface ProviderEndpoints {
+  readonly authorization: string;
+  readonly token: string;
+  /** Says who logged in, where no ID token does. */
+  readonly userInfo?: string | undefined;
+  /** RFC 7009. Absent: tokens cannot be revoked. */
+  readonly revocation?: string | undefined;
+}
 
 /** One upstream authorization server and this server's registration there. */
 export interface ProviderOptions {
   /** How it is called in results and in `login`'s `provider` argument. Default: the issuer's host. */
   readonly name?: string | undefined;
-  /** Its issuer identifier, from which the rest is discovered. https, except on loopback. */
+  /** Its issuer identifier, from which the rest is discovered unless `endpoints` says it. https, except on loopback. */
   readonly issuer: string;
+  /** For providers without discovery, such as GitHub's OAuth; needs `pkce: 'S256'`. Default: discovered. */
+  readonly endpoints?: ProviderEndpoints | undefined;
   readonly clientId: string;
-  /** Absent for a public client. */
+  /** Absent for a public client, and with `private_key_jwt`. */
   readonly clientSecret?: string | undefined;
+  /** A private key as a JWK with `alg`, and `kid` if the provider goes by it (RFC 7523). For `private_key_jwt`. */
+  readonly clientKey?: (JsonWebKey & { readonly alg?: string; readonly kid?: string }) | undefined;
+  /** Default: `client_secret_basic` with a secret, `private_key_jwt` with a key, `none` without either. */
+  readonly clientAuthentication?: ClientAuthentication | undefined;
   /** Default: `openid`. */
   readonly scopes?: readonly string[] | undefined;
   /** Added to every authorization request, e.g. `audience`, `resource` or `access_type`. */
   readonly authorizationParams?: Readonly<Record<string, string>> | undefined;
   /** States that the provider supports PKCE with S256 although its metadata does not announce it. */
   readonly pkce?: 'S256' | undefined;
+  /** The fields of the user info that say who it is. Default: `sub`, and `name` or `preferred_username`. */
+  readonly identityFields?: { readonly subject: string; readonly name?: string | undefined } | undefined;
+  /** Where this provider's access tokens may be sent. Default: the server's `apiOrigins`. */
+  readonly apiOrigins?: readonly string[] | undefined;
 }
 
 /** Provider options with every default filled in. */
 export interface ProviderSettings extends ProviderOptions {
   readonly name: string;
+  readonly clientAuthentication: ClientAuthentication;
   readonly scopes: readonly string[];
   readonly authorizationParams: Readonly<Record<string, string>>;
 }
@@ -38,20 +63,60 @@ const RESERVED_PARAMS = [
   'scope',
 ];
 
-const schema = z.object({
-  name: z.string().min(1).max(100).optional(),
-  issuer: z.url({ protocol: /^https?$/ }),
-  clientId: z.string().min(1),
-  clientSecret: z.string().min(1).optional(),
-  scopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).optional(),
-  authorizationParams: z
-    .record(z.string(), z.string())
-    .refine((params) => RESERVED_PARAMS.every((name) => !(name in params)), {
-      message: `must not contain ${RESERVED_PARAMS.join(', ')}`,
-    })
-    .optional(),
-  pkce: z.literal('S256').optional(),
-});
+const address = z
+  .url({ protocol: /^https?$/ })
+  .refine(isSecureAddress, 'must use https: it is not on loopback');
+const CLIENT_AUTHENTICATIONS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+] as const satisfies readonly ClientAuthentication[];
+
+const schema = z
+  .object({
+    name: z.string().min(1).max(100).optional(),
+    issuer: address,
+    endpoints: z
+      .object({
+        authorization: address,
+        token: address,
+        userInfo: address.optional(),
+        revocation: address.optional(),
+      })
+      .optional(),
+    clientId: z.string().min(1),
+    clientSecret: z.string().min(1).optional(),
+    clientKey: z
+      .looseObject({ kty: z.string(), d: z.string('must be a private key'), alg: z.string() })
+      .optional(),
+    clientAuthentication: z.enum(CLIENT_AUTHENTICATIONS).optional(),
+    scopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).optional(),
+    authorizationParams: z
+      .record(z.string(), z.string())
+      .refine((params) => RESERVED_PARAMS.every((name) => !(name in params)), {
+        message: `must not contain ${RESERVED_PARAMS.join(', ')}`,
+      })
+      .optional(),
+    pkce: z.literal('S256').optional(),
+    identityFields: z.object({ subject: z.string().min(1), name: z.string().min(1).optional() }).optional(),
+  })
+  .refine(({ endpoints, pkce }) => !endpoints || pkce === 'S256', {
+    path: ['pkce'],
+    message:
+      "must be 'S256' with `endpoints`: without metadata nobody else says that the provider supports it",
+  })
+  .refine(
+    ({ endpoints, scopes = ['openid'] }) => !endpoints || endpoints.userInfo || scopes.includes('openid'),
+    {
+      path: ['endpoints', 'userInfo'],
+      message: 'is needed without the scope `openid`: nothing else says who logged in',
+    },
+  )
+  .refine((options) => hasCredential(options), {
+    path: ['clientAuthentication'],
+    message: 'needs `clientSecret`, or `clientKey` with `private_key_jwt`, and nothing else with `none`',
+  });
 
 /** Checks provider options. @throws SessionError `configuration`, naming what is wrong. */
 export function providerSettings(options: ProviderOptions): ProviderSettings {
@@ -62,17 +127,41 @@ export function providerSettings(options: ProviderOptions): ProviderSettings {
       `The provider options are wrong: ${z.prettifyError(parsed.error)}`,
     );
   }
-  const issuer = new URL(options.issuer);
-  if (issuer.protocol !== 'https:' && !isLoopbackHost(issuer.hostname)) {
-    throw new SessionError(
-      'configuration',
-      `The issuer ${issuer.href} must use https: it is not on loopback.`,
-    );
-  }
   return {
     ...options,
-    name: options.name ?? issuer.host,
+    name: options.name ?? new URL(options.issuer).host,
+    clientAuthentication: clientAuthenticationOf(options),
     scopes: options.scopes ?? ['openid'],
     authorizationParams: options.authorizationParams ?? {},
   };
+}
+
+type Credentials = Pick<ProviderOptions, 'clientSecret' | 'clientAuthentication'> & { clientKey?: unknown };
+
+function clientAuthenticationOf({
+  clientAuthentication,
+  clientSecret,
+  clientKey,
+}: Credentials): ClientAuthentication {
+  if (clientAuthentication) return clientAuthentication;
+  if (clientKey) return 'private_key_jwt';
+  return clientSecret ? 'client_secret_basic' : 'none';
+}
+
+function hasCredential(options: Credentials): boolean {
+  const { clientSecret, clientKey } = options;
+  switch (clientAuthenticationOf(options)) {
+    case 'none':
+      return !clientSecret && !clientKey;
+    case 'private_key_jwt':
+      return clientKey !== undefined && !clientSecret;
+    default:
+      return clientSecret !== undefined && !clientKey;
+  }
+}
+
+function isSecureAddress(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || isLoopbackHost(hostname);
 }

@@ -1,13 +1,17 @@
 import * as oidc from 'openid-client';
+import { z } from 'zod';
 import type { GrantedTokens, Identity, RefreshOutcome } from '../account/granted-tokens.js';
+import { readBoundedText } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
+import { refreshedClaims } from './id-token.js';
+import { ProviderConnection } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
 import type { ProviderSettings } from './provider-options.js';
-import { normaliseTokenResponse } from './token-response.js';
+import { UNCHECKED_ID_TOKEN } from './token-answers.js';
 
 /** What binds an authorization response to the request it answers. */
 export interface AuthorizationChecks {
@@ -16,24 +20,25 @@ export interface AuthorizationChecks {
   readonly codeVerifier: Secret;
 }
 
-const REQUEST_TIMEOUT_SECONDS = 10;
-const REFRESH_TIMEOUT_SECONDS = 30;
-const REVOCATION_TIMEOUT_SECONDS = 5;
+type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
+
+/** A refresh that takes longer counts as lost; it is not aborted. */
+const REFRESH_PATIENCE_MS = 30_000;
 const REVOCATION_TRIES = 3;
-/** After a failed discovery, the next login waits this long before it asks again. */
-const DISCOVERY_PAUSE_MS = 2000;
+const MAX_USER_INFO_BYTES = 256 * 1024;
+
+const userInfoSchema = z.record(z.string(), z.unknown());
 
 /** One upstream authorization server, over openid-client. */
 export class Provider {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
-  readonly #fetch: typeof fetch;
-  #configuration: Promise<oidc.Configuration> | undefined;
+  readonly #connection: ProviderConnection;
 
   constructor(settings: ProviderSettings, clock: Clock, fetch: typeof globalThis.fetch) {
     this.#settings = settings;
     this.#clock = clock;
-    this.#fetch = fetch;
+    this.#connection = new ProviderConnection(settings, clock, fetch);
   }
 
   get name(): string {
@@ -49,7 +54,7 @@ export class Provider {
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
   async prepare(): Promise<void> {
-    await this.#configured();
+    await this.#connection.configured();
   }
 
   /**
@@ -57,7 +62,7 @@ export class Provider {
    * @throws SessionError as `prepare`
    */
   async authorizationUrl(redirectUri: URL, checks: AuthorizationChecks): Promise<URL> {
-    const configuration = await this.#configured();
+    const configuration = await this.#connection.configured();
     const { scopes, authorizationParams } = this.#settings;
     return oidc.buildAuthorizationUrl(configuration, {
       ...authorizationParams,
@@ -77,7 +82,7 @@ export class Provider {
    * when the provider does not say who logged in.
    */
   async exchange(callback: URL, checks: AuthorizationChecks): Promise<GrantedTokens> {
-    const configuration = await this.#configured();
+    const configuration = await this.#connection.configured();
     const requestedAtMs = this.#clock.now();
     const response = await oidc.authorizationCodeGrant(configuration, callback, {
       expectedState: checks.state.reveal(),
@@ -87,27 +92,42 @@ export class Provider {
         idTokenExpected: true,
       }),
     });
-    const granted = this.#granted(response, requestedAtMs, identityOf(response));
+    const tokens = this.#granted(response, requestedAtMs);
+    // Not told otherwise, what was asked for was granted (RFC 6749 section 5.1).
+    const granted = { ...tokens, scopes: tokens.scopes ?? this.scopes, identity: identityOf(response) };
     if (granted.identity) return granted;
     try {
       return { ...granted, identity: await this.#userInfo(configuration, response.access_token) };
     } catch (error) {
-      void this.revoke(granted.tokens).finally(() => wipeTokenSet(granted.tokens));
+      void this.#discard(granted.tokens);
       throw error;
     }
   }
 
-  /** Exchanges a refresh token for new tokens (RFC 6749 section 6). Never rejects, and cannot be aborted. */
+  /**
+   * Exchanges a refresh token for new tokens (RFC 6749 section 6), once. Never rejects, and is never
+   * aborted: after 30 seconds it counts as lost, and tokens that still come are revoked.
+   */
   async refresh(refreshToken: Secret): Promise<RefreshOutcome> {
-    const outcome = await this.#refreshOnce(refreshToken);
-    // The answer may be lost on the way back; asking once more finds out whether the token was used up.
-    return outcome.kind === 'lost' ? this.#refreshOnce(refreshToken) : outcome;
+    const answering = this.#refresh(refreshToken);
+    let isLate = false;
+    const impatience = new Promise<RefreshOutcome>((resolve) => {
+      const cancel = this.#clock.after(REFRESH_PATIENCE_MS, () => {
+        isLate = true;
+        resolve({ kind: 'lost', cause: new Error('The provider did not answer within 30 seconds.') });
+      });
+      void answering.then(cancel);
+    });
+    void answering.then((outcome) => {
+      if (isLate && outcome.kind === 'granted') void this.#discard(outcome.granted.tokens);
+    });
+    return Promise.race([answering, impatience]);
   }
 
   /** Revokes a token set (RFC 7009), the refresh token first. Never rejects; each request is bounded to 5 s. */
   async revoke(tokens: TokenSet): Promise<Revocation> {
     try {
-      const configuration = await this.#configured();
+      const configuration = await this.#connection.configured();
       if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
       const { refreshToken, accessToken } = tokens;
       const isRefreshDead =
@@ -119,18 +139,54 @@ export class Provider {
     }
   }
 
-  async #refreshOnce(refreshToken: Secret): Promise<RefreshOutcome> {
+  async #refresh(refreshToken: Secret): Promise<RefreshOutcome> {
     const requestedAtMs = this.#clock.now();
     try {
-      const configuration = await this.#configured();
+      const configuration = await this.#connection.configured();
       const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal());
-      return { kind: 'granted', granted: this.#granted(response, requestedAtMs, identityOf(response)) };
+      return this.#judge(configuration, this.#granted(response, requestedAtMs), response[UNCHECKED_ID_TOKEN]);
     } catch (cause) {
-      if (cause instanceof SessionError) return { kind: 'unavailable', retryAfterSeconds: undefined, cause };
+      if (cause instanceof SessionError) {
+        const kind = cause.code === 'provider_unavailable' ? 'unavailable' : 'refused';
+        return { kind, retryAfterSeconds: undefined, cause };
+      }
       const { kind, retryAfterSeconds } = providerFailure(cause);
-      if (kind === 'grant_revoked') return { kind };
-      return kind === 'lost' ? { kind, cause } : { kind: 'unavailable', retryAfterSeconds, cause };
+      switch (kind) {
+        case 'grant_revoked':
+          return { kind };
+        case 'lost':
+          return { kind, cause };
+        case 'unavailable':
+          return { kind, retryAfterSeconds, cause };
+        default:
+          return { kind: 'refused', retryAfterSeconds, cause };
+      }
     }
+  }
+
+  #granted(response: TokenResponse, requestedAtMs: number): GrantedTokens {
+    return {
+      tokens: {
+        accessToken: Secret.fromString(response.access_token),
+        refreshToken: response.refresh_token ? Secret.fromString(response.refresh_token) : undefined,
+      },
+      requestedAtMs,
+      expiresInSeconds: response.expires_in,
+      // Those who know nothing of OpenID Connect may separate them by commas (GitHub).
+      scopes: response.scope?.split(this.#settings.endpoints ? /[ ,]/ : ' ').filter(Boolean),
+      identity: undefined,
+    };
+  }
+
+  /** A new ID token that cannot be used is no reason to lose the tokens; one about somebody else is. */
+  #judge(configuration: oidc.Configuration, granted: GrantedTokens, idToken: unknown): RefreshOutcome {
+    if (idToken === undefined) return { kind: 'granted', granted };
+    const { issuer } = configuration.serverMetadata();
+    const claims = refreshedClaims(idToken, this.#settings.clientId);
+    if (!claims) return { kind: 'granted', granted: { ...granted, oddity: 'id_token_invalid' } };
+    if (claims.issuer !== issuer)
+      return { kind: 'granted', granted: { ...granted, oddity: 'issuer_changed' } };
+    return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
   }
 
   /** @returns whether the provider confirmed it. */
@@ -146,117 +202,48 @@ export class Provider {
     return false;
   }
 
-  #granted(
-    response: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
-    requestedAtMs: number,
-    identity: Identity | undefined,
-  ): GrantedTokens {
-    return {
-      tokens: {
-        accessToken: Secret.fromString(response.access_token),
-        refreshToken: response.refresh_token ? Secret.fromString(response.refresh_token) : undefined,
-      },
-      requestedAtMs,
-      expiresInSeconds: response.expires_in,
-      scopes: response.scope?.split(' ').filter(Boolean) ?? undefined,
-      identity,
-    };
+  async #discard(tokens: TokenSet): Promise<void> {
+    await this.revoke(tokens);
+    wipeTokenSet(tokens);
   }
 
   async #userInfo(configuration: oidc.Configuration, accessToken: string): Promise<Identity> {
-    if (!configuration.serverMetadata().userinfo_endpoint) {
-      throw new SessionError(
-        'provider_refused',
-        `"${this.name}" does not say who logged in: add the scope \`openid\` to its configuration.`,
-      );
-    }
-    const info = await oidc.fetchUserInfo(configuration, accessToken, oidc.skipSubjectCheck);
-    return { subject: info.sub, name: info.name ?? info.preferred_username };
+    const endpoint = configuration.serverMetadata().userinfo_endpoint;
+    if (!endpoint) throw this.#nobody('add the scope `openid` to its configuration');
+    const response = await oidc.fetchProtectedResource(configuration, accessToken, new URL(endpoint), 'GET');
+    const text = await readBoundedText(response, MAX_USER_INFO_BYTES);
+    const { data: info } = userInfoSchema.safeParse(response.ok ? parseJson(text) : undefined);
+    const { subject: subjectField = 'sub', name: nameField } = this.#settings.identityFields ?? {};
+    const subject = info && textOf(info[subjectField]);
+    if (!info || subject === undefined)
+      throw this.#nobody(`its user info has no "${subjectField}": set \`identityFields\``);
+    return { subject, name: textOf(nameField === undefined ? nameIn(info) : info[nameField]) };
   }
 
-  async #configured(): Promise<oidc.Configuration> {
-    this.#configuration ??= this.#discover();
-    const configuring = this.#configuration;
-    try {
-      return await configuring;
-    } catch (error) {
-      this.#clock.after(DISCOVERY_PAUSE_MS, () => {
-        if (this.#configuration === configuring) this.#configuration = undefined;
-      });
-      throw error;
-    }
-  }
-
-  async #discover(): Promise<oidc.Configuration> {
-    const { issuer, clientId, clientSecret, name, pkce } = this.#settings;
-    const isHttp = new URL(issuer).protocol === 'http:';
-    let configuration: oidc.Configuration;
-    try {
-      configuration = await oidc.discovery(
-        new URL(issuer),
-        clientId,
-        undefined,
-        clientSecret ? oidc.ClientSecretBasic(clientSecret) : oidc.None(),
-        {
-          timeout: REQUEST_TIMEOUT_SECONDS,
-          [oidc.customFetch]: (url, options) => this.#call(url, options),
-          ...(isHttp && { execute: [oidc.allowInsecureRequests] }),
-        },
-      );
-    } catch (cause) {
-      const { kind } = providerFailure(cause);
-      if (kind !== 'unavailable' && kind !== 'lost') {
-        throw new SessionError(
-          'provider_refused',
-          `What the identity provider "${name}" says of itself does not fit this server's configuration: ${reasonOf(cause)}. Tell the operator of this server.`,
-          { cause },
-        );
-      }
-      throw new SessionError(
-        'provider_unavailable',
-        `The identity provider "${name}" cannot be reached. Try again in a minute; if it stays so, tell the operator of this server.`,
-        { cause, retryAfterSeconds: 60 },
-      );
-    }
-    if (pkce !== 'S256' && !configuration.serverMetadata().supportsPKCE('S256')) {
-      throw new SessionError(
-        'provider_refused',
-        `The identity provider "${name}" does not announce PKCE with S256. If it supports it all the same, the operator sets \`pkce: 'S256'\`.`,
-      );
-    }
-    return configuration;
-  }
-
-  async #call(url: string, options: oidc.CustomFetchOptions): Promise<Response> {
-    const { body, ...rest } = options;
-    // Nothing but forms is ever sent to a provider.
-    const form = body instanceof URLSearchParams ? body : null;
-    const grantType = form?.get('grant_type');
-    const response = await this.#fetch(url, {
-      ...rest,
-      body: form,
-      signal: AbortSignal.timeout(timeoutSecondsOf(form) * 1000),
-    });
-    return grantType ? normaliseTokenResponse(response) : response;
+  #nobody(whatToDo: string): SessionError {
+    return new SessionError('provider_refused', `"${this.name}" does not say who logged in: ${whatToDo}.`);
   }
 }
 
-/** Discovery exchanges no secrets, so its errors may be shown. */
-function reasonOf(cause: unknown): string {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return inner instanceof Error ? inner.message : String(inner);
-}
-
-function timeoutSecondsOf(form: URLSearchParams | null): number {
-  if (form?.get('grant_type') === 'refresh_token') return REFRESH_TIMEOUT_SECONDS;
-  return form?.has('token_type_hint') ? REVOCATION_TIMEOUT_SECONDS : REQUEST_TIMEOUT_SECONDS;
-}
-
-function identityOf(
-  response: oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers,
-): Identity | undefined {
+function identityOf(response: TokenResponse): Identity | undefined {
   const claims = response.claims();
-  if (!claims) return undefined;
-  const name = claims.name ?? claims.preferred_username ?? claims.email;
-  return { subject: claims.sub, name: typeof name === 'string' ? name : undefined };
+  return claims && { subject: claims.sub, name: textOf(nameIn(claims)) };
+}
+
+function nameIn(claims: Readonly<Record<string, unknown>>): unknown {
+  return claims.name ?? claims.preferred_username ?? claims.email;
+}
+
+/** Identifiers may be numbers (GitHub). */
+function textOf(value: unknown): string | undefined {
+  if (typeof value === 'number') return String(value);
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }

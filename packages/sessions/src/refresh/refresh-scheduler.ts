@@ -1,4 +1,3 @@
-import pLimit, { type LimitFunction } from 'p-limit';
 import { SessionError } from '../errors.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionEvents } from '../session/session-events.js';
@@ -13,35 +12,28 @@ export interface RefreshSchedulerOptions {
   readonly deadlines: Deadlines;
   readonly events: SessionEvents;
   readonly refresh: RefreshAccount;
-  /** How many refreshes run at the same time. */
-  readonly maxConcurrent: number;
-  /** A random number from 0 to 1, for jitter. */
-  readonly fraction: () => number;
 }
 
 interface Planned {
   readonly ref: SessionRef;
   readonly provider: string;
   readonly generation: number;
-  readonly failures: number;
 }
 
-const FIRST_PAUSE_MS = 1000;
-const LONGEST_PAUSE_MS = 60_000;
+/** When a refresh is tried again that failed before anybody was asked: the session store did not answer. */
+const STORE_PAUSE_MS = 5000;
 
 /**
- * Refreshes every account shortly before its access token runs out, so that no call has to wait for it.
- * It hears of new tokens through events; a failure is tried again with growing, random pauses until the
- * account has new tokens from elsewhere, is logged out, or dies at its provider.
+ * Refreshes every account shortly before its access token runs out, so that no call has to wait for it, and
+ * again when a refresh that failed is due. Everything it knows it hears through events: the latest one about
+ * an account is the one that counts.
  */
 export class RefreshScheduler {
   readonly #options: RefreshSchedulerOptions;
   readonly #plans = new Map<SessionRef, Map<string, Deadline>>();
-  readonly #inTurn: LimitFunction;
 
   constructor(options: RefreshSchedulerOptions) {
     this.#options = options;
-    this.#inTurn = pLimit(options.maxConcurrent);
     options.events.subscribe((event) => this.#hear(event));
   }
 
@@ -49,11 +41,14 @@ export class RefreshScheduler {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.refreshed':
-      case 'account.moved': {
-        const { ref, provider, generation, refreshAtMs } = event;
-        if (refreshAtMs !== undefined) this.#plan({ ref, provider, generation, failures: 0 }, refreshAtMs);
+      case 'account.moved':
+      case 'account.refresh_failed':
+        if (event.refreshAtMs === undefined) this.#cancel(event.ref, event.provider);
+        else this.#plan(event, event.refreshAtMs);
         return;
-      }
+      case 'account.expires_soon':
+        this.#plan(event, event.expiresAtMs);
+        return;
       case 'account.removed':
       case 'account.reauthentication_required':
         this.#cancel(event.ref, event.provider);
@@ -66,14 +61,11 @@ export class RefreshScheduler {
     }
   }
 
-  #plan(planned: Planned, atMs: number): void {
-    const { ref, provider } = planned;
+  #plan({ ref, provider, generation }: Planned, atMs: number): void {
     this.#cancel(ref, provider);
     const plans = this.#plans.get(ref) ?? new Map<string, Deadline>();
-    plans.set(
-      provider,
-      this.#options.deadlines.at(atMs, () => this.#enqueue(planned)),
-    );
+    const run = () => void this.#refresh({ ref, provider, generation });
+    plans.set(provider, this.#options.deadlines.at(atMs, run));
     this.#plans.set(ref, plans);
   }
 
@@ -84,22 +76,16 @@ export class RefreshScheduler {
     if (plans?.size === 0) this.#plans.delete(ref);
   }
 
-  #enqueue(planned: Planned): void {
-    this.#cancel(planned.ref, planned.provider);
-    void this.#inTurn(() => this.#refresh(planned));
-  }
-
   async #refresh(planned: Planned): Promise<void> {
     const { ref, provider, generation } = planned;
+    this.#cancel(ref, provider);
     try {
       await this.#options.refresh(ref, provider, generation);
     } catch (error) {
-      if (error instanceof SessionError && error.code === 'reauthentication_required') return;
-      // Why it failed is in the account and in an event; here it only decides when to try again.
-      const failures = planned.failures + 1;
-      const pauseMs = Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS) * this.#options.fraction();
-      if (this.#plans.get(ref)?.has(provider)) return;
-      this.#plan({ ...planned, failures }, this.#options.clock.now() + pauseMs);
+      // What the provider had to do with has been told by an event already, with the time of the next try.
+      const isTold = error instanceof SessionError && error.code !== 'store_unavailable';
+      if (isTold || this.#plans.get(ref)?.has(provider)) return;
+      this.#plan(planned, this.#options.clock.now() + STORE_PAUSE_MS);
     }
   }
 }

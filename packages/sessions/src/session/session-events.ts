@@ -20,6 +20,8 @@ export type LoginFailure =
 export type SessionEvent =
   | { readonly type: 'session.started'; readonly ref: SessionRef; readonly kind: SessionKind }
   | { readonly type: 'session.signed_out'; readonly ref: SessionRef; readonly reason: SignOutReason }
+  /** Its login is about to reach its longest lifetime. */
+  | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
   | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
   | { readonly type: 'session.refused'; readonly reason: 'cap' }
   | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
@@ -38,10 +40,34 @@ export type SessionEvent =
       readonly refreshAtMs: number | undefined;
     }
   | {
-      readonly type: 'account.refresh_failed' | 'account.reauthentication_required';
+      /** It is tried again at `refreshAtMs`. */
+      readonly type: 'account.refresh_failed';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly generation: number;
+      readonly trouble: AccountTrouble;
+      readonly refreshAtMs: number | undefined;
+    }
+  | {
+      readonly type: 'account.reauthentication_required';
       readonly ref: SessionRef;
       readonly provider: string;
       readonly trouble: AccountTrouble;
+    }
+  | {
+      /** Its access token runs out at `expiresAtMs`, and cannot be renewed. */
+      readonly type: 'account.expires_soon';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly generation: number;
+      readonly expiresAtMs: number;
+    }
+  | {
+      /** Good tokens came with something that was left out of account. */
+      readonly type: 'account.odd_answer';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly oddity: 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
     }
   | { readonly type: 'account.removed'; readonly ref: SessionRef; readonly provider: string }
   | {

@@ -26,6 +26,8 @@ export type AccountTrouble =
   | 'grant_revoked'
   | 'no_refresh_token'
   | 'provider_unavailable'
+  | 'provider_refused'
+  | 'identity_changed'
   | 'refresh_lost'
   | 'tokens_unreadable';
 
@@ -47,6 +49,8 @@ export interface AccountRecord {
   /** When it is to be refreshed. */
   readonly refreshAtMs?: number | undefined;
   readonly lifetimeMs?: number | undefined;
+  /** How often in a row it could not be refreshed. */
+  readonly failures?: number | undefined;
 }
 
 /** What the store keeps of a session. Immutable: a change is a new record with the next version. */

@@ -1,29 +1,21 @@
-import { AccountTokens } from '../account/account-tokens.js';
-import { Accounts, type SessionLease } from '../account/accounts.js';
-import type { RefreshTokens } from '../account/granted-tokens.js';
-import { Refreshes } from '../account/refreshes.js';
-import { RefreshScheduler } from '../refresh/refresh-scheduler.js';
+import type { AccountTokens } from '../account/account-tokens.js';
+import type { Accounts, SessionLease } from '../account/accounts.js';
+import type { Refreshes } from '../account/refreshes.js';
+import { type AssemblyOptions, type AssemblyParts, assemble } from '../assembly.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
-import { Disposal, type RevokeTokens } from '../session/revocation.js';
-import { type SessionEvent, SessionEvents, type SessionListener } from '../session/session-events.js';
+import type { Disposal, RevokeTokens } from '../session/revocation.js';
+import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { SessionKind, SessionRecord } from '../session/session-record.js';
-import { SessionRegistry } from '../session/session-registry.js';
+import type { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
-import { Deadlines } from '../time/deadlines.js';
-import { KeyHierarchy } from '../vault/key-hierarchy.js';
+import type { Deadlines } from '../time/deadlines.js';
 import { type RandomSource, systemRandom } from '../vault/random.js';
-import { Vault } from '../vault/vault.js';
 import { ScriptedProvider } from './scripted-provider.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /** Parts that a test replaces by its own. */
-export interface SessionBenchParts {
-  readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
-  readonly createDeadlines?: (clock: VirtualClock, onError: (error: unknown) => void) => Deadlines;
-  /** What the registry is to those that use it. */
-  readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
-}
+export type SessionBenchParts = AssemblyParts<VirtualClock>;
 
 export interface SessionBenchOptions {
   readonly lifetimes?: Partial<Lifetimes>;
@@ -31,9 +23,9 @@ export interface SessionBenchOptions {
   readonly store?: SessionStore;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
-  readonly refreshTokens?: RefreshTokens;
+  readonly refreshTokens?: AssemblyOptions['askForTokens'];
   readonly revokeTokens?: RevokeTokens;
-  /** Refresh in the background. Default: only when a call asks for it. */
+  /** Refresh in the background, with tries and a breaker. Default: only when a call asks for it, and once. */
   readonly scheduler?: boolean;
   readonly parts?: SessionBenchParts;
   /** Hears events as they happen. */
@@ -54,44 +46,30 @@ export class SessionBench {
   readonly tokens: AccountTokens;
 
   constructor(options: SessionBenchOptions = {}) {
-    const { random = systemRandom, clock = new VirtualClock(), parts = {} } = options;
-    const provider = new ScriptedProvider(clock);
-    const onError = (error: unknown) => void this.errors.push(error);
-    const keys = new KeyHierarchy(random(32));
-    const vault = parts.createVault?.(keys, random) ?? new Vault(keys, random);
-    const events = new SessionEvents(onError);
-    events.subscribe((event) => void this.events.push(event));
-    if (options.listener) events.subscribe(options.listener);
-    const deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
-    const disposal = new Disposal(vault, options.revokeTokens ?? provider.revoke, events);
-    const plainRegistry = new SessionRegistry({
-      store: options.store ?? new MapSessionStore(),
-      keys,
-      random,
-      clock,
-      deadlines,
-      lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
-      events,
-      disposal,
-      maxSessions: options.maxSessions ?? 1000,
-      onError,
-    });
-    const registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
-    const tokens = new AccountTokens(vault, random);
-    const refreshTokens = options.refreshTokens ?? provider.refresh;
-    const refreshes = new Refreshes({ registry, tokens, disposal, events, refreshTokens });
+    const { random = systemRandom, clock = new VirtualClock() } = options;
     this.clock = clock;
-    this.provider = provider;
+    this.provider = new ScriptedProvider(clock);
+    const listeners: SessionListener[] = [(event) => void this.events.push(event)];
+    if (options.listener) listeners.push(options.listener);
+    const { deadlines, disposal, registry, tokens, refreshes, accounts } = assemble({
+      clock,
+      random,
+      store: options.store ?? new MapSessionStore(),
+      lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
+      maxSessions: options.maxSessions ?? 1000,
+      onError: (error) => void this.errors.push(error),
+      askForTokens: options.refreshTokens ?? this.provider.refresh,
+      revokeTokens: options.revokeTokens ?? this.provider.revoke,
+      listeners: () => listeners,
+      isPassive: options.scheduler !== true,
+      ...(options.parts && { parts: options.parts }),
+    });
     this.deadlines = deadlines;
     this.disposal = disposal;
     this.registry = registry;
     this.tokens = tokens;
     this.refreshes = refreshes;
-    this.accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
-    if (!options.scheduler) return;
-    const refresh = refreshes.refresh.bind(refreshes);
-    const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-    new RefreshScheduler({ clock, deadlines, events, refresh, maxConcurrent: 50, fraction });
+    this.accounts = accounts;
   }
 
   /** A session in which `subject` is logged in. */

@@ -1,0 +1,190 @@
+import { readBoundedText, TooLargeError } from '../bounded-text.js';
+
+/** Larger answers are no token answers. */
+const MAX_BYTES = 256 * 1024;
+/** Longer than any token lives: a century, after which a provider's number is taken for nonsense. */
+const MAX_LIFETIME_SECONDS = 100 * 365 * 24 * 60 * 60;
+const MAX_RETRY_AFTER_SECONDS = 3600;
+
+/**
+ * What a token endpoint's answer comes to.
+ *
+ * - `granted`: tokens.
+ * - `grant_revoked`: the code or refresh token is no longer good.
+ * - `unavailable`: nothing was done; it may be tried again.
+ * - `lost`: it may have been done, and what came of it is gone.
+ * - `refused`: nothing was done, and trying again at once will not change that.
+ */
+export type TokenOutcome = 'granted' | 'grant_revoked' | 'unavailable' | 'lost' | 'refused';
+
+/** An answer, as far as it decides what comes of it. */
+interface TokenAnswer {
+  readonly status: number;
+  readonly body: Readonly<Record<string, unknown>> | 'too-large' | undefined;
+  /** RFC 6749 section 5.2, wherever the provider put it. */
+  readonly error: string | undefined;
+}
+
+interface TokenAnswerRow {
+  /** What was answered, for whoever reads the table. */
+  readonly answer: string;
+  readonly fits: (answer: TokenAnswer) => boolean;
+  readonly outcome: TokenOutcome;
+}
+
+/** GitHub's names for `invalid_grant`. */
+const DEAD_GRANT = new Set(['invalid_grant', 'bad_refresh_token', 'bad_verification_code']);
+/** The provider says of itself that it cannot answer now. */
+const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
+
+/** The answers of token endpoints, as they occur, and what comes of each. The first row that fits counts. */
+export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
+  { answer: '429', fits: ({ status }) => status === 429, outcome: 'unavailable' },
+  { answer: '5xx', fits: ({ status }) => status >= 500, outcome: 'unavailable' },
+  {
+    answer: '`invalid_grant`, with whatever status below 500',
+    fits: ({ error }) => error !== undefined && DEAD_GRANT.has(error),
+    outcome: 'grant_revoked',
+  },
+  {
+    answer: '`temporarily_unavailable`, `server_error` or `slow_down`',
+    fits: ({ error }) => error !== undefined && BUSY.has(error),
+    outcome: 'unavailable',
+  },
+  {
+    answer: 'another OAuth error, such as `invalid_client`',
+    fits: ({ error }) => error !== undefined,
+    outcome: 'refused',
+  },
+  {
+    answer: '400 without an OAuth error',
+    fits: ({ status }) => status === 400,
+    outcome: 'grant_revoked',
+  },
+  {
+    answer: 'another 4xx without an OAuth error, such as 401, or 403 of a firewall',
+    fits: ({ status }) => status > 400,
+    outcome: 'refused',
+  },
+  { answer: 'a redirect, which is not followed', fits: ({ status }) => status >= 300, outcome: 'refused' },
+  { answer: '2xx, too large to be read', fits: ({ body }) => body === 'too-large', outcome: 'lost' },
+  { answer: '2xx without a readable body: HTML, nothing', fits: ({ body }) => !body, outcome: 'lost' },
+  {
+    answer: '2xx without an access token',
+    fits: (answer) => !hasText(answer, 'access_token'),
+    outcome: 'lost',
+  },
+  {
+    answer: '2xx with tokens of a kind that is not Bearer',
+    fits: (answer) =>
+      hasText(answer, 'token_type') && !/^bearer$/i.test(String(fieldOf(answer, 'token_type'))),
+    outcome: 'lost',
+  },
+  { answer: '2xx with an access token', fits: () => true, outcome: 'granted' },
+];
+
+/** What makes an answer with tokens fit RFC 6749 section 5.1 where providers commonly do not. */
+const REPAIRS: Readonly<Record<string, (value: unknown) => unknown>> = {
+  // Missing, it can only be this: anything else the table has refused.
+  token_type: () => 'Bearer',
+  refresh_token: textOrNothing,
+  id_token: textOrNothing,
+  scope: (value) => (Array.isArray(value) ? value.join(' ') : textOrNothing(value)),
+  expires_in: lifetimeOrNothing,
+};
+
+/** A token endpoint's answer that brings no tokens. */
+export class TokenEndpointError extends Error {
+  override readonly name = 'TokenEndpointError';
+  readonly outcome: Exclude<TokenOutcome, 'granted'>;
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(outcome: Exclude<TokenOutcome, 'granted'>, answer: string, retryAfterSeconds?: number) {
+    super(`The token endpoint answered: ${answer}.`);
+    this.outcome = outcome;
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** Under this name an ID token passes the client library, which would throw tokens away with one it finds bad. */
+export const UNCHECKED_ID_TOKEN = 'unchecked_id_token';
+
+/**
+ * Reads what a token endpoint answered, and brings it into the form that the client library takes.
+ * @param keepsIdToken to be checked by the caller, who gets it as {@link UNCHECKED_ID_TOKEN}
+ * @throws TokenEndpointError when it brings no tokens
+ */
+export async function readTokenAnswer(response: Response, keepsIdToken: boolean): Promise<Response> {
+  const answer = await answerOf(response);
+  const row = TOKEN_ANSWERS.find(({ fits }) => fits(answer));
+  if (row?.outcome !== 'granted') {
+    throw new TokenEndpointError(row?.outcome ?? 'refused', row?.answer ?? '', retryAfterSecondsOf(response));
+  }
+  const { id_token: idToken, ...tokens } = repaired(answer.body);
+  return Response.json({
+    ...tokens,
+    ...(idToken !== undefined && { [keepsIdToken ? UNCHECKED_ID_TOKEN : 'id_token']: idToken }),
+  });
+}
+
+async function answerOf(response: Response): Promise<TokenAnswer> {
+  const { status, headers } = response;
+  const type = headers.get('content-type') ?? '';
+  try {
+    const body = parse(await readBoundedText(response, MAX_BYTES), type);
+    return { status, body, error: typeof body?.error === 'string' ? body.error : undefined };
+  } catch (error) {
+    if (!(error instanceof TooLargeError)) throw error;
+    return { status, body: 'too-large', error: undefined };
+  }
+}
+
+/** Some providers answer in the form of a form (GitHub), unless asked not to, or even then. */
+function parse(text: string, type: string): Record<string, unknown> | undefined {
+  if (type.startsWith('application/x-www-form-urlencoded'))
+    return Object.fromEntries(new URLSearchParams(text));
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function repaired(body: TokenAnswer['body']): Record<string, unknown> {
+  const fields: Record<string, unknown> = typeof body === 'object' ? { ...body } : {};
+  for (const [name, repair] of Object.entries(REPAIRS)) {
+    const value = repair(fields[name]);
+    if (value === undefined) delete fields[name];
+    else fields[name] = value;
+  }
+  return fields;
+}
+
+function textOrNothing(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function lifetimeOrNothing(value: unknown): number | undefined {
+  const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
+  const isLifetime = typeof seconds === 'number' && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS;
+  return isLifetime ? seconds : undefined;
+}
+
+function fieldOf({ body }: TokenAnswer, name: string): unknown {
+  return typeof body === 'object' ? body[name] : undefined;
+}
+
+function hasText(answer: TokenAnswer, name: string): boolean {
+  return textOrNothing(fieldOf(answer, name)) !== undefined;
+}
+
+/** RFC 9110 section 10.2.3, in seconds or as a date. */
+export function retryAfterSecondsOf(response: Response): number | undefined {
+  const value = response.headers.get('retry-after');
+  if (!value) return undefined;
+  const seconds = /^\d+$/.test(value) ? Number(value) : (Date.parse(value) - Date.now()) / 1000;
+  return Number.isFinite(seconds)
+    ? Math.min(Math.max(Math.ceil(seconds), 0), MAX_RETRY_AFTER_SECONDS)
+    : undefined;
+}
