@@ -89,7 +89,7 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
   if (!isPassive) {
     const refresh = refreshes.refresh.bind(refreshes);
     new RefreshScheduler({ clock, deadlines, events, refresh });
-    new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
+    new ExpiryNotices({ registry, events, deadlines, lifetimes });
   }
   return { keys, vault, deadlines, events, disposal, registry, tokens, refreshes, accounts };
 }
