@@ -29,6 +29,7 @@ const rooms = {
   store: [...foundation, 'vault', 'session'],
   observe: [...foundation, 'vault', 'session'],
   'debugging-gate': foundation,
+  serving: foundation,
   'sessions-options': [...upToHttp, 'store'],
   'sessions-settings': [...upToHttp, 'sessions-options'],
   'create-sessions': [
@@ -36,6 +37,7 @@ const rooms = {
     'store',
     'observe',
     'debugging-gate',
+    'serving',
     'sessions-options',
     'sessions-settings',
   ],
@@ -96,6 +98,7 @@ module.exports = {
       to: { path: inRooms(['vault']), dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    onlyIn('open-in-login', ['open'], [inRooms(['login'])]),
     onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inRooms(['provider'])]),
     onlyIn('jose-in-access', ['jose'], [inRooms(['access']), `${server}sample/`]),
     {

@@ -88,7 +88,8 @@ export class Refreshes {
     if (record.kind === 'pending-handle') return;
     const held = this.#options.tokens.open(record, account);
     held?.accessToken.wipe();
-    if (!held?.refreshToken) return;
+    if (!held) return;
+    if (!held.refreshToken) return this.#options.events.emit({ type: 'account.expires_soon', ref, provider });
     try {
       await this.#renew(record, account, held.refreshToken);
     } finally {

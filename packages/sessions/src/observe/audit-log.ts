@@ -18,12 +18,15 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
   switch (event.type) {
     case 'session.started':
       return { kind: event.kind };
+    case 'session.expires_soon':
+      return {};
     case 'session.signed_out':
     case 'session.ended':
     case 'session.refused':
       return { reason: event.reason };
     case 'login.started':
     case 'account.removed':
+    case 'account.expires_soon':
       return { provider: event.provider };
     case 'login.failed':
       return { provider: event.provider, failure: event.failure };

@@ -20,6 +20,8 @@ export type LoginFailure =
 export type SessionEvent =
   | { readonly type: 'session.started'; readonly ref: SessionRef; readonly kind: SessionKind }
   | { readonly type: 'session.signed_out'; readonly ref: SessionRef; readonly reason: SignOutReason }
+  /** Its login is about to reach its longest lifetime. */
+  | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
   | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
   | { readonly type: 'session.refused'; readonly reason: 'cap' }
   | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
@@ -43,7 +45,12 @@ export type SessionEvent =
       readonly provider: string;
       readonly trouble: AccountTrouble;
     }
-  | { readonly type: 'account.removed'; readonly ref: SessionRef; readonly provider: string }
+  | {
+      /** `account.expires_soon`: its access token is about to run out, and cannot be renewed. */
+      readonly type: 'account.removed' | 'account.expires_soon';
+      readonly ref: SessionRef;
+      readonly provider: string;
+    }
   | {
       readonly type: 'account.revoked';
       readonly ref: SessionRef;
