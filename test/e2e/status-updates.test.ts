@@ -182,7 +182,7 @@ describe('a 2025 client that subscribed to its status', () => {
   });
 
   it('is told, when it comes back to its stream, what it has missed: nothing but that it was signed out', async () => {
-    const { mcp, sessions, next } = await start({
+    const { mcp, next } = await start({
       lifetimes: { disconnectGraceMs: 60_000, absoluteMs: 2500 },
     });
     const client = await connect2025(mcp);

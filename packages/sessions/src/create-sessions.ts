@@ -12,7 +12,7 @@ import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
 import { Logins } from './login/logins.js';
-import { browserOpener, currentDesktop, hasBrowser } from './login/open-browser.js';
+import { browserOpener, currentDesktop } from './login/open-browser.js';
 import { isLoopbackHost } from './loopback.js';
 import { Endpoint } from './mcp/endpoint.js';
 import { holdProcess } from './mcp/process-hold.js';
@@ -169,7 +169,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
   });
 
-  new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
+  new ExpiryNotices({ registry, events, deadlines, lifetimes });
 
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
   const statusSubscriptions = new StatusSubscriptions({ contexts, events, onError });
@@ -268,13 +268,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       serving.overStdio();
       const pages = new LoginListener(nodeHandlerOf(createLoginApp(appOptions)));
       loginListener = pages;
-      const opener = openBrowser && hasBrowser(currentDesktop()) ? browserOpener(onError) : undefined;
       const connection = await StdioConnection.open({
         registry,
         contexts,
         servers,
         statusSubscriptions,
-        openBrowser: opener,
+        openBrowser: openBrowser ? browserOpener(currentDesktop(), onError) : undefined,
         onError,
       });
       serving.through(connection, pages);

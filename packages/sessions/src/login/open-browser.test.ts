@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { hasBrowser } from './open-browser.js';
+import { browserOpener } from './open-browser.js';
 
-describe('there is a browser', () => {
+describe('there is a browser to open', () => {
   it.each([
     ['on a Mac', 'darwin', {}, true],
     ['on Windows', 'win32', {}, true],
@@ -10,6 +10,7 @@ describe('there is a browser', () => {
     ['but not on Linux without a display', 'linux', {}, false],
     ['but not on Linux with an empty one', 'linux', { DISPLAY: '', WAYLAND_DISPLAY: '' }, false],
   ] as const)('%s', (_where, platform, environment, expected) => {
-    expect(hasBrowser({ platform, environment })).toBe(expected);
+    const opener = browserOpener({ platform, environment }, () => undefined);
+    expect(opener !== undefined).toBe(expected);
   });
 });

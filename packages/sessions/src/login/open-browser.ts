@@ -15,14 +15,12 @@ export function currentDesktop(): Desktop {
   return { platform: process.platform, environment: process.env };
 }
 
-/** Whether a browser that is opened would be seen: a Linux machine may well be a server without a screen. */
-export function hasBrowser({ platform, environment }: Desktop): boolean {
-  if (platform === 'darwin' || platform === 'win32') return true;
-  return Boolean(environment.DISPLAY || environment.WAYLAND_DISPLAY);
-}
-
-/** @param onError hears why an address could not be opened */
-export function browserOpener(onError: (error: unknown) => void): OpenBrowser {
+/**
+ * What opens the browser of a desktop; `undefined` where there is none.
+ * @param onError hears why an address could not be opened
+ */
+export function browserOpener(desktop: Desktop, onError: (error: unknown) => void): OpenBrowser | undefined {
+  if (!hasBrowser(desktop)) return undefined;
   return async (url) => {
     try {
       // Only a process that speaks over stdio ever needs it.
@@ -32,4 +30,10 @@ export function browserOpener(onError: (error: unknown) => void): OpenBrowser {
       onError(error);
     }
   };
+}
+
+/** A Linux machine may well be a server without a screen. */
+function hasBrowser({ platform, environment }: Desktop): boolean {
+  if (platform === 'darwin' || platform === 'win32') return true;
+  return Boolean(environment.DISPLAY || environment.WAYLAND_DISPLAY);
 }

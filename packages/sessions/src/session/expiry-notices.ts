@@ -1,4 +1,3 @@
-import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { SessionRef } from './ids.js';
 import type { Lifetimes } from './lifetimes.js';
@@ -12,7 +11,6 @@ const NOTICE_SHARE = 0.2;
 export interface ExpiryNoticesOptions {
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
-  readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly lifetimes: Lifetimes;
 }
@@ -21,17 +19,17 @@ export interface ExpiryNoticesOptions {
 export class ExpiryNotices {
   readonly #options: ExpiryNoticesOptions;
   readonly #noticeMs: number;
-  readonly #planned = new Map<SessionRef, Deadline>();
+  /** Sessions that get a notice, or have got it. */
+  readonly #planned = new Map<SessionRef, Deadline | undefined>();
 
   constructor(options: ExpiryNoticesOptions) {
     this.#options = options;
-    const { absoluteMs } = options.lifetimes;
-    this.#noticeMs = Math.min(NOTICE_MS, absoluteMs * NOTICE_SHARE);
+    this.#noticeMs = Math.min(NOTICE_MS, options.lifetimes.absoluteMs * NOTICE_SHARE);
     options.events.subscribe((event) => {
       switch (event.type) {
         case 'account.authenticated':
         case 'account.moved':
-          if (!this.#planned.has(event.ref)) this.#plan(event.ref, absoluteMs - this.#noticeMs);
+          if (!this.#planned.has(event.ref)) void this.#plan(event.ref);
           return;
         case 'session.signed_out':
         case 'session.ended':
@@ -42,23 +40,19 @@ export class ExpiryNotices {
     });
   }
 
-  #plan(ref: SessionRef, inMs: number): void {
-    const { clock, deadlines } = this.#options;
-    this.#planned.set(
-      ref,
-      deadlines.at(clock.now() + inMs, () => void this.#give(ref)),
-    );
+  async #plan(ref: SessionRef): Promise<void> {
+    const { registry, events, deadlines, lifetimes } = this.#options;
+    this.#planned.set(ref, undefined);
+    // A handle that is new may belong to a login that is not: only the record knows.
+    const record = await registry.get(ref).catch(() => undefined);
+    if (record?.signedInAtMs === undefined || !this.#planned.has(ref)) return;
+    const atMs = record.signedInAtMs + lifetimes.absoluteMs - this.#noticeMs;
+    const give = () => events.emit({ type: 'session.expires_soon', ref });
+    this.#planned.set(ref, deadlines.at(atMs, give));
   }
 
   #cancel(ref: SessionRef): void {
     this.#planned.get(ref)?.cancel();
     this.#planned.delete(ref);
-  }
-
-  /** A session whose handle was new a moment ago may have been logged in for longer: the record knows. */
-  async #give(ref: SessionRef): Promise<void> {
-    const { registry, events } = this.#options;
-    const record = await registry.get(ref).catch(() => undefined);
-    if (record?.signedInAtMs !== undefined) events.emit({ type: 'session.expires_soon', ref });
   }
 }
