@@ -1,4 +1,5 @@
-/** Tools that ask the client something while they run, the way of the 2025 revisions. */
+/** Tools that need the client while they run, the way of the 2025 revisions. */
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
@@ -89,6 +90,16 @@ export function registerServerRequestTools(server: McpServer): void {
           },
         }),
       ),
+  );
+
+  server.registerTool(
+    'test_reconnection',
+    { description: 'Hangs up before it answers, so that the client has to come back for the answer' },
+    async (ctx) => {
+      ctx.http?.closeSSE?.();
+      await sleep(100);
+      return answer('Answered after hanging up.');
+    },
   );
 }
 

@@ -18,12 +18,10 @@ import {
 import { locationOf, StepBrowser } from '../support/step-browser.js';
 
 const TOOLS = ['whoami', 'list_notes', 'add_note', 'login', 'logout', 'session_status'];
-const COUNT = 200;
 const HANDLE_META_KEY = 'dev.mcp-sessions/session';
 const FORWARDED = { 'x-forwarded-for': '203.0.113.7' };
 
 let notes: InProcessNotes;
-const together = { entered: 0, allEntered: createLatch() };
 const slow = { started: createLatch(), released: createLatch() };
 
 beforeAll(async () => {
@@ -34,16 +32,6 @@ beforeAll(async () => {
         await slow.released.opened;
         return { content: [{ type: 'text', text: 'released' }] };
       });
-      server.registerTool(
-        'together',
-        { description: 'Waits for all others, then says who calls.' },
-        async () => {
-          together.entered += 1;
-          if (together.entered === COUNT) together.allEntered.open();
-          await together.allEntered.opened;
-          return { content: [{ type: 'text', text: await readMe() }] };
-        },
-      );
       const readMe = async () => (await sessions.current().fetch(new URL('/me', notes.api.origin))).text();
       server.registerResource('me', 'test://me', { description: 'Who is logged in.' }, async ({ href }) => ({
         contents: [{ uri: href, text: await readMe() }],
@@ -317,43 +305,7 @@ describe('[security 7] a pending handle', () => {
   });
 });
 
-describe('many clients at the same time', () => {
-  it('[security 8] 200 of both eras with identical JSON-RPC ids get nobody else’s answers', {
-    timeout: 180_000,
-  }, async () => {
-    const sessions: { name: string; client: RawClient }[] = [];
-    const started = Array.from({ length: COUNT }, async (_, index) => {
-      const name = newUser();
-      const client = await logIn(await clients[index % 2 ? '2026' : '2025'](), new Browser(), name);
-      sessions.push({ name, client });
-    });
-    await Promise.all(started);
-    expect(new Set(sessions.map(({ client }) => client.secret)).size).toBe(COUNT);
-
-    await Promise.all(
-      sessions.map(async ({ name, client }) => {
-        const answers = await Promise.all([
-          client.call('add_note', { text: `note of ${name}` }),
-          client.call('whoami'),
-          client.call('session_status'),
-        ]);
-        const [note, me, status] = answers.map(({ structured }) => structured);
-        expect(note).toMatchObject({ id: 1, text: `note of ${name}` });
-        expect(me).toEqual({ subject: name, name });
-        expect(status).toMatchObject({ accounts: [{ subject: name }] });
-      }),
-    );
-    await Promise.all(
-      sessions.map(async ({ name, client }) => {
-        // Every one of them is being served before the first asks whose call it is.
-        expect(JSON.parse((await client.call('together')).text)).toEqual({ subject: name, name });
-        const { text, structured } = await client.call('list_notes');
-        expect(structured.notes).toMatchObject([{ text: `note of ${name}` }]);
-        expect(text.match(/user-\d+-canary/g)).toEqual([name]);
-      }),
-    );
-  });
-
+describe('clients at the same time', () => {
   it.each(pairs)('a slow call of a $of client does not delay a $by client', async ({ of, by }) => {
     Object.assign(slow, { started: createLatch(), released: createLatch() } satisfies Record<string, Latch>);
     const [waiting, other] = [await clients[of](), await clients[by]()];

@@ -14,6 +14,7 @@ const CHILD = fileURLToPath(new URL('./identity-provider-child.mjs', import.meta
 /** Tools that call the notes API at `NOTES_API`, as an operator would write them. */
 const NOTES_TOOLS = fileURLToPath(new URL('./notes-tools.mjs', import.meta.url));
 const RESOURCE = 'urn:test:notes';
+const toolFlags = ['--tools', NOTES_TOOLS];
 
 export interface IdentityProviderProcessOptions {
   /** Default: 120. */
@@ -30,6 +31,8 @@ export interface IdentityProviderProcess {
   readonly api: string;
   /** Every access and refresh token, as it is issued. */
   readonly issued: Journal<string>;
+  /** Flags that give a server tools for the notes API. */
+  readonly toolFlags: readonly string[];
   /** Flags of a server in front of them. */
   readonly serverFlags: readonly string[];
   /** The environment of such a server. */
@@ -70,7 +73,8 @@ export async function startIdentityProviderProcess({
     issuer,
     api,
     issued,
-    serverFlags: ['--port', '0', '--tools', NOTES_TOOLS],
+    toolFlags,
+    serverFlags: ['--port', '0', ...toolFlags],
     serverEnvironment: providerEnvironment(issuer, api, client),
     introspect,
     async activeTokens() {

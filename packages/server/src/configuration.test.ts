@@ -13,8 +13,7 @@ function configurationOf(argv: string[], environment: NodeJS.ProcessEnv = {}): C
 describe('the configuration', () => {
   it('is the sample on its usual ports when nothing is said', () => {
     expect(configurationOf([])).toEqual({
-      port: 3000,
-      isJson: false,
+      transport: { kind: 'http', port: 3000, isJson: false },
       allowDebugging: false,
       logLevel: 'warn',
       lifetimes: {},
@@ -27,13 +26,24 @@ describe('the configuration', () => {
     const argv = '--port 0 --idp-port 0 --api-port 8080 --access-token-seconds 10 --json --log-level info';
     const lifetimes = '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0';
     expect(configurationOf(`${argv} ${lifetimes}`.split(' '))).toMatchObject({
-      port: 0,
-      isJson: true,
+      transport: { kind: 'http', port: 0, isJson: true },
       allowDebugging: false,
       logLevel: 'info',
       lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0 },
       upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 8080, accessTokenSeconds: 10 },
     });
+  });
+
+  it('takes no port over stdio that was not asked for, and opens a browser unless told not to', () => {
+    expect(configurationOf(['--stdio'])).toMatchObject({
+      transport: { kind: 'stdio', openBrowser: true },
+      upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 0 },
+    });
+    expect(configurationOf('--stdio --no-browser --idp-port 4001 --api-port 4002'.split(' '))).toMatchObject({
+      transport: { kind: 'stdio', openBrowser: false },
+      upstream: { kind: 'sample', identityProviderPort: 4001, apiPort: 4002 },
+    });
+    expect(configurationOf(['--stdio', ...tools], provider).upstream.kind).toBe('operator');
   });
 
   it('describes a real provider from the environment', () => {
@@ -100,6 +110,26 @@ describe('a wrong configuration is refused in one line that names the next step'
       ['--port', '3001'],
       {},
       /^Port 3001 is asked for twice[.] Give --port, --idp-port/,
+    ],
+    [
+      'one port for two servers beside stdio',
+      ['--stdio', '--idp-port', '4000', '--api-port', '4000'],
+      {},
+      'Port 4000 is asked for twice. Give --idp-port and --api-port a port each, or 0 for any free one.',
+    ],
+    [
+      'a port over stdio',
+      ['--stdio', '--port', '0'],
+      {},
+      /^With --stdio, .* Leave out --port or --stdio[.]$/,
+    ],
+    ['addresses on the stdout of stdio', ['--stdio', '--json'], {}, /^With --stdio, .* Leave out --json or/],
+    ['no browser where none is opened', ['--no-browser'], {}, /^Only --stdio opens a browser[.] Leave out/],
+    [
+      'a public URL over stdio',
+      ['--stdio', ...tools],
+      { ...provider, MCP_SESSIONS_PUBLIC_URL: 'https://mcp.example' },
+      /^With --stdio, .* Unset MCP_SESSIONS_PUBLIC_URL[.]$/,
     ],
     ['a provider without tools', [], provider, /^MCP_SESSIONS_ISSUER is set, .*--tools [.]\/tools[.]mjs$/],
     [

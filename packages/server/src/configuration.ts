@@ -1,7 +1,7 @@
 import type { Lifetimes } from 'mcp-sessions';
 import { ConfigurationError } from './configuration-error.js';
 import { type OperatorProvider, parseEnvironment } from './environment.js';
-import { type LogLevel, parseFlags } from './flags.js';
+import { type Flags, type LogLevel, parseFlags } from './flags.js';
 
 /** What the process was asked to do. */
 export type Command =
@@ -11,10 +11,7 @@ export type Command =
 
 /** Everything the operator decided, parsed once. */
 export interface Configuration {
-  /** Port of the MCP server; `0` for any free one. Default: 3000. */
-  readonly port: number;
-  /** Whether one line of addresses goes to stdout. */
-  readonly isJson: boolean;
+  readonly transport: HttpTransport | StdioTransport;
   /** Start although the process is open to a debugger. */
   readonly allowDebugging: boolean;
   readonly logLevel: LogLevel;
@@ -26,12 +23,28 @@ export interface Configuration {
   readonly upstream: SampleUpstream | OperatorUpstream;
 }
 
+/** Any number of clients, over HTTP. */
+export interface HttpTransport {
+  readonly kind: 'http';
+  /** `0` for any free one. Default: 3000. */
+  readonly port: number;
+  /** Whether one line of addresses goes to stdout. */
+  readonly isJson: boolean;
+}
+
+/** The client that started this process, over stdin and stdout. */
+export interface StdioTransport {
+  readonly kind: 'stdio';
+  /** Whether links are opened in the user's browser. */
+  readonly openBrowser: boolean;
+}
+
 /** The embedded identity provider and notes API. */
 export interface SampleUpstream {
   readonly kind: 'sample';
-  /** Default: 3001. */
+  /** Default: 3001; any free one over stdio. */
   readonly identityProviderPort: number;
-  /** Default: 3002. */
+  /** Default: 3002; any free one over stdio. */
   readonly apiPort: number;
   /** Lifetime of the access tokens. Default: 120. */
   readonly accessTokenSeconds: number;
@@ -54,11 +67,11 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
   if (flags.help) return { kind: 'help' };
   if (flags.version) return { kind: 'version' };
   const { graceSeconds, idleSeconds, absoluteSeconds } = flags;
+  const transport = transportOf(flags);
   return {
     kind: 'serve',
     configuration: {
-      port: flags.port,
-      isJson: flags.json,
+      transport,
       allowDebugging: flags.allowDebugging,
       logLevel: flags.logLevel,
       lifetimes: {
@@ -67,16 +80,43 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(graceSeconds !== undefined && { disconnectGraceMs: graceSeconds * 1000 }),
       },
       toolsModule: flags.tools,
-      upstream: upstreamOf(flags, parseEnvironment(environment)),
+      upstream: upstreamOf(flags, transport, parseEnvironment(environment)),
     },
   };
 }
 
+const USUAL_PORT = 3000;
+const USUAL_PROVIDER_PORT = 3001;
+const USUAL_API_PORT = 3002;
+const ANY_FREE_PORT = 0;
+
+function transportOf({ stdio, noBrowser, port, json }: Flags): Configuration['transport'] {
+  if (!stdio) {
+    if (!noBrowser) return { kind: 'http', port: port ?? USUAL_PORT, isJson: json };
+    throw new ConfigurationError('Only --stdio opens a browser. Leave out --no-browser, or add --stdio.');
+  }
+  if (json) {
+    throw new ConfigurationError(
+      'With --stdio, stdout belongs to the protocol. Leave out --json or --stdio.',
+    );
+  }
+  if (port !== undefined) {
+    throw new ConfigurationError('With --stdio, MCP is not served on a port. Leave out --port or --stdio.');
+  }
+  return { kind: 'stdio', openBrowser: !noBrowser };
+}
+
 function upstreamOf(
-  flags: ReturnType<typeof parseFlags>,
+  flags: Flags,
+  transport: Configuration['transport'],
   provider: OperatorProvider | undefined,
 ): Configuration['upstream'] {
-  if (!provider) return sampleUpstream(flags);
+  if (!provider) return transport.kind === 'http' ? usualSample(flags, transport) : stdioSample(flags);
+  if (transport.kind === 'stdio' && provider.publicUrl !== undefined) {
+    throw new ConfigurationError(
+      'With --stdio, logins come back to a free port of 127.0.0.1. Unset MCP_SESSIONS_PUBLIC_URL.',
+    );
+  }
   if (!flags.tools) {
     throw new ConfigurationError(
       'MCP_SESSIONS_ISSUER is set, so the sample tools are off. Name a module with your own: --tools ./tools.mjs',
@@ -85,18 +125,27 @@ function upstreamOf(
   return { kind: 'operator', ...provider, toolsModule: flags.tools };
 }
 
-function sampleUpstream({
-  port,
-  idpPort,
-  apiPort,
-  accessTokenSeconds,
-}: ReturnType<typeof parseFlags>): SampleUpstream {
-  const chosen = [port, idpPort, apiPort].filter((value) => value !== 0);
-  const twice = chosen.find((value, index) => chosen.indexOf(value) !== index);
-  if (twice !== undefined) {
-    throw new ConfigurationError(
-      `Port ${twice} is asked for twice. Give --port, --idp-port and --api-port a port each, or 0 for any free one.`,
-    );
-  }
+function usualSample(flags: Flags, { port }: HttpTransport): SampleUpstream {
+  const { idpPort = USUAL_PROVIDER_PORT, apiPort = USUAL_API_PORT, accessTokenSeconds } = flags;
+  assertDifferent({ '--port': port, '--idp-port': idpPort, '--api-port': apiPort });
   return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds };
+}
+
+/** Clients start as many of these processes as they like, so none may take a port that was not asked for. */
+function stdioSample(flags: Flags): SampleUpstream {
+  const { idpPort = ANY_FREE_PORT, apiPort = ANY_FREE_PORT, accessTokenSeconds } = flags;
+  assertDifferent({ '--idp-port': idpPort, '--api-port': apiPort });
+  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds };
+}
+
+function assertDifferent(portsByFlag: Readonly<Record<string, number>>): void {
+  const chosen = Object.values(portsByFlag).filter((port) => port !== ANY_FREE_PORT);
+  const twice = chosen.find((port, index) => chosen.indexOf(port) !== index);
+  if (twice === undefined) return;
+  const flags = Object.keys(portsByFlag)
+    .join(', ')
+    .replace(/, ([^,]*)$/, ' and $1');
+  throw new ConfigurationError(
+    `Port ${twice} is asked for twice. Give ${flags} a port each, or 0 for any free one.`,
+  );
 }

@@ -8,11 +8,13 @@ export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 /** How much is logged to stderr. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The command line with every default filled in. Absent lifetimes are left to the library. */
+/** The command line. What is absent was not given; lifetimes are left to the library then. */
 export interface Flags {
-  readonly port: number;
-  readonly idpPort: number;
-  readonly apiPort: number;
+  readonly stdio: boolean;
+  readonly noBrowser: boolean;
+  readonly port: number | undefined;
+  readonly idpPort: number | undefined;
+  readonly apiPort: number | undefined;
   readonly accessTokenSeconds: number;
   readonly idleSeconds: number | undefined;
   readonly absoluteSeconds: number | undefined;
@@ -33,9 +35,11 @@ const graceSeconds = wholeNumber('a whole number of seconds', 0, YEAR_SECONDS);
 const toggle = z.boolean().default(false);
 
 const schema = z.object({
-  port: port.default(3000),
-  'idp-port': port.default(3001),
-  'api-port': port.default(3002),
+  stdio: toggle,
+  'no-browser': toggle,
+  port: port.optional(),
+  'idp-port': port.optional(),
+  'api-port': port.optional(),
   'access-token-seconds': seconds.default(120),
   'idle-seconds': seconds.optional(),
   'absolute-seconds': seconds.optional(),
@@ -58,6 +62,8 @@ export function parseFlags(argv: readonly string[]): Flags {
   const { data, error } = schema.safeParse(splitArguments(argv));
   if (error) throw configurationError(error, (name) => `--${name}`);
   return {
+    stdio: data.stdio,
+    noBrowser: data['no-browser'],
     port: data.port,
     idpPort: data['idp-port'],
     apiPort: data['api-port'],
@@ -81,6 +87,8 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
     return parseArgs({
       args: [...argv],
       options: {
+        stdio: toggle,
+        'no-browser': toggle,
         port: text,
         'idp-port': text,
         'api-port': text,

@@ -2,10 +2,15 @@
 import { inspect } from 'node:util';
 import { SessionError } from 'mcp-sessions';
 import { announcement } from './announcement.js';
-import { type Configuration, parseCommand } from './configuration.js';
+import {
+  type Configuration,
+  type HttpTransport,
+  parseCommand,
+  type StdioTransport,
+} from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
 import { packageVersion } from './package-version.js';
-import { type RunningServer, startServer } from './server.js';
+import { type RunningServer, serveStdio, startServer } from './server.js';
 import { startFailure } from './start-failure.js';
 import { USAGE } from './usage.js';
 
@@ -29,11 +34,32 @@ async function main(): Promise<void> {
 }
 
 async function serve(configuration: Configuration): Promise<void> {
-  const server = await startServer(configuration).catch((error: unknown) => {
+  const { transport } = configuration;
+  const serving =
+    transport.kind === 'stdio'
+      ? serveClient(configuration, transport)
+      : serveNetwork(configuration, transport);
+  await serving.catch((error: unknown) => {
     throw startFailure(error, configuration);
   });
+}
+
+async function serveClient(configuration: Configuration, transport: StdioTransport): Promise<void> {
+  // A client that is gone does not read stderr either, and nobody is left to be told.
+  process.stderr.on('error', () => undefined);
+  await serveStdio(configuration, transport, (name) => {
+    process.stderr.write(
+      `${name}: waiting for an MCP client on stdin. Clients start this by themselves; --help says more.\n`,
+    );
+  });
+  // Idle connections kept open by `fetch` would hold the process for some seconds more.
+  process.exit(0);
+}
+
+async function serveNetwork(configuration: Configuration, transport: HttpTransport): Promise<void> {
+  const server = await startServer(configuration, transport);
   endOnSignal(server);
-  if (configuration.isJson) process.stdout.write(`${JSON.stringify(server.addresses)}\n`);
+  if (transport.isJson) process.stdout.write(`${JSON.stringify(server.addresses)}\n`);
   process.stderr.write(announcement(server, configuration.upstream));
 }
 

@@ -1,7 +1,7 @@
-import { createSessions } from 'mcp-sessions';
-import { destination, pino } from 'pino';
+import { createSessions, type Sessions } from 'mcp-sessions';
+import { destination, type Logger, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
-import type { Configuration } from './configuration.js';
+import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
 
 /** Where everything can be reached. This is also the line that `--json` prints. */
 export interface Addresses {
@@ -30,34 +30,71 @@ const SHUTDOWN_DRAIN_MS = 1000;
  *
  * @throws ConfigurationError; the `EADDRINUSE` error of Node, which carries the port, when a port is taken
  */
-export async function startServer(configuration: Configuration): Promise<RunningServer> {
-  const { port, lifetimes, logLevel, allowDebugging } = configuration;
-  const { api, close: closeBackend, ...options } = await startBackend(configuration);
+export async function startServer(
+  configuration: Configuration,
+  { port }: HttpTransport,
+): Promise<RunningServer> {
+  const backend = await startBackend(configuration);
   try {
-    // Synchronous, so that nothing is lost when the process exits.
-    const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
-    const sessions = createSessions({
-      ...options,
-      lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
-      logger,
-      allowDebugging,
-    });
+    const { sessions, reportUnreadiness } = assemble(configuration, backend);
     const { url } = await sessions.listen({ port });
-    // An unreachable provider is no reason not to start, but the operator should not hear of it from users.
-    sessions.ready().catch((error: Error) => logger.warn(error.message));
+    reportUnreadiness();
     return {
-      name: options.server.name,
-      addresses: { mcp: url, identityProvider: options.provider.issuer, api },
+      name: backend.server.name,
+      addresses: { mcp: url, identityProvider: backend.provider.issuer, api: backend.api },
       close: async () => {
         // The provider goes last: signing out revokes tokens there.
         await sessions.close();
-        await closeBackend();
+        await backend.close();
       },
     };
   } catch (error) {
-    await closeBackend();
+    await backend.close();
     throw error;
   }
+}
+
+/**
+ * Serves the client that started this process, from start to end.
+ *
+ * @param onReady called with the server's name when it starts to listen to the client
+ * @returns when everything is signed out and closed
+ * @throws as `startServer`
+ */
+export async function serveStdio(
+  configuration: Configuration,
+  { openBrowser }: StdioTransport,
+  onReady: (name: string) => void,
+): Promise<void> {
+  const backend = await startBackend(configuration);
+  try {
+    const { sessions, reportUnreadiness } = assemble(configuration, backend);
+    reportUnreadiness();
+    onReady(backend.server.name);
+    await sessions.serveStdio({ openBrowser });
+  } finally {
+    await backend.close();
+  }
+}
+
+function assemble(
+  { lifetimes, logLevel, allowDebugging }: Configuration,
+  { api: _, close: __, ...options }: Backend,
+): { sessions: Sessions; reportUnreadiness: () => void } {
+  // Synchronous, so that nothing is lost when the process exits.
+  const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
+  const sessions = createSessions({
+    ...options,
+    lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
+    logger,
+    allowDebugging,
+  });
+  return { sessions, reportUnreadiness: () => reportUnreadiness(sessions, logger) };
+}
+
+/** An unreachable provider is no reason not to start, but the operator should not hear of it from users. */
+function reportUnreadiness(sessions: Sessions, logger: Logger): void {
+  sessions.ready().catch((error: Error) => logger.warn(error.message));
 }
 
 async function startBackend({ upstream, toolsModule }: Configuration): Promise<Backend> {

@@ -5,9 +5,12 @@ export const USAGE: string = `Usage: mcp-sessions-server [options]
 
 Serves MCP on this machine; every client that connects logs in as its own user.
 
+  --stdio                        serve the client that starts this process, over stdin and stdout;
+                                 every process is a session of its own
+  --no-browser                   with --stdio: do not open a browser for logins, just give the link
   --port <port>                  port of the MCP server (3000); 0: any free one
-  --idp-port <port>              port of the embedded identity provider (3001)
-  --api-port <port>              port of the embedded notes API (3002)
+  --idp-port <port>              port of the embedded identity provider (3001; with --stdio: any free one)
+  --api-port <port>              port of the embedded notes API (3002; with --stdio: any free one)
   --access-token-seconds <n>     lifetime of the embedded provider's access tokens (120)
   --tools <module>               your own tools: a module whose default export is a function
                                  (server, sessions) => void that registers them

@@ -5,20 +5,26 @@ import { createSessionFetch } from './account/session-fetch.js';
 import { assemble } from './assembly.js';
 import { assertNotDebugged, currentProcessSettings } from './debugging-gate.js';
 import { SessionError } from './errors.js';
-import { createApp, MCP_PATH } from './http/app.js';
+import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
 import { Guards } from './http/guards.js';
-import { type ListeningServer, listen, nodeHandlerOf } from './http/listen.js';
+import { listen, nodeHandlerOf } from './http/listen.js';
+import { LoginListener } from './http/login-listener.js';
 import { Logins } from './login/logins.js';
+import { browserOpener, currentDesktop } from './login/open-browser.js';
 import { isLoopbackHost } from './loopback.js';
 import { Endpoint } from './mcp/endpoint.js';
+import { holdProcess } from './mcp/process-hold.js';
 import { type CurrentSession, RequestContexts } from './mcp/request-context.js';
 import { RequestStates } from './mcp/request-state.js';
 import { ServerFactory } from './mcp/server-factory.js';
+import { StatusSubscriptions } from './mcp/status-subscriptions.js';
+import { StdioConnection } from './mcp/stdio.js';
 import { auditLog } from './observe/audit-log.js';
 import { Provider } from './provider/provider.js';
+import { Serving } from './serving.js';
 import { logIdOf } from './session/ids.js';
 import type { SessionListener } from './session/session-events.js';
-import type { ListenOptions, Runtime, SessionsOptions } from './sessions-options.js';
+import type { ListenOptions, Runtime, ServeStdioOptions, SessionsOptions } from './sessions-options.js';
 import { sessionsSettings } from './sessions-settings.js';
 import { MapSessionStore } from './store/map-session-store.js';
 import { systemClock } from './time/clock.js';
@@ -29,13 +35,27 @@ import { Vault } from './vault/vault.js';
 export interface Sessions extends CurrentSession {
   /** Starts an HTTP server of its own, on loopback unless told otherwise. @returns the MCP endpoint's address. */
   listen(options?: ListenOptions): Promise<{ readonly url: string }>;
-  /** Serves a request of Node's HTTP server, or of a framework on top of it. Needs `publicUrl`. */
-  readonly nodeHandler: (request: IncomingMessage, response: ServerResponse) => void;
   /**
-   * Serves a web-standard request. Needs `publicUrl`. Nothing is known of the connection here, so logins
-   * always ask for the confirmation code.
+   * Serves a request of Node's HTTP server, or of a framework on top of it. Needs `publicUrl`. Given `next`,
+   * as middleware is, it serves only its own paths (the MCP endpoint and the pages of a login) and passes all
+   * others on, `/healthz` too; without, it answers those 404. Mount it at the root: its links and the
+   * redirect URI have no prefix. A body that was parsed before is taken from `request.body`.
    */
-  fetch(request: Request): Promise<Response>;
+  readonly nodeHandler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+  /**
+   * Serves a web-standard request. Needs `publicUrl`.
+   * @param env `incoming`: Node's side of the request, which Hono on Node has as `c.env`. It shows whether a
+   * login came over loopback; without it, logins always ask for the confirmation code.
+   */
+  fetch(request: Request, env?: { readonly incoming?: IncomingMessage | undefined }): Promise<Response>;
+  /**
+   * Serves one client over stdin and stdout, and takes SIGINT and SIGTERM for this process meanwhile. Logins
+   * come back to a free port of 127.0.0.1, which is opened when the first one starts.
+   * @returns once the client has gone or a signal came, and everything is wiped and closed
+   * @throws SessionError `configuration` if there is a `publicUrl`, or if this object has served anything yet;
+   * from then on `listen`, `nodeHandler` and `fetch` throw the same
+   */
+  serveStdio(options?: ServeStdioOptions): Promise<void>;
   /** Hears what happens to sessions. @returns a function that ends the subscription. */
   subscribe(listener: SessionListener): () => void;
   /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
@@ -66,6 +86,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const settings = sessionsSettings(options);
   const { lifetimes } = settings;
   let { publicUrl } = settings;
+  let loginListener: LoginListener | undefined;
   const knownPublicUrl = () => {
     if (publicUrl) return publicUrl;
     throw new SessionError('configuration', 'Give `publicUrl`, or let `listen` find it.');
@@ -111,13 +132,19 @@ export function createSessions(options: SessionsOptions): Sessions {
     random,
     lifetimes,
     publicUrl: knownPublicUrl,
+    reachable: async () => {
+      publicUrl ??= await loginListener?.open();
+    },
   });
 
+
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
+  const statusSubscriptions = new StatusSubscriptions({ contexts, events, onError });
   const servers = new ServerFactory({
     info: options.server,
     register: options.tools,
     contexts,
+    statusSubscriptions,
     registry,
     accounts,
     logins,
@@ -128,14 +155,22 @@ export function createSessions(options: SessionsOptions): Sessions {
     defaultProvider,
     providers: [...providers.keys()],
   });
-  const endpoint = new Endpoint({ registry, events, contexts, servers, onError });
+  const endpoint = new Endpoint({
+    registry,
+    events,
+    contexts,
+    servers,
+    clock,
+    deadlines,
+    resumableMs: lifetimes.disconnectGraceMs,
+    onError,
+  });
   const guards = new Guards({
     publicUrl: knownPublicUrl,
     allowedHosts: settings.allowedHosts,
     allowedOrigins: settings.allowedOrigins,
   });
-  const app = createApp({
-    endpoint,
+  const appOptions = {
     guards,
     logins,
     keys,
@@ -144,13 +179,41 @@ export function createSessions(options: SessionsOptions): Sessions {
     serverName: options.server.title ?? options.server.name,
     loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
-  });
-  const nodeHandler = nodeHandlerOf(app);
-  let listening: ListeningServer | undefined;
+  };
+  const app = createApp({ ...appOptions, endpoint });
+  const handleRequest = nodeHandlerOf(app);
+  const nodeHandler: Sessions['nodeHandler'] = (...request) => {
+    serving.overHttp();
+    handleRequest(...request);
+  };
+  const serving = new Serving();
+  let closing: Promise<void> | undefined;
+  const close = () => {
+    closing ??= closeEverything();
+    return closing;
+  };
+
+  async function closeEverything(): Promise<void> {
+    endpoint.refuse();
+    serving.stop();
+    await registry.endAll('shutdown');
+    const settled = Promise.all([disposal.settled(), refreshes.settled()]);
+    const drained = new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve));
+    await Promise.race([settled, drained]);
+    await endpoint.close();
+    await serving.close();
+    // What was started at the last moment.
+    await registry.endAll('shutdown');
+    deadlines.clear();
+    keys.wipe();
+  }
 
   return {
     nodeHandler,
-    fetch: async (request) => app.fetch(request, {}),
+    fetch: async (request, { incoming } = {}) => {
+      serving.overHttp();
+      return app.fetch(request, incoming ? { incoming } : {});
+    },
     subscribe: (listener) => events.subscribe(listener),
     current: () => contexts.current(),
 
@@ -160,26 +223,46 @@ export function createSessions(options: SessionsOptions): Sessions {
 
     async listen({ port = DEFAULT_PORT, host = '127.0.0.1', allowOpenAccessFromNetwork = false } = {}) {
       assertMayListen(host, allowOpenAccessFromNetwork, publicUrl);
-      listening = await listen(nodeHandler, port, host);
+      serving.overHttp();
+      const listening = await listen(nodeHandler, port, host);
+      serving.through(listening);
       publicUrl ??= new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`);
       return { url: new URL(MCP_PATH, publicUrl).href };
     },
 
-    async close() {
-      endpoint.refuse();
-      listening?.stop();
-      await registry.endAll('shutdown');
-      const settled = Promise.all([disposal.settled(), refreshes.settled()]);
-      const drained = new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve));
-      await Promise.race([settled, drained]);
-      await endpoint.close();
-      await listening?.close();
-      // What was started at the last moment.
-      await registry.endAll('shutdown');
-      deadlines.clear();
-      keys.wipe();
+    async serveStdio({ openBrowser = true } = {}) {
+      assertMayServeStdio(settings.publicUrl);
+      serving.overStdio();
+      const pages = new LoginListener(nodeHandlerOf(createLoginApp(appOptions)));
+      loginListener = pages;
+      const connection = await StdioConnection.open({
+        registry,
+        contexts,
+        servers,
+        statusSubscriptions,
+        openBrowser: openBrowser ? browserOpener(currentDesktop(), onError) : undefined,
+        onError,
+      });
+      serving.through(connection, pages);
+      const letGo = holdProcess(() => connection.stop());
+      try {
+        await connection.over;
+        await close();
+      } finally {
+        letGo();
+      }
     },
+
+    close,
   };
+}
+
+function assertMayServeStdio(publicUrl: URL | undefined): void {
+  if (!publicUrl) return;
+  throw new SessionError(
+    'configuration',
+    'Over stdio, logins come back to a free port of 127.0.0.1, never to a `publicUrl`. Leave that out.',
+  );
 }
 
 function assertMayListen(host: string, allowOpenAccess: boolean, publicUrl: URL | undefined): void {

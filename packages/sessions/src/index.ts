@@ -9,6 +9,6 @@ export type { Lifetimes } from './session/lifetimes.js';
 export type { SessionEvent, SessionListener } from './session/session-events.js';
 export type { SessionRecord } from './session/session-record.js';
 export type { SessionStore } from './session/session-store.js';
-export type { ListenOptions, Runtime, SessionsOptions } from './sessions-options.js';
+export type { ListenOptions, Runtime, ServeStdioOptions, SessionsOptions } from './sessions-options.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

@@ -52,6 +52,15 @@ export interface Runtime {
   readonly store: SessionStore;
 }
 
+/** How to serve stdin and stdout. */
+export interface ServeStdioOptions {
+  /**
+   * Opens the link of a login in the user's browser, unless the client declares that it does so itself. On
+   * Linux only where `DISPLAY` or `WAYLAND_DISPLAY` is set. Default: true.
+   */
+  readonly openBrowser?: boolean | undefined;
+}
+
 /** Where to listen. */
 export interface ListenOptions {
   /** Default: 3000; `0` takes any free port. */

@@ -3,16 +3,17 @@ import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
-import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
 import { MAX_JSON_DEPTH } from './http-limits.js';
 import { type JsonBody, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
 
-export interface AppOptions extends LoginRoutesOptions {
-  readonly endpoint: Endpoint;
-  readonly guards: Guards;
+export interface LoginAppOptions extends LoginRoutesOptions {
   readonly onError: (error: unknown) => void;
+}
+
+export interface AppOptions extends LoginAppOptions {
+  readonly endpoint: Endpoint;
 }
 
 /** The path of the MCP endpoint. */
@@ -20,9 +21,40 @@ export const MCP_PATH = '/mcp';
 
 const EXPOSED_HEADERS = ['Mcp-Session-Id', 'WWW-Authenticate'];
 
-/** Every route of the server, behind the guards. */
+const METHODS = ['GET', 'POST', 'DELETE'];
+/** The first revision with neither streams to open nor sessions to end: it knows nothing but POST. */
+const POST_ONLY_REVISION = '2026-07-28';
+
+/** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint, onError } = options;
+  const { guards, endpoint } = options;
+  const app = guardedApp(options, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`);
+
+  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+
+  app.use(
+    MCP_PATH,
+    cors({
+      origin: (origin) => (guards.allowsOrigin(origin) ? origin : null),
+      allowMethods: METHODS,
+      exposeHeaders: EXPOSED_HEADERS,
+    }),
+  );
+  app.all(MCP_PATH, (c) => serveMcp(c, endpoint));
+
+  app.route('/', loginRoutes(options));
+  return app;
+}
+
+/** The routes of a server whose client does not come over HTTP: what its user's browser needs to log in. */
+export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
+  const app = guardedApp(options, 'There is nothing here but logins.');
+  app.route('/', loginRoutes(options));
+  return app;
+}
+
+/** An app without routes, behind the guards. */
+function guardedApp({ guards, onError }: LoginAppOptions, nothingHere: string): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
 
   app.use(async (c, next) => {
@@ -41,23 +73,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     return next();
   });
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
-
-  app.use(
-    MCP_PATH,
-    cors({
-      origin: (origin) => (guards.allowsOrigin(origin) ? origin : null),
-      allowMethods: ['GET', 'POST', 'DELETE'],
-      exposeHeaders: EXPOSED_HEADERS,
-    }),
-  );
-  app.all(MCP_PATH, (c) => serveMcp(c, endpoint));
-
-  app.route('/', loginRoutes(options));
-
-  app.notFound(() =>
-    errorResponse(404, ErrorCode.invalidRequest, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`),
-  );
+  app.notFound(() => errorResponse(404, ErrorCode.invalidRequest, nothingHere));
   app.onError((error) => {
     onError(error);
     if (error instanceof SessionError && error.code === 'configuration') {
@@ -74,12 +90,26 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
 
 async function serveMcp(c: Context<HttpEnv>, endpoint: Endpoint): Promise<Response> {
   const request = c.req.raw;
+  const methods = methodsFor(request.headers.get('mcp-protocol-version'));
+  if (!methods.includes(request.method)) return notAllowed(methods);
   const isLoopback = c.get('isLoopback');
-  if (request.method !== 'POST') return endpoint.handle({ request, body: undefined, isLoopback });
-  const body = await readJsonBody(request);
+  const outgoing = c.env?.outgoing;
+  const hangUp = outgoing && (() => void outgoing.destroy());
+  if (request.method !== 'POST') return endpoint.handle({ request, body: undefined, isLoopback, hangUp });
+  const body = await readJsonBody(request, c.env?.incoming);
   return body.kind === 'json'
-    ? endpoint.handle({ request, body: body.value, isLoopback })
+    ? endpoint.handle({ request, body: body.value, isLoopback, hangUp })
     : unreadable(body.kind);
+}
+
+function methodsFor(revision: string | null): readonly string[] {
+  return revision === POST_ONLY_REVISION ? ['POST'] : METHODS;
+}
+
+function notAllowed(methods: readonly string[]): Response {
+  const allow = methods.join(', ');
+  const message = `The MCP endpoint does not serve that method here. Use ${allow}.`;
+  return errorResponse(405, ErrorCode.invalidRequest, message, { headers: { allow } });
 }
 
 function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {

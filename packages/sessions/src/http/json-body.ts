@@ -1,21 +1,40 @@
-import { readBoundedText, TooLargeError } from '../bounded-text.js';
+import type { IncomingMessage } from 'node:http';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from './http-limits.js';
+import { mediaTypeOf, readBody } from './request-body.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'wrong-type' | 'too-large' | 'malformed' | 'too-deep' };
 
-/** Reads the body of a POST. */
-export async function readJsonBody(request: Request): Promise<JsonBody> {
-  const essence = request.headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
-  if (essence !== 'application/json') return { kind: 'wrong-type' };
-  let value: unknown;
-  try {
-    value = JSON.parse(await readBoundedText(request, MAX_BODY_BYTES));
-  } catch (error) {
-    return { kind: error instanceof TooLargeError ? 'too-large' : 'malformed' };
+/** Reads the body of a POST. @throws SessionError as {@link readBody} */
+export async function readJsonBody(
+  request: Request,
+  incoming: IncomingMessage | undefined,
+): Promise<JsonBody> {
+  if (mediaTypeOf(request.headers) !== 'application/json') return { kind: 'wrong-type' };
+  const body = await readBody(request, incoming, MAX_BODY_BYTES);
+  switch (body.kind) {
+    case 'too-large':
+      return { kind: 'too-large' };
+    case 'unreadable':
+      return { kind: 'malformed' };
+    case 'parsed':
+      return unlessTooDeep(body.value);
+    case 'text':
+      return parse(body.text);
   }
+}
+
+function parse(text: string): JsonBody {
+  try {
+    return unlessTooDeep(JSON.parse(text));
+  } catch {
+    return { kind: 'malformed' };
+  }
+}
+
+function unlessTooDeep(value: unknown): JsonBody {
   return isDeeper(value, MAX_JSON_DEPTH) ? { kind: 'too-deep' } : { kind: 'json', value };
 }
 

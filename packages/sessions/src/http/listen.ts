@@ -3,13 +3,19 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { createApp } from './app.js';
 import { nodeServerOptions } from './http-limits.js';
+import { ownPathsOf } from './own-paths.js';
+
+/** Serves requests of Node's HTTP server; with `next` only those for paths of its own. */
+type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 
 /** Serves an app to Node's HTTP server. The global `Request` and `Response` stay as they are. */
-export function nodeHandlerOf(
-  app: ReturnType<typeof createApp>,
-): (request: IncomingMessage, response: ServerResponse) => void {
+export function nodeHandlerOf(app: ReturnType<typeof createApp>): NodeHandler {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
-  return (request, response) => void listener(request, response);
+  const isOwnPath = ownPathsOf(app);
+  return (request, response, next) => {
+    if (next && !isOwnPath(request.url)) next();
+    else void listener(request, response);
+  };
 }
 
 /** An HTTP server that listens, within the limits of this library. */

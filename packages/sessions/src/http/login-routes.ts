@@ -1,7 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
-import { readBoundedText, TooLargeError } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
 import type { CallbackResult, Logins } from '../login/logins.js';
 import type { Page } from '../login/page.js';
@@ -10,9 +9,9 @@ import * as pages from '../login/pages.js';
 import { digestOf } from '../login/secret-digest.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
+import { readForm } from './form-body.js';
 import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
-import { MAX_FORM_BYTES } from './http-limits.js';
 
 export interface LoginRoutesOptions {
   readonly logins: Logins;
@@ -61,7 +60,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const name = cookieNameOf(attemptId);
-    const form = await readForm(c.req.raw);
+    const form = await readForm(c.req.raw, c.env?.incoming);
     if (form === 'too-large') return show(c, await pages.wrongFormPage(413));
     const cookie = readCookie(c, name);
     const isOurs = cookie !== undefined && isFormToken(form.get('form'), formTokenOf(attemptId, cookie));
@@ -119,15 +118,6 @@ function cookieNameOf(attemptId: string): string {
 
 function codeCookieNameOf(attemptId: string): string {
   return `mcp-login-code-${digestOf(attemptId).slice(0, 16)}`;
-}
-
-/** A body that is no form has none of its fields. */
-async function readForm(request: Request): Promise<URLSearchParams | 'too-large'> {
-  try {
-    return new URLSearchParams(await readBoundedText(request, MAX_FORM_BYTES));
-  } catch (error) {
-    return error instanceof TooLargeError ? 'too-large' : new URLSearchParams();
-  }
 }
 
 function isFormToken(value: string | null, expected: Buffer): boolean {

@@ -30,8 +30,10 @@ export interface LoginsOptions {
   readonly deadlines: Deadlines;
   readonly random: RandomSource;
   readonly lifetimes: Lifetimes;
-  /** Where browsers reach this server. */
+  /** Where browsers reach this server; known once `reachable` has resolved. */
   readonly publicUrl: () => URL;
+  /** Makes sure that browsers reach this server. */
+  readonly reachable: () => Promise<void>;
 }
 
 /** A login that was started, as the session that started it sees it. */
@@ -41,6 +43,12 @@ export interface PendingLogin {
   readonly expiresInSeconds: number;
   /** The browser is done, and shows a code that the session has to present. */
   readonly needsCode: boolean;
+}
+
+/** A login as the call sees it that asked for it. */
+export interface StartedLogin extends PendingLogin {
+  /** Whether that call started it; if not, it was under way. */
+  readonly isNew: boolean;
 }
 
 /** What the connect page shows. */
@@ -110,13 +118,14 @@ export class Logins {
    * Starts a login, or returns the one that is under way.
    * @throws SessionError as `prepare`, and `limit_reached`
    */
-  async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<PendingLogin> {
-    const { clock, events, lifetimes, random } = this.#options;
+  async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<StartedLogin> {
+    const { clock, events, lifetimes, random, reachable } = this.#options;
     await this.prepare(providerName);
+    await reachable();
     const record = await this.#options.registry.get(lease.ref);
     if (record?.epoch !== lease.epoch) throw signedOut();
     const underWay = this.#attempts.of(lease.ref, providerName);
-    if (underWay?.lease.epoch === lease.epoch) return this.#describe(underWay);
+    if (underWay?.lease.epoch === lease.epoch) return { ...this.#describe(underWay), isNew: false };
     if (underWay) this.#fail(underWay, 'superseded');
     const now = clock.now();
     const attempt: LoginAttempt = {
@@ -134,7 +143,7 @@ export class Logins {
     if (crowdedOut) this.#fail(crowdedOut, 'crowded_out');
     this.#attempts.add(attempt, () => this.#fail(attempt, 'expired'));
     events.emit({ type: 'login.started', ref: lease.ref, provider: providerName });
-    return this.#describe(attempt);
+    return { ...this.#describe(attempt), isNew: true };
   }
 
   /** The login that a session has under way at a provider. */

@@ -1,22 +1,27 @@
-import {
-  isInitializeRequest,
-  type McpServer,
-  WebStandardStreamableHTTPServerTransport,
-} from '@modelcontextprotocol/server';
+import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRecord } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { Connection } from './connection.js';
+import { methodOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
 import { toolNameOf } from './session-argument.js';
+import { isPingAnswer } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** How long a client whose stream broke can ask for what it missed: as long as its login waits for it. */
+  readonly resumableMs: number;
   readonly onError: (error: unknown) => void;
 }
 
@@ -26,11 +31,8 @@ export interface Incoming {
   /** The parsed body of a POST. */
   readonly body: unknown;
   readonly isLoopback: boolean;
-}
-
-interface Connection {
-  readonly server: McpServer;
-  readonly transport: WebStandardStreamableHTTPServerTransport;
+  /** Cuts the connection it came on, where that can be done. */
+  readonly hangUp: (() => void) | undefined;
 }
 
 const SESSION_HEADER = 'mcp-session-id';
@@ -44,6 +46,7 @@ export class Connections {
     this.#options = options;
     options.events.subscribe((event) => {
       if (event.type === 'session.ended') this.#close(event.ref);
+      if (event.type === 'session.signed_out') this.#connections.get(event.ref)?.forgetEvents();
     });
   }
 
@@ -77,16 +80,17 @@ export class Connections {
   }
 
   async #open(incoming: Incoming, id: SessionId, record: SessionRecord): Promise<Response> {
-    const { servers, contexts, onError } = this.#options;
-    const transport = new WebStandardStreamableHTTPServerTransport({ sessionIdGenerator: () => id });
-    const server = servers.make('2025');
+    const { registry, servers, contexts, clock, deadlines, resumableMs, onError } = this.#options;
+    const server = servers.make({ hasHandles: false });
     server.server.onerror = onError;
-    await server.connect(transport);
-    this.#connections.set(record.ref, { server, transport });
+    const onPresent = () => registry.streamOpened(record.ref);
+    const connection = new Connection(server, id, { clock, deadlines, resumableMs, onPresent });
+    await connection.open();
+    this.#connections.set(record.ref, connection);
     const named = { state: 'live', record, handle: undefined } as const;
-    const { request, body, isLoopback } = incoming;
+    const { isLoopback } = incoming;
     return contexts.run({ era: '2025', named, toolName: undefined, isLoopback }, () =>
-      transport.handleRequest(request, { parsedBody: body }),
+      connection.serve(incoming),
     );
   }
 
@@ -108,12 +112,11 @@ export class Connections {
       );
     }
     const { record } = resolved;
-    if (!isPing(body)) await registry.touch(record.ref);
+    if (methodOf(body) !== 'ping' && !isPingAnswer(body)) await registry.touch(record.ref);
     const named = { state: 'live', record, handle: undefined } as const;
     const response = await contexts.run({ era: '2025', named, toolName: toolNameOf(body), isLoopback }, () =>
-      connection.transport.handleRequest(request, body === undefined ? {} : { parsedBody: body }),
+      connection.serve(incoming),
     );
-    if (request.method === 'GET' && response.ok) watchStream(registry, record.ref, request.signal);
     if (request.method === 'DELETE' && response.ok) await registry.end(record.ref, 'deleted');
     return response;
   }
@@ -122,17 +125,6 @@ export class Connections {
     const connection = this.#connections.get(ref);
     if (!connection) return;
     this.#connections.delete(ref);
-    connection.server.close().catch(this.#options.onError);
+    connection.close().catch(this.#options.onError);
   }
-}
-
-/** A stream tells whether its client is there, until `gone` says that it has left. */
-export function watchStream(registry: SessionRegistry, ref: SessionRef, gone: AbortSignal): void {
-  const closed = registry.streamOpened(ref);
-  if (gone.aborted) closed('client');
-  else gone.addEventListener('abort', () => closed('client'), { once: true });
-}
-
-function isPing(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && 'method' in body && body.method === 'ping';
 }

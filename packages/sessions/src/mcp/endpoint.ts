@@ -1,8 +1,11 @@
 import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import { Connections, type ConnectionsOptions, type Incoming, watchStream } from './connections.js';
-import type { NamedSession } from './named-session.js';
+import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
+import { EventStream, isEventStream } from './event-stream.js';
+import { methodOf, propertyOf } from './json-rpc.js';
+import { ListenStreams } from './listen-streams.js';
+import { type NamedSession, refusalOf } from './named-session.js';
 import { ErrorCode, errorResponse, thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import { handleOf, toolNameOf } from './session-argument.js';
@@ -13,6 +16,7 @@ export class Endpoint {
   readonly #contexts: RequestContexts;
   readonly #onError: (error: unknown) => void;
   readonly #connections: Connections;
+  readonly #listenStreams: ListenStreams;
   readonly #modern: McpHttpHandler;
   #isClosing = false;
 
@@ -22,7 +26,11 @@ export class Endpoint {
     this.#contexts = contexts;
     this.#onError = onError;
     this.#connections = new Connections(options);
-    this.#modern = createMcpHandler(() => servers.make('2026'), { legacy: 'reject', onerror: onError });
+    this.#listenStreams = new ListenStreams(options);
+    this.#modern = createMcpHandler(() => servers.make({ hasHandles: true }), {
+      legacy: 'reject',
+      onerror: onError,
+    });
   }
 
   /** From now on every request is answered 503: the server is closing. */
@@ -49,16 +57,19 @@ export class Endpoint {
     await this.#modern.close();
   }
 
-  async #handleModern({ request, body, isLoopback }: Incoming): Promise<Response> {
+  async #handleModern({ request, body, isLoopback, hangUp }: Incoming): Promise<Response> {
     const named = await this.#nameSession(body);
+    const isListen = methodOf(body) === 'subscriptions/listen';
+    const refusal = isListen ? refusalOf(named, true) : undefined;
+    if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id: propertyOf(body, 'id') });
     const response = await this.#contexts.run(
       { era: '2026', named, toolName: toolNameOf(body), isLoopback },
       () => this.#modern.fetch(request, { parsedBody: body }),
     );
-    if (named.state === 'live' && isListen(body) && isStream(response)) {
-      watchStream(this.#registry, named.record.ref, request.signal);
-    }
-    return response;
+    if (!isEventStream(response)) return response;
+    return isListen && named.state === 'live'
+      ? this.#listenStreams.hold(named.record.ref, body, response, hangUp)
+      : new EventStream(response, { hangUp }).response;
   }
 
   async #nameSession(body: unknown): Promise<NamedSession> {
@@ -70,14 +81,4 @@ export class Endpoint {
     // It resolved, so it is an id of ours.
     return { ...resolved, handle: handle.value as SessionId };
   }
-}
-
-function isListen(body: unknown): boolean {
-  return (
-    typeof body === 'object' && body !== null && 'method' in body && body.method === 'subscriptions/listen'
-  );
-}
-
-function isStream(response: Response): boolean {
-  return response.headers.get('content-type')?.startsWith('text/event-stream') ?? false;
 }

@@ -6,7 +6,7 @@ export type NamedSession =
   | {
       readonly state: 'live';
       readonly record: SessionRecord;
-      /** The handle that named it; none for a 2025 connection. */
+      /** The handle that named it; none where the connection did. */
       readonly handle: SessionId | undefined;
     }
   | { readonly state: 'ended'; readonly reason: EndReason }

@@ -4,7 +4,10 @@ import {
   type ServerCapabilities,
   type ServerOptions,
 } from '@modelcontextprotocol/server';
-import type { CurrentSession, Era, RequestContexts } from './request-context.js';
+import type { OpenBrowser } from '../login/open-browser.js';
+import type { CurrentSession, RequestContexts } from './request-context.js';
+import { registerStatusResource } from './status-resource.js';
+import type { StatusSubscriptions } from './status-subscriptions.js';
 import { gateTools } from './tool-gate.js';
 import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
 import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
@@ -27,7 +30,8 @@ export type ServerFactoryOptions = {
   readonly info: ServerInfo;
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
-} & LoginToolOptions &
+  readonly statusSubscriptions: StatusSubscriptions;
+} & Omit<LoginToolOptions, keyof Surroundings> &
   LogoutToolOptions &
   SessionStatusToolOptions;
 
@@ -35,7 +39,16 @@ export type ServerFactoryOptions = {
 const MAX_TOOL_INPUT_ELEMENTS = 10_000;
 
 const LOGIN_INSTRUCTIONS =
-  'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done. If `login` returns a `session`, pass it in every further call.';
+  'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
+const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';
+
+/** What a server object has to know of the connection that it is made for. */
+export interface Surroundings {
+  /** Whether requests name their session by an argument. If not, it is that of the connection. */
+  readonly hasHandles: boolean;
+  /** Opens the link of a login for the user, where the client does not. */
+  readonly openBrowser?: OpenBrowser | undefined;
+}
 
 /** Makes the server objects of both eras: the same tools, behind the same gate. */
 export class ServerFactory {
@@ -44,18 +57,19 @@ export class ServerFactory {
   /** @throws SessionError `configuration` when a tool that is registered cannot work. */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
-    this.#make('2026', true);
+    this.#make({ hasHandles: true }, true);
   }
 
-  make(era: Era): McpServer {
-    return this.#make(era, false);
+  make(surroundings: Surroundings): McpServer {
+    return this.#make(surroundings, false);
   }
 
-  #make(era: Era, strict: boolean): McpServer {
+  #make({ hasHandles, openBrowser }: Surroundings, strict: boolean): McpServer {
     const { register, contexts } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
+    const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
     const server = new McpServer(info, {
-      instructions: instructions ? `${instructions}\n\n${LOGIN_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS,
+      instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
       maxToolInputElements: MAX_TOOL_INPUT_ELEMENTS,
       // `login` seals and checks its own.
       requestState: {
@@ -64,10 +78,13 @@ export class ServerFactory {
       },
       ...(capabilities && { capabilities }),
     });
-    gateTools(server, { era, contexts, strict });
-    registerLoginTool(server, this.#options);
+    gateTools(server, { hasHandles, contexts, strict });
+    registerLoginTool(server, { ...this.#options, hasHandles, openBrowser });
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
+    registerStatusResource(server, this.#options);
+    if (hasHandles) server.server.registerCapabilities({ resources: { subscribe: true } });
+    else this.#options.statusSubscriptions.serve(server);
     register(server, contexts);
     return server;
   }

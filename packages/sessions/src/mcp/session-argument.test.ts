@@ -36,6 +36,11 @@ describe.each(Object.entries(schemas))('the session argument in %s', (_kind, sch
     expect(await announced.validate({ text: 'a', session: 'h' })).not.toHaveProperty('issues');
   });
 
+  it('is not asked for in a header as well, for headers are logged [security 57]', () => {
+    const json = withSessionArgument(schema)['~standard'].jsonSchema.input(target);
+    expect(JSON.stringify(json)).not.toMatch(/x-mcp-header/i);
+  });
+
   it('is taken out before the tool sees its arguments', async () => {
     const result = await withSessionArgument(schema)['~standard'].validate({ text: 'a', session: 'h' });
     expect(result).toMatchObject({ value: { text: 'a' } });

@@ -1,6 +1,7 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
+import { methodOf, propertyOf } from './json-rpc.js';
 
 /** The argument that names a 2026 session. */
 const SESSION_ARGUMENT = 'session';
@@ -25,7 +26,7 @@ export type HandleInRequest =
 /** The handle that a request names, in the tool's arguments or in `_meta`; in both only if they agree. */
 export function handleOf(body: unknown): HandleInRequest {
   const params = propertyOf(body, 'params');
-  const isToolCall = propertyOf(body, 'method') === 'tools/call';
+  const isToolCall = methodOf(body) === 'tools/call';
   const places = [
     isToolCall ? propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) : undefined,
     propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY),
@@ -37,8 +38,7 @@ export function handleOf(body: unknown): HandleInRequest {
 
 /** The tool that a request calls. */
 export function toolNameOf(body: unknown): string | undefined {
-  const name =
-    propertyOf(body, 'method') === 'tools/call' ? propertyOf(propertyOf(body, 'params'), 'name') : undefined;
+  const name = methodOf(body) === 'tools/call' ? propertyOf(propertyOf(body, 'params'), 'name') : undefined;
   return typeof name === 'string' ? name : undefined;
 }
 
@@ -112,10 +112,4 @@ function isStandardSchema(schema: unknown): schema is StandardSchemaWithJSON {
 
 function asObject(value: unknown): JsonSchema {
   return typeof value === 'object' && value !== null ? { ...value } : {};
-}
-
-function propertyOf(value: unknown, name: string): unknown {
-  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
-    ? (value as JsonSchema)[name]
-    : undefined;
 }

@@ -1,6 +1,6 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { refusalOf } from './named-session.js';
-import type { Era, RequestContexts } from './request-context.js';
+import type { RequestContexts } from './request-context.js';
 import { assertArgumentFree, inputSchemaOf, withSessionArgument } from './session-argument.js';
 import { errorResult } from './tool-result.js';
 
@@ -15,7 +15,8 @@ type Register = (
 const PENDING_TOOLS: ReadonlySet<string> = new Set(['login', 'session_status']);
 
 export interface ToolGateOptions {
-  readonly era: Era;
+  /** Whether requests name their session by an argument. */
+  readonly hasHandles: boolean;
   readonly contexts: RequestContexts;
   /** Look at every schema now, and refuse what cannot work: done once, when the server starts. */
   readonly strict: boolean;
@@ -23,10 +24,10 @@ export interface ToolGateOptions {
 
 /**
  * Puts a gate before every tool that is registered from now on: a handle that names no live session is
- * answered here, and in the 2026 era the tool's schema gains the argument that carries the handle.
+ * answered here, and where there are handles the tool's schema gains the argument that carries one.
  */
 export function gateTools(server: McpServer, options: ToolGateOptions): void {
-  const { era, contexts, strict } = options;
+  const { hasHandles, contexts, strict } = options;
   // One signature for the overloads of registerTool: the gate passes on whatever it is given.
   const register = server.registerTool.bind(server) as unknown as Register;
 
@@ -34,10 +35,10 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
     const schema = inputSchemaOf(config.inputSchema);
     if (strict) assertArgumentFree(name, schema);
     const takesArguments = config.inputSchema !== undefined;
-    const hasSchema = takesArguments || era === '2026';
+    const hasSchema = takesArguments || hasHandles;
     return register(
       name,
-      era === '2026' ? { ...config, inputSchema: withSessionArgument(schema) } : config,
+      hasHandles ? { ...config, inputSchema: withSessionArgument(schema) } : config,
       (...parameters) => {
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);

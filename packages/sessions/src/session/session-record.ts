@@ -2,7 +2,7 @@ import type { SealedRecord } from '../vault/vault.js';
 import type { SessionRef } from './ids.js';
 
 /**
- * - `connection`: a 2025 client's protocol session; it outlives its logins.
+ * - `connection`: a 2025 client's protocol session, or that of the client over stdio; it outlives its logins.
  * - `handle`: a 2026 session; it ends with its login.
  * - `pending-handle`: a 2026 login on its way; it serves only `login` and `session_status`.
  */

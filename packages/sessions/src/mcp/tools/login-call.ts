@@ -17,8 +17,8 @@ export interface LoginCall {
 }
 
 /**
- * Finds the session of a `login` call. A 2026 client that names none gets a pending handle, which comes
- * back with its next call, or with the next round of this one.
+ * Finds the session of a `login` call. A 2026 client over HTTP that names none gets a pending handle, which
+ * comes back with its next call, or with the next round of this one.
  * @throws SessionError `login_failed`, `limit_reached`
  */
 export async function loginCallOf(

@@ -6,18 +6,25 @@ import type { AccountRecord } from '../../session/session-record.js';
 import { present, structuredResult } from '../tool-result.js';
 import type { LoginCall } from './login-call.js';
 
-/** The structured result of `login`. */
-export const loginOutputSchema: z.ZodType = z.object({
+const outputSchema = z.object({
   status: z.enum(['pending', 'confirmation_required', 'authenticated']),
   loginUrl: z.string().optional().describe('Show it to the user, who opens it in a browser.'),
   expiresInSeconds: z.number().optional(),
-  session: z.string().optional().describe('The session handle. Pass it as `session` in every further call.'),
   account: z
     .object({ provider: z.string(), subject: z.string(), name: z.string().optional() })
     .optional()
     .describe('Who is logged in.'),
   next: z.string().describe('What to do now.'),
 });
+const handleSchema = z
+  .string()
+  .optional()
+  .describe('The session handle. Pass it as `session` in every further call.');
+
+/** The structured result of `login`; a session that has no handle is none of the model's business. */
+export function loginOutputSchema(hasHandles: boolean): z.ZodType {
+  return hasHandles ? outputSchema.extend({ session: handleSchema }) : outputSchema;
+}
 
 /** The login goes on in a browser. */
 export function pendingResult(call: LoginCall, pending: PendingLogin): CallToolResult {

@@ -12,6 +12,7 @@ import type { Accounts } from '../../account/accounts.js';
 import { SessionError } from '../../errors.js';
 import type { LoginOutcome } from '../../login/login-attempt.js';
 import type { Logins, PendingLogin } from '../../login/logins.js';
+import type { OpenBrowser } from '../../login/open-browser.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
@@ -31,6 +32,10 @@ export interface LoginToolOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly defaultProvider: string;
+  /** Whether sessions are named by handles, which `login` returns. */
+  readonly hasHandles: boolean;
+  /** Opens the link for the user, where the client does not. */
+  readonly openBrowser?: OpenBrowser | undefined;
 }
 
 /** How long one round of a call waits for the browser: clients give up after 60 seconds. */
@@ -62,7 +67,7 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       description:
         'Logs the user in, so that the other tools can work in their name. Gives a link for the user to open in a browser; call `login` again when they have done so.',
       inputSchema,
-      outputSchema: loginOutputSchema,
+      outputSchema: loginOutputSchema(options.hasHandles),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     (args, protocol) => login(options, server, args, protocol),
@@ -92,12 +97,14 @@ async function login(
   if (failure) return errorResult(failureText(failure));
   const origin = { clientName: clientNameOf(server, protocol), isLoopback: call.isLoopback };
   const pending = await logins.start(call.lease, provider, origin);
-  if (pending.needsCode || !supportsUrlElicitation(server, protocol)) return pendingResult(call, pending);
-  return openInBrowser(options, call, pending, binding);
+  if (!pending.needsCode && supportsUrlElicitation(server, protocol))
+    return openByClient(options, call, pending, binding);
+  if (pending.isNew) void options.openBrowser?.(pending.loginUrl);
+  return pendingResult(call, pending);
 }
 
 /** Asks the client to open the link. It comes back with what the user said to that. */
-function openInBrowser(
+function openByClient(
   options: LoginToolOptions,
   call: LoginCall,
   pending: PendingLogin,

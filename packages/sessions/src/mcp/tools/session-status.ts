@@ -6,7 +6,7 @@ import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
 import { isSignedIn, type SessionRecord, type SignOutReason } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
-import type { Era, RequestContexts } from '../request-context.js';
+import type { RequestContexts } from '../request-context.js';
 import { present, structuredResult } from '../tool-result.js';
 
 export interface SessionStatusToolOptions {
@@ -58,12 +58,15 @@ export function registerSessionStatusTool(server: McpServer, options: SessionSta
       outputSchema,
       annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
     },
-    async () => {
-      const { era, named } = options.contexts.get();
-      const record = named.state === 'live' ? await options.registry.get(named.record.ref) : undefined;
-      return structuredResult(record ? describe(options, era, record) : nobody());
-    },
+    async () => structuredResult(await currentStatus(options)),
   );
+}
+
+/** The status of the session that the request at hand named. */
+export async function currentStatus(options: SessionStatusToolOptions): Promise<Record<string, unknown>> {
+  const { named } = options.contexts.get();
+  const record = named.state === 'live' ? await options.registry.get(named.record.ref) : undefined;
+  return record ? describe(options, record) : nobody();
 }
 
 function nobody(): Record<string, unknown> {
@@ -75,11 +78,7 @@ function nobody(): Record<string, unknown> {
   };
 }
 
-function describe(
-  options: SessionStatusToolOptions,
-  era: Era,
-  record: SessionRecord,
-): Record<string, unknown> {
+function describe(options: SessionStatusToolOptions, record: SessionRecord): Record<string, unknown> {
   const { registry, lifetimes, clock } = options;
   const now = clock.now();
   const accounts = accountsOf(options, record, now);
@@ -96,7 +95,7 @@ function describe(
     accounts,
     idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
     sessionExpiresInSeconds: seconds(endsAtMs(record, lifetimes, now)),
-    next: nextStep(state, era, record, accounts),
+    next: nextStep(state, record, accounts),
   });
 }
 
@@ -124,19 +123,15 @@ function worst(states: readonly SessionState[]): SessionState {
   return order.find((state) => states.includes(state)) ?? 'anonymous';
 }
 
-function nextStep(
-  state: SessionState,
-  era: Era,
-  record: SessionRecord,
-  accounts: readonly AccountStatus[],
-): string {
+function nextStep(state: SessionState, record: SessionRecord, accounts: readonly AccountStatus[]): string {
   switch (state) {
     case 'anonymous':
       return record.signedOut
         ? `${signedOutText(record.signedOut)} Call \`login\` to log in again.`
         : 'Call `login` to log in.';
     case 'pending': {
-      const again = era === '2026' ? 'call `login` with this `session`' : 'call `login` again';
+      const hasHandle = record.kind !== 'connection';
+      const again = hasHandle ? 'call `login` with this `session`' : 'call `login` again';
       return isSignedIn(record) && record.kind === 'pending-handle'
         ? `The user has finished the login: ${again} to get the session handle.`
         : `A login is under way. When the user has finished it in the browser, ${again}.`;

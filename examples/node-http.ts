@@ -1,0 +1,21 @@
+import { createServer } from 'node:http';
+import { createSessions } from 'mcp-sessions';
+import { notes, port } from './notes.js';
+
+const sessions = createSessions(notes);
+
+const server = createServer((request, response) => {
+  // Serves /mcp and the pages of a login; the rest is the app's own.
+  sessions.nodeHandler(request, response, () => {
+    if (request.url === '/') response.end('Notes of everybody');
+    else response.writeHead(404).end('There is no such page.');
+  });
+});
+
+server.listen(port, '127.0.0.1', () => console.log(`MCP endpoint: ${notes.publicUrl}/mcp`));
+
+process.once('SIGTERM', async () => {
+  // Logs everybody out and ends the streams that would keep the server open.
+  await sessions.close();
+  server.close();
+});

@@ -1,0 +1,29 @@
+import type { IncomingMessage } from 'node:http';
+import { MAX_FORM_BYTES } from './http-limits.js';
+import { mediaTypeOf, readBody } from './request-body.js';
+
+/** Reads the body of a form. One that is no form has no fields. @throws SessionError as {@link readBody} */
+export async function readForm(
+  request: Request,
+  incoming: IncomingMessage | undefined,
+): Promise<URLSearchParams | 'too-large'> {
+  const body = await readBody(request, incoming, MAX_FORM_BYTES);
+  switch (body.kind) {
+    case 'too-large':
+      return 'too-large';
+    case 'unreadable':
+      return new URLSearchParams();
+    case 'text':
+      return new URLSearchParams(body.text);
+    case 'parsed':
+      return new URLSearchParams(isForm(request) ? fieldsOf(body.value) : []);
+  }
+}
+
+const isForm = ({ headers }: Request) => mediaTypeOf(headers) === 'application/x-www-form-urlencoded';
+
+/** Fields that were given once; parsers make lists and objects of others. */
+function fieldsOf(parsed: unknown): [string, string][] {
+  if (typeof parsed !== 'object' || parsed === null) return [];
+  return Object.entries(parsed).filter((field): field is [string, string] => typeof field[1] === 'string');
+}

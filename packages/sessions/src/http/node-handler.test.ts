@@ -1,0 +1,203 @@
+import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { buffer, text } from 'node:stream/consumers';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createSessions, type Sessions } from '../create-sessions.js';
+
+const JSON_HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+};
+const INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+});
+
+const closings: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closings.splice(0).reverse()) await close();
+});
+
+function sessionsAt(publicUrl: string): Sessions {
+  return createSessions({
+    server: { name: 'test', version: '1.0.0' },
+    provider: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
+    apiOrigins: [],
+    publicUrl,
+    lifetimes: { shutdownDrainMs: 0 },
+    tools: () => {},
+  });
+}
+
+/** Serves an app that is given the sessions once its address is known. @returns its origin. */
+async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<string> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // A TCP server that listens has an AddressInfo.
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const sessions = sessionsAt(origin);
+  closings.push(async () => {
+    await sessions.close();
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  });
+  server.on('request', appOf(sessions));
+  return origin;
+}
+
+/** An app whose body parser has read every request, and leaves `parse` of it in `request.body`. */
+const behindParser =
+  (parse: (body: Buffer) => unknown) =>
+  (sessions: Sessions): RequestListener =>
+  async (request: IncomingMessage & { body?: unknown }, response) => {
+    const body = parse(await buffer(request));
+    if (body !== undefined) request.body = body;
+    sessions.nodeHandler(request, response);
+  };
+
+/** An app that passes on whatever is not the library's, and answers it itself. */
+const inFrontOfRoutes =
+  (sessions: Sessions): RequestListener =>
+  (request, response) =>
+    sessions.nodeHandler(request, response, () => response.end(`mine: ${request.url}`));
+
+const parseJson = (body: Buffer): unknown => JSON.parse(body.toString());
+
+const post = (url: string, body: string, headers: Record<string, string> = JSON_HEADERS) =>
+  fetch(url, { method: 'POST', body, headers });
+
+describe('behind a body parser, the MCP endpoint', () => {
+  it.each([
+    ['parsed', parseJson],
+    ['text', (body: Buffer) => body.toString()],
+    ['bytes', (body: Buffer) => body],
+  ])('takes the body that was read from where the parser left it: %s', async (_kind, parse) => {
+    const origin = await serve(behindParser(parse));
+    const response = await post(`${origin}/mcp`, INITIALIZE);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('mcp-session-id')).toEqual(expect.any(String));
+    expect(await response.text()).toContain('"protocolVersion":"2025-11-25"');
+  });
+
+  it('refuses another content type [security 40]', async () => {
+    const origin = await serve(behindParser(parseJson));
+    const response = await post(`${origin}/mcp`, INITIALIZE, {
+      ...JSON_HEADERS,
+      'content-type': 'text/plain',
+    });
+    expect(response.status).toBe(415);
+  });
+
+  it.each([
+    ['parsed', parseJson],
+    ['text', (body: Buffer) => body.toString()],
+  ])('refuses JSON that is nested too deep: %s [security 40]', async (_kind, parse) => {
+    const origin = await serve(behindParser(parse));
+    const response = await post(`${origin}/mcp`, `${'['.repeat(40)}${']'.repeat(40)}`);
+    expect(response.status).toBe(400);
+    expect(await response.text()).toContain('nested deeper');
+  });
+
+  it('refuses a body that is too large [security 40]', async () => {
+    const origin = await serve(behindParser(parseJson));
+    const response = await post(`${origin}/mcp`, JSON.stringify('x'.repeat(1024 * 1024)));
+    expect(response.status).toBe(413);
+  });
+
+  it('says what to do when the body was read and nothing is left of it', async () => {
+    const origin = await serve(behindParser(() => undefined));
+    const response = await post(`${origin}/mcp`, INITIALIZE);
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain('before the body parser');
+  });
+});
+
+describe('behind a body parser, web-standard requests', () => {
+  it('are served when they come with the connection', async () => {
+    const origin = await serve((sessions) => {
+      const listener = getRequestListener((request, env) =>
+        // Node's server of HTTP/1 makes no other requests.
+        sessions.fetch(request, env as HttpBindings),
+      );
+      return async (request: IncomingMessage & { body?: unknown }, response) => {
+        request.body = parseJson(await buffer(request));
+        await listener(request, response);
+      };
+    });
+    const response = await post(`${origin}/mcp`, INITIALIZE);
+    expect(response.status).toBe(200);
+  });
+
+  it('are refused when they were read before', async () => {
+    const sessions = sessionsAt('http://127.0.0.1:3000');
+    closings.push(() => sessions.close());
+    const init = { method: 'POST', body: INITIALIZE, headers: JSON_HEADERS };
+    const request = new Request('http://127.0.0.1:3000/mcp', init);
+    await request.text();
+    const response = await sessions.fetch(request);
+    expect(response.status).toBe(500);
+    expect(await response.text()).toContain('before the body parser');
+  });
+});
+
+describe('as middleware, the handler', () => {
+  it.each([
+    '/',
+    '/mcp/',
+    '/mcps',
+    '/connect',
+    '/login',
+    '/login/help',
+    '/healthz',
+    '/callback/x',
+    '//127.0.0.1/mcp',
+  ])('passes on what is not its own: %s', async (path) => {
+    const origin = await serve(inFrontOfRoutes);
+    const response = await fetch(`${origin}${path}`);
+    expect(await response.text()).toBe(`mine: ${path}`);
+  });
+
+  it.each([
+    '/mcp',
+    '/mcp?x=/',
+    '/callback?state=x',
+    '/connect/x',
+    '/connect/x/code',
+    '/login/done',
+    '/login/failed/expired',
+  ])('serves its own paths: %s', async (path) => {
+    const origin = await serve(inFrontOfRoutes);
+    const response = await fetch(`${origin}${path}`);
+    expect(await response.text()).not.toContain('mine');
+  });
+
+  it('serves its own paths whatever the form of the request target', async () => {
+    const origin = await serve(inFrontOfRoutes);
+    const { port } = new URL(origin);
+    const answer = await new Promise<IncomingMessage>((resolve, reject) => {
+      const path = `${origin}/login/done`;
+      httpRequest({ host: '127.0.0.1', port, path, agent: false }, resolve).on('error', reject).end();
+    });
+    expect(answer.statusCode).toBe(200);
+    expect(await text(answer)).not.toContain('mine');
+  });
+
+  it('leaves a body that it passes on unread', async () => {
+    const origin = await serve(
+      (sessions) => (request, response) =>
+        sessions.nodeHandler(request, response, async () => response.end(await text(request))),
+    );
+    const response = await post(`${origin}/mine`, 'all of it');
+    expect(await response.text()).toBe('all of it');
+  });
+
+  it('answers every path when there is nobody to pass it on to', async () => {
+    const origin = await serve((sessions) => (request, response) => sessions.nodeHandler(request, response));
+    const [foreign, health] = await Promise.all([fetch(`${origin}/mine`), fetch(`${origin}/healthz`)]);
+    expect(foreign.status).toBe(404);
+    expect(await health.json()).toEqual({ status: 'ok' });
+  });
+});

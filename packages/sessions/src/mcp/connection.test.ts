@@ -1,0 +1,172 @@
+import { McpServer } from '@modelcontextprotocol/server';
+import { describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import type { SessionId } from '../session/ids.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { Deadlines } from '../time/deadlines.js';
+import { Connection } from './connection.js';
+
+const URL = 'http://127.0.0.1/mcp';
+const ID = 'the-session' as SessionId;
+const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'mcp-session-id': ID,
+  'mcp-protocol-version': '2025-11-25',
+};
+
+/** A connection with a tool that waits until it is released, and says how far it has got. */
+async function setUp() {
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock, (error) => {
+    throw error;
+  });
+  const server = new McpServer({ name: 'test', version: '1' });
+  const progress: (() => Promise<void>)[] = [];
+  const releases: (() => void)[] = [];
+  const inputSchema = z.object({ text: z.string() });
+  server.registerTool('wait', { inputSchema }, async ({ text }, { mcpReq }) => {
+    const params = { progressToken: 'token', progress: 1 };
+    progress.push(() => mcpReq.notify({ method: 'notifications/progress', params }));
+    await new Promise<void>((resolve) => releases.push(resolve));
+    return { content: [{ type: 'text', text }] };
+  });
+  const onPresent = vi.fn(() => vi.fn());
+  const connection = new Connection(server, ID, { clock, deadlines, resumableMs: 120_000, onPresent });
+  await connection.open();
+  const post = (body: unknown) =>
+    connection.serve({
+      request: new Request(URL, { method: 'POST', headers: HEADERS }),
+      body,
+      hangUp: undefined,
+    });
+  const get = (headers: Record<string, string> = {}) =>
+    connection.serve({
+      request: new Request(URL, { headers: { ...HEADERS, ...headers } }),
+      body: undefined,
+      hangUp: undefined,
+    });
+  const initialized = await post({
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+  });
+  await initialized.text();
+  const call = (id: number, text: string) =>
+    post({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } });
+  const release = async () => {
+    await vi.waitFor(() => expect(releases.length).toBeGreaterThan(0));
+    for (const go of releases.splice(0)) go();
+  };
+  return { connection, clock, post, get, call, progress, release, releases, onPresent };
+}
+
+async function refusalOf(response: Response): Promise<string> {
+  expect(response.status).toBe(400);
+  const { error } = (await response.json()) as { error: { message: string } };
+  return error.message;
+}
+
+const eventIdsIn = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].map(([, id]) => id ?? '');
+
+describe('a 2025 connection', () => {
+  it('refuses a request with the id of one that is still being served, and serves that one', async () => {
+    const { call, release, post } = await setUp();
+    const first = await call(1, 'the first');
+    expect(await refusalOf(await call(1, 'the second'))).toMatch(/an id of its own/);
+    const ping = { jsonrpc: '2.0', id: 2, method: 'ping' };
+    expect(await refusalOf(await post([ping, ping]))).toMatch(/an id of its own/);
+    await release();
+    expect(await first.text()).toContain('the first');
+    const again = await call(1, 'once more');
+    await release();
+    expect(await again.text()).toContain('once more');
+  });
+
+  it('takes an id again after a request with it that it did not accept', async () => {
+    const { connection, call, release } = await setUp();
+    const headers = { ...HEADERS, accept: 'text/html' };
+    const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
+    const request = new Request(URL, { method: 'POST', headers });
+    expect((await connection.serve({ request, body, hangUp: undefined })).status).toBe(406);
+    const accepted = await call(1, 'accepted');
+    await release();
+    expect(await accepted.text()).toContain('accepted');
+  });
+
+  it('ends the stream of a request that its client has cancelled, and takes what its tool still reports', async () => {
+    const { call, post, release, progress } = await setUp();
+    const cancelled = await call(1, 'cancelled');
+    await vi.waitFor(() => expect(progress).toHaveLength(1));
+    const params = { requestId: 1 };
+    expect((await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params })).status).toBe(202);
+    expect(await cancelled.text()).not.toContain('"result"');
+    await expect(progress[0]?.()).resolves.toBeUndefined();
+    await release();
+    const next = await call(1, 'the next');
+    await release();
+    expect(await next.text()).toContain('the next');
+  });
+
+  it('does nothing about the cancellation of a request that it does not know', async () => {
+    const { call, post, release } = await setUp();
+    const running = await call(1, 'running');
+    for (const requestId of [2, '1', undefined]) {
+      const params = { requestId };
+      await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+    }
+    await release();
+    expect(await running.text()).toContain('running');
+  });
+
+  it('gives a client that comes back the answer it missed, and ends that stream', async () => {
+    const { call, release, get, onPresent } = await setUp();
+    const broken = await call(1, 'missed');
+    const reader = broken.body?.getReader();
+    const priming = new TextDecoder().decode((await reader?.read())?.value);
+    const [lastEventId = ''] = eventIdsIn(priming);
+    expect(priming).toContain('retry: 1000');
+    await reader?.cancel();
+    await release();
+    const resumed = await get({ 'last-event-id': lastEventId });
+    expect(await resumed.text()).toContain('missed');
+    // It only answers a POST: nobody is present because of it.
+    expect(onPresent).not.toHaveBeenCalled();
+  });
+
+  it('serves a client that asks for what is forgotten from now on', async () => {
+    const { connection, call, release, get, onPresent } = await setUp();
+    const answered = await call(1, 'private');
+    await release();
+    const [lastEventId = ''] = eventIdsIn(await answered.text());
+    connection.forgetEvents();
+    const stream = await get({ 'last-event-id': lastEventId });
+    expect(stream.status).toBe(200);
+    expect(onPresent).toHaveBeenCalledOnce();
+    await connection.close();
+    expect(await stream.text()).not.toContain('private');
+  });
+
+  it('accepts a returning stream as soon as the one before is closed, and no second one [security 5]', async () => {
+    const { get, onPresent } = await setUp();
+    const first = await get();
+    expect([first.status, (await get()).status]).toEqual([200, 409]);
+    await first.body?.cancel();
+    expect(onPresent.mock.results[0]?.value).toHaveBeenCalledWith('client');
+    expect((await get()).status).toBe(200);
+  });
+
+  it('asks a stream at once whether it is still there when another one wants its place [security 5]', async () => {
+    const { get, post, clock } = await setUp();
+    const first = await get();
+    const reader = first.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await get()).status).toBe(409);
+    const [id] = /ping-\d+/.exec((await reader?.read())?.value ?? '') ?? [];
+    expect((await post({ jsonrpc: '2.0', id, result: {} })).status).toBe(202);
+    await clock.advance(11_000);
+    expect((await get()).status).toBe(409);
+    await clock.advance(11_000);
+    expect((await get()).status).toBe(200);
+  });
+});

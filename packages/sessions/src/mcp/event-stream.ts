@@ -1,0 +1,99 @@
+/** A client that leaves more than this unread loses the stream. */
+const MOST_UNREAD_BYTES = 1024 * 1024;
+
+/** Who ended a stream. */
+export type StreamEnd = 'client' | 'server';
+
+export interface EventStreamOptions {
+  /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
+  readonly hangUp: (() => void) | undefined;
+  /** Called once, when the stream is over. */
+  readonly onEnd?: (by: StreamEnd) => void;
+}
+
+/**
+ * A stream of server-sent events on its way to a client. It passes on what the SDK writes, can be added to
+ * and ended from outside, says who ended it, and gives up a client that does not read.
+ */
+export class EventStream {
+  /** To be answered in place of the SDK's. */
+  readonly response: Response;
+  /** Resolves when the first event is on its way, or there will be none. */
+  readonly begun: Promise<void>;
+  readonly #options: EventStreamOptions;
+  readonly #source: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #encoder = new TextEncoder();
+  #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
+
+  /** @param response of the SDK, with a body */
+  constructor(response: Response & { body: ReadableStream<Uint8Array> }, options: EventStreamOptions) {
+    this.#options = options;
+    this.#source = response.body.getReader();
+    const body = new ReadableStream<Uint8Array>(
+      {
+        start: (sink) => {
+          this.#sink = sink;
+        },
+        cancel: () => this.#leave('client'),
+      },
+      new ByteLengthQueuingStrategy({ highWaterMark: MOST_UNREAD_BYTES }),
+    );
+    this.response = new Response(body, response);
+    this.begun = new Promise((resolve) => void this.#passOn(resolve));
+  }
+
+  /** Adds a JSON-RPC message. */
+  send(message: unknown): void {
+    this.#write(this.#encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`));
+  }
+
+  /** Ends the stream after what has been written. */
+  end(): void {
+    this.#sink?.close();
+    this.#leave('server');
+  }
+
+  /** Gives up a client that is not there any more, or does not read. What has been written is dropped. */
+  giveUp(): void {
+    const sink = this.#sink;
+    if (!sink) return;
+    this.#leave('client');
+    if (this.#options.hangUp) this.#options.hangUp();
+    else sink.error(new Error('The client is gone, or does not read what it is sent.'));
+  }
+
+  async #passOn(begun: () => void): Promise<void> {
+    try {
+      for (let next = await this.#source.read(); !next.done; next = await this.#source.read()) {
+        this.#write(next.value);
+        begun();
+      }
+      this.end();
+    } catch {
+      this.giveUp();
+    } finally {
+      begun();
+    }
+  }
+
+  #write(bytes: Uint8Array): void {
+    const sink = this.#sink;
+    sink?.enqueue(bytes);
+    if (sink?.desiredSize != null && sink.desiredSize < 0) this.giveUp();
+  }
+
+  #leave(by: StreamEnd): void {
+    if (!this.#sink) return;
+    this.#sink = undefined;
+    this.#source.cancel().catch(() => undefined);
+    this.#options.onEnd?.(by);
+  }
+}
+
+/** Whether a response is a stream of server-sent events. */
+export function isEventStream(
+  response: Response,
+): response is Response & { body: ReadableStream<Uint8Array> } {
+  const type = response.headers.get('content-type') ?? '';
+  return response.body !== null && type.startsWith('text/event-stream');
+}

@@ -1,0 +1,98 @@
+import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
+import type { SessionRef } from '../session/ids.js';
+import type { SessionEvents } from '../session/session-events.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import { EventStream } from './event-stream.js';
+import { propertyOf } from './json-rpc.js';
+import { STATUS_URI, statusChangedBy } from './status-resource.js';
+
+export interface ListenStreamsOptions {
+  readonly registry: SessionRegistry;
+  readonly events: SessionEvents;
+}
+
+/** One client's `subscriptions/listen`, in the name of a session. */
+interface ListenStream {
+  /** The JSON-RPC id of its request, which all its messages carry. */
+  readonly id: unknown;
+  readonly hearsStatus: boolean;
+  readonly stream: EventStream;
+}
+
+/**
+ * The listen streams of 2026 clients that named a session: each hears of its own session's status and no
+ * other's, and ends with its session. The SDK's own way to them has no owners.
+ */
+export class ListenStreams {
+  readonly #registry: SessionRegistry;
+  readonly #streams = new Map<SessionRef, Set<ListenStream>>();
+
+  constructor({ registry, events }: ListenStreamsOptions) {
+    this.#registry = registry;
+    events.subscribe((event) => {
+      const changed = statusChangedBy(event);
+      if (changed) this.#tell(changed);
+      if (event.type === 'session.ended') this.#end(event.ref);
+    });
+  }
+
+  /** How many streams are open. */
+  get size(): number {
+    let size = 0;
+    for (const streams of this.#streams.values()) size += streams.size;
+    return size;
+  }
+
+  /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
+  async hold(
+    ref: SessionRef,
+    body: unknown,
+    response: Response & { body: ReadableStream<Uint8Array> },
+    hangUp: (() => void) | undefined,
+  ): Promise<Response> {
+    const closed = this.#registry.streamOpened(ref);
+    const stream = new EventStream(response, {
+      hangUp,
+      onEnd: (by) => {
+        this.#forget(ref, listening);
+        closed(by);
+      },
+    });
+    const listening = { id: propertyOf(body, 'id'), hearsStatus: hearsStatus(body), stream };
+    // The acknowledgement has to come first.
+    await stream.begun;
+    const streams = this.#streams.get(ref) ?? new Set();
+    this.#streams.set(ref, streams.add(listening));
+    // It may have ended meanwhile, and nobody would tell again.
+    if (!(await this.#registry.get(ref))) this.#end(ref);
+    return stream.response;
+  }
+
+  #tell(ref: SessionRef): void {
+    for (const { id, hearsStatus, stream } of this.#streams.get(ref) ?? []) {
+      if (!hearsStatus) continue;
+      const params = { uri: STATUS_URI, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
+      stream.send({ jsonrpc: '2.0', method: 'notifications/resources/updated', params });
+    }
+  }
+
+  /** The end that a server gives to a subscription (MCP 2026-07-28, subscriptions, "Graceful Closure"). */
+  #end(ref: SessionRef): void {
+    for (const { id, stream } of this.#streams.get(ref) ?? []) {
+      const result = { resultType: 'complete', _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
+      stream.send({ jsonrpc: '2.0', id, result });
+      stream.end();
+    }
+  }
+
+  #forget(ref: SessionRef, listening: ListenStream): void {
+    const streams = this.#streams.get(ref);
+    streams?.delete(listening);
+    if (streams?.size === 0) this.#streams.delete(ref);
+  }
+}
+
+function hearsStatus(body: unknown): boolean {
+  const uris = propertyOf(propertyOf(propertyOf(body, 'params'), 'notifications'), 'resourceSubscriptions');
+  return Array.isArray(uris) && uris.includes(STATUS_URI);
+}

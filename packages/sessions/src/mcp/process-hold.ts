@@ -1,0 +1,17 @@
+const END_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+/** As long as a timer can wait. */
+const LONGEST_MS = 2 ** 31 - 1;
+
+/**
+ * Keeps this process alive, and has it end in an orderly way when a signal asks for that.
+ * @param onSignal called for every such signal; clients and package runners may well send several
+ * @returns a function that lets the process go
+ */
+export function holdProcess(onSignal: () => void): () => void {
+  const hold = setInterval(() => undefined, LONGEST_MS);
+  for (const signal of END_SIGNALS) process.on(signal, onSignal);
+  return () => {
+    clearInterval(hold);
+    for (const signal of END_SIGNALS) process.off(signal, onSignal);
+  };
+}

@@ -1,0 +1,115 @@
+import { isJSONRPCRequest, type JSONRPCMessage, type Transport } from '@modelcontextprotocol/server';
+import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
+import type { OpenBrowser } from '../login/open-browser.js';
+import type { SessionRef } from '../session/ids.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import { methodOf } from './json-rpc.js';
+import { ErrorCode, thrownError } from './protocol-error.js';
+import type { Era, RequestContexts } from './request-context.js';
+import type { ServerFactory } from './server-factory.js';
+import { toolNameOf } from './session-argument.js';
+import type { StatusSubscriptions } from './status-subscriptions.js';
+
+export interface StdioOptions {
+  readonly registry: SessionRegistry;
+  readonly contexts: RequestContexts;
+  readonly servers: ServerFactory;
+  readonly statusSubscriptions: StatusSubscriptions;
+  readonly openBrowser: OpenBrowser | undefined;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The one client of a process that speaks over stdin and stdout, in either era, and its one session. */
+export class StdioConnection {
+  readonly #options: StdioOptions;
+  readonly #ref: SessionRef;
+  readonly #wire = new StdioServerTransport();
+  readonly #served: StdioServerHandle;
+  #end: () => void = () => undefined;
+  /** Resolves when the client has closed its end (EOF), does not read any more (EPIPE), or `stop` was called. */
+  readonly over: Promise<void> = new Promise((resolve) => {
+    this.#end = resolve;
+  });
+
+  /** Starts the session, then to read. */
+  static async open(options: StdioOptions): Promise<StdioConnection> {
+    const { record } = await options.registry.start('connection', 'holder');
+    return new StdioConnection(options, record.ref);
+  }
+
+  private constructor(options: StdioOptions, ref: SessionRef) {
+    const { registry, servers, statusSubscriptions, openBrowser, onError } = options;
+    this.#options = options;
+    this.#ref = ref;
+    // The client is there as long as the pipe is.
+    registry.streamOpened(ref);
+    this.#served = serveStdio(
+      ({ era }) => {
+        const server = servers.make({ hasHandles: false, openBrowser });
+        server.server.onerror = onError;
+        // The SDK passes on only what the client listens to (`subscriptions/listen`).
+        if (era === 'modern') statusSubscriptions.add(ref, server);
+        const connect = server.connect.bind(server);
+        server.connect = async (channel) => {
+          await connect(channel);
+          this.#giveContext(channel, era === 'legacy' ? '2025' : '2026');
+        };
+        return server;
+      },
+      { transport: this.#wire, onerror: onError },
+    );
+    const closeServed = this.#wire.onclose;
+    this.#wire.onclose = () => {
+      closeServed?.();
+      this.#end();
+    };
+  }
+
+  /** Takes no more messages, and aborts what is being served. */
+  stop(): void {
+    this.#served.close().catch(this.#options.onError);
+    // Closing waits for a client that does not read; the end does not.
+    this.#end();
+  }
+
+  /** Lets go of stdin and stdout, even if the client does not read what is still on its way. */
+  async close(): Promise<void> {
+    await this.#wire.close();
+  }
+
+  /** From now on every message is served in the context of the session, one that the channel is given at once. */
+  #giveContext(channel: Transport, era: Era): void {
+    const deliver = channel.onmessage;
+    let turn = Promise.resolve();
+    channel.onmessage = (message, extra) => {
+      // Looking up the session takes time, and a message must not overtake the one before it.
+      turn = turn.then(() => this.#serve(message, era, channel, () => deliver?.(message, extra)));
+    };
+  }
+
+  /** Never rejects. */
+  async #serve(message: JSONRPCMessage, era: Era, channel: Transport, deliver: () => void): Promise<void> {
+    const { registry, contexts, onError } = this.#options;
+    try {
+      if (methodOf(message) !== 'ping') await registry.touch(this.#ref);
+      // Read anew for every message: signing out changes the record.
+      const record = await registry.get(this.#ref);
+      if (!record) return await refuse(message, channel, SERVER_CLOSING);
+      const named = { state: 'live', record, handle: undefined } as const;
+      contexts.run({ era, named, toolName: toolNameOf(message), isLoopback: true }, deliver);
+    } catch (error) {
+      onError(error);
+      await refuse(message, channel, thrownError(error)).catch(onError);
+    }
+  }
+}
+
+const SERVER_CLOSING = { code: ErrorCode.serverBusy, message: 'This server is closing.' };
+
+async function refuse(
+  message: JSONRPCMessage,
+  channel: Transport,
+  error: { readonly code: number; readonly message: string },
+): Promise<void> {
+  if (isJSONRPCRequest(message)) await channel.send({ jsonrpc: '2.0', id: message.id, error });
+}

@@ -1,0 +1,371 @@
+import { readdir, readFile, readlink } from 'node:fs/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { Browser } from '../support/browser.js';
+import { type Deployment, startDeployment } from '../support/deployment.js';
+import { eventually } from '../support/journal.js';
+import { client2026, connect2025, logIn, type RawClient, request2026 } from '../support/raw-mcp.js';
+import { CUTS, type Cut, startTcpProxy } from './tcp-proxy.js';
+import { CALL_ID, call2026, heard, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
+
+const TOOLS = fileURLToPath(new URL('./trouble-tools.mjs', import.meta.url));
+/** How much is sent to those who do not read. */
+const FLOOD_BYTES = 200 * 1024 * 1024;
+/** A server that kept what nobody reads would grow by all of it, and more. */
+const MOST_GROWTH_BYTES = 100 * 1024 * 1024;
+/** What two sockets of this machine may hold between them, and the MiB that the server keeps. */
+const MOST_IN_KERNEL_BYTES = 32 * 1024 * 1024;
+/** The one it listens on; stdout and stderr, which Node makes of sockets. */
+const SOCKETS_OF_AN_IDLE_SERVER = 3;
+
+const lookSchema = z.object({
+  pid: z.number(),
+  held: z.array(z.string()),
+  aborted: z.array(z.string()),
+  floods: z.record(z.string(), z.object({ bytes: z.number(), isOver: z.boolean() })),
+});
+
+let deployment: Deployment;
+let mcp: string;
+/** Somebody whose network is fine, and who sees what goes on in the server. */
+let bystander: RawClient;
+let pid: number;
+
+beforeAll(async () => {
+  deployment = await startDeployment({ flags: ['--tools', TOOLS] });
+  mcp = deployment.mcp;
+  bystander = await logIn(await connect2025(mcp), new Browser(), 'bystander');
+  ({ pid } = await look());
+});
+
+afterAll(() => deployment.stop());
+
+const look = async () => lookSchema.parse((await bystander.call('look')).structured);
+
+/** Waits until something is so in the server. */
+function untilServer(what: string, isSo: (state: z.infer<typeof lookSchema>) => boolean) {
+  return eventually(what, async () => isSo(await look()) || undefined);
+}
+
+async function socketsOf(process: number): Promise<number> {
+  const folder = `/proc/${process}/fd`;
+  const targets = await Promise.all(
+    // A descriptor may be closed between being listed and being looked at.
+    (await readdir(folder)).map((name) => readlink(`${folder}/${name}`).catch(() => '')),
+  );
+  return targets.filter((target) => target.startsWith('socket:')).length;
+}
+
+/** The memory that the server has now, and the most it ever had. */
+async function memoryOf(process: number): Promise<{ now: number; most: number }> {
+  const status = await readFile(`/proc/${process}/status`, 'utf8');
+  const bytes = (field: string) =>
+    Number(new RegExp(`^${field}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1]) * 1024;
+  return { now: bytes('VmRSS'), most: bytes('VmHWM') };
+}
+
+let users = 0;
+async function connect() {
+  const client = await connect2025(mcp);
+  return { client, wire: new Wire2025(client.secret), name: `call-${++users}` };
+}
+
+async function proxied() {
+  const proxy = await startTcpProxy(mcp);
+  onTestFinished(() => proxy.close());
+  return { proxy, through: proxy.through(mcp) };
+}
+
+/** Whether the server takes a client to be there. It says so only of those who are logged in. */
+const isPresent = async (client: RawClient) =>
+  (await client.call('session_status')).structured.idleExpiresInSeconds === undefined;
+
+const untilPresent = (client: RawClient, expected: boolean) =>
+  eventually(`presence to be ${expected}`, async () => (await isPresent(client)) === expected || undefined);
+
+/** A stream is open if it carries what is said on it. */
+async function expectOpen(stream: WireStream, client: RawClient): Promise<void> {
+  const name = `probe-${++users}`;
+  await client.call('say', { name });
+  await heard(stream, `said ${name}`);
+}
+
+describe('the standalone stream of a 2025 client', () => {
+  it.each(CUTS)('[security 5] that is cut by %s makes room for the next one at once', async (cut) => {
+    const { client, wire, name } = await connect();
+    await logIn(client, new Browser(), name);
+    const { proxy, through } = await proxied();
+    const first = await wire.listen(through);
+    expect(first.status).toBe(200);
+    expect(await isPresent(client)).toBe(true);
+    proxy.cut(cut);
+    await first.over;
+    // Nobody asks for its place meanwhile: that alone would make the server doubt that the client is there.
+    await untilPresent(client, false);
+    const second = await wire.listen(mcp);
+    expect(second.status).toBe(200);
+    await expectOpen(second, client);
+    expect(await isPresent(client)).toBe(true);
+    second.drop();
+  });
+
+  it('[security 5] that has fallen silent is asked when another wants its place, and loses it', async () => {
+    const { client, wire, name } = await connect();
+    await logIn(client, new Browser(), name);
+    const { proxy, through } = await proxied();
+    await wire.listen(through);
+    proxy.goSilent();
+    expect((await wire.listen(mcp)).status).toBe(409);
+    expect(await isPresent(client)).toBe(true);
+    const second = await eventually('the place of the silent one', async () => {
+      const stream = await wire.listen(mcp);
+      return stream.status === 200 ? stream : undefined;
+    });
+    await expectOpen(second, client);
+    second.drop();
+  });
+
+  it('[security 5] that is alive keeps its place, however often another wants it', async () => {
+    const { client, wire } = await connect();
+    const first = await wire.listen(mcp);
+    for (let tries = 0; tries < 3; tries++) expect((await wire.listen(mcp)).status).toBe(409);
+    const ping = await heard(first, '"ping"');
+    const { id } = z.object({ id: z.string() }).parse(JSON.parse(ping.data));
+    expect((await wire.post(mcp, { id, result: {} })).status).toBe(202);
+    expect((await wire.listen(mcp)).status).toBe(409);
+    await expectOpen(first, client);
+    first.drop();
+  });
+});
+
+describe('a 2025 call whose stream is cut', () => {
+  /** A call that is held, and whose client has lost its stream. */
+  async function cutCall(cut: Cut = 'RST') {
+    const { client, wire, name } = await connect();
+    const { proxy, through } = await proxied();
+    const stream = await wire.call(through, 'hold', { name });
+    await heard(stream, `holding ${name}`);
+    const lastEventId = await primingId(stream);
+    proxy.cut(cut);
+    await stream.over;
+    return { client, wire, name, lastEventId };
+  }
+
+  it.each(CUTS)('by %s goes on, and its client gets the result when it comes back', async (cut) => {
+    const { wire, name, lastEventId } = await cutCall(cut);
+    const resumed = await resume(wire, lastEventId);
+    await bystander.call('release', { name });
+    const answer = await heard(resumed, `released ${name}`);
+    expect(JSON.parse(answer.data)).toMatchObject({ id: CALL_ID });
+    await resumed.over;
+  });
+
+  it('has its result kept for a client that comes back later', async () => {
+    const { wire, name, lastEventId } = await cutCall();
+    expect((await bystander.call('release', { name })).text).toBe('released');
+    const resumed = await resume(wire, lastEventId);
+    await heard(resumed, `released ${name}`);
+  });
+
+  it('shows nothing of it to another session that names its event, and is still there for its own', async () => {
+    const { wire, name, lastEventId } = await cutCall();
+    await bystander.call('release', { name });
+    const thief = await connect();
+    const stolen = await thief.wire.listen(mcp, { lastEventId });
+    expect(stolen.status).toBe(200);
+    await expectOpen(stolen, thief.client);
+    expect(JSON.stringify(stolen.events.entries)).not.toContain(name);
+    stolen.drop();
+    await heard(await resume(wire, lastEventId), `released ${name}`);
+  });
+
+  it('is not found by an event that was never sent: that is a standalone stream like any other', async () => {
+    const { client, wire } = await connect();
+    for (const lastEventId of ['never-sent', '_GET_stream/999', `${'x'.repeat(4000)}`]) {
+      const stream = await wire.listen(mcp, { lastEventId });
+      expect(stream.status).toBe(200);
+      await expectOpen(stream, client);
+      expect((await wire.listen(mcp, { lastEventId })).status).toBe(409);
+      stream.drop();
+      await stream.over;
+      await eventually('the stream to be forgotten', async () => {
+        const next = await wire.listen(mcp);
+        next.drop();
+        await next.over;
+        return next.status === 200 || undefined;
+      });
+    }
+  });
+
+  it('left behind by a silent network has its result kept', async () => {
+    const { wire, name } = await connect();
+    const { proxy, through } = await proxied();
+    const stream = await wire.call(through, 'hold', { name });
+    const lastEventId = await primingId(stream);
+    await untilServer('the call to be held', ({ held }) => held.includes(name));
+    proxy.goSilent();
+    await bystander.call('release', { name });
+    await heard(await resume(wire, lastEventId), `released ${name}`);
+  });
+});
+
+/** Comes back for the rest of a stream, as soon as the server has noticed that it was cut. */
+function resume(wire: Wire2025, lastEventId: string): Promise<WireStream> {
+  return eventually('the stream to go on', async () => {
+    const stream = await wire.listen(mcp, { lastEventId });
+    return stream.status === 200 ? stream : undefined;
+  });
+}
+
+describe('a 2026 call', () => {
+  it.each(CUTS)('whose stream is cut by %s is cancelled, and nothing of it is left', async (cut) => {
+    const name = `call-${++users}`;
+    const { proxy, through } = await proxied();
+    const stream = await call2026(through, 'hold', { name });
+    await heard(stream, `holding ${name}`);
+    proxy.cut(cut);
+    await untilServer('the call to be aborted', ({ aborted }) => aborted.includes(name));
+    expect((await look()).held).not.toContain(name);
+    expect((await bystander.call('release', { name })).text).toBe('nobody waits');
+  });
+});
+
+describe('the listen stream of a 2026 client', () => {
+  it.each(CUTS)('[security 36] that is cut by %s no longer says that it is there', async (cut) => {
+    const client = await logIn(client2026(mcp), new Browser(), `user-${++users}`);
+    const { proxy, through } = await proxied();
+    const meta = { 'dev.mcp-sessions/session': client.secret };
+    const filter = { notifications: { toolsListChanged: true } };
+    const stream = await openWire(through, request2026('subscriptions/listen', filter, { meta }));
+    await heard(stream, 'acknowledged');
+    expect(await isPresent(client)).toBe(true);
+    proxy.cut(cut);
+    await untilPresent(client, false);
+    expect((await client.call('whoami')).isError).toBe(false);
+  });
+});
+
+describe('behind a proxy that buffers', () => {
+  it('calls of both eras get their answers when it flushes, and nobody else waits for that', async () => {
+    const { client, wire, name } = await connect();
+    await logIn(client, new Browser(), name);
+    const { proxy, through } = await proxied();
+    proxy.buffer();
+    const waiting = [wire.call(through, 'whoami'), call2026(through, 'look', {}), wire.listen(through)];
+    await untilPresent(client, true);
+    expect((await bystander.call('whoami')).structured).toMatchObject({ subject: 'bystander' });
+    const late = Promise.all(waiting);
+    expect(await Promise.race([late, bystander.call('look').then(() => 'nothing yet')])).toBe('nothing yet');
+    proxy.flush();
+    const [old, modern, standalone] = await late;
+    await heard(old!, name);
+    expect(modern!.status).toBe(200);
+    await expectOpen(standalone!, client);
+    standalone!.drop();
+  });
+});
+
+describe('a client that never reads', () => {
+  const floods = {
+    'the stream of its 2025 call': async (name: string) => {
+      const { wire } = await connect();
+      return wire.call(mcp, 'flood', { name, stream: 'own' }, { isRead: false });
+    },
+    'the standalone stream of its 2025 session': async (name: string) => {
+      const { wire } = await connect();
+      const stream = await wire.listen(mcp, { isRead: false });
+      await wire.call(mcp, 'flood', { name, stream: 'standalone' }, { isRead: false });
+      return stream;
+    },
+    'the stream of its 2026 call': (name: string) => call2026(mcp, 'flood', { name, stream: 'own' }, false),
+  };
+
+  it.each(Object.entries(floods))(
+    '[security 40] loses %s, takes up no memory, and holds up nobody',
+    async (_, start) => {
+      const name = `call-${++users}`;
+      const { now: before } = await memoryOf(pid);
+      const stream = await start(name);
+      expect(stream.status).toBe(200);
+      await untilServer('the flood', ({ floods: { [name]: flood } }) => {
+        return flood !== undefined && (flood.isOver || flood.bytes >= FLOOD_BYTES);
+      });
+      expect((await bystander.call('whoami')).structured).toMatchObject({ subject: 'bystander' });
+      await bystander.call('release', { name });
+      await untilServer('the end of the flood', ({ floods }) => floods[name]?.isOver === true);
+      // The end of the connection, and what the kernel had taken for it; the rest of the flood is gone.
+      expect(await stream.readRest()).toBeLessThan(MOST_IN_KERNEL_BYTES);
+      expect((await memoryOf(pid)).most - before).toBeLessThan(MOST_GROWTH_BYTES);
+    },
+  );
+});
+
+describe('a client that reads', () => {
+  const MIB = 1024 * 1024;
+  const amounts = [
+    { what: 'a result', notifications: 0, resultBytes: 3 * MIB },
+    { what: 'a result after a notification', notifications: 1, resultBytes: 3 * MIB },
+    { what: 'a burst of notifications', notifications: 48, resultBytes: 10 },
+  ];
+  const large = {
+    '2025': async (amount: object) => (await connect()).wire.call(mcp, 'large', amount),
+    '2026': (amount: object) => call2026(mcp, 'large', { ...amount }),
+  };
+  const cases = amounts.flatMap((amount) => [
+    { ...amount, era: '2025' as const },
+    { ...amount, era: '2026' as const },
+  ]);
+
+  it.each(cases)('gets $what of 3 MiB whole in the $era era', async ({ era, notifications, resultBytes }) => {
+    const stream = await large[era]({ notifications, resultBytes });
+    expect(await stream.text).toContain('that is all');
+  });
+});
+
+describe('after all of it', () => {
+  it('no call is left in the server, and no socket of those who had trouble', async () => {
+    expect((await look()).held).toEqual([]);
+    const sockets = await eventually('the sockets to be closed', async () => {
+      const open = await socketsOf(pid);
+      return open <= SOCKETS_OF_AN_IDLE_SERVER ? open : undefined;
+    });
+    expect(sockets).toBe(SOCKETS_OF_AN_IDLE_SERVER);
+  });
+});
+
+describe('a client that stays away for longer than the grace', () => {
+  it.each(CUTS)(
+    '[security 34, 36] after a cut by %s finds itself signed out, but not broken',
+    async (cut) => {
+      const { mcp, server } = await deploymentWithShortGrace();
+      const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
+      const proxy = await startTcpProxy(mcp);
+      onTestFinished(() => proxy.close());
+      const wire = new Wire2025(client.secret);
+      await wire.listen(proxy.through(mcp));
+      await untilPresent(client, true);
+      proxy.cut(cut);
+      await server.audit.first('the sign-out', ({ event, reason }) => {
+        return event === 'session.signed_out' && reason === 'disconnect';
+      });
+      expect(await client.call('whoami')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/call .*`login`/i),
+      });
+      expect((await client.call('session_status')).structured).toMatchObject({
+        state: 'anonymous',
+        signedOut: 'disconnect',
+      });
+      expect((await wire.listen(mcp)).status).toBe(200);
+      await logIn(client, new Browser(), 'alice');
+      expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+    },
+  );
+
+  async function deploymentWithShortGrace(): Promise<Deployment> {
+    const short = await startDeployment({ flags: ['--grace-seconds', '1'] });
+    onTestFinished(() => short.stop());
+    return short;
+  }
+});

@@ -1,0 +1,283 @@
+import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { Browser } from '../support/browser.js';
+import { type EventReader, readEvents } from '../support/event-reader.js';
+import {
+  type InProcessNotes,
+  type InProcessNotesOptions,
+  startInProcessNotes,
+} from '../support/in-process-notes.js';
+import {
+  client2026,
+  connect2025,
+  JSON_HEADERS,
+  logIn,
+  messageOf,
+  type RawClient,
+  request2026,
+  send,
+  startLogin,
+} from '../support/raw-mcp.js';
+
+const STATUS_URI = 'session://status';
+const HANDLE_META_KEY = 'dev.mcp-sessions/session';
+const UPDATED = 'notifications/resources/updated';
+const browser = new Browser();
+
+const streams: EventReader[] = [];
+afterEach(() => {
+  for (const stream of streams.splice(0)) stream.close();
+});
+
+async function start(options: InProcessNotesOptions = {}): Promise<InProcessNotes> {
+  const notes = await startInProcessNotes(options);
+  onTestFinished(() => notes.close());
+  return notes;
+}
+
+async function kept(opening: Promise<EventReader>): Promise<EventReader> {
+  const stream = await opening;
+  streams.push(stream);
+  return stream;
+}
+
+const headers2025 = ({ secret }: RawClient) => ({ ...JSON_HEADERS, 'mcp-session-id': secret });
+
+function request2025(mcp: string, client: RawClient, method: string, params: Record<string, unknown>) {
+  const body = JSON.stringify({ jsonrpc: '2.0', id: 'a request', method, params });
+  return send(mcp, { method: 'POST', headers: headers2025(client), body });
+}
+
+function openStream(mcp: string, client: RawClient, headers: Record<string, string> = {}) {
+  return kept(readEvents(mcp, { headers: { ...headers2025(client), ...headers } }));
+}
+
+async function subscribe(mcp: string, client: RawClient): Promise<void> {
+  const { result } = messageOf(await request2025(mcp, client, 'resources/subscribe', { uri: STATUS_URI }));
+  expect(result).toBeDefined();
+}
+
+/** A `subscriptions/listen` in the name of a handle. */
+function listen(mcp: string, handle: string | undefined, uris: readonly string[] = [STATUS_URI]) {
+  const meta = handle === undefined ? {} : { [HANDLE_META_KEY]: handle };
+  const params = { notifications: { resourceSubscriptions: uris } };
+  const {
+    method = 'POST',
+    headers = {},
+    body = '',
+  } = request2026('subscriptions/listen', params, { id: 7, meta });
+  return kept(readEvents(mcp, { method, headers, body }));
+}
+
+const acknowledged = (stream: EventReader) =>
+  stream.messages.first(
+    'the acknowledgement',
+    ({ method }) => method === 'notifications/subscriptions/acknowledged',
+  );
+
+const updates = ({ messages }: EventReader) => messages.entries.filter(({ method }) => method === UPDATED);
+
+/** Waits for that many updates of the status. */
+async function updated(stream: EventReader, count: number): Promise<void> {
+  await stream.messages.until(`${count} updates`, () => updates(stream).length >= count || undefined);
+  for (const { params } of updates(stream)) expect(params?.uri).toBe(STATUS_URI);
+}
+
+async function read2025(mcp: string, client: RawClient): Promise<unknown> {
+  const { result } = messageOf(await request2025(mcp, client, 'resources/read', { uri: STATUS_URI }));
+  return statusOf(result);
+}
+
+function statusOf(result: unknown): unknown {
+  const { contents } = result as { contents: { uri: string; text: string }[] };
+  expect(contents.map(({ uri }) => uri)).toEqual([STATUS_URI]);
+  return JSON.parse(contents[0]?.text ?? '');
+}
+
+describe('the status of a session, as a resource', () => {
+  it('says at one address, to each who asks, what `session_status` says of their own session [security 58]', async () => {
+    const { mcp } = await start();
+    const alice = await logIn(await connect2025(mcp), browser, 'alice');
+    const bob = await logIn(client2026(mcp), browser, 'bob');
+    const nobody = await connect2025(mcp);
+    const read2026 = async (meta: Record<string, string>) =>
+      messageOf(await send(mcp, request2026('resources/read', { uri: STATUS_URI }, { meta })));
+
+    expect(await read2025(mcp, alice)).toEqual((await alice.call('session_status')).structured);
+    expect(await read2025(mcp, alice)).toMatchObject({ accounts: [{ subject: 'alice' }] });
+    const ofBob = await read2026({ [HANDLE_META_KEY]: bob.secret });
+    expect(statusOf(ofBob.result)).toMatchObject({ accounts: [{ subject: 'bob' }] });
+    expect(await read2025(mcp, nobody)).toMatchObject({ state: 'anonymous' });
+    expect(statusOf((await read2026({})).result)).toMatchObject({ state: 'anonymous' });
+    const ofUnknown = await read2026({ [HANDLE_META_KEY]: 'x'.repeat(43) });
+    expect(ofUnknown.error).toEqual({ code: -32602, message: expect.stringMatching(/call `login`/i) });
+  });
+
+  it('is in every list, so that lists do not vary with logins [security 55]', async () => {
+    const { mcp } = await start();
+    const client = await connect2025(mcp);
+    const list = async () => messageOf(await request2025(mcp, client, 'resources/list', {})).result;
+    const before = await list();
+    expect(before).toMatchObject({ resources: [{ uri: STATUS_URI }] });
+    await logIn(client, browser, 'alice');
+    expect(await list()).toEqual(before);
+  });
+});
+
+describe('a 2025 client that subscribed to its status', () => {
+  it('hears of its login, refreshes and logout on its own stream, and others hear nothing [security 58]', async () => {
+    const { mcp, next } = await start();
+    const [alice, bob, carol] = [await connect2025(mcp), await connect2025(mcp), await connect2025(mcp)];
+    const [ofAlice, ofBob, ofCarol] = [
+      await openStream(mcp, alice),
+      await openStream(mcp, bob),
+      await openStream(mcp, carol),
+    ];
+    await subscribe(mcp, alice);
+    await subscribe(mcp, bob);
+
+    const loginUrl = await startLogin(alice);
+    await updated(ofAlice, 1);
+    await browser.logIn(loginUrl, 'alice');
+    await updated(ofAlice, 2);
+    const signedOut = next(({ type }) => type === 'session.signed_out');
+    await alice.call('logout');
+    await signedOut;
+    await updated(ofAlice, 3);
+    await logIn(carol, browser, 'carol');
+
+    // Whatever was meant for them would have come before this.
+    await subscribe(mcp, carol);
+    await carol.call('logout');
+    await updated(ofCarol, 1);
+    expect(updates(ofCarol)).toHaveLength(1);
+    expect(updates(ofBob)).toEqual([]);
+  });
+
+  it('hears no more once it has unsubscribed', async () => {
+    const { mcp } = await start();
+    const client = await connect2025(mcp);
+    const stream = await openStream(mcp, client);
+    await subscribe(mcp, client);
+    await startLogin(client);
+    await updated(stream, 1);
+    await request2025(mcp, client, 'resources/unsubscribe', { uri: STATUS_URI });
+    await client.call('logout');
+    await subscribe(mcp, client);
+    await startLogin(client);
+    await updated(stream, 2);
+    expect(updates(stream)).toHaveLength(2);
+  });
+
+  it('hears that its login is about to end, and then that it has', async () => {
+    const { mcp, events } = await start({ lifetimes: { absoluteMs: 2500 } });
+    const client = await connect2025(mcp);
+    const stream = await openStream(mcp, client);
+    await logIn(client, browser, 'alice');
+    await subscribe(mcp, client);
+    await updated(stream, 2);
+    const types = events.map(({ type }) => type);
+    expect(types.indexOf('session.expires_soon')).toBeGreaterThan(0);
+    expect(types.indexOf('session.signed_out')).toBeGreaterThan(types.indexOf('session.expires_soon'));
+    expect(await read2025(mcp, client)).toMatchObject({ state: 'anonymous', signedOut: 'absolute' });
+  });
+
+  it('is told, when it comes back to its stream, what it has missed: nothing but that it was signed out', async () => {
+    const { mcp, next } = await start({
+      lifetimes: { disconnectGraceMs: 60_000, absoluteMs: 2500 },
+    });
+    const client = await connect2025(mcp);
+    const stream = await openStream(mcp, client);
+    await subscribe(mcp, client);
+    const loginUrl = await startLogin(client);
+    await updated(stream, 1);
+    const [lastEventId = ''] = stream.eventIds.entries.slice(-1);
+    stream.close();
+    const signedOut = next(({ type }) => type === 'session.signed_out');
+    await browser.logIn(loginUrl, 'alice');
+    await signedOut;
+    const returned = await openStream(mcp, client, { 'last-event-id': lastEventId });
+    expect(returned.status).toBe(200);
+    await updated(returned, 1);
+    expect(updates(returned)).toHaveLength(1);
+  });
+
+  it('leaves subscriptions to other resources to their author', async () => {
+    const subscribed: string[] = [];
+    const { mcp } = await start({
+      tools: ({ server }) => {
+        server.setRequestHandler('resources/subscribe', ({ params }) => {
+          subscribed.push(params.uri);
+          return {};
+        });
+      },
+    });
+    const client = await connect2025(mcp);
+    await subscribe(mcp, client);
+    const other = await request2025(mcp, client, 'resources/subscribe', { uri: 'notes://all' });
+    expect(messageOf(other).error).toBeUndefined();
+    const none = await request2025(mcp, client, 'resources/unsubscribe', { uri: 'notes://all' });
+    expect(messageOf(none).error?.code).toBe(-32602);
+    expect(subscribed).toEqual(['notes://all']);
+  });
+});
+
+describe('a 2026 client that listens to its status', () => {
+  it('hears of its own session and of no other [security 58]', async () => {
+    const { mcp } = await start();
+    const alice = await logIn(client2026(mcp), browser, 'alice');
+    const bob = await logIn(client2026(mcp), browser, 'bob');
+    const [ofAlice, ofBob, ofNobody, deaf] = [
+      await listen(mcp, alice.secret),
+      await listen(mcp, bob.secret),
+      await listen(mcp, undefined),
+      await listen(mcp, alice.secret, ['notes://all']),
+    ];
+    for (const stream of [ofAlice, ofBob, ofNobody, deaf]) await acknowledged(stream);
+    await alice.call('logout');
+    await updated(ofAlice, 1);
+    await bob.call('logout');
+    await updated(ofBob, 1);
+    await Promise.all([ofAlice.ended, ofBob.ended, deaf.ended]);
+    expect([ofAlice, ofBob, ofNobody, deaf].map((stream) => updates(stream).length)).toEqual([1, 1, 0, 0]);
+  });
+
+  it('has its stream ended with its session, as the end of a subscription [security 10]', async () => {
+    const { mcp } = await start();
+    const client = await logIn(client2026(mcp), browser, 'alice');
+    const stream = await listen(mcp, client.secret);
+    await acknowledged(stream);
+    await client.call('logout');
+    await stream.ended;
+    const [first, ...others] = stream.messages.entries;
+    expect(first?.method).toBe('notifications/subscriptions/acknowledged');
+    expect(others.map(({ method, id }) => method ?? id)).toEqual([UPDATED, 7]);
+    expect(others.at(-1)?.result).toEqual({
+      resultType: 'complete',
+      _meta: { 'io.modelcontextprotocol/subscriptionId': 7 },
+    });
+  });
+
+  it('is refused with a handle that opens nothing, and told how to get one [security 55]', async () => {
+    const { mcp } = await start();
+    const client = await logIn(client2026(mcp), browser, 'alice');
+    await client.call('logout');
+    const ask = (handle: string) =>
+      send(
+        mcp,
+        request2026(
+          'subscriptions/listen',
+          { notifications: {} },
+          { id: 7, meta: { [HANDLE_META_KEY]: handle } },
+        ),
+      );
+    const ended = await ask(client.secret);
+    expect(ended.status).toBe(400);
+    expect(JSON.parse(ended.text)).toMatchObject({
+      id: 7,
+      error: { code: -32602, message: expect.stringMatching(/user logged out.*Call `login`/) },
+    });
+    expect(JSON.parse((await ask('x'.repeat(43))).text)).toMatchObject({
+      error: { message: expect.stringMatching(/No session has this handle/) },
+    });
+  });
+});

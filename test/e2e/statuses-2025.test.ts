@@ -1,0 +1,184 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { JSON_HEADERS, messageOf, type RawAnswer, send } from '../support/raw-mcp.js';
+
+const UNKNOWN_ID = 'A'.repeat(43);
+const METHODS = ['POST', 'GET', 'DELETE'];
+
+const executed: string[] = [];
+let notes: InProcessNotes;
+
+beforeAll(async () => {
+  notes = await startInProcessNotes({
+    tools: (server) => {
+      server.registerTool('record', { description: 'Leaves a trace' }, () => {
+        executed.push('record');
+        return { content: [] };
+      });
+    },
+  });
+});
+
+beforeEach(() => {
+  executed.length = 0;
+});
+
+afterAll(() => notes.close());
+
+const CALL = message('tools/call', { name: 'record', arguments: {} });
+
+function message(method: string, params: Record<string, unknown> = {}): string {
+  return JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+}
+
+function initialize(headers: Record<string, string> = {}): Promise<RawAnswer> {
+  const clientInfo = { name: 'raw', version: '1' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  return ask('POST', headers, message('initialize', params));
+}
+
+function ask(method: string, headers: Record<string, string> = {}, body = CALL): Promise<RawAnswer> {
+  return send(notes.mcp, {
+    method,
+    headers: { ...JSON_HEADERS, ...headers },
+    ...(method === 'POST' && { body }),
+  });
+}
+
+async function startSession(): Promise<{ 'mcp-session-id': string }> {
+  const { headers } = await initialize();
+  const id = headers['mcp-session-id'];
+  if (typeof id !== 'string') throw new Error('There is no session id.');
+  return { 'mcp-session-id': id };
+}
+
+async function expectAlive(session: Record<string, string>): Promise<void> {
+  expect((await ask('POST', session)).status).toBe(200);
+  expect(executed.splice(0)).toEqual(['record']);
+}
+
+/** Opens the stream of a session and returns its status without waiting for its end. */
+async function openStream(session: Record<string, string>): Promise<{ status: number; leave: () => void }> {
+  const leaving = new AbortController();
+  const headers = { accept: 'text/event-stream', ...session };
+  const { status } = await fetch(notes.mcp, { headers, signal: leaving.signal });
+  return { status, leave: () => leaving.abort() };
+}
+
+describe('a 2025 session', () => {
+  it('answers 200 to a request, 202 without a body to what is none, and 404 to all once it was deleted', async () => {
+    const session = await startSession();
+    await expectAlive(session);
+    const notification = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
+    const response = JSON.stringify({ jsonrpc: '2.0', id: 'nobody asked', result: {} });
+    for (const body of [notification, response])
+      expect(await ask('POST', session, body)).toMatchObject({ status: 202, text: '' });
+
+    expect((await ask('DELETE', session)).status).toBe(200);
+    for (const method of METHODS) expect((await ask(method, session)).status, method).toBe(404);
+    expect(executed).toEqual([]);
+  });
+
+  it.each(['2025-03-26', '2025-06-18', '2025-11-25'])(
+    'is served under the MCP-Protocol-Version %s',
+    async (version) => {
+      await expectAlive({ ...(await startSession()), 'mcp-protocol-version': version });
+    },
+  );
+
+  it.each(['1999-01-01', '2025-11-26', 'nonsense'])(
+    'is answered 400 under the MCP-Protocol-Version %s, and goes on',
+    async (version) => {
+      const session = await startSession();
+      for (const method of METHODS) {
+        const answer = await ask(method, { ...session, 'mcp-protocol-version': version });
+        expect(answer.status, method).toBe(400);
+        expect(messageOf(answer).error?.message).toMatch(/version/i);
+      }
+      expect(executed).toEqual([]);
+      await expectAlive(session);
+    },
+  );
+
+  it('has one stream: a second is answered 409 until the first is gone', async () => {
+    const session = await startSession();
+    const first = await openStream(session);
+    expect(first.status).toBe(200);
+    const second = await openStream(session);
+    second.leave();
+    expect(second.status).toBe(409);
+
+    first.leave();
+    await expect
+      .poll(async () => {
+        const third = await openStream(session);
+        third.leave();
+        return third.status;
+      })
+      .toBe(200);
+  });
+});
+
+describe('a 2025 request is answered', () => {
+  it.each(METHODS)('400 by %s without a session id', async (method) => {
+    const answer = await ask(method);
+    expect(answer.status).toBe(400);
+    expect(messageOf(answer).error?.message).toMatch(/initialize/);
+    expect(executed).toEqual([]);
+  });
+
+  it.each(METHODS)('404 by %s with a session id that is unknown', async (method) => {
+    const answer = await ask(method, { 'mcp-session-id': UNKNOWN_ID });
+    expect(answer.status).toBe(404);
+    expect(messageOf(answer).error?.message).toMatch(/initialize/);
+    expect(executed).toEqual([]);
+  });
+
+  it.each(['PUT', 'PATCH', 'HEAD'])(
+    '405 by %s, with the methods there are, whatever session it names',
+    async (method) => {
+      const session = await startSession();
+      for (const named of [{}, session, { 'mcp-session-id': UNKNOWN_ID }]) {
+        const answer = await ask(method, named);
+        expect(answer.status).toBe(405);
+        expect(answer.headers.allow).toBe('GET, POST, DELETE');
+      }
+      await expectAlive(session);
+    },
+  );
+
+  it.each([
+    ['POST', 'application/json'],
+    ['POST', 'text/event-stream'],
+    ['POST', 'text/html'],
+    ['GET', 'application/json'],
+  ])('406 by %s where it accepts only %s', async (method, accept) => {
+    const session = await startSession();
+    expect((await ask(method, { ...session, accept })).status).toBe(406);
+    expect(executed).toEqual([]);
+    await expectAlive(session);
+  });
+
+  it('406 where it would initialize but not accept the answer, and no session is left', async () => {
+    const before = notes.events.length;
+    const answer = await initialize({ accept: 'application/json' });
+    expect(answer.status).toBe(406);
+    expect(answer.headers).not.toHaveProperty('mcp-session-id');
+    const events = notes.events.slice(before).map(({ type }) => type);
+    const count = (type: string) => events.filter((other) => other === type).length;
+    expect(count('session.ended')).toBe(count('session.started'));
+  });
+
+  it.each([
+    'text/plain',
+    'application/x-www-form-urlencoded',
+    'application/jsonp',
+    'text/plain; a=application/json',
+  ])('415 where its body is %s', async (type) => {
+    const session = await startSession();
+    expect((await ask('POST', { ...session, 'content-type': type })).status).toBe(415);
+    expect((await initialize({ 'content-type': type })).status).toBe(415);
+    expect(executed).toEqual([]);
+    await expectAlive({ ...session, 'content-type': 'application/json; charset=utf-8' });
+  });
+});

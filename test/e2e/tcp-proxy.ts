@@ -1,0 +1,93 @@
+import { once } from 'node:events';
+import type { AddressInfo } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
+
+/** How a connection is cut: politely, or as by a machine that lost its memory. */
+export const CUTS = ['FIN', 'RST'] as const;
+export type Cut = (typeof CUTS)[number];
+
+/** A network between a client and the server that goes wrong when told to. */
+export interface TcpProxy {
+  /** An address of the server, as it is reached through here. */
+  through(url: string): string;
+  /** Cuts every connection there is, towards both sides. */
+  cut(how: Cut): void;
+  /** Swallows from now on what either side of every connection there is says, its end included. */
+  goSilent(): void;
+  /** Keeps what the server says to itself, as a buffering reverse proxy does, until `flush`. */
+  buffer(): void;
+  flush(): void;
+  close(): Promise<void>;
+}
+
+interface Link {
+  readonly sockets: readonly [client: Socket, server: Socket];
+  isSilent: boolean;
+  /** What is kept from the client; `undefined`: nothing is kept. */
+  held: (() => void)[] | undefined;
+}
+
+/** Starts a proxy in front of whoever listens at `target`. */
+export async function startTcpProxy(target: string): Promise<TcpProxy> {
+  const { port, hostname } = new URL(target);
+  const links = new Set<Link>();
+  let isBuffering = false;
+  const server = createServer({ allowHalfOpen: true }, (client) => {
+    const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
+    const link: Link = { sockets: [client, upstream], isSilent: false, held: isBuffering ? [] : undefined };
+    links.add(link);
+    forward(link, client, upstream, (deliver) => deliver());
+    forward(link, upstream, client, (deliver) => (link.held ? link.held.push(deliver) : deliver()));
+    const drop = () => {
+      if (client.closed && upstream.closed) links.delete(link);
+    };
+    for (const socket of link.sockets) socket.once('close', drop);
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A TCP server that listens has an AddressInfo (Node: server.address()).
+  const own = (server.address() as AddressInfo).port;
+  const allSockets = () => [...links].flatMap(({ sockets }) => sockets);
+  return {
+    through: (url) => Object.assign(new URL(url), { port: String(own) }).href,
+    cut(how) {
+      for (const socket of allSockets()) how === 'RST' ? socket.resetAndDestroy() : socket.destroy();
+    },
+    goSilent() {
+      for (const link of links) link.isSilent = true;
+    },
+    buffer() {
+      isBuffering = true;
+      for (const link of links) link.held ??= [];
+    },
+    flush() {
+      isBuffering = false;
+      for (const link of links) {
+        const held = link.held ?? [];
+        link.held = undefined;
+        for (const deliver of held) deliver();
+      }
+    },
+    async close() {
+      const closed = once(server, 'close');
+      server.close();
+      for (const socket of allSockets()) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+/** Passes on what one side says, and its end; `pass` decides when. A connection that breaks breaks on both sides. */
+function forward(link: Link, from: Socket, to: Socket, pass: (deliver: () => void) => void): void {
+  from.on('data', (chunk) => {
+    if (link.isSilent) return;
+    pass(() => {
+      // What one side does not read is not taken from the other.
+      if (!to.write(chunk)) from.pause();
+    });
+  });
+  to.on('drain', () => from.resume());
+  from.on('end', () => link.isSilent || pass(() => to.end()));
+  from.on('error', () => link.isSilent || to.destroy());
+  from.on('close', () => link.isSilent || pass(() => to.end()));
+}

@@ -1,0 +1,103 @@
+// Tools that take as long, and send as much, as a test wants. Anybody may call them.
+import { setImmediate } from 'node:timers/promises';
+import { z } from 'zod';
+
+/** Calls that are held, by name. */
+const held = new Map();
+const aborted = [];
+/** How many bytes each flood has tried to send, by name. */
+const floods = new Map();
+const DROP = 'x'.repeat(64 * 1024);
+
+const done = (text) => ({ content: [{ type: 'text', text }] });
+const inputSchema = z.object({ name: z.string() });
+
+// biome-ignore lint/style/noDefaultExport: this is what `--tools` asks for.
+export default function registerTroubleTools(server, sessions) {
+  server.server.registerCapabilities({ logging: {} });
+
+  server.registerTool('whoami', { description: 'Tells who is logged in.' }, async () => {
+    const response = await sessions.current().fetch(new URL('/me', process.env.NOTES_API));
+    const structuredContent = await response.json();
+    return { ...done(JSON.stringify(structuredContent)), structuredContent };
+  });
+
+  server.registerTool('hold', { description: 'Waits for release.', inputSchema }, async ({ name }, ctx) => {
+    const { mcpReq } = ctx;
+    const wait = new Promise((resolve) => held.set(name, resolve));
+    mcpReq.signal.addEventListener('abort', () => {
+      if (held.delete(name)) aborted.push(name);
+    });
+    await report(mcpReq, `holding ${name}`);
+    await wait;
+    return done(`released ${name}`);
+  });
+
+  server.registerTool('release', { description: 'Ends a wait.', inputSchema }, ({ name }) => {
+    const resolve = held.get(name);
+    held.delete(name);
+    resolve?.();
+    return done(resolve ? 'released' : 'nobody waits');
+  });
+
+  server.registerTool(
+    'say',
+    { description: 'Speaks on the standalone stream.', inputSchema },
+    async ({ name }) => {
+      await server.server.sendLoggingMessage({ level: 'info', data: `said ${name}` });
+      return done('said');
+    },
+  );
+
+  server.registerTool(
+    'flood',
+    {
+      description: 'Sends until it is released.',
+      inputSchema: inputSchema.extend({ stream: z.enum(['own', 'standalone']) }),
+    },
+    async ({ name, stream }, { mcpReq }) => {
+      const flood = { bytes: 0, isOver: false };
+      floods.set(name, flood);
+      let isReleased = false;
+      held.set(name, () => {
+        isReleased = true;
+      });
+      while (!isReleased && !mcpReq.signal.aborted) {
+        if (stream === 'own') await report(mcpReq, DROP);
+        else await server.server.sendLoggingMessage({ level: 'info', data: DROP });
+        flood.bytes += DROP.length;
+        await setImmediate();
+      }
+      held.delete(name);
+      flood.isOver = true;
+      return done(`flooded ${name}`);
+    },
+  );
+
+  server.registerTool(
+    'large',
+    {
+      description: 'Says much, at once.',
+      inputSchema: z.object({ notifications: z.number(), resultBytes: z.number() }),
+    },
+    async ({ notifications, resultBytes }, { mcpReq }) => {
+      for (let count = 0; count < notifications; count++) await report(mcpReq, DROP);
+      return done(`${'x'.repeat(resultBytes)} that is all`);
+    },
+  );
+
+  server.registerTool('look', { description: 'Tells what goes on in this process.' }, () => {
+    const structuredContent = {
+      pid: process.pid,
+      held: [...held.keys()],
+      aborted,
+      floods: Object.fromEntries(floods),
+    };
+    return { ...done(''), structuredContent };
+  });
+}
+
+function report(mcpReq, message) {
+  const params = { progressToken: mcpReq._meta?.progressToken ?? 'none', progress: 1, message };
+  return mcpReq.notify({ method: 'notifications/progress', params });
+}

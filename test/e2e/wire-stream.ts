@@ -1,0 +1,131 @@
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { Journal } from '../support/journal.js';
+import { JSON_HEADERS, type RawRequest, request2026 } from '../support/raw-mcp.js';
+
+/** One event of a stream; the data of a priming event is empty. */
+export interface WireEvent {
+  readonly id: string | undefined;
+  readonly data: string;
+}
+
+/** An answer that is read while it comes. */
+export interface WireStream {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly events: Journal<WireEvent>;
+  /** Resolves when it is over, whoever ended it. */
+  readonly over: Promise<void>;
+  /** Everything that was read, once it is over. */
+  readonly text: Promise<string>;
+  /** Reads what was left unread, to the end. @returns how many bytes that was. */
+  readRest(): Promise<number>;
+  /** Drops the connection. */
+  drop(): void;
+}
+
+export interface WireRequest extends RawRequest {
+  /** Whether the answer is read. Default: yes. */
+  readonly isRead?: boolean;
+}
+
+/** Sends a request on a connection of its own, and resolves as soon as the answer begins. */
+export function openWire(
+  url: string,
+  { method = 'GET', headers = {}, body = '', isRead = true }: WireRequest,
+): Promise<WireStream> {
+  return new Promise((resolve, reject) => {
+    const length = body ? { 'content-length': String(Buffer.byteLength(body)) } : {};
+    const request = httpRequest(url, { method, headers: { ...length, ...headers }, agent: false });
+    request.once('error', reject);
+    request.once('response', (response) => {
+      const events = new Journal<WireEvent>();
+      // What breaks is over: that is what the tests ask about.
+      response.on('error', () => undefined);
+      request.on('error', () => undefined);
+      let text = '';
+      let rest = '';
+      const read = (chunk: string) => {
+        text += chunk;
+        const blocks = (rest + chunk).split('\n\n');
+        rest = blocks.pop() ?? '';
+        for (const block of blocks) addEvent(events, block);
+      };
+      if (isRead) response.setEncoding('utf8').on('data', read);
+      resolve({
+        status: response.statusCode ?? 0,
+        headers: response.headers,
+        events,
+        over: new Promise((resolve) => response.once('close', resolve)),
+        text: new Promise((resolve) => response.once('close', () => resolve(text))),
+        readRest: () => {
+          let bytes = 0;
+          response.on('data', (chunk: Buffer) => {
+            bytes += chunk.length;
+          });
+          return new Promise((resolve) => response.once('close', () => resolve(bytes)));
+        },
+        drop: () => void request.destroy(),
+      });
+    });
+    request.end(body);
+  });
+}
+
+function addEvent(events: Journal<WireEvent>, block: string): void {
+  const data = /^data: ?(.*)$/m.exec(block)?.[1];
+  if (data !== undefined) events.add({ id: /^id: ?(.+)$/m.exec(block)?.[1], data });
+}
+
+/** The first event of a stream whose data has that in it. */
+export function heard(stream: WireStream, what: string): Promise<WireEvent> {
+  return stream.events.first(what, ({ data }) => data.includes(what));
+}
+
+/** The id of the event with which a resumable stream of the 2025-11-25 revision begins. */
+export async function primingId(stream: WireStream): Promise<string> {
+  const { id } = await stream.events.first('a priming event', ({ id }) => id !== undefined);
+  return id ?? '';
+}
+
+/** The JSON-RPC id of every call made here, apart from those that a RawClient counts up to. */
+export const CALL_ID = 1_000_000;
+
+/** Requests of a 2025 session. Each goes out on a connection of its own. */
+export class Wire2025 {
+  readonly #headers: Readonly<Record<string, string>>;
+
+  /** @param sessionId of a connection that is initialized */
+  constructor(sessionId: string) {
+    this.#headers = { ...JSON_HEADERS, 'mcp-session-id': sessionId, 'mcp-protocol-version': '2025-11-25' };
+  }
+
+  /** Opens the standalone stream, or goes on with another after the event `lastEventId`. */
+  listen(url: string, { lastEventId, isRead = true }: { lastEventId?: string; isRead?: boolean } = {}) {
+    const resumption = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
+    return openWire(url, { headers: { ...this.#headers, ...resumption }, isRead });
+  }
+
+  /** Calls a tool. @returns its stream, as soon as that begins. */
+  call(url: string, name: string, args: object = {}, { isRead = true } = {}): Promise<WireStream> {
+    const _meta = { progressToken: 'progress' };
+    const params = { name, arguments: args, _meta };
+    return this.post(url, { id: CALL_ID, method: 'tools/call', params }, isRead);
+  }
+
+  /** Posts a message. */
+  post(url: string, message: object, isRead = true): Promise<WireStream> {
+    const body = JSON.stringify({ jsonrpc: '2.0', ...message });
+    return openWire(url, { method: 'POST', headers: this.#headers, body, isRead });
+  }
+}
+
+/** Calls a tool in the 2026 era. @returns its answer, as soon as that begins. */
+export function call2026(
+  url: string,
+  name: string,
+  args: Record<string, unknown>,
+  isRead = true,
+): Promise<WireStream> {
+  const meta = { progressToken: 'progress' };
+  return openWire(url, { ...request2026('tools/call', { name, arguments: args }, { meta }), isRead });
+}

@@ -1,0 +1,76 @@
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+import { type Ending, end, own } from '../support/child-processes.js';
+import { Journal } from '../support/journal.js';
+
+const root = new URL('../../', import.meta.url);
+const BUILT = new URL('test/examples/dist/', root);
+
+/** One of the programs in examples/, in a process of its own. */
+export interface ExampleProcess {
+  readonly origin: string;
+  readonly mcp: string;
+  readonly stderr: Journal<string>;
+  /** Asks it to end, as a supervisor does, and waits until it has. */
+  stop(): Promise<Ending>;
+  /** Ends it, whatever it is at. */
+  kill(): Promise<Ending>;
+}
+
+/** Compiles the programs in examples/, as a user of the built library does. */
+export function compileExamples(): void {
+  const tsc = fileURLToPath(new URL('node_modules/.bin/tsc', root));
+  const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node'];
+  const folders = ['--rootDir', 'examples', '--outDir', fileURLToPath(BUILT)];
+  const programs = ['node-http', 'express', 'fastify', 'hono'].map((name) => `examples/${name}.ts`);
+  execFileSync(tsc, [...options, ...folders, '--ignoreConfig', ...programs], {
+    cwd: root,
+    encoding: 'utf8',
+  });
+}
+
+/** Starts a compiled example on a free port. */
+export async function startExample(
+  name: string,
+  environment: Readonly<Record<string, string>>,
+): Promise<ExampleProcess> {
+  const port = await freePort();
+  const child = own(
+    spawn(process.execPath, [fileURLToPath(new URL(`${name}.js`, BUILT))], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+      env: { PATH: process.env.PATH, ...environment, PORT: String(port) },
+    }),
+  );
+  const stderr = new Journal<string>();
+  createInterface(child.stderr).on('line', (line) => stderr.add(line));
+  const closed = once(child, 'close');
+  await Promise.race([
+    once(createInterface(child.stdout), 'line'),
+    closed.then(() => Promise.reject(new Error(`${name} ended: ${stderr.entries.join('\n')}`))),
+  ]);
+  const origin = `http://127.0.0.1:${port}`;
+  return {
+    origin,
+    mcp: `${origin}/mcp`,
+    stderr,
+    async stop() {
+      const ending = await end(child, 'SIGTERM');
+      await closed;
+      return ending;
+    },
+    kill: () => end(child, 'SIGKILL'),
+  };
+}
+
+/** The examples name their port in their public URL, so that it has to be known before they start. */
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  await once(server.close(), 'close');
+  if (typeof address !== 'object' || !address) throw new Error('A TCP server that listens has a port.');
+  return address.port;
+}
