@@ -9,7 +9,7 @@ import type { CurrentSession, RequestContexts } from './request-context.js';
 import { registerStatusResource } from './status-resource.js';
 import type { StatusSubscriptions } from './status-subscriptions.js';
 import { gateTools } from './tool-gate.js';
-import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
+import { type LoginToolOptions, loginInputSchema, registerLoginTool } from './tools/login.js';
 import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from './tools/session-status.js';
 
@@ -31,7 +31,7 @@ export type ServerFactoryOptions = {
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
   readonly statusSubscriptions: StatusSubscriptions;
-} & Omit<LoginToolOptions, keyof Surroundings> &
+} & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema'> &
   LogoutToolOptions &
   SessionStatusToolOptions;
 
@@ -53,10 +53,12 @@ export interface Surroundings {
 /** Makes the server objects of both eras: the same tools, behind the same gate. */
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;
+  readonly #loginInput: LoginToolOptions['inputSchema'];
 
   /** @throws SessionError `configuration` when a tool that is registered cannot work. */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
+    this.#loginInput = loginInputSchema(options.providers);
     this.#make({ hasHandles: true }, true);
   }
 
@@ -79,7 +81,12 @@ export class ServerFactory {
       ...(capabilities && { capabilities }),
     });
     gateTools(server, { hasHandles, contexts, strict });
-    registerLoginTool(server, { ...this.#options, hasHandles, openBrowser });
+    registerLoginTool(server, {
+      ...this.#options,
+      inputSchema: this.#loginInput,
+      hasHandles,
+      openBrowser,
+    });
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
     registerStatusResource(server, this.#options);

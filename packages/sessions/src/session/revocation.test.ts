@@ -52,19 +52,26 @@ describe('disposing of accounts', () => {
     expect(() => revocation?.tokens.refreshToken?.reveal()).toThrow('wiped');
   });
 
-  it('has nothing to revoke of an account that was given up before', async () => {
-    const bench = new SessionBench();
-    const { record } = await bench.loggedIn('alice');
-    const before = await bench.registry.get(record.ref);
-    const account = before?.accounts.idp;
-    if (!before || !account) throw new Error('Nobody is logged in.');
-    await bench.refreshes.giveUp(before, account, 'grant_revoked');
-    await bench.disposal.settled();
-    bench.provider.revoked.length = 0;
-    const { revoked } = await bench.registry.signOut(record.ref, 'logout');
-    expect(await revoked).toEqual([{ provider: 'idp', revocation: 'confirmed' }]);
-    expect(bench.provider.revoked).toEqual([]);
-  });
+  it.each([
+    ['grant_revoked', 'confirmed'],
+    ['refresh_lost', 'unconfirmed'],
+    ['no_refresh_token', 'unconfirmed'],
+  ] as const)(
+    'has nothing to revoke of an account given up before (%s): that is %s',
+    async (trouble, revocation) => {
+      const bench = new SessionBench();
+      const { record } = await bench.loggedIn('alice');
+      const before = await bench.registry.get(record.ref);
+      const account = before?.accounts.idp;
+      if (!before || !account) throw new Error('Nobody is logged in.');
+      await bench.refreshes.giveUp(before, account, trouble);
+      await bench.disposal.settled();
+      bench.provider.revoked.length = 0;
+      const { revoked } = await bench.registry.signOut(record.ref, 'logout');
+      expect(await revoked).toEqual([{ provider: 'idp', revocation }]);
+      expect(bench.provider.revoked).toEqual([]);
+    },
+  );
 
   it('wipes what it cannot read, and says that nothing was revoked of it [security 31]', async () => {
     const bench = new SessionBench();

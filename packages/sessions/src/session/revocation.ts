@@ -48,8 +48,12 @@ export class Disposal {
       const { provider } = account;
       const tokens = this.#takeTokens(record, account);
       if (tokens === 'unreadable') return Promise.resolve({ provider, revocation: 'unconfirmed' });
-      // An account without tokens has been given up before: there is nothing left to revoke.
-      if (!tokens) return Promise.resolve({ provider, revocation: 'confirmed' });
+      // An account without tokens has been given up before. Whether they are dead is known only if it was the
+      // provider who said so.
+      if (!tokens) {
+        const revocation = account.trouble === 'grant_revoked' ? 'confirmed' : 'unconfirmed';
+        return Promise.resolve({ provider, revocation });
+      }
       return this.revoke(record, provider, tokens);
     });
     return Promise.all(revocations);

@@ -32,6 +32,8 @@ export interface LoginToolOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly defaultProvider: string;
+  /** From {@link loginInputSchema}; one for all server objects. */
+  readonly inputSchema: LoginInputSchema;
   /** Whether sessions are named by handles, which `login` returns. */
   readonly hasHandles: boolean;
   /** Opens the link for the user, where the client does not. */
@@ -45,15 +47,25 @@ const CALL_2025_MS = 45_000;
 /** 2026 clients go ten rounds at most. */
 const MAX_ROUNDS = 8;
 
-const inputSchema = z.object({
-  provider: z.string().max(100).optional().describe('Which provider to log in to, if there are several.'),
-  code: z
-    .string()
-    .max(100)
-    .optional()
-    .describe('The confirmation code that the browser showed after the login, if it showed one.'),
-});
-type LoginArguments = z.infer<typeof inputSchema>;
+/** The arguments of `login` on a server with these providers, the first of which is the default. */
+export function loginInputSchema(providers: readonly string[]): LoginInputSchema {
+  const [first] = providers;
+  const choice =
+    providers.length > 1 ? `One of ${providers.join(', ')}. Default: ${first}.` : `Only ${first}.`;
+  return z.object({
+    provider: z.string().max(100).optional().describe(`Which provider to log in to. ${choice}`),
+    code: z
+      .string()
+      .max(100)
+      .optional()
+      .describe('The confirmation code that the browser showed after the login, if it showed one.'),
+  });
+}
+type LoginInputSchema = z.ZodObject<{
+  provider: z.ZodOptional<z.ZodString>;
+  code: z.ZodOptional<z.ZodString>;
+}>;
+type LoginArguments = z.infer<LoginInputSchema>;
 
 const roundSchema = z.object({ round: z.number(), startedAtMs: z.number(), handle: z.string().optional() });
 type Round = z.infer<typeof roundSchema>;
@@ -66,7 +78,7 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       title: 'Log in',
       description:
         'Logs the user in, so that the other tools can work in their name. Gives a link for the user to open in a browser; call `login` again when they have done so.',
-      inputSchema,
+      inputSchema: options.inputSchema,
       outputSchema: loginOutputSchema(options.hasHandles),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },

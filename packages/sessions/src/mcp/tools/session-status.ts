@@ -3,11 +3,12 @@ import { z } from 'zod';
 import { type AccountStatus, accountStatus } from '../../account/account-status.js';
 import type { Logins } from '../../login/logins.js';
 import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
-import { isSignedIn, type SessionRecord, type SignOutReason } from '../../session/session-record.js';
+import { isSignedIn, type SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { RequestContexts } from '../request-context.js';
 import { present, structuredResult } from '../tool-result.js';
+import { nextStep } from './status-texts.js';
 
 export interface SessionStatusToolOptions {
   readonly contexts: RequestContexts;
@@ -32,12 +33,12 @@ const outputSchema = z.object({
     z.object({
       provider: z.string(),
       state: z.enum(['pending', 'authenticated', 'reauthentication_required']),
-      reason: z.string().optional(),
+      reason: z.string().optional().describe('What went wrong last, as a class.'),
       subject: z.string().optional(),
       name: z.string().optional(),
       scopes: z.array(z.string()).optional(),
       accessTokenExpiresInSeconds: z.number().optional(),
-      nextRefreshInSeconds: z.number().optional(),
+      nextRefreshInSeconds: z.number().optional().describe('Absent: it cannot be renewed.'),
     }),
   ),
   idleExpiresInSeconds: z.number().optional().describe('Until the login is wiped if no call comes.'),
@@ -95,7 +96,7 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
     accounts,
     idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
     sessionExpiresInSeconds: seconds(endsAtMs(record, lifetimes, now)),
-    next: nextStep(state, record, accounts),
+    next: nextStep(record, accounts, options.providers),
   });
 }
 
@@ -121,41 +122,4 @@ function accountsOf(options: SessionStatusToolOptions, record: SessionRecord, no
 function worst(states: readonly SessionState[]): SessionState {
   const order: readonly SessionState[] = ['reauthentication_required', 'pending', 'authenticated'];
   return order.find((state) => states.includes(state)) ?? 'anonymous';
-}
-
-function nextStep(state: SessionState, record: SessionRecord, accounts: readonly AccountStatus[]): string {
-  switch (state) {
-    case 'anonymous':
-      return record.signedOut
-        ? `${signedOutText(record.signedOut)} Call \`login\` to log in again.`
-        : 'Call `login` to log in.';
-    case 'pending': {
-      const hasHandle = record.kind !== 'connection';
-      const again = hasHandle ? 'call `login` with this `session`' : 'call `login` again';
-      return isSignedIn(record) && record.kind === 'pending-handle'
-        ? `The user has finished the login: ${again} to get the session handle.`
-        : `A login is under way. When the user has finished it in the browser, ${again}.`;
-    }
-    case 'reauthentication_required': {
-      const dead = accounts.find((account) => account.state === 'reauthentication_required');
-      return `The login at "${dead?.provider}" has expired or was revoked. Call \`login\` to renew it.`;
-    }
-    case 'authenticated':
-      return 'Nothing: the login is good, and its tokens are renewed by themselves.';
-  }
-}
-
-function signedOutText(reason: SignOutReason): string {
-  switch (reason) {
-    case 'logout':
-      return 'The user logged out.';
-    case 'idle':
-      return 'The login was wiped because it was not used for too long.';
-    case 'absolute':
-      return 'The login reached its longest lifetime and was wiped.';
-    case 'disconnect':
-      return 'The login was wiped because this client was disconnected for too long.';
-    case 'operator':
-      return 'The operator of this server signed this session out.';
-  }
 }

@@ -1,0 +1,87 @@
+import type { AccountStatus } from '../../account/account-status.js';
+import {
+  type AccountTrouble,
+  isSignedIn,
+  type SessionRecord,
+  type SignOutReason,
+} from '../../session/session-record.js';
+
+/** What `session_status` says to do now. */
+export function nextStep(
+  record: SessionRecord,
+  accounts: readonly AccountStatus[],
+  providers: readonly string[],
+): string {
+  const dead = accounts.find(({ state }) => state === 'reauthentication_required');
+  if (dead) return `${whyDead(dead)} Call \`login\` with provider "${dead.provider}" to renew it.`;
+  if (accounts.some(({ state }) => state === 'pending')) return finishLogin(record);
+  if (accounts.length === 0) {
+    const before = record.signedOut ? `${whySignedOut(record.signedOut)} ` : '';
+    return `${before}Call \`login\` to log in${record.signedOut ? ' again' : ''}${choice(providers)}.`;
+  }
+  const missing = providers.filter((name) => accounts.every(({ provider }) => provider !== name));
+  const more =
+    missing.length > 0
+      ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider for what needs it.`
+      : '';
+  return `${accounts.map(outlook).find(Boolean) ?? ALL_GOOD}${more}`;
+}
+
+const ALL_GOOD = 'Nothing: the login is good, and its tokens are renewed by themselves.';
+
+function finishLogin(record: SessionRecord): string {
+  const again = record.kind === 'connection' ? 'call `login` again' : 'call `login` with this `session`';
+  return isSignedIn(record) && record.kind === 'pending-handle'
+    ? `The user has finished the login: ${again} to get the session handle.`
+    : `A login is under way. When the user has finished it in the browser, ${again}.`;
+}
+
+/** What is not as it should be with a login that is good all the same. */
+function outlook(account: AccountStatus): string | undefined {
+  const { provider, reason, accessTokenExpiresInSeconds: left, nextRefreshInSeconds: retry } = account;
+  if (reason === 'provider_unavailable' || reason === 'provider_refused') {
+    const what = reason === 'provider_unavailable' ? 'could not be reached' : 'refused';
+    return `The login at "${provider}" is good, but "${provider}" ${what} when its token was to be renewed. That is tried again in ${retry ?? 0} seconds; until it works, calls may fail once the token has run out.`;
+  }
+  if (left !== undefined && retry === undefined) {
+    return `The login at "${provider}" is good for ${left} seconds; it cannot be renewed, so call \`login\` after that.`;
+  }
+  return undefined;
+}
+
+function whyDead({ provider, reason }: AccountStatus): string {
+  return `The login at "${provider}" ${reason ? TROUBLE_TEXTS[reason] : 'is over'}.`;
+}
+
+const TROUBLE_TEXTS: Readonly<Record<AccountTrouble, string>> = {
+  grant_revoked: 'has expired there or was revoked',
+  no_refresh_token: 'has run out, and could not be renewed',
+  provider_unavailable: 'could not be renewed: the provider cannot be reached',
+  provider_refused: 'could not be renewed: the provider refuses',
+  identity_changed: 'came back as somebody else’s, and was dropped',
+  refresh_lost: 'was lost when the provider’s answer to its renewal did not arrive',
+  tokens_unreadable: 'was damaged here',
+};
+
+function choice(providers: readonly string[]): string {
+  return providers.length > 1 ? `, with one of the providers ${quoted(providers)}` : '';
+}
+
+function quoted(names: readonly string[]): string {
+  return names.map((name) => `"${name}"`).join(', ');
+}
+
+function whySignedOut(reason: SignOutReason): string {
+  switch (reason) {
+    case 'logout':
+      return 'The user logged out.';
+    case 'idle':
+      return 'The login was wiped because it was not used for too long.';
+    case 'absolute':
+      return 'The login reached its longest lifetime and was wiped.';
+    case 'disconnect':
+      return 'The login was wiped because this client was disconnected for too long.';
+    case 'operator':
+      return 'The operator of this server signed this session out.';
+  }
+}
