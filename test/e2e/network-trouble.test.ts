@@ -16,6 +16,8 @@ const FLOOD_BYTES = 200 * 1024 * 1024;
 const MOST_GROWTH_BYTES = 100 * 1024 * 1024;
 /** What two sockets of this machine may hold between them, and the MiB that the server keeps. */
 const MOST_IN_KERNEL_BYTES = 32 * 1024 * 1024;
+/** Sooner than by writing to the stream, which is done every 15 seconds. */
+const AT_ONCE_MS = 10_000;
 /** The one it listens on; stdout and stderr, which Node makes of sockets. */
 const SOCKETS_OF_AN_IDLE_SERVER = 3;
 
@@ -99,10 +101,12 @@ describe('the standalone stream of a 2025 client', () => {
     const first = await wire.listen(through);
     expect(first.status).toBe(200);
     expect(await isPresent(client)).toBe(true);
+    const cutAtMs = performance.now();
     proxy.cut(cut);
     await first.over;
     // Nobody asks for its place meanwhile: that alone would make the server doubt that the client is there.
     await untilPresent(client, false);
+    expect(performance.now() - cutAtMs).toBeLessThan(AT_ONCE_MS);
     const second = await wire.listen(mcp);
     expect(second.status).toBe(200);
     await expectOpen(second, client);
@@ -219,12 +223,21 @@ function resume(wire: Wire2025, lastEventId: string): Promise<WireStream> {
 }
 
 describe('a 2026 call', () => {
-  it.each(CUTS)('whose stream is cut by %s is cancelled, and nothing of it is left', async (cut) => {
+  const states = [
+    { state: 'is answering', isQuiet: false },
+    { state: 'has not said anything yet', isQuiet: true },
+  ];
+  const cases = states.flatMap((state) => CUTS.map((cut) => ({ ...state, cut })));
+
+  it.each(cases)('that $state is cancelled by $cut, and nothing of it is left', async ({ isQuiet, cut }) => {
     const name = `call-${++users}`;
     const { proxy, through } = await proxied();
-    const stream = await call2026(through, 'hold', { name });
-    await heard(stream, `holding ${name}`);
+    const call = call2026(through, 'hold', { name, isQuiet });
+    const isBroken = call.then(({ over }) => over).catch(() => undefined);
+    await untilServer('the call to be held', ({ held }) => held.includes(name));
+    if (!isQuiet) await heard(await call, `holding ${name}`);
     proxy.cut(cut);
+    await isBroken;
     await untilServer('the call to be aborted', ({ aborted }) => aborted.includes(name));
     expect((await look()).held).not.toContain(name);
     expect((await bystander.call('release', { name })).text).toBe('nobody waits');

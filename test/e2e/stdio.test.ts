@@ -135,8 +135,8 @@ describe.each(CLIENT_KINDS)('over stdio, %s', (kind) => {
     for (const { inputSchema } of tools) {
       expect(Object.keys(inputSchema.properties ?? {})).not.toContain('session');
     }
+    expect(completed.structured.status).toBe('authenticated');
     for (const { structured } of [pending, completed]) {
-      expect(structured.status).toBeDefined();
       expect(structured).not.toHaveProperty('session');
     }
     const said = JSON.stringify([tools, client.instructions, pending, completed]);

@@ -22,13 +22,14 @@ export default function registerTroubleTools(server, sessions) {
     return { ...done(JSON.stringify(structuredContent)), structuredContent };
   });
 
-  server.registerTool('hold', { description: 'Waits for release.', inputSchema }, async ({ name }, ctx) => {
-    const { mcpReq } = ctx;
+  const holdSchema = inputSchema.extend({ isQuiet: z.boolean().default(false) });
+  const holdConfig = { description: 'Waits for release.', inputSchema: holdSchema };
+  server.registerTool('hold', holdConfig, async ({ name, isQuiet }, { mcpReq }) => {
     const wait = new Promise((resolve) => held.set(name, resolve));
     mcpReq.signal.addEventListener('abort', () => {
       if (held.delete(name)) aborted.push(name);
     });
-    await report(mcpReq, `holding ${name}`);
+    if (!isQuiet) await report(mcpReq, `holding ${name}`);
     await wait;
     return done(`released ${name}`);
   });

@@ -7,7 +7,11 @@ import {
   type TransportSendOptions,
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
+import type { SessionId } from '../session/ids.js';
+import type { EventBuffer } from './event-buffer.js';
 
+/** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
+const RETRY_MS = 1000;
 /** Requests that nobody waits for any more are answered with this, to no one: it settles the SDK's books. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
@@ -18,6 +22,10 @@ const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
  */
 export class ConnectionTransport extends WebStandardStreamableHTTPServerTransport {
   readonly #serving = new Set<unknown>();
+
+  constructor(id: SessionId, events: EventBuffer) {
+    super({ sessionIdGenerator: () => id, eventStore: events, retryInterval: RETRY_MS });
+  }
 
   /** Whether a request of that id is waiting for its answer. */
   isServing(id: unknown): boolean {

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -32,14 +33,19 @@ async function setUp() {
     return { content: [{ type: 'text', text }] };
   });
   const onPresent = vi.fn(() => vi.fn());
-  const connection = new Connection(server, ID, { clock, deadlines, resumableMs: 120_000, onPresent });
+  const requests = new AsyncLocalStorage<object>();
+  const connection = new Connection(server, ID, {
+    clock,
+    deadlines,
+    keptMs: 120_000,
+    currentRequest: () => requests.getStore(),
+    onPresent,
+  });
   await connection.open();
-  const post = (body: unknown) =>
-    connection.serve({
-      request: new Request(URL, { method: 'POST', headers: HEADERS }),
-      body,
-      hangUp: undefined,
-    });
+  const post = (body: unknown) => {
+    const request = new Request(URL, { method: 'POST', headers: HEADERS });
+    return requests.run({}, () => connection.serve({ request, body, hangUp: undefined }));
+  };
   const get = (headers: Record<string, string> = {}) =>
     connection.serve({
       request: new Request(URL, { headers: { ...HEADERS, ...headers } }),
@@ -133,6 +139,19 @@ describe('a 2025 connection', () => {
     expect(await resumed.text()).toContain('missed');
     // It only answers a POST: nobody is present because of it.
     expect(onPresent).not.toHaveBeenCalled();
+  });
+
+  it('takes a client that comes back at its word that its old stream is dead', async () => {
+    const { call, release, get } = await setUp();
+    const silent = await call(1, 'missed');
+    const reader = silent.body?.getReader();
+    const [lastEventId = ''] = eventIdsIn(new TextDecoder().decode((await reader?.read())?.value));
+    const resumed = await get({ 'last-event-id': lastEventId });
+    expect(resumed.status).toBe(200);
+    const again = await get({ 'last-event-id': lastEventId });
+    await release();
+    expect(await again.text()).toContain('missed');
+    await expect(reader?.read()).rejects.toThrow();
   });
 
   it('serves a client that asks for what is forgotten from now on', async () => {

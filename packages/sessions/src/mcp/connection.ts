@@ -1,22 +1,13 @@
-import type { McpServer, RequestId } from '@modelcontextprotocol/server';
+import type { McpServer, RequestId, StreamId } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
-import type { Clock } from '../time/clock.js';
-import type { Deadlines } from '../time/deadlines.js';
 import { ConnectionTransport } from './connection-transport.js';
-import { EventBuffer } from './event-buffer.js';
-import { EventStream, isEventStream, type StreamEnd } from './event-stream.js';
+import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
+import { EventStream, isEventStream, type StreamEnd, type StreamResponse } from './event-stream.js';
 import { methodOf, propertyOf, requestIdsOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
 
-/** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
-const RETRY_MS = 1000;
-
-export interface ConnectionOptions {
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-  /** How long a client whose stream broke can ask for what it missed. */
-  readonly resumableMs: number;
+export interface ConnectionOptions extends EventBufferOptions {
   /** Called when the client's standalone stream opens. @returns what to call when it is over. */
   readonly onPresent: () => (by: StreamEnd) => void;
 }
@@ -35,17 +26,14 @@ export class Connection {
   readonly #events: EventBuffer;
   readonly #transport: ConnectionTransport;
   #standalone: StandaloneStream | undefined;
+  /** The streams that answer calls, by the SDK's names for them. */
+  readonly #answers = new Map<StreamId, EventStream>();
 
   constructor(server: McpServer, id: SessionId, options: ConnectionOptions) {
-    const { clock, deadlines, resumableMs } = options;
     this.#server = server;
     this.#options = options;
-    this.#events = new EventBuffer({ clock, deadlines, keptMs: resumableMs });
-    this.#transport = new ConnectionTransport({
-      sessionIdGenerator: () => id,
-      eventStore: this.#events,
-      retryInterval: RETRY_MS,
-    });
+    this.#events = new EventBuffer(options);
+    this.#transport = new ConnectionTransport(id, this.#events);
   }
 
   /** Makes it ready to serve. */
@@ -94,26 +82,43 @@ export class Connection {
     if (methodOf(body) === 'notifications/cancelled') {
       await this.#transport.dropCancelled(propertyOf(propertyOf(body, 'params'), 'requestId') as RequestId);
     }
-    return isEventStream(response) ? new EventStream(response, { hangUp }).response : response;
+    if (!isEventStream(response)) return response;
+    const current = this.#options.currentRequest();
+    return this.#answer(response, current && this.#events.streamBegunBy(current), hangUp);
   }
 
   async #openStream({ request, hangUp }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
-    const isStandalone = lastEventId === null ? true : this.#events.isStandalone(lastEventId);
+    const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
+    const isStandalone = stream === undefined || stream === STANDALONE_STREAM;
+    // Whoever knows an event of a call got it, and knows best that nothing comes that way any more.
+    if (!isStandalone) this.#answers.get(stream)?.giveUp();
     const response = await this.#transport.handleRequest(
       // Nothing is known of that event any more: the client gets what happens from now on.
-      isStandalone === undefined ? withoutLastEventId(request) : request,
+      stream === undefined ? withoutLastEventId(request) : request,
     );
-    if (response.status === 409) this.#standalone?.probe();
+    if (isStandalone && response.status === 409) this.#standalone?.probe();
     if (!isEventStream(response)) return response;
-    if (isStandalone === false) return new EventStream(response, { hangUp }).response;
-    return this.#hold(response, hangUp);
+    return isStandalone ? this.#hold(response, hangUp) : this.#answer(response, stream, hangUp);
   }
 
-  #hold(
-    response: Response & { body: ReadableStream<Uint8Array> },
-    hangUp: (() => void) | undefined,
+  /** A stream that answers a call. */
+  #answer(
+    response: StreamResponse,
+    stream: StreamId | undefined,
+    hangUp: ConnectionRequest['hangUp'],
   ): Response {
+    const { clock, deadlines } = this.#options;
+    const onEnd = () => {
+      if (stream !== undefined && this.#answers.get(stream) === answer) this.#answers.delete(stream);
+    };
+    const answer = new EventStream(response, { clock, deadlines, hangUp, onEnd });
+    if (stream !== undefined) this.#answers.set(stream, answer);
+    return answer.response;
+  }
+
+  /** The client's standalone stream. */
+  #hold(response: StreamResponse, hangUp: ConnectionRequest['hangUp']): Response {
     const { clock, deadlines, onPresent } = this.#options;
     const ended = onPresent();
     const standalone = new StandaloneStream(response, {

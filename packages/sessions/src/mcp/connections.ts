@@ -84,7 +84,13 @@ export class Connections {
     const server = servers.make({ hasHandles: false });
     server.server.onerror = onError;
     const onPresent = () => registry.streamOpened(record.ref);
-    const connection = new Connection(server, id, { clock, deadlines, resumableMs, onPresent });
+    const connection = new Connection(server, id, {
+      clock,
+      deadlines,
+      keptMs: resumableMs,
+      currentRequest: () => contexts.peek(),
+      onPresent,
+    });
     await connection.open();
     this.#connections.set(record.ref, connection);
     const named = { state: 'live', record, handle: undefined } as const;

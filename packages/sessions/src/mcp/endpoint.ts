@@ -1,6 +1,8 @@
 import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
 import { EventStream, isEventStream } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
@@ -17,6 +19,8 @@ export class Endpoint {
   readonly #onError: (error: unknown) => void;
   readonly #connections: Connections;
   readonly #listenStreams: ListenStreams;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #modern: McpHttpHandler;
   #isClosing = false;
 
@@ -27,6 +31,8 @@ export class Endpoint {
     this.#onError = onError;
     this.#connections = new Connections(options);
     this.#listenStreams = new ListenStreams(options);
+    this.#clock = options.clock;
+    this.#deadlines = options.deadlines;
     this.#modern = createMcpHandler(() => servers.make({ hasHandles: true }), {
       legacy: 'reject',
       onerror: onError,
@@ -69,7 +75,7 @@ export class Endpoint {
     if (!isEventStream(response)) return response;
     return isListen && named.state === 'live'
       ? this.#listenStreams.hold(named.record.ref, body, response, hangUp)
-      : new EventStream(response, { hangUp }).response;
+      : new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp }).response;
   }
 
   async #nameSession(body: unknown): Promise<NamedSession> {

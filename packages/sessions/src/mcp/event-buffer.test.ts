@@ -11,7 +11,13 @@ function setUp() {
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  return { clock, deadlines, buffer: new EventBuffer({ clock, deadlines, keptMs: KEPT_MS }) };
+  const request = {};
+  return {
+    clock,
+    deadlines,
+    buffer: new EventBuffer({ clock, deadlines, keptMs: KEPT_MS, currentRequest: () => request }),
+    request,
+  };
 }
 
 const message = (text: string) =>
@@ -35,18 +41,31 @@ describe('an event buffer', () => {
     expect(await replay(buffer, first)).toEqual(['two', 'three']);
   });
 
-  it('knows which events were sent on the standalone stream', async () => {
+  it('knows on which stream an event was sent, and of the standalone one always', async () => {
     const { buffer } = setUp();
-    const standalone = await buffer.storeEvent(STANDALONE, message('one'));
-    const other = await buffer.storeEvent('a', message('two'));
-    expect([standalone, other, 'a/x', 'c/1', '', '/'].map((id) => buffer.isStandalone(id))).toEqual([
-      true,
-      false,
+    const event = await buffer.storeEvent('a', message('one'));
+    expect([event, `${STANDALONE}/7`, 'a/x', 'c/1', '', '/'].map((id) => buffer.streamOf(id))).toEqual([
+      'a',
+      STANDALONE,
       undefined,
       undefined,
       undefined,
       undefined,
     ]);
+  });
+
+  it('knows the stream of a call until it is answered, however long that takes and whatever else is sent', async () => {
+    const { buffer, clock, request } = setUp();
+    const priming = await buffer.storeEvent('call', {} as ReturnType<typeof message>);
+    expect(buffer.streamBegunBy(request)).toBe('call');
+    for (let number = 0; number < 150; number++) await buffer.storeEvent(STANDALONE, message('another'));
+    await clock.advance(2 * KEPT_MS);
+    expect(buffer.size).toBe(0);
+    expect(buffer.streamOf(priming)).toBe('call');
+    await buffer.storeEvent('call', { jsonrpc: '2.0', id: 1, result: {} });
+    expect(buffer.streamOf(priming)).toBe('call');
+    await clock.advance(2 * KEPT_MS);
+    expect(buffer.streamOf(priming)).toBeUndefined();
   });
 
   it('knows nothing of an event of another connection [security 8]', async () => {
@@ -88,12 +107,11 @@ describe('an event buffer', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('forgets everything at once when it is cleared, its deadline too', async () => {
+  it('forgets every event at once when it is cleared, and its deadline', async () => {
     const { buffer, deadlines } = setUp();
     const event = await buffer.storeEvent('a', message('one'));
     await buffer.storeEvent('a', message('two'));
     buffer.clear();
-    expect(await buffer.getStreamIdForEventId(event)).toBeUndefined();
     expect(deadlines.size).toBe(0);
     await buffer.storeEvent('a', message('three'));
     expect(await replay(buffer, event)).toEqual(['three']);

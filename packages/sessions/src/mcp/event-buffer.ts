@@ -7,7 +7,7 @@ const MOST_EVENTS = 100;
 /** and no more of their text. */
 const MOST_CHARACTERS = 256 * 1024;
 /** The name that the SDK gives to the stream of a GET. */
-const STANDALONE_STREAM = '_GET_stream';
+export const STANDALONE_STREAM = '_GET_stream';
 
 interface BufferedEvent {
   readonly stream: StreamId;
@@ -22,6 +22,8 @@ export interface EventBufferOptions {
   readonly deadlines: Deadlines;
   /** How long an event can be asked for again. */
   readonly keptMs: number;
+  /** The request that is being served, as an object that stands for no other. */
+  readonly currentRequest: () => object | undefined;
 }
 
 /**
@@ -32,6 +34,9 @@ export interface EventBufferOptions {
 export class EventBuffer implements EventStore {
   readonly #options: EventBufferOptions;
   #events: BufferedEvent[] = [];
+  /** The streams of calls that have not been answered: they can be resumed even if all they were sent is gone. */
+  readonly #unanswered = new Set<StreamId>([STANDALONE_STREAM]);
+  readonly #begunBy = new WeakMap<object, StreamId>();
   #characters = 0;
   #numbered = 0;
   #expiry: Deadline | undefined;
@@ -45,7 +50,13 @@ export class EventBuffer implements EventStore {
     return this.#events.length;
   }
 
+  /** The stream that was begun for a request. */
+  streamBegunBy(request: object): StreamId | undefined {
+    return this.#begunBy.get(request);
+  }
+
   storeEvent(stream: StreamId, message: JSONRPCMessage): Promise<EventId> {
+    this.#noteStream(stream, message);
     const number = ++this.#numbered;
     const { clock, keptMs } = this.#options;
     const characters = JSON.stringify(message).length;
@@ -56,15 +67,13 @@ export class EventBuffer implements EventStore {
     return Promise.resolve(`${stream}/${number}`);
   }
 
-  /** The stream an event was sent on; `undefined` if nothing can be had after it. */
   getStreamIdForEventId(eventId: EventId): Promise<StreamId | undefined> {
-    return Promise.resolve(this.#find(eventId)?.stream);
+    return Promise.resolve(this.streamOf(eventId));
   }
 
-  /** Whether an event was sent on the stream of a GET; `undefined` if nothing is known of it. */
-  isStandalone(eventId: EventId): boolean | undefined {
-    const found = this.#find(eventId);
-    return found && found.stream === STANDALONE_STREAM;
+  /** The stream an event was sent on; `undefined` if nothing can be had after it any more. */
+  streamOf(eventId: EventId): StreamId | undefined {
+    return this.#find(eventId)?.stream;
   }
 
   async replayEventsAfter(
@@ -80,7 +89,7 @@ export class EventBuffer implements EventStore {
     return last.stream;
   }
 
-  /** Forgets everything. */
+  /** Forgets every event. What is under way can still be resumed. */
   clear(): void {
     this.#events = [];
     this.#characters = 0;
@@ -92,8 +101,19 @@ export class EventBuffer implements EventStore {
     const separator = eventId.lastIndexOf('/');
     const stream = eventId.slice(0, separator);
     const number = Number(eventId.slice(separator + 1));
-    const isKnown = Number.isInteger(number) && this.#events.some((event) => event.stream === stream);
-    return isKnown ? { stream, number } : undefined;
+    const isKnown = this.#unanswered.has(stream) || this.#events.some((event) => event.stream === stream);
+    return isKnown && Number.isInteger(number) && separator > 0 ? { stream, number } : undefined;
+  }
+
+  #noteStream(stream: StreamId, message: JSONRPCMessage): void {
+    if (stream === STANDALONE_STREAM) return;
+    if ('result' in message || 'error' in message) {
+      this.#unanswered.delete(stream);
+    } else if (!this.#unanswered.has(stream)) {
+      this.#unanswered.add(stream);
+      const request = this.#options.currentRequest();
+      if (request) this.#begunBy.set(request, stream);
+    }
   }
 
   #dropOldest(): void {

@@ -1,5 +1,9 @@
 import { describe, expect, it, vi } from 'vitest';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { Deadlines } from '../time/deadlines.js';
 import { EventStream, isEventStream, type StreamEnd } from './event-stream.js';
+
+const MIB = 1024 * 1024;
 
 function setUp({ withHangUp = true } = {}) {
   let source: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -14,12 +18,18 @@ function setUp({ withHangUp = true } = {}) {
   if (!source || !isEventStream(response)) throw new Error('That is no event stream.');
   const ends: StreamEnd[] = [];
   const hangUp = vi.fn();
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock, (error) => {
+    throw error;
+  });
   const stream = new EventStream(response, {
+    clock,
+    deadlines,
     hangUp: withHangUp ? hangUp : undefined,
     onEnd: (by) => ends.push(by),
   });
   const write = (text: string) => source?.enqueue(new TextEncoder().encode(text));
-  return { stream, source, write, cancelled, ends, hangUp };
+  return { stream, source, write, cancelled, ends, hangUp, clock, deadlines };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -58,25 +68,48 @@ describe('an event stream', () => {
     expect(ends).toEqual(['client']);
   });
 
-  it('hangs up on a client that leaves more than a mebibyte unread, and holds nothing for it [security 40]', async () => {
-    const { stream, write, hangUp, ends, cancelled } = setUp();
-    for (let written = 0; written < 20; written++) write(`data: ${'x'.repeat(64 * 1024)}\n\n`);
-    await settle();
+  it('hangs up on a client that leaves more than a mebibyte unread for ten seconds [security 40]', async () => {
+    const { stream, write, hangUp, ends, cancelled, clock, deadlines } = setUp();
+    write('x'.repeat(2 * MIB));
+    await clock.advance(9900);
+    expect(hangUp).not.toHaveBeenCalled();
+    await clock.advance(200);
     expect(hangUp).toHaveBeenCalledOnce();
     expect(ends).toEqual(['client']);
     expect(cancelled).toHaveBeenCalledOnce();
+    expect(deadlines.size).toBe(0);
     stream.send({ nothing: 'happens' });
   });
 
-  it('puts up with a client that reads as fast as it is written to, however much that is', async () => {
-    const { stream, write, hangUp, source } = setUp();
-    const reading = stream.response.text();
-    for (let written = 0; written < 50; written++) {
-      write('x'.repeat(64 * 1024));
-      await settle();
+  it('hangs up at once on a client for which sixteen mebibytes are waiting [security 40]', async () => {
+    const { write, hangUp, ends } = setUp();
+    for (let written = 0; written <= 16; written++) write('x'.repeat(MIB));
+    await settle();
+    expect(hangUp).not.toHaveBeenCalled();
+    write('x');
+    await settle();
+    expect(hangUp).toHaveBeenCalledOnce();
+    expect(ends).toEqual(['client']);
+  });
+
+  it('bears with a client that reads slowly, as long as it reads', async () => {
+    const { stream, write, hangUp, clock, deadlines } = setUp();
+    for (let written = 0; written < 8; written++) write('x'.repeat(MIB));
+    const reader = stream.response.body?.getReader();
+    for (let read = 0; read < 8; read++) {
+      await clock.advance(9000);
+      await reader?.read();
     }
+    await clock.advance(20_000);
+    expect(hangUp).not.toHaveBeenCalled();
+    expect(deadlines.size).toBe(0);
+  });
+
+  it('lets one message of any size through', async () => {
+    const { stream, write, hangUp, source } = setUp();
+    write('x'.repeat(20 * MIB));
     source.close();
-    expect((await reading).length).toBe(50 * 64 * 1024);
+    expect((await stream.response.text()).length).toBe(20 * MIB);
     expect(hangUp).not.toHaveBeenCalled();
   });
 

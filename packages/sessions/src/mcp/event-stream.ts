@@ -1,10 +1,22 @@
-/** A client that leaves more than this unread loses the stream. */
-const MOST_UNREAD_BYTES = 1024 * 1024;
+import type { Clock } from '../time/clock.js';
+import type { Deadline, Deadlines } from '../time/deadlines.js';
+
+/** A client may leave so much unread for as long as it likes, */
+const UNREAD_BYTES = 1024 * 1024;
+/** more than that only while it reads on, */
+const PATIENCE_MS = 10_000;
+/** and no more than this, on top of which one message of any size is let in: what tools write is not held back. */
+const BURST_BYTES = 16 * 1024 * 1024;
+
+/** A response of the SDK that is a stream of events. */
+export type StreamResponse = Response & { readonly body: ReadableStream<Uint8Array> };
 
 /** Who ended a stream. */
 export type StreamEnd = 'client' | 'server';
 
 export interface EventStreamOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
   /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
   readonly hangUp: (() => void) | undefined;
   /** Called once, when the stream is over. */
@@ -24,9 +36,11 @@ export class EventStream {
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #writtenBytes = 0;
+  #patience: Deadline | undefined;
 
   /** @param response of the SDK, with a body */
-  constructor(response: Response & { body: ReadableStream<Uint8Array> }, options: EventStreamOptions) {
+  constructor(response: StreamResponse, options: EventStreamOptions) {
     this.#options = options;
     this.#source = response.body.getReader();
     const body = new ReadableStream<Uint8Array>(
@@ -36,7 +50,7 @@ export class EventStream {
         },
         cancel: () => this.#leave('client'),
       },
-      new ByteLengthQueuingStrategy({ highWaterMark: MOST_UNREAD_BYTES }),
+      new ByteLengthQueuingStrategy({ highWaterMark: UNREAD_BYTES }),
     );
     this.response = new Response(body, response);
     this.begun = new Promise((resolve) => void this.#passOn(resolve));
@@ -78,22 +92,44 @@ export class EventStream {
 
   #write(bytes: Uint8Array): void {
     const sink = this.#sink;
-    sink?.enqueue(bytes);
-    if (sink?.desiredSize != null && sink.desiredSize < 0) this.giveUp();
+    if (!sink) return;
+    if (this.#unreadBytes(sink) > BURST_BYTES) {
+      this.giveUp();
+      return;
+    }
+    sink.enqueue(bytes);
+    this.#writtenBytes += bytes.length;
+    if (this.#unreadBytes(sink) > UNREAD_BYTES && !this.#patience) this.#watch(sink);
+  }
+
+  /** Looks again later: who has read nothing by then is given up. */
+  #watch(sink: ReadableStreamDefaultController<Uint8Array>): void {
+    const { clock, deadlines } = this.#options;
+    const readBytes = () => this.#writtenBytes - this.#unreadBytes(sink);
+    const before = readBytes();
+    this.#patience = deadlines.at(clock.now() + PATIENCE_MS, () => {
+      this.#patience = undefined;
+      if (this.#unreadBytes(sink) <= UNREAD_BYTES) return;
+      if (readBytes() === before) this.giveUp();
+      else this.#watch(sink);
+    });
+  }
+
+  #unreadBytes(sink: ReadableStreamDefaultController<Uint8Array>): number {
+    return UNREAD_BYTES - (sink.desiredSize ?? UNREAD_BYTES);
   }
 
   #leave(by: StreamEnd): void {
     if (!this.#sink) return;
     this.#sink = undefined;
+    this.#patience?.cancel();
     this.#source.cancel().catch(() => undefined);
     this.#options.onEnd?.(by);
   }
 }
 
 /** Whether a response is a stream of server-sent events. */
-export function isEventStream(
-  response: Response,
-): response is Response & { body: ReadableStream<Uint8Array> } {
+export function isEventStream(response: Response): response is StreamResponse {
   const type = response.headers.get('content-type') ?? '';
   return response.body !== null && type.startsWith('text/event-stream');
 }

@@ -2,13 +2,17 @@ import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import { EventStream } from './event-stream.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { EventStream, type StreamResponse } from './event-stream.js';
 import { propertyOf } from './json-rpc.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
 export interface ListenStreamsOptions {
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
 }
 
 /** One client's `subscriptions/listen`, in the name of a session. */
@@ -25,10 +29,14 @@ interface ListenStream {
  */
 export class ListenStreams {
   readonly #registry: SessionRegistry;
+  readonly #clock: Clock;
+  readonly #deadlines: Deadlines;
   readonly #streams = new Map<SessionRef, Set<ListenStream>>();
 
-  constructor({ registry, events }: ListenStreamsOptions) {
+  constructor({ registry, events, clock, deadlines }: ListenStreamsOptions) {
     this.#registry = registry;
+    this.#clock = clock;
+    this.#deadlines = deadlines;
     events.subscribe((event) => {
       const changed = statusChangedBy(event);
       if (changed) this.#tell(changed);
@@ -47,11 +55,13 @@ export class ListenStreams {
   async hold(
     ref: SessionRef,
     body: unknown,
-    response: Response & { body: ReadableStream<Uint8Array> },
+    response: StreamResponse,
     hangUp: (() => void) | undefined,
   ): Promise<Response> {
     const closed = this.#registry.streamOpened(ref);
     const stream = new EventStream(response, {
+      clock: this.#clock,
+      deadlines: this.#deadlines,
       hangUp,
       onEnd: (by) => {
         this.#forget(ref, listening);

@@ -42,9 +42,14 @@ export class RequestContexts implements CurrentSession {
     return this.#storage.run(context, serve);
   }
 
+  /** The request at hand, if there is one. */
+  peek(): RequestContext | undefined {
+    return this.#storage.getStore();
+  }
+
   /** @throws SessionError `no_request` */
   get(): RequestContext {
-    const context = this.#storage.getStore();
+    const context = this.peek();
     if (context) return context;
     throw new SessionError('no_request', 'There is no request here. Ask for the session while a tool runs.');
   }

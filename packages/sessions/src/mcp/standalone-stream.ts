@@ -1,6 +1,5 @@
-import type { Clock } from '../time/clock.js';
-import type { Deadline, Deadlines } from '../time/deadlines.js';
-import { EventStream, type EventStreamOptions } from './event-stream.js';
+import type { Deadline } from '../time/deadlines.js';
+import { EventStream, type EventStreamOptions, type StreamResponse } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
 
 /** A client that is gone without a word is found out within two of these: a minute at most. */
@@ -10,11 +9,6 @@ const PROBE_MS = 10_000;
 /** The SDK numbers its requests, so that no other one has an id like this. */
 const PING_ID_PREFIX = 'ping-';
 
-export interface StandaloneStreamOptions extends EventStreamOptions {
-  readonly clock: Clock;
-  readonly deadlines: Deadlines;
-}
-
 /**
  * The stream that a 2025 client opens with GET to hear what no request of its own is about. Whether the
  * client is still there is asked with pings of the protocol: what a proxy or a dead network swallows stays
@@ -22,17 +16,17 @@ export interface StandaloneStreamOptions extends EventStreamOptions {
  */
 export class StandaloneStream {
   readonly #stream: EventStream;
-  readonly #options: StandaloneStreamOptions;
+  readonly #options: EventStreamOptions;
   #pings = 0;
   #unanswered: string | undefined;
   #isProbed = false;
   #deadline: Deadline;
 
-  constructor(response: Response & { body: ReadableStream<Uint8Array> }, options: StandaloneStreamOptions) {
+  constructor(response: StreamResponse, options: EventStreamOptions) {
     this.#options = options;
     this.#deadline = this.#after(PING_INTERVAL_MS);
     this.#stream = new EventStream(response, {
-      hangUp: options.hangUp,
+      ...options,
       onEnd: (by) => {
         this.#deadline.cancel();
         options.onEnd?.(by);
