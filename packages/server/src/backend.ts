@@ -17,11 +17,11 @@ export interface Backend extends Pick<SessionsOptions, 'server' | 'tools' | 'api
  * @throws ConfigurationError when the tools cannot be loaded
  */
 export async function operatorBackend(upstream: OperatorUpstream): Promise<Backend> {
-  const { issuer, clientId, clientSecret, scopes, authorizationParams, apiOrigins, publicUrl } = upstream;
+  const { provider, apiOrigins, publicUrl, toolsModule } = upstream;
   return {
     server: { name: 'mcp-sessions', version: packageVersion() },
-    tools: await loadToolsModule(upstream.toolsModule),
-    provider: { issuer, clientId, clientSecret, scopes, authorizationParams },
+    tools: await loadToolsModule(toolsModule),
+    provider,
     apiOrigins,
     publicUrl,
     api: null,

@@ -57,21 +57,43 @@ describe('the configuration', () => {
     };
     expect(configurationOf(tools, environment).upstream).toEqual({
       kind: 'operator',
-      issuer: 'https://idp.example',
-      clientId: 'mcp',
-      clientSecret: 'secret',
-      scopes: ['openid', 'notes'],
-      authorizationParams: { audience: 'https://api.example' },
+      provider: {
+        issuer: 'https://idp.example',
+        clientId: 'mcp',
+        clientSecret: 'secret',
+        scopes: ['openid', 'notes'],
+        authorizationParams: { audience: 'https://api.example' },
+      },
       apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
       publicUrl: 'https://mcp.example',
       toolsModule: './tools.mjs',
     });
   });
 
+  it('describes a provider that does not describe itself', () => {
+    const environment = {
+      ...provider,
+      MCP_SESSIONS_ENDPOINTS: '{"authorization":"https://idp.example/a","token":"https://idp.example/t"}',
+      MCP_SESSIONS_PKCE: 'S256',
+      MCP_SESSIONS_IDENTITY_FIELDS: '{"subject":"id","name":"login"}',
+      MCP_SESSIONS_CLIENT_AUTHENTICATION: 'private_key_jwt',
+      MCP_SESSIONS_CLIENT_KEY: '{"kty":"EC","alg":"ES256","d":"…"}',
+    };
+    expect(configurationOf(tools, environment).upstream).toMatchObject({
+      provider: {
+        endpoints: { authorization: 'https://idp.example/a', token: 'https://idp.example/t' },
+        pkce: 'S256',
+        identityFields: { subject: 'id', name: 'login' },
+        clientAuthentication: 'private_key_jwt',
+        clientKey: { kty: 'EC', alg: 'ES256', d: '…' },
+      },
+    });
+  });
+
   it('takes an empty variable for one that is not set', () => {
     expect(configurationOf([], { MCP_SESSIONS_ISSUER: '' }).upstream.kind).toBe('sample');
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
-    expect(upstream).toMatchObject({ kind: 'operator', clientSecret: undefined, apiOrigins: [] });
+    expect(upstream).toMatchObject({ kind: 'operator', provider: { clientSecret: undefined }, apiOrigins: [] });
   });
 
   it('lets --help and --version win', () => {

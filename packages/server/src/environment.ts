@@ -1,16 +1,11 @@
+import type { ProviderOptions } from 'mcp-sessions';
 import { z } from 'zod';
 import { ConfigurationError, configurationError } from './configuration-error.js';
 
 /** A provider and APIs that the operator runs or uses, instead of the embedded ones. */
 export interface OperatorProvider {
-  /** Issuer identifier, from which the library discovers the rest. */
-  readonly issuer: string;
-  readonly clientId: string;
-  /** Absent: a public client. */
-  readonly clientSecret?: string | undefined;
-  /** Absent: what the library asks for by default. */
-  readonly scopes?: string[] | undefined;
-  readonly authorizationParams?: Record<string, string> | undefined;
+  /** What is absent is left to the library. */
+  readonly provider: ProviderOptions;
   /** Where tools may send the caller's access token. */
   readonly apiOrigins: string[];
   /** Where browsers reach this server. Absent: its address on loopback. */
@@ -18,6 +13,7 @@ export interface OperatorProvider {
 }
 
 const PREFIX = 'MCP_SESSIONS_';
+const CLIENT_AUTHENTICATIONS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const;
 const HTTP = { protocol: /^https?$/ };
 
 const NOT_STRINGS = 'must be a JSON object whose values are strings';
@@ -47,6 +43,32 @@ const schema = z.object({
   CLIENT_ID: z.string('is missing: set it to the client id the provider gave this server'),
   CLIENT_SECRET: z.string().optional(),
   SCOPES: words.optional(),
+  CLIENT_AUTHENTICATION: z
+    .enum(CLIENT_AUTHENTICATIONS, `must be one of ${CLIENT_AUTHENTICATIONS.join(', ')}`)
+    .optional(),
+  CLIENT_KEY: json.pipe(z.looseObject({}, 'must be a JSON Web Key')).optional(),
+  ENDPOINTS: json
+    .pipe(
+      z.strictObject(
+        {
+          authorization: z.string(),
+          token: z.string(),
+          userInfo: z.string().optional(),
+          revocation: z.string().optional(),
+        },
+        'must be a JSON object with `authorization`, `token` and, if there are, `userInfo` and `revocation`',
+      ),
+    )
+    .optional(),
+  PKCE: z.literal('S256', 'must be S256, or not set').optional(),
+  IDENTITY_FIELDS: json
+    .pipe(
+      z.strictObject(
+        { subject: z.string(), name: z.string().optional() },
+        'must be a JSON object with `subject` and, if you like, `name`',
+      ),
+    )
+    .optional(),
   AUTHORIZATION_PARAMS: json.pipe(z.record(z.string(), z.string(NOT_STRINGS), NOT_STRINGS)).optional(),
   API_ORIGINS: words.pipe(z.array(origin)).default([]),
   PUBLIC_URL: z.url({ ...HTTP, error: 'must be a URL' }).optional(),
@@ -76,11 +98,18 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
   const { data, error } = schema.safeParse(given);
   if (error) throw configurationError(error, (name) => PREFIX + name);
   return {
-    issuer: data.ISSUER,
-    clientId: data.CLIENT_ID,
-    clientSecret: data.CLIENT_SECRET,
-    scopes: data.SCOPES,
-    authorizationParams: data.AUTHORIZATION_PARAMS,
+    provider: {
+      issuer: data.ISSUER,
+      endpoints: data.ENDPOINTS,
+      clientId: data.CLIENT_ID,
+      clientSecret: data.CLIENT_SECRET,
+      clientKey: data.CLIENT_KEY,
+      clientAuthentication: data.CLIENT_AUTHENTICATION,
+      scopes: data.SCOPES,
+      authorizationParams: data.AUTHORIZATION_PARAMS,
+      pkce: data.PKCE,
+      identityFields: data.IDENTITY_FIELDS,
+    },
     apiOrigins: data.API_ORIGINS,
     publicUrl: data.PUBLIC_URL,
   };

@@ -27,8 +27,15 @@ With a real identity provider, by environment (--tools is required then):
   MCP_SESSIONS_ISSUER                its issuer identifier
   MCP_SESSIONS_CLIENT_ID             this server's client id there
   MCP_SESSIONS_CLIENT_SECRET         its secret; none: a public client
+  MCP_SESSIONS_CLIENT_AUTHENTICATION client_secret_basic (with a secret), client_secret_post,
+                                     private_key_jwt (with a key) or none
+  MCP_SESSIONS_CLIENT_KEY            its private key as a JSON Web Key
   MCP_SESSIONS_SCOPES                scopes to ask for, separated by spaces
   MCP_SESSIONS_AUTHORIZATION_PARAMS  JSON object of further authorization parameters
+  MCP_SESSIONS_ENDPOINTS             for providers without discovery: JSON object with authorization,
+                                     token, userInfo, revocation
+  MCP_SESSIONS_IDENTITY_FIELDS       JSON object: which fields of its user info are subject and name
+  MCP_SESSIONS_PKCE                  S256: it supports PKCE although it does not say so
   MCP_SESSIONS_API_ORIGINS           origins that may be sent the token, separated by spaces
   MCP_SESSIONS_PUBLIC_URL            where browsers reach this server
 `;

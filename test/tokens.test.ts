@@ -1,0 +1,24 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { TOKEN_ANSWERS } from '../packages/sessions/src/provider/token-answers.js';
+
+const document = readFileSync(new URL('../docs/tokens.md', import.meta.url), 'utf8');
+
+describe('docs/tokens.md', () => {
+  it('shows the table of answers as the code has it, row by row', () => {
+    const [, table = ''] =
+      /\| the token endpoint answers \| outcome \|\n\|[ -|]+\|\n((?:\|.*\n)+)/.exec(document) ?? [];
+    const rows = table
+      .trim()
+      .split('\n')
+      .map((row) => row.split('|').map((cell) => cell.trim()))
+      .map(([, answer, outcome]) => [answer, outcome]);
+    expect(rows).toEqual(TOKEN_ANSWERS.map(({ answer, outcome }) => [answer, `\`${outcome}\``]));
+  });
+
+  it('says of every outcome what it means for a refresh and for a login', () => {
+    const outcomes = new Set(TOKEN_ANSWERS.map(({ outcome }) => outcome));
+    for (const outcome of outcomes)
+      expect(document).toMatch(new RegExp(`^\\| \`${outcome}\` \\| .+ \\| .+ \\|$`, 'm'));
+  });
+});
