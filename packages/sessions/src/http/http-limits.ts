@@ -14,3 +14,6 @@ export const nodeServerOptions: Readonly<ServerOptions> = {
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
 };
+
+/** A client that has read nothing for so long of an answer that is waiting for it is cut off. */
+export const UNREAD_PATIENCE_MS = 30_000;
