@@ -15,5 +15,5 @@ export const nodeServerOptions: Readonly<ServerOptions> = {
   connectionsCheckingInterval: 5_000,
 };
 
-/** A client that has read nothing for so long of an answer that is waiting for it is cut off. */
-export const UNREAD_PATIENCE_MS = 30_000;
+/** A client that reads nothing of an answer that is waiting for it is cut off between once and twice this. */
+export const UNREAD_PATIENCE_MS = 15_000;
