@@ -17,7 +17,7 @@ import {
 const COUNT = 200;
 /** Of each kind of real client; the rest is raw, half of each era. */
 const SDK_CLIENTS_PER_KIND = 4;
-/** What every client asks for at once: as many as a connection may have streams. */
+/** What every client asks for at once: as many as one client has under way. */
 const QUESTIONS = 4;
 
 /** Lets go when as many are here as are expected. */

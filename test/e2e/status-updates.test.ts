@@ -6,6 +6,7 @@ import {
   type InProcessNotesOptions,
   startInProcessNotes,
 } from '../support/in-process-notes.js';
+import { eventually } from '../support/journal.js';
 import {
   client2026,
   connect2025,
@@ -215,9 +216,46 @@ describe('a 2025 client that subscribed to its status', () => {
     await subscribe(mcp, client);
     const other = await request2025(mcp, client, 'resources/subscribe', { uri: 'notes://all' });
     expect(messageOf(other).error).toBeUndefined();
-    const none = await request2025(mcp, client, 'resources/unsubscribe', { uri: 'notes://all' });
-    expect(messageOf(none).error?.code).toBe(-32602);
     expect(subscribed).toEqual(['notes://all']);
+  });
+});
+
+describe('a resource of the author’s', () => {
+  const uri = 'notes://all';
+
+  it('is told of to those who subscribed to it, in both eras, and to nobody else', async () => {
+    const { mcp, sessions } = await start();
+    const [subscribed, other] = [await connect2025(mcp), await connect2025(mcp)];
+    const streams = [await openStream(mcp, subscribed), await openStream(mcp, other)] as const;
+    await request2025(mcp, subscribed, 'resources/subscribe', { uri });
+    await subscribe(mcp, other);
+    const listening = await listen(mcp, undefined, [uri]);
+    const deaf = await listen(mcp, undefined);
+    for (const stream of [listening, deaf]) await acknowledged(stream);
+    sessions.resourceUpdated(uri);
+    for (const stream of [streams[0], listening]) {
+      const update = await stream.messages.first('the update', ({ method }) => method === UPDATED);
+      expect(update.params?.uri).toBe(uri);
+    }
+    await startLogin(other);
+    await updated(streams[1], 1);
+    expect([updates(streams[1]).length, updates(deaf).length]).toEqual([1, 0]);
+  });
+
+  it('can be one of a hundred that a session subscribes to', async () => {
+    const { mcp } = await start();
+    const client = await connect2025(mcp);
+    for (let number = 0; number < 100; number++) {
+      const { error } = messageOf(
+        await request2025(mcp, client, 'resources/subscribe', { uri: `${uri}/${number}` }),
+      );
+      expect(error).toBeUndefined();
+    }
+    const refused = messageOf(await request2025(mcp, client, 'resources/subscribe', { uri: `${uri}/100` }));
+    expect(refused.error).toMatchObject({ code: -32602, message: expect.stringMatching(/Unsubscribe/) });
+    await request2025(mcp, client, 'resources/unsubscribe', { uri: `${uri}/7` });
+    const again = messageOf(await request2025(mcp, client, 'resources/subscribe', { uri: `${uri}/100` }));
+    expect(again.error).toBeUndefined();
   });
 });
 
@@ -278,6 +316,25 @@ describe('a 2026 client that listens to its status', () => {
     });
     expect(JSON.parse((await ask('x'.repeat(43))).text)).toMatchObject({
       error: { message: expect.stringMatching(/No session has this handle/) },
+    });
+  });
+
+  it('may have four streams, and is told when to come back with more [security 40]', async () => {
+    const { mcp } = await start();
+    const client = await logIn(client2026(mcp), browser, 'alice');
+    const four = await Promise.all(Array.from({ length: 4 }, () => listen(mcp, client.secret)));
+    for (const stream of four) await acknowledged(stream);
+    const fifth = request2026(
+      'subscriptions/listen',
+      { notifications: {} },
+      { meta: { [HANDLE_META_KEY]: client.secret } },
+    );
+    const refused = await send(mcp, fifth);
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '60']);
+    four[0]?.close();
+    await eventually('room for one more', async () => {
+      const another = await listen(mcp, client.secret);
+      return another.status === 200 || undefined;
     });
   });
 });

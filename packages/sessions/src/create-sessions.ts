@@ -17,8 +17,8 @@ import { holdProcess } from './mcp/process-hold.js';
 import { type CurrentSession, RequestContexts } from './mcp/request-context.js';
 import { RequestStates } from './mcp/request-state.js';
 import { ServerFactory } from './mcp/server-factory.js';
-import { StatusSubscriptions } from './mcp/status-subscriptions.js';
 import { StdioConnection } from './mcp/stdio.js';
+import { Subscriptions } from './mcp/subscriptions.js';
 import { auditLog } from './observe/audit-log.js';
 import { Provider } from './provider/provider.js';
 import { Serving } from './serving.js';
@@ -44,10 +44,16 @@ export interface Sessions extends CurrentSession {
   readonly nodeHandler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
   /**
    * Serves a web-standard request. Needs `publicUrl`.
-   * @param env `incoming`: Node's side of the request, which Hono on Node has as `c.env`. It shows whether a
-   * login came over loopback; without it, logins always ask for the confirmation code.
+   * @param env Node's side of the request, which Hono on Node has as `c.env`. `incoming` shows whether a login
+   * came over loopback; without it, logins always ask for the confirmation code. Through `outgoing` the
+   * connection of a client that does not read is cut.
    */
-  fetch(request: Request, env?: { readonly incoming?: IncomingMessage | undefined }): Promise<Response>;
+  fetch(request: Request, env?: NodeSide): Promise<Response>;
+  /**
+   * Tells every client that subscribed to a resource of yours that it has changed. All subscribers of an
+   * address hear of it, whoever they are: an address that stands for one user's data tells the others when.
+   */
+  resourceUpdated(uri: string): void;
   /**
    * Serves one client over stdin and stdout, and takes SIGINT and SIGTERM for this process meanwhile. Logins
    * come back to a free port of 127.0.0.1, which is opened when the first one starts.
@@ -66,6 +72,12 @@ export interface Sessions extends CurrentSession {
   close(): Promise<void>;
 }
 
+/** A request and its response as Node sees them. */
+export interface NodeSide {
+  readonly incoming?: IncomingMessage | undefined;
+  readonly outgoing?: ServerResponse | undefined;
+}
+
 const DEFAULT_PORT = 3000;
 
 /**
@@ -76,6 +88,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   if (!options.allowDebugging) assertNotDebugged(currentProcessSettings());
   const logger = options.logger ?? pino({ level: 'silent' });
   const onError = (error: unknown) => logger.error({ err: withoutDetails(error) }, 'internal error');
+  const onProtocolError = (error: unknown) => logger.debug({ err: withoutDetails(error) }, 'protocol error');
   const { clock, random, fetch, store }: Runtime = {
     clock: systemClock,
     random: systemRandom,
@@ -139,12 +152,12 @@ export function createSessions(options: SessionsOptions): Sessions {
 
 
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
-  const statusSubscriptions = new StatusSubscriptions({ contexts, events, onError });
+  const subscriptions = new Subscriptions({ contexts, events, onError });
   const servers = new ServerFactory({
     info: options.server,
     register: options.tools,
     contexts,
-    statusSubscriptions,
+    subscriptions,
     registry,
     accounts,
     logins,
@@ -164,6 +177,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     deadlines,
     resumableMs: lifetimes.disconnectGraceMs,
     onError,
+    onProtocolError,
   });
   const guards = new Guards({
     publicUrl: knownPublicUrl,
@@ -210,9 +224,13 @@ export function createSessions(options: SessionsOptions): Sessions {
 
   return {
     nodeHandler,
-    fetch: async (request, { incoming } = {}) => {
+    fetch: async (request, { incoming, outgoing } = {}) => {
       serving.overHttp();
-      return app.fetch(request, incoming ? { incoming } : {});
+      return app.fetch(request, { ...(incoming && { incoming }), ...(outgoing && { outgoing }) });
+    },
+    resourceUpdated(uri) {
+      subscriptions.resourceUpdated(uri);
+      endpoint.resourceUpdated(uri);
     },
     subscribe: (listener) => events.subscribe(listener),
     current: () => contexts.current(),
@@ -225,7 +243,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       assertMayListen(host, allowOpenAccessFromNetwork, publicUrl);
       serving.overHttp();
       const listening = await listen(nodeHandler, port, host);
-      serving.through(listening);
+      await serving.through(listening);
       publicUrl ??= new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`);
       return { url: new URL(MCP_PATH, publicUrl).href };
     },
@@ -239,11 +257,12 @@ export function createSessions(options: SessionsOptions): Sessions {
         registry,
         contexts,
         servers,
-        statusSubscriptions,
+        subscriptions,
         openBrowser: openBrowser ? browserOpener(currentDesktop(), onError) : undefined,
         onError,
+        onProtocolError,
       });
-      serving.through(connection, pages);
+      await serving.through(connection, pages);
       const letGo = holdProcess(() => connection.stop());
       try {
         await connection.over;

@@ -1,9 +1,10 @@
 export type { Session, SessionCallOptions } from './account/session.js';
-export { createSessions, type Sessions } from './create-sessions.js';
+export { createSessions, type NodeSide, type Sessions } from './create-sessions.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
 export type { CurrentSession } from './mcp/request-context.js';
 export type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 export { SESSION_META_KEY } from './mcp/session-argument.js';
+export { STATUS_URI } from './mcp/status-resource.js';
 export type { ProviderOptions } from './provider/provider-options.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { SessionEvent, SessionListener } from './session/session-events.js';

@@ -26,9 +26,18 @@ describe('a server', () => {
       close: async () => void heard.push(`close ${name}`),
     });
     const serving = new Serving();
-    serving.through(front('pipe'), front('pages'));
+    await serving.through(front('pipe'), front('pages'));
     serving.stop();
     await serving.close();
     expect(heard).toEqual(['stop pipe', 'stop pages', 'close pipe', 'close pages']);
+  });
+
+  it('closes at once what is ready only after it was stopped, and says so', async () => {
+    const heard: string[] = [];
+    const front = { stop: () => void heard.push('stop'), close: async () => void heard.push('close') };
+    const serving = new Serving();
+    serving.stop();
+    await expect(serving.through(front)).rejects.toThrow(configuration(/has been closed/));
+    expect(heard).toEqual(['stop', 'close']);
   });
 });

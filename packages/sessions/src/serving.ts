@@ -12,6 +12,7 @@ export interface Front {
 export class Serving {
   readonly #fronts: Front[] = [];
   #over: 'HTTP' | 'stdio' | undefined;
+  #isStopped = false;
 
   /** @throws SessionError `configuration` */
   overHttp(): void {
@@ -32,11 +33,20 @@ export class Serving {
     this.#over = 'stdio';
   }
 
-  through(...fronts: readonly Front[]): void {
+  /**
+   * Notes what clients come through from now on. What is ready too late is closed at once.
+   * @throws SessionError `configuration`
+   */
+  async through(...fronts: readonly Front[]): Promise<void> {
     this.#fronts.push(...fronts);
+    if (!this.#isStopped) return;
+    for (const front of fronts) front.stop();
+    await Promise.all(fronts.map((front) => front.close()));
+    throw new SessionError('configuration', 'This object has been closed. Create another one.');
   }
 
   stop(): void {
+    this.#isStopped = true;
     for (const front of this.#fronts) front.stop();
   }
 

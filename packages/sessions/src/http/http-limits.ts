@@ -14,3 +14,6 @@ export const nodeServerOptions: Readonly<ServerOptions> = {
   requestTimeout: 30_000,
   connectionsCheckingInterval: 5_000,
 };
+
+/** A client that reads nothing of an answer that is waiting for it is cut off between once and twice this. */
+export const UNREAD_PATIENCE_MS = 15_000;

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { createApp } from './app.js';
-import { nodeServerOptions } from './http-limits.js';
+import { nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
 
 /** Serves requests of Node's HTTP server; with `next` only those for paths of its own. */
@@ -37,7 +37,13 @@ export async function listen(
   port: number,
   host: string,
 ): Promise<ListeningServer> {
-  const server = createServer(nodeServerOptions, listener);
+  const server = createServer(nodeServerOptions, (request, response) => {
+    response.setTimeout(UNREAD_PATIENCE_MS, () => {
+      // Quiet is no fault; leaving an answer unread is.
+      if (request.socket.writableLength > 0) request.socket.destroy();
+    });
+    listener(request, response);
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

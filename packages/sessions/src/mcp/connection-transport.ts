@@ -9,9 +9,14 @@ import {
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
 import type { EventBuffer } from './event-buffer.js';
+import { messagesOf, methodOf, propertyOf, requestIdsOf } from './json-rpc.js';
+import { ErrorCode, errorResponse } from './protocol-error.js';
 
 /** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
 const RETRY_MS = 1000;
+/** How many requests of one connection may wait for their answers. */
+const MOST_AT_ONCE = 100;
+const MOST_ID_CHARACTERS = 256;
 /** Requests that nobody waits for any more are answered with this, to no one: it settles the SDK's books. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
@@ -21,42 +26,88 @@ const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
  * open for ever.
  */
 export class ConnectionTransport extends WebStandardStreamableHTTPServerTransport {
-  readonly #serving = new Set<unknown>();
+  readonly #events: EventBuffer;
+  readonly #currentRequest: () => object | undefined;
+  /** The ids of requests that wait for their answer, and what stands for each of them in the buffer. */
+  readonly #serving = new Map<unknown, object | undefined>();
 
-  constructor(id: SessionId, events: EventBuffer) {
+  constructor(id: SessionId, events: EventBuffer, currentRequest: () => object | undefined) {
     super({ sessionIdGenerator: () => id, eventStore: events, retryInterval: RETRY_MS });
+    this.#events = events;
+    this.#currentRequest = currentRequest;
   }
 
-  /** Whether a request of that id is waiting for its answer. */
-  isServing(id: unknown): boolean {
-    return this.#serving.has(id);
-  }
-
-  /** Passes on a request; {@link isServing} knows of `ids` until they are answered. */
-  async serve(request: Request, body: unknown, ids: readonly unknown[]): Promise<Response> {
-    for (const id of ids) this.#serving.add(id);
+  /**
+   * Serves a POST. A request whose id is in use is refused, and what a cancelled one has open is closed.
+   * @param body one message, or a batch
+   * @param call what stands for it in the event buffer
+   */
+  async serve(request: Request, body: unknown, call: object | undefined): Promise<Response> {
+    const ids = requestIdsOf(body);
+    if (ids.some(isTooLong)) {
+      const message = `The id of a request may have ${MOST_ID_CHARACTERS} characters at most.`;
+      return errorResponse(400, ErrorCode.invalidRequest, message);
+    }
+    if (this.#serving.size + ids.length > MOST_AT_ONCE) {
+      return errorResponse(
+        503,
+        ErrorCode.serverBusy,
+        `No more than ${MOST_AT_ONCE} requests of a session are served at a time. Wait for some to be answered.`,
+        { headers: { 'retry-after': '1' } },
+      );
+    }
+    if (new Set(ids).size < ids.length || ids.some((id) => this.#serving.has(id))) {
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'A request with this id is still being served. Give every request of a session an id of its own.',
+      );
+    }
+    for (const id of ids) this.#serving.set(id, call);
     const response = await this.handleRequest(request, { parsedBody: body });
     if (!response.ok) for (const id of ids) this.#serving.delete(id);
+    for (const id of cancelledIdsOf(body)) await this.#dropCancelled(id);
     return response;
-  }
-
-  /** Closes what is open for a request that its client has cancelled. */
-  async dropCancelled(id: RequestId): Promise<void> {
-    if (!this.#serving.has(id)) return;
-    this.closeSSEStream(id);
-    await this.send({ jsonrpc: '2.0', id, error: CANCELLED });
   }
 
   override async send(message: JSONRPCMessage, options?: TransportSendOptions): Promise<void> {
     const relatedRequestId = options?.relatedRequestId;
-    // A tool may still report progress when its caller has gone.
-    const isLate = relatedRequestId !== undefined && !this.#serving.has(relatedRequestId);
-    if (isLate && isJSONRPCNotification(message)) return;
+    const isAnswer = isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
+    // A tool may still have something to say when its caller has gone, or has signed out.
+    if (isJSONRPCNotification(message) && this.#isLate(relatedRequestId)) return;
+    const call = this.#serving.get(isAnswer ? message.id : relatedRequestId);
+    const send = () => super.send(message, relatedRequestId === undefined ? {} : { relatedRequestId });
     try {
-      await super.send(message, relatedRequestId === undefined ? {} : { relatedRequestId });
+      await this.#events.storing(call, send);
     } finally {
-      if (isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message))
-        this.#serving.delete(message.id);
+      if (isAnswer) this.#serving.delete(message.id);
     }
   }
+
+  #isLate(relatedRequestId: RequestId | undefined): boolean {
+    return relatedRequestId === undefined
+      ? this.#events.isStale(this.#currentRequest())
+      : !this.#serving.has(relatedRequestId);
+  }
+
+  async #dropCancelled(id: unknown): Promise<void> {
+    // Only requests have got in there, and the SDK has checked the ids of those.
+    if (!this.#serving.has(id)) return;
+    const requestId = id as RequestId;
+    const call = this.#serving.get(id);
+    const others = [...this.#serving].filter(([other, ofCall]) => ofCall === call && other !== id);
+    // The calls of a batch share a stream.
+    if (others.length === 0 || call === undefined) this.closeSSEStream(requestId);
+    await this.send({ jsonrpc: '2.0', id: requestId, error: CANCELLED });
+  }
+}
+
+function isTooLong(id: unknown): boolean {
+  return typeof id === 'string' && id.length > MOST_ID_CHARACTERS;
+}
+
+function cancelledIdsOf(body: unknown): unknown[] {
+  return messagesOf(body)
+    .filter((message) => methodOf(message) === 'notifications/cancelled')
+    .map((message) => propertyOf(propertyOf(message, 'params'), 'requestId'));
 }

@@ -1,4 +1,4 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
@@ -22,13 +22,17 @@ async function setUp() {
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  const server = new McpServer({ name: 'test', version: '1' });
+  const server = new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } });
   const progress: (() => Promise<void>)[] = [];
   const releases: (() => void)[] = [];
+  /** What a tool says to nobody in particular, from within its call. */
+  const say: (() => Promise<void>)[] = [];
   const inputSchema = z.object({ text: z.string() });
   server.registerTool('wait', { inputSchema }, async ({ text }, { mcpReq }) => {
     const params = { progressToken: 'token', progress: 1 };
     progress.push(() => mcpReq.notify({ method: 'notifications/progress', params }));
+    const speak = () => server.server.sendResourceUpdated({ uri: 'test://spoken' });
+    say.push(AsyncResource.bind(speak));
     await new Promise<void>((resolve) => releases.push(resolve));
     return { content: [{ type: 'text', text }] };
   });
@@ -38,6 +42,7 @@ async function setUp() {
     clock,
     deadlines,
     keptMs: 120_000,
+    budget: { characters: 0 },
     currentRequest: () => requests.getStore(),
     onPresent,
   });
@@ -59,13 +64,18 @@ async function setUp() {
     params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
   });
   await initialized.text();
-  const call = (id: number, text: string) =>
-    post({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } });
+  const callAs = (revision: string, id: number, text: string) => {
+    const headers = { ...HEADERS, 'mcp-protocol-version': revision };
+    const request = new Request(URL, { method: 'POST', headers });
+    const body = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } };
+    return requests.run({}, () => connection.serve({ request, body, hangUp: undefined }));
+  };
+  const call = (id: number, text: string) => callAs('2025-11-25', id, text);
   const release = async () => {
     await vi.waitFor(() => expect(releases.length).toBeGreaterThan(0));
     for (const go of releases.splice(0)) go();
   };
-  return { connection, clock, post, get, call, progress, release, releases, onPresent };
+  return { connection, clock, post, get, call, callAs, progress, say, release, releases, onPresent };
 }
 
 async function refusalOf(response: Response): Promise<string> {
@@ -152,6 +162,108 @@ describe('a 2025 connection', () => {
     await release();
     expect(await again.text()).toContain('missed');
     await expect(reader?.read()).rejects.toThrow();
+  });
+
+  it.each(['2025-11-25', '2025-06-18'])(
+    'resumes a call whose old stream is silent in revision %s',
+    async (revision) => {
+      const { get, callAs, release, progress } = await setUp();
+      const silent = await callAs(revision, 1, 'missed');
+      await vi.waitFor(() => expect(progress).toHaveLength(1));
+      await progress[0]?.();
+      const reader = silent.body?.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      while (!text.includes('progress')) text += (await reader?.read())?.value;
+      const [lastEventId = ''] = eventIdsIn(text).slice(-1);
+      const resumed = await get({ 'last-event-id': lastEventId, 'mcp-protocol-version': revision });
+      expect(resumed.status).toBe(200);
+      await release();
+      expect(await resumed.text()).toContain('missed');
+    },
+  );
+
+  it('leaves a stream alone when the request that would take its place is refused', async () => {
+    const { call, release, get } = await setUp();
+    const running = await call(1, 'running');
+    const reader = running.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const [lastEventId = ''] = eventIdsIn((await reader?.read())?.value ?? '');
+    expect((await get({ 'last-event-id': lastEventId, accept: 'text/html' })).status).toBe(406);
+    await release();
+    expect((await reader?.read())?.value).toContain('running');
+  });
+
+  it('refuses an id that is no id but a load, and more calls than anybody makes [security 40]', async () => {
+    const { call, post, release } = await setUp();
+    const long = { jsonrpc: '2.0', id: 'x'.repeat(257), method: 'ping' };
+    expect(await refusalOf(await post(long))).toMatch(/256 characters/);
+    const calls = await Promise.all(Array.from({ length: 100 }, (_, id) => call(id + 1, 'busy')));
+    const refused = await call(101, 'one too many');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    await vi.waitFor(async () => {
+      await release();
+      for (const answered of calls) expect(answered.bodyUsed).toBe(false);
+    });
+    expect(await calls[99]?.text()).toContain('busy');
+  });
+
+  it('closes the stream of a batch only with the last of its calls', async () => {
+    const { post, release, progress } = await setUp();
+    const call = (id: number) => ({
+      jsonrpc: '2.0',
+      id,
+      method: 'tools/call',
+      params: { name: 'wait', arguments: { text: `call ${id}` } },
+    });
+    const batch = await post([call(1), call(2)]);
+    await vi.waitFor(() => expect(progress).toHaveLength(2));
+    await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    await release();
+    expect(await batch.text()).toContain('call 2');
+  });
+
+  it('does not tell whoever comes after a sign-out what a tool has to say that was called before', async () => {
+    const { connection, call, get, say, release } = await setUp();
+    const stream = await get();
+    const running = await call(1, 'of the one before');
+    await vi.waitFor(() => expect(say).toHaveLength(1));
+    connection.forgetEvents();
+    await say[0]?.();
+    await release();
+    await running.text();
+    await connection.close();
+    expect(await stream.text()).not.toContain('spoken');
+  });
+
+  it('takes answers to pings and cancellations out of a batch, too', async () => {
+    const { get, post, callAs, clock } = await setUp();
+    const stream = await get();
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    expect((await get()).status).toBe(409);
+    const [id] = /ping-\d+/.exec((await reader?.read())?.value ?? '') ?? [];
+    const cancelled = await callAs('2025-03-26', 1, 'cancelled');
+    const params = { requestId: 1 };
+    const batch = [
+      { jsonrpc: '2.0', id, result: {} },
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params },
+    ];
+    expect((await post(batch)).status).toBe(202);
+    expect(await cancelled.text()).not.toContain('"result"');
+    await clock.advance(11_000);
+    expect((await get()).status).toBe(409);
+    expect((await post([{ jsonrpc: '2.0', id, result: {} }])).status).toBe(202);
+  });
+
+  it('hands out nothing of what was called before a sign-out to whoever comes after it', async () => {
+    const { connection, call, release, get } = await setUp();
+    const broken = await call(1, 'of the one before');
+    const reader = broken.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const [lastEventId = ''] = eventIdsIn((await reader?.read())?.value ?? '');
+    await reader?.cancel();
+    connection.forgetEvents();
+    await release();
+    const stream = await get({ 'last-event-id': lastEventId });
+    await connection.close();
+    expect(await stream.text()).not.toContain('of the one before');
   });
 
   it('serves a client that asks for what is forgotten from now on', async () => {

@@ -1,10 +1,9 @@
-import type { McpServer, RequestId, StreamId } from '@modelcontextprotocol/server';
+import type { McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
 import { ConnectionTransport } from './connection-transport.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
 import { EventStream, isEventStream, type StreamEnd, type StreamResponse } from './event-stream.js';
-import { methodOf, propertyOf, requestIdsOf } from './json-rpc.js';
-import { ErrorCode, errorResponse } from './protocol-error.js';
+import { messagesOf } from './json-rpc.js';
 import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
@@ -26,14 +25,14 @@ export class Connection {
   readonly #events: EventBuffer;
   readonly #transport: ConnectionTransport;
   #standalone: StandaloneStream | undefined;
-  /** The streams that answer calls, by the SDK's names for them. */
-  readonly #answers = new Map<StreamId, EventStream>();
+  /** The streams that answer calls. */
+  readonly #answers = new Map<object, EventStream>();
 
   constructor(server: McpServer, id: SessionId, options: ConnectionOptions) {
     this.#server = server;
     this.#options = options;
     this.#events = new EventBuffer(options);
-    this.#transport = new ConnectionTransport(id, this.#events);
+    this.#transport = new ConnectionTransport(id, this.#events, options.currentRequest);
   }
 
   /** Makes it ready to serve. */
@@ -66,54 +65,50 @@ export class Connection {
   }
 
   async #post({ request, body, hangUp }: ConnectionRequest): Promise<Response> {
-    if (isPingAnswer(body)) {
-      this.#standalone?.takeAnswer(body);
-      return new Response(null, { status: 202 });
-    }
-    const ids = requestIdsOf(body);
-    if (new Set(ids).size < ids.length || ids.some((id) => this.#transport.isServing(id))) {
-      return errorResponse(
-        400,
-        ErrorCode.invalidRequest,
-        'A request with this id is still being served. Give every request of a session an id of its own.',
-      );
-    }
-    const response = await this.#transport.serve(request, body, ids);
-    if (methodOf(body) === 'notifications/cancelled') {
-      await this.#transport.dropCancelled(propertyOf(propertyOf(body, 'params'), 'requestId') as RequestId);
-    }
-    if (!isEventStream(response)) return response;
+    const rest = this.#withoutPingAnswers(body);
+    if (rest === undefined) return new Response(null, { status: 202 });
     const current = this.#options.currentRequest();
-    return this.#answer(response, current && this.#events.streamBegunBy(current), hangUp);
+    if (current) this.#events.begin(current);
+    const response = await this.#transport.serve(request, rest, current);
+    return isEventStream(response) ? this.#answer(response, current, hangUp) : response;
+  }
+
+  /** What the SDK has to see of a body: not what answers the pings of the standalone stream. */
+  #withoutPingAnswers(body: unknown): unknown {
+    const messages = messagesOf(body);
+    const others = messages.filter((message) => !isPingAnswer(message));
+    if (others.length === messages.length) return body;
+    for (const message of messages) this.#standalone?.takeAnswer(message);
+    return others.length === 0 ? undefined : others;
   }
 
   async #openStream({ request, hangUp }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
-    const isStandalone = stream === undefined || stream === STANDALONE_STREAM;
-    // Whoever knows an event of a call got it, and knows best that nothing comes that way any more.
-    if (!isStandalone) this.#answers.get(stream)?.giveUp();
-    const response = await this.#transport.handleRequest(
+    if (stream === undefined || stream === STANDALONE_STREAM) {
       // Nothing is known of that event any more: the client gets what happens from now on.
-      stream === undefined ? withoutLastEventId(request) : request,
-    );
-    if (isStandalone && response.status === 409) this.#standalone?.probe();
-    if (!isEventStream(response)) return response;
-    return isStandalone ? this.#hold(response, hangUp) : this.#answer(response, stream, hangUp);
+      const response = await this.#transport.handleRequest(stream ? request : withoutLastEventId(request));
+      if (response.status === 409) this.#standalone?.probe();
+      return isEventStream(response) ? this.#hold(response, hangUp) : response;
+    }
+    const call = this.#events.requestBehind(stream);
+    let response = await this.#transport.handleRequest(request);
+    if (response.status === 409 && call) {
+      // Whoever knows an event of a call got it, and knows best that nothing comes that way any more.
+      this.#answers.get(call)?.giveUp();
+      response = await this.#transport.handleRequest(request);
+    }
+    return isEventStream(response) ? this.#answer(response, call, hangUp) : response;
   }
 
   /** A stream that answers a call. */
-  #answer(
-    response: StreamResponse,
-    stream: StreamId | undefined,
-    hangUp: ConnectionRequest['hangUp'],
-  ): Response {
+  #answer(response: StreamResponse, call: object | undefined, hangUp: ConnectionRequest['hangUp']): Response {
     const { clock, deadlines } = this.#options;
     const onEnd = () => {
-      if (stream !== undefined && this.#answers.get(stream) === answer) this.#answers.delete(stream);
+      if (call && this.#answers.get(call) === answer) this.#answers.delete(call);
     };
     const answer = new EventStream(response, { clock, deadlines, hangUp, onEnd });
-    if (stream !== undefined) this.#answers.set(stream, answer);
+    if (call) this.#answers.set(call, answer);
     return answer.response;
   }
 

@@ -6,7 +6,8 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { Connection } from './connection.js';
-import { methodOf } from './json-rpc.js';
+import type { EventBudget } from './event-buffer.js';
+import { messagesOf, methodOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
@@ -23,6 +24,8 @@ export interface ConnectionsOptions {
   /** How long a client whose stream broke can ask for what it missed: as long as its login waits for it. */
   readonly resumableMs: number;
   readonly onError: (error: unknown) => void;
+  /** Hears what the SDK reports: mostly what clients did wrong, each of which is answered. */
+  readonly onProtocolError: (error: unknown) => void;
 }
 
 /** What is known of a request besides itself. */
@@ -36,22 +39,31 @@ export interface Incoming {
 }
 
 const SESSION_HEADER = 'mcp-session-id';
+/** What a client says of itself is kept for as long as its connection. */
+const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
 
 /** The connections of 2025 clients: one protocol session each, from `initialize` until it ends. */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #connections = new Map<SessionRef, Connection>();
+  readonly #budget: EventBudget = { characters: 0 };
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
     options.events.subscribe((event) => {
-      if (event.type === 'session.ended') this.#close(event.ref);
-      if (event.type === 'session.signed_out') this.#connections.get(event.ref)?.forgetEvents();
+      switch (event.type) {
+        case 'session.ended':
+          this.#close(event.ref);
+          return;
+        case 'session.signed_out':
+        case 'account.removed':
+        case 'account.reauthentication_required':
+          // Whoever logs in next may be somebody else.
+          this.#connections.get(event.ref)?.forgetEvents();
+          return;
+        default:
+      }
     });
-  }
-
-  get size(): number {
-    return this.#connections.size;
   }
 
   async handle(incoming: Incoming): Promise<Response> {
@@ -67,6 +79,13 @@ export class Connections {
   }
 
   async #initialize(incoming: Incoming): Promise<Response> {
+    if (JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS) {
+      return errorResponse(
+        413,
+        ErrorCode.invalidRequest,
+        'This `initialize` is too large: 16 KiB are enough.',
+      );
+    }
     const { registry } = this.#options;
     const { id, record } = await registry.start('connection', 'holder');
     const serving = this.#open(incoming, id, record).catch(async (error: unknown) => {
@@ -80,14 +99,15 @@ export class Connections {
   }
 
   async #open(incoming: Incoming, id: SessionId, record: SessionRecord): Promise<Response> {
-    const { registry, servers, contexts, clock, deadlines, resumableMs, onError } = this.#options;
+    const { registry, servers, contexts, clock, deadlines, resumableMs, onProtocolError } = this.#options;
     const server = servers.make({ hasHandles: false });
-    server.server.onerror = onError;
+    server.server.onerror = onProtocolError;
     const onPresent = () => registry.streamOpened(record.ref);
     const connection = new Connection(server, id, {
       clock,
       deadlines,
       keptMs: resumableMs,
+      budget: this.#budget,
       currentRequest: () => contexts.peek(),
       onPresent,
     });
@@ -118,11 +138,11 @@ export class Connections {
       );
     }
     const { record } = resolved;
-    if (methodOf(body) !== 'ping' && !isPingAnswer(body)) await registry.touch(record.ref);
     const named = { state: 'live', record, handle: undefined } as const;
     const response = await contexts.run({ era: '2025', named, toolName: toolNameOf(body), isLoopback }, () =>
       connection.serve(incoming),
     );
+    if (response.ok && !messagesOf(body).every(isPing)) await registry.touch(record.ref);
     if (request.method === 'DELETE' && response.ok) await registry.end(record.ref, 'deleted');
     return response;
   }
@@ -133,4 +153,9 @@ export class Connections {
     this.#connections.delete(ref);
     connection.close().catch(this.#options.onError);
   }
+}
+
+/** Says that the client is there, not that anybody uses it. */
+function isPing(message: unknown): boolean {
+  return methodOf(message) === 'ping' || isPingAnswer(message);
 }

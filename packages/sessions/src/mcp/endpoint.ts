@@ -12,6 +12,9 @@ import { ErrorCode, errorResponse, thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import { handleOf, toolNameOf } from './session-argument.js';
 
+const TOO_MANY_STREAMS =
+  'Too many `subscriptions/listen` are open. Close one, or log in and listen in the name of your session.';
+
 /** The MCP endpoint of both eras. */
 export class Endpoint {
   readonly #registry: SessionRegistry;
@@ -25,7 +28,7 @@ export class Endpoint {
   #isClosing = false;
 
   constructor(options: ConnectionsOptions) {
-    const { registry, contexts, servers, onError } = options;
+    const { registry, contexts, servers, onError, onProtocolError } = options;
     this.#registry = registry;
     this.#contexts = contexts;
     this.#onError = onError;
@@ -35,8 +38,15 @@ export class Endpoint {
     this.#deadlines = options.deadlines;
     this.#modern = createMcpHandler(() => servers.make({ hasHandles: true }), {
       legacy: 'reject',
-      onerror: onError,
+      onerror: onProtocolError,
+      // Ours has an eye on whose they are.
+      maxSubscriptions: Number.POSITIVE_INFINITY,
     });
+  }
+
+  /** Tells clients that name their session with each request, and listen to this resource, that it has changed. */
+  resourceUpdated(uri: string): void {
+    this.#modern.notify.resourceUpdated(uri);
   }
 
   /** From now on every request is answered 503: the server is closing. */
@@ -68,13 +78,20 @@ export class Endpoint {
     const isListen = methodOf(body) === 'subscriptions/listen';
     const refusal = isListen ? refusalOf(named, true) : undefined;
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id: propertyOf(body, 'id') });
+    const ref = named.state === 'live' ? named.record.ref : undefined;
+    if (isListen && !this.#listenStreams.hasRoomFor(ref)) {
+      return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, {
+        id: propertyOf(body, 'id'),
+        headers: { 'retry-after': '60' },
+      });
+    }
     const response = await this.#contexts.run(
       { era: '2026', named, toolName: toolNameOf(body), isLoopback },
       () => this.#modern.fetch(request, { parsedBody: body }),
     );
     if (!isEventStream(response)) return response;
-    return isListen && named.state === 'live'
-      ? this.#listenStreams.hold(named.record.ref, body, response, hangUp)
+    return isListen
+      ? this.#listenStreams.hold(ref, body, response, hangUp)
       : new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp }).response;
   }
 

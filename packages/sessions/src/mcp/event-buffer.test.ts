@@ -12,12 +12,16 @@ function setUp() {
     throw error;
   });
   const request = {};
-  return {
+  const budget = { characters: 0 };
+  const buffer = new EventBuffer({
     clock,
     deadlines,
-    buffer: new EventBuffer({ clock, deadlines, keptMs: KEPT_MS, currentRequest: () => request }),
-    request,
-  };
+    keptMs: KEPT_MS,
+    budget,
+    currentRequest: () => request,
+  });
+  buffer.begin(request);
+  return { clock, deadlines, buffer, budget, request };
 }
 
 const message = (text: string) =>
@@ -44,20 +48,27 @@ describe('an event buffer', () => {
   it('knows on which stream an event was sent, and of the standalone one always', async () => {
     const { buffer } = setUp();
     const event = await buffer.storeEvent('a', message('one'));
-    expect([event, `${STANDALONE}/7`, 'a/x', 'c/1', '', '/'].map((id) => buffer.streamOf(id))).toEqual([
+    const ids = [
+      event,
+      `${STANDALONE}/1`,
+      `${STANDALONE}/2`,
+      `${STANDALONE}/0`,
+      `${STANDALONE}/1e0`,
+      'a/x',
+      'c/1',
+      '',
+    ];
+    expect(ids.map((id) => buffer.streamOf(id))).toEqual([
       'a',
       STANDALONE,
-      undefined,
-      undefined,
-      undefined,
-      undefined,
+      ...Array.from({ length: 6 }, () => undefined),
     ]);
   });
 
   it('knows the stream of a call until it is answered, however long that takes and whatever else is sent', async () => {
     const { buffer, clock, request } = setUp();
     const priming = await buffer.storeEvent('call', {} as ReturnType<typeof message>);
-    expect(buffer.streamBegunBy(request)).toBe('call');
+    expect(buffer.requestBehind('call')).toBe(request);
     for (let number = 0; number < 150; number++) await buffer.storeEvent(STANDALONE, message('another'));
     await clock.advance(2 * KEPT_MS);
     expect(buffer.size).toBe(0);
@@ -94,6 +105,20 @@ describe('an event buffer', () => {
     expect(buffer.size).toBe(0);
   });
 
+  it('keeps less when all buffers together keep much', async () => {
+    const { buffer, budget } = setUp();
+    const large = message('x'.repeat(10 * 1024));
+    for (let number = 0; number < 10; number++) await buffer.storeEvent(STANDALONE, large);
+    expect(buffer.size).toBe(10);
+    const kept = budget.characters;
+    budget.characters += 64 * 1024 * 1024;
+    await buffer.storeEvent(STANDALONE, large);
+    expect(buffer.size).toBe(1);
+    buffer.clear();
+    expect(kept).toBeGreaterThan(100 * 1024);
+    expect(budget.characters).toBe(64 * 1024 * 1024);
+  });
+
   it('forgets events when their time is over, each in its turn, and leaves no deadline behind', async () => {
     const { buffer, clock, deadlines } = setUp();
     const first = await buffer.storeEvent('a', message('one'));
@@ -109,11 +134,30 @@ describe('an event buffer', () => {
 
   it('forgets every event at once when it is cleared, and its deadline', async () => {
     const { buffer, deadlines } = setUp();
-    const event = await buffer.storeEvent('a', message('one'));
-    await buffer.storeEvent('a', message('two'));
+    const event = await buffer.storeEvent(STANDALONE, message('one'));
+    await buffer.storeEvent(STANDALONE, message('two'));
     buffer.clear();
     expect(deadlines.size).toBe(0);
-    await buffer.storeEvent('a', message('three'));
+    await buffer.storeEvent(STANDALONE, message('three'));
     expect(await replay(buffer, event)).toEqual(['three']);
+  });
+
+  it('keeps nothing of a call that was made before it was cleared, whenever that ends', async () => {
+    const { buffer, request } = setUp();
+    const priming = await buffer.storeEvent('call', {} as ReturnType<typeof message>);
+    buffer.clear();
+    expect(buffer.streamOf(priming)).toBeUndefined();
+    const progress = await buffer.storeEvent('call', message('progress'));
+    const late = await buffer.storeEvent('unprimed', message('of a client that gets no priming event'));
+    const answer = await buffer.storeEvent('call', { jsonrpc: '2.0', id: 1, result: {} });
+    expect([progress, late, answer].map((id) => buffer.streamOf(id))).toEqual([
+      undefined,
+      undefined,
+      undefined,
+    ]);
+    expect(buffer.size).toBe(0);
+    buffer.begin(request);
+    const next = await buffer.storeEvent('next', message('kept'));
+    expect(buffer.streamOf(next)).toBe('next');
   });
 });

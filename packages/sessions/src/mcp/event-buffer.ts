@@ -4,10 +4,16 @@ import type { Deadline, Deadlines } from '../time/deadlines.js';
 
 /** A connection keeps no more events than this, */
 const MOST_EVENTS = 100;
-/** and no more of their text. */
+/** and no more of their text, */
 const MOST_CHARACTERS = 256 * 1024;
+/** or this, while all connections together keep */
+const MOST_CHARACTERS_WHEN_TIGHT = 16 * 1024;
+/** more than this. */
+const TIGHT_CHARACTERS = 64 * 1024 * 1024;
 /** The name that the SDK gives to the stream of a GET. */
 export const STANDALONE_STREAM = '_GET_stream';
+
+const EVENT_ID = /^(.+)\/(\d{1,15})$/;
 
 interface BufferedEvent {
   readonly stream: StreamId;
@@ -17,7 +23,13 @@ interface BufferedEvent {
   readonly untilMs: number;
 }
 
+/** How much all the buffers of this process keep. */
+export interface EventBudget {
+  characters: number;
+}
+
 export interface EventBufferOptions {
+  readonly budget: EventBudget;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** How long an event can be asked for again. */
@@ -35,8 +47,11 @@ export class EventBuffer implements EventStore {
   readonly #options: EventBufferOptions;
   #events: BufferedEvent[] = [];
   /** The streams of calls that have not been answered: they can be resumed even if all they were sent is gone. */
-  readonly #unanswered = new Set<StreamId>([STANDALONE_STREAM]);
-  readonly #begunBy = new WeakMap<object, StreamId>();
+  readonly #unanswered = new Map<StreamId, object | undefined>([[STANDALONE_STREAM, undefined]]);
+  /** How often everything had been forgotten when a request began: nothing is kept of one from before. */
+  readonly #begun = new WeakMap<object, number>();
+  #clearings = 0;
+  #storingFor: object | undefined;
   #characters = 0;
   #numbered = 0;
   #expiry: Deadline | undefined;
@@ -50,20 +65,38 @@ export class EventBuffer implements EventStore {
     return this.#events.length;
   }
 
-  /** The stream that was begun for a request. */
-  streamBegunBy(request: object): StreamId | undefined {
-    return this.#begunBy.get(request);
+  /** Notes that a request begins. */
+  begin(request: object): void {
+    this.#begun.set(request, this.#clearings);
+  }
+
+  /** Runs what stores an event for a request before it waits for anything, wherever it was called from. */
+  storing<T>(request: object | undefined, store: () => T): T {
+    this.#storingFor = request;
+    try {
+      return store();
+    } finally {
+      this.#storingFor = undefined;
+    }
+  }
+
+  /** Whether a request was made before everything was forgotten last: what comes of it is for nobody else. */
+  isStale(request: object | undefined): boolean {
+    return request !== undefined && this.#begun.get(request) !== this.#clearings;
+  }
+
+  /** The request that a stream answers, while it does. */
+  requestBehind(stream: StreamId): object | undefined {
+    return this.#unanswered.get(stream);
   }
 
   storeEvent(stream: StreamId, message: JSONRPCMessage): Promise<EventId> {
-    this.#noteStream(stream, message);
     const number = ++this.#numbered;
-    const { clock, keptMs } = this.#options;
-    const characters = JSON.stringify(message).length;
-    this.#events.push({ stream, number, message, characters, untilMs: clock.now() + keptMs });
-    this.#characters += characters;
-    while (this.#events.length > MOST_EVENTS || this.#characters > MOST_CHARACTERS) this.#dropOldest();
-    this.#awaitExpiry();
+    const request = this.#storingFor ?? this.#options.currentRequest();
+    if (!this.#unanswered.has(stream)) this.#unanswered.set(stream, request);
+    if (!this.#isOfBefore(stream)) this.#keep(stream, number, message);
+    const isAnswer = 'result' in message || 'error' in message;
+    if (isAnswer && stream !== STANDALONE_STREAM) this.#unanswered.delete(stream);
     return Promise.resolve(`${stream}/${number}`);
   }
 
@@ -89,36 +122,46 @@ export class EventBuffer implements EventStore {
     return last.stream;
   }
 
-  /** Forgets every event. What is under way can still be resumed. */
+  /** Forgets every event, and keeps nothing of what is under way: it is for whoever has been here until now. */
   clear(): void {
     this.#events = [];
-    this.#characters = 0;
+    this.#count(-this.#characters);
     this.#expiry?.cancel();
     this.#expiry = undefined;
+    this.#clearings++;
   }
 
   #find(eventId: EventId): { stream: StreamId; number: number } | undefined {
-    const separator = eventId.lastIndexOf('/');
-    const stream = eventId.slice(0, separator);
-    const number = Number(eventId.slice(separator + 1));
-    const isKnown = this.#unanswered.has(stream) || this.#events.some((event) => event.stream === stream);
-    return isKnown && Number.isInteger(number) && separator > 0 ? { stream, number } : undefined;
+    const [, stream = '', digits] = EVENT_ID.exec(eventId) ?? [];
+    const number = Number(digits);
+    const isUnderWay = this.#unanswered.has(stream) && !this.#isOfBefore(stream);
+    const isKnown = isUnderWay || this.#events.some((event) => event.stream === stream);
+    return isKnown && number >= 1 && number <= this.#numbered ? { stream, number } : undefined;
   }
 
-  #noteStream(stream: StreamId, message: JSONRPCMessage): void {
-    if (stream === STANDALONE_STREAM) return;
-    if ('result' in message || 'error' in message) {
-      this.#unanswered.delete(stream);
-    } else if (!this.#unanswered.has(stream)) {
-      this.#unanswered.add(stream);
-      const request = this.#options.currentRequest();
-      if (request) this.#begunBy.set(request, stream);
-    }
+  #isOfBefore(stream: StreamId): boolean {
+    return this.isStale(this.#unanswered.get(stream));
+  }
+
+  #keep(stream: StreamId, number: number, message: JSONRPCMessage): void {
+    const characters = JSON.stringify(message).length;
+    const untilMs = this.#options.clock.now() + this.#options.keptMs;
+    this.#events.push({ stream, number, message, characters, untilMs });
+    this.#count(characters);
+    const isTight = this.#options.budget.characters > TIGHT_CHARACTERS;
+    const mostCharacters = isTight ? MOST_CHARACTERS_WHEN_TIGHT : MOST_CHARACTERS;
+    while (this.#events.length > MOST_EVENTS || this.#characters > mostCharacters) this.#dropOldest();
+    this.#awaitExpiry();
+  }
+
+  #count(characters: number): void {
+    this.#characters += characters;
+    this.#options.budget.characters += characters;
   }
 
   #dropOldest(): void {
     const oldest = this.#events.shift();
-    if (oldest) this.#characters -= oldest.characters;
+    if (oldest) this.#count(-oldest.characters);
   }
 
   #awaitExpiry(): void {

@@ -81,6 +81,17 @@ describe('an event stream', () => {
     stream.send({ nothing: 'happens' });
   });
 
+  it('hangs up on a client that leaves the end unread, too [security 40]', async () => {
+    const { write, source, hangUp, clock, ends } = setUp();
+    write('x'.repeat(8 * MIB));
+    source.close();
+    await settle();
+    expect(ends).toEqual(['server']);
+    await clock.advance(10_100);
+    expect(hangUp).toHaveBeenCalledOnce();
+    expect(ends).toEqual(['server']);
+  });
+
   it('hangs up at once on a client for which sixteen mebibytes are waiting [security 40]', async () => {
     const { write, hangUp, ends } = setUp();
     for (let written = 0; written <= 16; written++) write('x'.repeat(MIB));
@@ -98,7 +109,7 @@ describe('an event stream', () => {
     const reader = stream.response.body?.getReader();
     for (let read = 0; read < 8; read++) {
       await clock.advance(9000);
-      await reader?.read();
+      for (let piece = 0; piece < 16; piece++) await reader?.read();
     }
     await clock.advance(20_000);
     expect(hangUp).not.toHaveBeenCalled();

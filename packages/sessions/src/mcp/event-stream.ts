@@ -7,6 +7,8 @@ const UNREAD_BYTES = 1024 * 1024;
 const PATIENCE_MS = 10_000;
 /** and no more than this, on top of which one message of any size is let in: what tools write is not held back. */
 const BURST_BYTES = 16 * 1024 * 1024;
+/** What is passed on at a time: whoever reads takes whole pieces, and has read them as far as we can see. */
+const PIECE_BYTES = 64 * 1024;
 
 /** A response of the SDK that is a stream of events. */
 export type StreamResponse = Response & { readonly body: ReadableStream<Uint8Array> };
@@ -36,6 +38,7 @@ export class EventStream {
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
+  #isEnded = false;
   #writtenBytes = 0;
   #patience: Deadline | undefined;
 
@@ -48,7 +51,10 @@ export class EventStream {
         start: (sink) => {
           this.#sink = sink;
         },
-        cancel: () => this.#leave('client'),
+        cancel: () => {
+          this.#leave('client');
+          this.#forget();
+        },
       },
       new ByteLengthQueuingStrategy({ highWaterMark: UNREAD_BYTES }),
     );
@@ -63,8 +69,11 @@ export class EventStream {
 
   /** Ends the stream after what has been written. */
   end(): void {
-    this.#sink?.close();
+    if (this.#isEnded) return;
     this.#leave('server');
+    this.#sink?.close();
+    // What is unread is still held for a client that may not be reading.
+    if (!this.#patience) this.#forget();
   }
 
   /** Gives up a client that is not there any more, or does not read. What has been written is dropped. */
@@ -72,6 +81,7 @@ export class EventStream {
     const sink = this.#sink;
     if (!sink) return;
     this.#leave('client');
+    this.#forget();
     if (this.#options.hangUp) this.#options.hangUp();
     else sink.error(new Error('The client is gone, or does not read what it is sent.'));
   }
@@ -92,12 +102,14 @@ export class EventStream {
 
   #write(bytes: Uint8Array): void {
     const sink = this.#sink;
-    if (!sink) return;
+    if (!sink || this.#isEnded) return;
     if (this.#unreadBytes(sink) > BURST_BYTES) {
       this.giveUp();
       return;
     }
-    sink.enqueue(bytes);
+    for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
+      sink.enqueue(bytes.subarray(from, from + PIECE_BYTES));
+    }
     this.#writtenBytes += bytes.length;
     if (this.#unreadBytes(sink) > UNREAD_BYTES && !this.#patience) this.#watch(sink);
   }
@@ -109,9 +121,10 @@ export class EventStream {
     const before = readBytes();
     this.#patience = deadlines.at(clock.now() + PATIENCE_MS, () => {
       this.#patience = undefined;
-      if (this.#unreadBytes(sink) <= UNREAD_BYTES) return;
-      if (readBytes() === before) this.giveUp();
-      else this.#watch(sink);
+      const isUnread = this.#unreadBytes(sink) > UNREAD_BYTES;
+      if (isUnread && readBytes() === before) this.giveUp();
+      else if (isUnread) this.#watch(sink);
+      else if (this.#isEnded) this.#forget();
     });
   }
 
@@ -119,12 +132,19 @@ export class EventStream {
     return UNREAD_BYTES - (sink.desiredSize ?? UNREAD_BYTES);
   }
 
+  /** Nothing more is written. */
   #leave(by: StreamEnd): void {
-    if (!this.#sink) return;
-    this.#sink = undefined;
-    this.#patience?.cancel();
+    if (this.#isEnded) return;
+    this.#isEnded = true;
     this.#source.cancel().catch(() => undefined);
     this.#options.onEnd?.(by);
+  }
+
+  /** Nothing more is held. */
+  #forget(): void {
+    this.#sink = undefined;
+    this.#patience?.cancel();
+    this.#patience = undefined;
   }
 }
 

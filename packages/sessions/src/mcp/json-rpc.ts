@@ -10,10 +10,14 @@ export function methodOf(body: unknown): unknown {
   return propertyOf(body, 'method');
 }
 
-/** The ids of the requests in a body, which is one message or, in revision 2025-03-26, a batch. */
+/** The messages in a body: one or, in revision 2025-03-26, a batch. */
+export function messagesOf(body: unknown): readonly unknown[] {
+  return Array.isArray(body) ? body : [body];
+}
+
+/** The ids of the requests in a body. */
 export function requestIdsOf(body: unknown): unknown[] {
-  const messages: unknown[] = Array.isArray(body) ? body : [body];
-  return messages
+  return messagesOf(body)
     .filter((message) => methodOf(message) !== undefined && propertyOf(message, 'id') !== undefined)
     .map((message) => propertyOf(message, 'id'));
 }

@@ -15,16 +15,22 @@ export interface ListenStreamsOptions {
   readonly deadlines: Deadlines;
 }
 
-/** One client's `subscriptions/listen`, in the name of a session. */
+/** How many streams a session may have, */
+const MOST_PER_SESSION = 4;
+/** and how many all those that name none. */
+const MOST_WITHOUT_SESSION = 500;
+
+/** One client's `subscriptions/listen`. */
 interface ListenStream {
   /** The JSON-RPC id of its request, which all its messages carry. */
   readonly id: unknown;
-  readonly hearsStatus: boolean;
+  /** Not before the acknowledgement. */
+  hearsStatus: boolean;
   readonly stream: EventStream;
 }
 
 /**
- * The listen streams of 2026 clients that named a session: each hears of its own session's status and no
+ * The listen streams of 2026 clients. Of those that named a session each hears of its own session's status and no
  * other's, and ends with its session. The SDK's own way to them has no owners.
  */
 export class ListenStreams {
@@ -32,6 +38,7 @@ export class ListenStreams {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #streams = new Map<SessionRef, Set<ListenStream>>();
+  #withoutSession = 0;
 
   constructor({ registry, events, clock, deadlines }: ListenStreamsOptions) {
     this.#registry = registry;
@@ -46,18 +53,25 @@ export class ListenStreams {
 
   /** How many streams are open. */
   get size(): number {
-    let size = 0;
+    let size = this.#withoutSession;
     for (const streams of this.#streams.values()) size += streams.size;
     return size;
   }
 
+  /** Whether one more stream may be opened in the name of a session, or of none. */
+  hasRoomFor(ref: SessionRef | undefined): boolean {
+    const open = ref === undefined ? this.#withoutSession : (this.#streams.get(ref)?.size ?? 0);
+    return open < (ref === undefined ? MOST_WITHOUT_SESSION : MOST_PER_SESSION);
+  }
+
   /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
   async hold(
-    ref: SessionRef,
+    ref: SessionRef | undefined,
     body: unknown,
     response: StreamResponse,
     hangUp: (() => void) | undefined,
   ): Promise<Response> {
+    if (ref === undefined) return this.#holdWithoutSession(response, hangUp);
     const closed = this.#registry.streamOpened(ref);
     const stream = new EventStream(response, {
       clock: this.#clock,
@@ -68,14 +82,22 @@ export class ListenStreams {
         closed(by);
       },
     });
-    const listening = { id: propertyOf(body, 'id'), hearsStatus: hearsStatus(body), stream };
-    // The acknowledgement has to come first.
-    await stream.begun;
+    const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
     const streams = this.#streams.get(ref) ?? new Set();
     this.#streams.set(ref, streams.add(listening));
-    // It may have ended meanwhile, and nobody would tell again.
+    // The acknowledgement has to come first.
+    await stream.begun;
+    listening.hearsStatus = hearsStatus(body);
+    // The session may have ended meanwhile, and nobody would tell again.
     if (!(await this.#registry.get(ref))) this.#end(ref);
     return stream.response;
+  }
+
+  #holdWithoutSession(response: StreamResponse, hangUp: (() => void) | undefined): Response {
+    this.#withoutSession++;
+    const onEnd = () => void this.#withoutSession--;
+    return new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp, onEnd })
+      .response;
   }
 
   #tell(ref: SessionRef): void {

@@ -42,6 +42,11 @@ export class RequestContexts implements CurrentSession {
     return this.#storage.run(context, serve);
   }
 
+  /** Runs what no request is the reason for, whoever set it off. */
+  outside(run: () => void): void {
+    this.#storage.exit(run);
+  }
+
   /** The request at hand, if there is one. */
   peek(): RequestContext | undefined {
     return this.#storage.getStore();

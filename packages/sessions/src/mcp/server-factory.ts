@@ -7,7 +7,7 @@ import {
 import type { OpenBrowser } from '../login/open-browser.js';
 import type { CurrentSession, RequestContexts } from './request-context.js';
 import { registerStatusResource } from './status-resource.js';
-import type { StatusSubscriptions } from './status-subscriptions.js';
+import type { Subscriptions } from './subscriptions.js';
 import { gateTools } from './tool-gate.js';
 import { type LoginToolOptions, loginInputSchema, registerLoginTool } from './tools/login.js';
 import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
@@ -30,7 +30,7 @@ export type ServerFactoryOptions = {
   readonly info: ServerInfo;
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
-  readonly statusSubscriptions: StatusSubscriptions;
+  readonly subscriptions: Subscriptions;
 } & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema'> &
   LogoutToolOptions &
   SessionStatusToolOptions;
@@ -91,7 +91,7 @@ export class ServerFactory {
     registerLogoutTool(server, this.#options);
     registerStatusResource(server, this.#options);
     if (hasHandles) server.server.registerCapabilities({ resources: { subscribe: true } });
-    else this.#options.statusSubscriptions.serve(server);
+    else this.#options.subscriptions.serve(server);
     register(server, contexts);
     return server;
   }

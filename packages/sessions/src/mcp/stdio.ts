@@ -8,15 +8,17 @@ import { ErrorCode, thrownError } from './protocol-error.js';
 import type { Era, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
 import { toolNameOf } from './session-argument.js';
-import type { StatusSubscriptions } from './status-subscriptions.js';
+import type { Subscriptions } from './subscriptions.js';
 
 export interface StdioOptions {
   readonly registry: SessionRegistry;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
-  readonly statusSubscriptions: StatusSubscriptions;
+  readonly subscriptions: Subscriptions;
   readonly openBrowser: OpenBrowser | undefined;
   readonly onError: (error: unknown) => void;
+  /** Hears what the SDK reports: mostly what the client did wrong, which is answered. */
+  readonly onProtocolError: (error: unknown) => void;
 }
 
 /** The one client of a process that speaks over stdin and stdout, in either era, and its one session. */
@@ -38,7 +40,7 @@ export class StdioConnection {
   }
 
   private constructor(options: StdioOptions, ref: SessionRef) {
-    const { registry, servers, statusSubscriptions, openBrowser, onError } = options;
+    const { registry, servers, subscriptions, openBrowser, onProtocolError } = options;
     this.#options = options;
     this.#ref = ref;
     // The client is there as long as the pipe is.
@@ -46,9 +48,9 @@ export class StdioConnection {
     this.#served = serveStdio(
       ({ era }) => {
         const server = servers.make({ hasHandles: false, openBrowser });
-        server.server.onerror = onError;
+        server.server.onerror = onProtocolError;
         // The SDK passes on only what the client listens to (`subscriptions/listen`).
-        if (era === 'modern') statusSubscriptions.add(ref, server);
+        if (era === 'modern') subscriptions.add(ref, server);
         const connect = server.connect.bind(server);
         server.connect = async (channel) => {
           await connect(channel);
@@ -56,7 +58,7 @@ export class StdioConnection {
         };
         return server;
       },
-      { transport: this.#wire, onerror: onError },
+      { transport: this.#wire, onerror: onProtocolError },
     );
     const closeServed = this.#wire.onclose;
     this.#wire.onclose = () => {

@@ -1,4 +1,4 @@
-import type { McpServer } from '@modelcontextprotocol/server';
+import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { refusalOf } from './named-session.js';
 import type { RequestContexts } from './request-context.js';
 import { assertArgumentFree, inputSchemaOf, withSessionArgument } from './session-argument.js';
@@ -42,9 +42,41 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
       (...parameters) => {
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);
-        return callback(...(hasSchema && !takesArguments ? parameters.slice(1) : parameters));
+        const given = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
+        return hasHandles ? unlessOver(given, callback) : callback(...given);
       },
     );
   };
   server.registerTool = gated as unknown as RegisterTool;
+}
+
+/**
+ * Calls a tool with a signal that is quiet once the tool is done: where every request stands alone the SDK
+ * aborts it after each call, successful ones included, which looks like a client that has gone.
+ */
+async function unlessOver(
+  parameters: unknown[],
+  callback: (...given: unknown[]) => unknown,
+): Promise<unknown> {
+  // The SDK passes its context last.
+  const context = parameters.at(-1) as ServerContext;
+  const { signal } = context.mcpReq;
+  const cancelled = new AbortController();
+  const cancel = () => cancelled.abort(signal.reason);
+  if (signal.aborted) cancel();
+  signal.addEventListener('abort', cancel);
+  const mcpReq = withProperty(context.mcpReq, 'signal', cancelled.signal);
+  try {
+    return await callback(...parameters.slice(0, -1), withProperty(context, 'mcpReq', mcpReq));
+  } finally {
+    signal.removeEventListener('abort', cancel);
+  }
+}
+
+/** A copy with one property replaced, and every other as it is, getters included. */
+function withProperty<T extends object>(original: T, name: keyof T, value: unknown): T {
+  const properties = Object.getOwnPropertyDescriptors(original);
+  const replaced = { ...properties, [name]: { value, enumerable: true } };
+  // Of the same prototype and with the same properties, it is of the same type.
+  return Object.create(Object.getPrototypeOf(original), replaced) as T;
 }
