@@ -31,8 +31,10 @@ const rooms = {
   observe: [...foundation, 'vault', 'session'],
   'debugging-gate': foundation,
   serving: foundation,
+  'serving-rules': foundation,
   'sessions-options': [...upToHttp, 'store'],
   'sessions-settings': [...upToHttp, 'sessions-options'],
+  sessions: [...upToHttp, 'sessions-options'],
   'create-sessions': [
     ...upToHttp,
     'store',
@@ -40,11 +42,13 @@ const rooms = {
     'assembly',
     'debugging-gate',
     'serving',
+    'serving-rules',
+    'sessions',
     'sessions-options',
     'sessions-settings',
   ],
-  testing: [...upToHttp, 'store', 'observe', 'assembly', 'sessions-options', 'create-sessions'],
-  index: [...upToHttp, 'store', 'observe', 'sessions-options', 'create-sessions'],
+  testing: [...upToHttp, 'store', 'observe', 'assembly', 'sessions-options', 'sessions', 'create-sessions'],
+  index: [...upToHttp, 'store', 'observe', 'sessions-options', 'sessions', 'create-sessions'],
 };
 
 const library = '^packages/sessions/src/';

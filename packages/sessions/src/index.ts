@@ -1,5 +1,5 @@
 export type { Session, SessionCallOptions } from './account/session.js';
-export { createSessions, type NodeSide, type Sessions } from './create-sessions.js';
+export { createSessions } from './create-sessions.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
 export type { CurrentSession } from './mcp/request-context.js';
 export type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
@@ -10,6 +10,7 @@ export type { Lifetimes } from './session/lifetimes.js';
 export type { SessionEvent, SessionListener } from './session/session-events.js';
 export type { SessionRecord } from './session/session-record.js';
 export type { SessionStore } from './session/session-store.js';
+export type { NodeSide, Sessions } from './sessions.js';
 export type { ListenOptions, Runtime, ServeStdioOptions, SessionsOptions } from './sessions-options.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

@@ -3,7 +3,8 @@ import type { AddressInfo } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSessions, type Sessions } from '../create-sessions.js';
+import { createSessions } from '../create-sessions.js';
+import type { Sessions } from '../sessions.js';
 
 const JSON_HEADERS = {
   'content-type': 'application/json',
