@@ -320,7 +320,7 @@ describe('[security 47] an access token', () => {
     const answer = await client.call('call', { url: url() });
     expect(answer).toMatchObject({
       isError: true,
-      text: expect.stringContaining('not one of the configured'),
+      text: expect.stringContaining('not one of its configured API origins'),
     });
     expect([...api.requests, ...elsewhere.requests]).toEqual([]);
   });

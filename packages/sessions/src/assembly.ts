@@ -1,7 +1,7 @@
 import { AccountTokens } from './account/account-tokens.js';
 import { Accounts } from './account/accounts.js';
 import type { RefreshTokens } from './account/granted-tokens.js';
-import { Refreshes } from './account/refreshes.js';
+import { Refreshes, type RefreshesOptions } from './account/refreshes.js';
 import { RefreshPolicy, type RefreshPolicyOptions } from './refresh/refresh-policy.js';
 import { RefreshScheduler } from './refresh/refresh-scheduler.js';
 import { ExpiryNotices } from './session/expiry-notices.js';
@@ -39,6 +39,8 @@ export interface AssemblyParts<C extends Clock = Clock> {
   readonly createDeadlines?: (clock: C, onError: (error: unknown) => void) => Deadlines;
   /** What the registry is to those that use it. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
+  /** What replaces token sets by fresh ones. */
+  readonly createRefreshes?: (options: RefreshesOptions) => Refreshes;
   /** What stands between accounts and their provider. */
   readonly wrapRefresh?: (refresh: RefreshTokens) => RefreshTokens;
 }
@@ -84,7 +86,8 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
   const ask = options.askForTokens;
   const plainRefresh = isPassive ? ask : new RefreshPolicy({ clock, events, ask, fraction }).refresh;
   const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
-  const refreshes = new Refreshes({ registry, tokens, disposal, events, clock, refreshTokens, fraction });
+  const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
+  const refreshes = parts.createRefreshes?.(refreshing) ?? new Refreshes(refreshing);
   const accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
   if (!isPassive) {
     const refresh = refreshes.refresh.bind(refreshes);

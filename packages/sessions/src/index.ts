@@ -5,7 +5,11 @@ export type { CurrentSession } from './mcp/request-context.js';
 export type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 export { SESSION_META_KEY } from './mcp/session-argument.js';
 export { STATUS_URI } from './mcp/status-resource.js';
-export type { ProviderOptions } from './provider/provider-options.js';
+export type {
+  ClientAuthentication,
+  ProviderEndpoints,
+  ProviderOptions,
+} from './provider/provider-options.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { SessionEvent, SessionListener } from './session/session-events.js';
 export type { SessionRecord } from './session/session-record.js';

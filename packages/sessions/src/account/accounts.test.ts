@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { MapSessionStore } from '../store/map-session-store.js';
+import { ScriptedProvider } from '../testing/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
 
 const SECOND = 1000;
 
@@ -222,6 +224,74 @@ describe('a refresh', () => {
       expect(current?.accounts.idp?.subject).toBe(what === 'another login' ? 'bob' : undefined);
     },
   );
+});
+
+describe('an account whose refresh was put off', () => {
+  /** Logged in, the provider down, and the access token refused its renewal in its last seconds. */
+  async function puttingOff(kind: 'unavailable' | 'refused', retryAfterSeconds: number) {
+    let asked = 0;
+    let isDown = true;
+    const clock = new VirtualClock();
+    const provider = new ScriptedProvider(clock);
+    const cause = new Error('the reason');
+    const bench = new SessionBench({
+      clock,
+      refreshTokens: (name, token) => {
+        asked++;
+        return isDown ? Promise.resolve({ kind, retryAfterSeconds, cause }) : provider.refresh(name, token);
+      },
+    });
+    const { lease } = await bench.loggedIn('alice');
+    await clock.advance(590 * SECOND);
+    await bench.accessToken(lease);
+    await bench.refreshes.settled();
+    const comeBack = () => {
+      isDown = false;
+    };
+    return { bench, lease, asked: () => asked, comeBack };
+  }
+
+  it('serves its token until that expires, and not beyond [security 20]', async () => {
+    const { bench, lease, asked } = await puttingOff('unavailable', 60);
+    await bench.clock.advance(10 * SECOND - 1);
+    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    await bench.clock.advance(1);
+    await expect(bench.accessToken(lease)).rejects.toMatchObject({
+      code: 'provider_unavailable',
+      retryAfterSeconds: 50,
+    });
+    expect(asked()).toBe(1);
+  });
+
+  it.each([
+    ['unavailable', 'provider_unavailable'],
+    ['refused', 'provider_refused'],
+  ] as const)(
+    'refuses calls at once until the next try is due, without asking the provider: %s [security 20]',
+    async (kind, code) => {
+      const { bench, lease, asked, comeBack } = await puttingOff(kind, 60);
+      await bench.clock.advance(20 * SECOND);
+      const calls = await Promise.allSettled(Array.from({ length: 100 }, () => bench.accessToken(lease)));
+      for (const call of calls) {
+        expect(call).toMatchObject({ status: 'rejected', reason: { code, retryAfterSeconds: 40 } });
+      }
+      expect(asked()).toBe(1);
+      comeBack();
+      await bench.clock.advance(40 * SECOND - 1);
+      await expect(bench.accessToken(lease)).rejects.toMatchObject({ code, retryAfterSeconds: 1 });
+      await bench.clock.advance(1);
+      expect(await bench.accessToken(lease)).toBe('access-alice-1');
+      expect(asked()).toBe(2);
+    },
+  );
+
+  it('serves the tokens of another login at once [security 21]', async () => {
+    const { bench, lease, asked } = await puttingOff('unavailable', 3600);
+    await bench.clock.advance(20 * SECOND);
+    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
+    expect(await bench.accessToken(lease)).toBe('access-bob-2');
+    expect(asked()).toBe(1);
+  });
 });
 
 describe('a login', () => {

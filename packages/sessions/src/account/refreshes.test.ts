@@ -1,8 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { MapSessionStore } from '../store/map-session-store.js';
+import { ScriptedProvider } from '../testing/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { systemRandom } from '../vault/random.js';
 import type { Secret } from '../vault/secret.js';
-import type { RefreshOutcome } from './granted-tokens.js';
+import { accountStatus } from './account-status.js';
+import type { GrantedTokens, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
 
 async function setUp(options: SessionBenchOptions = {}) {
   const bench = new SessionBench(options);
@@ -279,5 +283,246 @@ describe('an access token that the API refuses', () => {
     await bench.registry.end(record.ref, 'deleted');
     await bench.refreshes.replaceRefused(record.ref, 'idp', 2);
     expect(bench.eventsOf('account.reauthentication_required')).toHaveLength(1);
+  });
+});
+
+describe('a refresh that is put off', () => {
+  const cause = new Error('the reason');
+  const unavailable = { kind: 'unavailable', retryAfterSeconds: undefined, cause } as const;
+  /** Fractions all the same, so that a test knows how long a pause is. */
+  const fixed = (fraction: number) => (size: number) => {
+    const bytes = Buffer.from(new ArrayBuffer(size));
+    if (size === 4) bytes.writeUInt32BE(Math.floor(fraction * 2 ** 32));
+    else systemRandom(size).copy(bytes);
+    return bytes;
+  };
+
+  /** A login whose refreshes are answered like that, in their order; then they are granted. */
+  async function failing(outcomes: readonly RefreshOutcome[], fraction = 0.5) {
+    const left = [...outcomes];
+    const clock = new VirtualClock();
+    const provider = new ScriptedProvider(clock);
+    const refreshTokens = (name: string, refreshToken: Secret): Promise<RefreshOutcome> => {
+      const outcome = left.shift();
+      return outcome ? Promise.resolve(outcome) : provider.refresh(name, refreshToken);
+    };
+    return setUp({ refreshTokens, clock, random: fixed(fraction) });
+  }
+
+  it('is due after a pause that doubles, up to half a minute [security 20]', async () => {
+    const { bench, account, refresh } = await failing(Array.from({ length: 6 }, () => unavailable));
+    const pauses: number[] = [];
+    for (let failures = 1; failures <= 6; failures++) {
+      const refreshed = refresh();
+      await expect(refreshed).rejects.toMatchObject({ code: 'provider_unavailable' });
+      const { refreshAtMs = 0, failures: counted } = (await account()) ?? {};
+      expect(counted).toBe(failures);
+      pauses.push(refreshAtMs - bench.clock.now());
+    }
+    expect(pauses).toEqual([2000, 4000, 8000, 15_000, 15_000, 15_000]);
+  });
+
+  it('is due after half a second at the earliest', async () => {
+    const { bench, account, refresh } = await failing([unavailable], 0);
+    await expect(refresh()).rejects.toMatchObject({ retryAfterSeconds: 1 });
+    expect((await account())?.refreshAtMs).toBe(bench.clock.now() + 500);
+  });
+
+  it.each(['unavailable', 'refused'] as const)(
+    'is due when the provider asks for it, if that is later: %s [security 20]',
+    async (kind) => {
+      const { bench, account, refresh } = await failing([{ kind, retryAfterSeconds: 120, cause }]);
+      await expect(refresh()).rejects.toMatchObject({ retryAfterSeconds: 120 });
+      expect((await account())?.refreshAtMs).toBe(bench.clock.now() + 120_000);
+    },
+  );
+
+  it('says itself when it is due [security 20]', async () => {
+    const { bench, account, refresh } = await failing([{ ...unavailable, retryAfterSeconds: 120 }]);
+    const statusNow = async () => {
+      const current = await account();
+      return current && accountStatus(current, bench.clock.now());
+    };
+    await bench.clock.advance(490_000);
+    await expect(refresh()).rejects.toMatchObject({ code: 'provider_unavailable' });
+    const expected = { state: 'authenticated', reason: 'provider_unavailable' };
+    expect(await statusNow()).toMatchObject({ ...expected, nextRefreshInSeconds: 120 });
+    await bench.clock.advance(100_000);
+    expect(await statusNow()).toMatchObject({
+      ...expected,
+      nextRefreshInSeconds: 20,
+      accessTokenExpiresInSeconds: 10,
+    });
+  });
+
+  it('counts its failures anew after a success, and after another login [security 21]', async () => {
+    const { bench, lease, account, refresh } = await failing([unavailable, unavailable]);
+    await refresh().catch(() => undefined);
+    await refresh().catch(() => undefined);
+    expect(await account()).toMatchObject({ failures: 2, trouble: 'provider_unavailable' });
+    await refresh();
+    expect(await account()).toMatchObject({ generation: 2, failures: undefined, trouble: undefined });
+
+    const second = await failing([unavailable]);
+    await second.refresh().catch(() => undefined);
+    await second.bench.accounts.commitLogin(second.lease, 'idp', second.bench.provider.grant('bob'));
+    const renewed = await second.account();
+    expect(renewed?.failures).toBeUndefined();
+    expect(renewed?.trouble).toBeUndefined();
+    expect(renewed?.refreshAtMs).toBeGreaterThan(second.bench.clock.now() + 400_000);
+    expect(await bench.accessToken(lease)).toMatch(/^access-/);
+  });
+
+  it('because the provider refuses keeps the login, and says that somebody has to mend it', async () => {
+    const { bench, lease, account, refresh } = await failing([
+      { kind: 'refused', retryAfterSeconds: undefined, cause },
+    ]);
+    await expect(refresh()).rejects.toMatchObject({
+      code: 'provider_refused',
+      message: expect.stringMatching(/refuses to renew it.*operator.*login is kept.*try again in/),
+      cause,
+    });
+    expect(await account()).toMatchObject({ state: 'authenticated', trouble: 'provider_refused' });
+    expect(bench.eventsOf('account.refresh_failed')).toMatchObject([{ trouble: 'provider_refused' }]);
+    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+  });
+
+  it('and meets a logout changes nothing [security 22]', async () => {
+    const { bench, record, account, refresh } = await setUp();
+    bench.provider.holds = true;
+    const refreshed = refresh().catch((error: unknown) => error);
+    await bench.clock.advance(0);
+    await bench.registry.signOut(record.ref, 'logout');
+    bench.provider.held[0]?.answer(unavailable);
+    expect(await refreshed).toMatchObject({ code: 'provider_unavailable' });
+    expect(await account()).toBeUndefined();
+    expect(bench.eventsOf('account.refresh_failed')).toEqual([]);
+  });
+
+  it('that nobody wants any more changes nothing, and is no error', async () => {
+    const { bench, account, refresh } = await failing([{ kind: 'unwanted' }]);
+    const before = await account();
+    await refresh();
+    expect(await account()).toEqual(before);
+    expect(bench.events.filter(({ type }) => type.startsWith('account.refresh'))).toEqual([]);
+  });
+
+  it('asks before it is sent again whether it is wanted [security 15, 22]', async () => {
+    const asks: (() => Promise<boolean>)[] = [];
+    const refreshTokens: RefreshTokens = (_provider, _token, isWanted) => {
+      asks.push(isWanted);
+      return Promise.resolve({ kind: 'unwanted' });
+    };
+    const first = await setUp({ parts: { wrapRefresh: () => refreshTokens } });
+    await first.refresh();
+    expect(await asks[0]?.()).toBe(true);
+    await first.bench.accounts.commitLogin(first.lease, 'idp', first.bench.provider.grant('alice'));
+    expect(await asks[0]?.()).toBe(false);
+    await first.refresh(2);
+    expect(await asks[1]?.()).toBe(true);
+    await first.bench.registry.signOut(first.record.ref, 'logout');
+    expect(await asks[1]?.()).toBe(false);
+  });
+});
+
+describe('a refresh that comes back as somebody else’s', () => {
+  const somebody: [string, Partial<GrantedTokens>][] = [
+    ['another subject', { identity: { subject: 'mallory' } }],
+    ['another issuer', { oddity: 'issuer_changed', identity: undefined }],
+  ];
+
+  it.each(somebody)(
+    'gives the account up, and has the old and the new tokens revoked: %s [security 22, 23]',
+    async (_what, fields) => {
+      const bench = new SessionBench();
+      const granted = bench.provider.grant('alice', fields);
+      const { refreshTokens } = answering({ kind: 'granted', granted });
+      const { bench: used, account, refresh } = await setUp({ refreshTokens });
+      await expect(refresh()).rejects.toMatchObject({ code: 'reauthentication_required' });
+      expect(await account()).toMatchObject({
+        state: 'reauthentication_required',
+        trouble: 'identity_changed',
+        sealed: undefined,
+      });
+      expect(used.eventsOf('account.reauthentication_required')).toMatchObject([
+        { trouble: 'identity_changed' },
+      ]);
+      expect(used.eventsOf('account.refreshed')).toEqual([]);
+      // The benches count alike, so the tokens of login and refresh are called the same; each was revoked.
+      expect(used.eventsOf('account.revoked')).toHaveLength(2);
+      expect(() => granted.tokens.accessToken.reveal()).toThrow('wiped');
+    },
+  );
+
+  it('has also those new tokens revoked that bring no refresh token [security 23]', async () => {
+    const { bench, refresh } = await setUp();
+    bench.provider.holds = true;
+    const refreshed = refresh().catch((error: unknown) => error);
+    await bench.clock.advance(0);
+    const granted = bench.provider.grant('mallory');
+    const tokens = { ...granted.tokens, refreshToken: undefined };
+    bench.provider.held[0]?.answer({ kind: 'granted', granted: { ...granted, tokens } });
+    expect(await refreshed).toMatchObject({ code: 'reauthentication_required' });
+    expect(new Set(bench.provider.revoked)).toEqual(
+      new Set(['refresh-alice-1', 'access-alice-1', 'access-mallory-2']),
+    );
+  });
+});
+
+describe('what comes with a refresh', () => {
+  /** Refreshes once for each of these, and tells the scopes after each. */
+  async function scopesAfter(
+    initial: readonly string[] | undefined,
+    answers: (readonly string[] | undefined)[],
+  ) {
+    const { bench, lease, account } = await setUp();
+    const login = bench.provider.grant('alice', { scopes: initial });
+    await bench.accounts.commitLogin(lease, 'idp', login);
+    bench.provider.holds = true;
+    const seen: unknown[] = [];
+    for (const [index, scopes] of answers.entries()) {
+      const refreshed = bench.refreshes.refresh(lease.ref, 'idp', 2 + index);
+      await bench.clock.advance(0);
+      const granted = bench.provider.grant('alice', { scopes });
+      bench.provider.held[index]?.answer({ kind: 'granted', granted });
+      await refreshed;
+      seen.push((await account())?.scopes);
+    }
+    return { seen, odd: bench.eventsOf('account.odd_answer').map(({ oddity }) => oddity) };
+  }
+
+  it('may narrow the scopes, and never widens them [security 23]', async () => {
+    const answers = [['a', 'b'], ['b', 'a', 'admin'], ['a'], undefined, ['a', 'b']];
+    expect(await scopesAfter(['a', 'b'], answers)).toEqual({
+      seen: [['a', 'b'], ['b', 'a'], ['a'], ['a'], ['a']],
+      odd: ['scope_widened', 'scope_widened'],
+    });
+  });
+
+  it('never widens the scopes, not even of an account that has none left [security 23]', async () => {
+    const answers = [['b'], ['a', 'b', 'admin']];
+    expect((await scopesAfter(['a'], answers)).seen).toEqual([[], []]);
+  });
+
+  it('may be an ID token that says nothing of use: the tokens are kept, and an event tells [security 23]', async () => {
+    const { bench, record, lease, account, refresh } = await setUp();
+    bench.provider.holds = true;
+    const refreshed = refresh();
+    await bench.clock.advance(0);
+    const granted = bench.provider.grant('alice', { identity: undefined, oddity: 'id_token_invalid' });
+    bench.provider.held[0]?.answer({ kind: 'granted', granted });
+    await refreshed;
+    expect(await account()).toMatchObject({ state: 'authenticated', generation: 2, subject: 'alice' });
+    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(bench.eventsOf('account.odd_answer')).toEqual([
+      { type: 'account.odd_answer', ref: record.ref, provider: 'idp', oddity: 'id_token_invalid' },
+    ]);
+    expect(bench.provider.revoked).toEqual([]);
+  });
+
+  it('is nothing odd in an ordinary answer', async () => {
+    const { bench, refresh } = await setUp();
+    await refresh();
+    expect(bench.eventsOf('account.odd_answer')).toEqual([]);
   });
 });

@@ -229,10 +229,9 @@ function isSomebodyElses({ identity, oddity }: GrantedTokens, { subject }: Accou
   return oddity === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
 }
 
-/** Refreshing never adds a scope (RFC 6749 section 6). An account whose scopes nobody told has none to compare. */
+/** Refreshing never adds a scope (RFC 6749 section 6), not even to none. */
 function narrowed(current: readonly string[], granted: readonly string[] | undefined): readonly string[] {
-  if (!granted || current.length === 0) return granted ?? current;
-  return granted.filter((scope) => current.includes(scope));
+  return granted?.filter((scope) => current.includes(scope)) ?? current;
 }
 
 function odditiesOf({ oddity, scopes }: GrantedTokens, account: AccountRecord): GrantOddity[] {

@@ -8,7 +8,7 @@ const ofAccount = { ref, provider: 'idp' };
 const ofTokens = { ...ofAccount, generation: 1, refreshAtMs: undefined };
 
 /** Every event there is, and whether it changes what `session_status` says. */
-const EVENTS: { readonly [T in SessionEvent['type']]: [Extract<SessionEvent, { type: T }>, boolean] } = {
+const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T }, boolean] } = {
   'session.started': [{ type: 'session.started', ref, kind: 'connection' }, false],
   'session.refused': [{ type: 'session.refused', reason: 'cap' }, false],
   'session.signed_out': [{ type: 'session.signed_out', ref, reason: 'idle' }, true],

@@ -103,8 +103,11 @@ export class ProviderConnection {
     return configuration;
   }
 
+  /** Whether the library has to let http pass at all; which addresses may use it, the options have checked. */
   get #isHttp(): boolean {
-    return new URL(this.#settings.issuer).protocol === 'http:';
+    const { issuer, endpoints } = this.#settings;
+    const addresses: (string | undefined)[] = [issuer, ...Object.values(endpoints ?? {})];
+    return addresses.some((address) => address !== undefined && new URL(address).protocol === 'http:');
   }
 
   async #authentication(): Promise<oidc.ClientAuth> {
@@ -164,7 +167,14 @@ async function importKey(jwk: NonNullable<ProviderSettings['clientKey']>): Promi
       `\`clientKey\` has the algorithm "${alg}". It has to be one of ${Object.keys(KEY_ALGORITHMS).join(', ')}.`,
     );
   }
-  const key = await webcrypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']);
+  // What the platform says of a key it cannot use might quote it.
+  const key = await webcrypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']).catch(() => undefined);
+  if (!key) {
+    throw new SessionError(
+      'configuration',
+      `\`clientKey\` is no private key for ${alg}. Give the JWK as it was generated.`,
+    );
+  }
   return kid === undefined ? { key } : { key, kid };
 }
 

@@ -89,7 +89,7 @@ const REPAIRS: Readonly<Record<string, (value: unknown) => unknown>> = {
   token_type: () => 'Bearer',
   refresh_token: textOrNothing,
   id_token: textOrNothing,
-  scope: (value) => (Array.isArray(value) ? value.join(' ') : textOrNothing(value)),
+  scope: (value) => textOrNothing(Array.isArray(value) ? value.join(' ') : value),
   expires_in: lifetimeOrNothing,
 };
 
@@ -130,9 +130,14 @@ export async function readTokenAnswer(response: Response, keepsIdToken: boolean)
 async function answerOf(response: Response): Promise<TokenAnswer> {
   const { status, headers } = response;
   const type = headers.get('content-type') ?? '';
+  // Such a status decides alone. A body that is slow to come, or breaks off, must not make it look lost.
+  if (status === 429 || status >= 500) {
+    void response.body?.cancel().catch(() => undefined);
+    return { status, body: undefined, error: undefined };
+  }
   try {
     const body = parse(await readBoundedText(response, MAX_BYTES), type);
-    return { status, body, error: typeof body?.error === 'string' ? body.error : undefined };
+    return { status, body, error: textOrNothing(body?.error) };
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
     return { status, body: 'too-large', error: undefined };

@@ -21,14 +21,16 @@ export class CircuitBreaker {
     this.#clock = clock;
   }
 
-  /** Asks the provider, or says when it may be asked again. */
-  async run(ask: () => Promise<RefreshOutcome>): Promise<RefreshOutcome> {
+  /**
+   * Asks the provider, or says when it may be asked again.
+   * @param isDue whether it is still to be asked, after what this has waited for
+   */
+  async run(ask: () => Promise<RefreshOutcome>, isDue = () => true): Promise<RefreshOutcome> {
     while (this.#probe) await this.#probe;
+    if (!isDue()) return unavailable('The turn of this request came too late.', undefined);
     const waitMs = this.#notBeforeMs - this.#clock.now();
-    if (waitMs > 0) {
-      const cause = new Error('The provider has failed too often lately to be asked now.');
-      return { kind: 'unavailable', retryAfterSeconds: waitMs / 1000, cause };
-    }
+    if (waitMs > 0)
+      return unavailable('The provider has failed too often lately to be asked now.', waitMs / 1000);
     return this.#failures >= FAILURES ? this.#findOut(ask) : this.#note(await ask());
   }
 
@@ -66,4 +68,8 @@ export class CircuitBreaker {
   #waitUntil(atMs: number): void {
     this.#notBeforeMs = Math.max(this.#notBeforeMs, atMs);
   }
+}
+
+function unavailable(why: string, retryAfterSeconds: number | undefined): RefreshOutcome {
+  return { kind: 'unavailable', retryAfterSeconds, cause: new Error(why) };
 }

@@ -46,7 +46,8 @@ export class RefreshPolicy {
 
   readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {
     const { inTurn, breaker } = this.#gateOf(provider);
-    const ask = () => inTurn(() => breaker.run(() => this.#options.ask(provider, refreshToken)));
+    const ask = (isDue?: () => boolean) =>
+      inTurn(() => breaker.run(() => this.#options.ask(provider, refreshToken), isDue));
     for (let tries = 1; ; tries++) {
       const outcome = await ask();
       if (outcome.kind === 'lost') return this.#resend(ask, outcome, isWanted);
@@ -60,13 +61,15 @@ export class RefreshPolicy {
 
   /** Whether the refresh token was used up, only the provider knows: asking once more finds out. */
   async #resend(
-    ask: () => Promise<RefreshOutcome>,
+    ask: (isDue: () => boolean) => Promise<RefreshOutcome>,
     lost: RefreshOutcome,
     isWanted: () => Promise<boolean>,
   ): Promise<RefreshOutcome> {
+    const { clock } = this.#options;
+    const dueUntilMs = clock.now() + RESEND_WITHIN_MS;
     await this.#pause(this.#jittered(RESEND_WITHIN_MS / 2));
     if (!(await isWanted())) return { kind: 'unwanted' };
-    const outcome = await ask();
+    const outcome = await ask(() => clock.now() <= dueUntilMs);
     return outcome.kind === 'unavailable' || outcome.kind === 'refused' ? lost : outcome;
   }
 

@@ -11,11 +11,18 @@ export type ProviderEndpoint = 'discovery' | 'token' | 'userinfo' | 'revocation'
  * - `refused`: nobody listens; nothing was done.
  * - `lost`: the request was carried out, and the connection broke before the answer.
  * - a status: answered with it, and nothing was done.
+ * - a function: the request was carried out, and this makes of its answer what arrives, whenever it likes.
  */
 export type ProviderFault =
   | 'refused'
   | 'lost'
-  | { readonly status: number; readonly retryAfterSeconds?: number; readonly body?: string };
+  | {
+      readonly status: number;
+      readonly retryAfterSeconds?: number;
+      readonly body?: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
+  | ((answer: Response) => Response | Promise<Response>);
 
 interface Grant {
   readonly user: string;
@@ -40,6 +47,7 @@ export class FaultingProvider {
   readonly #grants: Grant[] = [];
   readonly #codes = new Map<string, Grant>();
   readonly #faults: { readonly endpoint: ProviderEndpoint; readonly fault: ProviderFault }[] = [];
+  readonly #standing = new Map<ProviderEndpoint, ProviderFault>();
   readonly #api: typeof fetch;
   /** The lifetime of the access tokens issued from now on; `undefined`: it does not say. */
   accessTokenSeconds: number | undefined = 600;
@@ -66,6 +74,17 @@ export class FaultingProvider {
   /** Makes the next request to an endpoint go wrong; several of them queue up. */
   failNext(endpoint: ProviderEndpoint, fault: ProviderFault): void {
     this.#faults.push({ endpoint, fault });
+  }
+
+  /** Makes every request to an endpoint go wrong, after those that {@link failNext} planned, until {@link mend}. */
+  failUntilMended(endpoint: ProviderEndpoint, fault: ProviderFault): void {
+    this.#standing.set(endpoint, fault);
+  }
+
+  /** From now on everything works again. */
+  mend(): void {
+    this.#standing.clear();
+    this.#faults.length = 0;
   }
 
   /** Logs a user in at the address that a server sent the browser to. @returns where the browser goes next. */
@@ -102,12 +121,12 @@ export class FaultingProvider {
     if (typeof fault === 'object') return failure(fault);
     const response = await this.#answer(endpoint, request);
     if (fault === 'lost') throw connectionError('ECONNRESET');
-    return response;
+    return fault ? unlessAborted(init?.signal, fault(response)) : response;
   };
 
   #takeFault(endpoint: ProviderEndpoint): ProviderFault | undefined {
     const index = this.#faults.findIndex((planned) => planned.endpoint === endpoint);
-    return index === -1 ? undefined : this.#faults.splice(index, 1)[0]?.fault;
+    return index === -1 ? this.#standing.get(endpoint) : this.#faults.splice(index, 1)[0]?.fault;
   }
 
   async #answer(endpoint: ProviderEndpoint, request: Request): Promise<Response> {
@@ -183,10 +202,21 @@ function endpointOf(path: string): ProviderEndpoint {
   return path === '/token' ? 'token' : path === '/userinfo' ? 'userinfo' : 'revocation';
 }
 
-function failure(fault: Exclude<ProviderFault, string>): Response {
-  const headers = new Headers();
+function failure(fault: Extract<ProviderFault, { status: number }>): Response {
+  const headers = new Headers(fault.headers);
   if (fault.retryAfterSeconds !== undefined) headers.set('retry-after', String(fault.retryAfterSeconds));
   return new Response(fault.body ?? null, { status: fault.status, headers });
+}
+
+async function unlessAborted(
+  signal: AbortSignal | null | undefined,
+  response: Response | Promise<Response>,
+): Promise<Response> {
+  signal?.throwIfAborted();
+  const aborted = new Promise<never>((_resolve, reject) => {
+    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
+  });
+  return Promise.race([response, aborted]);
 }
 
 function connectionError(code: string): TypeError {

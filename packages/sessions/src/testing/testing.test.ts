@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
 import { createSessions, type Sessions } from '../index.js';
 import { FaultingProvider, logIn, VirtualClock } from './index.js';
@@ -106,5 +106,32 @@ describe('a server under test, without a network', () => {
     provider.failNext('discovery', 'refused');
     const call = await connect(sessions);
     expect(await call('login')).toMatchObject({ isError: true, content: [{ text: /cannot be reached/ }] });
+  });
+
+  it('gives up on a provider that hangs, when its clock says so', async () => {
+    const clock = new VirtualClock();
+    const provider = start(clock);
+    const call = await connect(sessions);
+    provider.failNext('token', () => new Promise(() => undefined));
+    const { loginUrl } = (await call('login')).structuredContent;
+    const browsing = logIn(sessions, String(loginUrl), provider, 'alice');
+    await vi.waitFor(() => expect(provider.requests.token).toBe(1), 10_000);
+    await clock.advance(10_000);
+    expect((await browsing).code).toBeUndefined();
+    expect((await call('login')).content[0]?.text).toContain('could not be reached');
+  });
+
+  it('meets the same fault until that is mended', async () => {
+    const clock = new VirtualClock();
+    const provider = start(clock);
+    const call = await connect(sessions);
+    provider.failUntilMended('discovery', { status: 503, headers: { 'content-type': 'text/html' } });
+    for (let tries = 1; tries <= 2; tries++) {
+      expect((await call('login')).content[0]?.text).toContain('cannot be reached');
+      expect(provider.requests.discovery).toBe(tries);
+      await clock.advance(2000);
+    }
+    provider.mend();
+    expect((await call('login')).structuredContent).toMatchObject({ status: 'pending' });
   });
 });

@@ -1,0 +1,164 @@
+import { generateKeyPairSync } from 'node:crypto';
+import * as oidc from 'openid-client';
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { ProviderConnection } from './provider-connection.js';
+import { type ProviderOptions, providerSettings } from './provider-options.js';
+
+const SECOND = 1000;
+const ISSUER = 'https://id.test';
+const METADATA = {
+  issuer: ISSUER,
+  authorization_endpoint: `${ISSUER}/authorize`,
+  token_endpoint: `${ISSUER}/token`,
+  revocation_endpoint: `${ISSUER}/revocation`,
+  code_challenge_methods_supported: ['S256'],
+};
+
+type Answer = (path: string, init: RequestInit | undefined) => Response | Promise<Response>;
+
+function setUp(answer: Answer, options: Partial<ProviderOptions> = {}) {
+  const clock = new VirtualClock();
+  const requests: { path: string; signal: AbortSignal | undefined; redirect: string | undefined }[] = [];
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    const { pathname: path } = new URL(String(input));
+    requests.push({ path, signal: init?.signal ?? undefined, redirect: init?.redirect });
+    return answer(path, init);
+  };
+  const settings = providerSettings({ name: 'idp', issuer: ISSUER, clientId: 'client', ...options });
+  return { clock, requests, connection: new ProviderConnection(settings, clock, fetch) };
+}
+
+const discovered: Answer = (path, init) =>
+  path.startsWith('/.well-known/') ? Response.json(METADATA) : hanging(path, init);
+
+/** Answers nothing, and gives up when it is told to. */
+const hanging: Answer = (_path, init) =>
+  new Promise((_resolve, reject) => {
+    init?.signal?.addEventListener('abort', () => reject(init.signal?.reason));
+  });
+
+describe('discovery', () => {
+  it('is done once, however many ask at the same time', async () => {
+    const { connection, requests } = setUp(discovered);
+    const [first, second] = await Promise.all([connection.configured(), connection.configured()]);
+    expect(second).toBe(first);
+    expect(await connection.configured()).toBe(first);
+    expect(requests).toHaveLength(1);
+  });
+
+  it('that failed is tried again after two seconds, not before', async () => {
+    let isDown = true;
+    const { clock, connection, requests } = setUp((...request) =>
+      isDown ? new Response(null, { status: 503 }) : discovered(...request),
+    );
+    for (let asked = 0; asked < 3; asked++) {
+      await expect(connection.configured()).rejects.toMatchObject({
+        code: 'provider_unavailable',
+        message: expect.stringMatching(/"idp" cannot be reached\. Try again/),
+        retryAfterSeconds: 60,
+      });
+    }
+    expect(requests).toHaveLength(1);
+    isDown = false;
+    await clock.advance(2 * SECOND);
+    await connection.configured();
+    expect(requests).toHaveLength(2);
+  });
+
+  it('is given ten seconds', async () => {
+    const { clock, connection, requests } = setUp(hanging);
+    const failed = connection.configured().catch((error: unknown) => error);
+    await clock.advance(10 * SECOND - 1);
+    expect(requests[0]?.signal?.aborted).toBe(false);
+    await clock.advance(1);
+    expect(await failed).toMatchObject({ code: 'provider_unavailable' });
+  });
+
+  it.each<[string, () => Response, RegExp]>([
+    ['another issuer', () => Response.json({ ...METADATA, issuer: 'https://other.test' }), /does not fit/],
+    [
+      'no PKCE',
+      () => Response.json({ ...METADATA, code_challenge_methods_supported: ['plain'] }),
+      /does not announce PKCE.*`pkce: 'S256'`/,
+    ],
+    ['nothing', () => new Response(null, { status: 404 }), /does not fit/],
+  ])('of %s is refused, and says what to do [security 12]', async (_what, answer, message) => {
+    const { connection } = setUp(answer);
+    await expect(connection.configured()).rejects.toMatchObject({
+      code: 'provider_refused',
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it('is not needed where the endpoints are configured', async () => {
+    const endpoints = { authorization: `${ISSUER}/a`, token: `${ISSUER}/t`, userInfo: `${ISSUER}/u` };
+    const { connection, requests } = setUp(hanging, { endpoints, pkce: 'S256' });
+    expect((await connection.configured()).serverMetadata()).toMatchObject({
+      issuer: ISSUER,
+      authorization_endpoint: endpoints.authorization,
+      token_endpoint: endpoints.token,
+      userinfo_endpoint: endpoints.userInfo,
+    });
+    expect('revocation_endpoint' in (await connection.configured()).serverMetadata()).toBe(false);
+    expect(requests).toEqual([]);
+  });
+});
+
+describe('a request to a provider', () => {
+  it.each<[string, number, (configuration: oidc.Configuration) => Promise<unknown>]>([
+    ['for a code', 10, (configuration) => oidc.genericGrantRequest(configuration, 'authorization_code', {})],
+    ['to revoke', 5, (configuration) => oidc.tokenRevocation(configuration, 't', { token_type_hint: 'x' })],
+  ])('%s is given %i seconds', async (_what, seconds, ask) => {
+    const { clock, connection, requests } = setUp(discovered);
+    const failed = ask(await connection.configured()).catch((error: unknown) => error);
+    await clock.advance(seconds * SECOND - 1);
+    expect(requests.at(-1)?.signal?.aborted).toBe(false);
+    await clock.advance(1);
+    expect(requests.at(-1)?.signal?.aborted).toBe(true);
+    expect(await failed).toBeInstanceOf(Error);
+  });
+
+  it('to refresh is never aborted, however long it takes [security 19]', async () => {
+    let answer: (response: Response) => void = () => undefined;
+    const { clock, connection, requests } = setUp((path, init) =>
+      path === '/token' ? new Promise((resolve) => (answer = resolve)) : discovered(path, init),
+    );
+    const refreshed = oidc.refreshTokenGrant(await connection.configured(), 'token');
+    await clock.advance(3600 * SECOND);
+    expect(requests.at(-1)).toMatchObject({ path: '/token', signal: undefined });
+    answer(Response.json({ access_token: 'late', token_type: 'Bearer' }));
+    expect(await refreshed).toMatchObject({ access_token: 'late' });
+  });
+
+  it('follows no redirect', async () => {
+    const { connection, requests } = setUp(discovered);
+    const configuration = await connection.configured();
+    void oidc.refreshTokenGrant(configuration, 'token').catch(() => undefined);
+    void oidc.tokenRevocation(configuration, 'token').catch(() => undefined);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(requests.map(({ redirect }) => redirect)).toEqual(['manual', 'manual', 'manual']);
+  });
+});
+
+describe('the key of a client', () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const jwk = { ...privateKey.export({ format: 'jwk' }), alg: 'ES256' };
+
+  it.each<[string, NonNullable<ProviderOptions['clientKey']>]>([
+    ['of an algorithm that is not for this', { ...jwk, alg: 'HS256' }],
+    ['of another algorithm than it says', { ...jwk, alg: 'RS256' }],
+    ['that is damaged', { ...jwk, d: 'do-not-show' }],
+  ])('%s is refused by name, and not shown [security 48]', async (_what, clientKey) => {
+    const { connection } = setUp(discovered, { clientKey });
+    await expect(connection.configured()).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringMatching(/^`clientKey`(?!.*do-not-show)/),
+    });
+  });
+
+  it('may be one of those that sign', async () => {
+    const { connection } = setUp(discovered, { clientKey: jwk });
+    await expect(connection.configured()).resolves.toBeInstanceOf(oidc.Configuration);
+  });
+});

@@ -1,0 +1,163 @@
+import { describe, expect, it } from 'vitest';
+import { type ProviderOptions, providerSettings } from './provider-options.js';
+
+const options: ProviderOptions = { issuer: 'https://id.example.com', clientId: 'client' };
+const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd', alg: 'ES256' };
+const endpoints = {
+  authorization: 'https://git.example.com/login/oauth/authorize',
+  token: 'https://git.example.com/login/oauth/access_token',
+  userInfo: 'https://api.git.example.com/user',
+};
+const withEndpoints = { endpoints, pkce: 'S256', scopes: ['repo'] } as const;
+
+describe('the options of a provider', () => {
+  it('have defaults', () => {
+    expect(providerSettings(options)).toEqual({
+      ...options,
+      name: 'id.example.com',
+      clientAuthentication: 'none',
+      scopes: ['openid'],
+      authorizationParams: {},
+    });
+  });
+
+  it.each<[string, Partial<ProviderOptions>]>([
+    ['none', {}],
+    ['client_secret_basic', { clientSecret: 's' }],
+    ['private_key_jwt', { clientKey: key }],
+    ['none', { clientAuthentication: 'none' }],
+    ['client_secret_post', { clientAuthentication: 'client_secret_post', clientSecret: 's' }],
+    ['client_secret_basic', { clientAuthentication: 'client_secret_basic', clientSecret: 's' }],
+    ['private_key_jwt', { clientAuthentication: 'private_key_jwt', clientKey: key }],
+  ])('decide how the client proves who it is: %s of %o', (clientAuthentication, credentials) => {
+    expect(providerSettings({ ...options, ...credentials })).toMatchObject({ clientAuthentication });
+  });
+
+  it.each<[string, Partial<ProviderOptions>]>([
+    ['a public client with a secret', { clientAuthentication: 'none', clientSecret: 's' }],
+    ['a public client with a key', { clientAuthentication: 'none', clientKey: key }],
+    ['client_secret_basic without a secret', { clientAuthentication: 'client_secret_basic' }],
+    ['client_secret_basic with a key', { clientAuthentication: 'client_secret_basic', clientKey: key }],
+    ['client_secret_post without a secret', { clientAuthentication: 'client_secret_post' }],
+    [
+      'client_secret_post with a key too',
+      { clientAuthentication: 'client_secret_post', clientSecret: 's', clientKey: key },
+    ],
+    ['private_key_jwt without a key', { clientAuthentication: 'private_key_jwt' }],
+    ['private_key_jwt with a secret', { clientAuthentication: 'private_key_jwt', clientSecret: 's' }],
+    ['a key and a secret', { clientKey: key, clientSecret: 's' }],
+  ])('are refused when their credentials contradict each other: %s', (_what, credentials) => {
+    const wrong = { ...options, ...credentials };
+    expect(() => providerSettings(wrong)).toThrow(
+      expect.objectContaining({
+        code: 'configuration',
+        message: expect.stringMatching(
+          /needs `clientSecret`, or `clientKey` with `private_key_jwt`[\s\S]*clientAuthentication/,
+        ),
+      }),
+    );
+  });
+
+  it('may name the endpoints of a provider that does not publish them', () => {
+    expect(providerSettings({ ...options, ...withEndpoints })).toMatchObject(withEndpoints);
+    const { userInfo: _none, ...some } = endpoints;
+    const openId = { endpoints: some, pkce: 'S256', scopes: ['openid'] } as const;
+    expect(providerSettings({ ...options, ...openId })).toMatchObject(openId);
+  });
+
+  it.each<[string, RegExp, object]>([
+    ['endpoints without pkce', /must be 'S256'[\s\S]*pkce/, { ...withEndpoints, pkce: undefined }],
+    ['another pkce', /pkce/, { pkce: 'plain' }],
+    [
+      'endpoints that do not say who logged in',
+      /`openid`[\s\S]*endpoints\.userInfo/,
+      { ...withEndpoints, endpoints: { ...endpoints, userInfo: undefined } },
+    ],
+    ['endpoints without a token endpoint', /endpoints\.token/, endpointsWith({ token: undefined })],
+    [
+      'endpoints without an authorization endpoint',
+      /endpoints\.authorization/,
+      endpointsWith({ authorization: undefined }),
+    ],
+    ['an issuer over http', /must use https[\s\S]*issuer/, { issuer: 'http://id.example.com' }],
+    ['an issuer that is no address', /issuer/, { issuer: 'id.example.com' }],
+    ['an issuer of another kind', /issuer/, { issuer: 'ftp://127.0.0.1' }],
+    [
+      'a token endpoint over http',
+      /https[\s\S]*endpoints\.token/,
+      endpointsWith({ token: 'http://git.test/t' }),
+    ],
+    [
+      'an authorization endpoint over http',
+      /https[\s\S]*endpoints\.authorization/,
+      endpointsWith({ authorization: 'http://git.test/a' }),
+    ],
+    [
+      'a userinfo endpoint over http',
+      /https[\s\S]*endpoints\.userInfo/,
+      endpointsWith({ userInfo: 'http://git.test/u' }),
+    ],
+    [
+      'a revocation endpoint over http',
+      /https[\s\S]*endpoints\.revocation/,
+      endpointsWith({ revocation: 'http://git.test/r' }),
+    ],
+    ['no client id', /clientId/, { clientId: '' }],
+    ['an empty secret', /clientSecret/, { clientSecret: '' }],
+    ['an unknown way to authenticate', /clientAuthentication/, { clientAuthentication: 'tls_client_auth' }],
+    ['a public key', /must be a private key[\s\S]*clientKey\.d/, { clientKey: { ...key, d: undefined } }],
+    ['a key without an algorithm', /clientKey\.alg/, { clientKey: { ...key, alg: undefined } }],
+    ['two scopes in one', /is not a scope[\s\S]*scopes/, { scopes: ['openid profile'] }],
+    ['an empty scope', /scopes/, { scopes: [''] }],
+    ['an empty name', /name/, { name: '' }],
+    ['a name that nobody can type', /name/, { name: 'x'.repeat(101) }],
+    ['an empty identity field', /identityFields\.subject/, { identityFields: { subject: '' } }],
+    ['no identity field', /identityFields\.subject/, { identityFields: { name: 'login' } }],
+    ['a parameter that is no text', /authorizationParams/, { authorizationParams: { prompt: 1 } }],
+  ])('are refused, naming what is wrong: %s', (_what, message, wrong) => {
+    // Wrong on purpose, in ways that the compiler would find.
+    const given = { ...options, ...wrong } as ProviderOptions;
+    expect(() => providerSettings(given)).toThrow(
+      expect.objectContaining({ code: 'configuration', message: expect.stringMatching(message) }),
+    );
+  });
+
+  it.each([
+    'client_id',
+    'response_type',
+    'redirect_uri',
+    'state',
+    'nonce',
+    'code_challenge',
+    'code_challenge_method',
+    'scope',
+  ])('leave the parameters of the flow alone: %s [security 12]', (name) => {
+    const wrong = { ...options, authorizationParams: { audience: 'api', [name]: 'x' } };
+    expect(() => providerSettings(wrong)).toThrow(`must not contain`);
+    expect(() => providerSettings({ ...options, authorizationParams: { audience: 'api' } })).not.toThrow();
+  });
+
+  it('may use http on loopback', () => {
+    const onLoopback = {
+      issuer: 'http://127.0.0.1:1',
+      endpoints: {
+        authorization: 'http://localhost:1/a',
+        token: 'http://[::1]:1/t',
+        userInfo: 'http://127.0.0.1:1/u',
+      },
+      pkce: 'S256',
+    } as const;
+    expect(() => providerSettings({ ...options, ...onLoopback })).not.toThrow();
+  });
+
+  it('never show a secret when they are refused [security 48]', () => {
+    const wrong = { ...options, clientSecret: 'do-not-show', clientKey: { ...key, d: 'nor-this' } };
+    expect(() => providerSettings(wrong)).toThrow(
+      expect.objectContaining({ message: expect.not.stringMatching(/do-not-show|nor-this/) }),
+    );
+  });
+});
+
+function endpointsWith(wrong: Record<string, unknown>): object {
+  return { ...withEndpoints, endpoints: { ...endpoints, ...wrong } };
+}
