@@ -93,7 +93,11 @@ describe('the configuration', () => {
   it('takes an empty variable for one that is not set', () => {
     expect(configurationOf([], { MCP_SESSIONS_ISSUER: '' }).upstream.kind).toBe('sample');
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
-    expect(upstream).toMatchObject({ kind: 'operator', provider: { clientSecret: undefined }, apiOrigins: [] });
+    expect(upstream).toMatchObject({
+      kind: 'operator',
+      provider: { clientSecret: undefined },
+      apiOrigins: [],
+    });
   });
 
   it('lets --help and --version win', () => {

@@ -13,7 +13,12 @@ export interface OperatorProvider {
 }
 
 const PREFIX = 'MCP_SESSIONS_';
-const CLIENT_AUTHENTICATIONS = ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'] as const;
+const CLIENT_AUTHENTICATIONS = [
+  'client_secret_basic',
+  'client_secret_post',
+  'private_key_jwt',
+  'none',
+] as const;
 const HTTP = { protocol: /^https?$/ };
 
 const NOT_STRINGS = 'must be a JSON object whose values are strings';
