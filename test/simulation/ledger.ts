@@ -1,6 +1,6 @@
 import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import type { SimulatedProvider } from './simulated-provider.js';
+import type { TokenFamilies } from './token-families.js';
 
 /** A promise of this library that did not hold. */
 export class Violation extends Error {
@@ -21,7 +21,7 @@ interface Login {
  * which session, which of them are over, and what has been said of each session.
  */
 export class Ledger {
-  readonly #provider: SimulatedProvider;
+  readonly #families: TokenFamilies;
   readonly #epochOf: (ref: string) => number;
   readonly #refs = new Set<string>();
   readonly #logins = new Map<number, Login>();
@@ -29,8 +29,8 @@ export class Ledger {
   readonly violations: Violation[] = [];
 
   /** @param epochOf how many sign-outs a session has seen, as its store knows it right now */
-  constructor(provider: SimulatedProvider, epochOf: (ref: string) => number) {
-    this.#provider = provider;
+  constructor(families: TokenFamilies, epochOf: (ref: string) => number) {
+    this.#families = families;
     this.#epochOf = epochOf;
   }
 
@@ -73,8 +73,9 @@ export class Ledger {
   }
 
   /** An API was called with a token, by somebody who got the session after so many sign-outs. */
-  used(token: string, ref: string, signOuts: number): void {
-    const family = this.#provider.familyOf(token);
+  used(token: string, ref: string, signOuts: number, nowMs: number): void {
+    if (this.#families.hasExpired(token, nowMs)) this.#violated('A token was used after its end.');
+    const family = this.#families.of(token);
     const login = this.#logins.get(family);
     if (!login || login.ref !== ref) this.#violated('A session used a token of another session.');
     else if (login.isOver) this.#violated('A token was used after its sign-out.');
@@ -83,7 +84,7 @@ export class Ledger {
 
   /** An API answered a call that was made with a token. */
   answered(token: string): void {
-    const login = this.#logins.get(this.#provider.familyOf(token));
+    const login = this.#logins.get(this.#families.of(token));
     if (login?.isOver) this.#violated('A call went on after its sign-out.');
   }
 
@@ -91,10 +92,16 @@ export class Ledger {
   found(token: string, ref: string): void {
     // A handle that a promotion is just about to return is nobody's yet.
     if (!this.#refs.has(ref)) return;
-    const family = this.#provider.familyOf(token);
+    const family = this.#families.of(token);
     const login = this.#logins.get(family);
     if (!login || login.ref !== ref) this.#violated('A record holds a token of another session.');
     else if (login.isOver) this.#violated('A record holds a token after its sign-out.');
+  }
+
+  /** A login was given up: only a new one helps now. */
+  gaveUp(refreshToken: string): void {
+    if (this.#families.isGood(refreshToken))
+      this.#violated('A login was given up although its refresh token was good.');
   }
 
   violated(message: string): void {

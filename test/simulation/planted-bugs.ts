@@ -1,5 +1,7 @@
+import type { RefreshTokens } from '../../packages/sessions/src/account/granted-tokens.js';
+import { Refreshes } from '../../packages/sessions/src/account/refreshes.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import type { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
+import type { SessionChange, SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { Vault } from '../../packages/sessions/src/vault/vault.js';
@@ -8,6 +10,51 @@ import type { PlantedParts } from './world.js';
 /** Bugs of the kind that this code could have, each made by putting another part into its place. */
 export const plantedBugs: Readonly<Record<string, PlantedParts>> = {
   'a refresh that commits whatever has happened since': { wrapRegistry: withoutGenerations },
+
+  'refreshes of the same token set at the same time': {
+    createRefreshes: (options) => {
+      const refreshes = new Refreshes(options);
+      // Each caller's own knows nothing of the others'.
+      refreshes.refresh = (...account) => new Refreshes(options).refresh(...account);
+      return refreshes;
+    },
+  },
+
+  'a refresh that fails and gives up an account that has newer tokens': {
+    wrapRegistry: (registry) =>
+      withStaleChanges(registry, (stale, current) => {
+        const isGivenUp = Object.values(stale).some(({ state }) => state === 'reauthentication_required');
+        return isGivenUp && Object.keys(current).length > 0;
+      }),
+  },
+
+  'a refresh that comes late and replaces newer tokens': {
+    wrapRegistry: (registry) => withStaleChanges(registry, (_stale, current) => current.idp !== undefined),
+  },
+
+  'a new refresh token that is not kept': {
+    wrapRefresh: (refresh) => async (provider, refreshToken, isWanted) => {
+      const outcome = await refresh(provider, refreshToken, isWanted);
+      if (outcome.kind !== 'granted') return outcome;
+      const { granted } = outcome;
+      return { ...outcome, granted: { ...granted, tokens: { ...granted.tokens, refreshToken: undefined } } };
+    },
+  },
+
+  'a refresh that comes back after a sign-out and is kept': {
+    wrapRegistry: (registry) => withStaleChanges(registry, (_stale, current) => current.idp === undefined),
+  },
+
+  'a refresh that comes back too late and is not revoked': {
+    createRefreshes: (options) => {
+      const disposal = new Proxy(options.disposal, {
+        get: (target, name) => (name === 'revoke' ? async () => undefined : bound(target, name)),
+      });
+      return new Refreshes({ ...options, disposal });
+    },
+  },
+
+  'a breaker that never closes': { wrapRefresh: openForEver },
 
   'a store that lets the last writer win': {
     wrapStore: (store) => withMethods(store, { replace: async (next) => overwrite(store, next) }),
@@ -63,6 +110,50 @@ export const plantedBugs: Readonly<Record<string, PlantedParts>> = {
   },
 };
 
+type Accounts = SessionRecord['accounts'];
+
+/**
+ * Lets a change that does not fit the newest state take place all the same, as it would have done when
+ * somebody last looked before.
+ * @param takesPlace given the accounts that the change makes, and those that there are
+ */
+function withStaleChanges(
+  registry: SessionRegistry,
+  takesPlace: (stale: Accounts, current: Accounts) => boolean,
+): SessionRegistry {
+  const seen = new Map<string, Accounts[]>();
+  const get: SessionRegistry['get'] = async (ref) => {
+    const record = await registry.get(ref);
+    if (record) seen.set(ref, [...(seen.get(ref) ?? []), record.accounts].slice(-20));
+    return record;
+  };
+  const update: SessionRegistry['update'] = (ref, change) => {
+    const staleChange: SessionChange = (record) => {
+      const fields = change(record);
+      if (fields) return fields;
+      for (const accounts of seen.get(ref) ?? []) {
+        const stale = change({ ...record, accounts });
+        if (stale?.accounts && takesPlace(stale.accounts, record.accounts)) return stale;
+      }
+      return undefined;
+    };
+    return registry.update(ref, staleChange);
+  };
+  const replaced: Record<string | symbol, unknown> = { get, update };
+  return new Proxy(registry, { get: (target, name) => replaced[name] ?? bound(target, name) });
+}
+
+/** Lets no refresh through after five failures in a row. */
+function openForEver(refresh: RefreshTokens): RefreshTokens {
+  let failures = 0;
+  return async (...request) => {
+    if (failures >= 5) return { kind: 'unavailable', retryAfterSeconds: 30, cause: undefined };
+    const outcome = await refresh(...request);
+    failures = outcome.kind === 'granted' || outcome.kind === 'grant_revoked' ? 0 : failures + 1;
+    return outcome;
+  };
+}
+
 /** Shows every change the accounts as they were when somebody last began to look, not as they are. */
 function withoutGenerations(registry: SessionRegistry): SessionRegistry {
   const seen = new Map<string, SessionRecord['accounts']>();
@@ -113,7 +204,7 @@ function withMethods(store: SessionStore, methods: Partial<SessionStore>): Sessi
 }
 
 /** Private fields do not survive a proxy unless methods keep their own object. */
-function bound(target: SessionRegistry, name: string | symbol): unknown {
+function bound(target: object, name: string | symbol): unknown {
   const value: unknown = Reflect.get(target, name, target);
   return typeof value === 'function' ? value.bind(target) : value;
 }

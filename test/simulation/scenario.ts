@@ -11,6 +11,9 @@ const HOUR = 60 * MINUTE;
 /** What is not over after an hour never will be. */
 const LONGEST_TENTHS = 36_000;
 
+/** Nobody waits longer for a refresh, to do something at the same time. */
+const LONGEST_MEETING_MS = 15 * MINUTE;
+
 /** A client, as far as it knows its own session. */
 interface Client {
   readonly name: string;
@@ -30,6 +33,7 @@ const ACTIONS = {
   openStream: 6,
   closeStream: 6,
   logOut: 4,
+  meetRefresh: 8,
   finishLogin: 6,
   end: 1,
 } as const;
@@ -75,6 +79,17 @@ export class Scenario {
     this.#launch(client.record ? this.#act(client, random.pick(DECK)) : this.#start(client));
     if (random.chance(0.02)) clock.jump(random.below(20 * MINUTE));
     await clock.advance(this.#pause());
+  }
+
+  /** Everybody logs in, the machine sleeps until most tokens have run out, and everybody calls at once. */
+  async rush(): Promise<void> {
+    const { clock } = this.#world;
+    for (const client of this.#clients) if (!client.record) this.#launch(this.#start(client));
+    await clock.advance(10 * SECOND);
+    for (const client of this.#clients) this.#launch(this.#act(client, 'logIn'));
+    await clock.advance(10 * SECOND);
+    clock.jump(25 * MINUTE);
+    for (const client of this.#clients) this.#launch(this.#act(client, 'call'));
   }
 
   /** Ends everything at once, in the middle of whatever goes on. */
@@ -143,6 +158,8 @@ export class Scenario {
       case 'closeStream':
         client.closeStream.pop()?.(this.#world.random.pick(['client', 'client', 'server']));
         return;
+      case 'meetRefresh':
+        return this.#meetRefresh(client, record);
       case 'logOut':
         await registry.signOut(record.ref, 'logout');
         return;
@@ -165,10 +182,11 @@ export class Scenario {
 
   async #logIn(client: Client, record: SessionRecord): Promise<void> {
     const { provider, ledger, bench, random } = this.#world;
+    if (provider.isDown) return;
     // Now and then somebody else uses the same client.
     const user = random.chance(0.2) ? `guest${this.#logins++}` : client.name;
     const granted = provider.grant(user);
-    const family = provider.familyOf(granted.tokens.accessToken.reveal());
+    const family = provider.families.of(granted.tokens.accessToken.reveal());
     ledger.began(family, record, this.#world.signOutsOf(record));
     try {
       const isCommitted = await bench.accounts.commitLogin(leaseOf(record), 'idp', granted);
@@ -177,6 +195,15 @@ export class Scenario {
       ledger.isOver(family);
       throw error;
     }
+  }
+
+  /** Does something about its login while the next refresh is likely to be under way. */
+  async #meetRefresh(client: Client, { accounts }: SessionRecord): Promise<void> {
+    const { clock, random } = this.#world;
+    const inMs = (accounts.idp?.refreshAtMs ?? clock.now()) - clock.now() + random.below(SECOND);
+    if (inMs > LONGEST_MEETING_MS) return;
+    await new Promise<void>((resolve) => clock.after(inMs, resolve));
+    if (client.record) await this.#act(client, random.pick(['logIn', 'logOut', 'end']));
   }
 
   async #finishLogin(client: Client, record: SessionRecord): Promise<void> {

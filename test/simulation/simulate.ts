@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
 import type { Violation } from './ledger.js';
+import { LONGEST_RETRY_AFTER_SECONDS } from './outages.js';
 import { Scenario } from './scenario.js';
 import { type PlantedParts, World, type WorldFaults } from './world.js';
 
@@ -20,6 +21,12 @@ export interface Report {
 /** How often everything under seal is looked at, in steps, when there are many sessions. */
 const STEPS_PER_INSPECTION = 50;
 
+/**
+ * How long after its last fault a provider may go unasked: the longest that it told anybody to wait, half a
+ * minute of the breaker's, and another of the pause between two refreshes.
+ */
+const RECOVERY_MS = (LONGEST_RETRY_AFTER_SECONDS + 30 + 30) * 1000;
+
 /** Runs the lives of the sessions of one seed, up to the first promise that does not hold. */
 export async function simulate(seed: number, planted: PlantedParts = {}): Promise<Report> {
   const shape = shapeOf(seed);
@@ -31,7 +38,9 @@ export async function simulate(seed: number, planted: PlantedParts = {}): Promis
   for (let step = 0; step < shape.steps && violations.length === 0; step++) {
     await scenario.step();
     if (!isLarge || step % STEPS_PER_INSPECTION === 0) world.inspectRecords();
+    world.inspectRequests();
     if (step === shape.shutdownAtStep) scenario.shutDown();
+    if (step === shape.rushAtStep) await scenario.rush();
     if (step === shape.restAtStep) {
       await scenario.settle();
       if (shape.faults.storeLosses === 0) world.inspectRest();
@@ -54,6 +63,8 @@ export async function simulate(seed: number, planted: PlantedParts = {}): Promis
 
 async function finish(world: World, scenario: Scenario): Promise<void> {
   world.calmDown();
+  await world.clock.advance(RECOVERY_MS);
+  world.inspectFreshness();
   await scenario.settle();
   scenario.shutDown();
   await scenario.settle();
@@ -66,25 +77,31 @@ interface Shape {
   readonly steps: number;
   readonly shutdownAtStep: number | undefined;
   readonly restAtStep: number;
+  readonly rushAtStep: number | undefined;
   readonly faults: WorldFaults;
 }
 
 /** Two to twenty clients in most seeds, hundreds in one of fifty. */
 function shapeOf(seed: number): Shape {
   const random = new SeededRandom(seed ^ 0x5bd1e995);
-  const clients = random.chance(0.02) ? 100 + random.below(200) : 2 + random.below(19);
+  const isLarge = random.chance(0.02);
+  const clients = isLarge ? 100 + random.below(200) : 2 + random.below(19);
   const steps = clients * (10 + random.below(20));
   return {
     clients,
     steps,
     shutdownAtStep: random.chance(0.2) ? random.below(steps) : undefined,
     restAtStep: random.below(steps),
+    rushAtStep: isLarge || random.chance(0.3) ? random.below(steps) : undefined,
     faults: {
       storeDelayMs: random.pick([0, 5, 50, 400]),
       storeLosses: random.pick([0, 0, 0.02]),
-      refusals: random.pick([0, 0.1, 0.4]),
-      oddities: random.pick([0, 0.1]),
       apiRefusals: random.pick([0, 0.05]),
+      refusals: random.pick([0, 0.1, 0.4]),
+      oddities: random.pick([0, 0.1, 0.6]),
+      delays: random.pick([0, 0.05]),
+      revocations: random.pick([0, 0.05]),
+      longestUptimeMs: random.pick([Number.POSITIVE_INFINITY, 20 * 60 * 1000]),
     },
   };
 }

@@ -4,45 +4,50 @@ import type { SeededRandom } from '../../packages/sessions/src/testing/seeded-ra
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import type { TokenSet } from '../../packages/sessions/src/vault/token-set.js';
-
-/** The tokens of one login, from the first to the last refresh. */
-interface Family {
-  readonly user: string;
-  /** The number of the refresh token that is good now; earlier ones are used up. */
-  current: number;
-  isAlive: boolean;
-  /** The refresh token whose answer was lost: whoever presented it could not know that it was used up. */
-  lost: number | undefined;
-}
+import { Outages } from './outages.js';
+import { TokenFamilies } from './token-families.js';
 
 export interface ProviderFaults {
-  /** How probably a refresh is answered with an error, or its answer is lost. */
+  /** How probably a refresh is answered with an error. An eighth as often, the answer is lost. */
   readonly refusals: number;
-  /** How probably tokens come without a lifetime or a refresh token. */
+  /**
+   * How probably tokens come without a lifetime, a login brings no refresh token, and its refresh token is good
+   * more than once.
+   */
   readonly oddities: number;
+  /** How probably a request or an answer takes up to forty seconds. */
+  readonly delays: number;
+  /** How probably a refresh finds its login revoked by somebody else. */
+  readonly revocations: number;
+  /** How long the provider is up between two outages at most. */
+  readonly longestUptimeMs: number;
 }
 
-const TOKEN = /^(access|refresh)\.(\d+)\.(\d+)$/;
+/** As long as the product waits for the answer to a refresh. */
+const PATIENCE_MS = 30_000;
+const LONGEST_DELAY_MS = 40_000;
 
-/**
- * An authorization server with strict rotation: a refresh token that is used twice kills its family. It
- * knows of every token for whom it was issued, so that a token found anywhere tells whose it is.
- */
+const LOST = { kind: 'lost', cause: undefined } as const;
+
+/** An authorization server with strict rotation, and what lies between it and the product. */
 export class SimulatedProvider {
+  readonly families = new TokenFamilies();
   readonly #random: SeededRandom;
   readonly #clock: VirtualClock;
   readonly #faults: ProviderFaults;
-  readonly #families: Family[] = [];
+  readonly #outages: Outages;
   #isCalm = false;
+  #refreshing = 0;
   /** How many requests and answers are on their way. */
   travelling = 0;
-  /** Refresh tokens that were presented again although nothing had gone wrong. */
-  readonly reused: string[] = [];
+  /** How many refreshes were waited for at the same time, at most. */
+  mostRefreshing = 0;
 
   constructor(random: SeededRandom, clock: VirtualClock, faults: ProviderFaults) {
     this.#random = random;
     this.#clock = clock;
     this.#faults = faults;
+    this.#outages = new Outages(random, faults.longestUptimeMs);
   }
 
   /** From now on every request is answered as it should be. */
@@ -50,89 +55,101 @@ export class SimulatedProvider {
     this.#isCalm = true;
   }
 
+  /** Whether nobody can log in now. */
+  get isDown(): boolean {
+    return !this.#isCalm && this.#outages.at(this.#clock.now()) !== undefined;
+  }
+
   /** The tokens of a new login. */
   grant(user: string): GrantedTokens {
-    const family = this.#families.push({ user, current: 1, isAlive: true, lost: undefined }) - 1;
-    return this.#issue(family);
-  }
-
-  /** The family of a token. @throws when no such token was ever issued. */
-  familyOf(token: string): number {
-    const family = Number(TOKEN.exec(token)?.[2] ?? Number.NaN);
-    if (!this.#families[family]) throw new Error('This token was never issued.');
-    return family;
-  }
-
-  userOf(family: number): string | undefined {
-    return this.#families[family]?.user;
-  }
-
-  isAlive(family: number): boolean {
-    return this.#families[family]?.isAlive ?? false;
-  }
-
-  /** The families whose tokens can still be used. */
-  livingFamilies(): number[] {
-    return this.#families.flatMap(({ isAlive }, family) => (isAlive ? [family] : []));
+    const family = this.families.start(user, !this.#happens(this.#faults.oddities));
+    return this.#issue(family, !this.#happens(this.#faults.oddities));
   }
 
   readonly refresh = async (_provider: string, refreshToken: Secret): Promise<RefreshOutcome> => {
     const presented = refreshToken.reveal();
-    await this.#travel();
-    if (!this.#isCalm && this.#random.chance(this.#faults.refusals)) {
-      return { kind: 'unavailable', retryAfterSeconds: undefined, cause: undefined };
-    }
-    const number = Number(TOKEN.exec(presented)?.[3]);
-    const index = this.familyOf(presented);
-    const family = this.#families[index];
-    if (!family?.isAlive) return { kind: 'grant_revoked' };
-    // A request can get lost before it is carried out, too, and then its token is as good as before.
-    if (this.#isLost()) return { kind: 'lost', cause: undefined };
-    if (family.current !== number) {
-      if (family.lost !== number) this.reused.push(presented);
-      family.isAlive = false;
-      return { kind: 'grant_revoked' };
-    }
-    family.current++;
-    const granted = this.#issue(index);
-    await this.#travel();
-    if (!this.#isLost()) return { kind: 'granted', granted };
-    family.lost = number;
-    return { kind: 'lost', cause: undefined };
+    this.families.sent(presented);
+    this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);
+    const outcome = await this.#patiently(this.#answer(presented));
+    this.#refreshing--;
+    this.families.heard(presented, outcome.kind);
+    return outcome;
   };
 
-  readonly revoke = async (_provider: string, tokens: TokenSet): Promise<Revocation> => {
-    const family = this.#families[this.familyOf(tokens.accessToken.reveal())];
+  readonly revoke = async (
+    _provider: string,
+    { accessToken, refreshToken }: TokenSet,
+  ): Promise<Revocation> => {
+    const [access, refresh] = [accessToken.reveal(), refreshToken?.reveal()];
     await this.#travel();
-    if (family) family.isAlive = false;
+    this.families.revoke(access, refresh);
     return 'confirmed';
   };
 
-  #isLost(): boolean {
-    return !this.#isCalm && this.#random.chance(this.#faults.refusals / 8);
+  /** As the product does it: what takes too long is lost, and revoked if it comes after all. */
+  #patiently(answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
+    return new Promise((resolve) => {
+      let isLate = false;
+      const cancel = this.#clock.after(PATIENCE_MS, () => {
+        isLate = true;
+        resolve(LOST);
+      });
+      void answering.then((outcome) => {
+        cancel();
+        resolve(outcome);
+        if (isLate && outcome.kind === 'granted') void this.revoke('', outcome.granted.tokens);
+      });
+    });
   }
 
-  #issue(index: number): GrantedTokens {
-    const number = this.#families[index]?.current ?? 0;
-    const isOdd = this.#random.chance(this.#faults.oddities);
+  async #answer(presented: string): Promise<RefreshOutcome> {
+    await this.#travel();
+    const outage = this.#isCalm ? undefined : this.#outages.at(this.#clock.now());
+    if (outage) return { ...outage, cause: undefined };
+    const { refusals, revocations } = this.#faults;
+    if (this.#fails(refusals)) return { kind: 'unavailable', retryAfterSeconds: undefined, cause: undefined };
+    const family = this.families.of(presented);
+    if (this.#fails(revocations)) this.families.kill(family);
+    // A request can get lost before it is carried out, too, and then its token is as good as before.
+    if (this.#fails(refusals / 8)) return LOST;
+    if (!this.families.redeem(presented)) return { kind: 'grant_revoked' };
+    const granted = this.#issue(family, this.families.rotates(family) || this.#happens(0.5));
+    await this.#travel();
+    if (!this.#fails(refusals / 8)) return { kind: 'granted', granted };
+    this.families.newestAreLost(family);
+    return LOST;
+  }
+
+  #issue(family: number, withRefreshToken: boolean): GrantedTokens {
     const lifetimeSeconds = this.#random.pick([30, 120, 600, 3600]);
+    const saysLifetime = !this.#happens(this.#faults.oddities);
+    const now = this.#clock.now();
+    const issued = this.families.issue(family, saysLifetime ? now + lifetimeSeconds * 1000 : undefined);
     return {
       tokens: {
-        accessToken: Secret.fromString(`access.${index}.${number}`),
-        refreshToken: isOdd && number === 1 ? undefined : Secret.fromString(`refresh.${index}.${number}`),
+        accessToken: Secret.fromString(issued.accessToken),
+        refreshToken: withRefreshToken ? Secret.fromString(issued.refreshToken) : undefined,
       },
-      requestedAtMs: this.#clock.now(),
-      expiresInSeconds: isOdd ? undefined : lifetimeSeconds,
+      requestedAtMs: now,
+      expiresInSeconds: saysLifetime ? lifetimeSeconds : undefined,
       scopes: undefined,
-      identity: { subject: this.#families[index]?.user ?? '' },
+      identity: { subject: this.families.userOf(family) },
     };
   }
 
-  /** Takes up to ten seconds, mostly far less. */
+  /** Mostly takes next to no time. */
   async #travel(): Promise<void> {
-    const delayMs = this.#random.below(this.#random.chance(0.1) ? 10_000 : 300);
+    const longestMs = this.#fails(this.#faults.delays) ? LONGEST_DELAY_MS : this.#fails(0.1) ? 10_000 : 300;
     this.travelling++;
-    await new Promise<void>((resolve) => this.#clock.after(delayMs, resolve));
+    await new Promise<void>((resolve) => this.#clock.after(this.#random.below(longestMs), resolve));
     this.travelling--;
+  }
+
+  #happens(probability: number): boolean {
+    return this.#random.chance(probability);
+  }
+
+  #fails(probability: number): boolean {
+    return !this.#isCalm && this.#happens(probability);
   }
 }

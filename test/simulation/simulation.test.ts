@@ -7,7 +7,9 @@ const SEEDS = 200;
 const SEEDS_PER_BUG = 100;
 
 describe('the lives of sessions', () => {
-  it(`keep every promise in ${SEEDS} seeds [security 8, 10, 22, 34, 38]`, { timeout: 120_000 }, async () => {
+  it(`keep every promise in ${SEEDS} seeds [security 8, 10, 17, 19, 20, 21, 22, 34, 38, 42]`, {
+    timeout: 120_000,
+  }, async () => {
     for (let seed = 1; seed <= SEEDS; seed++) {
       const { violation, violatedAtStep } = await simulate(seed);
       expect(violation, `seed ${seed}, step ${violatedAtStep ?? 'the end'}`).toBeUndefined();

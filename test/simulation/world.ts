@@ -29,6 +29,12 @@ export interface WorldFaults extends ProviderFaults {
 
 export const API = 'https://api.example.com';
 
+/** More than a thousand clients have to ask of a store at the same moment. */
+const MOST_TRAVELS = 50_000;
+
+/** How many refreshes a provider is asked for at the same time, at most. */
+const MOST_REFRESHING = 50;
+
 /** Everything a simulated life of sessions takes place in. */
 export class World {
   readonly random: SeededRandom;
@@ -43,6 +49,9 @@ export class World {
   readonly #signOuts = new Map<string, number>();
   readonly #seals = new Set<SealedRecord>();
   #travelling = 0;
+  /** How often the store was asked, or answered, at this moment. */
+  #travels = 0;
+  #travelledAtMs = 0;
   #isCalm = false;
 
   constructor(seed: number, faults: WorldFaults, planted: PlantedParts = {}) {
@@ -51,14 +60,14 @@ export class World {
     const { random, clock } = this;
     this.provider = new SimulatedProvider(random, clock, faults);
     const recordOf = (ref: string) => this.#records.get(ref as SessionRef);
-    this.ledger = new Ledger(this.provider, (ref) => recordOf(ref)?.epoch ?? 0);
+    this.ledger = new Ledger(this.provider.families, (ref) => recordOf(ref)?.epoch ?? 0);
     const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
     const travel = () => this.#travel();
     this.bench = new SessionBench({
       random: random.bytes,
       clock,
       store: new UnrulySessionStore(
-        wrapStore(this.#countingSignOuts(new MapSessionStore(this.#records))),
+        wrapStore(this.#watchingGivenUp(this.#countingSignOuts(new MapSessionStore(this.#records)))),
         travel,
       ),
       scheduler: true,
@@ -118,19 +127,40 @@ export class World {
     }
   }
 
+  /** What must be so when the provider has been calm for a while: every login has been renewed. */
+  inspectFreshness(): void {
+    const now = this.clock.now();
+    for (const { kind, accounts } of this.#records.values()) {
+      if (kind === 'pending-handle') continue;
+      for (const { state, hasRefreshToken, expiresAtMs = 0, failures } of Object.values(accounts)) {
+        const isFresh = now < expiresAtMs && failures === undefined;
+        if (state === 'authenticated' && hasRefreshToken && !isFresh)
+          this.ledger.violated('A login was not renewed although its provider was well again.');
+      }
+    }
+  }
+
+  /** What must be so all the time of what is sent to the provider. */
+  inspectRequests(): void {
+    const { families, mostRefreshing } = this.provider;
+    for (const misuse of families.misuses) this.ledger.violated(misuse);
+    if (mostRefreshing > MOST_REFRESHING)
+      this.ledger.violated(`${mostRefreshing} refreshes were under way at the same time.`);
+  }
+
   /** What must be so at the very end: nothing is left, here or at the provider. */
   inspectEnd(): void {
     this.inspectRest();
+    this.inspectRequests();
     const { registry, deadlines, errors } = this.bench;
     const left = { sessions: registry.size, records: this.#records.size, deadlines: deadlines.size };
     for (const [what, count] of Object.entries(left)) {
       if (count > 0) this.ledger.violated(`At the end, ${count} ${what} are left.`);
     }
-    const living = this.provider.livingFamilies();
+    const living = this.provider.families.living();
     // What a store lost on its way to us, nobody can have revoked.
     if (living.length > 0 && this.#faults.storeLosses === 0)
       this.ledger.violated(`${living.length} logins were never revoked at the provider.`);
-    if (this.provider.reused.length > 0) this.ledger.violated('A refresh token was used twice.');
     const unexpected = errors.filter((error) => !isLoss(error));
     if (unexpected.length > 0) this.ledger.violated(`An internal error: ${String(unexpected[0])}`);
   }
@@ -150,6 +180,30 @@ export class World {
     return store;
   }
 
+  #watchingGivenUp(store: SessionStore): SessionStore {
+    const replace = store.replace.bind(store);
+    store.replace = async (next) => {
+      const givenUp = this.#givenUpIn(next);
+      const isReplaced = await replace(next);
+      if (isReplaced) for (const refreshToken of givenUp) this.ledger.gaveUp(refreshToken);
+      return isReplaced;
+    };
+    return store;
+  }
+
+  /** The refresh tokens of the accounts that are without tokens in the next version of a record. */
+  #givenUpIn(next: SessionRecord): string[] {
+    const before = this.#records.get(next.ref);
+    return Object.values(before?.accounts ?? {}).flatMap((account) => {
+      const isGivenUp = next.accounts[account.provider]?.state === 'reauthentication_required';
+      const tokens = isGivenUp && before && this.bench.tokens.open(before, account);
+      if (!tokens) return [];
+      const refreshToken = tokens.refreshToken?.reveal();
+      wipeTokenSet(tokens);
+      return refreshToken === undefined ? [] : [refreshToken];
+    });
+  }
+
   #watched(vault: Vault): Vault {
     const seal = vault.seal.bind(vault);
     vault.seal = (plaintext, context) => {
@@ -162,6 +216,9 @@ export class World {
 
   async #travel(): Promise<void> {
     const { storeDelayMs, storeLosses } = this.#faults;
+    if (this.#travelledAtMs !== this.clock.now()) this.#travels = 0;
+    this.#travelledAtMs = this.clock.now();
+    if (++this.#travels > MOST_TRAVELS) throw new Error('The store is asked again and again, without end.');
     const isLost = !this.#isCalm && this.random.chance(storeLosses);
     this.#travelling++;
     if (storeDelayMs > 0) await this.#wait(this.random.below(storeDelayMs));
@@ -173,9 +230,10 @@ export class World {
     const token = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
     init.signal?.throwIfAborted();
     const [ref = '', signOuts] = new URL(url).pathname.slice(1).split('/');
-    this.ledger.used(token, ref, Number(signOuts));
+    this.ledger.used(token, ref, Number(signOuts), this.clock.now());
     const isRefused = !this.#isCalm && this.random.chance(this.#faults.apiRefusals);
-    const isAlive = this.provider.isAlive(this.provider.familyOf(token));
+    const { families } = this.provider;
+    const isAlive = families.isAlive(families.of(token));
     await this.#wait(this.random.below(500));
     init.signal?.throwIfAborted();
     this.ledger.answered(token);

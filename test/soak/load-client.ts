@@ -24,13 +24,31 @@ export class LoadClient {
     this.#mcp = mcp;
   }
 
-  /** Adds so many sessions in which somebody is logged in. */
-  async add(sessions: number): Promise<void> {
+  /** Adds so many sessions in which somebody is logged in. @returns their ids. */
+  async add(sessions: number): Promise<string[]> {
+    const ids: string[] = [];
     let left = sessions;
     const work = async () => {
-      while (left-- > 0) await this.#logIn(await this.#connect());
+      while (left-- > 0) {
+        const id = await this.#connect();
+        await this.#logIn(id);
+        ids.push(id);
+      }
     };
     await Promise.all(Array.from({ length: WORKERS }, work));
+    return ids;
+  }
+
+  /** Calls a tool in a session. @throws when the call fails, or its result is an error. */
+  async call(id: string, tool: string): Promise<void> {
+    const called = await this.#post(
+      this.#mcp,
+      { ...JSON_HEADERS, 'mcp-session-id': id },
+      call2025(tool),
+      200,
+    );
+    const { result } = messageOf(called);
+    if (!result || result.isError === true) throw new Error(`${tool}: ${called.text.slice(0, 300)}`);
   }
 
   close(): void {

@@ -1,0 +1,90 @@
+/** A server made with the library as it was built, which tells how long its event loop was held up. */
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { createSessions, type Sessions } from 'mcp-sessions';
+import { z } from 'zod';
+import { answerParent } from '../../hygiene/asked-process.js';
+import type { WaveOnServer } from './measurement.js';
+
+const startSchema = z.object({ provider: z.string(), sessions: z.number() });
+
+const NS_PER_MS = 1e6;
+
+let sessions: Sessions | undefined;
+let expected = 0;
+/** When the accounts are due again, in the order in which they were refreshed. */
+const dueAtMs: number[] = [];
+let onRefreshed: () => void = () => undefined;
+let onAsked: () => void = () => undefined;
+
+answerParent({
+  async start(argument) {
+    const { provider, sessions: count } = startSchema.parse(argument);
+    expected = count;
+    sessions = createSessions({
+      server: { name: 'bench', version: '0.0.0' },
+      // Without `openid` the provider is asked who logged in.
+      provider: { issuer: provider, clientId: 'bench', scopes: ['profile'] },
+      tools: (server) => {
+        server.registerTool('call_api', { description: 'Calls the API.' }, async () => {
+          const response = await sessions?.current().fetch(`${provider}/api`);
+          return { content: [{ type: 'text', text: `${response?.status}` }], isError: !response?.ok };
+        });
+      },
+      apiOrigins: [provider],
+      maxSessions: count,
+      allowDebugging: process.execArgv.includes('--cpu-prof'),
+      runtime: {
+        fetch: (...request) => {
+          if (request[1]?.method === 'POST') onAsked();
+          return fetch(...request);
+        },
+      },
+    });
+    sessions.subscribe((event) => {
+      if (event.type !== 'account.refreshed') return;
+      dueAtMs.push(event.refreshAtMs ?? Number.NaN);
+      onRefreshed();
+    });
+    const { url } = await sessions.listen({ port: 0 });
+    return url;
+  },
+  /** Waits until every account has been refreshed so often. */
+  refreshed: (times) => untilRefreshed(z.number().parse(times)),
+  /** Measures from the next refresh until every account has been refreshed once more. */
+  async wave(): Promise<WaveOnServer> {
+    if (dueAtMs.length % expected > 0) throw new Error('The wave came too early for this machine.');
+    const lastDueAtMs = dueAtMs.slice(-expected);
+    const dueWithinMs = Math.max(...lastDueAtMs) - Math.min(...lastDueAtMs);
+    const histogram = monitorEventLoopDelay({ resolution: 1 });
+    const done = untilRefreshed(dueAtMs.length / expected + 1);
+    // The tick in which it begins counts in full: its delay is noted when it is over.
+    histogram.enable();
+    const startedAtMs = await firstRefresh();
+    histogram.reset();
+    await done;
+    histogram.disable();
+    return {
+      dueWithinMs,
+      tookMs: performance.now() - startedAtMs,
+      p50Ms: histogram.percentile(50) / NS_PER_MS,
+      p99Ms: histogram.percentile(99) / NS_PER_MS,
+      maxMs: histogram.max / NS_PER_MS,
+    };
+  },
+});
+
+function untilRefreshed(times: number): Promise<void> {
+  return new Promise((resolve) => {
+    onRefreshed = () => {
+      if (dueAtMs.length >= times * expected) resolve();
+    };
+    onRefreshed();
+  });
+}
+
+/** Nothing but refreshes is posted to the provider once all are logged in. */
+function firstRefresh(): Promise<number> {
+  return new Promise((resolve) => {
+    onAsked = () => resolve(performance.now());
+  });
+}

@@ -1,0 +1,158 @@
+import type { RefreshOutcome } from '../../packages/sessions/src/account/granted-tokens.js';
+
+/** The tokens of one login, from the first to the last refresh. */
+interface Family {
+  readonly user: string;
+  /** Whether a refresh uses its refresh token up. */
+  readonly rotates: boolean;
+  /** How many token sets it has been given. */
+  issued: number;
+  /** The number of the refresh token that is good now; earlier ones are used up. */
+  refresh: number;
+  isAlive: boolean;
+  /** When each access token runs out; those are not in it that were issued without saying so. */
+  readonly expiriesMs: Map<number, number>;
+  /** Refresh tokens that were sent, and whose answer is awaited. */
+  readonly underWay: Set<number>;
+  /** Refresh tokens whose last answer was lost: whoever sends one again cannot know whether it is used up. */
+  readonly unanswered: Set<number>;
+  /** The newest tokens never reached anybody, so nobody can revoke them. */
+  isOutOfReach: boolean;
+}
+
+const TOKEN = /^(?:access|refresh)\.(\d+)\.(\d+)$/;
+
+/**
+ * What a strict authorization server knows of its tokens: a refresh token that is used twice kills its family,
+ * and revoking one that is used up does nothing. It knows for whom every token was issued, so that a token
+ * found anywhere tells whose it is, and notes what no careful client does.
+ */
+export class TokenFamilies {
+  readonly #families: Family[] = [];
+  /** What was done with refresh tokens that must not be done. */
+  readonly misuses: string[] = [];
+
+  /** @returns the number of a new family, which has no tokens yet. */
+  start(user: string, rotates: boolean): number {
+    const family: Family = {
+      user,
+      rotates,
+      issued: 0,
+      refresh: 1,
+      isAlive: true,
+      expiriesMs: new Map(),
+      underWay: new Set(),
+      unanswered: new Set(),
+      isOutOfReach: false,
+    };
+    return this.#families.push(family) - 1;
+  }
+
+  /** The family of a token. @throws when no such token was ever issued. */
+  of(token: string): number {
+    const family = numbersOf(token).family;
+    if (!this.#families[family]) throw new Error('This token was never issued.');
+    return family;
+  }
+
+  rotates(family: number): boolean {
+    return this.#at(family).rotates;
+  }
+
+  userOf(family: number): string {
+    return this.#at(family).user;
+  }
+
+  isAlive(family: number): boolean {
+    return this.#at(family).isAlive;
+  }
+
+  /** Those that can still be used, by somebody who has their tokens. */
+  living(): number[] {
+    return this.#families.flatMap(({ isAlive, isOutOfReach }, family) =>
+      isAlive && !isOutOfReach ? [family] : [],
+    );
+  }
+
+  /** Whether a refresh token would surely be taken, as far as somebody can know who sent it and got answers. */
+  isGood(refreshToken: string): boolean {
+    const { family, number } = numbersOf(refreshToken);
+    const { isAlive, refresh, unanswered } = this.#at(family);
+    return isAlive && refresh === number && !unanswered.has(number);
+  }
+
+  /** Whether an access token has run out. */
+  hasExpired(accessToken: string, nowMs: number): boolean {
+    const { family, number } = numbersOf(accessToken);
+    return nowMs >= (this.#at(family).expiriesMs.get(number) ?? Number.POSITIVE_INFINITY);
+  }
+
+  /** A refresh token is sent. Only one whose answer was lost may have been used up by then. */
+  sent(refreshToken: string): void {
+    const { family, number } = numbersOf(refreshToken);
+    const { underWay, unanswered, isAlive, refresh } = this.#at(family);
+    const isUsedUp = isAlive && refresh !== number && !unanswered.has(number);
+    if (underWay.has(number)) this.misuses.push('A refresh token was sent twice at the same time.');
+    else if (isUsedUp) this.misuses.push('A refresh token was used twice.');
+    underWay.add(number);
+  }
+
+  /** Whoever sent a refresh token has an answer, or has stopped waiting for it. */
+  heard(refreshToken: string, outcome: RefreshOutcome['kind']): void {
+    const { family, number } = numbersOf(refreshToken);
+    const { underWay, unanswered } = this.#at(family);
+    underWay.delete(number);
+    if (outcome === 'lost') unanswered.add(number);
+    if (outcome === 'granted') unanswered.delete(number);
+  }
+
+  /** Takes a refresh token; one that is used up is the end of its family. @returns whether it was good. */
+  redeem(refreshToken: string): boolean {
+    const { family: index, number } = numbersOf(refreshToken);
+    const family = this.#at(index);
+    if (!family.isAlive) return false;
+    family.isAlive = family.refresh === number;
+    if (family.isAlive && family.rotates) family.refresh++;
+    return family.isAlive;
+  }
+
+  /** The next tokens of a family. */
+  issue(index: number, expiresAtMs: number | undefined): { accessToken: string; refreshToken: string } {
+    const family = this.#at(index);
+    family.issued++;
+    family.isOutOfReach = false;
+    if (expiresAtMs !== undefined) family.expiriesMs.set(family.issued, expiresAtMs);
+    return {
+      accessToken: `access.${index}.${family.issued}`,
+      refreshToken: `refresh.${index}.${family.refresh}`,
+    };
+  }
+
+  /** The answer with the newest tokens of a family got lost. */
+  newestAreLost(family: number): void {
+    this.#at(family).isOutOfReach = true;
+  }
+
+  /** Somebody else, such as an administrator, ends what a login may do. */
+  kill(family: number): void {
+    this.#at(family).isAlive = false;
+  }
+
+  /** Revokes a family by its newest tokens; older ones are dead already, and do nothing. */
+  revoke(accessToken: string, refreshToken: string | undefined): void {
+    const { family: index, number } = numbersOf(refreshToken ?? accessToken);
+    const family = this.#at(index);
+    if (number === (refreshToken === undefined ? family.issued : family.refresh)) family.isAlive = false;
+  }
+
+  #at(index: number): Family {
+    const family = this.#families[index];
+    if (!family) throw new Error('There is no such family.');
+    return family;
+  }
+}
+
+function numbersOf(token: string): { family: number; number: number } {
+  const [, family, number] = TOKEN.exec(token) ?? [];
+  return { family: Number(family), number: Number(number) };
+}
