@@ -1,5 +1,5 @@
 import { SessionError } from '../errors.js';
-import { sealContextOf } from '../session/revocation.js';
+import { sealContextOf } from '../session/disposal.js';
 import type { AccountRecord, SessionRecord } from '../session/session-record.js';
 import type { RandomSource } from '../vault/random.js';
 import { decodeTokenSet, encodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';

@@ -1,6 +1,6 @@
 import { type SessionError, signedOut } from '../errors.js';
+import type { Disposal, RevocationReport } from '../session/disposal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
-import type { Disposal, RevocationReport } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { AccountRecord, SessionRecord } from '../session/session-record.js';
 import type { SessionChange, SessionRegistry } from '../session/session-registry.js';

@@ -1,5 +1,5 @@
+import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
-import type { Disposal } from '../session/revocation.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { AccountRecord, AccountTrouble, SessionRecord } from '../session/session-record.js';
 import type { ChangedSession, SessionChange, SessionRegistry } from '../session/session-registry.js';

@@ -3,6 +3,7 @@ import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
+import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
   mintSessionId,
@@ -13,7 +14,6 @@ import {
 } from './ids.js';
 import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
 import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
-import type { Disposal, RevocationReport } from './revocation.js';
 import type { SessionEvents } from './session-events.js';
 import {
   type EndReason,

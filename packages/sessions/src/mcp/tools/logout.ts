@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { sessionRequired } from '../../account/account-errors.js';
 import type { Accounts } from '../../account/accounts.js';
 import type { Logins } from '../../login/logins.js';
-import type { RevocationReport } from '../../session/revocation.js';
+import type { RevocationReport } from '../../session/disposal.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { RequestContexts } from '../request-context.js';
 import { structuredResult } from '../tool-result.js';

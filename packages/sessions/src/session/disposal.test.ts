@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../testing/session-bench.js';
 import type { TokenSet } from '../vault/token-set.js';
-import { type RevokeTokens, sealContextOf } from './revocation.js';
+import { type RevokeTokens, sealContextOf } from './disposal.js';
 import type { Revocation } from './session-events.js';
 
 /** A provider that answers revocations when it is told to. */
