@@ -84,7 +84,9 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
   const registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
   const tokens = new AccountTokens(vault, random);
   const ask = options.askForTokens;
-  const plainRefresh = isPassive ? ask : new RefreshPolicy({ clock, events, ask, fraction }).refresh;
+  const plainRefresh = isPassive
+    ? ask
+    : new RefreshPolicy({ clock, events, ask, revoke: options.revokeTokens, fraction }).refresh;
   const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
   const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
   const refreshes = parts.createRefreshes?.(refreshing) ?? new Refreshes(refreshing);
@@ -92,7 +94,7 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
   if (!isPassive) {
     const refresh = refreshes.refresh.bind(refreshes);
     new RefreshScheduler({ clock, deadlines, events, refresh });
-    new ExpiryNotices({ registry, events, deadlines, lifetimes });
+    new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
   }
   return { keys, vault, deadlines, events, disposal, registry, tokens, refreshes, accounts };
 }

@@ -14,7 +14,7 @@ export interface SessionsOptions {
   readonly tools: RegisterTools;
   /** Where users log in; several are told apart by their names, and the first is the default. */
   readonly provider: ProviderOptions | readonly ProviderOptions[];
-  /** Where access tokens may be sent, e.g. `https://api.example.com`. */
+  /** Where access tokens may be sent, e.g. `https://api.example.com`. With several providers, each says so itself instead. */
   readonly apiOrigins: readonly string[];
   /**
    * Where browsers and clients reach this server, without a path; https unless on loopback.

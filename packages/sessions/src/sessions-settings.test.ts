@@ -38,6 +38,15 @@ describe('the options of a server', () => {
     ['public URL', { publicUrl: 'https://mcp.example.com/path' }],
     ['provider', { provider: [] }],
     ['called "id.example.com"', { provider: [provider, provider] }],
+    [
+      '"other" has no `apiOrigins`',
+      {
+        provider: [
+          { ...provider, apiOrigins: ['https://api.example.com'] },
+          { ...provider, name: 'other' },
+        ],
+      },
+    ],
     ['must use https', { provider: { ...provider, issuer: 'http://id.example.com' } }],
     ['authorizationParams', { provider: { ...provider, authorizationParams: { state: 'x' } } }],
   ])('are refused when they cannot work, naming what is wrong: %s', (what, wrong) => {

@@ -61,11 +61,20 @@ function parseProviders(options: SessionsOptions): SessionsSettings['providers']
   if (!first) throw new SessionError('configuration', 'Give at least one `provider`.');
   const names = [first, ...others].map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
-  if (twice === undefined) return [first, ...others];
-  throw new SessionError(
-    'configuration',
-    `Two providers are called "${twice}". Give each a \`name\` of its own.`,
-  );
+  if (twice !== undefined) {
+    throw new SessionError(
+      'configuration',
+      `Two providers are called "${twice}". Give each a \`name\` of its own.`,
+    );
+  }
+  const open = [first, ...others].find(({ apiOrigins }) => apiOrigins === undefined);
+  if (others.length > 0 && open) {
+    throw new SessionError(
+      'configuration',
+      `With several providers, say of each where its tokens may go: "${open.name}" has no \`apiOrigins\` of its own.`,
+    );
+  }
+  return [first, ...others];
 }
 
 function parsePublicUrl(value: string): URL {

@@ -37,10 +37,17 @@ export type RefreshOutcome =
   /** The provider says that the grant is dead (`invalid_grant`). */
   | { readonly kind: 'grant_revoked' }
   | PostponedRefresh
-  /** It was sent, and the answer was lost: the refresh token may have been used up. */
-  | { readonly kind: 'lost'; readonly cause: unknown }
+  | LostRefresh
   /** Nobody wants it any more, and it was not sent again. */
   | { readonly kind: 'unwanted' };
+
+/** It was sent, and the answer was lost: the refresh token may have been used up. */
+export interface LostRefresh {
+  readonly kind: 'lost';
+  readonly cause: unknown;
+  /** What still came when nobody waited any more; whoever takes it has to revoke or wipe it. */
+  readonly late?: Promise<TokenSet | undefined>;
+}
 
 /** It was not done, and the refresh token is as good as before. If `refused`, trying again at once is no use. */
 export interface PostponedRefresh {

@@ -144,11 +144,27 @@ describe('a refresh that has nothing to do', () => {
     expect(bench.provider.presented).toEqual([]);
   });
 
-  it('does not present a token that cannot be read', async () => {
+  it('does not present a token that cannot be read, and says that it is damaged', async () => {
     const { bench, account, refresh } = await setUp();
     bench.tokens.wipe(await account());
-    await refresh();
+    await expect(refresh()).rejects.toMatchObject({ code: 'reauthentication_required' });
     expect(bench.provider.presented).toEqual([]);
+    expect(await account()).toMatchObject({
+      state: 'reauthentication_required',
+      trouble: 'tokens_unreadable',
+    });
+  });
+
+  it('says once that an account needs a new login, and does not bring it back to try again', async () => {
+    const { bench, record, account } = await setUp();
+    const before = await bench.registry.get(record.ref);
+    const current = before?.accounts.idp;
+    if (!before || !current) throw new Error('Nobody is logged in.');
+    await Promise.all(
+      Array.from({ length: 10 }, () => bench.refreshes.giveUp(before, current, 'no_refresh_token')),
+    );
+    expect(bench.eventsOf('account.reauthentication_required')).toHaveLength(1);
+    expect(await account()).toMatchObject({ trouble: 'no_refresh_token' });
   });
 });
 

@@ -64,6 +64,7 @@ export class Refreshes {
     const record = await this.#options.registry.get(ref);
     const account = record?.accounts[provider];
     const isCurrent = account?.generation === generation && account.state === 'authenticated';
+    if (record && isCurrent) this.#assertNotPostponed(account);
     if (!record || !isCurrent || account.hasRefreshToken) return this.refresh(ref, provider, generation);
     await this.giveUp(record, account, 'no_refresh_token');
     throw reauthenticationRequired(provider);
@@ -102,12 +103,35 @@ export class Refreshes {
     if (!account.hasRefreshToken) return this.#runOut(record, account);
     const held = this.#options.tokens.open(record, account);
     held?.accessToken.wipe();
-    if (!held?.refreshToken) return;
+    if (!held) return this.#dropUnreadable(ref, account);
+    if (!held.refreshToken) return;
     try {
       await this.#renew(record, account, held.refreshToken);
     } finally {
       held.refreshToken.wipe();
     }
+  }
+
+  /** A refresh that has just failed is not asked for again by calls: it has a time of its own. */
+  #assertNotPostponed({ provider, trouble, failures, refreshAtMs }: AccountRecord): void {
+    const waitMs = (refreshAtMs ?? 0) - this.#options.clock.now();
+    if (failures === undefined || waitMs <= 0) return;
+    throw notRenewed(
+      provider,
+      trouble === 'provider_refused' ? trouble : 'provider_unavailable',
+      waitMs / 1000,
+    );
+  }
+
+  /** Wiped since it was read, which the next look tells; or damaged, which is the same again. */
+  async #dropUnreadable(ref: SessionRef, { provider, generation }: AccountRecord): Promise<void> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.accounts[provider];
+    if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
+    const held = this.#options.tokens.open(record, account);
+    if (held) return wipeTokenSet(held);
+    await this.giveUp(record, account, 'tokens_unreadable');
+    throw reauthenticationRequired(provider);
   }
 
   async #runOut(record: SessionRecord, account: AccountRecord): Promise<void> {
@@ -218,7 +242,7 @@ export class Refreshes {
   ): Promise<ChangedSession | undefined> {
     return this.#options.registry.update(ref, (record) => {
       const current = record.accounts[account.provider];
-      if (current?.generation !== account.generation) return undefined;
+      if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
       return { accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } } };
     });
   }

@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { SessionBench } from '../testing/session-bench.js';
+import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 import { LiveSession } from './session.js';
 import { createSessionFetch } from './session-fetch.js';
 
@@ -23,12 +23,16 @@ async function startApi(handle: Handler): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function sessionAt(apiOrigins: string[]) {
-  const bench = new SessionBench();
+async function sessionAt(apiOrigins: string[], options: SessionBenchOptions = {}) {
+  const bench = new SessionBench(options);
   const { lease, record } = await bench.loggedIn('alice');
   const { accounts, refreshes, registry } = bench;
   const sessionFetch = createSessionFetch({ accounts, refreshes, registry, apiOrigins, fetch });
   return { bench, record, session: new LiveSession(lease, accounts, sessionFetch, 'idp') };
+}
+
+async function eventually(holds: () => boolean): Promise<void> {
+  while (!holds()) await new Promise((resolve) => setImmediate(resolve));
 }
 
 describe('session.fetch', () => {
@@ -332,6 +336,37 @@ describe('session.fetch', () => {
     const tokens = { ...granted.tokens, refreshToken: undefined };
     await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'idp', { ...granted, tokens });
     await expect(session.fetch(origin)).rejects.toMatchObject({ code: 'reauthentication_required' });
+  });
+
+  it('hands out the 401 of an API when the provider cannot renew, and asks that once [security 25]', async () => {
+    const origin = await startApi((_request, response) => response.writeHead(401).end('not you'));
+    let asked = 0;
+    const { session } = await sessionAt([origin], {
+      refreshTokens: async () => {
+        asked++;
+        return { kind: 'unavailable', retryAfterSeconds: 20, cause: undefined };
+      },
+    });
+    for (let call = 0; call < 20; call++) {
+      const response = await session.fetch(origin);
+      expect([response.status, await response.text()]).toEqual([401, 'not you']);
+    }
+    expect(asked).toBe(1);
+  });
+
+  it('does not keep its caller, nor one who has logged out, waiting for a provider', async () => {
+    const origin = await startApi((_request, response) => response.writeHead(401).end());
+    const { bench, record, session } = await sessionAt([origin]);
+    bench.provider.holds = true;
+    const aborted = new AbortController();
+    const held = session.fetch(origin, { signal: aborted.signal });
+    await eventually(() => bench.provider.held.length === 1);
+    aborted.abort(new Error('enough'));
+    await expect(held).rejects.toThrow('enough');
+    const another = session.fetch(origin);
+    another.catch(() => undefined);
+    await bench.registry.signOut(record.ref, 'logout');
+    await expect(another).rejects.toMatchObject({ code: 'signed_out' });
   });
 
   it('is cut off by its caller, too', async () => {

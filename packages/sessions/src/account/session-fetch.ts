@@ -53,7 +53,11 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     // One of its own for every call: thousands of them listening to the session's signal would be a leak.
     const bounded = { ...init, signal: AbortSignal.any(init.signal ? [init.signal, signal] : [signal]) };
     const call = async () => {
-      const { accessToken, generation } = await options.accounts.accessToken(lease, provider);
+      const { accessToken, generation } = await unlessAborted(
+        options.accounts.accessToken(lease, provider),
+        bounded.signal,
+        (late) => late.accessToken.wipe(),
+      );
       try {
         const response = await follow(options.fetch, target, bounded, `Bearer ${accessToken.reveal()}`);
         return { response, generation };
@@ -64,12 +68,50 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const first = await call();
     const mayHelp = !refused.has(signal, provider, first.generation);
     if (!mayHelp || !blamesToken(first.response) || !isReplayable(init.body)) return first.response;
+    const renewing = options.refreshes.replaceRefused(lease.ref, provider, first.generation);
+    const isRenewed = await unlessAborted(renewing, bounded.signal).then(
+      () => true,
+      (error: unknown) => {
+        if (isPassing(error)) return false;
+        throw error;
+      },
+    );
+    // The provider cannot say now; what the API said is all there is to know.
+    if (!isRenewed) return first.response;
     await first.response.body?.cancel();
-    await options.refreshes.replaceRefused(lease.ref, provider, first.generation);
     const second = await call();
     if (blamesToken(second.response)) refused.add(signal, provider, second.generation);
     return second.response;
   };
+}
+
+/** Waits for work that goes on whatever happens, but no longer than somebody wants its result. */
+async function unlessAborted<T>(
+  work: Promise<T>,
+  signal: AbortSignal,
+  discard: (late: T) => void = () => undefined,
+): Promise<T> {
+  let giveUp: () => void = () => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    giveUp = () => {
+      work.then(discard, () => undefined);
+      reject(signal.reason);
+    };
+    if (signal.aborted) giveUp();
+    else signal.addEventListener('abort', giveUp, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', giveUp);
+  }
+}
+
+function isPassing(error: unknown): boolean {
+  return (
+    error instanceof SessionError &&
+    (error.code === 'provider_unavailable' || error.code === 'provider_refused')
+  );
 }
 
 /**

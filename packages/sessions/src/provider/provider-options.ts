@@ -39,7 +39,7 @@ export interface ProviderOptions {
   readonly pkce?: 'S256' | undefined;
   /** The fields of the user info that say who it is. Default: `sub`, and `name` or `preferred_username`. */
   readonly identityFields?: { readonly subject: string; readonly name?: string | undefined } | undefined;
-  /** Where this provider's access tokens may be sent. Default: the server's `apiOrigins`. */
+  /** Where this provider's access tokens may be sent; with several providers, each says its own. Default: the server's `apiOrigins`. */
   readonly apiOrigins?: readonly string[] | undefined;
 }
 

@@ -106,20 +106,17 @@ export class Provider {
 
   /**
    * Exchanges a refresh token for new tokens (RFC 6749 section 6), once. Never rejects, and is never
-   * aborted: after 30 seconds it counts as lost, and tokens that still come are revoked.
+   * aborted: after 30 seconds it counts as lost, and what still comes is in its `late`.
    */
   async refresh(refreshToken: Secret): Promise<RefreshOutcome> {
     const answering = this.#refresh(refreshToken);
-    let isLate = false;
+    const late = answering.then((outcome) =>
+      outcome.kind === 'granted' ? outcome.granted.tokens : undefined,
+    );
     const impatience = new Promise<RefreshOutcome>((resolve) => {
-      const cancel = this.#clock.after(REFRESH_PATIENCE_MS, () => {
-        isLate = true;
-        resolve({ kind: 'lost', cause: new Error('The provider did not answer within 30 seconds.') });
-      });
+      const cause = new Error('The provider did not answer within 30 seconds.');
+      const cancel = this.#clock.after(REFRESH_PATIENCE_MS, () => resolve({ kind: 'lost', cause, late }));
       void answering.then(cancel);
-    });
-    void answering.then((outcome) => {
-      if (isLate && outcome.kind === 'granted') void this.#discard(outcome.granted.tokens);
     });
     return Promise.race([answering, impatience]);
   }

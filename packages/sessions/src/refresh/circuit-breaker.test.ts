@@ -59,7 +59,6 @@ describe('a circuit breaker', () => {
   it.each([
     ['unavailable', unavailable],
     ['lost', lost],
-    ['refused', refused],
   ])('opens for 30 seconds after five failures in a row: %s [security 20]', async (_kind, outcome) => {
     const { clock, asked, ask, fail } = setUp();
     await fail(4, outcome);
@@ -102,7 +101,6 @@ describe('a circuit breaker', () => {
   it.each([
     ['unavailable', unavailable],
     ['lost', lost],
-    ['refused', refused],
   ])(
     'half open, turns everybody away for 30 more seconds when its probe fails: %s',
     async (_kind, outcome) => {
@@ -126,6 +124,37 @@ describe('a circuit breaker', () => {
       expect(asked).toHaveLength(7);
     },
   );
+
+  it('stays closed however many accounts a provider refuses, and closes when it refuses one', async () => {
+    const { clock, asked, ask, fail } = setUp();
+    await fail(20, refused);
+    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    await fail(5);
+    await clock.advance(30 * SECOND);
+    expect(await ask(refused)).toBe(refused);
+    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(asked).toHaveLength(28);
+  });
+
+  it('holds back as long as the provider asks, whatever it answers to others meanwhile [security 20]', async () => {
+    const { clock, asked, start, ask } = setUp();
+    const slow = start();
+    await ask({ ...unavailable, retryAfterSeconds: 60 });
+    asked[0]?.(granted());
+    await slow;
+    expect(await ask(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 60 });
+    await clock.advance(60 * SECOND);
+    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+  });
+
+  it('asks nobody who has an objection by the time it would', async () => {
+    const { asked, breaker } = setUp();
+    const objection = { kind: 'unwanted' } as const;
+    const ask = () => Promise.reject(new Error('asked'));
+    expect(await breaker.run(ask, () => Promise.resolve(objection))).toBe(objection);
+    expect(await breaker.runAnyway(ask, () => Promise.resolve(objection))).toBe(objection);
+    expect(asked).toHaveLength(0);
+  });
 
   it('goes on when a probe throws', async () => {
     const { clock, breaker, ask, fail } = setUp();

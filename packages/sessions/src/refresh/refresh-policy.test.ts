@@ -43,10 +43,15 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
     throw error;
   });
   const requests: Request[] = [];
+  const revoked: string[] = [];
   const policy = new RefreshPolicy({
     clock,
     events,
     fraction,
+    revoke: async (provider, tokens) => {
+      revoked.push(`${provider} ${tokens.accessToken.reveal()}`);
+      return 'confirmed';
+    },
     ask: (provider, refreshToken) =>
       new Promise((answer) => {
         const request = { provider, refreshToken: refreshToken.reveal(), atMs: clock.now(), answer };
@@ -74,7 +79,7 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
     generation: 1,
     refreshAtMs: undefined,
   };
-  return { clock, events, requests, times, refresh, finish, login };
+  return { clock, events, requests, revoked, times, refresh, finish, login };
 }
 
 describe('a refresh that was not done', () => {
@@ -168,7 +173,6 @@ describe('a refresh whose answer was lost', () => {
 
   it.each<[string, RefreshOutcome]>([
     ['lost again', lost],
-    ['not done', unavailable],
     ['refused', { kind: 'refused', retryAfterSeconds: undefined, cause }],
   ])('is lost when that is %s, and sent no third time [security 20]', async (_what, second) => {
     const first = { kind: 'lost', cause: new Error('first') } as const;
@@ -216,24 +220,36 @@ describe('a refresh whose answer was lost', () => {
     expect(requests.filter(({ refreshToken }) => refreshToken === 'alice')).toHaveLength(1);
   });
 
-  it('is not sent again when a probe kept it waiting for more than five seconds [security 20]', async () => {
+  it('is sent again until it is done, for as long as there is time: what was not done was no repetition', async () => {
+    const { times, finish } = setUp({
+      fraction: () => 0.2,
+      answers: (_request, number) => [lost, unavailable, unavailable, granted][number - 1] ?? revoked,
+    });
+    expect(await finish()).toBe(granted);
+    expect(times()).toEqual([0, 500, 1000, 1500]);
+  });
+
+  it('is sent again although so many answers were lost at once that nobody else asks [security 20]', async () => {
     const { clock, requests, refresh } = setUp();
-    const refreshing = refresh('alice');
-    const others = Array.from({ length: 5 }, () => refresh('other'));
+    const cut = Array.from({ length: 50 }, (_, number) => refresh(`token-${number}`));
     await clock.advance(0);
-    for (const { answer } of requests.slice(1)) answer({ ...unavailable, retryAfterSeconds: 30 });
-    await Promise.all(others);
-    await clock.advance(30 * SECOND);
-    const probe = refresh('probe');
+    for (const { answer } of requests.slice(0, 50)) answer(lost);
+    await clock.advance(5 * SECOND);
+    expect(requests).toHaveLength(100);
+    for (const { answer } of requests.slice(50)) answer(granted);
     await clock.advance(0);
-    requests[0]?.answer(lost);
-    await clock.advance(20 * SECOND);
-    requests.at(-1)?.answer(granted);
-    await clock.advance(0);
-    expect(await probe).toBe(granted);
-    await clock.advance(0);
-    expect(await refreshing).toBe(lost);
-    expect(requests.filter(({ refreshToken }) => refreshToken === 'alice')).toHaveLength(1);
+    expect(await Promise.all(cut)).toEqual(cut.map(() => granted));
+  });
+
+  it('leaves what still comes of the first to be revoked, unless the repetition has brought tokens', async () => {
+    const tokens = () => ({ accessToken: Secret.fromString('late'), refreshToken: undefined });
+    const late = { ...lost, late: Promise.resolve(tokens()) };
+    const replaced = setUp({ answers: (_request, number) => (number === 1 ? late : granted) });
+    expect(await replaced.finish()).toBe(granted);
+    expect(replaced.revoked).toEqual([]);
+    const dropped = setUp({ answers: () => ({ ...lost, late: Promise.resolve(tokens()) }) });
+    expect(await dropped.finish()).toMatchObject({ kind: 'lost' });
+    expect(dropped.revoked).toEqual(['idp late', 'idp late']);
   });
 });
 
@@ -278,6 +294,19 @@ describe('refreshes at one provider', () => {
     await clock.advance(30 * SECOND);
     expect(await finish(refresh())).toBe(granted);
     expect(times()).toHaveLength(6);
+  });
+
+  it('are not sent when nobody wants them by the time it is their turn [security 22]', async () => {
+    const { clock, requests, refresh } = setUp();
+    let isWanted = true;
+    const first = Array.from({ length: 50 }, () => refresh());
+    const waiting = refresh('waiting', () => Promise.resolve(isWanted));
+    await clock.advance(0);
+    isWanted = false;
+    for (const { answer } of requests) answer(granted);
+    await Promise.all(first);
+    expect(await waiting).toEqual({ kind: 'unwanted' });
+    expect(requests).toHaveLength(50);
   });
 
   it('go on after somebody could log in there [security 21]', async () => {

@@ -1,8 +1,10 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { RefreshOutcome, RefreshTokens } from '../account/granted-tokens.js';
+import type { LostRefresh, RefreshOutcome, RefreshTokens } from '../account/granted-tokens.js';
+import type { RevokeTokens } from '../session/disposal.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
-import { CircuitBreaker } from './circuit-breaker.js';
+import { wipeTokenSet } from '../vault/token-set.js';
+import { CircuitBreaker, type LastLook } from './circuit-breaker.js';
 
 /** How many refreshes are under way at one provider. */
 const MOST_AT_ONCE = 50;
@@ -11,13 +13,15 @@ const TRIES = 3;
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 8000;
 /** A refresh whose answer was lost is sent again within this time, once. */
-const RESEND_WITHIN_MS = 5000;
+const REPEAT_WITHIN_MS = 5000;
+const UNWANTED = { kind: 'unwanted' } as const;
 
 export interface RefreshPolicyOptions {
   readonly clock: Clock;
   readonly events: SessionEvents;
   /** One request to a provider's token endpoint. */
   readonly ask: (provider: string, refreshToken: Parameters<RefreshTokens>[1]) => Promise<RefreshOutcome>;
+  readonly revoke: RevokeTokens;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
 }
@@ -46,31 +50,58 @@ export class RefreshPolicy {
 
   readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {
     const { inTurn, breaker } = this.#gateOf(provider);
-    const ask = (isDue?: () => boolean) =>
-      inTurn(() => breaker.run(() => this.#options.ask(provider, refreshToken), isDue));
+    const look = async () => ((await isWanted()) ? undefined : UNWANTED);
+    const request = () => this.#options.ask(provider, refreshToken);
     for (let tries = 1; ; tries++) {
-      const outcome = await ask();
-      if (outcome.kind === 'lost') return this.#resend(ask, outcome, isWanted);
+      const outcome = await inTurn(() => breaker.run(request, look));
+      if (outcome.kind === 'lost') {
+        const askAgain = (lastLook: LastLook) => inTurn(() => breaker.runAnyway(request, lastLook));
+        const last = await this.#repeat(askAgain, outcome, look);
+        for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
+        return last;
+      }
       if (outcome.kind !== 'unavailable' || tries === TRIES) return outcome;
       const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
       if (askedMs > LONGEST_PAUSE_MS) return outcome;
       await this.#pause(Math.max(askedMs, this.#jittered(FIRST_PAUSE_MS * 2 ** (tries - 1))));
-      if (!(await isWanted())) return { kind: 'unwanted' };
+      if (!(await isWanted())) return UNWANTED;
     }
   };
 
-  /** Whether the refresh token was used up, only the provider knows: asking once more finds out. */
-  async #resend(
-    ask: (isDue: () => boolean) => Promise<RefreshOutcome>,
-    lost: RefreshOutcome,
-    isWanted: () => Promise<boolean>,
+  /**
+   * Whether the refresh token was used up, only the provider knows: asking once more finds out. A repetition
+   * that was not done is none, and there is another one as long as there is time.
+   */
+  async #repeat(
+    ask: (look: LastLook) => Promise<RefreshOutcome>,
+    lost: LostRefresh,
+    look: LastLook,
   ): Promise<RefreshOutcome> {
     const { clock } = this.#options;
-    const dueUntilMs = clock.now() + RESEND_WITHIN_MS;
-    await this.#pause(this.#jittered(RESEND_WITHIN_MS / 2));
-    if (!(await isWanted())) return { kind: 'unwanted' };
-    const outcome = await ask(() => clock.now() <= dueUntilMs);
-    return outcome.kind === 'unavailable' || outcome.kind === 'refused' ? lost : outcome;
+    const dueUntilMs = clock.now() + REPEAT_WITHIN_MS;
+    const lastLook = async () => (clock.now() > dueUntilMs ? lost : look());
+    for (let tries = 1; tries <= TRIES; tries++) {
+      await this.#pause(this.#jittered(REPEAT_WITHIN_MS / 2));
+      const objection = await lastLook();
+      if (objection) return objection;
+      const outcome = await ask(lastLook);
+      if (outcome.kind === 'refused') return lost;
+      if (outcome.kind !== 'unavailable') return outcome;
+    }
+    return lost;
+  }
+
+  /**
+   * What comes when nobody waits for it any more is revoked, unless the repetition has brought tokens: revoking
+   * one token can end all that were granted with it (RFC 7009 section 2.1), those in use among them.
+   */
+  #expectLate(provider: string, outcome: RefreshOutcome, isReplaced: boolean): void {
+    if (outcome.kind !== 'lost') return;
+    void outcome.late?.then(async (tokens) => {
+      if (!tokens) return;
+      if (!isReplaced) await this.#options.revoke(provider, tokens);
+      wipeTokenSet(tokens);
+    });
   }
 
   /** Full jitter: anything from nothing to the whole. */

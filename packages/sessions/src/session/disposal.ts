@@ -1,4 +1,4 @@
-import pLimit from 'p-limit';
+import pLimit, { type LimitFunction } from 'p-limit';
 import { decodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { SealContext, Vault } from '../vault/vault.js';
 import type { Revocation, SessionEvents } from './session-events.js';
@@ -30,8 +30,8 @@ export class Disposal {
   readonly #revokeTokens: RevokeTokens;
   readonly #events: SessionEvents;
   readonly #running = new Set<Promise<unknown>>();
-  /** Closing a full server must not fall upon its provider all at once. */
-  readonly #inTurn = pLimit(MAX_CONCURRENT);
+  /** Closing a full server must not fall upon a provider all at once, and none of them waits for another. */
+  readonly #inTurn = new Map<string, LimitFunction>();
 
   constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents) {
     this.#vault = vault;
@@ -65,9 +65,9 @@ export class Disposal {
     provider: string,
     tokens: TokenSet,
   ): Promise<RevocationReport> {
-    const revoking = this.#inTurn(() => this.#revokeTokens(provider, tokens)).finally(() =>
-      wipeTokenSet(tokens),
-    );
+    const inTurn = this.#inTurn.get(provider) ?? pLimit(MAX_CONCURRENT);
+    this.#inTurn.set(provider, inTurn);
+    const revoking = inTurn(() => this.#revokeTokens(provider, tokens)).finally(() => wipeTokenSet(tokens));
     this.#running.add(revoking);
     try {
       const revocation = await revoking;

@@ -1,3 +1,4 @@
+import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { SessionRef } from './ids.js';
 import type { Lifetimes } from './lifetimes.js';
@@ -11,6 +12,7 @@ const NOTICE_SHARE = 0.2;
 export interface ExpiryNoticesOptions {
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
+  readonly clock: Clock;
   readonly deadlines: Deadlines;
   readonly lifetimes: Lifetimes;
 }
@@ -20,7 +22,7 @@ export class ExpiryNotices {
   readonly #options: ExpiryNoticesOptions;
   readonly #noticeMs: number;
   /** Sessions that get a notice, or have got it. */
-  readonly #planned = new Map<SessionRef, Deadline | undefined>();
+  readonly #planned = new Map<SessionRef, Plan>();
 
   constructor(options: ExpiryNoticesOptions) {
     this.#options = options;
@@ -41,18 +43,28 @@ export class ExpiryNotices {
   }
 
   async #plan(ref: SessionRef): Promise<void> {
-    const { registry, events, deadlines, lifetimes } = this.#options;
-    this.#planned.set(ref, undefined);
+    const { registry, events, clock, deadlines, lifetimes } = this.#options;
+    const plan: Plan = { deadline: undefined };
+    this.#planned.set(ref, plan);
     // A handle that is new may belong to a login that is not: only the record knows.
-    const record = await registry.get(ref).catch(() => undefined);
-    if (record?.signedInAtMs === undefined || !this.#planned.has(ref)) return;
-    const atMs = record.signedInAtMs + lifetimes.absoluteMs - this.#noticeMs;
+    const known = await registry.get(ref).catch(() => 'unknown' as const);
+    if (this.#planned.get(ref) !== plan) return;
+    const signedInAtMs = known === 'unknown' ? clock.now() : known?.signedInAtMs;
+    if (signedInAtMs === undefined) {
+      this.#planned.delete(ref);
+      return;
+    }
     const give = () => events.emit({ type: 'session.expires_soon', ref });
-    this.#planned.set(ref, deadlines.at(atMs, give));
+    plan.deadline = deadlines.at(signedInAtMs + lifetimes.absoluteMs - this.#noticeMs, give);
   }
 
   #cancel(ref: SessionRef): void {
-    this.#planned.get(ref)?.cancel();
+    this.#planned.get(ref)?.deadline?.cancel();
     this.#planned.delete(ref);
   }
+}
+
+/** A notice that is to be given, once its time is known. */
+interface Plan {
+  deadline: Deadline | undefined;
 }
