@@ -9,7 +9,8 @@ import { countEntries } from './collections.js';
 import type { Held, Left } from './cycles.js';
 import { LIVES, troubleOf } from './lives.js';
 
-const HOUR_MS = 60 * 60 * 1000;
+const SECOND_MS = 1000;
+const HOUR_MS = 60 * 60 * SECOND_MS;
 /** Longer than the longest life takes. */
 const BATCH_MS = 40 * HOUR_MS;
 /** How many sessions live at the same time. Were some never to go, there would soon be no room for others. */
@@ -65,7 +66,13 @@ async function liveOneBatch(size: number): Promise<void> {
     const live = LIVES[(lived + index) % LIVES.length];
     return live?.(bench, `user${lived + index}`);
   });
-  const refs = await Promise.all(lives);
+  let isLived = false;
+  const living = Promise.all(lives).finally(() => {
+    isLived = true;
+  });
+  // Patience with a provider that does not answer takes its time.
+  while (!isLived) await bench.clock.advance(SECOND_MS);
+  const refs = await living;
   await bench.clock.advance(BATCH_MS);
   for (const ref of refs) {
     if (ref && (await bench.registry.get(ref))) throw new Error('A session has not come to its end.');
