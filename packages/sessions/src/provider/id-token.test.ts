@@ -16,6 +16,14 @@ describe('the ID token of a refresh', () => {
     });
   });
 
+  it('tells its tenant, if it has one', () => {
+    expect(refreshedClaims(idToken({ ...claims, tid: 't-1' }), 'client')).toMatchObject({ tenant: 't-1' });
+    expect(refreshedClaims(idToken({ ...claims, tid: 7 }), 'client')).toEqual({
+      issuer: 'https://id.test',
+      identity: { subject: 'alice' },
+    });
+  });
+
   it('may be meant for others too', () => {
     const shared = idToken({ ...claims, aud: ['other', 'client'] });
     expect(refreshedClaims(shared, 'client')).toMatchObject({ identity: { subject: 'alice' } });

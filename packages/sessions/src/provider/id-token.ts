@@ -4,12 +4,15 @@ import type { Identity } from '../account/granted-tokens.js';
 /** Who an ID token is about, and who says so. */
 export interface IdTokenClaims {
   readonly issuer: string;
+  /** The tenant of an issuer that has many (Entra ID). */
+  readonly tenant?: string | undefined;
   readonly identity: Identity;
 }
 
 const claimsSchema = z.looseObject({
   iss: z.string(),
   sub: z.string().min(1),
+  tid: z.string().optional().catch(undefined),
   aud: z.union([z.string(), z.array(z.string())]),
 });
 
@@ -22,7 +25,7 @@ export function refreshedClaims(idToken: unknown, clientId: string): IdTokenClai
   const payload = typeof idToken === 'string' ? idToken.split('.')[1] : undefined;
   const { data } = claimsSchema.safeParse(payload === undefined ? undefined : parse(payload));
   const isOurs = data && [data.aud].flat().includes(clientId);
-  return isOurs ? { issuer: data.iss, identity: { subject: data.sub } } : undefined;
+  return isOurs ? { issuer: data.iss, tenant: data.tid, identity: { subject: data.sub } } : undefined;
 }
 
 function parse(payload: string): unknown {

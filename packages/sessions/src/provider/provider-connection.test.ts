@@ -146,7 +146,6 @@ describe('the key of a client', () => {
   const jwk = { ...privateKey.export({ format: 'jwk' }), alg: 'ES256' };
 
   it.each<[string, NonNullable<ProviderOptions['clientKey']>]>([
-    ['of an algorithm that is not for this', { ...jwk, alg: 'HS256' }],
     ['of another algorithm than it says', { ...jwk, alg: 'RS256' }],
     ['that is damaged', { ...jwk, d: 'do-not-show' }],
   ])('%s is refused by name, and not shown [security 48]', async (_what, clientKey) => {
@@ -157,8 +156,34 @@ describe('the key of a client', () => {
     });
   });
 
-  it('may be one of those that sign', async () => {
-    const { connection } = setUp(discovered, { clientKey: jwk });
-    await expect(connection.configured()).resolves.toBeInstanceOf(oidc.Configuration);
+  const rsa = generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey.export({ format: 'jwk' });
+  const ecOf = (namedCurve: string) =>
+    generateKeyPairSync('ec', { namedCurve }).privateKey.export({ format: 'jwk' });
+  const ed25519 = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' });
+
+  it.each([
+    ['ES256', jwk],
+    ['ES384', ecOf('P-384')],
+    ['ES512', ecOf('P-521')],
+    ['RS256', rsa],
+    ['RS384', rsa],
+    ['RS512', rsa],
+    ['PS256', rsa],
+    ['PS384', rsa],
+    ['PS512', rsa],
+    ['EdDSA', ed25519],
+  ])('signs with %s, and says so', async (alg, key) => {
+    const assertions: (string | null)[] = [];
+    const { connection } = setUp(
+      (path, init) => {
+        if (path !== '/token') return discovered(path, init);
+        assertions.push(new URLSearchParams(String(init?.body)).get('client_assertion'));
+        return Response.json({ access_token: 'a', token_type: 'Bearer' });
+      },
+      { clientKey: { ...key, alg, kid: 'k-1' } },
+    );
+    await oidc.refreshTokenGrant(await connection.configured(), 'token');
+    const [header = ''] = assertions[0]?.split('.') ?? [];
+    expect(JSON.parse(Buffer.from(header, 'base64url').toString())).toMatchObject({ alg, kid: 'k-1' });
   });
 });

@@ -1,8 +1,11 @@
-import { webcrypto } from 'node:crypto';
+import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
 import { readBoundedText } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
+import { Secret } from '../vault/secret.js';
+import type { TokenSet } from '../vault/token-set.js';
+import { keyAuthentication } from './client-key.js';
 import { providerFailure } from './provider-failure.js';
 import type { ProviderSettings } from './provider-options.js';
 import { readTokenAnswer } from './token-answers.js';
@@ -12,11 +15,17 @@ const REVOCATION_TIMEOUT_MS = 5000;
 /** After a failed discovery, the next login waits this long before it asks again. */
 const DISCOVERY_PAUSE_MS = 2000;
 
+/** A code that is being redeemed, and the answer that brought tokens for it. */
+interface Redemption {
+  granted: Response | undefined;
+}
+
 /** How a provider is reached: its metadata, this server's credentials there, and the way requests take. */
 export class ProviderConnection {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
+  readonly #redemptions = new AsyncLocalStorage<Redemption>();
   #configuration: Promise<oidc.Configuration> | undefined;
 
   constructor(settings: ProviderSettings, clock: Clock, fetch: typeof globalThis.fetch) {
@@ -40,6 +49,27 @@ export class ProviderConnection {
       });
       throw error;
     }
+  }
+
+  /**
+   * Redeems a code by `request`. The client library keeps to itself what was granted when it finds fault with
+   * the ID token that came with it.
+   * @param discard gets the tokens that were granted although `request` fails
+   */
+  async redeem<T>(request: () => Promise<T>, discard: (tokens: TokenSet) => void): Promise<T> {
+    const redemption: Redemption = { granted: undefined };
+    try {
+      return await this.#redemptions.run(redemption, request);
+    } catch (error) {
+      if (redemption.granted) discard(await tokensIn(redemption.granted));
+      throw error;
+    }
+  }
+
+  #remembered(granted: Response): Response {
+    const redemption = this.#redemptions.getStore();
+    if (redemption) redemption.granted = granted.clone();
+    return granted;
   }
 
   async #describe(): Promise<oidc.Configuration> {
@@ -118,7 +148,7 @@ export class ProviderConnection {
       case 'client_secret_post':
         return oidc.ClientSecretPost(clientSecret);
       case 'private_key_jwt':
-        return oidc.PrivateKeyJwt(await importKey(clientKey ?? {}));
+        return keyAuthentication(clientKey ?? {});
       case 'none':
         return oidc.None();
     }
@@ -139,13 +169,22 @@ export class ProviderConnection {
     );
     try {
       const response = await this.#fetch(url, { ...rest, body: form, signal: timeout.signal });
-      if (grantType) return await readTokenAnswer(response, false);
+      if (grantType) return this.#remembered(await readTokenAnswer(response, false));
       // Read within the time that it has, too.
       return await buffered(response);
     } finally {
       cancel();
     }
   }
+}
+
+async function tokensIn(granted: Response): Promise<TokenSet> {
+  // The table of answers lets nothing else pass.
+  const fields = (await granted.json()) as { access_token: string; refresh_token?: string };
+  return {
+    accessToken: Secret.fromString(fields.access_token),
+    refreshToken: fields.refresh_token ? Secret.fromString(fields.refresh_token) : undefined,
+  };
 }
 
 const MAX_ANSWER_BYTES = 1024 * 1024;
@@ -156,37 +195,6 @@ async function buffered(response: Response): Promise<Response> {
   const hasBody = status !== 204 && status !== 304;
   return new Response(hasBody ? text : null, { status, headers });
 }
-
-/** Keys for signing only: what the JWK's `alg` says decides (RFC 7518 section 3.1). */
-async function importKey(jwk: NonNullable<ProviderSettings['clientKey']>): Promise<oidc.PrivateKey> {
-  const { alg = '', kid } = jwk;
-  const algorithm = KEY_ALGORITHMS[alg];
-  if (!algorithm) {
-    throw new SessionError(
-      'configuration',
-      `\`clientKey\` has the algorithm "${alg}". It has to be one of ${Object.keys(KEY_ALGORITHMS).join(', ')}.`,
-    );
-  }
-  // What the platform says of a key it cannot use might quote it.
-  const key = await webcrypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']).catch(() => undefined);
-  if (!key) {
-    throw new SessionError(
-      'configuration',
-      `\`clientKey\` is no private key for ${alg}. Give the JWK as it was generated.`,
-    );
-  }
-  return kid === undefined ? { key } : { key, kid };
-}
-
-const KEY_ALGORITHMS: Readonly<
-  Record<string, webcrypto.EcKeyImportParams | webcrypto.RsaHashedImportParams>
-> = {
-  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
-  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
-  ES512: { name: 'ECDSA', namedCurve: 'P-521' },
-  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
-};
 
 /** Discovery exchanges no secrets, so its errors may be shown. */
 function reasonOf(cause: unknown): string {

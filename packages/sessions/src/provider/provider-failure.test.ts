@@ -54,6 +54,7 @@ describe('a connection that was never made', () => {
       'over TLS to a port that speaks plain text',
       async () => `https://127.0.0.1:${await answering((_request, response) => response.end())}`,
     ],
+    ['over TLS, cut off while hands were shaken', async () => `https://127.0.0.1:${await cut()}`],
     ['over TLS to a port that speaks nothing known', async () => `https://127.0.0.1:${await gibberish()}`],
   ])('%s: nothing was sent, and it may be tried again [security 20]', async (_what, addressOf) => {
     expect(await failureOf(post(await addressOf()))).toEqual({
@@ -62,10 +63,15 @@ describe('a connection that was never made', () => {
     });
   });
 
+  const cut = () => connectionsTo((socket) => socket.once('data', () => socket.end()));
   const gibberish = () => connectionsTo((socket) => void socket.end('SSH-2.0-example\r\n'));
 
   it.each([
     'UND_ERR_CONNECT_TIMEOUT',
+    'EMFILE',
+    'ENETDOWN',
+    'EADDRNOTAVAIL',
+    'EAI_FAIL',
     'EHOSTUNREACH',
     'ENETUNREACH',
     'EAI_AGAIN',
@@ -77,6 +83,24 @@ describe('a connection that was never made', () => {
   ])('because of %s may be tried again [security 20]', (code) => {
     const cause = Object.assign(new Error(code), { code });
     expect(providerFailure(new TypeError('fetch failed', { cause })).kind).toBe('unavailable');
+  });
+
+  const broken = (code: string, syscall: string) =>
+    Object.assign(new Error(`${syscall} ${code}`), { code, syscall });
+
+  it.each([
+    ['ETIMEDOUT', 'connect', 'unavailable'],
+    ['ECONNRESET', 'connect', 'unavailable'],
+    ['EMFILE', 'connect', 'unavailable'],
+    ['ESERVFAIL', 'getaddrinfo', 'unavailable'],
+    ['ETIMEDOUT', 'read', 'lost'],
+    ['EHOSTUNREACH', 'read', 'lost'],
+    ['ENETDOWN', 'write', 'lost'],
+  ])('is told by what was being done: %s of %s is %s [security 20]', (code, syscall, kind) => {
+    const error = broken(code, syscall);
+    expect(providerFailure(new TypeError('fetch failed', { cause: error })).kind).toBe(kind);
+    const all = new AggregateError([error, error], 'all failed');
+    expect(providerFailure(new TypeError('fetch failed', { cause: all })).kind).toBe(kind);
   });
 
   it('counts only if that holds for every address that was tried', () => {

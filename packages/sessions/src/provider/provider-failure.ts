@@ -15,17 +15,26 @@ export interface ProviderFailure {
   readonly retryAfterSeconds: number | undefined;
 }
 
-/** Errors of a connection that was never made: the request has not been sent. */
+/** What is done before a request is sent. */
+const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
+/** Errors of a connection that was never made, where nothing says what was being done. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
   'EAI_AGAIN',
+  'EAI_FAIL',
+  'EADDRNOTAVAIL',
+  'EMFILE',
+  'ENETDOWN',
   'EHOSTUNREACH',
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
 /** The same, of a TLS handshake that failed. */
 const NOT_TRUSTED = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
+
+/** A connection that was cut during the handshake has only this to tell it from one that was cut later. */
+const CUT_HANDSHAKE = 'Client network socket disconnected before secure TLS connection was established';
 
 /** Reads what openid-client threw, or the token endpoint answered. */
 export function providerFailure(error: unknown): ProviderFailure {
@@ -53,8 +62,15 @@ function failure(kind: ProviderFailure['kind'], retryAfterSeconds?: number): Pro
 
 function isNotSent(error: Error): error is Error {
   if (error instanceof AggregateError) return error.errors.every((inner) => inChain(inner, isNotSent));
-  const code = 'code' in error && typeof error.code === 'string' ? error.code : '';
-  return NOT_SENT.has(code) || NOT_TRUSTED.test(code);
+  const code = textIn(error, 'code');
+  if (NOT_TRUSTED.test(code) || error.message === CUT_HANDSHAKE) return true;
+  const syscall = textIn(error, 'syscall');
+  return syscall === '' ? NOT_SENT.has(code) : BEFORE_SENDING.has(syscall);
+}
+
+function textIn(error: Error & { code?: unknown; syscall?: unknown }, name: 'code' | 'syscall'): string {
+  const value = error[name];
+  return typeof value === 'string' ? value : '';
 }
 
 /** The network gave way, or somebody's patience. */

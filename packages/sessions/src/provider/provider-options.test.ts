@@ -106,6 +106,17 @@ describe('the options of a provider', () => {
     ['an empty secret', /clientSecret/, { clientSecret: '' }],
     ['an unknown way to authenticate', /clientAuthentication/, { clientAuthentication: 'tls_client_auth' }],
     ['a public key', /must be a private key[\s\S]*clientKey\.d/, { clientKey: { ...key, d: undefined } }],
+    [
+      'a key of an algorithm that is not for this',
+      /RS256[\s\S]*clientKey\.alg/,
+      { clientKey: { ...key, alg: 'HS256' } },
+    ],
+    ['an issuer with a password', /user or password[\s\S]*issuer/, { issuer: 'https://u:p@id.example.com' }],
+    [
+      'a token endpoint with a user',
+      /user or password[\s\S]*endpoints\.token/,
+      endpointsWith({ token: 'https://u@git.test/t' }),
+    ],
     ['a key without an algorithm', /clientKey\.alg/, { clientKey: { ...key, alg: undefined } }],
     ['two scopes in one', /is not a scope[\s\S]*scopes/, { scopes: ['openid profile'] }],
     ['an empty scope', /scopes/, { scopes: [''] }],
@@ -125,6 +136,9 @@ describe('the options of a provider', () => {
   it.each([
     'client_id',
     'response_type',
+    'response_mode',
+    'request',
+    'request_uri',
     'redirect_uri',
     'state',
     'nonce',

@@ -2,6 +2,7 @@ import type { JsonWebKey } from 'node:crypto';
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../loopback.js';
+import { KEY_ALGORITHM_NAMES } from './client-key.js';
 
 /** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
@@ -27,7 +28,7 @@ export interface ProviderOptions {
   readonly clientId: string;
   /** Absent for a public client, and with `private_key_jwt`. */
   readonly clientSecret?: string | undefined;
-  /** A private key as a JWK with `alg`, and `kid` if the provider goes by it (RFC 7523). For `private_key_jwt`. */
+  /** A private key as a JWK with `alg` (ES, RS or PS with 256, 384 or 512, or EdDSA for Ed25519), and `kid` if the provider goes by it (RFC 7523). For `private_key_jwt`. */
   readonly clientKey?: (JsonWebKey & { readonly alg?: string; readonly kid?: string }) | undefined;
   /** Default: `client_secret_basic` with a secret, `private_key_jwt` with a key, `none` without either. */
   readonly clientAuthentication?: ClientAuthentication | undefined;
@@ -55,6 +56,9 @@ export interface ProviderSettings extends ProviderOptions {
 const RESERVED_PARAMS = [
   'client_id',
   'response_type',
+  'response_mode',
+  'request',
+  'request_uri',
   'redirect_uri',
   'state',
   'nonce',
@@ -65,7 +69,8 @@ const RESERVED_PARAMS = [
 
 const address = z
   .url({ protocol: /^https?$/ })
-  .refine(isSecureAddress, 'must use https: it is not on loopback');
+  .refine(isSecureAddress, 'must use https: it is not on loopback')
+  .refine(hasNoCredentials, 'must not contain a user or password');
 const CLIENT_AUTHENTICATIONS = [
   'client_secret_basic',
   'client_secret_post',
@@ -88,7 +93,11 @@ const schema = z
     clientId: z.string().min(1),
     clientSecret: z.string().min(1).optional(),
     clientKey: z
-      .looseObject({ kty: z.string(), d: z.string('must be a private key'), alg: z.string() })
+      .looseObject({
+        kty: z.string(),
+        d: z.string('must be a private key'),
+        alg: z.enum(KEY_ALGORITHM_NAMES),
+      })
       .optional(),
     clientAuthentication: z.enum(CLIENT_AUTHENTICATIONS).optional(),
     scopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).optional(),
@@ -164,4 +173,10 @@ function isSecureAddress(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname } = new URL(value);
   return protocol === 'https:' || isLoopbackHost(hostname);
+}
+
+function hasNoCredentials(value: string): boolean {
+  if (!URL.canParse(value)) return true;
+  const { username, password } = new URL(value);
+  return username === '' && password === '';
 }

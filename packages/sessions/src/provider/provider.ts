@@ -1,7 +1,5 @@
 import * as oidc from 'openid-client';
-import { z } from 'zod';
-import type { GrantedTokens, Identity, RefreshOutcome } from '../account/granted-tokens.js';
-import { readBoundedText } from '../bounded-text.js';
+import type { GrantedTokens, RefreshOutcome } from '../account/granted-tokens.js';
 import { SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
@@ -12,6 +10,7 @@ import { ProviderConnection } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
 import type { ProviderSettings } from './provider-options.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
+import { identityOf, userInfo } from './user-info.js';
 
 /** What binds an authorization response to the request it answers. */
 export interface AuthorizationChecks {
@@ -25,9 +24,6 @@ type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelp
 /** A refresh that takes longer counts as lost; it is not aborted. */
 const REFRESH_PATIENCE_MS = 30_000;
 const REVOCATION_TRIES = 3;
-const MAX_USER_INFO_BYTES = 256 * 1024;
-
-const userInfoSchema = z.record(z.string(), z.unknown());
 
 /** One upstream authorization server, over openid-client. */
 export class Provider {
@@ -79,25 +75,31 @@ export class Provider {
    * Redeems the code of an authorization response, after state, `iss` (RFC 9207) and nonce are checked.
    * @param callback the address the browser came back to
    * @throws what openid-client throws; {@link providerFailure} reads it. SessionError `provider_refused`
-   * when the provider does not say who logged in.
+   * or `provider_unavailable` when the provider does not say who logged in. Tokens that were granted all the
+   * same are revoked.
    */
   async exchange(callback: URL, checks: AuthorizationChecks): Promise<GrantedTokens> {
     const configuration = await this.#connection.configured();
     const requestedAtMs = this.#clock.now();
-    const response = await oidc.authorizationCodeGrant(configuration, callback, {
-      expectedState: checks.state.reveal(),
-      pkceCodeVerifier: checks.codeVerifier.reveal(),
-      ...(this.#settings.scopes.includes('openid') && {
-        expectedNonce: checks.nonce.reveal(),
-        idTokenExpected: true,
-      }),
-    });
+    const response = await this.#connection.redeem(
+      () =>
+        oidc.authorizationCodeGrant(configuration, callback, {
+          expectedState: checks.state.reveal(),
+          pkceCodeVerifier: checks.codeVerifier.reveal(),
+          ...(this.#settings.scopes.includes('openid') && {
+            expectedNonce: checks.nonce.reveal(),
+            idTokenExpected: true,
+          }),
+        }),
+      (tokens) => void this.#discard(tokens),
+    );
     const tokens = this.#granted(response, requestedAtMs);
     // Not told otherwise, what was asked for was granted (RFC 6749 section 5.1).
-    const granted = { ...tokens, scopes: tokens.scopes ?? this.scopes, identity: identityOf(response) };
-    if (granted.identity) return granted;
+    const granted = { ...tokens, scopes: tokens.scopes ?? this.scopes };
+    const claims = response.claims();
+    if (claims) return { ...granted, identity: identityOf(claims) };
     try {
-      return { ...granted, identity: await this.#userInfo(configuration, response.access_token) };
+      return { ...granted, identity: await userInfo(configuration, response.access_token, this.#settings) };
     } catch (error) {
       void this.#discard(granted.tokens);
       throw error;
@@ -181,7 +183,10 @@ export class Provider {
     const { issuer } = configuration.serverMetadata();
     const claims = refreshedClaims(idToken, this.#settings.clientId);
     if (!claims) return { kind: 'granted', granted: { ...granted, oddity: 'id_token_invalid' } };
-    if (claims.issuer !== issuer)
+    // Entra ID has one issuer for each tenant, and the metadata of all of them.
+    const { tenant } = claims;
+    const expected = tenant === undefined ? issuer : issuer.replace('{tenantid}', () => tenant);
+    if (claims.issuer !== expected)
       return { kind: 'granted', granted: { ...granted, oddity: 'issuer_changed' } };
     return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
   }
@@ -202,45 +207,5 @@ export class Provider {
   async #discard(tokens: TokenSet): Promise<void> {
     await this.revoke(tokens);
     wipeTokenSet(tokens);
-  }
-
-  async #userInfo(configuration: oidc.Configuration, accessToken: string): Promise<Identity> {
-    const endpoint = configuration.serverMetadata().userinfo_endpoint;
-    if (!endpoint) throw this.#nobody('add the scope `openid` to its configuration');
-    const response = await oidc.fetchProtectedResource(configuration, accessToken, new URL(endpoint), 'GET');
-    const text = await readBoundedText(response, MAX_USER_INFO_BYTES);
-    const { data: info } = userInfoSchema.safeParse(response.ok ? parseJson(text) : undefined);
-    const { subject: subjectField = 'sub', name: nameField } = this.#settings.identityFields ?? {};
-    const subject = info && textOf(info[subjectField]);
-    if (!info || subject === undefined)
-      throw this.#nobody(`its user info has no "${subjectField}": set \`identityFields\``);
-    return { subject, name: textOf(nameField === undefined ? nameIn(info) : info[nameField]) };
-  }
-
-  #nobody(whatToDo: string): SessionError {
-    return new SessionError('provider_refused', `"${this.name}" does not say who logged in: ${whatToDo}.`);
-  }
-}
-
-function identityOf(response: TokenResponse): Identity | undefined {
-  const claims = response.claims();
-  return claims && { subject: claims.sub, name: textOf(nameIn(claims)) };
-}
-
-function nameIn(claims: Readonly<Record<string, unknown>>): unknown {
-  return claims.name ?? claims.preferred_username ?? claims.email;
-}
-
-/** Identifiers may be numbers (GitHub). */
-function textOf(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value);
-  return typeof value === 'string' && value !== '' ? value : undefined;
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
   }
 }

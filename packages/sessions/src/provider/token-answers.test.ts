@@ -8,6 +8,8 @@ import {
 } from './token-answers.js';
 
 const FORM = 'application/x-www-form-urlencoded';
+const DEAD =
+  '`invalid_grant`, or another name for it such as `login_required`, with whatever status below 500';
 const GRANTED = '2xx with an access token';
 const tokens = { access_token: 'a', token_type: 'Bearer' };
 
@@ -38,9 +40,15 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => json(tokens, 599),
     () => oversized(500).response,
   ],
-  '`invalid_grant`, with whatever status below 500': [
+  [DEAD]: [
     () => json({ error: 'invalid_grant' }, 400),
     () => json({ error: 'invalid_grant' }, 401),
+    () => json({ error: 'interaction_required' }, 400),
+    () => json({ error: 'login_required' }, 400),
+    () => json({ error: 'consent_required' }, 400),
+    () => json({ error: 'account_selection_required' }, 400),
+    () => json({ error: 'invalid_refresh_token' }, 401),
+    () => json({ error: 'expired_token' }, 400),
     () => json({ error: 'invalid_grant', ...tokens }),
     () => form({ error: 'invalid_grant' }, 400),
     // GitHub, which answers errors with 200.
@@ -59,12 +67,15 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => json({ error: 'unauthorized_client' }, 400),
     () => form({ error: 'incorrect_client_credentials' }),
   ],
-  '400 without an OAuth error': [
-    () => html(400),
-    () => new Response(null, { status: 400 }),
+  '400 with fields, but no OAuth error among them': [
     () => json({ message: 'no' }, 400),
     () => json({ error: { code: 7 } }, 400),
+    () => json({ error: null }, 400),
     () => json({ error: '' }, 400),
+  ],
+  '400 without any fields: HTML, nothing': [
+    () => html(400),
+    () => new Response(null, { status: 400 }),
     () => json(['invalid_grant'], 400),
     () => oversized(400).response,
   ],
@@ -176,6 +187,7 @@ describe('the table of token answers', () => {
       'unavailable',
       'grant_revoked',
       'unavailable',
+      'refused',
       'refused',
       'grant_revoked',
       'refused',

@@ -32,8 +32,18 @@ interface TokenAnswerRow {
   readonly outcome: TokenOutcome;
 }
 
-/** GitHub's names for `invalid_grant`. */
-const DEAD_GRANT = new Set(['invalid_grant', 'bad_refresh_token', 'bad_verification_code']);
+/** `invalid_grant`, and what some say instead; those that want the user back (OpenID Connect Core 3.1.2.6) too. */
+const DEAD_GRANT = new Set([
+  'invalid_grant',
+  'bad_refresh_token',
+  'bad_verification_code',
+  'invalid_refresh_token',
+  'expired_token',
+  'interaction_required',
+  'login_required',
+  'consent_required',
+  'account_selection_required',
+]);
 /** The provider says of itself that it cannot answer now. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
@@ -42,7 +52,8 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   { answer: '429', fits: ({ status }) => status === 429, outcome: 'unavailable' },
   { answer: '5xx', fits: ({ status }) => status >= 500, outcome: 'unavailable' },
   {
-    answer: '`invalid_grant`, with whatever status below 500',
+    answer:
+      '`invalid_grant`, or another name for it such as `login_required`, with whatever status below 500',
     fits: ({ error }) => error !== undefined && DEAD_GRANT.has(error),
     outcome: 'grant_revoked',
   },
@@ -57,7 +68,12 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
     outcome: 'refused',
   },
   {
-    answer: '400 without an OAuth error',
+    answer: '400 with fields, but no OAuth error among them',
+    fits: ({ status, body }) => status === 400 && typeof body === 'object',
+    outcome: 'refused',
+  },
+  {
+    answer: '400 without any fields: HTML, nothing',
     fits: ({ status }) => status === 400,
     outcome: 'grant_revoked',
   },

@@ -1,0 +1,165 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { Secret } from '../vault/secret.js';
+import { Provider } from './provider.js';
+import { type ProviderOptions, providerSettings } from './provider-options.js';
+
+type Answer = (url: URL, form: URLSearchParams) => Response;
+
+const ISSUER = 'https://id.test';
+const ENTRA = 'https://login.microsoftonline.com';
+
+function providerOf(answers: Readonly<Record<string, Answer>>, options: Partial<ProviderOptions> = {}) {
+  const revoked: (string | null)[] = [];
+  const { issuer = ISSUER } = options;
+  const settings = providerSettings({ name: 'idp', clientId: 'client', ...options, issuer });
+  const provider = new Provider(settings, new VirtualClock(), async (input, init) => {
+    const url = new URL(String(input));
+    const form = new URLSearchParams(String(init?.body));
+    const answer = answers[url.pathname];
+    if (answer) return answer(url, form);
+    if (url.pathname === '/revoke') {
+      revoked.push(form.get('token'));
+      return new Response();
+    }
+    return Response.json(metadataOf(issuer));
+  });
+  return { provider, revoked };
+}
+
+function metadataOf(issuer: string) {
+  return {
+    issuer: issuer.replace('common', '{tenantid}'),
+    authorization_endpoint: `${ISSUER}/authorize`,
+    token_endpoint: `${ISSUER}/token`,
+    revocation_endpoint: `${ISSUER}/revoke`,
+    userinfo_endpoint: `${ISSUER}/userinfo`,
+    code_challenge_methods_supported: ['S256'],
+  };
+}
+
+function granting(claims?: object): Answer {
+  return () =>
+    Response.json({
+      access_token: 'access',
+      refresh_token: 'refresh',
+      token_type: 'Bearer',
+      ...(claims && { id_token: idToken(claims) }),
+    });
+}
+
+function idToken(claims: object): string {
+  const part = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
+  const nowSeconds = Math.floor(Date.now() / 1000);
+  const times = { iat: nowSeconds, exp: nowSeconds + 60 };
+  const everything = { iss: ISSUER, sub: 'alice', aud: 'client', ...times, ...claims };
+  return `${part({ alg: 'RS256' })}.${part(everything)}.${part('signature')}`;
+}
+
+function loginAt(provider: Provider, state = 'state') {
+  return provider.exchange(new URL(`https://mcp.test/callback?code=c&state=${state}`), {
+    state: Secret.fromString(state),
+    nonce: Secret.fromString('nonce'),
+    codeVerifier: Secret.fromString('verifier-'.repeat(6)),
+  });
+}
+
+describe('a refresh at a provider of many tenants', () => {
+  const refreshed = async (claims: object) => {
+    const { provider } = providerOf({ '/token': granting(claims) }, { issuer: `${ENTRA}/common/v2.0` });
+    return provider.refresh(Secret.fromString('refresh'));
+  };
+
+  it('takes the issuer of the tenant that the ID token names for the right one', async () => {
+    expect(await refreshed({ iss: `${ENTRA}/t-1/v2.0`, tid: 't-1' })).toMatchObject({
+      kind: 'granted',
+      granted: { identity: { subject: 'alice' } },
+    });
+  });
+
+  it.each<[string, object]>([
+    ['another tenant', { iss: `${ENTRA}/t-2/v2.0`, tid: 't-1' }],
+    ['no tenant', { iss: `${ENTRA}/t-1/v2.0` }],
+    ['somebody else', { iss: 'https://other.test/t-1/v2.0', tid: 't-1' }],
+  ])('does not take that of %s for it [security 23]', async (_what, claims) => {
+    expect(await refreshed(claims)).toMatchObject({ granted: { oddity: 'issuer_changed' } });
+  });
+});
+
+describe('a login whose tokens cannot be used', () => {
+  it.each<[string, object | undefined]>([
+    ['a wrong nonce', { nonce: 'other' }],
+    ['another issuer', { nonce: 'nonce', iss: 'https://other.test' }],
+    ['no ID token', undefined],
+  ])('because of %s has them revoked [security 12]', async (_what, claims) => {
+    const { provider, revoked } = providerOf({ '/token': granting(claims) });
+    await expect(loginAt(provider)).rejects.toThrow();
+    await expect.poll(() => revoked).toEqual(['refresh', 'access']);
+  });
+
+  it('costs a login at the same time nothing', async () => {
+    let nonce = 'other';
+    const answer: Answer = (...request) => {
+      const response = granting({ nonce })(...request);
+      nonce = 'nonce';
+      return response;
+    };
+    const { provider, revoked } = providerOf({ '/token': answer });
+    const [bad, good] = await Promise.allSettled([loginAt(provider, 'one'), loginAt(provider, 'two')]);
+    expect([bad.status, good.status]).toEqual(['rejected', 'fulfilled']);
+    await expect.poll(() => revoked).toEqual(['refresh', 'access']);
+  });
+
+  it('revokes nothing when the provider granted nothing', async () => {
+    const answer = () => Response.json({ error: 'invalid_grant' }, { status: 400 });
+    const { provider, revoked } = providerOf({ '/token': answer });
+    await expect(loginAt(provider)).rejects.toThrow();
+    await provider.revoke({ accessToken: Secret.fromString('mark'), refreshToken: undefined });
+    expect(revoked).toEqual(['mark']);
+  });
+});
+
+describe('user info', () => {
+  const loginWith = (answer: Answer) => {
+    const { provider, revoked } = providerOf(
+      { '/token': granting(), '/userinfo': answer },
+      { scopes: ['repo'] },
+    );
+    return { login: loginAt(provider), revoked };
+  };
+  const challenge = { 'www-authenticate': 'Bearer error="invalid_token"' };
+
+  it('says who logged in', async () => {
+    const { login } = loginWith(() => Response.json({ sub: 'alice', name: 'Alice' }));
+    expect(await login).toMatchObject({ identity: { subject: 'alice', name: 'Alice' } });
+  });
+
+  it.each<[string, () => Response, object]>([
+    ['429', () => new Response(null, { status: 429, headers: { 'retry-after': '7' } }), later(7)],
+    ['503', () => new Response('<h1>', { status: 503 }), later(60)],
+    ['401', () => new Response(null, { status: 401 }), refused(/refuses its own access token/)],
+    [
+      '401 with a challenge',
+      () => new Response(null, { status: 401, headers: challenge }),
+      refused(/refuses its own access token/),
+    ],
+    ['403', () => Response.json({ sub: 'alice' }, { status: 403 }), refused(/refuses its own access token/)],
+    ['404', () => new Response(null, { status: 404 }), refused(/status 404/)],
+    ['more than may be', () => Response.json({ sub: 'x'.repeat(300 * 1024) }), refused(/too large/)],
+    ['much more', () => Response.json({ sub: 'x'.repeat(2 * 1024 * 1024) }), refused(/too large/)],
+    ['nobody', () => Response.json({ name: 'Alice' }), refused(/has no "sub": set `identityFields`/)],
+    ['HTML', () => new Response('<h1>'), refused(/has no "sub"/)],
+  ])('that is %s ends the login with the reason, and its tokens', async (_what, answer, error) => {
+    const { login, revoked } = loginWith(answer);
+    await expect(login).rejects.toMatchObject(error);
+    await expect.poll(() => revoked).toEqual(['refresh', 'access']);
+  });
+
+  function later(retryAfterSeconds: number) {
+    return { code: 'provider_unavailable', retryAfterSeconds };
+  }
+
+  function refused(message: RegExp) {
+    return { code: 'provider_refused', message: expect.stringMatching(message) };
+  }
+});
