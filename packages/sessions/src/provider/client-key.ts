@@ -1,7 +1,6 @@
-import { webcrypto } from 'node:crypto';
+import { type JsonWebKey, webcrypto } from 'node:crypto';
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
-import type { ProviderSettings } from './provider-options.js';
 
 /** What the JWK of a client may have for its `alg` (RFC 7518 section 3.1, RFC 8037). */
 export const KEY_ALGORITHM_NAMES = [
@@ -16,6 +15,9 @@ export const KEY_ALGORITHM_NAMES = [
   'PS512',
   'EdDSA',
 ] as const;
+
+/** A private key as a JWK (RFC 7517). */
+export type ClientKey = JsonWebKey & { readonly alg?: string; readonly kid?: string };
 
 type KeyAlgorithm = (typeof KEY_ALGORITHM_NAMES)[number];
 type ImportParams = webcrypto.EcKeyImportParams | webcrypto.RsaHashedImportParams | webcrypto.Algorithm;
@@ -37,9 +39,7 @@ const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithm, ImportParams>> = {
  * The way to authenticate with a private key (RFC 7523), for signing only.
  * @throws SessionError `configuration` when the key does not fit its `alg`
  */
-export async function keyAuthentication(
-  jwk: NonNullable<ProviderSettings['clientKey']>,
-): Promise<oidc.ClientAuth> {
+export async function keyAuthentication(jwk: ClientKey): Promise<oidc.ClientAuth> {
   const { alg, kid } = jwk;
   // The options have been checked for it.
   const algorithm = KEY_ALGORITHMS[alg as KeyAlgorithm];
