@@ -1,3 +1,4 @@
+import type { GrantOddity } from '../session/session-record.js';
 import type { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
 
@@ -21,15 +22,6 @@ export interface GrantedTokens {
   /** What is wrong with the answer, although its tokens are good. */
   readonly oddity?: GrantOddity | undefined;
 }
-
-/**
- * What can be wrong with an answer that brings good tokens.
- *
- * - `id_token_invalid`: it came with an ID token that says nothing of use.
- * - `issuer_changed`: its ID token is from another issuer, so the tokens may be somebody else's.
- * - `scope_widened`: it claims scopes that the user was never asked for; they are not counted.
- */
-export type GrantOddity = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
 
 /** How a refresh ended. */
 export type RefreshOutcome =

@@ -1,14 +1,14 @@
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
-import type { AccountRecord, AccountTrouble, SessionRecord } from '../session/session-record.js';
+import type { AccountRecord, AccountTrouble, GrantOddity, SessionRecord } from '../session/session-record.js';
 import type { ChangedSession, SessionChange, SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import { notRenewed, reauthenticationRequired } from './account-errors.js';
 import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
-import type { GrantedTokens, GrantOddity, PostponedRefresh, RefreshTokens } from './granted-tokens.js';
+import type { GrantedTokens, PostponedRefresh, RefreshTokens } from './granted-tokens.js';
 
 export interface RefreshesOptions {
   readonly registry: SessionRegistry;

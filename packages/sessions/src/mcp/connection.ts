@@ -1,14 +1,15 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
+import type { StreamCloser } from '../session/presence.js';
 import { ConnectionTransport } from './connection-transport.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
-import { EventStream, isEventStream, type StreamEnd, type StreamResponse } from './event-stream.js';
+import { EventStream, isEventStream, type StreamResponse } from './event-stream.js';
 import { messagesOf } from './json-rpc.js';
 import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
   /** Called when the client's standalone stream opens. @returns what to call when it is over. */
-  readonly onPresent: () => (by: StreamEnd) => void;
+  readonly onPresent: () => (by: StreamCloser) => void;
 }
 
 /** A request of a connection's client. */

@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { StreamCloser } from '../session/presence.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
-import { EventStream, isEventStream, type StreamEnd } from './event-stream.js';
+import { EventStream, isEventStream } from './event-stream.js';
 
 const MIB = 1024 * 1024;
 
@@ -16,7 +17,7 @@ function setUp({ withHangUp = true } = {}) {
   });
   const response = new Response(body, { headers: { 'content-type': 'text/event-stream', 'x-kept': 'yes' } });
   if (!source || !isEventStream(response)) throw new Error('That is no event stream.');
-  const ends: StreamEnd[] = [];
+  const ends: StreamCloser[] = [];
   const hangUp = vi.fn();
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, (error) => {

@@ -1,3 +1,4 @@
+import type { StreamCloser } from '../session/presence.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 
@@ -13,16 +14,13 @@ const PIECE_BYTES = 64 * 1024;
 /** A response of the SDK that is a stream of events. */
 export type StreamResponse = Response & { readonly body: ReadableStream<Uint8Array> };
 
-/** Who ended a stream. */
-export type StreamEnd = 'client' | 'server';
-
 export interface EventStreamOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
   readonly hangUp: (() => void) | undefined;
   /** Called once, when the stream is over. */
-  readonly onEnd?: (by: StreamEnd) => void;
+  readonly onEnd?: (by: StreamCloser) => void;
 }
 
 /**
@@ -133,7 +131,7 @@ export class EventStream {
   }
 
   /** Nothing more is written. */
-  #leave(by: StreamEnd): void {
+  #leave(by: StreamCloser): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#source.cancel().catch(() => undefined);

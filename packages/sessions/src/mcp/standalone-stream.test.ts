@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import type { StreamCloser } from '../session/presence.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
-import { isEventStream, type StreamEnd } from './event-stream.js';
+import { isEventStream } from './event-stream.js';
 import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
 
 const SECOND_MS = 1000;
@@ -13,7 +14,7 @@ function setUp() {
   });
   const response = new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } });
   if (!isEventStream(response)) throw new Error('That is no event stream.');
-  const ends: StreamEnd[] = [];
+  const ends: StreamCloser[] = [];
   const hangUp = vi.fn();
   const stream = new StandaloneStream(response, { clock, deadlines, hangUp, onEnd: (by) => ends.push(by) });
   const pings: string[] = [];

@@ -1,5 +1,5 @@
 import type { SessionRef } from './ids.js';
-import type { AccountTrouble, EndReason, SessionKind, SignOutReason } from './session-record.js';
+import type { AccountTrouble, EndReason, GrantOddity, SessionKind, SignOutReason } from './session-record.js';
 
 /** What the provider said of tokens that were to be revoked. */
 export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported';
@@ -67,7 +67,7 @@ export type SessionEvent =
       readonly type: 'account.odd_answer';
       readonly ref: SessionRef;
       readonly provider: string;
-      readonly oddity: 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
+      readonly oddity: GrantOddity;
     }
   | { readonly type: 'account.removed'; readonly ref: SessionRef; readonly provider: string }
   | {

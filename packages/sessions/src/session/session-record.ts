@@ -31,6 +31,15 @@ export type AccountTrouble =
   | 'refresh_lost'
   | 'tokens_unreadable';
 
+/**
+ * What can be wrong with an answer that brings good tokens.
+ *
+ * - `id_token_invalid`: it came with an ID token that says nothing of use.
+ * - `issuer_changed`: its ID token is from another issuer, so the tokens may be somebody else's.
+ * - `scope_widened`: it claims scopes that the user was never asked for; they are not counted.
+ */
+export type GrantOddity = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
+
 /** One provider login inside a session. */
 export interface AccountRecord {
   readonly provider: string;
