@@ -1,14 +1,18 @@
 import { pino } from 'pino';
+import { isBearer } from './access/access-options.js';
 import { createSessionFetch } from './account/session-fetch.js';
 import { assemble } from './assembly.js';
+import { createAccess } from './create-access.js';
 import { assertNotDebugged, currentProcessSettings } from './debugging-gate.js';
 import { SessionError } from './errors.js';
 import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
+import { LoginChecks } from './login/login-checks.js';
 import { Logins } from './login/logins.js';
 import { browserOpener, currentDesktop } from './login/open-browser.js';
+import { HeldConnections, OwnedConnections } from './mcp/connection-sessions.js';
 import { Endpoint } from './mcp/endpoint.js';
 import { holdProcess } from './mcp/process-hold.js';
 import { RequestContexts } from './mcp/request-context.js';
@@ -19,9 +23,11 @@ import { Subscriptions } from './mcp/subscriptions.js';
 import { auditLog } from './observe/audit-log.js';
 import { errorLog } from './observe/error-log.js';
 import { Provider } from './provider/provider.js';
+import { providerSettings } from './provider/provider-options.js';
 import { Serving } from './serving.js';
 import { assertMayListen, assertMayServeStdio } from './serving-rules.js';
 import { logIdOf } from './session/ids.js';
+import { OwnerSessions } from './session/owner-sessions.js';
 import type { Sessions } from './sessions.js';
 import type { Runtime, SessionsOptions } from './sessions-options.js';
 import { sessionsSettings } from './sessions-settings.js';
@@ -48,7 +54,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...options.runtime,
   };
   const settings = sessionsSettings(options);
-  const { lifetimes } = settings;
+  const { lifetimes, access } = settings;
+  const bearer = isBearer(access) ? access : undefined;
   let { publicUrl } = settings;
   let loginListener: LoginListener | undefined;
   const knownPublicUrl = () => {
@@ -84,8 +91,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     ),
     fetch,
   });
+  const owners = bearer && new OwnerSessions({ keys, registry, events, onError });
+  const signIn = bearer?.signIn && providerSettings({ issuer: bearer.issuer, ...bearer.signIn });
   const logins = new Logins({
     providers,
+    checks: new LoginChecks({
+      subjectClaim: bearer?.subjectClaim ?? 'sub',
+      signIn: signIn && new Provider(signIn, clock, fetch),
+    }),
     accounts,
     registry,
     disposal,
@@ -109,6 +122,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     contexts,
     subscriptions,
     registry,
+    owners,
     accounts,
     logins,
     states: new RequestStates(new Vault(keys, random, 'request-state'), random, clock),
@@ -120,6 +134,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
   const endpoint = new Endpoint({
     registry,
+    owners,
+    connectionSessions: owners ? new OwnedConnections(registry, owners, events) : new HeldConnections(registry),
     events,
     contexts,
     servers,
@@ -144,7 +160,12 @@ export function createSessions(options: SessionsOptions): Sessions {
     loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
   };
-  const app = createApp({ ...appOptions, endpoint });
+  const app = createApp({
+    ...appOptions,
+    endpoint,
+    bearer,
+    access: createAccess(access, { publicUrl: knownPublicUrl, clock, fetch }),
+  });
   const handleRequest = nodeHandlerOf(app);
   const nodeHandler: Sessions['nodeHandler'] = (...request) => {
     serving.overHttp();
@@ -189,8 +210,8 @@ export function createSessions(options: SessionsOptions): Sessions {
       await Promise.all([...providers.values()].map((provider) => provider.prepare()));
     },
 
-    async listen({ port = DEFAULT_PORT, host = '127.0.0.1', allowOpenAccessFromNetwork = false } = {}) {
-      assertMayListen(host, allowOpenAccessFromNetwork, publicUrl);
+    async listen({ port = DEFAULT_PORT, host = '127.0.0.1' } = {}) {
+      assertMayListen(host, access, publicUrl);
       serving.overHttp();
       const listening = await listen(nodeHandler, port, host);
       await serving.through(listening);
@@ -199,7 +220,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
 
     async serveStdio({ openBrowser = true } = {}) {
-      assertMayServeStdio(settings.publicUrl);
+      assertMayServeStdio(settings);
       serving.overStdio();
       const pages = new LoginListener(nodeHandlerOf(createLoginApp(appOptions)));
       loginListener = pages;

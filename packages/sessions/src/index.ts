@@ -1,3 +1,4 @@
+export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './access/access-options.js';
 export type { Session, SessionCallOptions } from './account/session.js';
 export { createSessions } from './create-sessions.js';
 export { SessionError, type SessionErrorCode } from './errors.js';

@@ -1,8 +1,21 @@
+import type { AccessSettings } from './access/access-options.js';
 import { SessionError } from './errors.js';
 import { isLoopbackHost } from './loopback.js';
 
 /** @throws SessionError `configuration` */
-export function assertMayServeStdio(publicUrl: URL | undefined): void {
+export function assertMayServeStdio({
+  publicUrl,
+  access,
+}: {
+  readonly publicUrl: URL | undefined;
+  readonly access: AccessSettings;
+}): void {
+  if (access !== 'open') {
+    throw new SessionError(
+      'configuration',
+      'Over stdio there is one client, which started this process. Leave out `access`.',
+    );
+  }
   if (!publicUrl) return;
   throw new SessionError(
     'configuration',
@@ -11,18 +24,20 @@ export function assertMayServeStdio(publicUrl: URL | undefined): void {
 }
 
 /** @throws SessionError `configuration` */
-export function assertMayListen(host: string, allowOpenAccess: boolean, publicUrl: URL | undefined): void {
+export function assertMayListen(host: string, access: AccessSettings, publicUrl: URL | undefined): void {
   if (isLoopbackHost(host)) return;
-  if (!allowOpenAccess) {
-    throw new SessionError(
-      'configuration',
-      `Listening on ${host} would let anybody on the network in who knows a session's id. Listen on 127.0.0.1 behind a proxy, or say \`allowOpenAccessFromNetwork: true\`.`,
-    );
-  }
-  if (!publicUrl) {
-    throw new SessionError(
-      'configuration',
-      `Listening on ${host} needs a \`publicUrl\`, under which browsers find this server.`,
-    );
-  }
+  if (access === 'open') throw openToNetwork(host);
+  if (publicUrl) return;
+  throw new SessionError(
+    'configuration',
+    `Listening on ${host} needs a \`publicUrl\`, under which browsers and clients find this server.`,
+  );
+}
+
+/** Open access is for one machine unless somebody wants it otherwise, and says so. */
+export function openToNetwork(host: string): SessionError {
+  return new SessionError(
+    'configuration',
+    `Under ${host}, anybody who knows a session's id could use it. Let clients in with bearer tokens (\`access\`: an authorization server's issuer), or say \`access: 'open-to-network'\`.`,
+  );
 }

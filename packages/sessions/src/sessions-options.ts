@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import type { AccessOptions } from './access/access-options.js';
 import type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 import type { ProviderOptions } from './provider/provider-options.js';
 import type { Lifetimes } from './session/lifetimes.js';
@@ -21,6 +22,11 @@ export interface SessionsOptions {
    * Default: the loopback address that `listen` binds.
    */
   readonly publicUrl?: string | undefined;
+  /**
+   * How clients are let in. Default: `open`, to whoever is on this machine; with a public URL or an address that
+   * others can reach, say who may come in.
+   */
+  readonly access?: AccessOptions | undefined;
   /** Host names under which the server may be addressed, besides the public URL's. Default: none. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Origins whose pages may call the server, besides its own. Default: none; any loopback page if it is on loopback. */
@@ -65,11 +71,6 @@ export interface ServeStdioOptions {
 export interface ListenOptions {
   /** Default: 3000; `0` takes any free port. */
   readonly port?: number | undefined;
-  /** Default: `127.0.0.1`. */
+  /** Default: `127.0.0.1`. Beyond loopback it needs a `publicUrl`, belongs behind TLS, and `access` has to say who may come in. */
   readonly host?: string | undefined;
-  /**
-   * Listens beyond loopback although whoever knows a session's id can use it. Needs a `publicUrl`, and
-   * belongs behind TLS. Default: refused.
-   */
-  readonly allowOpenAccessFromNetwork?: boolean | undefined;
 }

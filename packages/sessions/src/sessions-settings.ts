@@ -1,8 +1,10 @@
 import { z } from 'zod';
+import { type AccessSettings, accessSettings, isBearer } from './access/access-options.js';
 import { SessionError } from './errors.js';
 import { isLoopbackHost } from './loopback.js';
 import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
+import { openToNetwork } from './serving-rules.js';
 import type { SessionsOptions } from './sessions-options.js';
 
 /** The options of a server, checked, with every default filled in. */
@@ -12,6 +14,7 @@ export interface SessionsSettings {
   /** The first is the default. */
   readonly providers: readonly [ProviderSettings, ...ProviderSettings[]];
   readonly publicUrl: URL | undefined;
+  readonly access: AccessSettings;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
@@ -48,12 +51,26 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
   if (!parsed.success) {
     throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`);
   }
-  return {
+  const settings: SessionsSettings = {
     ...parsed.data,
     lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
     providers: parseProviders(options),
     publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
+    access: accessSettings(options.access),
   };
+  assertAccessFits(settings);
+  return settings;
+}
+
+function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): void {
+  if (access === 'open' && publicUrl && !isLoopbackHost(publicUrl.hostname)) throw openToNetwork(publicUrl.host);
+  if (!isBearer(access)) return;
+  const blind = providers.find(({ issuer, scopes }) => issuer === access.issuer && !scopes.includes('openid'));
+  if (!blind) return;
+  throw new SessionError(
+    'configuration',
+    `"${blind.name}" issues the tokens that let clients in, too. Ask it for the scope \`openid\`: only an ID token shows that both belong to the same user.`,
+  );
 }
 
 function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {

@@ -19,6 +19,8 @@ export interface GrantedTokens {
   readonly scopes: readonly string[] | undefined;
   /** From the ID token or the userinfo endpoint; a refresh may come without. */
   readonly identity: Identity | undefined;
+  /** What the ID token says that came with a login, once it is checked. */
+  readonly idTokenClaims?: Readonly<Record<string, unknown>> | undefined;
   /** What is wrong with the answer, although its tokens are good. */
   readonly oddity?: GrantOddity | undefined;
 }

@@ -3,6 +3,7 @@ import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
+import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
 import type { HttpEnv } from './http-env.js';
 import { MAX_JSON_DEPTH } from './http-limits.js';
 import { type JsonBody, readJsonBody } from './json-body.js';
@@ -12,7 +13,7 @@ export interface LoginAppOptions extends LoginRoutesOptions {
   readonly onError: (error: unknown) => void;
 }
 
-export interface AppOptions extends LoginAppOptions {
+export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly endpoint: Endpoint;
 }
 
@@ -32,15 +33,15 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
-  app.use(
-    MCP_PATH,
-    cors({
-      origin: (origin) => (guards.allowsOrigin(origin) ? origin : null),
-      allowMethods: METHODS,
-      exposeHeaders: EXPOSED_HEADERS,
-    }),
-  );
-  app.all(MCP_PATH, (c) => serveMcp(c, endpoint));
+  const crossOrigin = cors({
+    origin: (origin) => (guards.allowsOrigin(origin) ? origin : null),
+    allowMethods: METHODS,
+    exposeHeaders: EXPOSED_HEADERS,
+  });
+  app.use(MCP_PATH, crossOrigin);
+  const door = new AdmissionDoor(options, MCP_PATH);
+  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint));
+  if (door.metadataPath) app.get(door.metadataPath, crossOrigin, (c) => c.json(door.metadata()));
 
   app.route('/', loginRoutes(options));
   return app;
@@ -70,6 +71,7 @@ function guardedApp({ guards, onError }: LoginAppOptions, nothingHere: string): 
       return errorResponse(403, ErrorCode.invalidRequest, 'Pages of that origin may not call this server.');
     }
     c.set('isLoopback', guards.isLoopback(request));
+    c.set('isFromAfar', guards.isFromAfar(request));
     return next();
   });
 
@@ -88,19 +90,23 @@ function guardedApp({ guards, onError }: LoginAppOptions, nothingHere: string): 
   return app;
 }
 
-async function serveMcp(c: Context<HttpEnv>, endpoint: Endpoint): Promise<Response> {
+async function serveMcp(c: Context<HttpEnv>, door: AdmissionDoor, endpoint: Endpoint): Promise<Response> {
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
+  const entered = await door.enter(request, c.get('isFromAfar'));
+  if (entered instanceof Response) return entered;
+  const { principal } = entered;
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
-  if (request.method !== 'POST') return endpoint.handle({ request, body: undefined, isLoopback, hangUp });
-  const body = await readJsonBody(request, c.env?.incoming);
-  return body.kind === 'json'
-    ? endpoint.handle({ request, body: body.value, isLoopback, hangUp })
-    : unreadable(body.kind);
+  const body = request.method === 'POST' ? await readJsonBody(request, c.env?.incoming) : NO_BODY;
+  if (body.kind !== 'json') return unreadable(body.kind);
+  const served = principal ? withoutCredentials(request) : request;
+  return endpoint.handle({ request: served, body: body.value, isLoopback, principal, hangUp });
 }
+
+const NO_BODY = { kind: 'json', value: undefined } as const;
 
 function methodsFor(revision: string | null): readonly string[] {
   return revision === POST_ONLY_REVISION ? ['POST'] : METHODS;

@@ -75,13 +75,17 @@ export class Guards {
    * Whether a request came from this machine and nowhere else: the address it was received on, the public
    * URL and the `Host` are loopback, and nothing says that it was forwarded.
    */
-  isLoopback({ headers, incoming }: GuardedRequest): boolean {
+  isLoopback(request: GuardedRequest): boolean {
+    return request.incoming !== undefined && !this.isFromAfar(request);
+  }
+
+  /** Whether anything says that a request came from elsewhere: its connection, its headers, or what it addresses. */
+  isFromAfar({ url, headers, incoming }: GuardedRequest): boolean {
     return (
-      incoming !== undefined &&
-      isLocalConnection(incoming) &&
-      isLoopbackHost(this.#options.publicUrl().hostname) &&
-      isLoopbackHost(hostnameOf(headers.get('host')) ?? '') &&
-      !FORWARDING_HEADERS.some((name) => headers.has(name))
+      (incoming !== undefined && !isLocalConnection(incoming)) ||
+      !isLoopbackHost(this.#options.publicUrl().hostname) ||
+      !isLoopbackHost(hostnameOf(headers.get('host') ?? new URL(url).host) ?? '') ||
+      FORWARDING_HEADERS.some((name) => headers.has(name))
     );
   }
 }

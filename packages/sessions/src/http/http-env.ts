@@ -7,5 +7,7 @@ export interface HttpEnv {
   readonly Variables: {
     /** Whether the request came from this machine and nowhere else. */
     isLoopback: boolean;
+    /** Whether anything says that it came from elsewhere. */
+    isFromAfar: boolean;
   };
 }

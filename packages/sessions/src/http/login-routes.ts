@@ -140,6 +140,8 @@ function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' }>): s
       return '/login/done';
     case 'code':
       return `/connect/${result.attemptId}/code`;
+    case 'continue':
+      return result.url.href;
     case 'failed':
       return `/login/failed/${result.failure}`;
   }

@@ -4,16 +4,36 @@ import type { AuthorizationChecks } from '../provider/provider.js';
 import type { LoginFailure } from '../session/session-events.js';
 import type { SealedRecord } from '../vault/vault.js';
 
+/** Whom the bearer token of the request named that started a login. */
+export interface Starter {
+  readonly issuer: string;
+  readonly subject: string;
+}
+
 /** Where a login was started from. */
 export interface LoginOrigin {
   /** The client's own name for itself, shown on the connect page as a claim. */
   readonly clientName: string | undefined;
   /** Whether the request came over loopback and nothing else. */
   readonly isLoopback: boolean;
+  /** Absent in open access. */
+  readonly starter: Starter | undefined;
 }
 
-/** A browser that was sent to the provider. */
+/**
+ * How it is made sure that whoever finishes a login is whoever started it (MCP client/elicitation, Phishing).
+ *
+ * - `same-user`: the provider issued the client's token, too, and its ID token names the same user.
+ * - `sign-in`: the browser signs in first at the authorization server that issued the client's token.
+ * - `code`: the browser shows a code that the session has to present.
+ * - `none`: both are on this machine, where no remote browser can come.
+ */
+export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none';
+
+/** A browser that was sent away. */
 export interface BrowserTrip {
+  /** To show who its user is, or to log in at the provider. */
+  readonly purpose: 'sign-in' | 'login';
   readonly checks: AuthorizationChecks;
   readonly stateDigest: string;
   readonly cookieDigest: string;
@@ -40,6 +60,7 @@ export interface LoginAttempt {
   readonly lease: SessionLease;
   readonly provider: string;
   readonly origin: LoginOrigin;
+  readonly check: LoginCheck;
   readonly startedAtMs: number;
   readonly expiresAtMs: number;
   /** The latest browser to have consented. */

@@ -14,13 +14,21 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
 import type { Vault } from '../vault/vault.js';
 import { InertGrants } from './inert-grants.js';
-import { type LoginAttempt, type LoginOrigin, type LoginOutcome, wipeChecks } from './login-attempt.js';
+import {
+  type BrowserTrip,
+  type LoginAttempt,
+  type LoginOrigin,
+  type LoginOutcome,
+  wipeChecks,
+} from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
+import type { LoginChecks } from './login-checks.js';
 import { LoginWaiters } from './login-waiters.js';
 import { digestOf, isSameDigest } from './secret-digest.js';
 
 export interface LoginsOptions {
   readonly providers: ReadonlyMap<string, Provider>;
+  readonly checks: LoginChecks;
   readonly accounts: Accounts;
   readonly registry: SessionRegistry;
   readonly disposal: Disposal;
@@ -57,11 +65,15 @@ export interface ConnectRequest {
   readonly provider: string;
   readonly scopes: readonly string[];
   readonly startedSecondsAgo: number;
+  /** Where the browser has to show first whose it is; absent where that is not asked. */
+  readonly signInAt: string | undefined;
 }
 
 /** How a browser's return from the provider ended. */
 export type CallbackResult =
   | { readonly kind: 'authenticated' }
+  /** It has shown whose it is, and goes on to the provider. */
+  | { readonly kind: 'continue'; readonly url: URL }
   | { readonly kind: 'code'; readonly attemptId: string; readonly code: string }
   | { readonly kind: 'failed'; readonly failure: LoginFailure }
   /** The state is missing or unknown, or the browser is not the one that consented. */
@@ -71,14 +83,15 @@ export type CallbackResult =
 const HAPPEN_IN_THE_BROWSER: ReadonlySet<LoginFailure> = new Set([
   'declined',
   'browser_mismatch',
+  'identity_mismatch',
   'provider_unavailable',
   'provider_refused',
 ]);
 
 /**
  * Logins from start to finish. The session that starts one and the browser that finishes it are tied
- * together: the browser by a cookie set when its user agreed, the session, wherever the two are not on the
- * same machine for certain, by a code that the browser shows and the session presents.
+ * together: the browser by a cookie set when its user agreed, the session by a check that depends on how
+ * clients are let in.
  */
 export class Logins {
   readonly #options: LoginsOptions;
@@ -133,6 +146,7 @@ export class Logins {
       lease,
       provider: providerName,
       origin,
+      check: this.#options.checks.checkOf(origin, this.#provider(providerName)),
       startedAtMs: now,
       expiresAtMs: now + lifetimes.loginAttemptMs,
       trip: undefined,
@@ -193,32 +207,20 @@ export class Logins {
       provider: attempt.provider,
       scopes: this.#provider(attempt.provider).scopes,
       startedSecondsAgo: Math.round((this.#options.clock.now() - attempt.startedAtMs) / 1000),
+      signInAt: attempt.check === 'sign-in' ? this.#options.checks.signIn?.name : undefined,
     };
   }
 
   /**
-   * The user of a browser agreed: sends it on to the provider. The latest browser to agree counts.
+   * The user of a browser agreed: sends it on to the provider, or first to where it shows whose it is. The latest
+   * browser to agree counts.
    * @param cookie the secret that this browser keeps, and shows when it comes back
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
   async consent(attemptId: string, cookie: string): Promise<URL | undefined> {
     const attempt = this.#attempts.byId(attemptId);
     if (!attempt || attempt.inert) return undefined;
-    const { random, publicUrl } = this.#options;
-    const state = randomToken(random);
-    const checks = {
-      state: Secret.fromString(state),
-      nonce: Secret.fromString(randomToken(random)),
-      codeVerifier: Secret.fromString(randomToken(random)),
-    };
-    const provider = this.#provider(attempt.provider);
-    const url = await provider.authorizationUrl(new URL('/callback', publicUrl()), checks);
-    if (attempt.outcome || attempt.inert) {
-      wipeChecks(checks);
-      return undefined;
-    }
-    this.#attempts.setTrip(attempt, { checks, stateDigest: digestOf(state), cookieDigest: digestOf(cookie) });
-    return url;
+    return this.#send(attempt, attempt.check === 'sign-in' ? 'sign-in' : 'login', digestOf(cookie));
   }
 
   /** The user of a browser declined. */
@@ -249,16 +251,13 @@ export class Logins {
     }
     const url = new URL('/callback', this.#options.publicUrl());
     url.search = query.toString();
-    let granted: GrantedTokens;
     try {
-      granted = await this.#provider(attempt.provider).exchange(url, trip.checks);
-    } catch (error) {
-      return this.#failed(attempt, loginFailureOf(error));
+      return trip.purpose === 'sign-in'
+        ? await this.#signedIn(attempt, trip, url)
+        : await this.#loggedIn(attempt, trip, url, isLoopback);
     } finally {
       wipeChecks(trip.checks);
     }
-    if (attempt.origin.isLoopback && isLoopback) return this.#finish(attempt, granted);
-    return this.#awaitCode(attempt, granted);
   }
 
   /** Whether a login waits for this code, so that its page may show it. */
@@ -283,6 +282,90 @@ export class Logins {
     const granted = this.#inert.take(attempt);
     if (granted) await this.#finish(attempt, granted);
     return attempt.outcome;
+  }
+
+  /** @returns where to send a browser; `undefined` if the attempt is over by then */
+  async #send(
+    attempt: LoginAttempt,
+    purpose: BrowserTrip['purpose'],
+    cookieDigest: string,
+  ): Promise<URL | undefined> {
+    const { random, publicUrl } = this.#options;
+    const state = randomToken(random);
+    const checks = {
+      state: Secret.fromString(state),
+      nonce: Secret.fromString(randomToken(random)),
+      codeVerifier: Secret.fromString(randomToken(random)),
+    };
+    const provider = this.#providerFor(attempt, purpose);
+    const url = await provider.authorizationUrl(new URL('/callback', publicUrl()), checks);
+    if (attempt.outcome || attempt.inert) {
+      wipeChecks(checks);
+      return undefined;
+    }
+    this.#attempts.setTrip(attempt, { purpose, checks, stateDigest: digestOf(state), cookieDigest });
+    return url;
+  }
+
+  /** A browser has shown whose it is. If that is who started the login, it goes on to the provider. */
+  async #signedIn(attempt: LoginAttempt, trip: BrowserTrip, url: URL): Promise<CallbackResult> {
+    const provider = this.#providerFor(attempt, 'sign-in');
+    const granted = await this.#exchange(attempt, provider, url, trip);
+    if ('kind' in granted) return granted;
+    void provider.discard(granted.tokens);
+    const { checks } = this.#options;
+    if (!checks.isSameUser(attempt.origin.starter, granted.idTokenClaims)) {
+      return this.#failed(attempt, 'identity_mismatch');
+    }
+    // Another browser may have agreed meanwhile, and is on its way.
+    if (attempt.trip) return { kind: 'failed', failure: 'superseded' };
+    try {
+      const onward = await this.#send(attempt, 'login', trip.cookieDigest);
+      return onward
+        ? { kind: 'continue', url: onward }
+        : { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
+    } catch (error) {
+      return this.#failed(attempt, loginFailureOf(error));
+    }
+  }
+
+  /** A browser has logged in at the provider. */
+  async #loggedIn(
+    attempt: LoginAttempt,
+    trip: BrowserTrip,
+    url: URL,
+    isLoopback: boolean,
+  ): Promise<CallbackResult> {
+    const { checks, disposal } = this.#options;
+    const { lease, provider, check, origin } = attempt;
+    const answer = await this.#exchange(attempt, this.#providerFor(attempt, 'login'), url, trip);
+    if ('kind' in answer) return answer;
+    const { idTokenClaims, ...granted } = answer;
+    switch (check) {
+      case 'same-user':
+        if (checks.isSameUser(origin.starter, idTokenClaims)) return this.#finish(attempt, granted);
+        void disposal.revoke(lease, provider, granted.tokens);
+        return this.#failed(attempt, 'identity_mismatch');
+      case 'sign-in':
+        return this.#finish(attempt, granted);
+      case 'none':
+        return isLoopback ? this.#finish(attempt, granted) : this.#awaitCode(attempt, granted);
+      case 'code':
+        return this.#awaitCode(attempt, granted);
+    }
+  }
+
+  async #exchange(
+    attempt: LoginAttempt,
+    provider: Provider,
+    url: URL,
+    trip: BrowserTrip,
+  ): Promise<GrantedTokens | CallbackResult> {
+    try {
+      return await provider.exchange(url, trip.checks);
+    } catch (error) {
+      return this.#failed(attempt, loginFailureOf(error));
+    }
   }
 
   async #finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
@@ -320,7 +403,7 @@ export class Logins {
   #tooLate(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
     const { lease, provider, outcome } = attempt;
     void this.#options.disposal.revoke(lease, provider, granted.tokens);
-    return { kind: 'failed', failure: outcome?.kind === 'failed' ? outcome.failure : 'superseded' };
+    return { kind: 'failed', failure: failureOf(outcome) ?? 'superseded' };
   }
 
   #failed(attempt: LoginAttempt, failure: LoginFailure): CallbackResult {
@@ -358,6 +441,11 @@ export class Logins {
     };
   }
 
+  #providerFor(attempt: LoginAttempt, purpose: BrowserTrip['purpose']): Provider {
+    const { signIn } = this.#options.checks;
+    return purpose === 'sign-in' && signIn ? signIn : this.#provider(attempt.provider);
+  }
+
   #provider(name: string): Provider {
     const { providers } = this.#options;
     const provider = providers.get(name);
@@ -368,6 +456,10 @@ export class Logins {
       `There is no such provider here. The providers are: ${known}.`,
     );
   }
+}
+
+function failureOf(outcome: LoginOutcome | undefined): LoginFailure | undefined {
+  return outcome?.kind === 'failed' ? outcome.failure : undefined;
 }
 
 function loginFailureOf(error: unknown): LoginFailure {

@@ -136,6 +136,10 @@ const FAILURES: Readonly<Record<LoginFailure, { title: string; text: string }>> 
     title: 'Another browser',
     text: 'The login was started in another browser. Ask your client to log in again.',
   },
+  identity_mismatch: {
+    title: 'Another user',
+    text: 'You are not the user whose client asked for this login, so nothing was connected. If the client is yours, ask it to log in again, and sign in here as the same user as there. If somebody sent you the link, close this window.',
+  },
   provider_unavailable: {
     title: 'The provider did not answer',
     text: 'Nothing was connected. Wait a minute, then ask your client to log in again.',

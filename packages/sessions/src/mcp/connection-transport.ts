@@ -1,4 +1,5 @@
 import {
+  type AuthInfo,
   isJSONRPCErrorResponse,
   isJSONRPCNotification,
   isJSONRPCResultResponse,
@@ -40,9 +41,13 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   /**
    * Serves a POST. A request whose id is in use is refused, and what a cancelled one has open is closed.
    * @param body one message, or a batch
-   * @param call what stands for it in the event buffer
+   * @param known what is known of it: what stands for it in the event buffer, and who is calling
    */
-  async serve(request: Request, body: unknown, call: object | undefined): Promise<Response> {
+  async serve(
+    request: Request,
+    body: unknown,
+    { call, authInfo }: { readonly call: object | undefined; readonly authInfo: AuthInfo | undefined },
+  ): Promise<Response> {
     const ids = requestIdsOf(body);
     if (ids.some(isTooLong)) {
       const message = `The id of a request may have ${MOST_ID_CHARACTERS} characters at most.`;
@@ -64,7 +69,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
       );
     }
     for (const id of ids) this.#serving.set(id, call);
-    const response = await this.handleRequest(request, { parsedBody: body });
+    const response = await this.handleRequest(request, { parsedBody: body, ...(authInfo && { authInfo }) });
     if (!response.ok) for (const id of ids) this.#serving.delete(id);
     for (const id of cancelledIdsOf(body)) await this.#dropCancelled(id);
     return response;

@@ -1,4 +1,4 @@
-import type { McpServer } from '@modelcontextprotocol/server';
+import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../session/ids.js';
 import type { StreamCloser } from '../session/presence.js';
 import { ConnectionTransport } from './connection-transport.js';
@@ -16,7 +16,11 @@ export interface ConnectionOptions extends EventBufferOptions {
 export interface ConnectionRequest {
   readonly request: Request;
   readonly body: unknown;
+  /** What tools may know of who is calling. */
+  readonly authInfo: AuthInfo | undefined;
   readonly hangUp: (() => void) | undefined;
+  /** When the right to read what it opens runs out. Default: never. */
+  readonly endsAtMs: number | undefined;
 }
 
 /** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
@@ -65,12 +69,12 @@ export class Connection {
     this.#events.clear();
   }
 
-  async #post({ request, body, hangUp }: ConnectionRequest): Promise<Response> {
+  async #post({ request, body, authInfo, hangUp }: ConnectionRequest): Promise<Response> {
     const rest = this.#withoutPingAnswers(body);
     if (rest === undefined) return new Response(null, { status: 202 });
     const current = this.#options.currentRequest();
     if (current) this.#events.begin(current);
-    const response = await this.#transport.serve(request, rest, current);
+    const response = await this.#transport.serve(request, rest, { call: current, authInfo });
     return isEventStream(response) ? this.#answer(response, current, hangUp) : response;
   }
 
@@ -83,14 +87,14 @@ export class Connection {
     return others.length === 0 ? undefined : others;
   }
 
-  async #openStream({ request, hangUp }: ConnectionRequest): Promise<Response> {
+  async #openStream({ request, hangUp, endsAtMs }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     if (stream === undefined || stream === STANDALONE_STREAM) {
       // Nothing is known of that event any more: the client gets what happens from now on.
       const response = await this.#transport.handleRequest(stream ? request : withoutLastEventId(request));
       if (response.status === 409) this.#standalone?.probe();
-      return isEventStream(response) ? this.#hold(response, hangUp) : response;
+      return isEventStream(response) ? this.#hold(response, { hangUp, endsAtMs }) : response;
     }
     const call = this.#events.requestBehind(stream);
     let response = await this.#transport.handleRequest(request);
@@ -114,13 +118,13 @@ export class Connection {
   }
 
   /** The client's standalone stream. */
-  #hold(response: StreamResponse, hangUp: ConnectionRequest['hangUp']): Response {
+  #hold(response: StreamResponse, bounds: Pick<ConnectionRequest, 'hangUp' | 'endsAtMs'>): Response {
     const { clock, deadlines, onPresent } = this.#options;
     const ended = onPresent();
     const standalone = new StandaloneStream(response, {
       clock,
       deadlines,
-      hangUp,
+      ...bounds,
       onEnd: (by) => {
         if (this.#standalone === standalone) this.#standalone = undefined;
         ended(by);

@@ -1,21 +1,25 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
+import type { Principal } from '../access/principal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
-import type { SessionRecord } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
-import { Connection } from './connection.js';
+import { authInfoOf } from './auth-info.js';
+import { Connection, type ConnectionRequest } from './connection.js';
+import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
 import type { EventBudget } from './event-buffer.js';
 import { messagesOf, methodOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
-import type { RequestContexts } from './request-context.js';
+import type { RequestContext, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
 import { toolNameOf } from './session-argument.js';
 import { isPingAnswer } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
+  /** How connections and sessions belong together. */
+  readonly connectionSessions: ConnectionSessions;
   readonly events: SessionEvents;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
@@ -34,6 +38,8 @@ export interface Incoming {
   /** The parsed body of a POST. */
   readonly body: unknown;
   readonly isLoopback: boolean;
+  /** Who is calling, where access asks for it. */
+  readonly principal: Principal | undefined;
   /** Cuts the connection it came on, where that can be done. */
   readonly hangUp: (() => void) | undefined;
 }
@@ -59,7 +65,9 @@ export class Connections {
         case 'account.removed':
         case 'account.reauthentication_required':
           // Whoever logs in next may be somebody else.
-          this.#connections.get(event.ref)?.forgetEvents();
+          for (const ref of options.connectionSessions.of(event.ref)) {
+            this.#connections.get(ref)?.forgetEvents();
+          }
           return;
         default:
       }
@@ -86,23 +94,25 @@ export class Connections {
         'This `initialize` is too large: 16 KiB are enough.',
       );
     }
-    const { registry } = this.#options;
-    const { id, record } = await registry.start('connection', 'holder');
-    const serving = this.#open(incoming, id, record).catch(async (error: unknown) => {
-      await this.#giveUp(record.ref);
+    const { registry, connectionSessions } = this.#options;
+    const { id, ...started } = await connectionSessions.start(incoming.principal);
+    const { connection } = started;
+    const serving = this.#open(incoming, id, started).catch(async (error: unknown) => {
+      await this.#giveUp(connection);
       throw error;
     });
     const response = await serving;
     // The session may have ended meanwhile, and then nobody would close the connection.
-    if (!response.ok || !(await registry.get(record.ref))) await this.#giveUp(record.ref);
+    if (!response.ok || !(await registry.get(connection))) await this.#giveUp(connection);
     return response;
   }
 
-  async #open(incoming: Incoming, id: SessionId, record: SessionRecord): Promise<Response> {
-    const { registry, servers, contexts, clock, deadlines, resumableMs, onProtocolError } = this.#options;
-    const server = servers.make({ hasHandles: false });
+  async #open(incoming: Incoming, id: SessionId, started: ConnectionSession): Promise<Response> {
+    const { connectionSessions, servers, contexts, clock, deadlines, resumableMs, onProtocolError } =
+      this.#options;
+    const server = servers.make({ hasHandles: false, isPerRequest: false });
     server.server.onerror = onProtocolError;
-    const onPresent = () => registry.streamOpened(record.ref);
+    const onPresent = () => connectionSessions.streamOpened(started);
     const connection = new Connection(server, id, {
       clock,
       deadlines,
@@ -112,12 +122,8 @@ export class Connections {
       onPresent,
     });
     await connection.open();
-    this.#connections.set(record.ref, connection);
-    const named = { state: 'live', record, handle: undefined } as const;
-    const { isLoopback } = incoming;
-    return contexts.run({ era: '2025', named, toolName: undefined, isLoopback }, () =>
-      connection.serve(incoming),
-    );
+    this.#connections.set(started.connection, connection);
+    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
   }
 
   async #giveUp(ref: SessionRef): Promise<void> {
@@ -126,24 +132,20 @@ export class Connections {
   }
 
   async #continue(incoming: Incoming, id: string): Promise<Response> {
-    const { registry, contexts } = this.#options;
-    const { request, body, isLoopback } = incoming;
-    const resolved = await registry.resolve('connection', id);
-    const connection = resolved.state === 'live' ? this.#connections.get(resolved.record.ref) : undefined;
-    if (resolved.state !== 'live' || !connection) {
+    const { registry, connectionSessions, contexts } = this.#options;
+    const { request, body, principal } = incoming;
+    const found = await connectionSessions.find(id, principal);
+    const connection = found && this.#connections.get(found.connection);
+    if (!found || !connection) {
       return errorResponse(
         404,
         ErrorCode.sessionNotFound,
         'Session not found: it has ended, or never was. Send `initialize` to start a new one.',
       );
     }
-    const { record } = resolved;
-    const named = { state: 'live', record, handle: undefined } as const;
-    const response = await contexts.run({ era: '2025', named, toolName: toolNameOf(body), isLoopback }, () =>
-      connection.serve(incoming),
-    );
-    if (response.ok && !messagesOf(body).every(isPing)) await registry.touch(record.ref);
-    if (request.method === 'DELETE' && response.ok) await registry.end(record.ref, 'deleted');
+    const response = await contexts.run(contextOf(incoming, found), () => connection.serve(requestOf(incoming)));
+    if (response.ok && !messagesOf(body).every(isPing)) await connectionSessions.touch(found);
+    if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
   }
 
@@ -153,6 +155,16 @@ export class Connections {
     this.#connections.delete(ref);
     connection.close().catch(this.#options.onError);
   }
+}
+
+function requestOf({ request, body, hangUp, principal }: Incoming): ConnectionRequest {
+  const authInfo = principal && authInfoOf(principal);
+  return { request, body, authInfo, hangUp, endsAtMs: principal?.expiresAtMs };
+}
+
+function contextOf({ body, isLoopback, principal }: Incoming, { session }: ConnectionSession): RequestContext {
+  const named = { state: 'live', record: session, handle: undefined } as const;
+  return { era: '2025', named, toolName: toolNameOf(body), isLoopback, principal };
 }
 
 /** Says that the client is there, not that anybody uses it. */

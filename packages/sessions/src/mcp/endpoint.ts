@@ -1,8 +1,11 @@
 import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
+import type { Principal } from '../access/principal.js';
 import type { SessionId } from '../session/ids.js';
+import type { OwnerSessions } from '../session/owner-sessions.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
+import { authInfoOf } from './auth-info.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
 import { EventStream, isEventStream } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
@@ -15,8 +18,14 @@ import { handleOf, toolNameOf } from './session-argument.js';
 const TOO_MANY_STREAMS =
   'Too many `subscriptions/listen` are open. Close one, or log in and listen in the name of your session.';
 
+export interface EndpointOptions extends ConnectionsOptions {
+  /** The sessions of those who say who they are; absent in open access, where sessions are named by handles. */
+  readonly owners: OwnerSessions | undefined;
+}
+
 /** The MCP endpoint of both eras. */
 export class Endpoint {
+  readonly #owners: OwnerSessions | undefined;
   readonly #registry: SessionRegistry;
   readonly #contexts: RequestContexts;
   readonly #onError: (error: unknown) => void;
@@ -27,8 +36,9 @@ export class Endpoint {
   readonly #modern: McpHttpHandler;
   #isClosing = false;
 
-  constructor(options: ConnectionsOptions) {
-    const { registry, contexts, servers, onError, onProtocolError } = options;
+  constructor(options: EndpointOptions) {
+    const { registry, contexts, servers, owners, onError, onProtocolError } = options;
+    this.#owners = owners;
     this.#registry = registry;
     this.#contexts = contexts;
     this.#onError = onError;
@@ -36,7 +46,7 @@ export class Endpoint {
     this.#listenStreams = new ListenStreams(options);
     this.#clock = options.clock;
     this.#deadlines = options.deadlines;
-    this.#modern = createMcpHandler(() => servers.make({ hasHandles: true }), {
+    this.#modern = createMcpHandler(() => servers.make({ hasHandles: !owners, isPerRequest: true }), {
       legacy: 'reject',
       onerror: onProtocolError,
       // Ours has an eye on whose they are.
@@ -73,8 +83,8 @@ export class Endpoint {
     await this.#modern.close();
   }
 
-  async #handleModern({ request, body, isLoopback, hangUp }: Incoming): Promise<Response> {
-    const named = await this.#nameSession(body);
+  async #handleModern({ request, body, isLoopback, principal, hangUp }: Incoming): Promise<Response> {
+    const named = principal ? await this.#sessionOf(principal) : await this.#nameSession(body);
     const isListen = methodOf(body) === 'subscriptions/listen';
     const refusal = isListen ? refusalOf(named, true) : undefined;
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id: propertyOf(body, 'id') });
@@ -86,13 +96,20 @@ export class Endpoint {
       });
     }
     const response = await this.#contexts.run(
-      { era: '2026', named, toolName: toolNameOf(body), isLoopback },
-      () => this.#modern.fetch(request, { parsedBody: body }),
+      { era: '2026', named, toolName: toolNameOf(body), isLoopback, principal },
+      () => this.#modern.fetch(request, { parsedBody: body, ...(principal && { authInfo: authInfoOf(principal) }) }),
     );
     if (!isEventStream(response)) return response;
     return isListen
-      ? this.#listenStreams.hold(ref, body, response, hangUp)
+      ? this.#listenStreams.hold(ref, body, response, { hangUp, endsAtMs: principal?.expiresAtMs })
       : new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp }).response;
+  }
+
+  async #sessionOf(principal: Principal): Promise<NamedSession> {
+    const record = await this.#owners?.of(principal);
+    if (!record) return { state: 'none' };
+    await this.#registry.touch(record.ref);
+    return { state: 'live', record, handle: undefined };
   }
 
   async #nameSession(body: unknown): Promise<NamedSession> {

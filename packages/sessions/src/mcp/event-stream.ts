@@ -19,6 +19,8 @@ export interface EventStreamOptions {
   readonly deadlines: Deadlines;
   /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
   readonly hangUp: (() => void) | undefined;
+  /** When the right to read it runs out. Default: never. */
+  readonly endsAtMs?: number | undefined;
   /** Called once, when the stream is over. */
   readonly onEnd?: (by: StreamCloser) => void;
 }
@@ -39,6 +41,7 @@ export class EventStream {
   #isEnded = false;
   #writtenBytes = 0;
   #patience: Deadline | undefined;
+  readonly #expiry: Deadline | undefined;
 
   /** @param response of the SDK, with a body */
   constructor(response: StreamResponse, options: EventStreamOptions) {
@@ -57,6 +60,8 @@ export class EventStream {
       new ByteLengthQueuingStrategy({ highWaterMark: UNREAD_BYTES }),
     );
     this.response = new Response(body, response);
+    const { deadlines, endsAtMs } = options;
+    this.#expiry = endsAtMs === undefined ? undefined : deadlines.at(endsAtMs, () => this.end());
     this.begun = new Promise((resolve) => void this.#passOn(resolve));
   }
 
@@ -134,6 +139,7 @@ export class EventStream {
   #leave(by: StreamCloser): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
+    this.#expiry?.cancel();
     this.#source.cancel().catch(() => undefined);
     this.#options.onEnd?.(by);
   }

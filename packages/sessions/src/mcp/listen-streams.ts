@@ -4,7 +4,7 @@ import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
-import { EventStream, type StreamResponse } from './event-stream.js';
+import { EventStream, type EventStreamOptions, type StreamResponse } from './event-stream.js';
 import { propertyOf } from './json-rpc.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
@@ -19,6 +19,9 @@ export interface ListenStreamsOptions {
 const MOST_PER_SESSION = 4;
 /** and how many all those that name none. */
 const MOST_WITHOUT_SESSION = 500;
+
+/** How long a stream may last, and how it is cut. */
+type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'endsAtMs'>;
 
 /** One client's `subscriptions/listen`. */
 interface ListenStream {
@@ -69,14 +72,14 @@ export class ListenStreams {
     ref: SessionRef | undefined,
     body: unknown,
     response: StreamResponse,
-    hangUp: (() => void) | undefined,
+    bounds: StreamBounds,
   ): Promise<Response> {
-    if (ref === undefined) return this.#holdWithoutSession(response, hangUp);
+    if (ref === undefined) return this.#holdWithoutSession(response, bounds);
     const closed = this.#registry.streamOpened(ref);
     const stream = new EventStream(response, {
       clock: this.#clock,
       deadlines: this.#deadlines,
-      hangUp,
+      ...bounds,
       onEnd: (by) => {
         this.#forget(ref, listening);
         closed(by);
@@ -93,10 +96,10 @@ export class ListenStreams {
     return stream.response;
   }
 
-  #holdWithoutSession(response: StreamResponse, hangUp: (() => void) | undefined): Response {
+  #holdWithoutSession(response: StreamResponse, bounds: StreamBounds): Response {
     this.#withoutSession++;
     const onEnd = () => void this.#withoutSession--;
-    return new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp, onEnd })
+    return new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, ...bounds, onEnd })
       .response;
   }
 

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import type { Principal } from '../access/principal.js';
 import { sessionRequired } from '../account/account-errors.js';
 import type { Accounts } from '../account/accounts.js';
 import { LiveSession, refusingSession, type Session } from '../account/session.js';
@@ -17,6 +18,8 @@ export interface RequestContext {
   readonly toolName: string | undefined;
   /** Whether it came over loopback and nothing else. */
   readonly isLoopback: boolean;
+  /** Who is calling; nobody says so in open access. */
+  readonly principal: Principal | undefined;
 }
 
 /** How tools reach the session of the request they serve. */

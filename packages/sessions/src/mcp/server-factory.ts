@@ -44,8 +44,10 @@ const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every fu
 
 /** What a server object has to know of the connection that it is made for. */
 export interface Surroundings {
-  /** Whether requests name their session by an argument. If not, it is that of the connection. */
+  /** Whether requests name their session by an argument. If not, it is that of the connection or the caller. */
   readonly hasHandles: boolean;
+  /** Whether each request has a server object of its own. If not, it is that of a connection. */
+  readonly isPerRequest: boolean;
   /** Opens the link of a login for the user, where the client does not. */
   readonly openBrowser?: OpenBrowser | undefined;
 }
@@ -59,14 +61,14 @@ export class ServerFactory {
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
     this.#loginInput = loginInputSchema(options.providers);
-    this.#make({ hasHandles: true }, true);
+    this.#make({ hasHandles: true, isPerRequest: true }, true);
   }
 
   make(surroundings: Surroundings): McpServer {
     return this.#make(surroundings, false);
   }
 
-  #make({ hasHandles, openBrowser }: Surroundings, strict: boolean): McpServer {
+  #make({ hasHandles, isPerRequest, openBrowser }: Surroundings, strict: boolean): McpServer {
     const { register, contexts } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
@@ -80,7 +82,7 @@ export class ServerFactory {
       },
       ...(capabilities && { capabilities }),
     });
-    gateTools(server, { hasHandles, contexts, strict });
+    gateTools(server, { hasHandles, isPerRequest, contexts, strict });
     registerLoginTool(server, {
       ...this.#options,
       inputSchema: this.#loginInput,
@@ -90,7 +92,7 @@ export class ServerFactory {
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
     registerStatusResource(server, this.#options);
-    if (hasHandles) server.server.registerCapabilities({ resources: { subscribe: true } });
+    if (isPerRequest) server.server.registerCapabilities({ resources: { subscribe: true } });
     else this.#options.subscriptions.serve(server);
     register(server, contexts);
     return server;

@@ -47,7 +47,7 @@ export class StdioConnection {
     registry.streamOpened(ref);
     this.#served = serveStdio(
       ({ era }) => {
-        const server = servers.make({ hasHandles: false, openBrowser });
+        const server = servers.make({ hasHandles: false, isPerRequest: false, openBrowser });
         server.server.onerror = onProtocolError;
         // The SDK passes on only what the client listens to (`subscriptions/listen`).
         if (era === 'modern') subscriptions.add(ref, server);
@@ -98,7 +98,7 @@ export class StdioConnection {
       const record = await registry.get(this.#ref);
       if (!record) return await refuse(message, channel, SERVER_CLOSING);
       const named = { state: 'live', record, handle: undefined } as const;
-      contexts.run({ era, named, toolName: toolNameOf(message), isLoopback: true }, deliver);
+      contexts.run({ era, named, toolName: toolNameOf(message), isLoopback: true, principal: undefined }, deliver);
     } catch (error) {
       onError(error);
       await refuse(message, channel, thrownError(error)).catch(onError);

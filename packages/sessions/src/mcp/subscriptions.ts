@@ -11,17 +11,14 @@ export interface SubscriptionsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** A session's client, and the resources whose changes it wants to hear of. */
-interface Subscriber {
-  readonly server: McpServer;
-  readonly uris: Set<string>;
-}
+/** The clients of a session, each with the resources whose changes it wants to hear of. */
+type Subscribers = Map<McpServer, Set<string>>;
 
 type SetRequestHandler = McpServer['server']['setRequestHandler'];
 type Handler = (request: { params: { uri: string } }, ...rest: unknown[]) => unknown;
 
 const METHODS = ['resources/subscribe', 'resources/unsubscribe'] as const;
-const MOST_PER_SESSION = 100;
+const MOST_PER_CLIENT = 100;
 
 /**
  * What clients whose connection is their session have subscribed to (`resources/subscribe`): each hears of its
@@ -29,16 +26,16 @@ const MOST_PER_SESSION = 100;
  */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
-  readonly #subscribers = new Map<SessionRef, Subscriber>();
+  readonly #subscribers = new Map<SessionRef, Subscribers>();
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
     options.events.subscribe((event) => {
       if (event.type === 'session.ended') this.#subscribers.delete(event.ref);
       const ref = statusChangedBy(event);
-      const subscriber = ref && this.#subscribers.get(ref);
+      const subscribers = ref && this.#subscribers.get(ref);
       // Once all have heard of the event: a sign-out makes connections forget what they were sent before it.
-      if (subscriber) queueMicrotask(() => this.#tell(subscriber, STATUS_URI));
+      if (subscribers) queueMicrotask(() => this.#tell(subscribers, STATUS_URI));
     });
   }
 
@@ -49,10 +46,10 @@ export class Subscriptions {
 
   /** Tells everybody who subscribed to a resource of the author's that it has changed. */
   resourceUpdated(uri: string): void {
-    for (const subscriber of this.#subscribers.values()) this.#tell(subscriber, uri);
+    for (const subscribers of this.#subscribers.values()) this.#tell(subscribers, uri);
   }
 
-  /** Serves subscriptions on a server object that belongs to one session. An author's handlers are asked, too. */
+  /** Serves subscriptions on a server object that belongs to one connection. An author's handlers are asked, too. */
   serve(subscriber: McpServer): void {
     const { server } = subscriber;
     // One signature for the overloads of setRequestHandler, which the SDK picks by the method's name.
@@ -78,28 +75,45 @@ export class Subscriptions {
 
   /** Subscribes a client that says in another way what it wants to hear: the SDK passes on no more than that. */
   add(ref: SessionRef, server: McpServer): void {
-    this.#subscribers.set(ref, { server, uris: new Set([STATUS_URI]) });
+    this.#subscribersOf(ref).set(server, new Set([STATUS_URI]));
+  }
+
+  #subscribersOf(ref: SessionRef): Subscribers {
+    const subscribers = this.#subscribers.get(ref) ?? new Map();
+    this.#subscribers.set(ref, subscribers);
+    return subscribers;
   }
 
   #note(method: (typeof METHODS)[number], uri: string, server: McpServer): void {
     const { named } = this.#options.contexts.get();
     if (named.state !== 'live') throw sessionRequired();
     const { ref } = named.record;
-    const { uris } = this.#subscribers.get(ref) ?? { uris: new Set<string>() };
+    const subscribers = this.#subscribersOf(ref);
+    const uris = subscribers.get(server) ?? new Set<string>();
     if (method === 'resources/unsubscribe') uris.delete(uri);
-    else if (uris.size < MOST_PER_SESSION || uris.has(uri)) uris.add(uri);
+    else if (uris.size < MOST_PER_CLIENT || uris.has(uri)) uris.add(uri);
     else {
-      const message = `No more than ${MOST_PER_SESSION} subscriptions at a time. Unsubscribe from another resource first.`;
+      const message = `No more than ${MOST_PER_CLIENT} subscriptions at a time. Unsubscribe from another resource first.`;
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
-    if (uris.size === 0) this.#subscribers.delete(ref);
-    else this.#subscribers.set(ref, { server, uris });
+    if (uris.size > 0) {
+      subscribers.set(server, uris);
+      server.server.onclose = () => this.#remove(ref, server);
+    } else this.#remove(ref, server);
   }
 
-  #tell({ server, uris }: Subscriber, uri: string): void {
-    // Of what is given up because it went away, a client is not told any more.
-    if (!uris.has(uri) || !server.isConnected()) return;
+  #remove(ref: SessionRef, server: McpServer): void {
+    const subscribers = this.#subscribers.get(ref);
+    subscribers?.delete(server);
+    if (subscribers?.size === 0) this.#subscribers.delete(ref);
+  }
+
+  #tell(subscribers: Subscribers, uri: string): void {
     const { contexts, onError } = this.#options;
-    contexts.outside(() => server.server.sendResourceUpdated({ uri }).catch(onError));
+    for (const [server, uris] of subscribers) {
+      // Of what is given up because it went away, a client is not told any more.
+      if (!uris.has(uri) || !server.isConnected()) continue;
+      contexts.outside(() => server.server.sendResourceUpdated({ uri }).catch(onError));
+    }
   }
 }

@@ -17,6 +17,8 @@ const PENDING_TOOLS: ReadonlySet<string> = new Set(['login', 'session_status']);
 export interface ToolGateOptions {
   /** Whether requests name their session by an argument. */
   readonly hasHandles: boolean;
+  /** Whether each request has a server object of its own. */
+  readonly isPerRequest: boolean;
   readonly contexts: RequestContexts;
   /** Look at every schema now, and refuse what cannot work: done once, when the server starts. */
   readonly strict: boolean;
@@ -27,7 +29,7 @@ export interface ToolGateOptions {
  * answered here, and where there are handles the tool's schema gains the argument that carries one.
  */
 export function gateTools(server: McpServer, options: ToolGateOptions): void {
-  const { hasHandles, contexts, strict } = options;
+  const { hasHandles, isPerRequest, contexts, strict } = options;
   // One signature for the overloads of registerTool: the gate passes on whatever it is given.
   const register = server.registerTool.bind(server) as unknown as Register;
 
@@ -43,7 +45,7 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);
         const given = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-        return hasHandles ? unlessOver(given, callback) : callback(...given);
+        return isPerRequest ? unlessOver(given, callback) : callback(...given);
       },
     );
   };

@@ -19,6 +19,7 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'session.started':
       return { kind: event.kind };
     case 'session.expires_soon':
+    case 'session.not_owned':
       return {};
     case 'session.signed_out':
     case 'session.ended':
@@ -49,6 +50,7 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
     case 'login.failed':
       return event.failure === 'declined' || event.failure === 'signed_out' ? 'info' : 'warn';
     case 'session.refused':
+    case 'session.not_owned':
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
     case 'account.odd_answer':

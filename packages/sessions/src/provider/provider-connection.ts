@@ -95,19 +95,16 @@ export class ProviderConnection {
   }
 
   async #discover(): Promise<oidc.Configuration> {
-    const { issuer, clientId, name, pkce } = this.#settings;
+    const { name, pkce } = this.#settings;
     let configuration: oidc.Configuration;
     try {
-      configuration = await oidc.discovery(
-        new URL(issuer),
-        clientId,
-        undefined,
-        await this.#authentication(),
-        {
-          [oidc.customFetch]: (url, options) => this.#call(url, options),
-          ...(this.#isHttp && { execute: [oidc.allowInsecureRequests] }),
-        },
-      );
+      configuration = await this.#discoverBy('oidc').catch((error: unknown) => {
+        if (providerFailure(error).kind !== 'refused') throw error;
+        // It may know nothing of OpenID Connect. If it has no metadata of that kind either, the first error counts.
+        return this.#discoverBy('oauth2').catch(() => {
+          throw error;
+        });
+      });
     } catch (cause) {
       if (cause instanceof SessionError) throw cause;
       const { kind } = providerFailure(cause);
@@ -131,6 +128,15 @@ export class ProviderConnection {
       );
     }
     return configuration;
+  }
+
+  async #discoverBy(algorithm: 'oidc' | 'oauth2'): Promise<oidc.Configuration> {
+    const { issuer, clientId } = this.#settings;
+    return oidc.discovery(new URL(issuer), clientId, undefined, await this.#authentication(), {
+      algorithm,
+      [oidc.customFetch]: (url, options) => this.#call(url, options),
+      ...(this.#isHttp && { execute: [oidc.allowInsecureRequests] }),
+    });
   }
 
   /** Whether the library has to let http pass at all; which addresses may use it, the options have checked. */

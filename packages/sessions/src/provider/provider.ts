@@ -41,6 +41,10 @@ export class Provider {
     return this.#settings.name;
   }
 
+  get issuer(): string {
+    return this.#settings.issuer;
+  }
+
   get scopes(): readonly string[] {
     return this.#settings.scopes;
   }
@@ -91,17 +95,17 @@ export class Provider {
             idTokenExpected: true,
           }),
         }),
-      (tokens) => void this.#discard(tokens),
+      (tokens) => void this.discard(tokens),
     );
     const tokens = this.#granted(response, requestedAtMs);
     // Not told otherwise, what was asked for was granted (RFC 6749 section 5.1).
     const granted = { ...tokens, scopes: tokens.scopes ?? this.scopes };
     const claims = response.claims();
-    if (claims) return { ...granted, identity: identityOf(claims) };
+    if (claims) return { ...granted, identity: identityOf(claims), idTokenClaims: claims };
     try {
       return { ...granted, identity: await userInfo(configuration, response.access_token, this.#settings) };
     } catch (error) {
-      void this.#discard(granted.tokens);
+      void this.discard(granted.tokens);
       throw error;
     }
   }
@@ -136,6 +140,12 @@ export class Provider {
     } catch {
       return 'unconfirmed';
     }
+  }
+
+  /** Has tokens revoked that nobody wants, and wipes them. Never rejects. */
+  async discard(tokens: TokenSet): Promise<void> {
+    await this.revoke(tokens);
+    wipeTokenSet(tokens);
   }
 
   async #refresh(refreshToken: Secret): Promise<RefreshOutcome> {
@@ -202,10 +212,5 @@ export class Provider {
       }
     }
     return false;
-  }
-
-  async #discard(tokens: TokenSet): Promise<void> {
-    await this.revoke(tokens);
-    wipeTokenSet(tokens);
   }
 }

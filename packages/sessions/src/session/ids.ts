@@ -13,6 +13,21 @@ export type SessionRef = string & { readonly [sessionRefBrand]: true };
 /** Where an id is valid. An id of one kind opens nothing of the other. */
 export type IdKind = 'connection' | 'handle';
 
+/** Whom a bearer token says is calling: somebody at an authorization server, through one of its clients. */
+export interface OwnerIdentity {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly clientId: string;
+}
+
+/** An owner as the store may know it: digests, from which nobody can be found again. */
+export interface Owner {
+  /** Of issuer, subject and client. */
+  readonly key: string;
+  /** Of issuer and subject: the same whatever the client. */
+  readonly subjectKey: string;
+}
+
 const ID_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
 /** A new id: 256 random bits in base64url. */
@@ -29,6 +44,19 @@ export function parseSessionId(value: string): SessionId | undefined {
 /** The reference that an id stands for. */
 export function sessionRefOf(keys: KeyHierarchy, kind: IdKind, id: SessionId): SessionRef {
   return keys.mac('id-lookup', kind, id).toString('base64url') as SessionRef;
+}
+
+/** The owner that a principal is. */
+export function ownerOf(keys: KeyHierarchy, { issuer, subject, clientId }: OwnerIdentity): Owner {
+  return {
+    key: keys.mac('id-lookup', 'owner', issuer, subject, clientId).toString('base64url'),
+    subjectKey: keys.mac('id-lookup', 'subject', issuer, subject).toString('base64url'),
+  };
+}
+
+/** The reference of an owner's session. */
+export function ownerSessionRefOf(keys: KeyHierarchy, { key }: Owner): SessionRef {
+  return keys.mac('id-lookup', 'owner-session', key).toString('base64url') as SessionRef;
 }
 
 /** How a session appears in logs: 12 hex digits under a key of their own. */

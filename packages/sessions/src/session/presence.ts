@@ -5,7 +5,7 @@ export interface Presence {
   readonly openStreams: number;
   /** When its last stream was closed. */
   readonly lastStreamAtMs?: number | undefined;
-  /** The same, if it was not this server that closed it. */
+  /** When it went away: its last stream was closed, and not by this server, or it said so. */
   readonly disconnectedAtMs?: number | undefined;
 }
 
@@ -33,6 +33,12 @@ export class PresenceBook {
       const disconnectedAtMs = by === 'client' ? atMs : undefined;
       this.#entries.set(ref, { openStreams, lastStreamAtMs: atMs, disconnectedAtMs });
     }
+  }
+
+  /** Notes that a client has gone, if it has no stream open that says otherwise. */
+  left(ref: SessionRef, atMs: number): void {
+    const { openStreams, lastStreamAtMs } = this.of(ref);
+    if (openStreams === 0) this.#entries.set(ref, { openStreams, lastStreamAtMs, disconnectedAtMs: atMs });
   }
 
   forget(ref: SessionRef): void {

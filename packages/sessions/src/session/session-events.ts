@@ -9,6 +9,8 @@ export type LoginFailure =
   | 'declined'
   | 'expired'
   | 'browser_mismatch'
+  /** The user who finished it is not the one who started it. */
+  | 'identity_mismatch'
   | 'provider_unavailable'
   | 'provider_refused'
   | 'wrong_code'
@@ -24,6 +26,8 @@ export type SessionEvent =
   | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
   | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
   | { readonly type: 'session.refused'; readonly reason: 'cap' }
+  /** Somebody presented the id of a connection that is another principal's. */
+  | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
   | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
   | {
       readonly type: 'login.failed';

@@ -5,8 +5,16 @@ import type { SessionRef } from './ids.js';
  * - `connection`: a 2025 client's protocol session, or that of the client over stdio; it outlives its logins.
  * - `handle`: a 2026 session; it ends with its login.
  * - `pending-handle`: a 2026 login on its way; it serves only `login` and `session_status`.
+ * - `owner-session`: what belongs to one principal, however its clients connect; it outlives its logins.
+ * - `owned-connection`: a 2025 client's protocol session in bearer access. Nobody logs in to it: its accounts
+ *   are those of its owner's session.
  */
-export type SessionKind = 'connection' | 'handle' | 'pending-handle';
+export type SessionKind = 'connection' | 'handle' | 'pending-handle' | 'owner-session' | 'owned-connection';
+
+/** Whether a session is named by a handle, and ends with its login. */
+export function hasHandle({ kind }: Pick<SessionRecord, 'kind'>): boolean {
+  return kind === 'handle' || kind === 'pending-handle';
+}
 
 /** Why a session was signed out. */
 export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator';
@@ -70,7 +78,7 @@ export interface SessionRecord {
   /** Random, one for each of the latest changes: tells whether one whose answer was lost has taken place. */
   readonly stamps: readonly string[];
   readonly kind: SessionKind;
-  /** Whom the session belongs to; in open access whoever holds its id. */
+  /** Whom the session belongs to: a digest of the principal; in open access whoever holds its id. */
   readonly owner: string;
   readonly createdAtMs: number;
   /** When its client last asked for anything but a ping. */

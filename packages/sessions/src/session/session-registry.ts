@@ -7,6 +7,8 @@ import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
   mintSessionId,
+  type Owner,
+  ownerSessionRefOf,
   parseSessionId,
   type SessionId,
   type SessionRef,
@@ -17,6 +19,7 @@ import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
 import {
   type EndReason,
+  hasHandle,
   isSignedIn,
   type SessionKind,
   type SessionRecord,
@@ -86,6 +89,8 @@ export class SessionRegistry {
   /** Sessions that are being ended to make room; their places are given away already. */
   readonly #leaving = new Set<SessionRef>();
   #starting = 0;
+  /** Sessions of owners that are being opened: those who ask at the same time get the same one. */
+  readonly #opening = new Map<SessionRef, Promise<SessionRecord | undefined>>();
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
@@ -102,13 +107,25 @@ export class SessionRegistry {
    * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to.
    */
   async start(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
-    this.#makeRoom();
-    this.#starting++;
-    try {
-      return await this.#insert(kind, owner);
-    } finally {
-      this.#starting--;
+    return this.#inRoom(() => this.#insert(kind, owner));
+  }
+
+  /**
+   * The session of an owner, which is there as soon as it is asked for.
+   * @throws SessionError `limit_reached` as `start`
+   */
+  async ofOwner(owner: Owner): Promise<SessionRecord> {
+    const ref = ownerSessionRefOf(this.#options.keys, owner);
+    for (;;) {
+      const record = (await this.get(ref)) ?? (await this.#openFor(owner, ref));
+      if (record && this.#known.has(ref)) return record;
+      if (record) this.#admit(record);
     }
+  }
+
+  /** Whether this node has a session. */
+  has(ref: SessionRef): boolean {
+    return this.#known.has(ref);
   }
 
   /** Finds the session of an id from outside. Time that has run out takes effect here at the latest. */
@@ -197,13 +214,20 @@ export class SessionRegistry {
     };
   }
 
+  /** Notes that the last client of a session has gone, in another way than by its streams. */
+  left(ref: SessionRef): void {
+    if (!this.#known.has(ref)) return;
+    this.#presence.left(ref, this.#options.clock.now());
+    void this.#reschedule(ref);
+  }
+
   /**
-   * Wipes every account of a session. A 2025 connection goes on as anonymous; a 2026 handle ends.
+   * Wipes every account of a session, which goes on as anonymous; one that is named by a handle ends.
    * The wipe is done when the first promise resolves; `revoked` waits for the providers.
    */
   async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
     const record = await this.#insist(() => this.#options.store.get(ref));
-    if (record && record.kind !== 'connection') return this.end(ref, reason);
+    if (record && hasHandle(record)) return this.end(ref, reason);
     // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
     return this.#signOutIf(ref, reason, () => true);
   }
@@ -233,11 +257,43 @@ export class SessionRegistry {
   }
 
   async #insert(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
-    const { random, keys, clock, store, events, onError } = this.#options;
+    const { random, keys, store, onError } = this.#options;
     const id = mintSessionId(random);
-    const ref = sessionRefOf(keys, kind === 'connection' ? 'connection' : 'handle', id);
-    const now = clock.now();
-    const record: SessionRecord = {
+    const ref = sessionRefOf(keys, hasHandle({ kind }) ? 'handle' : 'connection', id);
+    const record = this.#blank(ref, kind, owner);
+    try {
+      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+    } catch (error) {
+      // If only the answer was lost, the record is there, and nobody will ever ask for it.
+      await this.#insist(() => store.take(ref)).catch(onError);
+      throw error;
+    }
+    this.#admit(record);
+    return { id, record };
+  }
+
+  /** @returns `undefined` when somebody else was quicker. */
+  #openFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
+    const opening =
+      this.#opening.get(ref) ??
+      this.#inRoom(() => this.#insertFor(owner, ref)).finally(() => this.#opening.delete(ref));
+    this.#opening.set(ref, opening);
+    return opening;
+  }
+
+  async #insertFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
+    const { random, store } = this.#options;
+    const blank = this.#blank(ref, 'owner-session', owner.key);
+    // Its reference comes again after it has ended: what is late from before must not fit the new one.
+    const record = { ...blank, epoch: random(5).readUIntBE(0, 5), generation: random(5).readUIntBE(0, 5) };
+    if (!(await this.#insist(() => store.insert(record)))) return undefined;
+    this.#admit(record);
+    return record;
+  }
+
+  #blank(ref: SessionRef, kind: SessionKind, owner: string): SessionRecord {
+    const now = this.#options.clock.now();
+    return {
       ref,
       version: 1,
       stamps: [],
@@ -249,21 +305,20 @@ export class SessionRegistry {
       generation: 0,
       accounts: {},
     };
-    try {
-      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
-    } catch (error) {
-      // If only the answer was lost, the record is there, and nobody will ever ask for it.
-      await this.#insist(() => store.take(ref)).catch(onError);
-      throw error;
-    }
-    this.#known.set(ref, { version: record.version, deadline: undefined });
-    this.#anonymous.add(ref);
-    this.#schedule(record);
-    events.emit({ type: 'session.started', ref, kind });
-    return { id, record };
   }
 
-  /** Signs a 2025 connection out, if that is still right when it comes to it. */
+  /** Takes a session into this node's books. */
+  #admit(record: SessionRecord): void {
+    const { ref, kind, version } = record;
+    if (this.#known.has(ref)) return;
+    this.#known.set(ref, { version, deadline: undefined });
+    // A connection of somebody's goes when its owner's session has to make room.
+    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#anonymous.add(ref);
+    this.#schedule(record);
+    this.#options.events.emit({ type: 'session.started', ref, kind });
+  }
+
+  /** Signs a session out that goes on as anonymous, if that is still right when it comes to it. */
   async #signOutIf(
     ref: SessionRef,
     reason: SignOutReason,
@@ -356,7 +411,7 @@ export class SessionRegistry {
     const { ref } = record;
     const due = this.#dueNow(record);
     if (!due) return;
-    if (due.action === 'end' || record.kind !== 'connection') await this.end(ref, due.reason);
+    if (due.action === 'end' || hasHandle(record)) await this.end(ref, due.reason);
     else await this.#signOutIf(ref, due.reason, (current) => this.#dueNow(current)?.reason === due.reason);
   }
 
@@ -379,6 +434,17 @@ export class SessionRegistry {
 
   #pause(): Promise<void> {
     return new Promise((resolve) => this.#options.clock.after(STORE_PAUSE_MS, resolve));
+  }
+
+  /** Starts a session where there is room for it. */
+  async #inRoom<T>(start: () => Promise<T>): Promise<T> {
+    this.#makeRoom();
+    this.#starting++;
+    try {
+      return await start();
+    } finally {
+      this.#starting--;
+    }
   }
 
   /** Within one tick with whoever takes the room, so that no two take the same. */

@@ -1,5 +1,6 @@
 import type { SessionLease } from '../../account/accounts.js';
 import { SessionError } from '../../errors.js';
+import type { LoginOrigin } from '../../login/login-attempt.js';
 import { parseSessionId, type SessionId } from '../../session/ids.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
@@ -8,7 +9,8 @@ import type { Era, RequestContext } from '../request-context.js';
 /** One call of the `login` tool, and the session it is about. */
 export interface LoginCall {
   readonly era: Era;
-  readonly isLoopback: boolean;
+  /** Where the call comes from, as far as the check of its login depends on it. */
+  readonly from: Omit<LoginOrigin, 'clientName'>;
   readonly provider: string;
   readonly record: SessionRecord;
   readonly lease: SessionLease;
@@ -27,9 +29,10 @@ export async function loginCallOf(
   provider: string,
   handleOfRound: string | undefined,
 ): Promise<LoginCall> {
-  const { era, isLoopback, named } = context;
+  const { era, isLoopback, principal: starter, named } = context;
+  const from = { isLoopback, starter };
   const callOn = (record: SessionRecord, handle: SessionId | undefined): LoginCall => {
-    return { era, isLoopback, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
+    return { era, from, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
   };
   if (named.state === 'live') {
     // A later round of a 2025 call still carries the record of its first.

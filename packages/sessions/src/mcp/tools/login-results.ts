@@ -69,6 +69,8 @@ export function failureText(failure: LoginFailure): string {
       return 'The login was not finished in time. Call `login` to start a new one.';
     case 'browser_mismatch':
       return 'The login was finished by another browser than the one that started it, and was refused. Call `login` to start a new one.';
+    case 'identity_mismatch':
+      return 'The login was finished by another user than the one this client is signed in as, and was refused; the tokens were revoked. Call `login` to start a new one, and have that user finish it.';
     case 'provider_unavailable':
       return 'The identity provider could not be reached. Try `login` again in a minute.';
     case 'provider_refused':

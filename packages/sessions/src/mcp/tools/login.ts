@@ -107,7 +107,7 @@ async function login(
 
   const failure = logins.takeFailure(call.lease.ref, provider);
   if (failure) return errorResult(failureText(failure));
-  const origin = { clientName: clientNameOf(server, protocol), isLoopback: call.isLoopback };
+  const origin = { clientName: clientNameOf(server, protocol), ...call.from };
   const pending = await logins.start(call.lease, provider, origin);
   if (!pending.needsCode && supportsUrlElicitation(server, protocol))
     return openByClient(options, call, pending, binding);

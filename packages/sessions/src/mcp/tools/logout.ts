@@ -4,6 +4,8 @@ import { sessionRequired } from '../../account/account-errors.js';
 import type { Accounts } from '../../account/accounts.js';
 import type { Logins } from '../../login/logins.js';
 import type { RevocationReport } from '../../session/disposal.js';
+import type { SessionRef } from '../../session/ids.js';
+import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { RequestContexts } from '../request-context.js';
 import { structuredResult } from '../tool-result.js';
@@ -13,11 +15,20 @@ export interface LogoutToolOptions {
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
   readonly logins: Logins;
+  /** The sessions of one user; absent where nobody knows whose they are. */
+  readonly owners: OwnerSessions | undefined;
 }
 
 const inputSchema = z.object({
   provider: z.string().max(100).optional().describe('Log out of this provider only. Default: of all.'),
 });
+const everywhereSchema = inputSchema.extend({
+  everywhere: z
+    .boolean()
+    .optional()
+    .describe('Log the user out of all their clients at this server, not just this one. Default: false.'),
+});
+type LogoutArguments = z.infer<typeof everywhereSchema>;
 
 const outputSchema = z.object({
   status: z.literal('logged_out'),
@@ -40,23 +51,36 @@ export function registerLogoutTool(server: McpServer, options: LogoutToolOptions
     {
       title: 'Log out',
       description: 'Logs the user out: wipes their tokens on this server and has the provider revoke them.',
-      inputSchema,
+      inputSchema: options.owners ? everywhereSchema : inputSchema,
       outputSchema,
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },
     },
-    async ({ provider }) => {
-      if (provider !== undefined) options.logins.assertProvider(provider);
-      const accounts = await logout(options, provider);
+    async (args: LogoutArguments) => {
+      if (args.provider !== undefined) options.logins.assertProvider(args.provider);
+      const accounts = await logout(options, args);
       return structuredResult({ status: 'logged_out', accounts });
     },
   );
 }
 
-async function logout(options: LogoutToolOptions, provider: string | undefined): Promise<RevocationReport[]> {
-  const { contexts, registry, accounts, logins } = options;
+async function logout(
+  options: LogoutToolOptions,
+  { provider, everywhere = false }: LogoutArguments,
+): Promise<RevocationReport[]> {
+  const { contexts, owners } = options;
   const { named } = contexts.get();
   if (named.state !== 'live') throw sessionRequired();
   const { ref } = named.record;
+  const refs = everywhere && owners ? owners.ofSameUser(ref) : [ref];
+  const reports = await Promise.all(refs.map((each) => logoutOf(options, each, provider)));
+  return reports.flat();
+}
+
+async function logoutOf(
+  { registry, accounts, logins }: LogoutToolOptions,
+  ref: SessionRef,
+  provider: string | undefined,
+): Promise<RevocationReport[]> {
   logins.cancel(ref, provider);
   if (provider !== undefined) return accounts.remove(ref, provider);
   const { revoked } = await registry.signOut(ref, 'logout');

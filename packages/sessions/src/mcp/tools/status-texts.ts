@@ -1,6 +1,7 @@
 import type { AccountStatus } from '../../account/account-status.js';
 import {
   type AccountTrouble,
+  hasHandle,
   isSignedIn,
   type SessionRecord,
   type SignOutReason,
@@ -30,7 +31,7 @@ export function nextStep(
 const ALL_GOOD = 'Nothing: the login is good, and its tokens are renewed by themselves.';
 
 function finishLogin(record: SessionRecord): string {
-  const again = record.kind === 'connection' ? 'call `login` again' : 'call `login` with this `session`';
+  const again = hasHandle(record) ? 'call `login` with this `session`' : 'call `login` again';
   return isSignedIn(record) && record.kind === 'pending-handle'
     ? `The user has finished the login: ${again} to get the session handle.`
     : `A login is under way. When the user has finished it in the browser, ${again}.`;

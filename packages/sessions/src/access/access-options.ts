@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { SessionError } from '../errors.js';
+import { isLoopbackHost } from '../loopback.js';
+
+/**
+ * How clients reach the endpoint.
+ *
+ * - `open`: whoever holds a session's id is that session. On this machine only.
+ * - `open-to-network`: the same from everywhere. Every login has to be confirmed with a code then.
+ * - bearer: clients bring an access token of an authorization server (MCP authorization, RFC 6750, RFC 9728),
+ *   and a session belongs to whom the token says is calling.
+ */
+export type AccessOptions = 'open' | 'open-to-network' | BearerAccessOptions;
+
+/** Whose access tokens let clients in. */
+export interface BearerAccessOptions {
+  /** The authorization server's issuer identifier; its metadata is discovered. https, except on loopback. */
+  readonly issuer: string;
+  /** What a token has to name as its audience. Default: the endpoint's address, as clients ask for it (RFC 8707). */
+  readonly audience?: string | undefined;
+  /** Scopes that every request needs. Default: none. */
+  readonly requiredScopes?: readonly string[] | undefined;
+  /** This server's credentials for introspection (RFC 7662). Default: only JWTs are taken. */
+  readonly introspection?: ClientRegistration | undefined;
+  /** The claim that says who is calling, where `sub` differs from client to client (pairwise). Default: `sub`. */
+  readonly subjectClaim?: string | undefined;
+  /**
+   * This server's registration for signing browsers in at the authorization server, so that the user who
+   * finishes a login at another provider is the one whose client started it. Its redirect URI is the same as for
+   * logins. Default: such logins are confirmed with a code, except on loopback.
+   */
+  readonly signIn?: ClientRegistration | undefined;
+}
+
+/** A registration at an authorization server. */
+export interface ClientRegistration {
+  readonly clientId: string;
+  /** Absent for a public client. */
+  readonly clientSecret?: string | undefined;
+}
+
+/** Bearer access, checked, with defaults filled in. */
+export interface BearerSettings extends BearerAccessOptions {
+  readonly requiredScopes: readonly string[];
+  readonly subjectClaim: string;
+}
+
+export type AccessSettings = 'open' | 'open-to-network' | BearerSettings;
+
+const registration = z.strictObject({
+  clientId: z.string().min(1),
+  clientSecret: z.string().min(1).optional(),
+});
+
+const schema = z.union([
+  z.enum(['open', 'open-to-network']),
+  z.strictObject({
+    issuer: z.url({ protocol: /^https?$/ }).refine(isSecure, 'must use https: it is not on loopback'),
+    audience: z.string().min(1).optional(),
+    requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
+    introspection: registration.required().optional(),
+    subjectClaim: z.string().min(1).default('sub'),
+    signIn: registration.optional(),
+  }),
+]);
+
+/** Checks how clients are let in. @throws SessionError `configuration`, naming what is wrong. */
+export function accessSettings(options: AccessOptions = 'open'): AccessSettings {
+  const parsed = schema.safeParse(options);
+  if (parsed.success) return parsed.data;
+  throw new SessionError('configuration', `\`access\` is wrong: ${z.prettifyError(parsed.error)}`);
+}
+
+/** Whether clients have to say who they are. */
+export function isBearer(access: AccessSettings): access is BearerSettings {
+  return typeof access === 'object';
+}
+
+function isSecure(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname } = new URL(value);
+  return protocol === 'https:' || isLoopbackHost(hostname);
+}

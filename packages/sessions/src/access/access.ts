@@ -1,0 +1,34 @@
+import type { Principal } from './principal.js';
+
+/** A request that wants in. */
+export interface Arrival {
+  /** The `Authorization` header. */
+  readonly authorization: string | null;
+  /** Whether anything says that the request was not made on this machine. */
+  readonly isFromAfar: boolean;
+}
+
+/** Why a request is not let in, for whoever sent it. */
+export interface Refusal {
+  readonly status: 400 | 401 | 403 | 503;
+  /** The error code of RFC 6750 section 3.1; absent where no token was sent. */
+  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  readonly description: string;
+  readonly retryAfterSeconds?: number;
+}
+
+/** Whether a request is let in, and as whom. In open access nobody says who they are. */
+export type Admission =
+  | { readonly isAdmitted: true; readonly principal: Principal | undefined }
+  | { readonly isAdmitted: false; readonly refusal: Refusal };
+
+/** Who may come in. */
+export interface Access {
+  /** @throws only what is a mistake of ours */
+  admit(arrival: Arrival): Promise<Admission>;
+}
+
+/** Nobody comes in. */
+export function refused(refusal: Refusal): Admission {
+  return { isAdmitted: false, refusal };
+}

@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { SessionError } from '../errors.js';
+import type { Clock } from '../time/clock.js';
+import { type Access, type Admission, type Arrival, refused } from './access.js';
+import type { Principal } from './principal.js';
+import type { ReadClaims } from './token-claims.js';
+
+export interface BearerAdmissionOptions {
+  /** Finds out whose token it is. @throws SessionError when that cannot be found out */
+  readonly verify: (token: string) => Promise<ReadClaims>;
+  readonly requiredScopes: readonly string[];
+  readonly clock: Clock;
+}
+
+/** A token that was verified is believed so long, and never for longer than it lives. */
+const BELIEVED_MS = 60_000;
+const MOST_BELIEVED = 10_000;
+/** How many tokens may be in verification at the same time: what nobody knows costs the authorization server a request. */
+const MOST_AT_ONCE = 100;
+const MOST_CHARACTERS = 8192;
+
+/** RFC 6750 section 2.1. */
+const BEARER_PATTERN = /^Bearer +([\w.~+/-]+=*)$/i;
+
+/** A token that has been verified. */
+interface Believed {
+  readonly principal: Principal;
+  readonly untilMs: number;
+}
+
+/** Lets those in who bring an access token of the authorization server (RFC 6750). */
+export class BearerAccess implements Access {
+  readonly #options: BearerAdmissionOptions;
+  /** By digest: nothing here lets anybody in. The oldest first. */
+  readonly #believed = new Map<string, Believed>();
+  readonly #verifying = new Map<string, Promise<ReadClaims>>();
+
+  constructor(options: BearerAdmissionOptions) {
+    this.#options = options;
+  }
+
+  async admit({ authorization }: Arrival): Promise<Admission> {
+    if (authorization === null) {
+      return refused({
+        status: 401,
+        description: 'Bring an access token. Where to get one, `resource_metadata` says.',
+      });
+    }
+    const token = BEARER_PATTERN.exec(authorization)?.[1];
+    if (token === undefined || token.length > MOST_CHARACTERS) {
+      return refused({
+        status: 401,
+        error: 'invalid_token',
+        description: 'The Authorization header must be `Bearer` and an access token.',
+      });
+    }
+    try {
+      const read = await this.#read(token);
+      return 'principal' in read ? this.#withScopes(read.principal) : invalid(read.fault);
+    } catch (error) {
+      return unverifiable(error);
+    }
+  }
+
+  async #read(token: string): Promise<ReadClaims> {
+    const digest = createHash('sha256').update(token).digest('base64url');
+    const now = this.#options.clock.now();
+    const believed = this.#believed.get(digest);
+    if (believed && believed.untilMs > now) return { principal: believed.principal };
+    let verifying = this.#verifying.get(digest);
+    if (!verifying) {
+      if (this.#verifying.size >= MOST_AT_ONCE) throw tooMany();
+      verifying = this.#options.verify(token).finally(() => this.#verifying.delete(digest));
+      this.#verifying.set(digest, verifying);
+    }
+    const read = await verifying;
+    if ('principal' in read) this.#believe(digest, read.principal, now);
+    return read;
+  }
+
+  /** @param askedAtMs when its verification began: what happened since then, it may not have seen */
+  #believe(digest: string, principal: Principal, askedAtMs: number): void {
+    this.#believed.delete(digest);
+    this.#believed.set(digest, {
+      principal,
+      untilMs: Math.min(principal.expiresAtMs, askedAtMs + BELIEVED_MS),
+    });
+    const now = this.#options.clock.now();
+    for (const [oldest, { untilMs }] of this.#believed) {
+      if (this.#believed.size <= MOST_BELIEVED && untilMs > now) break;
+      this.#believed.delete(oldest);
+    }
+  }
+
+  #withScopes(principal: Principal): Admission {
+    const missing = this.#options.requiredScopes.filter((scope) => !principal.scopes.includes(scope));
+    if (missing.length === 0) return { isAdmitted: true, principal };
+    return refused({
+      status: 403,
+      error: 'insufficient_scope',
+      description: `The access token lacks the scope ${missing.join(' ')}. Ask the authorization server for it.`,
+    });
+  }
+}
+
+function invalid(fault: string): Admission {
+  return refused({
+    status: 401,
+    error: 'invalid_token',
+    description: `The access token is refused. ${fault} Get a new one.`,
+  });
+}
+
+function unverifiable(error: unknown): Admission {
+  if (!(error instanceof SessionError)) throw error;
+  return refused({
+    status: 503,
+    description: error.message,
+    retryAfterSeconds: error.retryAfterSeconds ?? 60,
+  });
+}
+
+function tooMany(): SessionError {
+  return new SessionError('limit_reached', 'Too many access tokens are being verified. Try again in a moment.', {
+    retryAfterSeconds: 1,
+  });
+}

@@ -1,0 +1,19 @@
+import { type Access, type Admission, type Arrival, refused } from './access.js';
+
+const FROM_AFAR =
+  'This server is open to this machine only, and your request came from elsewhere, or through a proxy or tunnel. Its operator can let clients in with bearer tokens (`access`), or open it to the network by name.';
+
+/** Lets everybody in who is near: what they can do depends on the session they name. */
+export class OpenAccess implements Access {
+  readonly #isOpenToNetwork: boolean;
+
+  /** @param isOpenToNetwork whether those are let in, too, who are not on this machine */
+  constructor(isOpenToNetwork: boolean) {
+    this.#isOpenToNetwork = isOpenToNetwork;
+  }
+
+  async admit({ isFromAfar }: Arrival): Promise<Admission> {
+    if (isFromAfar && !this.#isOpenToNetwork) return refused({ status: 403, description: FROM_AFAR });
+    return { isAdmitted: true, principal: undefined };
+  }
+}

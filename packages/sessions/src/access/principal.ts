@@ -1,0 +1,10 @@
+/** Who a bearer token says is calling. */
+export interface Principal {
+  readonly issuer: string;
+  /** The claim `sub`, or the one that the operator configured. */
+  readonly subject: string;
+  readonly clientId: string;
+  readonly scopes: readonly string[];
+  /** When the token runs out, on the clock of this process. */
+  readonly expiresAtMs: number;
+}

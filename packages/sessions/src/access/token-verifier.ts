@@ -1,0 +1,106 @@
+import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { SessionError } from '../errors.js';
+import type { Clock } from '../time/clock.js';
+import { type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
+
+/** The port to the authorization server whose tokens let clients in. */
+export interface TokenIssuer {
+  /** Where its public keys are. @throws SessionError `provider_unavailable`, `provider_refused` */
+  jwksUri(): Promise<URL>;
+  /** What it says of a token (RFC 7662). Absent: this server may not ask. @throws as `jwksUri` */
+  readonly introspect?: ((token: string) => Promise<unknown>) | undefined;
+}
+
+export interface TokenVerifierOptions {
+  readonly tokenIssuer: TokenIssuer;
+  readonly expectations: () => TokenExpectations;
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+  /** Milliseconds since the epoch: what tokens say of their time is in seconds of it. Default: `Date.now`. */
+  readonly wallClock?: () => number;
+}
+
+/** Signatures only, and none that is made with a secret. */
+const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+const JWT_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
+
+/** Finds out whether a token is genuine and meant for this server: JWTs by their signature, others by asking. */
+export class TokenVerifier {
+  readonly #options: TokenVerifierOptions;
+  #keys: Promise<JWTVerifyGetKey> | undefined;
+
+  constructor(options: TokenVerifierOptions) {
+    this.#options = options;
+  }
+
+  /** @throws SessionError `provider_unavailable`, `provider_refused` when that cannot be found out */
+  async verify(token: string): Promise<ReadClaims> {
+    const claims = JWT_PATTERN.test(token) ? await this.#claimsOfJwt(token) : await this.#introspect(token);
+    if (claims === undefined) return { fault: 'It is not valid here, or not any more.' };
+    const { clock, wallClock = Date.now } = this.#options;
+    const now = { ms: clock.now(), epochSeconds: wallClock() / 1000 };
+    return readClaims(claims, this.#options.expectations(), now);
+  }
+
+  /** The claims of a JWT that the issuer has signed for this server; `undefined` if it is none. */
+  async #claimsOfJwt(token: string): Promise<unknown> {
+    const { issuer, audience } = this.#options.expectations();
+    try {
+      const { payload } = await jwtVerify(token, await this.#keySet(), {
+        issuer,
+        audience,
+        algorithms: ALGORITHMS,
+        requiredClaims: ['exp'],
+        // Whether its time has come and not yet gone, the claims are read for below.
+        clockTolerance: '5 s',
+      });
+      return payload;
+    } catch (error) {
+      if (isFaultOfToken(error)) return undefined;
+      throw unavailable(error);
+    }
+  }
+
+  async #introspect(token: string): Promise<unknown> {
+    const { introspect } = this.#options.tokenIssuer;
+    if (!introspect) return undefined;
+    const answer = await introspect(token);
+    const isActive = typeof answer === 'object' && answer !== null && 'active' in answer && answer.active;
+    return isActive === true ? answer : undefined;
+  }
+
+  async #keySet(): Promise<JWTVerifyGetKey> {
+    const { tokenIssuer, fetch } = this.#options;
+    this.#keys ??= tokenIssuer.jwksUri().then((uri) => createRemoteJWKSet(uri, { [customFetch]: fetch }));
+    try {
+      return await this.#keys;
+    } catch (error) {
+      this.#keys = undefined;
+      throw error;
+    }
+  }
+}
+
+/** Errors that say something of the token, and not of how its keys were to be had. */
+function isFaultOfToken(error: unknown): boolean {
+  return (
+    error instanceof errors.JWTClaimValidationFailed ||
+    error instanceof errors.JWTExpired ||
+    error instanceof errors.JWTInvalid ||
+    error instanceof errors.JWSInvalid ||
+    error instanceof errors.JWSSignatureVerificationFailed ||
+    error instanceof errors.JOSEAlgNotAllowed ||
+    error instanceof errors.JOSENotSupported ||
+    error instanceof errors.JWKSNoMatchingKey ||
+    error instanceof errors.JWKSMultipleMatchingKeys
+  );
+}
+
+function unavailable(cause: unknown): SessionError {
+  if (cause instanceof SessionError) return cause;
+  return new SessionError(
+    'provider_unavailable',
+    'The authorization server cannot be asked for its keys now. Try again in a minute.',
+    { cause, retryAfterSeconds: 60 },
+  );
+}

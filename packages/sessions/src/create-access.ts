@@ -1,0 +1,34 @@
+import type { Access } from './access/access.js';
+import { type AccessSettings, isBearer } from './access/access-options.js';
+import { BearerAccess } from './access/bearer-access.js';
+import { OpenAccess } from './access/open-access.js';
+import { TokenVerifier } from './access/token-verifier.js';
+import { MCP_PATH } from './http/app.js';
+import { AuthorizationServer } from './provider/authorization-server.js';
+import type { Clock } from './time/clock.js';
+
+export interface AccessSurroundings {
+  readonly publicUrl: () => URL;
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+}
+
+/** Puts together who may come in. */
+export function createAccess(
+  settings: AccessSettings,
+  { publicUrl, clock, fetch }: AccessSurroundings,
+): Access {
+  if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
+  const { issuer, introspection, subjectClaim, requiredScopes } = settings;
+  const verifier = new TokenVerifier({
+    tokenIssuer: new AuthorizationServer({ issuer, introspection, clock, fetch }),
+    expectations: () => ({
+      issuer,
+      subjectClaim,
+      audience: settings.audience ?? new URL(MCP_PATH, publicUrl()).href,
+    }),
+    clock,
+    fetch,
+  });
+  return new BearerAccess({ verify: (token) => verifier.verify(token), requiredScopes, clock });
+}

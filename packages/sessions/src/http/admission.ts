@@ -1,0 +1,62 @@
+import type { Access, Refusal } from '../access/access.js';
+import type { BearerSettings } from '../access/access-options.js';
+import type { Principal } from '../access/principal.js';
+import { challengeOf, metadataPathOf, protectedResourceMetadata } from '../access/protected-resource.js';
+import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
+
+export interface AdmissionOptions {
+  readonly access: Access;
+  /** Absent where clients do not have to say who they are. */
+  readonly bearer: BearerSettings | undefined;
+  readonly publicUrl: () => URL;
+  readonly serverName: string;
+}
+
+/** The door of the MCP endpoint, as HTTP sees it. */
+export class AdmissionDoor {
+  readonly #options: AdmissionOptions;
+  readonly #path: string;
+
+  constructor(options: AdmissionOptions, path: string) {
+    this.#options = options;
+    this.#path = path;
+  }
+
+  /** Where the door says what it asks for; `undefined` if it asks for nothing. */
+  get metadataPath(): string | undefined {
+    return this.#options.bearer && metadataPathOf(this.#path);
+  }
+
+  /** What it asks for (RFC 9728). */
+  metadata(): Record<string, unknown> {
+    const { bearer, publicUrl, serverName } = this.#options;
+    return bearer ? protectedResourceMetadata(new URL(this.#path, publicUrl()), serverName, bearer) : {};
+  }
+
+  /** @returns who is calling, or the answer to somebody who is not let in */
+  async enter(request: Request, isFromAfar: boolean): Promise<Response | { principal: Principal | undefined }> {
+    const authorization = request.headers.get('authorization');
+    const admission = await this.#options.access.admit({ authorization, isFromAfar });
+    return admission.isAdmitted ? { principal: admission.principal } : this.#turnAway(admission.refusal);
+  }
+
+  #turnAway(refusal: Refusal): Response {
+    const { bearer, publicUrl } = this.#options;
+    const { status, description, retryAfterSeconds } = refusal;
+    const headers: Record<string, string> = {};
+    if (bearer && status !== 503) {
+      const metadata = new URL(metadataPathOf(this.#path), publicUrl());
+      headers['www-authenticate'] = challengeOf(refusal, metadata, bearer.requiredScopes);
+    }
+    if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterSeconds));
+    const code = status === 503 ? ErrorCode.serverBusy : ErrorCode.invalidRequest;
+    return errorResponse(status, code, description, { headers });
+  }
+}
+
+/** The same request without the credentials it came with: what serves it has no business with them. */
+export function withoutCredentials(request: Request): Request {
+  const headers = new Headers(request.headers);
+  headers.delete('authorization');
+  return new Request(request.url, { method: request.method, headers, signal: request.signal });
+}

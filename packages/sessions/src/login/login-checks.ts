@@ -1,0 +1,40 @@
+import type { Provider } from '../provider/provider.js';
+import type { LoginCheck, LoginOrigin, Starter } from './login-attempt.js';
+
+export interface LoginChecksOptions {
+  /** The claim that says who a token is about. */
+  readonly subjectClaim: string;
+  /** The authorization server that issues clients' tokens, where browsers can be signed in there. */
+  readonly signIn: Provider | undefined;
+}
+
+/** Chooses how a login is checked, and checks whom a browser turned out to be. */
+export class LoginChecks {
+  readonly #options: LoginChecksOptions;
+
+  constructor(options: LoginChecksOptions) {
+    this.#options = options;
+  }
+
+  get signIn(): Provider | undefined {
+    return this.#options.signIn;
+  }
+
+  checkOf({ starter, isLoopback }: LoginOrigin, provider: Provider): LoginCheck {
+    if (starter && provider.issuer === starter.issuer) return 'same-user';
+    if (starter && this.#options.signIn) return 'sign-in';
+    return isLoopback ? 'none' : 'code';
+  }
+
+  /** Whether an ID token is about the user who started a login. */
+  isSameUser(
+    starter: Starter | undefined,
+    idTokenClaims: Readonly<Record<string, unknown>> | undefined,
+  ): boolean {
+    return (
+      starter !== undefined &&
+      idTokenClaims?.iss === starter.issuer &&
+      idTokenClaims[this.#options.subjectClaim] === starter.subject
+    );
+  }
+}
