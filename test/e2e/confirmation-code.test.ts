@@ -6,7 +6,7 @@ import { type InProcessNotes, startInProcessNotes } from '../support/in-process-
 
 let notes: InProcessNotes;
 beforeAll(async () => {
-  notes = await startInProcessNotes();
+  notes = await startInProcessNotes({ access: 'open-to-network' });
 });
 afterAll(() => notes.close());
 

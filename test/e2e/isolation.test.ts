@@ -26,6 +26,8 @@ const slow = { started: createLatch(), released: createLatch() };
 
 beforeAll(async () => {
   notes = await startInProcessNotes({
+    // Some of its clients come through a proxy.
+    access: 'open-to-network',
     tools: (server, sessions) => {
       server.registerTool('slow', { description: 'Waits until it is released.' }, async () => {
         slow.started.open();

@@ -18,6 +18,7 @@ export interface InProcessNotesOptions {
   readonly apiOrigins?: readonly string[];
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
+  readonly access?: SessionsOptions['access'];
 }
 
 /** The sample in the test's own process: a test can look behind it, and hold what it waits for. */
@@ -57,6 +58,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     },
     apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
     lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },
+    ...(options.access && { access: options.access }),
     ...(options.logger && { logger: options.logger }),
   });
   const events: SessionEvent[] = [];

@@ -4,7 +4,8 @@ import { packageVersion } from './package-version.js';
 import { loadToolsModule } from './tools-module.js';
 
 /** What sessions are put in front of: a provider, the APIs that take its tokens, and the tools that call them. */
-export interface Backend extends Pick<SessionsOptions, 'server' | 'tools' | 'apiOrigins' | 'publicUrl'> {
+export interface Backend
+  extends Pick<SessionsOptions, 'server' | 'tools' | 'apiOrigins' | 'publicUrl' | 'access'> {
   readonly provider: ProviderOptions;
   /** The API's address, where there is one of ours. */
   readonly api: string | null;
@@ -17,13 +18,14 @@ export interface Backend extends Pick<SessionsOptions, 'server' | 'tools' | 'api
  * @throws ConfigurationError when the tools cannot be loaded
  */
 export async function operatorBackend(upstream: OperatorUpstream): Promise<Backend> {
-  const { provider, apiOrigins, publicUrl, toolsModule } = upstream;
+  const { provider, apiOrigins, publicUrl, toolsModule, access } = upstream;
   return {
     server: { name: 'mcp-sessions', version: packageVersion() },
     tools: await loadToolsModule(toolsModule),
     provider,
     apiOrigins,
     publicUrl,
+    access,
     api: null,
     close: () => Promise.resolve(),
   };

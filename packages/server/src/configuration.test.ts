@@ -13,12 +13,18 @@ function configurationOf(argv: string[], environment: NodeJS.ProcessEnv = {}): C
 describe('the configuration', () => {
   it('is the sample on its usual ports when nothing is said', () => {
     expect(configurationOf([])).toEqual({
-      transport: { kind: 'http', port: 3000, isJson: false },
+      transport: { kind: 'http', host: '127.0.0.1', port: 3000, isJson: false },
       allowDebugging: false,
       logLevel: 'warn',
       lifetimes: {},
       toolsModule: undefined,
-      upstream: { kind: 'sample', identityProviderPort: 3001, apiPort: 3002, accessTokenSeconds: 120 },
+      upstream: {
+        kind: 'sample',
+        identityProviderPort: 3001,
+        apiPort: 3002,
+        accessTokenSeconds: 120,
+        isBearer: false,
+      },
     });
   });
 
@@ -66,6 +72,7 @@ describe('the configuration', () => {
       },
       apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
       publicUrl: 'https://mcp.example',
+      access: 'open',
       toolsModule: './tools.mjs',
     });
   });

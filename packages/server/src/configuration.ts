@@ -1,4 +1,5 @@
-import type { Lifetimes } from 'mcp-sessions';
+import type { AccessOptions, Lifetimes } from 'mcp-sessions';
+import { parseAccess } from './access-environment.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type OperatorProvider, parseEnvironment } from './environment.js';
 import { type Flags, type LogLevel, parseFlags } from './flags.js';
@@ -26,6 +27,8 @@ export interface Configuration {
 /** Any number of clients, over HTTP. */
 export interface HttpTransport {
   readonly kind: 'http';
+  /** Where to listen. Default: 127.0.0.1. */
+  readonly host: string;
   /** `0` for any free one. Default: 3000. */
   readonly port: number;
   /** Whether one line of addresses goes to stdout. */
@@ -48,12 +51,16 @@ export interface SampleUpstream {
   readonly apiPort: number;
   /** Lifetime of the access tokens. Default: 120. */
   readonly accessTokenSeconds: number;
+  /** Whether clients bring access tokens of the embedded provider. */
+  readonly isBearer: boolean;
 }
 
 /** A real provider, described by the environment. */
 export interface OperatorUpstream extends OperatorProvider {
   readonly kind: 'operator';
   readonly toolsModule: string;
+  /** How clients are let in. */
+  readonly access: AccessOptions;
 }
 
 /**
@@ -80,19 +87,20 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(graceSeconds !== undefined && { disconnectGraceMs: graceSeconds * 1000 }),
       },
       toolsModule: flags.tools,
-      upstream: upstreamOf(flags, transport, parseEnvironment(environment)),
+      upstream: upstreamOf(flags, transport, environment),
     },
   };
 }
 
+const USUAL_HOST = '127.0.0.1';
 const USUAL_PORT = 3000;
 const USUAL_PROVIDER_PORT = 3001;
 const USUAL_API_PORT = 3002;
 const ANY_FREE_PORT = 0;
 
-function transportOf({ stdio, noBrowser, port, json }: Flags): Configuration['transport'] {
+function transportOf({ stdio, noBrowser, host, port, access, json }: Flags): Configuration['transport'] {
   if (!stdio) {
-    if (!noBrowser) return { kind: 'http', port: port ?? USUAL_PORT, isJson: json };
+    if (!noBrowser) return { kind: 'http', host: host ?? USUAL_HOST, port: port ?? USUAL_PORT, isJson: json };
     throw new ConfigurationError('Only --stdio opens a browser. Leave out --no-browser, or add --stdio.');
   }
   if (json) {
@@ -100,8 +108,12 @@ function transportOf({ stdio, noBrowser, port, json }: Flags): Configuration['tr
       'With --stdio, stdout belongs to the protocol. Leave out --json or --stdio.',
     );
   }
-  if (port !== undefined) {
-    throw new ConfigurationError('With --stdio, MCP is not served on a port. Leave out --port or --stdio.');
+  const networked = Object.entries({ port, host, access }).find(([, value]) => value !== undefined);
+  if (networked) {
+    const [flag] = networked;
+    throw new ConfigurationError(
+      `With --stdio, MCP is not served on a port. Leave out --${flag} or --stdio.`,
+    );
   }
   return { kind: 'stdio', openBrowser: !noBrowser };
 }
@@ -109,9 +121,10 @@ function transportOf({ stdio, noBrowser, port, json }: Flags): Configuration['tr
 function upstreamOf(
   flags: Flags,
   transport: Configuration['transport'],
-  provider: OperatorProvider | undefined,
+  environment: NodeJS.ProcessEnv,
 ): Configuration['upstream'] {
-  if (!provider) return transport.kind === 'http' ? usualSample(flags, transport) : stdioSample(flags);
+  const provider = parseEnvironment(environment);
+  if (!provider) return sampleOf(flags, transport, environment);
   if (transport.kind === 'stdio' && provider.publicUrl !== undefined) {
     throw new ConfigurationError(
       'With --stdio, logins come back to a free port of 127.0.0.1. Unset MCP_SESSIONS_PUBLIC_URL.',
@@ -122,20 +135,41 @@ function upstreamOf(
       'MCP_SESSIONS_ISSUER is set, so the sample tools are off. Name a module with your own: --tools ./tools.mjs',
     );
   }
-  return { kind: 'operator', ...provider, toolsModule: flags.tools };
+  const access = transport.kind === 'http' ? parseAccess(environment, flags.access) : 'open';
+  return { kind: 'operator', ...provider, toolsModule: flags.tools, access };
+}
+
+/** The embedded provider believes any name, so it is for this machine only. */
+function sampleOf(
+  flags: Flags,
+  transport: Configuration['transport'],
+  environment: NodeJS.ProcessEnv,
+): SampleUpstream {
+  if (environment.MCP_SESSIONS_ACCESS_ISSUER) {
+    throw new ConfigurationError(
+      'MCP_SESSIONS_ACCESS_ISSUER is set but MCP_SESSIONS_ISSUER is not. Set it, or unset both.',
+    );
+  }
+  if (flags.access === 'open-to-network' || (flags.host !== undefined && flags.host !== USUAL_HOST)) {
+    throw new ConfigurationError(
+      'The embedded identity provider believes any name, so it serves this machine only. Set MCP_SESSIONS_ISSUER to use a real one.',
+    );
+  }
+  return transport.kind === 'http' ? usualSample(flags, transport) : stdioSample(flags);
 }
 
 function usualSample(flags: Flags, { port }: HttpTransport): SampleUpstream {
   const { idpPort = USUAL_PROVIDER_PORT, apiPort = USUAL_API_PORT, accessTokenSeconds } = flags;
   assertDifferent({ '--port': port, '--idp-port': idpPort, '--api-port': apiPort });
-  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds };
+  const isBearer = flags.access === 'bearer';
+  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds, isBearer };
 }
 
 /** Clients start as many of these processes as they like, so none may take a port that was not asked for. */
 function stdioSample(flags: Flags): SampleUpstream {
   const { idpPort = ANY_FREE_PORT, apiPort = ANY_FREE_PORT, accessTokenSeconds } = flags;
   assertDifferent({ '--idp-port': idpPort, '--api-port': apiPort });
-  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds };
+  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds, isBearer: false };
 }
 
 function assertDifferent(portsByFlag: Readonly<Record<string, number>>): void {

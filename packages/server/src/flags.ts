@@ -5,6 +5,12 @@ import { ConfigurationError, configurationError } from './configuration-error.js
 /** The least to the most talkative. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 
+/** How clients may be let in. */
+export const ACCESS_MODES = ['open', 'open-to-network', 'bearer'] as const;
+
+/** How clients are let in. */
+export type AccessMode = (typeof ACCESS_MODES)[number];
+
 /** How much is logged to stderr. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -12,7 +18,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface Flags {
   readonly stdio: boolean;
   readonly noBrowser: boolean;
+  readonly host: string | undefined;
   readonly port: number | undefined;
+  /** Default: open, or bearer if the environment names an issuer for it. */
+  readonly access: AccessMode | undefined;
   readonly idpPort: number | undefined;
   readonly apiPort: number | undefined;
   readonly accessTokenSeconds: number;
@@ -37,7 +46,9 @@ const toggle = z.boolean().default(false);
 const schema = z.object({
   stdio: toggle,
   'no-browser': toggle,
+  host: z.string().min(1, 'must be an address of this machine').optional(),
   port: port.optional(),
+  access: z.enum(ACCESS_MODES, `must be one of ${ACCESS_MODES.join(', ')}`).optional(),
   'idp-port': port.optional(),
   'api-port': port.optional(),
   'access-token-seconds': seconds.default(120),
@@ -64,7 +75,9 @@ export function parseFlags(argv: readonly string[]): Flags {
   return {
     stdio: data.stdio,
     noBrowser: data['no-browser'],
+    host: data.host,
     port: data.port,
+    access: data.access,
     idpPort: data['idp-port'],
     apiPort: data['api-port'],
     accessTokenSeconds: data['access-token-seconds'],
@@ -89,7 +102,9 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
       options: {
         stdio: toggle,
         'no-browser': toggle,
+        host: text,
         port: text,
+        access: text,
         'idp-port': text,
         'api-port': text,
         'access-token-seconds': text,

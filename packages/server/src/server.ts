@@ -32,12 +32,12 @@ const SHUTDOWN_DRAIN_MS = 1000;
  */
 export async function startServer(
   configuration: Configuration,
-  { port }: HttpTransport,
+  { host, port }: HttpTransport,
 ): Promise<RunningServer> {
   const backend = await startBackend(configuration);
   try {
     const { sessions, reportUnreadiness } = assemble(configuration, backend);
-    const { url } = await sessions.listen({ port });
+    const { url } = await sessions.listen({ host, port });
     reportUnreadiness();
     return {
       name: backend.server.name,

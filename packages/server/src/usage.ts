@@ -8,6 +8,9 @@ Serves MCP on this machine; every client that connects logs in as its own user.
   --stdio                        serve the client that starts this process, over stdin and stdout;
                                  every process is a session of its own
   --no-browser                   with --stdio: do not open a browser for logins, just give the link
+  --host <address>               where to listen (127.0.0.1); beyond loopback with a real provider only
+  --access <mode>                open: whoever is on this machine (the default); bearer: whoever brings an
+                                 access token; open-to-network: whoever knows a session's id, from anywhere
   --port <port>                  port of the MCP server (3000); 0: any free one
   --idp-port <port>              port of the embedded identity provider (3001; with --stdio: any free one)
   --api-port <port>              port of the embedded notes API (3002; with --stdio: any free one)
@@ -38,4 +41,16 @@ With a real identity provider, by environment (--tools is required then):
   MCP_SESSIONS_PKCE                  S256: it supports PKCE although it does not say so
   MCP_SESSIONS_API_ORIGINS           origins that may be sent the token, separated by spaces
   MCP_SESSIONS_PUBLIC_URL            where browsers reach this server
+
+Whose access tokens let clients in, with --access bearer:
+
+  MCP_SESSIONS_ACCESS_ISSUER         issuer identifier of the authorization server
+  MCP_SESSIONS_ACCESS_AUDIENCE       audience of its tokens (the endpoint's address)
+  MCP_SESSIONS_ACCESS_SCOPES         scopes that every client needs
+  MCP_SESSIONS_ACCESS_SUBJECT_CLAIM  the claim that says who is calling (sub)
+  MCP_SESSIONS_INTROSPECTION_CLIENT_ID, MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET
+                                     this server's credentials for asking about opaque tokens
+  MCP_SESSIONS_SIGN_IN_CLIENT_ID, MCP_SESSIONS_SIGN_IN_CLIENT_SECRET
+                                     this server's registration for signing browsers in there, so that
+                                     logins at another provider are finished by the user who started them
 `;

@@ -135,7 +135,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   const endpoint = new Endpoint({
     registry,
     owners,
-    connectionSessions: owners ? new OwnedConnections(registry, owners, events) : new HeldConnections(registry),
+    connectionSessions: owners
+      ? new OwnedConnections(registry, owners, events)
+      : new HeldConnections(registry),
     events,
     contexts,
     servers,

@@ -3,8 +3,8 @@ import { type AccessSettings, accessSettings, isBearer } from './access/access-o
 import { SessionError } from './errors.js';
 import { isLoopbackHost } from './loopback.js';
 import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
-import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
 import { openToNetwork } from './serving-rules.js';
+import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
 import type { SessionsOptions } from './sessions-options.js';
 
 /** The options of a server, checked, with every default filled in. */
@@ -63,9 +63,12 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
 }
 
 function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): void {
-  if (access === 'open' && publicUrl && !isLoopbackHost(publicUrl.hostname)) throw openToNetwork(publicUrl.host);
+  if (access === 'open' && publicUrl && !isLoopbackHost(publicUrl.hostname))
+    throw openToNetwork(publicUrl.host);
   if (!isBearer(access)) return;
-  const blind = providers.find(({ issuer, scopes }) => issuer === access.issuer && !scopes.includes('openid'));
+  const blind = providers.find(
+    ({ issuer, scopes }) => issuer === access.issuer && !scopes.includes('openid'),
+  );
   if (!blind) return;
   throw new SessionError(
     'configuration',

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
-import type { Configuration, Grant, JWK, KoaContextWithOIDC } from 'oidc-provider';
+import type { Configuration, Grant, JWK, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
 import { errorPage, pagePolicy } from './login-page.js';
 import { type ClientCredentials, mcpServerClient, resourceServerClient } from './provider-clients.js';
 import { createProviderStorage } from './provider-storage.js';
@@ -12,6 +12,11 @@ export interface Registrations {
   readonly resource: string;
   /** The API behind that resource: may introspect the tokens meant for it, and nothing else. */
   readonly resourceServer: ClientCredentials;
+  /**
+   * Whether MCP clients may register and get tokens for MCP servers on this machine: JWTs, for the address under
+   * which they know one. Default: false.
+   */
+  readonly servesMcpClients?: boolean;
   /** Lifetime of access tokens. Default: 120. */
   readonly accessTokenSeconds?: number;
 }
@@ -21,6 +26,8 @@ export const LOGIN_PATH = '/interaction/';
 
 const SCOPES = ['openid', 'profile', 'offline_access'];
 const RESOURCE_SCOPE = 'notes';
+/** What MCP clients may ask for. */
+export const MCP_SCOPE = 'mcp';
 
 const MINUTE_SECONDS = 60;
 const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
@@ -28,10 +35,12 @@ const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
 /** Opaque access tokens, refresh tokens that work once, PKCE with S256 only, no consent screen. */
 export function providerConfiguration(
   oidc: typeof import('oidc-provider'),
-  { client, resource, resourceServer, accessTokenSeconds = 120 }: Registrations,
+  { client, resource, resourceServer, servesMcpClients = false, accessTokenSeconds = 120 }: Registrations,
 ): Configuration {
   const policy = oidc.interactionPolicy.base();
   policy.remove('consent');
+  // MCP clients ask for it by name. Whoever logs in here has consented.
+  if (servesMcpClients) policy.add(new oidc.interactionPolicy.Prompt({ name: 'consent', requestable: true }));
   return {
     adapter: createProviderStorage(),
     jwks: { keys: [createSigningKey()] },
@@ -40,7 +49,8 @@ export function providerConfiguration(
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     responseTypes: ['code'],
-    scopes: SCOPES,
+    // Clients register with the scopes that they will ask for.
+    scopes: servesMcpClients ? [...SCOPES, MCP_SCOPE] : SCOPES,
     claims: { openid: ['sub'], profile: ['name'] },
     // The ID token itself carries the name: a token meant for the API cannot ask for user info.
     conformIdTokenClaims: false,
@@ -48,10 +58,11 @@ export function providerConfiguration(
     // RFC 7662 section 2.2: lets the API say who is calling.
     extraTokenClaims: (_ctx, token) => ('accountId' in token ? { username: token.accountId } : undefined),
     interactions: { policy, url: (_ctx, { uid }) => `${LOGIN_PATH}${uid}` },
-    loadExistingGrant: (ctx) => grantEverything(ctx, resource),
+    loadExistingGrant: grantEverything,
     pkce: { required: () => true },
     rotateRefreshToken: () => true,
-    issueRefreshToken: (_ctx, { clientId }) => clientId === client.clientId,
+    issueRefreshToken: (_ctx, each) =>
+      each.clientId === client.clientId || (servesMcpClients && each.grantTypeAllowed('refresh_token')),
     // Browser sessions are not kept; tied to them, tokens would be dead at once.
     expiresWithSession: () => false,
     clientBasedCORS: () => false,
@@ -72,6 +83,7 @@ export function providerConfiguration(
           clientId === token.clientId ||
           (clientId === resourceServer.clientId && 'aud' in token && token.aud === resource),
       },
+      registration: { enabled: servesMcpClients },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, { clientId }, token) => clientId === token.clientId,
@@ -79,6 +91,7 @@ export function providerConfiguration(
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx, indicator) => {
+          if (servesMcpClients && isMcpServerHere(indicator)) return mcpServer(indicator);
           if (indicator !== resource) throw new oidc.errors.InvalidTarget();
           // JWTs could be neither introspected nor revoked.
           return { scope: RESOURCE_SCOPE, audience: resource, accessTokenFormat: 'opaque' };
@@ -103,14 +116,27 @@ export function providerConfiguration(
  * A grant of its own for every login, instead of the consent screen. Were it shared between the logins of
  * one user, signing out of one MCP session would revoke the tokens of the others.
  */
-async function grantEverything({ oidc }: KoaContextWithOIDC, resource: string): Promise<Grant | undefined> {
-  const { provider, client, session } = oidc;
+async function grantEverything({ oidc }: KoaContextWithOIDC): Promise<Grant | undefined> {
+  const { provider, client, session, resourceServers = {} } = oidc;
   if (!client || !session?.accountId) return undefined;
   const grant = new provider.Grant({ clientId: client.clientId, accountId: session.accountId });
   grant.addOIDCScope(SCOPES);
-  grant.addResourceScope(resource, RESOURCE_SCOPE);
+  for (const [resource, { scope }] of Object.entries(resourceServers))
+    grant.addResourceScope(resource, scope);
   await grant.save();
   return grant;
+}
+
+/** Whether a resource is the endpoint of an MCP server on this machine (RFC 8707). */
+function isMcpServerHere(indicator: string): boolean {
+  if (!URL.canParse(indicator)) return false;
+  const { protocol, hostname, pathname, search } = new URL(indicator);
+  return protocol === 'http:' && hostname === '127.0.0.1' && pathname === '/mcp' && search === '';
+}
+
+function mcpServer(audience: string): ResourceServer {
+  const jwt = { sign: { alg: 'ES256' } } as const;
+  return { scope: MCP_SCOPE, audience, accessTokenFormat: 'jwt', jwt };
 }
 
 function createSigningKey(): JWK {

@@ -6,6 +6,7 @@ import { startIdentityProvider } from './identity-provider.js';
 import { startNotesApi } from './notes-api.js';
 import { registerNotesTools } from './notes-tools.js';
 import { createCredentials } from './provider-clients.js';
+import { MCP_SCOPE } from './provider-configuration.js';
 
 /**
  * The audience of the API's tokens (RFC 8707). A name rather than an address, so that provider and API can
@@ -31,6 +32,7 @@ export async function startSample(
   const identityProvider = await startIdentityProvider({
     port: upstream.identityProviderPort,
     accessTokenSeconds: upstream.accessTokenSeconds,
+    servesMcpClients: upstream.isBearer,
     client,
     resource,
     resourceServer,
@@ -60,6 +62,7 @@ export async function startSample(
         authorizationParams: { resource },
       },
       apiOrigins: [api.origin],
+      access: upstream.isBearer ? { issuer, requiredScopes: [MCP_SCOPE] } : 'open',
       api: api.origin,
       close: async () => {
         await Promise.all([identityProvider.close(), api.close()]);

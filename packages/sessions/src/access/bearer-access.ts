@@ -121,7 +121,11 @@ function unverifiable(error: unknown): Admission {
 }
 
 function tooMany(): SessionError {
-  return new SessionError('limit_reached', 'Too many access tokens are being verified. Try again in a moment.', {
-    retryAfterSeconds: 1,
-  });
+  return new SessionError(
+    'limit_reached',
+    'Too many access tokens are being verified. Try again in a moment.',
+    {
+      retryAfterSeconds: 1,
+    },
+  );
 }

@@ -34,7 +34,10 @@ export class AdmissionDoor {
   }
 
   /** @returns who is calling, or the answer to somebody who is not let in */
-  async enter(request: Request, isFromAfar: boolean): Promise<Response | { principal: Principal | undefined }> {
+  async enter(
+    request: Request,
+    isFromAfar: boolean,
+  ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
     const admission = await this.#options.access.admit({ authorization, isFromAfar });
     return admission.isAdmitted ? { principal: admission.principal } : this.#turnAway(admission.refusal);

@@ -13,7 +13,8 @@ function attemptOf(session: string, provider = 'idp'): LoginAttempt {
     id: randomToken(systemRandom),
     lease: { ref: session as SessionRef, epoch: 0 },
     provider,
-    origin: { clientName: undefined, isLoopback: true },
+    origin: { clientName: undefined, isLoopback: true, starter: undefined },
+    check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,
     trip: undefined,
@@ -36,7 +37,7 @@ function setUp() {
       nonce: Secret.fromString('nonce'),
       codeVerifier: Secret.fromString('verifier'),
     };
-    attempts.setTrip(attempt, { checks, stateDigest: digestOf(state), cookieDigest: '' });
+    attempts.setTrip(attempt, { purpose: 'login', checks, stateDigest: digestOf(state), cookieDigest: '' });
     return checks;
   };
   return { clock, attempts, add, consent };

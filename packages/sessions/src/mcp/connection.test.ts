@@ -9,6 +9,7 @@ import { Connection } from './connection.js';
 
 const URL = 'http://127.0.0.1/mcp';
 const ID = 'the-session' as SessionId;
+const UNBOUNDED = { authInfo: undefined, hangUp: undefined, endsAtMs: undefined };
 const HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
@@ -49,13 +50,13 @@ async function setUp() {
   await connection.open();
   const post = (body: unknown) => {
     const request = new Request(URL, { method: 'POST', headers: HEADERS });
-    return requests.run({}, () => connection.serve({ request, body, hangUp: undefined }));
+    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED }));
   };
   const get = (headers: Record<string, string> = {}) =>
     connection.serve({
       request: new Request(URL, { headers: { ...HEADERS, ...headers } }),
       body: undefined,
-      hangUp: undefined,
+      ...UNBOUNDED,
     });
   const initialized = await post({
     jsonrpc: '2.0',
@@ -68,7 +69,7 @@ async function setUp() {
     const headers = { ...HEADERS, 'mcp-protocol-version': revision };
     const request = new Request(URL, { method: 'POST', headers });
     const body = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } };
-    return requests.run({}, () => connection.serve({ request, body, hangUp: undefined }));
+    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED }));
   };
   const call = (id: number, text: string) => callAs('2025-11-25', id, text);
   const release = async () => {
@@ -105,7 +106,7 @@ describe('a 2025 connection', () => {
     const headers = { ...HEADERS, accept: 'text/html' };
     const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
     const request = new Request(URL, { method: 'POST', headers });
-    expect((await connection.serve({ request, body, hangUp: undefined })).status).toBe(406);
+    expect((await connection.serve({ request, body, ...UNBOUNDED })).status).toBe(406);
     const accepted = await call(1, 'accepted');
     await release();
     expect(await accepted.text()).toContain('accepted');

@@ -143,7 +143,9 @@ export class Connections {
         'Session not found: it has ended, or never was. Send `initialize` to start a new one.',
       );
     }
-    const response = await contexts.run(contextOf(incoming, found), () => connection.serve(requestOf(incoming)));
+    const response = await contexts.run(contextOf(incoming, found), () =>
+      connection.serve(requestOf(incoming)),
+    );
     if (response.ok && !messagesOf(body).every(isPing)) await connectionSessions.touch(found);
     if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
@@ -162,7 +164,10 @@ function requestOf({ request, body, hangUp, principal }: Incoming): ConnectionRe
   return { request, body, authInfo, hangUp, endsAtMs: principal?.expiresAtMs };
 }
 
-function contextOf({ body, isLoopback, principal }: Incoming, { session }: ConnectionSession): RequestContext {
+function contextOf(
+  { body, isLoopback, principal }: Incoming,
+  { session }: ConnectionSession,
+): RequestContext {
   const named = { state: 'live', record: session, handle: undefined } as const;
   return { era: '2025', named, toolName: toolNameOf(body), isLoopback, principal };
 }

@@ -97,7 +97,11 @@ export class Endpoint {
     }
     const response = await this.#contexts.run(
       { era: '2026', named, toolName: toolNameOf(body), isLoopback, principal },
-      () => this.#modern.fetch(request, { parsedBody: body, ...(principal && { authInfo: authInfoOf(principal) }) }),
+      () =>
+        this.#modern.fetch(request, {
+          parsedBody: body,
+          ...(principal && { authInfo: authInfoOf(principal) }),
+        }),
     );
     if (!isEventStream(response)) return response;
     return isListen

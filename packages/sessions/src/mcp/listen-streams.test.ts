@@ -30,11 +30,13 @@ function answer(acknowledgement?: string) {
   return response;
 }
 
+const UNBOUNDED = { hangUp: undefined, endsAtMs: undefined };
+
 describe('the listen streams', () => {
   it('forget a stream that was over before it was acknowledged', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
-    await streams.hold(record.ref, LISTEN, answer(), undefined);
+    await streams.hold(record.ref, LISTEN, answer(), UNBOUNDED);
     expect(streams.size).toBe(0);
     expect(bench.registry.presenceOf(record.ref).openStreams).toBe(0);
   });
@@ -43,7 +45,7 @@ describe('the listen streams', () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
     await bench.registry.end(record.ref, 'logout');
-    const response = await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), undefined);
+    const response = await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(await response.text()).toMatch(/"acknowledged".*\n\n.*\n.*"resultType":"complete"/);
     expect(streams.size).toBe(0);
   });
@@ -53,7 +55,7 @@ describe('the listen streams', () => {
     const { record } = await bench.loggedIn('alice', 'handle');
     const held: Response[] = [];
     for (let number = 0; number < 4; number++) {
-      held.push(await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), undefined));
+      held.push(await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED));
     }
     expect([streams.hasRoomFor(record.ref), streams.hasRoomFor(undefined)]).toEqual([false, true]);
     await held[0]?.body?.cancel();
@@ -64,7 +66,7 @@ describe('the listen streams', () => {
     const { streams } = setUp();
     const held: Response[] = [];
     for (let number = 0; number < 500; number++) {
-      held.push(await streams.hold(undefined, LISTEN, answer('"acknowledged"'), undefined));
+      held.push(await streams.hold(undefined, LISTEN, answer('"acknowledged"'), UNBOUNDED));
     }
     expect(streams.hasRoomFor(undefined)).toBe(false);
     await held[7]?.body?.cancel();

@@ -98,7 +98,10 @@ export class StdioConnection {
       const record = await registry.get(this.#ref);
       if (!record) return await refuse(message, channel, SERVER_CLOSING);
       const named = { state: 'live', record, handle: undefined } as const;
-      contexts.run({ era, named, toolName: toolNameOf(message), isLoopback: true, principal: undefined }, deliver);
+      contexts.run(
+        { era, named, toolName: toolNameOf(message), isLoopback: true, principal: undefined },
+        deliver,
+      );
     } catch (error) {
       onError(error);
       await refuse(message, channel, thrownError(error)).catch(onError);

@@ -88,18 +88,18 @@ export class Subscriptions {
     const { named } = this.#options.contexts.get();
     if (named.state !== 'live') throw sessionRequired();
     const { ref } = named.record;
-    const subscribers = this.#subscribersOf(ref);
-    const uris = subscribers.get(server) ?? new Set<string>();
+    const uris = this.#subscribers.get(ref)?.get(server) ?? new Set<string>();
     if (method === 'resources/unsubscribe') uris.delete(uri);
     else if (uris.size < MOST_PER_CLIENT || uris.has(uri)) uris.add(uri);
     else {
       const message = `No more than ${MOST_PER_CLIENT} subscriptions at a time. Unsubscribe from another resource first.`;
       throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
     }
-    if (uris.size > 0) {
-      subscribers.set(server, uris);
+    if (uris.size === 0) this.#remove(ref, server);
+    else {
+      this.#subscribersOf(ref).set(server, uris);
       server.server.onclose = () => this.#remove(ref, server);
-    } else this.#remove(ref, server);
+    }
   }
 
   #remove(ref: SessionRef, server: McpServer): void {

@@ -8,7 +8,9 @@ import { providerSettings } from './provider-options.js';
 export interface AuthorizationServerOptions {
   readonly issuer: string;
   /** This server's credentials for introspection. */
-  readonly introspection?: { readonly clientId: string; readonly clientSecret?: string | undefined } | undefined;
+  readonly introspection?:
+    | { readonly clientId: string; readonly clientSecret?: string | undefined }
+    | undefined;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
 }

@@ -1,0 +1,73 @@
+import type { AccessOptions, BearerAccessOptions, ClientRegistration } from 'mcp-sessions';
+import { z } from 'zod';
+import { ConfigurationError, configurationError } from './configuration-error.js';
+import type { AccessMode } from './flags.js';
+
+const PREFIX = 'MCP_SESSIONS_';
+const needed = 'is missing: set it, or unset the rest of that registration';
+
+const schema = z.object({
+  ACCESS_ISSUER: z.url({ protocol: /^https?$/, error: 'must be the URL of an issuer' }).optional(),
+  ACCESS_AUDIENCE: z.string().optional(),
+  ACCESS_SCOPES: z.string().optional(),
+  ACCESS_SUBJECT_CLAIM: z.string().optional(),
+  INTROSPECTION_CLIENT_ID: z.string().optional(),
+  INTROSPECTION_CLIENT_SECRET: z.string().optional(),
+  SIGN_IN_CLIENT_ID: z.string().optional(),
+  SIGN_IN_CLIENT_SECRET: z.string().optional(),
+});
+type Variables = z.infer<typeof schema>;
+
+/**
+ * Reads from the `MCP_SESSIONS_` variables whose access tokens let clients in. Empty ones count as not set.
+ *
+ * @param mode what the command line says, if it says anything
+ * @throws ConfigurationError
+ */
+export function parseAccess(environment: NodeJS.ProcessEnv, mode: AccessMode | undefined): AccessOptions {
+  const given = Object.fromEntries(
+    Object.keys(schema.shape).flatMap((name) => {
+      const value = environment[PREFIX + name]?.trim();
+      return value ? [[name, value]] : [];
+    }),
+  );
+  const { data, error } = schema.safeParse(given);
+  if (error) throw configurationError(error, (name) => PREFIX + name);
+  const [first] = Object.keys(given);
+  const { ACCESS_ISSUER: issuer } = data;
+  if (mode === 'open' || mode === 'open-to-network' || (mode === undefined && first === undefined)) {
+    if (first === undefined) return mode ?? 'open';
+    throw new ConfigurationError(`${PREFIX}${first} is for --access bearer. Unset it, or say that.`);
+  }
+  if (issuer === undefined) {
+    throw new ConfigurationError(
+      `Bearer access needs ${PREFIX}ACCESS_ISSUER: the authorization server whose tokens let clients in.`,
+    );
+  }
+  return bearerAccess(issuer, data);
+}
+
+function bearerAccess(issuer: string, data: Variables): BearerAccessOptions {
+  return {
+    issuer,
+    audience: data.ACCESS_AUDIENCE,
+    requiredScopes: data.ACCESS_SCOPES?.split(/[\s,]+/).filter(Boolean),
+    subjectClaim: data.ACCESS_SUBJECT_CLAIM,
+    introspection: registrationOf(
+      'INTROSPECTION',
+      data.INTROSPECTION_CLIENT_ID,
+      data.INTROSPECTION_CLIENT_SECRET,
+    ),
+    signIn: registrationOf('SIGN_IN', data.SIGN_IN_CLIENT_ID, data.SIGN_IN_CLIENT_SECRET),
+  };
+}
+
+function registrationOf(
+  name: string,
+  clientId: string | undefined,
+  clientSecret: string | undefined,
+): ClientRegistration | undefined {
+  if (clientId !== undefined) return { clientId, clientSecret };
+  if (clientSecret === undefined) return undefined;
+  throw new ConfigurationError(`${PREFIX}${name}_CLIENT_ID ${needed}.`);
+}
