@@ -408,7 +408,7 @@ describe('serveStdio', () => {
       apiOrigins: [],
       tools: () => undefined,
     };
-    const published = createSessions({ ...options, publicUrl: 'https://mcp.example.com' });
+    const published = createSessions({ ...options, publicUrl: 'http://127.0.0.1:3000' });
     await expect(published.serveStdio()).rejects.toMatchObject({ code: 'configuration' });
     const listening = createSessions(options);
     await listening.listen({ port: 0 });

@@ -2,6 +2,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { getRequestListener } from '@hono/node-server';
+import type { ClientMetadata } from 'oidc-provider';
 import { loadOidcProvider } from '../../packages/server/src/sample/load-oidc-provider.js';
 import { createLogin } from '../../packages/server/src/sample/login.js';
 import {
@@ -32,6 +33,8 @@ export interface ProxiedIdentityProvider {
   readonly issuer: string;
   /** Every access and refresh token, as it was issued. */
   readonly issuedTokens: readonly string[];
+  /** The tokens issued so far that still open anything, and whose they are. */
+  livingTokens(): Promise<readonly { readonly token: string; readonly user: string }[]>;
   /** Every form posted to the token, revocation and introspection endpoints, in order of the answers. */
   readonly exchanges: readonly Exchange[];
   /** How long the access tokens live that are issued from now on. */
@@ -48,16 +51,23 @@ export function grantsOf(provider: ProxiedIdentityProvider, grantType: string): 
   return provider.exchanges.filter(({ form }) => form.get('grant_type') === grantType);
 }
 
+export interface ProxiedIdentityProviderOptions extends Omit<Registrations, 'accessTokenSeconds'> {
+  /** Where logins come back to. Default: any port of 127.0.0.1. */
+  readonly redirectUri?: string;
+}
+
 export async function startProxiedIdentityProvider(
-  registrations: Omit<Registrations, 'accessTokenSeconds'>,
+  registrations: ProxiedIdentityProviderOptions,
 ): Promise<ProxiedIdentityProvider> {
   const oidc = await loadOidcProvider();
   const proxy = createServer();
   const issuer = `http://127.0.0.1:${await listen(proxy)}`;
   const settings = { accessTokenSeconds: 120, isDown: false };
   const configuration = providerConfiguration(oidc, registrations);
+  const { redirectUri } = registrations;
   const provider = new oidc.Provider(issuer, {
     ...configuration,
+    ...(redirectUri && { clients: configuration.clients?.map((each) => comingBackTo(redirectUri, each)) }),
     ttl: { ...configuration.ttl, AccessToken: () => settings.accessTokenSeconds },
   });
   const issuedTokens: string[] = [];
@@ -107,9 +117,20 @@ export async function startProxiedIdentityProvider(
     });
   });
 
+  const livingTokens = async () => {
+    const found = await Promise.all(
+      issuedTokens.map(
+        async (token) =>
+          (await provider.AccessToken.find(token)) ?? (await provider.RefreshToken.find(token)),
+      ),
+    );
+    return found.flatMap((token) => (token ? [{ token: token.jti, user: token.accountId ?? '' }] : []));
+  };
+
   return {
     issuer,
     issuedTokens,
+    livingTokens,
     exchanges,
     get accessTokenSeconds() {
       return settings.accessTokenSeconds;
@@ -133,6 +154,12 @@ export async function startProxiedIdentityProvider(
       await Promise.all([closeServer(proxy), closeServer(inner)]);
     },
   };
+}
+
+/** The registration of a server whose public URL is known. */
+function comingBackTo(redirectUri: string, client: ClientMetadata): ClientMetadata {
+  if (!client.redirect_uris?.length) return client;
+  return { ...client, application_type: 'web', redirect_uris: [redirectUri] };
 }
 
 async function listen(server: Server): Promise<number> {

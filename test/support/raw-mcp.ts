@@ -1,4 +1,5 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type Agent, request as httpsRequest } from 'node:https';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Browser } from './browser.js';
@@ -10,6 +11,14 @@ export interface RawRequest {
   /** Sent with a `Content-Length`; as `chunks`, without one. */
   readonly body?: string;
   readonly chunks?: readonly string[];
+  /** Knows the way to an https address. */
+  readonly agent?: Agent | undefined;
+}
+
+/** What a client sends with every request, and how it gets through. */
+export interface RawWay {
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly agent?: Agent | undefined;
 }
 
 export interface RawAnswer {
@@ -19,10 +28,17 @@ export interface RawAnswer {
 }
 
 /** Sends a request without a client in between that would tidy it up. Redirects are answered, not followed. */
-export function send(url: string | URL, { method = 'GET', headers = {}, body, chunks }: RawRequest = {}) {
+export function send(
+  url: string | URL,
+  { method = 'GET', headers = {}, body, chunks, agent }: RawRequest = {},
+) {
   return new Promise<RawAnswer>((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': String(Buffer.byteLength(body)) };
-    const request = httpRequest(url, { method, headers: { ...length, ...headers }, agent: false });
+    const options = { method, headers: { ...length, ...headers } };
+    const request =
+      new URL(url).protocol === 'https:'
+        ? httpsRequest(url, { ...options, agent })
+        : httpRequest(url, { ...options, agent: false });
     let isAnswered = false;
     request.once('response', (response) => {
       isAnswered = true;
@@ -130,24 +146,29 @@ const INITIALIZE = JSON.stringify({
 });
 
 /** A client of the 2025-11-25 revision, without a stream of its own. */
-export async function connect2025(mcp: string): Promise<RawClient & { end(): Promise<RawAnswer> }> {
-  const answer = await send(mcp, { method: 'POST', headers: JSON_HEADERS, body: INITIALIZE });
+export async function connect2025(
+  mcp: string,
+  { headers: own = {}, agent }: RawWay = {},
+): Promise<RawClient & { end(): Promise<RawAnswer> }> {
+  const opening = { method: 'POST', headers: { ...JSON_HEADERS, ...own }, body: INITIALIZE, agent };
+  const answer = await send(mcp, opening);
   const secret = answer.headers['mcp-session-id'];
   if (typeof secret !== 'string') throw new Error(`No session: ${answer.status} ${answer.text}`);
-  const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
+  const headers = { ...JSON_HEADERS, ...own, 'mcp-session-id': secret };
   let calls = 0;
   return {
     secret,
     async call(tool, args) {
       const id = ++calls;
-      return toolAnswerOf(await send(mcp, { method: 'POST', headers, body: call2025(tool, args, id) }), id);
+      const body = call2025(tool, args, id);
+      return toolAnswerOf(await send(mcp, { method: 'POST', headers, body, agent }), id);
     },
-    end: () => send(mcp, { method: 'DELETE', headers }),
+    end: () => send(mcp, { method: 'DELETE', headers, agent }),
   };
 }
 
 /** A client of the 2026-07-28 revision. It keeps the handle that `login` returns and passes it on. */
-export function client2026(mcp: string, handle?: string): RawClient {
+export function client2026(mcp: string, handle?: string, { headers = {}, agent }: RawWay = {}): RawClient {
   let secret = handle ?? '';
   let calls = 0;
   return {
@@ -157,7 +178,8 @@ export function client2026(mcp: string, handle?: string): RawClient {
     async call(tool, args = {}) {
       const id = ++calls;
       const named = secret ? { session: secret, ...args } : args;
-      const answer = await send(mcp, request2026('tools/call', { name: tool, arguments: named }, { id }));
+      const request = request2026('tools/call', { name: tool, arguments: named }, { id });
+      const answer = await send(mcp, { ...request, headers: { ...request.headers, ...headers }, agent });
       const result = toolAnswerOf(answer, id);
       const { session } = result.structured;
       if (tool === 'login' && typeof session === 'string') secret = session;

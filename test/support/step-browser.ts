@@ -1,3 +1,4 @@
+import type { Agent } from 'node:https';
 import { parseHTML } from 'linkedom';
 import { type RawAnswer, send } from './raw-mcp.js';
 
@@ -12,6 +13,12 @@ interface Cookie {
  */
 export class StepBrowser {
   readonly cookies = new Map<string, Cookie>();
+  readonly #agent: Agent | undefined;
+
+  /** @param agent knows the way to https addresses. Default: it is only used for others. */
+  constructor(agent?: Agent) {
+    this.#agent = agent;
+  }
 
   /** Requests an address. Redirects are answered, not followed. */
   async request(
@@ -31,6 +38,7 @@ export class StepBrowser {
       method,
       headers: { ...(cookie && { cookie }), ...headers },
       ...(body !== undefined && { body }),
+      agent: this.#agent,
     });
     for (const line of answer.headers['set-cookie'] ?? []) this.#keep(line);
     return answer;

@@ -13,8 +13,8 @@ export interface Registrations {
   /** The API behind that resource: may introspect the tokens meant for it, and nothing else. */
   readonly resourceServer: ClientCredentials;
   /**
-   * Whether MCP clients may register and get tokens for MCP servers on this machine: JWTs, for the address under
-   * which they know one. Default: false.
+   * Whether MCP clients may register and get tokens for MCP servers: JWTs, for the address under which they know
+   * one. Default: false.
    */
   readonly servesMcpClients?: boolean;
   /** Lifetime of access tokens. Default: 120. */
@@ -91,7 +91,7 @@ export function providerConfiguration(
       resourceIndicators: {
         enabled: true,
         getResourceServerInfo: (_ctx, indicator) => {
-          if (servesMcpClients && isMcpServerHere(indicator)) return mcpServer(indicator);
+          if (servesMcpClients && isMcpServer(indicator)) return mcpServer(indicator);
           if (indicator !== resource) throw new oidc.errors.InvalidTarget();
           // JWTs could be neither introspected nor revoked.
           return { scope: RESOURCE_SCOPE, audience: resource, accessTokenFormat: 'opaque' };
@@ -127,11 +127,9 @@ async function grantEverything({ oidc }: KoaContextWithOIDC): Promise<Grant | un
   return grant;
 }
 
-/** Whether a resource is the endpoint of an MCP server on this machine (RFC 8707). */
-function isMcpServerHere(indicator: string): boolean {
-  if (!URL.canParse(indicator)) return false;
-  const { protocol, hostname, pathname, search } = new URL(indicator);
-  return protocol === 'http:' && hostname === '127.0.0.1' && pathname === '/mcp' && search === '';
+/** Whether a resource is the endpoint of an MCP server (RFC 8707), which takes the token if it trusts this issuer. */
+function isMcpServer(indicator: string): boolean {
+  return URL.canParse(indicator) && new URL(indicator).pathname === '/mcp';
 }
 
 function mcpServer(audience: string): ResourceServer {

@@ -1,0 +1,176 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { client2026, connect2025, type RawClient, startLogin } from '../support/raw-mcp.js';
+import { SETTINGS, type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
+import { locationOf, type StepBrowser } from '../support/step-browser.js';
+
+const ERAS = ['2025', '2026'] as const;
+const CODE_PATTERN = /[0-9A-Z]{4}-[0-9A-Z]{4}/;
+
+let users = 0;
+const newUser = (role: string) => `${role}-${++users}`;
+
+describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => {
+  let notes: SecuredNotes;
+  beforeAll(async () => {
+    notes = await startSecuredNotes(setting);
+  });
+  afterAll(() => notes.close());
+
+  const signsIn = setting === 'sign-in';
+  const showsCode = setting.startsWith('code');
+  /** What a login fails with whose browser turns out to be another user's. */
+  const mismatch = /\/login\/failed\/identity_mismatch$/;
+
+  /** Tokens of a user that the upstream provider still takes. */
+  async function livingTokens(username: string): Promise<string[]> {
+    return (await notes.upstream.livingTokens())
+      .filter(({ user }) => user === username)
+      .map(({ token }) => token);
+  }
+
+  const clientOf = async (username: string, era: (typeof ERAS)[number]): Promise<RawClient> => {
+    const way = await notes.wayOf(username);
+    return era === '2025' ? connect2025(notes.mcp, way) : client2026(notes.mcp, undefined, way);
+  };
+
+  /** Goes on from where the connect page leads: signs in, where that is asked, then stands at the provider. */
+  async function toProvider(browser: StepBrowser, url: URL, username: string): Promise<URL> {
+    if (!signsIn) return url;
+    const callback = await browser.authorize(url, { username, password: 'any' });
+    return locationOf(await browser.request(callback), callback);
+  }
+
+  /** Takes a login from its link to its end in one browser. @returns the address it ends at */
+  async function complete(browser: StepBrowser, link: string, username: string): Promise<URL> {
+    const atProvider = await toProvider(browser, await browser.consent(link), username);
+    if (atProvider.origin !== notes.upstream.issuer) return atProvider;
+    const callback = await browser.authorize(atProvider, { username, password: 'any' });
+    return locationOf(await browser.request(callback), callback);
+  }
+
+  const failureInAudit = (failure: string, heard: number) =>
+    notes.audit.until(`the failure ${failure} in the audit log`, (lines) =>
+      lines.slice(heard).find((line) => line.event === 'login.failed' && line.failure === failure),
+    );
+
+  /** Presents codes that nobody showed, until there are no tries left. */
+  async function guess(client: RawClient, heard: number) {
+    for (let tries = 0; tries < 5; tries++) await client.call('login', { code: `000${tries}-0000` });
+    await failureInAudit('wrong_code', heard);
+  }
+
+  async function expectNothing(client: RawClient) {
+    expect(await client.call('whoami')).toMatchObject({ isError: true });
+    expect((await client.call('session_status')).structured.state).not.toBe('authenticated');
+  }
+
+  describe.each(ERAS)('of a %s client', (era) => {
+    it('a login that its own user finishes succeeds [security 7, 14]', async () => {
+      const user = newUser('user');
+      const client = await clientOf(user, era);
+      const browser = notes.browser();
+      const end = await complete(browser, await startLogin(client), user);
+      if (showsCode) {
+        const code = CODE_PATTERN.exec((await browser.request(end)).text)?.[0];
+        expect(await client.call('whoami')).toMatchObject({ isError: true });
+        expect((await client.call('login', { code })).structured).toMatchObject({ status: 'authenticated' });
+      } else {
+        expect(end.pathname).toBe('/login/done');
+        expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
+      }
+      expect((await client.call('whoami')).structured).toMatchObject({ subject: user });
+    });
+
+    it('a forwarded link gives the attacker nothing of the victim who follows it', async () => {
+      const [attacker, victim] = [newUser('attacker'), newUser('victim')];
+      const client = await clientOf(attacker, era);
+      const heard = notes.audit.entries.length;
+      const browser = notes.browser();
+      const end = await complete(browser, await startLogin(client), victim);
+      if (showsCode) {
+        // The code is in the victim's browser only.
+        expect((await browser.request(end)).text).toMatch(CODE_PATTERN);
+        await guess(client, heard);
+      } else {
+        expect(end.pathname).toMatch(mismatch);
+        await failureInAudit('identity_mismatch', heard);
+      }
+      await expectNothing(client);
+      await expect.poll(() => livingTokens(victim), { timeout: 10_000 }).toEqual([]);
+    });
+
+    it('a forwarded address of the provider gives the attacker nothing of the victim who follows it [security 11]', async () => {
+      const [attacker, victim] = [newUser('attacker'), newUser('victim')];
+      const client = await clientOf(attacker, era);
+      const heard = notes.audit.entries.length;
+      // The attacker's own browser agrees, and shows that it is the attacker's where that is asked.
+      const own = notes.browser();
+      const atProvider = await toProvider(own, await own.consent(await startLogin(client)), attacker);
+      const browser = notes.browser();
+      const callback = await browser.authorize(atProvider, { username: victim, password: 'any' });
+      expect((await browser.request(callback)).status).toBe(400);
+      await failureInAudit('browser_mismatch', heard);
+      // The code was never redeemed, and is of no use to the attacker's browser any more.
+      expect((await own.request(callback)).status).toBe(400);
+      await expectNothing(client);
+      expect(await livingTokens(victim)).toEqual([]);
+    });
+
+    it('a connect page that the attacker agreed to before gives the attacker nothing of the victim who opens it [security 11]', async () => {
+      const [attacker, victim] = [newUser('attacker'), newUser('victim')];
+      const client = await clientOf(attacker, era);
+      const heard = notes.audit.entries.length;
+      const link = await startLogin(client);
+      const own = notes.browser();
+      await toProvider(own, await own.consent(link), attacker);
+      const browser = notes.browser();
+      const end = await complete(browser, link, victim);
+      expect(end.pathname).toMatch(showsCode ? /\/connect\/[^/]+\/code$/ : mismatch);
+      if (showsCode) {
+        // Neither the attacker's cookies nor the link show the code.
+        expect((await own.request(end)).text).not.toMatch(CODE_PATTERN);
+        await guess(client, heard);
+      } else await failureInAudit('identity_mismatch', heard);
+      await expectNothing(client);
+      await expect.poll(() => livingTokens(victim), { timeout: 10_000 }).toEqual([]);
+    });
+
+    it('the attacker cannot log in as himself inside the session of the victim', async () => {
+      const [attacker, victim] = [newUser('attacker'), newUser('victim')];
+      const client = await clientOf(victim, era);
+      const heard = notes.audit.entries.length;
+      const browser = notes.browser();
+      const end = await complete(browser, await startLogin(client), attacker);
+      await expectNothing(client);
+      if (showsCode) {
+        expect((await client.call('login')).structured).toMatchObject({ status: 'confirmation_required' });
+        await guess(client, heard);
+      } else {
+        expect(end.pathname).toMatch(mismatch);
+        await failureInAudit('identity_mismatch', heard);
+        // Its user is told, and can go on.
+        expect(await client.call('login')).toMatchObject({ isError: true, text: /another user/ });
+      }
+      await expectNothing(client);
+      await expect.poll(() => livingTokens(attacker), { timeout: 10_000 }).toEqual([]);
+    });
+
+    it('a callback that comes late neither overwrites nor ends the login that came after it [security 12, 15]', async () => {
+      const user = newUser('user');
+      const client = await clientOf(user, era);
+      const link = await startLogin(client);
+      const stale = notes.browser();
+      const atProvider = await toProvider(stale, await stale.consent(link), user);
+      const callback = await stale.authorize(atProvider, { username: user, password: 'any' });
+      // The same user agrees once more, in another browser: that one counts from now on.
+      const browser = notes.browser();
+      const onTheWay = await toProvider(browser, await browser.consent(link), user);
+      expect((await stale.request(callback)).status).toBe(400);
+      const fresh = await browser.authorize(onTheWay, { username: user, password: 'any' });
+      const end = locationOf(await browser.request(fresh), fresh);
+      expect(end.pathname).toMatch(showsCode ? /\/code$/ : /\/login\/done$/);
+      // A callback is good for one time.
+      expect((await browser.request(fresh)).status).toBe(400);
+    });
+  });
+});

@@ -1,0 +1,123 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { pino } from 'pino';
+import { type NotesApi, startNotesApi } from '../../packages/server/src/sample/notes-api.js';
+import { registerNotesTools } from '../../packages/server/src/sample/notes-tools.js';
+import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
+import { type AccessOptions, createSessions, type Sessions } from '../../packages/sessions/src/index.js';
+import { Journal } from './journal.js';
+import { type RegisteredClient, registerMcpClient } from './mcp-tokens.js';
+import { type ProxiedIdentityProvider, startProxiedIdentityProvider } from './proxied-identity-provider.js';
+import type { RawWay } from './raw-mcp.js';
+import { StepBrowser } from './step-browser.js';
+import { startTlsProxy } from './tls-proxy.js';
+
+/** How clients get in, and how it is made sure that who finishes a login has started it. */
+export const SETTINGS = [
+  'same issuer',
+  'sign-in',
+  'code, with bearer tokens',
+  'code, in open access',
+] as const;
+export type Setting = (typeof SETTINGS)[number];
+
+const RESOURCE = 'urn:test:notes';
+
+/** A line of the audit log. */
+export type AuditLine = Readonly<Record<string, unknown>>;
+
+/** The sample as operators run it for the world: behind a TLS proxy, with a public URL, and no other switch. */
+export interface SecuredNotes {
+  readonly mcp: string;
+  readonly origin: string;
+  readonly sessions: Sessions;
+  /** Where logins lead. */
+  readonly upstream: ProxiedIdentityProvider;
+  /** Where clients get their tokens: the upstream provider, or another one. Unused in open access. */
+  readonly authorizationServer: ProxiedIdentityProvider;
+  readonly audit: Journal<AuditLine>;
+  /** How a client of a user gets in. */
+  wayOf(username: string): Promise<RawWay>;
+  /** A browser of its own: its own cookies. */
+  browser(): StepBrowser;
+  close(): Promise<void>;
+}
+
+export async function startSecuredNotes(setting: Setting): Promise<SecuredNotes> {
+  const proxy = await startTlsProxy();
+  const mcp = `${proxy.origin}/mcp`;
+  const redirectUri = `${proxy.origin}/callback`;
+  const client = createCredentials('mcp-sessions');
+  const resourceServer = createCredentials('notes-api');
+  const registrations = { client, resourceServer, resource: RESOURCE, redirectUri, servesMcpClients: true };
+  const upstream = await startProxiedIdentityProvider(registrations);
+  const isShared = setting === 'same issuer' || setting === 'code, in open access';
+  const authorizationServer = isShared ? upstream : await startProxiedIdentityProvider(registrations);
+  const api: NotesApi = await startNotesApi({
+    port: 0,
+    issuer: upstream.issuer,
+    credentials: resourceServer,
+    resource: RESOURCE,
+  });
+  const audit = new Journal<AuditLine>();
+  const sessions = createSessions({
+    server: { name: 'notes', version: '1.0.0' },
+    tools: registerNotesTools(api.origin),
+    provider: {
+      name: 'sample',
+      issuer: upstream.issuer,
+      ...client,
+      scopes: ['openid', 'profile', 'notes'],
+      authorizationParams: { resource: RESOURCE },
+    },
+    apiOrigins: [api.origin],
+    publicUrl: proxy.origin,
+    access: accessOf(setting, authorizationServer.issuer, client),
+    lifetimes: { shutdownDrainMs: 1000 },
+    logger: pino({ level: 'info' }, { write: (line) => audit.add(JSON.parse(line)) }),
+  });
+  const inner = createServer(sessions.nodeHandler);
+  await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve));
+  // Only a server on a pipe has an address of another kind.
+  proxy.forwardTo(`http://127.0.0.1:${(inner.address() as AddressInfo).port}`);
+  let registered: Promise<RegisteredClient> | undefined;
+  return {
+    mcp,
+    origin: proxy.origin,
+    sessions,
+    upstream,
+    authorizationServer,
+    audit,
+    async wayOf(username) {
+      if (setting === 'code, in open access') return { agent: proxy.agent };
+      registered ??= registerMcpClient(authorizationServer.issuer, mcp);
+      const authorization = `Bearer ${await (await registered).tokenFor(username)}`;
+      return { headers: { authorization }, agent: proxy.agent };
+    },
+    browser: () => new StepBrowser(proxy.agent),
+    async close() {
+      await proxy.close();
+      await sessions.close();
+      inner.closeAllConnections();
+      inner.close();
+      await Promise.all([api.close(), upstream.close(), isShared || authorizationServer.close()]);
+    },
+  };
+}
+
+function accessOf(
+  setting: Setting,
+  issuer: string,
+  signIn: { clientId: string; clientSecret: string },
+): AccessOptions {
+  const bearer = { issuer, requiredScopes: ['mcp'] };
+  switch (setting) {
+    case 'code, in open access':
+      return 'open-to-network';
+    case 'sign-in':
+      return { ...bearer, signIn };
+    case 'same issuer':
+    case 'code, with bearer tokens':
+      return bearer;
+  }
+}

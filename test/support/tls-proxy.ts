@@ -1,0 +1,82 @@
+import { execFile } from 'node:child_process';
+import { request as httpRequest } from 'node:http';
+import { Agent, createServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import { pipeline } from 'node:stream';
+import { promisify } from 'node:util';
+
+/** The name under which the proxy is known, to its own agent and to nobody else (RFC 6761). */
+const HOSTNAME = 'mcp.example.test';
+const DAYS_VALID = '2';
+
+/** A TLS proxy, as operators put it in front of a server: https outside, http inside. */
+export interface TlsProxy {
+  /** Its public address, `https://…`. */
+  readonly origin: string;
+  /** Finds the way to it, and trusts its certificate. */
+  readonly agent: Agent;
+  /** What it is put in front of. */
+  forwardTo(origin: string): void;
+  close(): Promise<void>;
+}
+
+export async function startTlsProxy(): Promise<TlsProxy> {
+  const { key, certificate } = await selfSigned();
+  let target: URL | undefined;
+  const server = createServer({ key, cert: certificate }, (request, response) => {
+    if (!target) {
+      response.writeHead(502).end();
+      return;
+    }
+    const { method, url, headers, socket } = request;
+    const forwarded = httpRequest({
+      host: target.hostname,
+      port: target.port,
+      method,
+      path: url,
+      headers: { ...headers, 'x-forwarded-for': socket.remoteAddress, 'x-forwarded-proto': 'https' },
+      agent: false,
+    });
+    forwarded.on('response', (answer) => {
+      response.writeHead(answer.statusCode ?? 502, answer.headers);
+      pipeline(answer, response, () => undefined);
+    });
+    forwarded.on('error', () => response.destroy());
+    response.on('close', () => forwarded.destroy());
+    request.pipe(forwarded);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  // Only a server on a pipe has an address of another kind.
+  const { port } = server.address() as AddressInfo;
+  return {
+    origin: `https://${HOSTNAME}:${port}`,
+    agent: new Agent({
+      ca: certificate,
+      lookup: (_hostname, { all }, found) => {
+        if (all) found(null, [{ address: '127.0.0.1', family: 4 }]);
+        else found(null, '127.0.0.1', 4);
+      },
+    }),
+    forwardTo(origin) {
+      target = new URL(origin);
+    },
+    async close() {
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      server.closeAllConnections();
+      await closed;
+    },
+  };
+}
+
+/** A certificate for the proxy's name, which only its own agent trusts. */
+async function selfSigned(): Promise<{ key: string; certificate: string }> {
+  const { stdout } = await promisify(execFile)('openssl', [
+    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+    ...['-days', DAYS_VALID, '-subj', `/CN=${HOSTNAME}`, '-addext', `subjectAltName=DNS:${HOSTNAME}`],
+    ...['-keyout', '-', '-out', '-'],
+  ]);
+  const [key] = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/.exec(stdout) ?? [];
+  const [certificate] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(stdout) ?? [];
+  if (!key || !certificate) throw new Error('openssl made no certificate.');
+  return { key, certificate };
+}
