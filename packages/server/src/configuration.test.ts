@@ -52,6 +52,30 @@ describe('the configuration', () => {
     expect(configurationOf(['--stdio', ...tools], provider).upstream.kind).toBe('operator');
   });
 
+  it('lets clients in as the environment says', () => {
+    const environment = {
+      ...provider,
+      MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
+      MCP_SESSIONS_ACCESS_SCOPES: 'mcp notes',
+      MCP_SESSIONS_INTROSPECTION_CLIENT_ID: 'api',
+      MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET: 'secret',
+    };
+    expect(configurationOf(tools, environment).upstream).toMatchObject({
+      access: {
+        issuer: 'https://as.example',
+        requiredScopes: ['mcp', 'notes'],
+        introspection: { clientId: 'api', clientSecret: 'secret' },
+      },
+    });
+    expect(configurationOf([...tools, '--access', 'open-to-network'], provider).upstream).toMatchObject({
+      access: 'open-to-network',
+    });
+    expect(configurationOf(['--access', 'bearer']).upstream).toMatchObject({
+      kind: 'sample',
+      isBearer: true,
+    });
+  });
+
   it('describes a real provider from the environment', () => {
     const environment = {
       ...provider,
@@ -163,6 +187,54 @@ describe('a wrong configuration is refused in one line that names the next step'
       ['--stdio', ...tools],
       { ...provider, MCP_SESSIONS_PUBLIC_URL: 'https://mcp.example' },
       /^With --stdio, .* Unset MCP_SESSIONS_PUBLIC_URL[.]$/,
+    ],
+    [
+      'an address beside stdio',
+      ['--stdio', '--host', '127.0.0.1'],
+      {},
+      /^With --stdio, .* --host or --stdio[.]$/,
+    ],
+    [
+      'a way of access beside stdio',
+      ['--stdio', '--access', 'open'],
+      {},
+      /^With --stdio, .* --access or --stdio[.]$/,
+    ],
+    ['a way of access that there is not', ['--access', 'closed'], {}, /^--access must be one of open, /],
+    [
+      'the sample for the network',
+      ['--access', 'open-to-network'],
+      {},
+      /^The embedded .* serves this machine only/,
+    ],
+    ['the sample on every address', ['--host', '0.0.0.0'], {}, /^The embedded .* serves this machine only/],
+    [
+      'tokens of others for the sample',
+      [],
+      { MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example' },
+      /^MCP_SESSIONS_ACCESS_ISSUER is set but MCP_SESSIONS_ISSUER is not/,
+    ],
+    [
+      'bearer access without an issuer',
+      [...tools, '--access', 'bearer'],
+      provider,
+      /^Bearer access needs .*ISSUER/,
+    ],
+    [
+      'an issuer for tokens that nobody asks for',
+      [...tools, '--access', 'open'],
+      { ...provider, MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example' },
+      /^MCP_SESSIONS_ACCESS_ISSUER is for --access bearer/,
+    ],
+    [
+      'a secret without a registration',
+      tools,
+      {
+        ...provider,
+        MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
+        MCP_SESSIONS_SIGN_IN_CLIENT_SECRET: 'secret',
+      },
+      /^MCP_SESSIONS_SIGN_IN_CLIENT_ID is missing/,
     ],
     ['a provider without tools', [], provider, /^MCP_SESSIONS_ISSUER is set, .*--tools [.]\/tools[.]mjs$/],
     [

@@ -1,5 +1,5 @@
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
-import { type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
+import { type Owner, type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
 import type { SessionEvents } from './session-events.js';
 import type { EndReason, SessionRecord } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
@@ -24,6 +24,8 @@ export class OwnerSessions {
   /** The sessions that one user has, through different clients. */
   readonly #bySubject = new Map<string, Set<SessionRef>>();
   readonly #subjectOf = new Map<SessionRef, string>();
+  /** The same principal comes with every request of a token. */
+  readonly #owners = new WeakMap<OwnerIdentity, Owner>();
 
   constructor(options: OwnerSessionsOptions) {
     this.#options = options;
@@ -36,7 +38,7 @@ export class OwnerSessions {
 
   /** The session of an owner, which is there as soon as it is asked for. @throws SessionError `limit_reached` */
   async of(identity: OwnerIdentity): Promise<SessionRecord> {
-    const owner = ownerOf(this.#options.keys, identity);
+    const owner = this.#ownerOf(identity);
     const record = await this.#options.registry.ofOwner(owner);
     this.#note(record.ref, owner.subjectKey);
     return record;
@@ -61,8 +63,7 @@ export class OwnerSessions {
 
   /** Whether a connection is one of an owner's. */
   isOwn(connection: SessionRecord, identity: OwnerIdentity): boolean {
-    const { key } = ownerOf(this.#options.keys, identity);
-    return connection.kind === 'owned-connection' && connection.owner === key;
+    return connection.kind === 'owned-connection' && connection.owner === this.#ownerOf(identity).key;
   }
 
   /** Notes a request of a connection. */
@@ -84,6 +85,12 @@ export class OwnerSessions {
     const subject = this.#subjectOf.get(session);
     const sessions = subject === undefined ? undefined : this.#bySubject.get(subject);
     return sessions ? [...sessions] : [session];
+  }
+
+  #ownerOf(identity: OwnerIdentity): Owner {
+    const owner = this.#owners.get(identity) ?? ownerOf(this.#options.keys, identity);
+    this.#owners.set(identity, owner);
+    return owner;
   }
 
   #note(ref: SessionRef, subject: string): void {
