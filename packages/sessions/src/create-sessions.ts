@@ -207,6 +207,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     subscribe: (listener) => events.subscribe(listener),
     current: () => contexts.current(),
+    loginFirst: (handler, need) => contexts.loginFirst(handler, need),
 
     async ready() {
       await Promise.all([...providers.values()].map((provider) => provider.prepare()));

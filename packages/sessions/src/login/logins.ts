@@ -160,6 +160,11 @@ export class Logins {
     return { ...this.#describe(attempt), isNew: true };
   }
 
+  /** Whether a login that is started from there has to be confirmed with a code. */
+  asksForCode(origin: LoginOrigin, providerName: string): boolean {
+    return this.#options.checks.checkOf(origin, this.#provider(providerName)) === 'code';
+  }
+
   /** The login that a session has under way at a provider. */
   pending(ref: SessionRef, provider: string): PendingLogin | undefined {
     const attempt = this.#attempts.of(ref, provider);
