@@ -52,20 +52,24 @@ const registration = z.strictObject({
   clientSecret: z.string().min(1).optional(),
 });
 
-const schema = z.union([
-  z.enum(['open', 'open-to-network']),
-  z.strictObject({
-    issuer: z.url({ protocol: /^https?$/ }).refine(isSecure, 'must use https: it is not on loopback'),
-    audience: z.string().min(1).optional(),
-    requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
-    introspection: registration.required().optional(),
-    subjectClaim: z.string().min(1).default('sub'),
-    signIn: registration.optional(),
-  }),
-]);
+const wordSchema = z.enum(
+  ['open', 'open-to-network'],
+  "must be 'open', 'open-to-network', or an object that names the issuer whose tokens let clients in",
+);
+
+const bearerSchema = z.strictObject({
+  issuer: z.url({ protocol: /^https?$/ }).refine(isSecure, 'must use https: it is not on loopback'),
+  audience: z.string().min(1).optional(),
+  requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
+  introspection: registration.required().optional(),
+  subjectClaim: z.string().min(1).default('sub'),
+  signIn: registration.optional(),
+});
 
 /** Checks how clients are let in. @throws SessionError `configuration`, naming what is wrong. */
 export function accessSettings(options: AccessOptions = 'open'): AccessSettings {
+  // One of the two, and not their union, which would only say that neither fits.
+  const schema = typeof options === 'object' && options !== null ? bearerSchema : wordSchema;
   const parsed = schema.safeParse(options);
   if (parsed.success) return parsed.data;
   throw new SessionError('configuration', `\`access\` is wrong: ${z.prettifyError(parsed.error)}`);

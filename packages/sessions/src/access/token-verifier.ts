@@ -1,4 +1,11 @@
-import { createRemoteJWKSet, customFetch, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  errors,
+  type JWTPayload,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import { type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
@@ -22,6 +29,8 @@ export interface TokenVerifierOptions {
 
 /** Signatures only, and none that is made with a secret. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+/** What an access token may call itself (RFC 9068 section 2.1); many still call it what it is in general, or nothing. */
+const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt']);
 const JWT_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Finds out whether a token is genuine and meant for this server: JWTs by their signature, others by asking. */
@@ -37,8 +46,7 @@ export class TokenVerifier {
   async verify(token: string): Promise<ReadClaims> {
     const claims = JWT_PATTERN.test(token) ? await this.#claimsOfJwt(token) : await this.#introspect(token);
     if (claims === undefined) return { fault: 'It is not valid here, or not any more.' };
-    const { clock, wallClock = Date.now } = this.#options;
-    const now = { ms: clock.now(), epochSeconds: wallClock() / 1000 };
+    const now = { ms: this.#options.clock.now(), epochSeconds: this.#wallMs() / 1000 };
     return readClaims(claims, this.#options.expectations(), now);
   }
 
@@ -46,15 +54,16 @@ export class TokenVerifier {
   async #claimsOfJwt(token: string): Promise<unknown> {
     const { issuer, audience } = this.#options.expectations();
     try {
-      const { payload } = await jwtVerify(token, await this.#keySet(), {
+      const { payload, protectedHeader } = await jwtVerify(token, await this.#keySet(), {
         issuer,
         audience,
         algorithms: ALGORITHMS,
         requiredClaims: ['exp'],
         // Whether its time has come and not yet gone, the claims are read for below.
         clockTolerance: '5 s',
+        currentDate: new Date(this.#wallMs()),
       });
-      return payload;
+      return isAccessToken(protectedHeader.typ, payload) ? payload : undefined;
     } catch (error) {
       if (isFaultOfToken(error)) return undefined;
       throw unavailable(error);
@@ -69,6 +78,10 @@ export class TokenVerifier {
     return isActive === true ? answer : undefined;
   }
 
+  #wallMs(): number {
+    return (this.#options.wallClock ?? Date.now)();
+  }
+
   async #keySet(): Promise<JWTVerifyGetKey> {
     const { tokenIssuer, fetch } = this.#options;
     this.#keys ??= tokenIssuer.jwksUri().then((uri) => createRemoteJWKSet(uri, { [customFetch]: fetch }));
@@ -79,6 +92,12 @@ export class TokenVerifier {
       throw error;
     }
   }
+}
+
+/** Whether a JWT is meant for resource servers, and not for clients, as an ID token is, or for something else. */
+function isAccessToken(type = 'jwt', { at_hash, c_hash, typ }: JWTPayload): boolean {
+  const isIdToken = at_hash !== undefined || c_hash !== undefined || typ === 'ID';
+  return ACCESS_TOKEN_TYPES.has(type.toLowerCase()) && !isIdToken;
 }
 
 /** Errors that say something of the token, and not of how its keys were to be had. */

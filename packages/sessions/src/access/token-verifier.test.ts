@@ -1,0 +1,347 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+  type CryptoKey,
+  exportJWK,
+  exportSPKI,
+  generateKeyPair,
+  type JWK,
+  type JWTHeaderParameters,
+  SignJWT,
+  UnsecuredJWT,
+} from 'jose';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { SessionError } from '../errors.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { TokenVerifier, type TokenVerifierOptions } from './token-verifier.js';
+
+const AUDIENCE = 'https://mcp.test/mcp';
+const SECOND = 1000;
+
+interface Key {
+  readonly kid: string;
+  readonly alg: string;
+  readonly privateKey: CryptoKey;
+  readonly publicKey: CryptoKey;
+  readonly jwk: JWK;
+}
+
+async function createKey(alg: string, kid = `${alg}-1`): Promise<Key> {
+  const { privateKey, publicKey } = await generateKeyPair(alg, { extractable: true });
+  return { kid, alg, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
+}
+
+/** An issuer's keys, served as they are served in life. */
+class KeyServer {
+  keys: Key[] = [];
+  requests = 0;
+  status = 200;
+  #server: Server | undefined;
+  issuer = '';
+
+  async start(port = 0): Promise<void> {
+    this.#server = createServer((_request, response) => {
+      this.requests++;
+      response.writeHead(this.status, { 'content-type': 'application/json' });
+      response.end(JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) }));
+    });
+    await new Promise<void>((resolve) => this.#server?.listen(port, '127.0.0.1', resolve));
+    // Only a server on a pipe has an address of another kind.
+    const address = this.#server.address() as AddressInfo;
+    this.issuer = `http://127.0.0.1:${address.port}`;
+  }
+
+  async stop(): Promise<void> {
+    const server = this.#server;
+    const closed = new Promise<void>((resolve) => (server ? server.close(() => resolve()) : resolve()));
+    server?.closeAllConnections();
+    await closed;
+  }
+}
+
+let server: KeyServer;
+let key: Key;
+
+beforeEach(async () => {
+  server = new KeyServer();
+  key = await createKey('ES256');
+  server.keys = [key];
+  await server.start();
+});
+
+afterEach(async () => {
+  vi.useRealTimers();
+  await server.stop();
+});
+
+function verifierOf(options: Partial<TokenVerifierOptions> = {}) {
+  return new TokenVerifier({
+    tokenIssuer: { jwksUri: async () => new URL('/jwks', server.issuer) },
+    expectations: () => ({ issuer: server.issuer, audience: AUDIENCE, subjectClaim: 'sub' }),
+    clock: new VirtualClock(),
+    fetch,
+    ...options,
+  });
+}
+
+const nowSeconds = () => Math.floor(Date.now() / SECOND);
+
+function goodClaims(): Record<string, unknown> {
+  return {
+    iss: server.issuer,
+    aud: AUDIENCE,
+    sub: 'alice',
+    client_id: 'client',
+    iat: nowSeconds(),
+    exp: nowSeconds() + 60,
+    scope: 'mcp',
+  };
+}
+
+function sign(
+  claims: Record<string, unknown> = {},
+  { by = key, header = {} }: { by?: Key; header?: Partial<JWTHeaderParameters> } = {},
+): Promise<string> {
+  const given = Object.entries({ ...goodClaims(), ...claims }).filter(([, value]) => value !== undefined);
+  return new SignJWT(Object.fromEntries(given))
+    .setProtectedHeader({ alg: by.alg, kid: by.kid, typ: 'at+jwt', ...header })
+    .sign(by.privateKey);
+}
+
+const invalid = { fault: expect.any(String) };
+const named = { principal: { subject: 'alice', clientId: 'client', scopes: ['mcp'] } };
+
+describe('a JWT', () => {
+  it.each(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])(
+    'signed with %s by the issuer for this server names its principal [security 4, 9]',
+    async (alg) => {
+      const signer = await createKey(alg, 'signer');
+      server.keys = [key, signer];
+      expect(await verifierOf().verify(await sign({}, { by: signer }))).toMatchObject(named);
+    },
+  );
+
+  it.each<[what: string, claims: Record<string, unknown>]>([
+    ['of another issuer', { iss: 'https://other.test' }],
+    ['of nobody', { iss: undefined }],
+    ['minted for another resource', { aud: 'https://other.test/mcp' }],
+    ['minted for no resource', { aud: undefined }],
+    ['that has expired', { exp: 1_700_000_000 }],
+    ['that is not valid yet', { nbf: 4_000_000_000 }],
+    ['that never ends', { exp: undefined }],
+    ['whose end is no number', { exp: 'tomorrow' }],
+    ['that does not say who is calling', { sub: undefined }],
+    ['that does not say which client it is of', { client_id: undefined }],
+  ])('%s names nobody, although its signature is good [security 9]', async (_what, claims) => {
+    expect(await verifierOf().verify(await sign(claims))).toEqual(invalid);
+  });
+
+  it('that expired a moment ago names nobody, however tolerant the clocks are', async () => {
+    const end = nowSeconds() + 60;
+    const token = await sign({ exp: end });
+    const wallClock = () => end * SECOND;
+    expect(await verifierOf({ wallClock }).verify(token)).toEqual(invalid);
+    expect(await verifierOf({ wallClock: () => end * SECOND - 1 }).verify(token)).toMatchObject(named);
+  });
+
+  it('is measured by the clock it was given, and by no other', async () => {
+    const then = 1_700_000_000;
+    const token = await sign({ iat: then, exp: then + 60 });
+    expect(await verifierOf({ wallClock: () => then * SECOND }).verify(token)).toMatchObject(named);
+  });
+
+  it('without a signature names nobody', async () => {
+    const unsecured = new UnsecuredJWT(goodClaims()).encode();
+    const [header, payload] = unsecured.split('.');
+    for (const token of [unsecured, `${header}.${payload}.AAAA`]) {
+      expect(await verifierOf().verify(token)).toEqual(invalid);
+    }
+  });
+
+  it('signed with the public key as a secret names nobody', async () => {
+    const rsa = await createKey('RS256');
+    server.keys = [rsa];
+    const secrets = [await exportSPKI(rsa.publicKey), JSON.stringify(rsa.jwk), rsa.jwk.n ?? ''];
+    for (const secret of secrets) {
+      const forged = await new SignJWT(goodClaims())
+        .setProtectedHeader({ alg: 'HS256', kid: rsa.kid, typ: 'at+jwt' })
+        .sign(new TextEncoder().encode(secret));
+      expect(await verifierOf().verify(forged)).toEqual(invalid);
+    }
+  });
+
+  it('signed by somebody else under the name of the issuer’s key names nobody', async () => {
+    const forger = await createKey('ES256', key.kid);
+    const token = await sign({}, { by: forger });
+    expect(await verifierOf().verify(token)).toEqual(invalid);
+  });
+
+  it('that brings its own key, or an address of one, names nobody', async () => {
+    const forger = await createKey('ES256', 'own');
+    for (const header of [{ jwk: forger.jwk }, { jku: 'https://forger.test/jwks' }]) {
+      const token = await sign({}, { by: forger, header });
+      expect(await verifierOf().verify(token)).toEqual(invalid);
+    }
+  });
+
+  it('that was changed on its way names nobody', async () => {
+    const [header, , signature] = (await sign()).split('.');
+    const payload = Buffer.from(JSON.stringify({ ...goodClaims(), sub: 'mallory' })).toString('base64url');
+    expect(await verifierOf().verify(`${header}.${payload}.${signature}`)).toEqual(invalid);
+  });
+
+  it.each(['a.b.c', 'e30.e30.e30', `${Buffer.from('{"alg":7}').toString('base64url')}.e30.AA`])(
+    'that is none, such as %s, names nobody',
+    async (token) => {
+      expect(await verifierOf().verify(token)).toEqual(invalid);
+    },
+  );
+});
+
+describe('an ID token', () => {
+  /** What a provider says of its user to one of its clients. */
+  const ofClient = { nonce: 'n', at_hash: 'h', scope: undefined, client_id: undefined, azp: 'client' };
+
+  it('is none that lets a client in: it was issued to that client, and not for this server', async () => {
+    const token = await sign({ ...ofClient, aud: 'client' }, { header: { typ: 'JWT' } });
+    expect(await verifierOf().verify(token)).toEqual(invalid);
+  });
+
+  it.each<[what: string, claims: Record<string, unknown>]>([
+    ['a hash of the access token', ofClient],
+    ['a hash of the code', { ...ofClient, at_hash: undefined, c_hash: 'h' }],
+    ['its type among its claims', { ...ofClient, at_hash: undefined, typ: 'ID' }],
+  ])(
+    'is none either where this server’s audience is a client’s id: %s gives it away',
+    async (_what, claims) => {
+      const token = await sign(claims, { header: { typ: 'JWT' } });
+      expect(await verifierOf().verify(token)).toEqual(invalid);
+    },
+  );
+
+  it.each(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'token-introspection+jwt', 'oauth-authz-req+jwt'])(
+    'is not the only other use of JWTs: none of the type %s lets anybody in',
+    async (typ) => {
+      expect(await verifierOf().verify(await sign({}, { header: { typ } }))).toEqual(invalid);
+    },
+  );
+
+  it.each(['at+jwt', 'application/at+jwt', 'AT+JWT', 'JWT', undefined])(
+    'is told from an access token of the type %s, which lets in',
+    async (typ) => {
+      const token = await sign({}, { header: { typ } as Partial<JWTHeaderParameters> });
+      expect(await verifierOf().verify(token)).toMatchObject(named);
+    },
+  );
+});
+
+describe('the issuer’s keys', () => {
+  it('are asked for once, however many tokens come', async () => {
+    const verifier = verifierOf();
+    const tokens = await Promise.all(Array.from({ length: 20 }, (_, jti) => sign({ jti: `${jti}` })));
+    for (const read of await Promise.all(tokens.map((token) => verifier.verify(token)))) {
+      expect(read).toMatchObject(named);
+    }
+    expect(server.requests).toBe(1);
+  });
+
+  it('are not asked for again with every token that names a key nobody knows', async () => {
+    const verifier = verifierOf();
+    const unknown = await createKey('ES256', 'unknown');
+    for (let tokens = 0; tokens < 5; tokens++) {
+      expect(await verifier.verify(await sign({ jti: `${tokens}` }, { by: unknown }))).toEqual(invalid);
+    }
+    expect(server.requests).toBe(1);
+  });
+
+  it('may be changed: tokens of the new key are taken, those of the old one no longer', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    const verifier = verifierOf();
+    expect(await verifier.verify(await sign())).toMatchObject(named);
+    const next = await createKey('ES256', 'next');
+    server.keys = [next];
+    vi.setSystemTime(Date.now() + 31 * SECOND);
+    expect(await verifier.verify(await sign({}, { by: next }))).toMatchObject(named);
+    expect(await verifier.verify(await sign())).toEqual(invalid);
+  });
+
+  it('that cannot be had are nobody’s fault but the server’s, and are asked for again with the next token', async () => {
+    const { port } = new URL(server.issuer);
+    await server.stop();
+    const verifier = verifierOf();
+    const token = await sign();
+    await expect(verifier.verify(token)).rejects.toMatchObject({
+      code: 'provider_unavailable',
+      message: expect.stringMatching(/Try again/),
+      retryAfterSeconds: 60,
+    });
+    await server.start(Number(port));
+    server.status = 500;
+    await expect(verifier.verify(token)).rejects.toMatchObject({ code: 'provider_unavailable' });
+    server.status = 200;
+    expect(await verifier.verify(token)).toMatchObject(named);
+  });
+
+  it('are looked for anew when their address could not be found out', async () => {
+    let isKnown = false;
+    const jwksUri = async () => {
+      if (isKnown) return new URL('/jwks', server.issuer);
+      throw new SessionError('provider_unavailable', 'Not now.');
+    };
+    const verifier = verifierOf({ tokenIssuer: { jwksUri } });
+    const token = await sign();
+    await expect(verifier.verify(token)).rejects.toThrow('Not now.');
+    isKnown = true;
+    expect(await verifier.verify(token)).toMatchObject(named);
+  });
+});
+
+describe('a token that is no JWT', () => {
+  const opaque = 'opaque-token';
+  const asked = (answer: unknown) =>
+    verifierOf({
+      tokenIssuer: {
+        jwksUri: () => Promise.reject(new Error('Nobody asks for its keys.')),
+        introspect: async () => answer,
+      },
+    });
+
+  it('names nobody where this server may not ask about it', async () => {
+    expect(await verifierOf().verify(opaque)).toEqual(invalid);
+    expect(server.requests).toBe(0);
+  });
+
+  it('names whom the authorization server says', async () => {
+    expect(await asked({ ...goodClaims(), active: true }).verify(opaque)).toMatchObject(named);
+  });
+
+  it.each<[what: string, answer: unknown]>([
+    ['is not active', { active: false }],
+    ['says of itself only that it is not', { active: false, sub: 'alice' }],
+    ['is active in words only', { active: 'true' }],
+    ['is not said to be active', {}],
+    ['is answered with nothing', null],
+    ['is answered with a text', 'active'],
+  ])('names nobody when it %s', async (_what, answer) => {
+    const claims = typeof answer === 'object' && answer !== null ? { ...goodClaims(), ...answer } : answer;
+    expect(await asked(claims).verify(opaque)).toEqual(invalid);
+  });
+
+  it.each<[what: string, claims: Record<string, unknown>]>([
+    ['for another resource', { aud: 'https://other.test/mcp' }],
+    ['for no resource', { aud: undefined }],
+    ['of another issuer', { iss: 'https://other.test' }],
+    ['of no client', { client_id: undefined }],
+    ['of nobody', { sub: undefined }],
+    ['of another time', { exp: 1_700_000_000 }],
+  ])('names nobody when it is active %s [security 9]', async (_what, claims) => {
+    expect(await asked({ ...goodClaims(), active: true, ...claims }).verify(opaque)).toEqual(invalid);
+  });
+
+  it('that cannot be asked about is an error of its own, not of the token', async () => {
+    const error = new SessionError('provider_refused', 'Tell its operator.');
+    const introspect = () => Promise.reject(error);
+    const verifier = verifierOf({ tokenIssuer: { jwksUri: () => Promise.reject(error), introspect } });
+    await expect(verifier.verify(opaque)).rejects.toBe(error);
+  });
+});
