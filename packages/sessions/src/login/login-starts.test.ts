@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { peerOf } from '../limits/peer.js';
+import { SessionEvents } from '../session/session-events.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
 import { LoginStarts } from './login-starts.js';
@@ -10,7 +11,8 @@ const fromPeer = (address: string) => ({ isLoopback: false, starter: undefined, 
 function setUp() {
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, () => undefined);
-  return { clock, starts: new LoginStarts({ perMinute: 3, clock, deadlines }) };
+  const events = new SessionEvents(() => undefined);
+  return { clock, starts: new LoginStarts({ perMinute: 3, clock, deadlines, events }) };
 }
 
 describe('the starts of logins', () => {

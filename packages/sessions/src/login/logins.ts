@@ -110,7 +110,12 @@ export class Logins {
     this.#options = options;
     const { vault, random, clock, deadlines, limits } = options;
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
-    this.#starts = new LoginStarts({ perMinute: limits.loginStartsPerMinute, clock, deadlines });
+    this.#starts = new LoginStarts({
+      perMinute: limits.loginStartsPerMinute,
+      clock,
+      deadlines,
+      events: options.events,
+    });
     this.#inert = new InertGrants(vault, random, clock);
     this.#waiters = new LoginWaiters(clock);
     options.events.subscribe((event) => {

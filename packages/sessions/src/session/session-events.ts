@@ -29,6 +29,8 @@ export type SessionEvent =
   | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' }
   /** Somebody presented the id of a connection that is another principal's. */
   | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
+  /** Whoever asked had started too many within a minute. */
+  | { readonly type: 'login.refused'; readonly reason: 'too_often' }
   | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
   | {
       readonly type: 'login.failed';
