@@ -5,6 +5,7 @@ import type { Accounts } from '../account/accounts.js';
 import { LiveSession, refusingSession, type Session } from '../account/session.js';
 import type { SessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
+import type { Peer } from '../limits/peer.js';
 import { type LoginNeed, type ToolHandler, withLoginNeed } from './login-need.js';
 import { type NamedSession, refusalOf } from './named-session.js';
 
@@ -19,6 +20,8 @@ export interface RequestContext {
   readonly toolName: string | undefined;
   /** Whether it came over loopback and nothing else. */
   readonly isLoopback: boolean;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
   /** Who is calling; nobody says so in open access. */
   readonly principal: Principal | undefined;
 }

@@ -20,7 +20,7 @@ import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
 import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
 import { errorResult } from '../tool-result.js';
-import { type LoginCall, loginCallOf } from './login-call.js';
+import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
 import { authenticatedResult, failureText, loginOutputSchema, pendingResult } from './login-results.js';
 
 export interface LoginToolOptions {
@@ -106,7 +106,10 @@ export async function login(
   const round = roundOf(options, protocol, binding);
   const provider = args.provider ?? options.defaultProvider;
   // Before a pending handle is minted that would lead nowhere.
-  if (context.named.state === 'none' && !round) await logins.prepare(provider);
+  if (context.named.state === 'none' && !round) {
+    await logins.prepare(provider);
+    logins.assertMayStart(placeOf(context));
+  }
   const call = await loginCallOf(registry, context, provider, round?.handle);
 
   if (args.code !== undefined) return confirmed(options, call, args.code);
