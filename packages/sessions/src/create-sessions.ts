@@ -154,7 +154,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
   const appOptions = {
     guards,
-    logins,
+    logins: logins.browsers,
     keys,
     random,
     publicUrl: knownPublicUrl,
