@@ -158,7 +158,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const appOptions = {
     guards,
     trustedProxies,
-    logins,
+    logins: logins.browsers,
     pageRequests: new RateLimiter({ perMinute: limits.loginPagesPerMinute, clock, deadlines }),
     keys,
     random,

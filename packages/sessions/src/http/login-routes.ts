@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { SessionError } from '../errors.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import type { CallbackResult, Logins } from '../login/logins.js';
+import type { BrowserLogins, CallbackResult } from '../login/browser-logins.js';
 import type { Page } from '../login/page.js';
 import { pageStyleHash } from '../login/page-style.js';
 import * as pages from '../login/pages.js';
@@ -15,7 +15,7 @@ import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
 
 export interface LoginRoutesOptions {
-  readonly logins: Logins;
+  readonly logins: BrowserLogins;
   readonly guards: Guards;
   /** How often an address may ask for a page. */
   readonly pageRequests: RateLimiter;
