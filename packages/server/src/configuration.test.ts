@@ -227,6 +227,16 @@ describe('a wrong configuration is refused in one line that names the next step'
       /^MCP_SESSIONS_ACCESS_ISSUER is for --access bearer/,
     ],
     [
+      'credentials for introspection without their secret',
+      tools,
+      {
+        ...provider,
+        MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
+        MCP_SESSIONS_INTROSPECTION_CLIENT_ID: 'api',
+      },
+      /^MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET is missing/,
+    ],
+    [
       'a secret without a registration',
       tools,
       {

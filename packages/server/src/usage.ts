@@ -3,7 +3,7 @@ import { LOG_LEVELS } from './flags.js';
 /** The text of `--help`. */
 export const USAGE: string = `Usage: mcp-sessions-server [options]
 
-Serves MCP on this machine; every client that connects logs in as its own user.
+Serves MCP; every client that connects logs in as its own user.
 
   --stdio                        serve the client that starts this process, over stdin and stdout;
                                  every process is a session of its own

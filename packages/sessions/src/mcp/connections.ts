@@ -106,7 +106,7 @@ export class Connections {
     });
     const response = await serving;
     // The session may have ended meanwhile, and then nobody would close the connection.
-    if (!response.ok || !(await registry.get(connection))) await this.#giveUp(connection);
+    if (!response.ok || !registry.has(connection)) await this.#giveUp(connection);
     return response;
   }
 
@@ -149,7 +149,9 @@ export class Connections {
     const response = await contexts.run(contextOf(incoming, found), () =>
       connection.serve(requestOf(incoming)),
     );
-    if (response.ok && !messagesOf(body).every(isPing)) await connectionSessions.touch(found);
+    // What the request asked for is done: it does not fail any more.
+    if (response.ok && !messagesOf(body).every(isPing))
+      await connectionSessions.touch(found).catch(this.#options.onError);
     if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
   }

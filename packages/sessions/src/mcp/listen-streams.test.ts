@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { SessionEvents } from '../session/session-events.js';
 import { SessionBench } from '../testing/session-bench.js';
 import { isEventStream } from './event-stream.js';
@@ -47,6 +47,16 @@ describe('the listen streams', () => {
     await bench.registry.end(record.ref, 'logout');
     const response = await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(await response.text()).toMatch(/"acknowledged".*\n\n.*\n.*"resultType":"complete"/);
+    expect(streams.size).toBe(0);
+  });
+
+  it('leave nothing open when the store fails meanwhile', async () => {
+    const { bench, streams } = setUp();
+    const { record } = await bench.loggedIn('alice', 'handle');
+    vi.spyOn(bench.registry, 'get').mockRejectedValue(new Error('The store is down.'));
+    const response = await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    expect(streams.size).toBe(1);
+    await response.body?.cancel();
     expect(streams.size).toBe(0);
   });
 

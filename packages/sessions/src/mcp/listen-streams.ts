@@ -92,7 +92,7 @@ export class ListenStreams {
     await stream.begun;
     listening.hearsStatus = hearsStatus(body);
     // The session may have ended meanwhile, and nobody would tell again.
-    if (!(await this.#registry.get(ref))) this.#end(ref);
+    if (!this.#registry.has(ref)) this.#end(ref);
     return stream.response;
   }
 

@@ -49,15 +49,19 @@ export class OwnerSessions {
    * @throws SessionError `limit_reached`
    */
   async connect(session: SessionRecord): Promise<{ id: SessionId; record: SessionRecord }> {
-    const { registry } = this.#options;
+    const { registry, onError } = this.#options;
     const started = await registry.start('owned-connection', session.owner);
     const connections = this.#connections.get(session.ref) ?? new Set();
     this.#connections.set(session.ref, connections.add(started.record.ref));
     this.#sessionOf.set(started.record.ref, session.ref);
-    const [longestIdle] = connections;
-    if (connections.size > MOST_CONNECTIONS && longestIdle) await registry.end(longestIdle, 'cap');
+    for (const longestIdle of connections) {
+      if (connections.size <= MOST_CONNECTIONS) break;
+      // Before anything else happens, so that no two choose the same one.
+      connections.delete(longestIdle);
+      registry.end(longestIdle, 'cap').catch(onError);
+    }
     // It may have ended meanwhile, and took only the connections along that it had.
-    if (!registry.has(session.ref)) await registry.end(started.record.ref, 'cap');
+    if (!registry.has(session.ref)) registry.end(started.record.ref, 'cap').catch(onError);
     return started;
   }
 
