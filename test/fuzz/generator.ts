@@ -8,8 +8,7 @@ import { pages } from './pages.js';
 /** Requests are made in batches, for then they take less time. */
 const BATCH = 1000;
 
-/** Every request there is. */
-export const anyRequest: Arbitrary<Blueprint> = fc.oneof(
+const anyRequest: Arbitrary<Blueprint> = fc.oneof(
   { weight: 7, arbitrary: mcp2025 },
   { weight: 7, arbitrary: mcp2026 },
   { weight: 3, arbitrary: pages },

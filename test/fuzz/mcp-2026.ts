@@ -12,14 +12,15 @@ import {
 } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
 import { oddString, oddValue } from './odd-values.js';
+import { type Naming, named, request } from './request-2026.js';
 
-const REVISION = '2026-07-28';
-const SESSION_META = 'dev.mcp-sessions/session';
 /** A call that waits for the user of a browser does so for longer. */
 const ROUND_CUT_MS = 100;
 const LISTEN_CUT_MS = 20;
 
-type Naming = 'argument' | '_meta' | 'both';
+/** Of a client that opens links itself. */
+const URL_ELICITATION = { elicitation: { url: {} } };
+
 const naming = fc.constantFrom<Naming>('argument', '_meta', 'both');
 const member = fc.integer({ min: MEMBERS_PER_ERA, max: 2 * MEMBERS_PER_ERA - 1 });
 
@@ -145,59 +146,6 @@ export const mcp2026: Arbitrary<Blueprint> = fc.oneof(
   { weight: 1, arbitrary: mutated(listen, '2026 mutated') },
 );
 
-const URL_ELICITATION = { elicitation: { url: {} } };
-
 function memberOf(owner: number): string {
   return placeholder('member', owner);
-}
-
-/** The same call in the name of a session. */
-function named({ method, params }: Call, handle: unknown, how: Naming): Call {
-  const isTool = method === 'tools/call';
-  // The other methods have no arguments to name it in.
-  const inArguments = isTool && how !== '_meta';
-  const inMeta = how !== 'argument' || !isTool;
-  return {
-    method,
-    params: {
-      ...params,
-      ...(inArguments && { arguments: { ...(params.arguments as object), session: handle } }),
-      ...(inMeta && { _meta: { [SESSION_META]: handle } }),
-    },
-  };
-}
-
-function request(
-  kind: string,
-  { method, params }: Call,
-  id: unknown,
-  capabilities: object = {},
-  client = 'fuzz',
-): Blueprint {
-  const _meta = {
-    'io.modelcontextprotocol/protocolVersion': REVISION,
-    'io.modelcontextprotocol/clientInfo': { name: client, version: '1' },
-    'io.modelcontextprotocol/clientCapabilities': capabilities,
-    ...(params._meta as object),
-  };
-  const name = params.name ?? params.uri;
-  return {
-    kind,
-    method: 'POST',
-    path: '/mcp',
-    headers: [
-      ['host', placeholder('host')],
-      ['content-type', 'application/json'],
-      ['accept', 'application/json, text/event-stream'],
-      ['mcp-protocol-version', REVISION],
-      ['mcp-method', headerText(method)],
-      ...(typeof name === 'string' ? [['mcp-name', headerText(name)] as const] : []),
-    ],
-    body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }),
-  };
-}
-
-/** What of a text can be sent in a header at all. */
-function headerText(text: string): string {
-  return text.replaceAll(/[^\x20-\xff]/g, '').trim();
 }

@@ -52,11 +52,6 @@ export const oddHeaderValue: Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 40 }) },
 );
 
-/** Something with odds of one in so many. */
-export function sometimes<T>(oneIn: number, arbitrary: Arbitrary<T>): Arbitrary<T | undefined> {
-  return fc.option(arbitrary, { nil: undefined, freq: oneIn - 1 }).map((value) => value);
-}
-
 /** As it can stand in an address, half characters made whole. */
 export function encoded(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString());
