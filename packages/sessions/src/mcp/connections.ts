@@ -7,7 +7,7 @@ import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { Connection } from './connection.js';
 import type { EventBudget } from './event-buffer.js';
-import { messagesOf, methodOf } from './json-rpc.js';
+import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
@@ -79,6 +79,14 @@ export class Connections {
   }
 
   async #initialize(incoming: Incoming): Promise<Response> {
+    if (propertyOf(incoming.body, 'id') === undefined) {
+      // It would be taken for a notification: the answer to those says nothing, not even the session's id.
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'This `initialize` has no id: send it as a request.',
+      );
+    }
     if (JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS) {
       return errorResponse(
         413,
