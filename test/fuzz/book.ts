@@ -50,7 +50,7 @@ export class Book {
       headers: blueprint.headers.map(([name, value]) => [name, fill(value)] as const),
       ...(blueprint.body !== undefined && { body: fill(blueprint.body) }),
     };
-    return { request, learn: (answer) => this.#learn(blueprint.owner, trip, answer) };
+    return { request, learn: (answer) => this.#learn(blueprint, trip, answer) };
   }
 
   #look(name: string, slot: number): string {
@@ -74,7 +74,11 @@ export class Book {
     return known[name as Placeholder] ?? UNKNOWN;
   }
 
-  #learn(owner: number | undefined, trip: Trip | undefined, { status, headers, text }: Answer): Displaced[] {
+  #learn(
+    { owner, cutMs }: Blueprint,
+    trip: Trip | undefined,
+    { status, headers, text }: Answer,
+  ): Displaced[] {
     if (trip) observe(trip, headers, text);
     if (status !== 200) return [];
     const requestState = /"requestState":"([^"]+)"/.exec(text)?.[1];
@@ -83,7 +87,9 @@ export class Book {
     if (event !== undefined) this.#events.add(event);
     const handle = /"session":"([\w-]{43})"/.exec(text)?.[1];
     const link = /"loginUrl":"http:[/][/][^/]+([/]connect[/][\w-]+)"/.exec(text)?.[1];
-    if (link !== undefined && !this.#trips.entries.some((known) => known.link === link))
+    // Were the user to go on with a call that is given up, nobody would hear of the session it leads to.
+    const mayGoOn = handle === undefined || cutMs === undefined;
+    if (link !== undefined && mayGoOn && !this.#trips.entries.some((known) => known.link === link))
       this.#trips.add({ link, pending: handle, cookies: new Map() });
     const id = headers['mcp-session-id'];
     const isLoggedIn = text.includes('"status":"authenticated"');

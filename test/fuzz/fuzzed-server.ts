@@ -1,8 +1,8 @@
 import { z } from 'zod';
 import { AskedProcess } from '../hygiene/asked-process.js';
 
-const stateSchema = z.object({ live: z.number(), errors: z.array(z.string()) });
-/** How many sessions live, and what the server itself takes for its mistakes. */
+const stateSchema = z.object({ lives: z.array(z.string()), errors: z.array(z.string()) });
+/** What every session that lives has gone through, and what the server itself takes for its mistakes. */
 export type ServerState = z.infer<typeof stateSchema>;
 
 /** How long a started login can be finished: what is given up on has to be gone at the end. */

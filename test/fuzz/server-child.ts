@@ -11,13 +11,16 @@ const startSchema = z.object({ issuer: z.string(), loginAttemptMs: z.number() })
 const settleSchema = z.object({ expected: z.number(), patienceMs: z.number() });
 
 const POLL_MS = 50;
+/** What a session goes through is told up to here. */
+const MOST_EVENTS = 10;
 const DAY_MS = 24 * 60 * 60 * 1000;
 /** So that limits are not what is met. */
 const MAX_SESSIONS = 100_000;
 
 let sessions: Sessions | undefined;
 let api = '';
-let live = 0;
+/** What has happened to every session that lives. */
+const live = new Map<unknown, string[]>();
 const errors: string[] = [];
 const unhandled = (error: unknown) =>
   errors.push(`unhandled: ${error instanceof Error ? error.stack : error}`);
@@ -39,8 +42,10 @@ answerParent({
       logger: pino({ level: 'error' }, { write: (line: string) => void errors.push(line) }),
     });
     sessions.subscribe((event) => {
-      if (event.type === 'session.started') live++;
-      if (event.type === 'session.ended') live--;
+      if (event.type === 'session.refused') return;
+      if (event.type === 'session.started') live.set(event.ref, [event.kind]);
+      else live.get(event.ref)?.push(event.type);
+      if (event.type === 'session.ended') live.delete(event.ref);
     });
     const { url } = await sessions.listen({ port: 0 });
     return new URL(url).origin;
@@ -49,8 +54,8 @@ answerParent({
   async settle(argument): Promise<ServerState> {
     const { expected, patienceMs } = settleSchema.parse(argument);
     const untilMs = performance.now() + patienceMs;
-    while (live > expected && performance.now() < untilMs) await sleep(POLL_MS);
-    return { live, errors };
+    while (live.size > expected && performance.now() < untilMs) await sleep(POLL_MS);
+    return { lives: [...live.values()].map((life) => life.slice(0, MOST_EVENTS).join(', ')), errors };
   },
   async heldBytes() {
     await collectGarbage();
