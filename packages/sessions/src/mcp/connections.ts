@@ -10,7 +10,7 @@ import { authInfoOf } from './auth-info.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
 import type { EventBudget } from './event-buffer.js';
-import { messagesOf, methodOf } from './json-rpc.js';
+import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContext, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
@@ -90,6 +90,14 @@ export class Connections {
   }
 
   async #initialize(incoming: Incoming): Promise<Response> {
+    if (propertyOf(incoming.body, 'id') === undefined) {
+      // It would be taken for a notification: the answer to those says nothing, not even the session's id.
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'This `initialize` has no id: send it as a request.',
+      );
+    }
     if (JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS) {
       return errorResponse(
         413,
