@@ -8,7 +8,8 @@ if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScr
  * it, type-only imports included. Rooms of one step do not know each other.
  */
 const foundation = ['errors', 'time', 'loopback', 'bounded-text'];
-const upToAccount = [...foundation, 'vault', 'session', 'account'];
+const counting = [...foundation, 'limits'];
+const upToAccount = [...counting, 'vault', 'session', 'account'];
 const upToLogin = [...upToAccount, 'provider', 'refresh', 'login'];
 const upToHttp = [...upToLogin, 'access', 'mcp', 'http'];
 
@@ -17,13 +18,14 @@ const rooms = {
   time: [],
   loopback: [],
   'bounded-text': [],
+  limits: foundation,
   vault: foundation,
-  session: [...foundation, 'vault'],
-  account: [...foundation, 'vault', 'session'],
+  session: [...counting, 'vault'],
+  account: [...counting, 'vault', 'session'],
   provider: upToAccount,
   refresh: [...upToAccount, 'provider'],
   login: [...upToAccount, 'provider'],
-  access: foundation,
+  access: counting,
   assembly: [...upToAccount, 'refresh'],
   mcp: [...upToLogin, 'access'],
   http: [...upToLogin, 'access', 'mcp'],
@@ -32,7 +34,7 @@ const rooms = {
   'debugging-gate': foundation,
   serving: foundation,
   'serving-rules': [...foundation, 'access'],
-  'create-access': [...foundation, 'access', 'provider', 'http'],
+  'create-access': [...counting, 'access', 'provider', 'http'],
   'sessions-options': [...upToHttp, 'store'],
   'sessions-settings': [...upToHttp, 'sessions-options', 'serving-rules'],
   sessions: [...upToHttp, 'sessions-options'],

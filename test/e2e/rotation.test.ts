@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
 import { type Assembly, assemble } from '../../packages/sessions/src/assembly.js';
+import { DEFAULT_LIMITS } from '../../packages/sessions/src/limits/limits.js';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
 import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
 import { DEFAULT_LIFETIMES } from '../../packages/sessions/src/session/lifetimes.js';
@@ -68,6 +69,7 @@ beforeAll(async () => {
     store: new MapSessionStore(),
     lifetimes: { ...DEFAULT_LIFETIMES, idleMs: 10 * DAY_MS, absoluteMs: 10 * DAY_MS, unheardMs: 10 * DAY_MS },
     maxSessions: SESSIONS,
+    limits: DEFAULT_LIMITS,
     onError: (error) => expect.unreachable(String(error)),
     askForTokens: (_name, refreshToken) => provider.refresh(refreshToken),
     revokeTokens: (_name, tokens) => provider.revoke(tokens),

@@ -19,6 +19,9 @@ export interface InProcessNotesOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
   readonly access?: SessionsOptions['access'];
+  readonly trustedProxies?: SessionsOptions['trustedProxies'];
+  readonly limits?: SessionsOptions['limits'];
+  readonly runtime?: SessionsOptions['runtime'];
 }
 
 /** The sample in the test's own process: a test can look behind it, and hold what it waits for. */
@@ -58,6 +61,9 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     },
     apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
     lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },
+    trustedProxies: options.trustedProxies,
+    limits: options.limits,
+    runtime: options.runtime,
     ...(options.access && { access: options.access }),
     ...(options.logger && { logger: options.logger }),
   });

@@ -145,13 +145,17 @@ const INITIALIZE = JSON.stringify({
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
 });
 
+/** Sends the request that a 2025 connection begins with. */
+export function initialize(mcp: string, { headers = {}, agent }: RawWay = {}): Promise<RawAnswer> {
+  return send(mcp, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: INITIALIZE, agent });
+}
+
 /** A client of the 2025-11-25 revision, without a stream of its own. */
 export async function connect2025(
   mcp: string,
   { headers: own = {}, agent }: RawWay = {},
 ): Promise<RawClient & { end(): Promise<RawAnswer> }> {
-  const opening = { method: 'POST', headers: { ...JSON_HEADERS, ...own }, body: INITIALIZE, agent };
-  const answer = await send(mcp, opening);
+  const answer = await initialize(mcp, { headers: own, agent });
   const secret = answer.headers['mcp-session-id'];
   if (typeof secret !== 'string') throw new Error(`No session: ${answer.status} ${answer.text}`);
   const headers = { ...JSON_HEADERS, ...own, 'mcp-session-id': secret };

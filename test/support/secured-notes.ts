@@ -24,7 +24,7 @@ export type Setting = (typeof SETTINGS)[number];
 const RESOURCE = 'urn:test:notes';
 
 /** A line of the audit log. */
-export type AuditLine = Readonly<Record<string, unknown>>;
+type AuditLine = Readonly<Record<string, unknown>>;
 
 /** The sample as operators run it for the world: behind a TLS proxy, with a public URL, and no other switch. */
 export interface SecuredNotes {

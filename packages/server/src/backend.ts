@@ -5,7 +5,10 @@ import { loadToolsModule } from './tools-module.js';
 
 /** What sessions are put in front of: a provider, the APIs that take its tokens, and the tools that call them. */
 export interface Backend
-  extends Pick<SessionsOptions, 'server' | 'tools' | 'apiOrigins' | 'publicUrl' | 'access'> {
+  extends Pick<
+    SessionsOptions,
+    'server' | 'tools' | 'apiOrigins' | 'publicUrl' | 'trustedProxies' | 'access'
+  > {
   readonly provider: ProviderOptions;
   /** The API's address, where there is one of ours. */
   readonly api: string | null;
@@ -18,13 +21,14 @@ export interface Backend
  * @throws ConfigurationError when the tools cannot be loaded
  */
 export async function operatorBackend(upstream: OperatorUpstream): Promise<Backend> {
-  const { provider, apiOrigins, publicUrl, toolsModule, access } = upstream;
+  const { provider, apiOrigins, publicUrl, trustedProxies, toolsModule, access } = upstream;
   return {
     server: { name: 'mcp-sessions', version: packageVersion() },
     tools: await loadToolsModule(toolsModule),
     provider,
     apiOrigins,
     publicUrl,
+    trustedProxies,
     access,
     api: null,
     close: () => Promise.resolve(),

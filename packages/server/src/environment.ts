@@ -10,6 +10,8 @@ export interface OperatorProvider {
   readonly apiOrigins: string[];
   /** Where browsers reach this server. Absent: its address on loopback. */
   readonly publicUrl?: string | undefined;
+  /** The proxies in front of this server. */
+  readonly trustedProxies?: string[] | undefined;
 }
 
 const PREFIX = 'MCP_SESSIONS_';
@@ -77,6 +79,7 @@ const schema = z.object({
   AUTHORIZATION_PARAMS: json.pipe(z.record(z.string(), z.string(NOT_STRINGS), NOT_STRINGS)).optional(),
   API_ORIGINS: words.pipe(z.array(origin)).default([]),
   PUBLIC_URL: z.url({ ...HTTP, error: 'must be a URL' }).optional(),
+  TRUSTED_PROXIES: words.optional(),
 });
 
 /**
@@ -117,5 +120,6 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
     },
     apiOrigins: data.API_ORIGINS,
     publicUrl: data.PUBLIC_URL,
+    trustedProxies: data.TRUSTED_PROXIES,
   };
 }

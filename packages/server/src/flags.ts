@@ -6,7 +6,7 @@ import { ConfigurationError, configurationError } from './configuration-error.js
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 
 /** How clients may be let in. */
-export const ACCESS_MODES = ['open', 'open-to-network', 'bearer'] as const;
+const ACCESS_MODES = ['open', 'open-to-network', 'bearer'] as const;
 
 /** How clients are let in. */
 export type AccessMode = (typeof ACCESS_MODES)[number];

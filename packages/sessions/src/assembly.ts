@@ -2,6 +2,7 @@ import { AccountTokens } from './account/account-tokens.js';
 import { Accounts } from './account/accounts.js';
 import type { RefreshTokens } from './account/granted-tokens.js';
 import { Refreshes, type RefreshesOptions } from './account/refreshes.js';
+import type { Limits } from './limits/limits.js';
 import { RefreshPolicy, type RefreshPolicyOptions } from './refresh/refresh-policy.js';
 import { RefreshScheduler } from './refresh/refresh-scheduler.js';
 import { Disposal, type RevokeTokens } from './session/disposal.js';
@@ -22,6 +23,7 @@ export interface AssemblyOptions<C extends Clock = Clock> {
   readonly store: SessionStore;
   readonly lifetimes: Lifetimes;
   readonly maxSessions: number;
+  readonly limits: Pick<Limits, 'anonymousSessionsPerAddress'>;
   readonly onError: (error: unknown) => void;
   /** One request to a provider's token endpoint. */
   readonly askForTokens: RefreshPolicyOptions['ask'];
@@ -79,6 +81,7 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
     events,
     disposal,
     maxSessions,
+    anonymousSessionsPerAddress: options.limits.anonymousSessionsPerAddress,
     onError,
   });
   const registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;

@@ -4,19 +4,24 @@ import { BearerAccess } from './access/bearer-access.js';
 import { OpenAccess } from './access/open-access.js';
 import { TokenVerifier } from './access/token-verifier.js';
 import { MCP_PATH } from './http/app.js';
+import type { Limits } from './limits/limits.js';
+import { RateLimiter } from './limits/rate-limiter.js';
 import { AuthorizationServer } from './provider/authorization-server.js';
 import type { Clock } from './time/clock.js';
+import type { Deadlines } from './time/deadlines.js';
 
 export interface AccessSurroundings {
   readonly publicUrl: () => URL;
   readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly limits: Pick<Limits, 'refusedTokensPerMinute'>;
   readonly fetch: typeof fetch;
 }
 
 /** Puts together who may come in. */
 export function createAccess(
   settings: AccessSettings,
-  { publicUrl, clock, fetch }: AccessSurroundings,
+  { publicUrl, clock, deadlines, limits, fetch }: AccessSurroundings,
 ): Access {
   if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;
@@ -30,5 +35,10 @@ export function createAccess(
     clock,
     fetch,
   });
-  return new BearerAccess({ verify: (token) => verifier.verify(token), requiredScopes, clock });
+  return new BearerAccess({
+    verify: (token) => verifier.verify(token),
+    requiredScopes,
+    refusedTokens: new RateLimiter({ perMinute: limits.refusedTokensPerMinute, clock, deadlines }),
+    clock,
+  });
 }

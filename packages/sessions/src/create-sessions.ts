@@ -9,6 +9,7 @@ import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
+import { RateLimiter } from './limits/rate-limiter.js';
 import { LoginChecks } from './login/login-checks.js';
 import { Logins } from './login/logins.js';
 import { browserOpener, currentDesktop } from './login/open-browser.js';
@@ -54,7 +55,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...options.runtime,
   };
   const settings = sessionsSettings(options);
-  const { lifetimes, access } = settings;
+  const { lifetimes, access, limits, trustedProxies } = settings;
   const bearer = isBearer(access) ? access : undefined;
   let { publicUrl } = settings;
   let loginListener: LoginListener | undefined;
@@ -76,6 +77,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     store,
     lifetimes,
     maxSessions: settings.maxSessions,
+    limits,
     onError,
     askForTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
     revokeTokens: (name, tokens) => providerOf(name).revoke(tokens),
@@ -108,6 +110,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     deadlines,
     random,
     lifetimes,
+    limits,
     publicUrl: knownPublicUrl,
     reachable: async () => {
       publicUrl ??= await loginListener?.open();
@@ -154,7 +157,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
   const appOptions = {
     guards,
+    trustedProxies,
     logins,
+    pageRequests: new RateLimiter({ perMinute: limits.loginPagesPerMinute, clock, deadlines }),
     keys,
     random,
     publicUrl: knownPublicUrl,
@@ -166,7 +171,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...appOptions,
     endpoint,
     bearer,
-    access: createAccess(access, { publicUrl: knownPublicUrl, clock, fetch }),
+    access: createAccess(access, { publicUrl: knownPublicUrl, clock, deadlines, limits, fetch }),
   });
   const handleRequest = nodeHandlerOf(app);
   const nodeHandler: Sessions['nodeHandler'] = (...request) => {
@@ -207,6 +212,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     },
     subscribe: (listener) => events.subscribe(listener),
     current: () => contexts.current(),
+    loginFirst: (handler, need) => contexts.loginFirst(handler, need),
 
     async ready() {
       await Promise.all([...providers.values()].map((provider) => provider.prepare()));
@@ -215,7 +221,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     async listen({ port = DEFAULT_PORT, host = '127.0.0.1' } = {}) {
       assertMayListen(host, access, publicUrl);
       serving.overHttp();
-      const listening = await listen(nodeHandler, port, host);
+      const listening = await listen(nodeHandler, port, host, { ...limits, trustedProxies });
       await serving.through(listening);
       publicUrl ??= new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`);
       return { url: new URL(MCP_PATH, publicUrl).href };

@@ -11,6 +11,7 @@
  * - `provider_refused`: the provider answered, and the answer cannot be used.
  * - `origin_not_allowed`: a token was about to leave for an origin that is not configured.
  * - `limit_reached`: a limit of this server; trying again later helps.
+ * - `too_many_requests`: this client, or its address, has asked for more than it may; trying again later helps.
  * - `no_request`: asked for the current session outside of a request.
  * - `configuration`: the options contradict themselves or are incomplete.
  * - `sealed_record_invalid`: a sealed record was changed, or does not belong where it was found.
@@ -26,6 +27,7 @@ export type SessionErrorCode =
   | 'provider_refused'
   | 'origin_not_allowed'
   | 'limit_reached'
+  | 'too_many_requests'
   | 'no_request'
   | 'configuration'
   | 'sealed_record_invalid';

@@ -2,6 +2,9 @@ export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './a
 export type { Session, SessionCallOptions } from './account/session.js';
 export { createSessions } from './create-sessions.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
+export { nodeServerOptions } from './http/http-limits.js';
+export type { Limits } from './limits/limits.js';
+export type { LoginNeed, ToolHandler } from './mcp/login-need.js';
 export type { CurrentSession } from './mcp/request-context.js';
 export type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 export { SESSION_META_KEY } from './mcp/session-argument.js';

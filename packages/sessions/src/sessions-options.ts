@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { AccessOptions } from './access/access-options.js';
+import type { Limits } from './limits/limits.js';
 import type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 import type { ProviderOptions } from './provider/provider-options.js';
 import type { Lifetimes } from './session/lifetimes.js';
@@ -31,10 +32,18 @@ export interface SessionsOptions {
   readonly allowedHosts?: readonly string[] | undefined;
   /** Origins whose pages may call the server, besides its own. Default: none; any loopback page if it is on loopback. */
   readonly allowedOrigins?: readonly string[] | undefined;
+  /**
+   * The proxies in front of this server, as addresses or ranges (`10.0.0.0/8`, `fd00::/8`). Only what comes from
+   * one of them is counted for the address that its `X-Forwarded-For` names, and not for the proxy's. Public
+   * address and scheme are `publicUrl` all the same. Default: none.
+   */
+  readonly trustedProxies?: readonly string[] | undefined;
   /** Deviations from the default lifetimes, in milliseconds. */
   readonly lifetimes?: Partial<Lifetimes> | undefined;
   /** How many sessions this process holds at most. Default: 10,000. */
   readonly maxSessions?: number | undefined;
+  /** Deviations from the default limits. */
+  readonly limits?: Partial<Limits> | undefined;
   /** Gets the audit log. Default: silent. */
   readonly logger?: Logger | undefined;
   /**

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { DEFAULT_LIMITS } from './limits/limits.js';
 import type { SessionsOptions } from './sessions-options.js';
 import { sessionsSettings } from './sessions-settings.js';
 
@@ -25,12 +26,23 @@ describe('the options of a server', () => {
       shutdownDrainMs: 10_000,
     });
     expect(settings.maxSessions).toBe(10_000);
+    expect(settings.limits).toEqual(DEFAULT_LIMITS);
+  });
+
+  it('let more connections in where there may be more sessions [security 39]', () => {
+    expect(sessionsSettings({ ...options, maxSessions: 100_000 }).limits.connections).toBe(200_000);
+    const limits = { connections: 5, connectionsPerAddress: undefined as never };
+    expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
   });
 
   it.each<[string, Partial<SessionsOptions>]>([
     ['idleMs', { lifetimes: { idleMs: -5 } }],
     ['absoluteMs', { lifetimes: { absoluteMs: Number.NaN } }],
     ['maxSessions', { maxSessions: 0 }],
+    ['loginStartsPerMinute', { limits: { loginStartsPerMinute: 0 } }],
+    ['pendingLogins', { limits: { pendingLogins: 1.5 } }],
+    ['loginsPerMinute', { limits: { loginsPerMinute: 5 } as never }],
+    ['"proxy" in `trustedProxies`', { trustedProxies: ['proxy'] }],
     ['maxSessions', { maxSessions: Number.NaN }],
     ['allowedOrigins', { allowedOrigins: ['https://app.example.com/'] }],
     ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],

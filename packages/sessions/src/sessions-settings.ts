@@ -1,6 +1,8 @@
 import { z } from 'zod';
 import { type AccessSettings, accessSettings, isBearer } from './access/access-options.js';
 import { SessionError } from './errors.js';
+import { TrustedProxies } from './http/trusted-proxies.js';
+import { DEFAULT_LIMITS, type Limits } from './limits/limits.js';
 import { isLoopbackHost } from './loopback.js';
 import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
 import { openToNetwork } from './serving-rules.js';
@@ -11,6 +13,8 @@ import type { SessionsOptions } from './sessions-options.js';
 export interface SessionsSettings {
   readonly lifetimes: Lifetimes;
   readonly maxSessions: number;
+  readonly limits: Limits;
+  readonly trustedProxies: TrustedProxies;
   /** The first is the default. */
   readonly providers: readonly [ProviderSettings, ...ProviderSettings[]];
   readonly publicUrl: URL | undefined;
@@ -22,7 +26,11 @@ export interface SessionsSettings {
 const DEFAULT_MAX_SESSIONS = 10_000;
 const MOST_SESSIONS = 1_000_000;
 
+/** A stream and a call at a time for each session. */
+const CONNECTIONS_PER_SESSION = 2;
+
 const positive = z.number().positive();
+const count = z.number().int().positive();
 const schema = z.object({
   lifetimes: z
     .object({
@@ -32,6 +40,18 @@ const schema = z.object({
       loginAttemptMs: positive,
       unheardMs: positive,
       shutdownDrainMs: z.number().nonnegative(),
+    })
+    .partial()
+    .default({}),
+  limits: z
+    .strictObject({
+      anonymousSessionsPerAddress: count,
+      loginStartsPerMinute: count,
+      loginPagesPerMinute: count,
+      refusedTokensPerMinute: count,
+      pendingLogins: count,
+      connections: count,
+      connectionsPerAddress: count,
     })
     .partial()
     .default({}),
@@ -46,20 +66,33 @@ const schema = z.object({
 
 /** Checks the options. @throws SessionError `configuration`, naming what is wrong. */
 export function sessionsSettings(options: SessionsOptions): SessionsSettings {
-  const { lifetimes = {}, maxSessions, allowedHosts, allowedOrigins } = options;
-  const parsed = schema.safeParse({ lifetimes: given(lifetimes), maxSessions, allowedHosts, allowedOrigins });
+  const { lifetimes = {}, limits = {}, maxSessions, allowedHosts, allowedOrigins } = options;
+  const parsed = schema.safeParse({
+    lifetimes: given(lifetimes),
+    limits: given(limits),
+    maxSessions,
+    allowedHosts,
+    allowedOrigins,
+  });
   if (!parsed.success) {
     throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`);
   }
   const settings: SessionsSettings = {
     ...parsed.data,
     lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
+    limits: { ...defaultLimits(parsed.data.maxSessions), ...given(parsed.data.limits) },
+    trustedProxies: new TrustedProxies(options.trustedProxies ?? []),
     providers: parseProviders(options),
     publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
     access: accessSettings(options.access),
   };
   assertAccessFits(settings);
   return settings;
+}
+
+function defaultLimits(maxSessions: number): Limits {
+  const connections = Math.max(DEFAULT_LIMITS.connections, CONNECTIONS_PER_SESSION * maxSessions);
+  return { ...DEFAULT_LIMITS, connections };
 }
 
 function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): void {

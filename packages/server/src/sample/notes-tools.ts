@@ -9,7 +9,7 @@ const problem = z.object({ message: z.string() });
 
 /**
  * Registers `whoami`, `list_notes` and `add_note`. Each calls the notes API with the access token of
- * whoever calls the tool, and nobody else's.
+ * whoever calls the tool, and nobody else's; without a login, a call waits for one where its client can be asked to.
  */
 export function registerNotesTools(apiOrigin: string): RegisterTools {
   return (server, sessions) => {
@@ -27,7 +27,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
         outputSchema: caller,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
-      async () => structured(await call(caller, '/me')),
+      sessions.loginFirst(async () => structured(await call(caller, '/me'))),
     );
 
     server.registerTool(
@@ -39,7 +39,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
         outputSchema: notes,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
-      async () => structured(await call(notes, '/notes')),
+      sessions.loginFirst(async () => structured(await call(notes, '/notes'))),
     );
 
     server.registerTool(
@@ -58,11 +58,11 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
           openWorldHint: false,
         },
       },
-      async ({ text }) => {
+      sessions.loginFirst(async ({ text }: { text: string }) => {
         const body = JSON.stringify({ text });
         const headers = { 'content-type': 'application/json' };
         return structured(await call(note, '/notes', { method: 'POST', headers, body }));
-      },
+      }),
     );
   };
 }

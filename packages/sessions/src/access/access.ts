@@ -1,3 +1,4 @@
+import type { Peer } from '../limits/peer.js';
 import type { Principal } from './principal.js';
 
 /** A request that wants in. */
@@ -6,11 +7,13 @@ export interface Arrival {
   readonly authorization: string | null;
   /** Whether anything says that the request was not made on this machine. */
   readonly isFromAfar: boolean;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
 }
 
 /** Why a request is not let in, for whoever sent it. */
 export interface Refusal {
-  readonly status: 400 | 401 | 403 | 503;
+  readonly status: 400 | 401 | 403 | 429 | 503;
   /** The error code of RFC 6750 section 3.1; absent where no token was sent. */
   readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
   readonly description: string;

@@ -1,5 +1,8 @@
 import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.js';
+import type { Peer } from '../limits/peer.js';
+import type { RateLimiter } from '../limits/rate-limiter.js';
+import { tooOften } from '../limits/too-often.js';
 import type { Clock } from '../time/clock.js';
 import { type Access, type Admission, type Arrival, refused } from './access.js';
 import type { Principal } from './principal.js';
@@ -9,6 +12,8 @@ export interface BearerAdmissionOptions {
   /** Finds out whose token it is. @throws SessionError when that cannot be found out */
   readonly verify: (token: string) => Promise<ReadClaims>;
   readonly requiredScopes: readonly string[];
+  /** How many tokens that are not valid an address may bring. */
+  readonly refusedTokens: RateLimiter;
   readonly clock: Clock;
 }
 
@@ -39,7 +44,7 @@ export class BearerAccess implements Access {
     this.#options = options;
   }
 
-  async admit({ authorization }: Arrival): Promise<Admission> {
+  async admit({ authorization, peer }: Arrival): Promise<Admission> {
     if (authorization === null) {
       return refused({
         status: 401,
@@ -55,18 +60,19 @@ export class BearerAccess implements Access {
       });
     }
     try {
-      const read = await this.#read(token);
+      const read = await this.#read(token, peer);
       return 'principal' in read ? this.#withScopes(read.principal) : invalid(read.fault);
     } catch (error) {
       return unverifiable(error);
     }
   }
 
-  async #read(token: string): Promise<ReadClaims> {
+  async #read(token: string, peer: Peer | undefined): Promise<ReadClaims> {
     const digest = createHash('sha256').update(token).digest('base64url');
     const now = this.#options.clock.now();
     const believed = this.#believed.get(digest);
     if (believed && believed.untilMs > now) return { principal: believed.principal };
+    this.#assertMayGuess(peer);
     let verifying = this.#verifying.get(digest);
     if (!verifying) {
       if (this.#verifying.size >= MOST_AT_ONCE) throw tooMany();
@@ -75,7 +81,15 @@ export class BearerAccess implements Access {
     }
     const read = await verifying;
     if ('principal' in read) this.#believe(digest, read.principal, now);
+    else if (peer !== undefined) this.#options.refusedTokens.take(peer);
     return read;
+  }
+
+  /** Each guess may cost the authorization server a request. @throws SessionError `too_many_requests` */
+  #assertMayGuess(peer: Peer | undefined): void {
+    const seconds = peer === undefined ? undefined : this.#options.refusedTokens.waitSeconds(peer);
+    if (seconds === undefined) return;
+    throw tooOften('Too many access tokens from your address were not valid.', seconds);
   }
 
   /** @param askedAtMs when its verification began: what happened since then, it may not have seen */
@@ -114,7 +128,7 @@ function invalid(fault: string): Admission {
 function unverifiable(error: unknown): Admission {
   if (!(error instanceof SessionError)) throw error;
   return refused({
-    status: 503,
+    status: error.code === 'too_many_requests' ? 429 : 503,
     description: error.message,
     retryAfterSeconds: error.retryAfterSeconds ?? 60,
   });

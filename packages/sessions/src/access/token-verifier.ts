@@ -11,7 +11,7 @@ import type { Clock } from '../time/clock.js';
 import { type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
 
 /** The port to the authorization server whose tokens let clients in. */
-export interface TokenIssuer {
+interface TokenIssuer {
   /** Where its public keys are. @throws SessionError `provider_unavailable`, `provider_refused` */
   jwksUri(): Promise<URL>;
   /** What it says of a token (RFC 7662). Absent: this server may not ask. @throws as `jwksUri` */

@@ -1,4 +1,4 @@
-import type { Access, Refusal } from '../access/access.js';
+import type { Access, Arrival, Refusal } from '../access/access.js';
 import type { BearerSettings } from '../access/access-options.js';
 import type { Principal } from '../access/principal.js';
 import { challengeOf, metadataPathOf, protectedResourceMetadata } from '../access/protected-resource.js';
@@ -36,10 +36,10 @@ export class AdmissionDoor {
   /** @returns who is calling, or the answer to somebody who is not let in */
   async enter(
     request: Request,
-    isFromAfar: boolean,
+    from: Omit<Arrival, 'authorization'>,
   ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
-    const admission = await this.#options.access.admit({ authorization, isFromAfar });
+    const admission = await this.#options.access.admit({ ...from, authorization });
     return admission.isAdmitted ? { principal: admission.principal } : this.#turnAway(admission.refusal);
   }
 
@@ -47,14 +47,19 @@ export class AdmissionDoor {
     const { bearer, publicUrl } = this.#options;
     const { status, description, retryAfterSeconds } = refusal;
     const headers: Record<string, string> = {};
-    if (bearer && status !== 503) {
+    if (bearer && !isPassing(status)) {
       const metadata = new URL(metadataPathOf(this.#path), publicUrl());
       headers['www-authenticate'] = challengeOf(refusal, metadata, bearer.requiredScopes);
     }
     if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterSeconds));
-    const code = status === 503 ? ErrorCode.serverBusy : ErrorCode.invalidRequest;
+    const code = isPassing(status) ? ErrorCode.serverBusy : ErrorCode.invalidRequest;
     return errorResponse(status, code, description, { headers });
   }
+}
+
+/** Whether the same request may be let in later. */
+function isPassing(status: Refusal['status']): boolean {
+  return status === 429 || status === 503;
 }
 
 /** The same request without the credentials it came with: what serves it has no business with them. */

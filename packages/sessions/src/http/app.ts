@@ -4,12 +4,15 @@ import { SessionError } from '../errors.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
+import { clientOf } from './client-address.js';
 import type { HttpEnv } from './http-env.js';
 import { MAX_JSON_DEPTH } from './http-limits.js';
 import { type JsonBody, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
+import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
+  readonly trustedProxies: TrustedProxies;
   readonly onError: (error: unknown) => void;
 }
 
@@ -20,7 +23,7 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
 /** The path of the MCP endpoint. */
 export const MCP_PATH = '/mcp';
 
-const EXPOSED_HEADERS = ['Mcp-Session-Id', 'WWW-Authenticate'];
+const EXPOSED_HEADERS = ['Mcp-Session-Id', 'WWW-Authenticate', 'Retry-After'];
 
 const METHODS = ['GET', 'POST', 'DELETE'];
 /** The first revision with neither streams to open nor sessions to end: it knows nothing but POST. */
@@ -55,7 +58,10 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 }
 
 /** An app without routes, behind the guards. */
-function guardedApp({ guards, onError }: LoginAppOptions, nothingHere: string): Hono<HttpEnv> {
+function guardedApp(
+  { guards, trustedProxies, onError }: LoginAppOptions,
+  nothingHere: string,
+): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
 
   app.use(async (c, next) => {
@@ -70,7 +76,9 @@ function guardedApp({ guards, onError }: LoginAppOptions, nothingHere: string): 
     if (!guards.allowsOrigin(c.req.header('origin'))) {
       return errorResponse(403, ErrorCode.invalidRequest, 'Pages of that origin may not call this server.');
     }
-    c.set('isLoopback', guards.isLoopback(request));
+    const isLoopback = guards.isLoopback(request);
+    c.set('isLoopback', isLoopback);
+    c.set('peer', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
     c.set('isFromAfar', guards.isFromAfar(request));
     return next();
   });
@@ -94,7 +102,8 @@ async function serveMcp(c: Context<HttpEnv>, door: AdmissionDoor, endpoint: Endp
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
-  const entered = await door.enter(request, c.get('isFromAfar'));
+  const peer = c.get('peer');
+  const entered = await door.enter(request, { isFromAfar: c.get('isFromAfar'), peer });
   if (entered instanceof Response) return entered;
   const { principal } = entered;
   const isLoopback = c.get('isLoopback');
@@ -103,7 +112,7 @@ async function serveMcp(c: Context<HttpEnv>, door: AdmissionDoor, endpoint: Endp
   const body = request.method === 'POST' ? await readJsonBody(request, c.env?.incoming) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind);
   const served = principal ? withoutCredentials(request) : request;
-  return endpoint.handle({ request: served, body: body.value, isLoopback, principal, hangUp });
+  return endpoint.handle({ request: served, body: body.value, isLoopback, peer, principal, hangUp });
 }
 
 const NO_BODY = { kind: 'json', value: undefined } as const;

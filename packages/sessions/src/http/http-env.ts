@@ -1,4 +1,5 @@
 import type { HttpBindings } from '@hono/node-server';
+import type { Peer } from '../limits/peer.js';
 
 /** What the routes know of a request besides itself. */
 export interface HttpEnv {
@@ -9,5 +10,7 @@ export interface HttpEnv {
     isLoopback: boolean;
     /** Whether anything says that it came from elsewhere. */
     isFromAfar: boolean;
+    /** The address that it counts for; absent for this machine's, and where it is not known. */
+    peer: Peer | undefined;
   };
 }

@@ -7,7 +7,10 @@ export const MAX_FORM_BYTES: number = 16 * 1024;
 /** How deep the JSON of a request may be nested. */
 export const MAX_JSON_DEPTH = 32;
 
-/** What a Node server in front of the handler should be created with. */
+/**
+ * What a Node server in front of `nodeHandler` should be created with, so that slow clients do not hold its
+ * connections: headers of 16 KiB at most, received within 10 seconds, and a request received within 30.
+ */
 export const nodeServerOptions: Readonly<ServerOptions> = {
   maxHeaderSize: 16 * 1024,
   headersTimeout: 10_000,

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { createApp } from './app.js';
+import { type ConnectionLimits, limitConnections } from './connection-limits.js';
 import { nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
 
@@ -13,8 +14,15 @@ export function nodeHandlerOf(app: ReturnType<typeof createApp>): NodeHandler {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const isOwnPath = ownPathsOf(app);
   return (request, response, next) => {
-    if (next && !isOwnPath(request.url)) next();
-    else void listener(request, response);
+    if (next && !isOwnPath(request.url)) {
+      next();
+      return;
+    }
+    response.setTimeout(UNREAD_PATIENCE_MS, () => {
+      // Quiet is no fault; leaving an answer unread is.
+      if (response.writableLength > 0) response.destroy();
+    });
+    void listener(request, response);
   };
 }
 
@@ -30,20 +38,17 @@ export interface ListeningServer {
 /**
  * Starts a Node HTTP server.
  * @param port `0` for any free one
+ * @param limits for a server that others than this machine may reach
  * @throws what Node throws when the port is taken (`EADDRINUSE`) or not allowed (`EACCES`)
  */
 export async function listen(
   listener: RequestListener,
   port: number,
   host: string,
+  limits?: ConnectionLimits,
 ): Promise<ListeningServer> {
-  const server = createServer(nodeServerOptions, (request, response) => {
-    response.setTimeout(UNREAD_PATIENCE_MS, () => {
-      // Quiet is no fault; leaving an answer unread is.
-      if (request.socket.writableLength > 0) request.socket.destroy();
-    });
-    listener(request, response);
-  });
+  const server = createServer(nodeServerOptions, listener);
+  if (limits) limitConnections(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, () => {

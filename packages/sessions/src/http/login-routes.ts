@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { SessionError } from '../errors.js';
+import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { CallbackResult, Logins } from '../login/logins.js';
 import type { Page } from '../login/page.js';
 import { pageStyleHash } from '../login/page-style.js';
@@ -16,6 +17,8 @@ import type { HttpEnv } from './http-env.js';
 export interface LoginRoutesOptions {
   readonly logins: Logins;
   readonly guards: Guards;
+  /** How often an address may ask for a page. */
+  readonly pageRequests: RateLimiter;
   readonly keys: KeyHierarchy;
   readonly random: RandomSource;
   readonly publicUrl: () => URL;
@@ -45,6 +48,16 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   const formTokenOf = (attemptId: string, cookie: string) => options.keys.mac('form', attemptId, cookie);
 
   const app = new Hono<HttpEnv>();
+
+  for (const path of ['/connect/*', '/callback', '/login/*']) {
+    app.use(path, async (c, next) => {
+      const peer = c.get('peer');
+      const seconds = peer === undefined ? undefined : options.pageRequests.take(peer);
+      if (seconds === undefined) return next();
+      c.header('retry-after', String(seconds));
+      return show(c, await pages.tooOftenPage(seconds));
+    });
+  }
 
   app.get('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');

@@ -1,5 +1,6 @@
 import type { SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
+import type { Peer } from '../limits/peer.js';
 import type { AuthorizationChecks } from '../provider/provider.js';
 import type { LoginFailure } from '../session/session-events.js';
 import type { SealedRecord } from '../vault/vault.js';
@@ -18,6 +19,13 @@ export interface LoginOrigin {
   readonly isLoopback: boolean;
   /** Absent in open access. */
   readonly starter: Starter | undefined;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
+}
+
+/** Whose a login is as far as fairness goes: a user's or, where nobody says who they are, an address's. */
+export function holderOf({ starter, peer }: Pick<LoginOrigin, 'starter' | 'peer'>): string {
+  return starter ? JSON.stringify([starter.issuer, starter.subject]) : (peer ?? '');
 }
 
 /**

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { type Peer, peerOf } from '../limits/peer.js';
 import type { SessionRef } from '../session/ids.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
@@ -8,12 +9,12 @@ import type { LoginAttempt } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import { digestOf } from './secret-digest.js';
 
-function attemptOf(session: string, provider = 'idp'): LoginAttempt {
+function attemptOf(session: string, provider = 'idp', peer?: Peer): LoginAttempt {
   return {
     id: randomToken(systemRandom),
     lease: { ref: session as SessionRef, epoch: 0 },
     provider,
-    origin: { clientName: undefined, isLoopback: true, starter: undefined },
+    origin: { clientName: undefined, isLoopback: true, starter: undefined, peer },
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,
@@ -58,12 +59,34 @@ describe('the logins under way', () => {
     consent(first, 'state');
     const second = add(attemptOf('second'));
     for (let index = 0; index < 998; index++) {
-      expect(attempts.toMakeRoom()).toBeUndefined();
+      expect(attempts.toMakeRoom('')).toBeUndefined();
       add(attemptOf(`flood ${index}`));
     }
-    expect(attempts.toMakeRoom()).toBe(second);
+    expect(attempts.toMakeRoom('')).toBe(second);
     attempts.remove(second);
-    expect(attempts.toMakeRoom()).toBeUndefined();
+    expect(attempts.toMakeRoom('')).toBeUndefined();
+  });
+
+  it('make room where somebody has most of them under way, and not where somebody has few [security 41]', () => {
+    const { attempts, add, consent } = setUp();
+    const flooding = peerOf('192.0.2.1');
+    const other = peerOf('192.0.2.2') ?? '';
+    const early = add(attemptOf('early', 'idp', peerOf('192.0.2.2')));
+    const flood = Array.from({ length: 999 }, (_, index) =>
+      add(attemptOf(`flood ${index}`, 'idp', flooding)),
+    );
+    const [first, second] = flood;
+    expect(attempts.toMakeRoom(other)).toBe(first);
+    expect(attempts.toMakeRoom('a third')).toBe(first);
+    expect(attempts.toMakeRoom(flooding ?? '')).toBe(first);
+    for (const [index, attempt] of flood.entries()) if (attempt !== second) consent(attempt, `${index}`);
+    expect(attempts.toMakeRoom(other)).toBe(second);
+    if (second) consent(second, 'second');
+    // Whoever floods may well click through all of them.
+    expect(attempts.toMakeRoom(other)).toBe(first);
+    expect(attempts.toMakeRoom(flooding ?? '')).toBe(early);
+    consent(early, 'early');
+    expect(attempts.toMakeRoom(flooding ?? '')).toBeUndefined();
   });
 
   it('are found by a state once, and by the latest browser only [security 12, 15]', () => {

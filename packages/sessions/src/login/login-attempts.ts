@@ -1,40 +1,50 @@
 import { SessionError } from '../errors.js';
+import { FairShares } from '../limits/fair-shares.js';
+import { DEFAULT_LIMITS } from '../limits/limits.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
-import { type BrowserTrip, type LoginAttempt, wipeChecks } from './login-attempt.js';
+import { type BrowserTrip, holderOf, type LoginAttempt, wipeChecks } from './login-attempt.js';
 import { digestOf } from './secret-digest.js';
 
-/** How many logins may be under way on this node. */
-const MAX_ATTEMPTS = 1000;
-/** How many of them one session may have. */
+/** How many logins one session may have under way. */
 const MAX_PER_SESSION = 3;
 
 /** The logins that are under way, found by link, by session, or by the state of a browser at the provider. */
 export class LoginAttempts {
   readonly #deadlines: Deadlines;
+  readonly #most: number;
   readonly #byId = new Map<string, LoginAttempt>();
   readonly #byState = new Map<string, LoginAttempt>();
   readonly #bySession = new Map<SessionRef, Map<string, LoginAttempt>>();
   readonly #expiries = new Map<LoginAttempt, Deadline>();
+  /** By whom they were started. */
+  readonly #shares = new FairShares<LoginAttempt>();
 
-  constructor(deadlines: Deadlines) {
+  /** @param most how many logins may be under way on this node */
+  constructor(deadlines: Deadlines, most: number = DEFAULT_LIMITS.pendingLogins) {
     this.#deadlines = deadlines;
+    this.#most = most;
   }
 
   /**
-   * The attempt that has to make room for another one: the oldest in which no user has taken part yet.
-   * `undefined` as long as there is room, or when every user is at it.
+   * The attempt that has to make room for another one of `holder`'s: the oldest in which no user has taken part
+   * yet, of whoever has most under way. Users who are at it are interrupted only where somebody has more of them
+   * under way than `holder` has. `undefined` as long as there is room, or when nothing may go.
    */
-  toMakeRoom(): LoginAttempt | undefined {
-    if (this.#byId.size < MAX_ATTEMPTS) return undefined;
-    for (const attempt of this.#byId.values()) if (!attempt.trip && !attempt.inert) return attempt;
-    return undefined;
+  toMakeRoom(holder: string): LoginAttempt | undefined {
+    if (this.#byId.size < this.#most) return undefined;
+    const largest = this.#shares.largest();
+    const [oldest] = largest;
+    return (
+      firstUnattended(largest) ??
+      (largest.size > this.#shares.of(holder).size + 1 ? oldest : firstUnattended(this.#byId.values()))
+    );
   }
 
   /** @throws SessionError `limit_reached` when the session, or the node, has too many of them. */
   add(attempt: LoginAttempt, onExpiry: () => void): void {
     const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();
-    if (this.#byId.size >= MAX_ATTEMPTS || ofSession.size >= MAX_PER_SESSION) {
+    if (this.#byId.size >= this.#most || ofSession.size >= MAX_PER_SESSION) {
       throw new SessionError(
         'limit_reached',
         'Too many logins are under way. Finish one, or try again in a minute.',
@@ -44,6 +54,7 @@ export class LoginAttempts {
       );
     }
     this.#byId.set(digestOf(attempt.id), attempt);
+    this.#shares.add(attempt, holderOf(attempt.origin));
     ofSession.set(attempt.provider, attempt);
     this.#bySession.set(attempt.lease.ref, ofSession);
     this.#expiries.set(attempt, this.#deadlines.at(attempt.expiresAtMs, onExpiry));
@@ -82,6 +93,7 @@ export class LoginAttempts {
   remove(attempt: LoginAttempt): void {
     this.dropTrip(attempt);
     this.#byId.delete(digestOf(attempt.id));
+    this.#shares.delete(attempt);
     this.#expiries.get(attempt)?.cancel();
     this.#expiries.delete(attempt);
     const ofSession = this.#bySession.get(attempt.lease.ref);
@@ -97,4 +109,9 @@ export class LoginAttempts {
     attempt.trip = undefined;
     wipeChecks(trip.checks);
   }
+}
+
+function firstUnattended(attempts: Iterable<LoginAttempt>): LoginAttempt | undefined {
+  for (const attempt of attempts) if (!attempt.trip && !attempt.inert) return attempt;
+  return undefined;
 }

@@ -1,6 +1,7 @@
 import type { Accounts, SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
 import { SessionError, signedOut } from '../errors.js';
+import type { Limits } from '../limits/limits.js';
 import type { Provider } from '../provider/provider.js';
 import { providerFailure } from '../provider/provider-failure.js';
 import type { Disposal } from '../session/disposal.js';
@@ -16,6 +17,7 @@ import type { Vault } from '../vault/vault.js';
 import { InertGrants } from './inert-grants.js';
 import {
   type BrowserTrip,
+  holderOf,
   type LoginAttempt,
   type LoginOrigin,
   type LoginOutcome,
@@ -23,6 +25,7 @@ import {
 } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
+import { LoginStarts } from './login-starts.js';
 import { LoginWaiters } from './login-waiters.js';
 import { digestOf, isSameDigest } from './secret-digest.js';
 
@@ -38,6 +41,7 @@ export interface LoginsOptions {
   readonly deadlines: Deadlines;
   readonly random: RandomSource;
   readonly lifetimes: Lifetimes;
+  readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'pendingLogins'>;
   /** Where browsers reach this server; known once `reachable` has resolved. */
   readonly publicUrl: () => URL;
   /** Makes sure that browsers reach this server. */
@@ -96,6 +100,7 @@ const HAPPEN_IN_THE_BROWSER: ReadonlySet<LoginFailure> = new Set([
 export class Logins {
   readonly #options: LoginsOptions;
   readonly #attempts: LoginAttempts;
+  readonly #starts: LoginStarts;
   readonly #inert: InertGrants;
   readonly #waiters: LoginWaiters;
   /** Failures that the session has not been told of yet. */
@@ -103,8 +108,14 @@ export class Logins {
 
   constructor(options: LoginsOptions) {
     this.#options = options;
-    const { vault, random, clock, deadlines } = options;
-    this.#attempts = new LoginAttempts(deadlines);
+    const { vault, random, clock, deadlines, limits } = options;
+    this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
+    this.#starts = new LoginStarts({
+      perMinute: limits.loginStartsPerMinute,
+      clock,
+      deadlines,
+      events: options.events,
+    });
     this.#inert = new InertGrants(vault, random, clock);
     this.#waiters = new LoginWaiters(clock);
     options.events.subscribe((event) => {
@@ -127,9 +138,14 @@ export class Logins {
     await this.#provider(providerName).prepare();
   }
 
+  /** @throws SessionError `too_many_requests` if whoever asks may not start another login yet */
+  assertMayStart(origin: Omit<LoginOrigin, 'clientName'>): void {
+    this.#starts.assertMay(origin);
+  }
+
   /**
    * Starts a login, or returns the one that is under way.
-   * @throws SessionError as `prepare`, and `limit_reached`
+   * @throws SessionError as `prepare` and `assertMayStart`, and `limit_reached`
    */
   async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<StartedLogin> {
     const { clock, events, lifetimes, random, reachable } = this.#options;
@@ -139,6 +155,7 @@ export class Logins {
     if (record?.epoch !== lease.epoch) throw signedOut();
     const underWay = this.#attempts.of(lease.ref, providerName);
     if (underWay?.lease.epoch === lease.epoch) return { ...this.#describe(underWay), isNew: false };
+    this.#starts.count(origin);
     if (underWay) this.#fail(underWay, 'superseded');
     const now = clock.now();
     const attempt: LoginAttempt = {
@@ -153,11 +170,16 @@ export class Logins {
       inert: undefined,
       outcome: undefined,
     };
-    const crowdedOut = this.#attempts.toMakeRoom();
+    const crowdedOut = this.#attempts.toMakeRoom(holderOf(origin));
     if (crowdedOut) this.#fail(crowdedOut, 'crowded_out');
     this.#attempts.add(attempt, () => this.#fail(attempt, 'expired'));
     events.emit({ type: 'login.started', ref: lease.ref, provider: providerName });
     return { ...this.#describe(attempt), isNew: true };
+  }
+
+  /** Whether a login that is started from there has to be confirmed with a code. */
+  asksForCode(origin: LoginOrigin, providerName: string): boolean {
+    return this.#options.checks.checkOf(origin, this.#provider(providerName)) === 'code';
   }
 
   /** The login that a session has under way at a provider. */

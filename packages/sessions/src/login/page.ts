@@ -3,7 +3,7 @@ import { pageStyle } from './page-style.js';
 
 /** A page in a browser, and what it may do. */
 export interface Page {
-  readonly status: 200 | 400 | 403 | 404 | 413 | 502;
+  readonly status: 200 | 400 | 403 | 404 | 413 | 429 | 502;
   readonly html: string;
 }
 

@@ -118,6 +118,17 @@ export function rejectedCallbackPage(): Promise<Page> {
   );
 }
 
+/** Too many pages were asked for from one address. */
+export function tooOftenPage(retryAfterSeconds: number): Promise<Page> {
+  return renderPage(
+    429,
+    'Too many requests',
+    html`${mark('bad')}
+      <h1>Too many requests</h1>
+      <p>Too many logins are under way from your network. Wait ${retryAfterSeconds} seconds, then load this page again.</p>`,
+  );
+}
+
 /** The provider cannot be reached, so the user cannot be sent there. */
 export function providerDownPage(provider: string): Promise<Page> {
   return renderPage(

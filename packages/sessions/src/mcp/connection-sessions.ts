@@ -1,4 +1,5 @@
 import type { Principal } from '../access/principal.js';
+import type { Peer } from '../limits/peer.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { OwnerSessions } from '../session/owner-sessions.js';
 import type { StreamCloser } from '../session/presence.js';
@@ -14,8 +15,14 @@ export interface ConnectionSession {
 
 /** How connections and sessions belong together. */
 export interface ConnectionSessions {
-  /** @throws SessionError `limit_reached` */
-  start(principal: Principal | undefined): Promise<ConnectionSession & { readonly id: SessionId }>;
+  /**
+   * @param peer the address that it counts for
+   * @throws SessionError `limit_reached`, `too_many_requests`
+   */
+  start(
+    principal: Principal | undefined,
+    peer: Peer | undefined,
+  ): Promise<ConnectionSession & { readonly id: SessionId }>;
   /** Finds the connection of an id; `undefined` if there is none, or it is somebody else's. */
   find(id: string, principal: Principal | undefined): Promise<ConnectionSession | undefined>;
   /** Notes a request of the connection's client. */
@@ -34,8 +41,11 @@ export class HeldConnections implements ConnectionSessions {
     this.#registry = registry;
   }
 
-  async start(): Promise<ConnectionSession & { readonly id: SessionId }> {
-    const { id, record } = await this.#registry.start('connection', 'holder');
+  async start(
+    _principal: undefined,
+    peer: Peer | undefined,
+  ): Promise<ConnectionSession & { readonly id: SessionId }> {
+    const { id, record } = await this.#registry.start('connection', 'holder', peer);
     return { id, connection: record.ref, session: record };
   }
 

@@ -1,5 +1,6 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
+import type { Peer } from '../limits/peer.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -38,6 +39,8 @@ export interface Incoming {
   /** The parsed body of a POST. */
   readonly body: unknown;
   readonly isLoopback: boolean;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
   /** Who is calling, where access asks for it. */
   readonly principal: Principal | undefined;
   /** Cuts the connection it came on, where that can be done. */
@@ -95,7 +98,7 @@ export class Connections {
       );
     }
     const { registry, connectionSessions } = this.#options;
-    const { id, ...started } = await connectionSessions.start(incoming.principal);
+    const { id, ...started } = await connectionSessions.start(incoming.principal, incoming.peer);
     const { connection } = started;
     const serving = this.#open(incoming, id, started).catch(async (error: unknown) => {
       await this.#giveUp(connection);
@@ -165,11 +168,11 @@ function requestOf({ request, body, hangUp, principal }: Incoming): ConnectionRe
 }
 
 function contextOf(
-  { body, isLoopback, principal }: Incoming,
+  { body, isLoopback, peer, principal }: Incoming,
   { session }: ConnectionSession,
 ): RequestContext {
   const named = { state: 'live', record: session, handle: undefined } as const;
-  return { era: '2025', named, toolName: toolNameOf(body), isLoopback, principal };
+  return { era: '2025', named, toolName: toolNameOf(body), isLoopback, peer, principal };
 }
 
 /** Says that the client is there, not that anybody uses it. */

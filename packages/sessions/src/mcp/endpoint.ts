@@ -11,7 +11,7 @@ import { EventStream, isEventStream } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
 import { ListenStreams } from './listen-streams.js';
 import { type NamedSession, refusalOf } from './named-session.js';
-import { ErrorCode, errorResponse, thrownResponse } from './protocol-error.js';
+import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 import { handleOf, toolNameOf } from './session-argument.js';
 
@@ -73,7 +73,7 @@ export class Endpoint {
         ? await this.#connections.handle(incoming)
         : await this.#handleModern(incoming);
     } catch (error) {
-      this.#onError(error);
+      if (!isRefusal(error)) this.#onError(error);
       return thrownResponse(error);
     }
   }
@@ -83,7 +83,7 @@ export class Endpoint {
     await this.#modern.close();
   }
 
-  async #handleModern({ request, body, isLoopback, principal, hangUp }: Incoming): Promise<Response> {
+  async #handleModern({ request, body, isLoopback, peer, principal, hangUp }: Incoming): Promise<Response> {
     const named = principal ? await this.#sessionOf(principal) : await this.#nameSession(body);
     const isListen = methodOf(body) === 'subscriptions/listen';
     const refusal = isListen ? refusalOf(named, true) : undefined;
@@ -96,7 +96,7 @@ export class Endpoint {
       });
     }
     const response = await this.#contexts.run(
-      { era: '2026', named, toolName: toolNameOf(body), isLoopback, principal },
+      { era: '2026', named, toolName: toolNameOf(body), isLoopback, peer, principal },
       () =>
         this.#modern.fetch(request, {
           parsedBody: body,

@@ -1,4 +1,4 @@
-import { SessionError } from '../errors.js';
+import { SessionError, type SessionErrorCode } from '../errors.js';
 
 /** JSON-RPC codes of errors that are answered before the protocol sees the request. */
 export const ErrorCode = {
@@ -27,11 +27,18 @@ export function errorResponse(
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id }, { status, headers });
 }
 
-const BUSY: ReadonlySet<string> = new Set(['limit_reached', 'store_unavailable']);
+/** Errors that pass, and the status that says so. */
+const PASSING: ReadonlyMap<SessionErrorCode, number> = new Map([
+  ['limit_reached', 503],
+  ['store_unavailable', 503],
+  ['too_many_requests', 429],
+]);
+
+const REFUSALS: ReadonlySet<SessionErrorCode> = new Set(['limit_reached', 'too_many_requests']);
 
 /** What a client is told when serving its request threw. */
 export function thrownError(error: unknown): { readonly code: number; readonly message: string } {
-  return isBusy(error)
+  return isPassing(error)
     ? { code: ErrorCode.serverBusy, message: error.message }
     : {
         code: ErrorCode.internal,
@@ -42,12 +49,17 @@ export function thrownError(error: unknown): { readonly code: number; readonly m
 /** The same, as HTTP carries it. */
 export function thrownResponse(error: unknown): Response {
   const { code, message } = thrownError(error);
-  if (!isBusy(error)) return errorResponse(500, code, message);
-  return errorResponse(503, code, message, {
+  if (!isPassing(error)) return errorResponse(500, code, message);
+  return errorResponse(PASSING.get(error.code) ?? 503, code, message, {
     headers: { 'retry-after': String(error.retryAfterSeconds ?? 60) },
   });
 }
 
-function isBusy(error: unknown): error is SessionError {
-  return error instanceof SessionError && BUSY.has(error.code);
+/** Whether an error is a limit at work, and no fault: whoever reached it is told. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof SessionError && REFUSALS.has(error.code);
+}
+
+function isPassing(error: unknown): error is SessionError {
+  return error instanceof SessionError && PASSING.has(error.code);
 }

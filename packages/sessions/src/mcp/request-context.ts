@@ -5,6 +5,8 @@ import type { Accounts } from '../account/accounts.js';
 import { LiveSession, refusingSession, type Session } from '../account/session.js';
 import type { SessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
+import type { Peer } from '../limits/peer.js';
+import { type LoginNeed, type ToolHandler, withLoginNeed } from './login-need.js';
 import { type NamedSession, refusalOf } from './named-session.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
@@ -18,6 +20,8 @@ export interface RequestContext {
   readonly toolName: string | undefined;
   /** Whether it came over loopback and nothing else. */
   readonly isLoopback: boolean;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
   /** Who is calling; nobody says so in open access. */
   readonly principal: Principal | undefined;
 }
@@ -26,6 +30,12 @@ export interface RequestContext {
 export interface CurrentSession {
   /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
   current(): Session;
+  /**
+   * Says of a tool's handler that it cannot do without a login, so that it runs only where there is one. Without,
+   * the call is answered with what to do; where the client opens addresses itself (URL elicitation, 2026-07-28),
+   * the call waits for its user to log in, and then goes on: the handler runs once.
+   */
+  loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginNeed): Handler;
 }
 
 /** Carries the context of each request to whatever serves it, however many are served at the same time. */
@@ -60,6 +70,10 @@ export class RequestContexts implements CurrentSession {
     const context = this.peek();
     if (context) return context;
     throw new SessionError('no_request', 'There is no request here. Ask for the session while a tool runs.');
+  }
+
+  loginFirst<Handler extends ToolHandler>(handler: Handler, need: LoginNeed = {}): Handler {
+    return withLoginNeed(handler, need);
   }
 
   current(): Session {

@@ -7,6 +7,8 @@ import type { SealContext, SealedRecord, Vault } from '../vault/vault.js';
 const LIFETIME_MS = 10 * 60 * 1000;
 const MOST = 10_000;
 const SALT_BYTES = 32;
+/** Tells our states from those of an author's tools. */
+const PREFIX = 'login.';
 
 /** What a state is bound to: it opens only for the same session, tool and arguments. */
 export interface RequestStateBinding {
@@ -39,12 +41,17 @@ export class RequestStates {
     const plaintext = secretBuffer(Buffer.byteLength(text));
     plaintext.write(text);
     const { salt, bytes } = this.#vault.seal(plaintext, contextOf(binding));
-    return Buffer.concat([salt, bytes]).toString('base64url');
+    return PREFIX + Buffer.concat([salt, bytes]).toString('base64url');
+  }
+
+  /** Whether a state looks like one of ours; what it is worth, `open` tells. */
+  isOurs(state: unknown): state is string {
+    return typeof state === 'string' && state.startsWith(PREFIX);
   }
 
   /** @throws SessionError `login_failed` when it was changed, is used again, or belongs to another call. */
   open(state: string, binding: RequestStateBinding): string {
-    const sealed = Buffer.from(state, 'base64url');
+    const sealed = Buffer.from(this.isOurs(state) ? state.slice(PREFIX.length) : '', 'base64url');
     const record = { salt: sealed.subarray(0, SALT_BYTES), bytes: sealed.subarray(SALT_BYTES) };
     const text = this.#read(record, binding);
     const nonce = text.slice(0, 43);

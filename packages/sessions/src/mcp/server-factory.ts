@@ -5,6 +5,7 @@ import {
   type ServerOptions,
 } from '@modelcontextprotocol/server';
 import type { OpenBrowser } from '../login/open-browser.js';
+import { ParkedCalls } from './parked-calls.js';
 import type { CurrentSession, RequestContexts } from './request-context.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
@@ -72,23 +73,21 @@ export class ServerFactory {
     const { register, contexts } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
+    const needy = new Set(['login']);
     const server = new McpServer(info, {
       instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
       maxToolInputElements: MAX_TOOL_INPUT_ELEMENTS,
-      // `login` seals and checks its own.
+      // `login`, and the calls that wait for one, seal and check their own.
       requestState: {
         verify: (state, protocol) =>
-          contexts.get().toolName === 'login' ? undefined : requestState?.verify?.(state, protocol),
+          needy.has(contexts.get().toolName ?? '') ? undefined : requestState?.verify?.(state, protocol),
       },
       ...(capabilities && { capabilities }),
     });
-    gateTools(server, { hasHandles, isPerRequest, contexts, strict });
-    registerLoginTool(server, {
-      ...this.#options,
-      inputSchema: this.#loginInput,
-      hasHandles,
-      openBrowser,
-    });
+    const login = { ...this.#options, inputSchema: this.#loginInput, hasHandles, openBrowser };
+    const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
+    gateTools(server, { hasHandles, isPerRequest, contexts, parked, needy, strict });
+    registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
     registerStatusResource(server, this.#options);

@@ -43,6 +43,7 @@ export function statusChangedBy(event: SessionEvent): SessionRef | undefined {
       return event.ref;
     case 'session.started':
     case 'session.refused':
+    case 'login.refused':
     case 'session.not_owned':
     case 'account.moved':
     case 'account.odd_answer':

@@ -99,7 +99,14 @@ export class StdioConnection {
       if (!record) return await refuse(message, channel, SERVER_CLOSING);
       const named = { state: 'live', record, handle: undefined } as const;
       contexts.run(
-        { era, named, toolName: toolNameOf(message), isLoopback: true, principal: undefined },
+        {
+          era,
+          named,
+          toolName: toolNameOf(message),
+          isLoopback: true,
+          peer: undefined,
+          principal: undefined,
+        },
         deliver,
       );
     } catch (error) {

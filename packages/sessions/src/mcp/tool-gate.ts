@@ -1,5 +1,8 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
+import { withSignal } from './call-context.js';
+import { loginNeedOf, type ToolHandler } from './login-need.js';
 import { refusalOf } from './named-session.js';
+import type { ParkedCalls } from './parked-calls.js';
 import type { RequestContexts } from './request-context.js';
 import { assertArgumentFree, inputSchemaOf, withSessionArgument } from './session-argument.js';
 import { errorResult } from './tool-result.js';
@@ -20,6 +23,10 @@ export interface ToolGateOptions {
   /** Whether each request has a server object of its own. */
   readonly isPerRequest: boolean;
   readonly contexts: RequestContexts;
+  /** Runs tools that need a login. */
+  readonly parked: ParkedCalls;
+  /** Gets the names of those tools. */
+  readonly needy: Set<string>;
   /** Look at every schema now, and refuse what cannot work: done once, when the server starts. */
   readonly strict: boolean;
 }
@@ -29,7 +36,7 @@ export interface ToolGateOptions {
  * answered here, and where there are handles the tool's schema gains the argument that carries one.
  */
 export function gateTools(server: McpServer, options: ToolGateOptions): void {
-  const { hasHandles, isPerRequest, contexts, strict } = options;
+  const { hasHandles, isPerRequest, contexts, parked, strict } = options;
   // One signature for the overloads of registerTool: the gate passes on whatever it is given.
   const register = server.registerTool.bind(server) as unknown as Register;
 
@@ -37,6 +44,8 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
     const schema = inputSchemaOf(config.inputSchema);
     if (strict) assertArgumentFree(name, schema);
     const takesArguments = config.inputSchema !== undefined;
+    const need = loginNeedOf(callback as ToolHandler);
+    if (need) options.needy.add(name);
     const hasSchema = takesArguments || hasHandles;
     return register(
       name,
@@ -45,7 +54,12 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);
         const given = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-        return isPerRequest ? unlessOver(given, callback) : callback(...given);
+        const run = (all: unknown[]) => (isPerRequest ? unlessOver(all, callback) : callback(...all));
+        if (!need) return run(given);
+        const args = given.slice(0, -1);
+        // The SDK passes its context last.
+        const protocol = given.at(-1) as ServerContext;
+        return parked.run(need, args[0], protocol, (current) => run([...args, current]));
       },
     );
   };
@@ -67,18 +81,9 @@ async function unlessOver(
   const cancel = () => cancelled.abort(signal.reason);
   if (signal.aborted) cancel();
   signal.addEventListener('abort', cancel);
-  const mcpReq = withProperty(context.mcpReq, 'signal', cancelled.signal);
   try {
-    return await callback(...parameters.slice(0, -1), withProperty(context, 'mcpReq', mcpReq));
+    return await callback(...parameters.slice(0, -1), withSignal(context, cancelled.signal));
   } finally {
     signal.removeEventListener('abort', cancel);
   }
-}
-
-/** A copy with one property replaced, and every other as it is, getters included. */
-function withProperty<T extends object>(original: T, name: keyof T, value: unknown): T {
-  const properties = Object.getOwnPropertyDescriptors(original);
-  const replaced = { ...properties, [name]: { value, enumerable: true } };
-  // Of the same prototype and with the same properties, it is of the same type.
-  return Object.create(Object.getPrototypeOf(original), replaced) as T;
 }

@@ -28,6 +28,7 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'account.reauthentication_required', ref, provider: 'idp', trouble: 'grant_revoked' },
   { type: 'account.removed', ref, provider: 'idp' },
   { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
+  { type: 'login.refused', reason: 'too_often' },
 ];
 
 function logged(events: readonly SessionEvent[]): Record<string, unknown>[] {
@@ -47,6 +48,7 @@ describe('the audit log', () => {
     expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
     expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
+    expect(entries[13]).toMatchObject({ reason: 'too_often', level: 40 });
   });
 
   it('names a session by its log id only, and takes nothing that it does not know [security 48]', () => {

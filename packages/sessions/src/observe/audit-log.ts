@@ -24,6 +24,7 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'session.signed_out':
     case 'session.ended':
     case 'session.refused':
+    case 'login.refused':
       return { reason: event.reason };
     case 'login.started':
     case 'account.removed':
@@ -50,6 +51,7 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
     case 'login.failed':
       return event.failure === 'declined' || event.failure === 'signed_out' ? 'info' : 'warn';
     case 'session.refused':
+    case 'login.refused':
     case 'session.not_owned':
     case 'account.refresh_failed':
     case 'account.reauthentication_required':

@@ -25,9 +25,12 @@ export type SessionEvent =
   /** Its login is about to reach its longest lifetime. */
   | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
   | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
-  | { readonly type: 'session.refused'; readonly reason: 'cap' }
+  /** There was no room for another one: on this node, or for its address. */
+  | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' }
   /** Somebody presented the id of a connection that is another principal's. */
   | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
+  /** Whoever asked had started too many within a minute. */
+  | { readonly type: 'login.refused'; readonly reason: 'too_often' }
   | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
   | {
       readonly type: 'login.failed';

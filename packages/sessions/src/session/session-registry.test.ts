@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { peerOf } from '../limits/peer.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { SessionBench } from '../testing/session-bench.js';
 import type { SessionStore } from './session-store.js';
@@ -392,6 +393,68 @@ describe('a full node', () => {
     await bench.clock.advance(0);
     const { state } = await bench.registry.resolve('connection', id);
     expect(state).toBe(isLoggedIn ? 'live' : 'ended');
+  });
+});
+
+describe('the sessions of an address', () => {
+  const here = peerOf('192.0.2.1');
+  const elsewhere = peerOf('192.0.2.2');
+  const start = (bench: SessionBench, peer = here) => bench.registry.start('connection', 'holder', peer);
+  const MINUTE = 60 * SECOND;
+
+  it('are limited as long as nobody has logged in to them, and the refusal says when to come back [security 39]', async () => {
+    const bench = new SessionBench();
+    const outcomes = await Promise.allSettled(Array.from({ length: 250 }, () => start(bench)));
+    expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(200);
+    await bench.clock.advance(4 * MINUTE);
+    await expect(start(bench)).rejects.toMatchObject({
+      code: 'too_many_requests',
+      message: expect.stringContaining('Try again in 6 minutes'),
+      retryAfterSeconds: 360,
+    });
+    expect(bench.eventsOf('session.refused')).toHaveLength(51);
+    expect(bench.eventsOf('session.refused')[0]).toMatchObject({ reason: 'address' });
+    await expect(start(bench, elsewhere)).resolves.toBeDefined();
+    await expect(bench.registry.start('connection', 'holder')).resolves.toBeDefined();
+  });
+
+  it('make room for one another once they have been quiet for ten minutes, their clients gone [security 39]', async () => {
+    const bench = new SessionBench();
+    const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
+    const [present, used, quiet] = sessions;
+    if (!present || !used || !quiet) throw new Error('There are 200.');
+    bench.registry.streamOpened(present.record.ref);
+    await bench.clock.advance(9 * MINUTE);
+    await bench.registry.touch(used.record.ref);
+    await bench.clock.advance(MINUTE);
+    await start(bench);
+    await bench.clock.advance(0);
+    expect(await bench.registry.resolve('connection', quiet.id)).toEqual({ state: 'ended', reason: 'cap' });
+    expect(bench.eventsOf('session.ended')).toHaveLength(1);
+  });
+
+  it('do not count any more once somebody has logged in, or they have ended [security 39]', async () => {
+    const bench = new SessionBench({ maxSessions: 10_000 });
+    const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
+    const [first, second] = sessions;
+    if (!first || !second) throw new Error('There are 200.');
+    const lease = { ref: first.record.ref, epoch: 0 };
+    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    await start(bench);
+    await bench.registry.signOut(first.record.ref, 'logout');
+    await expect(start(bench)).rejects.toThrow('Too many sessions');
+    await bench.registry.end(second.record.ref, 'deleted');
+    await start(bench);
+    await expect(start(bench)).rejects.toThrow('Too many sessions');
+  });
+
+  it('make room on a full node where an address has most of them [security 39, 41]', async () => {
+    const bench = new SessionBench({ maxSessions: 50 });
+    const alone = await start(bench, elsewhere);
+    for (let count = 0; count < 200; count++) await start(bench);
+    await bench.clock.advance(0);
+    expect((await bench.registry.resolve('connection', alone.id)).state).toBe('live');
+    expect(bench.registry.size).toBeLessThanOrEqual(50);
   });
 });
 

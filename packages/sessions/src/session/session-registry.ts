@@ -1,8 +1,10 @@
 import { SessionError, signedOut } from '../errors.js';
+import type { Peer } from '../limits/peer.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
+import { AnonymousSessions } from './anonymous-sessions.js';
 import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
@@ -39,6 +41,8 @@ export interface SessionRegistryOptions {
   readonly disposal: Disposal;
   /** How many sessions this node holds at most. */
   readonly maxSessions: number;
+  /** How many sessions one address may have in which nobody has ever logged in. */
+  readonly anonymousSessionsPerAddress: number;
   /** Hears of a store that failed when nobody was waiting for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -57,6 +61,8 @@ interface KnownSession {
   /** The newest version that was seen: answers can come late. */
   version: number;
   deadline: Deadline | undefined;
+  /** The address that it was started from, where that is counted. */
+  readonly peer: Peer | undefined;
 }
 
 /** A change that took place. */
@@ -84,8 +90,7 @@ export class SessionRegistry {
   readonly #tombstones: Tombstones;
   readonly #known = new Map<SessionRef, KnownSession>();
   readonly #aborts = new Map<SessionRef, AbortController>();
-  /** Sessions in which nobody is logged in, the longest unheard first. */
-  readonly #anonymous = new Set<SessionRef>();
+  readonly #anonymous: AnonymousSessions;
   /** Sessions that are being ended to make room; their places are given away already. */
   readonly #leaving = new Set<SessionRef>();
   #starting = 0;
@@ -95,6 +100,11 @@ export class SessionRegistry {
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
     this.#tombstones = new Tombstones(options.clock);
+    this.#anonymous = new AnonymousSessions({
+      clock: options.clock,
+      mostPerPeer: options.anonymousSessionsPerAddress,
+      isPresent: (ref) => this.#presence.of(ref).openStreams > 0,
+    });
   }
 
   /** How many sessions there are. */
@@ -104,10 +114,16 @@ export class SessionRegistry {
 
   /**
    * Starts a session and mints its id, which is known to nobody else and kept nowhere.
-   * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to.
+   * @param peer the address that it counts for until somebody logs in; absent: none
+   * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to,
+   * `too_many_requests` when the address has as many as it may
    */
-  async start(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.#inRoom(() => this.#insert(kind, owner));
+  async start(
+    kind: SessionKind,
+    owner: string,
+    peer?: Peer,
+  ): Promise<{ id: SessionId; record: SessionRecord }> {
+    return this.#inRoom(() => this.#insert(kind, owner, peer), peer);
   }
 
   /**
@@ -155,7 +171,7 @@ export class SessionRegistry {
 
   /** Notes a request of the session's client. */
   async touch(ref: SessionRef): Promise<void> {
-    if (this.#anonymous.delete(ref)) this.#anonymous.add(ref);
+    this.#anonymous.heard(ref);
     await this.#options.store.touch(ref, this.#options.clock.now());
   }
 
@@ -256,7 +272,11 @@ export class SessionRegistry {
     }
   }
 
-  async #insert(kind: SessionKind, owner: string): Promise<{ id: SessionId; record: SessionRecord }> {
+  async #insert(
+    kind: SessionKind,
+    owner: string,
+    peer: Peer | undefined,
+  ): Promise<{ id: SessionId; record: SessionRecord }> {
     const { random, keys, store, onError } = this.#options;
     const id = mintSessionId(random);
     const ref = sessionRefOf(keys, hasHandle({ kind }) ? 'handle' : 'connection', id);
@@ -268,7 +288,7 @@ export class SessionRegistry {
       await this.#insist(() => store.take(ref)).catch(onError);
       throw error;
     }
-    this.#admit(record);
+    this.#admit(record, peer);
     return { id, record };
   }
 
@@ -308,12 +328,12 @@ export class SessionRegistry {
   }
 
   /** Takes a session into this node's books. */
-  #admit(record: SessionRecord): void {
+  #admit(record: SessionRecord, peer?: Peer): void {
     const { ref, kind, version } = record;
     if (this.#known.has(ref)) return;
-    this.#known.set(ref, { version, deadline: undefined });
+    this.#known.set(ref, { version, deadline: undefined, peer });
     // A connection of somebody's goes when its owner's session has to make room.
-    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#anonymous.add(ref);
+    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#anonymous.add(ref, peer);
     this.#schedule(record);
     this.#options.events.emit({ type: 'session.started', ref, kind });
   }
@@ -378,7 +398,10 @@ export class SessionRegistry {
     if (!known || known.version > after.version) return changed;
     known.version = after.version;
     if (isSignedIn(after)) this.#anonymous.delete(after.ref);
-    else if (!this.#leaving.has(after.ref)) this.#anonymous.add(after.ref);
+    else if (!this.#anonymous.has(after.ref) && !this.#leaving.has(after.ref)) {
+      // Whoever has logged in once does not count for the address any more, and is crowded out last.
+      this.#anonymous.add(after.ref, known.peer && after.ref);
+    }
     this.#schedule(after);
     return changed;
   }
@@ -437,24 +460,35 @@ export class SessionRegistry {
   }
 
   /** Starts a session where there is room for it. */
-  async #inRoom<T>(start: () => Promise<T>): Promise<T> {
+  async #inRoom<T>(start: () => Promise<T>, peer?: Peer): Promise<T> {
+    if (peer !== undefined) this.#makeRoomAt(peer);
     this.#makeRoom();
     this.#starting++;
+    const started = peer === undefined ? undefined : this.#anonymous.starting(peer);
     try {
       return await start();
     } finally {
       this.#starting--;
+      started?.();
+    }
+  }
+
+  #makeRoomAt(peer: Peer): void {
+    try {
+      const quiet = this.#anonymous.toMakeRoomAt(peer);
+      if (quiet) this.#giveAwayPlaceOf(quiet);
+    } catch (error) {
+      this.#options.events.emit({ type: 'session.refused', reason: 'address' });
+      throw error;
     }
   }
 
   /** Within one tick with whoever takes the room, so that no two take the same. */
   #makeRoom(): void {
     if (this.size - this.#leaving.size + this.#starting < this.#options.maxSessions) return;
-    const [longestUnheard] = this.#anonymous;
+    const longestUnheard = this.#anonymous.toMakeRoom();
     if (longestUnheard) {
-      this.#anonymous.delete(longestUnheard);
-      this.#leaving.add(longestUnheard);
-      this.#crowdOut(longestUnheard).catch(this.#options.onError);
+      this.#giveAwayPlaceOf(longestUnheard);
       return;
     }
     this.#options.events.emit({ type: 'session.refused', reason: 'cap' });
@@ -465,8 +499,14 @@ export class SessionRegistry {
     );
   }
 
+  #giveAwayPlaceOf(ref: SessionRef): void {
+    const holder = this.#anonymous.delete(ref);
+    this.#leaving.add(ref);
+    this.#crowdOut(ref, holder).catch(this.#options.onError);
+  }
+
   /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
-  async #crowdOut(ref: SessionRef): Promise<void> {
+  async #crowdOut(ref: SessionRef, holder: string | undefined): Promise<void> {
     try {
       const voided = await this.update(ref, (record) =>
         isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
@@ -474,7 +514,7 @@ export class SessionRegistry {
       if (voided) await this.end(ref, 'cap');
     } catch (error) {
       // It stays, and may have to make room another time.
-      if (this.#known.has(ref)) this.#anonymous.add(ref);
+      if (this.#known.has(ref)) this.#anonymous.add(ref, holder);
       throw error;
     } finally {
       this.#leaving.delete(ref);

@@ -2,6 +2,7 @@ import type { AccountTokens } from '../account/account-tokens.js';
 import type { Accounts, SessionLease } from '../account/accounts.js';
 import type { Refreshes } from '../account/refreshes.js';
 import { type AssemblyOptions, type AssemblyParts, assemble } from '../assembly.js';
+import { DEFAULT_LIMITS } from '../limits/limits.js';
 import type { Disposal, RevokeTokens } from '../session/disposal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';
@@ -61,6 +62,7 @@ export class SessionBench {
       store: options.store ?? new MapSessionStore(),
       lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
       maxSessions: options.maxSessions ?? 1000,
+      limits: DEFAULT_LIMITS,
       onError: (error) => void this.errors.push(error),
       askForTokens: options.refreshTokens ?? this.provider.refresh,
       revokeTokens: options.revokeTokens ?? this.provider.revoke,

@@ -18,10 +18,15 @@ export interface LoginCall {
   readonly handle: SessionId | undefined;
 }
 
+/** Where a call comes from. */
+export function placeOf({ isLoopback, principal, peer }: RequestContext): LoginCall['from'] {
+  return { isLoopback, starter: principal, peer };
+}
+
 /**
  * Finds the session of a `login` call. A 2026 client over HTTP that names none gets a pending handle, which
  * comes back with its next call, or with the next round of this one.
- * @throws SessionError `login_failed`, `limit_reached`
+ * @throws SessionError `login_failed`, `limit_reached`, `too_many_requests`
  */
 export async function loginCallOf(
   registry: SessionRegistry,
@@ -29,8 +34,8 @@ export async function loginCallOf(
   provider: string,
   handleOfRound: string | undefined,
 ): Promise<LoginCall> {
-  const { era, isLoopback, principal: starter, named } = context;
-  const from = { isLoopback, starter };
+  const { era, named } = context;
+  const from = placeOf(context);
   const callOn = (record: SessionRecord, handle: SessionId | undefined): LoginCall => {
     return { era, from, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
   };
@@ -49,6 +54,6 @@ export async function loginCallOf(
       'This login was not finished in time. Call `login` to start a new one.',
     );
   }
-  const { id, record } = await registry.start('pending-handle', 'holder');
+  const { id, record } = await registry.start('pending-handle', 'holder', context.peer);
   return callOn(record, id);
 }

@@ -20,7 +20,7 @@ import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
 import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
 import { errorResult } from '../tool-result.js';
-import { type LoginCall, loginCallOf } from './login-call.js';
+import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
 import { authenticatedResult, failureText, loginOutputSchema, pendingResult } from './login-results.js';
 
 export interface LoginToolOptions {
@@ -82,23 +82,34 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       outputSchema: loginOutputSchema(options.hasHandles),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
-    (args, protocol) => login(options, server, args, protocol),
+    (args, protocol) => {
+      const call = { tool: 'login', arguments: JSON.stringify([args.provider, args.code]) };
+      return login(options, server, args, protocol, call);
+    },
   );
 }
 
-async function login(
+/**
+ * Goes on with a login as far as that is possible now.
+ * @param called what was called, and how: the state of a round is of no use to any other call
+ */
+export async function login(
   options: LoginToolOptions,
   server: McpServer,
   args: LoginArguments,
   protocol: ServerContext,
+  called: Omit<RequestStateBinding, 'session'>,
 ): Promise<CallToolResult | InputRequiredResult> {
   const { contexts, registry, logins } = options;
   const context = contexts.get();
-  const binding = bindingOf(context, args);
+  const binding = { ...called, session: sessionOf(context) };
   const round = roundOf(options, protocol, binding);
   const provider = args.provider ?? options.defaultProvider;
   // Before a pending handle is minted that would lead nowhere.
-  if (context.named.state === 'none' && !round) await logins.prepare(provider);
+  if (context.named.state === 'none' && !round) {
+    await logins.prepare(provider);
+    logins.assertMayStart(placeOf(context));
+  }
   const call = await loginCallOf(registry, context, provider, round?.handle);
 
   if (args.code !== undefined) return confirmed(options, call, args.code);
@@ -223,13 +234,8 @@ function roundOf(
   return roundSchema.parse(JSON.parse(options.states.open(state, binding)));
 }
 
-function bindingOf(context: RequestContext, args: LoginArguments): RequestStateBinding {
-  const { named } = context;
-  return {
-    session: named.state === 'live' ? named.record.ref : '',
-    tool: 'login',
-    arguments: JSON.stringify([args.provider, args.code]),
-  };
+function sessionOf({ named }: RequestContext): string {
+  return named.state === 'live' ? named.record.ref : '';
 }
 
 /** Clients of 2025 match the end of an elicitation by an id that the 2026 revision no longer has. */

@@ -1,0 +1,74 @@
+import type { IncomingMessage } from 'node:http';
+import { describe, expect, it } from 'vitest';
+import { clientOf } from './client-address.js';
+import { TrustedProxies } from './trusted-proxies.js';
+
+const trusted = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8']);
+
+/** As much of a request as is looked at; a real one cannot come from another machine here. */
+function clientBehind(remoteAddress: string | undefined, forwardedFor?: string, others = {}) {
+  const headers = new Headers({ ...others, ...(forwardedFor && { 'x-forwarded-for': forwardedFor }) });
+  return clientOf(headers, { socket: { remoteAddress } } as IncomingMessage, trusted);
+}
+
+describe('the address that a request comes from', () => {
+  it('is that of its connection, whatever its headers say, unless that is a trusted proxy [security 39]', () => {
+    expect(clientBehind('198.51.100.1')).toBe('198.51.100.1');
+    expect(clientBehind('198.51.100.1', '203.0.113.9')).toBe('198.51.100.1');
+    expect(clientBehind('127.0.0.1', '203.0.113.9')).toBe('127.0.0.1');
+    expect(clientBehind('::ffff:198.51.100.1', '203.0.113.9')).toBe('198.51.100.1');
+  });
+
+  it.each([
+    ['10.1.2.3', '203.0.113.9', '203.0.113.9'],
+    ['::ffff:10.1.2.3', '203.0.113.9', '203.0.113.9'],
+    ['fd00::1', '2001:db8:1:2:3::4', '2001:db8:1:2::/64'],
+    ['192.0.2.7', '[2001:db8:1:2:3::4]:443', '2001:db8:1:2::/64'],
+    ['192.0.2.7', '203.0.113.9:50000', '203.0.113.9'],
+    ['192.0.2.7', '203.0.113.9, 10.0.0.1,10.0.0.2', '203.0.113.9'],
+    ['192.0.2.7', '10.0.0.9, 10.0.0.1', '10.0.0.9'],
+    ['192.0.2.7', undefined, '192.0.2.7'],
+  ])('is what trusted proxies say: %s, %s [security 39]', (proxy, forwardedFor, client) => {
+    expect(clientBehind(proxy, forwardedFor)).toBe(client);
+  });
+
+  it('is never what the client itself wrote before that [security 39]', () => {
+    expect(clientBehind('10.0.0.1', '1.1.1.1, 203.0.113.9')).toBe('203.0.113.9');
+    expect(clientBehind('10.0.0.1', '1.1.1.1, 203.0.113.9, 10.0.0.2')).toBe('203.0.113.9');
+    expect(
+      clientBehind('10.0.0.1', '203.0.113.9', { forwarded: 'for=1.1.1.1', 'x-real-ip': '1.1.1.1' }),
+    ).toBe('203.0.113.9');
+  });
+
+  it.each(['unknown', '', ',', '1.2.3.4, nonsense', '1.2.3.4,', '_hidden', '<script>', '1.2.3'])(
+    'is that of the proxy if it says nothing of use: %j',
+    (forwardedFor) => {
+      expect(clientBehind('10.0.0.1', forwardedFor)).toBe('10.0.0.1');
+    },
+  );
+
+  it('is not known without a connection, or with one that has no address', () => {
+    expect(clientBehind(undefined, '203.0.113.9')).toBeUndefined();
+    expect(clientOf(new Headers({ 'x-forwarded-for': '203.0.113.9' }), undefined, trusted)).toBeUndefined();
+  });
+});
+
+describe('trusted proxies', () => {
+  it.each([
+    '',
+    'proxy.example.com',
+    '10.0.0.0/33',
+    '10.0.0.0/',
+    '10.0.0.0/-1',
+    'fd00::/129',
+    '10.0.0.0/8/8',
+    '10.0.0.1:80',
+    '::ffff:10.0.0.0/104',
+  ])('are addresses and ranges, and not %j', (range) => {
+    expect(() => new TrustedProxies([range])).toThrow(`"${range}" in \`trustedProxies\` is no address`);
+  });
+
+  it.each(['0.0.0.0/0', '::/0'])('are not everybody: %s', (range) => {
+    expect(() => new TrustedProxies([range])).toThrow('Name the proxies');
+  });
+});

@@ -1,0 +1,27 @@
+/** How much one client may ask for. What one address may, clients on this machine may without limit. */
+export interface Limits {
+  /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 200. */
+  readonly anonymousSessionsPerAddress: number;
+  /** How many logins may be started in a minute from one address; in bearer access, by one user. Default: 60. */
+  readonly loginStartsPerMinute: number;
+  /** How often one address may ask for a page of a login in a minute; a login takes four. Default: 300. */
+  readonly loginPagesPerMinute: number;
+  /** How many access tokens that are not valid one address may bring in a minute; bearer access only. Default: 60. */
+  readonly refusedTokensPerMinute: number;
+  /** How many logins may be under way on this node. Default: 1,000. */
+  readonly pendingLogins: number;
+  /** How many network connections `listen` keeps open. Default: 20,000, or twice `maxSessions` if that is more. */
+  readonly connections: number;
+  /** How many of them one address may have, a trusted proxy excepted. Default: 1,000. */
+  readonly connectionsPerAddress: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  anonymousSessionsPerAddress: 200,
+  loginStartsPerMinute: 60,
+  loginPagesPerMinute: 300,
+  refusedTokensPerMinute: 60,
+  pendingLogins: 1000,
+  connections: 20_000,
+  connectionsPerAddress: 1000,
+};

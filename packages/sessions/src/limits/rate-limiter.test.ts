@@ -1,0 +1,65 @@
+import { describe, expect, it } from 'vitest';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { Deadlines } from '../time/deadlines.js';
+import { RateLimiter } from './rate-limiter.js';
+
+function setUp(perMinute: number) {
+  const clock = new VirtualClock();
+  clock.jump(0.7);
+  const deadlines = new Deadlines(clock, (error) => expect.unreachable(String(error)));
+  const limiter = new RateLimiter({ perMinute, clock, deadlines });
+  /** How many of `tries` are let through. */
+  const taken = (key: string, tries: number) =>
+    Array.from({ length: tries }, () => limiter.take(key)).filter((wait) => wait === undefined).length;
+  return { clock, deadlines, limiter, taken };
+}
+
+describe('a limit on how often something happens', () => {
+  it.each([1, 7, 60, 300])(
+    'lets %i through at once, and as many in every minute after that',
+    async (most) => {
+      const { clock, taken } = setUp(most);
+      expect(taken('a', most + 5)).toBe(most);
+      await clock.advance(60_000);
+      expect(taken('a', most + 5)).toBe(most);
+    },
+  );
+
+  it('says when the next one may come, and that is true', async () => {
+    const { clock, limiter, taken } = setUp(6);
+    taken('a', 6);
+    expect(limiter.waitSeconds('a')).toBe(10);
+    expect(limiter.take('a')).toBe(10);
+    await clock.advance(4500);
+    expect(limiter.waitSeconds('a')).toBe(6);
+    await clock.advance(6000);
+    expect(taken('a', 3)).toBe(1);
+  });
+
+  it('counts each key for itself [security 41]', () => {
+    const { taken } = setUp(5);
+    taken('flood', 100);
+    expect(taken('other', 5)).toBe(5);
+  });
+
+  it('remembers nobody for longer than it takes to be even, and keeps no timer then', async () => {
+    const { clock, deadlines, limiter, taken } = setUp(60);
+    taken('once', 1);
+    taken('often', 60);
+    await clock.advance(60_100);
+    expect(limiter.size).toBe(0);
+    expect(deadlines.size).toBe(0);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('remembers ten thousand at most, and forgets the longest unused first', () => {
+    const { limiter, taken } = setUp(1);
+    taken('first', 1);
+    for (let index = 0; index < 9999; index++) taken(`${index}`, 1);
+    expect(limiter.waitSeconds('first')).toBe(60);
+    taken('one more', 1);
+    expect(limiter.size).toBe(10_000);
+    expect(limiter.waitSeconds('first')).toBeUndefined();
+    expect(limiter.waitSeconds('0')).toBe(60);
+  });
+});

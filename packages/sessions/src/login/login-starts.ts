@@ -1,0 +1,42 @@
+import { RateLimiter, type RateLimiterOptions } from '../limits/rate-limiter.js';
+import { tooOften } from '../limits/too-often.js';
+import type { SessionEvents } from '../session/session-events.js';
+import { holderOf, type LoginOrigin } from './login-attempt.js';
+
+export interface LoginStartsOptions extends RateLimiterOptions {
+  readonly events: SessionEvents;
+}
+
+type Origin = Omit<LoginOrigin, 'clientName'>;
+
+/** How often logins are started: by each user or, where nobody says who they are, from each address. */
+export class LoginStarts {
+  readonly #limiter: RateLimiter;
+  readonly #events: SessionEvents;
+
+  constructor(options: LoginStartsOptions) {
+    this.#events = options.events;
+    this.#limiter = new RateLimiter(options);
+  }
+
+  /** @throws SessionError `too_many_requests` if another one may not be started yet */
+  assertMay(origin: Origin): void {
+    if (isCounted(origin)) this.#refuseFor(this.#limiter.waitSeconds(holderOf(origin)));
+  }
+
+  /** Counts one that is started. @throws SessionError as `assertMay` */
+  count(origin: Origin): void {
+    if (isCounted(origin)) this.#refuseFor(this.#limiter.take(holderOf(origin)));
+  }
+
+  #refuseFor(seconds: number | undefined): void {
+    if (seconds === undefined) return;
+    this.#events.emit({ type: 'login.refused', reason: 'too_often' });
+    throw tooOften('Too many logins were started from here within a minute.', seconds);
+  }
+}
+
+/** What comes from this machine is not, nor is what nobody knows the origin of. */
+function isCounted({ isLoopback, starter, peer }: Origin): boolean {
+  return !isLoopback && (starter !== undefined || peer !== undefined);
+}

@@ -1,0 +1,24 @@
+/** The handler of a tool, whatever its arguments. */
+export type ToolHandler = (...parameters: never[]) => unknown;
+
+/** What a tool cannot do without. */
+export interface LoginNeed {
+  /** Where its user has to be logged in. Default: at the first configured provider. */
+  readonly provider?: string | undefined;
+}
+
+const LOGIN_NEED: unique symbol = Symbol('what a tool handler cannot do without');
+
+type NeedyHandler = ToolHandler & { readonly [LOGIN_NEED]?: LoginNeed };
+
+/** The same handler, which says now that it needs a login. */
+export function withLoginNeed<Handler extends ToolHandler>(handler: Handler, need: LoginNeed): Handler {
+  const needy = (...parameters: never[]) => handler(...parameters);
+  // It is called as the original is, and answers what that answers.
+  return Object.assign(needy, { [LOGIN_NEED]: need }) as unknown as Handler;
+}
+
+/** What a handler said it needs. */
+export function loginNeedOf(handler: ToolHandler): LoginNeed | undefined {
+  return (handler as NeedyHandler)[LOGIN_NEED];
+}

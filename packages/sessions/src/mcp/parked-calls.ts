@@ -1,0 +1,190 @@
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  isInputRequiredResult,
+  type McpServer,
+  type ServerContext,
+  type ServerOptions,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { loginRequired, reauthenticationRequired, sessionRequired } from '../account/account-errors.js';
+import type { LoginOrigin } from '../login/login-attempt.js';
+import type { SessionRecord } from '../session/session-record.js';
+import { withRequestState } from './call-context.js';
+import { supportsUrlElicitation } from './client-traits.js';
+import type { LoginNeed } from './login-need.js';
+import type { RequestContext } from './request-context.js';
+import type { RequestStateBinding } from './request-state.js';
+import { SESSION_META_KEY } from './session-argument.js';
+import { errorResult } from './tool-result.js';
+import { type LoginToolOptions, login } from './tools/login.js';
+
+export interface ParkedCallsOptions extends LoginToolOptions {
+  /** Reads the states that an author's tools hand out themselves. */
+  readonly verify: NonNullable<ServerOptions['requestState']>['verify'] | undefined;
+}
+
+type ToolResult = CallToolResult | InputRequiredResult;
+/** Runs a tool, in the SDK's context of its call. */
+type RunTool = (protocol: ServerContext) => unknown;
+
+/** Marks the state of a call that has been let go on, and now asks for something itself. */
+const WENT_ON = 'went-on.';
+const wentOnSchema = z.object({ handle: z.string(), state: z.string().optional() });
+
+/** What `login` says, as far as it matters here. */
+const loginSchema = z.object({
+  status: z.enum(['pending', 'confirmation_required', 'authenticated']),
+  session: z.string().optional(),
+  loginUrl: z.string().optional(),
+  next: z.string(),
+});
+
+/**
+ * Calls of tools that cannot do without a login. Where there is none, the call says so; if its client can be
+ * asked to open addresses, and to come back (2026-07-28), the call waits for the login instead and goes on after
+ * it, once.
+ */
+export class ParkedCalls {
+  readonly #server: McpServer;
+  readonly #options: ParkedCallsOptions;
+
+  constructor(server: McpServer, options: ParkedCallsOptions) {
+    this.#server = server;
+    this.#options = options;
+  }
+
+  /**
+   * Runs a tool when its user is logged in.
+   * @param args as the client gave them: what comes back for this call has to come back with the same
+   */
+  async run(need: LoginNeed, args: unknown, protocol: ServerContext, tool: RunTool): Promise<unknown> {
+    const { contexts, states, defaultProvider } = this.#options;
+    const provider = need.provider ?? defaultProvider;
+    const context = contexts.get();
+    const called = { tool: context.toolName ?? '', arguments: JSON.stringify(args ?? null) };
+    const state: unknown = protocol.mcpReq.requestState();
+    if (typeof state === 'string' && state.startsWith(WENT_ON)) {
+      return this.#goOnAgain(state, called, protocol, tool);
+    }
+    const isBack = states.isOurs(state);
+    if (!isBack && (await this.#isLoggedIn(context, provider)))
+      return tool(await this.#verified(protocol, state));
+    if (!isBack && !this.#canPark(context, provider, protocol)) return this.#refuse(context, provider);
+    const asked = isBack ? protocol : withRequestState(protocol, undefined);
+    const answer = await login(this.#options, this.#server, { provider }, asked, called);
+    if (isInputRequiredResult(answer)) return answer;
+    const { data } = loginSchema.safeParse(answer.structuredContent);
+    if (data?.status !== 'authenticated') return data ? stillPending(data) : answer;
+    const run = () => tool(withRequestState(protocol, undefined));
+    return data.session === undefined
+      ? this.#goOn(context, run)
+      : this.#goOnWith(data.session, context, called, run);
+  }
+
+  /** A state of the author's, as the author's own check lets the tool see it. */
+  async #verified(protocol: ServerContext, state: unknown): Promise<ServerContext> {
+    if (typeof state !== 'string') return protocol;
+    return withRequestState(protocol, (await this.#options.verify?.(state, protocol)) ?? state);
+  }
+
+  #canPark(context: RequestContext, provider: string, protocol: ServerContext): boolean {
+    return (
+      context.era === '2026' &&
+      supportsUrlElicitation(this.#server, protocol) &&
+      !this.#options.logins.asksForCode(originOf(context), provider)
+    );
+  }
+
+  async #isLoggedIn({ named }: RequestContext, provider: string): Promise<boolean> {
+    if (named.state !== 'live') return false;
+    const record = await this.#options.registry.get(named.record.ref);
+    return record?.accounts[provider]?.state === 'authenticated';
+  }
+
+  /** What the tool would have run into. */
+  #refuse({ named }: RequestContext, provider: string): CallToolResult {
+    if (named.state !== 'live') return errorResult(sessionRequired().message);
+    const isDead = named.record.accounts[provider] !== undefined;
+    const reason = isDead ? reauthenticationRequired(provider) : loginRequired(provider);
+    return errorResult(reason.message);
+  }
+
+  /** Runs the tool in the session that the request named, and that somebody has just logged in to. */
+  async #goOn(context: RequestContext, run: () => unknown): Promise<unknown> {
+    const { contexts, registry } = this.#options;
+    const { named } = context;
+    const record = named.state === 'live' ? await registry.get(named.record.ref) : undefined;
+    return record ? contexts.run({ ...context, named: liveOf(record) }, run) : this.#gone();
+  }
+
+  /** The same in a session whose handle is news to the client, and stays so until it gets a result. */
+  async #goOnWith(
+    handle: string,
+    context: RequestContext,
+    called: Called,
+    run: () => unknown,
+  ): Promise<unknown> {
+    const { contexts, registry, states } = this.#options;
+    const resolved = await registry.resolve('handle', handle);
+    if (resolved.state !== 'live') return this.#gone();
+    const live = { ...context, named: liveOf(resolved.record) };
+    // A tool answers what the SDK takes for a result.
+    const result = (await contexts.run(live, run)) as ToolResult;
+    if (!isInputRequiredResult(result)) return withHandle(result, handle);
+    const { requestState: state } = result;
+    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called));
+    return { ...result, requestState: WENT_ON + sealed };
+  }
+
+  /** A call that went on has asked its client for something, and here it is. */
+  async #goOnAgain(state: string, called: Called, protocol: ServerContext, tool: RunTool): Promise<unknown> {
+    const { contexts, states } = this.#options;
+    const payload: unknown = JSON.parse(states.open(state.slice(WENT_ON.length), bindingOf(called)));
+    const { handle, state: own } = wentOnSchema.parse(payload);
+    const verified = await this.#verified(withRequestState(protocol, undefined), own);
+    return this.#goOnWith(handle, contexts.get(), called, () => tool(verified));
+  }
+
+  #gone(): CallToolResult {
+    return errorResult(
+      'The session was signed out while the login was under way. Call `login` to start a new one.',
+    );
+  }
+}
+
+type Called = Omit<RequestStateBinding, 'session'>;
+
+function bindingOf(called: Called): RequestStateBinding {
+  return { ...called, session: WENT_ON };
+}
+
+function originOf({ isLoopback, principal }: RequestContext): LoginOrigin {
+  return { clientName: undefined, isLoopback, starter: principal };
+}
+
+function liveOf(record: SessionRecord): RequestContext['named'] {
+  return { state: 'live', record, handle: undefined };
+}
+
+/** The rounds are used up, or the login needs more than waiting. It goes on without this call. */
+function stillPending({ loginUrl, session, next }: z.infer<typeof loginSchema>): CallToolResult {
+  const parts = [
+    'This call needs a login, which is not finished. It was not done.',
+    loginUrl && `loginUrl: ${loginUrl}`,
+    session && `session: ${session}`,
+    next,
+    'Then repeat this call.',
+  ];
+  return errorResult(parts.filter(Boolean).join('\n'));
+}
+
+/** Tells the client under which handle its user is logged in: the model in text, the host in `_meta`. */
+function withHandle(result: CallToolResult, handle: string): CallToolResult {
+  const text = `The user has logged in. session: ${handle}\nPass this \`session\` in every further call of any tool.`;
+  return {
+    ...result,
+    _meta: { ...result._meta, [SESSION_META_KEY]: handle },
+    content: [...result.content, { type: 'text', text }],
+  };
+}

@@ -1,0 +1,260 @@
+import { inputRequired, inputResponse } from '@modelcontextprotocol/server';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { z } from 'zod';
+import { createSessions, SESSION_META_KEY } from '../../packages/sessions/src/index.js';
+import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import { Browser } from '../support/browser.js';
+import { connectEliciting } from '../support/eliciting-clients.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { messageOf, type RawWay, request2026, send } from '../support/raw-mcp.js';
+import { StepBrowser } from '../support/step-browser.js';
+
+const ELICITING = { elicitation: { url: {} } };
+const HOLD_MS = 25_000;
+
+/** A server whose time and provider are in the hands of the test, and a client of 2026 that opens addresses. */
+async function setUp() {
+  const clock = new VirtualClock();
+  const provider = new FaultingProvider();
+  const ran: string[] = [];
+  const sessions = createSessions({
+    server: { name: 'test', version: '1' },
+    provider: provider.options,
+    apiOrigins: [],
+    lifetimes: { shutdownDrainMs: 0 },
+    runtime: { fetch: provider.fetch, clock },
+    tools: (server, current) => {
+      const inputSchema = z.object({ what: z.string() });
+      server.registerTool(
+        'act',
+        { description: 'Does something in the name of the user.', inputSchema },
+        current.loginFirst(async ({ what }: { what: string }) => {
+          await current
+            .current()
+            .withAccessToken(async (token) => ran.push(`${what} ${provider.userOf(token)}`));
+          return { content: [{ type: 'text' as const, text: 'done' }] };
+        }),
+      );
+      server.registerTool(
+        'ask',
+        { description: 'Asks for something before it acts.', inputSchema },
+        current.loginFirst(async ({ what }: { what: string }, { mcpReq }) => {
+          const state = mcpReq.requestState();
+          if (state === undefined) {
+            const confirm = inputRequired.elicitUrl({ message: 'Sure?', url: 'https://example.com/' });
+            return inputRequired({ inputRequests: { confirm }, requestState: `own state of ${what}` });
+          }
+          const { kind } = inputResponse(mcpReq.inputResponses, 'confirm');
+          await current
+            .current()
+            .withAccessToken(async (token) => ran.push(`${kind} ${provider.userOf(token)}`));
+          return { content: [{ type: 'text' as const, text: `${state}` }] };
+        }),
+      );
+    },
+  });
+  onTestFinished(() => sessions.close());
+  const { url } = await sessions.listen({ port: 0 });
+  const call = async (
+    params: Record<string, unknown>,
+    { capabilities = ELICITING, way = {} }: { capabilities?: Record<string, unknown>; way?: RawWay } = {},
+  ) => {
+    const request = request2026(
+      'tools/call',
+      { name: 'act', arguments: { what: 'wrote' }, ...params },
+      { capabilities },
+    );
+    const answer = await send(url, { ...request, headers: { ...request.headers, ...way.headers } });
+    const { result, error } = messageOf(answer);
+    const { isError = false, requestState, resultType, content = [], structuredContent } = result ?? {};
+    const text = content.map(({ text }) => text).join('\n') + (error?.message ?? '');
+    return {
+      isError,
+      requestState,
+      resultType,
+      text,
+      structuredContent,
+      _meta: result?._meta,
+      link: linkIn(result),
+    };
+  };
+  /** The user follows the link and logs in, unless told to decline. */
+  const follow = async (link: string, user: string) => {
+    const browser = new StepBrowser();
+    const atProvider = await browser.consent(link);
+    await browser.request(provider.authorize(atProvider.href, user));
+  };
+  const back = (requestState: string | undefined, action = 'accept', more = {}) =>
+    call({ requestState, inputResponses: { login: { action } }, ...more });
+  return { clock, sessions, call, follow, back, ran };
+}
+
+const elicitationSchema = z.object({ login: z.object({ params: z.object({ url: z.string() }) }) });
+
+function linkIn(result: unknown): string {
+  const { data } = z.object({ inputRequests: elicitationSchema }).safeParse(result);
+  return data?.inputRequests.login.params.url ?? '';
+}
+
+describe('a 2026 call that needs a login, of a client that opens addresses', () => {
+  it('waits for the login, goes on once, and tells the handle in text and `_meta` [security 7, 16]', async () => {
+    const { call, follow, back, ran } = await setUp();
+    const parked = await call({});
+    expect(parked).toMatchObject({ resultType: 'input_required', isError: false });
+    expect(ran).toEqual([]);
+    await follow(parked.link, 'alice');
+    const done = await back(parked.requestState);
+    expect(ran).toEqual(['wrote alice']);
+    const handle = /session: ([\w-]{43})/.exec(done.text)?.[1];
+    expect(done.text).toMatch(/^done\n/);
+    expect(done._meta).toMatchObject({ [SESSION_META_KEY]: handle });
+    // The handle is that of a session like any other.
+    expect((await call({ arguments: { what: 'again', session: handle } })).text).toBe('done');
+    expect(ran).toEqual(['wrote alice', 'again alice']);
+  });
+
+  it('runs the tool no second time, whoever sends the state again [security 16]', async () => {
+    const { call, follow, back, ran } = await setUp();
+    const parked = await call({});
+    await follow(parked.link, 'alice');
+    const [one, other] = await Promise.all([back(parked.requestState), back(parked.requestState)]);
+    expect([one, other].filter(({ isError }) => isError)).toHaveLength(1);
+    expect((await back(parked.requestState)).text).toMatch(/used up.*again without it/);
+    expect(ran).toEqual(['wrote alice']);
+  });
+
+  it.each([
+    ['another tool', { name: 'ask' }],
+    ['other arguments', { arguments: { what: 'deleted' } }],
+  ])('takes its state for no call of %s [security 16]', async (_what, more) => {
+    const { call, follow, back, ran } = await setUp();
+    const parked = await call({});
+    await follow(parked.link, 'alice');
+    expect(await back(parked.requestState, 'accept', more)).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/requestState/),
+    });
+    expect(ran).toEqual([]);
+  });
+
+  it('takes no state that was changed, cut or made up [security 16]', async () => {
+    const { call, back, ran } = await setUp();
+    const { requestState = '' } = await call({});
+    const changed = requestState.slice(0, -8) + (requestState.endsWith('A') ? 'B' : 'A').repeat(8);
+    for (const state of [
+      changed,
+      requestState.slice(0, -1),
+      'login.',
+      'login.AAAA',
+      'went-on.AAAA',
+      'went-on.login.AA',
+    ]) {
+      expect(await back(state)).toMatchObject({ isError: true });
+    }
+    expect(ran).toEqual([]);
+  });
+
+  it('is held for 25 seconds a round, and after the last one says that the login goes on', async () => {
+    const { clock, call, back, ran, follow } = await setUp();
+    const parked = await call({});
+    let state = parked.requestState;
+    let answer = parked;
+    let rounds = 0;
+    while (!answer.isError) {
+      const returning = back(state);
+      await vi.waitFor(async () => {
+        await clock.advance(HOLD_MS);
+        expect(await Promise.race([returning, Promise.resolve(undefined)])).toBeDefined();
+      });
+      answer = await returning;
+      if (!answer.isError) {
+        expect(answer).toMatchObject({ resultType: 'input_required', link: '' });
+        expect(answer.requestState).not.toBe(state);
+      }
+      state = answer.requestState;
+      if (++rounds > 10) throw new Error('A client gives up after ten rounds.');
+    }
+    expect(answer.text).toMatch(/not finished. It was not done/);
+    const session = /session: ([\w-]{43})/.exec(answer.text)?.[1];
+    expect(answer.text).toContain(parked.link);
+    await follow(parked.link, 'alice');
+    const finished = await call({ name: 'login', arguments: { session } }, { capabilities: {} });
+    expect(finished.structuredContent).toMatchObject({ status: 'authenticated' });
+    expect(ran).toEqual([]);
+  });
+
+  it('is not done when the user declines, and says so', async () => {
+    const { call, back, ran } = await setUp();
+    const parked = await call({});
+    expect(await back(parked.requestState, 'decline')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/declined/),
+    });
+    expect(ran).toEqual([]);
+  });
+
+  it('is not parked where a login has to be confirmed with a code [security 7]', async () => {
+    const notes = await startInProcessNotes({ access: 'open-to-network' });
+    onTestFinished(() => notes.close());
+    const request = request2026('tools/call', { name: 'whoami', arguments: {} }, { capabilities: ELICITING });
+    const headers = { ...request.headers, 'x-forwarded-for': '203.0.113.7' };
+    const { result } = messageOf(await send(notes.mcp, { ...request, headers }));
+    expect(result).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringMatching(/call `login` first/) }],
+    });
+    expect(notes.events).toEqual([]);
+  });
+
+  it('is not parked for a client that cannot be asked to open addresses', async () => {
+    const { call, ran } = await setUp();
+    expect(await call({}, { capabilities: {} })).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/call `login` first/),
+    });
+    expect(ran).toEqual([]);
+  });
+
+  it('may ask for something itself after it has gone on, and is still in its session', async () => {
+    const { call, follow, back, ran } = await setUp();
+    const parked = await call({ name: 'ask' });
+    await follow(parked.link, 'alice');
+    const asks = await back(parked.requestState, 'accept', { name: 'ask' });
+    expect(asks).toMatchObject({ resultType: 'input_required' });
+    const inputResponses = { confirm: { action: 'accept' } };
+    const returned = { name: 'ask', inputResponses, requestState: asks.requestState };
+    const done = await call(returned);
+    expect(done.text).toMatch(/^own state of wrote\nThe user has logged in. session: /);
+    expect(ran).toEqual(['elicit alice']);
+    expect(await call(returned)).toMatchObject({ isError: true });
+    const handle = /session: ([\w-]{43})/.exec(done.text)?.[1];
+    const later = await call({ name: 'ask', arguments: { what: 'later', session: handle } });
+    expect(later.requestState).toBe('own state of later');
+    const last = await call({
+      ...returned,
+      arguments: { what: 'later', session: handle },
+      requestState: later.requestState,
+    });
+    expect(last.text).toBe('own state of later');
+  });
+});
+
+describe('with the real client', () => {
+  let notes: InProcessNotes;
+  beforeAll(async () => {
+    notes = await startInProcessNotes();
+  });
+  afterAll(() => notes.close());
+
+  it('a call without a login goes on by itself when the user has logged in', async () => {
+    const client = await connectEliciting('SDK 2.x in 2026', notes.mcp, async ({ url }) => {
+      void new Browser().logIn(url, 'alice');
+      return 'accept';
+    });
+    const answer = await client.call('add_note', { text: 'after the login' });
+    expect(answer).toMatchObject({ isError: false, structured: { text: 'after the login' } });
+    const session = /session: ([\w-]{43})/.exec(answer.text)?.[1];
+    expect((await client.call('list_notes', { session })).structured.notes).toHaveLength(1);
+    await client.close();
+  });
+});
