@@ -3,10 +3,20 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AccessOptions, accessSettings } from './access/access-options.js';
-import { createAccess } from './create-access.js';
+import { type AccessSurroundings, createAccess } from './create-access.js';
+import { DEFAULT_LIMITS } from './limits/limits.js';
 import { VirtualClock } from './testing/virtual-clock.js';
+import { Deadlines } from './time/deadlines.js';
 
 const PUBLIC_URL = new URL('https://mcp.test');
+
+function surroundings(): AccessSurroundings {
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock, (error) => {
+    throw error;
+  });
+  return { publicUrl: () => PUBLIC_URL, clock, deadlines, limits: DEFAULT_LIMITS, fetch };
+}
 
 /** An authorization server with a key, and nothing besides what is needed to take its tokens. */
 async function startIssuer() {
@@ -41,8 +51,11 @@ async function startIssuer() {
       .sign(privateKey);
   const admitWith = async (options: Partial<Extract<AccessOptions, object>>, token: string) => {
     const settings = accessSettings({ issuer, ...options });
-    const surroundings = { publicUrl: () => PUBLIC_URL, clock: new VirtualClock(), fetch };
-    return createAccess(settings, surroundings).admit({ authorization: `Bearer ${token}`, isFromAfar: true });
+    return createAccess(settings, surroundings()).admit({
+      authorization: `Bearer ${token}`,
+      isFromAfar: true,
+      peer: undefined,
+    });
   };
   return { issuer, answers, tokenFor, admitWith };
 }
@@ -81,10 +94,9 @@ describe('access, put together', () => {
   });
 
   it('is a matter of where a client is, in open access', async () => {
-    const surroundings = { publicUrl: () => PUBLIC_URL, clock: new VirtualClock(), fetch };
-    const far = { authorization: null, isFromAfar: true };
-    expect(await createAccess('open', surroundings).admit(far)).toMatchObject({ isAdmitted: false });
-    expect(await createAccess('open-to-network', surroundings).admit(far)).toMatchObject({
+    const far = { authorization: null, isFromAfar: true, peer: undefined };
+    expect(await createAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
+    expect(await createAccess('open-to-network', surroundings()).admit(far)).toMatchObject({
       isAdmitted: true,
     });
   });

@@ -1,11 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { SessionError } from '../errors.js';
+import { RateLimiter } from '../limits/rate-limiter.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
+import { Deadlines } from '../time/deadlines.js';
 import { BearerAccess } from './bearer-access.js';
 import type { ReadClaims } from './token-claims.js';
 
 const SECOND = 1000;
-const near = { isFromAfar: false };
+const near = { isFromAfar: false, peer: undefined };
+
+const fail = (error: unknown) => {
+  throw error;
+};
 
 /** A door whose verifications are in the hands of a test. */
 function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [] as string[] } = {}) {
@@ -25,6 +31,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
   const access = new BearerAccess({
     clock,
     requiredScopes,
+    refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines: new Deadlines(clock, fail) }),
     verify: async (token) => {
       verified.push(token);
       return door.answer(token);

@@ -38,7 +38,7 @@ describe('connections in open access', () => {
   it('are sessions, and belong to whoever knows their id', async () => {
     const { registry } = new SessionBench();
     const connections = new HeldConnections(registry);
-    const { id, connection, session } = await connections.start();
+    const { id, connection, session } = await connections.start(undefined, undefined);
     expect(session).toMatchObject({ ref: connection, kind: 'connection' });
     expect(await connections.find(id)).toEqual({ connection, session });
     expect(connections.of(connection)).toEqual([connection]);
