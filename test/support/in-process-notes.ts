@@ -9,7 +9,11 @@ import {
   type Sessions,
   type SessionsOptions,
 } from '../../packages/sessions/src/index.js';
-import { type ProxiedIdentityProvider, startProxiedIdentityProvider } from './proxied-identity-provider.js';
+import {
+  type McpTokenFormat,
+  type ProxiedIdentityProvider,
+  startProxiedIdentityProvider,
+} from './proxied-identity-provider.js';
 
 export interface InProcessNotesOptions {
   /** Registered beside the notes tools. */
@@ -18,10 +22,20 @@ export interface InProcessNotesOptions {
   readonly apiOrigins?: readonly string[];
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
-  readonly access?: SessionsOptions['access'];
+  /** Who may come in; where its own identity provider lets clients in, this is told of it. */
+  readonly access?: SessionsOptions['access'] | ((provider: AccessProvider) => SessionsOptions['access']);
+  /** What tokens for MCP servers are, where the identity provider issues any. Default: JWTs. */
+  readonly mcpTokens?: McpTokenFormat;
   readonly trustedProxies?: SessionsOptions['trustedProxies'];
   readonly limits?: SessionsOptions['limits'];
   readonly runtime?: SessionsOptions['runtime'];
+}
+
+/** An identity provider that issues tokens for MCP servers. */
+interface AccessProvider {
+  readonly issuer: string;
+  /** Credentials that let a server ask there about tokens. */
+  readonly introspection: { readonly clientId: string; readonly clientSecret: string };
 }
 
 /** The sample in the test's own process: a test can look behind it, and hold what it waits for. */
@@ -42,8 +56,17 @@ const RESOURCE = 'urn:test:notes';
 export async function startInProcessNotes(options: InProcessNotesOptions = {}): Promise<InProcessNotes> {
   const client = createCredentials('mcp-sessions');
   const resourceServer = createCredentials('notes-api');
-  const provider = await startProxiedIdentityProvider({ client, resourceServer, resource: RESOURCE });
+  const { access: accessOf, mcpTokens } = options;
+  const provider = await startProxiedIdentityProvider({
+    client,
+    resourceServer,
+    resource: RESOURCE,
+    servesMcpClients: typeof accessOf === 'function',
+    mcpTokens,
+  });
   const { issuer } = provider;
+  const access =
+    typeof accessOf === 'function' ? accessOf({ issuer, introspection: resourceServer }) : accessOf;
   const api = await startNotesApi({ port: 0, issuer, credentials: resourceServer, resource: RESOURCE });
   const registerNotes = registerNotesTools(api.origin);
   const sessions = createSessions({
@@ -64,7 +87,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     trustedProxies: options.trustedProxies,
     limits: options.limits,
     runtime: options.runtime,
-    ...(options.access && { access: options.access }),
+    ...(access && { access }),
     ...(options.logger && { logger: options.logger }),
   });
   const events: SessionEvent[] = [];

@@ -9,6 +9,8 @@ export interface RegisteredClient {
   readonly clientId: string;
   /** Gets an access token for a user, by the authorization code flow. */
   tokenFor(username: string): Promise<string>;
+  /** Takes a token back (RFC 7009). */
+  revoke(token: string): Promise<void>;
 }
 
 /**
@@ -39,5 +41,6 @@ export async function registerMcpClient(
       const tokens = await oidc.authorizationCodeGrant(configuration, callback, { pkceCodeVerifier });
       return tokens.access_token;
     },
+    revoke: (token) => oidc.tokenRevocation(configuration, token),
   };
 }

@@ -2,7 +2,7 @@ import { createServer, request as httpRequest, type IncomingMessage, type Server
 import type { AddressInfo } from 'node:net';
 import { buffer } from 'node:stream/consumers';
 import { getRequestListener } from '@hono/node-server';
-import type { ClientMetadata } from 'oidc-provider';
+import type { ClientMetadata, Configuration } from 'oidc-provider';
 import { loadOidcProvider } from '../../packages/server/src/sample/load-oidc-provider.js';
 import { createLogin } from '../../packages/server/src/sample/login.js';
 import {
@@ -54,16 +54,23 @@ export function grantsOf(provider: ProxiedIdentityProvider, grantType: string): 
 export interface ProxiedIdentityProviderOptions extends Omit<Registrations, 'accessTokenSeconds'> {
   /** Where logins come back to. Default: any port of 127.0.0.1. */
   readonly redirectUri?: string;
+  /** Default: JWTs. Opaque ones may be asked about with the resource server's credentials. */
+  readonly mcpTokens?: McpTokenFormat | undefined;
 }
 
-export async function startProxiedIdentityProvider(
-  registrations: ProxiedIdentityProviderOptions,
-): Promise<ProxiedIdentityProvider> {
+/** What access tokens for MCP servers are. */
+export type McpTokenFormat = 'jwt' | 'opaque';
+
+export async function startProxiedIdentityProvider({
+  mcpTokens = 'jwt',
+  ...registrations
+}: ProxiedIdentityProviderOptions): Promise<ProxiedIdentityProvider> {
   const oidc = await loadOidcProvider();
   const proxy = createServer();
   const issuer = `http://127.0.0.1:${await listen(proxy)}`;
   const settings = { accessTokenSeconds: 120, isDown: false };
   const configuration = providerConfiguration(oidc, registrations);
+  if (mcpTokens === 'opaque') issueOpaqueTokens(configuration, registrations.resourceServer.clientId);
   const { redirectUri } = registrations;
   const provider = new oidc.Provider(issuer, {
     ...configuration,
@@ -160,6 +167,23 @@ export async function startProxiedIdentityProvider(
 function comingBackTo(redirectUri: string, client: ClientMetadata): ClientMetadata {
   if (!client.redirect_uris?.length) return client;
   return { ...client, application_type: 'web', redirect_uris: [redirectUri] };
+}
+
+/** Has tokens issued that mean nothing to anybody who does not ask about them. */
+function issueOpaqueTokens({ features = {} }: Configuration, introspectedBy: string): void {
+  const { resourceIndicators, introspection } = features;
+  const describe = resourceIndicators?.getResourceServerInfo;
+  const mayAsk = introspection?.allowedPolicy;
+  Object.assign(resourceIndicators ?? {}, {
+    getResourceServerInfo: async (...about: Parameters<NonNullable<typeof describe>>) => ({
+      ...(await describe?.(...about)),
+      accessTokenFormat: 'opaque',
+    }),
+  });
+  Object.assign(introspection ?? {}, {
+    allowedPolicy: (...about: Parameters<NonNullable<typeof mayAsk>>) =>
+      about[1].clientId === introspectedBy || mayAsk?.(...about),
+  });
 }
 
 async function listen(server: Server): Promise<number> {

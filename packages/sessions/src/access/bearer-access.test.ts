@@ -9,6 +9,10 @@ import type { ReadClaims } from './token-claims.js';
 const SECOND = 1000;
 const near = { isFromAfar: false, peer: undefined };
 
+const fail = (error: unknown) => {
+  throw error;
+};
+
 /** A door whose verifications are in the hands of a test. */
 function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [] as string[] } = {}) {
   const clock = new VirtualClock();
@@ -27,11 +31,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
   const access = new BearerAccess({
     clock,
     requiredScopes,
-    refusedTokens: new RateLimiter({
-      perMinute: 60,
-      clock,
-      deadlines: new Deadlines(clock, () => undefined),
-    }),
+    refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines: new Deadlines(clock, fail) }),
     verify: async (token) => {
       verified.push(token);
       return door.answer(token);

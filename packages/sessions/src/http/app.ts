@@ -44,7 +44,11 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
   app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint));
-  if (door.metadataPath) app.get(door.metadataPath, crossOrigin, (c) => c.json(door.metadata()));
+  const { metadataPath } = door;
+  if (metadataPath) {
+    app.use(metadataPath, crossOrigin);
+    app.get(metadataPath, (c) => c.json(door.metadata()));
+  }
 
   app.route('/', loginRoutes(options));
   return app;

@@ -107,6 +107,8 @@ export class OwnedConnections implements ConnectionSessions {
     const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
     return (by) => {
       for (const close of closed) close(by);
+      // It can have hidden that the last connection was gone.
+      if (this.of(session.ref).length === 0) this.#registry.left(session.ref);
     };
   }
 

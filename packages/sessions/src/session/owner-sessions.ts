@@ -21,6 +21,8 @@ export class OwnerSessions {
   /** The connections of each session, the longest idle first. */
   readonly #connections = new Map<SessionRef, Set<SessionRef>>();
   readonly #sessionOf = new Map<SessionRef, SessionRef>();
+  /** Connections that are being ended to make room; their places are given away already. */
+  readonly #leaving = new Set<SessionRef>();
   /** The sessions that one user has, through different clients. */
   readonly #bySubject = new Map<string, Set<SessionRef>>();
   readonly #subjectOf = new Map<SessionRef, string>();
@@ -36,6 +38,12 @@ export class OwnerSessions {
     });
   }
 
+  /** How many entries there are in its books. */
+  get size(): number {
+    const books = [this.#connections, this.#sessionOf, this.#leaving, this.#bySubject, this.#subjectOf];
+    return books.reduce((size, book) => size + book.size, 0);
+  }
+
   /** The session of an owner, which is there as soon as it is asked for. @throws SessionError `limit_reached` */
   async of(identity: OwnerIdentity): Promise<SessionRecord> {
     const owner = this.#ownerOf(identity);
@@ -45,23 +53,26 @@ export class OwnerSessions {
   }
 
   /**
-   * Starts a connection of an owner's session. If it is one too many, the one that has been idle for longest ends.
-   * @throws SessionError `limit_reached`
+   * Starts a connection of an owner's session, which counts as a request. If it is one too many, the one that has
+   * been idle for longest ends.
+   * @throws SessionError `limit_reached`, `store_unavailable`
    */
   async connect(session: SessionRecord): Promise<{ id: SessionId; record: SessionRecord }> {
     const { registry, onError } = this.#options;
     const started = await registry.start('owned-connection', session.owner);
+    const { ref } = started.record;
     const connections = this.#connections.get(session.ref) ?? new Set();
-    this.#connections.set(session.ref, connections.add(started.record.ref));
-    this.#sessionOf.set(started.record.ref, session.ref);
-    for (const longestIdle of connections) {
-      if (connections.size <= MOST_CONNECTIONS) break;
-      // Before anything else happens, so that no two choose the same one.
-      connections.delete(longestIdle);
-      registry.end(longestIdle, 'cap').catch(onError);
+    this.#connections.set(session.ref, connections.add(ref));
+    this.#sessionOf.set(ref, session.ref);
+    try {
+      await Promise.all([this.#makeRoom(connections, ref), registry.touch(session.ref)]);
+    } catch (error) {
+      // Nobody will get to know its id.
+      await registry.end(ref, 'cap').catch(onError);
+      throw error;
     }
     // It may have ended meanwhile, and took only the connections along that it had.
-    if (!registry.has(session.ref)) registry.end(started.record.ref, 'cap').catch(onError);
+    if (!registry.has(session.ref)) await registry.end(ref, 'cap');
     return started;
   }
 
@@ -95,6 +106,23 @@ export class OwnerSessions {
     const owner = this.#owners.get(identity) ?? ownerOf(this.#options.keys, identity);
     this.#owners.set(identity, owner);
     return owner;
+  }
+
+  /** Chooses within one tick which connection goes, so that no two choose the same. */
+  async #makeRoom(connections: ReadonlySet<SessionRef>, started: SessionRef): Promise<void> {
+    const { registry } = this.#options;
+    const staying = [...connections].filter((ref) => !this.#leaving.has(ref));
+    if (staying.length <= MOST_CONNECTIONS) return;
+    // Whose client is listening is not idle.
+    const isIdle = (ref: SessionRef) => ref !== started && registry.presenceOf(ref).openStreams === 0;
+    const longestIdle = staying.find(isIdle) ?? staying[0];
+    if (!longestIdle) return;
+    this.#leaving.add(longestIdle);
+    try {
+      await registry.end(longestIdle, 'cap');
+    } finally {
+      this.#leaving.delete(longestIdle);
+    }
   }
 
   #note(ref: SessionRef, subject: string): void {

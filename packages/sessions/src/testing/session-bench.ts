@@ -5,12 +5,13 @@ import { type AssemblyOptions, type AssemblyParts, assemble } from '../assembly.
 import { DEFAULT_LIMITS } from '../limits/limits.js';
 import type { Disposal, RevokeTokens } from '../session/disposal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
-import type { SessionEvent, SessionListener } from '../session/session-events.js';
+import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';
 import type { SessionKind, SessionRecord } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import type { Deadlines } from '../time/deadlines.js';
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, systemRandom } from '../vault/random.js';
 import { ScriptedProvider } from './scripted-provider.js';
 import { VirtualClock } from './virtual-clock.js';
@@ -38,6 +39,9 @@ export class SessionBench {
   readonly clock: VirtualClock;
   readonly provider: ScriptedProvider;
   readonly events: SessionEvent[] = [];
+  /** What they come from. */
+  readonly sessionEvents: SessionEvents;
+  readonly keys: KeyHierarchy;
   readonly errors: unknown[] = [];
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
@@ -52,7 +56,7 @@ export class SessionBench {
     this.provider = new ScriptedProvider(clock);
     const listeners: SessionListener[] = [(event) => void this.events.push(event)];
     if (options.listener) listeners.push(options.listener);
-    const { deadlines, disposal, registry, tokens, refreshes, accounts } = assemble({
+    const { keys, events, deadlines, disposal, registry, tokens, refreshes, accounts } = assemble({
       clock,
       random,
       store: options.store ?? new MapSessionStore(),
@@ -66,6 +70,8 @@ export class SessionBench {
       isPassive: options.scheduler !== true,
       ...(options.parts && { parts: options.parts }),
     });
+    this.keys = keys;
+    this.sessionEvents = events;
     this.deadlines = deadlines;
     this.disposal = disposal;
     this.registry = registry;

@@ -1,0 +1,461 @@
+import { describe, expect, it } from 'vitest';
+import { MapSessionStore } from '../store/map-session-store.js';
+import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
+import { UnrulySessionStore } from '../testing/unruly-session-store.js';
+import type { OwnerIdentity, SessionId, SessionRef } from './ids.js';
+import { OwnerSessions } from './owner-sessions.js';
+import type { SessionRecord } from './session-record.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+const ALICE: OwnerIdentity = { issuer: 'https://auth.test', subject: 'alice', clientId: 'editor' };
+const ALICE_ELSEWHERE = { ...ALICE, clientId: 'terminal' };
+const BOB = { ...ALICE, subject: 'bob' };
+
+class OwnersBench extends SessionBench {
+  readonly owners: OwnerSessions;
+
+  constructor(options: SessionBenchOptions = {}) {
+    super(options);
+    const { keys, registry, sessionEvents: events } = this;
+    this.owners = new OwnerSessions({ keys, registry, events, onError: (error) => this.errors.push(error) });
+  }
+
+  async connect(identity: OwnerIdentity): Promise<{ id: SessionId; record: SessionRecord }> {
+    return this.owners.connect(await this.owners.of(identity));
+  }
+
+  /** As many as one owner may have, the longest idle first. */
+  async connectTen(): Promise<{ id: SessionId; record: SessionRecord }[]> {
+    const connections: { id: SessionId; record: SessionRecord }[] = [];
+    while (connections.length < 10) connections.push(await this.connect(ALICE));
+    return connections;
+  }
+
+  async logIn(identity: OwnerIdentity): Promise<SessionRecord> {
+    const { ref, epoch } = await this.owners.of(identity);
+    await this.accounts.commitLogin({ ref, epoch }, 'idp', this.provider.grant(identity.subject));
+    return this.owners.of(identity);
+  }
+
+  async isLive({ id }: { id: string }): Promise<boolean> {
+    return (await this.registry.resolve('connection', id)).state === 'live';
+  }
+}
+
+describe('the session of an owner', () => {
+  it('is there as soon as it is asked for, and the same ever after [security 4]', async () => {
+    const bench = new OwnersBench();
+    const session = await bench.owners.of(ALICE);
+    expect(session).toMatchObject({ kind: 'owner-session', accounts: {} });
+    expect(await bench.owners.of({ ...ALICE })).toEqual(session);
+    expect(bench.eventsOf('session.started')).toHaveLength(1);
+  });
+
+  it.each<[what: string, other: OwnerIdentity]>([
+    ['another user', BOB],
+    ['the same user with another client', ALICE_ELSEWHERE],
+    ['the same name at another issuer', { ...ALICE, issuer: 'https://other.test' }],
+    ['a name that runs into the client’s', { ...ALICE, subject: 'aliceedi', clientId: 'tor' }],
+  ])('is not that of %s [security 4]', async (_what, other) => {
+    const bench = new OwnersBench();
+    const session = await bench.owners.of(ALICE);
+    const connection = await bench.owners.connect(session);
+    const others = await bench.owners.of(other);
+    expect(others.ref).not.toBe(session.ref);
+    expect(bench.owners.isOwn(connection.record, ALICE)).toBe(true);
+    expect(bench.owners.isOwn(connection.record, other)).toBe(false);
+  });
+
+  it('names its owner by digests only [security 2]', async () => {
+    const records = new Map();
+    const bench = new OwnersBench({ store: new MapSessionStore(records) });
+    await bench.connect(ALICE);
+    const dump = JSON.stringify([...records]);
+    for (const word of Object.values(ALICE)) expect(dump).not.toContain(word);
+  });
+
+  it('is one, however many ask for it at once', async () => {
+    const bench = new OwnersBench();
+    const sessions = await Promise.all(Array.from({ length: 100 }, () => bench.owners.of(ALICE)));
+    expect(new Set(sessions.map(({ ref }) => ref)).size).toBe(1);
+    expect(bench.registry.size).toBe(1);
+    expect(bench.eventsOf('session.started')).toHaveLength(1);
+  });
+
+  it('is one when the store is slow and answers out of order', async () => {
+    const late: (() => void)[] = [];
+    const travel = () => new Promise<void>((resolve) => late.push(resolve));
+    const bench = new OwnersBench({ store: new UnrulySessionStore(new MapSessionStore(), travel) });
+    const asked = Promise.all(Array.from({ length: 20 }, () => bench.owners.of(ALICE)));
+    let isDone = false;
+    void asked.finally(() => {
+      isDone = true;
+    });
+    for (let turn = 0; !isDone; turn++) {
+      (turn % 2 === 0 ? late.pop() : late.shift())?.();
+      await bench.clock.advance(0);
+    }
+    expect(new Set((await asked).map(({ epoch }) => epoch)).size).toBe(1);
+    expect(bench.registry.size).toBe(1);
+    expect(bench.eventsOf('session.started')).toHaveLength(1);
+  });
+
+  it.each(['call', 'answer'])('is one although the store lost the %s that adds it', async (what) => {
+    const store = new MapSessionStore();
+    const insert = store.insert.bind(store);
+    let losses = 1;
+    store.insert = async (record) => {
+      const isLost = losses-- > 0;
+      if (isLost && what === 'call') throw new Error('lost');
+      const isAdded = await insert(record);
+      if (isLost) throw new Error('lost');
+      return isAdded;
+    };
+    const bench = new OwnersBench({ store });
+    const asked = Promise.all([bench.owners.of(ALICE), bench.owners.of(ALICE)]);
+    await bench.clock.advance(SECOND);
+    const [first, second] = await asked;
+    expect(second).toEqual(first);
+    expect(store.size).toBe(1);
+    expect(bench.registry.size).toBe(1);
+    expect(bench.owners.ofSameUser(first.ref)).toEqual([first.ref]);
+  });
+
+  it('that the store does not give is an error for all who wait, and is there for who asks afterwards', async () => {
+    const store = new MapSessionStore();
+    const { insert } = store;
+    store.insert = () => Promise.reject(new Error('down'));
+    const bench = new OwnersBench({ store });
+    const asked = Promise.allSettled([bench.owners.of(ALICE), bench.owners.of(ALICE)]);
+    await bench.clock.advance(SECOND);
+    for (const answer of await asked) {
+      expect(answer).toMatchObject({ status: 'rejected', reason: { code: 'store_unavailable' } });
+    }
+    expect(bench.registry.size).toBe(0);
+    store.insert = insert.bind(store);
+    expect(await bench.owners.of(ALICE)).toMatchObject({ kind: 'owner-session' });
+  });
+
+  it('never repeats an epoch or a generation after it has ended: what is late from before fits nothing', async () => {
+    const bench = new OwnersBench();
+    const seen = new Set<number>();
+    for (let life = 0; life < 50; life++) {
+      const { ref, epoch, generation } = await bench.owners.of(ALICE);
+      for (const number of [epoch, generation]) {
+        expect(seen).not.toContain(number);
+        seen.add(number);
+      }
+      await bench.registry.end(ref, 'operator');
+    }
+  });
+
+  it('that has ended takes in no login that was started before', async () => {
+    const bench = new OwnersBench();
+    const { ref, epoch } = await bench.owners.of(ALICE);
+    await bench.registry.end(ref, 'unheard');
+    const again = await bench.owners.of(ALICE);
+    expect(again.ref).toBe(ref);
+    expect(await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant('alice'))).toBe(
+      false,
+    );
+    expect((await bench.owners.of(ALICE)).accounts).toEqual({});
+  });
+});
+
+describe('the sessions of one user', () => {
+  it('are known together, whatever the client, and nobody else’s are among them', async () => {
+    const bench = new OwnersBench();
+    const [editor, terminal] = [await bench.owners.of(ALICE), await bench.owners.of(ALICE_ELSEWHERE)];
+    const bob = await bench.owners.of(BOB);
+    await bench.owners.of({ ...ALICE, issuer: 'https://other.test' });
+    expect(bench.owners.ofSameUser(editor.ref)).toEqual([editor.ref, terminal.ref]);
+    expect(bench.owners.ofSameUser(terminal.ref)).toEqual([editor.ref, terminal.ref]);
+    expect(bench.owners.ofSameUser(bob.ref)).toEqual([bob.ref]);
+  });
+
+  it('are forgotten one by one as they end', async () => {
+    const bench = new OwnersBench();
+    const [editor, terminal] = [await bench.owners.of(ALICE), await bench.owners.of(ALICE_ELSEWHERE)];
+    await bench.registry.end(editor.ref, 'unheard');
+    expect(bench.owners.ofSameUser(terminal.ref)).toEqual([terminal.ref]);
+    expect(bench.owners.ofSameUser(editor.ref)).toEqual([editor.ref]);
+  });
+});
+
+describe('the connections of an owner', () => {
+  it('have ids of their own, and share the session', async () => {
+    const bench = new OwnersBench();
+    const [first, second] = [await bench.connect(ALICE), await bench.connect(ALICE)];
+    expect(second.id).not.toBe(first.id);
+    const { ref } = await bench.owners.of(ALICE);
+    expect(bench.owners.connectionsOf(ref)).toEqual([first.record.ref, second.record.ref]);
+  });
+
+  it('are ten at most: one more, and the one that was idle for longest ends [security 39]', async () => {
+    const bench = new OwnersBench();
+    const connections = await bench.connectTen();
+    const bobs = await bench.connect(BOB);
+    await bench.owners.touch(connections[0]!.record.ref);
+    const eleventh = await bench.connect(ALICE);
+    const live = await Promise.all([...connections, eleventh, bobs].map((each) => bench.isLive(each)));
+    expect(live).toEqual([true, false, ...new Array(8).fill(true), true, true]);
+    expect(bench.eventsOf('session.ended')).toEqual([
+      { type: 'session.ended', ref: connections[1]!.record.ref, reason: 'cap' },
+    ]);
+  });
+
+  it('are ten at most, however many are started at the same time [security 39]', async () => {
+    const bench = new OwnersBench();
+    const connections = await Promise.all(Array.from({ length: 50 }, () => bench.connect(ALICE)));
+    const { ref } = await bench.owners.of(ALICE);
+    expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
+    const live = await Promise.all(connections.map((each) => bench.isLive(each)));
+    expect(live.filter(Boolean)).toHaveLength(10);
+    expect(live.at(-1)).toBe(true);
+  });
+
+  it('whose client is listening are not idle, whenever they last asked for anything [security 36, 39]', async () => {
+    const bench = new OwnersBench();
+    const connections = await bench.connectTen();
+    const [listening, idle] = connections;
+    bench.registry.streamOpened(listening!.record.ref);
+    await bench.connect(ALICE);
+    expect([await bench.isLive(listening!), await bench.isLive(idle!)]).toEqual([true, false]);
+  });
+
+  it('make room all the same when the clients of all of them are listening [security 39]', async () => {
+    const bench = new OwnersBench();
+    const connections = await bench.connectTen();
+    for (const { record } of connections) bench.registry.streamOpened(record.ref);
+    const eleventh = await bench.connect(ALICE);
+    expect([await bench.isLive(connections[0]!), await bench.isLive(eleventh)]).toEqual([false, true]);
+  });
+
+  it('that cannot make room are not joined by another: its id reaches nobody, and it ends [security 39]', async () => {
+    const store = new MapSessionStore();
+    const bench = new OwnersBench({ store });
+    await bench.connectTen();
+    const [oldest] = bench.owners.connectionsOf((await bench.owners.of(ALICE)).ref);
+    const take = store.take.bind(store);
+    store.take = (ref) => (ref === oldest ? Promise.reject(new Error('down')) : take(ref));
+    const refused = bench.connect(ALICE).catch((error: unknown) => error);
+    await bench.clock.advance(SECOND);
+    expect(await refused).toMatchObject({ code: 'store_unavailable' });
+    const { ref } = await bench.owners.of(ALICE);
+    expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
+    expect(bench.registry.size).toBe(11);
+    store.take = take;
+    await bench.connect(ALICE);
+    expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
+  });
+
+  it.each(['deleted', 'unheard', 'cap'] as const)(
+    'end one by one (%s), and the login stays with the others [security 34]',
+    async (reason) => {
+      const bench = new OwnersBench();
+      const [first, second] = [await bench.connect(ALICE), await bench.connect(ALICE)];
+      await bench.logIn(ALICE);
+      await bench.registry.end(first.record.ref, reason);
+      await bench.clock.advance(10 * MINUTE);
+      expect([await bench.isLive(first), await bench.isLive(second)]).toEqual([false, true]);
+      expect(bench.eventsOf('session.signed_out')).toEqual([]);
+      expect((await bench.owners.of(ALICE)).accounts).toHaveProperty('idp');
+    },
+  );
+
+  it('end with the session that they are of, for the same reason', async () => {
+    const bench = new OwnersBench();
+    const connections = [await bench.connect(ALICE), await bench.connect(ALICE)];
+    const bobs = await bench.connect(BOB);
+    const { ref } = await bench.owners.of(ALICE);
+    await bench.registry.end(ref, 'operator');
+    await bench.clock.advance(0);
+    for (const connection of connections) expect(await bench.isLive(connection)).toBe(false);
+    expect(await bench.isLive(bobs)).toBe(true);
+    expect(bench.eventsOf('session.ended').map(({ reason }) => reason)).toEqual(
+      new Array(3).fill('operator'),
+    );
+  });
+
+  it('that are started while the session ends end with it', async () => {
+    const store = new MapSessionStore();
+    const bench = new OwnersBench({ store });
+    const session = await bench.owners.of(ALICE);
+    const insert = store.insert.bind(store);
+    store.insert = async (record) => {
+      await bench.registry.end(session.ref, 'operator');
+      return insert(record);
+    };
+    const connection = await bench.owners.connect(session);
+    expect(await bench.isLive(connection)).toBe(false);
+    expect(bench.registry.size).toBe(0);
+  });
+
+  it('whose end the store refuses are reported, not lost in silence', async () => {
+    const store = new MapSessionStore();
+    const bench = new OwnersBench({ store });
+    const { record } = await bench.connect(ALICE);
+    const { ref } = await bench.owners.of(ALICE);
+    const take = store.take.bind(store);
+    store.take = (each) => (each === record.ref ? Promise.reject(new Error('down')) : take(each));
+    await bench.registry.end(ref, 'operator');
+    await bench.clock.advance(SECOND);
+    expect(bench.errors).toEqual([expect.objectContaining({ code: 'store_unavailable' })]);
+  });
+});
+
+describe('when the last connection of an owner has gone', () => {
+  async function gone() {
+    const bench = new OwnersBench();
+    const connection = await bench.connect(ALICE);
+    await bench.logIn(ALICE);
+    await bench.clock.advance(MINUTE);
+    return { bench, connection, end: () => bench.registry.end(connection.record.ref, 'deleted') };
+  }
+  const reasonsOf = (bench: SessionBench) => bench.eventsOf('session.signed_out').map(({ reason }) => reason);
+
+  it('the login is wiped after the grace, and not before [security 34, 35]', async () => {
+    const { bench, end } = await gone();
+    await end();
+    await bench.clock.advance(119 * SECOND);
+    expect(reasonsOf(bench)).toEqual([]);
+    await bench.clock.advance(2 * SECOND);
+    expect(reasonsOf(bench)).toEqual(['disconnect']);
+    expect(await bench.owners.of(ALICE)).toMatchObject({ accounts: {}, signedOut: 'disconnect' });
+    expect(bench.provider.revoked).not.toEqual([]);
+  });
+
+  it('the login is wiped at once where there is no grace [security 35]', async () => {
+    const bench = new OwnersBench({ lifetimes: { disconnectGraceMs: 0 } });
+    const { record } = await bench.connect(ALICE);
+    await bench.logIn(ALICE);
+    await bench.registry.end(record.ref, 'deleted');
+    await bench.clock.advance(0);
+    expect(reasonsOf(bench)).toEqual(['disconnect']);
+  });
+
+  it('the login stays if a request comes within the grace, as one of 2026 does without a connection [security 34]', async () => {
+    const { bench, end } = await gone();
+    await end();
+    await bench.clock.advance(100 * SECOND);
+    await bench.registry.touch((await bench.owners.of(ALICE)).ref);
+    await bench.clock.advance(10 * MINUTE);
+    expect(reasonsOf(bench)).toEqual([]);
+  });
+
+  it('the login stays if another connection is started within the grace [security 34]', async () => {
+    const { bench, end } = await gone();
+    await end();
+    await bench.clock.advance(100 * SECOND);
+    await bench.connect(ALICE);
+    await bench.clock.advance(10 * MINUTE);
+    expect(reasonsOf(bench)).toEqual([]);
+  });
+
+  it('the login stays while a stream of another kind is open [security 36]', async () => {
+    const { bench, end } = await gone();
+    bench.registry.streamOpened((await bench.owners.of(ALICE)).ref);
+    await end();
+    await bench.clock.advance(HOUR);
+    expect(reasonsOf(bench)).toEqual([]);
+  });
+
+  it('nobody who was not logged in is signed out', async () => {
+    const bench = new OwnersBench();
+    const { record } = await bench.connect(ALICE);
+    await bench.registry.end(record.ref, 'deleted');
+    await bench.clock.advance(HOUR);
+    expect(reasonsOf(bench)).toEqual([]);
+  });
+
+  it('the sessions that the same user has through other clients stay [security 34]', async () => {
+    const { bench, end } = await gone();
+    await bench.connect(ALICE_ELSEWHERE);
+    await bench.logIn(ALICE_ELSEWHERE);
+    await end();
+    await bench.clock.advance(10 * MINUTE);
+    expect((await bench.owners.of(ALICE)).accounts).toEqual({});
+    expect((await bench.owners.of(ALICE_ELSEWHERE)).accounts).toHaveProperty('idp');
+  });
+});
+
+describe('a request of a connection', () => {
+  it('counts for the connection and for its session', async () => {
+    const bench = new OwnersBench();
+    const { record } = await bench.connect(ALICE);
+    await bench.logIn(ALICE);
+    for (let request = 0; request < 10; request++) {
+      await bench.clock.advance(20 * MINUTE);
+      await bench.owners.touch(record.ref);
+    }
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+    expect((await bench.registry.get(record.ref))?.lastRequestAtMs).toBe(bench.clock.now());
+  });
+
+  it('that comes after its end does no harm', async () => {
+    const bench = new OwnersBench();
+    const { record } = await bench.connect(ALICE);
+    await bench.registry.end(record.ref, 'deleted');
+    await bench.owners.touch(record.ref);
+    expect(await bench.registry.get(record.ref)).toBeUndefined();
+  });
+});
+
+describe('a node that is full', () => {
+  it('never ends a connection of a logged-in owner for somebody else [security 39]', async () => {
+    const bench = new OwnersBench({ maxSessions: 4 });
+    const [first, second] = [await bench.connect(ALICE), await bench.connect(ALICE)];
+    await bench.logIn(ALICE);
+    await bench.clock.advance(HOUR / 4);
+    for (let newcomer = 0; newcomer < 20; newcomer++) {
+      await bench.owners.of({ ...BOB, clientId: `${newcomer}` });
+      await bench.clock.advance(0);
+    }
+    await bench.logIn({ ...BOB, clientId: '19' });
+    await expect(bench.owners.of({ ...BOB, clientId: 'late' })).rejects.toMatchObject({
+      code: 'limit_reached',
+    });
+    expect([await bench.isLive(first), await bench.isLive(second)]).toEqual([true, true]);
+    expect((await bench.owners.of(ALICE)).accounts).toHaveProperty('idp');
+  });
+
+  it('ends an owner’s session in which nobody is logged in with all its connections [security 39]', async () => {
+    const bench = new OwnersBench({ maxSessions: 2 });
+    const connection = await bench.connect(ALICE);
+    await bench.owners.of(BOB);
+    await bench.clock.advance(0);
+    expect(await bench.isLive(connection)).toBe(false);
+    expect(bench.eventsOf('session.ended').map(({ reason }) => reason)).toEqual(['cap', 'cap']);
+    expect(bench.registry.size).toBe(1);
+  });
+});
+
+it('a thousand lives of owners leave nothing behind [security 38]', async () => {
+  const records = new Map();
+  const bench = new OwnersBench({ store: new MapSessionStore(records) });
+  const lastRefs: SessionRef[] = [];
+  for (let life = 0; life < 1000; life++) {
+    const owner = { ...ALICE, subject: `${life % 7}`, clientId: `${life % 3}` };
+    const { record } = await bench.connect(owner);
+    await bench.connect(owner);
+    const session = await bench.logIn(owner);
+    bench.registry.streamOpened(record.ref)('client');
+    await bench.owners.touch(record.ref);
+    if (life % 2 === 0) await bench.registry.end(record.ref, 'deleted');
+    await bench.registry.end(session.ref, 'unheard');
+    await bench.clock.advance(0);
+    lastRefs.push(session.ref, record.ref);
+  }
+  await bench.clock.advance(MINUTE);
+  expect(records.size).toBe(0);
+  expect(bench.registry.size).toBe(0);
+  expect(bench.deadlines.size).toBe(0);
+  expect(bench.owners.size).toBe(0);
+  for (const ref of lastRefs.slice(-20)) {
+    expect(bench.owners.connectionsOf(ref)).toEqual([]);
+    expect(bench.owners.ofSameUser(ref)).toEqual([ref]);
+  }
+  expect(bench.errors).toEqual([]);
+});
