@@ -17,6 +17,7 @@ function attemptOf(session: string, provider = 'idp'): LoginAttempt {
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,
+    device: undefined,
     trip: undefined,
     inert: undefined,
     outcome: undefined,

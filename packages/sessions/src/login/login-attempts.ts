@@ -81,6 +81,7 @@ export class LoginAttempts {
 
   remove(attempt: LoginAttempt): void {
     this.dropTrip(attempt);
+    attempt.device?.stop();
     this.#byId.delete(digestOf(attempt.id));
     this.#expiries.get(attempt)?.cancel();
     this.#expiries.delete(attempt);

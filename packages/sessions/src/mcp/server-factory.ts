@@ -9,7 +9,8 @@ import type { CurrentSession, RequestContexts } from './request-context.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
 import { gateTools } from './tool-gate.js';
-import { type LoginToolOptions, loginInputSchema, registerLoginTool } from './tools/login.js';
+import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
+import { type LoginChoice, loginInputSchema } from './tools/login-input.js';
 import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from './tools/session-status.js';
 
@@ -31,6 +32,8 @@ export type ServerFactoryOptions = {
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
   readonly subscriptions: Subscriptions;
+  /** The providers; the first is the default. */
+  readonly choices: readonly LoginChoice[];
 } & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema'> &
   LogoutToolOptions &
   SessionStatusToolOptions;
@@ -60,7 +63,7 @@ export class ServerFactory {
   /** @throws SessionError `configuration` when a tool that is registered cannot work. */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
-    this.#loginInput = loginInputSchema(options.providers);
+    this.#loginInput = loginInputSchema(options.choices);
     this.#make({ hasHandles: true, isPerRequest: true }, true);
   }
 
