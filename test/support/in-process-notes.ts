@@ -3,6 +3,7 @@ import { registerNotesTools } from '../../packages/server/src/sample/notes-tools
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
 import {
   createSessions,
+  type DeviceFlow,
   type Lifetimes,
   type RegisterTools,
   type SessionEvent,
@@ -19,6 +20,8 @@ export interface InProcessNotesOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
   readonly access?: SessionsOptions['access'];
+  /** Default: off. */
+  readonly deviceFlow?: DeviceFlow;
 }
 
 /** The sample in the test's own process: a test can look behind it, and hold what it waits for. */
@@ -39,7 +42,12 @@ const RESOURCE = 'urn:test:notes';
 export async function startInProcessNotes(options: InProcessNotesOptions = {}): Promise<InProcessNotes> {
   const client = createCredentials('mcp-sessions');
   const resourceServer = createCredentials('notes-api');
-  const provider = await startProxiedIdentityProvider({ client, resourceServer, resource: RESOURCE });
+  const provider = await startProxiedIdentityProvider({
+    client,
+    resourceServer,
+    resource: RESOURCE,
+    offersDeviceFlow: options.deviceFlow !== undefined,
+  });
   const { issuer } = provider;
   const api = await startNotesApi({ port: 0, issuer, credentials: resourceServer, resource: RESOURCE });
   const registerNotes = registerNotesTools(api.origin);
@@ -55,6 +63,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
       ...client,
       scopes: ['openid', 'profile', 'notes'],
       authorizationParams: { resource: RESOURCE },
+      deviceFlow: options.deviceFlow,
     },
     apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
     lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },
