@@ -120,10 +120,10 @@ export class BrowserLogins {
     return inert !== undefined && isSameDigest(digestOf(code), inert.codeDigest);
   }
 
-  /** The attempt of a link, unless a browser has finished it already. */
+  /** The attempt of a link, unless a browser has finished it already, or it has no link. */
   #open(attemptId: string): LoginAttempt | undefined {
     const attempt = this.#options.attempts.byId(attemptId);
-    return attempt?.inert ? undefined : attempt;
+    return attempt?.inert || attempt?.device ? undefined : attempt;
   }
 
   /** @returns where to send a browser; `undefined` if the attempt is over by then */
@@ -192,6 +192,7 @@ export class BrowserLogins {
       case 'none':
         return isLoopback ? endings.finish(attempt, granted) : this.#awaitCode(attempt, granted);
       case 'code':
+      case 'unchecked':
         return this.#awaitCode(attempt, granted);
     }
   }

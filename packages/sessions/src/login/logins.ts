@@ -5,13 +5,14 @@ import type { Provider } from '../provider/provider.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
-import type { LoginFailure, SessionEvents } from '../session/session-events.js';
+import type { LoginFailure, LoginFlow, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import { BrowserLogins } from './browser-logins.js';
+import { DeviceLogins } from './device-logins.js';
 import { holderOf, type LoginAttempt, type LoginOrigin, type LoginOutcome } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
@@ -35,13 +36,19 @@ export interface LoginsOptions {
   readonly publicUrl: () => URL;
   /** Makes sure that browsers reach this server. */
   readonly reachable: () => Promise<void>;
+  readonly onError: (error: unknown) => void;
 }
 
 /** A login that was started, as the session that started it sees it. */
 export interface PendingLogin {
   readonly provider: string;
+  /** Where the user logs in. */
   readonly loginUrl: string;
+  /** What the user types in there; absent where the link is all. */
+  readonly userCode: string | undefined;
   readonly expiresInSeconds: number;
+  /** How long it takes, at most, until what the user has just done is known here. */
+  readonly knownWithinMs: number;
   /** The browser is done, and shows a code that the session has to present. */
   readonly needsCode: boolean;
 }
@@ -62,6 +69,7 @@ export class Logins {
   readonly #attempts: LoginAttempts;
   readonly #starts: LoginStarts;
   readonly #endings: LoginEndings;
+  readonly #devices: DeviceLogins;
   /** What the browsers see that follow the links. */
   readonly browsers: BrowserLogins;
 
@@ -71,6 +79,7 @@ export class Logins {
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
     this.#starts = new LoginStarts({ perMinute: limits.loginStartsPerMinute, clock, deadlines, events });
     this.#endings = new LoginEndings({ ...options, attempts: this.#attempts });
+    this.#devices = new DeviceLogins({ ...options, endings: this.#endings });
     this.browsers = new BrowserLogins({
       ...options,
       attempts: this.#attempts,
@@ -99,16 +108,28 @@ export class Logins {
 
   /**
    * Starts a login, or returns the one that is under way.
-   * @throws SessionError as `prepare` and `assertMayStart`, and `limit_reached`
+   * @param wanted how the user is to log in. Default: as it is under way, else by link, where there is one
+   * @throws SessionError as `prepare` and `assertMayStart`, `limit_reached`, `login_failed`
    */
-  async start(lease: SessionLease, providerName: string, origin: LoginOrigin): Promise<StartedLogin> {
+  async start(
+    lease: SessionLease,
+    providerName: string,
+    origin: LoginOrigin,
+    wanted?: LoginFlow,
+  ): Promise<StartedLogin> {
     const { clock, events, lifetimes, random, reachable } = this.#options;
     await this.prepare(providerName);
-    await reachable();
+    const provider = this.#provider(providerName);
+    const flow = flowAt(provider, wanted);
+    if (flow === 'link') await reachable();
     const record = await this.#options.registry.get(lease.ref);
     if (record?.epoch !== lease.epoch) throw signedOut();
     const underWay = this.#attempts.of(lease.ref, providerName);
-    if (underWay?.lease.epoch === lease.epoch) return { ...this.#describe(underWay), isNew: false };
+    const isAsWanted = wanted === undefined || flow === (underWay?.device ? 'device' : 'link');
+    if (underWay?.lease.epoch === lease.epoch && isAsWanted) {
+      await this.#devices.begun(underWay);
+      return { ...this.#describe(underWay), isNew: false };
+    }
     this.#starts.count(origin);
     if (underWay) this.#endings.fail(underWay, 'superseded');
     const now = clock.now();
@@ -117,9 +138,10 @@ export class Logins {
       lease,
       provider: providerName,
       origin,
-      check: this.#options.checks.checkOf(origin, this.#provider(providerName)),
+      check: this.#options.checks.checkOf(origin, provider, flow),
       startedAtMs: now,
       expiresAtMs: now + lifetimes.loginAttemptMs,
+      device: undefined,
       trip: undefined,
       inert: undefined,
       outcome: undefined,
@@ -127,13 +149,17 @@ export class Logins {
     const crowdedOut = this.#attempts.toMakeRoom(holderOf(origin));
     if (crowdedOut) this.#endings.fail(crowdedOut, 'crowded_out');
     this.#attempts.add(attempt, () => this.#endings.fail(attempt, 'expired'));
-    events.emit({ type: 'login.started', ref: lease.ref, provider: providerName });
+    const { check } = attempt;
+    events.emit({ type: 'login.started', ref: lease.ref, provider: providerName, flow, check });
+    if (flow === 'device') await this.#devices.begin(attempt, provider);
     return { ...this.#describe(attempt), isNew: true };
   }
 
-  /** Whether a login that is started from there has to be confirmed with a code. */
-  asksForCode(origin: LoginOrigin, providerName: string): boolean {
-    return this.#options.checks.checkOf(origin, this.#provider(providerName)) === 'code';
+  /** Whether a login that is started from there is over when its browser is done, and needs no code besides. */
+  endsInBrowser(origin: LoginOrigin, providerName: string): boolean {
+    const provider = this.#provider(providerName);
+    const flow = flowAt(provider, undefined);
+    return flow === 'link' && this.#options.checks.checkOf(origin, provider, flow) !== 'code';
   }
 
   /** The login that a session has under way at a provider. */
@@ -182,10 +208,14 @@ export class Logins {
 
   #describe(attempt: LoginAttempt): PendingLogin {
     const { clock, publicUrl } = this.#options;
-    const expiresAtMs = attempt.inert?.expiresAtMs ?? attempt.expiresAtMs;
+    const { device } = attempt;
+    const expiresAtMs =
+      attempt.inert?.expiresAtMs ?? Math.min(attempt.expiresAtMs, device?.expiresAtMs ?? Infinity);
     return {
       provider: attempt.provider,
-      loginUrl: new URL(`/connect/${attempt.id}`, publicUrl()).href,
+      loginUrl: device?.verificationUri ?? new URL(`/connect/${attempt.id}`, publicUrl()).href,
+      userCode: device?.userCode,
+      knownWithinMs: device?.knownWithinMs ?? 0,
       expiresInSeconds: Math.max(0, Math.round((expiresAtMs - clock.now()) / 1000)),
       needsCode: attempt.inert !== undefined,
     };
@@ -201,4 +231,13 @@ export class Logins {
       `There is no such provider here. The providers are: ${known}.`,
     );
   }
+}
+
+function flowAt({ name, deviceFlow }: Provider, wanted: LoginFlow | undefined): LoginFlow {
+  if (deviceFlow === 'only') return 'device';
+  if (wanted !== 'device' || deviceFlow) return wanted ?? 'link';
+  throw new SessionError(
+    'login_failed',
+    `"${name}" gives out no codes here. Call \`login\` without \`flow\` to get a link.`,
+  );
 }

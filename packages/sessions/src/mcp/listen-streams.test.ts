@@ -58,7 +58,7 @@ describe('the listen streams', () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
     vi.spyOn(bench.registry, 'get').mockRejectedValue(new Error('The store is down.'));
-    const response = await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    const response = await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(streams.size).toBe(1);
     await response.body?.cancel();
     expect(streams.size).toBe(0);

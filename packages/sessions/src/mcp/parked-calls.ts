@@ -92,7 +92,7 @@ export class ParkedCalls {
     return (
       context.era === '2026' &&
       supportsUrlElicitation(this.#server, protocol) &&
-      !this.#options.logins.asksForCode({ clientName: undefined, ...placeOf(context) }, provider)
+      this.#options.logins.endsInBrowser({ clientName: undefined, ...placeOf(context) }, provider)
     );
   }
 

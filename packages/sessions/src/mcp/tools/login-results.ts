@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { PendingLogin } from '../../login/logins.js';
+import type { PendingLogin, StartedLogin } from '../../login/logins.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { AccountRecord } from '../../session/session-record.js';
 import { present, structuredResult } from '../tool-result.js';
@@ -21,27 +21,70 @@ const handleSchema = z
   .optional()
   .describe('The session handle. Pass it as `session` in every further call.');
 
-/** The structured result of `login`; a session that has no handle is none of the model's business. */
-export function loginOutputSchema(hasHandles: boolean): z.ZodType {
-  return hasHandles ? outputSchema.extend({ session: handleSchema }) : outputSchema;
+const userCodeSchema = z
+  .string()
+  .optional()
+  .describe('Show it to the user, who types it in at loginUrl. It is not the argument `code`.');
+
+/** What the texts of `login` depend on. */
+export interface LoginTextsOptions {
+  /** Whether sessions have handles; one that has none is none of the model's business. */
+  readonly hasHandles: boolean;
+  /** Whether users may log in by a code at the provider's own page. */
+  readonly hasDeviceFlow: boolean;
+}
+
+/** The structured result of `login`. */
+export function loginOutputSchema({ hasHandles, hasDeviceFlow }: LoginTextsOptions): z.ZodType {
+  return outputSchema.extend({
+    ...(hasDeviceFlow && { userCode: userCodeSchema }),
+    ...(hasHandles && { session: handleSchema }),
+  });
+}
+
+/** What `tools/list` says of `login`. */
+export function descriptionOf(hasDeviceFlow: boolean): string {
+  const what = hasDeviceFlow ? 'a link, or a link and a code to type in there,' : 'a link';
+  return `Logs the user in, so that the other tools can work in their name. Gives ${what} for the user to open in a browser; call \`login\` again when they have done so. Calling it again is always safe.`;
+}
+
+/** What a client tells its user whom it asks to open the link. */
+export function invitation({ provider, userCode }: PendingLogin): string {
+  return userCode === undefined
+    ? `Log in to ${provider} in your browser.`
+    : `Log in to ${provider}: type in the code ${userCode} on its page. Only if you asked for this login yourself.`;
+}
+
+/** What a client tells its user while a call waits for them. */
+export function waitingFor({ provider, userCode }: PendingLogin): string {
+  return userCode === undefined
+    ? `Waiting for the user to log in to ${provider} in the browser.`
+    : `Waiting for the user to type in the code ${userCode} at ${provider}, and to approve the login.`;
 }
 
 /** The login goes on in a browser. */
-export function pendingResult(call: LoginCall, pending: PendingLogin): CallToolResult {
-  const { expiresInSeconds, needsCode, loginUrl } = pending;
+export function pendingResult(call: LoginCall, pending: StartedLogin): CallToolResult {
+  const { expiresInSeconds, needsCode, loginUrl, userCode, isNew } = pending;
   const again = call.handle ? 'call `login` again with this `session`' : 'call `login` again';
   const next = needsCode
     ? `The browser shows a confirmation code. Ask the user for it and ${again} and the \`code\`.`
-    : `Show loginUrl to the user and ask them to open it. When they have logged in, ${again}.`;
+    : `${isNew ? '' : 'The user has not finished the login yet. '}${howTo(userCode)} When they have logged in, ${again}.`;
   return structuredResult(
     present({
       status: needsCode ? 'confirmation_required' : 'pending',
       loginUrl: needsCode ? undefined : loginUrl,
+      userCode: needsCode ? undefined : userCode,
       expiresInSeconds,
       session: call.handle,
       next,
     }),
   );
+}
+
+function howTo(userCode: string | undefined): string {
+  return userCode === undefined
+    ? 'Show loginUrl to the user and ask them to open it.'
+    : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve; only if it was they who asked to log in.';
 }
 
 /** Somebody is logged in. */

@@ -17,11 +17,21 @@ import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
+import { withProgress } from '../progress.js';
 import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
 import { errorResult } from '../tool-result.js';
 import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
-import { authenticatedResult, failureText, loginOutputSchema, pendingResult } from './login-results.js';
+import type { LoginArguments } from './login-input.js';
+import {
+  authenticatedResult,
+  descriptionOf,
+  failureText,
+  invitation,
+  loginOutputSchema,
+  pendingResult,
+  waitingFor,
+} from './login-results.js';
 
 export interface LoginToolOptions {
   readonly contexts: RequestContexts;
@@ -33,7 +43,9 @@ export interface LoginToolOptions {
   readonly random: RandomSource;
   readonly defaultProvider: string;
   /** From {@link loginInputSchema}; one for all server objects. */
-  readonly inputSchema: LoginInputSchema;
+  readonly inputSchema: z.ZodType<LoginArguments>;
+  /** Whether users may log in by a code at the provider's own page. */
+  readonly hasDeviceFlow: boolean;
   /** Whether sessions are named by handles, which `login` returns. */
   readonly hasHandles: boolean;
   /** Opens the link for the user, where the client does not. */
@@ -47,26 +59,6 @@ const CALL_2025_MS = 45_000;
 /** 2026 clients go ten rounds at most. */
 const MAX_ROUNDS = 8;
 
-/** The arguments of `login` on a server with these providers, the first of which is the default. */
-export function loginInputSchema(providers: readonly string[]): LoginInputSchema {
-  const [first] = providers;
-  const choice =
-    providers.length > 1 ? `One of ${providers.join(', ')}. Default: ${first}.` : `Only ${first}.`;
-  return z.object({
-    provider: z.string().max(100).optional().describe(`Which provider to log in to. ${choice}`),
-    code: z
-      .string()
-      .max(100)
-      .optional()
-      .describe('The confirmation code that the browser showed after the login, if it showed one.'),
-  });
-}
-type LoginInputSchema = z.ZodObject<{
-  provider: z.ZodOptional<z.ZodString>;
-  code: z.ZodOptional<z.ZodString>;
-}>;
-type LoginArguments = z.infer<LoginInputSchema>;
-
 const roundSchema = z.object({ round: z.number(), startedAtMs: z.number(), handle: z.string().optional() });
 type Round = z.infer<typeof roundSchema>;
 
@@ -76,14 +68,13 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
     'login',
     {
       title: 'Log in',
-      description:
-        'Logs the user in, so that the other tools can work in their name. Gives a link for the user to open in a browser; call `login` again when they have done so.',
+      description: descriptionOf(options.hasDeviceFlow),
       inputSchema: options.inputSchema,
-      outputSchema: loginOutputSchema(options.hasHandles),
+      outputSchema: loginOutputSchema(options),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     (args, protocol) => {
-      const call = { tool: 'login', arguments: JSON.stringify([args.provider, args.code]) };
+      const call = { tool: 'login', arguments: JSON.stringify([args.provider, args.code, args.flow]) };
       return login(options, server, args, protocol, call);
     },
   );
@@ -119,11 +110,15 @@ export async function login(
   const failure = logins.takeFailure(call.lease.ref, provider);
   if (failure) return errorResult(failureText(failure));
   const origin = { clientName: clientNameOf(server, protocol), ...call.from };
-  const pending = await logins.start(call.lease, provider, origin);
+  const pending = await logins.start(call.lease, provider, origin, args.flow);
   if (!pending.needsCode && supportsUrlElicitation(server, protocol))
     return openByClient(options, call, pending, binding);
-  if (pending.isNew) void options.openBrowser?.(pending.loginUrl);
-  return pendingResult(call, pending);
+  if (pending.isNew && pending.userCode === undefined) void options.openBrowser?.(pending.loginUrl);
+  // The user may have approved just now, and the provider is asked only every few seconds.
+  const outcome = pending.isNew
+    ? undefined
+    : await settled(options, call, protocol, pending, pending.knownWithinMs, options.clock.now());
+  return outcome ? finished(options, call, outcome) : pendingResult(call, pending);
 }
 
 /** Asks the client to open the link. It comes back with what the user said to that. */
@@ -133,11 +128,7 @@ function openByClient(
   pending: PendingLogin,
   binding: RequestStateBinding,
 ): InputRequiredResult {
-  const { provider, loginUrl } = pending;
-  const request = inputRequired.elicitUrl({
-    message: `Log in to ${provider} in your browser.`,
-    url: loginUrl,
-  });
+  const request = inputRequired.elicitUrl({ message: invitation(pending), url: pending.loginUrl });
   const login = call.era === '2025' ? withElicitationId(request, randomToken(options.random)) : request;
   const requestState = nextState(options, call, undefined, binding);
   return inputRequired({ inputRequests: { login }, requestState });
@@ -162,16 +153,31 @@ async function goOn(
   }
   const pending = logins.pending(ref, provider);
   if (!pending) return errorResult(failureText(logins.takeFailure(ref, provider) ?? 'expired'));
-  if (action === 'cancel') return pendingResult(call, pending);
+  if (action === 'cancel') return pendingResult(call, { ...pending, isNew: true });
 
   const leftMs = era === '2025' ? round.startedAtMs + CALL_2025_MS - clock.now() : ROUND_MS;
   const waitMs = Math.min(ROUND_MS, Math.max(leftMs, 0));
-  const outcome = await logins.settled(ref, provider, waitMs, protocol.mcpReq.signal);
+  const outcome = await settled(options, call, protocol, pending, waitMs, round.startedAtMs);
   if (outcome) return finished(options, call, outcome);
   const current = logins.pending(ref, provider) ?? pending;
   const goesOn = era === '2026' && round.round < MAX_ROUNDS && !current.needsCode;
-  if (!goesOn) return pendingResult(call, current);
+  if (!goesOn) return pendingResult(call, { ...current, isNew: false });
   return inputRequired({ requestState: nextState(options, call, round, binding) });
+}
+
+/** Waits for the user, and tells a client that wants to know that it does. */
+function settled(
+  { logins, clock }: LoginToolOptions,
+  { lease, provider }: LoginCall,
+  protocol: ServerContext,
+  pending: PendingLogin,
+  waitMs: number,
+  sinceMs: number,
+): Promise<LoginOutcome | undefined> {
+  if (waitMs === 0) return Promise.resolve(undefined);
+  return withProgress(protocol, clock, { message: waitingFor(pending), sinceMs }, () =>
+    logins.settled(lease.ref, provider, waitMs, protocol.mcpReq.signal),
+  );
 }
 
 function nextState(
