@@ -42,7 +42,7 @@ answerParent({
       logger: pino({ level: 'error' }, { write: (line: string) => void errors.push(line) }),
     });
     sessions.subscribe((event) => {
-      if (event.type === 'session.refused') return;
+      if (!('ref' in event)) return;
       if (event.type === 'session.started') live.set(event.ref, [event.kind]);
       else live.get(event.ref)?.push(event.type);
       if (event.type === 'session.ended') live.delete(event.ref);
