@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { PendingLogin, StartedLogin } from '../../login/logins.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { AccountRecord } from '../../session/session-record.js';
-import { present, structuredResult } from '../tool-result.js';
+import { errorResult, present, structuredResult } from '../tool-result.js';
 import type { LoginCall } from './login-call.js';
 
 const outputSchema = z.object({
@@ -63,12 +63,20 @@ export function waitingFor({ provider, userCode }: PendingLogin): string {
 }
 
 /** The login goes on in a browser. */
-export function pendingResult(call: LoginCall, pending: StartedLogin): CallToolResult {
+export function pendingResult(
+  call: LoginCall,
+  pending: StartedLogin,
+  defaultProvider: string,
+): CallToolResult {
   const { expiresInSeconds, needsCode, loginUrl, userCode, isNew } = pending;
-  const again = call.handle ? 'call `login` again with this `session`' : 'call `login` again';
+  const again = againWith([
+    ...(call.handle ? ['this `session`'] : []),
+    ...(call.provider === defaultProvider ? [] : [`provider "${call.provider}"`]),
+    ...(needsCode ? ['the `code`'] : []),
+  ]);
   const next = needsCode
-    ? `The browser shows a confirmation code. Ask the user for it and ${again} and the \`code\`.`
-    : `${isNew ? '' : 'The user has not finished the login yet. '}${howTo(userCode)} When they have logged in, ${again}.`;
+    ? `The browser shows a confirmation code. Ask the user for it and ${again}.`
+    : `${isNew ? firstStep(userCode) : stillOpen(userCode)} When they have logged in, ${again}.`;
   return structuredResult(
     present({
       status: needsCode ? 'confirmation_required' : 'pending',
@@ -81,10 +89,45 @@ export function pendingResult(call: LoginCall, pending: StartedLogin): CallToolR
   );
 }
 
-function howTo(userCode: string | undefined): string {
+function firstStep(userCode: string | undefined): string {
   return userCode === undefined
     ? 'Show loginUrl to the user and ask them to open it.'
-    : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve; only if it was they who asked to log in.';
+    : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve.';
+}
+
+function stillOpen(userCode: string | undefined): string {
+  const what = userCode === undefined ? 'loginUrl' : 'loginUrl and userCode';
+  return `The user has not finished the login yet. Show them ${what} again if they need it.`;
+}
+
+function againWith(what: readonly string[]): string {
+  if (what.length === 0) return 'call `login` again';
+  const [last, ...others] = what.toReversed();
+  const listed = others.length > 0 ? `${others.toReversed().join(', ')} and ${last}` : last;
+  return `call \`login\` again with ${listed}`;
+}
+
+/** A login failed. Where it was not at the default provider, the next one has to name its provider again. */
+export function failedResult(
+  failure: LoginFailure,
+  { provider }: Pick<LoginCall, 'provider'>,
+  defaultProvider: string,
+): CallToolResult {
+  const where = provider === defaultProvider ? '' : ` This was a login with provider "${provider}".`;
+  return errorResult(`${failureText(failure)}${where}`);
+}
+
+/** A code was presented that opens nothing. */
+export function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
+  if (pending?.needsCode)
+    return errorResult(
+      'This is not the code that the browser shows. Ask the user to read it again, and call `login` with it.',
+    );
+  return errorResult(
+    pending?.userCode === undefined
+      ? 'No login is waiting for a code here. Call `login` without `code`.'
+      : 'This login takes no `code`: the user types userCode in at loginUrl. Call `login` without `code` to hear whether they have.',
+  );
 }
 
 /** Somebody is logged in. */
@@ -104,7 +147,7 @@ export function authenticatedResult(account: AccountRecord, handle: string | und
 }
 
 /** Why a login failed, and what to do about it. */
-export function failureText(failure: LoginFailure): string {
+function failureText(failure: LoginFailure): string {
   switch (failure) {
     case 'declined':
       return 'The user declined to log in. Ask them before you call `login` again.';

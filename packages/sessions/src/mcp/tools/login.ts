@@ -20,17 +20,17 @@ import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
 import { withProgress } from '../progress.js';
 import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
-import { errorResult } from '../tool-result.js';
 import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
 import type { LoginArguments } from './login-input.js';
 import {
   authenticatedResult,
   descriptionOf,
-  failureText,
+  failedResult,
   invitation,
   loginOutputSchema,
   pendingResult,
   waitingFor,
+  wrongCodeResult,
 } from './login-results.js';
 
 export interface LoginToolOptions {
@@ -91,11 +91,11 @@ export async function login(
   protocol: ServerContext,
   called: Omit<RequestStateBinding, 'session'>,
 ): Promise<CallToolResult | InputRequiredResult> {
-  const { contexts, registry, logins } = options;
+  const { contexts, registry, logins, defaultProvider } = options;
   const context = contexts.get();
   const binding = { ...called, session: sessionOf(context) };
   const round = roundOf(options, protocol, binding);
-  const provider = args.provider ?? options.defaultProvider;
+  const provider = args.provider ?? defaultProvider;
   // Before a pending handle is minted that would lead nowhere.
   if (context.named.state === 'none' && !round) {
     await logins.prepare(provider);
@@ -108,7 +108,7 @@ export async function login(
   if (round) return goOn(options, call, protocol, round, binding);
 
   const failure = logins.takeFailure(call.lease.ref, provider);
-  if (failure) return errorResult(failureText(failure));
+  if (failure) return failedResult(failure, call, options.defaultProvider);
   const origin = { clientName: clientNameOf(server, protocol), ...call.from };
   const pending = await logins.start(call.lease, provider, origin, args.flow);
   if (!pending.needsCode && supportsUrlElicitation(server, protocol))
@@ -118,7 +118,7 @@ export async function login(
   const outcome = pending.isNew
     ? undefined
     : await settled(options, call, protocol, pending, pending.knownWithinMs, options.clock.now());
-  return outcome ? finished(options, call, outcome) : pendingResult(call, pending);
+  return outcome ? finished(options, call, outcome) : pendingResult(call, pending, defaultProvider);
 }
 
 /** Asks the client to open the link. It comes back with what the user said to that. */
@@ -142,18 +142,19 @@ async function goOn(
   round: Round,
   binding: RequestStateBinding,
 ): Promise<CallToolResult | InputRequiredResult> {
-  const { logins, clock } = options;
+  const { logins, clock, defaultProvider } = options;
   const { era, provider } = call;
   const { ref } = call.lease;
   const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
   const action = answer.kind === 'elicit' ? answer.action : 'accept';
   if (action === 'decline') {
     logins.cancel(ref, provider);
-    return errorResult(failureText('declined'));
+    return failedResult('declined', call, options.defaultProvider);
   }
   const pending = logins.pending(ref, provider);
-  if (!pending) return errorResult(failureText(logins.takeFailure(ref, provider) ?? 'expired'));
-  if (action === 'cancel') return pendingResult(call, { ...pending, isNew: true });
+  if (!pending)
+    return failedResult(logins.takeFailure(ref, provider) ?? 'expired', call, options.defaultProvider);
+  if (action === 'cancel') return pendingResult(call, { ...pending, isNew: true }, defaultProvider);
 
   const leftMs = era === '2025' ? round.startedAtMs + CALL_2025_MS - clock.now() : ROUND_MS;
   const waitMs = Math.min(ROUND_MS, Math.max(leftMs, 0));
@@ -161,7 +162,7 @@ async function goOn(
   if (outcome) return finished(options, call, outcome);
   const current = logins.pending(ref, provider) ?? pending;
   const goesOn = era === '2026' && round.round < MAX_ROUNDS && !current.needsCode;
-  if (!goesOn) return pendingResult(call, { ...current, isNew: false });
+  if (!goesOn) return pendingResult(call, { ...current, isNew: false }, defaultProvider);
   return inputRequired({ requestState: nextState(options, call, round, binding) });
 }
 
@@ -198,12 +199,7 @@ async function confirmed(options: LoginToolOptions, call: LoginCall, code: strin
   const { logins } = options;
   const outcome = await logins.confirm(call.lease, call.provider, code);
   if (outcome) return finished(options, call, outcome);
-  const waitsForCode = logins.pending(call.lease.ref, call.provider)?.needsCode;
-  return errorResult(
-    waitsForCode
-      ? 'This is not the code that the browser shows. Ask the user to read it again.'
-      : 'No login is waiting for a code here. Call `login` without `code`.',
-  );
+  return wrongCodeResult(logins.pending(call.lease.ref, call.provider));
 }
 
 function finished(
@@ -213,7 +209,7 @@ function finished(
 ): Promise<CallToolResult> {
   if (outcome.kind === 'authenticated') return authenticated(options, call);
   options.logins.takeFailure(call.lease.ref, call.provider);
-  return Promise.resolve(errorResult(failureText(outcome.failure)));
+  return Promise.resolve(failedResult(outcome.failure, call, options.defaultProvider));
 }
 
 /** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
@@ -224,7 +220,7 @@ async function authenticated(options: LoginToolOptions, call: LoginCall): Promis
   const promoted = isPending ? await accounts.promote(current) : undefined;
   const record = isPending ? promoted?.record : current;
   const account = record?.accounts[call.provider];
-  if (!account) return errorResult(failureText('signed_out'));
+  if (!account) return failedResult('signed_out', call, options.defaultProvider);
   return authenticatedResult(account, promoted?.id ?? call.handle);
 }
 
