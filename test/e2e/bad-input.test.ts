@@ -93,6 +93,22 @@ describe('a request to the MCP endpoint', () => {
     expect(errorOf(answer)?.message).toMatch(/initialize/);
   });
 
+  it('that initializes without a JSON-RPC id is refused, for nobody would hear of the session', async () => {
+    const params = {
+      protocolVersion: '2025-11-25',
+      capabilities: {},
+      clientInfo: { name: 'raw', version: '1' },
+    };
+    const body = JSON.stringify({ jsonrpc: '2.0', method: 'initialize', params });
+    const startedOrEnded = () =>
+      notes.events.filter(({ type }) => /^session.(started|ended)/.test(type)).length;
+    const before = startedOrEnded();
+    const answer = await send(notes.mcp, post(body));
+    expect(answer.status).toBe(400);
+    expect(errorOf(answer)?.message).toMatch(/id/);
+    expect(startedOrEnded()).toBe(before);
+  });
+
   it('by a method that it does not know is answered 400 or 405', async () => {
     for (const method of ['PUT', 'PATCH']) {
       const answer = await send(notes.mcp, { method, headers: JSON_HEADERS, body: '{}' });

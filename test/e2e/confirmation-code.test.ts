@@ -71,6 +71,23 @@ describe('a login that may have been forwarded', () => {
     await client.close();
   });
 
+  it('is shown to the browser that finished the login, and tells nobody else whether a code is right [security 45]', async () => {
+    const { client, login } = await connectForwarded();
+    const { structuredContent } = await login();
+    const browser = new Browser();
+    const page = await browser.logIn(structuredContent?.loginUrl ?? '', 'dora');
+    const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page.text)?.[0] ?? '';
+    const name = browser.cookieNames().find((cookie) => cookie.startsWith('mcp-login-code-')) ?? '';
+    expect(code).not.toBe('');
+    for (const guess of [code, `${code}.`, `${code}.AAAA`, wrong(code)]) {
+      const answer = await fetch(page.url, { headers: { cookie: `${name}=${guess}` } });
+      expect(answer.status).toBe(404);
+      expect(await answer.text()).not.toContain(code);
+    }
+    expect((await login(code)).structuredContent).toMatchObject({ status: 'authenticated' });
+    await client.close();
+  });
+
   it('does not count for another session that presents its code', async () => {
     const victim = await connectForwarded();
     const attacker = await connectForwarded();

@@ -41,6 +41,17 @@ export class Browser {
     return this.submit(provider, { username, password: 'any' });
   }
 
+  /** Takes a code to the provider's page, and says who is there. @returns the last page */
+  async approve(verificationUri: string, userCode: string, username: string): Promise<Page> {
+    const confirm = await this.enterCode(verificationUri, userCode);
+    return this.submit(await this.submit(confirm, { confirm: 'yes' }), { username, password: 'any' });
+  }
+
+  /** Takes a code to the provider's page. @returns the page that asks whether that is meant */
+  async enterCode(verificationUri: string, userCode: string): Promise<Page> {
+    return this.submit(await this.open(verificationUri), { user_code: userCode });
+  }
+
   cookieNames(): string[] {
     return [...this.#cookies.keys()];
   }

@@ -3,6 +3,7 @@ import { registerNotesTools } from '../../packages/server/src/sample/notes-tools
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
 import {
   createSessions,
+  type DeviceFlow,
   type Lifetimes,
   type RegisterTools,
   type SessionEvent,
@@ -29,6 +30,8 @@ export interface InProcessNotesOptions {
   readonly trustedProxies?: SessionsOptions['trustedProxies'];
   readonly limits?: SessionsOptions['limits'];
   readonly runtime?: SessionsOptions['runtime'];
+  /** Default: off. */
+  readonly deviceFlow?: DeviceFlow;
 }
 
 /** An identity provider that issues tokens for MCP servers. */
@@ -63,6 +66,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     resource: RESOURCE,
     servesMcpClients: typeof accessOf === 'function',
     mcpTokens,
+    offersDeviceFlow: options.deviceFlow !== undefined,
   });
   const { issuer } = provider;
   const access =
@@ -81,6 +85,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
       ...client,
       scopes: ['openid', 'profile', 'notes'],
       authorizationParams: { resource: RESOURCE },
+      deviceFlow: options.deviceFlow,
     },
     apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
     lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },

@@ -39,8 +39,8 @@ export interface ProxiedIdentityProvider {
   readonly exchanges: readonly Exchange[];
   /** How long the access tokens live that are issued from now on. */
   accessTokenSeconds: number;
-  /** Holds the next answer to a form posted to `path`. */
-  holdNext(path: string): Hold;
+  /** Holds the next answer to a form posted to `path`, or the next with that status. */
+  holdNext(path: string, status?: number): Hold;
   /** Lets no request through any more, or lets them through again. */
   isDown: boolean;
   close(): Promise<void>;
@@ -88,7 +88,8 @@ export async function startProxiedIdentityProvider({
   const innerPort = await listen(inner);
 
   const exchanges: Exchange[] = [];
-  const holds: { path: string; arrived: () => void; released: Promise<void> }[] = [];
+  const holds: { path: string; status: number | undefined; arrived: () => void; released: Promise<void> }[] =
+    [];
 
   proxy.on('request', async (request: IncomingMessage, response) => {
     if (settings.isDown) {
@@ -109,17 +110,20 @@ export async function startProxiedIdentityProvider({
     forwarded.on('error', (error) => response.destroy(error));
     forwarded.end(body);
     forwarded.once('response', async (answer) => {
-      const content = await buffer(answer);
+      const content = path === DEVICE_PATH ? pollable(await buffer(answer)) : await buffer(answer);
       const status = answer.statusCode ?? 502;
       if (method === 'POST' && path.startsWith('/token')) {
         const form = new URLSearchParams(body.toString());
         exchanges.push({ path, form, status, answer: content.toString() });
       }
-      const next = holds.findIndex((hold) => method === 'POST' && hold.path === path);
+      const next = holds.findIndex(
+        (hold) => method === 'POST' && hold.path === path && (hold.status ?? status) === status,
+      );
       const [hold] = next < 0 ? [] : holds.splice(next, 1);
       hold?.arrived();
       await hold?.released;
-      response.writeHead(status, answer.headers);
+      const { 'content-length': _length, ...kept } = answer.headers;
+      response.writeHead(status, path === DEVICE_PATH ? kept : answer.headers);
       response.end(content);
     });
   });
@@ -151,10 +155,10 @@ export async function startProxiedIdentityProvider({
     set isDown(isDown) {
       settings.isDown = isDown;
     },
-    holdNext(path) {
+    holdNext(path, status) {
       const arrival = createLatch();
       const release = createLatch();
-      holds.push({ path, arrived: arrival.open, released: release.opened });
+      holds.push({ path, status, arrived: arrival.open, released: release.opened });
       return { isHeld: arrival.opened, release: release.open };
     },
     close: async () => {
@@ -184,6 +188,13 @@ function issueOpaqueTokens({ features = {} }: Configuration, introspectedBy: str
     allowedPolicy: (...about: Parameters<NonNullable<typeof mayAsk>>) =>
       about[1].clientId === introspectedBy || mayAsk?.(...about),
   });
+}
+
+const DEVICE_PATH = '/device/auth';
+
+/** The provider itself leaves it at five seconds between two polls, which is long in a test. */
+function pollable(answer: Buffer): Buffer {
+  return Buffer.from(JSON.stringify({ ...JSON.parse(answer.toString()), interval: 1 }));
 }
 
 async function listen(server: Server): Promise<number> {

@@ -4,7 +4,12 @@ import { pino } from 'pino';
 import { type NotesApi, startNotesApi } from '../../packages/server/src/sample/notes-api.js';
 import { registerNotesTools } from '../../packages/server/src/sample/notes-tools.js';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
-import { type AccessOptions, createSessions, type Sessions } from '../../packages/sessions/src/index.js';
+import {
+  type AccessOptions,
+  createSessions,
+  type DeviceFlow,
+  type Sessions,
+} from '../../packages/sessions/src/index.js';
 import { Journal } from './journal.js';
 import { type RegisteredClient, registerMcpClient } from './mcp-tokens.js';
 import { type ProxiedIdentityProvider, startProxiedIdentityProvider } from './proxied-identity-provider.js';
@@ -43,13 +48,21 @@ export interface SecuredNotes {
   close(): Promise<void>;
 }
 
-export async function startSecuredNotes(setting: Setting): Promise<SecuredNotes> {
+/** @param deviceFlow default: off */
+export async function startSecuredNotes(setting: Setting, deviceFlow?: DeviceFlow): Promise<SecuredNotes> {
   const proxy = await startTlsProxy();
   const mcp = `${proxy.origin}/mcp`;
   const redirectUri = `${proxy.origin}/callback`;
   const client = createCredentials('mcp-sessions');
   const resourceServer = createCredentials('notes-api');
-  const registrations = { client, resourceServer, resource: RESOURCE, redirectUri, servesMcpClients: true };
+  const registrations = {
+    client,
+    resourceServer,
+    resource: RESOURCE,
+    redirectUri,
+    servesMcpClients: true,
+    offersDeviceFlow: deviceFlow !== undefined,
+  };
   const upstream = await startProxiedIdentityProvider(registrations);
   const isShared = setting === 'same issuer' || setting === 'code, in open access';
   const authorizationServer = isShared ? upstream : await startProxiedIdentityProvider(registrations);
@@ -69,6 +82,7 @@ export async function startSecuredNotes(setting: Setting): Promise<SecuredNotes>
       ...client,
       scopes: ['openid', 'profile', 'notes'],
       authorizationParams: { resource: RESOURCE },
+      deviceFlow,
     },
     apiOrigins: [api.origin],
     publicUrl: proxy.origin,

@@ -49,6 +49,8 @@ export interface LaunchedServer {
   readonly audit: Journal<AuditEntry>;
   /** Resolves when the process has ended and everything it said has been heard. */
   readonly ended: Promise<Ending>;
+  /** Sends a signal that does not end it. */
+  signal(name: NodeJS.Signals): void;
   /** Sends SIGINT, as Ctrl-C does, and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<Ending>;
 }
@@ -86,7 +88,8 @@ export function launchServer({
     await end(child, signal);
     return ended;
   };
-  return { stdout, stderr, audit, ended, stop };
+  const signal = (name: NodeJS.Signals) => void child.kill(name);
+  return { stdout, stderr, audit, ended, signal, stop };
 }
 
 /** Starts the server with `--json` and the audit log, and waits until it is ready. */

@@ -53,13 +53,17 @@ function bearerAccess(issuer: string, data: Variables): BearerAccessOptions {
     audience: data.ACCESS_AUDIENCE,
     requiredScopes: data.ACCESS_SCOPES?.split(/[\s,]+/).filter(Boolean),
     subjectClaim: data.ACCESS_SUBJECT_CLAIM,
-    introspection: registrationOf(
-      'INTROSPECTION',
-      data.INTROSPECTION_CLIENT_ID,
-      data.INTROSPECTION_CLIENT_SECRET,
-    ),
+    introspection: introspectionOf(data),
     signIn: registrationOf('SIGN_IN', data.SIGN_IN_CLIENT_ID, data.SIGN_IN_CLIENT_SECRET),
   };
+}
+
+function introspectionOf(data: Variables): BearerAccessOptions['introspection'] {
+  const { INTROSPECTION_CLIENT_ID: clientId, INTROSPECTION_CLIENT_SECRET: clientSecret } = data;
+  if (clientId === undefined && clientSecret === undefined) return undefined;
+  if (clientId !== undefined && clientSecret !== undefined) return { clientId, clientSecret };
+  const missing = clientId === undefined ? 'ID' : 'SECRET';
+  throw new ConfigurationError(`${PREFIX}INTROSPECTION_CLIENT_${missing} ${needed}.`);
 }
 
 function registrationOf(

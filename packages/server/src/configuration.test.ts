@@ -24,6 +24,7 @@ describe('the configuration', () => {
         apiPort: 3002,
         accessTokenSeconds: 120,
         isBearer: false,
+        deviceFlow: undefined,
       },
     });
   });
@@ -74,6 +75,25 @@ describe('the configuration', () => {
       kind: 'sample',
       isBearer: true,
     });
+  });
+
+  it('turns the device flow on where it is asked for, and nowhere else', () => {
+    expect(configurationOf(['--device-flow', 'only']).upstream).toMatchObject({ deviceFlow: 'only' });
+    expect(configurationOf(['--stdio', '--device-flow', 'allowed']).upstream).toMatchObject({
+      deviceFlow: 'allowed',
+    });
+    const environment = { ...provider, MCP_SESSIONS_DEVICE_FLOW: 'allowed' };
+    expect(configurationOf(tools, environment).upstream).toMatchObject({
+      provider: { deviceFlow: 'allowed' },
+    });
+    expect(configurationOf(tools, provider).upstream).not.toHaveProperty('provider.deviceFlow', 'allowed');
+    expect(() => configurationOf([...tools, '--device-flow', 'only'], provider)).toThrow(
+      'MCP_SESSIONS_DEVICE_FLOW',
+    );
+    for (const wrong of ['yes', 'true', 'off'])
+      expect(() => configurationOf(tools, { ...provider, MCP_SESSIONS_DEVICE_FLOW: wrong })).toThrow(
+        'must be one of',
+      );
   });
 
   it('describes a real provider from the environment', () => {
@@ -225,6 +245,16 @@ describe('a wrong configuration is refused in one line that names the next step'
       [...tools, '--access', 'open'],
       { ...provider, MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example' },
       /^MCP_SESSIONS_ACCESS_ISSUER is for --access bearer/,
+    ],
+    [
+      'credentials for introspection without their secret',
+      tools,
+      {
+        ...provider,
+        MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
+        MCP_SESSIONS_INTROSPECTION_CLIENT_ID: 'api',
+      },
+      /^MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET is missing/,
     ],
     [
       'a secret without a registration',

@@ -1,4 +1,4 @@
-import type { AccessOptions, Lifetimes } from 'mcp-sessions';
+import type { AccessOptions, Lifetimes, ProviderOptions } from 'mcp-sessions';
 import { parseAccess } from './access-environment.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type OperatorProvider, parseEnvironment } from './environment.js';
@@ -53,6 +53,8 @@ export interface SampleUpstream {
   readonly accessTokenSeconds: number;
   /** Whether clients bring access tokens of the embedded provider. */
   readonly isBearer: boolean;
+  /** Whether users may log in by a code, or have to. Absent: they cannot. */
+  readonly deviceFlow: ProviderOptions['deviceFlow'];
 }
 
 /** A real provider, described by the environment. */
@@ -124,6 +126,11 @@ function upstreamOf(
   environment: NodeJS.ProcessEnv,
 ): Configuration['upstream'] {
   const provider = parseEnvironment(environment);
+  if (provider && flags.deviceFlow) {
+    throw new ConfigurationError(
+      '--device-flow is for the embedded provider. With your own, set MCP_SESSIONS_DEVICE_FLOW.',
+    );
+  }
   if (!provider) return sampleOf(flags, transport, environment);
   if (transport.kind === 'stdio' && provider.publicUrl !== undefined) {
     throw new ConfigurationError(
@@ -159,17 +166,24 @@ function sampleOf(
 }
 
 function usualSample(flags: Flags, { port }: HttpTransport): SampleUpstream {
-  const { idpPort = USUAL_PROVIDER_PORT, apiPort = USUAL_API_PORT, accessTokenSeconds } = flags;
+  const { idpPort = USUAL_PROVIDER_PORT, apiPort = USUAL_API_PORT, accessTokenSeconds, deviceFlow } = flags;
   assertDifferent({ '--port': port, '--idp-port': idpPort, '--api-port': apiPort });
   const isBearer = flags.access === 'bearer';
-  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds, isBearer };
+  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds, isBearer, deviceFlow };
 }
 
 /** Clients start as many of these processes as they like, so none may take a port that was not asked for. */
 function stdioSample(flags: Flags): SampleUpstream {
-  const { idpPort = ANY_FREE_PORT, apiPort = ANY_FREE_PORT, accessTokenSeconds } = flags;
+  const { idpPort = ANY_FREE_PORT, apiPort = ANY_FREE_PORT, accessTokenSeconds, deviceFlow } = flags;
   assertDifferent({ '--idp-port': idpPort, '--api-port': apiPort });
-  return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds, isBearer: false };
+  return {
+    kind: 'sample',
+    identityProviderPort: idpPort,
+    apiPort,
+    accessTokenSeconds,
+    isBearer: false,
+    deviceFlow,
+  };
 }
 
 function assertDifferent(portsByFlag: Readonly<Record<string, number>>): void {

@@ -1,6 +1,7 @@
 import type { ProviderOptions } from 'mcp-sessions';
 import { z } from 'zod';
 import { ConfigurationError, configurationError } from './configuration-error.js';
+import { DEVICE_FLOWS } from './flags.js';
 
 /** A provider and APIs that the operator runs or uses, instead of the embedded ones. */
 export interface OperatorProvider {
@@ -62,11 +63,13 @@ const schema = z.object({
           token: z.string(),
           userInfo: z.string().optional(),
           revocation: z.string().optional(),
+          deviceAuthorization: z.string().optional(),
         },
-        'must be a JSON object with `authorization`, `token` and, if there are, `userInfo` and `revocation`',
+        'must be a JSON object with `authorization`, `token` and, if there are, `userInfo`, `revocation` and `deviceAuthorization`',
       ),
     )
     .optional(),
+  DEVICE_FLOW: z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}, or not set`).optional(),
   PKCE: z.literal('S256', 'must be S256, or not set').optional(),
   IDENTITY_FIELDS: json
     .pipe(
@@ -115,6 +118,7 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
       clientAuthentication: data.CLIENT_AUTHENTICATION,
       scopes: data.SCOPES,
       authorizationParams: data.AUTHORIZATION_PARAMS,
+      deviceFlow: data.DEVICE_FLOW,
       pkce: data.PKCE,
       identityFields: data.IDENTITY_FIELDS,
     },

@@ -11,6 +11,9 @@ const ACCESS_MODES = ['open', 'open-to-network', 'bearer'] as const;
 /** How clients are let in. */
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
+/** Whether users may log in by a code, or have to. */
+export const DEVICE_FLOWS = ['allowed', 'only'] as const;
+
 /** How much is logged to stderr. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -22,6 +25,8 @@ export interface Flags {
   readonly port: number | undefined;
   /** Default: open, or bearer if the environment names an issuer for it. */
   readonly access: AccessMode | undefined;
+  /** Of the embedded provider. */
+  readonly deviceFlow: (typeof DEVICE_FLOWS)[number] | undefined;
   readonly idpPort: number | undefined;
   readonly apiPort: number | undefined;
   readonly accessTokenSeconds: number;
@@ -49,6 +54,7 @@ const schema = z.object({
   host: z.string().min(1, 'must be an address of this machine').optional(),
   port: port.optional(),
   access: z.enum(ACCESS_MODES, `must be one of ${ACCESS_MODES.join(', ')}`).optional(),
+  'device-flow': z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}`).optional(),
   'idp-port': port.optional(),
   'api-port': port.optional(),
   'access-token-seconds': seconds.default(120),
@@ -78,6 +84,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     host: data.host,
     port: data.port,
     access: data.access,
+    deviceFlow: data['device-flow'],
     idpPort: data['idp-port'],
     apiPort: data['api-port'],
     accessTokenSeconds: data['access-token-seconds'],
@@ -105,6 +112,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         host: text,
         port: text,
         access: text,
+        'device-flow': text,
         'idp-port': text,
         'api-port': text,
         'access-token-seconds': text,

@@ -3,7 +3,7 @@ import { LOG_LEVELS } from './flags.js';
 /** The text of `--help`. */
 export const USAGE: string = `Usage: mcp-sessions-server [options]
 
-Serves MCP on this machine; every client that connects logs in as its own user.
+Serves MCP; every client that connects logs in as its own user.
 
   --stdio                        serve the client that starts this process, over stdin and stdout;
                                  every process is a session of its own
@@ -11,6 +11,7 @@ Serves MCP on this machine; every client that connects logs in as its own user.
   --host <address>               where to listen (127.0.0.1); beyond loopback with a real provider only
   --access <mode>                open: whoever is on this machine (the default); bearer: whoever brings an
                                  access token; open-to-network: whoever knows a session's id, from anywhere
+  --device-flow <allowed|only>   users of the embedded provider may log in by a code instead of a link, or have to
   --port <port>                  port of the MCP server (3000); 0: any free one
   --idp-port <port>              port of the embedded identity provider (3001; with --stdio: any free one)
   --api-port <port>              port of the embedded notes API (3002; with --stdio: any free one)
@@ -36,8 +37,10 @@ With a real identity provider, by environment (--tools is required then):
   MCP_SESSIONS_SCOPES                scopes to ask for, separated by spaces
   MCP_SESSIONS_AUTHORIZATION_PARAMS  JSON object of further authorization parameters
   MCP_SESSIONS_ENDPOINTS             for providers without discovery: JSON object with authorization,
-                                     token, userInfo, revocation
+                                     token, userInfo, revocation, deviceAuthorization
   MCP_SESSIONS_IDENTITY_FIELDS       JSON object: which fields of its user info are subject and name
+  MCP_SESSIONS_DEVICE_FLOW           allowed: users may log in by a code that they type in at the provider;
+                                     only: there is no other way. It cannot tell who types it in
   MCP_SESSIONS_PKCE                  S256: it supports PKCE although it does not say so
   MCP_SESSIONS_API_ORIGINS           origins that may be sent the token, separated by spaces
   MCP_SESSIONS_PUBLIC_URL            where browsers reach this server

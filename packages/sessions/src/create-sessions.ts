@@ -115,6 +115,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     reachable: async () => {
       publicUrl ??= await loginListener?.open();
     },
+    onError,
   });
 
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
@@ -134,6 +135,11 @@ export function createSessions(options: SessionsOptions): Sessions {
     lifetimes,
     defaultProvider,
     providers: [...providers.keys()],
+    choices: settings.providers.map(({ name, deviceFlow }) => ({
+      name,
+      hasChoiceOfFlow: deviceFlow === 'allowed',
+    })),
+    hasDeviceFlow: settings.providers.some(({ deviceFlow }) => deviceFlow !== undefined),
   });
   const endpoint = new Endpoint({
     registry,
@@ -158,7 +164,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const appOptions = {
     guards,
     trustedProxies,
-    logins,
+    logins: logins.browsers,
     pageRequests: new RateLimiter({ perMinute: limits.loginPagesPerMinute, clock, deadlines }),
     keys,
     random,

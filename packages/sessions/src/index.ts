@@ -11,6 +11,7 @@ export { SESSION_META_KEY } from './mcp/session-argument.js';
 export { STATUS_URI } from './mcp/status-resource.js';
 export type {
   ClientAuthentication,
+  DeviceFlow,
   ProviderEndpoints,
   ProviderOptions,
 } from './provider/provider-options.js';

@@ -59,6 +59,10 @@ describe('the options of a server', () => {
         ],
       },
     ],
+    ['differ by a slash', { access: { issuer: 'https://id.example.com/' } }],
+    ['scope `openid`', { provider: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
+    ['must use https', { access: { issuer: 'http://id.example.com' } }],
+    ['open-to-network', { publicUrl: 'https://mcp.example.com' }],
     ['must use https', { provider: { ...provider, issuer: 'http://id.example.com' } }],
     ['authorizationParams', { provider: { ...provider, authorizationParams: { state: 'x' } } }],
   ])('are refused when they cannot work, naming what is wrong: %s', (what, wrong) => {

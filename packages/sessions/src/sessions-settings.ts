@@ -99,6 +99,15 @@ function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): v
   if (access === 'open' && publicUrl && !isLoopbackHost(publicUrl.hostname))
     throw openToNetwork(publicUrl.host);
   if (!isBearer(access)) return;
+  const almost = providers.find(
+    ({ issuer }) => issuer !== access.issuer && withoutSlash(issuer) === withoutSlash(access.issuer),
+  );
+  if (almost) {
+    throw new SessionError(
+      'configuration',
+      `"${almost.issuer}" and "${access.issuer}" differ by a slash. Give the issuer twice as it writes itself.`,
+    );
+  }
   const blind = providers.find(
     ({ issuer, scopes }) => issuer === access.issuer && !scopes.includes('openid'),
   );
@@ -107,6 +116,10 @@ function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): v
     'configuration',
     `"${blind.name}" issues the tokens that let clients in, too. Ask it for the scope \`openid\`: only an ID token shows that both belong to the same user.`,
   );
+}
+
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/\/$/, '');
 }
 
 function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {

@@ -2,7 +2,8 @@ import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 
-type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
+/** A page, or a part of one. */
+export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
 /** The users offered as buttons. Any other name logs in just as well. */
 const SAMPLE_USERS = ['alice', 'bob', 'carol'] as const;
@@ -117,7 +118,8 @@ export function errorPage(problem: string): Html {
   );
 }
 
-function page(title: string, content: Html): Html {
+/** One page in the look of all of them. */
+export function page(title: string, content: Html): Html {
   return html`<!doctype html>
 <html lang="en">
   <head>

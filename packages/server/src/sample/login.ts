@@ -55,7 +55,12 @@ export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }
 
 async function showLogin(provider: Provider, c: LoginContext, problem?: string): Promise<Response> {
   const { params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
-  c.header('Content-Security-Policy', pagePolicy(new URL(String(params.redirect_uri)).origin));
+  // In the device flow it leads nowhere.
+  const { redirect_uri: redirectUri } = params;
+  c.header(
+    'Content-Security-Policy',
+    pagePolicy(typeof redirectUri === 'string' ? new URL(redirectUri).origin : undefined),
+  );
   c.header('Cache-Control', 'no-store');
   return c.html(loginPage(problem), problem ? 400 : 200);
 }

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import type { ClientMetadata } from 'oidc-provider';
 
+const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+
 /** How a client authenticates at the identity provider (`client_secret_basic`, RFC 6749 section 2.3.1). */
 export interface ClientCredentials {
   readonly clientId: string;
@@ -16,14 +18,17 @@ export function createCredentials(clientId: string): ClientCredentials {
  * The registration of an MCP server on this machine. As a native application it may be called back on any
  * port of 127.0.0.1, under the path `/callback` (RFC 8252 section 7.3).
  */
-export function mcpServerClient({ clientId, clientSecret }: ClientCredentials): ClientMetadata {
+export function mcpServerClient(
+  { clientId, clientSecret }: ClientCredentials,
+  offersDeviceFlow = false,
+): ClientMetadata {
   return {
     client_id: clientId,
     client_secret: clientSecret,
     application_type: 'native',
     redirect_uris: ['http://127.0.0.1/callback'],
     response_types: ['code'],
-    grant_types: ['authorization_code', 'refresh_token'],
+    grant_types: ['authorization_code', 'refresh_token', ...(offersDeviceFlow ? [DEVICE_GRANT] : [])],
   };
 }
 

@@ -1,5 +1,6 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Configuration, Grant, JWK, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
+import { deviceFlow } from './device-flow.js';
 import { errorPage, pagePolicy } from './login-page.js';
 import { type ClientCredentials, mcpServerClient, resourceServerClient } from './provider-clients.js';
 import { createProviderStorage } from './provider-storage.js';
@@ -17,6 +18,8 @@ export interface Registrations {
    * one. Default: false.
    */
   readonly servesMcpClients?: boolean;
+  /** Whether the MCP server may have users log in by a code (RFC 8628). Default: false. */
+  readonly offersDeviceFlow?: boolean;
   /** Lifetime of access tokens. Default: 120. */
   readonly accessTokenSeconds?: number;
 }
@@ -35,7 +38,14 @@ const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
 /** Opaque access tokens, refresh tokens that work once, PKCE with S256 only, no consent screen. */
 export function providerConfiguration(
   oidc: typeof import('oidc-provider'),
-  { client, resource, resourceServer, servesMcpClients = false, accessTokenSeconds = 120 }: Registrations,
+  {
+    client,
+    resource,
+    resourceServer,
+    servesMcpClients = false,
+    offersDeviceFlow = false,
+    accessTokenSeconds = 120,
+  }: Registrations,
 ): Configuration {
   const policy = oidc.interactionPolicy.base();
   policy.remove('consent');
@@ -45,7 +55,7 @@ export function providerConfiguration(
     adapter: createProviderStorage(),
     jwks: { keys: [createSigningKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
-    clients: [mcpServerClient(client), resourceServerClient(resourceServer)],
+    clients: [mcpServerClient(client, offersDeviceFlow), resourceServerClient(resourceServer)],
     clientDefaults: { id_token_signed_response_alg: 'ES256' },
     enabledJWA: { idTokenSigningAlgValues: ['ES256'] },
     responseTypes: ['code'],
@@ -74,6 +84,7 @@ export function providerConfiguration(
     features: {
       // Left on, it announces itself on stdout, which belongs to `--json`.
       devInteractions: { enabled: false },
+      ...(offersDeviceFlow && { deviceFlow }),
       dPoP: { enabled: false },
       pushedAuthorizationRequests: { enabled: false },
       rpInitiatedLogout: { enabled: false },
@@ -103,6 +114,7 @@ export function providerConfiguration(
     ttl: {
       AccessToken: accessTokenSeconds,
       AuthorizationCode: MINUTE_SECONDS,
+      DeviceCode: 10 * MINUTE_SECONDS,
       Grant: 14 * DAY_SECONDS,
       IdToken: 60 * MINUTE_SECONDS,
       Interaction: 10 * MINUTE_SECONDS,

@@ -12,10 +12,7 @@ const WRITES_PER_SWEEP = 1000;
 export function createProviderStorage(): AdapterFactory {
   const kinds = new Map<string, MemoryAdapter>();
   return (kind) => {
-    // Browser sessions are never kept: every authorization asks again who is there, so that one browser
-    // can log in as several users.
-    if (kind === 'Session') return forgetful;
-    const adapter = kinds.get(kind) ?? new MemoryAdapter();
+    const adapter = kinds.get(kind) ?? (kind === 'Session' ? new ForgetfulAdapter() : new MemoryAdapter());
     kinds.set(kind, adapter);
     return adapter;
   };
@@ -75,14 +72,15 @@ class MemoryAdapter implements Adapter {
   }
 }
 
-const nothing = async (): Promise<undefined> => undefined;
-
-const forgetful: Adapter = {
-  upsert: nothing,
-  find: nothing,
-  findByUid: nothing,
-  findByUserCode: nothing,
-  consume: nothing,
-  destroy: nothing,
-  revokeByGrantId: nothing,
-};
+/**
+ * Who is logged in in a browser is never kept: every authorization asks again who is there, so that one browser
+ * can log in as several users. Kept is only what ties the forms of the device flow to the browser they are in.
+ */
+class ForgetfulAdapter extends MemoryAdapter {
+  override async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {
+    const { kind, jti, uid, iat, exp, state } = payload;
+    if (state)
+      await super.upsert(id, { kind, jti, uid, iat, exp, state } as AdapterPayload, expiresInSeconds);
+    else await this.destroy(id);
+  }
+}

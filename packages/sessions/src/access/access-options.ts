@@ -21,7 +21,7 @@ export interface BearerAccessOptions {
   /** Scopes that every request needs. Default: none. */
   readonly requiredScopes?: readonly string[] | undefined;
   /** This server's credentials for introspection (RFC 7662). Default: only JWTs are taken. */
-  readonly introspection?: ClientRegistration | undefined;
+  readonly introspection?: Required<ClientRegistration> | undefined;
   /** The claim that says who is calling, where `sub` differs from client to client (pairwise). Default: `sub`. */
   readonly subjectClaim?: string | undefined;
   /**

@@ -164,16 +164,6 @@ describe('a token that was verified', () => {
     expect(await admit('Bearer b')).toMatchObject({ principal: { subject: 'owner of b' } });
     expect(verified).toEqual(['a', 'b']);
   });
-
-  it('that named nobody is not remembered', async () => {
-    const { verified, door, admit } = setUp();
-    const { answer } = door;
-    door.answer = () => ({ fault: 'It is not valid yet.' });
-    await admit('Bearer a');
-    door.answer = answer;
-    expect(await admit('Bearer a')).toMatchObject({ isAdmitted: true });
-    expect(verified).toHaveLength(2);
-  });
 });
 
 describe('verification', () => {
@@ -188,21 +178,16 @@ describe('verification', () => {
     expect(verified).toHaveLength(1);
   });
 
-  it('is under way for a hundred tokens at most; others are asked to come back, and can', async () => {
-    const { verified, door, admit } = setUp();
-    const good = await door.answer('a');
-    const waiting = held(door);
-    const admissions = Array.from({ length: 100 }, (_, number) => admit(`Bearer ${number}`));
-    expect(await admit('Bearer late')).toMatchObject({
-      refusal: { status: 503, description: expect.stringMatching(/Try again/), retryAfterSeconds: 1 },
-    });
-    // Of those under way, more may be asked for.
-    const another = admit('Bearer 99');
-    expect(verified).toHaveLength(100);
-    for (const answer of waiting) answer(good);
-    await Promise.all([...admissions, another]);
-    door.answer = () => good;
-    expect(await admit('Bearer late')).toMatchObject({ isAdmitted: true });
+  it('of a token that was refused is not repeated for ten seconds', async () => {
+    const { clock, verified, door, admit } = setUp();
+    const { answer } = door;
+    door.answer = () => ({ fault: 'It has expired.' });
+    for (let tries = 0; tries < 3; tries++)
+      expect(await admit('Bearer a')).toMatchObject({ isAdmitted: false });
+    expect(verified).toHaveLength(1);
+    door.answer = answer;
+    await clock.advance(10 * SECOND);
+    expect(await admit('Bearer a')).toMatchObject({ isAdmitted: true });
   });
 
   it('that cannot be done is a 503 for everybody who waits for it, and is tried again with the next', async () => {

@@ -20,8 +20,9 @@ export interface BearerAdmissionOptions {
 /** A token that was verified is believed so long, and never for longer than it lives. */
 const BELIEVED_MS = 60_000;
 const MOST_BELIEVED = 10_000;
-/** How many tokens may be in verification at the same time: what nobody knows costs the authorization server a request. */
-const MOST_AT_ONCE = 100;
+/** A token that was refused is not verified again for so long. */
+const DISBELIEVED_MS = 10_000;
+const MOST_DISBELIEVED = 10_000;
 const MOST_CHARACTERS = 8192;
 
 /** RFC 6750 section 2.1. */
@@ -33,12 +34,20 @@ interface Believed {
   readonly untilMs: number;
 }
 
+/** A token that was refused. */
+interface Disbelieved {
+  readonly fault: string;
+  readonly untilMs: number;
+}
+
 /** Lets those in who bring an access token of the authorization server (RFC 6750). */
 export class BearerAccess implements Access {
   readonly #options: BearerAdmissionOptions;
   /** By digest: nothing here lets anybody in. The oldest first. */
   readonly #believed = new Map<string, Believed>();
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
+  /** Why tokens were refused, by digest; the oldest first. */
+  readonly #disbelieved = new Map<string, Disbelieved>();
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
@@ -72,16 +81,20 @@ export class BearerAccess implements Access {
     const now = this.#options.clock.now();
     const believed = this.#believed.get(digest);
     if (believed && believed.untilMs > now) return { principal: believed.principal };
+    const disbelieved = this.#disbelieved.get(digest);
+    if (disbelieved && disbelieved.untilMs > now) return { fault: disbelieved.fault };
     this.#assertMayGuess(peer);
     let verifying = this.#verifying.get(digest);
     if (!verifying) {
-      if (this.#verifying.size >= MOST_AT_ONCE) throw tooMany();
       verifying = this.#options.verify(token).finally(() => this.#verifying.delete(digest));
       this.#verifying.set(digest, verifying);
     }
     const read = await verifying;
     if ('principal' in read) this.#believe(digest, read.principal, now);
-    else if (peer !== undefined) this.#options.refusedTokens.take(peer);
+    else {
+      this.#disbelieve(digest, read.fault);
+      if (peer !== undefined) this.#options.refusedTokens.take(peer);
+    }
     return read;
   }
 
@@ -99,10 +112,20 @@ export class BearerAccess implements Access {
       principal,
       untilMs: Math.min(principal.expiresAtMs, askedAtMs + BELIEVED_MS),
     });
+    this.#tidy(this.#believed, MOST_BELIEVED);
+  }
+
+  #disbelieve(digest: string, fault: string): void {
+    this.#disbelieved.delete(digest);
+    this.#disbelieved.set(digest, { fault, untilMs: this.#options.clock.now() + DISBELIEVED_MS });
+    this.#tidy(this.#disbelieved, MOST_DISBELIEVED);
+  }
+
+  #tidy(kept: Map<string, { readonly untilMs: number }>, most: number): void {
     const now = this.#options.clock.now();
-    for (const [oldest, { untilMs }] of this.#believed) {
-      if (this.#believed.size <= MOST_BELIEVED && untilMs > now) break;
-      this.#believed.delete(oldest);
+    for (const [oldest, { untilMs }] of kept) {
+      if (kept.size <= most && untilMs > now) break;
+      kept.delete(oldest);
     }
   }
 
@@ -132,14 +155,4 @@ function unverifiable(error: unknown): Admission {
     description: error.message,
     retryAfterSeconds: error.retryAfterSeconds ?? 60,
   });
-}
-
-function tooMany(): SessionError {
-  return new SessionError(
-    'limit_reached',
-    'Too many access tokens are being verified. Try again in a moment.',
-    {
-      retryAfterSeconds: 1,
-    },
-  );
 }

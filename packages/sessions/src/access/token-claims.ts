@@ -14,9 +14,13 @@ export type ReadClaims = { readonly principal: Principal } | { readonly fault: s
 /** A token that does not say how long it lives is asked about again after this. */
 const DEFAULT_LIFETIME_SECONDS = 300;
 /** By how much the issuer's clock may be ahead. */
-const CLOCK_TOLERANCE_SECONDS = 5;
+export const CLOCK_TOLERANCE_SECONDS: number = 5;
+
+/** In UTF-8, in which owners are told apart, all of these are the same. */
+const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 
 const text = z.string().min(1).optional().catch(undefined);
+const scopes = z.union([z.string(), z.array(z.string())]);
 const claimsSchema = z.looseObject({
   iss: text,
   aud: z
@@ -25,11 +29,13 @@ const claimsSchema = z.looseObject({
     .catch(undefined),
   exp: z.number().optional(),
   nbf: z.number().optional(),
-  scope: z.union([z.string(), z.array(z.string())]).default([]),
+  scope: scopes.optional(),
+  scp: scopes.optional(),
   client_id: text,
   // What providers call it that are older than RFC 9068.
   azp: text,
   appid: text,
+  cid: text,
 });
 
 /**
@@ -50,14 +56,17 @@ export function readClaims(
   if (nbf > now.epochSeconds + CLOCK_TOLERANCE_SECONDS) return { fault: 'It is not valid yet.' };
   const subject = data[expected.subjectClaim];
   if (typeof subject !== 'string' || subject === '') return { fault: 'It does not say who is calling.' };
-  const clientId = data.client_id ?? data.azp ?? data.appid;
+  const clientId = data.client_id ?? data.azp ?? data.appid ?? data.cid;
   if (clientId === undefined) return { fault: 'It does not say which client it was issued to.' };
+  if ([subject, clientId].some((name) => UNPAIRED_SURROGATE.test(name))) {
+    return { fault: 'It names somebody in characters that are none.' };
+  }
   return {
     principal: {
       issuer: expected.issuer,
       subject,
       clientId,
-      scopes: [data.scope].flat().flatMap((scopes) => scopes.split(' ').filter(Boolean)),
+      scopes: [data.scope ?? data.scp ?? []].flat().flatMap((scope) => scope.split(' ').filter(Boolean)),
       expiresAtMs: now.ms + (exp - now.epochSeconds) * 1000,
     },
   };

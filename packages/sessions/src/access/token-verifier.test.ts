@@ -311,6 +311,28 @@ describe('a token that is no JWT', () => {
     expect(server.requests).toBe(0);
   });
 
+  it('waits its turn behind fifty others, and is sent away when a thousand wait', async () => {
+    const answers: (() => void)[] = [];
+    const verifier = verifierOf({
+      tokenIssuer: {
+        jwksUri: () => Promise.reject(new Error('Nobody asks for its keys.')),
+        introspect: () => new Promise((resolve) => answers.push(() => resolve({ active: false }))),
+      },
+    });
+    const asking = Array.from({ length: 1000 }, () => verifier.verify(opaque));
+    await vi.waitFor(() => expect(answers).toHaveLength(50));
+    await expect(verifier.verify(opaque)).rejects.toMatchObject({
+      code: 'limit_reached',
+      retryAfterSeconds: 1,
+    });
+    for (let answered = 0; answered < 1000; answered++) {
+      await vi.waitFor(() => expect(answers.length).toBeGreaterThan(answered));
+      answers[answered]?.();
+    }
+    expect(await Promise.all(asking)).toHaveLength(1000);
+    expect(answers).toHaveLength(1000);
+  });
+
   it('names whom the authorization server says', async () => {
     expect(await asked({ ...goodClaims(), active: true }).verify(opaque)).toMatchObject(named);
   });

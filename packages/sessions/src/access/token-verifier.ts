@@ -6,9 +6,15 @@ import {
   type JWTVerifyGetKey,
   jwtVerify,
 } from 'jose';
+import pLimit from 'p-limit';
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
-import { type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
+import {
+  CLOCK_TOLERANCE_SECONDS,
+  type ReadClaims,
+  readClaims,
+  type TokenExpectations,
+} from './token-claims.js';
 
 /** The port to the authorization server whose tokens let clients in. */
 interface TokenIssuer {
@@ -31,11 +37,16 @@ export interface TokenVerifierOptions {
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 /** What an access token may call itself (RFC 9068 section 2.1); many still call it what it is in general, or nothing. */
 const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt']);
+/** How many tokens are asked about at the same time, */
+const MOST_AT_ONCE = 50;
+/** and how many may wait for that, those included. */
+const MOST_WAITING = 1000;
 const JWT_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Finds out whether a token is genuine and meant for this server: JWTs by their signature, others by asking. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
+  readonly #inTurn = pLimit(MOST_AT_ONCE);
   #keys: Promise<JWTVerifyGetKey> | undefined;
 
   constructor(options: TokenVerifierOptions) {
@@ -52,15 +63,12 @@ export class TokenVerifier {
 
   /** The claims of a JWT that the issuer has signed for this server; `undefined` if it is none. */
   async #claimsOfJwt(token: string): Promise<unknown> {
-    const { issuer, audience } = this.#options.expectations();
     try {
       const { payload, protectedHeader } = await jwtVerify(token, await this.#keySet(), {
-        issuer,
-        audience,
         algorithms: ALGORITHMS,
-        requiredClaims: ['exp'],
-        // Whether its time has come and not yet gone, the claims are read for below.
-        clockTolerance: '5 s',
+        // What they say is read with those of other tokens.
+        requiredClaims: ['iss', 'aud', 'exp'],
+        clockTolerance: `${CLOCK_TOLERANCE_SECONDS} s`,
         currentDate: new Date(this.#wallMs()),
       });
       return isAccessToken(protectedHeader.typ, payload) ? payload : undefined;
@@ -73,7 +81,8 @@ export class TokenVerifier {
   async #introspect(token: string): Promise<unknown> {
     const { introspect } = this.#options.tokenIssuer;
     if (!introspect) return undefined;
-    const answer = await introspect(token);
+    if (this.#inTurn.activeCount + this.#inTurn.pendingCount >= MOST_WAITING) throw tooMany();
+    const answer = await this.#inTurn(() => introspect(token));
     const isActive = typeof answer === 'object' && answer !== null && 'active' in answer && answer.active;
     return isActive === true ? answer : undefined;
   }
@@ -122,4 +131,9 @@ function unavailable(cause: unknown): SessionError {
     'The authorization server cannot be asked for its keys now. Try again in a minute.',
     { cause, retryAfterSeconds: 60 },
   );
+}
+
+function tooMany(): SessionError {
+  const message = 'Too many access tokens are being asked about. Try again in a moment.';
+  return new SessionError('limit_reached', message, { retryAfterSeconds: 1 });
 }

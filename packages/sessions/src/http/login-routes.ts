@@ -3,7 +3,7 @@ import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { SessionError } from '../errors.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import type { CallbackResult, Logins } from '../login/logins.js';
+import type { BrowserLogins, CallbackResult } from '../login/browser-logins.js';
 import type { Page } from '../login/page.js';
 import { pageStyleHash } from '../login/page-style.js';
 import * as pages from '../login/pages.js';
@@ -15,7 +15,7 @@ import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
 
 export interface LoginRoutesOptions {
-  readonly logins: Logins;
+  readonly logins: BrowserLogins;
   readonly guards: Guards;
   /** How often an address may ask for a page. */
   readonly pageRequests: RateLimiter;
@@ -45,6 +45,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
       maxAge,
       ...(isSecure() && { secure: true, prefix: 'host' }),
     });
+  /** A code together with what shows that it came from here: trying codes must not be possible this way. */
+  const codeMacOf = (attemptId: string, code: string) => options.keys.mac('form', 'code', attemptId, code);
   const formTokenOf = (attemptId: string, cookie: string) => options.keys.mac('form', attemptId, cookie);
 
   const app = new Hono<HttpEnv>();
@@ -76,7 +78,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const form = await readForm(c.req.raw, c.env?.incoming);
     if (form === 'too-large') return show(c, await pages.wrongFormPage(413));
     const cookie = readCookie(c, name);
-    const isOurs = cookie !== undefined && isFormToken(form.get('form'), formTokenOf(attemptId, cookie));
+    const isOurs = cookie !== undefined && isSameMac(form.get('form'), formTokenOf(attemptId, cookie));
     if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return show(c, await pages.wrongFormPage());
     if (form.get('action') !== 'continue') {
       logins.decline(attemptId);
@@ -102,7 +104,9 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const result = await logins.callback(query, cookieOf, c.get('isLoopback'));
     if (result.kind === 'rejected') return show(c, await pages.rejectedCallbackPage());
     if (result.kind === 'code') {
-      writeCookie(c, codeCookieNameOf(result.attemptId), result.code, CODE_COOKIE_SECONDS);
+      const { attemptId, code } = result;
+      const cookie = `${code}.${codeMacOf(attemptId, code).toString('base64url')}`;
+      writeCookie(c, codeCookieNameOf(attemptId), cookie, CODE_COOKIE_SECONDS);
     }
     return c.redirect(afterCallback(result), 303);
   });
@@ -111,8 +115,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   app.get('/connect/:attempt/code', async (c) => {
     const attemptId = c.req.param('attempt');
-    const code = readCookie(c, codeCookieNameOf(attemptId));
-    const isShown = code !== undefined && logins.awaitsCode(attemptId, code);
+    const [code = '', mac = null] = readCookie(c, codeCookieNameOf(attemptId))?.split('.') ?? [];
+    const isShown = isSameMac(mac, codeMacOf(attemptId, code)) && logins.awaitsCode(attemptId, code);
     return show(c, isShown ? await pages.codePage(serverName, code) : await pages.goneLinkPage());
   });
 
@@ -133,7 +137,7 @@ function codeCookieNameOf(attemptId: string): string {
   return `mcp-login-code-${digestOf(attemptId).slice(0, 16)}`;
 }
 
-function isFormToken(value: string | null, expected: Buffer): boolean {
+function isSameMac(value: string | null, expected: Buffer): boolean {
   const given = Buffer.from(value ?? '', 'base64url');
   return given.length === expected.length && timingSafeEqual(given, expected);
 }

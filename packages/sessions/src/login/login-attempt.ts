@@ -2,8 +2,9 @@ import type { SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
 import type { Peer } from '../limits/peer.js';
 import type { AuthorizationChecks } from '../provider/provider.js';
-import type { LoginFailure } from '../session/session-events.js';
+import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SealedRecord } from '../vault/vault.js';
+import type { DeviceLogin } from './device-login.js';
 
 /** Whom the bearer token of the request named that started a login. */
 export interface Starter {
@@ -27,16 +28,6 @@ export interface LoginOrigin {
 export function holderOf({ starter, peer }: Pick<LoginOrigin, 'starter' | 'peer'>): string {
   return starter ? JSON.stringify([starter.issuer, starter.subject]) : (peer ?? '');
 }
-
-/**
- * How it is made sure that whoever finishes a login is whoever started it (MCP client/elicitation, Phishing).
- *
- * - `same-user`: the provider issued the client's token, too, and its ID token names the same user.
- * - `sign-in`: the browser signs in first at the authorization server that issued the client's token.
- * - `code`: the browser shows a code that the session has to present.
- * - `none`: both are on this machine, where no remote browser can come.
- */
-export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none';
 
 /** A browser that was sent away. */
 export interface BrowserTrip {
@@ -71,6 +62,8 @@ export interface LoginAttempt {
   readonly check: LoginCheck;
   readonly startedAtMs: number;
   readonly expiresAtMs: number;
+  /** What polls for it in the device flow; absent where a browser follows the link. */
+  device: DeviceLogin | undefined;
   /** The latest browser to have consented. */
   trip: BrowserTrip | undefined;
   inert: InertGrant | undefined;

@@ -18,6 +18,7 @@ function attemptOf(session: string, provider = 'idp', peer?: Peer): LoginAttempt
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,
+    device: undefined,
     trip: undefined,
     inert: undefined,
     outcome: undefined,

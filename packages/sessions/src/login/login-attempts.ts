@@ -92,6 +92,7 @@ export class LoginAttempts {
 
   remove(attempt: LoginAttempt): void {
     this.dropTrip(attempt);
+    attempt.device?.stop();
     this.#byId.delete(digestOf(attempt.id));
     this.#shares.delete(attempt);
     this.#expiries.get(attempt)?.cancel();

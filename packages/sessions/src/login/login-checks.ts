@@ -1,5 +1,6 @@
 import type { Provider } from '../provider/provider.js';
-import type { LoginCheck, LoginOrigin, Starter } from './login-attempt.js';
+import type { LoginCheck, LoginFlow } from '../session/session-events.js';
+import type { LoginOrigin, Starter } from './login-attempt.js';
 
 export interface LoginChecksOptions {
   /** The claim that says who a token is about. */
@@ -20,8 +21,10 @@ export class LoginChecks {
     return this.#options.signIn;
   }
 
-  checkOf({ starter, isLoopback }: LoginOrigin, provider: Provider): LoginCheck {
+  checkOf({ starter, isLoopback }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
     if (starter && provider.issuer === starter.issuer) return 'same-user';
+    // There is no browser that could sign in elsewhere, or show a code of ours.
+    if (flow === 'device') return 'unchecked';
     if (starter && this.#options.signIn) return 'sign-in';
     return isLoopback ? 'none' : 'code';
   }

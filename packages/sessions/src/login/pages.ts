@@ -1,6 +1,6 @@
 import { html, raw } from 'hono/html';
 import type { LoginFailure } from '../session/session-events.js';
-import type { ConnectRequest } from './logins.js';
+import type { ConnectRequest } from './browser-logins.js';
 import { type Page, renderPage } from './page.js';
 
 /** Drawn in a square of 48. */

@@ -23,6 +23,9 @@ export interface ConnectionRequest {
   readonly endsAtMs: number | undefined;
 }
 
+/** How long a stream may last, and how it is cut. */
+type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'endsAtMs'>;
+
 /** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
 export class Connection {
   readonly #server: McpServer;
@@ -75,7 +78,9 @@ export class Connection {
     const current = this.#options.currentRequest();
     if (current) this.#events.begin(current);
     const response = await this.#transport.serve(request, rest, { call: current, authInfo });
-    return isEventStream(response) ? this.#answer(response, current, hangUp) : response;
+    return isEventStream(response)
+      ? this.#answer(response, current, { hangUp, endsAtMs: undefined })
+      : response;
   }
 
   /** What the SDK has to see of a body: not what answers the pings of the standalone stream. */
@@ -103,22 +108,22 @@ export class Connection {
       this.#answers.get(call)?.giveUp();
       response = await this.#transport.handleRequest(request);
     }
-    return isEventStream(response) ? this.#answer(response, call, hangUp) : response;
+    return isEventStream(response) ? this.#answer(response, call, { hangUp, endsAtMs }) : response;
   }
 
   /** A stream that answers a call. */
-  #answer(response: StreamResponse, call: object | undefined, hangUp: ConnectionRequest['hangUp']): Response {
+  #answer(response: StreamResponse, call: object | undefined, bounds: StreamBounds): Response {
     const { clock, deadlines } = this.#options;
     const onEnd = () => {
       if (call && this.#answers.get(call) === answer) this.#answers.delete(call);
     };
-    const answer = new EventStream(response, { clock, deadlines, hangUp, onEnd });
+    const answer = new EventStream(response, { clock, deadlines, ...bounds, onEnd });
     if (call) this.#answers.set(call, answer);
     return answer.response;
   }
 
   /** The client's standalone stream. */
-  #hold(response: StreamResponse, bounds: Pick<ConnectionRequest, 'hangUp' | 'endsAtMs'>): Response {
+  #hold(response: StreamResponse, bounds: StreamBounds): Response {
     const { clock, deadlines, onPresent } = this.#options;
     const ended = onPresent();
     const standalone = new StandaloneStream(response, {

@@ -10,7 +10,7 @@ import { authInfoOf } from './auth-info.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
 import type { EventBudget } from './event-buffer.js';
-import { messagesOf, methodOf } from './json-rpc.js';
+import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContext, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
@@ -90,6 +90,14 @@ export class Connections {
   }
 
   async #initialize(incoming: Incoming): Promise<Response> {
+    if (propertyOf(incoming.body, 'id') === undefined) {
+      // It would be taken for a notification: the answer to those says nothing, not even the session's id.
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'This `initialize` has no id: send it as a request.',
+      );
+    }
     if (JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS) {
       return errorResponse(
         413,
@@ -106,7 +114,7 @@ export class Connections {
     });
     const response = await serving;
     // The session may have ended meanwhile, and then nobody would close the connection.
-    if (!response.ok || !(await registry.get(connection))) await this.#giveUp(connection);
+    if (!response.ok || !registry.has(connection)) await this.#giveUp(connection);
     return response;
   }
 
@@ -149,7 +157,9 @@ export class Connections {
     const response = await contexts.run(contextOf(incoming, found), () =>
       connection.serve(requestOf(incoming)),
     );
-    if (response.ok && !messagesOf(body).every(isPing)) await connectionSessions.touch(found);
+    // What the request asked for is done: it does not fail any more.
+    if (response.ok && !messagesOf(body).every(isPing))
+      await connectionSessions.touch(found).catch(this.#options.onError);
     if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
   }

@@ -16,7 +16,7 @@ import type { RequestContexts } from './request-context.js';
 import { handleOf, toolNameOf } from './session-argument.js';
 
 const TOO_MANY_STREAMS =
-  'Too many `subscriptions/listen` are open. Close one, or log in and listen in the name of your session.';
+  'Too many `subscriptions/listen` are open. Close one, log in and listen in the name of your session, or try again in a minute.';
 
 export interface EndpointOptions extends ConnectionsOptions {
   /** The sessions of those who say who they are; absent in open access, where sessions are named by handles. */
@@ -89,7 +89,8 @@ export class Endpoint {
     const refusal = isListen ? refusalOf(named, true) : undefined;
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id: propertyOf(body, 'id') });
     const ref = named.state === 'live' ? named.record.ref : undefined;
-    if (isListen && !this.#listenStreams.hasRoomFor(ref)) {
+    const listener = { ref, peer };
+    if (isListen && !this.#listenStreams.hasRoomFor(listener)) {
       return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, {
         id: propertyOf(body, 'id'),
         headers: { 'retry-after': '60' },
@@ -105,7 +106,7 @@ export class Endpoint {
     );
     if (!isEventStream(response)) return response;
     return isListen
-      ? this.#listenStreams.hold(ref, body, response, { hangUp, endsAtMs: principal?.expiresAtMs })
+      ? this.#listenStreams.hold(listener, body, response, { hangUp, endsAtMs: principal?.expiresAtMs })
       : new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp }).response;
   }
 

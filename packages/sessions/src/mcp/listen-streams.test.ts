@@ -1,5 +1,7 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import { peerOf } from '../limits/peer.js';
 import { SessionEvents } from '../session/session-events.js';
+import type { SessionRecord } from '../session/session-record.js';
 import { SessionBench } from '../testing/session-bench.js';
 import { isEventStream } from './event-stream.js';
 import { ListenStreams } from './listen-streams.js';
@@ -30,13 +32,15 @@ function answer(acknowledgement?: string) {
   return response;
 }
 
+const NOBODY = { ref: undefined, peer: undefined };
+const inTheNameOf = ({ ref }: SessionRecord) => ({ ref, peer: undefined });
 const UNBOUNDED = { hangUp: undefined, endsAtMs: undefined };
 
 describe('the listen streams', () => {
   it('forget a stream that was over before it was acknowledged', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
-    await streams.hold(record.ref, LISTEN, answer(), UNBOUNDED);
+    await streams.hold(inTheNameOf(record), LISTEN, answer(), UNBOUNDED);
     expect(streams.size).toBe(0);
     expect(bench.registry.presenceOf(record.ref).openStreams).toBe(0);
   });
@@ -45,8 +49,18 @@ describe('the listen streams', () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
     await bench.registry.end(record.ref, 'logout');
-    const response = await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    const response = await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(await response.text()).toMatch(/"acknowledged".*\n\n.*\n.*"resultType":"complete"/);
+    expect(streams.size).toBe(0);
+  });
+
+  it('leave nothing open when the store fails meanwhile', async () => {
+    const { bench, streams } = setUp();
+    const { record } = await bench.loggedIn('alice', 'handle');
+    vi.spyOn(bench.registry, 'get').mockRejectedValue(new Error('The store is down.'));
+    const response = await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    expect(streams.size).toBe(1);
+    await response.body?.cancel();
     expect(streams.size).toBe(0);
   });
 
@@ -55,23 +69,42 @@ describe('the listen streams', () => {
     const { record } = await bench.loggedIn('alice', 'handle');
     const held: Response[] = [];
     for (let number = 0; number < 4; number++) {
-      held.push(await streams.hold(record.ref, LISTEN, answer('"acknowledged"'), UNBOUNDED));
+      held.push(await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED));
     }
-    expect([streams.hasRoomFor(record.ref), streams.hasRoomFor(undefined)]).toEqual([false, true]);
+    expect([streams.hasRoomFor(inTheNameOf(record)), streams.hasRoomFor(NOBODY)]).toEqual([false, true]);
     await held[0]?.body?.cancel();
-    expect([streams.hasRoomFor(record.ref), streams.size]).toEqual([true, 3]);
+    expect([streams.hasRoomFor(inTheNameOf(record)), streams.size]).toEqual([true, 3]);
   });
 
   it('are bounded in number where they name no session, whoever opens them', async () => {
     const { streams } = setUp();
     const held: Response[] = [];
     for (let number = 0; number < 500; number++) {
-      held.push(await streams.hold(undefined, LISTEN, answer('"acknowledged"'), UNBOUNDED));
+      held.push(await streams.hold(NOBODY, LISTEN, answer('"acknowledged"'), UNBOUNDED));
     }
-    expect(streams.hasRoomFor(undefined)).toBe(false);
+    expect(streams.hasRoomFor(NOBODY)).toBe(false);
     await held[7]?.body?.cancel();
-    expect(streams.hasRoomFor(undefined)).toBe(true);
+    expect(streams.hasRoomFor(NOBODY)).toBe(true);
     for (const response of held) await response.body?.cancel();
     expect(streams.size).toBe(0);
+  });
+
+  it('of one address that name no session leave room for those of others [security 40, 41]', async () => {
+    const { bench, streams } = setUp();
+    const { record } = await bench.loggedIn('alice', 'handle');
+    const greedy = peerOf('192.0.2.1');
+    const held: Response[] = [];
+    for (let number = 0; number < 50; number++) {
+      held.push(
+        await streams.hold({ ref: undefined, peer: greedy }, LISTEN, answer('"acknowledged"'), UNBOUNDED),
+      );
+    }
+    const hasRoom = (ref: SessionRecord['ref'] | undefined, address: string) =>
+      streams.hasRoomFor({ ref, peer: peerOf(address) });
+    expect(hasRoom(undefined, '192.0.2.1')).toBe(false);
+    expect(hasRoom(record.ref, '192.0.2.1')).toBe(true);
+    expect(hasRoom(undefined, '192.0.2.2')).toBe(true);
+    await held[0]?.body?.cancel();
+    expect(hasRoom(undefined, '192.0.2.1')).toBe(true);
   });
 });

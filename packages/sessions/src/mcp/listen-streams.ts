@@ -1,4 +1,5 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
+import type { Peer } from '../limits/peer.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -17,8 +18,18 @@ export interface ListenStreamsOptions {
 
 /** How many streams a session may have, */
 const MOST_PER_SESSION = 4;
-/** and how many all those that name none. */
+/** how many all those that name none, */
 const MOST_WITHOUT_SESSION = 500;
+/** and how many of these one address. */
+const MOST_OF_PEER = 50;
+
+/** In whose name a stream is opened. */
+export interface Listener {
+  /** Absent: in nobody's. */
+  readonly ref: SessionRef | undefined;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
+}
 
 /** How long a stream may last, and how it is cut. */
 type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'endsAtMs'>;
@@ -42,6 +53,8 @@ export class ListenStreams {
   readonly #deadlines: Deadlines;
   readonly #streams = new Map<SessionRef, Set<ListenStream>>();
   #withoutSession = 0;
+  /** Of those without a session, how many each address has. */
+  readonly #ofPeer = new Map<Peer, number>();
 
   constructor({ registry, events, clock, deadlines }: ListenStreamsOptions) {
     this.#registry = registry;
@@ -61,20 +74,21 @@ export class ListenStreams {
     return size;
   }
 
-  /** Whether one more stream may be opened in the name of a session, or of none. */
-  hasRoomFor(ref: SessionRef | undefined): boolean {
-    const open = ref === undefined ? this.#withoutSession : (this.#streams.get(ref)?.size ?? 0);
-    return open < (ref === undefined ? MOST_WITHOUT_SESSION : MOST_PER_SESSION);
+  /** Whether one more stream may be opened. */
+  hasRoomFor({ ref, peer }: Listener): boolean {
+    if (ref !== undefined) return (this.#streams.get(ref)?.size ?? 0) < MOST_PER_SESSION;
+    const ofPeer = peer === undefined ? 0 : (this.#ofPeer.get(peer) ?? 0);
+    return this.#withoutSession < MOST_WITHOUT_SESSION && ofPeer < MOST_OF_PEER;
   }
 
   /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
   async hold(
-    ref: SessionRef | undefined,
+    { ref, peer }: Listener,
     body: unknown,
     response: StreamResponse,
     bounds: StreamBounds,
   ): Promise<Response> {
-    if (ref === undefined) return this.#holdWithoutSession(response, bounds);
+    if (ref === undefined) return this.#holdWithoutSession(peer, response, bounds);
     const closed = this.#registry.streamOpened(ref);
     const stream = new EventStream(response, {
       clock: this.#clock,
@@ -92,15 +106,23 @@ export class ListenStreams {
     await stream.begun;
     listening.hearsStatus = hearsStatus(body);
     // The session may have ended meanwhile, and nobody would tell again.
-    if (!(await this.#registry.get(ref))) this.#end(ref);
+    if (!this.#registry.has(ref)) this.#end(ref);
     return stream.response;
   }
 
-  #holdWithoutSession(response: StreamResponse, bounds: StreamBounds): Response {
-    this.#withoutSession++;
-    const onEnd = () => void this.#withoutSession--;
+  #holdWithoutSession(peer: Peer | undefined, response: StreamResponse, bounds: StreamBounds): Response {
+    this.#count(peer, 1);
+    const onEnd = () => this.#count(peer, -1);
     return new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, ...bounds, onEnd })
       .response;
+  }
+
+  #count(peer: Peer | undefined, change: 1 | -1): void {
+    this.#withoutSession += change;
+    if (peer === undefined) return;
+    const count = (this.#ofPeer.get(peer) ?? 0) + change;
+    if (count > 0) this.#ofPeer.set(peer, count);
+    else this.#ofPeer.delete(peer);
   }
 
   #tell(ref: SessionRef): void {

@@ -28,8 +28,14 @@ export function refusalOf(named: NamedSession, servesPending: boolean): string |
     case 'unknown':
       return 'No session has this handle. Call `login` without `session` to get a new one.';
     case 'ended':
-      return `The session of this handle has ended: ${whyEnded(named.reason)}. Call \`login\` without \`session\` to get a new one.`;
+      return `The session of this handle has ended: ${whyEnded(named.reason)}. ${whereNow(named.reason)}`;
   }
+}
+
+function whereNow(reason: EndReason): string {
+  return reason === 'replaced'
+    ? 'Pass the `session` that the `login` call returned which finished it; if you do not have that, call `login` without `session`.'
+    : 'Call `login` without `session` to get a new one.';
 }
 
 function whyEnded(reason: EndReason): string {

@@ -8,7 +8,6 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { loginRequired, reauthenticationRequired, sessionRequired } from '../account/account-errors.js';
-import type { LoginOrigin } from '../login/login-attempt.js';
 import type { SessionRecord } from '../session/session-record.js';
 import { withRequestState } from './call-context.js';
 import { supportsUrlElicitation } from './client-traits.js';
@@ -18,6 +17,7 @@ import type { RequestStateBinding } from './request-state.js';
 import { SESSION_META_KEY } from './session-argument.js';
 import { errorResult } from './tool-result.js';
 import { type LoginToolOptions, login } from './tools/login.js';
+import { placeOf } from './tools/login-call.js';
 
 export interface ParkedCallsOptions extends LoginToolOptions {
   /** Reads the states that an author's tools hand out themselves. */
@@ -92,7 +92,7 @@ export class ParkedCalls {
     return (
       context.era === '2026' &&
       supportsUrlElicitation(this.#server, protocol) &&
-      !this.#options.logins.asksForCode(originOf(context), provider)
+      this.#options.logins.endsInBrowser({ clientName: undefined, ...placeOf(context) }, provider)
     );
   }
 
@@ -157,10 +157,6 @@ type Called = Omit<RequestStateBinding, 'session'>;
 
 function bindingOf(called: Called): RequestStateBinding {
   return { ...called, session: WENT_ON };
-}
-
-function originOf({ isLoopback, principal }: RequestContext): LoginOrigin {
-  return { clientName: undefined, isLoopback, starter: principal };
 }
 
 function liveOf(record: SessionRecord): RequestContext['named'] {

@@ -10,7 +10,8 @@ import type { CurrentSession, RequestContexts } from './request-context.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
 import { gateTools } from './tool-gate.js';
-import { type LoginToolOptions, loginInputSchema, registerLoginTool } from './tools/login.js';
+import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
+import { type LoginChoice, loginInputSchema } from './tools/login-input.js';
 import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from './tools/session-status.js';
 
@@ -32,6 +33,8 @@ export type ServerFactoryOptions = {
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
   readonly subscriptions: Subscriptions;
+  /** The providers; the first is the default. */
+  readonly choices: readonly LoginChoice[];
 } & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema'> &
   LogoutToolOptions &
   SessionStatusToolOptions;
@@ -61,7 +64,7 @@ export class ServerFactory {
   /** @throws SessionError `configuration` when a tool that is registered cannot work. */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
-    this.#loginInput = loginInputSchema(options.providers);
+    this.#loginInput = loginInputSchema(options.choices);
     this.#make({ hasHandles: true, isPerRequest: true }, true);
   }
 

@@ -16,7 +16,7 @@ const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T 
   'session.signed_out': [{ type: 'session.signed_out', ref, reason: 'idle' }, true],
   'session.ended': [{ type: 'session.ended', ref, reason: 'deleted' }, true],
   'session.expires_soon': [{ type: 'session.expires_soon', ref }, true],
-  'login.started': [{ type: 'login.started', ...ofAccount }, true],
+  'login.started': [{ type: 'login.started', ...ofAccount, flow: 'link', check: 'code' }, true],
   'login.failed': [{ type: 'login.failed', ...ofAccount, failure: 'declined' }, true],
   'account.authenticated': [{ type: 'account.authenticated', ...ofTokens }, true],
   'account.refreshed': [{ type: 'account.refreshed', ...ofTokens }, true],

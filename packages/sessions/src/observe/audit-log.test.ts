@@ -12,7 +12,7 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'session.signed_out', ref, reason: 'logout' },
   { type: 'session.ended', ref, reason: 'idle' },
   { type: 'session.refused', reason: 'cap' },
-  { type: 'login.started', ref, provider: 'idp' },
+  { type: 'login.started', ref, provider: 'idp', flow: 'device', check: 'unchecked' },
   { type: 'login.failed', ref, provider: 'idp', failure: 'browser_mismatch' },
   { type: 'account.authenticated', ref, provider: 'idp', generation: 1, refreshAtMs: 5 },
   { type: 'account.refreshed', ref, provider: 'idp', generation: 2, refreshAtMs: 5 },
@@ -45,6 +45,7 @@ describe('the audit log', () => {
     expect(entries.map(({ event }) => event)).toEqual(EVENTS.map(({ type }) => type));
     expect(entries[1]).toMatchObject({ session: 'abcdef012345', reason: 'logout' });
     expect(entries[3]).toMatchObject({ reason: 'cap', level: 40 });
+    expect(entries[4]).toMatchObject({ provider: 'idp', flow: 'device', check: 'unchecked' });
     expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
     expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });

@@ -27,6 +27,7 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'login.refused':
       return { reason: event.reason };
     case 'login.started':
+      return { provider: event.provider, flow: event.flow, check: event.check };
     case 'account.removed':
     case 'account.expires_soon':
       return { provider: event.provider };

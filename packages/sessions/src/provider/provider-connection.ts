@@ -80,6 +80,7 @@ export class ProviderConnection {
       token_endpoint: endpoints?.token,
       userinfo_endpoint: endpoints?.userInfo,
       revocation_endpoint: endpoints?.revocation,
+      device_authorization_endpoint: endpoints?.deviceAuthorization,
     };
     // The library takes a missing endpoint for one that is undefined only if it is not there.
     const known = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
@@ -95,7 +96,7 @@ export class ProviderConnection {
   }
 
   async #discover(): Promise<oidc.Configuration> {
-    const { name, pkce } = this.#settings;
+    const { name, pkce, deviceFlow } = this.#settings;
     let configuration: oidc.Configuration;
     try {
       configuration = await this.#discoverBy('oidc').catch((error: unknown) => {
@@ -121,7 +122,15 @@ export class ProviderConnection {
         { cause, retryAfterSeconds: 60 },
       );
     }
-    if (pkce !== 'S256' && !configuration.serverMetadata().supportsPKCE('S256')) {
+    const metadata = configuration.serverMetadata();
+    if (deviceFlow && !metadata.device_authorization_endpoint) {
+      throw new SessionError(
+        'provider_refused',
+        `The identity provider "${name}" does not announce the device flow. Tell the operator of this server to leave out \`deviceFlow\`.`,
+      );
+    }
+    // Without an authorization code there is nothing for PKCE to protect.
+    if (deviceFlow !== 'only' && pkce !== 'S256' && !metadata.supportsPKCE('S256')) {
       throw new SessionError(
         'provider_refused',
         `The identity provider "${name}" does not announce PKCE with S256. If it supports it all the same, the operator sets \`pkce: 'S256'\`.`,

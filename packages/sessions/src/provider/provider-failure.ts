@@ -38,7 +38,7 @@ const CUT_HANDSHAKE = 'Client network socket disconnected before secure TLS conn
 
 /** Reads what openid-client threw, or the token endpoint answered. */
 export function providerFailure(error: unknown): ProviderFailure {
-  const answered = inChain(error, isAnswer);
+  const answered = tokenAnswerIn(error);
   if (answered) return failure(answered.outcome, answered.retryAfterSeconds);
   if (error instanceof AuthorizationResponseError) {
     return failure(error.error === 'access_denied' ? 'denied' : 'refused');
@@ -48,6 +48,11 @@ export function providerFailure(error: unknown): ProviderFailure {
   if (inChain(error, isNotSent)) return failure('unavailable');
   if (inChain(error, isCut)) return failure('lost');
   return failure(error instanceof ClientError ? 'refused' : 'lost');
+}
+
+/** What the token endpoint answered, if that is what an error is about. */
+export function tokenAnswerIn(error: unknown): TokenEndpointError | undefined {
+  return inChain(error, isAnswer);
 }
 
 function byStatus(response: Response): ProviderFailure {

@@ -14,7 +14,18 @@ export interface ProviderEndpoints {
   readonly userInfo?: string | undefined;
   /** RFC 7009. Absent: tokens cannot be revoked. */
   readonly revocation?: string | undefined;
+  /** RFC 8628. For `deviceFlow`. */
+  readonly deviceAuthorization?: string | undefined;
 }
+
+/**
+ * Whether users may log in by a code that they type in at the provider's own page (RFC 8628), or have to.
+ *
+ * - `allowed`: the `login` tool has an argument that asks for it.
+ * - `only`: there is no other way, because browsers cannot reach this server or the provider has nowhere to send
+ *   them back to.
+ */
+export type DeviceFlow = 'allowed' | 'only';
 
 /** One upstream authorization server and this server's registration there. */
 export interface ProviderOptions {
@@ -35,6 +46,11 @@ export interface ProviderOptions {
   readonly scopes?: readonly string[] | undefined;
   /** Added to every authorization request, e.g. `audience`, `resource` or `access_type`. */
   readonly authorizationParams?: Readonly<Record<string, string>> | undefined;
+  /**
+   * Turns the device flow on. It cannot tell who types the code in: whoever can talk a user into that gets the
+   * user's login, in every access mode but one, bearer access with this provider's own tokens. Default: off.
+   */
+  readonly deviceFlow?: DeviceFlow | undefined;
   /** States that the provider supports PKCE with S256 although its metadata does not announce it. */
   readonly pkce?: 'S256' | undefined;
   /** The fields of the user info that say who it is. Default: `sub`, and `name` or `preferred_username`. */
@@ -87,6 +103,7 @@ const schema = z
         token: address,
         userInfo: address.optional(),
         revocation: address.optional(),
+        deviceAuthorization: address.optional(),
       })
       .optional(),
     clientId: z.string().min(1),
@@ -106,10 +123,11 @@ const schema = z
         message: `must not contain ${RESERVED_PARAMS.join(', ')}`,
       })
       .optional(),
+    deviceFlow: z.enum(['allowed', 'only']).optional(),
     pkce: z.literal('S256').optional(),
     identityFields: z.object({ subject: z.string().min(1), name: z.string().min(1).optional() }).optional(),
   })
-  .refine(({ endpoints, pkce }) => !endpoints || pkce === 'S256', {
+  .refine(({ endpoints, pkce, deviceFlow }) => !endpoints || pkce === 'S256' || deviceFlow === 'only', {
     path: ['pkce'],
     message:
       "must be 'S256' with `endpoints`: without metadata nobody else says that the provider supports it",
@@ -121,6 +139,10 @@ const schema = z
       message: 'is needed without the scope `openid`: nothing else says who logged in',
     },
   )
+  .refine(({ endpoints, deviceFlow }) => !endpoints || !deviceFlow || endpoints.deviceAuthorization, {
+    path: ['endpoints', 'deviceAuthorization'],
+    message: 'is needed with `deviceFlow`',
+  })
   .refine((options) => hasCredential(options), {
     path: ['clientAuthentication'],
     message: 'needs `clientSecret`, or `clientKey` with `private_key_jwt`, and nothing else with `none`',
@@ -168,7 +190,8 @@ function hasCredential(options: Credentials): boolean {
   }
 }
 
-function isSecureAddress(value: string): boolean {
+/** Whether what is sent to an address cannot be read on its way. */
+export function isSecureAddress(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname } = new URL(value);
   return protocol === 'https:' || isLoopbackHost(hostname);

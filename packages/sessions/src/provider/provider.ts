@@ -5,10 +5,17 @@ import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
+import {
+  type DeviceAuthorization,
+  type DevicePoll,
+  devicePollOf,
+  requestDeviceAuthorization,
+  requestDeviceTokens,
+} from './device-authorization.js';
 import { refreshedClaims } from './id-token.js';
 import { ProviderConnection } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { DeviceFlow, ProviderSettings } from './provider-options.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
 import { identityOf, userInfo } from './user-info.js';
 
@@ -47,6 +54,11 @@ export class Provider {
 
   get scopes(): readonly string[] {
     return this.#settings.scopes;
+  }
+
+  /** Whether users may, or have to, log in by a code at the provider's own page; absent: they cannot. */
+  get deviceFlow(): DeviceFlow | undefined {
+    return this.#settings.deviceFlow;
   }
 
   /**
@@ -97,6 +109,39 @@ export class Provider {
         }),
       (tokens) => void this.discard(tokens),
     );
+    return this.#identified(configuration, response, requestedAtMs);
+  }
+
+  /**
+   * Asks for a code that a user can approve a login with (RFC 8628).
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
+  async authorizeDevice(): Promise<DeviceAuthorization> {
+    const configuration = await this.#connection.configured();
+    return requestDeviceAuthorization(configuration, this.#settings, this.#clock);
+  }
+
+  /** Asks, once, for the tokens of a login that the user may have approved by now. Never rejects. */
+  async pollDevice(deviceCode: Secret): Promise<DevicePoll> {
+    try {
+      const configuration = await this.#connection.configured();
+      const requestedAtMs = this.#clock.now();
+      const response = await this.#connection.redeem(
+        () => requestDeviceTokens(configuration, deviceCode),
+        (tokens) => void this.discard(tokens),
+      );
+      return { kind: 'granted', granted: await this.#identified(configuration, response, requestedAtMs) };
+    } catch (error) {
+      return devicePollOf(error);
+    }
+  }
+
+  /** Adds to what was granted who it belongs to. @throws as `exchange`; the tokens are revoked then */
+  async #identified(
+    configuration: oidc.Configuration,
+    response: TokenResponse,
+    requestedAtMs: number,
+  ): Promise<GrantedTokens> {
     const tokens = this.#granted(response, requestedAtMs);
     // Not told otherwise, what was asked for was granted (RFC 6749 section 5.1).
     const granted = { ...tokens, scopes: tokens.scopes ?? this.scopes };

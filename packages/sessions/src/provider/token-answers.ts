@@ -114,11 +114,21 @@ export class TokenEndpointError extends Error {
   override readonly name = 'TokenEndpointError';
   readonly outcome: Exclude<TokenOutcome, 'granted'>;
   readonly retryAfterSeconds: number | undefined;
+  readonly status: number | undefined;
+  /** RFC 6749 section 5.2, RFC 8628 section 3.5. */
+  readonly error: string | undefined;
 
-  constructor(outcome: Exclude<TokenOutcome, 'granted'>, answer: string, retryAfterSeconds?: number) {
+  constructor(
+    outcome: Exclude<TokenOutcome, 'granted'>,
+    answer: string,
+    retryAfterSeconds?: number,
+    { status, error }: Partial<Pick<TokenAnswer, 'status' | 'error'>> = {},
+  ) {
     super(`The token endpoint answered: ${answer}.`);
     this.outcome = outcome;
     this.retryAfterSeconds = retryAfterSeconds;
+    this.status = status;
+    this.error = error;
   }
 }
 
@@ -134,7 +144,12 @@ export async function readTokenAnswer(response: Response, keepsIdToken: boolean)
   const answer = await answerOf(response);
   const row = TOKEN_ANSWERS.find(({ fits }) => fits(answer));
   if (row?.outcome !== 'granted') {
-    throw new TokenEndpointError(row?.outcome ?? 'refused', row?.answer ?? '', retryAfterSecondsOf(response));
+    throw new TokenEndpointError(
+      row?.outcome ?? 'refused',
+      row?.answer ?? '',
+      retryAfterSecondsOf(response),
+      answer,
+    );
   }
   const { id_token: idToken, ...tokens } = repaired(answer.body);
   return Response.json({

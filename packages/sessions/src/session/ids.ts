@@ -7,7 +7,7 @@ declare const sessionRefBrand: unique symbol;
 /** What a client shows to be let in: the `Mcp-Session-Id` of a 2025 connection, or a 2026 handle. A secret. */
 export type SessionId = string & { readonly [sessionIdBrand]: true };
 
-/** The name of a session inside this server: an HMAC of its id, from which the id cannot be found again. */
+/** The name of a session inside this server: an HMAC of its id or owner, from which neither can be found again. */
 export type SessionRef = string & { readonly [sessionRefBrand]: true };
 
 /** Where an id is valid. An id of one kind opens nothing of the other. */

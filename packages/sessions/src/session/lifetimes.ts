@@ -11,11 +11,11 @@ export interface Lifetimes {
   readonly idleMs: number;
   /** From login until it is wiped, whatever happens. Default: 12 hours. */
   readonly absoluteMs: number;
-  /** From the moment a client's stream is lost until its login is wiped. `0`: at once. Default: 2 minutes. */
+  /** From the moment a client has gone, its stream lost or its last connection ended, until its login is wiped. `0`: at once. Default: 2 minutes. */
   readonly disconnectGraceMs: number;
   /** How long a started login can be finished. Default: 10 minutes. */
   readonly loginAttemptMs: number;
-  /** Without request or stream until a 2025 connection's id becomes unknown. Default: 24 hours. */
+  /** Without request or stream until a connection's id, or an owner's session, is forgotten. Default: 24 hours. */
   readonly unheardMs: number;
   /** How long closing waits for what is under way. Default: 10 seconds. */
   readonly shutdownDrainMs: number;

@@ -18,6 +18,23 @@ export type LoginFailure =
   | 'crowded_out'
   | 'signed_out';
 
+/**
+ * How a user logs in: in a browser that follows a link of ours, or by a code typed in at the provider's own page
+ * (RFC 8628).
+ */
+export type LoginFlow = 'link' | 'device';
+
+/**
+ * How it is made sure that whoever finishes a login is whoever started it (MCP client/elicitation, Phishing).
+ *
+ * - `same-user`: the provider issued the client's token, too, and its ID token names the same user.
+ * - `sign-in`: the browser signs in first at the authorization server that issued the client's token.
+ * - `code`: the browser shows a code that the session has to present.
+ * - `none`: both are on this machine, where no remote browser can come.
+ * - `unchecked`: it is not. The device flow has no browser of ours, and the operator has turned it on knowing that.
+ */
+export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none' | 'unchecked';
+
 /** Everything that happens to a session. Contains no tokens, ids or handles, so that it can be logged. */
 export type SessionEvent =
   | { readonly type: 'session.started'; readonly ref: SessionRef; readonly kind: SessionKind }
@@ -31,7 +48,13 @@ export type SessionEvent =
   | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
   /** Whoever asked had started too many within a minute. */
   | { readonly type: 'login.refused'; readonly reason: 'too_often' }
-  | { readonly type: 'login.started'; readonly ref: SessionRef; readonly provider: string }
+  | {
+      readonly type: 'login.started';
+      readonly ref: SessionRef;
+      readonly provider: string;
+      readonly flow: LoginFlow;
+      readonly check: LoginCheck;
+    }
   | {
       readonly type: 'login.failed';
       readonly ref: SessionRef;

@@ -94,6 +94,8 @@ export class SessionRegistry {
   /** Sessions that are being ended to make room; their places are given away already. */
   readonly #leaving = new Set<SessionRef>();
   #starting = 0;
+  /** Sessions that are about to end: until then, nobody opens them anew. */
+  readonly #ending = new Map<SessionRef, Promise<void>>();
   /** Sessions of owners that are being opened: those who ask at the same time get the same one. */
   readonly #opening = new Map<SessionRef, Promise<SessionRecord | undefined>>();
 
@@ -133,6 +135,7 @@ export class SessionRegistry {
   async ofOwner(owner: Owner): Promise<SessionRecord> {
     const ref = ownerSessionRefOf(this.#options.keys, owner);
     for (;;) {
+      await this.#ending.get(ref);
       const record = (await this.get(ref)) ?? (await this.#openFor(owner, ref));
       if (record && this.#known.has(ref)) return record;
       if (record) this.#admit(record);
@@ -219,11 +222,13 @@ export class SessionRegistry {
    * @returns what to call when it is closed, saying who did it.
    */
   streamOpened(ref: SessionRef): (by: StreamCloser) => void {
-    if (!this.#known.has(ref)) return () => undefined;
+    const session = this.#known.get(ref);
+    if (!session) return () => undefined;
     this.#presence.opened(ref);
     let open = true;
     return (by) => {
-      if (!open || !this.#known.has(ref)) return;
+      // An owner's session comes again under the same reference, and the streams of the last one are none of its.
+      if (!open || this.#known.get(ref) !== session) return;
       open = false;
       this.#presence.closed(ref, by, this.#options.clock.now());
       void this.#reschedule(ref);
@@ -249,12 +254,13 @@ export class SessionRegistry {
   }
 
   /** Signs a session out, and its id is unknown from then on. */
-  async end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#take(ref);
-    this.#abort(ref);
-    const revoked = record ? this.#dispose(record) : Promise.resolve([]);
-    this.#close(ref, reason);
-    return { revoked };
+  end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+    const ending = this.#end(ref, reason);
+    const over = ending.then(ignore, ignore).then(() => {
+      if (this.#ending.get(ref) === over) this.#ending.delete(ref);
+    });
+    this.#ending.set(ref, over);
+    return ending;
   }
 
   /** Takes a session out without signing it out: its accounts are the caller's, to seal elsewhere or dispose of. */
@@ -262,6 +268,14 @@ export class SessionRegistry {
     const record = await this.#take(ref);
     this.#close(ref, 'replaced');
     return record;
+  }
+
+  async #end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+    const record = await this.#take(ref);
+    this.#abort(ref);
+    const revoked = record ? this.#dispose(record) : Promise.resolve([]);
+    this.#close(ref, reason);
+    return { revoked };
   }
 
   /** Ends every session of this node. One that the store does not give up is reported and left. */
@@ -520,6 +534,10 @@ export class SessionRegistry {
       this.#leaving.delete(ref);
     }
   }
+}
+
+function ignore(): void {
+  // Whoever waits for an end does not care how it went.
 }
 
 function storeUnavailable(cause: unknown): SessionError {

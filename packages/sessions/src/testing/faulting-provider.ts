@@ -3,7 +3,7 @@ import type { ProviderOptions } from '../provider/provider-options.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 
 /** Where a provider is asked. */
-export type ProviderEndpoint = 'discovery' | 'token' | 'userinfo' | 'revocation';
+export type ProviderEndpoint = 'discovery' | 'token' | 'userinfo' | 'revocation' | 'device';
 
 /**
  * How a request goes wrong.
@@ -26,10 +26,16 @@ export type ProviderFault =
 
 interface Grant {
   readonly user: string;
-  readonly challenge: string;
+  readonly challenge?: string;
   isAlive: boolean;
   accessToken: string;
   refreshToken: string;
+}
+
+/** What a user has made of a code; `undefined` as long as they have made nothing of it. */
+interface DeviceCode {
+  readonly userCode: string;
+  decision: { readonly user: string } | 'denied' | 'expired' | undefined;
 }
 
 const ISSUER = 'https://provider.test';
@@ -46,17 +52,23 @@ const ISSUER = 'https://provider.test';
 export class FaultingProvider {
   readonly #grants: Grant[] = [];
   readonly #codes = new Map<string, Grant>();
+  readonly #devices = new Map<string, DeviceCode>();
   readonly #faults: { readonly endpoint: ProviderEndpoint; readonly fault: ProviderFault }[] = [];
   readonly #standing = new Map<ProviderEndpoint, ProviderFault>();
   readonly #api: typeof fetch;
   /** The lifetime of the access tokens issued from now on; `undefined`: it does not say. */
   accessTokenSeconds: number | undefined = 600;
+  /** How often it wants to be polled in the device flow; `undefined`: it does not say. */
+  pollSeconds: number | undefined = 5;
+  /** The lifetime of the codes that it gives out in the device flow from now on. */
+  userCodeSeconds = 600;
   /** How many requests each endpoint got. */
   readonly requests: Record<ProviderEndpoint, number> = {
     discovery: 0,
     token: 0,
     userinfo: 0,
     revocation: 0,
+    device: 0,
   };
   /** How many refresh tokens were used twice. */
   reuses = 0;
@@ -99,6 +111,21 @@ export class FaultingProvider {
     return callback;
   }
 
+  /** Approves a login by the code that its user was given (RFC 8628). */
+  approve(userCode: string, user: string): void {
+    this.#device(userCode).decision = { user };
+  }
+
+  /** Denies it. */
+  deny(userCode: string): void {
+    this.#device(userCode).decision = 'denied';
+  }
+
+  /** Forgets the code, as if its time were up. */
+  expire(userCode: string): void {
+    this.#device(userCode).decision = 'expired';
+  }
+
   /** Whom an access token speaks for; `undefined` if it is not, or no longer, good. */
   userOf(accessToken: string): string | undefined {
     return this.#grants.find((grant) => grant.isAlive && grant.accessToken === accessToken)?.user;
@@ -137,11 +164,33 @@ export class FaultingProvider {
         ? new Response(null, { status: 401 })
         : Response.json({ sub: user, name: user });
     }
+    if (endpoint === 'device') return this.#giveCode();
     const form = new URLSearchParams(await request.text());
     return endpoint === 'token' ? this.#issue(form) : this.#revoke(form);
   }
 
+  #device(userCode: string): DeviceCode {
+    const device = [...this.#devices.values()].find((each) => each.userCode === userCode);
+    if (device) return device;
+    throw new Error(`There is no code ${userCode}.`);
+  }
+
+  #giveCode(): Response {
+    const deviceCode = randomToken(systemRandom);
+    const userCode = `CODE-${this.requests.device}`;
+    this.#devices.set(deviceCode, { userCode, decision: undefined });
+    return Response.json({
+      device_code: deviceCode,
+      user_code: userCode,
+      verification_uri: `${ISSUER}/device`,
+      expires_in: this.userCodeSeconds,
+      ...(this.pollSeconds !== undefined && { interval: this.pollSeconds }),
+    });
+  }
+
   #issue(form: URLSearchParams): Response {
+    const decision = this.#devices.get(form.get('device_code') ?? '')?.decision;
+    if (form.has('device_code') && typeof decision !== 'object') return undecided(decision);
     const grant = form.has('refresh_token') ? this.#refreshed(form) : this.#redeemed(form);
     if (!grant) return Response.json({ error: 'invalid_grant' }, { status: 400 });
     grant.accessToken = `access.${grant.user}.${randomToken(systemRandom)}`;
@@ -155,6 +204,8 @@ export class FaultingProvider {
   }
 
   #redeemed(form: URLSearchParams): Grant | undefined {
+    const deviceCode = form.get('device_code');
+    if (deviceCode !== null) return this.#approved(deviceCode);
     const code = form.get('code') ?? '';
     const grant = this.#codes.get(code);
     this.#codes.delete(code);
@@ -162,6 +213,15 @@ export class FaultingProvider {
       .update(form.get('code_verifier') ?? '')
       .digest('base64url');
     if (!grant || grant.challenge !== verifier) return undefined;
+    this.#grants.push(grant);
+    return grant;
+  }
+
+  #approved(deviceCode: string): Grant | undefined {
+    const decision = this.#devices.get(deviceCode)?.decision;
+    this.#devices.delete(deviceCode);
+    if (typeof decision !== 'object') return undefined;
+    const grant: Grant = { user: decision.user, isAlive: true, accessToken: '', refreshToken: '' };
     this.#grants.push(grant);
     return grant;
   }
@@ -194,12 +254,26 @@ const METADATA = {
   token_endpoint: `${ISSUER}/token`,
   userinfo_endpoint: `${ISSUER}/userinfo`,
   revocation_endpoint: `${ISSUER}/revocation`,
+  device_authorization_endpoint: `${ISSUER}/device_authorization`,
   code_challenge_methods_supported: ['S256'],
 };
 
 function endpointOf(path: string): ProviderEndpoint {
   if (path.startsWith('/.well-known/')) return 'discovery';
-  return path === '/token' ? 'token' : path === '/userinfo' ? 'userinfo' : 'revocation';
+  return ENDPOINTS[path] ?? 'revocation';
+}
+
+const ENDPOINTS: Readonly<Record<string, ProviderEndpoint>> = {
+  '/token': 'token',
+  '/userinfo': 'userinfo',
+  '/device_authorization': 'device',
+};
+
+/** RFC 8628 section 3.5. */
+function undecided(decision: 'denied' | 'expired' | undefined): Response {
+  const errors = { denied: 'access_denied', expired: 'expired_token' };
+  const error = decision ? errors[decision] : 'authorization_pending';
+  return Response.json({ error }, { status: 400 });
 }
 
 function failure(fault: Extract<ProviderFault, { status: number }>): Response {

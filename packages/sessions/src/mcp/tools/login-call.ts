@@ -24,7 +24,7 @@ export function placeOf({ isLoopback, principal, peer }: RequestContext): LoginC
 }
 
 /**
- * Finds the session of a `login` call. A 2026 client over HTTP that names none gets a pending handle, which
+ * Finds the session of a `login` call. A 2026 client over HTTP that names none, in open access, gets a pending handle, which
  * comes back with its next call, or with the next round of this one.
  * @throws SessionError `login_failed`, `limit_reached`, `too_many_requests`
  */

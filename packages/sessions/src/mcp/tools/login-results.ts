@@ -1,9 +1,9 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { PendingLogin } from '../../login/logins.js';
+import type { PendingLogin, StartedLogin } from '../../login/logins.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { AccountRecord } from '../../session/session-record.js';
-import { present, structuredResult } from '../tool-result.js';
+import { errorResult, present, structuredResult } from '../tool-result.js';
 import type { LoginCall } from './login-call.js';
 
 const outputSchema = z.object({
@@ -21,26 +21,112 @@ const handleSchema = z
   .optional()
   .describe('The session handle. Pass it as `session` in every further call.');
 
-/** The structured result of `login`; a session that has no handle is none of the model's business. */
-export function loginOutputSchema(hasHandles: boolean): z.ZodType {
-  return hasHandles ? outputSchema.extend({ session: handleSchema }) : outputSchema;
+const userCodeSchema = z
+  .string()
+  .optional()
+  .describe('Show it to the user, who types it in at loginUrl. It is not the argument `code`.');
+
+/** What the texts of `login` depend on. */
+export interface LoginTextsOptions {
+  /** Whether sessions have handles; one that has none is none of the model's business. */
+  readonly hasHandles: boolean;
+  /** Whether users may log in by a code at the provider's own page. */
+  readonly hasDeviceFlow: boolean;
+}
+
+/** The structured result of `login`. */
+export function loginOutputSchema({ hasHandles, hasDeviceFlow }: LoginTextsOptions): z.ZodType {
+  return outputSchema.extend({
+    ...(hasDeviceFlow && { userCode: userCodeSchema }),
+    ...(hasHandles && { session: handleSchema }),
+  });
+}
+
+/** What `tools/list` says of `login`. */
+export function descriptionOf(hasDeviceFlow: boolean): string {
+  const what = hasDeviceFlow ? 'a link, or a link and a code to type in there,' : 'a link';
+  return `Logs the user in, so that the other tools can work in their name. Gives ${what} for the user to open in a browser; call \`login\` again when they have done so. Calling it again is always safe.`;
+}
+
+/** What a client tells its user whom it asks to open the link. */
+export function invitation({ provider, userCode }: PendingLogin): string {
+  return userCode === undefined
+    ? `Log in to ${provider} in your browser.`
+    : `Log in to ${provider}: type in the code ${userCode} on its page. Only if you asked for this login yourself.`;
+}
+
+/** What a client tells its user while a call waits for them. */
+export function waitingFor({ provider, userCode }: PendingLogin): string {
+  return userCode === undefined
+    ? `Waiting for the user to log in to ${provider} in the browser.`
+    : `Waiting for the user to type in the code ${userCode} at ${provider}, and to approve the login.`;
 }
 
 /** The login goes on in a browser. */
-export function pendingResult(call: LoginCall, pending: PendingLogin): CallToolResult {
-  const { expiresInSeconds, needsCode, loginUrl } = pending;
-  const again = call.handle ? 'call `login` again with this `session`' : 'call `login` again';
+export function pendingResult(
+  call: LoginCall,
+  pending: StartedLogin,
+  defaultProvider: string,
+): CallToolResult {
+  const { expiresInSeconds, needsCode, loginUrl, userCode, isNew } = pending;
+  const again = againWith([
+    ...(call.handle ? ['this `session`'] : []),
+    ...(call.provider === defaultProvider ? [] : [`provider "${call.provider}"`]),
+    ...(needsCode ? ['the `code`'] : []),
+  ]);
   const next = needsCode
-    ? `The browser shows a confirmation code. Ask the user for it and ${again} and the \`code\`.`
-    : `Show loginUrl to the user and ask them to open it. When they have logged in, ${again}.`;
+    ? `The browser shows a confirmation code. Ask the user for it and ${again}.`
+    : `${isNew ? firstStep(userCode) : stillOpen(userCode)} When they have logged in, ${again}.`;
   return structuredResult(
     present({
       status: needsCode ? 'confirmation_required' : 'pending',
       loginUrl: needsCode ? undefined : loginUrl,
+      userCode: needsCode ? undefined : userCode,
       expiresInSeconds,
       session: call.handle,
       next,
     }),
+  );
+}
+
+function firstStep(userCode: string | undefined): string {
+  return userCode === undefined
+    ? 'Show loginUrl to the user and ask them to open it.'
+    : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve.';
+}
+
+function stillOpen(userCode: string | undefined): string {
+  const what = userCode === undefined ? 'loginUrl' : 'loginUrl and userCode';
+  return `The user has not finished the login yet. Show them ${what} again if they need it.`;
+}
+
+function againWith(what: readonly string[]): string {
+  if (what.length === 0) return 'call `login` again';
+  const [last, ...others] = what.toReversed();
+  const listed = others.length > 0 ? `${others.toReversed().join(', ')} and ${last}` : last;
+  return `call \`login\` again with ${listed}`;
+}
+
+/** A login failed. Where it was not at the default provider, the next one has to name its provider again. */
+export function failedResult(
+  failure: LoginFailure,
+  { provider }: Pick<LoginCall, 'provider'>,
+  defaultProvider: string,
+): CallToolResult {
+  const where = provider === defaultProvider ? '' : ` This was a login with provider "${provider}".`;
+  return errorResult(`${failureText(failure)}${where}`);
+}
+
+/** A code was presented that opens nothing. */
+export function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
+  if (pending?.needsCode)
+    return errorResult(
+      'This is not the code that the browser shows. Ask the user to read it again, and call `login` with it.',
+    );
+  return errorResult(
+    pending?.userCode === undefined
+      ? 'No login is waiting for a code here. Call `login` without `code`.'
+      : 'This login takes no `code`: the user types userCode in at loginUrl. Call `login` without `code` to hear whether they have.',
   );
 }
 
@@ -61,7 +147,7 @@ export function authenticatedResult(account: AccountRecord, handle: string | und
 }
 
 /** Why a login failed, and what to do about it. */
-export function failureText(failure: LoginFailure): string {
+function failureText(failure: LoginFailure): string {
   switch (failure) {
     case 'declined':
       return 'The user declined to log in. Ask them before you call `login` again.';

@@ -17,11 +17,21 @@ import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
+import { withProgress } from '../progress.js';
 import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
-import { errorResult } from '../tool-result.js';
 import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
-import { authenticatedResult, failureText, loginOutputSchema, pendingResult } from './login-results.js';
+import type { LoginArguments } from './login-input.js';
+import {
+  authenticatedResult,
+  descriptionOf,
+  failedResult,
+  invitation,
+  loginOutputSchema,
+  pendingResult,
+  waitingFor,
+  wrongCodeResult,
+} from './login-results.js';
 
 export interface LoginToolOptions {
   readonly contexts: RequestContexts;
@@ -33,7 +43,9 @@ export interface LoginToolOptions {
   readonly random: RandomSource;
   readonly defaultProvider: string;
   /** From {@link loginInputSchema}; one for all server objects. */
-  readonly inputSchema: LoginInputSchema;
+  readonly inputSchema: z.ZodType<LoginArguments>;
+  /** Whether users may log in by a code at the provider's own page. */
+  readonly hasDeviceFlow: boolean;
   /** Whether sessions are named by handles, which `login` returns. */
   readonly hasHandles: boolean;
   /** Opens the link for the user, where the client does not. */
@@ -47,26 +59,6 @@ const CALL_2025_MS = 45_000;
 /** 2026 clients go ten rounds at most. */
 const MAX_ROUNDS = 8;
 
-/** The arguments of `login` on a server with these providers, the first of which is the default. */
-export function loginInputSchema(providers: readonly string[]): LoginInputSchema {
-  const [first] = providers;
-  const choice =
-    providers.length > 1 ? `One of ${providers.join(', ')}. Default: ${first}.` : `Only ${first}.`;
-  return z.object({
-    provider: z.string().max(100).optional().describe(`Which provider to log in to. ${choice}`),
-    code: z
-      .string()
-      .max(100)
-      .optional()
-      .describe('The confirmation code that the browser showed after the login, if it showed one.'),
-  });
-}
-type LoginInputSchema = z.ZodObject<{
-  provider: z.ZodOptional<z.ZodString>;
-  code: z.ZodOptional<z.ZodString>;
-}>;
-type LoginArguments = z.infer<LoginInputSchema>;
-
 const roundSchema = z.object({ round: z.number(), startedAtMs: z.number(), handle: z.string().optional() });
 type Round = z.infer<typeof roundSchema>;
 
@@ -76,14 +68,13 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
     'login',
     {
       title: 'Log in',
-      description:
-        'Logs the user in, so that the other tools can work in their name. Gives a link for the user to open in a browser; call `login` again when they have done so.',
+      description: descriptionOf(options.hasDeviceFlow),
       inputSchema: options.inputSchema,
-      outputSchema: loginOutputSchema(options.hasHandles),
+      outputSchema: loginOutputSchema(options),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     (args, protocol) => {
-      const call = { tool: 'login', arguments: JSON.stringify([args.provider, args.code]) };
+      const call = { tool: 'login', arguments: JSON.stringify([args.provider, args.code, args.flow]) };
       return login(options, server, args, protocol, call);
     },
   );
@@ -100,11 +91,11 @@ export async function login(
   protocol: ServerContext,
   called: Omit<RequestStateBinding, 'session'>,
 ): Promise<CallToolResult | InputRequiredResult> {
-  const { contexts, registry, logins } = options;
+  const { contexts, registry, logins, defaultProvider } = options;
   const context = contexts.get();
   const binding = { ...called, session: sessionOf(context) };
   const round = roundOf(options, protocol, binding);
-  const provider = args.provider ?? options.defaultProvider;
+  const provider = args.provider ?? defaultProvider;
   // Before a pending handle is minted that would lead nowhere.
   if (context.named.state === 'none' && !round) {
     await logins.prepare(provider);
@@ -117,13 +108,17 @@ export async function login(
   if (round) return goOn(options, call, protocol, round, binding);
 
   const failure = logins.takeFailure(call.lease.ref, provider);
-  if (failure) return errorResult(failureText(failure));
+  if (failure) return failedResult(failure, call, options.defaultProvider);
   const origin = { clientName: clientNameOf(server, protocol), ...call.from };
-  const pending = await logins.start(call.lease, provider, origin);
+  const pending = await logins.start(call.lease, provider, origin, args.flow);
   if (!pending.needsCode && supportsUrlElicitation(server, protocol))
     return openByClient(options, call, pending, binding);
-  if (pending.isNew) void options.openBrowser?.(pending.loginUrl);
-  return pendingResult(call, pending);
+  if (pending.isNew && pending.userCode === undefined) void options.openBrowser?.(pending.loginUrl);
+  // The user may have approved just now, and the provider is asked only every few seconds.
+  const outcome = pending.isNew
+    ? undefined
+    : await settled(options, call, protocol, pending, pending.knownWithinMs, options.clock.now());
+  return outcome ? finished(options, call, outcome) : pendingResult(call, pending, defaultProvider);
 }
 
 /** Asks the client to open the link. It comes back with what the user said to that. */
@@ -133,11 +128,7 @@ function openByClient(
   pending: PendingLogin,
   binding: RequestStateBinding,
 ): InputRequiredResult {
-  const { provider, loginUrl } = pending;
-  const request = inputRequired.elicitUrl({
-    message: `Log in to ${provider} in your browser.`,
-    url: loginUrl,
-  });
+  const request = inputRequired.elicitUrl({ message: invitation(pending), url: pending.loginUrl });
   const login = call.era === '2025' ? withElicitationId(request, randomToken(options.random)) : request;
   const requestState = nextState(options, call, undefined, binding);
   return inputRequired({ inputRequests: { login }, requestState });
@@ -151,27 +142,43 @@ async function goOn(
   round: Round,
   binding: RequestStateBinding,
 ): Promise<CallToolResult | InputRequiredResult> {
-  const { logins, clock } = options;
+  const { logins, clock, defaultProvider } = options;
   const { era, provider } = call;
   const { ref } = call.lease;
   const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
   const action = answer.kind === 'elicit' ? answer.action : 'accept';
   if (action === 'decline') {
     logins.cancel(ref, provider);
-    return errorResult(failureText('declined'));
+    return failedResult('declined', call, options.defaultProvider);
   }
   const pending = logins.pending(ref, provider);
-  if (!pending) return errorResult(failureText(logins.takeFailure(ref, provider) ?? 'expired'));
-  if (action === 'cancel') return pendingResult(call, pending);
+  if (!pending)
+    return failedResult(logins.takeFailure(ref, provider) ?? 'expired', call, options.defaultProvider);
+  if (action === 'cancel') return pendingResult(call, { ...pending, isNew: true }, defaultProvider);
 
   const leftMs = era === '2025' ? round.startedAtMs + CALL_2025_MS - clock.now() : ROUND_MS;
   const waitMs = Math.min(ROUND_MS, Math.max(leftMs, 0));
-  const outcome = await logins.settled(ref, provider, waitMs, protocol.mcpReq.signal);
+  const outcome = await settled(options, call, protocol, pending, waitMs, round.startedAtMs);
   if (outcome) return finished(options, call, outcome);
   const current = logins.pending(ref, provider) ?? pending;
   const goesOn = era === '2026' && round.round < MAX_ROUNDS && !current.needsCode;
-  if (!goesOn) return pendingResult(call, current);
+  if (!goesOn) return pendingResult(call, { ...current, isNew: false }, defaultProvider);
   return inputRequired({ requestState: nextState(options, call, round, binding) });
+}
+
+/** Waits for the user, and tells a client that wants to know that it does. */
+function settled(
+  { logins, clock }: LoginToolOptions,
+  { lease, provider }: LoginCall,
+  protocol: ServerContext,
+  pending: PendingLogin,
+  waitMs: number,
+  sinceMs: number,
+): Promise<LoginOutcome | undefined> {
+  if (waitMs === 0) return Promise.resolve(undefined);
+  return withProgress(protocol, clock, { message: waitingFor(pending), sinceMs }, () =>
+    logins.settled(lease.ref, provider, waitMs, protocol.mcpReq.signal),
+  );
 }
 
 function nextState(
@@ -192,12 +199,7 @@ async function confirmed(options: LoginToolOptions, call: LoginCall, code: strin
   const { logins } = options;
   const outcome = await logins.confirm(call.lease, call.provider, code);
   if (outcome) return finished(options, call, outcome);
-  const waitsForCode = logins.pending(call.lease.ref, call.provider)?.needsCode;
-  return errorResult(
-    waitsForCode
-      ? 'This is not the code that the browser shows. Ask the user to read it again.'
-      : 'No login is waiting for a code here. Call `login` without `code`.',
-  );
+  return wrongCodeResult(logins.pending(call.lease.ref, call.provider));
 }
 
 function finished(
@@ -207,7 +209,7 @@ function finished(
 ): Promise<CallToolResult> {
   if (outcome.kind === 'authenticated') return authenticated(options, call);
   options.logins.takeFailure(call.lease.ref, call.provider);
-  return Promise.resolve(errorResult(failureText(outcome.failure)));
+  return Promise.resolve(failedResult(outcome.failure, call, options.defaultProvider));
 }
 
 /** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
@@ -218,7 +220,7 @@ async function authenticated(options: LoginToolOptions, call: LoginCall): Promis
   const promoted = isPending ? await accounts.promote(current) : undefined;
   const record = isPending ? promoted?.record : current;
   const account = record?.accounts[call.provider];
-  if (!account) return errorResult(failureText('signed_out'));
+  if (!account) return failedResult('signed_out', call, options.defaultProvider);
   return authenticatedResult(account, promoted?.id ?? call.handle);
 }
 

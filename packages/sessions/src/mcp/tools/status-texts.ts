@@ -15,7 +15,8 @@ export function nextStep(
 ): string {
   const dead = accounts.find(({ state }) => state === 'reauthentication_required');
   if (dead) return `${whyDead(dead)} Call \`login\` with provider "${dead.provider}" to renew it.`;
-  if (accounts.some(({ state }) => state === 'pending')) return finishLogin(record);
+  const pending = accounts.find(({ state }) => state === 'pending');
+  if (pending) return finishLogin(record, pending.provider, providers);
   if (accounts.length === 0) {
     const before = record.signedOut ? `${whySignedOut(record.signedOut)} ` : '';
     return `${before}Call \`login\` to log in${record.signedOut ? ' again' : ''}${choice(providers)}.`;
@@ -30,11 +31,13 @@ export function nextStep(
 
 const ALL_GOOD = 'Nothing: the login is good, and its tokens are renewed by themselves.';
 
-function finishLogin(record: SessionRecord): string {
-  const again = hasHandle(record) ? 'call `login` with this `session`' : 'call `login` again';
+function finishLogin(record: SessionRecord, provider: string, providers: readonly string[]): string {
+  const isDefault = provider === providers[0];
+  const where = isDefault ? '' : `${hasHandle(record) ? ' and' : ' with'} provider "${provider}"`;
+  const again = `${hasHandle(record) ? 'call `login` with this `session`' : 'call `login` again'}${where}`;
   return isSignedIn(record) && record.kind === 'pending-handle'
     ? `The user has finished the login: ${again} to get the session handle.`
-    : `A login is under way. When the user has finished it in the browser, ${again}.`;
+    : `A login${isDefault ? '' : ` at "${provider}"`} is under way. When the user has finished it in the browser, ${again}.`;
 }
 
 /** What is not as it should be with a login that is good all the same. */

@@ -1,0 +1,230 @@
+import type { GrantedTokens } from '../account/granted-tokens.js';
+import { SessionError } from '../errors.js';
+import type { Provider } from '../provider/provider.js';
+import { providerFailure } from '../provider/provider-failure.js';
+import type { LoginFailure } from '../session/session-events.js';
+import type { Clock } from '../time/clock.js';
+import { type RandomSource, randomToken } from '../vault/random.js';
+import { Secret } from '../vault/secret.js';
+import { type BrowserTrip, type LoginAttempt, type LoginOutcome, wipeChecks } from './login-attempt.js';
+import type { LoginAttempts } from './login-attempts.js';
+import type { LoginChecks } from './login-checks.js';
+import { failureOf, type LoginEndings } from './login-endings.js';
+import { digestOf, isSameDigest } from './secret-digest.js';
+
+export interface BrowserLoginsOptions {
+  readonly attempts: LoginAttempts;
+  readonly endings: LoginEndings;
+  readonly checks: LoginChecks;
+  readonly providerOf: (name: string) => Provider;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly publicUrl: () => URL;
+}
+
+/** What the connect page shows. */
+export interface ConnectRequest {
+  readonly clientName: string | undefined;
+  readonly provider: string;
+  readonly scopes: readonly string[];
+  readonly startedSecondsAgo: number;
+  /** Where the browser has to show first whose it is; absent where that is not asked. */
+  readonly signInAt: string | undefined;
+}
+
+/** How a browser's return from the provider ended. */
+export type CallbackResult =
+  | LoginOutcome
+  /** It has shown whose it is, and goes on to the provider. */
+  | { readonly kind: 'continue'; readonly url: URL }
+  | { readonly kind: 'code'; readonly attemptId: string; readonly code: string }
+  /** The state is missing or unknown, or the browser is not the one that consented. */
+  | { readonly kind: 'rejected' };
+
+/** Logins as the browsers see them that follow their links: from consent to the way back from the provider. */
+export class BrowserLogins {
+  readonly #options: BrowserLoginsOptions;
+
+  constructor(options: BrowserLoginsOptions) {
+    this.#options = options;
+  }
+
+  /** What a browser with this link is asked; `undefined` when there is no such login, or no longer. */
+  connectRequest(attemptId: string): ConnectRequest | undefined {
+    const { checks, clock, providerOf } = this.#options;
+    const attempt = this.#open(attemptId);
+    return (
+      attempt && {
+        clientName: attempt.origin.clientName,
+        provider: attempt.provider,
+        scopes: providerOf(attempt.provider).scopes,
+        startedSecondsAgo: Math.round((clock.now() - attempt.startedAtMs) / 1000),
+        signInAt: attempt.check === 'sign-in' ? checks.signIn?.name : undefined,
+      }
+    );
+  }
+
+  /**
+   * The user of a browser agreed: sends it on to the provider, or first to where it shows whose it is. The latest
+   * browser to agree counts.
+   * @param cookie the secret that this browser keeps, and shows when it comes back
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
+  async consent(attemptId: string, cookie: string): Promise<URL | undefined> {
+    const attempt = this.#open(attemptId);
+    if (!attempt) return undefined;
+    return this.#send(attempt, attempt.check === 'sign-in' ? 'sign-in' : 'login', digestOf(cookie));
+  }
+
+  /** The user of a browser declined. */
+  decline(attemptId: string): void {
+    const attempt = this.#open(attemptId);
+    if (attempt) this.#options.endings.fail(attempt, 'declined');
+  }
+
+  /**
+   * A browser came back from the provider. Whatever it brings is used at most once.
+   * @param query the parameters it came with
+   * @param cookieOf the secret that this browser keeps for an attempt, if any
+   * @param isLoopback whether this request, too, came over loopback and nothing else
+   */
+  async callback(
+    query: URLSearchParams,
+    cookieOf: (attemptId: string) => string | undefined,
+    isLoopback: boolean,
+  ): Promise<CallbackResult> {
+    const { attempts, endings, publicUrl } = this.#options;
+    const found = attempts.takeByState(query.get('state') ?? '');
+    if (!found) return { kind: 'rejected' };
+    const { attempt, trip } = found;
+    const cookie = cookieOf(attempt.id);
+    if (cookie === undefined || !isSameDigest(digestOf(cookie), trip.cookieDigest)) {
+      wipeChecks(trip.checks);
+      endings.fail(attempt, 'browser_mismatch');
+      return { kind: 'rejected' };
+    }
+    const url = new URL('/callback', publicUrl());
+    url.search = query.toString();
+    try {
+      return trip.purpose === 'sign-in'
+        ? await this.#signedIn(attempt, trip, url)
+        : await this.#loggedIn(attempt, trip, url, isLoopback);
+    } finally {
+      wipeChecks(trip.checks);
+    }
+  }
+
+  /** Whether a login waits for this code, so that its page may show it. */
+  awaitsCode(attemptId: string, code: string): boolean {
+    const inert = this.#options.attempts.byId(attemptId)?.inert;
+    return inert !== undefined && isSameDigest(digestOf(code), inert.codeDigest);
+  }
+
+  /** The attempt of a link, unless a browser has finished it already, or it has no link. */
+  #open(attemptId: string): LoginAttempt | undefined {
+    const attempt = this.#options.attempts.byId(attemptId);
+    return attempt?.inert || attempt?.device ? undefined : attempt;
+  }
+
+  /** @returns where to send a browser; `undefined` if the attempt is over by then */
+  async #send(
+    attempt: LoginAttempt,
+    purpose: BrowserTrip['purpose'],
+    cookieDigest: string,
+  ): Promise<URL | undefined> {
+    const { attempts, random, publicUrl } = this.#options;
+    const state = randomToken(random);
+    const checks = {
+      state: Secret.fromString(state),
+      nonce: Secret.fromString(randomToken(random)),
+      codeVerifier: Secret.fromString(randomToken(random)),
+    };
+    const provider = this.#providerFor(attempt, purpose);
+    const url = await provider.authorizationUrl(new URL('/callback', publicUrl()), checks);
+    if (attempt.outcome || attempt.inert) {
+      wipeChecks(checks);
+      return undefined;
+    }
+    attempts.setTrip(attempt, { purpose, checks, stateDigest: digestOf(state), cookieDigest });
+    return url;
+  }
+
+  /** A browser has shown whose it is. If that is who started the login, it goes on to the provider. */
+  async #signedIn(attempt: LoginAttempt, trip: BrowserTrip, url: URL): Promise<CallbackResult> {
+    const { checks, endings } = this.#options;
+    const provider = this.#providerFor(attempt, 'sign-in');
+    const granted = await this.#exchange(attempt, provider, url, trip);
+    if ('kind' in granted) return granted;
+    void provider.discard(granted.tokens);
+    if (!checks.isSameUser(attempt.origin.starter, granted.idTokenClaims)) {
+      return endings.fail(attempt, 'identity_mismatch');
+    }
+    // Another browser may have agreed meanwhile, and is on its way.
+    if (attempt.trip) return { kind: 'failed', failure: 'superseded' };
+    try {
+      const onward = await this.#send(attempt, 'login', trip.cookieDigest);
+      return onward
+        ? { kind: 'continue', url: onward }
+        : { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
+    } catch (error) {
+      return endings.fail(attempt, loginFailureOf(error));
+    }
+  }
+
+  /** A browser has logged in at the provider. */
+  async #loggedIn(
+    attempt: LoginAttempt,
+    trip: BrowserTrip,
+    url: URL,
+    isLoopback: boolean,
+  ): Promise<CallbackResult> {
+    const { checks, endings } = this.#options;
+    const answer = await this.#exchange(attempt, this.#providerFor(attempt, 'login'), url, trip);
+    if ('kind' in answer) return answer;
+    const { idTokenClaims, ...granted } = answer;
+    switch (attempt.check) {
+      case 'same-user':
+        return checks.isSameUser(attempt.origin.starter, idTokenClaims)
+          ? endings.finish(attempt, granted)
+          : endings.refuse(attempt, granted, 'identity_mismatch');
+      case 'sign-in':
+        return endings.finish(attempt, granted);
+      case 'none':
+        return isLoopback ? endings.finish(attempt, granted) : this.#awaitCode(attempt, granted);
+      case 'code':
+      case 'unchecked':
+        return this.#awaitCode(attempt, granted);
+    }
+  }
+
+  #awaitCode(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
+    const result = this.#options.endings.awaitCode(attempt, granted);
+    return result.kind === 'code' ? { ...result, attemptId: attempt.id } : result;
+  }
+
+  async #exchange(
+    attempt: LoginAttempt,
+    provider: Provider,
+    url: URL,
+    trip: BrowserTrip,
+  ): Promise<GrantedTokens | CallbackResult> {
+    try {
+      return await provider.exchange(url, trip.checks);
+    } catch (error) {
+      return this.#options.endings.fail(attempt, loginFailureOf(error));
+    }
+  }
+
+  #providerFor(attempt: LoginAttempt, purpose: BrowserTrip['purpose']): Provider {
+    const { checks, providerOf } = this.#options;
+    return purpose === 'sign-in' && checks.signIn ? checks.signIn : providerOf(attempt.provider);
+  }
+}
+
+function loginFailureOf(error: unknown): LoginFailure {
+  if (error instanceof SessionError)
+    return error.code === 'provider_unavailable' ? error.code : 'provider_refused';
+  const { kind } = providerFailure(error);
+  if (kind === 'denied') return 'declined';
+  return kind === 'unavailable' || kind === 'lost' ? 'provider_unavailable' : 'provider_refused';
+}

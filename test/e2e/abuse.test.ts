@@ -1,0 +1,209 @@
+import { connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Browser } from '../support/browser.js';
+import { type Deployment, startDeployment } from '../support/deployment.js';
+import { eventually } from '../support/journal.js';
+import {
+  client2026,
+  connect2025,
+  initialize,
+  type RawClient,
+  type RawWay,
+  send,
+  startLogin,
+} from '../support/raw-mcp.js';
+
+const REPORT_MEMORY = fileURLToPath(new URL('../support/report-memory.mjs', import.meta.url));
+/** A server that was left alone has no more than these open: its own to the provider and the API. */
+const MOST_CONNECTIONS_AT_REST = 6;
+const PATIENCE_MS = 120_000;
+
+let deployment: Deployment;
+let mcp: string;
+let bystander: RawClient;
+
+beforeAll(async () => {
+  deployment = await startDeployment({
+    flags: ['--access', 'open-to-network'],
+    environment: { MCP_SESSIONS_TRUSTED_PROXIES: '127.0.0.1' },
+    nodeOptions: ['--expose-gc', '--import', REPORT_MEMORY],
+  });
+  ({ mcp } = deployment);
+  bystander = await connect2025(mcp, from('203.0.113.100'));
+  await logIn(bystander, 'bystander');
+});
+afterAll(() => deployment.stop());
+
+/** What a proxy adds to a request that comes from an address. */
+function from(address: string): RawWay {
+  return { headers: { 'x-forwarded-for': address } };
+}
+
+/** Logs in from afar, where the browser shows a code. */
+async function logIn(client: RawClient, username: string): Promise<void> {
+  const page = await new Browser().logIn(await startLogin(client), username);
+  const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page.text)?.[0];
+  const { structured, text } = await client.call('login', { code });
+  if (structured.status !== 'authenticated') throw new Error(`${username} is not logged in: ${text}`);
+}
+
+/** Works and logs in, in both eras, as somebody does who knows nothing of all this. */
+async function expectService(): Promise<void> {
+  expect((await bystander.call('whoami')).structured).toMatchObject({ subject: 'bystander' });
+  const way = from('203.0.113.101');
+  for (const client of [await connect2025(mcp, way), client2026(mcp, undefined, way)]) {
+    await logIn(client, 'newcomer');
+    expect((await client.call('whoami')).structured).toMatchObject({ subject: 'newcomer' });
+    await client.call('logout');
+  }
+}
+
+/** Does something many times, 50 at a time, while others are served again and again. */
+async function whileServing(times: number, act: () => Promise<unknown>): Promise<void> {
+  let left = times;
+  const work = async () => {
+    while (left-- > 0) await act();
+  };
+  const flood = Promise.all(Array.from({ length: 50 }, work));
+  do await expectService();
+  while (left > 0);
+  await flood;
+}
+
+const reportSchema = z.looseObject({
+  event: z.literal('memory'),
+  bytes: z.number(),
+  connections: z.number(),
+});
+
+/** What the server holds, once its garbage has been collected. */
+async function held(): Promise<z.infer<typeof reportSchema>> {
+  const { audit } = deployment.server;
+  const reports = () => audit.entries.filter(({ event }) => event === 'memory');
+  const before = reports().length;
+  deployment.server.signal('SIGUSR2');
+  return reportSchema.parse(await audit.until('the memory', () => reports()[before]));
+}
+
+/** Waits until every connection is closed that clients have left open. */
+async function untilAtRest(): Promise<void> {
+  for (
+    let { connections } = await held();
+    connections > MOST_CONNECTIONS_AT_REST;
+    { connections } = await held()
+  ) {
+    await sleep(250);
+  }
+}
+
+function openSocket(): Socket {
+  const { hostname, port } = new URL(mcp);
+  const socket = connect(Number(port), hostname);
+  socket.on('error', () => undefined);
+  return socket;
+}
+
+/** Says something, then goes on with the same byte every half a second until it is cut off. */
+async function drip(start: string, byte: string): Promise<void> {
+  const socket = openSocket();
+  socket.resume();
+  if (start) socket.write(start);
+  const dripping = byte ? setInterval(() => socket.write(byte), 500) : undefined;
+  await new Promise((resolve) => socket.once('close', resolve));
+  clearInterval(dripping);
+}
+
+const HEAD = `POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nX-Forwarded-For: 203.0.113.1\r\n`;
+
+describe('a client that takes its time', () => {
+  it.concurrent.each([
+    ['says nothing', '', ''],
+    ['sends its headers byte by byte', `${HEAD}X-Slow: `, 'x'],
+    ['sends its body byte by byte', `${HEAD}Content-Length: 1000\r\n\r\n`, ' '],
+    ['never comes to the end of a chunk', `${HEAD}Transfer-Encoding: chunked\r\n\r\n1000\r\n`, ' '],
+  ])(
+    'and %s, a hundred times over, is cut off and holds up nobody [security 40]',
+    async (_what, start, byte) => {
+      let isOver = false;
+      const cutOff = Promise.all(Array.from({ length: 100 }, () => drip(start, byte))).finally(() => {
+        isOver = true;
+      });
+      await expectService();
+      expect(isOver).toBe(false);
+      await cutOff;
+      await expectService();
+    },
+    PATIENCE_MS,
+  );
+
+  it('leaves nothing behind', () => untilAtRest());
+});
+
+describe('a client that never reads', () => {
+  it(
+    'is cut off, on whatever connection it asks, and holds up nobody [security 40]',
+    async () => {
+      const before = await held();
+      const request = 'GET /login/done HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.2\r\n\r\n';
+      const sockets = Array.from({ length: 8 }, () => {
+        const socket = openSocket().pause();
+        // Their answers are more than the kernel takes.
+        socket.write(request.repeat(4000));
+        return socket;
+      });
+      await expectService();
+      expect((await held()).bytes).toBeLessThan(3 * before.bytes);
+      await untilAtRest();
+      for (const socket of sockets) socket.destroy();
+      await expectService();
+    },
+    PATIENCE_MS,
+  );
+});
+
+describe('a flood from one address', () => {
+  const callback = () => new URL('/callback?state=x&code=y', mcp);
+  const floods: Record<string, (way: RawWay) => Promise<unknown>> = {
+    initialize: (way) => initialize(mcp, way),
+    login: (way) => client2026(mcp, undefined, way).call('login'),
+    callbacks: (way) => send(callback(), way),
+    'unknown handles': (way) => client2026(mcp, 'A'.repeat(43), way).call('whoami'),
+  };
+
+  it.each(Object.entries(floods))(
+    'of %s holds up nobody, and takes up no more than its share [security 39, 41]',
+    async (name, act) => {
+      const way = from(`198.51.100.${Object.keys(floods).indexOf(name)}`);
+      // Everything that one address may take up is taken up by these.
+      await whileServing(300, () => act(way));
+      const early = await held();
+      await whileServing(600, () => act(way));
+      const late = await held();
+      expect(late.bytes).toBeLessThan(1.3 * early.bytes);
+      await untilAtRest();
+    },
+    PATIENCE_MS,
+  );
+
+  it(
+    'of everything at once holds up nobody, and passes [security 39, 41]',
+    async () => {
+      const way = from('198.51.100.50');
+      const client = await connect2025(mcp, way);
+      await whileServing(150, () => Promise.all(Object.values(floods).map((act) => act(way))));
+      expect((await initialize(mcp, way)).status).toBe(429);
+      // It may not start another session, but its own go on as soon as the minute has.
+      await eventually('another login', async () => {
+        const { isError } = await client.call('login');
+        return isError ? undefined : true;
+      });
+      await logIn(client, 'penitent');
+      expect((await client.call('whoami')).structured).toMatchObject({ subject: 'penitent' });
+      await untilAtRest();
+    },
+    PATIENCE_MS,
+  );
+});

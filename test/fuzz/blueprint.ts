@@ -1,0 +1,60 @@
+/** What is known of a request before it is sent: plain data, the same for the same seed. */
+export interface Blueprint {
+  /** Its row in the histogram. */
+  readonly kind: string;
+  readonly method: string;
+  readonly path: string;
+  readonly headers: readonly Header[];
+  readonly body?: string;
+  /** The member whose session it names, if it names one. Only that one's canary may be in the answer, */
+  readonly owner?: number;
+  /** and has to be. */
+  readonly showsOwner?: boolean;
+  /** The throw-away login whose browser it plays. */
+  readonly trip?: number;
+  /** Who waits no longer for the rest of an answer, in milliseconds after its head. */
+  readonly cutMs?: number;
+  /** Who does not even wait for its head, in milliseconds after sending. */
+  readonly dropMs?: number;
+}
+
+export type Header = readonly [name: string, value: string];
+
+/** How many members there are of each era. They are logged in throughout. */
+export const MEMBERS_PER_ERA = 10;
+/** How many throw-away sessions, logins and the like are known at a time. */
+export const SLOTS = 16;
+
+/** What stands in blueprints for what only the server gives out. */
+export type Placeholder =
+  /** The id of a member's connection, or its handle. */
+  | 'member'
+  /** The id of a throw-away connection. */
+  | 'connection'
+  /** The handle of a throw-away session in which somebody is logged in. */
+  | 'session'
+  /** A throw-away login: its pending handle, the path of its link, and what its browser has learned. */
+  | 'pending'
+  | 'link'
+  | 'form'
+  | 'cookie'
+  | 'state'
+  | 'code'
+  /** The state of a call of several rounds. */
+  | 'requestState'
+  /** The id of an event that was sent on a stream of a throw-away connection. */
+  | 'event'
+  /** Where the server is reached: `http://127.0.0.1:<port>`, and the same without `http://`. */
+  | 'origin'
+  | 'host';
+
+/** A placeholder as it stands in paths, headers and bodies. */
+export function placeholder(name: Placeholder, slot = 0): string {
+  return `<<${name}:${slot}>>`;
+}
+
+/** Puts in place of every placeholder what `look` knows of it. */
+export function resolvePlaceholders(text: string, look: (name: string, slot: number) => string): string {
+  if (!text.includes('<<')) return text;
+  return text.replace(/<<(\w+):(\d+)>>/g, (_, name: string, slot: string) => look(name, Number(slot)));
+}

@@ -1,0 +1,17 @@
+import { randomBytes } from 'node:crypto';
+
+/** Stands before a canary in the tokens of its session, which are for nobody to see. */
+export const TOKEN_PREFIX = 'token-of-';
+
+const CANARY = /canary(\d\d)[0-9a-f]{16}/g;
+
+/** A word that is in the name, the notes and the tokens of one session and nowhere else. */
+export function canaryOf(member: number): string {
+  return `canary${String(member).padStart(2, '0')}${randomBytes(8).toString('hex')}`;
+}
+
+/** The sessions whose canaries are in a text. */
+export function canariesIn(text: string): ReadonlySet<number> {
+  if (!text.includes('canary')) return new Set();
+  return new Set([...text.matchAll(CANARY)].map(([, member]) => Number(member)));
+}

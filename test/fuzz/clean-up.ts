@@ -1,0 +1,16 @@
+import { type Blueprint, placeholder } from './blueprint.js';
+import type { Displaced } from './book.js';
+import { named, request } from './request-2026.js';
+
+/** How a throw-away session is ended that is not needed any more. */
+export function ending({ kind, id }: Displaced): Blueprint {
+  if (kind === 'session') {
+    const logout = { method: 'tools/call', params: { name: 'logout', arguments: {} } };
+    return request('clean-up', named(logout, id, 'argument'), 1);
+  }
+  const headers = [
+    ['host', placeholder('host')],
+    ['mcp-session-id', id],
+  ] as const;
+  return { kind: 'clean-up', method: 'DELETE', path: '/mcp', headers };
+}

@@ -1,0 +1,95 @@
+import {
+  Agent,
+  type ClientRequest,
+  request as httpRequest,
+  type IncomingHttpHeaders,
+  type IncomingMessage,
+} from 'node:http';
+import type { Blueprint } from './blueprint.js';
+
+/** What came back for a request. */
+export interface Answer {
+  /** `0` where there is none. */
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  /** How it ended: in full, given up by the client as it meant to, broken off by the server, or never. */
+  readonly end: 'complete' | 'cut' | 'broken' | 'hung';
+  readonly error?: string;
+}
+
+/** Nothing takes longer; a call that waits for a user is given up before. */
+const DEADLINE_MS = 30_000;
+
+/** Sends requests over connections that are kept. */
+export class Client {
+  readonly #port: number;
+  readonly #agent: Agent;
+
+  constructor(origin: string, connections: number) {
+    this.#port = Number(new URL(origin).port);
+    this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
+  }
+
+  /** Never rejects. */
+  async send(blueprint: Blueprint): Promise<Answer> {
+    // Whoever says "close" sends no more on a connection, whatever the answer says (RFC 9112 section 9.6).
+    const isLast = blueprint.headers.some(([name]) => name === 'connection');
+    const { answer, isStale } = await this.#try(blueprint, isLast ? false : this.#agent);
+    // The server may close a connection that is kept at the moment a request is sent on it (RFC 9112 section 9.3.1).
+    return isStale ? (await this.#try(blueprint, false)).answer : answer;
+  }
+
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  #try(blueprint: Blueprint, agent: Agent | false): Promise<{ answer: Answer; isStale: boolean }> {
+    const { method, path, headers, body, dropMs, cutMs } = blueprint;
+    return new Promise((resolve) => {
+      let status = 0;
+      let received: IncomingHttpHeaders = {};
+      let text = '';
+      let request: ClientRequest | undefined;
+      const timers: NodeJS.Timeout[] = [];
+      const finish = (end: Answer['end'], error?: NodeJS.ErrnoException) => {
+        for (const timer of timers) clearTimeout(timer);
+        const isStale = status === 0 && error !== undefined && agent !== false && !!request?.reusedSocket;
+        if (end !== 'complete') request?.destroy();
+        const reason = error && { error: `${error.code}: ${error.message}` };
+        resolve({ answer: { status, headers: received, text, end, ...reason }, isStale });
+      };
+      timers.push(setTimeout(() => finish('hung'), DEADLINE_MS));
+      if (dropMs !== undefined) timers.push(setTimeout(() => finish('cut'), dropMs));
+      const take = (response: IncomingMessage) => {
+        status = response.statusCode ?? 0;
+        received = response.headers;
+        if (cutMs !== undefined) timers.push(setTimeout(() => finish('cut'), cutMs));
+        response.setEncoding('utf8');
+        response.on('data', (chunk: string) => {
+          text += chunk;
+        });
+        response.once('end', () => finish('complete'));
+        response.once('error', (error) => finish('broken', error));
+      };
+      request = httpRequest({
+        host: '127.0.0.1',
+        port: this.#port,
+        method,
+        path: path.replaceAll(/[^\x21-\xff]/g, encodeURIComponent),
+        headers: wireHeaders(headers, body),
+        setHost: false,
+        agent,
+      });
+      request.once('response', take);
+      request.on('error', (error) => finish('broken', error));
+      request.end(body);
+    });
+  }
+}
+
+/** In this form names may come several times. */
+function wireHeaders(headers: Blueprint['headers'], body: string | undefined): string[] {
+  const length = body === undefined ? [] : ['content-length', String(Buffer.byteLength(body))];
+  return [...headers.flat(), ...length];
+}

@@ -1,0 +1,154 @@
+import fc, { type Arbitrary } from 'fast-check';
+import { type Blueprint, type Header, MEMBERS_PER_ERA, placeholder } from './blueprint.js';
+import {
+  type Call,
+  disruptive,
+  harmless,
+  notification,
+  ownId,
+  requestId,
+  slot,
+  telling,
+} from './json-rpc-messages.js';
+import { mutated } from './mutations.js';
+import { oddHeaderValue, oddString, oddValue } from './odd-values.js';
+
+const JSON_HEADERS: readonly Header[] = [
+  ['host', placeholder('host')],
+  ['content-type', 'application/json'],
+  ['accept', 'application/json, text/event-stream'],
+];
+const STREAM_HEADERS: readonly Header[] = [
+  ['host', placeholder('host')],
+  ['accept', 'text/event-stream'],
+];
+/** A login of a client that opens links itself waits for the user. Nobody else's answer takes that long. */
+const LOGIN_CUT_MS = 300;
+const STREAM_CUT_MS = 60;
+
+const versions = fc.constantFrom('2025-11-25', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '1.0');
+const capabilities = fc.constantFrom({}, { elicitation: { url: {} } }, { roots: {}, sampling: {} });
+
+const initialize: Arbitrary<Blueprint> = fc
+  .tuple(versions, capabilities, fc.oneof(fc.constant('fuzz'), oddString), requestId)
+  .map(([protocolVersion, capabilities, name, id]) => {
+    const params = { protocolVersion, capabilities, clientInfo: { name, version: '1' } };
+    return post('2025 initialize', JSON_HEADERS, message({ method: 'initialize', params }, id));
+  });
+
+const member = fc.nat(MEMBERS_PER_ERA - 1);
+
+const telltale = fc.tuple(member, telling, ownId).map(([owner, call, id]): Blueprint => {
+  return { ...inConnection('2025 member', 'member', owner, message(call, id)), owner, showsOwner: true };
+});
+const harmlessOfMember = fc.tuple(member, harmless, requestId).map(
+  ([owner, call, id]): Blueprint => ({
+    ...inConnection('2025 member', 'member', owner, message(call, id)),
+    owner,
+  }),
+);
+const noted = fc.tuple(member, notification).map(
+  ([owner, call]): Blueprint => ({
+    ...inConnection('2025 notification', 'member', owner, message(call, undefined)),
+    owner,
+  }),
+);
+const answered = fc.tuple(member, requestId, oddValue).map(([owner, id, result]): Blueprint => {
+  const body = JSON.stringify({ jsonrpc: '2.0', id, result });
+  return { ...inConnection('2025 answer', 'member', owner, body), owner };
+});
+const batch = fc
+  .tuple(member, fc.array(fc.tuple(fc.oneof(telling, harmless, notification), requestId), { maxLength: 5 }))
+  .map(([owner, calls]): Blueprint => {
+    const body = `[${calls.map(([call, id]) => message(call, id)).join()}]`;
+    return { ...inConnection('2025 batch', 'member', owner, body), owner };
+  });
+
+const throwAway = fc
+  .tuple(slot, fc.oneof(telling, harmless, disruptive), requestId)
+  .map(([at, call, id]) => ({
+    ...inConnection('2025 throw-away', 'connection', at, message(call, id)),
+    cutMs: LOGIN_CUT_MS,
+  }));
+const dropped = fc.tuple(member, telling, requestId, fc.nat(5)).map(
+  ([owner, call, id, dropMs]): Blueprint => ({
+    ...inConnection('2025 dropped', 'member', owner, message(call, id)),
+    owner,
+    dropMs,
+  }),
+);
+
+const ended = slot.map((at): Blueprint => {
+  return { ...inConnection('2025 DELETE', 'connection', at, ''), method: 'DELETE' };
+});
+const lastEventId = fc.oneof(
+  slot.map((at) => placeholder('event', at)),
+  oddHeaderValue,
+);
+const stream = fc
+  .tuple(
+    fc.oneof(
+      slot,
+      member.map((owner) => ({ owner })),
+    ),
+    fc.option(lastEventId, { freq: 1 }),
+    fc.nat(STREAM_CUT_MS),
+  )
+  .map(([whose, event, cutMs]): Blueprint => {
+    const id = typeof whose === 'number' ? placeholder('connection', whose) : memberOf(whose.owner);
+    const headers: Header[] = [...STREAM_HEADERS, ['mcp-session-id', id]];
+    if (event !== null) headers.push(['last-event-id', event]);
+    const owner = typeof whose === 'number' ? {} : whose;
+    return { kind: '2025 stream', method: 'GET', path: '/mcp', headers, cutMs, ...owner };
+  });
+/** What opens nothing: handles, and ids that were changed or made up. */
+const wrongId = fc
+  .tuple(
+    fc.oneof(
+      member.map((owner) => placeholder('member', MEMBERS_PER_ERA + owner)),
+      member.map((owner) => `${memberOf(owner)}x`),
+      slot.map((at) => placeholder('session', at)),
+      slot.map((at) => placeholder('pending', at)),
+      oddHeaderValue,
+    ),
+    fc.oneof(telling, harmless, disruptive),
+    fc.constantFrom('POST', 'GET', 'DELETE'),
+  )
+  .map(([id, call, method]): Blueprint => {
+    const headers: Header[] = [...JSON_HEADERS, ['mcp-session-id', id]];
+    return { ...post('2025 wrong id', headers, message(call, 1)), method };
+  });
+
+/** Requests of clients of the 2025 revisions, good and bad. */
+export const mcp2025: Arbitrary<Blueprint> = fc.oneof(
+  { weight: 1, arbitrary: initialize },
+  { weight: 18, arbitrary: telltale },
+  { weight: 10, arbitrary: harmlessOfMember },
+  { weight: 5, arbitrary: noted },
+  { weight: 1, arbitrary: answered },
+  { weight: 4, arbitrary: batch },
+  { weight: 10, arbitrary: throwAway },
+  { weight: 1, arbitrary: dropped },
+  { weight: 1, arbitrary: ended },
+  { weight: 3, arbitrary: stream },
+  { weight: 4, arbitrary: wrongId },
+  { weight: 8, arbitrary: mutated(fc.oneof(telltale, harmlessOfMember, batch), '2025 mutated') },
+  { weight: 3, arbitrary: mutated(throwAway, '2025 mutated') },
+  { weight: 1, arbitrary: mutated(initialize, '2025 mutated initialize') },
+);
+
+function memberOf(owner: number): string {
+  return placeholder('member', owner);
+}
+
+function inConnection(kind: string, whose: 'member' | 'connection', at: number, body: string): Blueprint {
+  return post(kind, [...JSON_HEADERS, ['mcp-session-id', placeholder(whose, at)]], body);
+}
+
+function post(kind: string, headers: readonly Header[], body: string): Blueprint {
+  return { kind, method: 'POST', path: '/mcp', headers, body };
+}
+
+function message(call: Call, id: unknown): string {
+  return JSON.stringify({ jsonrpc: '2.0', ...(id !== undefined && { id }), ...call });
+}

@@ -1,0 +1,58 @@
+import fc, { type Arbitrary } from 'fast-check';
+
+const ODD_STRINGS = [
+  '',
+  ' ',
+  'x',
+  '__proto__',
+  'constructor',
+  'toString',
+  'null',
+  '\u0000',
+  '\ud800',
+  '\u202enoitcerid',
+  '🧨👩‍👩‍👧',
+  'e\u0301',
+  '../../etc/passwd',
+  "' OR 1=1 --",
+  '<script>alert(1)</script>',
+  '{{7*7}}',
+  '%00',
+  '\r\nSet-Cookie: odd=1',
+  'A'.repeat(43),
+  'A'.repeat(257),
+  'A'.repeat(5000),
+];
+
+/** Texts that programs stumble over. */
+export const oddString: Arbitrary<string> = fc.oneof(
+  { weight: 3, arbitrary: fc.constantFrom(...ODD_STRINGS) },
+  { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
+);
+
+const ODD_NUMBERS = [0, -1, 1.5, 1e308, -1e-308, 2 ** 31, 2 ** 53 + 1, -(2 ** 63)];
+// Parsed, for that makes the name of the prototype a property like any other.
+const POLLUTION = ['{"__proto__":{"polluted":true}}', '{"constructor":{"prototype":{"polluted":true}}}'];
+
+/** Values that programs stumble over. */
+export const oddValue: Arbitrary<unknown> = fc.oneof(
+  { weight: 3, arbitrary: oddString },
+  { weight: 3, arbitrary: fc.constantFrom(...ODD_NUMBERS, null, true, false, [], {}, [[]], [null]) },
+  { weight: 1, arbitrary: fc.constantFrom(...POLLUTION).map((json): unknown => JSON.parse(json)) },
+  { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
+);
+
+/** What is allowed on the wire, and little more than that. */
+export const oddHeaderValue: Arbitrary<string> = fc.oneof(
+  {
+    weight: 2,
+    arbitrary: fc.constantFrom('', ' ', '*', '*/*', ',', ';', '"', 'null', 'A'.repeat(43), '\u00ff'),
+  },
+  { weight: 1, arbitrary: fc.constantFrom('A'.repeat(5000), '__proto__', '0', '-1', 'a, b', 'a;b=c;d="e') },
+  { weight: 1, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 40 }) },
+);
+
+/** As it can stand in an address, half characters made whole. */
+export function encoded(text: string): string {
+  return encodeURIComponent(Buffer.from(text).toString());
+}

@@ -1,0 +1,60 @@
+import { type Blueprint, placeholder } from './blueprint.js';
+import type { Call } from './json-rpc-messages.js';
+
+const REVISION = '2026-07-28';
+const SESSION_META = 'dev.mcp-sessions/session';
+
+/** Where a request says whose it is. */
+export type Naming = 'argument' | '_meta' | 'both';
+
+/** The same call in the name of a session. */
+export function named({ method, params }: Call, handle: unknown, how: Naming): Call {
+  const isTool = method === 'tools/call';
+  // The other methods have no arguments to name it in.
+  const inArguments = isTool && how !== '_meta';
+  const inMeta = how !== 'argument' || !isTool;
+  return {
+    method,
+    params: {
+      ...params,
+      ...(inArguments && { arguments: { ...(params.arguments as object), session: handle } }),
+      ...(inMeta && { _meta: { [SESSION_META]: handle } }),
+    },
+  };
+}
+
+/** A request of the 2026 revision, with what its headers have to say. */
+export function request(
+  kind: string,
+  { method, params }: Call,
+  id: unknown,
+  capabilities: object = {},
+  client = 'fuzz',
+): Blueprint {
+  const _meta = {
+    'io.modelcontextprotocol/protocolVersion': REVISION,
+    'io.modelcontextprotocol/clientInfo': { name: client, version: '1' },
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
+    ...(params._meta as object),
+  };
+  const name = params.name ?? params.uri;
+  return {
+    kind,
+    method: 'POST',
+    path: '/mcp',
+    headers: [
+      ['host', placeholder('host')],
+      ['content-type', 'application/json'],
+      ['accept', 'application/json, text/event-stream'],
+      ['mcp-protocol-version', REVISION],
+      ['mcp-method', headerText(method)],
+      ...(typeof name === 'string' ? [['mcp-name', headerText(name)] as const] : []),
+    ],
+    body: JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _meta } }),
+  };
+}
+
+/** What of a text can be sent in a header at all. */
+function headerText(text: string): string {
+  return text.replaceAll(/[^\x20-\xff]/g, '').trim();
+}

@@ -1,0 +1,64 @@
+import type { Blueprint } from './blueprint.js';
+import { canariesIn, TOKEN_PREFIX } from './canaries.js';
+import type { Answer } from './client.js';
+
+/** What the server says, whatever the status, when it has caught an error that it did not expect. */
+const MISTAKE = 'The server made a mistake';
+/** Node closes the connection on what is no HTTP, or too much of it. */
+const LARGE_BYTES = 64 * 1024;
+
+/** Which rule an answer breaks, in words. */
+export function brokenRule(
+  request: Blueprint,
+  answer: Answer,
+  secrets: readonly string[],
+): string | undefined {
+  const { status, headers, text, end } = answer;
+  if (end === 'hung') return 'it hangs';
+  if (end === 'broken' && !mayBreak(request)) return `the connection broke: ${answer.error}`;
+  if (status >= 500) return `the answer is ${status}: ${text.slice(0, 500)}`;
+  if (text.includes(MISTAKE)) return `the server made a mistake: ${text.slice(0, 500)}`;
+  const everything = `${Object.values(headers).join('\n')}\n${text}`;
+  if (everything.includes(TOKEN_PREFIX)) return 'the answer contains a token of the provider';
+  const seen = canariesIn(everything);
+  for (const member of seen) {
+    if (member !== request.owner) return `the answer shows the session of member ${member}`;
+  }
+  for (const [member, secret] of secrets.entries()) {
+    const isOwn = member === request.owner || sent(request, secret);
+    if (!isOwn && everything.includes(secret)) return `the answer contains the secret of member ${member}`;
+  }
+  if (request.showsOwner && end === 'complete' && !seen.has(request.owner ?? -1)) {
+    return `${status} does not show the session of member ${request.owner}: ${text.slice(0, 500)}`;
+  }
+  return undefined;
+}
+
+/** Whether a request was let through to what answers requests, instead of being refused for its form. */
+export function passedGuards({ status, text }: Answer): boolean {
+  // Node's own refusals have no body.
+  if (status === 0 || (status === 400 && text === '')) return false;
+  if (status === 405 || status === 413 || status === 415 || status === 431 || status === 417) return false;
+  return !GUARDS.some((refusal) => text.includes(refusal));
+}
+
+const GUARDS = [
+  'is not reached under that host name',
+  'Pages of that origin may not',
+  'There is nothing here',
+  'the body is not JSON',
+  'nested deeper than',
+  'cannot go on',
+];
+
+/** A server that refuses a body need not read it, and a client that still sends it may not see the answer. */
+function mayBreak({ body = '', headers }: Blueprint): boolean {
+  return body.length > LARGE_BYTES || headers.flat().join('').length > LARGE_BYTES / 8;
+}
+
+/** What names a thing that is not found may quote it. */
+function sent({ body = '', headers, path }: Blueprint, secret: string): boolean {
+  return (
+    body.includes(secret) || path.includes(secret) || headers.some(([, value]) => value.includes(secret))
+  );
+}
