@@ -1,6 +1,6 @@
 import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Journal } from '../support/journal.js';
-import { JSON_HEADERS, type RawRequest, request2026 } from '../support/raw-mcp.js';
+import { JSON_HEADERS, type RawRequest, type RawWay, request2026 } from '../support/raw-mcp.js';
 
 /** One event of a stream; the data of a priming event is empty. */
 export interface WireEvent {
@@ -94,9 +94,13 @@ export const CALL_ID = 1_000_000;
 export class Wire2025 {
   readonly #headers: Readonly<Record<string, string>>;
 
-  /** @param sessionId of a connection that is initialized */
-  constructor(sessionId: string) {
-    this.#headers = { ...JSON_HEADERS, 'mcp-session-id': sessionId, 'mcp-protocol-version': '2025-11-25' };
+  /**
+   * @param sessionId of a connection that is initialized
+   * @param way how its client gets in
+   */
+  constructor(sessionId: string, { headers = {} }: Pick<RawWay, 'headers'> = {}) {
+    const session = { 'mcp-session-id': sessionId, 'mcp-protocol-version': '2025-11-25' };
+    this.#headers = { ...JSON_HEADERS, ...headers, ...session };
   }
 
   /** Opens the standalone stream, or goes on with another after the event `lastEventId`. */
