@@ -1,10 +1,11 @@
 import { createServer } from 'node:http';
-import { createSessions } from 'mcp-sessions';
+import { createSessions, nodeServerOptions } from 'mcp-sessions';
 import { notes, port } from './notes.js';
 
 const sessions = createSessions(notes);
 
-const server = createServer((request, response) => {
+// Slow clients are cut off in time.
+const server = createServer(nodeServerOptions, (request, response) => {
   // Serves /mcp and the pages of a login; the rest is the app's own.
   sessions.nodeHandler(request, response, () => {
     if (request.url === '/') response.end('Notes of everybody');

@@ -199,8 +199,9 @@ describe('an address that guesses access tokens', () => {
     });
     onTestFinished(() => sessions.close());
     const { url } = await sessions.listen({ port: 0 });
+    let guesses = 0;
     const guess = (address: string) =>
-      initialize(url, { headers: { ...from(address).headers, authorization: 'Bearer guess' } });
+      initialize(url, { headers: { ...from(address).headers, authorization: `Bearer guess-${guesses++}` } });
     for (let tries = 0; tries < 60; tries++) expect((await guess('203.0.113.30')).status).toBe(401);
     const refused = await guess('203.0.113.30');
     expect(refused.status).toBe(429);

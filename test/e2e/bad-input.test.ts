@@ -176,6 +176,17 @@ describe('a request to the MCP endpoint', () => {
     expect(errorOf(answer)?.message).toMatch(/nested/);
   });
 
+  it('[security 40] with an `initialize` of more than 16 KiB is answered 413', async () => {
+    const clientInfo = { name: 'x'.repeat(17 * 1024), version: '1' };
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+    const answer = await send(
+      notes.mcp,
+      post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params })),
+    );
+    expect(answer.status).toBe(413);
+    expect(errorOf(answer)?.message).toMatch(/16 KiB/);
+  });
+
   it('[security 40] with more than 16 KiB of headers is answered 431', async () => {
     const answer = await send(notes.mcp, post(call2025('whoami'), { 'x-padding': 'x'.repeat(17 * 1024) }));
     expect(answer.status).toBe(431);

@@ -53,6 +53,15 @@ describe('the configuration', () => {
     expect(configurationOf(['--stdio', ...tools], provider).upstream.kind).toBe('operator');
   });
 
+  it('trusts the proxies that the environment names, and nobody else [security 39]', () => {
+    const upstreamOf = (more: NodeJS.ProcessEnv) => configurationOf(tools, { ...provider, ...more }).upstream;
+    const MCP_SESSIONS_TRUSTED_PROXIES = '10.0.0.0/8, fd00::/8';
+    expect(upstreamOf({ MCP_SESSIONS_TRUSTED_PROXIES })).toMatchObject({
+      trustedProxies: ['10.0.0.0/8', 'fd00::/8'],
+    });
+    expect(upstreamOf({})).toMatchObject({ trustedProxies: undefined });
+  });
+
   it('lets clients in as the environment says', () => {
     const environment = {
       ...provider,

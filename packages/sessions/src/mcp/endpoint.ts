@@ -66,7 +66,12 @@ export class Endpoint {
 
   /** Serves one request. Never rejects. */
   async handle(incoming: Incoming): Promise<Response> {
-    if (this.#isClosing) return errorResponse(503, ErrorCode.serverBusy, 'This server is closing.');
+    if (this.#isClosing) {
+      const headers = { 'retry-after': '10' };
+      return errorResponse(503, ErrorCode.serverBusy, 'This server is closing. Try again in 10 seconds.', {
+        headers,
+      });
+    }
     try {
       const { request, body } = incoming;
       return (await isLegacyRequest(request, body))
