@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createSessions, type Lifetimes } from '../../packages/sessions/src/index.js';
+import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Browser } from '../support/browser.js';
 import { connectEliciting, ELICITING_KINDS } from '../support/eliciting-clients.js';
+import { inMemory2025 } from '../support/in-memory-client.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
 import { client2026, connect2025, type RawClient } from '../support/raw-mcp.js';
@@ -195,16 +198,74 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
     expect(await livingTokens(user)).toEqual([]);
     expect((await client.call('session_status')).structured.state).not.toBe('authenticated');
   });
+});
 
-  it('a user who approves a code that was given up leaves no tokens behind', async () => {
-    const user = newUser();
-    const client = await clientOf(era);
-    const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
-    const asked = polls();
-    await client.call('login', { flow: 'link' });
-    await new Browser().approve(loginUrl, userCode, user);
-    expect(await livingTokens(user)).toEqual([]);
-    expect(polls()).toBe(asked);
+describe('polls for a code', () => {
+  async function begin(lifetimes: Partial<Lifetimes> = {}) {
+    const clock = new VirtualClock();
+    const provider = new FaultingProvider();
+    const sessions = createSessions({
+      server: { name: 'test', version: '1.0.0' },
+      publicUrl: 'http://127.0.0.1:3000',
+      provider: { ...provider.options, deviceFlow: 'allowed' },
+      apiOrigins: [],
+      lifetimes: { shutdownDrainMs: 0, ...lifetimes },
+      runtime: { fetch: provider.fetch, clock },
+      tools: () => undefined,
+    });
+    const client = await inMemory2025(sessions);
+    await client.call('login', { flow: 'device' });
+    await clock.advance(7000);
+    expect(provider.requests).toMatchObject({ device: 1, token: 1 });
+    return { clock, provider, sessions, client };
+  }
+  type Begun = Awaited<ReturnType<typeof begin>>;
+
+  const ends: readonly [string, (begun: Begun) => Promise<unknown>][] = [
+    ['a logout', ({ client }) => client.call('logout')],
+    ['a login by the other flow', ({ client }) => client.call('login', { flow: 'link' })],
+    ['the end of the session', ({ client }) => client.end()],
+    ['the shutdown of the server', ({ sessions }) => sessions.close()],
+  ];
+  it.each(ends)('stop with %s [security 15, 22, 34]', async (_end, end) => {
+    const begun = await begin();
+    const { clock, provider, sessions } = begun;
+    await end(begun);
+    provider.approve('CODE-1', 'alice');
+    await clock.advance(60_000);
+    expect(provider.requests.token).toBe(1);
+    expect(provider.livingUsers()).toEqual([]);
+    await sessions.close();
+    await clock.advance(0);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('stop when the login expires, although the code is good for longer [security 12]', async () => {
+    const { clock, provider, sessions } = await begin({ loginAttemptMs: 12_000 });
+    await clock.advance(60_000);
+    expect(provider.requests.token).toBe(2);
+    await sessions.close();
+  });
+
+  it('are for one code, however many calls ask for it at once', async () => {
+    const { clock, provider, sessions, client } = await begin();
+    await client.call('logout');
+    const asked = Array.from({ length: 5 }, () => client.call('login', { flow: 'device' }));
+    // Those that did not start the login wait for the next poll.
+    await clock.advance(9000);
+    const answers = await Promise.all(asked);
+    expect(new Set(answers.map(({ structured }) => structured.userCode)).size).toBe(1);
+    expect(provider.requests.device).toBe(2);
+    await sessions.close();
+  });
+
+  it('bring a call that waits its answer as soon as there is one', async () => {
+    const { clock, provider, sessions, client } = await begin();
+    provider.approve('CODE-1', 'alice');
+    const calling = client.call('login');
+    await clock.advance(3000);
+    expect((await calling).structured).toMatchObject({ status: 'authenticated' });
+    await sessions.close();
   });
 });
 

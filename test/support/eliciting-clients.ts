@@ -15,8 +15,20 @@ export type OpenAddress = (request: {
   readonly url: string;
 }) => Promise<'accept' | 'decline' | 'cancel'>;
 
+export interface Progress {
+  readonly progress: number;
+  readonly message?: string | undefined;
+}
+
+export interface CallOptions {
+  /** Asks for progress. */
+  readonly onprogress?: (progress: Progress) => void;
+  /** Gives the call up. */
+  readonly signal?: AbortSignal;
+}
+
 export interface ElicitingClient {
-  call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
+  call(tool: string, args?: Record<string, unknown>, options?: CallOptions): Promise<ToolAnswer>;
   close(): Promise<void>;
 }
 
@@ -39,9 +51,9 @@ export async function connectEliciting(
   const wire = await (kind === 'SDK 1.x' ? sdk1(mcp, answer) : sdk2In(kind, mcp, answer));
   let handle: unknown;
   return {
-    async call(tool, args = {}) {
+    async call(tool, args = {}, options = {}) {
       const named = handle === undefined ? args : { session: handle, ...args };
-      const result = resultSchema.parse(await wire.callTool({ name: tool, arguments: named }));
+      const result = resultSchema.parse(await wire.callTool({ name: tool, arguments: named }, options));
       const { isError, content, structuredContent: structured } = result;
       if (tool === 'login') handle = structured.session ?? handle;
       return { isError, text: content.map(({ text }) => text).join('\n'), structured };
@@ -51,7 +63,10 @@ export async function connectEliciting(
 }
 
 interface Wire {
-  callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;
+  callTool(
+    call: { name: string; arguments: Record<string, unknown> },
+    options: CallOptions,
+  ): Promise<unknown>;
   close(): Promise<void>;
 }
 type Answer = (params: unknown) => Promise<{ action: 'accept' | 'decline' | 'cancel' }>;
@@ -61,7 +76,10 @@ async function sdk1(mcp: string, answer: Answer): Promise<Wire> {
   client.setRequestHandler(ElicitRequestSchema, ({ params }) => answer(params));
   // The SDK's own types differ under exactOptionalPropertyTypes.
   await client.connect(new Sdk1Transport(new URL(mcp)) as Parameters<typeof client.connect>[0]);
-  return client;
+  return {
+    callTool: (call, options) => client.callTool(call, undefined, options),
+    close: () => client.close(),
+  };
 }
 
 async function sdk2In(kind: ElicitingKind, mcp: string, answer: Answer): Promise<Wire> {

@@ -43,9 +43,12 @@ function resultOf({ result, error }: RpcMessage): Result {
 const cannotOpen: OpenAddress = async () => 'cancel';
 
 /** Connects a client of the 2025-11-25 revision. It cannot be asked to open addresses. */
-export async function inMemory2025(sessions: Pick<Sessions, 'fetch'>): Promise<InMemoryClient> {
+export async function inMemory2025(
+  sessions: Pick<Sessions, 'fetch'>,
+): Promise<InMemoryClient & { end(): Promise<unknown> }> {
+  let calls = 0;
   const message = (method: string, params: object) =>
-    JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+    JSON.stringify({ jsonrpc: '2.0', id: ++calls, method, params });
   const clientInfo = { name: 'transcript', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const opening = { method: 'POST', headers: JSON_HEADERS, body: message('initialize', params) };
@@ -58,6 +61,7 @@ export async function inMemory2025(sessions: Pick<Sessions, 'fetch'>): Promise<I
     era: '2025',
     call: async (tool, args = {}) => toolAnswer(await ask('tools/call', { name: tool, arguments: args })),
     listTools: () => ask('tools/list', {}),
+    end: () => sessions.fetch(new Request(MCP, { method: 'DELETE', headers })),
   };
 }
 

@@ -57,11 +57,15 @@ export class Transcript {
   }
 
   #named(text: string): string {
-    return text
-      .replaceAll(/http:\/\/127\.0\.0\.1:\d+|https:\/\/localhost:\d+/g, 'https://server.example')
-      .replaceAll(/https:\/\/provider\.test/g, 'https://provider.example')
-      .replaceAll(/[\w-]{43}/g, (secret) => this.#name(secret, 'id'))
-      .replaceAll(/\b[0-9A-Z]{4}-[0-9A-Z]{4}\b/g, (code) => this.#name(code, 'code'));
+    return (
+      text
+        .replaceAll(/https?:\/\/(127\.0\.0\.1|mcp\.example\.test):\d+/g, 'https://server.example')
+        .replaceAll(/https:\/\/provider\.test/g, 'https://provider.example')
+        // Spread at random, so that not everybody refreshes at once.
+        .replaceAll(/("nextRefreshInSeconds": )\d+/g, '$1<seconds>')
+        .replaceAll(/[\w-]{43}/g, (secret) => this.#name(secret, 'id'))
+        .replaceAll(/\b[0-9A-Z]{4}-[0-9A-Z]{4}\b/g, (code) => this.#name(code, 'code'))
+    );
   }
 
   #name(secret: string, kind: string): string {

@@ -1,0 +1,137 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { Browser } from '../support/browser.js';
+import {
+  connectEliciting,
+  ELICITING_KINDS,
+  type ElicitingClient,
+  type ElicitingKind,
+  type Progress,
+} from '../support/eliciting-clients.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { createLatch } from '../support/latch.js';
+import { client2026, connect2025, type RawClient, startLogin } from '../support/raw-mcp.js';
+import { locationOf, StepBrowser } from '../support/step-browser.js';
+
+const ERAS = ['2025', '2026'] as const;
+
+let notes: InProcessNotes;
+beforeEach(async () => {
+  notes = await startInProcessNotes();
+});
+afterEach(() => notes.close());
+
+const clientOf = (era: (typeof ERAS)[number]): Promise<RawClient> =>
+  era === '2025' ? connect2025(notes.mcp) : Promise.resolve(client2026(notes.mcp));
+
+/** A client that opens what it is asked to, and whose user does nothing there until told to. */
+async function opening(kind: ElicitingKind): Promise<{ client: ElicitingClient; link: () => string }> {
+  let link = '';
+  const client = await connectEliciting(kind, notes.mcp, async ({ url }) => {
+    link = url;
+    return 'accept';
+  });
+  return { client, link: () => link };
+}
+
+/** Some clients tell of rounds of their own in between. */
+const whenWaiting = (hear: (progress: Progress) => void) => (progress: Progress) => {
+  if (progress.message?.startsWith('Waiting for the user')) hear(progress);
+};
+
+describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)', (kind) => {
+  it('tells a client that asked for it what it waits for, until it is over', async () => {
+    const { client, link } = await opening(kind);
+    const heard: Progress[] = [];
+    const told = createLatch();
+    const onprogress = whenWaiting((progress) => {
+      heard.push(progress);
+      told.open();
+    });
+    const calling = client.call('login', {}, { onprogress });
+    await told.opened;
+    await new Browser().logIn(link(), 'alice');
+    expect((await calling).structured).toMatchObject({ account: { subject: 'alice' } });
+    expect(heard[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
+    const counts = heard.map(({ progress }) => progress);
+    expect(counts).toEqual([...new Set(counts)].toSorted((one, other) => one - other));
+    await client.close();
+  });
+
+  it('says nothing in between to a client that did not ask', async () => {
+    const { client, link } = await opening(kind);
+    const started = notes.next(({ type }) => type === 'login.started');
+    const calling = client.call('login');
+    await started;
+    await expect.poll(link).not.toBe('');
+    await new Browser().logIn(link(), 'bob');
+    expect((await calling).isError).toBe(false);
+    await client.close();
+  });
+
+  it('ends with the login when its user never comes back [security 12]', async () => {
+    await notes.close();
+    notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } });
+    const { client, link } = await opening(kind);
+    expect(await client.call('login')).toMatchObject({ isError: true, text: /not finished in time/ });
+    expect((await new Browser().open(link())).status).toBe(404);
+    await client.close();
+  });
+});
+
+describe.each(ELICITING_KINDS)('a client that gave its call up (%s)', (kind) => {
+  it('can log in by its next call', async () => {
+    const { client, link } = await opening(kind);
+    const giveUp = new AbortController();
+    const onprogress = whenWaiting(() => giveUp.abort());
+    await expect(client.call('login', {}, { signal: giveUp.signal, onprogress })).rejects.toThrow();
+    const first = link();
+    const authenticated = notes.next(({ type }) => type === 'account.authenticated');
+    await new Browser().logIn(first, 'alice');
+    await authenticated;
+    let again: Promise<unknown> | undefined;
+    const logInAgain = whenWaiting(() => {
+      again ??= new Browser().logIn(link(), 'alice');
+    });
+    const { structured } = await client.call('login', {}, { onprogress: logInAgain });
+    expect(structured).toMatchObject({ account: { subject: 'alice' } });
+    await again;
+    // A connection is logged in by then. Without one, the handle that would name the session has gone with the call.
+    expect(link() === first).toBe(kind !== 'SDK 2.x in 2026');
+    await client.close();
+  });
+});
+
+describe.each(ERAS)('clients that show links, of the %s era', (era) => {
+  it('find a login that came to its end without them at their next call', async () => {
+    const client = await clientOf(era);
+    await new Browser().logIn(await startLogin(client), 'alice');
+    expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
+  });
+
+  it('get the same link until it expires, and then another', async () => {
+    await notes.close();
+    notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } });
+    const client = await clientOf(era);
+    const over = notes.next(({ type }) => type === 'login.failed');
+    const link = await startLogin(client);
+    expect(await startLogin(client)).toBe(link);
+    expect(await over).toMatchObject({ failure: 'expired' });
+    const next = era === '2025' ? client : await clientOf(era);
+    expect(await startLogin(next)).not.toBe(link);
+  });
+
+  it('log in two users through one browser at the same time [security 8, 11]', async () => {
+    const [one, other] = [await clientOf(era), await clientOf(era)];
+    const browser = new StepBrowser();
+    const [atProvider, otherAtProvider] = [
+      await browser.consent(await startLogin(one)),
+      await browser.consent(await startLogin(other)),
+    ];
+    const otherCallback = await browser.authorize(otherAtProvider, { username: 'bob', password: 'any' });
+    const callback = await browser.authorize(atProvider, { username: 'alice', password: 'any' });
+    for (const back of [otherCallback, callback])
+      expect(locationOf(await browser.request(back), back).pathname).toBe('/login/done');
+    expect((await one.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
+    expect((await other.call('login')).structured).toMatchObject({ account: { subject: 'bob' } });
+  });
+});
