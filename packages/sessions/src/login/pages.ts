@@ -14,9 +14,9 @@ export function connectPage(brand: Brand, request: ConnectRequest, formToken: st
     200,
     `Log in to ${brand.name}?`,
     html`<h1>Log in to ${server}?</h1>
-      <p>${client ? html`A client that calls itself <strong>${nameOf(client)}</strong>` : 'A client that gives no name'} asks you to. It can then use ${server} in your name.</p>
+      <p>A client asks you to. It can then use ${server} in your name.</p>
       <dl>
-        ${row('Client', client ? html`${nameOf(client)}<small>Name not verified</small>` : html`Gives no name`)}
+        ${row('Client', client ? html`${nameOf(client)}<small>It calls itself so; nobody has verified it</small>` : html`Gives no name`)}
         ${row('Log in at', nameOf(provider))}
         ${scopes.length > 0 ? row('Access to', html`<ul>${scopes.map((scope) => html`<li>${nameOf(scope)}</li>`)}</ul>`) : ''}
         ${row('Started', html`${ago(startedSecondsAgo)}`)}
@@ -60,6 +60,7 @@ export function codePage(brand: Brand, code: string): Promise<Page> {
     title: 'One more step',
     body: html`<p>Give this code to the client in which you asked to log in to ${nameOf(brand.name)}:</p>
       <p class="code">${code}</p>
-      <p class="quiet">It works once, within five minutes. If you did not start this login, or somebody else asks you for the code, close this window and tell nobody.</p>`,
+      <p>If you did not start this login, or somebody else asks you for the code, close this window and tell nobody.</p>
+      <p class="quiet">The code works once, within five minutes.</p>`,
   });
 }
