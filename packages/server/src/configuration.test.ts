@@ -17,6 +17,7 @@ describe('the configuration', () => {
       allowDebugging: false,
       logLevel: 'warn',
       lifetimes: {},
+      branding: {},
       toolsModule: undefined,
       upstream: {
         kind: 'sample',
@@ -148,6 +149,16 @@ describe('the configuration', () => {
         clientKey: { kty: 'EC', alg: 'ES256', d: '…' },
       },
     });
+  });
+
+  it('shows a name and a logo of the operator, with the sample too', () => {
+    const branding = { MCP_SESSIONS_DISPLAY_NAME: 'Acme Notes', MCP_SESSIONS_LOGO: 'acme.png' };
+    for (const { branding: shown } of [
+      configurationOf([], branding),
+      configurationOf(tools, { ...provider, ...branding }),
+    ]) {
+      expect(shown).toEqual({ displayName: 'Acme Notes', logoPath: 'acme.png' });
+    }
   });
 
   it('takes an empty variable for one that is not set', () => {

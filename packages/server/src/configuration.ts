@@ -1,5 +1,6 @@
 import type { AccessOptions, Lifetimes, ProviderOptions } from 'mcp-sessions';
 import { parseAccess } from './access-environment.js';
+import { type BrandingSettings, parseBranding } from './branding.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type OperatorProvider, parseEnvironment } from './environment.js';
 import { type Flags, type LogLevel, parseFlags } from './flags.js';
@@ -18,6 +19,8 @@ export interface Configuration {
   readonly logLevel: LogLevel;
   /** What is absent keeps the library's default. */
   readonly lifetimes: Partial<Lifetimes>;
+  /** What people see of the server during a login. */
+  readonly branding: BrandingSettings;
   /** Path of a module that registers tools, relative to the working directory. */
   readonly toolsModule: string | undefined;
   /** Whose tokens the sessions hold: the operator's provider, or the embedded one. */
@@ -88,6 +91,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(absoluteSeconds !== undefined && { absoluteMs: absoluteSeconds * 1000 }),
         ...(graceSeconds !== undefined && { disconnectGraceMs: graceSeconds * 1000 }),
       },
+      branding: parseBranding(environment),
       toolsModule: flags.tools,
       upstream: upstreamOf(flags, transport, environment),
     },

@@ -1,6 +1,7 @@
-import { createSessions, type Sessions } from 'mcp-sessions';
+import { type Branding, createSessions, type Sessions } from 'mcp-sessions';
 import { destination, type Logger, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
+import { loadBranding } from './branding.js';
 import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
 
 /** Where everything can be reached. This is also the line that `--json` prints. */
@@ -34,9 +35,10 @@ export async function startServer(
   configuration: Configuration,
   { host, port }: HttpTransport,
 ): Promise<RunningServer> {
+  const branding = await loadBranding(configuration.branding);
   const backend = await startBackend(configuration);
   try {
-    const { sessions, reportUnreadiness } = assemble(configuration, backend);
+    const { sessions, reportUnreadiness } = assemble(configuration, branding, backend);
     const { url } = await sessions.listen({ host, port });
     reportUnreadiness();
     return {
@@ -66,9 +68,10 @@ export async function serveStdio(
   { openBrowser }: StdioTransport,
   onReady: (name: string) => void,
 ): Promise<void> {
+  const branding = await loadBranding(configuration.branding);
   const backend = await startBackend(configuration);
   try {
-    const { sessions, reportUnreadiness } = assemble(configuration, backend);
+    const { sessions, reportUnreadiness } = assemble(configuration, branding, backend);
     reportUnreadiness();
     onReady(backend.server.name);
     await sessions.serveStdio({ openBrowser });
@@ -79,12 +82,14 @@ export async function serveStdio(
 
 function assemble(
   { lifetimes, logLevel, allowDebugging }: Configuration,
+  branding: Branding,
   { api: _, close: __, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
   // Synchronous, so that nothing is lost when the process exits.
   const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
   const sessions = createSessions({
     ...options,
+    branding,
     lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
     logger,
     allowDebugging,

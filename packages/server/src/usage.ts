@@ -47,6 +47,11 @@ With a real identity provider, by environment (--tools is required then):
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: clients
                                      are told apart by what these say in X-Forwarded-For
 
+What people see of this server during a login:
+
+  MCP_SESSIONS_DISPLAY_NAME          its name
+  MCP_SESSIONS_LOGO                  path of its logo: a PNG, SVG or WebP file of at most 64 KiB
+
 Whose access tokens let clients in, with --access bearer:
 
   MCP_SESSIONS_ACCESS_ISSUER         issuer identifier of the authorization server

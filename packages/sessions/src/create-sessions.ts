@@ -55,7 +55,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...options.runtime,
   };
   const settings = sessionsSettings(options);
-  const { lifetimes, access, limits, trustedProxies } = settings;
+  const { lifetimes, access, limits, trustedProxies, brand } = settings;
   const bearer = isBearer(access) ? access : undefined;
   let { publicUrl } = settings;
   let loginListener: LoginListener | undefined;
@@ -169,7 +169,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     keys,
     random,
     publicUrl: knownPublicUrl,
-    serverName: options.server.title ?? options.server.name,
+    brand,
     loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
   };
@@ -177,6 +177,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     ...appOptions,
     endpoint,
     bearer,
+    serverName: brand.name,
     access: createAccess(access, { publicUrl: knownPublicUrl, clock, deadlines, limits, fetch }),
   });
   const handleRequest = nodeHandlerOf(app);

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { AccessOptions } from './access/access-options.js';
 import type { Limits } from './limits/limits.js';
+import type { Branding } from './login/branding.js';
 import type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 import type { ProviderOptions } from './provider/provider-options.js';
 import type { Lifetimes } from './session/lifetimes.js';
@@ -12,6 +13,8 @@ import type { RandomSource } from './vault/random.js';
 export interface SessionsOptions {
   /** How the server introduces itself. */
   readonly server: ServerInfo;
+  /** Name and logo on the pages that people see during a login. Default: the server's title or name, no logo. */
+  readonly branding?: Branding | undefined;
   /** Registers your tools, resources and prompts on a server object. Called for every one, so keep it light. */
   readonly tools: RegisterTools;
   /** Where users log in; several are told apart by their names, and the first is the default. */

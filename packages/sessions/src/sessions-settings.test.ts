@@ -11,6 +11,8 @@ const options: SessionsOptions = {
   apiOrigins: [],
 };
 
+const logoOf = (bytes: number) => `data:image/webp;base64,${Buffer.alloc(bytes).toString('base64')}`;
+
 describe('the options of a server', () => {
   it('have defaults, also for what is given as undefined [security 35]', () => {
     const settings = sessionsSettings({
@@ -35,7 +37,30 @@ describe('the options of a server', () => {
     expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
   });
 
+  it('show the title of the server, or its name, unless there is a branding', () => {
+    const branding = { name: ' Acme Notes ', logo: 'data:image/png;base64,AAAA' };
+    const { server } = options;
+    expect(sessionsSettings(options).brand).toEqual({ name: 'test' });
+    expect(sessionsSettings({ ...options, server: { ...server, title: 'Test' } }).brand.name).toBe('Test');
+    expect(sessionsSettings({ ...options, branding }).brand).toEqual({ ...branding, name: 'Acme Notes' });
+  });
+
+  it('take a logo of 64 KiB', () => {
+    expect(sessionsSettings({ ...options, branding: { logo: logoOf(65_536) } }).brand.logo).toBe(
+      logoOf(65_536),
+    );
+  });
+
   it.each<[string, Partial<SessionsOptions>]>([
+    ['at most 64 KiB', { branding: { logo: logoOf(65_537) } }],
+    ['branding.logo', { branding: { logo: 'https://acme.example/logo.png' } }],
+    ['branding.logo', { branding: { logo: 'data:image/jpeg;base64,AAAA' } }],
+    ['branding.logo', { branding: { logo: 'data:text/html;base64,AAAA' } }],
+    ['branding.logo', { branding: { logo: 'data:image/png;base64,' } }],
+    ['branding.logo', { branding: { logo: 'data:image/svg+xml;base64,AA"><script>' } }],
+    ['branding.name', { branding: { name: ' ' } }],
+    ['branding.name', { branding: { name: 'x'.repeat(81) } }],
+    ['Unrecognized key: "title"', { branding: { title: 'Acme' } as never }],
     ['idleMs', { lifetimes: { idleMs: -5 } }],
     ['absoluteMs', { lifetimes: { absoluteMs: Number.NaN } }],
     ['maxSessions', { maxSessions: 0 }],

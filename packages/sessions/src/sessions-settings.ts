@@ -3,6 +3,7 @@ import { type AccessSettings, accessSettings, isBearer } from './access/access-o
 import { SessionError } from './errors.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
 import { DEFAULT_LIMITS, type Limits } from './limits/limits.js';
+import { type Brand, brandingSchema } from './login/branding.js';
 import { isLoopbackHost } from './loopback.js';
 import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
 import { openToNetwork } from './serving-rules.js';
@@ -11,6 +12,7 @@ import type { SessionsOptions } from './sessions-options.js';
 
 /** The options of a server, checked, with every default filled in. */
 export interface SessionsSettings {
+  readonly brand: Brand;
   readonly lifetimes: Lifetimes;
   readonly maxSessions: number;
   readonly limits: Limits;
@@ -32,6 +34,7 @@ const CONNECTIONS_PER_SESSION = 2;
 const positive = z.number().positive();
 const count = z.number().int().positive();
 const schema = z.object({
+  branding: brandingSchema.default({}),
   lifetimes: z
     .object({
       idleMs: positive,
@@ -66,8 +69,17 @@ const schema = z.object({
 
 /** Checks the options. @throws SessionError `configuration`, naming what is wrong. */
 export function sessionsSettings(options: SessionsOptions): SessionsSettings {
-  const { lifetimes = {}, limits = {}, maxSessions, allowedHosts, allowedOrigins } = options;
+  const {
+    server,
+    branding,
+    lifetimes = {},
+    limits = {},
+    maxSessions,
+    allowedHosts,
+    allowedOrigins,
+  } = options;
   const parsed = schema.safeParse({
+    branding,
     lifetimes: given(lifetimes),
     limits: given(limits),
     maxSessions,
@@ -77,8 +89,10 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
   if (!parsed.success) {
     throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`);
   }
+  const { branding: checked, ...rest } = parsed.data;
   const settings: SessionsSettings = {
-    ...parsed.data,
+    ...rest,
+    brand: { name: checked.name ?? server.title ?? server.name, logo: checked.logo },
     lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
     limits: { ...defaultLimits(parsed.data.maxSessions), ...given(parsed.data.limits) },
     trustedProxies: new TrustedProxies(options.trustedProxies ?? []),

@@ -1,6 +1,7 @@
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
+import { errorPage } from '../login/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
@@ -9,6 +10,7 @@ import type { HttpEnv } from './http-env.js';
 import { MAX_JSON_DEPTH } from './http-limits.js';
 import { type JsonBody, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
+import { showPage, wantsPage } from './show-page.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
@@ -63,22 +65,24 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 
 /** An app without routes, behind the guards. */
 function guardedApp(
-  { guards, trustedProxies, onError }: LoginAppOptions,
+  { guards, trustedProxies, brand, onError }: LoginAppOptions,
   nothingHere: string,
 ): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
 
+  /** Says why there is nothing else to answer: to people as a page, to programs as JSON-RPC. */
+  const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500, message: string) => {
+    if (c.req.path !== MCP_PATH && wantsPage(c)) return showPage(c, await errorPage(brand, status, message));
+    return errorResponse(status, status === 500 ? ErrorCode.internal : ErrorCode.invalidRequest, message);
+  };
+
   app.use(async (c, next) => {
     const request = { url: c.req.url, headers: c.req.raw.headers, incoming: c.env?.incoming };
     if (!guards.allowsHost(request)) {
-      return errorResponse(
-        403,
-        ErrorCode.invalidRequest,
-        'This server is not reached under that host name. Use its public URL.',
-      );
+      return refuse(c, 403, 'This server is not reached under that host name. Use its public URL.');
     }
     if (!guards.allowsOrigin(c.req.header('origin'))) {
-      return errorResponse(403, ErrorCode.invalidRequest, 'Pages of that origin may not call this server.');
+      return refuse(c, 403, 'Pages of that origin may not call this server.');
     }
     const isLoopback = guards.isLoopback(request);
     c.set('isLoopback', isLoopback);
@@ -87,16 +91,16 @@ function guardedApp(
     return next();
   });
 
-  app.notFound(() => errorResponse(404, ErrorCode.invalidRequest, nothingHere));
-  app.onError((error) => {
+  app.notFound((c) => refuse(c, 404, nothingHere));
+  app.onError((error, c) => {
     onError(error);
-    if (error instanceof SessionError && error.code === 'configuration') {
-      return errorResponse(500, ErrorCode.internal, error.message);
-    }
-    return errorResponse(
+    const isConfiguration = error instanceof SessionError && error.code === 'configuration';
+    return refuse(
+      c,
       500,
-      ErrorCode.internal,
-      'The server made a mistake. Try again; if it stays so, tell its operator.',
+      isConfiguration
+        ? error.message
+        : 'The server made a mistake. Try again; if it stays so, tell its operator.',
     );
   });
   return app;

@@ -3,16 +3,24 @@ import { type Context, Hono } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import { SessionError } from '../errors.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
+import type { Brand } from '../login/branding.js';
 import type { BrowserLogins, CallbackResult } from '../login/browser-logins.js';
-import type { Page } from '../login/page.js';
-import { pageStyleHash } from '../login/page-style.js';
-import * as pages from '../login/pages.js';
+import { failurePage, isLoginFailure } from '../login/failure-page.js';
+import { codePage, connectPage, donePage } from '../login/pages.js';
+import {
+  goneLinkPage,
+  providerDownPage,
+  rejectedCallbackPage,
+  tooOftenPage,
+  wrongFormPage,
+} from '../login/problem-pages.js';
 import { digestOf } from '../login/secret-digest.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { readForm } from './form-body.js';
 import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
+import { showPage } from './show-page.js';
 
 export interface LoginRoutesOptions {
   readonly logins: BrowserLogins;
@@ -22,7 +30,8 @@ export interface LoginRoutesOptions {
   readonly keys: KeyHierarchy;
   readonly random: RandomSource;
   readonly publicUrl: () => URL;
-  readonly serverName: string;
+  /** Whose pages these are. */
+  readonly brand: Brand;
   /** How long a started login can be finished, and its cookie lives. */
   readonly loginAttemptMs: number;
 }
@@ -31,7 +40,7 @@ const CODE_COOKIE_SECONDS = 300;
 
 /** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
-  const { logins, guards, serverName, random } = options;
+  const { logins, guards, brand, random } = options;
   const cookieSeconds = Math.ceil(options.loginAttemptMs / 1000);
   const isSecure = () => options.publicUrl().protocol === 'https:';
 
@@ -57,29 +66,29 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
       const seconds = peer === undefined ? undefined : options.pageRequests.take(peer);
       if (seconds === undefined) return next();
       c.header('retry-after', String(seconds));
-      return show(c, await pages.tooOftenPage(seconds));
+      return showPage(c, await tooOftenPage(brand, seconds));
     });
   }
 
   app.get('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const request = logins.connectRequest(attemptId);
-    if (!request) return show(c, await pages.goneLinkPage());
+    if (!request) return showPage(c, await goneLinkPage(brand));
     const name = cookieNameOf(attemptId);
     const cookie = readCookie(c, name) ?? randomToken(random);
     writeCookie(c, name, cookie, cookieSeconds);
     const formToken = formTokenOf(attemptId, cookie).toString('base64url');
-    return show(c, await pages.connectPage(serverName, request, formToken));
+    return showPage(c, await connectPage(brand, request, formToken));
   });
 
   app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const name = cookieNameOf(attemptId);
     const form = await readForm(c.req.raw, c.env?.incoming);
-    if (form === 'too-large') return show(c, await pages.wrongFormPage(413));
+    if (form === 'too-large') return showPage(c, await wrongFormPage(brand, 413));
     const cookie = readCookie(c, name);
     const isOurs = cookie !== undefined && isSameMac(form.get('form'), formTokenOf(attemptId, cookie));
-    if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return show(c, await pages.wrongFormPage());
+    if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return showPage(c, await wrongFormPage(brand));
     if (form.get('action') !== 'continue') {
       logins.decline(attemptId);
       return c.redirect('/login/failed/declined', 303);
@@ -87,22 +96,20 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const consented = randomToken(random);
     const target = await logins.consent(attemptId, consented).catch(unavailable);
     if (target === 'unavailable') {
-      return show(
-        c,
-        await pages.providerDownPage(logins.connectRequest(attemptId)?.provider ?? 'The provider'),
-      );
+      const provider = logins.connectRequest(attemptId)?.provider ?? 'The provider';
+      return showPage(c, await providerDownPage(brand, provider));
     }
-    if (!target) return show(c, await pages.goneLinkPage());
+    if (!target) return showPage(c, await goneLinkPage(brand));
     writeCookie(c, name, consented, cookieSeconds);
     return c.redirect(target.href, 303);
   });
 
   app.get('/callback', async (c) => {
     const query = new URL(c.req.url).searchParams;
-    if (hasDuplicates(query)) return show(c, await pages.rejectedCallbackPage());
+    if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
     const cookieOf = (attemptId: string) => readCookie(c, cookieNameOf(attemptId));
     const result = await logins.callback(query, cookieOf, c.get('isLoopback'));
-    if (result.kind === 'rejected') return show(c, await pages.rejectedCallbackPage());
+    if (result.kind === 'rejected') return showPage(c, await rejectedCallbackPage(brand));
     if (result.kind === 'code') {
       const { attemptId, code } = result;
       const cookie = `${code}.${codeMacOf(attemptId, code).toString('base64url')}`;
@@ -111,18 +118,18 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return c.redirect(afterCallback(result), 303);
   });
 
-  app.get('/login/done', async (c) => show(c, await pages.donePage(serverName)));
+  app.get('/login/done', async (c) => showPage(c, await donePage(brand)));
 
   app.get('/connect/:attempt/code', async (c) => {
     const attemptId = c.req.param('attempt');
     const [code = '', mac = null] = readCookie(c, codeCookieNameOf(attemptId))?.split('.') ?? [];
     const isShown = isSameMac(mac, codeMacOf(attemptId, code)) && logins.awaitsCode(attemptId, code);
-    return show(c, isShown ? await pages.codePage(serverName, code) : await pages.goneLinkPage());
+    return showPage(c, isShown ? await codePage(brand, code) : await goneLinkPage(brand));
   });
 
   app.get('/login/failed/:failure', async (c) => {
     const failure = c.req.param('failure');
-    return pages.isLoginFailure(failure) ? show(c, await pages.failurePage(failure)) : c.notFound();
+    return isLoginFailure(failure) ? showPage(c, await failurePage(brand, failure)) : c.notFound();
   });
 
   return app;
@@ -162,23 +169,4 @@ function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' }>): s
     case 'failed':
       return `/login/failed/${result.failure}`;
   }
-}
-
-/**
- * The form may lead on to any https address: browsers apply `form-action` to every redirect that follows,
- * and a provider may well send its users on to another one.
- */
-function show(c: Context<HttpEnv>, page: Page): Response {
-  const policy = [
-    "default-src 'none'",
-    `style-src '${pageStyleHash}'`,
-    "form-action 'self' https: http://127.0.0.1:* http://localhost:*",
-    "frame-ancestors 'none'",
-    "base-uri 'none'",
-  ];
-  c.header('content-security-policy', policy.join('; '));
-  c.header('cache-control', 'no-store');
-  c.header('x-content-type-options', 'nosniff');
-  c.header('referrer-policy', 'same-origin');
-  return c.html(page.html, page.status);
 }

@@ -1,30 +1,33 @@
 import { createHash } from 'node:crypto';
 
-/** The look of all pages: small, readable, light and dark, phone and desktop. */
+/** The look of all pages: small, readable, light and dark, phone and desktop. Nothing in it moves. */
 export const pageStyle: string = `
 :root {
   color-scheme: light dark;
   --page: #f2f4f7; --card: #ffffff; --tint: #f2f4f7; --text: #191d23; --quiet: #58616d;
-  --line: #e0e4ea; --edge: #838b97; --accent: #1d5bd1; --hover: #174aab; --on-accent: #ffffff;
-  --good: #18794e; --bad: #b42318;
+  --line: #e0e4ea; --edge: #838b97; --accent: #1d5bd1; --good: #18794e; --bad: #b42318;
 }
 @media (prefers-color-scheme: dark) {
   :root {
     --page: #0d1014; --card: #171b21; --tint: #20262e; --text: #e9ecf0; --quiet: #a5aeba;
-    --line: #2d343e; --edge: #727c8a; --accent: #8ab4f8; --hover: #aecbfa; --on-accent: #0d1a30;
-    --good: #6dd49b; --bad: #f5a8a0;
+    --line: #2d343e; --edge: #727c8a; --accent: #8ab4f8; --good: #6dd49b; --bad: #f5a8a0;
   }
 }
 * { box-sizing: border-box; }
 html { -webkit-text-size-adjust: 100%; text-size-adjust: 100%; }
 body {
   margin: 0; min-height: 100vh; min-height: 100svh; padding: 1.5rem;
-  display: grid; grid-template: 2fr auto 3fr / minmax(0, 27rem); justify-content: center;
+  display: grid; grid-template: 2fr auto auto 3fr / minmax(0, 28rem); justify-content: center;
   background: var(--page); color: var(--text);
   font: 1rem/1.5 system-ui, -apple-system, "Segoe UI", Roboto, sans-serif; overflow-wrap: anywhere;
 }
+header {
+  grid-row: 2; display: flex; align-items: center; gap: .75rem; min-height: 2.5rem; margin: 0 .25rem 1rem;
+  font-weight: 600;
+}
+header img { display: block; height: 2.5rem; width: auto; max-width: 10rem; object-fit: contain; }
 main {
-  grid-row: 2; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
+  grid-row: 3; padding: 2rem; background: var(--card); border: 1px solid var(--line); border-radius: 1rem;
   box-shadow: 0 1px 2px rgb(0 0 0 / .04), 0 12px 32px rgb(0 0 0 / .06);
 }
 h1 { margin: 0 0 .5rem; font-size: 1.5rem; line-height: 1.25; letter-spacing: -.01em; text-wrap: balance; }
@@ -39,7 +42,7 @@ p:last-child { margin-bottom: 0; }
 .mark.neutral { color: var(--quiet); }
 dl { margin: 1.5rem 0; border-top: 1px solid var(--line); }
 dl div {
-  display: grid; grid-template-columns: 5.5rem 1fr; gap: 1rem; padding: .625rem 0;
+  display: grid; grid-template-columns: 5.5rem minmax(0, 1fr); gap: 1rem; padding: .625rem 0;
   border-bottom: 1px solid var(--line);
 }
 dt { color: var(--quiet); }
@@ -47,26 +50,25 @@ dd { margin: 0; }
 dd small { display: block; }
 ul { display: flex; flex-wrap: wrap; gap: .375rem; margin: 0; padding: 0; list-style: none; }
 li {
-  padding: 0 .5rem; border-radius: .375rem; background: var(--tint);
-  font: .875rem/1.625rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  padding: 0 .5rem; border: 1px solid transparent; border-radius: .375rem; background: var(--tint);
+  font: .875rem/1.5rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 }
-form { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: 1.25rem; }
+form { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: 1.5rem; }
 button {
   min-height: 3rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
   border: 1px solid var(--edge); border-radius: .625rem; background: var(--card); color: var(--text);
 }
-button:hover { background: var(--tint); }
-button.primary { border-color: var(--accent); background: var(--accent); color: var(--on-accent); }
-button.primary:hover { border-color: var(--hover); background: var(--hover); }
+button:hover { border-color: var(--accent); background: var(--tint); }
 button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .code {
   margin: 1.25rem 0; padding: 1.25rem .5rem; text-align: center; user-select: all;
-  border-radius: .75rem; background: var(--tint);
+  border: 1px solid transparent; border-radius: .75rem; background: var(--tint);
   font: 600 2rem/1.2 ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; letter-spacing: .06em;
 }
 @media (max-width: 30rem) {
   body { display: block; padding: 0; background: var(--card); }
-  main { padding: 2rem 1.25rem; border: 0; border-radius: 0; box-shadow: none; }
+  header { margin: 0; padding: .75rem 1.25rem; border-bottom: 1px solid var(--line); }
+  main { padding: 1.5rem 1.25rem 2rem; border: 0; border-radius: 0; box-shadow: none; }
 }
 `;
 

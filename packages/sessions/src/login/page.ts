@@ -1,16 +1,40 @@
 import { html, raw } from 'hono/html';
+import type { Brand } from './branding.js';
 import { pageStyle } from './page-style.js';
 
 /** A page in a browser, and what it may do. */
 export interface Page {
-  readonly status: 200 | 400 | 403 | 404 | 413 | 429 | 502;
+  readonly status: 200 | 400 | 403 | 404 | 413 | 429 | 500 | 502;
   readonly html: string;
+  /** Whether it shows a picture, which is in the page itself. */
+  readonly hasPicture: boolean;
 }
 
 export type Markup = ReturnType<typeof html>;
 
-/** Puts a page together: language, title, look. No script, nothing from elsewhere. */
-export async function renderPage(status: Page['status'], title: string, body: Markup): Promise<Page> {
+/** What a page says, and how it went. */
+export interface Message {
+  readonly status: Page['status'];
+  readonly mark: keyof typeof MARKS;
+  readonly title: string;
+  readonly body: Markup;
+}
+
+/** Drawn in a square of 48. */
+const MARKS = {
+  onward: 'M15 24h18M26 17l7 7-7 7',
+  good: 'M16 24.5l5.5 5.5L32.5 18.5',
+  bad: 'M24 15v11M24 32v.5',
+  neutral: 'M16 24h16',
+};
+
+/** Puts a page together: language, title, whose it is, look. No script, nothing from elsewhere. */
+export async function renderPage(
+  brand: Brand,
+  status: Page['status'],
+  title: string,
+  body: Markup,
+): Promise<Page> {
   const document = html`<!doctype html>
 <html lang="en">
   <head>
@@ -21,9 +45,27 @@ export async function renderPage(status: Page['status'], title: string, body: Ma
     <style>${raw(pageStyle)}</style>
   </head>
   <body>
+    <header>${brand.logo === undefined ? '' : html`<img src="${brand.logo}" alt="">`}${nameOf(brand.name)}</header>
     <main>${body}</main>
   </body>
 </html>
 `;
-  return { status, html: String(await document) };
+  return { status, html: String(await document), hasPicture: brand.logo !== undefined };
+}
+
+/** A page that tells something and asks nothing. */
+export function renderMessage(brand: Brand, { status, mark, title, body }: Message): Promise<Page> {
+  return renderPage(
+    brand,
+    status,
+    `${title} · ${brand.name}`,
+    html`<svg class="mark ${mark}" viewBox="0 0 48 48" aria-hidden="true"><circle cx="24" cy="24" r="24"/><path d="${MARKS[mark]}"/></svg>
+      <h1>${title}</h1>
+      ${body}`,
+  );
+}
+
+/** A name from outside keeps its writing direction to itself. */
+export function nameOf(text: string): Markup {
+  return html`<bdi>${text}</bdi>`;
 }

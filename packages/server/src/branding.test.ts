@@ -1,0 +1,69 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { loadBranding, parseBranding } from './branding.js';
+
+describe('the branding of the pages', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'branding-test-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  async function fileOf(name: string, bytes: number): Promise<string> {
+    const path = join(folder, name);
+    await writeFile(path, Buffer.alloc(bytes, 'x'));
+    return path;
+  }
+
+  it('is taken from the environment, where empty counts as not set', () => {
+    const environment = { MCP_SESSIONS_DISPLAY_NAME: ' Acme Notes ', MCP_SESSIONS_LOGO: './acme.svg' };
+    expect(parseBranding(environment)).toEqual({ displayName: 'Acme Notes', logoPath: './acme.svg' });
+    expect(parseBranding({ MCP_SESSIONS_DISPLAY_NAME: ' ', MCP_SESSIONS_LOGO: '' })).toEqual({});
+    expect(parseBranding({})).toEqual({});
+  });
+
+  it.each([
+    ['logo.png', 'image/png'],
+    ['logo.SVG', 'image/svg+xml'],
+    ['logo.webp', 'image/webp'],
+  ])('puts the file %s into the pages as %s', async (name, mediaType) => {
+    const logoPath = await fileOf(name, 3);
+    expect(await loadBranding({ displayName: 'Acme', logoPath })).toEqual({
+      name: 'Acme',
+      logo: `data:${mediaType};base64,eHh4`,
+    });
+  });
+
+  it('has no logo where none is named', async () => {
+    expect(await loadBranding({})).toEqual({});
+  });
+
+  it('takes a logo of 64 KiB and none that is larger or empty', async () => {
+    await loadBranding({ logoPath: await fileOf('largest.png', 65_536) });
+    await expect(loadBranding({ logoPath: await fileOf('larger.png', 65_537) })).rejects.toThrow(
+      /^MCP_SESSIONS_LOGO is 65537 bytes large[.] Give it a picture of at most 64 KiB/,
+    );
+    await expect(loadBranding({ logoPath: await fileOf('empty.png', 0) })).rejects.toThrow(/is 0 bytes/);
+  });
+
+  it('names the variable whose file cannot be read', async () => {
+    await expect(loadBranding({ logoPath: join(folder, 'none.png') })).rejects.toThrow(
+      /^MCP_SESSIONS_LOGO cannot be read: ENOENT.*Give it the path of a file[.]$/,
+    );
+  });
+
+  it.each([
+    [
+      'MCP_SESSIONS_LOGO',
+      'logo.jpg',
+      /^MCP_SESSIONS_LOGO must be the path of a [.]png, [.]svg or [.]webp file/,
+    ],
+    ['MCP_SESSIONS_LOGO', 'https://acme.example/logo', /^MCP_SESSIONS_LOGO must be the path/],
+    ['MCP_SESSIONS_DISPLAY_NAME', 'x'.repeat(81), /^MCP_SESSIONS_DISPLAY_NAME must be at most 80 characters/],
+  ])('refuses what cannot work, in one line that names the next step: %s=%s', (name, value, message) => {
+    expect(() => parseBranding({ [name]: value })).toThrow(message);
+    expect(() => parseBranding({ [name]: value })).toThrow(/^[^\n]+$/);
+  });
+});

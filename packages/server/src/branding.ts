@@ -1,0 +1,71 @@
+import { readFile } from 'node:fs/promises';
+import { extname, resolve } from 'node:path';
+import type { Branding } from 'mcp-sessions';
+import { z } from 'zod';
+import { ConfigurationError, configurationError } from './configuration-error.js';
+
+/** What people see of the server during a login, as the operator says it. */
+export interface BrandingSettings {
+  /** Absent: the server's own title. */
+  readonly displayName?: string | undefined;
+  /** Path of a picture, relative to the working directory. */
+  readonly logoPath?: string | undefined;
+}
+
+const PREFIX = 'MCP_SESSIONS_';
+const LOGO = `${PREFIX}LOGO`;
+const MAX_LOGO_BYTES = 64 * 1024;
+const MEDIA_TYPES: ReadonlyMap<string, string> = new Map([
+  ['.png', 'image/png'],
+  ['.svg', 'image/svg+xml'],
+  ['.webp', 'image/webp'],
+]);
+
+const schema = z.object({
+  DISPLAY_NAME: z.string().max(80, 'must be at most 80 characters long').optional(),
+  LOGO: z
+    .string()
+    .refine((path) => mediaTypeOf(path) !== undefined, 'must be the path of a .png, .svg or .webp file')
+    .optional(),
+});
+
+/**
+ * Reads from the `MCP_SESSIONS_` variables what the pages show of the server. Empty ones count as not set.
+ *
+ * @throws ConfigurationError
+ */
+export function parseBranding(environment: NodeJS.ProcessEnv): BrandingSettings {
+  const { data, error } = schema.safeParse({
+    DISPLAY_NAME: environment[`${PREFIX}DISPLAY_NAME`]?.trim() || undefined,
+    LOGO: environment[LOGO]?.trim() || undefined,
+  });
+  if (error) throw configurationError(error, (name) => PREFIX + name);
+  return { displayName: data.DISPLAY_NAME, logoPath: data.LOGO };
+}
+
+/**
+ * Reads the logo from its file, once.
+ *
+ * @throws ConfigurationError when it cannot be read or is too large
+ */
+export async function loadBranding({ displayName, logoPath }: BrandingSettings): Promise<Branding> {
+  return { name: displayName, logo: logoPath === undefined ? undefined : await readLogo(logoPath) };
+}
+
+async function readLogo(path: string): Promise<string> {
+  const picture = await readFile(resolve(path)).catch((cause: Error) => {
+    throw new ConfigurationError(`${LOGO} cannot be read: ${cause.message}. Give it the path of a file.`, {
+      cause,
+    });
+  });
+  if (picture.length === 0 || picture.length > MAX_LOGO_BYTES) {
+    throw new ConfigurationError(
+      `${LOGO} is ${picture.length} bytes large. Give it a picture of at most 64 KiB (${MAX_LOGO_BYTES} bytes).`,
+    );
+  }
+  return `data:${mediaTypeOf(path)};base64,${picture.toString('base64')}`;
+}
+
+function mediaTypeOf(path: string): string | undefined {
+  return MEDIA_TYPES.get(extname(path).toLowerCase());
+}

@@ -1,0 +1,49 @@
+import { z } from 'zod';
+
+/** How the pages that people see during a login show whose they are. */
+export interface Branding {
+  /** Up to 80 characters. Default: the server's `title`, or else its `name`. */
+  readonly name?: string | undefined;
+  /**
+   * A picture as a `data:` URL in base64: PNG, SVG or WebP, up to 64 KiB. It is shown 40 pixels high and at most
+   * 160 wide, on a light and on a dark ground. Default: none.
+   */
+  readonly logo?: string | undefined;
+}
+
+/** {@link Branding}, checked, with every default filled in. */
+export interface Brand {
+  readonly name: string;
+  readonly logo: string | undefined;
+}
+
+const MAX_NAME_LENGTH = 80;
+/** It travels with every page, over slow networks too. */
+const MAX_LOGO_BYTES = 64 * 1024;
+
+const LOGO_PREFIX = /^data:image\/(png|svg\+xml|webp);base64,/;
+const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
+
+export const brandingSchema: z.ZodType<Branding> = z.strictObject({
+  name: z.string().trim().min(1).max(MAX_NAME_LENGTH).optional(),
+  logo: z
+    .string()
+    .refine(isPicture, {
+      message: 'must be a data: URL of a PNG, SVG or WebP in base64, such as data:image/png;base64,…',
+      abort: true,
+    })
+    .refine((logo) => sizeOf(logo) <= MAX_LOGO_BYTES, 'must be a picture of at most 64 KiB')
+    .optional(),
+});
+
+function isPicture(logo: string): boolean {
+  return LOGO_PREFIX.test(logo) && BASE64.test(dataOf(logo));
+}
+
+function sizeOf(logo: string): number {
+  return Buffer.byteLength(dataOf(logo), 'base64');
+}
+
+function dataOf(logo: string): string {
+  return logo.slice(logo.indexOf(',') + 1);
+}

@@ -1,0 +1,71 @@
+import { html } from 'hono/html';
+import type { Brand } from './branding.js';
+import { type Markup, nameOf, type Page, renderMessage } from './page.js';
+
+/** There is no login behind this address, or no longer. */
+export function goneLinkPage(brand: Brand): Promise<Page> {
+  return problem(
+    brand,
+    404,
+    'This link has expired',
+    html`The login was finished, took too long, or was replaced by a newer one. Ask your client to log in again for a new link.`,
+  );
+}
+
+/** A form was sent by another page than ours, or by a browser that keeps no cookies. */
+export function wrongFormPage(brand: Brand, status: 403 | 413 = 403): Promise<Page> {
+  return problem(
+    brand,
+    status,
+    'This page cannot go on',
+    status === 413
+      ? html`What your browser sent is larger than this form. Open the link again.`
+      : html`Your browser did not send back the cookie of this login. Allow cookies for this address, then open the link again.`,
+  );
+}
+
+/** A browser came back that this server is not waiting for. */
+export function rejectedCallbackPage(brand: Brand): Promise<Page> {
+  return problem(
+    brand,
+    400,
+    'This login cannot be finished',
+    html`It was already used, has expired, or was started in another browser. Ask your client to log in again, and open the new link here.`,
+  );
+}
+
+/** Too many pages were asked for from one address. */
+export function tooOftenPage(brand: Brand, retryAfterSeconds: number): Promise<Page> {
+  const wait = retryAfterSeconds === 1 ? 'a second' : `${retryAfterSeconds} seconds`;
+  return problem(
+    brand,
+    429,
+    'Too many requests',
+    html`Too many logins are under way from your network. Wait ${wait}, then load this page again.`,
+  );
+}
+
+/** The provider cannot be reached, so the user cannot be sent there. */
+export function providerDownPage(brand: Brand, provider: string): Promise<Page> {
+  return problem(
+    brand,
+    502,
+    'The login is not available',
+    html`${nameOf(provider)} cannot be reached, so your login has not started yet. Wait a minute, then open the link again.`,
+  );
+}
+
+const TITLES = {
+  403: 'This request is refused',
+  404: 'This page does not exist',
+  500: 'Something went wrong',
+};
+
+/** A browser asked for something else than a login, or met an error that nobody foresaw. */
+export function errorPage(brand: Brand, status: keyof typeof TITLES, message: string): Promise<Page> {
+  return problem(brand, status, TITLES[status], html`${message}`);
+}
+
+function problem(brand: Brand, status: Page['status'], title: string, text: Markup): Promise<Page> {
+  return renderMessage(brand, { status, mark: 'bad', title, body: html`<p>${text}</p>` });
+}
