@@ -1,10 +1,9 @@
-import { SessionError, signedOut } from '../errors.js';
+import { signedOut } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
-import { AnonymousSessions } from './anonymous-sessions.js';
 import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
@@ -16,9 +15,11 @@ import {
   type SessionRef,
   sessionRefOf,
 } from './ids.js';
+import { Insistence } from './insistence.js';
 import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
 import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
+import { SessionPlaces } from './session-places.js';
 import {
   type EndReason,
   hasHandle,
@@ -71,10 +72,6 @@ export interface ChangedSession {
   readonly after: SessionRecord;
 }
 
-const RETRY_WHEN_FULL_SECONDS = 60;
-/** How often a store that fails is asked before its error is passed on. */
-const STORE_TRIES = 3;
-const STORE_PAUSE_MS = 50;
 /** When the time of a session is looked at again after the store failed. */
 const RECHECK_MS = 1000;
 /** By how many others a change may be followed before its lost answer can no longer be told. */
@@ -90,10 +87,8 @@ export class SessionRegistry {
   readonly #tombstones: Tombstones;
   readonly #known = new Map<SessionRef, KnownSession>();
   readonly #aborts = new Map<SessionRef, AbortController>();
-  readonly #anonymous: AnonymousSessions;
-  /** Sessions that are being ended to make room; their places are given away already. */
-  readonly #leaving = new Set<SessionRef>();
-  #starting = 0;
+  readonly #places: SessionPlaces;
+  readonly #insistence: Insistence;
   /** Sessions that are about to end: until then, nobody opens them anew. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
   /** Sessions of owners that are being opened: those who ask at the same time get the same one. */
@@ -102,10 +97,14 @@ export class SessionRegistry {
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
     this.#tombstones = new Tombstones(options.clock);
-    this.#anonymous = new AnonymousSessions({
-      clock: options.clock,
+    this.#insistence = new Insistence(options.clock);
+    this.#places = new SessionPlaces({
+      ...options,
       mostPerPeer: options.anonymousSessionsPerAddress,
+      size: () => this.size,
       isPresent: (ref) => this.#presence.of(ref).openStreams > 0,
+      crowdOut: (ref) => this.#crowdOut(ref),
+      has: (ref) => this.has(ref),
     });
   }
 
@@ -125,7 +124,7 @@ export class SessionRegistry {
     owner: string,
     peer?: Peer,
   ): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.#inRoom(() => this.#insert(kind, owner, peer), peer);
+    return this.#places.take(() => this.#insert(kind, owner, peer), peer);
   }
 
   /**
@@ -174,7 +173,7 @@ export class SessionRegistry {
 
   /** Notes a request of the session's client. */
   async touch(ref: SessionRef): Promise<void> {
-    this.#anonymous.heard(ref);
+    this.#places.heard(ref);
     await this.#options.store.touch(ref, this.#options.clock.now());
   }
 
@@ -188,7 +187,7 @@ export class SessionRegistry {
     const attempts: ChangedSession[] = [];
     let failures = 0;
     for (;;) {
-      const before = await this.#insist(() => store.get(ref));
+      const before = await this.#insistence.on(() => store.get(ref));
       const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
       if (done) return this.#noteChange(done);
       const fields = before && change(before);
@@ -200,8 +199,7 @@ export class SessionRegistry {
         if (await store.replace(changed.after)) return this.#noteChange(changed);
       } catch (cause) {
         // Whether only the answer was lost, the next look at the record tells.
-        if (++failures === STORE_TRIES) throw storeUnavailable(cause);
-        await this.#pause();
+        await this.#insistence.afterFailure(++failures, cause);
       }
     }
   }
@@ -247,7 +245,7 @@ export class SessionRegistry {
    * The wipe is done when the first promise resolves; `revoked` waits for the providers.
    */
   async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#insist(() => this.#options.store.get(ref));
+    const record = await this.#insistence.on(() => this.#options.store.get(ref));
     if (record && hasHandle(record)) return this.end(ref, reason);
     // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
     return this.#signOutIf(ref, reason, () => true);
@@ -299,7 +297,7 @@ export class SessionRegistry {
       if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
     } catch (error) {
       // If only the answer was lost, the record is there, and nobody will ever ask for it.
-      await this.#insist(() => store.take(ref)).catch(onError);
+      await this.#insistence.on(() => store.take(ref)).catch(onError);
       throw error;
     }
     this.#admit(record, peer);
@@ -310,7 +308,7 @@ export class SessionRegistry {
   #openFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
     const opening =
       this.#opening.get(ref) ??
-      this.#inRoom(() => this.#insertFor(owner, ref)).finally(() => this.#opening.delete(ref));
+      this.#places.take(() => this.#insertFor(owner, ref)).finally(() => this.#opening.delete(ref));
     this.#opening.set(ref, opening);
     return opening;
   }
@@ -320,7 +318,7 @@ export class SessionRegistry {
     const blank = this.#blank(ref, 'owner-session', owner.key);
     // Its reference comes again after it has ended: what is late from before must not fit the new one.
     const record = { ...blank, epoch: random(5).readUIntBE(0, 5), generation: random(5).readUIntBE(0, 5) };
-    if (!(await this.#insist(() => store.insert(record)))) return undefined;
+    if (!(await this.#insistence.on(() => store.insert(record)))) return undefined;
     this.#admit(record);
     return record;
   }
@@ -347,7 +345,7 @@ export class SessionRegistry {
     if (this.#known.has(ref)) return;
     this.#known.set(ref, { version, deadline: undefined, peer });
     // A connection of somebody's goes when its owner's session has to make room.
-    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#anonymous.add(ref, peer);
+    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, peer);
     this.#schedule(record);
     this.#options.events.emit({ type: 'session.started', ref, kind });
   }
@@ -375,9 +373,9 @@ export class SessionRegistry {
   /** Takes a record out. If the answer is lost, the record as it was just before stands in for it. */
   async #take(ref: SessionRef): Promise<SessionRecord | undefined> {
     const { store } = this.#options;
-    const seen = await this.#insist(() => store.get(ref));
+    const seen = await this.#insistence.on(() => store.get(ref));
     let tries = 0;
-    const taken = await this.#insist(() => {
+    const taken = await this.#insistence.on(() => {
       tries++;
       return store.take(ref);
     });
@@ -400,7 +398,7 @@ export class SessionRegistry {
     known.deadline?.cancel();
     this.#known.delete(ref);
     this.#abort(ref);
-    this.#anonymous.delete(ref);
+    this.#places.keep(ref);
     this.#presence.forget(ref);
     this.#tombstones.add(ref, reason);
     this.#options.events.emit({ type: 'session.ended', ref, reason });
@@ -411,11 +409,8 @@ export class SessionRegistry {
     const known = this.#known.get(after.ref);
     if (!known || known.version > after.version) return changed;
     known.version = after.version;
-    if (isSignedIn(after)) this.#anonymous.delete(after.ref);
-    else if (!this.#anonymous.has(after.ref) && !this.#leaving.has(after.ref)) {
-      // Whoever has logged in once does not count for the address any more, and is crowded out last.
-      this.#anonymous.add(after.ref, known.peer && after.ref);
-    }
+    if (isSignedIn(after)) this.#places.keep(after.ref);
+    else this.#places.signedOut(after.ref, known.peer);
     this.#schedule(after);
     return changed;
   }
@@ -457,92 +452,15 @@ export class SessionRegistry {
     return due.atMs <= this.#options.clock.now() ? due : undefined;
   }
 
-  /** Asks a store that fails a few times more, with pauses. @throws SessionError `store_unavailable` */
-  async #insist<T>(ask: () => Promise<T>): Promise<T> {
-    for (let tries = 1; ; tries++) {
-      try {
-        return await ask();
-      } catch (cause) {
-        if (tries === STORE_TRIES) throw storeUnavailable(cause);
-        await this.#pause();
-      }
-    }
-  }
-
-  #pause(): Promise<void> {
-    return new Promise((resolve) => this.#options.clock.after(STORE_PAUSE_MS, resolve));
-  }
-
-  /** Starts a session where there is room for it. */
-  async #inRoom<T>(start: () => Promise<T>, peer?: Peer): Promise<T> {
-    if (peer !== undefined) this.#makeRoomAt(peer);
-    this.#makeRoom();
-    this.#starting++;
-    const started = peer === undefined ? undefined : this.#anonymous.starting(peer);
-    try {
-      return await start();
-    } finally {
-      this.#starting--;
-      started?.();
-    }
-  }
-
-  #makeRoomAt(peer: Peer): void {
-    try {
-      const quiet = this.#anonymous.toMakeRoomAt(peer);
-      if (quiet) this.#giveAwayPlaceOf(quiet);
-    } catch (error) {
-      this.#options.events.emit({ type: 'session.refused', reason: 'address' });
-      throw error;
-    }
-  }
-
-  /** Within one tick with whoever takes the room, so that no two take the same. */
-  #makeRoom(): void {
-    if (this.size - this.#leaving.size + this.#starting < this.#options.maxSessions) return;
-    const longestUnheard = this.#anonymous.toMakeRoom();
-    if (longestUnheard) {
-      this.#giveAwayPlaceOf(longestUnheard);
-      return;
-    }
-    this.#options.events.emit({ type: 'session.refused', reason: 'cap' });
-    throw new SessionError(
-      'limit_reached',
-      'This server holds as many sessions as it may. Try again in a minute.',
-      { retryAfterSeconds: RETRY_WHEN_FULL_SECONDS },
-    );
-  }
-
-  #giveAwayPlaceOf(ref: SessionRef): void {
-    const holder = this.#anonymous.delete(ref);
-    this.#leaving.add(ref);
-    this.#crowdOut(ref, holder).catch(this.#options.onError);
-  }
-
   /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
-  async #crowdOut(ref: SessionRef, holder: string | undefined): Promise<void> {
-    try {
-      const voided = await this.update(ref, (record) =>
-        isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
-      );
-      if (voided) await this.end(ref, 'cap');
-    } catch (error) {
-      // It stays, and may have to make room another time.
-      if (this.#known.has(ref)) this.#anonymous.add(ref, holder);
-      throw error;
-    } finally {
-      this.#leaving.delete(ref);
-    }
+  async #crowdOut(ref: SessionRef): Promise<void> {
+    const voided = await this.update(ref, (record) =>
+      isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
+    );
+    if (voided) await this.end(ref, 'cap');
   }
 }
 
 function ignore(): void {
   // Whoever waits for an end does not care how it went.
-}
-
-function storeUnavailable(cause: unknown): SessionError {
-  return new SessionError('store_unavailable', 'The session store did not answer. Try again in a moment.', {
-    cause,
-    retryAfterSeconds: 1,
-  });
 }
