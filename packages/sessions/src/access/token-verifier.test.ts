@@ -170,6 +170,16 @@ describe('a JWT', () => {
     }
   });
 
+  it('signed with a secret names nobody, even if the issuer publishes that secret among its keys', async () => {
+    const secret = new TextEncoder().encode('a secret that is none: whoever asks gets it');
+    const jwk = { ...(await exportJWK(secret)), kid: 'secret', alg: 'HS256' };
+    server.keys = [key, { ...key, jwk }];
+    const token = await new SignJWT(goodClaims())
+      .setProtectedHeader({ alg: 'HS256', kid: 'secret', typ: 'at+jwt' })
+      .sign(secret);
+    expect(await verifierOf().verify(token)).toEqual(invalid);
+  });
+
   it('signed by somebody else under the name of the issuer’s key names nobody', async () => {
     const forger = await createKey('ES256', key.kid);
     const token = await sign({}, { by: forger });
