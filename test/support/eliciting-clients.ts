@@ -20,7 +20,7 @@ export interface Progress {
   readonly message?: string | undefined;
 }
 
-export interface CallOptions {
+interface CallOptions {
   /** Asks for progress. */
   readonly onprogress?: (progress: Progress) => void;
   /** Gives the call up. */
