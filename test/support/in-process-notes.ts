@@ -16,6 +16,7 @@ export interface InProcessNotesOptions {
   readonly tools?: RegisterTools;
   /** Where tokens may go besides the notes API. */
   readonly apiOrigins?: readonly string[];
+  readonly branding?: SessionsOptions['branding'];
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
   readonly access?: SessionsOptions['access'];
@@ -60,6 +61,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
       authorizationParams: { resource: RESOURCE },
     },
     apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
+    branding: options.branding,
     lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },
     trustedProxies: options.trustedProxies,
     limits: options.limits,
