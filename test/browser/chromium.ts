@@ -20,9 +20,9 @@ export function hasChromium(): boolean {
 export interface Window {
   readonly page: Page;
   /** Console errors and warnings, violations of the content security policy, failed requests. */
-  readonly problems: readonly string[];
+  readonly problems: string[];
   /** The host names that were asked for anything. */
-  readonly hosts: ReadonlySet<string>;
+  readonly hosts: Set<string>;
   close(): Promise<void>;
 }
 

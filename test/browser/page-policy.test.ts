@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { hasChromium, openWindow, type Window } from './chromium.js';
 import { NOSY_LOGO } from './logo.js';
@@ -10,16 +10,18 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
   const pageOf = ({ mcp }: InProcessNotes) => new URL('/login/done', mcp).href;
 
   beforeAll(async () => {
-    [plain, branded] = await Promise.all([
+    [plain, branded, browser] = await Promise.all([
       startInProcessNotes(),
       startInProcessNotes({ branding: { name: 'Acme Notes', logo: NOSY_LOGO } }),
+      openWindow(),
     ]);
   });
-  afterAll(() => Promise.all([plain?.close(), branded?.close()]));
+  afterAll(() => Promise.all([browser?.close(), plain?.close(), branded?.close()]));
   beforeEach(async () => {
-    browser = await openWindow();
+    await browser.page.goto('about:blank');
+    browser.problems.length = 0;
+    browser.hosts.clear();
   });
-  afterEach(() => browser?.close());
 
   it.each([
     ['an inline script', '<script>document.title = "run"</script>', 'script-src-elem'],
@@ -74,13 +76,16 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
     expect(browser.problems).toEqual([]);
   });
 
-  it('shows a page to people and JSON to programs, and at the endpoint JSON to everybody', async () => {
-    const answerOf = async (path: string, accept: string) => {
-      const answer = await fetch(new URL(path, plain.mcp), { headers: { accept } });
-      return { status: answer.status, type: answer.headers.get('content-type')?.split(';')[0] };
+  it('shows errors as a page to people and as JSON to programs, and at the endpoint as JSON to everybody', async () => {
+    const answerOf = async (path: string, headers: Record<string, string>) => {
+      const answer = await fetch(new URL(path, plain.mcp), { headers });
+      return [answer.status, answer.headers.get('content-type')?.split(';')[0]];
     };
-    expect(await answerOf('/nothing', 'text/html,*/*')).toEqual({ status: 404, type: 'text/html' });
-    expect(await answerOf('/nothing', '*/*')).toEqual({ status: 404, type: 'application/json' });
-    expect((await answerOf('/mcp', 'text/html')).type).toBe('application/json');
+    const person = { accept: 'text/html,*/*;q=0.8' };
+    const stranger = { ...person, origin: 'https://elsewhere.test' };
+    expect(await answerOf('/nothing', person)).toEqual([404, 'text/html']);
+    expect(await answerOf('/nothing', { accept: '*/*' })).toEqual([404, 'application/json']);
+    expect(await answerOf('/login/done', stranger)).toEqual([403, 'text/html']);
+    expect(await answerOf('/mcp', stranger)).toEqual([403, 'application/json']);
   });
 });

@@ -1,5 +1,5 @@
 import { mkdir } from 'node:fs/promises';
-import type { Response } from 'playwright-core';
+import type { Page, Response } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { hasChromium, openWindow, type Window } from './chromium.js';
 import { EVERY_PAGE } from './every-page.js';
@@ -12,27 +12,31 @@ const EXPECTED_PROBLEM = /Failed to load resource/;
 describe.skipIf(!hasChromium())('every page of a login', () => {
   let stage: PageStage;
   let browser: Window;
+  let page: Page;
   /** What the window's last page came with. */
   let last: Response | null;
 
   beforeAll(async () => {
     await mkdir(SCREENSHOTS, { recursive: true });
-    stage = await startPageStage();
+    [stage, browser] = await Promise.all([startPageStage(), openWindow()]);
   });
-  afterAll(() => stage?.close());
+  afterAll(async () => {
+    await browser?.close();
+    await stage?.close();
+  });
   beforeEach(async () => {
-    browser = await openWindow();
+    browser.problems.length = 0;
     last = null;
-    browser.page.on('response', (response) => {
+    page = await browser.page.context().newPage();
+    page.on('response', (response) => {
       if (response.request().isNavigationRequest()) last = response;
     });
   });
-  afterEach(() => browser?.close());
+  afterEach(() => page?.close());
 
   it.each(EVERY_PAGE)(
     '$name: says what to do, to everybody, on every screen [security 45]',
     async ({ name, open, status, heading, says, tabStops = [] }) => {
-      const { page } = browser;
       await open(page, stage);
 
       await page.getByRole('heading', { level: 1, name: heading }).waitFor();
