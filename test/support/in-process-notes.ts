@@ -21,6 +21,7 @@ export interface InProcessNotesOptions {
   readonly tools?: RegisterTools;
   /** Where tokens may go besides the notes API. */
   readonly apiOrigins?: readonly string[];
+  readonly branding?: SessionsOptions['branding'];
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
   /** Who may come in; where its own identity provider lets clients in, this is told of it. */
@@ -88,6 +89,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
       deviceFlow: options.deviceFlow,
     },
     apiOrigins: [api.origin, ...(options.apiOrigins ?? [])],
+    branding: options.branding,
     lifetimes: { shutdownDrainMs: 1000, ...options.lifetimes },
     trustedProxies: options.trustedProxies,
     limits: options.limits,

@@ -96,8 +96,9 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const consented = randomToken(random);
     const target = await logins.consent(attemptId, consented).catch(unavailable);
     if (target === 'unavailable') {
-      const provider = logins.connectRequest(attemptId)?.provider ?? 'The provider';
-      return showPage(c, await providerDownPage(brand, provider));
+      const request = logins.connectRequest(attemptId);
+      const unreached = request?.signInAt ?? request?.provider ?? 'The provider';
+      return showPage(c, await providerDownPage(brand, unreached));
     }
     if (!target) return showPage(c, await goneLinkPage(brand));
     writeCookie(c, name, consented, cookieSeconds);

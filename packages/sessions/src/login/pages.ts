@@ -14,7 +14,7 @@ export function connectPage(brand: Brand, request: ConnectRequest, formToken: st
     200,
     `Log in to ${brand.name}?`,
     html`<h1>Log in to ${server}?</h1>
-      <p>A client asks you to. It can then use ${server} in your name.</p>
+      <p>A client asks for this login. It can then use ${server} in your name.</p>
       <dl>
         ${row('Client', client ? html`${nameOf(client)}<small>It calls itself so; nobody has verified it</small>` : html`Gives no name`)}
         ${row('Log in at', nameOf(provider))}

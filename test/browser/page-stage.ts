@@ -1,0 +1,74 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
+import { systemRandom } from '../../packages/sessions/src/vault/random.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { connect2025, startLogin } from '../support/raw-mcp.js';
+import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
+import { LOGO } from './logo.js';
+
+/** Servers that together show every page there is. */
+export interface PageStage {
+  /** A page of a server that works. */
+  at(path: string): string;
+  /** The same, under a name that it does not know. */
+  underOtherName(path: string): string;
+  /** A page of a server that serves an address no other one within the minute. */
+  atImpatient(path: string): string;
+  /** The link of a login that a client of that name has started. */
+  link(clientName?: string): Promise<string>;
+  /** The same, where the browser has to sign in first, at a place that can be reached or not. */
+  signInLink(isReachable: boolean): Promise<string>;
+  /** The link of a login at a server that breaks when it is opened. */
+  brokenLink(): Promise<string>;
+  close(): Promise<void>;
+}
+
+export async function startPageStage(): Promise<PageStage> {
+  let isBroken = false;
+  const random = (size: number) => {
+    if (isBroken) throw new Error('There is no randomness left.');
+    return systemRandom(size);
+  };
+  const [notes, impatient, broken, secured] = await Promise.all([
+    startInProcessNotes({ branding: { name: 'Notes', logo: LOGO } }),
+    startInProcessNotes({ limits: { loginPagesPerMinute: 1 } }),
+    startInProcessNotes({ runtime: { random } }),
+    startSecuredNotes('sign-in'),
+  ]);
+  const clients: Client[] = [];
+  return {
+    at: (path) => addressOf(notes, path),
+    atImpatient: (path) => addressOf(impatient, path),
+    underOtherName: (path) => addressOf(notes, path).replace('127.0.0.1', 'elsewhere.test'),
+    async link(title = 'Example Client') {
+      const client = new Client({ name: 'example', title, version: '1.0.0' });
+      clients.push(client);
+      await client.connect(new StreamableHTTPClientTransport(new URL(notes.mcp)));
+      const { structuredContent } = await client.callTool({ name: 'login', arguments: {} });
+      // `login` answers with a structure.
+      return String((structuredContent as Record<string, unknown>).loginUrl);
+    },
+    async signInLink(isReachable) {
+      const link = await startLogin(await connect2025(secured.mcp, await secured.wayOf('alice')));
+      secured.authorizationServer.isDown = !isReachable;
+      return link;
+    },
+    async brokenLink() {
+      const link = await startLogin(await connect2025(broken.mcp));
+      isBroken = true;
+      return link;
+    },
+    async close() {
+      isBroken = false;
+      await Promise.all(clients.map((client) => client.close()));
+      await closeAll(notes, impatient, broken, secured);
+    },
+  };
+}
+
+function addressOf({ mcp }: InProcessNotes, path: string): string {
+  return new URL(path, mcp).href;
+}
+
+async function closeAll(...servers: (InProcessNotes | SecuredNotes)[]): Promise<void> {
+  await Promise.all(servers.map((server) => server.close()));
+}
