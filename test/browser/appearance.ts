@@ -70,7 +70,7 @@ export function appearanceOf(page: Page): Promise<Appearance> {
         field.parentElement,
       ),
     );
-    const targets = [...document.querySelectorAll('button, input:not([type=hidden])')].map((target) => {
+    const targets = [...document.querySelectorAll('a, button, input:not([type=hidden])')].map((target) => {
       const { width, height } = target.getBoundingClientRect();
       return { label: target.textContent || `field ${target.getAttribute('name')}`, width, height };
     });

@@ -12,6 +12,8 @@ export interface PageCase {
   readonly says: readonly string[];
   /** What the Tab key reaches, in order. */
   readonly tabStops?: readonly string[];
+  /** Whether it keeps to itself whose server this is. */
+  readonly isNameless?: boolean;
 }
 
 const QUESTION = { status: 200, heading: 'Log in to Notes?', tabStops: ['Decline', 'Continue'] };
@@ -120,7 +122,8 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     },
     status: 403,
     heading: 'This page cannot go on',
-    says: ['Allow cookies for this address, then open the link again.'],
+    says: ['Allow cookies for this address'],
+    tabStops: ['Open the login again'],
   },
   {
     name: 'large-form',
@@ -133,7 +136,8 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     },
     status: 413,
     heading: 'This page cannot go on',
-    says: ['larger than this form', 'Open the link again.'],
+    says: ['larger than this form'],
+    tabStops: ['Open the login again'],
   },
   {
     name: 'rejected-callback',
@@ -150,7 +154,8 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     },
     status: 502,
     heading: 'The login is not available',
-    says: ['127.0.0.1', 'cannot be reached', 'Wait a minute, then open the link again.'],
+    says: ['127.0.0.1', 'cannot be reached', 'Wait a minute, then try again.'],
+    tabStops: ['Open the login again'],
   },
   {
     name: 'too-often',
@@ -176,6 +181,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     status: 403,
     heading: 'This request is refused',
     says: ['Use its public URL.'],
+    isNameless: true,
   },
   {
     name: 'server-error',

@@ -139,6 +139,9 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await page.context().clearCookies();
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('heading', { name: 'This page cannot go on' }).waitFor();
+    await tabTo(page, 'Open the login again');
+    await page.keyboard.press('Enter');
+    await page.getByRole('heading', { name: 'Log in to Notes?' }).waitFor();
     expect(await login(client)).toMatchObject({ status: 'pending', loginUrl });
   });
 

@@ -87,5 +87,9 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
     expect(await answerOf('/nothing', { accept: '*/*' })).toEqual([404, 'application/json']);
     expect(await answerOf('/login/done', stranger)).toEqual([403, 'text/html']);
     expect(await answerOf('/mcp', stranger)).toEqual([403, 'application/json']);
+    for (const headers of [person, { accept: '*/*' }]) {
+      const { headers: answered } = await fetch(new URL('/nothing', plain.mcp), { headers });
+      expect(answered.get('vary')).toContain('Accept');
+    }
   });
 });

@@ -1,7 +1,10 @@
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -156,5 +159,15 @@ describe('the command line', () => {
       stdout: '',
       stderr: "Unknown option '--prot'. Run with --help to see what can be set.\n",
     });
+  });
+
+  it('refuses a logo that is no picture in one line that names its variable', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'main-test-'));
+    const logo = join(folder, 'logo.png');
+    await writeFile(logo, 'no picture');
+    const { code, stderr } = await run(FREE_PORTS, { environment: { MCP_SESSIONS_LOGO: logo } });
+    await rm(folder, { recursive: true });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(/^MCP_SESSIONS_LOGO must contain the kind of picture that it says[^\n]*\n$/);
   });
 });

@@ -1,3 +1,4 @@
+import { ZodError } from 'zod';
 import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
 
@@ -7,6 +8,9 @@ import { ConfigurationError } from './configuration-error.js';
  */
 export function startFailure(cause: unknown, configuration: Configuration): unknown {
   if (!(cause instanceof Error)) return cause;
+  const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
+  const variable = issue && VARIABLES[issue.path.join('.')];
+  if (variable) return new ConfigurationError(`${variable} ${issue.message}.`, { cause });
   // Node adds these to system errors; its types leave the port out.
   const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
   const flag = flagOf(port, configuration);
@@ -27,6 +31,12 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
       return cause;
   }
 }
+
+/** What the operator calls the options of the library that only it checks. */
+const VARIABLES: Readonly<Record<string, string>> = {
+  'branding.name': 'MCP_SESSIONS_DISPLAY_NAME',
+  'branding.logo': 'MCP_SESSIONS_LOGO',
+};
 
 /** No two flags name the same port: the configuration refuses that. */
 function flagOf(port: number | undefined, { upstream }: Configuration): string {

@@ -11,7 +11,12 @@ const options: SessionsOptions = {
   apiOrigins: [],
 };
 
-const logoOf = (bytes: number) => `data:image/webp;base64,${Buffer.alloc(bytes).toString('base64')}`;
+/** A WebP of so many bytes, as far as its start tells. */
+const logoOf = (bytes: number) => {
+  const picture = Buffer.alloc(bytes);
+  picture.write('RIFF....WEBP');
+  return `data:image/webp;base64,${picture.toString('base64')}`;
+};
 
 describe('the options of a server', () => {
   it('have defaults, also for what is given as undefined [security 35]', () => {
@@ -38,7 +43,7 @@ describe('the options of a server', () => {
   });
 
   it('show the title of the server, or its name, unless there is a branding', () => {
-    const branding = { name: ' Acme Notes ', logo: 'data:image/png;base64,AAAA' };
+    const branding = { name: ' Acme Notes ', logo: 'data:image/png;base64,iVBORw0KGgo=' };
     const { server } = options;
     expect(sessionsSettings(options).brand).toEqual({ name: 'test' });
     expect(sessionsSettings({ ...options, server: { ...server, title: 'Test' } }).brand.name).toBe('Test');

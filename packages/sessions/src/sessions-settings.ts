@@ -87,7 +87,9 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     allowedOrigins,
   });
   if (!parsed.success) {
-    throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`);
+    throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`, {
+      cause: parsed.error,
+    });
   }
   const { branding: checked, ...rest } = parsed.data;
   const settings: SessionsSettings = {

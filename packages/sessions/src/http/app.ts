@@ -72,8 +72,11 @@ function guardedApp(
 
   /** Says why there is nothing else to answer: to people as a page, to programs as JSON-RPC. */
   const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500, message: string) => {
-    if (c.req.path !== MCP_PATH && wantsPage(c)) return showPage(c, await errorPage(brand, status, message));
-    return errorResponse(status, status === 500 ? ErrorCode.internal : ErrorCode.invalidRequest, message);
+    const code = status === 500 ? ErrorCode.internal : ErrorCode.invalidRequest;
+    const headers = { vary: 'Accept' };
+    if (c.req.path === MCP_PATH || !wantsPage(c)) return errorResponse(status, code, message, { headers });
+    c.header('vary', headers.vary);
+    return showPage(c, await errorPage(brand, status, message));
   };
 
   app.use(async (c, next) => {

@@ -25,14 +25,27 @@ const LOGO_PREFIX = /^data:image\/(png|svg\+xml|webp);base64,/;
 const BASE64 = /^[A-Za-z0-9+/]+={0,2}$/;
 
 export const brandingSchema: z.ZodType<Branding> = z.strictObject({
-  name: z.string().trim().min(1).max(MAX_NAME_LENGTH).optional(),
+  name: z
+    .string()
+    .trim()
+    .min(1)
+    .max(MAX_NAME_LENGTH)
+    .regex(/^\P{C}*$/u, 'must not have control or direction characters')
+    .optional(),
   logo: z
     .string()
     .refine(isPicture, {
       message: 'must be a data: URL of a PNG, SVG or WebP in base64, such as data:image/png;base64,…',
       abort: true,
     })
-    .refine((logo) => sizeOf(logo) <= MAX_LOGO_BYTES, 'must be a picture of at most 64 KiB')
+    .refine((logo) => bytesOf(logo).length <= MAX_LOGO_BYTES, {
+      message: 'must be a picture of at most 64 KiB',
+      abort: true,
+    })
+    .refine(
+      isWhatItSays,
+      'must contain the kind of picture that it says it does; an SVG names its namespace (xmlns)',
+    )
     .optional(),
 });
 
@@ -40,8 +53,28 @@ function isPicture(logo: string): boolean {
   return LOGO_PREFIX.test(logo) && BASE64.test(dataOf(logo));
 }
 
-function sizeOf(logo: string): number {
-  return Buffer.byteLength(dataOf(logo), 'base64');
+const PNG_SIGNATURE = '\x89PNG\r\n\x1a\n';
+/** An `svg` element after what XML allows before it: a declaration, comments, a document type. */
+const SVG_START = /^\uFEFF?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>[]*>\s*)*<svg\b[^>]*>/s;
+/** Browsers draw nothing without it. */
+const SVG_NAMESPACE = /\sxmlns\s*=\s*["']http:\/\/www\.w3\.org\/2000\/svg["']/;
+
+/** A picture that browsers cannot draw is noticed by users only. */
+function isWhatItSays(logo: string): boolean {
+  const bytes = bytesOf(logo);
+  const start = bytes.toString('latin1', 0, 12);
+  switch (LOGO_PREFIX.exec(logo)?.[1]) {
+    case 'png':
+      return start.startsWith(PNG_SIGNATURE);
+    case 'webp':
+      return start.startsWith('RIFF') && start.endsWith('WEBP');
+    default:
+      return SVG_NAMESPACE.test(SVG_START.exec(bytes.toString('utf8'))?.[0] ?? '');
+  }
+}
+
+function bytesOf(logo: string): Buffer {
+  return Buffer.from(dataOf(logo), 'base64');
 }
 
 function dataOf(logo: string): string {

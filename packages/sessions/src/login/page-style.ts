@@ -54,12 +54,13 @@ li {
   font: .875rem/1.5rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
 }
 form { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: 1.5rem; }
-button {
-  min-height: 3rem; padding: .5rem 1rem; font: inherit; font-weight: 600; cursor: pointer;
+button, a {
+  display: inline-block; min-height: 3rem; padding: .625rem 1rem; font: inherit; font-weight: 600;
+  text-align: center; text-decoration: none; cursor: pointer;
   border: 1px solid var(--edge); border-radius: .625rem; background: var(--card); color: var(--text);
 }
-button:hover { border-color: var(--accent); background: var(--tint); }
-button:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
+button:hover, a:hover { border-color: var(--accent); background: var(--tint); }
+:focus-visible { outline: 3px solid var(--accent); outline-offset: 2px; }
 .code {
   margin: 1.25rem 0; padding: 1.25rem .5rem; text-align: center; user-select: all;
   border: 1px solid transparent; border-radius: .75rem; background: var(--tint);

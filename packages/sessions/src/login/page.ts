@@ -28,9 +28,13 @@ const MARKS = {
   neutral: 'M16 24h16',
 };
 
-/** Puts a page together: language, title, whose it is, look. No script, nothing from elsewhere. */
+/**
+ * Puts a page together: language, title, whose it is, look. No script, nothing from elsewhere.
+ *
+ * @param brand absent where it is nobody's business whose page it is
+ */
 export async function renderPage(
-  brand: Brand,
+  brand: Brand | undefined,
   status: Page['status'],
   title: string,
   body: Markup,
@@ -45,20 +49,27 @@ export async function renderPage(
     <style>${raw(pageStyle)}</style>
   </head>
   <body>
-    <header>${brand.logo === undefined ? '' : html`<img src="${brand.logo}" alt="">`}${nameOf(brand.name)}</header>
+    ${brand ? header(brand) : ''}
     <main>${body}</main>
   </body>
 </html>
 `;
-  return { status, html: String(await document), hasPicture: brand.logo !== undefined };
+  return { status, html: String(await document), hasPicture: brand?.logo !== undefined };
+}
+
+function header({ name, logo }: Brand): Markup {
+  return html`<header>${logo === undefined ? '' : html`<img src="${logo}" alt="">`}${nameOf(name)}</header>`;
 }
 
 /** A page that tells something and asks nothing. */
-export function renderMessage(brand: Brand, { status, mark, title, body }: Message): Promise<Page> {
+export function renderMessage(
+  brand: Brand | undefined,
+  { status, mark, title, body }: Message,
+): Promise<Page> {
   return renderPage(
     brand,
     status,
-    `${title} · ${brand.name}`,
+    brand ? `${title} · ${brand.name}` : title,
     html`<svg class="mark ${mark}" viewBox="0 0 48 48" aria-hidden="true"><circle cx="24" cy="24" r="24"/><path d="${MARKS[mark]}"/></svg>
       <h1>${title}</h1>
       ${body}`,

@@ -2,6 +2,9 @@ import { html } from 'hono/html';
 import type { Brand } from './branding.js';
 import { type Markup, nameOf, type Page, renderMessage } from './page.js';
 
+/** What answers a form has the address of the form's page, and opening that once more changes nothing. */
+const AGAIN = html`<p><a href="">Open the login again</a></p>`;
+
 /** There is no login behind this address, or no longer. */
 export function goneLinkPage(brand: Brand): Promise<Page> {
   return problem(
@@ -19,8 +22,9 @@ export function wrongFormPage(brand: Brand, status: 403 | 413 = 403): Promise<Pa
     status,
     'This page cannot go on',
     status === 413
-      ? html`What your browser sent is larger than this form. Open the link again.`
-      : html`Your browser did not send back the cookie of this login. Allow cookies for this address, then open the link again.`,
+      ? html`What your browser sent is larger than this form.`
+      : html`Your browser did not send back the cookie of this login. Allow cookies for this address, then go back to the start.`,
+    AGAIN,
   );
 }
 
@@ -51,7 +55,8 @@ export function providerDownPage(brand: Brand, provider: string): Promise<Page> 
     brand,
     502,
     'The login is not available',
-    html`${nameOf(provider)} cannot be reached, so your login has not started yet. Wait a minute, then open the link again.`,
+    html`${nameOf(provider)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`,
+    AGAIN,
   );
 }
 
@@ -61,11 +66,20 @@ const TITLES = {
   500: 'Something went wrong',
 };
 
-/** A browser asked for something else than a login, or met an error that nobody foresaw. */
+/**
+ * A browser asked for something else than a login, or met an error that nobody foresaw. Where it is refused for the
+ * name it asked for, or for the page it comes from, it is not told whose server this is.
+ */
 export function errorPage(brand: Brand, status: keyof typeof TITLES, message: string): Promise<Page> {
-  return problem(brand, status, TITLES[status], html`${message}`);
+  return problem(status === 403 ? undefined : brand, status, TITLES[status], html`${message}`);
 }
 
-function problem(brand: Brand, status: Page['status'], title: string, text: Markup): Promise<Page> {
-  return renderMessage(brand, { status, mark: 'bad', title, body: html`<p>${text}</p>` });
+function problem(
+  brand: Brand | undefined,
+  status: Page['status'],
+  title: string,
+  text: Markup,
+  onward?: Markup,
+): Promise<Page> {
+  return renderMessage(brand, { status, mark: 'bad', title, body: html`<p>${text}</p>${onward ?? ''}` });
 }
