@@ -5,6 +5,7 @@ import type { createApp } from './app.js';
 import { type ConnectionLimits, limitConnections } from './connection-limits.js';
 import { nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
+import { Unanswered } from './unanswered.js';
 
 /** Serves requests of Node's HTTP server; with `next` only those for paths of its own. */
 type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
@@ -13,11 +14,13 @@ type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: (
 export function nodeHandlerOf(app: ReturnType<typeof createApp>): NodeHandler {
   const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
   const isOwnPath = ownPathsOf(app);
+  const unanswered = new Unanswered();
   return (request, response, next) => {
     if (next && !isOwnPath(request.url)) {
       next();
       return;
     }
+    if (!unanswered.admit(request, response)) return;
     response.setTimeout(UNREAD_PATIENCE_MS, () => {
       // Quiet is no fault; leaving an answer unread is.
       if (response.writableLength > 0) response.destroy();

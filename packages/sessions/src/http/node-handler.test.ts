@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest, type IncomingMessage, type RequestListener } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { afterEach, describe, expect, it } from 'vitest';
@@ -200,5 +200,28 @@ describe('as middleware, the handler', () => {
     const [foreign, health] = await Promise.all([fetch(`${origin}/mine`), fetch(`${origin}/healthz`)]);
     expect(foreign.status).toBe(404);
     expect(await health.json()).toEqual({ status: 'ok' });
+  });
+});
+
+describe('a client that sends many requests before it has any answer', () => {
+  /** How many answers come to so many requests that are sent at once. */
+  async function answersTo(requests: number): Promise<number> {
+    const origin = await serve((sessions) => (request, response) => sessions.nodeHandler(request, response));
+    const { port, host } = new URL(origin);
+    const socket = connect(Number(port), '127.0.0.1');
+    socket.on('error', () => undefined);
+    const last = `GET /healthz HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
+    socket.write(`GET /healthz HTTP/1.1\r\nHost: ${host}\r\n\r\n`.repeat(requests - 1) + last);
+    let answers = '';
+    socket.on('data', (chunk) => {
+      answers += chunk;
+    });
+    await new Promise((resolve) => socket.once('close', resolve));
+    return answers.split('HTTP/1.1 200').length - 1;
+  }
+
+  it('gets them as long as they are few, and loses its connection if they are many [security 40]', async () => {
+    expect(await answersTo(16)).toBe(16);
+    expect(await answersTo(500)).toBeLessThan(17);
   });
 });
