@@ -13,9 +13,9 @@ export interface Arrival {
 
 /** Why a request is not let in, for whoever sent it. */
 export interface Refusal {
-  readonly status: 400 | 401 | 403 | 429 | 503;
+  readonly status: 401 | 403 | 429 | 503;
   /** The error code of RFC 6750 section 3.1; absent where no token was sent. */
-  readonly error?: 'invalid_request' | 'invalid_token' | 'insufficient_scope';
+  readonly error?: 'invalid_token' | 'insufficient_scope';
   readonly description: string;
   readonly retryAfterSeconds?: number;
 }

@@ -343,6 +343,12 @@ describe('a token that is no JWT', () => {
     expect(answers).toHaveLength(1000);
   });
 
+  it('is asked about although it is in three parts, as a JWT is', async () => {
+    const verifier = asked({ active: false });
+    for (const token of ['a.b.c', 'e30.e30.e30']) expect(await verifier.verify(token)).toEqual(invalid);
+    expect(server.requests).toBe(0);
+  });
+
   it('names whom the authorization server says', async () => {
     expect(await asked({ ...goodClaims(), active: true }).verify(opaque)).toMatchObject(named);
   });

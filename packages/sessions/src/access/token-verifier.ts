@@ -1,6 +1,7 @@
 import {
   createRemoteJWKSet,
   customFetch,
+  decodeProtectedHeader,
   errors,
   type JWTPayload,
   type JWTVerifyGetKey,
@@ -41,7 +42,6 @@ const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt']);
 const MOST_AT_ONCE = 50;
 /** and how many may wait for that, those included. */
 const MOST_WAITING = 1000;
-const JWT_PATTERN = /^[\w-]+\.[\w-]+\.[\w-]+$/;
 
 /** Finds out whether a token is genuine and meant for this server: JWTs by their signature, others by asking. */
 export class TokenVerifier {
@@ -55,7 +55,7 @@ export class TokenVerifier {
 
   /** @throws SessionError `provider_unavailable`, `provider_refused` when that cannot be found out */
   async verify(token: string): Promise<ReadClaims> {
-    const claims = JWT_PATTERN.test(token) ? await this.#claimsOfJwt(token) : await this.#introspect(token);
+    const claims = isJwt(token) ? await this.#claimsOfJwt(token) : await this.#introspect(token);
     if (claims === undefined) return { fault: 'It is not valid here, or not any more.' };
     const now = { ms: this.#options.clock.now(), epochSeconds: this.#wallMs() / 1000 };
     return readClaims(claims, this.#options.expectations(), now);
@@ -100,6 +100,15 @@ export class TokenVerifier {
       this.#keys = undefined;
       throw error;
     }
+  }
+}
+
+/** Whether a token is a JWT (RFC 7519), and not just in three parts. */
+function isJwt(token: string): boolean {
+  try {
+    return token.split('.').length === 3 && decodeProtectedHeader(token).alg !== undefined;
+  } catch {
+    return false;
   }
 }
 
