@@ -1,5 +1,5 @@
 import { createServer } from 'node:http';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createSessions, SessionError, type SessionsOptions } from '../../packages/sessions/src/index.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { connect2025, JSON_HEADERS, request2026, send, startLogin } from '../support/raw-mcp.js';
@@ -109,5 +109,23 @@ describe('open access beyond this machine', () => {
     expect(answer.status).toBe(200);
     server.close();
     await sessions.close();
+  });
+
+  it('makes its links and redirect URIs from its public URL, whatever the headers say [security 13]', async () => {
+    const open = await startInProcessNotes({ access: 'open-to-network' });
+    onTestFinished(() => open.close());
+    const { origin } = new URL(open.mcp);
+    const headers = {
+      'x-forwarded-host': 'evil.example',
+      'x-forwarded-proto': 'https',
+      forwarded: 'host=evil.example;proto=https',
+      'x-forwarded-for': '203.0.113.7',
+    };
+    const link = await startLogin(await connect2025(open.mcp, { headers }));
+    expect(new URL(link).origin).toBe(origin);
+    const browser = new StepBrowser();
+    const form = await browser.openConnectPage(link);
+    const answer = await browser.post(link, { form, action: 'continue' }, headers);
+    expect(locationOf(answer, link).searchParams.get('redirect_uri')).toBe(`${origin}/callback`);
   });
 });
