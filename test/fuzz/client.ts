@@ -51,10 +51,11 @@ export class Client {
       let received: IncomingHttpHeaders = {};
       let text = '';
       let request: ClientRequest | undefined;
+      let isKept = false;
       const timers: NodeJS.Timeout[] = [];
       const finish = (end: Answer['end'], error?: NodeJS.ErrnoException) => {
         for (const timer of timers) clearTimeout(timer);
-        const isStale = status === 0 && error !== undefined && agent !== false && !!request?.reusedSocket;
+        const isStale = status === 0 && error !== undefined && isKept;
         if (end !== 'complete') request?.destroy();
         const reason = error && { error: `${error.code}: ${error.message}` };
         resolve({ answer: { status, headers: received, text, end, ...reason }, isStale });
@@ -80,6 +81,10 @@ export class Client {
         headers: wireHeaders(headers, body),
         setHost: false,
         agent,
+      });
+      // A request that had to wait for a connection is not told that others have used it (`reusedSocket`).
+      request.once('socket', (socket) => {
+        isKept = socket.bytesWritten > 0;
       });
       request.once('response', take);
       request.on('error', (error) => finish('broken', error));
