@@ -78,7 +78,10 @@ describe('where the operator allows nothing but the device flow', () => {
 
   it.each(ELICITING_KINDS)('a client whose user declines to open it asks no more (%s)', async (kind) => {
     const client = await connectEliciting(kind, notes.mcp, async () => 'decline');
-    expect(await client.call('login')).toMatchObject({ isError: true, text: /declined/ });
+    expect(await client.call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/declined/),
+    });
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
     await client.close();
   });
@@ -98,7 +101,10 @@ describe('where the operator allows nothing but the device flow', () => {
       const browser = new Browser();
       await browser.submit(await browser.enterCode(loginUrl, userCode), { abort: 'yes' });
       await declined;
-      expect(await client.call('login')).toMatchObject({ isError: true, text: /declined/ });
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
       expect(await codeOf(client)).not.toEqual({ loginUrl, userCode });
     });
 
@@ -110,7 +116,10 @@ describe('where the operator allows nothing but the device flow', () => {
       const login = await browser.submit(await browser.enterCode(loginUrl, userCode), { confirm: 'yes' });
       expect((await browser.submit(login, { cancel: 'yes' })).text).toContain('cancelled');
       await declined;
-      expect(await client.call('login')).toMatchObject({ isError: true, text: /declined/ });
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
     });
 
     it('a user who mistypes the code may try again', async () => {
