@@ -17,6 +17,8 @@ import type { Addresses } from './server.js';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const TOOLS = fileURLToPath(new URL('../test/tools.mjs', import.meta.url));
 const REFUSE_SAMPLE = new URL('../test/refuse-sample.mjs', import.meta.url).href;
+/** Nobody listens on port 1. */
+const NOWHERE = 'http://127.0.0.1:1';
 const FREE_PORTS = ['--port', '0', '--idp-port', '0', '--api-port', '0'];
 
 type Process = ChildProcessByStdio<null, Readable, Readable>;
@@ -131,8 +133,15 @@ describe('the server with a real provider', () => {
     expect(control.stderr).toContain('The sample was imported');
   });
 
-  it('starts although the provider cannot be reached, and says so', async () => {
-    const environment = { MCP_SESSIONS_ISSUER: 'http://127.0.0.1:1', MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
+  it.each([
+    ['its provider', () => ({ MCP_SESSIONS_ISSUER: NOWHERE })],
+    [
+      'whoever issues access tokens',
+      (issuer: string) => ({ MCP_SESSIONS_ISSUER: issuer, MCP_SESSIONS_ACCESS_ISSUER: NOWHERE }),
+    ],
+  ])('starts although %s cannot be reached, and says so', async (_, issuersOf) => {
+    const party = await startRelyingParty();
+    const environment = { ...issuersOf(party.provider.issuer), MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
     const child = start(['--port', '0', '--tools', TOOLS], { environment });
     const stderr: string[] = [];
     for await (const line of createInterface(child.stderr)) {
@@ -142,6 +151,7 @@ describe('the server with a real provider', () => {
     expect(stderr).toContain('Ready. Every client that connects logs in as its own user.');
     child.kill('SIGINT');
     expect(await once(child, 'exit')).toEqual([0, null]);
+    await party.provider.close();
   });
 });
 

@@ -93,6 +93,16 @@ describe('access, put together', () => {
     expect(await admitWith({}, 'opaque')).toMatchObject({ refusal: { status: 401 } });
   });
 
+  it('can look whether its authorization server is there', async () => {
+    const { issuer, answers } = await startIssuer();
+    const access = createAccess(accessSettings({ issuer }), surroundings());
+    await expect(access.prepare()).resolves.toBeUndefined();
+    delete answers['/.well-known/oauth-authorization-server'];
+    await expect(createAccess(accessSettings({ issuer }), surroundings()).prepare()).rejects.toMatchObject({
+      code: 'provider_refused',
+    });
+  });
+
   it('is a matter of where a client is, in open access', async () => {
     const far = { authorization: null, isFromAfar: true, peer: undefined };
     expect(await createAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });

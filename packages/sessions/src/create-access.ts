@@ -25,8 +25,9 @@ export function createAccess(
 ): Access {
   if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;
+  const authorizationServer = new AuthorizationServer({ issuer, introspection, clock, fetch });
   const verifier = new TokenVerifier({
-    tokenIssuer: new AuthorizationServer({ issuer, introspection, clock, fetch }),
+    tokenIssuer: authorizationServer,
     expectations: () => ({
       issuer,
       subjectClaim,
@@ -36,6 +37,7 @@ export function createAccess(
     fetch,
   });
   return new BearerAccess({
+    prepare: () => authorizationServer.prepare(),
     verify: (token) => verifier.verify(token),
     requiredScopes,
     refusedTokens: new RateLimiter({ perMinute: limits.refusedTokensPerMinute, clock, deadlines }),

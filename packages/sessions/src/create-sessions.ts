@@ -94,12 +94,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     fetch,
   });
   const owners = bearer && new OwnerSessions({ keys, registry, events, onError });
-  const signIn = bearer?.signIn && providerSettings({ issuer: bearer.issuer, ...bearer.signIn });
+  const signIn =
+    bearer?.signIn &&
+    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);
   const logins = new Logins({
     providers,
     checks: new LoginChecks({
       subjectClaim: bearer?.subjectClaim ?? 'sub',
-      signIn: signIn && new Provider(signIn, clock, fetch),
+      signIn,
     }),
     accounts,
     registry,
@@ -173,12 +175,13 @@ export function createSessions(options: SessionsOptions): Sessions {
     loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
   };
+  const accessControl = createAccess(access, { publicUrl: knownPublicUrl, clock, deadlines, limits, fetch });
   const app = createApp({
     ...appOptions,
     endpoint,
     bearer,
     serverName: brand.name,
-    access: createAccess(access, { publicUrl: knownPublicUrl, clock, deadlines, limits, fetch }),
+    access: accessControl,
   });
   const handleRequest = nodeHandlerOf(app);
   const nodeHandler: Sessions['nodeHandler'] = (...request) => {
@@ -222,7 +225,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     loginFirst: (handler, need) => contexts.loginFirst(handler, need),
 
     async ready() {
-      await Promise.all([...providers.values()].map((provider) => provider.prepare()));
+      const asked = [accessControl, ...providers.values(), ...(signIn ? [signIn] : [])];
+      await Promise.all(asked.map((each) => each.prepare()));
     },
 
     async listen({ port = DEFAULT_PORT, host = '127.0.0.1' } = {}) {

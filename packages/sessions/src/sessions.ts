@@ -40,7 +40,11 @@ export interface Sessions extends CurrentSession {
   subscribe(listener: SessionListener): () => void;
   /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
   current(): Session;
-  /** Whether the identity provider can be reached; logins ask for it themselves. @throws SessionError if not. */
+  /**
+   * Whether the identity providers can be reached, and in bearer access the authorization server. Nothing needs
+   * this: whoever has to ask them does so in time.
+   * @throws SessionError `provider_unavailable`, `provider_refused` if not
+   */
   ready(): Promise<void>;
   /** Ends every session: wipes at once, then has tokens revoked upstream for at most `shutdownDrainMs`. */
   close(): Promise<void>;

@@ -27,6 +27,8 @@ export type Admission =
 
 /** Who may come in. */
 export interface Access {
+  /** Looks for whoever has to be asked who is who. @throws SessionError `provider_unavailable`, `provider_refused` */
+  prepare(): Promise<void>;
   /** @throws only what is a mistake of ours */
   admit(arrival: Arrival): Promise<Admission>;
 }

@@ -29,6 +29,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
     }),
   };
   const access = new BearerAccess({
+    prepare: () => Promise.resolve(),
     clock,
     requiredScopes,
     refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines: new Deadlines(clock, fail) }),

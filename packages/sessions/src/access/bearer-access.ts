@@ -9,6 +9,8 @@ import type { Principal } from './principal.js';
 import type { ReadClaims } from './token-claims.js';
 
 export interface BearerAdmissionOptions {
+  /** Finds the authorization server. @throws SessionError when that cannot be done */
+  readonly prepare: () => Promise<void>;
   /** Finds out whose token it is. @throws SessionError when that cannot be found out */
   readonly verify: (token: string) => Promise<ReadClaims>;
   readonly requiredScopes: readonly string[];
@@ -51,6 +53,10 @@ export class BearerAccess implements Access {
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
+  }
+
+  prepare(): Promise<void> {
+    return this.#options.prepare();
   }
 
   async admit({ authorization, peer }: Arrival): Promise<Admission> {

@@ -12,6 +12,11 @@ export class OpenAccess implements Access {
     this.#isOpenToNetwork = isOpenToNetwork;
   }
 
+  /** Nobody is asked. */
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
   async admit({ isFromAfar }: Arrival): Promise<Admission> {
     if (isFromAfar && !this.#isOpenToNetwork) return refused({ status: 403, description: FROM_AFAR });
     return { isAdmitted: true, principal: undefined };

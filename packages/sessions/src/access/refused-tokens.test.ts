@@ -21,6 +21,7 @@ function setUp() {
   };
   const asked: string[] = [];
   const access = new BearerAccess({
+    prepare: () => Promise.resolve(),
     verify: async (token) => {
       asked.push(token);
       return token.startsWith('good') ? { principal } : { fault: 'It is not valid here.' };

@@ -34,6 +34,11 @@ export class AuthorizationServer {
     this.introspect = introspection && ((token) => this.#introspect(token));
   }
 
+  /** Discovers its metadata unless that is done already. @throws SessionError `provider_unavailable`, `provider_refused` */
+  async prepare(): Promise<void> {
+    await this.#connection.configured();
+  }
+
   /** Where its public keys are. @throws SessionError `provider_unavailable`, `provider_refused` */
   async jwksUri(): Promise<URL> {
     const { jwks_uri: uri } = (await this.#connection.configured()).serverMetadata();
