@@ -1,9 +1,9 @@
 import type { AccessOptions, BearerAccessOptions, ClientRegistration } from 'mcp-sessions';
 import { z } from 'zod';
-import { ConfigurationError, configurationError } from './configuration-error.js';
+import { ConfigurationError } from './configuration-error.js';
 import type { AccessMode } from './flags.js';
+import { checkVariables, givenVariables, PREFIX } from './variables.js';
 
-const PREFIX = 'MCP_SESSIONS_';
 const needed = 'is missing: set it, or unset the rest of that registration';
 
 const schema = z.object({
@@ -25,14 +25,8 @@ type Variables = z.infer<typeof schema>;
  * @throws ConfigurationError
  */
 export function parseAccess(environment: NodeJS.ProcessEnv, mode: AccessMode | undefined): AccessOptions {
-  const given = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => {
-      const value = environment[PREFIX + name]?.trim();
-      return value ? [[name, value]] : [];
-    }),
-  );
-  const { data, error } = schema.safeParse(given);
-  if (error) throw configurationError(error, (name) => PREFIX + name);
+  const given = givenVariables(environment, schema);
+  const data = checkVariables(schema, given);
   const [first] = Object.keys(given);
   const { ACCESS_ISSUER: issuer } = data;
   if (mode === 'open' || mode === 'open-to-network' || (mode === undefined && first === undefined)) {

@@ -2,7 +2,8 @@ import { readFile } from 'node:fs/promises';
 import { extname, resolve } from 'node:path';
 import type { Branding } from 'mcp-sessions';
 import { z } from 'zod';
-import { ConfigurationError, configurationError } from './configuration-error.js';
+import { ConfigurationError } from './configuration-error.js';
+import { checkVariables, givenVariables, PREFIX } from './variables.js';
 
 /** What people see of the server during a login, as the operator says it. */
 export interface BrandingSettings {
@@ -12,8 +13,6 @@ export interface BrandingSettings {
   readonly logoPath?: string | undefined;
 }
 
-const PREFIX = 'MCP_SESSIONS_';
-const LOGO = `${PREFIX}LOGO`;
 const MAX_LOGO_BYTES = 64 * 1024;
 const MEDIA_TYPES: ReadonlyMap<string, string> = new Map([
   ['.png', 'image/png'],
@@ -35,12 +34,8 @@ const schema = z.object({
  * @throws ConfigurationError
  */
 export function parseBranding(environment: NodeJS.ProcessEnv): BrandingSettings {
-  const { data, error } = schema.safeParse({
-    DISPLAY_NAME: environment[`${PREFIX}DISPLAY_NAME`]?.trim() || undefined,
-    LOGO: environment[LOGO]?.trim() || undefined,
-  });
-  if (error) throw configurationError(error, (name) => PREFIX + name);
-  return { displayName: data.DISPLAY_NAME, logoPath: data.LOGO };
+  const { DISPLAY_NAME, LOGO } = checkVariables(schema, givenVariables(environment, schema));
+  return { displayName: DISPLAY_NAME, logoPath: LOGO };
 }
 
 /**
@@ -54,13 +49,16 @@ export async function loadBranding({ displayName, logoPath }: BrandingSettings):
 
 async function readLogo(path: string): Promise<string> {
   const picture = await readFile(resolve(path)).catch((cause: Error) => {
-    throw new ConfigurationError(`${LOGO} cannot be read: ${cause.message}. Give it the path of a file.`, {
-      cause,
-    });
+    throw new ConfigurationError(
+      `${PREFIX}LOGO cannot be read: ${cause.message}. Give it the path of a file.`,
+      {
+        cause,
+      },
+    );
   });
   if (picture.length === 0 || picture.length > MAX_LOGO_BYTES) {
     throw new ConfigurationError(
-      `${LOGO} is ${picture.length} bytes large. Give it a picture of at most 64 KiB (${MAX_LOGO_BYTES} bytes).`,
+      `${PREFIX}LOGO is ${picture.length} bytes large. Give it a picture of at most 64 KiB (${MAX_LOGO_BYTES} bytes).`,
     );
   }
   return `data:${mediaTypeOf(path)};base64,${picture.toString('base64')}`;

@@ -17,6 +17,8 @@ describe('the configuration', () => {
       allowDebugging: false,
       logLevel: 'warn',
       lifetimes: {},
+      maxSessions: undefined,
+      limits: {},
       branding: {},
       toolsModule: undefined,
       upstream: {
@@ -151,6 +153,17 @@ describe('the configuration', () => {
     });
   });
 
+  it('changes limits, with the sample too', () => {
+    const limits = { MCP_SESSIONS_LIMITS: '{"loginStartsPerMinute":20,"pendingLogins":50}' };
+    for (const configuration of [
+      configurationOf(['--max-sessions', '500'], limits),
+      configurationOf(['--max-sessions', '500', ...tools], { ...provider, ...limits }),
+    ]) {
+      expect(configuration.limits).toEqual({ loginStartsPerMinute: 20, pendingLogins: 50 });
+      expect(configuration.maxSessions).toBe(500);
+    }
+  });
+
   it('shows a name and a logo of the operator, with the sample too', () => {
     const branding = { MCP_SESSIONS_DISPLAY_NAME: 'Acme Notes', MCP_SESSIONS_LOGO: 'acme.png' };
     for (const { branding: shown } of [
@@ -233,6 +246,25 @@ describe('a wrong configuration is refused in one line that names the next step'
       ['--stdio', '--host', '127.0.0.1'],
       {},
       /^With --stdio, .* --host or --stdio[.]$/,
+    ],
+    [
+      'many sessions over stdio',
+      ['--stdio', '--max-sessions', '5'],
+      {},
+      /^With --stdio, .* --max-sessions or --stdio[.]$/,
+    ],
+    ['no session at all', ['--max-sessions', '0'], {}, /^--max-sessions must be a whole number from 1 to /],
+    [
+      'limits that are no JSON',
+      [],
+      { MCP_SESSIONS_LIMITS: '5' },
+      /^MCP_SESSIONS_LIMITS must be a JSON object/,
+    ],
+    [
+      'a limit that is no number',
+      [],
+      { MCP_SESSIONS_LIMITS: '{"connections":"5"}' },
+      /^MCP_SESSIONS_LIMITS must be a JSON object whose values are numbers/,
     ],
     [
       'a way of access beside stdio',

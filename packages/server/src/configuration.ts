@@ -1,9 +1,10 @@
-import type { AccessOptions, Lifetimes, ProviderOptions } from 'mcp-sessions';
+import type { AccessOptions, Lifetimes, Limits, ProviderOptions } from 'mcp-sessions';
 import { parseAccess } from './access-environment.js';
 import { type BrandingSettings, parseBranding } from './branding.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type OperatorProvider, parseEnvironment } from './environment.js';
 import { type Flags, type LogLevel, parseFlags } from './flags.js';
+import { parseLimits } from './limits-environment.js';
 
 /** What the process was asked to do. */
 export type Command =
@@ -19,6 +20,10 @@ export interface Configuration {
   readonly logLevel: LogLevel;
   /** What is absent keeps the library's default. */
   readonly lifetimes: Partial<Lifetimes>;
+  /** How many sessions there may be. Absent: as many as the library says. */
+  readonly maxSessions: number | undefined;
+  /** What is absent keeps the library's default. */
+  readonly limits: Partial<Limits>;
   /** What people see of the server during a login. */
   readonly branding: BrandingSettings;
   /** Path of a module that registers tools, relative to the working directory. */
@@ -91,6 +96,8 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(absoluteSeconds !== undefined && { absoluteMs: absoluteSeconds * 1000 }),
         ...(graceSeconds !== undefined && { disconnectGraceMs: graceSeconds * 1000 }),
       },
+      maxSessions: flags.maxSessions,
+      limits: parseLimits(environment),
       branding: parseBranding(environment),
       toolsModule: flags.tools,
       upstream: upstreamOf(flags, transport, environment),
@@ -104,7 +111,15 @@ const USUAL_PROVIDER_PORT = 3001;
 const USUAL_API_PORT = 3002;
 const ANY_FREE_PORT = 0;
 
-function transportOf({ stdio, noBrowser, host, port, access, json }: Flags): Configuration['transport'] {
+function transportOf({
+  stdio,
+  noBrowser,
+  host,
+  port,
+  access,
+  maxSessions,
+  json,
+}: Flags): Configuration['transport'] {
   if (!stdio) {
     if (!noBrowser) return { kind: 'http', host: host ?? USUAL_HOST, port: port ?? USUAL_PORT, isJson: json };
     throw new ConfigurationError('Only --stdio opens a browser. Leave out --no-browser, or add --stdio.');
@@ -114,11 +129,13 @@ function transportOf({ stdio, noBrowser, host, port, access, json }: Flags): Con
       'With --stdio, stdout belongs to the protocol. Leave out --json or --stdio.',
     );
   }
-  const networked = Object.entries({ port, host, access }).find(([, value]) => value !== undefined);
+  const networked = Object.entries({ port, host, access, 'max-sessions': maxSessions }).find(
+    ([, value]) => value !== undefined,
+  );
   if (networked) {
     const [flag] = networked;
     throw new ConfigurationError(
-      `With --stdio, MCP is not served on a port. Leave out --${flag} or --stdio.`,
+      `With --stdio, there is one client, and no port. Leave out --${flag} or --stdio.`,
     );
   }
   return { kind: 'stdio', openBrowser: !noBrowser };

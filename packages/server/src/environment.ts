@@ -1,7 +1,8 @@
 import type { ProviderOptions } from 'mcp-sessions';
 import { z } from 'zod';
-import { ConfigurationError, configurationError } from './configuration-error.js';
+import { ConfigurationError } from './configuration-error.js';
 import { DEVICE_FLOWS } from './flags.js';
+import { checkVariables, givenVariables, json, PREFIX } from './variables.js';
 
 /** A provider and APIs that the operator runs or uses, instead of the embedded ones. */
 export interface OperatorProvider {
@@ -15,7 +16,6 @@ export interface OperatorProvider {
   readonly trustedProxies?: string[] | undefined;
 }
 
-const PREFIX = 'MCP_SESSIONS_';
 const CLIENT_AUTHENTICATIONS = [
   'client_secret_basic',
   'client_secret_post',
@@ -27,15 +27,6 @@ const HTTP = { protocol: /^https?$/ };
 const NOT_STRINGS = 'must be a JSON object whose values are strings';
 
 const words = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
-
-const json = z.string().transform((value, context): unknown => {
-  try {
-    return JSON.parse(value);
-  } catch {
-    context.addIssue('is not JSON');
-    return z.NEVER;
-  }
-});
 
 const origin = z
   .url({ ...HTTP, error: 'must be origins, such as https://api.example.com', abort: true })
@@ -92,12 +83,7 @@ const schema = z.object({
  * @throws ConfigurationError for wrong values, and when the issuer is missing while others are set
  */
 export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvider | undefined {
-  const given = Object.fromEntries(
-    Object.keys(schema.shape).flatMap((name) => {
-      const value = environment[PREFIX + name]?.trim();
-      return value ? [[name, value]] : [];
-    }),
-  );
+  const given = givenVariables(environment, schema);
   const [first] = Object.keys(given);
   if (first === undefined) return undefined;
   if (!given.ISSUER) {
@@ -106,8 +92,7 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
       `${PREFIX}${first} is set but ${PREFIX}ISSUER is not. Set it, or unset both.`,
     );
   }
-  const { data, error } = schema.safeParse(given);
-  if (error) throw configurationError(error, (name) => PREFIX + name);
+  const data = checkVariables(schema, given);
   return {
     provider: {
       issuer: data.ISSUER,

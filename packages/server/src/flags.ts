@@ -33,6 +33,7 @@ export interface Flags {
   readonly idleSeconds: number | undefined;
   readonly absoluteSeconds: number | undefined;
   readonly graceSeconds: number | undefined;
+  readonly maxSessions: number | undefined;
   readonly logLevel: LogLevel;
   readonly tools: string | undefined;
   readonly allowDebugging: boolean;
@@ -41,11 +42,13 @@ export interface Flags {
   readonly version: boolean;
 }
 
+const MOST_SESSIONS = 1_000_000;
 const YEAR_SECONDS = 365 * 24 * 60 * 60;
 
 const port = wholeNumber('a port from 0 to 65535', 0, 65_535);
 const seconds = wholeNumber('a whole number of seconds, at least 1', 1, YEAR_SECONDS);
 const graceSeconds = wholeNumber('a whole number of seconds', 0, YEAR_SECONDS);
+const sessions = wholeNumber('a whole number from 1 to 1000000', 1, MOST_SESSIONS);
 const toggle = z.boolean().default(false);
 
 const schema = z.object({
@@ -61,6 +64,7 @@ const schema = z.object({
   'idle-seconds': seconds.optional(),
   'absolute-seconds': seconds.optional(),
   'grace-seconds': graceSeconds.optional(),
+  'max-sessions': sessions.optional(),
   'log-level': z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('warn'),
   tools: z.string().min(1, 'must name a module').optional(),
   'allow-debugging': toggle,
@@ -91,6 +95,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     idleSeconds: data['idle-seconds'],
     absoluteSeconds: data['absolute-seconds'],
     graceSeconds: data['grace-seconds'],
+    maxSessions: data['max-sessions'],
     logLevel: data['log-level'],
     tools: data.tools,
     allowDebugging: data['allow-debugging'],
@@ -119,6 +124,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         'idle-seconds': text,
         'absolute-seconds': text,
         'grace-seconds': text,
+        'max-sessions': text,
         'log-level': text,
         tools: text,
         'allow-debugging': toggle,

@@ -75,6 +75,12 @@ async function startReady(argv: readonly string[], options?: Options) {
   };
 }
 
+async function connect(mcp: string): Promise<Client> {
+  const client = new Client({ name: 'test', version: '0' });
+  await client.connect(new StreamableHTTPClientTransport(new URL(mcp)));
+  return client;
+}
+
 describe('the server with the sample', () => {
   it('is up once it has printed its addresses, the only line on stdout', async () => {
     const server = await startReady(FREE_PORTS);
@@ -88,6 +94,16 @@ describe('the server with the sample', () => {
     expect(stderr).toContain(`claude mcp add --transport http notes ${mcp}`);
     expect(stderr).toContain('alice, bob, carol');
     expect(stderr).not.toContain('Unsupported runtime');
+  });
+
+  it('holds no more sessions than it may', async () => {
+    const server = await startReady([...FREE_PORTS, '--max-sessions', '1']);
+    const first = await connect(server.addresses.mcp);
+    const second = await connect(server.addresses.mcp);
+    await expect(first.listTools()).rejects.toThrow('Session not found');
+    expect((await second.listTools()).tools).not.toEqual([]);
+    await Promise.all([first.close(), second.close()]);
+    expect((await server.end('SIGTERM')).code).toBe(0);
   });
 
   it('ends cleanly on SIGTERM', async () => {
@@ -121,8 +137,7 @@ describe('the server with a real provider', () => {
     const server = await startReady(['--port', '0', '--tools', TOOLS], { environment, nodeArguments });
     const { mcp, ...others } = server.addresses;
     expect(others).toEqual({ identityProvider: issuer, api: null });
-    const client = new Client({ name: 'test', version: '0' });
-    await client.connect(new StreamableHTTPClientTransport(new URL(mcp)));
+    const client = await connect(mcp);
     const { tools } = await client.listTools();
     expect(tools.map(({ name }) => name).sort()).toEqual(['login', 'logout', 'ping', 'session_status']);
     await client.close();
@@ -169,6 +184,15 @@ describe('the command line', () => {
       stdout: '',
       stderr: "Unknown option '--prot'. Run with --help to see what can be set.\n",
     });
+  });
+
+  it.each([
+    ['{"connections":0}', /^MCP_SESSIONS_LIMITS: connections must be a whole number, at least 1[.]\n$/],
+    ['{"logins":5}', /^MCP_SESSIONS_LIMITS must not have logins; there are anonymousSessions[^\n]*[.]\n$/],
+  ])('refuses the limits %s in one line that names the variable', async (limits, message) => {
+    const { code, stderr } = await run(FREE_PORTS, { environment: { MCP_SESSIONS_LIMITS: limits } });
+    expect(code).toBe(1);
+    expect(stderr).toMatch(message);
   });
 
   it('refuses a logo that is no picture in one line that names its variable', async () => {

@@ -81,7 +81,7 @@ export async function serveStdio(
 }
 
 function assemble(
-  { lifetimes, logLevel, allowDebugging }: Configuration,
+  { lifetimes, maxSessions, limits, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
@@ -90,6 +90,8 @@ function assemble(
   const sessions = createSessions({
     ...options,
     branding,
+    maxSessions,
+    limits,
     lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
     logger,
     allowDebugging,

@@ -1,6 +1,7 @@
 import { ZodError } from 'zod';
 import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
+import { PREFIX } from './variables.js';
 
 /**
  * Why the server did not start, as an error whose one line says what to do. What nobody foresaw comes back
@@ -9,8 +10,8 @@ import { ConfigurationError } from './configuration-error.js';
 export function startFailure(cause: unknown, configuration: Configuration): unknown {
   if (!(cause instanceof Error)) return cause;
   const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
-  const variable = issue && VARIABLES[issue.path.join('.')];
-  if (variable) return new ConfigurationError(`${variable} ${issue.message}.`, { cause });
+  const setting = issue && settingOf(issue.path);
+  if (setting) return new ConfigurationError(`${setting} ${issue.message}.`, { cause });
   // Node adds these to system errors; its types leave the port out.
   const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
   const flag = flagOf(port, configuration);
@@ -32,11 +33,12 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
   }
 }
 
-/** What the operator calls the options of the library that only it checks. */
-const VARIABLES: Readonly<Record<string, string>> = {
-  'branding.name': 'MCP_SESSIONS_DISPLAY_NAME',
-  'branding.logo': 'MCP_SESSIONS_LOGO',
-};
+/** What the operator calls an option of the library that only it checks. */
+function settingOf([group, option]: readonly PropertyKey[]): string | undefined {
+  if (group === 'limits') return [`${PREFIX}LIMITS`, option].filter(Boolean).join(': ');
+  if (group !== 'branding') return undefined;
+  return option === 'logo' ? `${PREFIX}LOGO` : `${PREFIX}DISPLAY_NAME`;
+}
 
 /** No two flags name the same port: the configuration refuses that. */
 function flagOf(port: number | undefined, { upstream }: Configuration): string {

@@ -21,6 +21,7 @@ Serves MCP; every client that connects logs in as its own user.
   --idle-seconds <n>             sign out after so long without a request (1800)
   --absolute-seconds <n>         sign out so long after the login (43200)
   --grace-seconds <n>            sign out so long after a client has gone (120); 0: at once
+  --max-sessions <n>             how many sessions there may be (10000)
   --log-level <level>            ${LOG_LEVELS.join(', ')} (warn); logs go to stderr
   --allow-debugging              start although --inspect or the like lets tokens be read
   --json                         print the addresses as one line of JSON on stdout
@@ -46,6 +47,10 @@ With a real identity provider, by environment (--tools is required then):
   MCP_SESSIONS_PUBLIC_URL            where browsers reach this server
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: clients
                                      are told apart by what these say in X-Forwarded-For
+
+How much clients may ask for (docs/limits.md):
+
+  MCP_SESSIONS_LIMITS                JSON object of what is not the default, for example {"loginStartsPerMinute":20}
 
 What people see of this server during a login:
 

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type AccessSettings, accessSettings, isBearer } from './access/access-options.js';
 import { SessionError } from './errors.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
-import { DEFAULT_LIMITS, type Limits } from './limits/limits.js';
+import { DEFAULT_LIMITS, type Limits, limitsSchema } from './limits/limits.js';
 import { type Brand, brandingSchema } from './login/branding.js';
 import { isLoopbackHost } from './loopback.js';
 import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
@@ -32,7 +32,6 @@ const MOST_SESSIONS = 1_000_000;
 const CONNECTIONS_PER_SESSION = 2;
 
 const positive = z.number().positive();
-const count = z.number().int().positive();
 const schema = z.object({
   branding: brandingSchema.default({}),
   lifetimes: z
@@ -46,18 +45,7 @@ const schema = z.object({
     })
     .partial()
     .default({}),
-  limits: z
-    .strictObject({
-      anonymousSessionsPerAddress: count,
-      loginStartsPerMinute: count,
-      loginPagesPerMinute: count,
-      refusedTokensPerMinute: count,
-      pendingLogins: count,
-      connections: count,
-      connectionsPerAddress: count,
-    })
-    .partial()
-    .default({}),
+  limits: limitsSchema.partial().default({}),
   maxSessions: z.number().int().positive().max(MOST_SESSIONS).default(DEFAULT_MAX_SESSIONS),
   allowedHosts: z
     .array(z.string().refine(isHostname, 'must be host names without a port, such as mcp.example.com'))

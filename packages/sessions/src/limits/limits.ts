@@ -1,3 +1,5 @@
+import { z } from 'zod';
+
 /** How much one client may ask for. What one address may, clients on this machine may without limit. */
 export interface Limits {
   /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 200. */
@@ -25,3 +27,25 @@ export const DEFAULT_LIMITS: Limits = {
   connections: 20_000,
   connectionsPerAddress: 1000,
 };
+
+const COUNT = 'must be a whole number, at least 1';
+const count = z.int(COUNT).positive(COUNT);
+
+/** What limits may be. */
+export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.strictObject(
+  {
+    anonymousSessionsPerAddress: count,
+    loginStartsPerMinute: count,
+    loginPagesPerMinute: count,
+    refusedTokensPerMinute: count,
+    pendingLogins: count,
+    connections: count,
+    connectionsPerAddress: count,
+  },
+  {
+    error: (issue) =>
+      issue.code === 'unrecognized_keys'
+        ? `must not have ${issue.keys.join(', ')}; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`
+        : undefined,
+  },
+);
