@@ -81,7 +81,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     onError,
     askForTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
     revokeTokens: (name, tokens) => providerOf(name).revoke(tokens),
-    listeners: (keys) => [auditLog(logger, (ref) => logIdOf(keys, ref))],
+    listeners: (keys) => [auditLog({ logger, logIdOf: (ref) => logIdOf(keys, ref), clock })],
   });
   const sessionFetch = createSessionFetch({
     accounts,

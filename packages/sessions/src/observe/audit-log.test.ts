@@ -2,6 +2,7 @@ import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent } from '../session/session-events.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
 import { auditLog } from './audit-log.js';
 
 const ref = 'a-session-reference' as SessionRef;
@@ -31,12 +32,19 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'login.refused', reason: 'too_often' },
 ];
 
+function startLog() {
+  const written: string[] = [];
+  const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void written.push(line) });
+  const clock = new VirtualClock();
+  const listener = auditLog({ logger, logIdOf: () => 'abcdef012345', clock });
+  const lines = (): Record<string, unknown>[] => written.map((line) => JSON.parse(line));
+  return { clock, listener, lines };
+}
+
 function logged(events: readonly SessionEvent[]): Record<string, unknown>[] {
-  const lines: string[] = [];
-  const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void lines.push(line) });
-  const listener = auditLog(logger, () => 'abcdef012345');
+  const { listener, lines } = startLog();
   for (const event of events) listener(event);
-  return lines.map((line) => JSON.parse(line));
+  return lines();
 }
 
 describe('the audit log', () => {
@@ -50,6 +58,21 @@ describe('the audit log', () => {
     expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
     expect(entries[13]).toMatchObject({ reason: 'too_often', level: 40 });
+  });
+
+  it('is not filled by those who are refused: it says how often that happened [security 49]', async () => {
+    const { lines, clock, listener } = startLog();
+    for (let time = 0; time < 1000; time++) {
+      listener({ type: 'login.refused', reason: 'too_often' });
+      listener({ type: 'session.refused', reason: 'address' });
+    }
+    listener({ type: 'session.refused', reason: 'cap' });
+    expect(lines()).toHaveLength(3);
+    await clock.advance(60_000);
+    expect(lines().slice(3)).toMatchObject([
+      { event: 'login.refused', reason: 'too_often', times: 999, level: 40 },
+      { event: 'session.refused', reason: 'address', times: 999, level: 40 },
+    ]);
   });
 
   it('names a session by its log id only, and takes nothing that it does not know [security 48]', () => {

@@ -1,16 +1,32 @@
 import type { Logger } from 'pino';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
+import type { Clock } from '../time/clock.js';
+import { Tallies } from './tallies.js';
+
+export interface AuditLogOptions {
+  readonly logger: Logger;
+  /** What a session is called in logs. */
+  readonly logIdOf: (ref: SessionRef) => string;
+  readonly clock: Clock;
+}
 
 /**
  * Writes what happens to sessions as JSON lines. It takes from an event only fields that are named here,
- * so nothing secret can get in; a session appears under an id that exists only in logs.
+ * so nothing secret can get in; a session appears under an id that exists only in logs. Refusals are counted:
+ * whoever is refused must not fill the log by asking again.
  */
-export function auditLog(logger: Logger, logIdOf: (ref: SessionRef) => string): SessionListener {
-  return (event) => {
-    const entry = entryOf(event);
+export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionListener {
+  const write = (event: SessionEvent, times?: number) => {
     const session = 'ref' in event ? { session: logIdOf(event.ref) } : {};
-    logger[levelOf(event)]({ event: event.type, ...session, ...entry }, event.type);
+    const entry = { event: event.type, ...session, ...entryOf(event), ...(times !== undefined && { times }) };
+    logger[levelOf(event)](entry, event.type);
+  };
+  const refusals = new Tallies(clock, write);
+  return (event) => {
+    if (event.type === 'session.refused' || event.type === 'login.refused') {
+      refusals.add(`${event.type} ${event.reason}`, event);
+    } else write(event);
   };
 }
 
