@@ -1,7 +1,8 @@
 import type { RefreshTokens } from '../../packages/sessions/src/account/granted-tokens.js';
 import { Refreshes } from '../../packages/sessions/src/account/refreshes.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import type { SessionChange, SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
+import type { SessionChange } from '../../packages/sessions/src/session/session-records.js';
+import type { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { Vault } from '../../packages/sessions/src/vault/vault.js';

@@ -75,6 +75,8 @@ export class SessionPlaces {
   /** Notes that a session need not make room any more: somebody has logged in to it, or it has ended. */
   keep(ref: SessionRef): void {
     this.#anonymous.delete(ref);
+    // At once: a place that is free already must not be counted as one that will be.
+    this.#leaving.delete(ref);
   }
 
   #makeRoomAt(peer: Peer): void {

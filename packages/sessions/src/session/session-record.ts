@@ -93,6 +93,22 @@ export interface SessionRecord {
   readonly accounts: Readonly<Record<string, AccountRecord>>;
 }
 
+/** The record of a session in which nothing has happened yet. */
+export function blankRecord(ref: SessionRef, kind: SessionKind, owner: string, nowMs: number): SessionRecord {
+  return {
+    ref,
+    version: 1,
+    stamps: [],
+    kind,
+    owner,
+    createdAtMs: nowMs,
+    lastRequestAtMs: nowMs,
+    epoch: 0,
+    generation: 0,
+    accounts: {},
+  };
+}
+
 /** Whether anybody is logged in here, be it with a login that has to be renewed. */
 export function isSignedIn(record: SessionRecord): boolean {
   for (const _provider in record.accounts) return true;

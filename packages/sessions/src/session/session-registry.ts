@@ -3,7 +3,7 @@ import type { Peer } from '../limits/peer.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
-import { type RandomSource, randomToken } from '../vault/random.js';
+import type { RandomSource } from '../vault/random.js';
 import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
@@ -15,12 +15,12 @@ import {
   type SessionRef,
   sessionRefOf,
 } from './ids.js';
-import { Insistence } from './insistence.js';
 import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
 import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
 import { SessionPlaces } from './session-places.js';
 import {
+  blankRecord,
   type EndReason,
   hasHandle,
   isSignedIn,
@@ -28,6 +28,7 @@ import {
   type SessionRecord,
   type SignOutReason,
 } from './session-record.js';
+import { type ChangedSession, type SessionChange, SessionRecords } from './session-records.js';
 import type { SessionStore } from './session-store.js';
 import { Tombstones } from './tombstones.js';
 
@@ -54,9 +55,6 @@ export type Resolution =
   | { readonly state: 'ended'; readonly reason: EndReason }
   | { readonly state: 'unknown' };
 
-/** A change of a record, as its new fields; `undefined` leaves it as it is. */
-export type SessionChange = (record: SessionRecord) => Partial<SessionRecord> | undefined;
-
 /** What this node keeps of a session besides its record. */
 interface KnownSession {
   /** The newest version that was seen: answers can come late. */
@@ -66,16 +64,8 @@ interface KnownSession {
   readonly peer: Peer | undefined;
 }
 
-/** A change that took place. */
-export interface ChangedSession {
-  readonly before: SessionRecord;
-  readonly after: SessionRecord;
-}
-
 /** When the time of a session is looked at again after the store failed. */
 const RECHECK_MS = 1000;
-/** By how many others a change may be followed before its lost answer can no longer be told. */
-const STAMPS_KEPT = 4;
 
 /**
  * The sessions of this node: creates, resolves and touches them, signs them out and ends them, by request
@@ -83,12 +73,12 @@ const STAMPS_KEPT = 4;
  */
 export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
+  readonly #records: SessionRecords;
   readonly #presence = new PresenceBook();
   readonly #tombstones: Tombstones;
   readonly #known = new Map<SessionRef, KnownSession>();
   readonly #aborts = new Map<SessionRef, AbortController>();
   readonly #places: SessionPlaces;
-  readonly #insistence: Insistence;
   /** Sessions that are about to end: until then, nobody opens them anew. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
   /** Sessions of owners that are being opened: those who ask at the same time get the same one. */
@@ -96,8 +86,8 @@ export class SessionRegistry {
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
+    this.#records = new SessionRecords(options);
     this.#tombstones = new Tombstones(options.clock);
-    this.#insistence = new Insistence(options.clock);
     this.#places = new SessionPlaces({
       ...options,
       mostPerPeer: options.anonymousSessionsPerAddress,
@@ -160,7 +150,7 @@ export class SessionRegistry {
   /** A session as it stands now; `undefined` once it has ended. */
   async get(ref: SessionRef): Promise<SessionRecord | undefined> {
     for (;;) {
-      const record = await this.#options.store.get(ref);
+      const record = await this.#records.getAtOnce(ref);
       if (!record || !this.#dueNow(record)) return record;
       await this.#expire(record);
     }
@@ -174,34 +164,19 @@ export class SessionRegistry {
   /** Notes a request of the session's client. */
   async touch(ref: SessionRef): Promise<void> {
     this.#places.heard(ref);
-    await this.#options.store.touch(ref, this.#options.clock.now());
+    await this.#records.touch(ref);
   }
 
   /**
    * Changes a record, however many others change it at the same time: `change` is called again on the
    * newest state until its result fits.
    * @returns what was replaced by what, or `undefined` when there was nothing to change.
+   * @throws SessionError `store_unavailable`
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
-    const { store, random } = this.#options;
-    const attempts: ChangedSession[] = [];
-    let failures = 0;
-    for (;;) {
-      const before = await this.#insistence.on(() => store.get(ref));
-      const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
-      if (done) return this.#noteChange(done);
-      const fields = before && change(before);
-      if (!before || !fields) return undefined;
-      const stamps = [randomToken(random), ...before.stamps].slice(0, STAMPS_KEPT);
-      const changed = { before, after: { ...before, ...fields, version: before.version + 1, stamps } };
-      attempts.push(changed);
-      try {
-        if (await store.replace(changed.after)) return this.#noteChange(changed);
-      } catch (cause) {
-        // Whether only the answer was lost, the next look at the record tells.
-        await this.#insistence.afterFailure(++failures, cause);
-      }
-    }
+    const changed = await this.#records.update(ref, change);
+    if (changed) this.#noteChange(changed.after);
+    return changed;
   }
 
   /** Aborts when the session is signed out or ends. */
@@ -245,7 +220,7 @@ export class SessionRegistry {
    * The wipe is done when the first promise resolves; `revoked` waits for the providers.
    */
   async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#insistence.on(() => this.#options.store.get(ref));
+    const record = await this.#records.get(ref);
     if (record && hasHandle(record)) return this.end(ref, reason);
     // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
     return this.#signOutIf(ref, reason, () => true);
@@ -263,13 +238,13 @@ export class SessionRegistry {
 
   /** Takes a session out without signing it out: its accounts are the caller's, to seal elsewhere or dispose of. */
   async retire(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const record = await this.#take(ref);
+    const record = await this.#records.take(ref);
     this.#close(ref, 'replaced');
     return record;
   }
 
   async #end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
-    const record = await this.#take(ref);
+    const record = await this.#records.take(ref);
     this.#abort(ref);
     const revoked = record ? this.#dispose(record) : Promise.resolve([]);
     this.#close(ref, reason);
@@ -289,17 +264,11 @@ export class SessionRegistry {
     owner: string,
     peer: Peer | undefined,
   ): Promise<{ id: SessionId; record: SessionRecord }> {
-    const { random, keys, store, onError } = this.#options;
+    const { random, keys, clock } = this.#options;
     const id = mintSessionId(random);
     const ref = sessionRefOf(keys, hasHandle({ kind }) ? 'handle' : 'connection', id);
-    const record = this.#blank(ref, kind, owner);
-    try {
-      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
-    } catch (error) {
-      // If only the answer was lost, the record is there, and nobody will ever ask for it.
-      await this.#insistence.on(() => store.take(ref)).catch(onError);
-      throw error;
-    }
+    const record = blankRecord(ref, kind, owner, clock.now());
+    await this.#records.add(record);
     this.#admit(record, peer);
     return { id, record };
   }
@@ -314,29 +283,13 @@ export class SessionRegistry {
   }
 
   async #insertFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
-    const { random, store } = this.#options;
-    const blank = this.#blank(ref, 'owner-session', owner.key);
+    const { random, clock } = this.#options;
+    const blank = blankRecord(ref, 'owner-session', owner.key, clock.now());
     // Its reference comes again after it has ended: what is late from before must not fit the new one.
     const record = { ...blank, epoch: random(5).readUIntBE(0, 5), generation: random(5).readUIntBE(0, 5) };
-    if (!(await this.#insistence.on(() => store.insert(record)))) return undefined;
+    if (!(await this.#records.addUnlessThere(record))) return undefined;
     this.#admit(record);
     return record;
-  }
-
-  #blank(ref: SessionRef, kind: SessionKind, owner: string): SessionRecord {
-    const now = this.#options.clock.now();
-    return {
-      ref,
-      version: 1,
-      stamps: [],
-      kind,
-      owner,
-      createdAtMs: now,
-      lastRequestAtMs: now,
-      epoch: 0,
-      generation: 0,
-      accounts: {},
-    };
   }
 
   /** Takes a session into this node's books. */
@@ -370,18 +323,6 @@ export class SessionRegistry {
     return { revoked };
   }
 
-  /** Takes a record out. If the answer is lost, the record as it was just before stands in for it. */
-  async #take(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const { store } = this.#options;
-    const seen = await this.#insistence.on(() => store.get(ref));
-    let tries = 0;
-    const taken = await this.#insistence.on(() => {
-      tries++;
-      return store.take(ref);
-    });
-    return taken ?? (tries > 1 ? seen : undefined);
-  }
-
   #dispose(record: SessionRecord): Promise<RevocationReport[]> {
     return this.#options.disposal.dispose(record, Object.values(record.accounts));
   }
@@ -404,15 +345,13 @@ export class SessionRegistry {
     this.#options.events.emit({ type: 'session.ended', ref, reason });
   }
 
-  #noteChange(changed: ChangedSession): ChangedSession {
-    const { after } = changed;
-    const known = this.#known.get(after.ref);
-    if (!known || known.version > after.version) return changed;
-    known.version = after.version;
-    if (isSignedIn(after)) this.#places.keep(after.ref);
-    else this.#places.signedOut(after.ref, known.peer);
-    this.#schedule(after);
-    return changed;
+  #noteChange(record: SessionRecord): void {
+    const known = this.#known.get(record.ref);
+    if (!known || known.version > record.version) return;
+    known.version = record.version;
+    if (isSignedIn(record)) this.#places.keep(record.ref);
+    else this.#places.signedOut(record.ref, known.peer);
+    this.#schedule(record);
   }
 
   #schedule(record: SessionRecord): void {
