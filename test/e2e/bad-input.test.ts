@@ -210,6 +210,11 @@ describe('[security 43] a request', () => {
     '127.0.0.1.evil.example',
     'localhost.evil.example',
     'notlocalhost',
+    // Names that no URL may have.
+    '.4',
+    '1.2.3.4.5',
+    '256.256.256.256',
+    'xn--a',
     '203.0.113.7',
   ];
 

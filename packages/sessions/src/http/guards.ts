@@ -43,6 +43,8 @@ export class Guards {
 
   /** Whether the `Host` header names this server. */
   allowsHost(request: GuardedRequest): boolean {
+    // The address is made of the `Host` header, and whoever makes it does not look at everything.
+    if (!URL.canParse(request.url)) return false;
     // Outside of Node a request may come without the header: its address says the same.
     const { host, hostname: requested } = new URL(request.url);
     const hostname = hostnameOf(request.headers.get('host') ?? host);
