@@ -61,6 +61,11 @@ export class LoginEndings {
     return failure;
   }
 
+  /** Whether another call may wait for an attempt. */
+  mayWait(attempt: LoginAttempt): boolean {
+    return this.#waiters.hasRoomFor(attempt);
+  }
+
   /** Resolves when the attempt is over, has got as far as its code, after `timeoutMs`, or when `signal` aborts. */
   wait(attempt: LoginAttempt, timeoutMs: number, signal: AbortSignal): Promise<void> {
     return this.#waiters.wait(attempt, timeoutMs, signal);

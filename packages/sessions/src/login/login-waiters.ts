@@ -1,24 +1,41 @@
 import type { Clock } from '../time/clock.js';
-import type { LoginAttempt } from './login-attempt.js';
+import { holderOf, type LoginAttempt } from './login-attempt.js';
+
+/** How many calls may wait for one login, */
+const MOST_OF_LOGIN = 20;
+/** and how many of one user or address: each keeps what it needs for its answer. */
+const MOST_OF_HOLDER = 500;
 
 /** Calls that wait for a browser. */
 export class LoginWaiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
+  readonly #ofHolder = new Map<string, number>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  /** Resolves when the attempt is woken, after `timeoutMs`, or when `signal` aborts. */
+  /** Whether another call may wait for this login. */
+  hasRoomFor(attempt: LoginAttempt): boolean {
+    const ofHolder = this.#ofHolder.get(holderOf(attempt.origin)) ?? 0;
+    return (this.#waiting.get(attempt)?.size ?? 0) < MOST_OF_LOGIN && ofHolder < MOST_OF_HOLDER;
+  }
+
+  /** Resolves when the attempt is woken, after `timeoutMs`, or when `signal` aborts; at once if there is no room. */
   wait(attempt: LoginAttempt, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (!this.hasRoomFor(attempt)) return Promise.resolve();
     const waiting = this.#waiting.get(attempt) ?? new Set();
     this.#waiting.set(attempt, waiting);
+    const holder = holderOf(attempt.origin);
+    this.#count(holder, 1);
     return new Promise((resolve) => {
       const done = () => {
         cancelTimer();
         signal.removeEventListener('abort', done);
         waiting.delete(done);
+        if (waiting.size === 0) this.#waiting.delete(attempt);
+        this.#count(holder, -1);
         resolve();
       };
       const cancelTimer = this.#clock.after(timeoutMs, done);
@@ -30,6 +47,11 @@ export class LoginWaiters {
 
   wake(attempt: LoginAttempt): void {
     for (const done of this.#waiting.get(attempt) ?? []) done();
-    this.#waiting.delete(attempt);
+  }
+
+  #count(holder: string, more: 1 | -1): void {
+    const count = (this.#ofHolder.get(holder) ?? 0) + more;
+    if (count === 0) this.#ofHolder.delete(holder);
+    else this.#ofHolder.set(holder, count);
   }
 }

@@ -180,6 +180,12 @@ export class Logins {
     }
   }
 
+  /** Whether another call may wait for the login of a session. Those that may not are answered at once. */
+  mayWait(ref: SessionRef, provider: string): boolean {
+    const attempt = this.#attempts.of(ref, provider);
+    return attempt !== undefined && this.#endings.mayWait(attempt);
+  }
+
   /**
    * Waits until the login of a session is over, has got as far as its code, or `timeoutMs` have passed.
    * @returns how it ended; `undefined` while it goes on.

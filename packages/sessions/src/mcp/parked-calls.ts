@@ -8,18 +8,22 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { loginRequired, reauthenticationRequired, sessionRequired } from '../account/account-errors.js';
+import { holderOf } from '../login/login-attempt.js';
 import type { SessionRecord } from '../session/session-record.js';
 import { withRequestState } from './call-context.js';
 import { supportsUrlElicitation } from './client-traits.js';
 import type { LoginNeed } from './login-need.js';
 import type { RequestContext } from './request-context.js';
-import type { RequestStateBinding } from './request-state.js';
+import type { RequestStateBinding, RequestStates } from './request-state.js';
 import { SESSION_META_KEY } from './session-argument.js';
 import { errorResult } from './tool-result.js';
 import { type LoginToolOptions, login } from './tools/login.js';
-import { placeOf } from './tools/login-call.js';
+import type { LoginAnswer } from './tools/login-answer.js';
+import { type LoginCall, placeOf } from './tools/login-call.js';
+import { loginResult, nextWhilePending } from './tools/login-results.js';
 
 export interface ParkedCallsOptions extends LoginToolOptions {
+  readonly states: RequestStates;
   /** Reads the states that an author's tools hand out themselves. */
   readonly verify: NonNullable<ServerOptions['requestState']>['verify'] | undefined;
 }
@@ -31,14 +35,6 @@ type RunTool = (protocol: ServerContext) => unknown;
 /** Marks the state of a call that has been let go on, and now asks for something itself. */
 const WENT_ON = 'went-on.';
 const wentOnSchema = z.object({ handle: z.string(), state: z.string().optional() });
-
-/** What `login` says, as far as it matters here. */
-const loginSchema = z.object({
-  status: z.enum(['pending', 'confirmation_required', 'authenticated']),
-  session: z.string().optional(),
-  loginUrl: z.string().optional(),
-  next: z.string(),
-});
 
 /**
  * Calls of tools that cannot do without a login. Where there is none, the call says so; if its client can be
@@ -72,14 +68,13 @@ export class ParkedCalls {
       return tool(await this.#verified(protocol, state));
     if (!isBack && !this.#canPark(context, provider, protocol)) return this.#refuse(context, provider);
     const asked = isBack ? protocol : withRequestState(protocol, undefined);
-    const answer = await login(this.#options, this.#server, { provider }, asked, called);
+    const { call, answer } = await login(this.#options, this.#server, { provider }, asked, called);
     if (isInputRequiredResult(answer)) return answer;
-    const { data } = loginSchema.safeParse(answer.structuredContent);
-    if (data?.status !== 'authenticated') return data ? stillPending(data) : answer;
+    if (answer.kind !== 'authenticated') return notDone(call, answer, defaultProvider);
     const run = () => tool(withRequestState(protocol, undefined));
-    return data.session === undefined
+    return answer.handle === undefined
       ? this.#goOn(context, run)
-      : this.#goOnWith(data.session, context, called, run);
+      : this.#goOnWith(answer.handle, context, called, run);
   }
 
   /** A state of the author's, as the author's own check lets the tool see it. */
@@ -133,7 +128,8 @@ export class ParkedCalls {
     const result = (await contexts.run(live, run)) as ToolResult;
     if (!isInputRequiredResult(result)) return withHandle(result, handle);
     const { requestState: state } = result;
-    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called));
+    const holder = { session: resolved.record.ref, client: holderOf(placeOf(context)) };
+    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), holder);
     return { ...result, requestState: WENT_ON + sealed };
   }
 
@@ -163,13 +159,15 @@ function liveOf(record: SessionRecord): RequestContext['named'] {
   return { state: 'live', record, handle: undefined };
 }
 
-/** The rounds are used up, or the login needs more than waiting. It goes on without this call. */
-function stillPending({ loginUrl, session, next }: z.infer<typeof loginSchema>): CallToolResult {
+/** The rounds are used up, or the login needs more than waiting, or has failed. If it is under way, it goes on. */
+function notDone(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
+  if (answer.kind !== 'pending') return loginResult(call, answer, defaultProvider);
+  const { login } = answer;
   const parts = [
     'This call needs a login, which is not finished. It was not done.',
-    loginUrl && `loginUrl: ${loginUrl}`,
-    session && `session: ${session}`,
-    next,
+    !login.needsCode && `loginUrl: ${login.loginUrl}`,
+    call.handle && `session: ${call.handle}`,
+    nextWhilePending(call, login, defaultProvider),
     'Then repeat this call.',
   ];
   return errorResult(parts.filter(Boolean).join('\n'));

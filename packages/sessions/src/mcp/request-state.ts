@@ -1,11 +1,15 @@
 import { SessionError } from '../errors.js';
+import { FairShares } from '../limits/fair-shares.js';
 import type { Clock } from '../time/clock.js';
 import { secretBuffer, wipe } from '../vault/memory.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SealContext, SealedRecord, Vault } from '../vault/vault.js';
 
 const LIFETIME_MS = 10 * 60 * 1000;
+/** How many states may be out, */
 const MOST = 10_000;
+/** and how many of one session: as many calls of it as may wait at the same time, and then some. */
+const MOST_OF_SESSION = 100;
 const SALT_BYTES = 32;
 /** Tells our states from those of an author's tools. */
 const PREFIX = 'login.';
@@ -17,6 +21,13 @@ export interface RequestStateBinding {
   readonly arguments: string;
 }
 
+/** Who has to make room when too many states are out. */
+export interface RequestStateHolder {
+  readonly session: string;
+  /** The user or address that the session counts for. */
+  readonly client: string;
+}
+
 /**
  * State that travels through the client between the rounds of one call. To the client it is an opaque
  * string; to us, coming back, it is attacker input: sealed, bound, good for ten minutes and for one use.
@@ -25,7 +36,10 @@ export class RequestStates {
   readonly #vault: Vault;
   readonly #random: RandomSource;
   readonly #clock: Clock;
+  /** Until when each state may come back, by its nonce; the oldest first. */
   readonly #outstanding = new Map<string, number>();
+  readonly #ofSession = new FairShares<string>();
+  readonly #ofClient = new FairShares<string>();
 
   /** @param vault one for the purpose `request-state` */
   constructor(vault: Vault, random: RandomSource, clock: Clock) {
@@ -34,9 +48,16 @@ export class RequestStates {
     this.#clock = clock;
   }
 
-  seal(payload: string, binding: RequestStateBinding): string {
+  /** How many states are out. */
+  get size(): number {
+    return this.#outstanding.size;
+  }
+
+  seal(payload: string, binding: RequestStateBinding, holder: RequestStateHolder): string {
     const nonce = randomToken(this.#random);
-    this.#remember(nonce);
+    this.#forgetExpired();
+    this.#makeRoom(holder.session);
+    this.#remember(nonce, holder);
     const text = `${nonce}${payload}`;
     const plaintext = secretBuffer(Buffer.byteLength(text));
     plaintext.write(text);
@@ -56,7 +77,7 @@ export class RequestStates {
     const text = this.#read(record, binding);
     const nonce = text.slice(0, 43);
     const untilMs = this.#outstanding.get(nonce);
-    this.#outstanding.delete(nonce);
+    this.#forget(nonce);
     if (untilMs === undefined || untilMs <= this.#clock.now()) throw invalidState();
     return text.slice(43);
   }
@@ -73,13 +94,36 @@ export class RequestStates {
     return text;
   }
 
-  #remember(nonce: string): void {
+  #remember(nonce: string, { session, client }: RequestStateHolder): void {
+    this.#outstanding.set(nonce, this.#clock.now() + LIFETIME_MS);
+    this.#ofSession.add(nonce, session);
+    this.#ofClient.add(nonce, client);
+  }
+
+  #forget(nonce: string): void {
+    this.#outstanding.delete(nonce);
+    this.#ofSession.delete(nonce);
+    this.#ofClient.delete(nonce);
+  }
+
+  #forgetExpired(): void {
     const now = this.#clock.now();
-    this.#outstanding.set(nonce, now + LIFETIME_MS);
     for (const [oldest, untilMs] of this.#outstanding) {
-      if (this.#outstanding.size <= MOST && untilMs > now) break;
-      this.#outstanding.delete(oldest);
+      if (untilMs > now) break;
+      this.#forget(oldest);
     }
+  }
+
+  /** What is one too many goes at the expense of those who have most out. */
+  #makeRoom(session: string): void {
+    const ofSession = this.#ofSession.of(session);
+    if (ofSession.size >= MOST_OF_SESSION) this.#forgetOldest(ofSession);
+    else if (this.#outstanding.size >= MOST) this.#forgetOldest(this.#ofClient.largest());
+  }
+
+  #forgetOldest(nonces: ReadonlySet<string>): void {
+    const [oldest] = nonces;
+    if (oldest !== undefined) this.#forget(oldest);
   }
 }
 

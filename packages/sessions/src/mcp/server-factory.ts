@@ -7,11 +7,13 @@ import {
 import type { OpenBrowser } from '../login/open-browser.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { CurrentSession, RequestContexts } from './request-context.js';
+import type { RequestStates } from './request-state.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
 import { gateTools } from './tool-gate.js';
 import { type LoginToolOptions, registerLoginTool } from './tools/login.js';
 import { type LoginChoice, loginInputSchema } from './tools/login-input.js';
+import { LoginRounds } from './tools/login-rounds.js';
 import { type LogoutToolOptions, registerLogoutTool } from './tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from './tools/session-status.js';
 
@@ -35,7 +37,9 @@ export type ServerFactoryOptions = {
   readonly subscriptions: Subscriptions;
   /** The providers; the first is the default. */
   readonly choices: readonly LoginChoice[];
-} & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema'> &
+  /** For what travels through clients between the rounds of a call. */
+  readonly states: RequestStates;
+} & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema' | 'rounds'> &
   LogoutToolOptions &
   SessionStatusToolOptions;
 
@@ -60,11 +64,13 @@ export interface Surroundings {
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;
   readonly #loginInput: LoginToolOptions['inputSchema'];
+  readonly #rounds: LoginRounds;
 
   /** @throws SessionError `configuration` when a tool that is registered cannot work. */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
     this.#loginInput = loginInputSchema(options.choices);
+    this.#rounds = new LoginRounds(options);
     this.#make({ hasHandles: true, isPerRequest: true }, true);
   }
 
@@ -87,7 +93,13 @@ export class ServerFactory {
       },
       ...(capabilities && { capabilities }),
     });
-    const login = { ...this.#options, inputSchema: this.#loginInput, hasHandles, openBrowser };
+    const login = {
+      ...this.#options,
+      inputSchema: this.#loginInput,
+      rounds: this.#rounds,
+      hasHandles,
+      openBrowser,
+    };
     const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
     gateTools(server, { hasHandles, isPerRequest, contexts, parked, needy, strict });
     registerLoginTool(server, login);

@@ -40,7 +40,6 @@ export async function loginCallOf(
     return { era, from, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
   };
   if (named.state === 'live') {
-    // A later round of a 2025 call still carries the record of its first.
     const record = await registry.get(named.record.ref);
     if (record) return callOn(record, named.handle);
   }

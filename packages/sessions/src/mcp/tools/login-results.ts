@@ -4,6 +4,7 @@ import type { PendingLogin, StartedLogin } from '../../login/logins.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { AccountRecord } from '../../session/session-record.js';
 import { errorResult, present, structuredResult } from '../tool-result.js';
+import type { LoginAnswer } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
 
 const outputSchema = z.object({
@@ -62,21 +63,39 @@ export function waitingFor({ provider, userCode }: PendingLogin): string {
     : `Waiting for the user to type in the code ${userCode} at ${provider}, and to approve the login.`;
 }
 
-/** The login goes on in a browser. */
-export function pendingResult(
+/** What `login` answers. */
+export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
+  switch (answer.kind) {
+    case 'authenticated':
+      return authenticatedResult(answer.account, answer.handle);
+    case 'pending':
+      return pendingResult(call, answer.login, defaultProvider);
+    case 'wrong_code':
+      return wrongCodeResult(answer.login);
+    case 'failed':
+      return failedResult(answer.failure, call, defaultProvider);
+  }
+}
+
+/** What a model is to do while a login goes on. */
+export function nextWhilePending(
   call: LoginCall,
-  pending: StartedLogin,
+  { needsCode, userCode, isNew }: StartedLogin,
   defaultProvider: string,
-): CallToolResult {
-  const { expiresInSeconds, needsCode, loginUrl, userCode, isNew } = pending;
+): string {
   const again = againWith([
     ...(call.handle ? ['this `session`'] : []),
     ...(call.provider === defaultProvider ? [] : [`provider "${call.provider}"`]),
     ...(needsCode ? ['the `code`'] : []),
   ]);
-  const next = needsCode
+  return needsCode
     ? `The browser shows a confirmation code. Ask the user for it and ${again}.`
     : `${isNew ? firstStep(userCode) : stillOpen(userCode)} When they have logged in, ${again}.`;
+}
+
+/** The login goes on in a browser. */
+function pendingResult(call: LoginCall, pending: StartedLogin, defaultProvider: string): CallToolResult {
+  const { expiresInSeconds, needsCode, loginUrl, userCode } = pending;
   return structuredResult(
     present({
       status: needsCode ? 'confirmation_required' : 'pending',
@@ -84,7 +103,7 @@ export function pendingResult(
       userCode: needsCode ? undefined : userCode,
       expiresInSeconds,
       session: call.handle,
-      next,
+      next: nextWhilePending(call, pending, defaultProvider),
     }),
   );
 }
@@ -108,7 +127,7 @@ function againWith(what: readonly string[]): string {
 }
 
 /** A login failed. Where it was not at the default provider, the next one has to name its provider again. */
-export function failedResult(
+function failedResult(
   failure: LoginFailure,
   { provider }: Pick<LoginCall, 'provider'>,
   defaultProvider: string,
@@ -118,7 +137,7 @@ export function failedResult(
 }
 
 /** A code was presented that opens nothing. */
-export function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
+function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
   if (pending?.needsCode)
     return errorResult(
       'This is not the code that the browser shows. Ask the user to read it again, and call `login` with it.',
@@ -131,7 +150,7 @@ export function wrongCodeResult(pending: PendingLogin | undefined): CallToolResu
 }
 
 /** Somebody is logged in. */
-export function authenticatedResult(account: AccountRecord, handle: string | undefined): CallToolResult {
+function authenticatedResult(account: AccountRecord, handle: string | undefined): CallToolResult {
   const { provider, subject, name } = account;
   const who = name ?? subject;
   return structuredResult(

@@ -1,0 +1,77 @@
+import type { ElicitResult, ServerContext } from '@modelcontextprotocol/server';
+import type { Logins, PendingLogin } from '../../login/logins.js';
+import type { Clock } from '../../time/clock.js';
+import { type RandomSource, randomToken } from '../../vault/random.js';
+import { withSignal } from '../call-context.js';
+import type { LoginStep } from './login-answer.js';
+import type { LoginCall } from './login-call.js';
+import { invitation } from './login-results.js';
+import { finishedStep, settled } from './login-waiting.js';
+
+export interface LoginElicitationOptions {
+  readonly logins: Logins;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+/** Clients give a call up after 60 seconds: by then the model must have the link. */
+const CALL_MS = 45_000;
+
+/**
+ * Asks a 2025 client to open the link, within the call: a request of ours, while it waits for its answer. Unlike
+ * the SDK's way to do so, which waits ten minutes for the user, this one is over before the client's patience is.
+ */
+export async function elicitLogin(
+  options: LoginElicitationOptions,
+  call: LoginCall,
+  protocol: ServerContext,
+  pending: PendingLogin,
+): Promise<LoginStep> {
+  const { logins, clock } = options;
+  const { lease, provider } = call;
+  const over = new AbortController();
+  const waiting = withSignal(protocol, AbortSignal.any([protocol.mcpReq.signal, over.signal]));
+  let isAccepted = false;
+  const answered = ask(options, waiting, pending).then((action) => {
+    isAccepted = action === 'accept';
+    // That the user agreed to open the link does not say that they have logged in.
+    return isAccepted ? new Promise<never>(() => undefined) : action;
+  });
+  try {
+    const outcome = await Promise.race([
+      answered,
+      settled(options, call, waiting, pending, CALL_MS, clock.now()),
+    ]);
+    if (outcome === 'decline') {
+      logins.cancel(lease.ref, provider);
+      return { kind: 'failed', failure: 'declined' };
+    }
+    if (typeof outcome === 'object') return finishedStep(logins, call, outcome);
+    const current = logins.pending(lease.ref, provider) ?? pending;
+    return { kind: 'pending', login: { ...current, isNew: !isAccepted } };
+  } finally {
+    // Takes the question back if it still stands.
+    over.abort();
+  }
+}
+
+/** What the user says to the question; a client that cannot ask it has as good as dismissed it. */
+async function ask(
+  { random }: LoginElicitationOptions,
+  { mcpReq }: ServerContext,
+  pending: PendingLogin,
+): Promise<ElicitResult['action']> {
+  const params = {
+    mode: 'url',
+    message: invitation(pending),
+    url: pending.loginUrl,
+    elicitationId: randomToken(random),
+  };
+  const request = { method: 'elicitation/create', params } as const;
+  try {
+    const { action } = await mcpReq.send(request, { signal: mcpReq.signal, timeout: 2 * CALL_MS });
+    return action;
+  } catch {
+    return 'cancel';
+  }
+}
