@@ -36,6 +36,20 @@ async function setUp() {
         }),
       );
       server.registerTool(
+        'remove',
+        {
+          description: 'Has arguments that its schema makes something else of.',
+          inputSchema: z.object({
+            ids: z.array(z.string()).transform((ids) => new Set(ids)),
+            size: z.string().transform(BigInt),
+          }),
+        },
+        current.loginFirst(async ({ ids, size }: { ids: Set<string>; size: bigint }) => {
+          ran.push(`${[...ids].join()} of ${size}`);
+          return { content: [{ type: 'text' as const, text: 'done' }] };
+        }),
+      );
+      server.registerTool(
         'ask',
         { description: 'Asks for something before it acts.', inputSchema },
         current.loginFirst(async ({ what }: { what: string }, { mcpReq }) => {
@@ -137,6 +151,21 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
+  it('is bound to the arguments as its client gave them, whatever the schema makes of them [security 16]', async () => {
+    const { call, follow, back, ran } = await setUp();
+    const removing = (...ids: string[]) => ({ name: 'remove', arguments: { ids, size: '5' } });
+    const parked = await call(removing('draft'));
+    const other = await call(removing('draft'));
+    await follow(parked.link, 'alice');
+    await follow(other.link, 'alice');
+    expect(await back(other.requestState, 'accept', removing('everything'))).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/requestState/),
+    });
+    expect((await back(parked.requestState, 'accept', removing('draft'))).text).toMatch(/^done\n/);
+    expect(ran).toEqual(['draft of 5']);
+  });
+
   it('takes no state that was changed, cut or made up [security 16]', async () => {
     const { call, back, ran } = await setUp();
     const { requestState = '' } = await call({});
@@ -186,6 +215,17 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
   it('is not done when the user declines, and says so', async () => {
     const { call, back, ran } = await setUp();
     const parked = await call({});
+    expect(await back(parked.requestState, 'decline')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/declined/),
+    });
+    expect(ran).toEqual([]);
+  });
+
+  it('is not done when the user declines in the client, though they have logged in', async () => {
+    const { call, follow, back, ran } = await setUp();
+    const parked = await call({});
+    await follow(parked.link, 'alice');
     expect(await back(parked.requestState, 'decline')).toMatchObject({
       isError: true,
       text: expect.stringMatching(/declined/),

@@ -50,9 +50,13 @@ export class Accounts {
   /**
    * Takes in the tokens of a login. They replace an older account at the same provider, whose tokens are
    * revoked. If the session was signed out or has ended since the login began, the new ones are revoked.
-   * @returns whether they were taken in.
+   * @returns their generation, if they were taken in
    */
-  async commitLogin(lease: SessionLease, provider: string, granted: GrantedTokens): Promise<boolean> {
+  async commitLogin(
+    lease: SessionLease,
+    provider: string,
+    granted: GrantedTokens,
+  ): Promise<number | undefined> {
     const { registry, events, disposal, tokens, clock } = this.#options;
     const { identity } = granted;
     if (!identity) throw new Error('A login without an identity cannot be committed.');
@@ -87,14 +91,14 @@ export class Accounts {
     if (!changed || !account) {
       tokens.wipe(sealed);
       void disposal.revoke(lease, provider, granted.tokens);
-      return false;
+      return undefined;
     }
     wipeTokenSet(granted.tokens);
     const replaced = changed.before.accounts[provider];
     if (replaced) void disposal.dispose(changed.before, [replaced]);
     const { generation, refreshAtMs } = account;
     events.emit({ type: 'account.authenticated', ref: lease.ref, provider, generation, refreshAtMs });
-    return true;
+    return generation;
   }
 
   /**
@@ -133,12 +137,17 @@ export class Accounts {
     throw notRenewed(provider, 'provider_unavailable', 1);
   }
 
-  /** Logs a session out of one provider; out of its last one is a sign-out. */
-  async remove(ref: SessionRef, provider: string): Promise<RevocationReport[]> {
+  /**
+   * Logs a session out of one provider; out of its last one is a sign-out.
+   * @param generation only if these are the tokens it has there. Default: whatever they are
+   */
+  async remove(ref: SessionRef, provider: string, generation?: number): Promise<RevocationReport[]> {
     const { registry, disposal, events } = this.#options;
+    const isMeant = (account: AccountRecord | undefined) =>
+      account !== undefined && (generation === undefined || account.generation === generation);
     const changed = await registry.update(ref, ({ accounts }) => {
       const { [provider]: removed, ...rest } = accounts;
-      return removed && Object.keys(rest).length > 0 ? { accounts: rest } : undefined;
+      return isMeant(removed) && Object.keys(rest).length > 0 ? { accounts: rest } : undefined;
     });
     const removed = changed?.before.accounts[provider];
     if (changed && removed) {
@@ -146,7 +155,7 @@ export class Accounts {
       return disposal.dispose(changed.before, [removed]);
     }
     const record = await registry.get(ref);
-    if (!record?.accounts[provider]) return [];
+    if (!isMeant(record?.accounts[provider])) return [];
     const { revoked } = await registry.signOut(ref, 'logout');
     return revoked;
   }

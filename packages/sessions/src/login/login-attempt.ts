@@ -66,6 +66,8 @@ export interface LoginAttempt {
   device: DeviceLogin | undefined;
   /** The latest browser to have consented. */
   trip: BrowserTrip | undefined;
+  /** Whether a user has taken part: has agreed to it in a browser. */
+  isAttended: boolean;
   inert: InertGrant | undefined;
   outcome: LoginOutcome | undefined;
 }

@@ -20,6 +20,7 @@ function attemptOf(session: string, provider = 'idp', peer?: Peer): LoginAttempt
     expiresAtMs: 600_000,
     device: undefined,
     trip: undefined,
+    isAttended: false,
     inert: undefined,
     outcome: undefined,
   };
@@ -48,10 +49,15 @@ function setUp() {
 describe('the logins under way', () => {
   it('are three at most for one session [security 41]', () => {
     const { attempts, add } = setUp();
-    for (const provider of ['a', 'b', 'c']) add(attemptOf('session', provider));
-    expect(() => add(attemptOf('session', 'd'))).toThrow('Too many logins');
-    expect(() => add(attemptOf('another', 'd'))).not.toThrow();
-    expect(attempts.allOf('session' as SessionRef)).toHaveLength(3);
+    const session = 'session' as SessionRef;
+    for (const provider of ['a', 'b', 'c']) {
+      attempts.assertRoomIn(session, provider);
+      add(attemptOf(session, provider));
+    }
+    expect(() => attempts.assertRoomIn(session, 'd')).toThrow('Too many logins');
+    // It takes the place of the one that is under way there.
+    expect(() => attempts.assertRoomIn(session, 'c')).not.toThrow();
+    expect(() => attempts.assertRoomIn('another' as SessionRef, 'd')).not.toThrow();
   });
 
   it('are a thousand at most, of which the oldest that no user takes part in makes room [security 41]', () => {
@@ -66,6 +72,26 @@ describe('the logins under way', () => {
     expect(attempts.toMakeRoom('')).toBe(second);
     attempts.remove(second);
     expect(attempts.toMakeRoom('')).toBeUndefined();
+  });
+
+  it('are not taken for unattended while what a browser brought is redeemed [security 41]', () => {
+    const { attempts, add, consent } = setUp();
+    consent(add(attemptOf('first')), 'state');
+    attempts.takeByState('state');
+    const flood = Array.from({ length: 999 }, (_, index) => add(attemptOf(`flood ${index}`)));
+    expect(attempts.toMakeRoom('')).toBe(flood[0]);
+  });
+
+  it('may be given other time than they began with', async () => {
+    const { clock, attempts, add } = setUp();
+    const attempt = add(attemptOf('session'));
+    const ended: number[] = [];
+    attempts.expireAt(attempt, 900_000, () => ended.push(clock.now()));
+    await clock.advance(899_900);
+    expect(ended).toEqual([]);
+    expect(attempts.byId(attempt.id)).toBe(attempt);
+    await clock.advance(200);
+    expect(ended).toHaveLength(1);
   });
 
   it('make room where somebody has most of them under way, and not where somebody has few [security 41]', () => {

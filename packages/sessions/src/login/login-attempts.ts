@@ -41,23 +41,27 @@ export class LoginAttempts {
     );
   }
 
-  /** @throws SessionError `limit_reached` when the session, or the node, has too many of them. */
+  /** @throws SessionError `limit_reached` when a session has too many of them for another one at `provider`. */
+  assertRoomIn(ref: SessionRef, provider: string): void {
+    const elsewhere = this.allOf(ref).filter((attempt) => attempt.provider !== provider);
+    if (elsewhere.length >= MAX_PER_SESSION) throw tooMany();
+  }
+
+  /** @throws SessionError `limit_reached` when the node has too many of them. */
   add(attempt: LoginAttempt, onExpiry: () => void): void {
+    if (this.#byId.size >= this.#most) throw tooMany();
     const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();
-    if (this.#byId.size >= this.#most || ofSession.size >= MAX_PER_SESSION) {
-      throw new SessionError(
-        'limit_reached',
-        'Too many logins are under way. Finish one, or try again in a minute.',
-        {
-          retryAfterSeconds: 60,
-        },
-      );
-    }
     this.#byId.set(digestOf(attempt.id), attempt);
     this.#shares.add(attempt, holderOf(attempt.origin));
     ofSession.set(attempt.provider, attempt);
     this.#bySession.set(attempt.lease.ref, ofSession);
-    this.#expiries.set(attempt, this.#deadlines.at(attempt.expiresAtMs, onExpiry));
+    this.expireAt(attempt, attempt.expiresAtMs, onExpiry);
+  }
+
+  /** Sets when an attempt runs out, in place of what was set before. */
+  expireAt(attempt: LoginAttempt, atMs: number, onExpiry: () => void): void {
+    this.#expiries.get(attempt)?.cancel();
+    this.#expiries.set(attempt, this.#deadlines.at(atMs, onExpiry));
   }
 
   byId(id: string): LoginAttempt | undefined {
@@ -77,6 +81,7 @@ export class LoginAttempts {
   setTrip(attempt: LoginAttempt, trip: BrowserTrip): void {
     this.dropTrip(attempt);
     attempt.trip = trip;
+    attempt.isAttended = true;
     this.#byState.set(trip.stateDigest, attempt);
   }
 
@@ -112,7 +117,12 @@ export class LoginAttempts {
   }
 }
 
+function tooMany(): SessionError {
+  const message = 'Too many logins are under way. Finish one, or try again in a minute.';
+  return new SessionError('limit_reached', message, { retryAfterSeconds: 60 });
+}
+
 function firstUnattended(attempts: Iterable<LoginAttempt>): LoginAttempt | undefined {
-  for (const attempt of attempts) if (!attempt.trip && !attempt.inert) return attempt;
+  for (const attempt of attempts) if (!attempt.isAttended) return attempt;
   return undefined;
 }

@@ -3,8 +3,8 @@ import type { GrantedTokens } from '../account/granted-tokens.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { LoginFailure, SessionEvents } from '../session/session-events.js';
+import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
-import type { Deadlines } from '../time/deadlines.js';
 import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import { InertGrants } from './inert-grants.js';
@@ -19,8 +19,10 @@ export interface LoginEndingsOptions {
   readonly vault: Vault;
   readonly events: SessionEvents;
   readonly clock: Clock;
-  readonly deadlines: Deadlines;
   readonly random: RandomSource;
+  /** The handle of a login lives as long as its code. */
+  readonly registry: Pick<SessionRegistry, 'touch'>;
+  readonly onError: (error: unknown) => void;
 }
 
 /** Failures that the client has no other way to hear of. */
@@ -75,15 +77,16 @@ export class LoginEndings {
   async finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
     if (attempt.outcome) return this.#tooLate(attempt, granted);
     const { accounts } = this.#options;
-    const committed = await accounts.commitLogin(attempt.lease, attempt.provider, granted);
-    if (!committed) return this.fail(attempt, 'signed_out');
+    const { lease, provider } = attempt;
+    const generation = await accounts.commitLogin(lease, provider, granted);
+    if (generation === undefined) return this.fail(attempt, 'signed_out');
     const outcome = outcomeOf(attempt);
     if (outcome?.kind === 'failed') {
-      // It was given up while it was being committed.
-      await accounts.remove(attempt.lease.ref, attempt.provider);
+      // It was given up while it was being committed. A newer login may have taken its place since.
+      await accounts.remove(lease.ref, provider, generation);
       return outcome;
     }
-    this.takeFailure(attempt.lease.ref, attempt.provider);
+    this.takeFailure(lease.ref, provider);
     return this.#end(attempt, { kind: 'authenticated' });
   }
 
@@ -93,12 +96,12 @@ export class LoginEndings {
     granted: GrantedTokens,
   ): { readonly kind: 'code'; readonly code: string } | LoginOutcome {
     if (attempt.outcome || attempt.inert) return this.#tooLate(attempt, granted);
-    const { attempts, deadlines } = this.#options;
+    const { attempts, registry, onError } = this.#options;
     attempts.dropTrip(attempt);
     const { code, inert } = this.#inert.put(attempt, granted);
-    deadlines.at(inert.expiresAtMs, () => {
-      if (attempt.inert === inert) this.fail(attempt, 'expired');
-    });
+    // However late its user came: from now on it is the code's time that counts.
+    attempts.expireAt(attempt, inert.expiresAtMs, () => this.fail(attempt, 'expired'));
+    registry.touch(attempt.lease.ref).catch(onError);
     this.#waiters.wake(attempt);
     return { kind: 'code', code };
   }

@@ -130,6 +130,7 @@ export class Logins {
       await this.#devices.begun(underWay);
       return { ...this.#describe(underWay), isNew: false };
     }
+    this.#attempts.assertRoomIn(lease.ref, providerName);
     this.#starts.count(origin);
     if (underWay) this.#endings.fail(underWay, 'superseded');
     const now = clock.now();
@@ -143,6 +144,7 @@ export class Logins {
       expiresAtMs: now + lifetimes.loginAttemptMs,
       device: undefined,
       trip: undefined,
+      isAttended: false,
       inert: undefined,
       outcome: undefined,
     };

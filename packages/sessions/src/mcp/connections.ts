@@ -14,7 +14,7 @@ import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContext, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
-import { toolNameOf } from './session-argument.js';
+import { calledToolOf } from './session-argument.js';
 import { isPingAnswer } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
@@ -182,7 +182,7 @@ function contextOf(
   { session }: ConnectionSession,
 ): RequestContext {
   const named = { state: 'live', record: session, handle: undefined } as const;
-  return { era: '2025', named, toolName: toolNameOf(body), isLoopback, peer, principal };
+  return { era: '2025', named, ...calledToolOf(body), isLoopback, peer, principal };
 }
 
 /** Says that the client is there, not that anybody uses it. */

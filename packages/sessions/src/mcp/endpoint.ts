@@ -13,7 +13,7 @@ import { ListenStreams } from './listen-streams.js';
 import { type NamedSession, refusalOf } from './named-session.js';
 import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
-import { handleOf, toolNameOf } from './session-argument.js';
+import { calledToolOf, handleOf } from './session-argument.js';
 
 const TOO_MANY_STREAMS =
   'Too many `subscriptions/listen` are open. Close one, log in and listen in the name of your session, or try again in a minute.';
@@ -102,7 +102,7 @@ export class Endpoint {
       });
     }
     const response = await this.#contexts.run(
-      { era: '2026', named, toolName: toolNameOf(body), isLoopback, peer, principal },
+      { era: '2026', named, ...calledToolOf(body), isLoopback, peer, principal },
       () =>
         this.#modern.fetch(request, {
           parsedBody: body,

@@ -15,7 +15,7 @@ import { supportsUrlElicitation } from './client-traits.js';
 import type { LoginNeed } from './login-need.js';
 import type { RequestContext } from './request-context.js';
 import type { RequestStateBinding, RequestStates } from './request-state.js';
-import { SESSION_META_KEY } from './session-argument.js';
+import { SESSION_META_KEY, withoutSessionArgument } from './session-argument.js';
 import { errorResult } from './tool-result.js';
 import { type LoginToolOptions, login } from './tools/login.js';
 import type { LoginAnswer } from './tools/login-answer.js';
@@ -50,15 +50,12 @@ export class ParkedCalls {
     this.#options = options;
   }
 
-  /**
-   * Runs a tool when its user is logged in.
-   * @param args as the client gave them: what comes back for this call has to come back with the same
-   */
-  async run(need: LoginNeed, args: unknown, protocol: ServerContext, tool: RunTool): Promise<unknown> {
+  /** Runs a tool when its user is logged in. */
+  async run(need: LoginNeed, protocol: ServerContext, tool: RunTool): Promise<unknown> {
     const { contexts, states, defaultProvider } = this.#options;
     const provider = need.provider ?? defaultProvider;
     const context = contexts.get();
-    const called = { tool: context.toolName ?? '', arguments: JSON.stringify(args ?? null) };
+    const called = calledIn(context);
     const state: unknown = protocol.mcpReq.requestState();
     if (typeof state === 'string' && state.startsWith(WENT_ON)) {
       return this.#goOnAgain(state, called, protocol, tool);
@@ -150,6 +147,11 @@ export class ParkedCalls {
 }
 
 type Called = Omit<RequestStateBinding, 'session'>;
+
+/** What comes back for a call has to come back with the same arguments: those the client gave, not what a schema makes of them. */
+function calledIn({ toolName = '', toolArguments }: RequestContext): Called {
+  return { tool: toolName, arguments: JSON.stringify(withoutSessionArgument(toolArguments) ?? null) };
+}
 
 function bindingOf(called: Called): RequestStateBinding {
   return { ...called, session: WENT_ON };

@@ -8,16 +8,15 @@ import { SessionError } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
 import { type LoginNeed, type ToolHandler, withLoginNeed } from './login-need.js';
 import { type NamedSession, refusalOf } from './named-session.js';
+import type { CalledTool } from './session-argument.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
 export type Era = '2025' | '2026';
 
 /** What is known of a request before the protocol sees it. */
-export interface RequestContext {
+export interface RequestContext extends CalledTool {
   readonly era: Era;
   readonly named: NamedSession;
-  /** The tool it calls, if it calls one. */
-  readonly toolName: string | undefined;
   /** Whether it came over loopback and nothing else. */
   readonly isLoopback: boolean;
   /** The address that it counts for; absent for this machine's, and where it is not known. */

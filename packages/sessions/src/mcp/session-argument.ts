@@ -36,10 +36,22 @@ export function handleOf(body: unknown): HandleInRequest {
   return typeof value === 'string' && others.length === 0 ? { kind: 'handle', value } : { kind: 'invalid' };
 }
 
-/** The tool that a request calls. */
-export function toolNameOf(body: unknown): string | undefined {
-  const name = methodOf(body) === 'tools/call' ? propertyOf(propertyOf(body, 'params'), 'name') : undefined;
-  return typeof name === 'string' ? name : undefined;
+/** The tool that a request calls, and with what; nothing of other requests. */
+export interface CalledTool {
+  readonly toolName: string | undefined;
+  /** As the client gave them, the session argument included. */
+  readonly toolArguments: unknown;
+}
+
+/** Reads which tool a request calls. */
+export function calledToolOf(body: unknown): CalledTool {
+  if (methodOf(body) !== 'tools/call') return { toolName: undefined, toolArguments: undefined };
+  const params = propertyOf(body, 'params');
+  const name = propertyOf(params, 'name');
+  return {
+    toolName: typeof name === 'string' ? name : undefined,
+    toolArguments: propertyOf(params, 'arguments'),
+  };
 }
 
 /**
@@ -51,7 +63,7 @@ export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSch
   return {
     '~standard': {
       ...inner,
-      validate: (value, options) => inner.validate(withoutArgument(value), options),
+      validate: (value, options) => inner.validate(withoutSessionArgument(value), options),
       jsonSchema: {
         input: (options) => addArgument(inner.jsonSchema.input(options)),
         output: (options) => inner.jsonSchema.output(options),
@@ -100,7 +112,8 @@ function declares(json: unknown): boolean {
   });
 }
 
-function withoutArgument(value: unknown): unknown {
+/** The arguments of a call without the one that names its session. */
+export function withoutSessionArgument(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const { [SESSION_ARGUMENT]: _handle, ...rest } = value as JsonSchema;
   return rest;

@@ -7,7 +7,7 @@ import { methodOf } from './json-rpc.js';
 import { ErrorCode, thrownError } from './protocol-error.js';
 import type { Era, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
-import { toolNameOf } from './session-argument.js';
+import { calledToolOf } from './session-argument.js';
 import type { Subscriptions } from './subscriptions.js';
 
 export interface StdioOptions {
@@ -102,7 +102,7 @@ export class StdioConnection {
         {
           era,
           named,
-          toolName: toolNameOf(message),
+          ...calledToolOf(message),
           isLoopback: true,
           peer: undefined,
           principal: undefined,

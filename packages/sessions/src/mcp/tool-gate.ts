@@ -59,7 +59,7 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
         const args = given.slice(0, -1);
         // The SDK passes its context last.
         const protocol = given.at(-1) as ServerContext;
-        return parked.run(need, args[0], protocol, (current) => run([...args, current]));
+        return parked.run(need, protocol, (current) => run([...args, current]));
       },
     );
   };

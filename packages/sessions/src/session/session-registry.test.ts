@@ -284,7 +284,7 @@ describe('signing out and ending', () => {
     expect(await revoked).toEqual([]);
     expect((await bench.registry.get(record.ref))?.epoch).toBe(1);
     expect((await bench.registry.get(record.ref))?.signedOut).toBeUndefined();
-    expect(await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('late'))).toBe(false);
+    expect(await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('late'))).toBeUndefined();
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
 
@@ -488,7 +488,7 @@ describe('a store that is slow, and loses answers', () => {
     // Somebody else changes the record before the login looks again.
     await bench.registry.update(record.ref, () => ({ signedOut: undefined }));
     await bench.clock.advance(1000);
-    expect(await login).toBe(true);
+    expect(await login).toBe(1);
     expect(bench.provider.revoked).toEqual([]);
     expect(bench.eventsOf('account.authenticated').map(({ generation }) => generation)).toEqual([1]);
   });

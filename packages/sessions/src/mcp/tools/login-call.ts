@@ -16,6 +16,8 @@ export interface LoginCall {
   readonly lease: SessionLease;
   /** The handle of a 2026 session, or of the login on its way to one. */
   readonly handle: SessionId | undefined;
+  /** Whether that handle is new: nobody but this call knows it. */
+  readonly isNew: boolean;
 }
 
 /** Where a call comes from. */
@@ -36,8 +38,8 @@ export async function loginCallOf(
 ): Promise<LoginCall> {
   const { era, named } = context;
   const from = placeOf(context);
-  const callOn = (record: SessionRecord, handle: SessionId | undefined): LoginCall => {
-    return { era, from, provider, record, handle, lease: { ref: record.ref, epoch: record.epoch } };
+  const callOn = (record: SessionRecord, handle: SessionId | undefined, isNew = false): LoginCall => {
+    return { era, from, provider, record, handle, isNew, lease: { ref: record.ref, epoch: record.epoch } };
   };
   if (named.state === 'live') {
     const record = await registry.get(named.record.ref);
@@ -54,5 +56,5 @@ export async function loginCallOf(
     );
   }
   const { id, record } = await registry.start('pending-handle', 'holder', context.peer);
-  return callOn(record, id);
+  return callOn(record, id, true);
 }

@@ -13,7 +13,7 @@ import type { RequestStateBinding, RequestStates } from '../request-state.js';
 import type { LoginStep } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
 import { invitation } from './login-results.js';
-import { finishedStep, settled } from './login-waiting.js';
+import { finishedStep, isLoggedIn, PATIENCE_MS, settled } from './login-waiting.js';
 
 export interface LoginRoundsOptions {
   readonly logins: Logins;
@@ -21,8 +21,6 @@ export interface LoginRoundsOptions {
   readonly clock: Clock;
 }
 
-/** How long one round waits for the browser: clients give up after 60 seconds. */
-const ROUND_MS = 25_000;
 /** Clients go ten rounds at most. */
 const MAX_ROUNDS = 8;
 
@@ -86,12 +84,13 @@ export class LoginRounds {
       logins.cancel(ref, provider);
       return { kind: 'failed', failure: 'declined' };
     }
+    if (isLoggedIn(call)) return { kind: 'finished' };
     const pending = logins.pending(ref, provider);
     if (!pending) return { kind: 'failed', failure: logins.takeFailure(ref, provider) ?? 'expired' };
     if (action === 'cancel') return { kind: 'pending', login: { ...pending, isNew: true } };
 
     const mayWait = logins.mayWait(ref, provider);
-    const waitMs = mayWait ? ROUND_MS : 0;
+    const waitMs = mayWait ? PATIENCE_MS : 0;
     const outcome = await settled(this.#options, call, protocol, pending, waitMs, round.startedAtMs);
     if (outcome) return finishedStep(logins, call, outcome);
     const current = logins.pending(ref, provider) ?? pending;

@@ -7,6 +7,14 @@ import type { LoginStep } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
 import { waitingFor } from './login-results.js';
 
+/** How long a call waits for its user at a time: clients give up after 60 seconds. */
+export const PATIENCE_MS = 25_000;
+
+/** Whether somebody is logged in where a call wants to. */
+export function isLoggedIn({ record, provider }: LoginCall): boolean {
+  return record.accounts[provider]?.state === 'authenticated';
+}
+
 /** Where a login that is over has got a call. Of a failure, its client has heard then. */
 export function finishedStep(
   logins: Logins,

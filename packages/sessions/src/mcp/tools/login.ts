@@ -20,7 +20,7 @@ import { elicitLogin } from './login-elicitation.js';
 import type { LoginArguments } from './login-input.js';
 import { descriptionOf, loginOutputSchema, loginResult } from './login-results.js';
 import type { LoginRounds, Round } from './login-rounds.js';
-import { finishedStep, settled } from './login-waiting.js';
+import { finishedStep, isLoggedIn, PATIENCE_MS, settled } from './login-waiting.js';
 
 export interface LoginToolOptions {
   readonly contexts: RequestContexts;
@@ -89,7 +89,13 @@ export async function login(
     logins.assertMayStart(placeOf(context));
   }
   const call = await loginCallOf(registry, context, provider, round?.handle);
-  const step = await nextStep(options, server, args, protocol, call, round, binding);
+  const step = await nextStep(options, server, args, protocol, call, round, binding).catch(
+    async (error: unknown) => {
+      // Nobody will ever know the handle.
+      if (call.isNew) await registry.end(call.lease.ref, 'login_expired');
+      throw error;
+    },
+  );
   if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
   return { call, answer: await authenticated(options, call) };
 }
@@ -106,8 +112,9 @@ async function nextStep(
   const { logins, rounds } = options;
   const { lease, provider } = call;
   if (code !== undefined) return confirmed(logins, call, code);
-  if (call.record.accounts[provider]?.state === 'authenticated') return { kind: 'finished' };
+  // What its user said to the question counts also where somebody has logged in meanwhile.
   if (round) return rounds.goOn(call, protocol, round, binding);
+  if (isLoggedIn(call)) return { kind: 'finished' };
 
   const failure = logins.takeFailure(lease.ref, provider);
   if (failure) return { kind: 'failed', failure };
@@ -134,7 +141,8 @@ async function shownByModel(
   }
   // The user may have approved just now, and the provider is asked only every few seconds.
   const { clock, logins } = options;
-  const outcome = await settled(options, call, protocol, started, started.knownWithinMs, clock.now());
+  const waitMs = Math.min(started.knownWithinMs, PATIENCE_MS);
+  const outcome = await settled(options, call, protocol, started, waitMs, clock.now());
   return outcome ? finishedStep(logins, call, outcome) : { kind: 'pending', login: started };
 }
 

@@ -1,0 +1,197 @@
+import { describe, expect, it, onTestFinished } from 'vitest';
+import {
+  createSessions,
+  type SessionEvent,
+  type SessionsOptions,
+} from '../../packages/sessions/src/index.js';
+import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import { connectEliciting, type OpenAddress } from '../support/eliciting-clients.js';
+import { client2026, connect2025, messageOf, request2026, send } from '../support/raw-mcp.js';
+import { StepBrowser } from '../support/step-browser.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const KINDS_OF_2025 = ['SDK 1.x', 'SDK 2.x in 2025'] as const;
+
+/** A server whose time and provider are in the hands of the test. */
+async function setUp(options: Partial<SessionsOptions> = {}) {
+  const clock = new VirtualClock();
+  const provider = new FaultingProvider();
+  const sessions = createSessions({
+    server: { name: 'test', version: '1' },
+    provider: provider.options,
+    apiOrigins: [],
+    lifetimes: { shutdownDrainMs: 0 },
+    runtime: { fetch: provider.fetch, clock },
+    tools: () => undefined,
+    ...options,
+  });
+  onTestFinished(() => sessions.close());
+  const events: SessionEvent[] = [];
+  sessions.subscribe((event) => void events.push(event));
+  const { url } = await sessions.listen({ port: 0 });
+  /** The user follows the link and logs in. @returns the page that they see in the end */
+  const follow = async (link: string, user: string) => {
+    const browser = new StepBrowser();
+    const atProvider = await browser.consent(link);
+    const { headers } = await browser.request(provider.authorize(atProvider.href, user));
+    return browser.request(new URL(headers.location ?? '', url));
+  };
+  return { clock, provider, sessions, events, url, follow };
+}
+
+/** Waits for what happens outside of the virtual time. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let tries = 0; !isSo(); tries++) {
+    if (tries > 1000) throw new Error('It did not happen.');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+/** Whether a promise is settled, when everything else that is at hand is done. */
+async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+  const pending = Symbol('pending');
+  const later = new Promise((resolve) => setTimeout(resolve, 50, pending));
+  return (await Promise.race([promise, later])) !== pending;
+}
+
+describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%s)', (kind) => {
+  /** Calls `login`, and waits until the user sees the question. */
+  async function asked(open: OpenAddress) {
+    const server = await setUp();
+    const links: string[] = [];
+    const client = await connectEliciting(kind, server.url, (request) => {
+      links.push(request.url);
+      return open(request);
+    });
+    onTestFinished(() => client.close());
+    const call = client.call('login');
+    await until(() => links.length > 0);
+    return { ...server, client, call, link: links[0] ?? '' };
+  }
+  const inThought: OpenAddress = () => new Promise(() => undefined);
+
+  it('has the link for its model before it gives the call up, whatever its user is thinking', async () => {
+    const { clock, call, link } = await asked(inThought);
+    await clock.advance(44_999);
+    expect(await isSettled(call)).toBe(false);
+    await clock.advance(1);
+    expect((await call).structured).toMatchObject({
+      status: 'pending',
+      loginUrl: link,
+      next: expect.stringMatching(/^Show loginUrl to the user/),
+    });
+  });
+
+  it('has it as early when its user opened the link and is not back', async () => {
+    const { clock, call, link, client, follow } = await asked(async () => 'accept');
+    await clock.advance(44_999);
+    expect(await isSettled(call)).toBe(false);
+    await clock.advance(1);
+    expect((await call).structured).toMatchObject({
+      status: 'pending',
+      next: expect.stringMatching(/^The user has not finished the login yet/),
+    });
+    await follow(link, 'alice');
+    expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
+  });
+
+  it('is logged in by the same call when its user follows the link without an answer to the question', async () => {
+    const { call, link, follow } = await asked(inThought);
+    await follow(link, 'alice');
+    expect((await call).structured).toMatchObject({ account: { subject: 'alice' } });
+  });
+
+  it('has the link at once when it cannot ask after all', async () => {
+    const { call, link } = await asked(() => Promise.reject(new Error('no browser here')));
+    expect(await call).toMatchObject({ isError: false, structured: { status: 'pending', loginUrl: link } });
+  });
+});
+
+describe('calls that wait for the same login', () => {
+  it('are twenty at most; one more is answered at once [security 41]', async () => {
+    const { url, clock, events } = await setUp();
+    const ask = async (params: Record<string, unknown>) => {
+      const request = request2026(
+        'tools/call',
+        { name: 'login', arguments: {}, ...params },
+        { capabilities: { elicitation: { url: {} } } },
+      );
+      return messageOf(await send(url, request)).result;
+    };
+    const started = await connectedByHandle(url);
+    const call = { name: 'login', arguments: { session: started } };
+    const states: unknown[] = [];
+    for (let count = 0; count < 21; count++) states.push((await ask(call))?.requestState);
+    const back = (requestState: unknown) =>
+      ask({ ...call, requestState, inputResponses: { login: { action: 'accept' } } });
+    const waiting = states.slice(0, 20).map(back);
+    await until(() => clock.timers > 20);
+    const last = await back(states[20]);
+    expect(last?.structuredContent).toMatchObject({ status: 'pending' });
+    expect(await isSettled(Promise.race(waiting))).toBe(false);
+    await clock.advance(25 * SECOND);
+    for (const answer of await Promise.all(waiting)) expect(answer?.resultType).toBe('input_required');
+    expect(events.filter(({ type }) => type === 'login.started')).toHaveLength(1);
+  });
+});
+
+/** Starts a login as a client that gets the link. @returns its pending handle */
+async function connectedByHandle(url: string): Promise<string> {
+  const request = request2026('tools/call', { name: 'login', arguments: {} });
+  return String(messageOf(await send(url, request)).result?.structuredContent.session);
+}
+
+describe('a login that does not start', () => {
+  it.each(['2025', '2026'] as const)('leaves no session that nobody knows (%s)', async (era) => {
+    const { url, provider, events } = await setUp({
+      provider: { ...new FaultingProvider().options, deviceFlow: 'only' },
+    });
+    provider.failUntilMended('device', { status: 503 });
+    const client = era === '2025' ? await connect2025(url) : client2026(url);
+    const before = events.length;
+    for (let count = 0; count < 5; count++) {
+      expect(await client.call('login')).toMatchObject({ isError: true });
+    }
+    const started = events.slice(before).filter(({ type }) => type === 'session.started');
+    const ended = events.slice(before).filter(({ type }) => type === 'session.ended');
+    expect(started).toHaveLength(era === '2025' ? 0 : 5);
+    expect(ended).toHaveLength(started.length);
+  });
+});
+
+describe('a device login whose provider wants to be left alone', () => {
+  it('is answered for before its client gives the call up', async () => {
+    const { url, provider, clock } = await setUp({
+      provider: { ...new FaultingProvider().options, deviceFlow: 'only' },
+    });
+    const client = await connect2025(url);
+    await client.call('login');
+    provider.failNext('token', { status: 503, retryAfterSeconds: 300 });
+    await clock.advance(5 * SECOND);
+    await until(() => provider.requests.token > 0);
+    const again = client.call('login');
+    await until(() => clock.timers > 1);
+    await clock.advance(25 * SECOND);
+    expect((await again).structured).toMatchObject({ status: 'pending' });
+  });
+});
+
+describe('a confirmation code', () => {
+  it('is good for five minutes, however late its user came to it', async () => {
+    const { url, clock, follow } = await setUp({ access: 'open-to-network' });
+    const client = client2026(url, undefined, { headers: { 'x-forwarded-for': '192.0.2.1' } });
+    const { structured } = await client.call('login');
+    const handle = String(structured.session);
+    await clock.advance(9.5 * MINUTE);
+    const page = await follow(String(structured.loginUrl), 'alice');
+    expect(page.text).toMatch(/[0-9A-Z]{4}-[0-9A-Z]{4}/);
+    await clock.advance(4.5 * MINUTE);
+    const due = await client.call('login', { session: handle });
+    expect(due.structured).toMatchObject({ status: 'confirmation_required', expiresInSeconds: 30 });
+    await clock.advance(MINUTE);
+    expect((await client.call('login', { session: handle })).structured).not.toMatchObject({
+      status: 'confirmation_required',
+    });
+  });
+});
