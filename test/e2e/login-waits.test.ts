@@ -136,6 +136,47 @@ describe('calls that wait for the same login', () => {
   });
 });
 
+describe('requests of one 2026 session', () => {
+  it('are a hundred at a time at most [security 40]', async () => {
+    const going: (() => void)[] = [];
+    const tools: SessionsOptions['tools'] = (server) =>
+      server.registerTool('wait', { description: 'Waits, and says so.' }, async ({ mcpReq }) => {
+        const progressToken = mcpReq._meta?.progressToken;
+        if (progressToken !== undefined) {
+          // From now on the answer is a stream.
+          const params = { progressToken, progress: 0 };
+          await mcpReq.notify({ method: 'notifications/progress', params });
+        }
+        await new Promise<void>((resolve) => going.push(resolve));
+        return { content: [] };
+      });
+    const { url, follow } = await setUp({ tools });
+    const pending = client2026(url);
+    const { structured } = await pending.call('login');
+    await follow(String(structured.loginUrl), 'alice');
+    const session = (await pending.call('login', { session: structured.session })).structured.session;
+    const call = (tool: string, meta = {}) =>
+      send(url, request2026('tools/call', { name: tool, arguments: { session } }, { meta }));
+    const waiting = Array.from({ length: 100 }, (_, index) =>
+      call('wait', index % 2 === 0 ? {} : { progressToken: index }),
+    );
+    await until(() => going.length === 100);
+    const refused = await call('session_status');
+    expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
+    expect(messageOf(refused).error?.message).toMatch(/Wait for some to be answered/);
+    expect((await send(url, request2026('tools/call', { name: 'session_status' }))).status).toBe(200);
+    for (const go of going) go();
+    const answers = await Promise.all(waiting);
+    for (const { status } of answers) expect(status).toBe(200);
+    const types = new Set(answers.map(({ headers }) => headers['content-type']));
+    expect(types).toEqual(new Set(['application/json', 'text/event-stream']));
+    const again = Array.from({ length: 100 }, () => call('wait'));
+    await until(() => going.length === 200);
+    for (const go of going) go();
+    for (const { status } of await Promise.all(again)) expect(status).toBe(200);
+  });
+});
+
 /** Starts a login as a client that gets the link. @returns its pending handle */
 async function connectedByHandle(url: string): Promise<string> {
   const request = request2026('tools/call', { name: 'login', arguments: {} });

@@ -12,11 +12,10 @@ import type { SessionId } from '../session/ids.js';
 import type { EventBuffer } from './event-buffer.js';
 import { messagesOf, methodOf, propertyOf, requestIdsOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
+import { MOST_AT_ONCE, tooManyAtOnce } from './requests-under-way.js';
 
 /** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
 const RETRY_MS = 1000;
-/** How many requests of one connection may wait for their answers. */
-const MOST_AT_ONCE = 100;
 const MOST_ID_CHARACTERS = 256;
 /** Requests that nobody waits for any more are answered with this, to no one: it settles the SDK's books. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
@@ -54,12 +53,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
       return errorResponse(400, ErrorCode.invalidRequest, message);
     }
     if (this.#serving.size + ids.length > MOST_AT_ONCE) {
-      return errorResponse(
-        503,
-        ErrorCode.serverBusy,
-        `No more than ${MOST_AT_ONCE} requests of a session are served at a time. Wait for some to be answered.`,
-        { headers: { 'retry-after': '1' } },
-      );
+      return tooManyAtOnce();
     }
     if (new Set(ids).size < ids.length || ids.some((id) => this.#serving.has(id))) {
       return errorResponse(

@@ -1,6 +1,6 @@
 import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
-import type { SessionId } from '../session/ids.js';
+import type { SessionId, SessionRef } from '../session/ids.js';
 import type { OwnerSessions } from '../session/owner-sessions.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -13,6 +13,7 @@ import { ListenStreams } from './listen-streams.js';
 import { type NamedSession, refusalOf } from './named-session.js';
 import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
+import { RequestsUnderWay, tooManyAtOnce } from './requests-under-way.js';
 import { calledToolOf, handleOf } from './session-argument.js';
 
 const TOO_MANY_STREAMS =
@@ -34,6 +35,7 @@ export class Endpoint {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #modern: McpHttpHandler;
+  readonly #underWay = new RequestsUnderWay();
   #isClosing = false;
 
   constructor(options: EndpointOptions) {
@@ -88,31 +90,57 @@ export class Endpoint {
     await this.#modern.close();
   }
 
-  async #handleModern({ request, body, isLoopback, peer, principal, hangUp }: Incoming): Promise<Response> {
+  async #handleModern(incoming: Incoming): Promise<Response> {
+    const { body, principal } = incoming;
     const named = principal ? await this.#sessionOf(principal) : await this.#nameSession(body);
-    const isListen = methodOf(body) === 'subscriptions/listen';
-    const refusal = isListen ? refusalOf(named, true) : undefined;
-    if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id: propertyOf(body, 'id') });
-    const ref = named.state === 'live' ? named.record.ref : undefined;
-    const listener = { ref, peer };
-    if (isListen && !this.#listenStreams.hasRoomFor(listener)) {
-      return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, {
-        id: propertyOf(body, 'id'),
-        headers: { 'retry-after': '60' },
-      });
+    return methodOf(body) === 'subscriptions/listen'
+      ? this.#listen(incoming, named)
+      : this.#answer(incoming, named);
+  }
+
+  async #listen(incoming: Incoming, named: NamedSession): Promise<Response> {
+    const { body, peer, principal, hangUp } = incoming;
+    const id = propertyOf(body, 'id');
+    const refusal = refusalOf(named, true);
+    if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
+    const listener = { ref: refOf(named), peer };
+    if (!this.#listenStreams.hasRoomFor(listener)) {
+      const headers = { 'retry-after': '60' };
+      return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, { id, headers });
     }
-    const response = await this.#contexts.run(
-      { era: '2026', named, ...calledToolOf(body), isLoopback, peer, principal },
-      () =>
-        this.#modern.fetch(request, {
-          parsedBody: body,
-          ...(principal && { authInfo: authInfoOf(principal) }),
-        }),
-    );
-    if (!isEventStream(response)) return response;
-    return isListen
+    const response = await this.#dispatch(incoming, named);
+    return isEventStream(response)
       ? this.#listenStreams.hold(listener, body, response, { hangUp, endsAtMs: principal?.expiresAtMs })
-      : new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, hangUp }).response;
+      : response;
+  }
+
+  async #answer(incoming: Incoming, named: NamedSession): Promise<Response> {
+    const ref = refOf(named);
+    const onEnd = ref === undefined ? () => undefined : this.#underWay.begin(ref);
+    if (!onEnd) return tooManyAtOnce(propertyOf(incoming.body, 'id'));
+    let isStreaming = false;
+    try {
+      const response = await this.#dispatch(incoming, named);
+      if (!isEventStream(response)) return response;
+      isStreaming = true;
+      const { hangUp } = incoming;
+      const stream = { clock: this.#clock, deadlines: this.#deadlines, hangUp, onEnd };
+      return new EventStream(response, stream).response;
+    } finally {
+      if (!isStreaming) onEnd();
+    }
+  }
+
+  /** Has the SDK serve a request. */
+  #dispatch(
+    { request, body, isLoopback, peer, principal }: Incoming,
+    named: NamedSession,
+  ): Promise<Response> {
+    const context = { era: '2026', named, ...calledToolOf(body), isLoopback, peer, principal } as const;
+    const authInfo = principal && authInfoOf(principal);
+    return this.#contexts.run(context, () =>
+      this.#modern.fetch(request, { parsedBody: body, ...(authInfo && { authInfo }) }),
+    );
   }
 
   async #sessionOf(principal: Principal): Promise<NamedSession> {
@@ -131,4 +159,8 @@ export class Endpoint {
     // It resolved, so it is an id of ours.
     return { ...resolved, handle: handle.value as SessionId };
   }
+}
+
+function refOf(named: NamedSession): SessionRef | undefined {
+  return named.state === 'live' ? named.record.ref : undefined;
 }
