@@ -333,6 +333,16 @@ describe('a browser that comes back from the provider', () => {
   async function expectRejected(answer: RawAnswer, client: RawClient, redeemed: number) {
     expect(answer.status).toBe(400);
     expect(answer.text).toMatch(/cannot be finished/);
+    await expectNotRedeemed(client, redeemed);
+  }
+
+  async function expectStopped(answer: RawAnswer, client: RawClient, redeemed: number) {
+    expect(answer.status).toBe(400);
+    expect(answer.text).toMatch(/Another browser/);
+    await expectNotRedeemed(client, redeemed);
+  }
+
+  async function expectNotRedeemed(client: RawClient, redeemed: number) {
     expect(redeemedCodes()).toBe(redeemed);
     expect(await client.call('whoami')).toMatchObject({ isError: true });
   }
@@ -357,12 +367,12 @@ describe('a browser that comes back from the provider', () => {
     },
   );
 
-  it('[security 11] without its cookie is rejected, and its code is not redeemed', async () => {
+  it('[security 11] without its cookie is stopped, and its code is not redeemed', async () => {
     const { client, url, redeemed } = await callback();
-    await expectRejected(await new StepBrowser().request(url), client, redeemed);
+    await expectStopped(await new StepBrowser().request(url), client, redeemed);
   });
 
-  it('[security 11] with the cookie it had before it consented is rejected', async () => {
+  it('[security 11] with the cookie it had before it consented is stopped', async () => {
     const client = await connect2025(notes.mcp);
     const link = await startLogin(client);
     const browser = new StepBrowser();
@@ -370,7 +380,7 @@ describe('a browser that comes back from the provider', () => {
     const early = new Map(browser.cookies);
     const url = await browser.logInUntilCallback(link, 'alice');
     for (const [name, cookie] of early) browser.cookies.set(name, cookie);
-    await expectRejected(await browser.request(url), client, redeemedCodes());
+    await expectStopped(await browser.request(url), client, redeemedCodes());
   });
 
   it('a second time is rejected, and the login of the first time stays', async () => {
@@ -414,7 +424,7 @@ describe('a browser that comes back from the provider', () => {
     await expectToldAndLoggedIn(client, /declined/);
   });
 
-  it('[security 12] too late is rejected, and its code is not redeemed', async () => {
+  it('[security 12] too late is told so, and its code is not redeemed', async () => {
     const impatient = await startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } });
     try {
       const client = await connect2025(impatient.mcp);
@@ -423,8 +433,10 @@ describe('a browser that comes back from the provider', () => {
       const link = await startLogin(client);
       const url = await browser.logInUntilCallback(link, 'alice');
       await expired;
-      expect((await browser.request(url)).status).toBe(400);
-      expect((await browser.request(link)).status).toBe(404);
+      for (const address of [url, link]) {
+        const answer = await browser.request(address);
+        expect(locationOf(answer, address).pathname).toBe('/login/failed/expired');
+      }
       expect(grantsOf(impatient.provider, 'authorization_code')).toEqual([]);
       await logIn(client, new Browser(), 'alice');
     } finally {
@@ -521,7 +533,7 @@ describe('the connect page', () => {
     expect(locationOf(await browser.post(url, { form, action: 'decline' }), url).pathname).toBe(
       '/login/failed/declined',
     );
-    expect((await browser.request(url)).status).toBe(404);
+    expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/declined');
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
     await expectToldAndLoggedIn(client, /declined/);
   });
@@ -617,7 +629,7 @@ describe('the log', () => {
       secrets.add(url.searchParams.get('code')!);
       for (const { value } of browser.cookies.values()) secrets.add(value);
       expect((await new StepBrowser().request(url)).status).toBe(400);
-      expect((await browser.request(url)).status).toBe(400);
+      expect((await browser.request(url)).status).toBe(303);
       await expectToldAndLoggedIn(client, /another browser/);
       secrets.add(client.secret);
       expect(await client.call('whoami')).toMatchObject({ isError: false });

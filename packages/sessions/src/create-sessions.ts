@@ -206,6 +206,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     await serving.close();
     // What was started at the last moment.
     await registry.endAll('shutdown');
+    logins.close();
     deadlines.clear();
     keys.wipe();
   }

@@ -15,7 +15,6 @@ import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
   readonly trustedProxies: TrustedProxies;
-  readonly onError: (error: unknown) => void;
 }
 
 export interface AppOptions extends LoginAppOptions, AdmissionOptions {

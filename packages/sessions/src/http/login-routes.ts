@@ -1,6 +1,4 @@
-import { timingSafeEqual } from 'node:crypto';
 import { type Context, Hono } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
 import { SessionError } from '../errors.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { Brand } from '../login/branding.js';
@@ -9,54 +7,42 @@ import { failurePage, isLoginFailure } from '../login/failure-page.js';
 import { codePage, connectPage, donePage } from '../login/pages.js';
 import {
   goneLinkPage,
-  providerDownPage,
+  type ProviderTrouble,
+  providerTroublePage,
   rejectedCallbackPage,
   tooOftenPage,
   wrongFormPage,
 } from '../login/problem-pages.js';
 import { digestOf } from '../login/secret-digest.js';
-import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import type { LoginFailure } from '../session/session-events.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { readForm } from './form-body.js';
 import type { Guards } from './guards.js';
 import type { HttpEnv } from './http-env.js';
+import { LoginCookies, type LoginCookiesOptions } from './login-cookies.js';
 import { showPage } from './show-page.js';
 
-export interface LoginRoutesOptions {
+export interface LoginRoutesOptions extends LoginCookiesOptions {
   readonly logins: BrowserLogins;
   readonly guards: Guards;
   /** How often an address may ask for a page. */
   readonly pageRequests: RateLimiter;
-  readonly keys: KeyHierarchy;
   readonly random: RandomSource;
-  readonly publicUrl: () => URL;
   /** Whose pages these are. */
   readonly brand: Brand;
-  /** How long a started login can be finished, and its cookie lives. */
-  readonly loginAttemptMs: number;
+  readonly onError: (error: unknown) => void;
 }
-
-const CODE_COOKIE_SECONDS = 300;
 
 /** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
-  const { logins, guards, brand, random } = options;
-  const cookieSeconds = Math.ceil(options.loginAttemptMs / 1000);
-  const isSecure = () => options.publicUrl().protocol === 'https:';
+  const { logins, guards, brand, random, onError } = options;
+  const cookies = new LoginCookies(options);
 
-  const readCookie = (c: Context<HttpEnv>, name: string) =>
-    isSecure() ? getCookie(c, name, 'host') : getCookie(c, name);
-  const writeCookie = (c: Context<HttpEnv>, name: string, value: string, maxAge: number) =>
-    setCookie(c, name, value, {
-      httpOnly: true,
-      sameSite: 'Lax',
-      path: '/',
-      maxAge,
-      ...(isSecure() && { secure: true, prefix: 'host' }),
-    });
-  /** A code together with what shows that it came from here: trying codes must not be possible this way. */
-  const codeMacOf = (attemptId: string, code: string) => options.keys.mac('form', 'code', attemptId, code);
-  const formTokenOf = (attemptId: string, cookie: string) => options.keys.mac('form', attemptId, cookie);
+  /** There is no login behind a link, or no longer. */
+  const showOver = async (c: Context<HttpEnv>, attemptId: string) => {
+    const failure = logins.failureOf(attemptId);
+    return failure ? c.redirect(pathOf(failure), 303) : showPage(c, await goneLinkPage(brand));
+  };
 
   const app = new Hono<HttpEnv>();
 
@@ -73,59 +59,58 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   app.get('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const request = logins.connectRequest(attemptId);
-    if (!request) return showPage(c, await goneLinkPage(brand));
-    const name = cookieNameOf(attemptId);
-    const cookie = readCookie(c, name) ?? randomToken(random);
-    writeCookie(c, name, cookie, cookieSeconds);
-    const formToken = formTokenOf(attemptId, cookie).toString('base64url');
-    return showPage(c, await connectPage(brand, request, formToken));
+    if (!request) return showOver(c, attemptId);
+    const binding = cookies.binding(c, digestOf(attemptId)) ?? randomToken(random);
+    cookies.bind(c, attemptId, binding);
+    return showPage(c, await connectPage(brand, request, cookies.formTokenOf(attemptId, binding)));
   });
 
   app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
-    const name = cookieNameOf(attemptId);
     const form = await readForm(c.req.raw, c.env?.incoming);
     if (form === 'too-large') return showPage(c, await wrongFormPage(brand, 413));
-    const cookie = readCookie(c, name);
-    const isOurs = cookie !== undefined && isSameMac(form.get('form'), formTokenOf(attemptId, cookie));
-    if (!isOurs || !guards.isOwnPage(c.req.raw.headers)) return showPage(c, await wrongFormPage(brand));
+    const isOwn = cookies.isOwnForm(c, attemptId, form.get('form')) && guards.isOwnPage(c.req.raw.headers);
+    if (!isOwn) return showPage(c, await wrongFormPage(brand));
+    const request = logins.connectRequest(attemptId);
+    if (!request) return showOver(c, attemptId);
     if (form.get('action') !== 'continue') {
       logins.decline(attemptId);
-      return c.redirect('/login/failed/declined', 303);
+      return c.redirect(pathOf('declined'), 303);
     }
-    const consented = randomToken(random);
-    const target = await logins.consent(attemptId, consented).catch(unavailable);
-    if (target === 'unavailable') {
-      const request = logins.connectRequest(attemptId);
-      const unreached = request?.signInAt ?? request?.provider ?? 'The provider';
-      return showPage(c, await providerDownPage(brand, unreached));
+    const binding = randomToken(random);
+    const target = await logins.consent(attemptId, binding).catch((error: unknown) => {
+      const trouble = troubleIn(error);
+      // Only the operator can do something about it.
+      if (trouble === 'provider_refused') onError(error);
+      return trouble;
+    });
+    if (target === undefined) return showOver(c, attemptId);
+    if (!(target instanceof URL)) {
+      return showPage(c, await providerTroublePage(brand, request.signInAt ?? request.provider, target));
     }
-    if (!target) return showPage(c, await goneLinkPage(brand));
-    writeCookie(c, name, consented, cookieSeconds);
+    cookies.bind(c, attemptId, binding);
     return c.redirect(target.href, 303);
   });
 
   app.get('/callback', async (c) => {
     const query = new URL(c.req.url).searchParams;
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
-    const cookieOf = (attemptId: string) => readCookie(c, cookieNameOf(attemptId));
-    const result = await logins.callback(query, cookieOf, c.get('isLoopback'));
+    const bindingOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
+    const result = await logins.callback(query, bindingOf, c.get('isLoopback'));
     if (result.kind === 'rejected') return showPage(c, await rejectedCallbackPage(brand));
-    if (result.kind === 'code') {
-      const { attemptId, code } = result;
-      const cookie = `${code}.${codeMacOf(attemptId, code).toString('base64url')}`;
-      writeCookie(c, codeCookieNameOf(attemptId), cookie, CODE_COOKIE_SECONDS);
-    }
+    if (result.kind === 'mismatched') return showPage(c, await failurePage(brand, 'browser_mismatch', 400));
+    if (result.kind === 'code') cookies.keepCode(c, result.attemptId, result.code);
+    if (result.kind === 'authenticated') cookies.keepFinished(c, result);
     return c.redirect(afterCallback(result), 303);
   });
 
-  app.get('/login/done', async (c) => showPage(c, await donePage(brand)));
+  app.get('/login/done', async (c) => showPage(c, await donePage(brand, cookies.takeFinished(c))));
 
   app.get('/connect/:attempt/code', async (c) => {
     const attemptId = c.req.param('attempt');
-    const [code = '', mac = null] = readCookie(c, codeCookieNameOf(attemptId))?.split('.') ?? [];
-    const isShown = isSameMac(mac, codeMacOf(attemptId, code)) && logins.awaitsCode(attemptId, code);
-    return showPage(c, isShown ? await codePage(brand, code) : await goneLinkPage(brand));
+    const code = cookies.code(c, attemptId);
+    if (code === undefined || !logins.awaitsCode(attemptId, code)) return showOver(c, attemptId);
+    return showPage(c, await codePage(brand, code));
   });
 
   app.get('/login/failed/:failure', async (c) => {
@@ -136,30 +121,18 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   return app;
 }
 
-/** Cookies are named per attempt, so that two logins in one browser do not meet. */
-function cookieNameOf(attemptId: string): string {
-  return `mcp-login-${digestOf(attemptId).slice(0, 16)}`;
-}
-
-function codeCookieNameOf(attemptId: string): string {
-  return `mcp-login-code-${digestOf(attemptId).slice(0, 16)}`;
-}
-
-function isSameMac(value: string | null, expected: Buffer): boolean {
-  const given = Buffer.from(value ?? '', 'base64url');
-  return given.length === expected.length && timingSafeEqual(given, expected);
-}
-
 function hasDuplicates(query: URLSearchParams): boolean {
   return new Set(query.keys()).size !== query.size;
 }
 
-function unavailable(error: unknown): 'unavailable' {
-  if (error instanceof SessionError) return 'unavailable';
+/** Why a browser cannot be sent to the provider. @throws whatever is no such reason */
+function troubleIn(error: unknown): ProviderTrouble {
+  const code = error instanceof SessionError ? error.code : undefined;
+  if (code === 'provider_unavailable' || code === 'provider_refused') return code;
   throw error;
 }
 
-function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' }>): string {
+function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' | 'mismatched' }>): string {
   switch (result.kind) {
     case 'authenticated':
       return '/login/done';
@@ -168,6 +141,10 @@ function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' }>): s
     case 'continue':
       return result.url.href;
     case 'failed':
-      return `/login/failed/${result.failure}`;
+      return pathOf(result.failure);
   }
+}
+
+function pathOf(failure: LoginFailure): string {
+  return `/login/failed/${failure}`;
 }

@@ -6,14 +6,18 @@ import type { LoginFailure } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
-import { type BrowserTrip, type LoginAttempt, type LoginOutcome, wipeChecks } from './login-attempt.js';
+import type { EndedLogins } from './ended-logins.js';
+import { type BrowserTrip, type FailedLogin, type LoginAttempt, wipeChecks } from './login-attempt.js';
 import type { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
 import { failureOf, type LoginEndings } from './login-endings.js';
+import type { LoginPlace } from './login-place.js';
 import { digestOf, isSameDigest } from './secret-digest.js';
+import { shownName } from './shown-name.js';
 
 export interface BrowserLoginsOptions {
   readonly attempts: LoginAttempts;
+  readonly ended: EndedLogins;
   readonly endings: LoginEndings;
   readonly checks: LoginChecks;
   readonly providerOf: (name: string) => Provider;
@@ -25,20 +29,30 @@ export interface BrowserLoginsOptions {
 /** What the connect page shows. */
 export interface ConnectRequest {
   readonly clientName: string | undefined;
-  readonly provider: string;
+  readonly provider: LoginPlace;
   readonly scopes: readonly string[];
   readonly startedSecondsAgo: number;
   /** Where the browser has to show first whose it is; absent where that is not asked. */
-  readonly signInAt: string | undefined;
+  readonly signInAt: LoginPlace | undefined;
+}
+
+/** A login that worked out: as whom, and for a client that calls itself what. */
+export interface FinishedLogin {
+  readonly kind: 'authenticated';
+  readonly account: string;
+  readonly clientName: string | undefined;
 }
 
 /** How a browser's return from the provider ended. */
 export type CallbackResult =
-  | LoginOutcome
+  | FinishedLogin
+  | FailedLogin
   /** It has shown whose it is, and goes on to the provider. */
   | { readonly kind: 'continue'; readonly url: URL }
   | { readonly kind: 'code'; readonly attemptId: string; readonly code: string }
-  /** The state is missing or unknown, or the browser is not the one that consented. */
+  /** The browser is not the one that consented, so the login was stopped. */
+  | { readonly kind: 'mismatched' }
+  /** The state is missing, unknown or used up. */
   | { readonly kind: 'rejected' };
 
 /** Logins as the browsers see them that follow their links: from consent to the way back from the provider. */
@@ -53,15 +67,20 @@ export class BrowserLogins {
   connectRequest(attemptId: string): ConnectRequest | undefined {
     const { checks, clock, providerOf } = this.#options;
     const attempt = this.#open(attemptId);
-    return (
-      attempt && {
-        clientName: attempt.origin.clientName,
-        provider: attempt.provider,
-        scopes: providerOf(attempt.provider).scopes,
-        startedSecondsAgo: Math.round((clock.now() - attempt.startedAtMs) / 1000),
-        signInAt: attempt.check === 'sign-in' ? checks.signIn?.name : undefined,
-      }
-    );
+    if (!attempt) return undefined;
+    const provider = providerOf(attempt.provider);
+    return {
+      clientName: attempt.origin.clientName,
+      provider,
+      scopes: provider.scopes,
+      startedSecondsAgo: Math.round((clock.now() - attempt.startedAtMs) / 1000),
+      signInAt: attempt.check === 'sign-in' ? checks.signIn : undefined,
+    };
+  }
+
+  /** Why the login of a link failed; `undefined` when it did not, or that is long ago. */
+  failureOf(attemptId: string): LoginFailure | undefined {
+    return this.#options.ended.failureOf(attemptId);
   }
 
   /**
@@ -85,23 +104,27 @@ export class BrowserLogins {
   /**
    * A browser came back from the provider. Whatever it brings is used at most once.
    * @param query the parameters it came with
-   * @param cookieOf the secret that this browser keeps for an attempt, if any
+   * @param cookieOf the secret that this browser keeps for an attempt, if any, by the digest of its id
    * @param isLoopback whether this request, too, came over loopback and nothing else
    */
   async callback(
     query: URLSearchParams,
-    cookieOf: (attemptId: string) => string | undefined,
+    cookieOf: (attemptDigest: string) => string | undefined,
     isLoopback: boolean,
   ): Promise<CallbackResult> {
-    const { attempts, endings, publicUrl } = this.#options;
-    const found = attempts.takeByState(query.get('state') ?? '');
-    if (!found) return { kind: 'rejected' };
+    const { attempts, ended, endings, publicUrl } = this.#options;
+    const state = query.get('state') ?? '';
+    const found = attempts.takeByState(state);
+    if (!found) {
+      const failure = ended.failureAfter(state, cookieOf);
+      return failure ? { kind: 'failed', failure } : { kind: 'rejected' };
+    }
     const { attempt, trip } = found;
-    const cookie = cookieOf(attempt.id);
+    const cookie = cookieOf(digestOf(attempt.id));
     if (cookie === undefined || !isSameDigest(digestOf(cookie), trip.cookieDigest)) {
       wipeChecks(trip.checks);
       endings.fail(attempt, 'browser_mismatch');
-      return { kind: 'rejected' };
+      return { kind: 'mismatched' };
     }
     const url = new URL('/callback', publicUrl());
     url.search = query.toString();
@@ -185,16 +208,23 @@ export class BrowserLogins {
     switch (attempt.check) {
       case 'same-user':
         return checks.isSameUser(attempt.origin.starter, idTokenClaims)
-          ? endings.finish(attempt, granted)
+          ? this.#finish(attempt, granted)
           : endings.refuse(attempt, granted, 'identity_mismatch');
       case 'sign-in':
-        return endings.finish(attempt, granted);
+        return this.#finish(attempt, granted);
       case 'none':
-        return isLoopback ? endings.finish(attempt, granted) : this.#awaitCode(attempt, granted);
+        return isLoopback ? this.#finish(attempt, granted) : this.#awaitCode(attempt, granted);
       case 'code':
       case 'unchecked':
         return this.#awaitCode(attempt, granted);
     }
+  }
+
+  async #finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
+    const outcome = await this.#options.endings.finish(attempt, granted);
+    if (outcome.kind === 'failed') return outcome;
+    const { subject = '', name = subject } = granted.identity ?? {};
+    return { ...outcome, account: shownName(name), clientName: attempt.origin.clientName };
   }
 
   #awaitCode(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {

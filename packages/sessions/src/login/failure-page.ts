@@ -4,10 +4,14 @@ import type { Brand } from './branding.js';
 import { type Page, renderMessage } from './page.js';
 
 /** The login did not work out: why, and what to do. */
-export function failurePage(brand: Brand, failure: LoginFailure): Promise<Page> {
+export function failurePage(
+  brand: Brand,
+  failure: LoginFailure,
+  status: Page['status'] = 200,
+): Promise<Page> {
   const { title, reason, advice } = FAILURES[failure];
   return renderMessage(brand, {
-    status: 200,
+    status,
     mark: failure === 'declined' ? 'neutral' : 'bad',
     title,
     body: html`<p>${reason}</p>
@@ -32,20 +36,20 @@ const AGAIN = 'Ask your client to log in again.';
 const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
   declined: {
     title: 'Nobody was logged in',
-    reason: 'You declined, so nothing was connected.',
+    reason: 'The login was declined, so nothing was connected.',
     advice: 'If you did want to log in, ask your client for a new link.',
   },
   expired: { title: 'This took too long', reason: 'The login has expired.', advice: AGAIN },
   browser_mismatch: {
     title: 'Another browser',
-    reason: 'The login was started in another browser, so it cannot be finished in this one.',
+    reason: 'The login went from one browser to another on its way, so it was stopped.',
     advice: 'Ask your client to log in again, and stay in one browser from the link to the end.',
   },
   identity_mismatch: {
     title: 'Another user',
     reason: 'You are not the user whose client asked for this login, so nothing was connected.',
     advice:
-      'If the client is yours, ask it to log in again, and sign in here as the same user as there. If somebody sent you the link, close this window.',
+      'If the client is yours, ask it to log in again, and use the same account here as in the client. If somebody sent you the link, there is nothing else to do.',
   },
   provider_unavailable: {
     title: 'The provider did not answer',

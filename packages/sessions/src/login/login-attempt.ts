@@ -48,9 +48,12 @@ export interface InertGrant {
 }
 
 /** How an attempt ended. */
-export type LoginOutcome =
-  | { readonly kind: 'authenticated' }
-  | { readonly kind: 'failed'; readonly failure: LoginFailure };
+export type LoginOutcome = { readonly kind: 'authenticated' } | FailedLogin;
+
+export interface FailedLogin {
+  readonly kind: 'failed';
+  readonly failure: LoginFailure;
+}
 
 /** A started login. Its owner is the session that started it. */
 export interface LoginAttempt {
@@ -66,8 +69,8 @@ export interface LoginAttempt {
   device: DeviceLogin | undefined;
   /** The latest browser to have consented. */
   trip: BrowserTrip | undefined;
-  /** Whether a user has taken part: has agreed to it in a browser. */
-  isAttended: boolean;
+  /** What the latest browser to have consented is known by, also when its trip is over. */
+  lastTrip: Pick<BrowserTrip, 'stateDigest' | 'cookieDigest'> | undefined;
   inert: InertGrant | undefined;
   outcome: LoginOutcome | undefined;
 }

@@ -20,7 +20,7 @@ function attemptOf(session: string, provider = 'idp', peer?: Peer): LoginAttempt
     expiresAtMs: 600_000,
     device: undefined,
     trip: undefined,
-    isAttended: false,
+    lastTrip: undefined,
     inert: undefined,
     outcome: undefined,
   };

@@ -81,7 +81,7 @@ export class LoginAttempts {
   setTrip(attempt: LoginAttempt, trip: BrowserTrip): void {
     this.dropTrip(attempt);
     attempt.trip = trip;
-    attempt.isAttended = true;
+    attempt.lastTrip = { stateDigest: trip.stateDigest, cookieDigest: trip.cookieDigest };
     this.#byState.set(trip.stateDigest, attempt);
   }
 
@@ -123,6 +123,6 @@ function tooMany(): SessionError {
 }
 
 function firstUnattended(attempts: Iterable<LoginAttempt>): LoginAttempt | undefined {
-  for (const attempt of attempts) if (!attempt.isAttended) return attempt;
+  for (const attempt of attempts) if (!attempt.lastTrip) return attempt;
   return undefined;
 }

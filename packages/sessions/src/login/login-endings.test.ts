@@ -3,6 +3,7 @@ import { MapSessionStore } from '../store/map-session-store.js';
 import { SessionBench } from '../testing/session-bench.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
+import { EndedLogins } from './ended-logins.js';
 import type { LoginAttempt } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import { LoginEndings } from './login-endings.js';
@@ -35,6 +36,7 @@ async function setUp() {
   const attempts = new LoginAttempts(deadlines);
   const endings = new LoginEndings({
     attempts,
+    ended: new EndedLogins(clock),
     accounts,
     registry,
     disposal,
@@ -56,7 +58,7 @@ async function setUp() {
       expiresAtMs: clock.now() + 600_000,
       device: undefined,
       trip: undefined,
-      isAttended: false,
+      lastTrip: undefined,
       inert: undefined,
       outcome: undefined,
     };

@@ -7,13 +7,15 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
+import type { EndedLogins } from './ended-logins.js';
 import { InertGrants } from './inert-grants.js';
-import type { LoginAttempt, LoginOutcome } from './login-attempt.js';
+import type { FailedLogin, LoginAttempt, LoginOutcome } from './login-attempt.js';
 import type { LoginAttempts } from './login-attempts.js';
 import { LoginWaiters } from './login-waiters.js';
 
 export interface LoginEndingsOptions {
   readonly attempts: LoginAttempts;
+  readonly ended: EndedLogins;
   readonly accounts: Accounts;
   readonly disposal: Disposal;
   readonly vault: Vault;
@@ -94,7 +96,7 @@ export class LoginEndings {
   awaitCode(
     attempt: LoginAttempt,
     granted: GrantedTokens,
-  ): { readonly kind: 'code'; readonly code: string } | LoginOutcome {
+  ): { readonly kind: 'code'; readonly code: string } | FailedLogin {
     if (attempt.outcome || attempt.inert) return this.#tooLate(attempt, granted);
     const { attempts, registry, onError } = this.#options;
     attempts.dropTrip(attempt);
@@ -121,14 +123,14 @@ export class LoginEndings {
   }
 
   /** Revokes what an attempt has brought, and ends it. */
-  refuse(attempt: LoginAttempt, granted: GrantedTokens, failure: LoginFailure): LoginOutcome {
+  refuse(attempt: LoginAttempt, granted: GrantedTokens, failure: LoginFailure): FailedLogin {
     this.#revoke(attempt, granted);
     return this.fail(attempt, failure);
   }
 
   /** Ends an attempt, unless it has ended. @returns the failure, whether or not it is what ended it */
-  fail(attempt: LoginAttempt, failure: LoginFailure): LoginOutcome {
-    const outcome: LoginOutcome = { kind: 'failed', failure };
+  fail(attempt: LoginAttempt, failure: LoginFailure): FailedLogin {
+    const outcome: FailedLogin = { kind: 'failed', failure };
     if (attempt.outcome) return outcome;
     const unused = this.#inert.take(attempt);
     if (unused) this.#revoke(attempt, unused);
@@ -143,7 +145,7 @@ export class LoginEndings {
   }
 
   /** The attempt was decided while the provider was asked: what came is not wanted any more. */
-  #tooLate(attempt: LoginAttempt, granted: GrantedTokens): LoginOutcome {
+  #tooLate(attempt: LoginAttempt, granted: GrantedTokens): FailedLogin {
     this.#revoke(attempt, granted);
     return { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
   }
@@ -154,6 +156,7 @@ export class LoginEndings {
 
   #end(attempt: LoginAttempt, outcome: LoginOutcome): LoginOutcome {
     attempt.outcome = outcome;
+    if (outcome.kind === 'failed') this.#options.ended.add(attempt, outcome.failure);
     this.#options.attempts.remove(attempt);
     this.#waiters.wake(attempt);
     return outcome;

@@ -13,6 +13,7 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import { BrowserLogins } from './browser-logins.js';
 import { DeviceLogins } from './device-logins.js';
+import { EndedLogins } from './ended-logins.js';
 import { holderOf, type LoginAttempt, type LoginOrigin, type LoginOutcome } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
@@ -67,6 +68,7 @@ export interface StartedLogin extends PendingLogin {
 export class Logins {
   readonly #options: LoginsOptions;
   readonly #attempts: LoginAttempts;
+  readonly #ended: EndedLogins;
   readonly #starts: LoginStarts;
   readonly #endings: LoginEndings;
   readonly #devices: DeviceLogins;
@@ -78,11 +80,13 @@ export class Logins {
     const { clock, deadlines, events, limits } = options;
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
     this.#starts = new LoginStarts({ perMinute: limits.loginStartsPerMinute, clock, deadlines, events });
-    this.#endings = new LoginEndings({ ...options, attempts: this.#attempts });
+    this.#ended = new EndedLogins(clock);
+    this.#endings = new LoginEndings({ ...options, attempts: this.#attempts, ended: this.#ended });
     this.#devices = new DeviceLogins({ ...options, endings: this.#endings });
     this.browsers = new BrowserLogins({
       ...options,
       attempts: this.#attempts,
+      ended: this.#ended,
       endings: this.#endings,
       providerOf: (name) => this.#provider(name),
     });
@@ -144,7 +148,7 @@ export class Logins {
       expiresAtMs: now + lifetimes.loginAttemptMs,
       device: undefined,
       trip: undefined,
-      isAttended: false,
+      lastTrip: undefined,
       inert: undefined,
       outcome: undefined,
     };
@@ -212,6 +216,11 @@ export class Logins {
     const attempt = this.#attempts.of(lease.ref, provider);
     if (attempt?.lease.epoch !== lease.epoch) return undefined;
     return this.#endings.confirm(attempt, typed);
+  }
+
+  /** Forgets how logins ended. */
+  close(): void {
+    this.#ended.clear();
   }
 
   #describe(attempt: LoginAttempt): PendingLogin {

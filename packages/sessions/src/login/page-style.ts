@@ -51,8 +51,9 @@ dd small { display: block; }
 ul { display: flex; flex-wrap: wrap; gap: .375rem; margin: 0; padding: 0; list-style: none; }
 li {
   padding: 0 .5rem; border: 1px solid transparent; border-radius: .375rem; background: var(--tint);
-  font: .875rem/1.5rem ui-monospace, SFMono-Regular, Menlo, Consolas, monospace;
+  font-size: .875rem; line-height: 1.5rem;
 }
+code { font-family: ui-monospace, SFMono-Regular, Menlo, Consolas, monospace; }
 form { display: grid; grid-template-columns: 1fr 1fr; gap: .75rem; margin-top: 1.5rem; }
 button, a {
   display: inline-block; min-height: 3rem; padding: .625rem 1rem; font: inherit; font-weight: 600;

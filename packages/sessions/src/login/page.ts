@@ -1,5 +1,6 @@
 import { html, raw } from 'hono/html';
 import type { Brand } from './branding.js';
+import type { LoginPlace } from './login-place.js';
 import { pageStyle } from './page-style.js';
 
 /** A page in a browser, and what it may do. */
@@ -74,6 +75,11 @@ export function renderMessage(
       <h1>${title}</h1>
       ${body}`,
   );
+}
+
+/** What a place is called here, and which host the browser goes to. */
+export function placeOf({ name, host }: LoginPlace): Markup {
+  return name === host ? nameOf(host) : html`${nameOf(name)} · ${nameOf(host)}`;
 }
 
 /** A name from outside keeps its writing direction to itself. */

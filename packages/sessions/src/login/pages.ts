@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { Brand } from './branding.js';
-import type { ConnectRequest } from './browser-logins.js';
-import { type Markup, nameOf, type Page, renderMessage, renderPage } from './page.js';
+import type { ConnectRequest, FinishedLogin } from './browser-logins.js';
+import { type Markup, nameOf, type Page, placeOf, renderMessage, renderPage } from './page.js';
 
 /** Asks the user of a browser whether they started this login. Looking at it changes nothing. */
 export function connectPage(brand: Brand, request: ConnectRequest, formToken: string): Promise<Page> {
@@ -17,11 +17,11 @@ export function connectPage(brand: Brand, request: ConnectRequest, formToken: st
       <p>A client asks for this login. It can then use ${server} in your name.</p>
       <dl>
         ${row('Client', client ? html`${nameOf(client)}<small>It calls itself so; nobody has verified it</small>` : html`Gives no name`)}
-        ${row('Log in at', nameOf(provider))}
-        ${scopes.length > 0 ? row('Access to', html`<ul>${scopes.map((scope) => html`<li>${nameOf(scope)}</li>`)}</ul>`) : ''}
+        ${row('Log in at', placeOf(provider))}
+        ${scopes.length > 0 ? row('Asks for', html`<ul>${scopes.map((scope) => html`<li>${wordsFor(scope)}</li>`)}</ul>`) : ''}
         ${row('Started', html`${ago(startedSecondsAgo)}`)}
       </dl>
-      ${signInAt === undefined ? '' : html`<p>You first sign in at ${nameOf(signInAt)}, to show that it is you who asked.</p>`}
+      ${signInAt === undefined ? '' : html`<p>You first sign in at ${placeOf(signInAt)}, to show that it is you who asked.</p>`}
       <p><strong>Continue only if you asked for this yourself.</strong> If somebody sent you the link, decline.</p>
       <form method="post">
         <input type="hidden" name="form" value="${formToken}">
@@ -29,6 +29,18 @@ export function connectPage(brand: Brand, request: ConnectRequest, formToken: st
         <button name="action" value="continue">Continue</button>
       </form>`,
   );
+}
+
+/** What scopes of OpenID Connect mean that say nothing to users (OpenID Connect Core sections 3.1.2.1 and 11). */
+const MEANINGS: ReadonlyMap<string, string> = new Map([
+  ['openid', 'who you are'],
+  ['offline_access', 'staying logged in'],
+]);
+
+/** Every other scope is the provider's own affair, and shown as it is. */
+function wordsFor(scope: string): Markup {
+  const meaning = MEANINGS.get(scope);
+  return meaning === undefined ? html`<code>${nameOf(scope)}</code>` : html`${meaning}`;
 }
 
 function row(term: string, description: Markup): Markup {
@@ -41,15 +53,25 @@ function ago(seconds: number): string {
   return minutes === 1 ? 'a minute ago' : `${minutes} minutes ago`;
 }
 
-/** The login is finished. */
-export function donePage(brand: Brand): Promise<Page> {
+/**
+ * The login is finished.
+ *
+ * @param login as whom and for which client, where that is known
+ */
+export function donePage(brand: Brand, login?: Omit<FinishedLogin, 'kind'>): Promise<Page> {
   return renderMessage(brand, {
     status: 200,
     mark: 'good',
     title: 'You are logged in',
-    body: html`<p>You can close this window and go back to your client.</p>
-      <p class="quiet">${nameOf(brand.name)} keeps your access in memory only, and forgets it when you log out or go away.</p>`,
+    body: html`${login ? summary(login) : ''}
+      <p>You can close this window and go back to your client.</p>
+      <p class="quiet">${nameOf(brand.name)} keeps your access in its memory only. It is forgotten when you log out, when your client has not used it for a while, and when the server stops.</p>`,
   });
+}
+
+function summary({ account, clientName }: Omit<FinishedLogin, 'kind'>): Markup {
+  const client = clientName?.trim();
+  return html`<p>You are logged in as <strong>${nameOf(account)}</strong>. ${client ? nameOf(client) : 'Your client'} can go on.</p>`;
 }
 
 /** The login waits for a code that only the client that started it can present. */

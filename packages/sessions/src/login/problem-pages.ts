@@ -1,6 +1,7 @@
 import { html } from 'hono/html';
 import type { Brand } from './branding.js';
-import { type Markup, nameOf, type Page, renderMessage } from './page.js';
+import type { LoginPlace } from './login-place.js';
+import { type Markup, type Page, placeOf, renderMessage } from './page.js';
 
 /** What answers a form has the address of the form's page, and opening that once more changes nothing. */
 const AGAIN = html`<p><a href="">Open the login again</a></p>`;
@@ -11,7 +12,7 @@ export function goneLinkPage(brand: Brand): Promise<Page> {
     brand,
     404,
     'This link has expired',
-    html`The login was finished, took too long, or was replaced by a newer one. Ask your client to log in again for a new link.`,
+    html`Its login was finished, or was over long ago. If you are not logged in, ask your client to log in again for a new link.`,
   );
 }
 
@@ -49,15 +50,19 @@ export function tooOftenPage(brand: Brand, retryAfterSeconds: number): Promise<P
   );
 }
 
-/** The provider cannot be reached, so the user cannot be sent there. */
-export function providerDownPage(brand: Brand, provider: string): Promise<Page> {
-  return problem(
-    brand,
-    502,
-    'The login is not available',
-    html`${nameOf(provider)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`,
-    AGAIN,
-  );
+export type ProviderTrouble = 'provider_unavailable' | 'provider_refused';
+
+/** The user cannot be sent on to where they log in. */
+export function providerTroublePage(
+  brand: Brand,
+  place: LoginPlace,
+  trouble: ProviderTrouble,
+): Promise<Page> {
+  const text =
+    trouble === 'provider_unavailable'
+      ? html`${placeOf(place)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`
+      : html`This server and ${placeOf(place)} are not set up for each other, so your login has not started. Waiting does not help: tell whoever runs this server.`;
+  return problem(brand, 502, 'The login is not available', text, AGAIN);
 }
 
 const TITLES = {

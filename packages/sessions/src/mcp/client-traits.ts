@@ -5,8 +5,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-
-const MAX_NAME_LENGTH = 80;
+import { shownName } from '../login/shown-name.js';
 
 const envelopeSchema = z
   .object({
@@ -26,8 +25,7 @@ export function clientNameOf(server: McpServer, context: ServerContext): string 
   const envelope = envelopeSchema.parse(context.mcpReq.envelope);
   const info = envelope[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion();
   const name = info?.title ?? info?.name;
-  // Control and direction characters could make the page say something else.
-  return name?.replaceAll(/\p{C}/gu, '').slice(0, MAX_NAME_LENGTH);
+  return name === undefined ? undefined : shownName(name);
 }
 
 /** Whether a client can be asked to open an address (URL mode elicitation). */

@@ -52,6 +52,12 @@ export class Provider {
     return this.#settings.issuer;
   }
 
+  /** The host at which users log in, as far as this server is told without asking. */
+  get host(): string {
+    const { endpoints, issuer } = this.#settings;
+    return new URL(endpoints?.authorization ?? issuer).host;
+  }
+
   get scopes(): readonly string[] {
     return this.#settings.scopes;
   }

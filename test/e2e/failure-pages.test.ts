@@ -1,0 +1,227 @@
+import { parseHTML } from 'linkedom';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { connect2025, startLogin } from '../support/raw-mcp.js';
+import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
+import { locationOf, StepBrowser } from '../support/step-browser.js';
+
+let notes: InProcessNotes;
+let impatient: InProcessNotes;
+let narrow: InProcessNotes;
+let secured: SecuredNotes;
+beforeAll(async () => {
+  [notes, impatient, narrow, secured] = await Promise.all([
+    startInProcessNotes({ deviceFlow: 'allowed' }),
+    startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } }),
+    startInProcessNotes({ limits: { pendingLogins: 1 } }),
+    startSecuredNotes('same issuer'),
+  ]);
+});
+afterAll(async () => {
+  await Promise.all([notes, impatient, narrow, secured].map((server) => server?.close()));
+});
+
+/** A login whose user is on the way back from the provider, and has not arrived yet. */
+async function onTheWayBack({ mcp }: InProcessNotes = notes) {
+  const client = await connect2025(mcp);
+  const link = await startLogin(client);
+  const browser = new StepBrowser();
+  const callback = await browser.logInUntilCallback(link, 'alice');
+  return { client, link, browser, callback };
+}
+
+/** The heading of the page at which a browser arrives that opens an address. */
+async function arriveAt(browser: StepBrowser, address: string | URL, headers = {}): Promise<string> {
+  let url = new URL(address);
+  let answer = await browser.request(url, { headers });
+  while (answer.headers.location !== undefined) {
+    url = locationOf(answer, url);
+    answer = await browser.request(url, { headers });
+  }
+  return parseHTML(answer.text).document.querySelector('h1')?.textContent ?? '';
+}
+
+const UNFINISHED = 'This login cannot be finished';
+const GONE = 'This link has expired';
+
+describe('a user whose login has failed is told why, by the link and on the way back', () => {
+  it('declined on our page', async () => {
+    const link = await startLogin(await connect2025(notes.mcp));
+    const browser = new StepBrowser();
+    const form = await browser.openConnectPage(link);
+    const answer = await browser.post(link, { form, action: 'decline' });
+    expect(await arriveAt(browser, locationOf(answer, link))).toBe('Nobody was logged in');
+    expect(await arriveAt(browser, link)).toBe('Nobody was logged in');
+    for (const action of ['decline', 'continue']) {
+      const late = await browser.post(link, { form, action });
+      expect(locationOf(late, link).pathname).toBe('/login/failed/declined');
+    }
+  });
+
+  it('declined at the provider', async () => {
+    const link = await startLogin(await connect2025(notes.mcp));
+    const browser = new StepBrowser();
+    const callback = await browser.authorize(await browser.consent(link), { cancel: 'yes' });
+    for (const address of [callback, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('Nobody was logged in');
+    }
+  });
+
+  it('out of time, at the provider or before', async () => {
+    const isExpired = impatient.next((event) => event.type === 'login.failed' && event.failure === 'expired');
+    const { link, browser, callback } = await onTheWayBack(impatient);
+    await isExpired;
+    for (const address of [callback, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('This took too long');
+    }
+  });
+
+  it('in another browser than it began in', async () => {
+    const { link, browser, callback } = await onTheWayBack();
+    const other = new StepBrowser();
+    expect(await arriveAt(other, callback)).toBe('Another browser');
+    expect(await arriveAt(browser, callback)).toBe('Another browser');
+    expect(await arriveAt(browser, link)).toBe('Another browser');
+  });
+
+  it('as another user than the client’s', async () => {
+    const link = await startLogin(await connect2025(secured.mcp, await secured.wayOf('alice')));
+    const browser = secured.browser();
+    const callback = await browser.logInUntilCallback(link, 'mallory');
+    for (const address of [callback, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('Another user');
+    }
+  });
+
+  it('at a provider that cannot be reached', async () => {
+    const { link, browser, callback } = await onTheWayBack();
+    notes.provider.isDown = true;
+    const first = await arriveAt(browser, callback).finally(() => {
+      notes.provider.isDown = false;
+    });
+    for (const heading of [first, await arriveAt(browser, callback), await arriveAt(browser, link)]) {
+      expect(heading).toBe('The provider did not answer');
+    }
+  });
+
+  it('at a provider that refuses', async () => {
+    const { link, browser, callback } = await onTheWayBack();
+    callback.searchParams.set('code', 'made-up');
+    for (const address of [callback, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('The login was refused');
+    }
+  });
+
+  it('by five wrong codes, when the page with the code is loaded again', async () => {
+    const { client, link, browser, callback } = await onTheWayBack();
+    const fromAfar = { 'x-forwarded-for': '192.0.2.1' };
+    const answer = await browser.request(callback, { headers: fromAfar });
+    const codePage = locationOf(answer, callback);
+    expect(await arriveAt(browser, codePage)).toBe('One more step');
+    for (let tries = 0; tries < 5; tries++) await client.call('login', { code: `000${tries}-0000` });
+    for (const address of [codePage, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('Wrong code');
+    }
+  });
+
+  it('for a newer one', async () => {
+    const { client, link, browser, callback } = await onTheWayBack();
+    await client.call('login', { flow: 'device' });
+    for (const address of [callback, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('There is a newer login');
+    }
+  });
+
+  it('to make room', async () => {
+    const link = await startLogin(await connect2025(narrow.mcp));
+    await startLogin(await connect2025(narrow.mcp));
+    expect(await arriveAt(new StepBrowser(), link)).toBe('Too many logins');
+  });
+
+  it.each([
+    ['logged out', 'logout'],
+    ['went', 'end'],
+  ] as const)('because the client %s', async (_, way) => {
+    const { client, link, browser, callback } = await onTheWayBack();
+    await (way === 'end' ? client.end() : client.call('logout'));
+    for (const address of [callback, callback, link]) {
+      expect(await arriveAt(browser, address)).toBe('The session is over');
+    }
+  });
+});
+
+describe('how a login ended', () => {
+  it('is not told to a browser that does not have its cookie [security 11]', async () => {
+    const { client, browser, callback } = await onTheWayBack();
+    await client.call('logout');
+    const stranger = new StepBrowser();
+    expect(await arriveAt(stranger, callback)).toBe(UNFINISHED);
+    const [name] = browser.cookies.keys();
+    stranger.cookies.set(String(name), { value: 'another', path: '/' });
+    expect(await arriveAt(stranger, callback)).toBe(UNFINISHED);
+    expect(await arriveAt(browser, callback)).toBe('The session is over');
+  });
+
+  it('is not told by a state or a link that never was one', async () => {
+    const { client, link, browser, callback } = await onTheWayBack();
+    await client.call('logout');
+    for (const state of ['', 'A', `${callback.searchParams.get('state')}A`]) {
+      const other = new URL(callback);
+      other.searchParams.set('state', state);
+      expect(await arriveAt(browser, other)).toBe(UNFINISHED);
+    }
+    expect(await arriveAt(browser, `${link}A`)).toBe(GONE);
+    expect(await arriveAt(browser, `${link}A/code`)).toBe(GONE);
+  });
+
+  it('is not remembered of one that worked out', async () => {
+    const { link, browser, callback } = await onTheWayBack();
+    expect(await arriveAt(browser, callback)).toBe('You are logged in');
+    expect(await arriveAt(browser, callback)).toBe(UNFINISHED);
+    expect(await arriveAt(browser, link)).toBe(GONE);
+  });
+});
+
+describe('the last page of a login that worked out', () => {
+  const textOf = async (browser: StepBrowser, url: URL) =>
+    parseHTML((await browser.request(url)).text).document.querySelector('main')?.textContent;
+
+  it('says once as whom and for which client, and the browser keeps no name [security 46]', async () => {
+    const { browser, callback } = await onTheWayBack();
+    const done = locationOf(await browser.request(callback), callback);
+    expect(done.pathname + done.search).toBe('/login/done');
+    expect(await textOf(browser, done)).toContain('You are logged in as alice. raw can go on.');
+    expect([...browser.cookies.keys()].join()).not.toContain('mcp-login-done');
+    expect(await textOf(browser, done)).not.toContain('alice');
+  });
+
+  it('says nothing that this server has not written', async () => {
+    const { browser, callback } = await onTheWayBack();
+    const done = locationOf(await browser.request(callback), callback);
+    const key = [...browser.cookies.keys()].find((name) => name.startsWith('mcp-login-done'));
+    const { value, path } = browser.cookies.get(String(key))!;
+    const [account, client, mac] = value.split('.');
+    const mallory = Buffer.from('mallory').toString('base64url');
+    for (const forged of [
+      `${mallory}.${client}.${mac}`,
+      `${account}.${mallory}.${mac}`,
+      `${mallory}..`,
+      '.',
+      'x',
+    ]) {
+      browser.cookies.set(String(key), { value: forged, path });
+      const text = await textOf(browser, done);
+      expect(text).toContain('You can close this window');
+      expect(text).not.toMatch(/mallory|alice/);
+    }
+  });
+
+  it('shows names as text, whatever they are [security 46]', async () => {
+    const link = await startLogin(await connect2025(notes.mcp));
+    const browser = new StepBrowser();
+    const callback = await browser.logInUntilCallback(link, '<b>\u202e&"');
+    const done = locationOf(await browser.request(callback), callback);
+    const { text } = await browser.request(done);
+    expect(text).toContain('<bdi>&lt;b&gt;&amp;&quot;</bdi>');
+  });
+});
