@@ -1,5 +1,5 @@
-// The browser test needs Chromium, which npm cannot bring. Runs before the tests and never fails them: where
-// Chromium stays missing, that test says so and counts as skipped.
+// The browser tests need Chromium, which npm cannot bring. Runs before the tests and never fails itself: where
+// Chromium stays missing, those tests say so and count as skipped, or fail where CI or REQUIRE_BROWSER is set.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
@@ -23,6 +23,6 @@ if (!existsSync(browser)) {
     aptGet('install', '--no-install-recommends', 'chromium');
   }
   if (!existsSync(browser)) {
-    console.error(`No ${browser}: the browser test will be skipped. Install the package chromium to run it.`);
+    console.error(`No ${browser}: the browser tests cannot run. Install the package chromium to run it.`);
   }
 }

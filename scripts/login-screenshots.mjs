@@ -6,13 +6,21 @@ const root = new URL('..', import.meta.url);
 const taken = (name) => fileURLToPath(new URL(`test-results/screenshots/${name}.png`, root));
 const shown = (name) => fileURLToPath(new URL(`docs/images/login/${name}.png`, root));
 
-/** What a picture is of, and what it is called in the documentation. */
-const PAGES = { connect: 'connect', code: 'code', done: 'done', 'failed-identity_mismatch': 'failed' };
+/** What a picture is of, how wide its window is, and what it is called in the documentation. */
 const PHONE = 360;
+const DESKTOP = 1280;
+const PICTURES = [
+  ['connect', PHONE, 'connect'],
+  ['connect', DESKTOP, 'connect-desktop'],
+  ['connect-sign-in', PHONE, 'connect-sign-in'],
+  ['code', PHONE, 'code'],
+  ['done', PHONE, 'done'],
+  ['failed-identity_mismatch', PHONE, 'failed'],
+];
 
 mkdirSync(fileURLToPath(new URL('docs/images/login/', root)), { recursive: true });
-for (const [page, name] of Object.entries(PAGES)) {
+for (const [page, width, name] of PICTURES) {
   for (const scheme of ['light', 'dark']) {
-    copyFileSync(taken(`${page}-${scheme}-${PHONE}`), shown(`${name}-${scheme}`));
+    copyFileSync(taken(`${page}-${scheme}-${width}`), shown(`${name}-${scheme}`));
   }
 }

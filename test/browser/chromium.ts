@@ -7,13 +7,23 @@ import { type BrowserContext, chromium, type Page } from 'playwright-core';
 /** Where Debian's package `chromium` puts it. */
 const CHROMIUM_PATH = '/usr/bin/chromium';
 
-/** Says so when it is not installed, so that nobody takes a skipped test for a passed one. */
-export function hasChromium(): boolean {
-  const isInstalled = existsSync(CHROMIUM_PATH);
-  if (!isInstalled) {
-    console.warn(`SKIPPED: the browser tests. There is no ${CHROMIUM_PATH}: install the package "chromium".`);
-  }
-  return isInstalled;
+/**
+ * Says so when it is not installed, so that nobody takes a skipped test for a passed one.
+ * @throws where tests must not be skipped: `CI` or `REQUIRE_BROWSER` is set
+ */
+export function hasChromium(
+  path: string = CHROMIUM_PATH,
+  { CI, REQUIRE_BROWSER }: NodeJS.ProcessEnv = process.env,
+): boolean {
+  if (existsSync(path)) return true;
+  const missing = `There is no ${path}: install the package "chromium".`;
+  if ([CI, REQUIRE_BROWSER].some(isSet)) throw new Error(missing);
+  console.warn(`SKIPPED: the browser tests. ${missing}`);
+  return false;
+}
+
+function isSet(variable: string | undefined): boolean {
+  return !['', '0', 'false'].includes(variable ?? '');
 }
 
 /** A browser window that notes what goes wrong in it. */

@@ -33,8 +33,8 @@ const LOGIN_PAGES: readonly PageCase[] = [
     says: [
       'Example Client',
       'nobody has verified it',
-      'sample',
-      'openid',
+      'sample · 127.0.0.1:',
+      'who you are',
       'just now',
       'Continue only if you asked for this yourself.',
       'If somebody sent you the link, decline.',
@@ -43,9 +43,8 @@ const LOGIN_PAGES: readonly PageCase[] = [
   {
     ...QUESTION,
     name: 'connect-sign-in',
-    heading: 'Log in to notes?',
-    open: async (page, stage) => page.goto(await stage.signInLink(true)),
-    says: ['You first sign in at 127.0.0.1', 'to show that it is you who asked'],
+    open: async (page, stage) => page.goto(await stage.signInLink('up')),
+    says: ['sample · 127.0.0.1:', 'You first sign in at 127.0.0.1:', 'to show that it is you who asked'],
   },
   {
     ...QUESTION,
@@ -74,19 +73,35 @@ const LOGIN_PAGES: readonly PageCase[] = [
   },
   {
     name: 'done',
+    async open(page, stage) {
+      await page.goto(await stage.link());
+      await press(page, 'Continue');
+      await press(page, 'alice');
+      await page.waitForURL(/\/login\/done$/);
+    },
+    status: 200,
+    heading: 'You are logged in',
+    says: [
+      'You are logged in as alice. Example Client can go on.',
+      'You can close this window',
+      'Notes keeps your access in its memory only.',
+    ],
+  },
+  {
+    name: 'done-again',
     open: (page, stage) => page.goto(stage.at('/login/done')),
     status: 200,
     heading: 'You are logged in',
-    says: ['You can close this window', 'Notes keeps your access in memory only'],
+    says: ['You can close this window', 'when your client has not used it for a while'],
   },
 ];
 
 /** What a user is told of a failure: its heading, why, and what to do. */
 const FAILURES: Readonly<Record<LoginFailure, readonly [heading: string, why: string, advice: string]>> = {
-  declined: ['Nobody was logged in', 'You declined', 'ask your client for a new link'],
+  declined: ['Nobody was logged in', 'was declined', 'ask your client for a new link'],
   expired: ['This took too long', 'has expired', 'Ask your client to log in again'],
-  browser_mismatch: ['Another browser', 'started in another browser', 'stay in one browser'],
-  identity_mismatch: ['Another user', 'You are not the user', 'If somebody sent you the link, close'],
+  browser_mismatch: ['Another browser', 'went from one browser to another', 'stay in one browser'],
+  identity_mismatch: ['Another user', 'You are not the user', 'use the same account here as in the client'],
   provider_unavailable: ['The provider did not answer', 'nothing was connected', 'Wait a minute'],
   provider_refused: ['The login was refused', 'provider refused', 'Ask your client to log in again'],
   wrong_code: ['Wrong code', 'a wrong code too often', 'exactly as it is shown'],
@@ -111,7 +126,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     open: (page, stage) => page.goto(stage.at('/connect/none')),
     status: 404,
     heading: 'This link has expired',
-    says: ['Ask your client to log in again for a new link.'],
+    says: ['ask your client to log in again for a new link.'],
   },
   {
     name: 'wrong-form',
@@ -149,12 +164,23 @@ const PROBLEM_PAGES: readonly PageCase[] = [
   {
     name: 'provider-down',
     async open(page, stage) {
-      await page.goto(await stage.signInLink(false));
+      await page.goto(await stage.signInLink('down'));
       await press(page, 'Continue');
     },
     status: 502,
     heading: 'The login is not available',
     says: ['127.0.0.1', 'cannot be reached', 'Wait a minute, then try again.'],
+    tabStops: ['Open the login again'],
+  },
+  {
+    name: 'provider-misconfigured',
+    async open(page, stage) {
+      await page.goto(await stage.signInLink('unknown'));
+      await press(page, 'Continue');
+    },
+    status: 502,
+    heading: 'The login is not available',
+    says: ['127.0.0.1', 'Waiting does not help: tell whoever runs this server.'],
     tabStops: ['Open the login again'],
   },
   {

@@ -37,7 +37,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     expectGuarded(await page.goto(String(loginUrl)));
     expect(new URL(page.url()).search).toBe('');
     const connectText = await page.locator('main').textContent();
-    for (const shown of [CLIENT_NAME, 'Notes', 'sample', 'openid', 'profile', 'notes', 'just now']) {
+    for (const shown of [CLIENT_NAME, 'Notes', 'sample', 'who you are', 'profile', 'notes', 'just now']) {
       expect(connectText).toContain(shown);
     }
     await expectGoodLooks(page, 'connect');
@@ -56,7 +56,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
 
     expectGuarded(await done);
     await page.waitForURL(/\/login\/done$/);
-    await page.getByText('You can close this window').waitFor();
+    await page.getByText(`You are logged in as alice. ${CLIENT_NAME} can go on.`).waitFor();
     await expectGoodLooks(page, 'done');
     expect(await login(client)).toMatchObject({ status: 'authenticated', account: { subject: 'alice' } });
     expectQuiet();

@@ -31,8 +31,8 @@ export async function expectGoodLooks(page: Page, name: string): Promise<void> {
       const look = `${name}-${colorScheme}-${size.width}`;
       await page.screenshot({ path: `${SCREENSHOTS}${look}.png`, fullPage: true });
       backgrounds[colorScheme] = await expectGoodLook(page, look);
+      expect(await violationsOf(page), look).toEqual([]);
     }
-    expect(await violationsOf(page), `${name}, ${colorScheme}`).toEqual([]);
   }
   expect(backgrounds.light, name).toBeGreaterThan(0.8);
   expect(backgrounds.dark, name).toBeLessThan(0.05);

@@ -15,12 +15,15 @@ export interface PageStage {
   atImpatient(path: string): string;
   /** The link of a login that a client of that name has started. */
   link(clientName?: string): Promise<string>;
-  /** The same, where the browser has to sign in first, at a place that can be reached or not. */
-  signInLink(isReachable: boolean): Promise<string>;
+  /** The same, where the browser has to sign in first, at a place that works or does not. */
+  signInLink(state: 'up' | 'down' | 'unknown'): Promise<string>;
   /** The link of a login at a server that breaks when it is opened. */
   brokenLink(): Promise<string>;
   close(): Promise<void>;
 }
+
+const BRANDING = { name: 'Notes', logo: LOGO };
+const CLIENT = 'Example Client';
 
 export async function startPageStage(): Promise<PageStage> {
   let isBroken = false;
@@ -28,18 +31,19 @@ export async function startPageStage(): Promise<PageStage> {
     if (isBroken) throw new Error('There is no randomness left.');
     return systemRandom(size);
   };
-  const [notes, impatient, broken, secured] = await Promise.all([
-    startInProcessNotes({ branding: { name: 'Notes', logo: LOGO } }),
+  const [notes, impatient, broken, secured, misdirected] = await Promise.all([
+    startInProcessNotes({ branding: BRANDING }),
     startInProcessNotes({ limits: { loginPagesPerMinute: 1 } }),
     startInProcessNotes({ runtime: { random } }),
-    startSecuredNotes('sign-in'),
+    startSecuredNotes('sign-in', { branding: BRANDING }),
+    startSecuredNotes('sign-in', { branding: BRANDING }),
   ]);
   const clients: Client[] = [];
   return {
     at: (path) => addressOf(notes, path),
     atImpatient: (path) => addressOf(impatient, path),
     underOtherName: (path) => addressOf(notes, path).replace('127.0.0.1', 'elsewhere.test'),
-    async link(title = 'Example Client') {
+    async link(title = CLIENT) {
       const client = new Client({ name: 'example', title, version: '1.0.0' });
       clients.push(client);
       await client.connect(new StreamableHTTPClientTransport(new URL(notes.mcp)));
@@ -47,9 +51,13 @@ export async function startPageStage(): Promise<PageStage> {
       // `login` answers with a structure.
       return String((structuredContent as Record<string, unknown>).loginUrl);
     },
-    async signInLink(isReachable) {
-      const link = await startLogin(await connect2025(secured.mcp, await secured.wayOf('alice')));
-      secured.authorizationServer.isDown = !isReachable;
+    async signInLink(state) {
+      const server = state === 'unknown' ? misdirected : secured;
+      const link = await startLogin(
+        await connect2025(server.mcp, { ...(await server.wayOf('alice')), title: CLIENT }),
+      );
+      server.authorizationServer.isDown = state === 'down';
+      server.authorizationServer.isUnknown = state === 'unknown';
       return link;
     },
     async brokenLink() {
@@ -60,7 +68,7 @@ export async function startPageStage(): Promise<PageStage> {
     async close() {
       isBroken = false;
       await Promise.all(clients.map((client) => client.close()));
-      await closeAll(notes, impatient, broken, secured);
+      await closeAll(notes, impatient, broken, secured, misdirected);
     },
   };
 }

@@ -9,7 +9,7 @@ describe.each(SETTINGS)('the device flow, where links are checked by "%s"', (set
   const isChecked = setting === 'same issuer';
   let notes: SecuredNotes;
   beforeAll(async () => {
-    notes = await startSecuredNotes(setting, 'only');
+    notes = await startSecuredNotes(setting, { deviceFlow: 'only' });
   });
   afterAll(() => notes.close());
 

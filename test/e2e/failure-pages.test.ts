@@ -150,6 +150,27 @@ describe('a user whose login has failed is told why, by the link and on the way 
   });
 });
 
+describe('a user who cannot be sent on', () => {
+  it('is told to wait only where that helps, and the operator hears of it where it does not', async () => {
+    const strange = await startSecuredNotes('sign-in');
+    try {
+      const link = await startLogin(await connect2025(strange.mcp, await strange.wayOf('alice')));
+      strange.authorizationServer.isUnknown = true;
+      const browser = strange.browser();
+      const form = await browser.openConnectPage(link);
+      const answer = await browser.post(link, { form, action: 'continue' });
+      expect(answer.status).toBe(502);
+      expect(answer.text).toContain('Waiting does not help');
+      expect(answer.text).not.toMatch(/cannot be reached|Wait a minute/);
+      expect(strange.audit.entries).toContainEqual(
+        expect.objectContaining({ err: expect.objectContaining({ code: 'provider_refused' }) }),
+      );
+    } finally {
+      await strange.close();
+    }
+  });
+});
+
 describe('how a login ended', () => {
   it('is not told to a browser that does not have its cookie [security 11]', async () => {
     const { client, browser, callback } = await onTheWayBack();

@@ -43,6 +43,8 @@ export interface ProxiedIdentityProvider {
   holdNext(path: string, status?: number): Hold;
   /** Lets no request through any more, or lets them through again. */
   isDown: boolean;
+  /** Says nothing of itself any more, as where a server's configuration names the wrong address. */
+  isUnknown: boolean;
   close(): Promise<void>;
 }
 
@@ -68,7 +70,7 @@ export async function startProxiedIdentityProvider({
   const oidc = await loadOidcProvider();
   const proxy = createServer();
   const issuer = `http://127.0.0.1:${await listen(proxy)}`;
-  const settings = { accessTokenSeconds: 120, isDown: false };
+  const settings = { accessTokenSeconds: 120, isDown: false, isUnknown: false };
   const configuration = providerConfiguration(oidc, registrations);
   if (mcpTokens === 'opaque') issueOpaqueTokens(configuration, registrations.resourceServer.clientId);
   const { redirectUri } = registrations;
@@ -94,6 +96,10 @@ export async function startProxiedIdentityProvider({
   proxy.on('request', async (request: IncomingMessage, response) => {
     if (settings.isDown) {
       request.socket.destroy();
+      return;
+    }
+    if (settings.isUnknown && request.url?.includes('/.well-known/')) {
+      response.writeHead(404).end();
       return;
     }
     const body = await buffer(request);
@@ -154,6 +160,12 @@ export async function startProxiedIdentityProvider({
     },
     set isDown(isDown) {
       settings.isDown = isDown;
+    },
+    get isUnknown() {
+      return settings.isUnknown;
+    },
+    set isUnknown(isUnknown) {
+      settings.isUnknown = isUnknown;
     },
     holdNext(path, status) {
       const arrival = createLatch();

@@ -19,6 +19,8 @@ export interface RawRequest {
 export interface RawWay {
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent | undefined;
+  /** What it calls itself to users. Default: nothing but its name, `raw`. */
+  readonly title?: string | undefined;
 }
 
 export interface RawAnswer {
@@ -138,24 +140,24 @@ export function request2026(
   };
 }
 
-const INITIALIZE = JSON.stringify({
-  jsonrpc: '2.0',
-  id: RPC_ID,
-  method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'raw', version: '1' } },
-});
+function initializeBody(title: string | undefined): string {
+  const clientInfo = { name: 'raw', title, version: '1' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  return JSON.stringify({ jsonrpc: '2.0', id: RPC_ID, method: 'initialize', params });
+}
 
 /** Sends the request that a 2025 connection begins with. */
-export function initialize(mcp: string, { headers = {}, agent }: RawWay = {}): Promise<RawAnswer> {
-  return send(mcp, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body: INITIALIZE, agent });
+export function initialize(mcp: string, { headers = {}, agent, title }: RawWay = {}): Promise<RawAnswer> {
+  const body = initializeBody(title);
+  return send(mcp, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body, agent });
 }
 
 /** A client of the 2025-11-25 revision, without a stream of its own. */
 export async function connect2025(
   mcp: string,
-  { headers: own = {}, agent }: RawWay = {},
+  { headers: own = {}, agent, title }: RawWay = {},
 ): Promise<RawClient & { end(): Promise<RawAnswer> }> {
-  const answer = await initialize(mcp, { headers: own, agent });
+  const answer = await initialize(mcp, { headers: own, agent, title });
   const secret = answer.headers['mcp-session-id'];
   if (typeof secret !== 'string') throw new Error(`No session: ${answer.status} ${answer.text}`);
   const headers = { ...JSON_HEADERS, ...own, 'mcp-session-id': secret };

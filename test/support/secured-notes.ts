@@ -6,6 +6,7 @@ import { registerNotesTools } from '../../packages/server/src/sample/notes-tools
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
 import {
   type AccessOptions,
+  type Branding,
   createSessions,
   type DeviceFlow,
   type Sessions,
@@ -48,8 +49,16 @@ export interface SecuredNotes {
   close(): Promise<void>;
 }
 
-/** @param deviceFlow default: off */
-export async function startSecuredNotes(setting: Setting, deviceFlow?: DeviceFlow): Promise<SecuredNotes> {
+export interface SecuredNotesOptions {
+  /** Default: off. */
+  readonly deviceFlow?: DeviceFlow | undefined;
+  readonly branding?: Branding | undefined;
+}
+
+export async function startSecuredNotes(
+  setting: Setting,
+  { deviceFlow, branding }: SecuredNotesOptions = {},
+): Promise<SecuredNotes> {
   const proxy = await startTlsProxy();
   const mcp = `${proxy.origin}/mcp`;
   const redirectUri = `${proxy.origin}/callback`;
@@ -85,6 +94,7 @@ export async function startSecuredNotes(setting: Setting, deviceFlow?: DeviceFlo
       deviceFlow,
     },
     apiOrigins: [api.origin],
+    branding,
     publicUrl: proxy.origin,
     access: accessOf(setting, authorizationServer.issuer, client),
     lifetimes: { shutdownDrainMs: 1000 },

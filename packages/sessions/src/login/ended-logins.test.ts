@@ -67,10 +67,4 @@ describe('what is remembered of logins that failed', () => {
     ended.clear();
     expect(found('one')).toEqual(FORGOTTEN);
   });
-
-  it('contains no link, state or cookie', () => {
-    const { ended, add } = setUp();
-    add('one');
-    expect(JSON.stringify(ended)).not.toMatch(/one/);
-  });
 });
