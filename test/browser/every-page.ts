@@ -181,7 +181,6 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     status: 502,
     heading: 'The login is not available',
     says: ['127.0.0.1', 'Waiting does not help: tell whoever runs this server.'],
-    tabStops: ['Open the login again'],
   },
   {
     name: 'too-often',

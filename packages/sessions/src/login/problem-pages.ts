@@ -58,11 +58,21 @@ export function providerTroublePage(
   place: LoginPlace,
   trouble: ProviderTrouble,
 ): Promise<Page> {
-  const text =
-    trouble === 'provider_unavailable'
-      ? html`${placeOf(place)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`
-      : html`This server and ${placeOf(place)} are not set up for each other, so your login has not started. Waiting does not help: tell whoever runs this server.`;
-  return problem(brand, 502, 'The login is not available', text, AGAIN);
+  const title = 'The login is not available';
+  return trouble === 'provider_unavailable'
+    ? problem(
+        brand,
+        502,
+        title,
+        html`${placeOf(place)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`,
+        AGAIN,
+      )
+    : problem(
+        brand,
+        502,
+        title,
+        html`This server and ${placeOf(place)} are not set up for each other, so your login has not started. Waiting does not help: tell whoever runs this server.`,
+      );
 }
 
 const TITLES = {
