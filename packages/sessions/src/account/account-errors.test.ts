@@ -9,6 +9,20 @@ describe('what a model reads when it cannot have a token', () => {
     expect(sessionRequired().message).toMatch(/Pass the `session`/);
   });
 
+  it.each([
+    ['logout', 'the user logged out'],
+    ['idle', 'it was not used for too long'],
+    ['absolute', 'it reached its longest lifetime'],
+    ['disconnect', 'this client was disconnected for too long'],
+    ['operator', 'the operator of this server ended it'],
+  ] as const)('is what has become of the login that there was (%s)', (signedOut, why) => {
+    const error = loginRequired('idp', signedOut);
+    expect(error.code).toBe('login_required');
+    expect(error.message).toBe(
+      `The login here has ended: ${why}. Call the \`login\` tool with provider "idp", then repeat this call.`,
+    );
+  });
+
   it('is to log in again at the provider whose grant is dead, and keeps the cause', () => {
     const cause = new Error('invalid_grant');
     const error = reauthenticationRequired('idp', cause);

@@ -1,12 +1,30 @@
 import { SessionError } from '../errors.js';
+import type { SignOutReason } from '../session/session-record.js';
 
-/** Nobody is logged in at a provider that a call needs; what a model reads then. */
-export function loginRequired(provider: string): SessionError {
+/**
+ * Nobody is logged in at a provider that a call needs; what a model reads then.
+ * @param signedOut why the last login of the session is gone; absent where there was none
+ */
+export function loginRequired(provider: string, signedOut?: SignOutReason): SessionError {
+  const what = signedOut ? loginEnded(signedOut) : `Nobody is logged in at "${provider}" here.`;
   return new SessionError(
     'login_required',
-    `Nobody is logged in at "${provider}" here yet. Call the \`login\` tool with provider "${provider}", then repeat this call.`,
+    `${what} Call the \`login\` tool with provider "${provider}", then repeat this call.`,
   );
 }
+
+/** What has become of the login of a session that was signed out, as a sentence. */
+export function loginEnded(reason: SignOutReason): string {
+  return `The login here has ended: ${SIGN_OUT_TEXTS[reason]}.`;
+}
+
+const SIGN_OUT_TEXTS: Readonly<Record<SignOutReason, string>> = {
+  logout: 'the user logged out',
+  idle: 'it was not used for too long',
+  absolute: 'it reached its longest lifetime',
+  disconnect: 'this client was disconnected for too long',
+  operator: 'the operator of this server ended it',
+};
 
 /** A 2026 request that names no session: the model has none yet, or left it out. */
 export function sessionRequired(): SessionError {

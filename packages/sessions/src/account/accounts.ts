@@ -200,7 +200,7 @@ export class Accounts {
     const record = await this.#options.registry.get(lease.ref);
     if (!record || record.epoch !== lease.epoch) throw signedOut();
     const account = record.accounts[provider];
-    if (!account) throw loginRequired(provider);
+    if (!account) throw loginRequired(provider, record.signedOut);
     if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
     return { record, account };
   }

@@ -97,8 +97,9 @@ export class ParkedCalls {
   /** What the tool would have run into. */
   #refuse({ named }: RequestContext, provider: string): CallToolResult {
     if (named.state !== 'live') return errorResult(sessionRequired().message);
-    const isDead = named.record.accounts[provider] !== undefined;
-    const reason = isDead ? reauthenticationRequired(provider) : loginRequired(provider);
+    const { accounts, signedOut } = named.record;
+    const isDead = accounts[provider] !== undefined;
+    const reason = isDead ? reauthenticationRequired(provider) : loginRequired(provider, signedOut);
     return errorResult(reason.message);
   }
 

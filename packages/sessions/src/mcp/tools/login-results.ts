@@ -4,6 +4,7 @@ import type { PendingLogin, StartedLogin } from '../../login/logins.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { AccountRecord } from '../../session/session-record.js';
 import { errorResult, present, structuredResult } from '../tool-result.js';
+import { callAgain, presentCode } from './login-again.js';
 import type { LoginAnswer } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
 
@@ -83,14 +84,11 @@ export function nextWhilePending(
   { needsCode, userCode, isNew }: StartedLogin,
   defaultProvider: string,
 ): string {
-  const again = againWith([
-    ...(call.handle ? ['this `session`'] : []),
-    ...(call.provider === defaultProvider ? [] : [`provider "${call.provider}"`]),
-    ...(needsCode ? ['the `code`'] : []),
-  ]);
+  const provider = call.provider === defaultProvider ? undefined : call.provider;
+  const names = { hasHandle: call.handle !== undefined, provider };
   return needsCode
-    ? `The browser shows a confirmation code. Ask the user for it and ${again}.`
-    : `${isNew ? firstStep(userCode) : stillOpen(userCode)} When they have logged in, ${again}.`;
+    ? presentCode(names)
+    : `${isNew ? firstStep(userCode) : stillOpen(userCode)} When they have logged in, ${callAgain(names)}.`;
 }
 
 /** The login goes on in a browser. */
@@ -117,13 +115,6 @@ function firstStep(userCode: string | undefined): string {
 function stillOpen(userCode: string | undefined): string {
   const what = userCode === undefined ? 'loginUrl' : 'loginUrl and userCode';
   return `The user has not finished the login yet. Show them ${what} again if they need it.`;
-}
-
-function againWith(what: readonly string[]): string {
-  if (what.length === 0) return 'call `login` again';
-  const [last, ...others] = what.toReversed();
-  const listed = others.length > 0 ? `${others.toReversed().join(', ')} and ${last}` : last;
-  return `call \`login\` again with ${listed}`;
 }
 
 /** A login failed. Where it was not at the default provider, the next one has to name its provider again. */
@@ -185,7 +176,7 @@ function failureText(failure: LoginFailure): string {
     case 'superseded':
       return 'A newer login has taken the place of this one. Call `login` to go on with it.';
     case 'crowded_out':
-      return 'Too many logins were started here, and this one had to make room. Call `login` to start a new one.';
+      return 'Too many logins were started here, and this one had to make room. Try `login` again in a minute.';
     case 'signed_out':
       return 'The session was signed out before the login was finished. Call `login` to start a new one.';
   }

@@ -1,7 +1,7 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { type AccountStatus, accountStatus } from '../../account/account-status.js';
-import type { Logins } from '../../login/logins.js';
+import type { Logins, PendingLogin } from '../../login/logins.js';
 import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
 import { isSignedIn, type SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
@@ -82,7 +82,8 @@ function nobody(): Record<string, unknown> {
 function describe(options: SessionStatusToolOptions, record: SessionRecord): Record<string, unknown> {
   const { registry, lifetimes, clock } = options;
   const now = clock.now();
-  const accounts = accountsOf(options, record, now);
+  const underWay = loginsOf(options, record);
+  const accounts = accountsOf(options.providers, record, underWay, now);
   const state = worst(accounts.map((account) => account.state));
   const presence = registry.presenceOf(record.ref);
   const seconds = (atMs: number) => Math.max(0, Math.round((atMs - now) / 1000));
@@ -96,7 +97,7 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
     accounts,
     idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
     sessionExpiresInSeconds: seconds(endsAtMs(record, lifetimes, now)),
-    next: nextStep(record, accounts, options.providers),
+    next: nextStep(record, accounts, underWay, options.providers),
   });
 }
 
@@ -107,13 +108,21 @@ function endsAtMs(record: SessionRecord, lifetimes: Lifetimes, now: number): num
     : record.signedInAtMs + lifetimes.absoluteMs;
 }
 
-function accountsOf(options: SessionStatusToolOptions, record: SessionRecord, now: number): AccountStatus[] {
-  return options.providers.flatMap((provider): AccountStatus[] => {
+function loginsOf({ providers, logins }: SessionStatusToolOptions, { ref }: SessionRecord): PendingLogin[] {
+  return providers.flatMap((provider) => logins.pending(ref, provider) ?? []);
+}
+
+function accountsOf(
+  providers: readonly string[],
+  record: SessionRecord,
+  underWay: readonly PendingLogin[],
+  now: number,
+): AccountStatus[] {
+  return providers.flatMap((provider): AccountStatus[] => {
     const account = record.accounts[provider];
-    if (account?.state === 'authenticated' && record.kind !== 'pending-handle')
-      return [accountStatus(account, now)];
-    const isPending =
-      options.logins.pending(record.ref, provider) !== undefined || account?.state === 'authenticated';
+    const isGood = account?.state === 'authenticated';
+    if (isGood && record.kind !== 'pending-handle') return [accountStatus(account, now)];
+    const isPending = isGood || underWay.some((login) => login.provider === provider);
     if (isPending) return [{ provider, state: 'pending' }];
     return account ? [accountStatus(account, now)] : [];
   });

@@ -1,24 +1,28 @@
+import { loginEnded } from '../../account/account-errors.js';
 import type { AccountStatus } from '../../account/account-status.js';
-import {
-  type AccountTrouble,
-  hasHandle,
-  isSignedIn,
-  type SessionRecord,
-  type SignOutReason,
-} from '../../session/session-record.js';
+import type { PendingLogin } from '../../login/logins.js';
+import { type AccountTrouble, hasHandle, type SessionRecord } from '../../session/session-record.js';
+import { callAgain, presentCode } from './login-again.js';
 
-/** What `session_status` says to do now. */
+/**
+ * What `session_status` says to do now.
+ * @param underWay the logins that the session has under way
+ */
 export function nextStep(
   record: SessionRecord,
   accounts: readonly AccountStatus[],
+  underWay: readonly PendingLogin[],
   providers: readonly string[],
 ): string {
   const dead = accounts.find(({ state }) => state === 'reauthentication_required');
   if (dead) return `${whyDead(dead)} Call \`login\` with provider "${dead.provider}" to renew it.`;
   const pending = accounts.find(({ state }) => state === 'pending');
-  if (pending) return finishLogin(record, pending.provider, providers);
+  if (pending) {
+    const login = underWay.find(({ provider }) => provider === pending.provider);
+    return finishLogin(record, pending.provider, login, providers);
+  }
   if (accounts.length === 0) {
-    const before = record.signedOut ? `${whySignedOut(record.signedOut)} ` : '';
+    const before = record.signedOut ? `${loginEnded(record.signedOut)} ` : '';
     return `${before}Call \`login\` to log in${record.signedOut ? ' again' : ''}${choice(providers)}.`;
   }
   const missing = providers.filter((name) => accounts.every(({ provider }) => provider !== name));
@@ -31,13 +35,22 @@ export function nextStep(
 
 const ALL_GOOD = 'Nothing: the login is good, and its tokens are renewed by themselves.';
 
-function finishLogin(record: SessionRecord, provider: string, providers: readonly string[]): string {
+/** @param login absent where its user has finished it, and only the handle is missing */
+function finishLogin(
+  record: SessionRecord,
+  provider: string,
+  login: PendingLogin | undefined,
+  providers: readonly string[],
+): string {
   const isDefault = provider === providers[0];
-  const where = isDefault ? '' : `${hasHandle(record) ? ' and' : ' with'} provider "${provider}"`;
-  const again = `${hasHandle(record) ? 'call `login` with this `session`' : 'call `login` again'}${where}`;
-  return isSignedIn(record) && record.kind === 'pending-handle'
-    ? `The user has finished the login: ${again} to get the session handle.`
-    : `A login${isDefault ? '' : ` at "${provider}"`} is under way. When the user has finished it in the browser, ${again}.`;
+  const names = { hasHandle: hasHandle(record), provider: isDefault ? undefined : provider };
+  if (!login) return `The user has finished the login: ${callAgain(names)} to get the session handle.`;
+
+  if (login.needsCode) return presentCode(names);
+  const { userCode, loginUrl } = login;
+  const how = userCode === undefined ? 'in the browser' : `by typing in the code ${userCode} at ${loginUrl}`;
+  const where = isDefault ? '' : ` at "${provider}"`;
+  return `A login${where} is under way. When the user has finished it ${how}, ${callAgain(names)}.`;
 }
 
 /** What is not as it should be with a login that is good all the same. */
@@ -73,19 +86,4 @@ function choice(providers: readonly string[]): string {
 
 function quoted(names: readonly string[]): string {
   return names.map((name) => `"${name}"`).join(', ');
-}
-
-function whySignedOut(reason: SignOutReason): string {
-  switch (reason) {
-    case 'logout':
-      return 'The user logged out.';
-    case 'idle':
-      return 'The login was wiped because it was not used for too long.';
-    case 'absolute':
-      return 'The login reached its longest lifetime and was wiped.';
-    case 'disconnect':
-      return 'The login was wiped because this client was disconnected for too long.';
-    case 'operator':
-      return 'The operator of this server signed this session out.';
-  }
 }

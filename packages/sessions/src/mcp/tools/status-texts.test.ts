@@ -1,0 +1,59 @@
+import { describe, expect, it } from 'vitest';
+import type { AccountStatus } from '../../account/account-status.js';
+import type { PendingLogin } from '../../login/logins.js';
+import type { SessionRef } from '../../session/ids.js';
+import { blankRecord, type SessionKind } from '../../session/session-record.js';
+import { nextStep } from './status-texts.js';
+
+const PROVIDERS = ['work', 'home'];
+const REF = 'a-session-reference' as SessionRef;
+
+const underWay = (change: Partial<PendingLogin>): PendingLogin => ({
+  provider: 'work',
+  loginUrl: 'https://server.test/connect/1',
+  userCode: undefined,
+  expiresInSeconds: 600,
+  knownWithinMs: 0,
+  needsCode: false,
+  ...change,
+});
+
+/** What is to be done while a login is under way. */
+function nextWhile(change: Partial<PendingLogin>, kind: SessionKind = 'connection'): string {
+  const login = underWay(change);
+  const pending: AccountStatus = { provider: login.provider, state: 'pending' };
+  return nextStep(blankRecord(REF, kind, 'somebody', 0), [pending], [login], PROVIDERS);
+}
+
+describe('what `session_status` says to do while a login is under way', () => {
+  it('is to wait for the user at the link', () => {
+    expect(nextWhile({})).toBe(
+      'A login is under way. When the user has finished it in the browser, call `login` again.',
+    );
+  });
+
+  it('is to ask for the code that the browser shows, where one is due', () => {
+    expect(nextWhile({ needsCode: true })).toBe(
+      'The browser shows a confirmation code. Ask the user for it and call `login` again with the `code`.',
+    );
+    expect(nextWhile({ needsCode: true, provider: 'home' }, 'pending-handle')).toMatch(
+      /call `login` again with this `session`, provider "home" and the `code`\.$/,
+    );
+  });
+
+  it('is what the user types in, and where, in the device flow', () => {
+    expect(nextWhile({ userCode: 'ABCD-EFGH', loginUrl: 'https://idp.test/device' })).toBe(
+      'A login is under way. When the user has finished it by typing in the code ABCD-EFGH at https://idp.test/device, call `login` again.',
+    );
+  });
+
+  it('is about the one that is under way, not about another one', () => {
+    const accounts: AccountStatus[] = [
+      { provider: 'work', state: 'authenticated' },
+      { provider: 'home', state: 'pending' },
+    ];
+    const record = blankRecord(REF, 'connection', 'somebody', 0);
+    const logins = [underWay({ needsCode: true }), underWay({ provider: 'home' })];
+    expect(nextStep(record, accounts, logins, PROVIDERS)).toMatch(/^A login at "home" is under way\./);
+  });
+});
