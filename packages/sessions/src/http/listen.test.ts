@@ -1,10 +1,42 @@
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
 import { expect, it, onTestFinished } from 'vitest';
 import type { HttpEnv } from './http-env.js';
-import { nodeHandlerOf } from './listen.js';
+import { nodeServerOptions } from './http-limits.js';
+import { listen, nodeHandlerOf } from './listen.js';
+
+/** What keeps a slow client from holding a connection. */
+const WITHIN = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 };
+
+it('a server of your own gets headers within 10 seconds, and a request within 30 [security 40]', () => {
+  // How late after its time a connection may be cut off.
+  expect(nodeServerOptions).toEqual({ ...WITHIN, connectionsCheckingInterval: 5000 });
+  const server = createServer(nodeServerOptions);
+  onTestFinished(() => void server.close());
+  expect(server).toMatchObject(WITHIN);
+});
+
+it('a server that listens gets headers within 10 seconds, and a request within 30 [security 40]', async () => {
+  const serving: Server[] = [];
+  const { port, close } = await listen(
+    (request, response) => {
+      serving.push(serverOf(request));
+      response.end();
+    },
+    0,
+    '127.0.0.1',
+  );
+  onTestFinished(close);
+  await fetch(`http://127.0.0.1:${port}/`);
+  expect(serving).toEqual([expect.objectContaining(WITHIN)]);
+});
+
+/** Node keeps the server of a connection there, and says so nowhere. */
+function serverOf({ socket }: IncomingMessage): Server {
+  return (socket as typeof socket & { server: Server }).server;
+}
 
 it('an answer that is left unread ends its connection, and no other [security 40]', async () => {
   // More than the kernel takes.
