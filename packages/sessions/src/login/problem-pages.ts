@@ -1,4 +1,5 @@
 import { html } from 'hono/html';
+import { waitInWords } from '../limits/wait-in-words.js';
 import type { Brand } from './branding.js';
 import type { LoginPlace } from './login-place.js';
 import { type Markup, type Page, placeOf, renderMessage } from './page.js';
@@ -41,12 +42,11 @@ export function rejectedCallbackPage(brand: Brand): Promise<Page> {
 
 /** Too many pages were asked for from one address. */
 export function tooOftenPage(brand: Brand, retryAfterSeconds: number): Promise<Page> {
-  const wait = retryAfterSeconds === 1 ? 'a second' : `${retryAfterSeconds} seconds`;
   return problem(
     brand,
     429,
     'Too many requests',
-    html`Too many logins are under way from your network. Wait ${wait}, then load this page again.`,
+    html`Too many logins are under way from your network. Wait ${waitInWords(retryAfterSeconds)}, then load this page again.`,
   );
 }
 

@@ -1,0 +1,14 @@
+import { expect, it } from 'vitest';
+import { tooOften } from './too-often.js';
+import { waitInWords } from './wait-in-words.js';
+
+it.each([
+  [1, 'a second'],
+  [2, '2 seconds'],
+  [120, '120 seconds'],
+  [121, '3 minutes'],
+  [600, '10 minutes'],
+])('a wait of %i seconds is %s', (seconds, words) => {
+  expect(waitInWords(seconds)).toBe(words);
+  expect(tooOften('Too many.', seconds).message).toBe(`Too many. Try again in ${words}.`);
+});
