@@ -17,8 +17,15 @@ async function setUp() {
   const clock = new VirtualClock();
   const provider = new FaultingProvider();
   const ran: string[] = [];
+  const checked: string[] = [];
+  const requestState = {
+    verify: (state: string) => {
+      checked.push(state);
+      return state;
+    },
+  };
   const sessions = createSessions({
-    server: { name: 'test', version: '1' },
+    server: { name: 'test', version: '1', requestState },
     provider: provider.options,
     apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
@@ -100,7 +107,7 @@ async function setUp() {
   };
   const back = (requestState: string | undefined, action = 'accept', more = {}) =>
     call({ requestState, inputResponses: { login: { action } }, ...more });
-  return { clock, sessions, call, follow, back, ran };
+  return { clock, sessions, call, follow, back, ran, checked };
 }
 
 const elicitationSchema = z.object({ login: z.object({ params: z.object({ url: z.string() }) }) });
@@ -256,7 +263,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
   });
 
   it('may ask for something itself after it has gone on, and is still in its session', async () => {
-    const { call, follow, back, ran } = await setUp();
+    const { call, follow, back, ran, checked } = await setUp();
     const parked = await call({ name: 'ask' });
     await follow(parked.link, 'alice');
     const asks = await back(parked.requestState, 'accept', { name: 'ask' });
@@ -276,6 +283,8 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
       requestState: later.requestState,
     });
     expect(last.text).toBe('own state of later');
+    // Of the states that came back, their author is asked about none but the author's own.
+    expect(checked).toEqual(['own state of wrote', 'own state of later']);
   });
 });
 

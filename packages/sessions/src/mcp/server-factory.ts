@@ -82,14 +82,16 @@ export class ServerFactory {
     const { register, contexts } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
-    const needy = new Set(['login']);
     const server = new McpServer(info, {
       instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
       maxToolInputElements: MAX_TOOL_INPUT_ELEMENTS,
       // `login`, and the calls that wait for one, seal and check their own.
       requestState: {
-        verify: (state, protocol) =>
-          needy.has(contexts.get().toolName ?? '') ? undefined : requestState?.verify?.(state, protocol),
+        verify: (state, protocol) => {
+          const { toolName = '' } = contexts.get();
+          const checksItself = toolName === 'login' || needy.has(toolName);
+          return checksItself ? undefined : requestState?.verify?.(state, protocol);
+        },
       },
       ...(capabilities && { capabilities }),
     });
@@ -101,7 +103,7 @@ export class ServerFactory {
       openBrowser,
     };
     const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
-    gateTools(server, { hasHandles, isPerRequest, contexts, parked, needy, strict });
+    const needy = gateTools(server, { hasHandles, isPerRequest, contexts, parked, strict });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);

@@ -25,8 +25,6 @@ export interface ToolGateOptions {
   readonly contexts: RequestContexts;
   /** Runs tools that need a login. */
   readonly parked: ParkedCalls;
-  /** Gets the names of those tools. */
-  readonly needy: Set<string>;
   /** Look at every schema now, and refuse what cannot work: done once, when the server starts. */
   readonly strict: boolean;
 }
@@ -34,9 +32,11 @@ export interface ToolGateOptions {
 /**
  * Puts a gate before every tool that is registered from now on: a handle that names no live session is
  * answered here, and where there are handles the tool's schema gains the argument that carries one.
+ * @returns the names of those that need a login; it grows with the tools
  */
-export function gateTools(server: McpServer, options: ToolGateOptions): void {
+export function gateTools(server: McpServer, options: ToolGateOptions): ReadonlySet<string> {
   const { hasHandles, isPerRequest, contexts, parked, strict } = options;
+  const needy = new Set<string>();
   // One signature for the overloads of registerTool: the gate passes on whatever it is given.
   const register = server.registerTool.bind(server) as unknown as Register;
 
@@ -45,7 +45,7 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
     if (strict) assertArgumentFree(name, schema);
     const takesArguments = config.inputSchema !== undefined;
     const need = loginNeedOf(callback as ToolHandler);
-    if (need) options.needy.add(name);
+    if (need) needy.add(name);
     const hasSchema = takesArguments || hasHandles;
     return register(
       name,
@@ -64,6 +64,7 @@ export function gateTools(server: McpServer, options: ToolGateOptions): void {
     );
   };
   server.registerTool = gated as unknown as RegisterTool;
+  return needy;
 }
 
 /**
