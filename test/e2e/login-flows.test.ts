@@ -52,6 +52,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
     await new Browser().logIn(link(), 'alice');
     expect((await calling).structured).toMatchObject({ account: { subject: 'alice' } });
     expect(heard[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
+    expect(client.notifications).toContain('notifications/progress');
     const counts = heard.map(({ progress }) => progress);
     expect(counts).toEqual([...new Set(counts)].toSorted((one, other) => one - other));
     await client.close();
@@ -65,6 +66,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
     await expect.poll(link).not.toBe('');
     await new Browser().logIn(link(), 'bob');
     expect((await calling).isError).toBe(false);
+    expect(client.notifications).not.toContain('notifications/progress');
     await client.close();
   });
 
@@ -77,6 +79,76 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
       text: expect.stringMatching(/not finished in time/),
     });
     expect((await new Browser().open(link())).status).toBe(404);
+    await client.close();
+  });
+});
+
+describe.each(ELICITING_KINDS)('a call of login that waits for a code to be typed in (%s)', (kind) => {
+  const calling = async (onprogress?: (progress: Progress) => void) => {
+    await notes.close();
+    notes = await startInProcessNotes({ deviceFlow: 'only' });
+    const asked: string[] = [];
+    const client = await connectEliciting(kind, notes.mcp, async ({ message, url }) => {
+      asked.push(url, /[A-Z]{4}-[A-Z]{4}/.exec(message)?.[0] ?? '');
+      return 'accept';
+    });
+    const call = client.call('login', {}, { ...(onprogress && { onprogress }) });
+    await expect.poll(() => asked).toHaveLength(2);
+    const [url = '', userCode = ''] = asked;
+    return { client, call, userCode, approve: () => new Browser().approve(url, userCode, 'alice') };
+  };
+
+  it('tells a client that asked for it which code that is', async () => {
+    const told = createLatch();
+    const heard: Progress[] = [];
+    const { client, call, userCode, approve } = await calling(
+      whenWaiting((progress) => {
+        heard.push(progress);
+        told.open();
+      }),
+    );
+    await told.opened;
+    await approve();
+    expect((await call).structured).toMatchObject({ account: { subject: 'alice' } });
+    expect(heard[0]?.message).toBe(
+      `Waiting for the user to type in the code ${userCode} at sample, and to approve the login.`,
+    );
+    await client.close();
+  });
+
+  it('says nothing in between to a client that did not ask', async () => {
+    const { client, call, approve } = await calling();
+    await approve();
+    expect((await call).isError).toBe(false);
+    expect(client.notifications).not.toContain('notifications/progress');
+    await client.close();
+  });
+});
+
+describe('a call of a tool that waits for a login', () => {
+  it('tells a client that asked for it what it waits for, and goes on then', async () => {
+    const { client, link } = await opening('SDK 2.x in 2026');
+    const told = createLatch();
+    const heard: Progress[] = [];
+    const onprogress = whenWaiting((progress) => {
+      heard.push(progress);
+      told.open();
+    });
+    const calling = client.call('add_note', { text: 'after the login' }, { onprogress });
+    await told.opened;
+    await new Browser().logIn(link(), 'alice');
+    expect((await calling).structured).toMatchObject({ text: 'after the login' });
+    expect(heard[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
+    await client.close();
+  });
+
+  it('says nothing in between to a client that did not ask', async () => {
+    const { client, link } = await opening('SDK 2.x in 2026');
+    const calling = client.call('add_note', { text: 'after the login' });
+    await expect.poll(link).not.toBe('');
+    await new Browser().logIn(link(), 'bob');
+    expect((await calling).structured).toMatchObject({ text: 'after the login' });
+    expect(client.notifications).not.toContain('notifications/progress');
     await client.close();
   });
 });

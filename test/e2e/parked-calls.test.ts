@@ -6,7 +6,7 @@ import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/test
 import { Browser } from '../support/browser.js';
 import { connectEliciting } from '../support/eliciting-clients.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
-import { messageOf, type RawWay, request2026, send } from '../support/raw-mcp.js';
+import { messageOf, request2026, send } from '../support/raw-mcp.js';
 import { StepBrowser } from '../support/step-browser.js';
 
 const ELICITING = { elicitation: { url: {} } };
@@ -78,14 +78,14 @@ async function setUp() {
   const { url } = await sessions.listen({ port: 0 });
   const call = async (
     params: Record<string, unknown>,
-    { capabilities = ELICITING, way = {} }: { capabilities?: Record<string, unknown>; way?: RawWay } = {},
+    { capabilities = ELICITING, meta = {} }: { capabilities?: Record<string, unknown>; meta?: object } = {},
   ) => {
     const request = request2026(
       'tools/call',
       { name: 'act', arguments: { what: 'wrote' }, ...params },
-      { capabilities },
+      { capabilities, meta },
     );
-    const answer = await send(url, { ...request, headers: { ...request.headers, ...way.headers } });
+    const answer = await send(url, request);
     const { result, error } = messageOf(answer);
     const { isError = false, requestState, resultType, content = [], structuredContent } = result ?? {};
     const text = content.map(({ text }) => text).join('\n') + (error?.message ?? '');
@@ -97,6 +97,7 @@ async function setUp() {
       structuredContent,
       _meta: result?._meta,
       link: linkIn(result),
+      progress: progressIn(answer.text),
     };
   };
   /** The user follows the link and logs in, unless told to decline. */
@@ -107,7 +108,16 @@ async function setUp() {
   };
   const back = (requestState: string | undefined, action = 'accept', more = {}) =>
     call({ requestState, inputResponses: { login: { action } }, ...more });
-  return { clock, sessions, call, follow, back, ran, checked };
+  /** The same for a client that wants to hear of progress, while the round is held as long as it may be. */
+  const backAndHeld = async (requestState: string | undefined) => {
+    const inputResponses = { login: { action: 'accept' } };
+    const returning = call({ requestState, inputResponses }, { meta: { progressToken: 'token' } });
+    const isHeldFrom = clock.timers;
+    await vi.waitFor(() => expect(clock.timers).toBeGreaterThan(isHeldFrom));
+    await clock.advance(HOLD_MS);
+    return returning;
+  };
+  return { clock, sessions, call, follow, back, backAndHeld, ran, checked };
 }
 
 const elicitationSchema = z.object({ login: z.object({ params: z.object({ url: z.string() }) }) });
@@ -116,6 +126,15 @@ function linkIn(result: unknown): string {
   const { data } = z.object({ inputRequests: elicitationSchema }).safeParse(result);
   return data?.inputRequests.login.params.url ?? '';
 }
+
+/** The progress in an answer that is a stream of events. */
+function progressIn(events: string): unknown[] {
+  return [...events.matchAll(/^data: ?(.*"notifications\/progress".*)$/gm)].map(
+    ([, data = '']) => progressSchema.parse(JSON.parse(data)).params,
+  );
+}
+
+const progressSchema = z.object({ params: z.looseObject({}) });
 
 describe('a 2026 call that needs a login, of a client that opens addresses', () => {
   it('waits for the login, goes on once, and tells the handle in text and `_meta` [security 7, 16]', async () => {
@@ -217,6 +236,21 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     const finished = await call({ name: 'login', arguments: { session } }, { capabilities: {} });
     expect(finished.structuredContent).toMatchObject({ status: 'authenticated' });
     expect(ran).toEqual([]);
+  });
+
+  it('tells a client that asked for it what it waits for: every five seconds, on from round to round', async () => {
+    const { call, back, backAndHeld, follow, ran } = await setUp();
+    const parked = await call({});
+    const message = 'Waiting for the user to log in to provider in the browser.';
+    const toldAt = (seconds: number[]) =>
+      seconds.map((progress) => ({ progressToken: 'token', progress, message }));
+    const first = await backAndHeld(parked.requestState);
+    expect(first.progress).toEqual(toldAt([0, 5, 10, 15, 20]));
+    const second = await backAndHeld(first.requestState);
+    expect(second.progress).toEqual(toldAt([25, 30, 35, 40, 45]));
+    await follow(parked.link, 'alice');
+    expect(await back(second.requestState)).toMatchObject({ isError: false, progress: [] });
+    expect(ran).toEqual(['wrote alice']);
   });
 
   it('is not done when the user declines, and says so', async () => {

@@ -28,6 +28,8 @@ interface CallOptions {
 }
 
 export interface ElicitingClient {
+  /** Every notification that has come over the wire, whatever the client makes of it. */
+  readonly notifications: readonly string[];
   call(tool: string, args?: Record<string, unknown>, options?: CallOptions): Promise<ToolAnswer>;
   close(): Promise<void>;
 }
@@ -51,6 +53,7 @@ export async function connectEliciting(
   const wire = await (kind === 'SDK 1.x' ? sdk1(mcp, answer) : sdk2In(kind, mcp, answer));
   let handle: unknown;
   return {
+    notifications: wire.notifications,
     async call(tool, args = {}, options = {}) {
       const named = handle === undefined ? args : { session: handle, ...args };
       const result = resultSchema.parse(await wire.callTool({ name: tool, arguments: named }, options));
@@ -63,6 +66,7 @@ export async function connectEliciting(
 }
 
 interface Wire {
+  readonly notifications: readonly string[];
   callTool(
     call: { name: string; arguments: Record<string, unknown> },
     options: CallOptions,
@@ -74,9 +78,11 @@ type Answer = (params: unknown) => Promise<{ action: 'accept' | 'decline' | 'can
 async function sdk1(mcp: string, answer: Answer): Promise<Wire> {
   const client = new Sdk1Client(INFO, CAPABILITIES);
   client.setRequestHandler(ElicitRequestSchema, ({ params }) => answer(params));
+  const transport = new Sdk1Transport(new URL(mcp));
   // The SDK's own types differ under exactOptionalPropertyTypes.
-  await client.connect(new Sdk1Transport(new URL(mcp)) as Parameters<typeof client.connect>[0]);
+  await client.connect(transport as Parameters<typeof client.connect>[0]);
   return {
+    notifications: heardBy(transport),
     callTool: (call, options) => client.callTool(call, undefined, options),
     close: () => client.close(),
   };
@@ -89,6 +95,24 @@ async function sdk2In(kind: ElicitingKind, mcp: string, answer: Answer): Promise
       : { supportedProtocolVersions: ['2025-11-25'] };
   const client = new sdk2.Client(INFO, { ...CAPABILITIES, ...era });
   client.setRequestHandler('elicitation/create', ({ params }) => answer(params));
-  await client.connect(new sdk2.StreamableHTTPClientTransport(new URL(mcp)));
-  return client;
+  const transport = new sdk2.StreamableHTTPClientTransport(new URL(mcp));
+  await client.connect(transport);
+  return {
+    notifications: heardBy(transport),
+    callTool: (call, options) => client.callTool(call, options),
+    close: () => client.close(),
+  };
+}
+
+/** Writes down the notifications that a transport hands to its client from now on. */
+function heardBy<Message extends object>(transport: {
+  onmessage?: ((message: Message, ...more: never[]) => void) | undefined;
+}): readonly string[] {
+  const heard: string[] = [];
+  const deliver = transport.onmessage;
+  transport.onmessage = (message, ...more) => {
+    if ('method' in message && !('id' in message)) heard.push(String(message.method));
+    deliver?.(message, ...more);
+  };
+  return heard;
 }
