@@ -1,78 +1,46 @@
-import { afterEach, describe, expect, it } from 'vitest';
-import { createSessions, type ProviderOptions, type Sessions } from '../../packages/sessions/src/index.js';
-import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
-import { type InMemoryClient, inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
-import { connect2025 } from '../support/raw-mcp.js';
-import { startSecuredNotes } from '../support/secured-notes.js';
-import { locationOf } from '../support/step-browser.js';
+import { afterEach, describe, it } from 'vitest';
+import type { ProviderOptions } from '../../packages/sessions/src/index.js';
+import {
+  ERAS,
+  isKept,
+  named,
+  press,
+  startTranscribed,
+  type TranscribedServer,
+} from '../support/transcribed-server.js';
 import { Transcript } from '../support/transcript.js';
 
-const SERVER = { name: 'notes', version: '1.0.0' };
 const MINUTE_MS = 60_000;
-let sessions: Sessions;
-afterEach(() => sessions.close());
+let server: TranscribedServer;
+afterEach(() => server.sessions.close());
 
-/** A server without a network, whose clock stands still until it is told to go on. */
-function start(change: Partial<ProviderOptions> = {}, others: readonly Partial<ProviderOptions>[] = []) {
-  const clock = new VirtualClock();
-  const provider = new FaultingProvider();
-  const apiOrigins = ['https://api.test'];
-  const all = [change, ...others].map((each) => ({ ...provider.options, apiOrigins, ...each }));
-  sessions = createSessions({
-    server: SERVER,
-    publicUrl: 'http://127.0.0.1:3000',
-    provider: all,
-    apiOrigins: [],
-    lifetimes: { shutdownDrainMs: 0 },
-    runtime: { fetch: provider.fetch, clock },
-    tools: (server, current) => {
-      server.registerTool('list_notes', { description: 'Lists the notes of the user.' }, async () => {
-        const session = current.current();
-        await session.fetch('https://api.test/notes');
-        return { content: [{ type: 'text', text: '{"notes":[]}' }] };
-      });
-    },
-  });
-  return { clock, provider };
+function start(...providers: Partial<ProviderOptions>[]): TranscribedServer {
+  server = startTranscribed(providers.length > 0 ? { providers } : {});
+  return server;
 }
-
-/** The user's browser follows a link as `user`. @returns the confirmation code that it shows */
-async function browse(provider: FaultingProvider, loginUrl: unknown, user = 'alice') {
-  const { code } = await logIn(sessions, String(loginUrl), provider, user);
-  return code ?? '';
-}
-
-const ERAS = ['2025', '2026'] as const;
-const clientOf = async (era: (typeof ERAS)[number]): Promise<InMemoryClient> =>
-  era === '2025' ? inMemory2025(sessions) : inMemory2026(sessions);
-
-/** The arguments that name a session, where there are handles. */
-const named = ({ session }: Readonly<Record<string, unknown>>) => (session === undefined ? {} : { session });
-
-const isKept = (transcript: Transcript, name: string) =>
-  expect(transcript.toString()).toMatchFileSnapshot(`./transcripts/${name}.md`);
 
 describe.each(ERAS)('what a model reads in the %s era, where its client cannot open addresses', (era) => {
-  it('when it lists the tools', async () => {
+  it('when it gets to know the server', async () => {
     start();
     const transcript = new Transcript(`The tools, ${era}`);
-    await transcript.list(await clientOf(era));
+    await transcript.introduce(await server.clientOf(era));
     await isKept(transcript, `tools-${era}`);
   });
 
   it('when a user logs in by link, mistypes the code, uses the login, and logs out', async () => {
-    const { provider } = start();
+    start();
     const transcript = new Transcript(`A login by link, ${era}`);
-    const client = await clientOf(era);
+    const client = await server.clientOf(era);
     await transcript.call(client, 'list_notes');
     const started = await transcript.call(client, 'login');
     const { loginUrl } = started;
     transcript.note('The model calls again before the user has done anything.');
     await transcript.call(client, 'login', named(started));
     await transcript.call(client, 'session_status', named(started));
-    const code = await browse(provider, loginUrl);
+    const code = await server.browse(loginUrl);
     transcript.note(`The user opens the link and logs in as alice. The browser shows ${code}.`);
     await transcript.call(client, 'login', named(started));
+    await transcript.call(client, 'session_status', named(started));
     await transcript.call(client, 'login', { ...named(started), code: 'WXYZ-1234' });
     const done = await transcript.call(client, 'login', { ...named(started), code });
     await transcript.call(client, 'login', named(done));
@@ -87,10 +55,15 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
   it('when the user declines, the provider fails, or nobody comes back', async () => {
     const { clock, provider } = start();
     const transcript = new Transcript(`Logins by link that fail, ${era}`);
-    const client = await clientOf(era);
+    const client = await server.clientOf(era);
     const started = await transcript.call(client, 'login');
+    await press('decline', server.sessions, started.loginUrl);
+    transcript.note('The user opens the link, and declines there.');
+    await transcript.call(client, 'login', named(started));
+    transcript.note('The user says that this was a mistake.');
+    const second = await transcript.call(client, 'login', named(started));
     provider.failNext('token', { status: 503 });
-    await browse(provider, started.loginUrl);
+    await server.browse(second.loginUrl);
     transcript.note('The user logs in, and the provider fails.');
     await transcript.call(client, 'login', named(started));
     const again = await transcript.call(client, 'login', named(started));
@@ -99,7 +72,7 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     await transcript.call(client, 'session_status', named(again));
     const third = await transcript.call(client, 'login', named(again));
     const renewed = await transcript.call(client, 'login', era === '2026' ? {} : named(third));
-    const code = await browse(provider, renewed.loginUrl);
+    const code = await server.browse(renewed.loginUrl);
     transcript.note(`The user logs in. The browser shows ${code}.`);
     for (let tries = 0; tries < 5; tries++)
       await transcript.call(client, 'login', { ...named(renewed), code: `WXYZ-000${tries}` });
@@ -109,13 +82,14 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
   it('when a user logs in by the device flow', async () => {
     const { clock, provider } = start({ deviceFlow: 'only' });
     const transcript = new Transcript(`A login by the device flow, ${era}`);
-    const client = await clientOf(era);
-    await transcript.list(client);
+    const client = await server.clientOf(era);
+    await transcript.list(client, 'login');
     const started = await transcript.call(client, 'login');
     transcript.note('The model calls again, and the user does nothing.');
     const waiting = transcript.call(client, 'login', named(started));
     await clock.advance(9000);
     await waiting;
+    await transcript.call(client, 'session_status', named(started));
     await transcript.call(client, 'login', { ...named(started), code: String(started.userCode) });
     provider.approve(String(started.userCode), 'alice');
     transcript.note('The user types the code in, and approves.');
@@ -129,8 +103,8 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
   it('when a login by the device flow is denied or expires', async () => {
     const { clock, provider } = start({ deviceFlow: 'allowed' });
     const transcript = new Transcript(`Logins by the device flow that fail, ${era}`);
-    const client = await clientOf(era);
-    await transcript.list(client);
+    const client = await server.clientOf(era);
+    await transcript.list(client, 'login');
     const link = await transcript.call(client, 'login');
     transcript.note('The user says that the link does not load.');
     const started = await transcript.call(client, 'login', { ...named(link), flow: 'device' });
@@ -152,20 +126,19 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
   });
 
   it('when there are two providers', async () => {
-    const work = { name: 'work' };
-    const { provider } = start({ ...work, deviceFlow: 'allowed' }, [{ name: 'home' }]);
+    start({ name: 'work', deviceFlow: 'allowed' }, { name: 'home' });
     const transcript = new Transcript(`Two providers, ${era}`);
-    const client = await clientOf(era);
-    await transcript.list(client);
+    const client = await server.clientOf(era);
+    await transcript.list(client, 'login');
     await transcript.call(client, 'login', { provider: 'elsewhere' });
     const first = await transcript.call(client, 'login');
-    const code = await browse(provider, first.loginUrl);
+    const code = await server.browse(first.loginUrl);
     transcript.note(`The user logs in as alice. The browser shows ${code}.`);
     const done = await transcript.call(client, 'login', { ...named(first), code });
     await transcript.call(client, 'login', { ...named(done), provider: 'home', flow: 'device' });
     const second = await transcript.call(client, 'login', { ...named(done), provider: 'home' });
     await transcript.call(client, 'session_status', named(done));
-    const other = await browse(provider, second.loginUrl, 'ally');
+    const other = await server.browse(second.loginUrl, 'ally');
     transcript.note(`The user logs in as ally. The browser shows ${other}.`);
     await transcript.call(client, 'login', { ...named(done), provider: 'home', code: other });
     await transcript.call(client, 'session_status', named(done));
@@ -175,14 +148,14 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
   });
 
   it('when the session is over, or there never was one', async () => {
-    const { clock, provider } = start();
+    const { clock } = start();
     const transcript = new Transcript(`Sessions that are over, ${era}`);
-    const client = await clientOf(era);
+    const client = await server.clientOf(era);
     await transcript.call(client, 'session_status');
     if (era === '2026') await transcript.call(client, 'list_notes', { session: 'a'.repeat(43) });
     const started = await transcript.call(client, 'login');
     if (era === '2026') await transcript.call(client, 'list_notes', named(started));
-    const code = await browse(provider, started.loginUrl);
+    const code = await server.browse(started.loginUrl);
     const done = await transcript.call(client, 'login', { ...named(started), code });
     if (era === '2026') await transcript.call(client, 'session_status', named(started));
     await clock.advance(31 * MINUTE_MS);
@@ -192,83 +165,4 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     await transcript.call(client, 'login', named(done));
     await isKept(transcript, `over-${era}`);
   });
-});
-
-describe('what a model reads where its client can open addresses', () => {
-  it.each(['accept', 'decline', 'cancel'] as const)('when the user says %s', async (action) => {
-    const { clock, provider } = start();
-    const transcript = new Transcript(`The client is asked to open the link: ${action}`);
-    const client = inMemory2026(sessions, async ({ message, url }) => {
-      transcript.note(`The client asks its user: ${message} ${url}`);
-      transcript.note(`The user says ${action}.`);
-      if (action === 'accept') transcript.note(`The browser shows ${await browse(provider, url)}.`);
-      return action;
-    });
-    await transcript.call(client, 'login');
-    await clock.advance(0);
-    await isKept(transcript, `elicitation-${action}`);
-  });
-
-  it('when the user goes to the browser and does not come back', async () => {
-    const { clock } = start();
-    const transcript = new Transcript(
-      'The client is asked to open the link, and the user does not come back',
-    );
-    const client = inMemory2026(sessions, async ({ message, url }) => {
-      transcript.note(`The client asks its user: ${message} ${url}`);
-      return 'accept';
-    });
-    const waiting = transcript.call(client, 'login');
-    let isOver = false;
-    void waiting.then(() => {
-      isOver = true;
-    });
-    while (!isOver) await clock.advance(5000);
-    const pending = await waiting;
-    transcript.note(`The call has waited for ${Math.round(clock.now() / 1000)} seconds.`);
-    await transcript.call(inMemory2026(sessions), 'session_status', named(pending));
-    await isKept(transcript, 'elicitation-no-answer');
-  });
-
-  it('when the device flow is the only one', async () => {
-    const { clock, provider } = start({ deviceFlow: 'only' });
-    const transcript = new Transcript('The client is asked to open the page for the code');
-    const client = inMemory2026(sessions, async ({ message, url }) => {
-      transcript.note(`The client asks its user: ${message} ${url}`);
-      provider.approve('CODE-1', 'alice');
-      transcript.note('The user types the code in, and approves.');
-      return 'accept';
-    });
-    const finishing = transcript.call(client, 'login');
-    await clock.advance(9000);
-    await finishing;
-    await isKept(transcript, 'elicitation-device');
-  });
-});
-
-it('what a model reads where clients bring access tokens of the provider that users log in to', async () => {
-  const notes = await startSecuredNotes('same issuer');
-  ({ sessions } = notes);
-  const transcript = new Transcript('Bearer access, one issuer');
-  const client = await connect2025(notes.mcp, await notes.wayOf('alice'));
-  const finish = async (loginUrl: unknown, user: string) => {
-    const browser = notes.browser();
-    const callback = await browser.logInUntilCallback(String(loginUrl), user);
-    const end = locationOf(await browser.request(callback), callback);
-    transcript.note(`The user of a browser logs in as ${user}, and ends at ${end.pathname}.`);
-  };
-  const refused = await transcript.call(client, 'login');
-  await finish(refused.loginUrl, 'mallory');
-  await transcript.call(client, 'login');
-  const started = await transcript.call(client, 'login');
-  await finish(started.loginUrl, 'alice');
-  await transcript.call(client, 'login');
-  const other = await connect2025(notes.mcp, await notes.wayOf('alice'));
-  transcript.note('Another client of the same user calls.');
-  await transcript.call(other, 'whoami');
-  await transcript.call(other, 'logout', { everywhere: true });
-  transcript.note('The first client calls again.');
-  await transcript.call(client, 'whoami');
-  await isKept(transcript, 'bearer');
-  await notes.close();
 });

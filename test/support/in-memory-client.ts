@@ -1,9 +1,11 @@
+import type { IncomingMessage } from 'node:http';
 import { z } from 'zod';
 import type { Sessions } from '../../packages/sessions/src/index.js';
 import type { OpenAddress } from './eliciting-clients.js';
 import { messageOf, type RawRequest, type RpcMessage, request2026, type ToolAnswer } from './raw-mcp.js';
 
 type Result = NonNullable<RpcMessage['result']>;
+type Server = Pick<Sessions, 'fetch'>;
 
 /** A client that reaches a server without a network in between. */
 export interface InMemoryClient {
@@ -11,6 +13,15 @@ export interface InMemoryClient {
   /** Calls a tool, and goes on with the call as long as the server asks for more. */
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
   listTools(): Promise<unknown>;
+  /** What the server says of itself. */
+  instructions(): Promise<string>;
+}
+
+/** A server as it is to requests from an address; those that say nothing of theirs come from nowhere. */
+export function reachedFrom(server: Server, remoteAddress: string): Server {
+  // As much of Node's side of a request as the server looks at.
+  const incoming = { socket: { localAddress: '127.0.0.1', remoteAddress } } as IncomingMessage;
+  return { fetch: (request) => server.fetch(request, { incoming }) };
 }
 
 const MCP = 'http://127.0.0.1:3000/mcp';
@@ -19,16 +30,20 @@ const JSON_HEADERS = {
   accept: 'application/json, text/event-stream',
 };
 const elicitationSchema = z.object({ params: z.object({ message: z.string(), url: z.string() }) });
+const questionSchema = elicitationSchema.extend({ id: z.unknown(), method: z.literal('elicitation/create') });
+const introductionSchema = z.looseObject({ instructions: z.string() });
 
-async function post(sessions: Pick<Sessions, 'fetch'>, { headers, body }: RawRequest): Promise<RpcMessage> {
-  const request = new Request(MCP, { method: 'POST', headers: { ...headers }, body: body ?? '' });
-  const response = await sessions.fetch(request);
-  const type = response.headers.get('content-type') ?? '';
-  return messageOf({
-    status: response.status,
-    headers: { 'content-type': type },
-    text: await response.text(),
-  });
+function send(server: Server, { headers, body }: RawRequest): Promise<Response> {
+  return server.fetch(new Request(MCP, { method: 'POST', headers: { ...headers }, body: body ?? '' }));
+}
+
+async function post(server: Server, request: RawRequest): Promise<RpcMessage> {
+  const response = await send(server, request);
+  return rpcMessageOf(await response.text(), response);
+}
+
+function rpcMessageOf(text: string, { status, headers }: Response): RpcMessage {
+  return messageOf({ status, headers: { 'content-type': headers.get('content-type') ?? '' }, text });
 }
 
 function toolAnswer({ isError, content, structuredContent: structured }: Result): ToolAnswer {
@@ -42,37 +57,53 @@ function resultOf({ result, error }: RpcMessage): Result {
 
 const cannotOpen: OpenAddress = async () => 'cancel';
 
-/** Connects a client of the 2025-11-25 revision. It cannot be asked to open addresses. */
+const capabilitiesOf = (answer: OpenAddress) => (answer === cannotOpen ? {} : { elicitation: { url: {} } });
+
+/** Connects a client of the 2025-11-25 revision. With `answer`, it can be asked to open addresses. */
 export async function inMemory2025(
-  sessions: Pick<Sessions, 'fetch'>,
+  server: Server,
+  answer: OpenAddress = cannotOpen,
 ): Promise<InMemoryClient & { end(): Promise<unknown> }> {
   let calls = 0;
   const message = (method: string, params: object) =>
     JSON.stringify({ jsonrpc: '2.0', id: ++calls, method, params });
   const clientInfo = { name: 'transcript', version: '1' };
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
-  const opening = { method: 'POST', headers: JSON_HEADERS, body: message('initialize', params) };
-  const response = await sessions.fetch(new Request(MCP, opening));
+  const params = { protocolVersion: '2025-11-25', capabilities: capabilitiesOf(answer), clientInfo };
+  const response = await send(server, { headers: JSON_HEADERS, body: message('initialize', params) });
   const headers = { ...JSON_HEADERS, 'mcp-session-id': response.headers.get('mcp-session-id') ?? '' };
-  await response.text();
-  const ask = async (method: string, asked: object) =>
-    resultOf(await post(sessions, { headers, body: message(method, asked) }));
+  const introduction = resultOf(rpcMessageOf(await response.text(), response));
+  const answerIfAsked = async (event: string) => {
+    const { data } = questionSchema.safeParse(JSON.parse(/^data: ?(.+)$/m.exec(event)?.[1] ?? 'null'));
+    if (!data) return;
+    const result = { action: await answer(data.params) };
+    await send(server, { headers, body: JSON.stringify({ jsonrpc: '2.0', id: data.id, result }) });
+  };
+  const ask = async (method: string, asked: object) => {
+    const response = await send(server, { headers, body: message(method, asked) });
+    let text = '';
+    let unread = '';
+    for await (const part of response.body?.pipeThrough(new TextDecoderStream()) ?? []) {
+      text += part;
+      const events = `${unread}${part}`.split('\n\n');
+      unread = events.pop() ?? '';
+      for (const event of events) await answerIfAsked(event);
+    }
+    return resultOf(rpcMessageOf(text, response));
+  };
   return {
     era: '2025',
     call: async (tool, args = {}) => toolAnswer(await ask('tools/call', { name: tool, arguments: args })),
     listTools: () => ask('tools/list', {}),
-    end: () => sessions.fetch(new Request(MCP, { method: 'DELETE', headers })),
+    instructions: async () => introductionSchema.parse(introduction).instructions,
+    end: () => server.fetch(new Request(MCP, { method: 'DELETE', headers })),
   };
 }
 
 /** A client of the 2026-07-28 revision. With `answer`, it can be asked to open addresses. */
-export function inMemory2026(
-  sessions: Pick<Sessions, 'fetch'>,
-  answer: OpenAddress = cannotOpen,
-): InMemoryClient {
-  const capabilities = answer === cannotOpen ? {} : { elicitation: { url: {} } };
+export function inMemory2026(server: Server, answer: OpenAddress = cannotOpen): InMemoryClient {
+  const capabilities = capabilitiesOf(answer);
   const ask = async (method: string, params: Record<string, unknown>) =>
-    resultOf(await post(sessions, request2026(method, params, { capabilities })));
+    resultOf(await post(server, request2026(method, params, { capabilities })));
   const call = async (tool: string, args: Record<string, unknown>, more: object = {}): Promise<Result> => {
     const result = await ask('tools/call', { name: tool, arguments: args, ...more });
     const { requestState, inputRequests } = result;
@@ -86,5 +117,6 @@ export function inMemory2026(
     era: '2026',
     call: async (tool, args = {}) => toolAnswer(await call(tool, args)),
     listTools: () => ask('tools/list', {}),
+    instructions: async () => introductionSchema.parse(await ask('server/discover', {})).instructions,
   };
 }

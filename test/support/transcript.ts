@@ -5,12 +5,23 @@ import type { RawClient } from './raw-mcp.js';
 /** Something that answers calls of tools, as a model sees it. */
 type Caller = Pick<RawClient, 'call'>;
 
+type Schema = z.infer<typeof schemaSchema>;
+const schemaSchema = z.looseObject({
+  description: z.string().default(''),
+  get properties() {
+    return z.record(z.string(), schemaSchema).optional();
+  },
+  get items() {
+    return schemaSchema.optional();
+  },
+});
 const toolsSchema = z.object({
   tools: z.array(
     z.object({
       name: z.string(),
       description: z.string().default(''),
-      inputSchema: z.looseObject({ properties: z.record(z.string(), z.looseObject({})).default({}) }),
+      inputSchema: schemaSchema,
+      outputSchema: schemaSchema.optional(),
     }),
   ),
 });
@@ -38,17 +49,28 @@ export class Transcript {
   ): Promise<Readonly<Record<string, unknown>>> {
     this.#parts.push(`**${tool}** \`${this.#named(JSON.stringify(args))}\``);
     const { isError, text, structured } = await client.call(tool, args);
-    this.#parts.push(isError ? `Error: ${this.#named(text)}` : fenced(this.#named(pretty(text))));
+    this.#parts.push(isError ? `Error: ${this.#named(text)}` : this.#named(readable(text)));
     return structured;
   }
 
-  /** The model reads the login tools. */
-  async list(client: Pick<InMemoryClient, 'listTools'>): Promise<void> {
+  /** The model reads what the server says of itself, and of its tools. */
+  async introduce(client: InMemoryClient): Promise<void> {
+    this.#parts.push(`The server says: ${await client.instructions()}`);
+    await this.list(client);
+  }
+
+  /** The model reads what there is to know of all tools, or of one. */
+  async list(client: InMemoryClient, only?: string): Promise<void> {
     const { tools } = toolsSchema.parse(await client.listTools());
-    for (const { name, description, inputSchema } of tools) {
-      const properties = Object.entries(inputSchema.properties);
-      const lines = properties.map(([property, schema]) => `- \`${property}\`: ${described(schema)}`);
-      this.#parts.push(`**${name}**: ${description}`, ...(lines.length > 0 ? [lines.join('\n')] : []));
+    for (const { name, description, inputSchema, outputSchema } of tools) {
+      if (only !== undefined && name !== only) continue;
+      const takes = linesOf(inputSchema);
+      const answers = linesOf(outputSchema);
+      this.#parts.push(
+        `**${name}**: ${description}`,
+        ...(takes.length > 0 ? [takes.join('\n')] : []),
+        ...(answers.length > 0 ? ['Its result:', answers.join('\n')] : []),
+      );
     }
   }
 
@@ -75,13 +97,26 @@ export class Transcript {
   }
 }
 
-function described({ description, enum: values, type }: Record<string, unknown>): string {
-  const kind = Array.isArray(values) ? values.join(' | ') : String(type);
-  return `(${kind}) ${String(description ?? '')}`;
+/** A line for every property, and below it those of what is in it. */
+function linesOf(schema: Schema | undefined, indent = ''): string[] {
+  const properties = schema?.properties ?? schema?.items?.properties ?? {};
+  return Object.entries(properties).flatMap(([name, property]) => [
+    `${indent}- \`${name}\`: ${described(property)}`,
+    ...linesOf(property, `${indent}  `),
+  ]);
 }
 
-function pretty(text: string): string {
-  return JSON.stringify(JSON.parse(text), undefined, 2);
+function described({ description, enum: values, const: value, type }: Schema): string {
+  const kind = Array.isArray(values) ? values.join(' | ') : String(value ?? type);
+  return `(${kind}) ${description}`.trim();
+}
+
+/** A text of which a line may be JSON. */
+function readable(text: string): string {
+  return text
+    .split('\n')
+    .map((line) => (line.startsWith('{') ? fenced(JSON.stringify(JSON.parse(line), undefined, 2)) : line))
+    .join('\n\n');
 }
 
 function fenced(json: string): string {

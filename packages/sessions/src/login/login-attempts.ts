@@ -44,12 +44,14 @@ export class LoginAttempts {
   /** @throws SessionError `limit_reached` when a session has too many of them for another one at `provider`. */
   assertRoomIn(ref: SessionRef, provider: string): void {
     const elsewhere = this.allOf(ref).filter((attempt) => attempt.provider !== provider);
-    if (elsewhere.length >= MAX_PER_SESSION) throw tooMany();
+    if (elsewhere.length >= MAX_PER_SESSION)
+      throw tooMany('Too many logins are under way here. Finish one, or try again in a minute.');
   }
 
   /** @throws SessionError `limit_reached` when the node has too many of them. */
   add(attempt: LoginAttempt, onExpiry: () => void): void {
-    if (this.#byId.size >= this.#most) throw tooMany();
+    if (this.#byId.size >= this.#most)
+      throw tooMany('This server has too many logins under way. Try again in a minute.');
     const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();
     this.#byId.set(digestOf(attempt.id), attempt);
     this.#shares.add(attempt, holderOf(attempt.origin));
@@ -117,8 +119,7 @@ export class LoginAttempts {
   }
 }
 
-function tooMany(): SessionError {
-  const message = 'Too many logins are under way. Finish one, or try again in a minute.';
+function tooMany(message: string): SessionError {
   return new SessionError('limit_reached', message, { retryAfterSeconds: 60 });
 }
 

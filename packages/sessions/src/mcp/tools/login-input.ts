@@ -19,7 +19,9 @@ export function loginInputSchema(providers: readonly LoginChoice[]): z.ZodType<L
   const [first] = providers;
   const names = providers.map(({ name }) => name);
   const choice =
-    names.length > 1 ? `One of ${names.join(', ')}. Default: ${first?.name}.` : `Only ${first?.name}.`;
+    names.length > 1
+      ? `One of ${names.join(', ')}. Default: ${first?.name}.`
+      : `There is only ${first?.name}.`;
   const schema = z.object({
     provider: z.string().max(100).optional().describe(`Which provider to log in to. ${choice}`),
     code: z

@@ -160,13 +160,13 @@ function authenticatedResult(account: AccountRecord, handle: string | undefined)
 function failureText(failure: LoginFailure): string {
   switch (failure) {
     case 'declined':
-      return 'The user declined to log in. Ask them before you call `login` again.';
+      return 'The user declined to log in. Ask them before you try again.';
     case 'expired':
       return 'The login was not finished in time. Call `login` to start a new one.';
     case 'browser_mismatch':
       return 'The login was finished by another browser than the one that started it, and was refused. Call `login` to start a new one.';
     case 'identity_mismatch':
-      return 'The login was finished by another user than the one this client is signed in as, and was refused; the tokens were revoked. Call `login` to start a new one, and have that user finish it.';
+      return 'The login was finished by another user than the one this client is signed in as, and was refused; nothing of it is kept. Call `login` to start a new one, and have that user finish it.';
     case 'provider_unavailable':
       return 'The identity provider could not be reached. Try `login` again in a minute.';
     case 'provider_refused':
@@ -176,7 +176,7 @@ function failureText(failure: LoginFailure): string {
     case 'superseded':
       return 'A newer login has taken the place of this one. Call `login` to go on with it.';
     case 'crowded_out':
-      return 'Too many logins were started here, and this one had to make room. Try `login` again in a minute.';
+      return 'Too many logins were started at this server, and this one had to make room. Try `login` again in a minute.';
     case 'signed_out':
       return 'The session was signed out before the login was finished. Call `login` to start a new one.';
   }
