@@ -12,7 +12,7 @@ export interface AnonymousSessionsOptions {
   readonly isPresent: (ref: SessionRef) => boolean;
 }
 
-/** Whose sessions are that are not counted for an address. */
+/** Whose sessions are that are nobody's we know of. */
 const NOBODY = '';
 /** A session in which nobody has ever logged in makes room for another one of its address after so long without a request. */
 const QUIET_MS = 10 * 60_000;
@@ -29,7 +29,7 @@ export class AnonymousSessions {
     this.#options = options;
   }
 
-  /** @param holder the address that it was started from, as long as nobody has logged in to it */
+  /** @param holder the address that it was started from, or its user; once somebody has logged in, the account */
   add(ref: SessionRef, holder: string = NOBODY): void {
     this.#shares.add(ref, holder);
     this.#heardAtMs.set(ref, this.#options.clock.now());

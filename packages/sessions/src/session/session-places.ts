@@ -55,9 +55,9 @@ export class SessionPlaces {
     }
   }
 
-  /** Notes a session in which nobody is logged in, and that counts for an address, if for any. */
-  anonymous(ref: SessionRef, peer: Peer | undefined): void {
-    this.#anonymous.add(ref, peer);
+  /** Notes a session in which nobody is logged in. @param holder the address or user it counts for, if for any */
+  anonymous(ref: SessionRef, holder: string | undefined): void {
+    this.#anonymous.add(ref, holder);
   }
 
   /** Notes a request of a session. */
@@ -65,11 +65,11 @@ export class SessionPlaces {
     this.#anonymous.heard(ref);
   }
 
-  /** Notes that nobody is logged in to a session any more, that came from an address, if that is known. */
-  signedOut(ref: SessionRef, peer: Peer | undefined): void {
+  /** Notes that nobody is logged in to a session any more. @param account the last one, if that is known */
+  signedOut(ref: SessionRef, account: string | undefined): void {
     if (this.#anonymous.has(ref) || this.#leaving.has(ref)) return;
-    // Whoever has logged in once does not count for the address any more, and is crowded out last.
-    this.#anonymous.add(ref, peer && ref);
+    // An address is many people's, and does not answer for those who have said who they are.
+    this.#anonymous.add(ref, account);
   }
 
   /** Notes that a session need not make room any more: somebody has logged in to it, or it has ended. */

@@ -114,3 +114,14 @@ export function isSignedIn(record: SessionRecord): boolean {
   for (const _provider in record.accounts) return true;
   return false;
 }
+
+/** The user of a provider that an account stands for, as one text. */
+export function accountKeyOf({ provider, subject }: Pick<AccountRecord, 'provider' | 'subject'>): string {
+  return JSON.stringify([provider, subject]);
+}
+
+/** Who logged in last; `undefined` when nobody is logged in. */
+export function lastAccountOf({ accounts }: SessionRecord): string | undefined {
+  const [last] = Object.values(accounts).sort((a, b) => b.generation - a.generation);
+  return last && accountKeyOf(last);
+}

@@ -24,6 +24,7 @@ import {
   type EndReason,
   hasHandle,
   isSignedIn,
+  lastAccountOf,
   type SessionKind,
   type SessionRecord,
   type SignOutReason,
@@ -60,8 +61,6 @@ interface KnownSession {
   /** The newest version that was seen: answers can come late. */
   version: number;
   deadline: Deadline | undefined;
-  /** The address that it was started from, where that is counted. */
-  readonly peer: Peer | undefined;
 }
 
 /** When the time of a session is looked at again after the store failed. */
@@ -127,7 +126,7 @@ export class SessionRegistry {
       await this.#ending.get(ref);
       const record = (await this.get(ref)) ?? (await this.#openFor(owner, ref));
       if (record && this.#known.has(ref)) return record;
-      if (record) this.#admit(record);
+      if (record) this.#admit(record, owner.subjectKey);
     }
   }
 
@@ -175,7 +174,7 @@ export class SessionRegistry {
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
     const changed = await this.#records.update(ref, change);
-    if (changed) this.#noteChange(changed.after);
+    if (changed) this.#noteChange(changed);
     return changed;
   }
 
@@ -288,17 +287,17 @@ export class SessionRegistry {
     // Its reference comes again after it has ended: what is late from before must not fit the new one.
     const record = { ...blank, epoch: random(5).readUIntBE(0, 5), generation: random(5).readUIntBE(0, 5) };
     if (!(await this.#records.addUnlessThere(record))) return undefined;
-    this.#admit(record);
+    this.#admit(record, owner.subjectKey);
     return record;
   }
 
-  /** Takes a session into this node's books. */
-  #admit(record: SessionRecord, peer?: Peer): void {
+  /** Takes a session into this node's books. @param holder whom it counts for until somebody logs in */
+  #admit(record: SessionRecord, holder: string | undefined): void {
     const { ref, kind, version } = record;
     if (this.#known.has(ref)) return;
-    this.#known.set(ref, { version, deadline: undefined, peer });
+    this.#known.set(ref, { version, deadline: undefined });
     // A connection of somebody's goes when its owner's session has to make room.
-    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, peer);
+    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, holder);
     this.#schedule(record);
     this.#options.events.emit({ type: 'session.started', ref, kind });
   }
@@ -345,13 +344,13 @@ export class SessionRegistry {
     this.#options.events.emit({ type: 'session.ended', ref, reason });
   }
 
-  #noteChange(record: SessionRecord): void {
-    const known = this.#known.get(record.ref);
-    if (!known || known.version > record.version) return;
-    known.version = record.version;
-    if (isSignedIn(record)) this.#places.keep(record.ref);
-    else this.#places.signedOut(record.ref, known.peer);
-    this.#schedule(record);
+  #noteChange({ before, after }: ChangedSession): void {
+    const known = this.#known.get(after.ref);
+    if (!known || known.version > after.version) return;
+    known.version = after.version;
+    if (isSignedIn(after)) this.#places.keep(after.ref);
+    else this.#places.signedOut(after.ref, lastAccountOf(before));
+    this.#schedule(after);
   }
 
   #schedule(record: SessionRecord): void {
