@@ -11,6 +11,7 @@ import type { Lifetimes } from './session/lifetimes.js';
 import { SessionEvents, type SessionListener } from './session/session-events.js';
 import { SessionRegistry } from './session/session-registry.js';
 import type { SessionStore } from './session/session-store.js';
+import { SessionsPerAccount } from './session/sessions-per-account.js';
 import type { Clock } from './time/clock.js';
 import { Deadlines } from './time/deadlines.js';
 import { KeyHierarchy } from './vault/key-hierarchy.js';
@@ -23,7 +24,7 @@ export interface AssemblyOptions<C extends Clock = Clock> {
   readonly store: SessionStore;
   readonly lifetimes: Lifetimes;
   readonly maxSessions: number;
-  readonly limits: Pick<Limits, 'anonymousSessionsPerAddress'>;
+  readonly limits: Pick<Limits, 'anonymousSessionsPerAddress' | 'sessionsPerAccount'>;
   readonly onError: (error: unknown) => void;
   /** One request to a provider's token endpoint. */
   readonly askForTokens: RefreshPolicyOptions['ask'];
@@ -93,6 +94,7 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
   const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
   const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
   const refreshes = parts.createRefreshes?.(refreshing) ?? new Refreshes(refreshing);
+  new SessionsPerAccount({ registry, events, most: options.limits.sessionsPerAccount, onError });
   const accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
   if (!isPassive) {
     const refresh = refreshes.refresh.bind(refreshes);

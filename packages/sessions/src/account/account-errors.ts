@@ -24,6 +24,7 @@ const SIGN_OUT_TEXTS: Readonly<Record<SignOutReason, string>> = {
   absolute: 'it reached its longest lifetime',
   disconnect: 'this client was disconnected for too long',
   operator: 'the operator of this server ended it',
+  account_cap: 'its user has logged in to too many other sessions since',
 };
 
 /** A 2026 request that names no session: the model has none yet, or left it out. */

@@ -4,6 +4,8 @@ import { z } from 'zod';
 export interface Limits {
   /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 200. */
   readonly anonymousSessionsPerAddress: number;
+  /** How many sessions of this node one account, a user at a provider, may be logged in to. Default: 100. */
+  readonly sessionsPerAccount: number;
   /** How many logins may be started in a minute from one address; in bearer access, by one user. Default: 60. */
   readonly loginStartsPerMinute: number;
   /** How often one address may ask for a page of a login in a minute; a login takes four. Default: 300. */
@@ -20,6 +22,7 @@ export interface Limits {
 
 export const DEFAULT_LIMITS: Limits = {
   anonymousSessionsPerAddress: 200,
+  sessionsPerAccount: 100,
   loginStartsPerMinute: 60,
   loginPagesPerMinute: 300,
   refusedTokensPerMinute: 60,
@@ -35,6 +38,7 @@ const count = z.int(COUNT).positive(COUNT);
 export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.strictObject(
   {
     anonymousSessionsPerAddress: count,
+    sessionsPerAccount: count,
     loginStartsPerMinute: count,
     loginPagesPerMinute: count,
     refusedTokensPerMinute: count,

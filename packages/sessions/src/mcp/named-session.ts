@@ -48,6 +48,8 @@ function whyEnded(reason: EndReason): string {
       return 'its login reached its longest lifetime';
     case 'disconnect':
       return 'its client went away';
+    case 'account_cap':
+      return 'its user has logged in to too many other sessions since';
     case 'replaced':
       return 'the login was finished and has a new handle';
     case 'login_expired':

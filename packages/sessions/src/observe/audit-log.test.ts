@@ -30,6 +30,7 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'account.removed', ref, provider: 'idp' },
   { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
   { type: 'login.refused', reason: 'too_often' },
+  { type: 'session.signed_out', ref, reason: 'account_cap' },
 ];
 
 function startLog() {
@@ -58,6 +59,7 @@ describe('the audit log', () => {
     expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
     expect(entries[13]).toMatchObject({ reason: 'too_often', level: 40 });
+    expect(entries[14]).toMatchObject({ reason: 'account_cap', level: 40 });
   });
 
   it('is not filled by those who are refused: it says how often that happened [security 49]', async () => {

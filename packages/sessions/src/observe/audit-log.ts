@@ -67,6 +67,9 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
   switch (event.type) {
     case 'login.failed':
       return event.failure === 'declined' || event.failure === 'signed_out' ? 'info' : 'warn';
+    case 'session.signed_out':
+    case 'session.ended':
+      return event.reason === 'account_cap' ? 'warn' : 'info';
     case 'session.refused':
     case 'login.refused':
     case 'session.not_owned':

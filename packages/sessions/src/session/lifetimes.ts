@@ -52,6 +52,16 @@ export function idleAtMs(
   return presence.openStreams > 0 ? undefined : heardAtMs(record, presence) + lifetimes.idleMs;
 }
 
+/**
+ * When a session's client was last heard of; `Infinity` while it is present. One whose stream has just closed was
+ * there until then, and a user who has just logged in is there although the client has not asked for anything since
+ * it got the link.
+ */
+export function heardAtMs(record: SessionRecord, presence: Presence): number {
+  if (presence.openStreams > 0) return Number.POSITIVE_INFINITY;
+  return Math.max(record.lastRequestAtMs, presence.lastStreamAtMs ?? 0, record.signedInAtMs ?? 0);
+}
+
 function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due[] {
   const dues: Due[] = [
     {
@@ -82,15 +92,5 @@ function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifeti
       atMs: record.lastRequestAtMs + lifetimes.loginAttemptMs,
     };
   }
-  const atMs =
-    presence.openStreams > 0 ? Number.POSITIVE_INFINITY : heardAtMs(record, presence) + lifetimes.unheardMs;
-  return { action: 'end', reason: 'unheard', atMs };
-}
-
-/**
- * A client whose stream has just closed was there until then, and a user who has just logged in is there
- * although the client has not asked for anything since it got the link.
- */
-function heardAtMs(record: SessionRecord, presence: Presence): number {
-  return Math.max(record.lastRequestAtMs, presence.lastStreamAtMs ?? 0, record.signedInAtMs ?? 0);
+  return { action: 'end', reason: 'unheard', atMs: heardAtMs(record, presence) + lifetimes.unheardMs };
 }

@@ -16,8 +16,8 @@ export function hasHandle({ kind }: Pick<SessionRecord, 'kind'>): boolean {
   return kind === 'handle' || kind === 'pending-handle';
 }
 
-/** Why a session was signed out. */
-export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator';
+/** Why a session was signed out; `account_cap`: its account has logged in to too many others since. */
+export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator' | 'account_cap';
 
 /** Why a session ended: its id is unknown from then on. */
 export type EndReason =

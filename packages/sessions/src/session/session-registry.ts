@@ -30,6 +30,7 @@ import {
   type SignOutReason,
 } from './session-record.js';
 import { type ChangedSession, type SessionChange, SessionRecords } from './session-records.js';
+import { SessionSignals } from './session-signals.js';
 import type { SessionStore } from './session-store.js';
 import { Tombstones } from './tombstones.js';
 
@@ -56,6 +57,13 @@ export type Resolution =
   | { readonly state: 'ended'; readonly reason: EndReason }
   | { readonly state: 'unknown' };
 
+/** What came of a sign-out or an end; `revoked` waits for the providers. */
+interface SignedOut {
+  readonly revoked: Promise<RevocationReport[]>;
+}
+
+type IsRight = (record: SessionRecord) => boolean;
+
 /** What this node keeps of a session besides its record. */
 interface KnownSession {
   /** The newest version that was seen: answers can come late. */
@@ -63,6 +71,7 @@ interface KnownSession {
   deadline: Deadline | undefined;
 }
 
+const NOTHING_REVOKED: SignedOut = { revoked: Promise.resolve([]) };
 /** When the time of a session is looked at again after the store failed. */
 const RECHECK_MS = 1000;
 
@@ -76,7 +85,7 @@ export class SessionRegistry {
   readonly #presence = new PresenceBook();
   readonly #tombstones: Tombstones;
   readonly #known = new Map<SessionRef, KnownSession>();
-  readonly #aborts = new Map<SessionRef, AbortController>();
+  readonly #signals = new SessionSignals();
   readonly #places: SessionPlaces;
   /** Sessions that are about to end: until then, nobody opens them anew. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
@@ -181,12 +190,7 @@ export class SessionRegistry {
   /** Aborts when the session is signed out or ends. */
   signalOf(ref: SessionRef): AbortSignal {
     if (!this.#known.has(ref)) return AbortSignal.abort(signedOut());
-    let abort = this.#aborts.get(ref);
-    if (!abort) {
-      abort = new AbortController();
-      this.#aborts.set(ref, abort);
-    }
-    return abort.signal;
+    return this.#signals.of(ref);
   }
 
   /**
@@ -217,16 +221,17 @@ export class SessionRegistry {
   /**
    * Wipes every account of a session, which goes on as anonymous; one that is named by a handle ends.
    * The wipe is done when the first promise resolves; `revoked` waits for the providers.
+   * @param isRight asked when it comes to it, about the session as it is then. Default: it is
    */
-  async signOut(ref: SessionRef, reason: SignOutReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+  async signOut(ref: SessionRef, reason: SignOutReason, isRight: IsRight = () => true): Promise<SignedOut> {
     const record = await this.#records.get(ref);
-    if (record && hasHandle(record)) return this.end(ref, reason);
+    if (record && hasHandle(record)) return isRight(record) ? this.end(ref, reason) : NOTHING_REVOKED;
     // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
-    return this.#signOutIf(ref, reason, () => true);
+    return this.#signOutIf(ref, reason, isRight);
   }
 
   /** Signs a session out, and its id is unknown from then on. */
-  end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+  end(ref: SessionRef, reason: EndReason): Promise<SignedOut> {
     const ending = this.#end(ref, reason);
     const over = ending.then(ignore, ignore).then(() => {
       if (this.#ending.get(ref) === over) this.#ending.delete(ref);
@@ -242,9 +247,9 @@ export class SessionRegistry {
     return record;
   }
 
-  async #end(ref: SessionRef, reason: EndReason): Promise<{ revoked: Promise<RevocationReport[]> }> {
+  async #end(ref: SessionRef, reason: EndReason): Promise<SignedOut> {
     const record = await this.#records.take(ref);
-    this.#abort(ref);
+    this.#signals.abort(ref);
     const revoked = record ? this.#dispose(record) : Promise.resolve([]);
     this.#close(ref, reason);
     return { revoked };
@@ -303,20 +308,16 @@ export class SessionRegistry {
   }
 
   /** Signs a session out that goes on as anonymous, if that is still right when it comes to it. */
-  async #signOutIf(
-    ref: SessionRef,
-    reason: SignOutReason,
-    isRight: (record: SessionRecord) => boolean,
-  ): Promise<{ revoked: Promise<RevocationReport[]> }> {
+  async #signOutIf(ref: SessionRef, reason: SignOutReason, isRight: IsRight): Promise<SignedOut> {
     const changed = await this.update(ref, (current) => {
       if (!isRight(current)) return undefined;
       const epoch = current.epoch + 1;
       if (!isSignedIn(current)) return { epoch };
       return { epoch, accounts: {}, signedInAtMs: undefined, signedOut: reason };
     });
-    if (!changed) return { revoked: Promise.resolve([]) };
-    this.#abort(ref);
-    if (!isSignedIn(changed.before)) return { revoked: Promise.resolve([]) };
+    if (!changed) return NOTHING_REVOKED;
+    this.#signals.abort(ref);
+    if (!isSignedIn(changed.before)) return NOTHING_REVOKED;
     const revoked = this.#dispose(changed.before);
     this.#options.events.emit({ type: 'session.signed_out', ref, reason });
     return { revoked };
@@ -326,18 +327,13 @@ export class SessionRegistry {
     return this.#options.disposal.dispose(record, Object.values(record.accounts));
   }
 
-  #abort(ref: SessionRef): void {
-    this.#aborts.get(ref)?.abort(signedOut());
-    this.#aborts.delete(ref);
-  }
-
   /** Forgets what this node knows of a session. Of several who end it, the first is heard. */
   #close(ref: SessionRef, reason: EndReason): void {
     const known = this.#known.get(ref);
     if (!known) return;
     known.deadline?.cancel();
     this.#known.delete(ref);
-    this.#abort(ref);
+    this.#signals.abort(ref);
     this.#places.keep(ref);
     this.#presence.forget(ref);
     this.#tombstones.add(ref, reason);

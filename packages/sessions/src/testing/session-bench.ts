@@ -2,7 +2,7 @@ import type { AccountTokens } from '../account/account-tokens.js';
 import type { Accounts, SessionLease } from '../account/accounts.js';
 import type { Refreshes } from '../account/refreshes.js';
 import { type AssemblyOptions, type AssemblyParts, assemble } from '../assembly.js';
-import { DEFAULT_LIMITS } from '../limits/limits.js';
+import { DEFAULT_LIMITS, type Limits } from '../limits/limits.js';
 import type { Disposal, RevokeTokens } from '../session/disposal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';
@@ -22,6 +22,7 @@ export type SessionBenchParts = AssemblyParts<VirtualClock>;
 export interface SessionBenchOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   readonly maxSessions?: number;
+  readonly limits?: Partial<Limits>;
   readonly store?: SessionStore;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
@@ -62,7 +63,7 @@ export class SessionBench {
       store: options.store ?? new MapSessionStore(),
       lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
       maxSessions: options.maxSessions ?? 1000,
-      limits: DEFAULT_LIMITS,
+      limits: { ...DEFAULT_LIMITS, ...options.limits },
       onError: (error) => void this.errors.push(error),
       askForTokens: options.refreshTokens ?? this.provider.refresh,
       revokeTokens: options.revokeTokens ?? this.provider.revoke,

@@ -26,7 +26,7 @@ const outputSchema = z.object({
     .enum(['anonymous', 'pending', 'authenticated', 'reauthentication_required'])
     .describe('The least good state of its accounts.'),
   signedOut: z
-    .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator'])
+    .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator', 'account_cap'])
     .optional()
     .describe('Why the last login is gone.'),
   accounts: z.array(

@@ -1,0 +1,19 @@
+import { signedOut } from '../errors.js';
+import type { SessionRef } from './ids.js';
+
+/** What tells those who work for a session that it was signed out or has ended. */
+export class SessionSignals {
+  readonly #aborts = new Map<SessionRef, AbortController>();
+
+  /** Aborts at the session's next sign-out or end. */
+  of(ref: SessionRef): AbortSignal {
+    const abort = this.#aborts.get(ref) ?? new AbortController();
+    this.#aborts.set(ref, abort);
+    return abort.signal;
+  }
+
+  abort(ref: SessionRef): void {
+    this.#aborts.get(ref)?.abort(signedOut());
+    this.#aborts.delete(ref);
+  }
+}
