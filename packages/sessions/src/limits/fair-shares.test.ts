@@ -8,13 +8,14 @@ describe('fair shares', () => {
     shares.add('a1', 'a');
     for (const item of ['b1', 'b2', 'b3']) shares.add(item, 'b');
     for (const item of ['c1', 'c2']) shares.add(item, 'c');
+    expect(shares.size).toBe(6);
     const gone = Array.from({ length: 6 }, () => {
       const [first = ''] = shares.largest();
       shares.delete(first);
       return first;
     });
     expect(gone).toEqual(['b1', 'c1', 'b2', 'a1', 'c2', 'b3']);
-    expect(shares.largest().size).toBe(0);
+    expect([shares.size, shares.largest().size]).toEqual([0, 0]);
   });
 
   it('know at any time who holds most, whatever came and went', () => {

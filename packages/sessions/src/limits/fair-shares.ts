@@ -34,6 +34,11 @@ export class FairShares<Item> {
     return holder;
   }
 
+  /** How many items there are. */
+  get size(): number {
+    return this.#holderOf.size;
+  }
+
   has(item: Item): boolean {
     return this.#holderOf.has(item);
   }

@@ -107,4 +107,44 @@ describe('the listen streams', () => {
     await held[0]?.body?.cancel();
     expect(hasRoom(undefined, '192.0.2.1')).toBe(true);
   });
+
+  /** Fills the node: ten addresses have as many as one may. */
+  async function fill(streams: ListenStreams): Promise<Response[]> {
+    const held: Response[] = [];
+    for (let number = 0; number < 500; number++) {
+      const peer = peerOf(`192.0.2.${number % 10}`);
+      const body = { ...LISTEN, id: `stream-${number}` };
+      held.push(await streams.hold({ ref: undefined, peer }, body, answer('"acknowledged"'), UNBOUNDED));
+    }
+    return held;
+  }
+
+  it('of addresses that have many make room for an address that has fewer [security 41]', async () => {
+    const { streams } = setUp();
+    const held = await fill(streams);
+    const neighbour = { ref: undefined, peer: peerOf('198.51.100.1') };
+    expect(streams.hasRoomFor(neighbour)).toBe(true);
+    await streams.hold(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    expect(streams.size).toBe(500);
+    // The end that the client understands: it may open another one.
+    expect(await held[0]?.text()).toMatch(
+      /"acknowledged".*\n\n.*\n.*"id":"stream-0".*"resultType":"complete"/,
+    );
+    expect(streams.hasRoomFor({ ref: undefined, peer: peerOf('192.0.2.1') })).toBe(false);
+  });
+
+  it('make room until all have as many, and then for nobody: streams do not push each other out in turn [security 41]', async () => {
+    const { streams } = setUp();
+    await fill(streams);
+    const neighbour = { ref: undefined, peer: peerOf('198.51.100.1') };
+    let opened = 0;
+    while (streams.hasRoomFor(neighbour)) {
+      await streams.hold(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+      opened++;
+    }
+    expect(opened).toBe(45);
+    const others = Array.from({ length: 10 }, (_, number) => peerOf(`192.0.2.${number}`));
+    expect(others.some((peer) => streams.hasRoomFor({ ref: undefined, peer }))).toBe(false);
+    expect(streams.size).toBe(500);
+  });
 });

@@ -1,4 +1,5 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
+import { FairShares } from '../limits/fair-shares.js';
 import type { Peer } from '../limits/peer.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
@@ -22,6 +23,8 @@ const MOST_PER_SESSION = 4;
 const MOST_WITHOUT_SESSION = 500;
 /** and how many of these one address. */
 const MOST_OF_PEER = 50;
+/** Whose streams are that count for no address. */
+const NO_PEER = '';
 
 /** In whose name a stream is opened. */
 export interface Listener {
@@ -52,9 +55,7 @@ export class ListenStreams {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #streams = new Map<SessionRef, Set<ListenStream>>();
-  #withoutSession = 0;
-  /** Of those without a session, how many each address has. */
-  readonly #ofPeer = new Map<Peer, number>();
+  readonly #withoutSession = new FairShares<ListenStream>();
 
   constructor({ registry, events, clock, deadlines }: ListenStreamsOptions) {
     this.#registry = registry;
@@ -69,16 +70,18 @@ export class ListenStreams {
 
   /** How many streams are open. */
   get size(): number {
-    let size = this.#withoutSession;
+    let { size } = this.#withoutSession;
     for (const streams of this.#streams.values()) size += streams.size;
     return size;
   }
 
-  /** Whether one more stream may be opened. */
+  /** Whether one more stream may be opened, be it that another one makes room for it. */
   hasRoomFor({ ref, peer }: Listener): boolean {
     if (ref !== undefined) return (this.#streams.get(ref)?.size ?? 0) < MOST_PER_SESSION;
-    const ofPeer = peer === undefined ? 0 : (this.#ofPeer.get(peer) ?? 0);
-    return this.#withoutSession < MOST_WITHOUT_SESSION && ofPeer < MOST_OF_PEER;
+    const { size } = this.#withoutSession.of(peer ?? NO_PEER);
+    if (peer !== undefined && size >= MOST_OF_PEER) return false;
+    // Whoever would then have the most would be the next to make room, in turn for ever.
+    return this.#withoutSession.size < MOST_WITHOUT_SESSION || size + 1 < this.#withoutSession.largest().size;
   }
 
   /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
@@ -88,7 +91,7 @@ export class ListenStreams {
     response: StreamResponse,
     bounds: StreamBounds,
   ): Promise<Response> {
-    if (ref === undefined) return this.#holdWithoutSession(peer, response, bounds);
+    if (ref === undefined) return this.#holdWithoutSession(peer, body, response, bounds);
     const closed = this.#registry.streamOpened(ref);
     const stream = new EventStream(response, {
       clock: this.#clock,
@@ -110,19 +113,23 @@ export class ListenStreams {
     return stream.response;
   }
 
-  #holdWithoutSession(peer: Peer | undefined, response: StreamResponse, bounds: StreamBounds): Response {
-    this.#count(peer, 1);
-    const onEnd = () => this.#count(peer, -1);
-    return new EventStream(response, { clock: this.#clock, deadlines: this.#deadlines, ...bounds, onEnd })
-      .response;
-  }
-
-  #count(peer: Peer | undefined, change: 1 | -1): void {
-    this.#withoutSession += change;
-    if (peer === undefined) return;
-    const count = (this.#ofPeer.get(peer) ?? 0) + change;
-    if (count > 0) this.#ofPeer.set(peer, count);
-    else this.#ofPeer.delete(peer);
+  #holdWithoutSession(
+    peer: Peer | undefined,
+    body: unknown,
+    response: StreamResponse,
+    bounds: StreamBounds,
+  ): Response {
+    const [oldest] = this.#withoutSession.largest();
+    if (oldest && this.#withoutSession.size >= MOST_WITHOUT_SESSION) complete(oldest);
+    const stream = new EventStream(response, {
+      clock: this.#clock,
+      deadlines: this.#deadlines,
+      ...bounds,
+      onEnd: () => void this.#withoutSession.delete(listening),
+    });
+    const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
+    this.#withoutSession.add(listening, peer ?? NO_PEER);
+    return stream.response;
   }
 
   #tell(ref: SessionRef): void {
@@ -133,13 +140,8 @@ export class ListenStreams {
     }
   }
 
-  /** The end that a server gives to a subscription (MCP 2026-07-28, subscriptions, "Graceful Closure"). */
   #end(ref: SessionRef): void {
-    for (const { id, stream } of this.#streams.get(ref) ?? []) {
-      const result = { resultType: 'complete', _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
-      stream.send({ jsonrpc: '2.0', id, result });
-      stream.end();
-    }
+    for (const listening of this.#streams.get(ref) ?? []) complete(listening);
   }
 
   #forget(ref: SessionRef, listening: ListenStream): void {
@@ -147,6 +149,13 @@ export class ListenStreams {
     streams?.delete(listening);
     if (streams?.size === 0) this.#streams.delete(ref);
   }
+}
+
+/** The end that a server gives to a subscription (MCP 2026-07-28, subscriptions, "Graceful Closure"). */
+function complete({ id, stream }: ListenStream): void {
+  const result = { resultType: 'complete', _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
+  stream.send({ jsonrpc: '2.0', id, result });
+  stream.end();
 }
 
 function hearsStatus(body: unknown): boolean {
