@@ -74,16 +74,17 @@ describe.each(ERAS)('what a model reads in the %s era, where its client can open
     await whileTimePasses(transcript.call(client, 'login'));
     await isKept(transcript, `elicitation-device-${era}`);
   });
-});
 
-it('what a model reads when the user goes to the browser and does not come back', async () => {
-  server = startTranscribed();
-  const transcript = new Transcript('The client is asked to open the link, and the user does not come back');
-  const client = await opening('2026', transcript, async () => 'accept');
-  const pending = await whileTimePasses(transcript.call(client, 'login'));
-  transcript.note(`The call has waited for ${Math.round(server.clock.now() / 1000)} seconds.`);
-  await transcript.call(inMemory2026(server.here), 'session_status', named(pending));
-  await isKept(transcript, 'elicitation-no-answer');
+  it('when the user goes to the browser and does not come back', async () => {
+    server = startTranscribed();
+    const title = `The client is asked to open the link, and the user does not come back, ${era}`;
+    const transcript = new Transcript(title);
+    const client = await opening(era, transcript, async () => 'accept');
+    const pending = await whileTimePasses(transcript.call(client, 'login'));
+    transcript.note(`The call has waited for ${Math.round(server.clock.now() / 1000)} seconds.`);
+    await transcript.call(client, 'session_status', named(pending));
+    await isKept(transcript, `elicitation-no-answer-${era}`);
+  });
 });
 
 describe('what a model reads of a call that waits for a login', () => {
