@@ -10,20 +10,54 @@ export interface Blueprint {
   readonly owner?: number;
   /** and has to be. */
   readonly showsOwner?: boolean;
-  /** The throw-away login whose browser it plays. */
+  /** The throw-away login whose client or browser it plays. */
   readonly trip?: number;
+  /** What is sent instead once that login is under way, for every step that may be the next. */
+  readonly steps?: Readonly<Record<Step, Blueprint>>;
+  /** The login that it begins otherwise. */
+  readonly begins?: Way;
+  /** Whether a client that waits for its browser does so before the browser is done. */
+  readonly isEager?: boolean;
+  /** How many more requests are sent until its client gives it up. Nobody else waits for its answer meanwhile. */
+  readonly patience?: number;
   /** Who waits no longer for the rest of an answer, in milliseconds after its head. */
   readonly cutMs?: number;
   /** Who does not even wait for its head, in milliseconds after sending. */
   readonly dropMs?: number;
 }
 
+/** How somebody logs in: by which call, where, and how there. */
+export interface Way {
+  readonly tool: 'login' | 'note_first' | 'ask_first';
+  readonly provider: 'main' | 'codes';
+  readonly flow: 'link' | 'device';
+}
+
+/** What the client or the browser of a login can do next. */
+export type Step =
+  | 'ask 2025'
+  | 'ask 2026'
+  /** The same of a client that waits for the answer. */
+  | 'wait 2025'
+  | 'wait 2026'
+  /** The next round of a call. */
+  | 'come back'
+  | 'open'
+  | 'consent'
+  | 'return'
+  | 'see code'
+  | 'see end'
+  | 'confirm 2025'
+  | 'confirm 2026';
+
 export type Header = readonly [name: string, value: string];
 
 /** How many members there are of each era. They are logged in throughout. */
 export const MEMBERS_PER_ERA = 10;
-/** How many throw-away sessions, logins and the like are known at a time. */
+/** How many throw-away sessions and the like are known at a time. */
 export const SLOTS = 16;
+/** How many logins are under way at a time. */
+export const TRIP_SLOTS = 32;
 
 /** What stands in blueprints for what only the server gives out. */
 export type Placeholder =
@@ -33,8 +67,13 @@ export type Placeholder =
   | 'connection'
   /** The handle of a throw-away session in which somebody is logged in. */
   | 'session'
-  /** A throw-away login: its pending handle, the path of its link, and what its browser has learned. */
+  /** A throw-away login: how its client reaches it, what it asked for, and what its browser has learned. */
   | 'pending'
+  | 'own connection'
+  | 'round'
+  | 'tool'
+  | 'provider'
+  | 'flow'
   | 'link'
   | 'form'
   | 'cookie'
@@ -56,5 +95,5 @@ export function placeholder(name: Placeholder, slot = 0): string {
 /** Puts in place of every placeholder what `look` knows of it. */
 export function resolvePlaceholders(text: string, look: (name: string, slot: number) => string): string {
   if (!text.includes('<<')) return text;
-  return text.replace(/<<(\w+):(\d+)>>/g, (_, name: string, slot: string) => look(name, Number(slot)));
+  return text.replace(/<<([\w ]+):(\d+)>>/g, (_, name: string, slot: string) => look(name, Number(slot)));
 }

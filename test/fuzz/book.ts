@@ -1,21 +1,28 @@
-import { type Blueprint, type Placeholder, resolvePlaceholders, SLOTS } from './blueprint.js';
+import {
+  type Blueprint,
+  type Placeholder,
+  resolvePlaceholders,
+  SLOTS,
+  TRIP_SLOTS,
+  type Way,
+} from './blueprint.js';
 import type { Answer } from './client.js';
 import { Ring } from './ring.js';
-
-/** A login that is under way, as its client and its browser know it. */
-interface Trip {
-  readonly link: string;
-  readonly pending: string | undefined;
-  readonly cookies: Map<string, string>;
-  form?: string;
-  state?: string;
-}
+import { linkIn, Trip } from './trip.js';
 
 /** A throw-away session whose place was taken by another. */
 export type Displaced = { readonly kind: 'connection' | 'session'; readonly id: string };
 
+/** A request as it goes over the wire, and what takes in its answer. */
+export interface OpenedRequest {
+  readonly request: Blueprint;
+  readonly learn: (answer: Answer) => Displaced[];
+}
+
 /** What takes the place of something that is not known yet: an id that there is not. */
 const UNKNOWN = '0'.repeat(43);
+/** How whoever does not say so logs in. */
+const PLAIN: Way = { tool: 'login', provider: 'main', flow: 'link' };
 
 /** What the server has given out so far: ids, links, states. The newest of each kind are kept. */
 export class Book {
@@ -25,7 +32,7 @@ export class Book {
   readonly #sessions: Ring<string> = new Ring(SLOTS);
   readonly #requestStates: Ring<string> = new Ring(SLOTS);
   readonly #events: Ring<string> = new Ring(SLOTS);
-  readonly #trips: Ring<Trip> = new Ring(SLOTS);
+  readonly #trips: (Trip | undefined)[] = Array.from({ length: TRIP_SLOTS }, () => undefined);
 
   constructor(origin: string, members: readonly string[]) {
     this.#origin = origin;
@@ -34,86 +41,121 @@ export class Book {
 
   /** Every throw-away session that is known. */
   get throwAways(): Displaced[] {
+    const own = this.#trips.flatMap((trip) => trip?.connection ?? []);
     return [
-      ...this.#connections.entries.map((id) => ({ kind: 'connection', id }) as const),
+      ...[...this.#connections.entries, ...own].map((id) => ({ kind: 'connection', id }) as const),
       ...this.#sessions.entries.map((id) => ({ kind: 'session', id }) as const),
     ];
   }
 
-  /** A request as it goes over the wire, and what takes in its answer. */
-  open(blueprint: Blueprint): { request: Blueprint; learn: (answer: Answer) => Displaced[] } {
-    const trip = blueprint.trip === undefined ? undefined : this.#trips.at(blueprint.trip);
+  open(blueprint: Blueprint): OpenedRequest {
+    const trip = blueprint.trip === undefined ? undefined : this.#trips[blueprint.trip];
+    const isUnderWay = trip !== undefined && !trip.isOver;
+    const step = isUnderWay ? blueprint.steps?.[trip.next(blueprint.isEager ?? false)] : undefined;
+    const { steps: _, ...chosen } = step ?? blueprint;
     const fill = (text: string) => resolvePlaceholders(text, (name, slot) => this.#look(name, slot));
     const request = {
-      ...blueprint,
-      path: fill(blueprint.path),
-      headers: blueprint.headers.map(([name, value]) => [name, fill(value)] as const),
-      ...(blueprint.body !== undefined && { body: fill(blueprint.body) }),
+      ...chosen,
+      path: fill(chosen.path),
+      headers: chosen.headers.map(([name, value]) => [name, fill(value)] as const),
+      ...(chosen.body !== undefined && { body: fill(chosen.body) }),
     };
-    return { request, learn: (answer) => this.#learn(blueprint, trip, answer) };
+    const isHeld = request.patience !== undefined;
+    if (isUnderWay) trip.leave(isHeld);
+    const learn = (answer: Answer) => {
+      if (isUnderWay) trip.arrive(isHeld, answer);
+      return this.#learn(request, isUnderWay ? trip : undefined, answer);
+    };
+    return { request, learn };
   }
 
   #look(name: string, slot: number): string {
-    const trip = this.#trips.at(slot);
-    const known: Record<Placeholder, string | undefined> = {
-      member: this.#members[slot],
-      connection: this.#connections.at(slot),
-      session: this.#sessions.at(slot),
-      pending: trip?.pending,
-      link: trip?.link ?? `/connect/${UNKNOWN}`,
-      form: trip?.form,
-      cookie: trip && ([...trip.cookies].map((pair) => pair.join('=')).join('; ') || undefined),
-      state: trip?.state,
-      code: trip && [...trip.cookies].find(([cookie]) => cookie.startsWith('mcp-login-code-'))?.[1],
-      requestState: this.#requestStates.at(slot),
-      event: this.#events.at(slot),
-      origin: this.#origin,
-      host: this.#origin.replace('http://', ''),
-    };
     // Texts that were changed may name anything.
-    return known[name as Placeholder] ?? UNKNOWN;
+    return this.#known(name as Placeholder, slot) ?? UNKNOWN;
   }
 
-  #learn(
-    { owner, cutMs }: Blueprint,
-    trip: Trip | undefined,
-    { status, headers, text }: Answer,
-  ): Displaced[] {
-    if (trip) observe(trip, headers, text);
-    if (status !== 200) return [];
+  #known(name: Placeholder, slot: number): string | undefined {
+    switch (name) {
+      case 'member':
+        return this.#members[slot];
+      case 'connection':
+        return this.#connections.at(slot);
+      case 'session':
+        return this.#sessions.at(slot);
+      case 'link':
+        return this.#trips[slot]?.link ?? `/connect/${UNKNOWN}`;
+      case 'requestState':
+        return this.#requestStates.at(slot);
+      case 'event':
+        return this.#events.at(slot);
+      case 'origin':
+        return this.#origin;
+      case 'host':
+        return this.#origin.replace('http://', '');
+      default:
+        return this.#trips[slot]?.known(name);
+    }
+  }
+
+  #learn(request: Blueprint, trip: Trip | undefined, answer: Answer): Displaced[] {
+    const { status, headers, text } = answer;
+    const ended = trip?.isOver ? this.#retire(trip) : [];
+    if (status !== 200) return ended;
     const requestState = /"requestState":"([^"]+)"/.exec(text)?.[1];
     if (requestState !== undefined) this.#requestStates.add(requestState);
-    const event = owner === undefined ? /^id: (.+)$/m.exec(text)?.[1] : undefined;
+    const event = request.owner === undefined ? /^id: (.+)$/m.exec(text)?.[1] : undefined;
     if (event !== undefined) this.#events.add(event);
-    const handle = /"session":"([\w-]{43})"/.exec(text)?.[1];
-    const link = /"loginUrl":"http:[/][/][^/]+([/]connect[/][\w-]+)"/.exec(text)?.[1];
-    // Were the user to go on with a call that is given up, nobody would hear of the session it leads to.
-    const mayGoOn = handle === undefined || cutMs === undefined;
-    if (link !== undefined && mayGoOn && !this.#trips.entries.some((known) => known.link === link))
-      this.#trips.add({ link, pending: handle, cookies: new Map() });
+    if (trip) return ended;
     const id = headers['mcp-session-id'];
-    const isLoggedIn = text.includes('"status":"authenticated"');
+    const connection = typeof id === 'string' ? id : undefined;
+    if (request.begins) return this.#begin(request.trip ?? 0, request.begins, connection, answer);
+    const handle = /"session":"([\w-]{43})"/.exec(text)?.[1];
+    this.#adopt(request, handle, answer);
     return [
-      ...(typeof id === 'string' ? this.#keep('connection', this.#connections, id) : []),
-      ...(handle && isLoggedIn ? this.#keep('session', this.#sessions, handle) : []),
+      ...this.#keep('connection', this.#connections, connection),
+      ...(text.includes('"status":"authenticated"') ? this.#keep('session', this.#sessions, handle) : []),
     ];
   }
 
-  #keep(kind: Displaced['kind'], ids: Ring<string>, id: string): Displaced[] {
-    if (this.#members.includes(id) || ids.entries.includes(id)) return [];
+  /** A login has been begun on purpose. The one whose slot it takes is given up. */
+  #begin(slot: number, way: Way, connection: string | undefined, answer: Answer): Displaced[] {
+    const { text } = answer;
+    const handle = /"session":"([\w-]{43})"/.exec(text)?.[1];
+    const state = /"requestState":"([^"]+)"/.exec(text)?.[1];
+    const displaced = this.#trips[slot];
+    if (connection !== undefined)
+      this.#trips[slot] = new Trip(way, { kind: 'connection', id: connection }, answer);
+    else if (state !== undefined) this.#trips[slot] = new Trip(way, { kind: 'round', state }, answer);
+    else if (handle !== undefined) this.#trips[slot] = new Trip(way, { kind: 'handle', id: handle }, answer);
+    else return [];
+    return displaced && !displaced.isOver ? this.#retire(displaced) : [];
+  }
+
+  /** A login has been begun by the way. It is gone on with if there is room. */
+  #adopt({ cutMs, headers }: Blueprint, handle: string | undefined, answer: Answer): void {
+    const link = linkIn(answer.text);
+    if (link === undefined || this.#trips.some((known) => known?.link === link)) return;
+    // Were the user to go on with a call that is given up, nobody would hear of the session it leads to.
+    if (handle !== undefined && cutMs !== undefined) return;
+    const free = this.#trips.findIndex((trip) => trip === undefined || trip.isOver);
+    const connection = headers.find(([name]) => name === 'mcp-session-id')?.[1];
+    const caller = handle === undefined ? connection : handle;
+    if (free === -1 || caller === undefined) return;
+    const kind = handle === undefined ? 'connection' : 'handle';
+    this.#trips[free] = new Trip(PLAIN, { kind, id: caller }, answer);
+  }
+
+  /** What a login leaves behind when nobody goes on with it. */
+  #retire({ connection, session }: Trip): Displaced[] {
+    return [
+      ...this.#keep('connection', this.#connections, connection),
+      ...this.#keep('session', this.#sessions, session),
+    ];
+  }
+
+  #keep(kind: Displaced['kind'], ids: Ring<string>, id: string | undefined): Displaced[] {
+    if (id === undefined || this.#members.includes(id) || ids.entries.includes(id)) return [];
     const displaced = ids.add(id);
     return displaced === undefined ? [] : [{ kind, id: displaced }];
   }
-}
-
-/** What a browser keeps of an answer. */
-function observe(trip: Trip, headers: Answer['headers'], text: string): void {
-  for (const cookie of headers['set-cookie'] ?? []) {
-    const [, name, value] = /^([^=;]+)=([^;]*)/.exec(cookie) ?? [];
-    if (name !== undefined && value !== undefined) trip.cookies.set(name, value);
-  }
-  const form = /name="form"[^>]*value="([^"]+)"/.exec(text)?.[1];
-  if (form !== undefined) trip.form = form;
-  const state = /[?&]state=([^&]+)/.exec(headers.location ?? '')?.[1];
-  if (state !== undefined) trip.state = state;
 }

@@ -3,6 +3,9 @@ import { randomBytes } from 'node:crypto';
 /** Stands before a canary in the tokens of its session, which are for nobody to see. */
 export const TOKEN_PREFIX = 'token-of-';
 
+/** The user who logs in at the page of the provider. */
+export const BY_CODE = 'visitor-by-code';
+
 const CANARY = /canary(\d\d)[0-9a-f]{16}/g;
 
 /** A word that is in the name, the notes and the tokens of one session and nowhere else. */

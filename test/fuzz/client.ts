@@ -31,20 +31,24 @@ export class Client {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** Never rejects. */
-  async send(blueprint: Blueprint): Promise<Answer> {
+  /** Never rejects. @param givenUp when nobody waits for the answer any more */
+  async send(blueprint: Blueprint, givenUp?: AbortSignal): Promise<Answer> {
     // Whoever says "close" sends no more on a connection, whatever the answer says (RFC 9112 section 9.6).
     const isLast = blueprint.headers.some(([name]) => name === 'connection');
-    const { answer, isStale } = await this.#try(blueprint, isLast ? false : this.#agent);
+    const { answer, isStale } = await this.#try(blueprint, isLast ? false : this.#agent, givenUp);
     // The server may close a connection that is kept at the moment a request is sent on it (RFC 9112 section 9.3.1).
-    return isStale ? (await this.#try(blueprint, false)).answer : answer;
+    return isStale ? (await this.#try(blueprint, false, givenUp)).answer : answer;
   }
 
   close(): void {
     this.#agent.destroy();
   }
 
-  #try(blueprint: Blueprint, agent: Agent | false): Promise<{ answer: Answer; isStale: boolean }> {
+  #try(
+    blueprint: Blueprint,
+    agent: Agent | false,
+    givenUp: AbortSignal | undefined,
+  ): Promise<{ answer: Answer; isStale: boolean }> {
     const { method, path, headers, body, dropMs, cutMs } = blueprint;
     return new Promise((resolve) => {
       let status = 0;
@@ -53,19 +57,22 @@ export class Client {
       let request: ClientRequest | undefined;
       let isKept = false;
       const timers: NodeJS.Timeout[] = [];
+      const cut = () => finish('cut');
       const finish = (end: Answer['end'], error?: NodeJS.ErrnoException) => {
         for (const timer of timers) clearTimeout(timer);
+        givenUp?.removeEventListener('abort', cut);
         const isStale = status === 0 && error !== undefined && isKept;
         if (end !== 'complete') request?.destroy();
         const reason = error && { error: `${error.code}: ${error.message}` };
         resolve({ answer: { status, headers: received, text, end, ...reason }, isStale });
       };
       timers.push(setTimeout(() => finish('hung'), DEADLINE_MS));
-      if (dropMs !== undefined) timers.push(setTimeout(() => finish('cut'), dropMs));
+      if (dropMs !== undefined) timers.push(setTimeout(cut, dropMs));
+      givenUp?.addEventListener('abort', cut);
       const take = (response: IncomingMessage) => {
         status = response.statusCode ?? 0;
         received = response.headers;
-        if (cutMs !== undefined) timers.push(setTimeout(() => finish('cut'), cutMs));
+        if (cutMs !== undefined) timers.push(setTimeout(cut, cutMs));
         response.setEncoding('utf8');
         response.on('data', (chunk: string) => {
           text += chunk;

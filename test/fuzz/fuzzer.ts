@@ -1,10 +1,13 @@
 import type { Blueprint } from './blueprint.js';
-import { Book } from './book.js';
+import { Book, type OpenedRequest } from './book.js';
 import { ending } from './clean-up.js';
 import { type Answer, Client } from './client.js';
+import { Depth } from './depth.js';
 import { Generator } from './generator.js';
+import { HeldCalls, MOST_HELD } from './held-calls.js';
 import { Histogram } from './histogram.js';
 import { brokenRule } from './rules.js';
+import { Turns } from './turns.js';
 
 /** Requests that are under way at the same time. */
 const WORKERS = 32;
@@ -28,16 +31,19 @@ export interface FuzzerOptions {
 /** Sends the requests of a seed, and looks at every answer. */
 export class Fuzzer {
   readonly histogram: Histogram = new Histogram();
+  readonly depth: Depth = new Depth();
   readonly #secrets: readonly string[];
   readonly #generator: Generator;
   readonly #client: Client;
   readonly #book: Book;
+  readonly #held: HeldCalls = new HeldCalls();
+  readonly #turns: Turns = new Turns();
   #finding: Finding | undefined;
 
   constructor({ origin, seed, secrets }: FuzzerOptions) {
     this.#secrets = secrets;
     this.#generator = new Generator(seed);
-    this.#client = new Client(origin, WORKERS);
+    this.#client = new Client(origin, WORKERS + MOST_HELD);
     this.#book = new Book(origin, secrets);
   }
 
@@ -47,10 +53,17 @@ export class Fuzzer {
     const work = async () => {
       while (next < to && !this.#finding) {
         const number = next++;
-        await this.#send(this.#generator.request(number), number);
+        this.#held.pass(number);
+        const blueprint = this.#generator.request(number);
+        const send = () => this.#send(blueprint, number);
+        // Whoever takes the next step knows how the last one ended. Everybody else gets in between.
+        await (blueprint.steps && blueprint.trip !== undefined
+          ? this.#turns.take(blueprint.trip, send)
+          : send());
       }
     };
     await Promise.all(Array.from({ length: workers }, work));
+    await this.#held.end();
     return this.#finding;
   }
 
@@ -64,10 +77,29 @@ export class Fuzzer {
     this.#client.close();
   }
 
+  /** Sends a request and waits for its answer, unless that waits for a user. */
   async #send(blueprint: Blueprint, number: number | undefined): Promise<void> {
-    const { request, learn } = this.#book.open(blueprint);
-    const answer = await this.#client.send(request);
-    if (number !== undefined) this.histogram.add(request, answer);
+    const opened = this.#book.open(blueprint);
+    const { patience } = opened.request;
+    if (patience === undefined || number === undefined) return this.#exchange(opened, number);
+    const givenUp = new AbortController();
+    this.#held.add({
+      answered: this.#exchange(opened, number, givenUp.signal),
+      untilNumber: number + patience,
+      giveUp: () => givenUp.abort(),
+    });
+  }
+
+  async #exchange(
+    { request, learn }: OpenedRequest,
+    number: number | undefined,
+    givenUp?: AbortSignal,
+  ): Promise<void> {
+    const answer = await this.#client.send(request, givenUp);
+    if (number !== undefined) {
+      this.histogram.add(request, answer);
+      this.depth.add(request, answer);
+    }
     const rule = brokenRule(request, answer, this.#secrets);
     if (rule !== undefined) this.#finding ??= { number, rule, request, answer };
     for (const displaced of learn(answer)) await this.#send(ending(displaced), undefined);

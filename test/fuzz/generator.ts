@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import type { Blueprint } from './blueprint.js';
+import { logins } from './login-steps.js';
 import { mcp2025 } from './mcp-2025.js';
 import { mcp2026 } from './mcp-2026.js';
 import { oddRequests } from './odd-requests.js';
@@ -11,7 +12,8 @@ const BATCH = 1000;
 const anyRequest: Arbitrary<Blueprint> = fc.oneof(
   { weight: 7, arbitrary: mcp2025 },
   { weight: 7, arbitrary: mcp2026 },
-  { weight: 3, arbitrary: pages },
+  { weight: 6, arbitrary: logins },
+  { weight: 2, arbitrary: pages },
   { weight: 2, arbitrary: oddRequests },
 );
 

@@ -1,5 +1,5 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { placeholder, SLOTS } from './blueprint.js';
+import { placeholder, SLOTS, TRIP_SLOTS } from './blueprint.js';
 import { oddString, oddValue } from './odd-values.js';
 
 /** A request or notification before it has an id. */
@@ -11,6 +11,9 @@ export interface Call {
 /** The number of a slot. */
 export const slot: Arbitrary<number> = fc.nat(SLOTS - 1);
 
+/** The number of a login. */
+export const tripSlot: Arbitrary<number> = fc.nat(TRIP_SLOTS - 1);
+
 /** Ids are meant to collide between sessions. */
 export const requestId: Arbitrary<unknown> = fc.oneof(
   { weight: 8, arbitrary: fc.nat(1000) },
@@ -21,7 +24,7 @@ export const requestId: Arbitrary<unknown> = fc.oneof(
 /** Ids that no two requests of a session have at the same time. */
 export const ownId: Arbitrary<number> = fc.noBias(fc.integer({ min: 10_000, max: 2 ** 31 }));
 
-const tool = (name: string, args: Record<string, unknown> = {}): Call => ({
+export const tool = (name: string, args: Record<string, unknown> = {}): Call => ({
   method: 'tools/call',
   params: { name, arguments: args },
 });
@@ -30,6 +33,7 @@ const tool = (name: string, args: Record<string, unknown> = {}): Call => ({
 export const telling: Arbitrary<Call> = fc.constantFrom(
   tool('whoami'),
   tool('list_notes'),
+  tool('note_first', { text: 'first' }),
   tool('session_status'),
   { method: 'resources/read', params: { uri: 'session://status' } },
   { method: 'resources/read', params: { uri: 'notes://all' } },
@@ -53,6 +57,8 @@ export const harmless: Arbitrary<Call> = fc.oneof(
   ),
   oddString.map((text) => tool('add_note', { text })),
   oddValue.map((text) => tool('add_note', { text })),
+  oddString.map((text) => tool('note_first', { text })),
+  oddString.map((text) => tool('ask_first', { text })),
   oddValue.map((argument) => tool('whoami', { argument })),
   oddString.map((name) => tool(name)),
   oddString.map((uri) => ({ method: 'resources/read', params: { uri } })),
@@ -75,9 +81,11 @@ export const harmless: Arbitrary<Call> = fc.oneof(
 export const disruptive: Arbitrary<Call> = fc.oneof(
   { weight: 4, arbitrary: fc.constant(tool('login')) },
   { weight: 1, arbitrary: fc.constant(tool('logout')) },
-  { weight: 1, arbitrary: slot.map((at) => tool('login', { code: placeholder('code', at) })) },
+  { weight: 1, arbitrary: tripSlot.map((at) => tool('login', { code: placeholder('code', at) })) },
   { weight: 1, arbitrary: oddValue.map((code) => tool('login', { code })) },
   { weight: 1, arbitrary: oddString.map((provider) => tool('login', { provider })) },
+  { weight: 1, arbitrary: oddValue.map((flow) => tool('login', { flow })) },
+  { weight: 1, arbitrary: fc.constant(tool('login', { provider: 'codes', flow: 'device' })) },
   { weight: 1, arbitrary: oddString.map((provider) => tool('logout', { provider })) },
 );
 

@@ -1,7 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, type Header, MEMBERS_PER_ERA, placeholder } from './blueprint.js';
 import {
-  type Call,
   disruptive,
   harmless,
   notification,
@@ -9,15 +8,12 @@ import {
   requestId,
   slot,
   telling,
+  tripSlot,
 } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
 import { oddHeaderValue, oddString, oddValue } from './odd-values.js';
+import { inConnection, JSON_HEADERS, message, post } from './request-2025.js';
 
-const JSON_HEADERS: readonly Header[] = [
-  ['host', placeholder('host')],
-  ['content-type', 'application/json'],
-  ['accept', 'application/json, text/event-stream'],
-];
 const STREAM_HEADERS: readonly Header[] = [
   ['host', placeholder('host')],
   ['accept', 'text/event-stream'],
@@ -29,7 +25,8 @@ const STREAM_CUT_MS = 60;
 const versions = fc.constantFrom('2025-11-25', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '1.0');
 const capabilities = fc.constantFrom({}, { elicitation: { url: {} } }, { roots: {}, sampling: {} });
 
-const initialize: Arbitrary<Blueprint> = fc
+/** The request that a connection begins with. */
+export const initialize: Arbitrary<Blueprint> = fc
   .tuple(versions, capabilities, fc.oneof(fc.constant('fuzz'), oddString), requestId)
   .map(([protocolVersion, capabilities, name, id]) => {
     const params = { protocolVersion, capabilities, clientInfo: { name, version: '1' } };
@@ -108,7 +105,7 @@ const wrongId = fc
       member.map((owner) => placeholder('member', MEMBERS_PER_ERA + owner)),
       member.map((owner) => `${memberOf(owner)}x`),
       slot.map((at) => placeholder('session', at)),
-      slot.map((at) => placeholder('pending', at)),
+      tripSlot.map((at) => placeholder('pending', at)),
       oddHeaderValue,
     ),
     fc.oneof(telling, harmless, disruptive),
@@ -139,16 +136,4 @@ export const mcp2025: Arbitrary<Blueprint> = fc.oneof(
 
 function memberOf(owner: number): string {
   return placeholder('member', owner);
-}
-
-function inConnection(kind: string, whose: 'member' | 'connection', at: number, body: string): Blueprint {
-  return post(kind, [...JSON_HEADERS, ['mcp-session-id', placeholder(whose, at)]], body);
-}
-
-function post(kind: string, headers: readonly Header[], body: string): Blueprint {
-  return { kind, method: 'POST', path: '/mcp', headers, body };
-}
-
-function message(call: Call, id: unknown): string {
-  return JSON.stringify({ jsonrpc: '2.0', ...(id !== undefined && { id }), ...call });
 }

@@ -1,7 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, MEMBERS_PER_ERA, placeholder } from './blueprint.js';
 import {
-  type Call,
   disruptive,
   harmless,
   notification,
@@ -9,17 +8,16 @@ import {
   requestId,
   slot,
   telling,
+  tool,
+  tripSlot,
 } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
 import { oddString, oddValue } from './odd-values.js';
-import { type Naming, named, request } from './request-2026.js';
+import { anotherRound, type Naming, named, request, URL_ELICITATION } from './request-2026.js';
 
 /** A call that waits for the user of a browser does so for longer. */
 const ROUND_CUT_MS = 100;
 const LISTEN_CUT_MS = 20;
-
-/** Of a client that opens links itself. */
-const URL_ELICITATION = { elicitation: { url: {} } };
 
 const naming = fc.constantFrom<Naming>('argument', '_meta', 'both');
 const member = fc.integer({ min: MEMBERS_PER_ERA, max: 2 * MEMBERS_PER_ERA - 1 });
@@ -50,10 +48,6 @@ const dropped = fc.tuple(member, telling, naming, fc.nat(5)).map(
   }),
 );
 
-const tool = (name: string, params: Record<string, unknown> = {}): Call => ({
-  method: 'tools/call',
-  params: { name, arguments: {}, ...params },
-});
 const login = fc.tuple(requestId, fc.oneof(fc.constant('fuzz'), oddString)).map(([id, client]) => {
   return request('2026 login', tool('login'), id, {}, client);
 });
@@ -71,11 +65,11 @@ const round = fc
     fc.oneof(fc.constantFrom({ action: 'accept' }, { action: 'decline' }, { action: 'cancel' }), oddValue),
   )
   .map(([requestState, login]): Blueprint => {
-    const call = tool('login', { requestState, inputResponses: { login } });
-    return { ...request('2026 further round', call, 1, URL_ELICITATION), cutMs: ROUND_CUT_MS };
+    const call = anotherRound(tool('login'), requestState, { login });
+    return { ...request('2026 further round', call, 1, URL_ELICITATION), dropMs: ROUND_CUT_MS };
   });
 const pending = fc
-  .tuple(slot, fc.oneof({ weight: 2, arbitrary: disruptive }, telling), naming, requestId)
+  .tuple(tripSlot, fc.oneof({ weight: 2, arbitrary: disruptive }, telling), naming, requestId)
   .map(([at, call, how, id]) => {
     return { ...request('2026 pending', named(call, placeholder('pending', at), how), id), trip: at };
   });
@@ -118,7 +112,7 @@ const discord = fc
   .tuple(
     member,
     fc.oneof<Arbitrary<unknown>[]>(
-      slot.map((at) => placeholder('pending', at)),
+      tripSlot.map((at) => placeholder('pending', at)),
       oddValue,
     ),
   )

@@ -131,7 +131,17 @@ const change: Arbitrary<Change<Blueprint>> = fc.oneof(
 export function mutated(requests: Arbitrary<Blueprint>, kind: string): Arbitrary<Blueprint> {
   return fc
     .tuple(requests, change)
-    .map(([request, mutate]) => ({ ...mutate(request), kind, showsOwner: false }));
+    .map(([request, mutate]) =>
+      throughout(request, (each) => ({ ...mutate(each), kind, showsOwner: false })),
+    );
+}
+
+function throughout(request: Blueprint, change: Change<Blueprint>): Blueprint {
+  const { steps } = request;
+  if (!steps) return change(request);
+  const changed = Object.entries(steps).map(([step, each]) => [step, change(each)] as const);
+  // The steps are the same; only what is sent has changed.
+  return { ...change(request), steps: Object.fromEntries(changed) as typeof steps };
 }
 
 function inBody(changes: readonly Change<string>[]): Change<Blueprint> {

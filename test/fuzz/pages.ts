@@ -1,11 +1,10 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { type Blueprint, type Header, placeholder } from './blueprint.js';
-import { slot } from './json-rpc-messages.js';
+import { type Blueprint, placeholder } from './blueprint.js';
+import { tripSlot } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
 import { encoded, oddHeaderValue, oddString } from './odd-values.js';
+import { callback, fromAfar, get, HOST, queryOf, submission } from './request-page.js';
 
-const FORM = 'application/x-www-form-urlencoded';
-const HOST: Header = ['host', placeholder('host')];
 const FAILURES = [
   'declined',
   'expired',
@@ -16,37 +15,33 @@ const FAILURES = [
   '__proto__',
 ];
 
-const opened = slot.map((at) => get('page: connect', placeholder('link', at), at));
-const consented = slot.map(
-  (at): Blueprint => submission(at, { form: placeholder('form', at), action: 'continue' }),
+const opened = tripSlot.map((at) => get('page: connect', placeholder('link', at), at));
+const consented = tripSlot.map(
+  (at): Blueprint => submission('page: consent', at, { form: placeholder('form', at), action: 'continue' }),
 );
 const consentedBadly = fc
-  .tuple(slot, oddString, fc.constantFrom('continue', 'decline', ''), fc.boolean())
+  .tuple(tripSlot, oddString, fc.constantFrom('continue', 'decline', ''), fc.boolean())
   .map(([at, odd, action, isDecline]): Blueprint => {
-    return submission(at, { form: isDecline ? placeholder('form', at) : odd, action });
+    return submission('page: consent', at, { form: isDecline ? placeholder('form', at) : odd, action });
   });
 
-const returned = slot.map((at) => {
+const returned = tripSlot.map((at) => {
   return get('callback', callback({ code: 'visitor', state: placeholder('state', at) }), at);
 });
-/** Elsewhere than on loopback the browser shows a code. */
-const returnedFromAfar = slot.map((at): Blueprint => {
-  const request = get('callback', callback({ code: 'visitor', state: placeholder('state', at) }), at);
-  return { ...request, headers: [...request.headers, ['x-forwarded-for', '203.0.113.9']] };
-});
+const returnedFromAfar = returned.map(fromAfar);
 const parameter = fc.tuple(
   fc.constantFrom('code', 'state', 'iss', 'error', 'error_description', 'session_state', '__proto__'),
   fc.oneof(
     oddString,
-    slot.map((at) => placeholder('state', at)),
+    tripSlot.map((at) => placeholder('state', at)),
     fc.constantFrom('access_denied', 'visitor', placeholder('origin')),
   ),
 );
 const returnedBadly = fc
-  .tuple(slot, fc.array(parameter, { maxLength: 5 }))
+  .tuple(tripSlot, fc.array(parameter, { maxLength: 5 }))
   .map(([at, parameters]) => get('callback: odd', `/callback?${queryOf(parameters)}`, at));
 const returnedWithExtras = fc
-  .tuple(slot, fc.array(parameter, { minLength: 1, maxLength: 2 }))
+  .tuple(tripSlot, fc.array(parameter, { minLength: 1, maxLength: 2 }))
   .map(([at, parameters]) => {
     const path = callback({ code: 'visitor', state: placeholder('state', at) });
     return get('callback: odd', `${path}&${queryOf(parameters)}`, at);
@@ -60,8 +55,8 @@ const shown = fc
     oddString.map((odd) => `/connect/${encoded(odd)}`),
   )
   .map((path) => get('page: other', path));
-const codeShown = slot.map((at) => get('page: code', `${placeholder('link', at)}/code`, at));
-const cookied = fc.tuple(slot, oddHeaderValue).map(
+const codeShown = tripSlot.map((at) => get('page: code', `${placeholder('link', at)}/code`, at));
+const cookied = fc.tuple(tripSlot, oddHeaderValue).map(
   ([at, cookie]): Blueprint => ({
     ...get('page: connect', placeholder('link', at)),
     headers: [HOST, ['cookie', cookie]],
@@ -82,32 +77,3 @@ export const pages: Arbitrary<Blueprint> = fc.oneof(
   { weight: 1, arbitrary: cookied },
   { weight: 2, arbitrary: mutated(fc.oneof(opened, consented, returned, shown), 'page: mutated') },
 );
-
-function get(kind: string, path: string, trip?: number): Blueprint {
-  const cookie: Header[] = trip === undefined ? [] : [['cookie', placeholder('cookie', trip)]];
-  const headers: Header[] = [HOST, ['accept', 'text/html'], ...cookie];
-  return { kind, method: 'GET', path, headers, ...(trip !== undefined && { trip }) };
-}
-
-function submission(at: number, fields: Record<string, string>): Blueprint {
-  const { headers } = get('', '', at);
-  return {
-    kind: 'page: consent',
-    method: 'POST',
-    path: placeholder('link', at),
-    headers: [...headers, ['origin', placeholder('origin')], ['content-type', FORM]],
-    body: queryOf(Object.entries(fields)),
-    trip: at,
-  };
-}
-
-function callback(parameters: Record<string, string>): string {
-  return `/callback?${queryOf(Object.entries(parameters))}`;
-}
-
-/** A query whose placeholders stay what they are. */
-function queryOf(parameters: readonly (readonly [string, string])[]): string {
-  return parameters
-    .map(([name, value]) => `${name}=${value.startsWith('<<') ? value : encoded(value)}`)
-    .join('&');
-}

@@ -8,17 +8,25 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { answerParent } from '../hygiene/asked-process.js';
-import { TOKEN_PREFIX } from './canaries.js';
+import { BY_CODE, TOKEN_PREFIX } from './canaries.js';
+import { DeviceCodes } from './device-codes.js';
 
 /** Long enough for nothing to be refreshed meanwhile. */
-const EXPIRES_IN_SECONDS = 24 * 60 * 60;
+const EXPIRES_IN_SECONDS = 30 * 24 * 60 * 60;
 /** Of the notes that are added only the last ones are kept, besides the first. */
 const MOST_NOTES = 4;
 const MOST_CHARACTERS = 200;
 
+const startSchema = z.object({ seed: z.number() });
 const noteSchema = z.object({ text: z.string() });
 
+interface Reply {
+  readonly status: number;
+  readonly content: object;
+}
+
 let origin = '';
+let deviceCodes = new DeviceCodes(0);
 const notebooks = new Map<string, string[]>();
 
 const server = createServer(async (request, response) => {
@@ -32,14 +40,13 @@ const server = createServer(async (request, response) => {
   }
   const token = request.headers.authorization?.replace(`Bearer ${TOKEN_PREFIX}`, '') ?? '';
   const [user = ''] = token.split('.');
-  const content = answerTo(url.pathname, user, body);
-  response
-    .writeHead(content ? 200 : 404, { 'content-type': 'application/json' })
-    .end(JSON.stringify(content ?? {}));
+  const { status, content } = answerTo(url.pathname, user, body);
+  response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
 });
 
 answerParent({
-  async start() {
+  async start(argument) {
+    deviceCodes = new DeviceCodes(startSchema.parse(argument).seed);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     // A TCP server that listens has an AddressInfo.
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -54,22 +61,35 @@ function wayBack(asked: URLSearchParams, form: URLSearchParams): string {
   return back.href;
 }
 
-/** What is answered, as JSON; `undefined` where there is nothing. */
-function answerTo(path: string, user: string, body: string): object | undefined {
+/** What is answered, as JSON. */
+function answerTo(path: string, user: string, body: string): Reply {
   switch (path) {
     case '/.well-known/openid-configuration':
-      return metadata();
+      return good(metadata());
     case '/token':
-      return tokensFor(new URLSearchParams(body).get('code') ?? '');
+      return redeemed(new URLSearchParams(body));
+    case '/device_authorization':
+      return good(deviceCodes.give(origin));
     case '/userinfo':
-      return { sub: user, name: `User ${user}` };
+      return good({ sub: user, name: `User ${user}` });
     case '/notes':
-      return { user, notes: notesOf(user, body) };
+      return good({ user, notes: notesOf(user, body) });
     case '/revoke':
-      return {};
+      return good({});
     default:
-      return undefined;
+      return { status: 404, content: {} };
   }
+}
+
+function good(content: object): Reply {
+  return { status: 200, content };
+}
+
+function redeemed(form: URLSearchParams): Reply {
+  const deviceCode = form.get('device_code');
+  if (deviceCode === null) return good(tokensFor(form.get('code') ?? ''));
+  const answer = deviceCodes.poll(deviceCode);
+  return answer === 'granted' ? good(tokensFor(BY_CODE)) : { status: 400, content: { error: answer } };
 }
 
 function notesOf(user: string, body: string): readonly string[] {
@@ -97,6 +117,7 @@ function metadata(): object {
     token_endpoint: `${origin}/token`,
     userinfo_endpoint: `${origin}/userinfo`,
     revocation_endpoint: `${origin}/revoke`,
+    device_authorization_endpoint: `${origin}/device_authorization`,
     code_challenge_methods_supported: ['S256'],
   };
 }

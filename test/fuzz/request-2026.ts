@@ -4,6 +4,9 @@ import type { Call } from './json-rpc-messages.js';
 const REVISION = '2026-07-28';
 const SESSION_META = 'dev.mcp-sessions/session';
 
+/** Of a client that opens links itself. */
+export const URL_ELICITATION = { elicitation: { url: {} } };
+
 /** Where a request says whose it is. */
 export type Naming = 'argument' | '_meta' | 'both';
 
@@ -21,6 +24,11 @@ export function named({ method, params }: Call, handle: unknown, how: Naming): C
       ...(inMeta && { _meta: { [SESSION_META]: handle } }),
     },
   };
+}
+
+/** The next round of a call, with what its client was asked for. */
+export function anotherRound({ method, params }: Call, requestState: unknown, inputResponses: object): Call {
+  return { method, params: { ...params, requestState, inputResponses } };
 }
 
 /** A request of the 2026 revision, with what its headers have to say. */

@@ -14,8 +14,11 @@ import { type Finding, Fuzzer } from './fuzzer.js';
 import { Members } from './members.js';
 
 const MEMBERS = 2 * MEMBERS_PER_ERA;
-/** What is sent before a request that is sent anew: so that there are throw-away sessions for it. */
-const LEAD = 500;
+/** What is sent before a request that is sent anew: so that there are throw-away sessions and logins for it. */
+const LEAD = 3000;
+/** In so many steps so much time passes at the end of a stretch: more than anything lives that nobody hears of. */
+const PAUSES = 5;
+const PAUSE_MS = 10 * 60 * 1000;
 /** Compilers and caches weigh something too. Something left behind by every request would weigh more. */
 const MAX_GROWTH = 1.15;
 const MIN_PASSED = 0.5;
@@ -30,7 +33,7 @@ const { values } = parseArgs({
 });
 const seed = Number(values.seed);
 
-const server = await FuzzedServer.start();
+const server = await FuzzedServer.start(seed);
 try {
   const members = await Members.logIn(server.origin);
   const fuzzer = new Fuzzer({ origin: server.origin, seed, secrets: members.secrets });
@@ -46,24 +49,26 @@ async function fuzz(fuzzer: Fuzzer, members: Members): Promise<Finding | undefin
   const requests = Number(values.requests);
   const half = Math.floor(requests / 2);
   const startedAtMs = performance.now();
-  const inTheMiddle = await stretch(fuzzer, 0, half);
+  const inTheMiddle = await stretch(fuzzer, members, 0, half);
   if (typeof inTheMiddle !== 'number') return inTheMiddle;
-  const atTheEnd = await stretch(fuzzer, half, requests);
+  const atTheEnd = await stretch(fuzzer, members, half, requests);
   if (typeof atTheEnd !== 'number') return atTheEnd;
   const seconds = (performance.now() - startedAtMs) / 1000;
 
-  const { histogram } = fuzzer;
+  const { histogram, depth } = fuzzer;
   console.log(`How ${requests} requests were answered (seed ${seed}):\n\n${histogram}\n`);
   console.log(`${Math.round(seconds)} seconds, ${Math.round(requests / seconds)} requests a second`);
   console.log(
     `passed the guards: ${percent(histogram.passedShare)}, answered 2xx: ${percent(histogram.successfulShare)}`,
   );
+  console.log(depth.toString());
   console.log(`heap and external: ${mib(inTheMiddle)} in the middle, ${mib(atTheEnd)} at the end`);
   const unwell = await members.unwell();
   const { lives, errors } = await server.settle(MEMBERS);
   judge([
     [`passed the guards: at least ${percent(MIN_PASSED)}`, histogram.passedShare >= MIN_PASSED],
     [`answered 2xx: at least ${percent(MIN_SUCCESSFUL)}`, histogram.successfulShare >= MIN_SUCCESSFUL],
+    [`gets deep enough into logins (not so: ${depth.missing.join(', ')})`, depth.missing.length === 0],
     [`memory grows by no more than ${percent(MAX_GROWTH - 1)}`, atTheEnd <= MAX_GROWTH * inTheMiddle],
     [`every member sees their own notes (not so: ${unwell})`, unwell.length === 0],
     [`${MEMBERS} sessions are left: ${lives.join('; ')}`, lives.length === MEMBERS],
@@ -73,11 +78,25 @@ async function fuzz(fuzzer: Fuzzer, members: Members): Promise<Finding | undefin
 }
 
 /** @returns how much the server holds when what was started is over. */
-async function stretch(fuzzer: Fuzzer, from: number, to: number): Promise<number | Finding> {
+async function stretch(
+  fuzzer: Fuzzer,
+  members: Members,
+  from: number,
+  to: number,
+): Promise<number | Finding> {
   const found = (await fuzzer.run(from, to)) ?? (await fuzzer.cleanUp());
   if (found) return found;
+  await endTheRest(members);
   await server.settle(MEMBERS);
   return server.heldBytes();
+}
+
+/** Lets time pass in which only the members are heard of: their sessions live on, everything else is over then. */
+async function endTheRest(members: Members): Promise<void> {
+  for (let pause = 0; pause < PAUSES; pause++) {
+    await server.passTime(PAUSE_MS);
+    await members.unwell();
+  }
 }
 
 async function repeat(fuzzer: Fuzzer, number: number): Promise<Finding | undefined> {

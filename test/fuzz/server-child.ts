@@ -1,24 +1,47 @@
-/** A server made with the library as it was built, with everything that MCP lets a server offer. */
+/** A server made with the library as it was built, in which time passes with every request. */
+import { subscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { ResourceTemplate } from '@modelcontextprotocol/server';
-import { createSessions, type Sessions } from 'mcp-sessions';
+import { createSessions, type Limits, type Sessions } from 'mcp-sessions';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
 import type { ServerState } from './fuzzed-server.js';
+import { fuzzedTools } from './fuzzed-tools.js';
+import { HastyClock } from './hasty-clock.js';
 
-const startSchema = z.object({ issuer: z.string(), loginAttemptMs: z.number() });
+const startSchema = z.object({ issuer: z.string() });
+const passSchema = z.object({ durationMs: z.number() });
 const settleSchema = z.object({ expected: z.number(), patienceMs: z.number() });
 
 const POLL_MS = 50;
 /** What a session goes through is told up to here. */
 const MOST_EVENTS = 10;
-const DAY_MS = 24 * 60 * 60 * 1000;
+/**
+ * What a request takes of the server's time, however long it takes in truth: how far a login gets, and whether a call
+ * that waits is answered, depends on requests and not on the machine. A provider that is slow for some of them is
+ * still far from too slow.
+ */
+const REQUEST_MS = 20;
+const MINUTE_MS = 60 * 1000;
+const MONTH_MS = 30 * 24 * 60 * MINUTE_MS;
 /** So that limits are not what is met. */
-const MAX_SESSIONS = 100_000;
+const MANY = 100_000;
+const LIMITS: Partial<Limits> = {
+  anonymousSessionsPerAddress: MANY,
+  loginStartsPerMinute: MANY,
+  loginPagesPerMinute: MANY,
+  pendingLogins: MANY,
+};
+/** Members are heard of, and are never gone for good. */
+const LIFETIMES = {
+  idleMs: 30 * MINUTE_MS,
+  unheardMs: 30 * MINUTE_MS,
+  absoluteMs: MONTH_MS,
+  disconnectGraceMs: MONTH_MS,
+};
 
+const clock = new HastyClock();
 let sessions: Sessions | undefined;
-let api = '';
 /** What has happened to every session that lives. */
 const live = new Map<unknown, string[]>();
 const errors: string[] = [];
@@ -26,20 +49,26 @@ const unhandled = (error: unknown) =>
   errors.push(`unhandled: ${error instanceof Error ? error.stack : error}`);
 process.on('unhandledRejection', unhandled);
 process.on('uncaughtException', unhandled);
+subscribe('http.server.request.start', () => clock.putForward(REQUEST_MS));
 
 answerParent({
   async start(argument) {
-    const { issuer, loginAttemptMs } = startSchema.parse(argument);
-    api = issuer;
+    const { issuer } = startSchema.parse(argument);
+    // Without `openid` the provider is asked who logged in.
+    const provider = { issuer, clientId: 'fuzz', scopes: ['profile'], apiOrigins: [issuer] };
     sessions = createSessions({
       server: { name: 'fuzz', version: '0.0.0' },
-      tools: register,
-      // Without `openid` the provider is asked who logged in.
-      provider: { issuer, clientId: 'fuzz', scopes: ['profile'] },
-      apiOrigins: [issuer],
-      maxSessions: MAX_SESSIONS,
-      lifetimes: { idleMs: DAY_MS, absoluteMs: DAY_MS, disconnectGraceMs: DAY_MS, loginAttemptMs },
+      tools: fuzzedTools(issuer),
+      provider: [
+        { ...provider, name: 'main' },
+        { ...provider, name: 'codes', deviceFlow: 'allowed' },
+      ],
+      apiOrigins: [],
+      maxSessions: MANY,
+      lifetimes: LIFETIMES,
+      limits: LIMITS,
       logger: pino({ level: 'error' }, { write: (line: string) => void errors.push(line) }),
+      runtime: { clock },
     });
     sessions.subscribe((event) => {
       if (!('ref' in event)) return;
@@ -49,6 +78,10 @@ answerParent({
     });
     const { url } = await sessions.listen({ port: 0 });
     return new URL(url).origin;
+  },
+  async passTime(argument) {
+    clock.putForward(passSchema.parse(argument).durationMs);
+    await sleep(POLL_MS);
   },
   /** Waits for sessions to end, until there are no more than expected. */
   async settle(argument): Promise<ServerState> {
@@ -63,28 +96,3 @@ answerParent({
     return heapUsed + external;
   },
 });
-
-const register: Parameters<typeof createSessions>[0]['tools'] = (server, current) => {
-  const ask = async (init?: RequestInit) => (await current.current().fetch(`${api}/notes`, init)).text();
-  const asTool = async (init?: RequestInit) => ({
-    content: [{ type: 'text' as const, text: await ask(init) }],
-  });
-  const asResource = async (uri: URL) => ({ contents: [{ uri: uri.href, text: await ask() }] });
-
-  server.registerTool('whoami', { description: 'Tells who is logged in.' }, () => asTool());
-  server.registerTool('list_notes', { description: 'Lists notes.' }, () => asTool());
-  server.registerTool(
-    'add_note',
-    { description: 'Adds a note.', inputSchema: z.object({ text: z.string() }) },
-    ({ text }) => asTool({ method: 'POST', body: JSON.stringify({ text }) }),
-  );
-  server.registerResource('notes', 'notes://all', {}, asResource);
-  server.registerResource('note', new ResourceTemplate('notes://{id}', { list: undefined }), {}, asResource);
-  server.registerPrompt(
-    'greeting',
-    { description: 'Greets the user.', argsSchema: z.object({ language: z.string() }) },
-    async ({ language }) => ({
-      messages: [{ role: 'user', content: { type: 'text', text: `Greet in ${language}: ${await ask()}` } }],
-    }),
-  );
-};

@@ -37,14 +37,14 @@ export class AskedProcess {
     argument?: unknown,
     schema?: z.ZodType<Answer>,
   ): Promise<Answer> {
-    const answered = Promise.race([
-      once(this.#child, 'message'),
-      once(this.#child, 'exit').then(([code]) => {
-        throw new Error(`Asked for "${question}", the process ended with code ${code}.`);
-      }),
-    ]);
+    const listening = new AbortController();
+    const { signal } = listening;
+    const ended = once(this.#child, 'exit', { signal }).then(([code]) => {
+      throw new Error(`Asked for "${question}", the process ended with code ${code}.`);
+    });
+    const answered = Promise.race([once(this.#child, 'message', { signal }), ended]);
     this.#child.send({ question, argument });
-    const reply = replySchema.parse((await answered)[0]);
+    const reply = replySchema.parse((await answered.finally(() => listening.abort()))[0]);
     if ('error' in reply) throw new Error(`Asked for "${question}": ${reply.error}`);
     // Without a schema the caller wants no answer.
     return schema ? schema.parse(reply.answer) : (undefined as Answer);

@@ -1,0 +1,45 @@
+import { AsyncResource } from 'node:async_hooks';
+import type { Clock } from 'mcp-sessions';
+
+interface Timer {
+  readonly atMs: number;
+  readonly run: () => void;
+  readonly cancel: () => void;
+}
+
+/** Node's monotonic clock, which can be put forward: timers that are due by then run at once, in their order. */
+export class HastyClock implements Clock {
+  readonly #timers = new Set<Timer>();
+  #aheadMs = 0;
+
+  now(): number {
+    return performance.now() + this.#aheadMs;
+  }
+
+  after(delayMs: number, run: () => void): () => void {
+    const cancel = () => {
+      clearTimeout(timeout);
+      this.#timers.delete(timer);
+    };
+    // Whoever puts the clock forward is not who set the timer.
+    const timer = { atMs: this.now() + delayMs, run: AsyncResource.bind(run), cancel };
+    const timeout = setTimeout(() => this.#run(timer), delayMs).unref();
+    this.#timers.add(timer);
+    return cancel;
+  }
+
+  putForward(durationMs: number): void {
+    this.#aheadMs += durationMs;
+    const now = this.now();
+    const due = [...this.#timers]
+      .filter(({ atMs }) => atMs <= now)
+      .sort((one, other) => one.atMs - other.atMs);
+    for (const timer of due) setImmediate(() => this.#run(timer));
+  }
+
+  #run(timer: Timer): void {
+    if (!this.#timers.has(timer)) return;
+    timer.cancel();
+    timer.run();
+  }
+}
