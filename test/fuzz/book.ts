@@ -131,18 +131,14 @@ export class Book {
     return displaced && !displaced.isOver ? this.#retire(displaced) : [];
   }
 
-  /** A login has been begun by the way. It is gone on with if there is room. */
-  #adopt({ cutMs, headers }: Blueprint, handle: string | undefined, answer: Answer): void {
-    const link = linkIn(answer.text);
-    if (link === undefined || this.#trips.some((known) => known?.link === link)) return;
-    // Were the user to go on with a call that is given up, nobody would hear of the session it leads to.
-    if (handle !== undefined && cutMs !== undefined) return;
+  /** A login has been begun by the way. It is gone on with if there is room, and if its session is new. */
+  #adopt({ cutMs, body = '' }: Blueprint, handle: string | undefined, answer: Answer): void {
+    // Were the user to go on with a call that is given up, nobody would hear of the session it leads to. In one that
+    // was there before, somebody else may have logged in elsewhere.
+    if (handle === undefined || cutMs !== undefined || body.includes(handle)) return;
     const free = this.#trips.findIndex((trip) => trip === undefined || trip.isOver);
-    const connection = headers.find(([name]) => name === 'mcp-session-id')?.[1];
-    const caller = handle === undefined ? connection : handle;
-    if (free === -1 || caller === undefined) return;
-    const kind = handle === undefined ? 'connection' : 'handle';
-    this.#trips[free] = new Trip(PLAIN, { kind, id: caller }, answer);
+    if (free === -1 || linkIn(answer.text) === undefined) return;
+    this.#trips[free] = new Trip(PLAIN, { kind: 'handle', id: handle }, answer);
   }
 
   /** What a login leaves behind when nobody goes on with it. */

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, placeholder, type Step, type Way } from './blueprint.js';
+import { visitorOf } from './canaries.js';
 import { type Call, requestId, tool, tripSlot } from './json-rpc-messages.js';
 import { initialize } from './mcp-2025.js';
 import { mutated } from './mutations.js';
@@ -112,7 +113,11 @@ function stepsOf({
     ...request(kind, named(call, placeholder('pending', trip), 'argument'), id),
     trip,
   });
-  const back = get('login: return', callback({ code: 'visitor', state: placeholder('state', trip) }), trip);
+  const back = get(
+    'login: return',
+    callback({ code: visitorOf(trip), state: placeholder('state', trip) }),
+    trip,
+  );
   return {
     'ask 2025': { ...over('login: ask 2025', login), cutMs: LOGIN_CUT_MS },
     'ask 2026': withHandle('login: ask 2026', login),

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, placeholder } from './blueprint.js';
+import { visitorOf } from './canaries.js';
 import { tripSlot } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
 import { encoded, oddHeaderValue, oddString } from './odd-values.js';
@@ -26,7 +27,7 @@ const consentedBadly = fc
   });
 
 const returned = tripSlot.map((at) => {
-  return get('callback', callback({ code: 'visitor', state: placeholder('state', at) }), at);
+  return get('callback', callback({ code: visitorOf(at), state: placeholder('state', at) }), at);
 });
 const returnedFromAfar = returned.map(fromAfar);
 const parameter = fc.tuple(
@@ -43,7 +44,7 @@ const returnedBadly = fc
 const returnedWithExtras = fc
   .tuple(tripSlot, fc.array(parameter, { minLength: 1, maxLength: 2 }))
   .map(([at, parameters]) => {
-    const path = callback({ code: 'visitor', state: placeholder('state', at) });
+    const path = callback({ code: visitorOf(at), state: placeholder('state', at) });
     return get('callback: odd', `${path}&${queryOf(parameters)}`, at);
   });
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { Blueprint } from './blueprint.js';
-import { canaryOf, TOKEN_PREFIX } from './canaries.js';
+import { canaryOf, TOKEN_PREFIX, visitorOf } from './canaries.js';
 import type { Answer } from './client.js';
 import { brokenRule, passedGuards } from './rules.js';
 
@@ -24,6 +24,12 @@ describe('a rule is broken by', () => {
     ['a token of the provider, even the owner’s', { text: `${TOKEN_PREFIX}${canaryOf(0)}` }],
   ])('%s', (_, answer) => {
     expect(judge(answer)).toBeDefined();
+  });
+
+  it('the user of another login', () => {
+    expect(judge({ text: `Logged in as ${visitorOf(11)}` })).toBeDefined();
+    expect(judge({ text: visitorOf(11) }, { owner: undefined, trip: 1 })).toBeDefined();
+    expect(judge({ text: visitorOf(11) }, { owner: undefined, trip: 11 })).toBeUndefined();
   });
 
   it('an answer that does not show whose session it is where it has to', () => {

@@ -1,5 +1,5 @@
 import type { Blueprint } from './blueprint.js';
-import { canariesIn, TOKEN_PREFIX } from './canaries.js';
+import { canariesIn, TOKEN_PREFIX, visitorsIn } from './canaries.js';
 import type { Answer } from './client.js';
 
 /** What the server says, whatever the status, when it has caught an error that it did not expect. */
@@ -23,6 +23,11 @@ export function brokenRule(
   const seen = canariesIn(everything);
   for (const member of seen) {
     if (member !== request.owner) return `the answer shows the session of member ${member}`;
+  }
+  const mayShowAnyVisitor = request.trip === undefined && request.owner === undefined;
+  for (const visitor of visitorsIn(everything)) {
+    if (!mayShowAnyVisitor && visitor !== request.trip)
+      return `the answer shows the user of login ${visitor}`;
   }
   for (const [member, secret] of secrets.entries()) {
     const isOwn = member === request.owner || sent(request, secret);
