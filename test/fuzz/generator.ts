@@ -12,7 +12,7 @@ const BATCH = 1000;
 const anyRequest: Arbitrary<Blueprint> = fc.oneof(
   { weight: 7, arbitrary: mcp2025 },
   { weight: 7, arbitrary: mcp2026 },
-  { weight: 6, arbitrary: logins },
+  { weight: 5, arbitrary: logins },
   { weight: 2, arbitrary: pages },
   { weight: 2, arbitrary: oddRequests },
 );

@@ -1,0 +1,29 @@
+import { expect, it } from 'vitest';
+import type { Blueprint } from './blueprint.js';
+import { BY_CODE } from './canaries.js';
+import type { Answer } from './client.js';
+import { Depth } from './depth.js';
+
+const request = (kind: string): Blueprint => ({ kind, method: 'POST', path: '/mcp', headers: [] });
+const answer = (text: string, more: Partial<Answer> = {}): Answer => {
+  return { status: 200, headers: {}, text, end: 'complete', ...more };
+};
+
+it('a run that gets nowhere misses everything, however short it is', () => {
+  const depth = new Depth();
+  depth.add(request('login: return'), answer('', { status: 400 }));
+  expect(depth.missing).toHaveLength(6);
+});
+
+it('a run has to get somewhere in proportion to its requests', () => {
+  const depth = new Depth();
+  const finished = answer(
+    `{"status":"authenticated","subject":"${BY_CODE}"} The user has logged in. session: x`,
+  );
+  depth.add(request('login: return'), answer('', { status: 303, headers: { location: '/login/done' } }));
+  depth.add(request('login: see code'), answer('<p class="code">'));
+  depth.add(request('login: come back'), finished);
+  expect(depth.missing).toEqual([]);
+  for (let number = 0; number < 10_000; number++) depth.add(request('odd'), answer(''));
+  expect(depth.missing).toHaveLength(6);
+});
