@@ -4,6 +4,8 @@ import type { Answer } from './client.js';
 
 /** What the server says, whatever the status, when it has caught an error that it did not expect. */
 const MISTAKE = 'The server made a mistake';
+/** What a program says where it stumbles. A tool's result may carry it, and then nobody else says so. */
+const STUMBLE = /Cannot (?:read|set) propert|is not (?:a function|a constructor|defined|iterable)|call stack/;
 /** Node closes the connection on what is no HTTP, or too much of it. */
 const LARGE_BYTES = 64 * 1024;
 
@@ -18,6 +20,8 @@ export function brokenRule(
   if (end === 'broken' && !mayBreak(request)) return `the connection broke: ${answer.error}`;
   if (status >= 500) return `the answer is ${status}: ${text.slice(0, 500)}`;
   if (text.includes(MISTAKE)) return `the server made a mistake: ${text.slice(0, 500)}`;
+  const stumble = STUMBLE.exec(text)?.[0];
+  if (stumble !== undefined && !sent(request, stumble)) return `the server stumbled: ${text.slice(0, 500)}`;
   const everything = `${Object.values(headers).join('\n')}\n${text}`;
   if (everything.includes(TOKEN_PREFIX)) return 'the answer contains a token of the provider';
   const seen = canariesIn(everything);
