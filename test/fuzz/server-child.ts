@@ -31,6 +31,7 @@ const LIMITS: Partial<Limits> = {
   loginStartsPerMinute: MANY,
   loginPagesPerMinute: MANY,
   pendingLogins: MANY,
+  sessionsPerAccount: MANY,
 };
 /** Members are heard of, and are never gone for good. */
 const LIFETIMES = {
