@@ -112,6 +112,18 @@ describe('an access token', () => {
     await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
+  it('of a session that was signed out is refused with what has become of its login', async () => {
+    const bench = new SessionBench();
+    const { lease } = await bench.loggedIn('alice');
+    await bench.registry.signOut(lease.ref, 'idle');
+    const record = await bench.registry.get(lease.ref);
+    const reading = bench.accessToken({ ...lease, epoch: record?.epoch ?? 0 });
+    await expect(reading).rejects.toMatchObject({
+      code: 'login_required',
+      message: expect.stringMatching(/^The login here has ended: it was not used for too long\./),
+    });
+  });
+
   it('that cannot be read any more asks for a new login', async () => {
     const bench = new SessionBench();
     const { lease, record } = await bench.loggedIn('alice');
