@@ -2,9 +2,9 @@ import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import { tooOften } from '../limits/too-often.js';
 import type { Clock } from '../time/clock.js';
 import { type Access, type Admission, type Arrival, refused } from './access.js';
+import { Guesses } from './guesses.js';
 import type { Principal } from './principal.js';
 import type { ReadClaims } from './token-claims.js';
 
@@ -45,6 +45,7 @@ interface Disbelieved {
 /** Lets those in who bring an access token of the authorization server (RFC 6750). */
 export class BearerAccess implements Access {
   readonly #options: BearerAdmissionOptions;
+  readonly #guesses: Guesses;
   /** By digest: nothing here lets anybody in. The oldest first. */
   readonly #believed = new Map<string, Believed>();
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
@@ -53,6 +54,7 @@ export class BearerAccess implements Access {
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
+    this.#guesses = new Guesses(options.refusedTokens);
   }
 
   prepare(): Promise<void> {
@@ -84,31 +86,34 @@ export class BearerAccess implements Access {
 
   async #read(token: string, peer: Peer | undefined): Promise<ReadClaims> {
     const digest = createHash('sha256').update(token).digest('base64url');
+    return (
+      this.#known(digest) ??
+      this.#guesses.take(peer, () => this.#known(digest) ?? this.#verify(token, digest))
+    );
+  }
+
+  /** What is known of a token already, or is just being found out. */
+  #known(digest: string): ReadClaims | Promise<ReadClaims> | undefined {
     const now = this.#options.clock.now();
     const believed = this.#believed.get(digest);
     if (believed && believed.untilMs > now) return { principal: believed.principal };
     const disbelieved = this.#disbelieved.get(digest);
     if (disbelieved && disbelieved.untilMs > now) return { fault: disbelieved.fault };
-    this.#assertMayGuess(peer);
-    let verifying = this.#verifying.get(digest);
-    if (!verifying) {
-      verifying = this.#options.verify(token).finally(() => this.#verifying.delete(digest));
-      this.#verifying.set(digest, verifying);
-    }
-    const read = await verifying;
-    if ('principal' in read) this.#believe(digest, read.principal, now);
-    else {
-      this.#disbelieve(digest, read.fault);
-      if (peer !== undefined) this.#options.refusedTokens.take(peer);
-    }
-    return read;
+    return this.#verifying.get(digest);
   }
 
-  /** Each guess may cost the authorization server a request. @throws SessionError `too_many_requests` */
-  #assertMayGuess(peer: Peer | undefined): void {
-    const seconds = peer === undefined ? undefined : this.#options.refusedTokens.waitSeconds(peer);
-    if (seconds === undefined) return;
-    throw tooOften('Too many access tokens from your address were not valid.', seconds);
+  #verify(token: string, digest: string): Promise<ReadClaims> {
+    const now = this.#options.clock.now();
+    const verifying = this.#options
+      .verify(token)
+      .then((read) => {
+        if ('principal' in read) this.#believe(digest, read.principal, now);
+        else this.#disbelieve(digest, read.fault);
+        return read;
+      })
+      .finally(() => this.#verifying.delete(digest));
+    this.#verifying.set(digest, verifying);
+    return verifying;
   }
 
   /** @param askedAtMs when its verification began: what happened since then, it may not have seen */

@@ -37,6 +37,18 @@ describe('a limit on how often something happens', () => {
     expect(taken('a', 3)).toBe(1);
   });
 
+  it('takes back what was given back, and lets nobody have more than all for it', async () => {
+    const { clock, limiter, taken } = setUp(6);
+    limiter.giveBack('a');
+    expect(taken('a', 10)).toBe(6);
+    limiter.giveBack('a');
+    limiter.giveBack('a');
+    expect(taken('a', 10)).toBe(2);
+    await clock.advance(60_000);
+    limiter.giveBack('a');
+    expect(taken('a', 10)).toBe(6);
+  });
+
   it('counts each key for itself [security 41]', () => {
     const { taken } = setUp(5);
     taken('flood', 100);

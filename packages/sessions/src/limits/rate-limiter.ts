@@ -47,6 +47,12 @@ export class RateLimiter {
     return undefined;
   }
 
+  /** Undoes one {@link take} of what `key` may, as if it had not happened. */
+  giveBack(key: string): void {
+    const wholeAtMs = this.#wholeAtMs.get(key);
+    if (wholeAtMs !== undefined) this.#wholeAtMs.set(key, wholeAtMs - this.#intervalMs);
+  }
+
   /** In how many seconds `key` may again; `undefined` if it may now. */
   waitSeconds(key: string): number | undefined {
     const waitMs = this.#wholeAt(key) + this.#intervalMs - this.#now() - MINUTE_MS;
