@@ -33,11 +33,13 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'session.signed_out', ref, reason: 'account_cap' },
 ];
 
+const logIdOf = (each: SessionRef) => (each === ref ? 'abcdef012345' : 'fedcba543210');
+
 function startLog() {
   const written: string[] = [];
   const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void written.push(line) });
   const clock = new VirtualClock();
-  const listener = auditLog({ logger, logIdOf: () => 'abcdef012345', clock });
+  const listener = auditLog({ logger, logIdOf, clock });
   const lines = (): Record<string, unknown>[] => written.map((line) => JSON.parse(line));
   return { clock, listener, lines };
 }
@@ -74,6 +76,21 @@ describe('the audit log', () => {
     expect(lines().slice(3)).toMatchObject([
       { event: 'login.refused', reason: 'too_often', times: 999, level: 40 },
       { event: 'session.refused', reason: 'address', times: 999, level: 40 },
+    ]);
+  });
+
+  it('is not filled by whoever presents what is somebody else’s, and says of which session [security 49]', async () => {
+    const { lines, clock, listener } = startLog();
+    const other = 'another-session-reference' as SessionRef;
+    for (let time = 0; time < 1000; time++) listener({ type: 'session.not_owned', ref });
+    listener({ type: 'session.not_owned', ref: other });
+    expect(lines()).toMatchObject([
+      { event: 'session.not_owned', session: logIdOf(ref), level: 40 },
+      { event: 'session.not_owned', session: logIdOf(other), level: 40 },
+    ]);
+    await clock.advance(60_000);
+    expect(lines().slice(2)).toMatchObject([
+      { event: 'session.not_owned', session: logIdOf(ref), times: 999, level: 40 },
     ]);
   });
 

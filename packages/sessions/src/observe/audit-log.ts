@@ -14,7 +14,8 @@ export interface AuditLogOptions {
 /**
  * Writes what happens to sessions as JSON lines. It takes from an event only fields that are named here,
  * so nothing secret can get in; a session appears under an id that exists only in logs. Refusals are counted:
- * whoever is refused must not fill the log by asking again.
+ * whoever is refused must not fill the log by asking again. So are, for each session, requests
+ * of those whose it is not.
  */
 export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {
@@ -24,10 +25,23 @@ export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionLi
   };
   const refusals = new Tallies(clock, write);
   return (event) => {
-    if (event.type === 'session.refused' || event.type === 'login.refused') {
-      refusals.add(`${event.type} ${event.reason}`, event);
-    } else write(event);
+    const kind = refusalOf(event);
+    if (kind === undefined) write(event);
+    else refusals.add(kind, event);
   };
+}
+
+/** What is counted together; `undefined` for what is written each time. */
+function refusalOf(event: SessionEvent): string | undefined {
+  switch (event.type) {
+    case 'session.refused':
+    case 'login.refused':
+      return `${event.type} ${event.reason}`;
+    case 'session.not_owned':
+      return `${event.type} ${event.ref}`;
+    default:
+      return undefined;
+  }
 }
 
 function entryOf(event: SessionEvent): Record<string, string | number> {

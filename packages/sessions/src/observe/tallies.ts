@@ -14,7 +14,7 @@ export class Tallies<T> {
     this.#tell = tell;
   }
 
-  /** @param kind what is counted together; there is room for a few */
+  /** @param kind what is counted together; each is remembered for a minute */
   add(kind: string, what: T): void {
     const untold = this.#untold.get(kind);
     if (untold === undefined) this.#tellOf(kind, what, 1);
