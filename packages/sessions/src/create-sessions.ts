@@ -6,6 +6,7 @@ import { createAccess } from './create-access.js';
 import { assertNotDebugged, currentProcessSettings } from './debugging-gate.js';
 import { SessionError } from './errors.js';
 import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
+import { BodyRoom } from './http/body-room.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
@@ -168,6 +169,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     trustedProxies,
     logins: logins.browsers,
     pageRequests: new RateLimiter({ perMinute: limits.loginPagesPerMinute, clock, deadlines }),
+    bodyRoom: new BodyRoom(),
     keys,
     random,
     publicUrl: knownPublicUrl,

@@ -5,8 +5,9 @@ import { errorPage } from '../login/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
+import type { BodyRoom } from './body-room.js';
 import { clientOf } from './client-address.js';
-import type { HttpEnv } from './http-env.js';
+import { bodySourceOf, type HttpEnv } from './http-env.js';
 import { MAX_JSON_DEPTH } from './http-limits.js';
 import { type JsonBody, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
@@ -32,7 +33,7 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint } = options;
+  const { guards, endpoint, bodyRoom } = options;
   const app = guardedApp(options, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`);
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -44,7 +45,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   });
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
-  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint));
+  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, bodyRoom));
   const { metadataPath } = door;
   if (metadataPath) {
     app.use(metadataPath, crossOrigin);
@@ -108,7 +109,12 @@ function guardedApp(
   return app;
 }
 
-async function serveMcp(c: Context<HttpEnv>, door: AdmissionDoor, endpoint: Endpoint): Promise<Response> {
+async function serveMcp(
+  c: Context<HttpEnv>,
+  door: AdmissionDoor,
+  endpoint: Endpoint,
+  bodyRoom: BodyRoom,
+): Promise<Response> {
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
@@ -119,7 +125,7 @@ async function serveMcp(c: Context<HttpEnv>, door: AdmissionDoor, endpoint: Endp
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
-  const body = request.method === 'POST' ? await readJsonBody(request, c.env?.incoming) : NO_BODY;
+  const body = request.method === 'POST' ? await readJsonBody(bodySourceOf(c), bodyRoom) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind);
   const served = principal ? withoutCredentials(request) : request;
   return endpoint.handle({ request: served, body: body.value, isLoopback, peer, principal, hangUp });
@@ -143,6 +149,19 @@ function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {
       return errorResponse(415, ErrorCode.invalidRequest, 'Send the request as application/json.');
     case 'too-large':
       return errorResponse(413, ErrorCode.invalidRequest, 'The request is larger than 1 MiB.');
+    case 'too-many-pieces':
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'The request came in too many small pieces. Send it in larger ones.',
+      );
+    case 'no-room':
+      return errorResponse(
+        503,
+        ErrorCode.serverBusy,
+        'Too much is being sent to this server at the same time. Try again in a moment.',
+        { headers: { 'retry-after': '1' } },
+      );
     case 'malformed':
       return errorResponse(400, ErrorCode.parse, 'Parse error: the body is not JSON.');
     case 'too-deep':

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
+import { BodyRoom } from './body-room.js';
 import { readForm } from './form-body.js';
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -14,8 +15,8 @@ function parsed(body: unknown): IncomingMessage {
 }
 
 async function fieldsOf(request: Request, incoming?: IncomingMessage) {
-  const form = await readForm(request, incoming);
-  return form === 'too-large' ? form : Object.fromEntries(form);
+  const form = await readForm({ request, incoming, isPlain: false, peer: undefined }, new BodyRoom());
+  return typeof form === 'string' ? form : Object.fromEntries(form);
 }
 
 describe('a form', () => {

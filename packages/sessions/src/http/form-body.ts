@@ -1,22 +1,24 @@
-import type { IncomingMessage } from 'node:http';
+import type { BodyRoom } from './body-room.js';
 import { MAX_FORM_BYTES } from './http-limits.js';
-import { mediaTypeOf, readBody } from './request-body.js';
+import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
 
 /** Reads the body of a form. One that is no form has no fields. @throws SessionError as {@link readBody} */
 export async function readForm(
-  request: Request,
-  incoming: IncomingMessage | undefined,
-): Promise<URLSearchParams | 'too-large'> {
-  const body = await readBody(request, incoming, MAX_FORM_BYTES);
+  source: BodySource,
+  room: BodyRoom,
+): Promise<URLSearchParams | 'too-large' | 'no-room'> {
+  const body = await readBody(source, room, MAX_FORM_BYTES);
   switch (body.kind) {
     case 'too-large':
-      return 'too-large';
+    case 'no-room':
+      return body.kind;
+    case 'too-many-pieces':
     case 'unreadable':
       return new URLSearchParams();
     case 'text':
       return new URLSearchParams(body.text);
     case 'parsed':
-      return new URLSearchParams(isForm(request) ? fieldsOf(body.value) : []);
+      return new URLSearchParams(isForm(source.request) ? fieldsOf(body.value) : []);
   }
 }
 

@@ -1,10 +1,15 @@
 import type { HttpBindings } from '@hono/node-server';
+import type { Context } from 'hono';
 import type { Peer } from '../limits/peer.js';
+import type { BodySource } from './request-body.js';
 
 /** What the routes know of a request besides itself. */
 export interface HttpEnv {
   /** Node's side of the connection; absent where the handler runs without Node's HTTP server. */
-  readonly Bindings: Partial<HttpBindings>;
+  readonly Bindings: Partial<HttpBindings> & {
+    /** Whether the request is made of `incoming`, and of nothing that somebody has put in between. */
+    readonly isPlain?: true;
+  };
   readonly Variables: {
     /** Whether the request came from this machine and nowhere else. */
     isLoopback: boolean;
@@ -13,4 +18,10 @@ export interface HttpEnv {
     /** The address that it counts for; absent for this machine's, and where it is not known. */
     peer: Peer | undefined;
   };
+}
+
+/** Where the body of a request comes from. */
+export function bodySourceOf(c: Context<HttpEnv>): BodySource {
+  const { incoming, isPlain = false } = c.env ?? {};
+  return { request: c.req.raw, incoming, isPlain, peer: c.get('peer') };
 }

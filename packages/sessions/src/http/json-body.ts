@@ -1,22 +1,22 @@
-import type { IncomingMessage } from 'node:http';
+import type { BodyRoom } from './body-room.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from './http-limits.js';
-import { mediaTypeOf, readBody } from './request-body.js';
+import type { BodyRefusal } from './incoming-body.js';
+import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
   | { readonly kind: 'json'; readonly value: unknown }
-  | { readonly kind: 'wrong-type' | 'too-large' | 'malformed' | 'too-deep' };
+  | { readonly kind: 'wrong-type' | 'malformed' | 'too-deep' | Exclude<BodyRefusal, 'unreadable'> };
 
 /** Reads the body of a POST. @throws SessionError as {@link readBody} */
-export async function readJsonBody(
-  request: Request,
-  incoming: IncomingMessage | undefined,
-): Promise<JsonBody> {
-  if (mediaTypeOf(request.headers) !== 'application/json') return { kind: 'wrong-type' };
-  const body = await readBody(request, incoming, MAX_BODY_BYTES);
+export async function readJsonBody(source: BodySource, room: BodyRoom): Promise<JsonBody> {
+  if (mediaTypeOf(source.request.headers) !== 'application/json') return { kind: 'wrong-type' };
+  const body = await readBody(source, room, MAX_BODY_BYTES);
   switch (body.kind) {
     case 'too-large':
-      return { kind: 'too-large' };
+    case 'too-many-pieces':
+    case 'no-room':
+      return { kind: body.kind };
     case 'unreadable':
       return { kind: 'malformed' };
     case 'parsed':

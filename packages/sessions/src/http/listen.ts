@@ -5,6 +5,7 @@ import type { createApp } from './app.js';
 import { type ConnectionLimits, limitConnections } from './connection-limits.js';
 import { nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
+import { Pieces } from './pieces.js';
 import { Unanswered } from './unanswered.js';
 
 /** Serves requests of Node's HTTP server; with `next` only those for paths of its own. */
@@ -12,7 +13,9 @@ type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: (
 
 /** Serves an app to Node's HTTP server. The global `Request` and `Response` stay as they are. */
 export function nodeHandlerOf(app: ReturnType<typeof createApp>): NodeHandler {
-  const listener = getRequestListener(app.fetch, { overrideGlobalObjects: false });
+  const listener = getRequestListener((request, env) => app.fetch(request, { ...env, isPlain: true }), {
+    overrideGlobalObjects: false,
+  });
   const isOwnPath = ownPathsOf(app);
   const unanswered = new Unanswered();
   return (request, response, next) => {
@@ -25,8 +28,25 @@ export function nodeHandlerOf(app: ReturnType<typeof createApp>): NodeHandler {
       // Quiet is no fault; leaving an answer unread is.
       if (response.writableLength > 0) response.destroy();
     });
+    response.once('close', () => boundRest(request));
     void listener(request, response);
   };
+}
+
+/**
+ * What comes of a body after the answer is read for a while, so that its sender gets to see the answer. That may be
+ * no end of pieces either; and nobody sends a GET like that.
+ */
+function boundRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    request.socket.destroy();
+    return;
+  }
+  const pieces = new Pieces();
+  request.on('data', (piece: Buffer) => {
+    if (pieces.add(piece.length)) request.socket.destroy();
+  });
 }
 
 /** An HTTP server that listens, within the limits of this library. */

@@ -16,9 +16,10 @@ import {
 import { digestOf } from '../login/secret-digest.js';
 import type { LoginFailure } from '../session/session-events.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
+import type { BodyRoom } from './body-room.js';
 import { readForm } from './form-body.js';
 import type { Guards } from './guards.js';
-import type { HttpEnv } from './http-env.js';
+import { bodySourceOf, type HttpEnv } from './http-env.js';
 import { LoginCookies, type LoginCookiesOptions } from './login-cookies.js';
 import { showPage } from './show-page.js';
 
@@ -27,6 +28,8 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
   readonly guards: Guards;
   /** How often an address may ask for a page. */
   readonly pageRequests: RateLimiter;
+  /** For all bodies of this node. */
+  readonly bodyRoom: BodyRoom;
   readonly random: RandomSource;
   /** Whose pages these are. */
   readonly brand: Brand;
@@ -35,7 +38,7 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
 
 /** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
-  const { logins, guards, brand, random, onError } = options;
+  const { logins, guards, brand, random, bodyRoom, onError } = options;
   const cookies = new LoginCookies(options);
 
   /** There is no login behind a link, or no longer. */
@@ -67,7 +70,11 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
-    const form = await readForm(c.req.raw, c.env?.incoming);
+    const form = await readForm(bodySourceOf(c), bodyRoom);
+    if (form === 'no-room') {
+      c.header('retry-after', '1');
+      return showPage(c, await tooOftenPage(brand, 1));
+    }
     if (form === 'too-large') return showPage(c, await wrongFormPage(brand, 413));
     const isOwn = cookies.isOwnForm(c, attemptId, form.get('form')) && guards.isOwnPage(c.req.raw.headers);
     if (!isOwn) return showPage(c, await wrongFormPage(brand));

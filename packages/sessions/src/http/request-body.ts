@@ -1,12 +1,24 @@
 import type { IncomingMessage } from 'node:http';
-import { readBoundedText, TooLargeError } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
+import type { Peer } from '../limits/peer.js';
+import type { BodyRoom } from './body-room.js';
+import { type BodyRefusal, IncomingBody } from './incoming-body.js';
+
+/** A request that may have a body. */
+export interface BodySource {
+  readonly request: Request;
+  readonly incoming: IncomingMessage | undefined;
+  /** Whether `request` is made of `incoming`, and of nothing that somebody has put in between. */
+  readonly isPlain: boolean;
+  /** The address that it counts for. */
+  readonly peer: Peer | undefined;
+}
 
 /** A request's body, or why there is none. */
 export type RequestBody =
   | { readonly kind: 'text'; readonly text: string }
   | { readonly kind: 'parsed'; readonly value: unknown }
-  | { readonly kind: 'too-large' | 'unreadable' };
+  | { readonly kind: BodyRefusal };
 
 /** Where body parsers leave what they have read: Express and most others in `body`. */
 type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBody?: unknown };
@@ -16,25 +28,28 @@ type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBo
  * known by what it was announced to be; besides, the parser has limits of its own.
  * @throws SessionError `configuration` when the body was read and nothing is left of it
  */
-export async function readBody(
-  request: Request,
-  incoming: IncomingMessage | undefined,
-  maxBytes: number,
-): Promise<RequestBody> {
+export async function readBody(source: BodySource, room: BodyRoom, maxBytes: number): Promise<RequestBody> {
+  const { request, incoming, peer } = source;
   const wasRead = request.bodyUsed || (incoming?.readableDidRead ?? false);
   const left = wasRead ? leftIn(incoming) : undefined;
-  if (left) return Number(request.headers.get('content-length')) > maxBytes ? { kind: 'too-large' } : left;
-  try {
-    const text = await readBoundedText(request, maxBytes);
-    if (text !== '' || !wasRead) return { kind: 'text', text };
-  } catch (error) {
-    if (error instanceof TooLargeError) return { kind: 'too-large' };
-    if (!wasRead) return { kind: 'unreadable' };
-  }
+  const isTooLarge = Number(request.headers.get('content-length')) > maxBytes;
+  if (isTooLarge && (left || !wasRead)) return { kind: 'too-large' };
+  if (left) return left;
+  const body = new IncomingBody({ maxBytes, room, peer });
+  const direct = directOf(source);
+  await (direct ? body.receiveFrom(direct) : body.receive(request));
+  const outcome = body.outcome();
+  const isLost = outcome.kind === 'unreadable' || (outcome.kind === 'text' && outcome.text === '');
+  if (!wasRead || !isLost) return outcome;
   throw new SessionError(
     'configuration',
     'The body of this request was read before it came here. Mount mcp-sessions before the body parser.',
   );
+}
+
+/** Node's side, where it may be read itself. Of a connection that is closed already the adapter knows what came. */
+function directOf({ incoming, isPlain }: BodySource): IncomingMessage | undefined {
+  return isPlain && incoming && !incoming.readableDidRead && !incoming.destroyed ? incoming : undefined;
 }
 
 /** The type of a body, without parameters. */

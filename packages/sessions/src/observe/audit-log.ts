@@ -14,8 +14,8 @@ export interface AuditLogOptions {
 /**
  * Writes what happens to sessions as JSON lines. It takes from an event only fields that are named here,
  * so nothing secret can get in; a session appears under an id that exists only in logs. Refusals are counted:
- * whoever is refused must not fill the log by asking again. So are, for each session, requests
- * of those whose it is not.
+ * whoever is refused must not fill the log by asking again. So are requests of those whose session it is not, for
+ * each session.
  */
 export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {

@@ -1,0 +1,157 @@
+import { request as httpRequest } from 'node:http';
+import { connect, type Socket } from 'node:net';
+import { text } from 'node:stream/consumers';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { createSessions } from '../create-sessions.js';
+import type { Sessions } from '../sessions.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
+const JSON_TYPE = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
+/** Is answered 400 by the protocol, once it was received whole. */
+const REQUEST = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' });
+const RECEIVED = /"Bad Request|initialize/;
+
+const closings: (() => unknown)[] = [];
+afterEach(async () => {
+  for (const close of closings.splice(0).reverse()) await close();
+});
+
+async function start(): Promise<{ sessions: Sessions; url: string }> {
+  const sessions = createSessions({
+    server: { name: 'test', version: '1.0.0' },
+    provider: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
+    apiOrigins: [],
+    access: 'open-to-network',
+    trustedProxies: ['127.0.0.1'],
+    lifetimes: { shutdownDrainMs: 0 },
+    tools: () => {},
+  });
+  closings.push(() => sessions.close());
+  const { url } = await sessions.listen({ port: 0 });
+  return { sessions, url };
+}
+
+/** A request of an address, as text up to its body. */
+const headOf = (url: string, address: string, framing: string) =>
+  [
+    'POST /mcp HTTP/1.1',
+    `Host: ${new URL(url).host}`,
+    `X-Forwarded-For: ${address}`,
+    'Content-Type: application/json',
+    framing,
+    '',
+    '',
+  ].join('\r\n');
+
+/** A connection that is used up for one request. */
+function open(url: string): { socket: Socket; answered: Promise<string> } {
+  const socket = connect(Number(new URL(url).port), '127.0.0.1');
+  closings.push(() => socket.destroy());
+  let answer = '';
+  socket.on('error', () => undefined);
+  socket.on('data', (data) => {
+    answer += data;
+  });
+  const answered = new Promise<void>((resolve) => socket.once('close', () => resolve())).then(() => answer);
+  return { socket, answered };
+}
+
+/** Sends a body in pieces. */
+function sendIn(url: string, pieces: readonly string[]): Promise<{ status: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const request = httpRequest(url, { method: 'POST', headers: JSON_TYPE, agent: false }, (response) =>
+      text(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject),
+    );
+    request.on('error', reject);
+    for (const piece of pieces) request.write(piece);
+    request.end();
+  });
+}
+
+/** So many bytes of JSON, in pieces of one size. */
+function piecesOf(bytes: number, size: number): string[] {
+  const body = REQUEST.padEnd(bytes);
+  return Array.from({ length: Math.ceil(bytes / size) }, (_, index) =>
+    body.slice(index * size, (index + 1) * size),
+  );
+}
+
+describe('a body that comes in many pieces', () => {
+  it('of a byte each is refused, and its connection ends [security 40]', async () => {
+    const { url } = await start();
+    const { socket, answered } = open(url);
+    socket.write(headOf(url, '203.0.113.1', 'Transfer-Encoding: chunked'));
+    socket.write('1\r\n \r\n'.repeat(MIB - 1));
+    expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
+  });
+
+  it('ends its connection, too, when nobody reads it [security 40]', async () => {
+    const { url } = await start();
+    for (const [line, status] of [
+      ['GET /healthz', 200],
+      ['POST /nothing', 404],
+    ] as const) {
+      const { socket, answered } = open(url);
+      socket.write(headOf(url, '203.0.113.1', 'Transfer-Encoding: chunked').replace('POST /mcp', line));
+      const sending = setInterval(() => socket.write('1\r\n \r\n'.repeat(10_000)), 10);
+      closings.push(() => clearInterval(sending));
+      expect(await answered).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+    }
+  });
+
+  it.each([
+    ['a KiB', MIB, KIB],
+    ['sixteen bytes', 64 * KIB, 16],
+    ['a byte', 4000, 1],
+  ])('of %s each is received', async (_size, bytes, size) => {
+    const { url } = await start();
+    const { status, text } = await sendIn(url, piecesOf(bytes, size));
+    expect(text).toMatch(RECEIVED);
+    expect(status).toBe(400);
+  });
+
+  it('is refused in the same way outside of Node’s server [security 40]', async () => {
+    const { sessions, url } = await start();
+    const post = (pieces: readonly string[]) => {
+      const chunks = pieces.map((piece) => new TextEncoder().encode(piece));
+      const body = new ReadableStream({
+        pull: (controller) => {
+          const chunk = chunks.shift();
+          if (chunk) controller.enqueue(chunk);
+          else controller.close();
+        },
+      });
+      const init = { method: 'POST', headers: JSON_TYPE, body, duplex: 'half' } as const;
+      return sessions.fetch(new Request(url, init)).then((response) => response.text());
+    };
+    expect(await post(piecesOf(10_000, 1))).toMatch(/too many small pieces/);
+    expect(await post(piecesOf(MIB, KIB))).toMatch(RECEIVED);
+    expect(await post(piecesOf(MIB + 1, KIB))).toMatch(/larger than 1 MiB/);
+  });
+});
+
+describe('bodies that one address holds back', () => {
+  it('are answered 503, the oldest first, and those of others get through [security 41]', async () => {
+    const { url } = await start();
+    const bytes = Buffer.alloc(MIB - 1, ' ');
+    const answers: string[] = [];
+    for (let count = 0; count < 80; count++) {
+      const { socket, answered } = open(url);
+      void answered.then((answer) => answers.push(answer));
+      socket.write(headOf(url, '203.0.113.1', `Content-Length: ${MIB}`));
+      await new Promise((resolve) => socket.write(bytes, resolve));
+    }
+    const large = open(url);
+    large.socket.write(headOf(url, '203.0.113.2', `Connection: close\r\nContent-Length: ${MIB}`));
+    large.socket.write(REQUEST.padEnd(MIB - 1));
+    await sleep(100);
+    const { text } = await sendIn(url, [REQUEST]);
+    expect(text).toMatch(RECEIVED);
+    large.socket.write(' ');
+    expect(await large.answered).toMatch(RECEIVED);
+    while (answers.length < 16) await sleep(10);
+    for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 503 .*retry-after: 1\r\n/is);
+  });
+});
