@@ -1,3 +1,4 @@
+import { handleIn, linkIn, requestStateIn } from './answer-reading.js';
 import {
   type Blueprint,
   type Placeholder,
@@ -8,7 +9,7 @@ import {
 } from './blueprint.js';
 import type { Answer } from './client.js';
 import { Ring } from './ring.js';
-import { linkIn, Trip } from './trip.js';
+import { Trip } from './trip.js';
 
 /** A throw-away session whose place was taken by another. */
 export type Displaced = { readonly kind: 'connection' | 'session'; readonly id: string };
@@ -101,7 +102,7 @@ export class Book {
     const { status, headers, text } = answer;
     const ended = trip?.isOver ? this.#retire(trip) : [];
     if (status !== 200) return ended;
-    const requestState = /"requestState":"([^"]+)"/.exec(text)?.[1];
+    const requestState = requestStateIn(text);
     if (requestState !== undefined) this.#requestStates.add(requestState);
     const event = request.owner === undefined ? /^id: (.+)$/m.exec(text)?.[1] : undefined;
     if (event !== undefined) this.#events.add(event);
@@ -109,7 +110,7 @@ export class Book {
     const id = headers['mcp-session-id'];
     const connection = typeof id === 'string' ? id : undefined;
     if (request.begins) return this.#begin(request.trip ?? 0, request.begins, connection, answer);
-    const handle = /"session":"([\w-]{43})"/.exec(text)?.[1];
+    const handle = handleIn(text);
     this.#adopt(request, handle, answer);
     return [
       ...this.#keep('connection', this.#connections, connection),
@@ -120,8 +121,8 @@ export class Book {
   /** A login has been begun on purpose. The one whose slot it takes is given up. */
   #begin(slot: number, way: Way, connection: string | undefined, answer: Answer): Displaced[] {
     const { text } = answer;
-    const handle = /"session":"([\w-]{43})"/.exec(text)?.[1];
-    const state = /"requestState":"([^"]+)"/.exec(text)?.[1];
+    const handle = handleIn(text);
+    const state = requestStateIn(text);
     const displaced = this.#trips[slot];
     if (connection !== undefined)
       this.#trips[slot] = new Trip(way, { kind: 'connection', id: connection }, answer);

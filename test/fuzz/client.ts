@@ -18,7 +18,7 @@ export interface Answer {
   readonly error?: string;
 }
 
-/** Nothing takes longer; a call that waits for a user is given up before. */
+/** Nothing takes longer that does not wait for a user. */
 const DEADLINE_MS = 30_000;
 
 /** Sends requests over connections that are kept. */
@@ -66,7 +66,8 @@ export class Client {
         const reason = error && { error: `${error.code}: ${error.message}` };
         resolve({ answer: { status, headers: received, text, end, ...reason }, isStale });
       };
-      timers.push(setTimeout(() => finish('hung'), DEADLINE_MS));
+      // Who gives up by themselves may wait for a user for as long as they want.
+      if (!givenUp) timers.push(setTimeout(() => finish('hung'), DEADLINE_MS));
       if (dropMs !== undefined) timers.push(setTimeout(cut, dropMs));
       givenUp?.addEventListener('abort', cut);
       const take = (response: IncomingMessage) => {

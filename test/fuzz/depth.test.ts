@@ -21,7 +21,7 @@ it('a run has to get somewhere in proportion to its requests', () => {
     `{"status":"authenticated","subject":"${BY_CODE}"} The user has logged in. session: x`,
   );
   depth.add(request('login: return'), answer('', { status: 303, headers: { location: '/login/done' } }));
-  depth.add(request('login: see code'), answer('<p class="code">'));
+  depth.add(request('login: see code'), answer('<p class="code">ABCD-EFGH</p>'));
   depth.add(request('login: come back'), finished);
   expect(depth.missing).toEqual([]);
   for (let number = 0; number < 10_000; number++) depth.add(request('odd'), answer(''));

@@ -1,7 +1,7 @@
+import { codeIn, hasRun, isLoggedIn } from './answer-reading.js';
 import type { Blueprint } from './blueprint.js';
 import { BY_CODE } from './canaries.js';
 import type { Answer } from './client.js';
-import { isLoggedIn } from './trip.js';
 
 /**
  * How far into a login a request can get, and how often at least in 1000 requests: a third of what is usual, for which
@@ -49,10 +49,10 @@ function marksOf({ kind }: Blueprint, { status, headers, text, end }: Answer): M
   if (status === 303 && (location.endsWith('/login/done') || location.endsWith('/code')))
     marks.push('callbacks that went well');
   if (status !== 200 || end !== 'complete') return marks;
-  if (text.includes('class="code"')) marks.push('code pages');
+  if (codeIn(text) !== undefined) marks.push('code pages');
   if (kind === 'login: come back' && !text.includes('requestState is invalid'))
     marks.push('further rounds answered');
-  if (text.includes('The user has logged in. session: ')) marks.push('parked calls that ran');
+  if (hasRun(text)) marks.push('parked calls that ran');
   if (!kind.startsWith('login: ') || !isLoggedIn(text)) return marks;
   marks.push('logins finished');
   if (text.includes(BY_CODE)) marks.push('device logins finished');

@@ -41,7 +41,7 @@ const manner: Arbitrary<Manner> = fc.record({
   answer: fc.nat(29).map((dice) => (dice === 0 ? 'decline' : dice === 1 ? 'cancel' : 'accept')),
   typo: fc.option(fc.oneof(fc.constant('AAAA-AAAA'), oddString), { freq: 9, nil: undefined }),
   isEager: fc.nat(9).map((dice) => dice < 3),
-  patience: fc.integer({ min: 100, max: 3000 }),
+  patience: fc.integer({ min: 100, max: 1500 }),
 });
 
 /** How a login begins that has no connection to begin in. */

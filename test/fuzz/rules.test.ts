@@ -29,8 +29,11 @@ describe('a rule is broken by', () => {
 
   it('the user of another login', () => {
     expect(judge({ text: `Logged in as ${visitorOf(11)}` })).toBeDefined();
-    expect(judge({ text: visitorOf(11) }, { trip: 1 })).toBeDefined();
-    expect(judge({ text: visitorOf(11) }, { trip: 11 })).toBeUndefined();
+    const { owner: _, ...ofNobody } = REQUEST;
+    const judgeTrip = (trip: number) =>
+      brokenRule({ ...ofNobody, trip }, { ...ANSWER, text: visitorOf(11) }, SECRETS);
+    expect(judgeTrip(1)).toBeDefined();
+    expect(judgeTrip(11)).toBeUndefined();
   });
 
   it('an answer that does not show whose session it is where it has to', () => {

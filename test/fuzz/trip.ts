@@ -1,3 +1,13 @@
+import {
+  codeIn,
+  cookiesIn,
+  formIn,
+  handleIn,
+  isForProvider,
+  isLoggedIn,
+  linkIn,
+  requestStateIn,
+} from './answer-reading.js';
 import type { Placeholder, Step, Way } from './blueprint.js';
 import type { Answer } from './client.js';
 
@@ -119,9 +129,9 @@ export class Trip {
   }
 
   /** Takes in what an answer tells, to whichever request. */
-  observe({ headers, text, status }: Answer): void {
-    this.#observePage(headers, text, status);
-    this.#observeResult(text);
+  observe(answer: Answer): void {
+    this.#observePage(answer);
+    this.#observeResult(answer.text);
   }
 
   #asks(): Step {
@@ -137,58 +147,45 @@ export class Trip {
   }
 
   /** What a browser keeps of an answer, and where it is sent. */
-  #observePage(headers: Answer['headers'], text: string, status: number): void {
-    for (const cookie of headers['set-cookie'] ?? []) {
-      const [, name, value] = /^([^=;]+)=([^;]*)/.exec(cookie) ?? [];
-      if (name !== undefined && value !== undefined) this.#cookies.set(name, value);
-    }
-    const form = /name="form"[^>]*value="([^"]+)"/.exec(text)?.[1];
-    if (form !== undefined) this.#form = form;
+  #observePage({ headers, text, status }: Answer): void {
+    for (const [name, value] of cookiesIn(headers)) this.#cookies.set(name, value);
+    const form = formIn(text);
     if (form !== undefined && this.#progress === 'linked') this.#progress = 'asked';
-    const code = /class="code">([^<]+)</.exec(text)?.[1];
-    if (code !== undefined) this.#code = code;
+    this.#form = form ?? this.#form;
+    const code = codeIn(text);
     if (code !== undefined && this.#progress === 'coded') this.#progress = 'shown';
+    this.#code = code ?? this.#code;
     const location = headers.location ?? '';
     const state = /[?&]state=([^&]+)/.exec(location)?.[1];
-    if (state !== undefined) this.#state = state;
+    this.#state = state ?? this.#state;
     if (state !== undefined) this.#progress = 'sent';
     else if (location.endsWith('/code')) this.#progress = 'coded';
-    // Why it failed, or that it is over, the client hears.
-    else if (location.startsWith('/login/') || (status === 404 && isPage(headers)))
+    // That it is over, and why, its client hears.
+    else if (location.startsWith('/login/') || this.#isTurnedAway(headers, status))
       this.#progress = 'returned';
+  }
+
+  #isTurnedAway(headers: Answer['headers'], status: number): boolean {
+    const isPage = headers['content-type']?.startsWith('text/html') ?? false;
+    return isPage && (status === 404 || (status === 400 && this.#progress === 'sent'));
   }
 
   /** What a client reads in the result of a call. */
   #observeResult(text: string): void {
-    const session = /"session":"([\w-]{43})"|session: ([\w-]{43})/.exec(text);
-    const handle = session?.[1] ?? session?.[2];
+    const handle = handleIn(text);
     if (isLoggedIn(text)) {
       this.session = handle;
       this.#isOver = true;
       return;
     }
-    const state = /"requestState":"([^"]+)"/.exec(text)?.[1];
+    const state = requestStateIn(text);
     if (state !== undefined) this.#caller = { kind: 'round', state };
     else if (handle !== undefined) this.#caller = { kind: 'handle', id: handle };
     const link = linkIn(text);
-    if (link !== undefined && (link !== this.#link || this.#progress === 'returned'))
-      this.#progress = 'linked';
+    const isAnew = link !== undefined && (link !== this.#link || this.#progress === 'returned');
+    if (isAnew) this.#progress = 'linked';
     this.#link = link ?? this.#link;
     if (text.includes('"confirmation_required"') && this.#progress !== 'shown') this.#progress = 'coded';
-    if (/"userCode":"|type in the code/.test(text)) this.#progress = 'at provider';
+    if (isForProvider(text)) this.#progress = 'at provider';
   }
-}
-
-/** The path of the link that a client is to open, in the answer to its call. */
-export function linkIn(text: string): string | undefined {
-  return /"(?:loginUrl|url)":"http:[/][/][^/]+([/]connect[/][\w-]+)"/.exec(text)?.[1];
-}
-
-/** Whether an answer tells that a login is finished. */
-export function isLoggedIn(text: string): boolean {
-  return text.includes('"status":"authenticated"') || text.includes('The user has logged in. session: ');
-}
-
-function isPage(headers: Answer['headers']): boolean {
-  return headers['content-type']?.startsWith('text/html') ?? false;
 }
