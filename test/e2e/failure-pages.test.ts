@@ -207,7 +207,7 @@ describe('the last page of a login that worked out', () => {
   const textOf = async (browser: StepBrowser, url: URL) =>
     parseHTML((await browser.request(url)).text).document.querySelector('main')?.textContent;
 
-  it('says once as whom and for which client, and the browser keeps no name [security 46]', async () => {
+  it('says once as whom and for which client, and the browser keeps no name', async () => {
     const { browser, callback } = await onTheWayBack();
     const done = locationOf(await browser.request(callback), callback);
     expect(done.pathname + done.search).toBe('/login/done');

@@ -53,7 +53,7 @@ describe('what is remembered of logins that failed', () => {
     expect(found('one')).toEqual(FORGOTTEN);
   });
 
-  it('is forgotten before that when there are too many of them, the oldest first [security 40]', () => {
+  it('is forgotten before that when there are too many of them, the oldest first', () => {
     const { add, found } = setUp();
     for (let count = 0; count <= MOST; count++) add(`${count}`);
     expect(found('0')).toEqual(FORGOTTEN);
