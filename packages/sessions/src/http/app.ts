@@ -8,9 +8,10 @@ import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admi
 import type { BodyRoom } from './body-room.js';
 import { clientOf } from './client-address.js';
 import { bodySourceOf, type HttpEnv } from './http-env.js';
-import { MAX_JSON_DEPTH } from './http-limits.js';
-import { type JsonBody, readJsonBody } from './json-body.js';
+import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from './http-limits.js';
+import { type JsonBody, kindOf, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
+import { receivedEarly } from './request-body.js';
 import { showPage, wantsPage } from './show-page.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
@@ -119,13 +120,20 @@ async function serveMcp(
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
   const peer = c.get('peer');
-  const entered = await door.enter(request, { isFromAfar: c.get('isFromAfar'), peer });
-  if (entered instanceof Response) return entered;
+  const source = receivedEarly(bodySourceOf(c), bodyRoom, MAX_BODY_BYTES);
+  const entering = door.enter(request, { isFromAfar: c.get('isFromAfar'), peer });
+  // What came of a body that is refused is held until there is an answer.
+  const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal)));
+  const entered = await (refusing ? Promise.race([entering, refusing]) : entering);
+  if (entered instanceof Response) {
+    source.early?.abandon();
+    return entered;
+  }
   const { principal } = entered;
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
-  const body = request.method === 'POST' ? await readJsonBody(bodySourceOf(c), bodyRoom) : NO_BODY;
+  const body = request.method === 'POST' ? await readJsonBody(source, bodyRoom) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind);
   const served = principal ? withoutCredentials(request) : request;
   return endpoint.handle({ request: served, body: body.value, isLoopback, peer, principal, hangUp });

@@ -7,6 +7,9 @@ import { Pieces } from './pieces.js';
 /** Why a body was not received. */
 export type BodyRefusal = 'too-large' | 'too-many-pieces' | 'no-room' | 'unreadable';
 
+/** The text of a body, or why there is none. */
+export type ReceivedBody = { readonly kind: 'text'; readonly text: string } | { readonly kind: BodyRefusal };
+
 export interface BodyLimits {
   readonly maxBytes: number;
   readonly room: BodyRoom;
@@ -19,8 +22,10 @@ export class IncomingBody {
   readonly #limits: BodyLimits;
   readonly #bytes = new CollectedBytes();
   readonly #pieces = new Pieces();
+  #reading: Promise<void> | undefined;
   #held: HeldBody | undefined;
   #refusal: BodyRefusal | undefined;
+  #tellRefused: (refusal: BodyRefusal) => void = () => undefined;
   /** Ends the reading. */
   #stop: () => void = () => undefined;
 
@@ -29,7 +34,35 @@ export class IncomingBody {
   }
 
   /** Receives the body of a request that nobody has read, from Node itself: that costs least for each piece. */
-  async receiveFrom(incoming: IncomingMessage): Promise<void> {
+  receiveFrom(incoming: IncomingMessage): void {
+    this.#reading = this.#readFrom(incoming);
+  }
+
+  /** Receives the body of a request, wherever it comes from. */
+  receive(request: Request): void {
+    this.#reading = this.#read(request);
+  }
+
+  /** Its text once it is there, or why there is none. */
+  async received(): Promise<ReceivedBody> {
+    await this.#reading;
+    return this.#refusal ? { kind: this.#refusal } : { kind: 'text', text: this.#bytes.text() };
+  }
+
+  /** Comes when it is refused, and never otherwise. */
+  refused(): Promise<BodyRefusal> {
+    return new Promise((resolve) => {
+      if (this.#refusal) resolve(this.#refusal);
+      else this.#tellRefused = resolve;
+    });
+  }
+
+  /** Receives no more of it: nobody wants it. */
+  abandon(): void {
+    this.#refuse('unreadable');
+  }
+
+  async #readFrom(incoming: IncomingMessage): Promise<void> {
     const take = (piece: Buffer) => this.#take(piece);
     const fail = () => this.#refuse('unreadable');
     await new Promise<void>((resolve) => {
@@ -41,12 +74,11 @@ export class IncomingBody {
       incoming.on('data', take).on('end', this.#stop).on('error', fail).on('close', fail);
     });
     // What still comes has to wait until there is an answer.
-    if (this.#refusal) incoming.pause();
+    if (this.#refusal && !incoming.complete) incoming.pause();
     this.#held?.release();
   }
 
-  /** Receives the body of a request, wherever it comes from. */
-  async receive({ body }: Request): Promise<void> {
+  async #read({ body }: Request): Promise<void> {
     try {
       const reader = body?.getReader();
       this.#stop = () => void reader?.cancel().catch(() => undefined);
@@ -56,11 +88,6 @@ export class IncomingBody {
       this.#refuse('unreadable');
     }
     this.#held?.release();
-  }
-
-  /** Its text, or why there is none. */
-  outcome(): { readonly kind: 'text'; readonly text: string } | { readonly kind: BodyRefusal } {
-    return this.#refusal ? { kind: this.#refusal } : { kind: 'text', text: this.#bytes.text() };
   }
 
   #take(piece: Uint8Array): void {
@@ -80,5 +107,6 @@ export class IncomingBody {
     this.#refusal ??= refusal;
     this.#bytes.clear();
     this.#stop();
+    this.#tellRefused(this.#refusal);
   }
 }

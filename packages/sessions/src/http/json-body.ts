@@ -8,21 +8,22 @@ export type JsonBody =
   | { readonly kind: 'json'; readonly value: unknown }
   | { readonly kind: 'wrong-type' | 'malformed' | 'too-deep' | Exclude<BodyRefusal, 'unreadable'> };
 
+/** What a body is that was not received. */
+export function kindOf(refusal: BodyRefusal): Exclude<JsonBody['kind'], 'json'> {
+  return refusal === 'unreadable' ? 'malformed' : refusal;
+}
+
 /** Reads the body of a POST. @throws SessionError as {@link readBody} */
 export async function readJsonBody(source: BodySource, room: BodyRoom): Promise<JsonBody> {
   if (mediaTypeOf(source.request.headers) !== 'application/json') return { kind: 'wrong-type' };
   const body = await readBody(source, room, MAX_BODY_BYTES);
   switch (body.kind) {
-    case 'too-large':
-    case 'too-many-pieces':
-    case 'no-room':
-      return { kind: body.kind };
-    case 'unreadable':
-      return { kind: 'malformed' };
     case 'parsed':
       return unlessTooDeep(body.value);
     case 'text':
       return parse(body.text);
+    default:
+      return { kind: kindOf(body.kind) };
   }
 }
 

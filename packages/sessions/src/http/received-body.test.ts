@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSessions } from '../create-sessions.js';
 import type { Sessions } from '../sessions.js';
+import type { SessionsOptions } from '../sessions-options.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -18,7 +19,7 @@ afterEach(async () => {
   for (const close of closings.splice(0).reverse()) await close();
 });
 
-async function start(): Promise<{ sessions: Sessions; url: string }> {
+async function start(options: Partial<SessionsOptions> = {}): Promise<{ sessions: Sessions; url: string }> {
   const sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     provider: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
@@ -27,6 +28,7 @@ async function start(): Promise<{ sessions: Sessions; url: string }> {
     trustedProxies: ['127.0.0.1'],
     lifetimes: { shutdownDrainMs: 0 },
     tools: () => {},
+    ...options,
   });
   closings.push(() => sessions.close());
   const { url } = await sessions.listen({ port: 0 });
@@ -84,6 +86,26 @@ describe('a body that comes in many pieces', () => {
     const { socket, answered } = open(url);
     socket.write(headOf(url, '203.0.113.1', 'Transfer-Encoding: chunked'));
     socket.write('1\r\n \r\n'.repeat(MIB - 1));
+    expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
+  });
+
+  it('is refused while its sender’s token is still being verified, and kept by nobody [security 40]', async () => {
+    const issuer = 'https://auth.test';
+    const asked: string[] = [];
+    const { url } = await start({
+      access: { issuer, introspection: { clientId: 'test', clientSecret: 'a-secret-that-is-long-enough' } },
+      runtime: {
+        fetch: async (input) => {
+          asked.push(String(input));
+          if (!String(input).includes('.well-known')) return new Promise(() => {});
+          return Response.json({ issuer, introspection_endpoint: `${issuer}/introspect` });
+        },
+      },
+    });
+    const { socket, answered } = open(url);
+    socket.write(headOf(url, '203.0.113.1', 'Authorization: Bearer a-token\r\nTransfer-Encoding: chunked'));
+    while (!asked.includes(`${issuer}/introspect`)) await sleep(1);
+    socket.write('1\r\n \r\n'.repeat(10_000));
     expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
   });
 

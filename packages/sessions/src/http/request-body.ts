@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { SessionError } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
 import type { BodyRoom } from './body-room.js';
-import { type BodyRefusal, IncomingBody } from './incoming-body.js';
+import { IncomingBody, type ReceivedBody } from './incoming-body.js';
 
 /** A request that may have a body. */
 export interface BodySource {
@@ -12,13 +12,12 @@ export interface BodySource {
   readonly isPlain: boolean;
   /** The address that it counts for. */
   readonly peer: Peer | undefined;
+  /** Its body, where that is being received already. */
+  readonly early?: IncomingBody | undefined;
 }
 
 /** A request's body, or why there is none. */
-export type RequestBody =
-  | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'parsed'; readonly value: unknown }
-  | { readonly kind: BodyRefusal };
+export type RequestBody = ReceivedBody | { readonly kind: 'parsed'; readonly value: unknown };
 
 /** Where body parsers leave what they have read: Express and most others in `body`. */
 type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBody?: unknown };
@@ -29,22 +28,40 @@ type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBo
  * @throws SessionError `configuration` when the body was read and nothing is left of it
  */
 export async function readBody(source: BodySource, room: BodyRoom, maxBytes: number): Promise<RequestBody> {
-  const { request, incoming, peer } = source;
+  const { request, incoming, peer, early } = source;
+  if (early) return early.received();
   const wasRead = request.bodyUsed || (incoming?.readableDidRead ?? false);
   const left = wasRead ? leftIn(incoming) : undefined;
-  const isTooLarge = Number(request.headers.get('content-length')) > maxBytes;
-  if (isTooLarge && (left || !wasRead)) return { kind: 'too-large' };
+  if (isTooLarge(request, maxBytes) && (left || !wasRead)) return { kind: 'too-large' };
   if (left) return left;
   const body = new IncomingBody({ maxBytes, room, peer });
   const direct = directOf(source);
-  await (direct ? body.receiveFrom(direct) : body.receive(request));
-  const outcome = body.outcome();
+  if (direct) body.receiveFrom(direct);
+  else body.receive(request);
+  const outcome = await body.received();
   const isLost = outcome.kind === 'unreadable' || (outcome.kind === 'text' && outcome.text === '');
   if (!wasRead || !isLost) return outcome;
   throw new SessionError(
     'configuration',
     'The body of this request was read before it came here. Mount mcp-sessions before the body parser.',
   );
+}
+
+/**
+ * Begins to receive a body while it is still found out whether its sender is let in, whatever comes of that. Until
+ * somebody reads it, Node keeps each piece that came as an object of its own: hundreds of bytes for one.
+ */
+export function receivedEarly(source: BodySource, room: BodyRoom, maxBytes: number): BodySource {
+  const direct = directOf(source);
+  if (!direct || isTooLarge(source.request, maxBytes)) return source;
+  const early = new IncomingBody({ maxBytes, room, peer: source.peer });
+  early.receiveFrom(direct);
+  return { ...source, early };
+}
+
+/** Whether a body was announced to be too large. */
+function isTooLarge({ headers }: Request, maxBytes: number): boolean {
+  return Number(headers.get('content-length')) > maxBytes;
 }
 
 /** Node's side, where it may be read itself. Of a connection that is closed already the adapter knows what came. */
