@@ -12,6 +12,8 @@ export interface Blueprint {
   readonly showsOwner?: boolean;
   /** The throw-away login whose client or browser it plays. */
   readonly trip?: number;
+  /** The login whose user may be named in the answer, and no other's. */
+  readonly visitor?: number;
   /** What is sent instead once that login is under way, for every step that may be the next. */
   readonly steps?: Readonly<Record<Step, Blueprint>>;
   /** The login that it begins otherwise. */

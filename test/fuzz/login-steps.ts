@@ -66,7 +66,7 @@ const begun: Arbitrary<Blueprint> = fc.oneof(
 /** A login begins, or goes on with whatever is next. */
 const onward = fc.tuple(manner, begun).map(([how, begin]): Blueprint => {
   const { trip, isEager } = how;
-  return { ...begin, trip, isEager, steps: stepsOf(how) };
+  return { ...begin, trip, visitor: trip, isEager, steps: stepsOf(how) };
 });
 
 /** Something happens that is not next: too early, too late, or again. */
@@ -87,7 +87,7 @@ export const logins: Arbitrary<Blueprint> = fc.oneof(
 
 /** The login before it is given up. */
 function begunAnew(): Arbitrary<Blueprint> {
-  return fc.tuple(tripSlot, begun).map(([trip, begin]) => ({ ...begin, trip }));
+  return fc.tuple(tripSlot, begun).map(([trip, begin]) => ({ ...begin, trip, visitor: trip }));
 }
 
 function stepsOf({
@@ -108,10 +108,12 @@ function stepsOf({
   const over = (kind: string, call: Call) => ({
     ...inConnection(kind, 'own connection', trip, message(call, id)),
     trip,
+    visitor: trip,
   });
   const withHandle = (kind: string, call: Call) => ({
     ...request(kind, named(call, placeholder('pending', trip), 'argument'), id),
     trip,
+    visitor: trip,
   });
   const back = get(
     'login: return',
@@ -143,7 +145,7 @@ function comeBack(trip: number, id: unknown, action: Manner['answer']): Blueprin
   });
   const responses = { login: { action }, confirm: { action } };
   const round = anotherRound(call, placeholder('round', trip), responses);
-  return { ...request('login: come back', round, id, URL_ELICITATION), trip };
+  return { ...request('login: come back', round, id, URL_ELICITATION), trip, visitor: trip };
 }
 
 function callOf({ tool: name, provider, flow }: Way): Call {

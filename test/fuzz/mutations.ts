@@ -3,6 +3,9 @@ import { type Blueprint, type Header, placeholder } from './blueprint.js';
 import { slot } from './json-rpc-messages.js';
 import { oddHeaderValue, oddString, oddValue } from './odd-values.js';
 
+/** What was changed may open a stream, which does not end by itself. */
+const STREAM_CUT_MS = 1000;
+
 /** A change to a text, to the JSON in it, or to a list of headers. */
 type Change<T> = (original: T) => T;
 
@@ -127,13 +130,14 @@ const change: Arbitrary<Change<Blueprint>> = fc.oneof(
   fc.array(headerChange, { minLength: 1, maxLength: 3 }).map((changes) => inHeaders(changes)),
 );
 
-/** Requests of a kind with something wrong. What they have to show is not known any more. */
+/** Requests of a kind with something wrong. What they have to show, or must not, is not known any more. */
 export function mutated(requests: Arbitrary<Blueprint>, kind: string): Arbitrary<Blueprint> {
-  return fc
-    .tuple(requests, change)
-    .map(([request, mutate]) =>
-      throughout(request, (each) => ({ ...mutate(each), kind, showsOwner: false })),
-    );
+  return fc.tuple(requests, change).map(([request, mutate]) =>
+    throughout(request, (original) => {
+      const { visitor: _, ...changed } = mutate(original);
+      return { cutMs: STREAM_CUT_MS, ...changed, kind, showsOwner: false };
+    }),
+  );
 }
 
 function throughout(request: Blueprint, change: Change<Blueprint>): Blueprint {

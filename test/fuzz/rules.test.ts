@@ -28,12 +28,9 @@ describe('a rule is broken by', () => {
   });
 
   it('the user of another login', () => {
-    expect(judge({ text: `Logged in as ${visitorOf(11)}` })).toBeDefined();
-    const { owner: _, ...ofNobody } = REQUEST;
-    const judgeTrip = (trip: number) =>
-      brokenRule({ ...ofNobody, trip }, { ...ANSWER, text: visitorOf(11) }, SECRETS);
-    expect(judgeTrip(1)).toBeDefined();
-    expect(judgeTrip(11)).toBeUndefined();
+    expect(judge({ text: visitorOf(11) }, { visitor: 1 })).toBeDefined();
+    expect(judge({ text: `${canaryOf(0)} ${visitorOf(11)}` }, { showsOwner: true })).toBeDefined();
+    expect(judge({ text: visitorOf(11) }, { visitor: 11 })).toBeUndefined();
   });
 
   it('an answer that does not show whose session it is where it has to', () => {

@@ -28,10 +28,9 @@ export function brokenRule(
   for (const member of seen) {
     if (member !== request.owner) return `the answer shows the session of member ${member}`;
   }
-  const mayShowAnyVisitor = request.trip === undefined && request.owner === undefined;
+  const isTold = request.visitor !== undefined || request.showsOwner;
   for (const visitor of visitorsIn(everything)) {
-    if (!mayShowAnyVisitor && visitor !== request.trip)
-      return `the answer shows the user of login ${visitor}`;
+    if (isTold && visitor !== request.visitor) return `the answer shows the user of login ${visitor}`;
   }
   for (const [member, secret] of secrets.entries()) {
     const isOwn = member === request.owner || sent(request, secret);
