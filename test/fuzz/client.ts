@@ -90,9 +90,10 @@ export class Client {
         setHost: false,
         agent,
       });
-      // A request that had to wait for a connection is not told that others have used it (`reusedSocket`).
+      // A request that had to wait for a connection is not told that it was there before (`reusedSocket`), and one
+      // that was opened for a request given up meanwhile has carried nothing yet.
       request.once('socket', (socket) => {
-        isKept = socket.bytesWritten > 0;
+        isKept = !socket.connecting;
       });
       request.once('response', take);
       request.on('error', (error) => finish('broken', error));
