@@ -98,3 +98,21 @@ describe('a login that is given up while it is taken in', () => {
     expect(bench.provider.revoked.filter((token) => token.includes('bob'))).toEqual([]);
   });
 });
+
+describe('a login that has ended without its client', () => {
+  it.each(['declined', 'crowded_out', 'browser_mismatch'] as const)(
+    'is told of once: %s',
+    async (failure) => {
+      const { endings, record, begin } = await setUp();
+      endings.fail(begin(), failure);
+      expect(endings.takeFailure(record.ref, 'idp')).toBe(failure);
+      expect(endings.takeFailure(record.ref, 'idp')).toBeUndefined();
+    },
+  );
+
+  it('is not told of where its session did that itself', async () => {
+    const { endings, record, begin } = await setUp();
+    endings.fail(begin(), 'superseded');
+    expect(endings.takeFailure(record.ref, 'idp')).toBeUndefined();
+  });
+});

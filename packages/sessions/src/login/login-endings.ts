@@ -28,8 +28,9 @@ export interface LoginEndingsOptions {
 }
 
 /** Failures that the client has no other way to hear of. */
-const HAPPEN_IN_THE_BROWSER: ReadonlySet<LoginFailure> = new Set([
+const HAPPEN_ELSEWHERE: ReadonlySet<LoginFailure> = new Set([
   'declined',
+  'crowded_out',
   'browser_mismatch',
   'identity_mismatch',
   'provider_unavailable',
@@ -136,7 +137,7 @@ export class LoginEndings {
     if (unused) this.#revoke(attempt, unused);
     this.#end(attempt, outcome);
     const { lease, provider } = attempt;
-    if (HAPPEN_IN_THE_BROWSER.has(failure)) {
+    if (HAPPEN_ELSEWHERE.has(failure)) {
       const untold = this.#untold.get(lease.ref) ?? new Map<string, LoginFailure>();
       this.#untold.set(lease.ref, untold.set(provider, failure));
     }
