@@ -44,6 +44,9 @@ const server = createServer(async (request, response) => {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
 });
 
+// A connection that is closed while a request is sent on it fails that request, however well the server is.
+server.keepAliveTimeout = 10 * 60 * 1000;
+
 answerParent({
   async start(argument) {
     deviceCodes = new DeviceCodes(startSchema.parse(argument).seed);
