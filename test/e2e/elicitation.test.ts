@@ -10,6 +10,7 @@ import {
 } from '../support/eliciting-clients.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { client2026, connect2025, logIn, messageOf, request2026, send } from '../support/raw-mcp.js';
+import { locationOf } from '../support/step-browser.js';
 
 let notes: InProcessNotes;
 
@@ -85,7 +86,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', AT_ONCE,
         text: expect.stringMatching(/declined/),
       });
       expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
-      expect((await send(link)).status).toBe(404);
+      expect(locationOf(await send(link), link).pathname).toBe('/login/failed/declined');
     });
   });
 

@@ -69,7 +69,7 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
   superseded: {
     title: 'There is a newer login',
     reason: 'Another login has taken the place of this one.',
-    advice: 'Go on with the latest link that your client shows.',
+    advice: 'Go on with the latest link or code that your client shows.',
   },
   crowded_out: {
     title: 'Too many logins',

@@ -43,7 +43,7 @@ export async function elicitLogin(
       settled(options, call, waiting, pending, CALL_MS, clock.now()),
     ]);
     if (outcome === 'decline') {
-      logins.cancel(lease.ref, provider);
+      logins.decline(lease.ref, provider);
       return { kind: 'failed', failure: 'declined' };
     }
     if (typeof outcome === 'object') return finishedStep(logins, call, outcome);

@@ -81,7 +81,7 @@ export class LoginRounds {
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
     if (action === 'decline') {
-      logins.cancel(ref, provider);
+      logins.decline(ref, provider);
       return { kind: 'failed', failure: 'declined' };
     }
     if (isLoggedIn(call)) return { kind: 'finished' };
