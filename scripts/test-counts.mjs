@@ -1,4 +1,4 @@
-// Prints one line, `N passed, N failed, N skipped`, from the report of vitest's json reporter.
+// Prints one line, `N passed, N failed, N skipped`, from the reports of vitest's json reporter.
 import { readFileSync } from 'node:fs';
 
 function count(report) {
@@ -17,11 +17,13 @@ function read(path) {
   try {
     return count(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
-    console.error('The tests left no report: the run itself failed.');
+    console.error(`The tests left no report at ${path}: the run itself failed.`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
 }
 
-const { passed, failed, skipped } = read(process.argv[2]);
+const counts = process.argv.slice(2).map(read);
+const sum = (kind) => counts.reduce((total, { [kind]: number }) => total + number, 0);
+const failed = sum('failed');
 process.exitCode = failed > 0 ? 1 : 0;
-console.log(`${passed} passed, ${failed} failed, ${skipped} skipped`);
+console.log(`${sum('passed')} passed, ${failed} failed, ${sum('skipped')} skipped`);
