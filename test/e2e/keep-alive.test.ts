@@ -3,9 +3,9 @@ import { z } from 'zod';
 import { createSessions, type SessionEvent, type Sessions } from '../../packages/sessions/src/index.js';
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { createLatch, type Latch } from '../support/latch.js';
-import { connect2025, type RawClient, startLogin } from '../support/raw-mcp.js';
+import { connect2025, type RawClient, request2026, startLogin } from '../support/raw-mcp.js';
 import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
-import { heard, primingId, Wire2025, type WireStream } from './wire-stream.js';
+import { heard, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
 
 const PING_INTERVAL_MS = 25_000;
 const PROBE_MS = 10_000;
@@ -151,6 +151,22 @@ describe('a client that goes away without a word', () => {
     await logInAs('alice');
     await expectOpen(back);
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'authenticated' });
+  });
+});
+
+describe('a stream for a client that sends `Connection: close`', () => {
+  // Every request of these is sent with it.
+  it.each<[stream: string, open: () => Promise<WireStream>]>([
+    ['the standalone stream', () => wire.listen(mcp)],
+    ['the stream of a 2025 call', () => wire.call(mcp, 'say')],
+    [
+      'a listen stream',
+      () => openWire(mcp, request2026('subscriptions/listen', { notifications: { toolsListChanged: true } })),
+    ],
+  ])('is answered with it: %s', async (_, open) => {
+    const stream = await open();
+    expect(stream.headers).toMatchObject({ 'content-type': 'text/event-stream', connection: 'close' });
+    stream.drop();
   });
 });
 

@@ -34,9 +34,9 @@ describe('the configuration', () => {
 
   it('takes ports, lifetimes and the rest from the flags', () => {
     const argv = '--port 0 --idp-port 0 --api-port 8080 --access-token-seconds 10 --json --log-level info';
-    const lifetimes = '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0';
+    const lifetimes = '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0 --keep-alive-seconds 90';
     expect(configurationOf(`${argv} ${lifetimes}`.split(' '))).toMatchObject({
-      transport: { kind: 'http', port: 0, isJson: true },
+      transport: { kind: 'http', port: 0, keepAliveMs: 90_000, isJson: true },
       allowDebugging: false,
       logLevel: 'info',
       lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0 },
@@ -246,6 +246,12 @@ describe('a wrong configuration is refused in one line that names the next step'
       ['--stdio', '--host', '127.0.0.1'],
       {},
       /^With --stdio, .* --host or --stdio[.]$/,
+    ],
+    [
+      'kept connections over stdio',
+      ['--stdio', '--keep-alive-seconds', '90'],
+      {},
+      /^With --stdio, .* --keep-alive-seconds or --stdio[.]$/,
     ],
     [
       'many sessions over stdio',

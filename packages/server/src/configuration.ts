@@ -39,6 +39,8 @@ export interface HttpTransport {
   readonly host: string;
   /** `0` for any free one. Default: 3000. */
   readonly port: number;
+  /** How long connections are kept between requests. Absent: as the library does. */
+  readonly keepAliveMs: number | undefined;
   /** Whether one line of addresses goes to stdout. */
   readonly isJson: boolean;
 }
@@ -116,12 +118,15 @@ function transportOf({
   noBrowser,
   host,
   port,
+  keepAliveSeconds,
   access,
   maxSessions,
   json,
 }: Flags): Configuration['transport'] {
   if (!stdio) {
-    if (!noBrowser) return { kind: 'http', host: host ?? USUAL_HOST, port: port ?? USUAL_PORT, isJson: json };
+    const keepAliveMs = keepAliveSeconds === undefined ? undefined : keepAliveSeconds * 1000;
+    const address = { host: host ?? USUAL_HOST, port: port ?? USUAL_PORT };
+    if (!noBrowser) return { kind: 'http', ...address, keepAliveMs, isJson: json };
     throw new ConfigurationError('Only --stdio opens a browser. Leave out --no-browser, or add --stdio.');
   }
   if (json) {
@@ -129,9 +134,13 @@ function transportOf({
       'With --stdio, stdout belongs to the protocol. Leave out --json or --stdio.',
     );
   }
-  const networked = Object.entries({ port, host, access, 'max-sessions': maxSessions }).find(
-    ([, value]) => value !== undefined,
-  );
+  const networked = Object.entries({
+    port,
+    host,
+    access,
+    'max-sessions': maxSessions,
+    'keep-alive-seconds': keepAliveSeconds,
+  }).find(([, value]) => value !== undefined);
   if (networked) {
     const [flag] = networked;
     throw new ConfigurationError(

@@ -23,6 +23,8 @@ export interface Flags {
   readonly noBrowser: boolean;
   readonly host: string | undefined;
   readonly port: number | undefined;
+  /** How long connections are kept between requests. */
+  readonly keepAliveSeconds: number | undefined;
   /** Default: open, or bearer if the environment names an issuer for it. */
   readonly access: AccessMode | undefined;
   /** Of the embedded provider. */
@@ -43,10 +45,12 @@ export interface Flags {
 }
 
 const MOST_SESSIONS = 1_000_000;
-const YEAR_SECONDS = 365 * 24 * 60 * 60;
+const DAY_SECONDS = 24 * 60 * 60;
+const YEAR_SECONDS = 365 * DAY_SECONDS;
 
 const port = wholeNumber('a port from 0 to 65535', 0, 65_535);
 const seconds = wholeNumber('a whole number of seconds, at least 1', 1, YEAR_SECONDS);
+const keepAliveSeconds = wholeNumber('a whole number of seconds from 1 to 86400', 1, DAY_SECONDS);
 const graceSeconds = wholeNumber('a whole number of seconds', 0, YEAR_SECONDS);
 const sessions = wholeNumber('a whole number from 1 to 1000000', 1, MOST_SESSIONS);
 const toggle = z.boolean().default(false);
@@ -56,6 +60,7 @@ const schema = z.object({
   'no-browser': toggle,
   host: z.string().min(1, 'must be an address of this machine').optional(),
   port: port.optional(),
+  'keep-alive-seconds': keepAliveSeconds.optional(),
   access: z.enum(ACCESS_MODES, `must be one of ${ACCESS_MODES.join(', ')}`).optional(),
   'device-flow': z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}`).optional(),
   'idp-port': port.optional(),
@@ -87,6 +92,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     noBrowser: data['no-browser'],
     host: data.host,
     port: data.port,
+    keepAliveSeconds: data['keep-alive-seconds'],
     access: data.access,
     deviceFlow: data['device-flow'],
     idpPort: data['idp-port'],
@@ -116,6 +122,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         'no-browser': toggle,
         host: text,
         port: text,
+        'keep-alive-seconds': text,
         access: text,
         'device-flow': text,
         'idp-port': text,

@@ -33,13 +33,13 @@ const SHUTDOWN_DRAIN_MS = 1000;
  */
 export async function startServer(
   configuration: Configuration,
-  { host, port }: HttpTransport,
+  { host, port, keepAliveMs }: HttpTransport,
 ): Promise<RunningServer> {
   const branding = await loadBranding(configuration.branding);
   const backend = await startBackend(configuration);
   try {
     const { sessions, reportUnreadiness } = assemble(configuration, branding, backend);
-    const { url } = await sessions.listen({ host, port });
+    const { url } = await sessions.listen({ host, port, keepAliveMs });
     reportUnreadiness();
     return {
       name: backend.server.name,

@@ -13,6 +13,8 @@ Serves MCP; every client that connects logs in as its own user.
                                  access token; open-to-network: whoever knows a session's id, from anywhere
   --device-flow <allowed|only>   users of the embedded provider may log in by a code instead of a link, or have to
   --port <port>                  port of the MCP server (3000); 0: any free one
+  --keep-alive-seconds <n>       keep a client's connection so long between requests (65); give more than the
+                                 load balancer in front keeps its own
   --idp-port <port>              port of the embedded identity provider (3001; with --stdio: any free one)
   --api-port <port>              port of the embedded notes API (3002; with --stdio: any free one)
   --access-token-seconds <n>     lifetime of the embedded provider's access tokens (120)

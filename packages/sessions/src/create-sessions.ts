@@ -27,7 +27,7 @@ import { errorLog } from './observe/error-log.js';
 import { Provider } from './provider/provider.js';
 import { providerSettings } from './provider/provider-options.js';
 import { Serving } from './serving.js';
-import { assertMayListen, assertMayServeStdio } from './serving-rules.js';
+import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './serving-rules.js';
 import { logIdOf } from './session/ids.js';
 import { OwnerSessions } from './session/owner-sessions.js';
 import type { Sessions } from './sessions.js';
@@ -232,10 +232,12 @@ export function createSessions(options: SessionsOptions): Sessions {
       await Promise.all(asked.map((each) => each.prepare()));
     },
 
-    async listen({ port = DEFAULT_PORT, host = '127.0.0.1' } = {}) {
+    async listen({ port = DEFAULT_PORT, host = '127.0.0.1', keepAliveMs } = {}) {
       assertMayListen(host, access, publicUrl);
+      assertKeepAlive(keepAliveMs);
       serving.overHttp();
-      const listening = await listen(nodeHandler, port, host, { ...limits, trustedProxies });
+      const connections = { ...limits, trustedProxies };
+      const listening = await listen(nodeHandler, { port, host, keepAliveMs, limits: connections });
       await serving.through(listening);
       publicUrl ??= new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`);
       return { url: new URL(MCP_PATH, publicUrl).href };

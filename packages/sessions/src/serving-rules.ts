@@ -2,6 +2,9 @@ import type { AccessSettings } from './access/access-options.js';
 import { SessionError } from './errors.js';
 import { isLoopbackHost } from './loopback.js';
 
+/** Node fires longer timers at once. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
+
 /** @throws SessionError `configuration` */
 export function assertMayServeStdio({
   publicUrl,
@@ -31,6 +34,15 @@ export function assertMayListen(host: string, access: AccessSettings, publicUrl:
   throw new SessionError(
     'configuration',
     `Listening on ${host} needs a \`publicUrl\`, under which browsers and clients find this server.`,
+  );
+}
+
+/** @throws SessionError `configuration` */
+export function assertKeepAlive(keepAliveMs: number | undefined): void {
+  if (keepAliveMs === undefined || (keepAliveMs > 0 && keepAliveMs <= MAX_TIMER_MS)) return;
+  throw new SessionError(
+    'configuration',
+    '`keepAliveMs` must be a number of milliseconds, more than 0 and less than 2^31.',
   );
 }
 

@@ -85,4 +85,10 @@ export interface ListenOptions {
   readonly port?: number | undefined;
   /** Default: `127.0.0.1`. Beyond loopback it needs a `publicUrl`, belongs behind TLS, and `access` has to say who may come in. */
   readonly host?: string | undefined;
+  /**
+   * How long a connection is kept for its client's next request, in milliseconds. Give more than the load balancer
+   * in front keeps its connections: it sends a request on one that closes at that moment, and answers 502.
+   * Default: 65,000, for load balancers that keep them for 60 seconds.
+   */
+  readonly keepAliveMs?: number | undefined;
 }

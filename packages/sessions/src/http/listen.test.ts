@@ -1,18 +1,20 @@
 import { once } from 'node:events';
-import { createServer, type IncomingMessage, type Server } from 'node:http';
+import { Agent, createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
-import { expect, it, onTestFinished } from 'vitest';
+import { expect, it, onTestFinished, vi } from 'vitest';
 import type { HttpEnv } from './http-env.js';
 import { nodeServerOptions } from './http-limits.js';
 import { listen, nodeHandlerOf } from './listen.js';
 
 /** What keeps a slow client from holding a connection. */
 const WITHIN = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 };
+/** Load balancers keep theirs for 60 seconds. */
+const KEPT = { keepAliveTimeout: 65_000 };
 
 it('a server of your own gets headers within 10 seconds, and a request within 30 [security 40]', () => {
   // How late after its time a connection may be cut off.
-  expect(nodeServerOptions).toEqual({ ...WITHIN, connectionsCheckingInterval: 5000 });
+  expect(nodeServerOptions).toEqual({ ...WITHIN, ...KEPT, connectionsCheckingInterval: 5000 });
   const server = createServer(nodeServerOptions);
   onTestFinished(() => void server.close());
   expect(server).toMatchObject(WITHIN);
@@ -25,12 +27,43 @@ it('a server that listens gets headers within 10 seconds, and a request within 3
       serving.push(serverOf(request));
       response.end();
     },
-    0,
-    '127.0.0.1',
+    { port: 0, host: '127.0.0.1' },
   );
   onTestFinished(close);
   await fetch(`http://127.0.0.1:${port}/`);
-  expect(serving).toEqual([expect.objectContaining(WITHIN)]);
+  expect(serving).toEqual([expect.objectContaining({ ...WITHIN, ...KEPT })]);
+});
+
+it.each([
+  { keepAliveMs: undefined, seconds: 65 },
+  { keepAliveMs: 620_000, seconds: 620 },
+])('a connection is kept for $seconds seconds after an answer', async ({ keepAliveMs, seconds }) => {
+  const sockets: Socket[] = [];
+  const app = new Hono<HttpEnv>().get('/', (c) => c.text('answered'));
+  const handler = nodeHandlerOf(app);
+  const { port, close } = await listen(
+    (request, response) => {
+      sockets.push(request.socket);
+      handler(request, response);
+    },
+    { port: 0, host: '127.0.0.1', keepAliveMs },
+  );
+  const agent = new Agent({ keepAlive: true, maxSockets: 1 });
+  onTestFinished(async () => {
+    agent.destroy();
+    await close();
+  });
+  const get = () =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      request({ port, agent }, (answer) => answer.resume().once('end', () => resolve(answer)))
+        .once('error', reject)
+        .end();
+    });
+  expect((await get()).headers['keep-alive']).toBe(`timeout=${seconds}`);
+  // Node closes it after so long without a request, counted anew after every answer.
+  await vi.waitFor(() => expect(sockets[0]?.timeout).toBeGreaterThanOrEqual(seconds * 1000));
+  await get();
+  expect(sockets[1]).toBe(sockets[0]);
 });
 
 /** Node keeps the server of a connection there, and says so nowhere. */

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { createApp } from './app.js';
 import { type ConnectionLimits, limitConnections } from './connection-limits.js';
-import { nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
+import { KEEP_ALIVE_MS, nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
 import { Pieces } from './pieces.js';
 import { Unanswered } from './unanswered.js';
@@ -58,19 +58,26 @@ export interface ListeningServer {
   close(): Promise<void>;
 }
 
+/** Where a server listens, and how it keeps connections. */
+export interface ListenAddress {
+  /** `0` for any free one. */
+  readonly port: number;
+  readonly host: string;
+  /** How long a connection is kept for the next request, in milliseconds. Default: 65 seconds. */
+  readonly keepAliveMs?: number | undefined;
+  /** For a server that others than this machine may reach. */
+  readonly limits?: ConnectionLimits | undefined;
+}
+
 /**
  * Starts a Node HTTP server.
- * @param port `0` for any free one
- * @param limits for a server that others than this machine may reach
  * @throws what Node throws when the port is taken (`EADDRINUSE`) or not allowed (`EACCES`)
  */
 export async function listen(
   listener: RequestListener,
-  port: number,
-  host: string,
-  limits?: ConnectionLimits,
+  { port, host, keepAliveMs = KEEP_ALIVE_MS, limits }: ListenAddress,
 ): Promise<ListeningServer> {
-  const server = createServer(nodeServerOptions, listener);
+  const server = createServer({ ...nodeServerOptions, keepAliveTimeout: keepAliveMs }, listener);
   if (limits) limitConnections(server, limits);
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);

@@ -14,7 +14,7 @@ export class LoginListener {
 
   /** Starts to listen, unless that has been done. @returns where browsers find the pages. */
   async open(): Promise<URL> {
-    this.#opening ??= listen(this.#listener, 0, HOST);
+    this.#opening ??= listen(this.#listener, { port: 0, host: HOST });
     try {
       const { port } = await this.#opening;
       return new URL(`http://${HOST}:${port}`);

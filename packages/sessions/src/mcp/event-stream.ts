@@ -60,6 +60,8 @@ export class EventStream {
       new ByteLengthQueuingStrategy({ highWaterMark: UNREAD_BYTES }),
     );
     this.response = new Response(body, response);
+    // Whether the connection is kept is between Node and this client, which may have asked to close it.
+    this.response.headers.delete('connection');
     const { deadlines, endsAtMs } = options;
     this.#expiry = endsAtMs === undefined ? undefined : deadlines.at(endsAtMs, () => this.end());
     this.begun = new Promise((resolve) => void this.#passOn(resolve));
