@@ -186,8 +186,8 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     name: 'too-often',
     async open(page, stage) {
       await page.setExtraHTTPHeaders(FROM_AFAR);
-      await page.goto(stage.atImpatient('/login/done'));
-      await page.goto(stage.atImpatient('/login/done'));
+      await page.goto(stage.atImpatient('/callback'));
+      await page.goto(stage.atImpatient('/callback'));
     },
     status: 429,
     heading: 'Too many requests',

@@ -33,7 +33,7 @@ export async function startPageStage(): Promise<PageStage> {
   };
   const [notes, impatient, broken, secured, misdirected] = await Promise.all([
     startInProcessNotes({ branding: BRANDING }),
-    startInProcessNotes({ limits: { loginPagesPerMinute: 1 } }),
+    startInProcessNotes({ limits: { invalidLoginRequestsPerMinute: 1 } }),
     startInProcessNotes({ runtime: { random } }),
     startSecuredNotes('sign-in', { branding: BRANDING }),
     startSecuredNotes('sign-in', { branding: BRANDING }),

@@ -18,6 +18,7 @@ import {
   startLogin,
 } from '../support/raw-mcp.js';
 import { StandingClock } from '../support/standing-clock.js';
+import { StepBrowser } from '../support/step-browser.js';
 
 const MINUTE_MS = 60_000;
 const clock = new StandingClock();
@@ -132,11 +133,16 @@ describe('what a client says of its address', () => {
 });
 
 describe('an address that starts one login after the other', () => {
-  it('gets 60 in a minute, then an error that says when to come back [security 39, 41]', async () => {
+  it('gets as many in a minute as it may, then an error that says when to come back [security 39, 41]', async () => {
+    const notes = await startNotes({
+      trustedProxies: ['127.0.0.1'],
+      limits: { loginStartsPerMinute: 20 },
+    });
+    onTestFinished(() => notes.close());
     const flood = from('203.0.113.10');
     const client = await connect2025(notes.mcp, flood);
     const logins = await Promise.all(
-      Array.from({ length: 60 }, () => client2026(notes.mcp, undefined, flood).call('login')),
+      Array.from({ length: 20 }, () => client2026(notes.mcp, undefined, flood).call('login')),
     );
     expect(logins.every(({ structured }) => structured.status === 'pending')).toBe(true);
 
@@ -153,7 +159,7 @@ describe('an address that starts one login after the other', () => {
   });
 });
 
-describe('an address that asks for one page of a login after the other', () => {
+describe('an address that asks for pages of logins that there are none of', () => {
   const callback = () => new URL('/callback?state=x&code=y', notes.mcp);
 
   it('gets 300 in a minute, then a page that says when to come back [security 41]', async () => {
@@ -162,7 +168,7 @@ describe('an address that asks for one page of a login after the other', () => {
     const link = await startLogin(client);
     const answers = await Promise.all(Array.from({ length: 310 }, () => send(callback(), flood)));
     expect(statusesOf(answers)).toEqual({ 400: 300, 429: 10 });
-    const refused = await send(link, flood);
+    const refused = await send(new URL(`/connect/${'x'.repeat(43)}`, notes.mcp), flood);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect(refused.headers['content-security-policy']).toContain("default-src 'none'");
@@ -170,8 +176,35 @@ describe('an address that asks for one page of a login after the other', () => {
 
     expect(await client.call('session_status')).toMatchObject({ isError: false });
     expect((await send(callback(), from('203.0.113.21'))).status).toBe(400);
-    clock.leap(MINUTE_MS);
     expect((await send(link, flood)).status).toBe(200);
+    clock.leap(MINUTE_MS);
+    expect((await send(callback(), flood)).status).toBe(400);
+  });
+
+  it('keeps nobody behind it from logging in: what belongs to a login does not count for the address [security 41]', async () => {
+    const office = from('203.0.113.22');
+    const client = await connect2025(notes.mcp, office);
+    await Promise.all(Array.from({ length: 301 }, () => send(callback(), office)));
+    expect((await send(callback(), office)).status).toBe(429);
+    const browser = new StepBrowser(undefined, office.headers);
+    const link = await startLogin(client);
+    const back = await browser.logInUntilCallback(link, 'late');
+    // Neither without its cookie nor after it was used is a state worth anything.
+    expect((await send(back, office)).status).toBe(429);
+    const end = await browser.request(back);
+    expect(end.status).toBe(303);
+    const codePage = await browser.request(new URL(end.headers.location ?? '', back));
+    expect(codePage.status).toBe(200);
+    expect((await browser.request(back)).status).toBe(429);
+  });
+
+  it('is served the pages of one login 60 times a minute, and those of its other logins still [security 41]', async () => {
+    const office = from('203.0.113.23');
+    const [one, other] = await Promise.all([connect2025(notes.mcp, office), connect2025(notes.mcp, office)]);
+    const link = await startLogin(one);
+    const answers = await Promise.all(Array.from({ length: 61 }, () => send(link, office)));
+    expect(statusesOf(answers)).toEqual({ 200: 60, 429: 1 });
+    expect((await send(await startLogin(other), office)).status).toBe(200);
   });
 });
 

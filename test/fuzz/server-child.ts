@@ -29,7 +29,8 @@ const MANY = 100_000;
 const LIMITS: Partial<Limits> = {
   anonymousSessionsPerAddress: MANY,
   loginStartsPerMinute: MANY,
-  loginPagesPerMinute: MANY,
+  loginStartsPerUserPerMinute: MANY,
+  invalidLoginRequestsPerMinute: MANY,
   pendingLogins: MANY,
   sessionsPerAccount: MANY,
 };

@@ -195,8 +195,11 @@ export function client2026(mcp: string, handle?: string, { headers = {}, agent }
 }
 
 /** Starts a login and returns its link. */
-export async function startLogin(client: RawClient): Promise<string> {
-  const { structured, text } = await client.call('login');
+export async function startLogin(
+  client: RawClient,
+  arguments_: Record<string, unknown> = {},
+): Promise<string> {
+  const { structured, text } = await client.call('login', arguments_);
   const { loginUrl } = structured;
   if (typeof loginUrl !== 'string') throw new Error(`No link: ${text}`);
   return loginUrl;

@@ -61,20 +61,23 @@ export async function startSecuredNotes(
 ): Promise<SecuredNotes> {
   const proxy = await startTlsProxy();
   const mcp = `${proxy.origin}/mcp`;
-  const redirectUri = `${proxy.origin}/callback`;
   const client = createCredentials('mcp-sessions');
   const resourceServer = createCredentials('notes-api');
   const registrations = {
     client,
     resourceServer,
     resource: RESOURCE,
-    redirectUri,
     servesMcpClients: true,
     offersDeviceFlow: deviceFlow !== undefined,
   };
-  const upstream = await startProxiedIdentityProvider(registrations);
+  const upstream = await startProxiedIdentityProvider({
+    ...registrations,
+    redirectUri: `${proxy.origin}/callback`,
+  });
   const isShared = setting === 'same issuer' || setting === 'code, in open access';
-  const authorizationServer = isShared ? upstream : await startProxiedIdentityProvider(registrations);
+  const authorizationServer = isShared
+    ? upstream
+    : await startProxiedIdentityProvider({ ...registrations, redirectUri: `${proxy.origin}/login/sign-in` });
   const api: NotesApi = await startNotesApi({
     port: 0,
     issuer: upstream.issuer,

@@ -7,6 +7,9 @@ interface Cookie {
   readonly path: string;
 }
 
+/** Where browsers come back to. */
+const CALLBACK_PATH = /^\/(callback|login\/sign-in|login\/callback\/[^/]+)$/;
+
 /**
  * A browser that goes one step at a time, so that a test can stop it anywhere, take what is in its hands, or
  * change it. Keeps cookies by host and path; ports share them, as in browsers.
@@ -14,10 +17,15 @@ interface Cookie {
 export class StepBrowser {
   readonly cookies = new Map<string, Cookie>();
   readonly #agent: Agent | undefined;
+  readonly #headers: Record<string, string>;
 
-  /** @param agent knows the way to https addresses. Default: it is only used for others. */
-  constructor(agent?: Agent) {
+  /**
+   * @param agent knows the way to https addresses. Default: it is only used for others.
+   * @param headers sent with every request, as a proxy in between would add them
+   */
+  constructor(agent?: Agent, headers: Record<string, string> = {}) {
     this.#agent = agent;
+    this.#headers = headers;
   }
 
   /** Requests an address. Redirects are answered, not followed. */
@@ -36,7 +44,7 @@ export class StepBrowser {
       .join('; ');
     const answer = await send(url, {
       method,
-      headers: { ...(cookie && { cookie }), ...headers },
+      headers: { ...(cookie && { cookie }), ...this.#headers, ...headers },
       ...(body !== undefined && { body }),
       agent: this.#agent,
     });
@@ -88,7 +96,7 @@ export class StepBrowser {
 
   async #follow(start: URL): Promise<URL> {
     let url = start;
-    while (url.pathname !== '/callback') {
+    while (!CALLBACK_PATH.test(url.pathname)) {
       const answer = await this.request(url);
       if (answer.status < 300 || answer.status >= 400) return url;
       url = locationOf(answer, url);

@@ -68,6 +68,7 @@ Whose access tokens let clients in, with --access bearer:
   MCP_SESSIONS_INTROSPECTION_CLIENT_ID, MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET
                                      this server's credentials for asking about opaque tokens
   MCP_SESSIONS_SIGN_IN_CLIENT_ID, MCP_SESSIONS_SIGN_IN_CLIENT_SECRET
-                                     this server's registration for signing browsers in there, so that
+                                     this server's registration (redirect URI: /login/sign-in) for
+                                     signing browsers in there, so that
                                      logins at another provider are finished by the user who started them
 `;

@@ -10,7 +10,7 @@ import { BodyRoom } from './http/body-room.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
-import { RateLimiter } from './limits/rate-limiter.js';
+import { LoginRequestLimits } from './http/login-request-limits.js';
 import { LoginChecks } from './login/login-checks.js';
 import { Logins } from './login/logins.js';
 import { browserOpener, currentDesktop } from './login/open-browser.js';
@@ -100,6 +100,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);
   const logins = new Logins({
     providers,
+    defaultProvider,
     checks: new LoginChecks({
       subjectClaim: bearer?.subjectClaim ?? 'sub',
       signIn,
@@ -168,7 +169,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     guards,
     trustedProxies,
     logins: logins.browsers,
-    pageRequests: new RateLimiter({ perMinute: limits.loginPagesPerMinute, clock, deadlines }),
+    loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
     bodyRoom: new BodyRoom(),
     keys,
     random,

@@ -26,8 +26,8 @@ export interface BearerAccessOptions {
   readonly subjectClaim?: string | undefined;
   /**
    * This server's registration for signing browsers in at the authorization server, so that the user who
-   * finishes a login at another provider is the one whose client started it. Its redirect URI is the same as for
-   * logins. Default: such logins are confirmed with a code, except on loopback.
+   * finishes a login at another provider is the one whose client started it. Its redirect URI is `/login/sign-in`.
+   * Default: such logins are confirmed with a code, except on loopback.
    */
   readonly signIn?: ClientRegistration | undefined;
 }

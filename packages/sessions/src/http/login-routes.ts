@@ -1,8 +1,12 @@
 import { type Context, Hono } from 'hono';
 import { SessionError } from '../errors.js';
-import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { Brand } from '../login/branding.js';
 import type { BrowserLogins, CallbackResult } from '../login/browser-logins.js';
+import {
+  DEFAULT_CALLBACK_PATH,
+  providerCallbackPath,
+  SIGN_IN_CALLBACK_PATH,
+} from '../login/callback-paths.js';
 import { failurePage, isLoginFailure } from '../login/failure-page.js';
 import { codePage, connectPage, donePage } from '../login/pages.js';
 import {
@@ -21,13 +25,13 @@ import { readForm } from './form-body.js';
 import type { Guards } from './guards.js';
 import { bodySourceOf, type HttpEnv } from './http-env.js';
 import { LoginCookies, type LoginCookiesOptions } from './login-cookies.js';
+import type { LoginRequestLimits } from './login-request-limits.js';
 import { showPage } from './show-page.js';
 
 export interface LoginRoutesOptions extends LoginCookiesOptions {
   readonly logins: BrowserLogins;
   readonly guards: Guards;
-  /** How often an address may ask for a page. */
-  readonly pageRequests: RateLimiter;
+  readonly loginRequests: LoginRequestLimits;
   /** For all bodies of this node. */
   readonly bodyRoom: BodyRoom;
   readonly random: RandomSource;
@@ -38,7 +42,7 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
 
 /** What a browser meets during a login: the connect page, the callback, and the pages at its end. */
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
-  const { logins, guards, brand, random, bodyRoom, onError } = options;
+  const { logins, guards, loginRequests, brand, random, bodyRoom, onError } = options;
   const cookies = new LoginCookies(options);
 
   /** There is no login behind a link, or no longer. */
@@ -49,13 +53,19 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   const app = new Hono<HttpEnv>();
 
-  for (const path of ['/connect/*', '/callback', '/login/*']) {
+  const showTooOften = async (c: Context<HttpEnv>, seconds: number) => {
+    c.header('retry-after', String(seconds));
+    return showPage(c, await tooOftenPage(brand, seconds));
+  };
+
+  for (const path of ['/connect/:attempt', '/connect/:attempt/code']) {
     app.use(path, async (c, next) => {
+      const attemptId = c.req.param('attempt') ?? '';
       const peer = c.get('peer');
-      const seconds = peer === undefined ? undefined : options.pageRequests.take(peer);
-      if (seconds === undefined) return next();
-      c.header('retry-after', String(seconds));
-      return showPage(c, await tooOftenPage(brand, seconds));
+      const seconds = logins.isKnown(attemptId)
+        ? loginRequests.ofLogin(peer, attemptId)
+        : loginRequests.ofAddress(peer);
+      return seconds === undefined ? next() : showTooOften(c, seconds);
     });
   }
 
@@ -71,10 +81,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const form = await readForm(bodySourceOf(c), bodyRoom);
-    if (form === 'no-room') {
-      c.header('retry-after', '1');
-      return showPage(c, await tooOftenPage(brand, 1));
-    }
+    if (form === 'no-room') return showTooOften(c, 1);
     if (form === 'too-large') return showPage(c, await wrongFormPage(brand, 413));
     const isOwn = cookies.isOwnForm(c, attemptId, form.get('form')) && guards.isOwnPage(c.req.raw.headers);
     if (!isOwn) return showPage(c, await wrongFormPage(brand));
@@ -99,17 +106,26 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return c.redirect(target.href, 303);
   });
 
-  app.get('/callback', async (c) => {
+  /** A browser comes back from an authorization server, to the path that is that server's. */
+  const comeBack = async (c: Context<HttpEnv>, path: string) => {
     const query = new URL(c.req.url).searchParams;
+    const cookieOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
+    const isValid = !hasDuplicates(query) && logins.isExpected({ query, cookieOf });
+    // A user who has logged in at the provider is never sent away.
+    const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('peer'));
+    if (seconds !== undefined) return showTooOften(c, seconds);
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
-    const bindingOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
-    const result = await logins.callback(query, bindingOf, c.get('isLoopback'));
+    const result = await logins.callback({ path, query, cookieOf, isLoopback: c.get('isLoopback') });
     if (result.kind === 'rejected') return showPage(c, await rejectedCallbackPage(brand));
     if (result.kind === 'mismatched') return showPage(c, await failurePage(brand, 'browser_mismatch', 400));
     if (result.kind === 'code') cookies.keepCode(c, result.attemptId, result.code);
     if (result.kind === 'authenticated') cookies.keepFinished(c, result);
     return c.redirect(afterCallback(result), 303);
-  });
+  };
+
+  app.get(DEFAULT_CALLBACK_PATH, (c) => comeBack(c, DEFAULT_CALLBACK_PATH));
+  app.get(SIGN_IN_CALLBACK_PATH, (c) => comeBack(c, SIGN_IN_CALLBACK_PATH));
+  app.get('/login/callback/:provider', (c) => comeBack(c, providerCallbackPath(c.req.param('provider'))));
 
   app.get('/login/done', async (c) => showPage(c, await donePage(brand, cookies.takeFinished(c))));
 

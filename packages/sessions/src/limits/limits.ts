@@ -6,10 +6,12 @@ export interface Limits {
   readonly anonymousSessionsPerAddress: number;
   /** How many sessions of this node one account, a user at a provider, may be logged in to. Default: 100. */
   readonly sessionsPerAccount: number;
-  /** How many logins may be started in a minute from one address; in bearer access, by one user. Default: 60. */
+  /** How many logins one address may start in a minute; open access only. Default: 600. */
   readonly loginStartsPerMinute: number;
-  /** How often one address may ask for a page of a login in a minute; a login takes four. Default: 300. */
-  readonly loginPagesPerMinute: number;
+  /** How many logins one user may start in a minute; bearer access only. Default: 60. */
+  readonly loginStartsPerUserPerMinute: number;
+  /** How many requests for login pages without a valid link, state or cookie one address may send in a minute. Default: 300. */
+  readonly invalidLoginRequestsPerMinute: number;
   /** How many access tokens that are not valid one address may bring in a minute; bearer access only. Default: 60. */
   readonly refusedTokensPerMinute: number;
   /** How many logins may be under way on this node. Default: 1,000. */
@@ -23,8 +25,9 @@ export interface Limits {
 export const DEFAULT_LIMITS: Limits = {
   anonymousSessionsPerAddress: 200,
   sessionsPerAccount: 100,
-  loginStartsPerMinute: 60,
-  loginPagesPerMinute: 300,
+  loginStartsPerMinute: 600,
+  loginStartsPerUserPerMinute: 60,
+  invalidLoginRequestsPerMinute: 300,
   refusedTokensPerMinute: 60,
   pendingLogins: 1000,
   connections: 20_000,
@@ -40,7 +43,8 @@ export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.stric
     anonymousSessionsPerAddress: count,
     sessionsPerAccount: count,
     loginStartsPerMinute: count,
-    loginPagesPerMinute: count,
+    loginStartsPerUserPerMinute: count,
+    invalidLoginRequestsPerMinute: count,
     refusedTokensPerMinute: count,
     pendingLogins: count,
     connections: count,

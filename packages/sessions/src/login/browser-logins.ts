@@ -6,6 +6,7 @@ import type { LoginFailure } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
+import { DEFAULT_CALLBACK_PATH, providerCallbackPath, SIGN_IN_CALLBACK_PATH } from './callback-paths.js';
 import type { EndedLogins } from './ended-logins.js';
 import { type BrowserTrip, type FailedLogin, type LoginAttempt, wipeChecks } from './login-attempt.js';
 import type { LoginAttempts } from './login-attempts.js';
@@ -21,9 +22,23 @@ export interface BrowserLoginsOptions {
   readonly endings: LoginEndings;
   readonly checks: LoginChecks;
   readonly providerOf: (name: string) => Provider;
+  /** The name of the provider whose redirect URI is the plain one. */
+  readonly defaultProvider: string;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly publicUrl: () => URL;
+}
+
+/** A browser's return from an authorization server. */
+export interface BrowserReturn {
+  /** The path that it came back to. */
+  readonly path: string;
+  /** The parameters that it brings. */
+  readonly query: URLSearchParams;
+  /** The secret that this browser keeps for an attempt, if any, by the digest of its id. */
+  readonly cookieOf: (attemptDigest: string) => string | undefined;
+  /** Whether this request, too, came over loopback and nothing else. */
+  readonly isLoopback: boolean;
 }
 
 /** What the connect page shows. */
@@ -101,17 +116,23 @@ export class BrowserLogins {
     if (attempt) this.#options.endings.fail(attempt, 'declined');
   }
 
-  /**
-   * A browser came back from the provider. Whatever it brings is used at most once.
-   * @param query the parameters it came with
-   * @param cookieOf the secret that this browser keeps for an attempt, if any, by the digest of its id
-   * @param isLoopback whether this request, too, came over loopback and nothing else
-   */
-  async callback(
-    query: URLSearchParams,
-    cookieOf: (attemptDigest: string) => string | undefined,
-    isLoopback: boolean,
-  ): Promise<CallbackResult> {
+  /** Whether a link belongs to a login that is under way, or whose end is still known. */
+  isKnown(attemptId: string): boolean {
+    const { attempts, ended } = this.#options;
+    return attempts.byId(attemptId) !== undefined || ended.failureOf(attemptId) !== undefined;
+  }
+
+  /** Whether a browser comes back from a login that it agreed to. Uses nothing up. */
+  isExpected({ query, cookieOf }: Pick<BrowserReturn, 'query' | 'cookieOf'>): boolean {
+    const { attempts, ended } = this.#options;
+    const state = query.get('state') ?? '';
+    const found = attempts.byState(state);
+    if (!found) return ended.failureAfter(state, cookieOf) !== undefined;
+    return isSameBrowser(found.trip, cookieOf(digestOf(found.attempt.id)));
+  }
+
+  /** A browser came back from an authorization server. Whatever it brings is used at most once. */
+  async callback({ path, query, cookieOf, isLoopback }: BrowserReturn): Promise<CallbackResult> {
     const { attempts, ended, endings, publicUrl } = this.#options;
     const state = query.get('state') ?? '';
     const found = attempts.takeByState(state);
@@ -120,13 +141,17 @@ export class BrowserLogins {
       return failure ? { kind: 'failed', failure } : { kind: 'rejected' };
     }
     const { attempt, trip } = found;
-    const cookie = cookieOf(digestOf(attempt.id));
-    if (cookie === undefined || !isSameDigest(digestOf(cookie), trip.cookieDigest)) {
+    if (!isSameBrowser(trip, cookieOf(digestOf(attempt.id)))) {
       wipeChecks(trip.checks);
       endings.fail(attempt, 'browser_mismatch');
       return { kind: 'mismatched' };
     }
-    const url = new URL('/callback', publicUrl());
+    // Another authorization server answered than the one that was asked: the code is not for the latter.
+    if (path !== this.#callbackPathOf(attempt, trip.purpose)) {
+      wipeChecks(trip.checks);
+      return endings.fail(attempt, 'provider_refused');
+    }
+    const url = new URL(path, publicUrl());
     url.search = query.toString();
     try {
       return trip.purpose === 'sign-in'
@@ -163,7 +188,8 @@ export class BrowserLogins {
       codeVerifier: Secret.fromString(randomToken(random)),
     };
     const provider = this.#providerFor(attempt, purpose);
-    const url = await provider.authorizationUrl(new URL('/callback', publicUrl()), checks);
+    const redirectUri = new URL(this.#callbackPathOf(attempt, purpose), publicUrl());
+    const url = await provider.authorizationUrl(redirectUri, checks);
     if (attempt.outcome || attempt.inert) {
       wipeChecks(checks);
       return undefined;
@@ -245,10 +271,22 @@ export class BrowserLogins {
     }
   }
 
+  #callbackPathOf({ provider }: LoginAttempt, purpose: BrowserTrip['purpose']): string {
+    if (purpose === 'sign-in') return SIGN_IN_CALLBACK_PATH;
+    return provider === this.#options.defaultProvider
+      ? DEFAULT_CALLBACK_PATH
+      : providerCallbackPath(provider);
+  }
+
   #providerFor(attempt: LoginAttempt, purpose: BrowserTrip['purpose']): Provider {
     const { checks, providerOf } = this.#options;
     return purpose === 'sign-in' && checks.signIn ? checks.signIn : providerOf(attempt.provider);
   }
+}
+
+/** Whether a browser that keeps `cookie` is the one that consented. */
+function isSameBrowser({ cookieDigest }: BrowserTrip, cookie: string | undefined): boolean {
+  return cookie !== undefined && isSameDigest(digestOf(cookie), cookieDigest);
 }
 
 function loginFailureOf(error: unknown): LoginFailure {

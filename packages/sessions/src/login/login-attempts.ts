@@ -87,14 +87,19 @@ export class LoginAttempts {
     this.#byState.set(trip.stateDigest, attempt);
   }
 
-  /** Finds an attempt by the state that came back. A state is good for one time only. */
-  takeByState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
+  /** Finds an attempt by the state that came back. */
+  byState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
     const attempt = this.#byState.get(digestOf(state));
-    const trip = attempt?.trip;
-    if (!attempt || !trip) return undefined;
-    this.#byState.delete(trip.stateDigest);
-    attempt.trip = undefined;
-    return { attempt, trip };
+    return attempt?.trip && { attempt, trip: attempt.trip };
+  }
+
+  /** Takes an attempt by the state that came back. A state is good for one time only. */
+  takeByState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
+    const found = this.byState(state);
+    if (!found) return undefined;
+    this.#byState.delete(found.trip.stateDigest);
+    found.attempt.trip = undefined;
+    return found;
   }
 
   remove(attempt: LoginAttempt): void {

@@ -10,9 +10,10 @@ const fromPeer = (address: string) => ({ isLoopback: false, starter: undefined, 
 
 function setUp() {
   const clock = new VirtualClock();
+  const limits = { loginStartsPerMinute: 3, loginStartsPerUserPerMinute: 3 };
   const deadlines = new Deadlines(clock, () => undefined);
   const events = new SessionEvents(() => undefined);
-  return { clock, starts: new LoginStarts({ perMinute: 3, clock, deadlines, events }) };
+  return { clock, starts: new LoginStarts({ limits, clock, deadlines, events }) };
 }
 
 describe('the starts of logins', () => {

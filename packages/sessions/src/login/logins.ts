@@ -22,6 +22,7 @@ import { LoginStarts } from './login-starts.js';
 
 export interface LoginsOptions {
   readonly providers: ReadonlyMap<string, Provider>;
+  readonly defaultProvider: string;
   readonly checks: LoginChecks;
   readonly accounts: Accounts;
   readonly registry: SessionRegistry;
@@ -32,7 +33,7 @@ export interface LoginsOptions {
   readonly deadlines: Deadlines;
   readonly random: RandomSource;
   readonly lifetimes: Lifetimes;
-  readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'pendingLogins'>;
+  readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'loginStartsPerUserPerMinute' | 'pendingLogins'>;
   /** Where browsers reach this server; known once `reachable` has resolved. */
   readonly publicUrl: () => URL;
   /** Makes sure that browsers reach this server. */
@@ -79,7 +80,7 @@ export class Logins {
     this.#options = options;
     const { clock, deadlines, events, limits } = options;
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
-    this.#starts = new LoginStarts({ perMinute: limits.loginStartsPerMinute, clock, deadlines, events });
+    this.#starts = new LoginStarts({ limits, clock, deadlines, events });
     this.#ended = new EndedLogins(clock);
     this.#endings = new LoginEndings({ ...options, attempts: this.#attempts, ended: this.#ended });
     this.#devices = new DeviceLogins({ ...options, endings: this.#endings });

@@ -29,7 +29,10 @@ export type DeviceFlow = 'allowed' | 'only';
 
 /** One upstream authorization server and this server's registration there. */
 export interface ProviderOptions {
-  /** How it is called in results and in `login`'s `provider` argument. Default: the issuer's host. */
+  /**
+   * How it is called in results and in `login`'s `provider` argument, and in its redirect URI: the first provider's
+   * is `/callback`, that of any other `/login/callback/` and its name. Default: the issuer's host.
+   */
   readonly name?: string | undefined;
   /** Its issuer identifier, from which the rest is discovered unless `endpoints` says it. https, except on loopback. */
   readonly issuer: string;
@@ -95,7 +98,13 @@ const CLIENT_AUTHENTICATIONS = [
 
 const schema = z
   .object({
-    name: z.string().min(1).max(100).optional(),
+    // It is a segment of the redirect URI.
+    name: z
+      .string()
+      .min(1)
+      .max(100)
+      .refine((name) => !/^\.\.?$|\p{Surrogate}/u.test(name), 'must be text, and not . or ..')
+      .optional(),
     issuer: address,
     endpoints: z
       .object({
