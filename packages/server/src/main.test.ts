@@ -204,4 +204,25 @@ describe('the command line', () => {
     expect(code).toBe(1);
     expect(stderr).toMatch(/^MCP_SESSIONS_LOGO must contain the kind of picture that it says[^\n]*\n$/);
   });
+
+  it.each([
+    ['NODE_OPTIONS', '"--heapsnapshot-signal=SIGUSR2"'],
+    ['NODE_OPTIONS', '--heap_prof --heap-prof-dir=/nowhere'],
+    ['NODE_OPTIONS', '--report_on_signal'],
+    ['NODE_OPTIONS', '--tls_keylog=/dev/null'],
+    ['NODE_DEBUG', 'http*'],
+  ])('refuses to start where tokens can be read: %s=%s [security 33]', async (name, value) => {
+    const { code, stdout, stderr } = await run(FREE_PORTS, { environment: { [name]: value } });
+    expect(code).toBe(1);
+    expect(stdout).toBe('');
+    expect(stderr).toMatch(
+      /^With [^\n]+, users' tokens can be read out of this process\. [^\n]*--allow-debugging/m,
+    );
+  });
+
+  it('starts where tokens can be read when that is asked for by name [security 33]', async () => {
+    const environment = { NODE_OPTIONS: '--report_on_signal' };
+    const server = await startReady([...FREE_PORTS, '--allow-debugging'], { environment });
+    expect((await server.end('SIGTERM')).code).toBe(0);
+  });
 });

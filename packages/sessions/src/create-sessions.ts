@@ -3,7 +3,7 @@ import { isBearer } from './access/access-options.js';
 import { createSessionFetch } from './account/session-fetch.js';
 import { assemble } from './assembly.js';
 import { createAccess } from './create-access.js';
-import { assertNotDebugged, currentProcessSettings } from './debugging-gate.js';
+import { checkDebugging } from './debugging-gate.js';
 import { SessionError } from './errors.js';
 import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
 import { BodyRoom } from './http/body-room.js';
@@ -45,7 +45,7 @@ const DEFAULT_PORT = 3000;
  * @throws SessionError `configuration` when the options cannot work; the message says what to change.
  */
 export function createSessions(options: SessionsOptions): Sessions {
-  if (!options.allowDebugging) assertNotDebugged(currentProcessSettings());
+  checkDebugging(options.allowDebugging, options.logger);
   const logger = options.logger ?? pino({ level: 'silent' });
   const { onError, onProtocolError } = errorLog(logger);
   const { clock, random, fetch, store }: Runtime = {

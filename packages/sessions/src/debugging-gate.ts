@@ -1,51 +1,92 @@
 import { url as inspectorUrl } from 'node:inspector';
+import { debuglog } from 'node:util';
+import type { Logger } from 'pino';
 import { SessionError } from './errors.js';
+import { givenNodeOptions, type NodeOptionSources } from './node-options.js';
 
-/** Command line options of Node that open the process's memory, or write it to a file. */
-const TELLTALE_OPTIONS = [
-  '--inspect',
-  '--heapsnapshot',
-  '--heap-prof',
-  '--report-on',
-  '--trace-tls',
-  '--tls-keylog',
+/**
+ * Options of Node and V8 that show the process's memory or traffic, or write it to a file. Profiles (`--cpu-prof`,
+ * `--prof`) and coverage name functions, not values: measured, they contain no token.
+ */
+const TELLTALE_OPTIONS =
+  /^--?(?:inspect(?:-brk|-brk-node|-wait)?|heap-?snapshot-.*|heap-prof|build-snapshot|report-(?:on-.*|uncaught-exception)|tls-keylog|trace-tls|trace-event(?:s|-categories).*|trace|abort-on-uncaught-exception|unreadable-config-file)$/;
+/** Parts of Node that print requests, addresses or arguments when `NODE_DEBUG` names them. */
+const TELLTALE_MODULES = [
+  'http',
+  'https',
+  'http2',
+  'undici',
+  'fetch',
+  'websocket',
+  'tls',
+  'net',
+  'stream',
+  'child_process',
 ];
-/** Parts of Node that print requests, headers included, when `NODE_DEBUG` names them. */
-const TELLTALE_MODULES = ['http', 'https', 'http2', 'undici', 'fetch', 'tls', 'net', 'stream'];
 
-/** What a process was started with. */
-export interface ProcessSettings {
-  readonly options: readonly string[];
-  readonly nodeDebug: string;
+/** What can be known of how a process is being watched. */
+export interface ProcessSettings extends NodeOptionSources {
+  /** Whether an inspector listens. */
   readonly isInspected: boolean;
+  /** Whether Node writes diagnostic reports, which contain the environment. */
+  readonly writesReports: boolean;
+  /** The file that TLS keys are appended to by runtimes that know this variable. */
+  readonly keyLogFile: string;
+  /** Whether a part of Node prints what it does. */
+  readonly isPrinted: (module: string) => boolean;
 }
 
-/** The settings of this process. */
+/** The settings of this process. Other runtimes than Node do not have all that it can tell. */
 export function currentProcessSettings(): ProcessSettings {
+  const report: Partial<NodeJS.ProcessReport> = process.report ?? {};
   return {
-    options: [...process.execArgv, ...(process.env.NODE_OPTIONS ?? '').split(/\s+/)],
-    nodeDebug: process.env.NODE_DEBUG ?? '',
+    execArgv: process.execArgv,
+    nodeOptions: process.env.NODE_OPTIONS ?? '',
     isInspected: inspectorUrl() !== undefined,
+    writesReports: Boolean(
+      report.reportOnSignal || report.reportOnFatalError || report.reportOnUncaughtException,
+    ),
+    keyLogFile: process.env.SSLKEYLOGFILE ?? '',
+    isPrinted: (module) => debuglog(module).enabled,
   };
 }
 
+/** What shows or writes down this process's memory or traffic; `undefined` when nothing is known to. */
+export function debuggingReason(settings: ProcessSettings): string | undefined {
+  const option = givenNodeOptions(settings).find((given) => {
+    const [name = ''] = given.split('=', 1);
+    return TELLTALE_OPTIONS.test(name);
+  });
+  if (option !== undefined) return option;
+  const module = TELLTALE_MODULES.find(settings.isPrinted);
+  if (module !== undefined) return `NODE_DEBUG=${module}`;
+  if (settings.isInspected) return 'an attached inspector';
+  if (settings.writesReports) return 'diagnostic reports';
+  return settings.keyLogFile ? 'SSLKEYLOGFILE' : undefined;
+}
+
+/** Without a logger, one warning in a process is enough. */
+let hasWarned = false;
+
 /**
- * Refuses to keep tokens in a process whose memory or traffic is being shown or written down.
- * @throws SessionError `configuration`, naming what does it.
+ * Looks whether users' tokens can be read out of this process, because its memory or traffic is being shown or
+ * written down.
+ * @param allowed `true` says nothing, `undefined` warns, `false` refuses
+ * @throws SessionError `configuration`, naming what does it, when it is refused
  */
-export function assertNotDebugged(settings: ProcessSettings): void {
-  const option = settings.options.find((given) =>
-    TELLTALE_OPTIONS.some((telltale) => given.startsWith(telltale)),
-  );
-  const modules = settings.nodeDebug.toLowerCase().split(/[\s,]+/);
-  const module = modules.find((name) => name === '*' || TELLTALE_MODULES.includes(name));
-  const reason =
-    option ??
-    (module && `NODE_DEBUG=${module}`) ??
-    (settings.isInspected ? 'an attached inspector' : undefined);
+export function checkDebugging(allowed: boolean | undefined, logger: Logger | undefined): void {
+  if (allowed) return;
+  const reason = debuggingReason(currentProcessSettings());
   if (reason === undefined) return;
-  throw new SessionError(
-    'configuration',
-    `With ${reason}, users' tokens can be read out of this process. Start it without, or allow debugging by name.`,
-  );
+  const finding = `With ${reason}, users' tokens can be read out of this process.`;
+  if (allowed === false) {
+    throw new SessionError(
+      'configuration',
+      `${finding} Start it without, or allow debugging by name (\`allowDebugging: true\`, \`--allow-debugging\`).`,
+    );
+  }
+  const warning = `${finding} Use test accounts only. \`allowDebugging: true\` silences this warning, \`false\` refuses to start.`;
+  if (logger) logger.warn(warning);
+  else if (!hasWarned) process.emitWarning(warning, { code: 'MCP_SESSIONS_DEBUGGING' });
+  hasWarned ||= !logger;
 }

@@ -50,8 +50,9 @@ export interface SessionsOptions {
   /** Gets the audit log. Default: silent. */
   readonly logger?: Logger | undefined;
   /**
-   * Keeps tokens although the process runs under `--inspect`, `--heapsnapshot-…`, `NODE_DEBUG=http` or the
-   * like, where they can be read. Default: refused.
+   * What happens when the process runs under `--inspect`, `--heapsnapshot-…`, `NODE_DEBUG=http` or the like, where
+   * users' tokens can be read out of it: `true` says nothing, `false` throws. Default: a warning to `logger`, or
+   * by `process.emitWarning` if there is none.
    */
   readonly allowDebugging?: boolean | undefined;
   /** Replaces what the library takes from its surroundings, for tests. */
