@@ -37,7 +37,7 @@ export interface ProcessSettings extends NodeOptionSources {
 }
 
 /** The settings of this process. Other runtimes than Node do not have all that it can tell. */
-export function currentProcessSettings(): ProcessSettings {
+function currentProcessSettings(): ProcessSettings {
   const report: Partial<NodeJS.ProcessReport> = process.report ?? {};
   return {
     execArgv: process.execArgv,

@@ -1,10 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
 import type { Context } from 'hono';
 import { getCookie, setCookie } from 'hono/cookie';
 import type { FinishedLogin } from '../login/browser-logins.js';
 import { ENDED_LOGIN_KEPT_MS } from '../login/ended-logins.js';
-import { digestOf } from '../login/secret-digest.js';
+import { digestOf, isSameDigest } from '../login/secret-digest.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { secretBytes } from '../vault/memory.js';
 import type { HttpEnv } from './http-env.js';
 
 export interface LoginCookiesOptions {
@@ -46,7 +46,7 @@ export class LoginCookies {
   /** Whether a form that came in is such a one. */
   isOwnForm(c: Context<HttpEnv>, attemptId: string, token: string | null): boolean {
     const binding = this.binding(c, digestOf(attemptId));
-    return binding !== undefined && isSameText(token ?? '', this.formTokenOf(attemptId, binding));
+    return binding !== undefined && isSameDigest(token ?? '', this.formTokenOf(attemptId, binding));
   }
 
   /** Keeps a code together with what shows that it came from here: codes must not be tried this way. */
@@ -56,12 +56,12 @@ export class LoginCookies {
 
   code(c: Context<HttpEnv>, attemptId: string): string | undefined {
     const [code = '', mac = ''] = this.#read(c, codeNameOf(attemptId))?.split('.') ?? [];
-    return isSameText(mac, this.#codeMacOf(attemptId, code)) ? code : undefined;
+    return isSameDigest(mac, this.#codeMacOf(attemptId, code)) ? code : undefined;
   }
 
   /** Keeps for the last page how a login ended. */
   keepFinished(c: Context<HttpEnv>, { account, clientName = '' }: FinishedLogin): void {
-    const fields = [account, clientName].map((field) => Buffer.from(field).toString('base64url'));
+    const fields = [account, clientName].map((field) => secretBytes(field).toString('base64url'));
     this.#write(c, FINISHED_NAME, [...fields, this.#finishedMacOf(fields)].join('.'), FINISHED_SECONDS);
   }
 
@@ -71,7 +71,7 @@ export class LoginCookies {
     if (kept === undefined) return undefined;
     this.#write(c, FINISHED_NAME, '', 0);
     const [account = '', clientName = '', mac = ''] = kept.split('.');
-    if (!isSameText(mac, this.#finishedMacOf([account, clientName]))) return undefined;
+    if (!isSameDigest(mac, this.#finishedMacOf([account, clientName]))) return undefined;
     return { account: textIn(account), clientName: textIn(clientName) };
   }
 
@@ -112,11 +112,5 @@ function codeNameOf(attemptId: string): string {
 }
 
 function textIn(field: string): string {
-  return Buffer.from(field, 'base64url').toString();
-}
-
-/** In constant time. */
-function isSameText(given: string, expected: string): boolean {
-  const [left, right] = [Buffer.from(given), Buffer.from(expected)];
-  return left.length === right.length && timingSafeEqual(left, right);
+  return secretBytes(field, 'base64url').toString();
 }

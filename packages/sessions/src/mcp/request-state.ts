@@ -1,7 +1,7 @@
 import { SessionError } from '../errors.js';
 import { FairShares } from '../limits/fair-shares.js';
 import type { Clock } from '../time/clock.js';
-import { secretBuffer, wipe } from '../vault/memory.js';
+import { secretBuffer, secretBytes, wipe } from '../vault/memory.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SealContext, SealedRecord, Vault } from '../vault/vault.js';
 
@@ -59,10 +59,11 @@ export class RequestStates {
     this.#makeRoom(holder.session);
     this.#remember(nonce, holder);
     const text = `${nonce}${payload}`;
-    const plaintext = secretBuffer(Buffer.byteLength(text));
-    plaintext.write(text);
-    const { salt, bytes } = this.#vault.seal(plaintext, contextOf(binding));
-    return PREFIX + Buffer.concat([salt, bytes]).toString('base64url');
+    const { salt, bytes } = this.#vault.seal(secretBytes(text), contextOf(binding));
+    const sealed = secretBuffer(salt.length + bytes.length);
+    sealed.set(salt);
+    sealed.set(bytes, salt.length);
+    return PREFIX + sealed.toString('base64url');
   }
 
   /** Whether a state looks like one of ours; what it is worth, `open` tells. */
@@ -72,7 +73,7 @@ export class RequestStates {
 
   /** @throws SessionError `login_failed` when it was changed, is used again, or belongs to another call. */
   open(state: string, binding: RequestStateBinding): string {
-    const sealed = Buffer.from(this.isOurs(state) ? state.slice(PREFIX.length) : '', 'base64url');
+    const sealed = secretBytes(this.isOurs(state) ? state.slice(PREFIX.length) : '', 'base64url');
     const record = { salt: sealed.subarray(0, SALT_BYTES), bytes: sealed.subarray(SALT_BYTES) };
     const text = this.#read(record, binding);
     const nonce = text.slice(0, 43);

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Identity } from '../account/granted-tokens.js';
+import { secretBytes } from '../vault/memory.js';
 
 /** Who an ID token is about, and who says so. */
 export interface IdTokenClaims {
@@ -30,7 +31,7 @@ export function refreshedClaims(idToken: unknown, clientId: string): IdTokenClai
 
 function parse(payload: string): unknown {
   try {
-    return JSON.parse(Buffer.from(payload, 'base64url').toString('utf8'));
+    return JSON.parse(secretBytes(payload, 'base64url').toString('utf8'));
   } catch {
     return undefined;
   }

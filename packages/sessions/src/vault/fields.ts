@@ -1,17 +1,20 @@
+import { secretBuffer } from './memory.js';
+
 /**
  * Joins fields so that no two different lists give the same bytes: each is preceded by its length.
- * Used for everything that is authenticated or derived from, never for secrets.
+ * Session ids and the random bytes of records are among them: wipe the result after use.
  */
 export function joinFields(...fields: readonly (string | number | Uint8Array)[]): Buffer {
-  const parts = fields.map((field) =>
-    typeof field === 'object' ? field : Buffer.from(String(field), 'utf8'),
-  );
-  const joined = Buffer.alloc(parts.reduce((size, part) => size + 4 + part.length, 0));
+  const parts = fields.map((field) => (typeof field === 'object' ? field : String(field)));
+  const sizes = parts.map((part) => (typeof part === 'string' ? Buffer.byteLength(part) : part.length));
+  const joined = secretBuffer(sizes.reduce((total, size) => total + 4 + size, 0));
   let offset = 0;
-  for (const part of parts) {
-    offset = joined.writeUInt32BE(part.length, offset);
-    joined.set(part, offset);
-    offset += part.length;
+  for (const [index, part] of parts.entries()) {
+    const size = sizes[index] ?? 0;
+    offset = joined.writeUInt32BE(size, offset);
+    if (typeof part === 'string') joined.write(part, offset);
+    else joined.set(part, offset);
+    offset += size;
   }
   return joined;
 }

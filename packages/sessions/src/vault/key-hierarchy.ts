@@ -8,7 +8,7 @@ export type KeyPurpose = 'tokens' | 'request-state' | 'id-lookup' | 'log-id' | '
 const VERSION = 1;
 const KEY_BYTES = 32;
 const EXTRACT_SALT = 'mcp-sessions';
-const FIRST_BLOCK = Buffer.from([1]);
+const FIRST_BLOCK = Uint8Array.of(1);
 
 /**
  * HKDF-SHA-256 (RFC 5869) over one master key: Extract once, then one Expand block, which is one HMAC,
@@ -49,9 +49,12 @@ export class KeyHierarchy {
       key = this.derive(purpose);
       this.#purposeKeys.set(purpose, key);
     }
-    return createHmac('sha256', key)
-      .update(joinFields(...fields))
-      .digest();
+    const joined = joinFields(...fields);
+    try {
+      return createHmac('sha256', key).update(joined).digest();
+    } finally {
+      wipe(joined);
+    }
   }
 
   /** Destroys every key. Nothing that was sealed can be opened again. */

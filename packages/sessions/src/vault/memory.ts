@@ -8,6 +8,13 @@ export function secretBuffer(size: number): Buffer {
   return Buffer.from(new ArrayBuffer(size));
 }
 
+/** The bytes of a text in such a buffer, where `Buffer.from` would leave a copy in the shared pool. */
+export function secretBytes(text: string, encoding: BufferEncoding = 'utf8'): Buffer {
+  const bytes = secretBuffer(Buffer.byteLength(text, encoding));
+  // Characters that are none of the encoding give fewer bytes than were counted.
+  return bytes.subarray(0, bytes.write(text, encoding));
+}
+
 /** Overwrites a buffer with zeros. */
 export function wipe(bytes: Uint8Array): void {
   bytes.fill(0);

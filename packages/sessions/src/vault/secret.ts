@@ -1,5 +1,5 @@
 import { inspect } from 'node:util';
-import { secretBuffer, wipe } from './memory.js';
+import { secretBuffer, secretBytes, wipe } from './memory.js';
 
 const REDACTED = '[secret]';
 
@@ -19,9 +19,7 @@ export class Secret {
 
   /** Copies a string into a secret. */
   static fromString(value: string): Secret {
-    const bytes = secretBuffer(Buffer.byteLength(value));
-    bytes.write(value);
-    return new Secret(bytes);
+    return new Secret(secretBytes(value));
   }
 
   /** Copies bytes into a secret; the source stays the caller's to wipe. */
