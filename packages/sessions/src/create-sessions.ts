@@ -133,6 +133,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     owners,
     accounts,
     logins,
+    argumentElements: limits.toolArgumentElements,
     states: new RequestStates(new Vault(keys, random, 'request-state'), random, clock),
     clock,
     random,
@@ -182,6 +183,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const app = createApp({
     ...appOptions,
     endpoint,
+    argumentElements: limits.toolArgumentElements,
     bearer,
     serverName: brand.name,
     access: accessControl,

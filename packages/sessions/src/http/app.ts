@@ -5,11 +5,10 @@ import { errorPage } from '../login/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
-import type { BodyRoom } from './body-room.js';
 import { clientOf } from './client-address.js';
 import { bodySourceOf, type HttpEnv } from './http-env.js';
-import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from './http-limits.js';
-import { type JsonBody, kindOf, readJsonBody } from './json-body.js';
+import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
+import { type JsonBody, type JsonBodyLimits, kindOf, readJsonBody } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
 import { receivedEarly } from './request-body.js';
 import { showPage, wantsPage } from './show-page.js';
@@ -21,6 +20,8 @@ export interface LoginAppOptions extends LoginRoutesOptions {
 
 export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly endpoint: Endpoint;
+  /** How many elements and keys the arguments of a tool call may have in all. */
+  readonly argumentElements: number;
 }
 
 /** The path of the MCP endpoint. */
@@ -34,7 +35,7 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint, bodyRoom } = options;
+  const { guards, endpoint, bodyRoom: room, argumentElements } = options;
   const app = guardedApp(options, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`);
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
@@ -46,7 +47,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   });
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
-  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, bodyRoom));
+  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements }));
   const { metadataPath } = door;
   if (metadataPath) {
     app.use(metadataPath, crossOrigin);
@@ -114,16 +115,16 @@ async function serveMcp(
   c: Context<HttpEnv>,
   door: AdmissionDoor,
   endpoint: Endpoint,
-  bodyRoom: BodyRoom,
+  limits: JsonBodyLimits,
 ): Promise<Response> {
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
   const peer = c.get('peer');
-  const source = receivedEarly(bodySourceOf(c), bodyRoom, MAX_BODY_BYTES);
+  const source = receivedEarly(bodySourceOf(c), limits.room, MAX_BODY_BYTES);
   const entering = door.enter(request, { isFromAfar: c.get('isFromAfar'), peer });
   // What came of a body that is refused is held until there is an answer.
-  const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal)));
+  const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal), limits));
   const entered = await (refusing ? Promise.race([entering, refusing]) : entering);
   if (entered instanceof Response) {
     source.early?.abandon();
@@ -133,8 +134,8 @@ async function serveMcp(
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
-  const body = request.method === 'POST' ? await readJsonBody(source, bodyRoom) : NO_BODY;
-  if (body.kind !== 'json') return unreadable(body.kind);
+  const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
+  if (body.kind !== 'json') return unreadable(body.kind, limits);
   const served = principal ? withoutCredentials(request) : request;
   return endpoint.handle({ request: served, body: body.value, isLoopback, peer, principal, hangUp });
 }
@@ -151,7 +152,7 @@ function notAllowed(methods: readonly string[]): Response {
   return errorResponse(405, ErrorCode.invalidRequest, message, { headers: { allow } });
 }
 
-function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {
+function unreadable(kind: Exclude<JsonBody['kind'], 'json'>, { argumentElements }: JsonBodyLimits): Response {
   switch (kind) {
     case 'wrong-type':
       return errorResponse(415, ErrorCode.invalidRequest, 'Send the request as application/json.');
@@ -178,5 +179,15 @@ function unreadable(kind: Exclude<JsonBody['kind'], 'json'>): Response {
         ErrorCode.invalidRequest,
         `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`,
       );
+    case 'too-many-elements':
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        `The JSON has too many array elements and object keys: the arguments of a tool call may have ${inWords(argumentElements)}, everything else ${inWords(MAX_JSON_ELEMENTS)}. Split the request.`,
+      );
   }
+}
+
+function inWords(count: number): string {
+  return count.toLocaleString('en');
 }

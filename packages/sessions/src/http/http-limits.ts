@@ -6,6 +6,12 @@ export const MAX_BODY_BYTES: number = 1024 * 1024;
 export const MAX_FORM_BYTES: number = 16 * 1024;
 /** How deep the JSON of a request may be nested. */
 export const MAX_JSON_DEPTH = 32;
+/**
+ * How many array elements and object keys the JSON of a request may have in all, besides those inside of an argument
+ * of a tool call. The protocol's schemas spend up to 8 µs on each of them before anything is known of the request;
+ * a batch of 100 messages, the most there may be in one, has about half as many.
+ */
+export const MAX_JSON_ELEMENTS = 2000;
 
 /**
  * How long a connection is kept for the next request. Longer than load balancers and clients keep theirs: most close

@@ -1,12 +1,26 @@
 import type { BodyRoom } from './body-room.js';
-import { MAX_BODY_BYTES, MAX_JSON_DEPTH } from './http-limits.js';
+import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
 import type { BodyRefusal } from './incoming-body.js';
+import { elementsOutsideArguments, type JsonShape, shapeOfText, shapeOfValue } from './json-shape.js';
 import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
   | { readonly kind: 'json'; readonly value: unknown }
-  | { readonly kind: 'wrong-type' | 'malformed' | 'too-deep' | Exclude<BodyRefusal, 'unreadable'> };
+  | {
+      readonly kind:
+        | 'wrong-type'
+        | 'malformed'
+        | 'too-deep'
+        | 'too-many-elements'
+        | Exclude<BodyRefusal, 'unreadable'>;
+    };
+
+export interface JsonBodyLimits {
+  readonly room: BodyRoom;
+  /** How many elements and keys the arguments of a tool call may have in all. */
+  readonly argumentElements: number;
+}
 
 /** What a body is that was not received. */
 export function kindOf(refusal: BodyRefusal): Exclude<JsonBody['kind'], 'json'> {
@@ -14,32 +28,40 @@ export function kindOf(refusal: BodyRefusal): Exclude<JsonBody['kind'], 'json'> 
 }
 
 /** Reads the body of a POST. @throws SessionError as {@link readBody} */
-export async function readJsonBody(source: BodySource, room: BodyRoom): Promise<JsonBody> {
+export async function readJsonBody(source: BodySource, limits: JsonBodyLimits): Promise<JsonBody> {
   if (mediaTypeOf(source.request.headers) !== 'application/json') return { kind: 'wrong-type' };
-  const body = await readBody(source, room, MAX_BODY_BYTES);
+  const body = await readBody(source, limits.room, MAX_BODY_BYTES);
+  const most = { depth: MAX_JSON_DEPTH, elements: MAX_JSON_ELEMENTS + limits.argumentElements };
   switch (body.kind) {
     case 'parsed':
-      return unlessTooDeep(body.value);
+      return admit(body.value, shapeOfValue(body.value, most), most);
     case 'text':
-      return parse(body.text);
+      return parse(body.text, most);
     default:
       return { kind: kindOf(body.kind) };
   }
 }
 
-function parse(text: string): JsonBody {
+function parse(text: string, most: JsonShape): JsonBody {
+  const shape = shapeOfText(text, most);
+  const refusal = refusalOf(shape, most);
+  if (refusal) return refusal;
   try {
-    return unlessTooDeep(JSON.parse(text));
+    return admit(JSON.parse(text), shape, most);
   } catch {
     return { kind: 'malformed' };
   }
 }
 
-function unlessTooDeep(value: unknown): JsonBody {
-  return isDeeper(value, MAX_JSON_DEPTH) ? { kind: 'too-deep' } : { kind: 'json', value };
+function admit(value: unknown, shape: JsonShape, most: JsonShape): JsonBody {
+  const refusal = refusalOf(shape, most);
+  if (refusal) return refusal;
+  return elementsOutsideArguments(value, shape) > MAX_JSON_ELEMENTS
+    ? { kind: 'too-many-elements' }
+    : { kind: 'json', value };
 }
 
-function isDeeper(value: unknown, limit: number): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  return limit === 0 || Object.values(value).some((inner) => isDeeper(inner, limit - 1));
+function refusalOf(shape: JsonShape, most: JsonShape): JsonBody | undefined {
+  if (shape.depth > most.depth) return { kind: 'too-deep' };
+  return shape.elements > most.elements ? { kind: 'too-many-elements' } : undefined;
 }

@@ -20,6 +20,12 @@ export interface Limits {
   readonly connections: number;
   /** How many of them one address may have, a trusted proxy excepted. Default: 1,000. */
   readonly connectionsPerAddress: number;
+  /**
+   * How many array elements and object keys the arguments of one tool call may have in all. A table of 5,000 rows
+   * and 2 columns has 15,000. A call costs up to 2 µs for each of them if the arguments do not fit the tool's schema.
+   * Default: 20,000.
+   */
+  readonly toolArgumentElements: number;
 }
 
 export const DEFAULT_LIMITS: Limits = {
@@ -32,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
   pendingLogins: 1000,
   connections: 20_000,
   connectionsPerAddress: 1000,
+  toolArgumentElements: 20_000,
 };
 
 const COUNT = 'must be a whole number, at least 1';
@@ -49,6 +56,7 @@ export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.stric
     pendingLogins: count,
     connections: count,
     connectionsPerAddress: count,
+    toolArgumentElements: count,
   },
   {
     error: (issue) =>

@@ -39,12 +39,11 @@ export type ServerFactoryOptions = {
   readonly choices: readonly LoginChoice[];
   /** For what travels through clients between the rounds of a call. */
   readonly states: RequestStates;
+  /** How many elements and keys the arguments of a tool call may have in all. */
+  readonly argumentElements: number;
 } & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema' | 'rounds'> &
   LogoutToolOptions &
   SessionStatusToolOptions;
-
-/** Larger tool arguments are refused by the SDK: 10,000 elements are more than a model writes. */
-const MAX_TOOL_INPUT_ELEMENTS = 10_000;
 
 const LOGIN_INSTRUCTIONS =
   'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
@@ -84,7 +83,7 @@ export class ServerFactory {
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
     const server = new McpServer(info, {
       instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
-      maxToolInputElements: MAX_TOOL_INPUT_ELEMENTS,
+      maxToolInputElements: this.#options.argumentElements,
       // `login`, and the calls that wait for one, seal and check their own.
       requestState: {
         verify: (state, protocol) => {

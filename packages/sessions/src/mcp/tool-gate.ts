@@ -1,5 +1,6 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { withSignal } from './call-context.js';
+import { withFewIssues } from './few-issues.js';
 import { loginNeedOf, type ToolHandler } from './login-need.js';
 import { refusalOf } from './named-session.js';
 import type { ParkedCalls } from './parked-calls.js';
@@ -44,12 +45,14 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
     const schema = inputSchemaOf(config.inputSchema);
     if (strict) assertArgumentFree(name, schema);
     const takesArguments = config.inputSchema !== undefined;
+    const bounded = withFewIssues(schema);
+    const own = takesArguments ? { ...config, inputSchema: bounded } : config;
     const need = loginNeedOf(callback as ToolHandler);
     if (need) needy.add(name);
     const hasSchema = takesArguments || hasHandles;
     return register(
       name,
-      hasHandles ? { ...config, inputSchema: withSessionArgument(schema) } : config,
+      hasHandles ? { ...config, inputSchema: withSessionArgument(bounded) } : own,
       (...parameters) => {
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);

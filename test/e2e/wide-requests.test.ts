@@ -1,0 +1,111 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import {
+  createBareServer,
+  messageIn,
+  type RawPeer,
+  rawPeer2025,
+  rawPeer2026,
+} from '../support/bare-server.js';
+import { request2026 } from '../support/raw-mcp.js';
+
+const MOST = 20_000;
+
+const sessions = createBareServer((server) => {
+  const cells = z.array(z.array(z.string()));
+  server.registerTool('count', { inputSchema: z.object({ rows: cells }) }, ({ rows }) => ({
+    content: [{ type: 'text', text: String(rows.flat().length) }],
+  }));
+});
+afterAll(() => sessions.close());
+
+const peers: Record<string, () => Promise<RawPeer>> = {
+  '2025': () => rawPeer2025(sessions),
+  '2026': async () => rawPeer2026(sessions),
+};
+const table = (rows: number, cell: unknown = 'x') => ({
+  rows: Array.from({ length: rows }, () => [cell, cell]),
+});
+const keys = (count: number, value: unknown = 0) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), value]));
+
+describe.each(Object.keys(peers))('a %s request', (era) => {
+  const requestOf = (method: string, params: Record<string, unknown>, meta: object = {}) =>
+    request2026(method, params, { meta }).body ?? '';
+
+  it('calls a tool with a table of 5,000 rows and 2 columns by default', async () => {
+    const peer = await peers[era]!();
+    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(5000) });
+    expect(result?.content).toEqual([{ type: 'text', text: '10000' }]);
+  });
+
+  it('with more elements in the arguments of a tool than it may have is told so [security 40]', async () => {
+    const peer = await peers[era]!();
+    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(MOST / 3 + 1) });
+    expect(result).toMatchObject({ isError: true });
+    expect(result?.content[0]?.text).toContain(`the maximum of ${MOST} elements`);
+  });
+
+  it('whose table does not fit the schema is answered with a few of the reasons [security 40]', async () => {
+    const peer = await peers[era]!();
+    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(5000, 0) });
+    expect(result).toMatchObject({ isError: true });
+    expect(result?.content[0]?.text).toMatch(/rows\.0\.0: .*, and 9980 more$/);
+  });
+
+  it.each<[string, string]>([
+    ['`_meta`', requestOf('tools/list', {}, keys(105_000))],
+    ['`_meta`, a few', requestOf('tools/list', {}, keys(2000))],
+    ['params', requestOf('tools/list', keys(2000))],
+    ['the names of arguments', requestOf('tools/call', { name: 'count', arguments: keys(2000) })],
+    [
+      'arguments of a prompt',
+      requestOf('prompts/get', { name: 'none', arguments: { a: [...'x'.repeat(2000)] } }),
+    ],
+    ['arguments, far too many', requestOf('tools/call', { name: 'count', arguments: table(50_000) })],
+    [
+      'a result',
+      JSON.stringify({ jsonrpc: '2.0', id: 1, result: { roots: table(700) }, method: 'x', params: {} }),
+    ],
+    ['capabilities', requestOf('initialize', { capabilities: { experimental: keys(2000, {}) } })],
+  ])(
+    'with too many elements in %s is answered 400 before anything looks at them [security 40]',
+    async (_, body) => {
+      const response = await (await peers[era]!()).post(body);
+      expect(response.status).toBe(400);
+      const { error } = await messageIn(response);
+      expect(error?.code).toBe(-32600);
+      expect(error?.message).toMatch(
+        /^The JSON has too many array elements and object keys: .* 20,000, .* 2,000\./,
+      );
+    },
+  );
+});
+
+it('a batch of 100 calls is not too wide', async () => {
+  const peer = await rawPeer2025(sessions);
+  const call = (id: number) => ({
+    jsonrpc: '2.0',
+    id,
+    method: 'tools/call',
+    params: { name: 'count', arguments: table(2) },
+  });
+  const response = await peer.post(
+    JSON.stringify(Array.from({ length: 100 }, (_, index) => call(index + 1))),
+  );
+  expect(response.status).toBe(200);
+  expect((await response.text()).match(/"text":"4"/g)).toHaveLength(100);
+});
+
+it('the bound on the arguments of tools is an option', async () => {
+  const strict = createBareServer(
+    (server) => server.registerTool('any', { inputSchema: z.looseObject({}) }, () => ({ content: [] })),
+    { limits: { toolArgumentElements: 10 } },
+  );
+  const peer = rawPeer2026(strict);
+  const answer = (length: number) =>
+    peer.ask('tools/call', { name: 'any', arguments: { a: [...'x'.repeat(length)] } });
+  expect((await answer(9)).result?.isError).toBe(false);
+  expect((await answer(10)).result?.isError).toBe(true);
+  await strict.close();
+});
