@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { type Ending, end, own } from './child-processes.js';
 import { Journal } from './journal.js';
 
-const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
+const MAIN = fileURLToPath(import.meta.resolve('mcp-sessions-server/dist/main.js'));
 
 /** No port of the sample is fixed, so that any number of them run side by side. */
 export const FREE_PORTS: readonly string[] = ['--port', '0', '--idp-port', '0', '--api-port', '0'];

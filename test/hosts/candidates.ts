@@ -1,0 +1,12 @@
+import { claudeCode, claudeCodePrint } from './hosts/claude-code.js';
+import { codex } from './hosts/codex.js';
+import { copilotCli } from './hosts/copilot-cli.js';
+import { geminiCli } from './hosts/gemini-cli.js';
+import { opencode } from './hosts/opencode.js';
+import { modelHost } from './model-caller.js';
+import type { Candidate } from './running-host.js';
+
+/** All that is tried, in the order of the table. */
+export const CANDIDATES: readonly Candidate[] = [
+  ...[claudeCode, claudeCodePrint, codex, geminiCli, copilotCli, opencode].map(modelHost),
+];

@@ -1,0 +1,57 @@
+import { makeHome } from './home.js';
+import type { Host, Setup } from './host.js';
+import { type HostProcess, startHost } from './host-process.js';
+import { Conversation } from './model/conversation.js';
+import { startModelServer } from './model/model-server.js';
+import type { Candidate, RunningHost } from './running-host.js';
+import { writeFiles } from './stage.js';
+
+/** A host that has a model, with the model's side in the hands of a script. */
+export function modelHost(host: Host): Candidate {
+  return {
+    name: host.name,
+    title: host.title,
+    pin: host.pin ?? host.name,
+    ...(host.noSignIn !== undefined && { noSignIn: host.noSignIn }),
+    async settle(mcp, user) {
+      const home = await makeHome(host.pin ?? host.name, await user.sitDown());
+      return {
+        async signIn() {
+          const setup = { ...home, mcp, model: 'http://127.0.0.1:9' };
+          await writeFiles(setup.home, host.files?.(setup) ?? {});
+          if (host.signIn) await runToEnd(startHost(host.signIn(setup), setup));
+        },
+        start: () => startConversation(host, { ...home, mcp }),
+      };
+    },
+  };
+}
+
+async function startConversation(host: Host, settled: Omit<Setup, 'model'>): Promise<RunningHost> {
+  const conversation = new Conversation();
+  const model = await startModelServer(conversation);
+  const setup: Setup = { ...settled, model: model.origin };
+  await writeFiles(setup.home, host.files?.(setup) ?? {});
+  const running = startHost(host.talk(setup), setup);
+  void running.ended.then((code) => {
+    conversation.end(`The host ended with code ${code}: ${running.output().trim().slice(-300)}`);
+  });
+  return {
+    caller: conversation,
+    output: running.output,
+    async close() {
+      await running.stop();
+      await model.close();
+    },
+  };
+}
+
+const SIGN_IN_PATIENCE_MS = 60_000;
+
+async function runToEnd(running: HostProcess): Promise<void> {
+  const patience = setTimeout(() => void running.stop(), SIGN_IN_PATIENCE_MS);
+  const code = await running.ended;
+  clearTimeout(patience);
+  if (code !== 0)
+    throw new Error(`Its sign-in ended with code ${code}: ${running.output().trim().slice(-300)}`);
+}

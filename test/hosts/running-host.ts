@@ -1,0 +1,30 @@
+import type { Caller } from './caller.js';
+
+/** A host under way. */
+export interface RunningHost {
+  readonly caller: Caller;
+  /** All that it has printed. */
+  output(): string;
+  /** Ends it. What it keeps in its `HOME` stays. */
+  close(): Promise<void>;
+}
+
+/** A host with its `HOME`, for one user. */
+export interface SettledHost {
+  /** Signs the user in at the authorization server. */
+  signIn(): Promise<void>;
+  /** Starts it: a conversation, where it has a model. */
+  start(): Promise<RunningHost>;
+}
+
+/** Anything that can be tried: it is set up for a user and an MCP endpoint. */
+export interface Candidate {
+  /** Its name for `--only`. */
+  readonly name: string;
+  readonly title: string;
+  /** Its name in `versions.json`. */
+  readonly pin: string;
+  /** Why it cannot sign in for `--access bearer` without a person at its screen. */
+  readonly noSignIn?: string;
+  settle(mcp: string, user: { sitDown(): Promise<Record<string, string>> }): Promise<SettledHost>;
+}
