@@ -165,23 +165,46 @@ describe('a 2025 connection', () => {
     await expect(reader?.read()).rejects.toThrow();
   });
 
-  it.each(['2025-11-25', '2025-06-18'])(
-    'resumes a call whose old stream is silent in revision %s',
+  it('resumes a call whose old stream is silent', async () => {
+    const { get, call, release, progress } = await setUp();
+    const silent = await call(1, 'missed');
+    await vi.waitFor(() => expect(progress).toHaveLength(1));
+    await progress[0]?.();
+    const reader = silent.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('progress')) text += (await reader?.read())?.value;
+    const [lastEventId = ''] = eventIdsIn(text).slice(-1);
+    const resumed = await get({ 'last-event-id': lastEventId });
+    expect(resumed.status).toBe(200);
+    await release();
+    expect(await resumed.text()).toContain('missed');
+  });
+
+  it.each(['2025-03-26', '2025-06-18'])(
+    'gives the events of a call no ids in revision %s: its clients would resume what is over',
     async (revision) => {
-      const { get, callAs, release, progress } = await setUp();
-      const silent = await callAs(revision, 1, 'missed');
+      const { callAs, release, progress } = await setUp();
+      const running = await callAs(revision, 1, 'answered');
       await vi.waitFor(() => expect(progress).toHaveLength(1));
       await progress[0]?.();
-      const reader = silent.body?.pipeThrough(new TextDecoderStream()).getReader();
-      let text = '';
-      while (!text.includes('progress')) text += (await reader?.read())?.value;
-      const [lastEventId = ''] = eventIdsIn(text).slice(-1);
-      const resumed = await get({ 'last-event-id': lastEventId, 'mcp-protocol-version': revision });
-      expect(resumed.status).toBe(200);
       await release();
-      expect(await resumed.text()).toContain('missed');
+      const text = await running.text();
+      expect(text).toContain('answered');
+      expect(eventIdsIn(text)).toEqual([]);
     },
   );
+
+  it('tells a client that resumes a call that is over to rest, with nothing that it could resume again', async () => {
+    const { call, release, get, onPresent } = await setUp();
+    const answered = await call(1, 'answered');
+    await release();
+    const ids = eventIdsIn(await answered.text());
+    const resumed = await get({ 'last-event-id': ids[0] ?? '' });
+    expect(eventIdsIn(await resumed.text())).toEqual(ids.slice(1));
+    const again = await get({ 'last-event-id': ids.at(-1) ?? '' });
+    expect([again.status, again.body]).toEqual([204, null]);
+    expect(onPresent).not.toHaveBeenCalled();
+  });
 
   it('leaves a stream alone when the request that would take its place is refused', async () => {
     const { call, release, get } = await setUp();
@@ -262,22 +285,25 @@ describe('a 2025 connection', () => {
     await reader?.cancel();
     connection.forgetEvents();
     await release();
-    const stream = await get({ 'last-event-id': lastEventId });
-    await connection.close();
-    expect(await stream.text()).not.toContain('of the one before');
+    expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
   });
 
-  it('serves a client that asks for what is forgotten from now on', async () => {
-    const { connection, call, release, get, onPresent } = await setUp();
+  it('tells a client to rest that asks for the answer of a call which is forgotten', async () => {
+    const { connection, call, release, get } = await setUp();
     const answered = await call(1, 'private');
     await release();
     const [lastEventId = ''] = eventIdsIn(await answered.text());
     connection.forgetEvents();
-    const stream = await get({ 'last-event-id': lastEventId });
+    expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
+  });
+
+  it('gives a client that asks for an event it cannot have had what happens from now on', async () => {
+    const { connection, get, onPresent } = await setUp();
+    const stream = await get({ 'last-event-id': 'of another server' });
     expect(stream.status).toBe(200);
     expect(onPresent).toHaveBeenCalledOnce();
     await connection.close();
-    expect(await stream.text()).not.toContain('private');
+    expect(await stream.text()).toBe('');
   });
 
   it('accepts a returning stream as soon as the one before is closed, and no second one [security 5]', async () => {

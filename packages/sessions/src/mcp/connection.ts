@@ -94,6 +94,8 @@ export class Connection {
 
   async #openStream({ request, hangUp, endsAtMs }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
+    // The status that ends reconnecting (HTML, "Server-sent events"). An empty stream would be resumed at once.
+    if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     if (stream === undefined || stream === STANDALONE_STREAM) {
       // Nothing is known of that event any more: the client gets what happens from now on.

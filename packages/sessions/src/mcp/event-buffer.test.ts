@@ -27,6 +27,10 @@ function setUp() {
 const message = (text: string) =>
   ({ jsonrpc: '2.0', method: 'notifications/message', params: { text } }) as const;
 
+/** Has a stream begin as it does for clients that can resume it. */
+const prime = (buffer: EventBuffer, stream: string) =>
+  buffer.storeEvent(stream, {} as ReturnType<typeof message>);
+
 async function replay(buffer: EventBuffer, after: string): Promise<string[]> {
   const texts: string[] = [];
   await buffer.replayEventsAfter(after, {
@@ -38,6 +42,7 @@ async function replay(buffer: EventBuffer, after: string): Promise<string[]> {
 describe('an event buffer', () => {
   it('gives back what came after an event on the same stream, and nothing of another', async () => {
     const { buffer } = setUp();
+    for (const stream of ['a', 'b']) await prime(buffer, stream);
     const first = await buffer.storeEvent('a', message('one'));
     await buffer.storeEvent('b', message('of another stream'));
     await buffer.storeEvent('a', message('two'));
@@ -47,11 +52,12 @@ describe('an event buffer', () => {
 
   it('knows on which stream an event was sent, and of the standalone one always', async () => {
     const { buffer } = setUp();
+    await prime(buffer, 'a');
     const event = await buffer.storeEvent('a', message('one'));
     const ids = [
       event,
       `${STANDALONE}/1`,
-      `${STANDALONE}/2`,
+      `${STANDALONE}/3`,
       `${STANDALONE}/0`,
       `${STANDALONE}/1e0`,
       'a/x',
@@ -67,7 +73,7 @@ describe('an event buffer', () => {
 
   it('knows the stream of a call until it is answered, however long that takes and whatever else is sent', async () => {
     const { buffer, clock, request } = setUp();
-    const priming = await buffer.storeEvent('call', {} as ReturnType<typeof message>);
+    const priming = await prime(buffer, 'call');
     expect(buffer.requestBehind('call')).toBe(request);
     for (let number = 0; number < 150; number++) await buffer.storeEvent(STANDALONE, message('another'));
     await clock.advance(2 * KEPT_MS);
@@ -81,7 +87,13 @@ describe('an event buffer', () => {
 
   it('knows nothing of an event of another connection [security 8]', async () => {
     const mine = setUp().buffer;
-    const event = await setUp().buffer.storeEvent('a', message('of somebody else'));
+    const theirs = setUp().buffer;
+    for (const [buffer, stream] of [
+      [theirs, 'a'],
+      [mine, 'b'],
+    ] as const)
+      await prime(buffer, stream);
+    const event = await theirs.storeEvent('a', message('of somebody else'));
     await mine.storeEvent('b', message('mine'));
     expect(await mine.getStreamIdForEventId(event)).toBeUndefined();
     await expect(replay(mine, event)).rejects.toThrow(RangeError);
@@ -89,6 +101,7 @@ describe('an event buffer', () => {
 
   it('goes on from an event that it has dropped, with what it still has of that stream', async () => {
     const { buffer } = setUp();
+    await prime(buffer, 'a');
     const first = await buffer.storeEvent('a', message('0'));
     for (let number = 1; number <= 150; number++) await buffer.storeEvent('a', message(String(number)));
     const texts = await replay(buffer, first);
@@ -98,6 +111,7 @@ describe('an event buffer', () => {
 
   it('keeps no more than its share of text, however few the events', async () => {
     const { buffer } = setUp();
+    await prime(buffer, 'a');
     const large = 'x'.repeat(100 * 1024);
     for (let number = 0; number < 10; number++) await buffer.storeEvent('a', message(large));
     expect(buffer.size).toBe(2);
@@ -121,6 +135,7 @@ describe('an event buffer', () => {
 
   it('forgets events when their time is over, each in its turn, and leaves no deadline behind', async () => {
     const { buffer, clock, deadlines } = setUp();
+    await prime(buffer, 'a');
     const first = await buffer.storeEvent('a', message('one'));
     await clock.advance(KEPT_MS / 2);
     await buffer.storeEvent('a', message('two'));
@@ -144,7 +159,7 @@ describe('an event buffer', () => {
 
   it('keeps nothing of a call that was made before it was cleared, whenever that ends', async () => {
     const { buffer, request } = setUp();
-    const priming = await buffer.storeEvent('call', {} as ReturnType<typeof message>);
+    const priming = await prime(buffer, 'call');
     buffer.clear();
     expect(buffer.streamOf(priming)).toBeUndefined();
     const progress = await buffer.storeEvent('call', message('progress'));
@@ -155,9 +170,41 @@ describe('an event buffer', () => {
       undefined,
       undefined,
     ]);
+    expect(late).toBe('');
     expect(buffer.size).toBe(0);
     buffer.begin(request);
+    await prime(buffer, 'next');
     const next = await buffer.storeEvent('next', message('kept'));
     expect(buffer.streamOf(next)).toBe('next');
+  });
+
+  it('gives events of a call no ids, and keeps none, unless its client was given one to begin with', async () => {
+    const { buffer, budget } = setUp();
+    expect(await buffer.storeEvent('old', message('progress'))).toBe('');
+    expect(await buffer.storeEvent('old', { jsonrpc: '2.0', id: 1, result: {} })).toBe('');
+    expect([buffer.size, budget.characters]).toEqual([0, 0]);
+    expect(await buffer.storeEvent(STANDALONE, message('for every revision'))).toBe(`${STANDALONE}/1`);
+  });
+
+  it('gives every event of a batch an id, also after the first of its answers', async () => {
+    const { buffer } = setUp();
+    const first = await prime(buffer, 'batch');
+    await buffer.storeEvent('batch', { jsonrpc: '2.0', id: 1, result: {} });
+    expect(buffer.isLast(await buffer.storeEvent('batch', message('progress')))).toBe(false);
+    expect(await buffer.storeEvent('batch', { jsonrpc: '2.0', id: 2, result: {} })).toBe('batch/4');
+    expect(buffer.isLast(first)).toBe(false);
+  });
+
+  it('tells the last event of a call, from its answer on and also when all of it is forgotten', async () => {
+    const { buffer, clock } = setUp();
+    const priming = await prime(buffer, 'call');
+    const progress = await buffer.storeEvent('call', message('progress'));
+    expect(buffer.isLast(progress)).toBe(false);
+    const answer = await buffer.storeEvent('call', { jsonrpc: '2.0', id: 1, result: {} });
+    expect([priming, progress, answer].map((id) => buffer.isLast(id))).toEqual([false, false, true]);
+    await clock.advance(2 * KEPT_MS);
+    expect([priming, progress, answer].map((id) => buffer.isLast(id))).toEqual([true, true, true]);
+    const others = [`${STANDALONE}/1`, 'no id of ours', ''];
+    expect(others.map((id) => buffer.isLast(id))).toEqual([false, false, false]);
   });
 });

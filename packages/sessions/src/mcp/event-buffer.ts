@@ -15,9 +15,13 @@ export const STANDALONE_STREAM = '_GET_stream';
 
 const EVENT_ID = /^(.+)\/(\d{1,15})$/;
 
-interface BufferedEvent {
+/** Which event of a connection it is. */
+interface SentEvent {
   readonly stream: StreamId;
   readonly number: number;
+}
+
+interface BufferedEvent extends SentEvent {
   readonly message: JSONRPCMessage;
   readonly characters: number;
   readonly untilMs: number;
@@ -90,11 +94,17 @@ export class EventBuffer implements EventStore {
     return this.#unanswered.get(stream);
   }
 
+  /**
+   * @returns an empty id, which the SDK leaves out, for what is sent on the stream of a call that did not begin with a
+   * priming event: before revision 2025-11-25 clients resume such a stream although it brought the answer
+   */
   storeEvent(stream: StreamId, message: JSONRPCMessage): Promise<EventId> {
+    const isPriming = !('jsonrpc' in message);
+    if (!isPriming && !this.#isResumable(stream)) return Promise.resolve('');
     const number = ++this.#numbered;
     const request = this.#storingFor ?? this.#options.currentRequest();
     if (!this.#unanswered.has(stream)) this.#unanswered.set(stream, request);
-    if (!this.#isOfBefore(stream)) this.#keep(stream, number, message);
+    if (!isPriming && !this.#isOfBefore(stream)) this.#keep(stream, number, message);
     const isAnswer = 'result' in message || 'error' in message;
     if (isAnswer && stream !== STANDALONE_STREAM) this.#unanswered.delete(stream);
     return Promise.resolve(`${stream}/${number}`);
@@ -109,15 +119,22 @@ export class EventBuffer implements EventStore {
     return this.#find(eventId)?.stream;
   }
 
+  /** Whether an event was sent on the stream of a call, and nothing will come after it any more. */
+  isLast(eventId: EventId): boolean {
+    const [, stream] = EVENT_ID.exec(eventId) ?? [];
+    if (stream === undefined || stream === STANDALONE_STREAM) return false;
+    const found = this.#find(eventId);
+    if (!found) return true;
+    return !this.#unanswered.has(stream) && !this.#events.some((event) => isAfter(event, found));
+  }
+
   async replayEventsAfter(
     lastEventId: EventId,
     { send }: { send: (eventId: EventId, message: JSONRPCMessage) => Promise<void> },
   ): Promise<StreamId> {
     const last = this.#find(lastEventId);
     if (!last) throw new RangeError('Nothing is kept after this event.');
-    const missed = this.#events.filter(
-      ({ stream, number }) => stream === last.stream && number > last.number,
-    );
+    const missed = this.#events.filter((event) => isAfter(event, last));
     for (const { stream, number, message } of missed) await send(`${stream}/${number}`, message);
     return last.stream;
   }
@@ -131,12 +148,16 @@ export class EventBuffer implements EventStore {
     this.#clearings++;
   }
 
-  #find(eventId: EventId): { stream: StreamId; number: number } | undefined {
+  #find(eventId: EventId): SentEvent | undefined {
     const [, stream = '', digits] = EVENT_ID.exec(eventId) ?? [];
     const number = Number(digits);
     const isUnderWay = this.#unanswered.has(stream) && !this.#isOfBefore(stream);
     const isKnown = isUnderWay || this.#events.some((event) => event.stream === stream);
     return isKnown && number >= 1 && number <= this.#numbered ? { stream, number } : undefined;
+  }
+
+  #isResumable(stream: StreamId): boolean {
+    return this.#unanswered.has(stream) || this.#events.some((event) => event.stream === stream);
   }
 
   #isOfBefore(stream: StreamId): boolean {
@@ -174,4 +195,8 @@ export class EventBuffer implements EventStore {
       this.#awaitExpiry();
     });
   }
+}
+
+function isAfter(event: SentEvent, last: SentEvent): boolean {
+  return event.stream === last.stream && event.number > last.number;
 }
