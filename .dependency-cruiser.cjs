@@ -110,7 +110,6 @@ module.exports = {
       to: { path: inRooms(['vault']), dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    onlyIn('open-in-login', ['open'], [inRooms(['login'])]),
     onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inRooms(['provider'])]),
     onlyIn('jose-in-access', ['jose'], [inRooms(['access']), `${server}sample/`]),
     {

@@ -1,4 +1,8 @@
-import { describe, expect, it } from 'vitest';
+import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { browserEnvironment } from './browser-environment.js';
 import { browserOpener } from './open-browser.js';
 
 describe('there is a browser to open', () => {
@@ -12,5 +16,94 @@ describe('there is a browser to open', () => {
   ] as const)('%s', (_where, platform, environment, expected) => {
     const opener = browserOpener({ platform, environment }, () => undefined);
     expect(opener !== undefined).toBe(expected);
+  });
+});
+
+describe.runIf(process.platform === 'linux')('the browser', () => {
+  const url = 'http://127.0.0.1:1/connect/x?a=1&b=%20$(id)';
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'open-browser-'));
+  });
+  afterAll(() => rm(folder, { recursive: true }));
+
+  /** A folder with one program that writes down its arguments and its whole environment. */
+  async function recordingProgram(name: string) {
+    const home = await mkdtemp(join(folder, 'home-'));
+    const record = join(home, 'record');
+    await writeFile(
+      join(home, name),
+      [
+        '#!/bin/sh',
+        `printf '%s\\n' "$@" > '${record}.arguments'`,
+        `/usr/bin/env > '${record}.part'`,
+        `/bin/mv '${record}.part' '${record}'`,
+      ].join('\n'),
+    );
+    await chmod(join(home, name), 0o755);
+    return {
+      home,
+      read: async () => {
+        await expect.poll(() => readFile(record, 'utf8').catch(() => undefined)).toBeDefined();
+        return {
+          given: (await readFile(`${record}.arguments`, 'utf8')).trim(),
+          environment: (await readFile(record, 'utf8')).trim().split('\n'),
+        };
+      },
+    };
+  }
+
+  it.each(['xdg-open', 'x-www-browser'])(
+    'gets the address, and what it needs to show itself: %s',
+    async (name) => {
+      const { home, read } = await recordingProgram(name);
+      const errors: unknown[] = [];
+      const environment = {
+        PATH: home,
+        HOME: home,
+        DISPLAY: ':7',
+        LC_ALL: 'C',
+        MCP_SESSIONS_CLIENT_SECRET: 'canary',
+      };
+      await browserOpener({ platform: 'linux', environment }, (error) => errors.push(error))?.(url);
+      const { given, environment: received } = await read();
+      expect(given).toBe(url);
+      expect(received).toEqual(expect.arrayContaining([`HOME=${home}`, 'DISPLAY=:7', 'LC_ALL=C']));
+      expect(received.join('\n')).not.toContain('canary');
+      expect(errors).toEqual([]);
+    },
+  );
+
+  it('that is not there is reported once', async () => {
+    const errors: unknown[] = [];
+    const environment = { PATH: folder, DISPLAY: ':7' };
+    await browserOpener({ platform: 'linux', environment }, (error) => errors.push(error))?.(url);
+    expect(errors).toEqual([expect.objectContaining({ code: 'ENOENT' })]);
+  });
+});
+
+describe('the environment of the browser', () => {
+  it.each([
+    'MCP_SESSIONS_CLIENT_SECRET',
+    'OPENAI_API_KEY',
+    'AWS_SECRET_ACCESS_KEY',
+    'GITHUB_TOKEN',
+    'NODE_OPTIONS',
+    'DATABASE_URL',
+    'HTTPS_PROXY',
+    'SSH_AUTH_SOCK',
+    'npm_config__authToken',
+  ])('is without %s [security 48]', (name) => {
+    expect(browserEnvironment({ [name]: 'canary', HOME: '/home/a' })).toEqual({ HOME: '/home/a' });
+  });
+
+  it('keeps what a browser needs, however Windows spells it', () => {
+    const needed = {
+      Path: 'C:\\',
+      SystemRoot: 'C:\\Windows',
+      'ProgramFiles(x86)': 'C:\\x',
+      XDG_RUNTIME_DIR: '/run',
+    };
+    expect(browserEnvironment(needed)).toEqual(needed);
   });
 });

@@ -1,0 +1,56 @@
+/** Variables that programs with windows need, and what starts them: where things are, which user, which display. */
+const NEEDED = new Set([
+  // Everywhere.
+  ...[
+    'PATH',
+    'HOME',
+    'USER',
+    'LOGNAME',
+    'SHELL',
+    'LANG',
+    'LANGUAGE',
+    'TZ',
+    'TMPDIR',
+    'TEMP',
+    'TMP',
+    'BROWSER',
+  ],
+  // Desktops of Linux.
+  ...[
+    'DISPLAY',
+    'WAYLAND_DISPLAY',
+    'XAUTHORITY',
+    'ICEAUTHORITY',
+    'DBUS_SESSION_BUS_ADDRESS',
+    'SESSION_MANAGER',
+  ],
+  ...[
+    'DESKTOP_SESSION',
+    'GNOME_DESKTOP_SESSION_ID',
+    'MATE_DESKTOP_SESSION_ID',
+    'PULSE_SERVER',
+    'NO_AT_BRIDGE',
+  ],
+  // Linux inside Windows.
+  ...['WSL_DISTRO_NAME', 'WSL_INTEROP', 'WSLENV', 'WSL2_GUI_APPS_ENABLED'],
+  // Windows.
+  ...['SYSTEMROOT', 'SYSTEMDRIVE', 'WINDIR', 'COMSPEC', 'PATHEXT', 'OS', 'PUBLIC', 'ALLUSERSPROFILE'],
+  ...['APPDATA', 'LOCALAPPDATA', 'PROGRAMDATA', 'PROGRAMFILES', 'PROGRAMFILES(X86)', 'PROGRAMW6432'],
+  ...['COMMONPROGRAMFILES', 'COMMONPROGRAMFILES(X86)', 'COMMONPROGRAMW6432'],
+  ...['USERPROFILE', 'USERNAME', 'USERDOMAIN', 'HOMEDRIVE', 'HOMEPATH', 'SESSIONNAME', 'COMPUTERNAME'],
+  ...['PROCESSOR_ARCHITECTURE', 'NUMBER_OF_PROCESSORS'],
+  // macOS.
+  ...['__CF_USER_TEXT_ENCODING', 'SECURITYSESSIONID'],
+]);
+/** Settings of locales, of desktops and of the libraries that draw windows. */
+const NEEDED_FAMILY = /^(?:LC|XDG|GTK|GDK|QT|KDE|MOZ)_[A-Z0-9_]+$/;
+
+/** What a browser needs of an environment. Names are compared as Windows does, where case makes no difference. */
+export function browserEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(environment).filter(([name]) => {
+      const upper = name.toUpperCase();
+      return NEEDED.has(upper) || NEEDED_FAMILY.test(upper);
+    }),
+  );
+}
