@@ -1,7 +1,9 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { inspect } from 'node:util';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
+import { Secret } from '../vault/secret.js';
 import { LiveSession } from './session.js';
 import { createSessionFetch } from './session-fetch.js';
 
@@ -23,7 +25,11 @@ async function startApi(handle: Handler): Promise<string> {
   return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
-async function sessionAt(apiOrigins: string[], options: SessionBenchOptions = {}) {
+async function sessionAt(
+  apiOrigins: string[],
+  options: SessionBenchOptions = {},
+  fetch: typeof globalThis.fetch = globalThis.fetch,
+) {
   const bench = new SessionBench(options);
   const { lease, record } = await bench.loggedIn('alice');
   const { accounts, refreshes, registry } = bench;
@@ -131,29 +137,93 @@ describe('session.fetch', () => {
     expect(requests).toBe(1);
   });
 
-  it('leaves what tells who the caller is at its origin, also when it is sent back there [security 47]', async () => {
-    const seen: unknown[] = [];
-    const note = ({ headers }: IncomingMessage) => {
-      const { authorization, cookie, 'x-mine': mine } = headers;
-      seen.push({ authorization, cookie, mine, proxy: headers['proxy-authorization'] });
+  describe.each([301, 302, 303, 307, 308])('after a %i to another origin', (status) => {
+    it.each([
+      ['GET', 'GET'],
+      ['HEAD', 'HEAD'],
+      ['POST', 'GET'],
+      ['PUT', 'GET'],
+      ['DELETE', 'GET'],
+    ])('sends a %s as a bare %s, also when it is sent back [security 47]', async (method, methodAfter) => {
+      const seen: unknown[] = [];
+      const note = ({ headers, rawHeaders, method: sent, url }: IncomingMessage, body: string) => {
+        seen.push({
+          url,
+          method: sent,
+          body,
+          authorization: headers.authorization,
+          raw: rawHeaders.join('\n'),
+        });
+      };
+      const other = await startApi((request, response, body) => {
+        note(request, body);
+        response.writeHead(status, { location: `${origin}/back` }).end();
+      });
+      const origin = await startApi((request, response, body) => {
+        if (request.url === '/back') {
+          note(request, body);
+          response.end();
+        } else response.writeHead(status, { location: `${other}/away` }).end();
+      });
+      const { session } = await sessionAt([origin, other]);
+      const response = await session.fetch(origin, {
+        method,
+        ...(method.startsWith('P') && { body: 'canary' }),
+        referrer: `${origin}/canary`,
+        headers: {
+          authorization: 'Bearer canary',
+          'content-type': 'text/canary',
+          cookie: 'canary=1',
+          'proxy-authorization': 'canary',
+          'x-api-key': 'canary',
+        },
+      });
+      expect(response.status).toBe(200);
+      const bare = {
+        method: methodAfter,
+        body: '',
+        authorization: undefined,
+        raw: expect.not.stringContaining('canary'),
+      };
+      expect(seen).toEqual([
+        { url: '/away', ...bare },
+        { url: '/back', ...bare },
+      ]);
+    });
+  });
+
+  it('takes another scheme of the same host for another origin [security 47]', async () => {
+    const requested: string[] = [];
+    const answers: Readonly<Record<string, Response>> = {
+      'https://api.example.com/': new Response(null, {
+        status: 302,
+        headers: { location: 'http://api.example.com/plain' },
+      }),
+      'http://api.example.com/plain': new Response('plain'),
     };
-    const other = await startApi((request, response) => {
-      note(request);
-      response.writeHead(302, { location: `${origin}/back` }).end();
+    const { session } = await sessionAt(['https://api.example.com'], {}, async (url, init) => {
+      requested.push(`${new Headers(init?.headers).get('authorization')} ${url}`);
+      return answers[String(url)] ?? Response.error();
     });
-    const origin = await startApi((request, response) => {
-      note(request);
-      if (request.url === '/back') response.end();
-      else response.writeHead(302, { location: other }).end();
-    });
-    const { session } = await sessionAt([origin, other]);
-    await session.fetch(origin, { headers: { cookie: 'a=b', 'proxy-authorization': 'c', 'x-mine': '1' } });
-    const stripped = { authorization: undefined, cookie: undefined, proxy: undefined, mine: '1' };
-    expect(seen).toEqual([
-      { authorization: 'Bearer access-alice-1', cookie: 'a=b', proxy: 'c', mine: '1' },
-      stripped,
-      stripped,
+    expect(await (await session.fetch('https://api.example.com/')).text()).toBe('plain');
+    expect(requested).toEqual([
+      'Bearer access-alice-1 https://api.example.com/',
+      'null http://api.example.com/plain',
     ]);
+  });
+
+  it.each([
+    'data:text/plain,canary',
+    'file:///canary',
+    'blob:canary',
+    'http://:canary',
+    'https://user:canary@api.example.com/',
+  ])('does not follow a redirect to %s, nor quote it [security 47]', async (location) => {
+    const origin = await startApi((_request, response) => response.writeHead(302, { location }).end());
+    const { session } = await sessionAt([origin]);
+    const error: unknown = await session.fetch(origin).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(inspect(error)).not.toContain('canary');
   });
 
   it.each([
@@ -391,6 +461,58 @@ describe('session.fetch', () => {
       await expect(call).rejects.toMatchObject({ code: 'signed_out' });
     },
   );
+});
+
+describe('an error of session.fetch', () => {
+  async function withToken(token: string, fetch?: typeof globalThis.fetch) {
+    const made = await sessionAt(['http://127.0.0.1:1'], {}, fetch);
+    const granted = made.bench.provider.grant('alice');
+    const tokens = { ...granted.tokens, accessToken: Secret.fromString(token) };
+    await made.bench.accounts.commitLogin({ ref: made.record.ref, epoch: 0 }, 'idp', { ...granted, tokens });
+    return made.session;
+  }
+
+  it.each(['canary\r\ncanary', 'canary\ncanary', 'canary\0', 'canary\u2019', 'canary\x7fcanary'])(
+    'does not quote an access token that no header can carry: %j [security 48]',
+    async (token) => {
+      const session = await withToken(token);
+      const error: unknown = await session.fetch('http://127.0.0.1:1/').catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(Error);
+      expect(inspect(error)).not.toContain('canary');
+    },
+  );
+
+  it.each<[string, () => Error]>([
+    ['its text', () => new TypeError('Bearer canary-token refused')],
+    ['its cause', () => new TypeError('failed', { cause: new Error('Bearer canary-token') })],
+    ['a property', () => Object.assign(new TypeError('failed'), { request: { headers: ['canary-token'] } })],
+    ['an error inside', () => new AggregateError([new Error('canary-token')], 'failed')],
+  ])('does not quote the access token in %s [security 48]', async (_where, thrown) => {
+    const session = await withToken('canary-token', () => Promise.reject(thrown()));
+    const error: unknown = await session.fetch('http://127.0.0.1:1/').catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(inspect(error, { depth: 9 })).not.toContain('canary');
+  });
+
+  it('is the one of the platform when it quotes nothing', async () => {
+    const session = await withToken('canary-token');
+    await expect(session.fetch('http://127.0.0.1:1/')).rejects.toMatchObject({
+      message: 'fetch failed',
+      cause: expect.any(Error),
+    });
+  });
+
+  it.each<[string, string, RequestInit]>([
+    ['a header of the author’s', '/', { headers: { 'x-api-key': 'canary\n1' } }],
+    ['a header name', '/', { headers: { 'canary\n': '1' } }],
+    ['the password in an address', '//user:canary@127.0.0.1:1/', {}],
+  ])('does not quote %s [security 48]', async (_what, path, init) => {
+    const session = await withToken('token');
+    const address = path === '/' ? 'http://127.0.0.1:1/' : `http:${path}`;
+    const error: unknown = await session.fetch(address, init).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(inspect(error)).not.toContain('canary');
+  });
 });
 
 /** An API that redirects once with `status`, and tells what it is asked then. */

@@ -2,7 +2,9 @@ import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../loopback.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Accounts, SessionLease } from './accounts.js';
+import { followRedirects, isReplayable } from './redirects.js';
 import type { Refreshes } from './refreshes.js';
+import { withoutToken } from './without-token.js';
 
 /** `fetch` with the access token of one session's account. */
 export type SessionFetch = (
@@ -23,15 +25,9 @@ export interface SessionFetchOptions {
   readonly fetch: typeof fetch;
 }
 
-const MAX_REDIRECTS = 5;
-/** What is said of a body goes with it. */
-const BODY_HEADERS = ['content-encoding', 'content-language', 'content-location', 'content-type'];
-/** What a request shows of its sender does not leave its origin. */
-const OWN_HEADERS = ['authorization', 'cookie', 'proxy-authorization'];
-
 /**
  * Makes the `fetch` that adds access tokens. They go only to the configured origins, over https except on
- * loopback, and never across origins on a redirect. A 401 that blames the token (RFC 6750 section 3.1), or
+ * loopback, and never across origins on a redirect, nor does anything else of the request. A 401 that blames the token (RFC 6750 section 3.1), or
  * nothing in particular, renews it once and repeats the call, if its body can be sent again.
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
@@ -58,9 +54,12 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
         bounded.signal,
         (late) => late.accessToken.wipe(),
       );
+      const secret = accessToken.reveal();
       try {
-        const response = await follow(options.fetch, target, bounded, `Bearer ${accessToken.reveal()}`);
+        const response = await followRedirects(options.fetch, target, bounded, `Bearer ${secret}`);
         return { response, generation };
+      } catch (error) {
+        throw withoutToken(error, secret);
       } finally {
         accessToken.wipe();
       }
@@ -151,59 +150,8 @@ function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }
 
-async function follow(
-  fetch: typeof globalThis.fetch,
-  start: URL,
-  init: RequestInit,
-  authorization: string,
-): Promise<Response> {
-  let url = start;
-  let request = init;
-  let isHome = true;
-  for (let redirects = 0; ; redirects++) {
-    const headers = new Headers(request.headers);
-    // Once it has left its origin, whoever it went to chooses where it goes next.
-    isHome &&= url.origin === start.origin;
-    if (isHome) headers.set('authorization', authorization);
-    else for (const name of OWN_HEADERS) headers.delete(name);
-    const response = await fetch(url, { ...request, headers, redirect: 'manual' });
-    const location = response.headers.get('location');
-    if (!isRedirect(response.status) || !location || init.redirect === 'manual') return response;
-    if (init.redirect === 'error')
-      throw new TypeError('The API redirects, and the caller allows no redirect.');
-    if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return response;
-    await response.body?.cancel();
-    url = new URL(location, url);
-    request = redirected(request, response.status);
-  }
-}
-
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
-}
-
-/** The request after a redirect: a 303, and a POST's 301 or 302, turn it into a GET (Fetch standard, 4.4). */
-function redirected(request: RequestInit, status: number): RequestInit {
-  const method = request.method?.toUpperCase() ?? 'GET';
-  const becomesGet =
-    status === 303 ? method !== 'GET' && method !== 'HEAD' : status < 303 && method === 'POST';
-  if (!becomesGet) return request;
-  const headers = new Headers(request.headers);
-  for (const name of BODY_HEADERS) headers.delete(name);
-  const { body: _dropped, ...rest } = request;
-  return { ...rest, method: 'GET', headers };
-}
-
 function blamesToken(response: Response): boolean {
   if (response.status !== 401) return false;
   const challenge = response.headers.get('www-authenticate') ?? '';
   return !/\berror\s*=/i.test(challenge) || /\berror\s*=\s*"?invalid_token\b/i.test(challenge);
-}
-
-function isReplayable(body: RequestInit['body']): boolean {
-  return !(body instanceof ReadableStream) && !isAsyncIterable(body);
-}
-
-function isAsyncIterable(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && !(body instanceof Blob);
 }

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { SessionError } from '../errors.js';
 import { SessionBench } from '../testing/session-bench.js';
@@ -38,6 +39,16 @@ describe('a session', () => {
     await expect(session.withAccessToken(() => Promise.resolve())).rejects.toMatchObject({
       code: 'signed_out',
     });
+  });
+
+  it('passes on what its access token was used for threw, unless that quotes the token [security 48]', async () => {
+    const { session } = await setUp();
+    const reason = new Error('not now');
+    await expect(session.withAccessToken(() => Promise.reject(reason))).rejects.toBe(reason);
+    const quoting = session.withAccessToken(async (token) => new Headers({ authorization: `${token}\n1` }));
+    const error: unknown = await quoting.catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TypeError);
+    expect(inspect(error)).not.toContain('access-alice-1');
   });
 
   it('asks for a login at a provider where nobody is logged in', async () => {

@@ -2,6 +2,7 @@ import type { SessionError } from '../errors.js';
 import type { Secret } from '../vault/secret.js';
 import type { Accounts, SessionLease } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';
+import { withoutToken } from './without-token.js';
 
 /** Options for a call in the name of the session's user. */
 export interface SessionCallOptions {
@@ -16,7 +17,8 @@ export interface SessionCallOptions {
 export interface Session {
   /**
    * `fetch`, in the name of the logged-in user: adds the access token, refreshed if need be, to requests
-   * to the configured API origins.
+   * to the configured API origins. A redirect to another origin is followed by a GET without the token, any of
+   * the headers, or the body.
    * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`,
    * `origin_not_allowed`, `signed_out`
    */
@@ -24,7 +26,7 @@ export interface Session {
   /**
    * Calls `use` with a fresh access token, for what `fetch` cannot do. The token is good for this one use:
    * do not keep it.
-   * @throws SessionError as `fetch`
+   * @throws SessionError as `fetch`; and what `use` throws, or a TypeError in its place if it quotes the token
    */
   withAccessToken<T>(use: (accessToken: string) => Promise<T>, options?: SessionCallOptions): Promise<T>;
 }
@@ -59,7 +61,12 @@ export class LiveSession implements Session {
   ): Promise<T> {
     const provider = options.provider ?? this.#defaultProvider;
     const { accessToken } = await this.#accounts.accessToken(this.#lease, provider);
-    return use(takeText(accessToken));
+    const text = takeText(accessToken);
+    try {
+      return await use(text);
+    } catch (error) {
+      throw withoutToken(error, text);
+    }
   }
 }
 

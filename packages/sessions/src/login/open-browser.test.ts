@@ -27,6 +27,12 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
   });
   afterAll(() => rm(folder, { recursive: true }));
 
+  async function open(environment: NodeJS.ProcessEnv, errors: unknown[]): Promise<void> {
+    const opener = browserOpener({ platform: 'linux', environment }, (error) => errors.push(error));
+    expect(opener).toBeDefined();
+    if (opener) await opener(url);
+  }
+
   /** A folder with one program that writes down its arguments and its whole environment. */
   async function recordingProgram(name: string) {
     const home = await mkdtemp(join(folder, 'home-'));
@@ -65,7 +71,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
         LC_ALL: 'C',
         MCP_SESSIONS_CLIENT_SECRET: 'canary',
       };
-      await browserOpener({ platform: 'linux', environment }, (error) => errors.push(error))?.(url);
+      await open(environment, errors);
       const { given, environment: received } = await read();
       expect(given).toBe(url);
       expect(received).toEqual(expect.arrayContaining([`HOME=${home}`, 'DISPLAY=:7', 'LC_ALL=C']));
@@ -77,7 +83,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
   it('that is not there is reported once', async () => {
     const errors: unknown[] = [];
     const environment = { PATH: folder, DISPLAY: ':7' };
-    await browserOpener({ platform: 'linux', environment }, (error) => errors.push(error))?.(url);
+    await open(environment, errors);
     expect(errors).toEqual([expect.objectContaining({ code: 'ENOENT' })]);
   });
 });

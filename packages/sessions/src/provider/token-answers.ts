@@ -47,6 +47,9 @@ const DEAD_GRANT = new Set([
 /** The provider says of itself that it cannot answer now. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
+/** What can stand in a header (RFC 9110 section 5.5); more than an access token may consist of (RFC 6749 A.12). */
+const CARRIABLE = /^[\t\x20-\x7e\x80-\xff]+$/;
+
 /** The answers of token endpoints, as they occur, and what comes of each. The first row that fits counts. */
 export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   { answer: '429', fits: ({ status }) => status === 429, outcome: 'unavailable' },
@@ -88,6 +91,11 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   {
     answer: '2xx without an access token',
     fits: (answer) => !hasText(answer, 'access_token'),
+    outcome: 'lost',
+  },
+  {
+    answer: '2xx with an access token that no HTTP header can carry',
+    fits: (answer) => !CARRIABLE.test(String(fieldOf(answer, 'access_token')).trim()),
     outcome: 'lost',
   },
   {
