@@ -4,11 +4,22 @@ import { StepBrowser } from './step-browser.js';
 /** Nobody listens there: the browser stops before it. */
 const REDIRECT_URI = 'http://127.0.0.1:49997/callback';
 
+export interface McpTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string;
+  readonly scope: string | undefined;
+  readonly expiresInSeconds: number | undefined;
+}
+
 /** An MCP client as the authorization server knows it. */
 export interface RegisteredClient {
   readonly clientId: string;
   /** Gets an access token for a user, by the authorization code flow. */
   tokenFor(username: string): Promise<string>;
+  /** Gets an access token and a refresh token for a user. */
+  tokensFor(username: string): Promise<McpTokens>;
+  /** Exchanges a refresh token. @param scope what the client asks for. Default: nothing. */
+  refresh(refreshToken: string, scope?: string): Promise<McpTokens>;
   /** Takes a token back (RFC 7009). */
   revoke(token: string): Promise<void>;
 }
@@ -22,13 +33,18 @@ export async function registerMcpClient(
   resource: string,
   scope = 'mcp',
 ): Promise<RegisteredClient> {
-  const metadata = { redirect_uris: [REDIRECT_URI], token_endpoint_auth_method: 'none' };
+  const metadata = {
+    redirect_uris: [REDIRECT_URI],
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code', 'refresh_token'],
+  };
   const configuration = await oidc.dynamicClientRegistration(new URL(issuer), metadata, oidc.None(), {
     execute: [oidc.allowInsecureRequests],
   });
-  return {
+  const client: RegisteredClient = {
     clientId: configuration.clientMetadata().client_id,
-    async tokenFor(username) {
+    tokenFor: async (username) => (await client.tokensFor(username)).accessToken,
+    async tokensFor(username) {
       const pkceCodeVerifier = oidc.randomPKCECodeVerifier();
       const url = oidc.buildAuthorizationUrl(configuration, {
         redirect_uri: REDIRECT_URI,
@@ -38,9 +54,20 @@ export async function registerMcpClient(
         code_challenge_method: 'S256',
       });
       const callback = await new StepBrowser().authorize(url, { username, password: 'any' });
-      const tokens = await oidc.authorizationCodeGrant(configuration, callback, { pkceCodeVerifier });
-      return tokens.access_token;
+      return tokensIn(await oidc.authorizationCodeGrant(configuration, callback, { pkceCodeVerifier }));
     },
+    refresh: async (refreshToken, asked) =>
+      tokensIn(await oidc.refreshTokenGrant(configuration, refreshToken, asked ? { scope: asked } : {})),
     revoke: (token) => oidc.tokenRevocation(configuration, token),
   };
+  return client;
+}
+
+function tokensIn({
+  access_token,
+  refresh_token = '',
+  scope,
+  expires_in,
+}: oidc.TokenEndpointResponse): McpTokens {
+  return { accessToken: access_token, refreshToken: refresh_token, scope, expiresInSeconds: expires_in };
 }

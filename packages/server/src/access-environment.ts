@@ -9,6 +9,7 @@ const needed = 'is missing: set it, or unset the rest of that registration';
 const schema = z.object({
   ACCESS_ISSUER: z.url({ protocol: /^https?$/, error: 'must be the URL of an issuer' }).optional(),
   ACCESS_AUDIENCE: z.string().optional(),
+  ACCESS_CLIENT_IDS: z.string().optional(),
   ACCESS_SCOPES: z.string().optional(),
   ACCESS_SUBJECT_CLAIM: z.string().optional(),
   INTROSPECTION_CLIENT_ID: z.string().optional(),
@@ -45,11 +46,16 @@ function bearerAccess(issuer: string, data: Variables): BearerAccessOptions {
   return {
     issuer,
     audience: data.ACCESS_AUDIENCE,
-    requiredScopes: data.ACCESS_SCOPES?.split(/[\s,]+/).filter(Boolean),
+    clientIds: wordsIn(data.ACCESS_CLIENT_IDS),
+    requiredScopes: wordsIn(data.ACCESS_SCOPES),
     subjectClaim: data.ACCESS_SUBJECT_CLAIM,
     introspection: introspectionOf(data),
     signIn: registrationOf('SIGN_IN', data.SIGN_IN_CLIENT_ID, data.SIGN_IN_CLIENT_SECRET),
   };
+}
+
+function wordsIn(list: string | undefined): string[] | undefined {
+  return list?.split(/[\s,]+/).filter(Boolean);
 }
 
 function introspectionOf(data: Variables): BearerAccessOptions['introspection'] {

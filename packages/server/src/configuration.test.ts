@@ -70,6 +70,7 @@ describe('the configuration', () => {
       ...provider,
       MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
       MCP_SESSIONS_ACCESS_SCOPES: 'mcp notes',
+      MCP_SESSIONS_ACCESS_CLIENT_IDS: 'editor, terminal',
       MCP_SESSIONS_INTROSPECTION_CLIENT_ID: 'api',
       MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET: 'secret',
     };
@@ -77,6 +78,7 @@ describe('the configuration', () => {
       access: {
         issuer: 'https://as.example',
         requiredScopes: ['mcp', 'notes'],
+        clientIds: ['editor', 'terminal'],
         introspection: { clientId: 'api', clientSecret: 'secret' },
       },
     });

@@ -63,6 +63,8 @@ Whose access tokens let clients in, with --access bearer:
 
   MCP_SESSIONS_ACCESS_ISSUER         issuer identifier of the authorization server
   MCP_SESSIONS_ACCESS_AUDIENCE       audience of its tokens (the endpoint's address)
+  MCP_SESSIONS_ACCESS_CLIENT_IDS     clients whose tokens are accepted; theirs need no audience if they say
+                                     token_use: access (Amazon Cognito)
   MCP_SESSIONS_ACCESS_SCOPES         scopes that every client needs
   MCP_SESSIONS_ACCESS_SUBJECT_CLAIM  the claim that says who is calling (sub)
   MCP_SESSIONS_INTROSPECTION_CLIENT_ID, MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET

@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AccessOptions, accessSettings } from './access/access-options.js';
 import { type AccessSurroundings, createAccess } from './create-access.js';
 import { DEFAULT_LIMITS } from './limits/limits.js';
+import { SessionEvents } from './session/session-events.js';
 import { VirtualClock } from './testing/virtual-clock.js';
 import { Deadlines } from './time/deadlines.js';
 
@@ -15,7 +16,8 @@ function surroundings(): AccessSurroundings {
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  return { publicUrl: () => PUBLIC_URL, clock, deadlines, limits: DEFAULT_LIMITS, fetch };
+  const events = new SessionEvents(() => undefined);
+  return { publicUrl: () => PUBLIC_URL, clock, deadlines, limits: DEFAULT_LIMITS, fetch, events };
 }
 
 /** An authorization server with a key, and nothing besides what is needed to take its tokens. */

@@ -7,6 +7,7 @@ import { MCP_PATH } from './http/app.js';
 import type { Limits } from './limits/limits.js';
 import { RateLimiter } from './limits/rate-limiter.js';
 import { AuthorizationServer } from './provider/authorization-server.js';
+import type { SessionEvents } from './session/session-events.js';
 import type { Clock } from './time/clock.js';
 import type { Deadlines } from './time/deadlines.js';
 
@@ -16,12 +17,13 @@ export interface AccessSurroundings {
   readonly deadlines: Deadlines;
   readonly limits: Pick<Limits, 'refusedTokensPerMinute'>;
   readonly fetch: typeof fetch;
+  readonly events: SessionEvents;
 }
 
 /** Puts together who may come in. */
 export function createAccess(
   settings: AccessSettings,
-  { publicUrl, clock, deadlines, limits, fetch }: AccessSurroundings,
+  { publicUrl, clock, deadlines, limits, fetch, events }: AccessSurroundings,
 ): Access {
   if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;
@@ -31,6 +33,7 @@ export function createAccess(
     expectations: () => ({
       issuer,
       subjectClaim,
+      clientIds: settings.clientIds,
       audience: settings.audience ?? new URL(MCP_PATH, publicUrl()).href,
     }),
     clock,
@@ -42,5 +45,6 @@ export function createAccess(
     requiredScopes,
     refusedTokens: new RateLimiter({ perMinute: limits.refusedTokensPerMinute, clock, deadlines }),
     clock,
+    onRefused: ({ reason, fault }) => events.emit({ type: 'token.refused', reason, fault }),
   });
 }

@@ -179,7 +179,14 @@ export function createSessions(options: SessionsOptions): Sessions {
     loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
   };
-  const accessControl = createAccess(access, { publicUrl: knownPublicUrl, clock, deadlines, limits, fetch });
+  const accessControl = createAccess(access, {
+    publicUrl: knownPublicUrl,
+    clock,
+    deadlines,
+    limits,
+    fetch,
+    events,
+  });
   const app = createApp({
     ...appOptions,
     endpoint,

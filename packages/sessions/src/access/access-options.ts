@@ -18,6 +18,11 @@ export interface BearerAccessOptions {
   readonly issuer: string;
   /** What a token has to name as its audience. Default: the endpoint's address, as clients ask for it (RFC 8707). */
   readonly audience?: string | undefined;
+  /**
+   * The clients whose tokens are accepted, by client id. Their tokens need no audience if they say `token_use: access`,
+   * as those of Amazon Cognito. Default: all clients, and every token names its audience.
+   */
+  readonly clientIds?: readonly string[] | undefined;
   /** Scopes that every request needs. Default: none. */
   readonly requiredScopes?: readonly string[] | undefined;
   /** This server's credentials for introspection (RFC 7662). Default: only JWTs are taken. */
@@ -60,6 +65,7 @@ const wordSchema = z.enum(
 const bearerSchema = z.strictObject({
   issuer: z.url({ protocol: /^https?$/ }).refine(isSecure, 'must use https: it is not on loopback'),
   audience: z.string().min(1).optional(),
+  clientIds: z.array(z.string().min(1)).min(1).optional(),
   requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
   introspection: registration.required().optional(),
   subjectClaim: z.string().min(1).default('sub'),

@@ -7,6 +7,7 @@ import { BearerAccess } from './bearer-access.js';
 import type { ReadClaims } from './token-claims.js';
 
 const SECOND = 1000;
+const EXPIRED: ReadClaims = { reason: 'expired', fault: 'It has expired.' };
 const near = { isFromAfar: false, peer: undefined };
 
 const fail = (error: unknown) => {
@@ -98,13 +99,13 @@ describe('bearer access', () => {
 
   it('says what is wrong with a token that names nobody', async () => {
     const { door, admit } = setUp();
-    door.answer = () => ({ fault: 'It has expired.' });
+    door.answer = () => EXPIRED;
     expect(await admit('Bearer old')).toEqual({
       isAdmitted: false,
       refusal: {
         status: 401,
         error: 'invalid_token',
-        description: 'The access token is refused. It has expired. Get a new one.',
+        description: 'The access token is refused. It has expired.',
       },
     });
   });
@@ -140,7 +141,7 @@ describe('a token that was verified', () => {
     const { clock, verified, door, admit } = setUp({ lifetimeMs: 10 * SECOND });
     await admit('Bearer a');
     await clock.advance(10 * SECOND);
-    door.answer = () => ({ fault: 'It has expired.' });
+    door.answer = () => EXPIRED;
     expect(await admit('Bearer a')).toMatchObject({ refusal: { status: 401 } });
     expect(verified).toHaveLength(2);
   });
@@ -153,7 +154,7 @@ describe('a token that was verified', () => {
     await clock.advance(40 * SECOND);
     waiting[0]?.(await good);
     expect(await admitted).toMatchObject({ isAdmitted: true });
-    door.answer = () => ({ fault: 'It is not valid here, or not any more.' });
+    door.answer = () => ({ reason: 'not_active', fault: 'It is not active.' });
     await clock.advance(20 * SECOND);
     expect(await admit('Bearer a')).toMatchObject({ refusal: { status: 401 } });
     expect(verified).toHaveLength(2);
@@ -182,7 +183,7 @@ describe('verification', () => {
   it('of a token that was refused is not repeated for ten seconds', async () => {
     const { clock, verified, door, admit } = setUp();
     const { answer } = door;
-    door.answer = () => ({ fault: 'It has expired.' });
+    door.answer = () => EXPIRED;
     for (let tries = 0; tries < 3; tries++)
       expect(await admit('Bearer a')).toMatchObject({ isAdmitted: false });
     expect(verified).toHaveLength(1);

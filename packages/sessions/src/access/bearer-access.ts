@@ -7,6 +7,7 @@ import { type Access, type Admission, type Arrival, refused } from './access.js'
 import { Guesses } from './guesses.js';
 import type { Principal } from './principal.js';
 import type { ReadClaims } from './token-claims.js';
+import type { TokenFault } from './token-fault.js';
 
 export interface BearerAdmissionOptions {
   /** Finds the authorization server. @throws SessionError when that cannot be done */
@@ -17,6 +18,8 @@ export interface BearerAdmissionOptions {
   /** How many tokens that are not valid an address may bring. */
   readonly refusedTokens: RateLimiter;
   readonly clock: Clock;
+  /** Hears of every token that is refused. */
+  readonly onRefused?: (fault: TokenFault) => void;
 }
 
 /** A token that was verified is believed so long, and never for longer than it lives. */
@@ -25,6 +28,9 @@ const MOST_BELIEVED = 10_000;
 /** A token that was refused is not verified again for so long. */
 const DISBELIEVED_MS = 10_000;
 const MOST_DISBELIEVED = 10_000;
+/** A token that was accepted is known to be the authorization server's own for so long. */
+const GENUINE_MS = 24 * 60 * 60 * 1000;
+const MAX_GENUINE = 10_000;
 const MOST_CHARACTERS = 8192;
 
 /** RFC 6750 section 2.1. */
@@ -38,7 +44,7 @@ interface Believed {
 
 /** A token that was refused. */
 interface Disbelieved {
-  readonly fault: string;
+  readonly fault: TokenFault;
   readonly untilMs: number;
 }
 
@@ -51,6 +57,8 @@ export class BearerAccess implements Access {
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
   /** Why tokens were refused, by digest; the oldest first. */
   readonly #disbelieved = new Map<string, Disbelieved>();
+  /** By digest, what has been accepted; the oldest first. */
+  readonly #genuine = new Map<string, { readonly untilMs: number }>();
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
@@ -78,7 +86,9 @@ export class BearerAccess implements Access {
     }
     try {
       const read = await this.#read(token, peer);
-      return 'principal' in read ? this.#withScopes(read.principal) : invalid(read.fault);
+      if ('principal' in read) return this.#withScopes(read.principal);
+      this.#options.onRefused?.(read);
+      return invalid(read.fault);
     } catch (error) {
       return unverifiable(error);
     }
@@ -86,10 +96,16 @@ export class BearerAccess implements Access {
 
   async #read(token: string, peer: Peer | undefined): Promise<ReadClaims> {
     const digest = createHash('sha256').update(token).digest('base64url');
-    return (
-      this.#known(digest) ??
-      this.#guesses.take(peer, () => this.#known(digest) ?? this.#verify(token, digest))
-    );
+    const known = this.#known(digest);
+    if (known) return known;
+    // A token that was accepted before was not guessed, whatever has become of it.
+    if (this.#isGenuine(digest)) return this.#verify(token, digest);
+    return this.#guesses.take(peer, () => this.#known(digest) ?? this.#verify(token, digest));
+  }
+
+  #isGenuine(digest: string): boolean {
+    const genuine = this.#genuine.get(digest);
+    return genuine !== undefined && genuine.untilMs > this.#options.clock.now();
   }
 
   /** What is known of a token already, or is just being found out. */
@@ -98,7 +114,7 @@ export class BearerAccess implements Access {
     const believed = this.#believed.get(digest);
     if (believed && believed.untilMs > now) return { principal: believed.principal };
     const disbelieved = this.#disbelieved.get(digest);
-    if (disbelieved && disbelieved.untilMs > now) return { fault: disbelieved.fault };
+    if (disbelieved && disbelieved.untilMs > now) return disbelieved.fault;
     return this.#verifying.get(digest);
   }
 
@@ -108,7 +124,7 @@ export class BearerAccess implements Access {
       .verify(token)
       .then((read) => {
         if ('principal' in read) this.#believe(digest, read.principal, now);
-        else this.#disbelieve(digest, read.fault);
+        else this.#disbelieve(digest, read);
         return read;
       })
       .finally(() => this.#verifying.delete(digest));
@@ -124,9 +140,12 @@ export class BearerAccess implements Access {
       untilMs: Math.min(principal.expiresAtMs, askedAtMs + BELIEVED_MS),
     });
     this.#tidy(this.#believed, MOST_BELIEVED);
+    this.#genuine.delete(digest);
+    this.#genuine.set(digest, { untilMs: askedAtMs + GENUINE_MS });
+    this.#tidy(this.#genuine, MAX_GENUINE);
   }
 
-  #disbelieve(digest: string, fault: string): void {
+  #disbelieve(digest: string, fault: TokenFault): void {
     this.#disbelieved.delete(digest);
     this.#disbelieved.set(digest, { fault, untilMs: this.#options.clock.now() + DISBELIEVED_MS });
     this.#tidy(this.#disbelieved, MOST_DISBELIEVED);
@@ -155,7 +174,7 @@ function invalid(fault: string): Admission {
   return refused({
     status: 401,
     error: 'invalid_token',
-    description: `The access token is refused. ${fault} Get a new one.`,
+    description: `The access token is refused. ${fault}`,
   });
 }
 

@@ -7,7 +7,7 @@ import type { ReadClaims } from './token-claims.js';
 /** How many tokens of one address are verified at the same time, */
 const MOST_AT_ONCE = 20;
 /** and how many may wait for that. */
-const MOST_WAITING = 180;
+const MOST_WAITING = 480;
 
 /** A token that is to be verified. */
 interface Guess {
@@ -70,7 +70,7 @@ export class Guesses {
     share.underWay++;
     try {
       const read = await guess.verify();
-      if ('principal' in read) this.#refusedTokens.giveBack(peer);
+      if (isGenuine(read)) this.#refusedTokens.giveBack(peer);
       guess.resolve(read);
     } catch (error) {
       // Nothing is known of the token.
@@ -80,6 +80,11 @@ export class Guesses {
     share.underWay--;
     this.#goOn(peer, share);
   }
+}
+
+/** Whether the authorization server issued a token, for this server and for all that it has to say, if not for now. */
+function isGenuine(read: ReadClaims): boolean {
+  return 'principal' in read || read.reason === 'expired';
 }
 
 function tooManyRefused(retryAfterSeconds: number): SessionError {

@@ -24,13 +24,18 @@ function setUp({ isHeld = false } = {}) {
   };
   const asked: string[] = [];
   const held: (() => void)[] = [];
+  /** Good tokens that are good no more, as only the authorization server knows. */
+  const lost = new Set<string>();
   const access = new BearerAccess({
     prepare: () => Promise.resolve(),
     verify: async (token) => {
       asked.push(token);
       if (isHeld) await new Promise<void>((resolve) => held.push(resolve));
       if (token.startsWith('lost')) throw new SessionError('provider_unavailable', 'Try again in a minute.');
-      return token.startsWith('good') ? { principal } : { fault: 'It is not valid here.' };
+      if (token.startsWith('expired')) return { reason: 'expired', fault: 'It has expired.' };
+      return lost.has(token) || !token.startsWith('good')
+        ? { reason: 'not_active', fault: 'It is not active.' }
+        : { principal };
     },
     requiredScopes: [],
     refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines }),
@@ -47,7 +52,7 @@ function setUp({ isHeld = false } = {}) {
       await setImmediate();
     }
   };
-  return { clock, asked, bring, bringNearby, answerAll };
+  return { clock, asked, lost, bring, bringNearby, answerAll };
 }
 
 /** How many were answered with each status; `undefined` where they were let in. */
@@ -122,11 +127,37 @@ describe('an address that brings tokens that nobody knows', () => {
     expect(asked).toHaveLength(21);
     await answerAll();
     expect(await other).toMatchObject({ isAdmitted: true });
-    expect(statusesOf(await guesses).get(503)).toBe(900);
+    expect(statusesOf(await guesses).get(503)).toBe(600);
   });
 });
 
 describe('an address that many come from', () => {
+  it('is not counted for tokens that have merely expired: each is a 401, so that its client refreshes [security 41]', async () => {
+    const { bring, answerAll } = setUp({ isHeld: true });
+    const admissions = bringAll(bring, 500, 'expired');
+    await answerAll();
+    expect(statusesOf(await admissions)).toEqual(new Map([[401, 500]]));
+    const refreshed = bringAll(bring, 500, 'good');
+    await answerAll();
+    expect(statusesOf(await refreshed)).toEqual(new Map([[undefined, 500]]));
+  });
+
+  it('is not counted for opaque tokens that were accepted once, even while another client guesses [security 41]', async () => {
+    const { clock, lost, bring } = setUp();
+    for (let count = 0; count < 100; count++) {
+      await bring(`good-${count}`);
+      lost.add(`good-${count}`);
+    }
+    for (let guess = 0; guess < 61; guess++) await bring(`guess-${guess}`);
+    await clock.advance(60_000);
+    for (let guess = 0; guess < 61; guess++) await bring(`another-${guess}`);
+    expect(await bring('guess')).toMatchObject({ refusal: { status: 429 } });
+    expect(statusesOf(await bringAll(bring, 100, 'good'))).toEqual(new Map([[401, 100]]));
+    await clock.advance(24 * 3_600_000);
+    for (let guess = 0; guess < 61; guess++) await bring(`yet-another-${guess}`);
+    expect(await bring('good-1')).toMatchObject({ refusal: { status: 429 } });
+  });
+
   it('lets a hundred in at the same time whose tokens are new and valid [security 41]', async () => {
     const { bring, answerAll } = setUp({ isHeld: true });
     const admissions = bringAll(bring, 100, 'good');

@@ -1,66 +1,83 @@
 import { z } from 'zod';
+import type { TokenFaultReason } from '../session/session-events.js';
 import type { Principal } from './principal.js';
+import { shownClaim, type TokenFault } from './token-fault.js';
+import { kindFault } from './token-kind.js';
 
-/** What a token has to say to be taken. */
+/** What a token has to say to be accepted. */
 export interface TokenExpectations {
   readonly issuer: string;
   readonly audience: string;
   readonly subjectClaim: string;
+  /** The clients whose tokens are accepted. Absent: those of all clients. */
+  readonly clientIds?: readonly string[] | undefined;
 }
 
 /** A principal, or what keeps the token from naming one. */
-export type ReadClaims = { readonly principal: Principal } | { readonly fault: string };
+export type ReadClaims = { readonly principal: Principal } | TokenFault;
+
+/** Where claims come from: a verified JWT, or the authorization server's answer about a token. */
+export type ClaimsSource = 'jwt' | 'introspection';
 
 /** A token that does not say how long it lives is asked about again after this. */
 const DEFAULT_LIFETIME_SECONDS = 300;
 /** By how much the issuer's clock may be ahead. */
-export const CLOCK_TOLERANCE_SECONDS: number = 5;
+const CLOCK_TOLERANCE_SECONDS = 5;
 
 /** In UTF-8, in which owners are told apart, all of these are the same. */
 const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 
-const text = z.string().min(1).optional().catch(undefined);
+/** The client: RFC 9068 section 2.2, and what servers call it that are older. */
+const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'cid'] as const;
+
 const scopes = z.union([z.string(), z.array(z.string())]);
 const claimsSchema = z.looseObject({
-  iss: text,
-  aud: z
-    .union([z.string(), z.array(z.string())])
-    .optional()
-    .catch(undefined),
+  iss: z.string().optional(),
+  aud: z.union([z.string(), z.array(z.string())]).optional(),
   exp: z.number().optional(),
   nbf: z.number().optional(),
   scope: scopes.optional(),
   scp: scopes.optional(),
-  client_id: text,
-  // What providers call it that are older than RFC 9068.
-  azp: text,
-  appid: text,
-  cid: text,
 });
+type Claims = z.output<typeof claimsSchema>;
 
 /**
- * Reads the claims of a token whose authenticity is established (RFC 9068 section 2.2, RFC 7662 section 2.2).
+ * Reads the claims of a token whose authenticity is established (RFC 9068 section 2.2, RFC 7662 section 2.2). A fault
+ * `expired` means that nothing else is wrong with it.
  * @param now on the clock of this process, and in seconds since the epoch
  */
 export function readClaims(
   claims: unknown,
+  source: ClaimsSource,
   expected: TokenExpectations,
   now: { readonly ms: number; readonly epochSeconds: number },
 ): ReadClaims {
-  const { data } = claimsSchema.safeParse(claims);
-  if (!data) return { fault: 'Its claims cannot be read.' };
-  if (data.iss !== undefined && data.iss !== expected.issuer) return { fault: 'It is of another issuer.' };
-  if (![data.aud].flat().includes(expected.audience)) return { fault: 'It was issued for another resource.' };
-  const { exp = now.epochSeconds + DEFAULT_LIFETIME_SECONDS, nbf = 0 } = data;
-  if (exp <= now.epochSeconds) return { fault: 'It has expired.' };
-  if (nbf > now.epochSeconds + CLOCK_TOLERANCE_SECONDS) return { fault: 'It is not valid yet.' };
-  const subject = data[expected.subjectClaim];
-  if (typeof subject !== 'string' || subject === '') return { fault: 'It does not say who is calling.' };
-  const clientId = data.client_id ?? data.azp ?? data.appid ?? data.cid;
-  if (clientId === undefined) return { fault: 'It does not say which client it was issued to.' };
-  if ([subject, clientId].some((name) => UNPAIRED_SURROGATE.test(name))) {
-    return { fault: 'It names somebody in characters that are none.' };
+  const { data, error } = claimsSchema.safeParse(claims);
+  if (!data) return faultOf('malformed', `Its claim ${nameIn(error)} is of the wrong type.`);
+  const fault = kindFault(data) ?? issuerFault(data, source, expected) ?? audienceFault(data, expected);
+  if (fault) return fault;
+  const clientId = clientIn(data);
+  if (typeof clientId !== 'string' || clientId === '') {
+    return faultOf('client', 'It does not say which client it was issued to (client_id).');
   }
+  if (expected.clientIds && !expected.clientIds.includes(clientId)) {
+    return faultOf('client', `It was issued to a client that is not accepted here: ${shownClaim(clientId)}.`);
+  }
+  const { [expected.subjectClaim]: subject } = data;
+  if (typeof subject !== 'string' || subject === '') {
+    return faultOf('subject', `It does not say who is calling (${shownClaim(expected.subjectClaim)}).`);
+  }
+  if ([subject, clientId].some((name) => UNPAIRED_SURROGATE.test(name))) {
+    return faultOf('malformed', 'It names its user or its client in characters that are not Unicode.');
+  }
+  if (source === 'jwt' && data.exp === undefined) {
+    return faultOf('malformed', 'It does not say when it expires (exp).');
+  }
+  const { exp = now.epochSeconds + DEFAULT_LIFETIME_SECONDS, nbf = 0 } = data;
+  if (nbf > now.epochSeconds + CLOCK_TOLERANCE_SECONDS) {
+    return faultOf('not_yet_valid', 'It is not valid yet (nbf). Try again later.');
+  }
+  if (exp <= now.epochSeconds) return faultOf('expired', 'It has expired. Get a new one.');
   return {
     principal: {
       issuer: expected.issuer,
@@ -70,4 +87,54 @@ export function readClaims(
       expiresAtMs: now.ms + (exp - now.epochSeconds) * 1000,
     },
   };
+}
+
+function issuerFault(
+  { iss }: Claims,
+  source: ClaimsSource,
+  { issuer }: TokenExpectations,
+): TokenFault | undefined {
+  if (iss === issuer || (iss === undefined && source === 'introspection')) return undefined;
+  const found = iss === undefined ? 'It names no issuer (iss)' : `Its issuer (iss) is ${shownClaim(iss)}`;
+  return faultOf('issuer', `${found}; this server accepts tokens of ${issuer}. Get one there.`);
+}
+
+function audienceFault(
+  { aud, token_use: use }: Claims,
+  { audience, clientIds }: TokenExpectations,
+): TokenFault | undefined {
+  if (aud !== undefined) {
+    if ([aud].flat().includes(audience)) return undefined;
+    return faultOf(
+      'audience',
+      `Its audience (aud) is ${shownClaim(aud)}; this server expects ${audience}. ${NAME_RESOURCE}`,
+    );
+  }
+  if (!clientIds) {
+    return faultOf(
+      'audience',
+      `It names no audience (aud); this server expects ${audience}. ${NAME_RESOURCE}`,
+    );
+  }
+  if (use === 'access') return undefined;
+  return faultOf(
+    'audience',
+    `It names no audience (aud), and its token_use is not access; this server expects one or the other.`,
+  );
+}
+
+const NAME_RESOURCE = 'Name it as the resource when you request a token (RFC 8707).';
+
+/** The client by the first claim that is there: a later one does not stand in for one that makes no sense. */
+function clientIn(claims: Claims): unknown {
+  const name = CLIENT_CLAIMS.find((each) => claims[each] !== undefined && claims[each] !== '');
+  return name && claims[name];
+}
+
+function faultOf(reason: TokenFaultReason, fault: string): TokenFault {
+  return { reason, fault };
+}
+
+function nameIn(error: z.ZodError): string {
+  return shownClaim(error.issues[0]?.path[0] ?? 'set');
 }

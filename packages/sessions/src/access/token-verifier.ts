@@ -1,21 +1,18 @@
 import {
+  type CompactVerifyGetKey,
+  compactVerify,
   createRemoteJWKSet,
   customFetch,
   decodeProtectedHeader,
   errors,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-  jwtVerify,
 } from 'jose';
 import pLimit from 'p-limit';
 import { SessionError } from '../errors.js';
+import type { TokenFaultReason } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
-import {
-  CLOCK_TOLERANCE_SECONDS,
-  type ReadClaims,
-  readClaims,
-  type TokenExpectations,
-} from './token-claims.js';
+import { type ClaimsSource, type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
+import type { TokenFault } from './token-fault.js';
+import { statedKindFault } from './token-kind.js';
 
 /** The port to the authorization server whose tokens let clients in. */
 interface TokenIssuer {
@@ -36,8 +33,6 @@ export interface TokenVerifierOptions {
 
 /** Signatures only, and none that is made with a secret. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** What an access token may call itself (RFC 9068 section 2.1); many still call it what it is in general, or nothing. */
-const ACCESS_TOKEN_TYPES = new Set(['at+jwt', 'application/at+jwt', 'jwt']);
 /** How many tokens are asked about at the same time, */
 const MOST_AT_ONCE = 50;
 /** and how many may wait for that, those included. */
@@ -47,7 +42,7 @@ const MOST_WAITING = 1000;
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   readonly #inTurn = pLimit(MOST_AT_ONCE);
-  #keys: Promise<JWTVerifyGetKey> | undefined;
+  #keys: Promise<CompactVerifyGetKey> | undefined;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
@@ -55,43 +50,59 @@ export class TokenVerifier {
 
   /** @throws SessionError `provider_unavailable`, `provider_refused` when that cannot be found out */
   async verify(token: string): Promise<ReadClaims> {
-    const claims = isJwt(token) ? await this.#claimsOfJwt(token) : await this.#introspect(token);
-    if (claims === undefined) return { fault: 'It is not valid here, or not any more.' };
-    const now = { ms: this.#options.clock.now(), epochSeconds: this.#wallMs() / 1000 };
-    return readClaims(claims, this.#options.expectations(), now);
+    return isJwt(token) ? this.#verifyJwt(token) : this.#introspect(token);
   }
 
-  /** The claims of a JWT that the issuer has signed for this server; `undefined` if it is none. */
-  async #claimsOfJwt(token: string): Promise<unknown> {
+  /** Reads a JWT that the issuer has signed. */
+  async #verifyJwt(token: string): Promise<ReadClaims> {
     try {
-      const { payload, protectedHeader } = await jwtVerify(token, await this.#keySet(), {
+      const { payload, protectedHeader } = await compactVerify(token, await this.#keySet(), {
         algorithms: ALGORITHMS,
-        // What they say is read with those of other tokens.
-        requiredClaims: ['iss', 'aud', 'exp'],
-        clockTolerance: `${CLOCK_TOLERANCE_SECONDS} s`,
-        currentDate: new Date(this.#wallMs()),
       });
-      return isAccessToken(protectedHeader.typ, payload) ? payload : undefined;
+      // RFC 7797 section 7: a JWT's payload is always encoded.
+      const claims = protectedHeader.b64 === false ? undefined : claimsIn(payload);
+      if (claims === undefined) return MALFORMED;
+      return statedKindFault('typ', protectedHeader.typ) ?? this.#read(claims, 'jwt');
     } catch (error) {
-      if (isFaultOfToken(error)) return undefined;
+      const fault = this.#faultIn(error);
+      if (fault) return fault;
       throw unavailable(error);
     }
   }
 
-  async #introspect(token: string): Promise<unknown> {
+  /** Asks the authorization server about a token (RFC 7662). */
+  async #introspect(token: string): Promise<ReadClaims> {
     const { introspect } = this.#options.tokenIssuer;
-    if (!introspect) return undefined;
+    if (!introspect) return OPAQUE;
     if (this.#inTurn.activeCount + this.#inTurn.pendingCount >= MOST_WAITING) throw tooMany();
     const answer = await this.#inTurn(() => introspect(token));
     const isActive = typeof answer === 'object' && answer !== null && 'active' in answer && answer.active;
-    return isActive === true ? answer : undefined;
+    return isActive === true ? this.#read(answer, 'introspection') : NOT_ACTIVE;
   }
 
-  #wallMs(): number {
-    return (this.#options.wallClock ?? Date.now)();
+  #read(claims: unknown, source: ClaimsSource): ReadClaims {
+    const { clock, expectations, wallClock = Date.now } = this.#options;
+    return readClaims(claims, source, expectations(), { ms: clock.now(), epochSeconds: wallClock() / 1000 });
   }
 
-  async #keySet(): Promise<JWTVerifyGetKey> {
+  /** What an error says of the token; `undefined` if it says how the keys were to be had. */
+  #faultIn(error: unknown): TokenFault | undefined {
+    const { issuer } = this.#options.expectations();
+    if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
+      return ALGORITHM;
+    if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+      return faultOf(
+        'unknown_key',
+        `It is not signed with a key that ${issuer} publishes. Get a new one there.`,
+      );
+    }
+    if (error instanceof errors.JWSSignatureVerificationFailed) {
+      return faultOf('signature', `Its signature is not one of ${issuer}. Get a new one there.`);
+    }
+    return error instanceof errors.JWSInvalid ? MALFORMED : undefined;
+  }
+
+  async #keySet(): Promise<CompactVerifyGetKey> {
     const { tokenIssuer, fetch } = this.#options;
     this.#keys ??= tokenIssuer.jwksUri().then((uri) => createRemoteJWKSet(uri, { [customFetch]: fetch }));
     try {
@@ -112,26 +123,33 @@ function isJwt(token: string): boolean {
   }
 }
 
-/** Whether a JWT is meant for resource servers, and not for clients, as an ID token is, or for something else. */
-function isAccessToken(type = 'jwt', { at_hash, c_hash, typ }: JWTPayload): boolean {
-  const isIdToken = at_hash !== undefined || c_hash !== undefined || typ === 'ID';
-  return ACCESS_TOKEN_TYPES.has(type.toLowerCase()) && !isIdToken;
+/** The claims that a JWT's payload holds; `undefined` if it holds none (RFC 7519 section 7.2). */
+function claimsIn(payload: Uint8Array): unknown {
+  try {
+    const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));
+    return typeof claims === 'object' && claims !== null && !Array.isArray(claims) ? claims : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
-/** Errors that say something of the token, and not of how its keys were to be had. */
-function isFaultOfToken(error: unknown): boolean {
-  return (
-    error instanceof errors.JWTClaimValidationFailed ||
-    error instanceof errors.JWTExpired ||
-    error instanceof errors.JWTInvalid ||
-    error instanceof errors.JWSInvalid ||
-    error instanceof errors.JWSSignatureVerificationFailed ||
-    error instanceof errors.JOSEAlgNotAllowed ||
-    error instanceof errors.JOSENotSupported ||
-    error instanceof errors.JWKSNoMatchingKey ||
-    error instanceof errors.JWKSMultipleMatchingKeys
-  );
+function faultOf(reason: TokenFaultReason, fault: string): TokenFault {
+  return { reason, fault };
 }
+
+const MALFORMED = faultOf('malformed', 'It is not a well-formed JWT. Get a new one.');
+const ALGORITHM = faultOf(
+  'algorithm',
+  `The algorithm of its signature, or an extension that it depends on, is not accepted. Accepted algorithms are ${ALGORITHMS.join(', ')}.`,
+);
+const OPAQUE = faultOf(
+  'opaque',
+  'It is not a JWT, and this server is not set up to ask the authorization server about others (introspection). Tell its operator.',
+);
+const NOT_ACTIVE = faultOf(
+  'not_active',
+  'The authorization server says that it is not active: it has expired, was revoked, or is not one of its tokens. Get a new one.',
+);
 
 function unavailable(cause: unknown): SessionError {
   if (cause instanceof SessionError) return cause;

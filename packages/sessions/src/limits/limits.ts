@@ -2,7 +2,7 @@ import { z } from 'zod';
 
 /** How much one client may ask for. What one address may, clients on this machine may without limit. */
 export interface Limits {
-  /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 200. */
+  /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 1,000. */
   readonly anonymousSessionsPerAddress: number;
   /** How many sessions of this node one account, a user at a provider, may be logged in to. Default: 100. */
   readonly sessionsPerAccount: number;
@@ -12,13 +12,13 @@ export interface Limits {
   readonly loginStartsPerUserPerMinute: number;
   /** How many requests for login pages without a valid link, state or cookie one address may send in a minute. Default: 300. */
   readonly invalidLoginRequestsPerMinute: number;
-  /** How many access tokens that are not valid one address may bring in a minute; bearer access only. Default: 60. */
+  /** How many access tokens that are not valid one address may bring in a minute, expired ones excepted; bearer access only. Default: 600. */
   readonly refusedTokensPerMinute: number;
   /** How many logins may be under way on this node. Default: 1,000. */
   readonly pendingLogins: number;
   /** How many network connections `listen` keeps open. Default: 20,000, or twice `maxSessions` if that is more. */
   readonly connections: number;
-  /** How many of them one address may have, a trusted proxy excepted. Default: 1,000. */
+  /** How many of them one address may have, a trusted proxy excepted. Default: 4,000. */
   readonly connectionsPerAddress: number;
   /**
    * How many array elements and object keys the arguments of one tool call may have in all. A table of 5,000 rows
@@ -29,15 +29,15 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  anonymousSessionsPerAddress: 200,
+  anonymousSessionsPerAddress: 1000,
   sessionsPerAccount: 100,
   loginStartsPerMinute: 600,
   loginStartsPerUserPerMinute: 60,
   invalidLoginRequestsPerMinute: 300,
-  refusedTokensPerMinute: 60,
+  refusedTokensPerMinute: 600,
   pendingLogins: 1000,
   connections: 20_000,
-  connectionsPerAddress: 1000,
+  connectionsPerAddress: 4000,
   toolArgumentElements: 20_000,
 };
 

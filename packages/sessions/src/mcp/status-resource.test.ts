@@ -12,6 +12,7 @@ const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T 
   'session.started': [{ type: 'session.started', ref, kind: 'connection' }, false],
   'session.refused': [{ type: 'session.refused', reason: 'cap' }, false],
   'login.refused': [{ type: 'login.refused', reason: 'too_often' }, false],
+  'token.refused': [{ type: 'token.refused', reason: 'expired', fault: 'It has expired.' }, false],
   'session.not_owned': [{ type: 'session.not_owned', ref }, false],
   'session.signed_out': [{ type: 'session.signed_out', ref, reason: 'idle' }, true],
   'session.ended': [{ type: 'session.ended', ref, reason: 'deleted' }, true],

@@ -44,6 +44,7 @@ export function statusChangedBy(event: SessionEvent): SessionRef | undefined {
     case 'session.started':
     case 'session.refused':
     case 'login.refused':
+    case 'token.refused':
     case 'session.not_owned':
     case 'account.moved':
     case 'account.odd_answer':

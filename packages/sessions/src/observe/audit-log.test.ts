@@ -31,6 +31,8 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
   { type: 'login.refused', reason: 'too_often' },
   { type: 'session.signed_out', ref, reason: 'account_cap' },
+  { type: 'token.refused', reason: 'audience', fault: 'It names no audience (aud).' },
+  { type: 'token.refused', reason: 'expired', fault: 'It has expired.' },
 ];
 
 const logIdOf = (each: SessionRef) => (each === ref ? 'abcdef012345' : 'fedcba543210');
@@ -57,6 +59,12 @@ describe('the audit log', () => {
     expect(entries[1]).toMatchObject({ session: 'abcdef012345', reason: 'logout' });
     expect(entries[3]).toMatchObject({ reason: 'cap', level: 40 });
     expect(entries[4]).toMatchObject({ provider: 'idp', flow: 'device', check: 'unchecked' });
+    expect(entries[15]).toMatchObject({
+      reason: 'audience',
+      fault: 'It names no audience (aud).',
+      level: 40,
+    });
+    expect(entries[16]).toMatchObject({ reason: 'expired', level: 30 });
     expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
     expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });

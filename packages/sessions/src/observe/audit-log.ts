@@ -4,6 +4,9 @@ import type { SessionEvent, SessionListener } from '../session/session-events.js
 import type { Clock } from '../time/clock.js';
 import { Tallies } from './tallies.js';
 
+/** Tokens come to their end; everything else is a client or a server that is not set up right, or an attack. */
+const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);
+
 export interface AuditLogOptions {
   readonly logger: Logger;
   /** What a session is called in logs. */
@@ -36,6 +39,7 @@ function refusalOf(event: SessionEvent): string | undefined {
   switch (event.type) {
     case 'session.refused':
     case 'login.refused':
+    case 'token.refused':
       return `${event.type} ${event.reason}`;
     case 'session.not_owned':
       return `${event.type} ${event.ref}`;
@@ -56,6 +60,8 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'session.refused':
     case 'login.refused':
       return { reason: event.reason };
+    case 'token.refused':
+      return { reason: event.reason, fault: event.fault };
     case 'login.started':
       return { provider: event.provider, flow: event.flow, check: event.check };
     case 'account.removed':
@@ -84,6 +90,8 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
     case 'session.signed_out':
     case 'session.ended':
       return event.reason === 'account_cap' ? 'warn' : 'info';
+    case 'token.refused':
+      return ORDINARY_FAULTS.has(event.reason) ? 'info' : 'warn';
     case 'session.refused':
     case 'login.refused':
     case 'session.not_owned':

@@ -35,6 +35,28 @@ export type LoginFlow = 'link' | 'device';
  */
 export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none' | 'unchecked';
 
+/** Why an access token is refused: the cause that the log and events name. */
+export type TokenFaultReason =
+  | 'malformed'
+  /** It is no JWT, and this server may not ask about others. */
+  | 'opaque'
+  | 'algorithm'
+  | 'unknown_key'
+  | 'signature'
+  | 'issuer'
+  | 'audience'
+  | 'client'
+  | 'subject'
+  | 'expired'
+  | 'not_yet_valid'
+  /** The authorization server says so (RFC 7662 section 2.2). */
+  | 'not_active'
+  | 'id_token'
+  | 'refresh_token'
+  | 'token_type'
+  /** It is of use only together with a key (`cnf`, RFC 7800): DPoP or mutual TLS. */
+  | 'key_bound';
+
 /** Everything that happens to a session. Contains no tokens, ids or handles, so that it can be logged. */
 export type SessionEvent =
   | { readonly type: 'session.started'; readonly ref: SessionRef; readonly kind: SessionKind }
@@ -46,6 +68,8 @@ export type SessionEvent =
   | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' }
   /** Somebody presented the id of a connection that is another principal's. */
   | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
+  /** A request brought an access token that is not accepted. `fault` says what was expected; it holds no secret. */
+  | { readonly type: 'token.refused'; readonly reason: TokenFaultReason; readonly fault: string }
   /** Whoever asked had started too many within a minute. */
   | { readonly type: 'login.refused'; readonly reason: 'too_often' }
   | {

@@ -138,10 +138,11 @@ describe('a full node', () => {
 });
 
 describe('the sessions of an address', () => {
+  const LIMITS = { anonymousSessionsPerAddress: 200 };
   const start = (bench: SessionBench, peer = here) => bench.registry.start('connection', 'holder', peer);
 
   it('are limited as long as nobody has logged in to them, and the refusal says when to come back [security 39]', async () => {
-    const bench = new SessionBench();
+    const bench = new SessionBench({ limits: LIMITS });
     const outcomes = await Promise.allSettled(Array.from({ length: 250 }, () => start(bench)));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(200);
     await bench.clock.advance(4 * MINUTE);
@@ -157,7 +158,7 @@ describe('the sessions of an address', () => {
   });
 
   it('make room for one another once they have been quiet for ten minutes, their clients gone [security 39]', async () => {
-    const bench = new SessionBench();
+    const bench = new SessionBench({ limits: LIMITS });
     const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
     const [present, used, quiet] = sessions;
     if (!present || !used || !quiet) throw new Error('There are 200.');
@@ -172,7 +173,7 @@ describe('the sessions of an address', () => {
   });
 
   it('do not count any more once somebody has logged in, or they have ended [security 39]', async () => {
-    const bench = new SessionBench({ maxSessions: 10_000 });
+    const bench = new SessionBench({ limits: LIMITS });
     const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
     const [first, second] = sessions;
     if (!first || !second) throw new Error('There are 200.');

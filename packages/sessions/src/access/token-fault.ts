@@ -1,0 +1,17 @@
+import type { TokenFaultReason } from '../session/session-events.js';
+
+/** What keeps a token from being accepted. */
+export interface TokenFault {
+  readonly reason: TokenFaultReason;
+  /** What is wrong and what was expected, in sentences for a client and for an operator. Contains no secret. */
+  readonly fault: string;
+}
+
+const MAX_SHOWN_CHARACTERS = 100;
+
+/** A claim's value as it may stand in a message: bounded, printable ASCII, without quotation marks. */
+export function shownClaim(value: unknown): string {
+  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  const plain = text.slice(0, MAX_SHOWN_CHARACTERS).replaceAll(/[^\x20-\x7E]|["\\`]/g, '?');
+  return text.length > MAX_SHOWN_CHARACTERS ? `${plain}...` : plain;
+}
