@@ -198,7 +198,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     open: (page, stage) => page.goto(stage.at('/nothing')),
     status: 404,
     heading: 'This page does not exist',
-    says: ['The MCP endpoint is /mcp.'],
+    says: ['The MCP endpoint is http', '/mcp.'],
   },
   {
     name: 'refused',

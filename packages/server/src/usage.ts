@@ -46,7 +46,7 @@ With a real identity provider, by environment (--tools is required then):
                                      only: there is no other way. It cannot tell who types it in
   MCP_SESSIONS_PKCE                  S256: it supports PKCE although it does not say so
   MCP_SESSIONS_API_ORIGINS           origins that may be sent the token, separated by spaces
-  MCP_SESSIONS_PUBLIC_URL            where browsers reach this server
+  MCP_SESSIONS_PUBLIC_URL            where browsers reach this server; its path is the one it is mounted at
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: clients
                                      are told apart by what these say in X-Forwarded-For
 

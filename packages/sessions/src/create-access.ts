@@ -34,7 +34,7 @@ export function createAccess(
       issuer,
       subjectClaim,
       clientIds: settings.clientIds,
-      audience: settings.audience ?? new URL(MCP_PATH, publicUrl()).href,
+      audience: settings.audience ?? new URL(`.${MCP_PATH}`, publicUrl()).href,
     }),
     clock,
     fetch,

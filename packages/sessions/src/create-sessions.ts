@@ -6,6 +6,7 @@ import { createAccess } from './create-access.js';
 import { checkDebugging } from './debugging-gate.js';
 import { SessionError } from './errors.js';
 import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
+import { BasePath } from './http/base-path.js';
 import { BodyRoom } from './http/body-room.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
@@ -166,8 +167,11 @@ export function createSessions(options: SessionsOptions): Sessions {
     allowedHosts: settings.allowedHosts,
     allowedOrigins: settings.allowedOrigins,
   });
+  // Where `listen` finds the public URL, it has no path.
+  const basePath = new BasePath(publicUrl?.pathname.slice(0, -1) ?? '');
   const appOptions = {
     guards,
+    basePath,
     trustedProxies,
     logins: logins.browsers,
     loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
@@ -195,7 +199,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     serverName: brand.name,
     access: accessControl,
   });
-  const handleRequest = nodeHandlerOf(app);
+  const handleRequest = nodeHandlerOf(app, basePath);
   const nodeHandler: Sessions['nodeHandler'] = (...request) => {
     serving.overHttp();
     handleRequest(...request);
@@ -250,13 +254,13 @@ export function createSessions(options: SessionsOptions): Sessions {
       const listening = await listen(nodeHandler, { port, host, keepAliveMs, limits: connections });
       await serving.through(listening);
       publicUrl ??= new URL(`http://${host.includes(':') ? `[${host}]` : host}:${listening.port}`);
-      return { url: new URL(MCP_PATH, publicUrl).href };
+      return { url: new URL(`.${MCP_PATH}`, publicUrl).href };
     },
 
     async serveStdio({ openBrowser = true } = {}) {
       assertMayServeStdio(settings);
       serving.overStdio();
-      const pages = new LoginListener(nodeHandlerOf(createLoginApp(appOptions)));
+      const pages = new LoginListener(nodeHandlerOf(createLoginApp(appOptions), basePath));
       loginListener = pages;
       const connection = await StdioConnection.open({
         registry,

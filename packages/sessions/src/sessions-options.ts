@@ -22,7 +22,9 @@ export interface SessionsOptions {
   /** Where access tokens may be sent, e.g. `https://api.example.com`. With several providers, each says so itself instead. */
   readonly apiOrigins: readonly string[];
   /**
-   * Where browsers and clients reach this server, without a path; https unless on loopback.
+   * Where browsers and clients reach this server; https unless on loopback. A path is where it is mounted: with
+   * `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI `https://host/api/callback`. A
+   * proxy in front may strip that path or leave it.
    * Default: the loopback address that `listen` binds.
    */
   readonly publicUrl?: string | undefined;

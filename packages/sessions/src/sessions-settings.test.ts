@@ -78,7 +78,11 @@ describe('the options of a server', () => {
     ['allowedOrigins', { allowedOrigins: ['https://app.example.com/'] }],
     ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],
     ['public URL', { publicUrl: 'http://mcp.example.com' }],
-    ['public URL', { publicUrl: 'https://mcp.example.com/path' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/path?query' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/#fragment' }],
+    ['public URL', { publicUrl: 'https://user@mcp.example.com/' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/a%20b' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com//api' }],
     ['provider', { provider: [] }],
     ['called "id.example.com"', { provider: [provider, provider] }],
     [

@@ -31,6 +31,9 @@ const MOST_SESSIONS = 1_000_000;
 /** A stream and a call at a time for each session. */
 const CONNECTIONS_PER_SESSION = 2;
 
+/** Segments of characters that are never encoded (RFC 3986 section 2.3). */
+const PLAIN_PATH = /^\/([\w.~-]+\/)*[\w.~-]*$/;
+
 const positive = z.number().positive();
 const schema = z.object({
   branding: brandingSchema.default({}),
@@ -150,11 +153,16 @@ function parseProviders(options: SessionsOptions): SessionsSettings['providers']
 function parsePublicUrl(value: string): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
   const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
-  if (url && isSecure && url.pathname === '/' && !url.search && !url.hash && !url.username) return url;
-  throw new SessionError(
-    'configuration',
-    `"${value}" cannot be the public URL: give https://host[:port] without a path; http is for loopback only.`,
-  );
+  const isPlain = url && PLAIN_PATH.test(url.pathname) && !url.search && !url.hash && !url.username;
+  if (!url || !isSecure || !isPlain) {
+    throw new SessionError(
+      'configuration',
+      `"${value}" cannot be the public URL: give https://host[:port], followed by the path that this server is mounted at, if any; http is for loopback only.`,
+    );
+  }
+  // Links are relative to it.
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
 }
 
 /** Without what was given as `undefined`: the default stands for that. */

@@ -11,8 +11,8 @@ export interface Sessions extends CurrentSession {
   /**
    * Serves a request of Node's HTTP server, or of a framework on top of it. Needs `publicUrl`. Given `next`,
    * as middleware is, it serves only its own paths (the MCP endpoint and the pages of a login) and passes all
-   * others on, `/healthz` too; without, it answers those 404. Mount it at the root: its links and the
-   * redirect URI have no prefix. A body that was parsed before is taken from `request.body`.
+   * others on, `/healthz` too; without, it answers those 404. Mount it at the root, or at the path of `publicUrl`.
+   * A body that was parsed before is taken from `request.body`.
    * Create the server with {@link nodeServerOptions}, so that slow clients do not hold its connections.
    */
   readonly nodeHandler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accessSettings, type BearerSettings } from './access-options.js';
-import { challengeOf, metadataPathOf, protectedResourceMetadata } from './protected-resource.js';
+import { challengeOf, protectedResourceMetadata } from './protected-resource.js';
 
 const RESOURCE = new URL('https://mcp.test/mcp');
 const METADATA = new URL('https://mcp.test/.well-known/oauth-protected-resource/mcp');
@@ -10,10 +10,6 @@ function settings(requiredScopes: string[]): BearerSettings {
 }
 
 describe('the metadata of the protected resource', () => {
-  it('is where RFC 9728 looks for it: the path of the resource follows the well-known one', () => {
-    expect(metadataPathOf('/mcp')).toBe('/.well-known/oauth-protected-resource/mcp');
-  });
-
   it('names the resource, its authorization server, and how tokens are brought', () => {
     expect(protectedResourceMetadata(RESOURCE, 'Notes', settings([]))).toEqual({
       resource: 'https://mcp.test/mcp',

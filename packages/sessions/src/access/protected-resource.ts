@@ -1,12 +1,8 @@
 import type { Refusal } from './access.js';
 import type { BearerSettings } from './access-options.js';
 
-const WELL_KNOWN = '/.well-known/oauth-protected-resource';
-
-/** Where the metadata of a protected resource is: its path follows the well-known one (RFC 9728 section 3.1). */
-export function metadataPathOf(resourcePath: string): string {
-  return `${WELL_KNOWN}${resourcePath}`;
-}
+/** The well-known path of the metadata of a protected resource (RFC 9728 section 3). */
+export const WELL_KNOWN = '/.well-known/oauth-protected-resource';
 
 /** What a protected resource says of itself (RFC 9728 section 2). */
 export function protectedResourceMetadata(

@@ -1,7 +1,7 @@
 import type { Access, Arrival, Refusal } from '../access/access.js';
 import type { BearerSettings } from '../access/access-options.js';
 import type { Principal } from '../access/principal.js';
-import { challengeOf, metadataPathOf, protectedResourceMetadata } from '../access/protected-resource.js';
+import { challengeOf, protectedResourceMetadata, WELL_KNOWN } from '../access/protected-resource.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 
 export interface AdmissionOptions {
@@ -17,20 +17,26 @@ export class AdmissionDoor {
   readonly #options: AdmissionOptions;
   readonly #path: string;
 
+  /** @param path of the endpoint, below the public URL */
   constructor(options: AdmissionOptions, path: string) {
     this.#options = options;
     this.#path = path;
   }
 
-  /** Where the door says what it asks for; `undefined` if it asks for nothing. */
-  get metadataPath(): string | undefined {
-    return this.#options.bearer && metadataPathOf(this.#path);
+  /**
+   * Where clients look for what the door asks for: at the address that the challenge names, at the root, and, which
+   * RFC 9728 does not ask of them, below the endpoint. Empty if the door asks for nothing.
+   */
+  get metadataPaths(): readonly string[] {
+    return this.#options.bearer ? [this.#metadataPath, WELL_KNOWN, this.#path + WELL_KNOWN] : [];
   }
 
   /** What it asks for (RFC 9728). */
   metadata(): Record<string, unknown> {
     const { bearer, publicUrl, serverName } = this.#options;
-    return bearer ? protectedResourceMetadata(new URL(this.#path, publicUrl()), serverName, bearer) : {};
+    return bearer
+      ? protectedResourceMetadata(new URL(`.${this.#path}`, publicUrl()), serverName, bearer)
+      : {};
   }
 
   /** @returns who is calling, or the answer to somebody who is not let in */
@@ -43,12 +49,17 @@ export class AdmissionDoor {
     return admission.isAdmitted ? { principal: admission.principal } : this.#turnAway(admission.refusal);
   }
 
+  get #metadataPath(): string {
+    return WELL_KNOWN + this.#path;
+  }
+
   #turnAway(refusal: Refusal): Response {
     const { bearer, publicUrl } = this.#options;
     const { status, description, retryAfterSeconds } = refusal;
     const headers: Record<string, string> = {};
     if (bearer && !isPassing(status)) {
-      const metadata = new URL(metadataPathOf(this.#path), publicUrl());
+      // Below the public URL, for that is what routers and proxies send here.
+      const metadata = new URL(`.${this.#metadataPath}`, publicUrl());
       headers['www-authenticate'] = challengeOf(refusal, metadata, bearer.requiredScopes);
     }
     if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterSeconds));

@@ -5,6 +5,7 @@ import { errorPage } from '../login/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
+import type { BasePath } from './base-path.js';
 import { clientOf } from './client-address.js';
 import { bodySourceOf, type HttpEnv } from './http-env.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
@@ -15,6 +16,7 @@ import { showPage, wantsPage } from './show-page.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
+  readonly basePath: BasePath;
   readonly trustedProxies: TrustedProxies;
 }
 
@@ -24,7 +26,7 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly argumentElements: number;
 }
 
-/** The path of the MCP endpoint. */
+/** The path of the MCP endpoint, below the public URL. */
 export const MCP_PATH = '/mcp';
 
 const EXPOSED_HEADERS = ['Mcp-Session-Id', 'WWW-Authenticate', 'Retry-After'];
@@ -35,8 +37,11 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint, bodyRoom: room, argumentElements } = options;
-  const app = guardedApp(options, `There is nothing here. The MCP endpoint is ${MCP_PATH}.`);
+  const { guards, endpoint, bodyRoom: room, argumentElements, publicUrl } = options;
+  const app = guardedApp(
+    options,
+    () => `There is nothing here. The MCP endpoint is ${new URL(`.${MCP_PATH}`, publicUrl()).href}.`,
+  );
 
   app.get('/healthz', (c) => c.json({ status: 'ok' }));
 
@@ -48,10 +53,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
   app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements }));
-  const { metadataPath } = door;
-  if (metadataPath) {
-    app.use(metadataPath, crossOrigin);
-    app.get(metadataPath, (c) => c.json(door.metadata()));
+  for (const path of door.metadataPaths) {
+    app.use(path, crossOrigin);
+    app.get(path, (c) => c.json(door.metadata()));
   }
 
   app.route('/', loginRoutes(options));
@@ -60,17 +64,19 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
 
 /** The routes of a server whose client does not come over HTTP: what its user's browser needs to log in. */
 export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
-  const app = guardedApp(options, 'There is nothing here but logins.');
+  const app = guardedApp(options, () => 'There is nothing here but logins.');
   app.route('/', loginRoutes(options));
   return app;
 }
 
 /** An app without routes, behind the guards. */
 function guardedApp(
-  { guards, trustedProxies, brand, onError }: LoginAppOptions,
-  nothingHere: string,
+  { guards, basePath, publicUrl, trustedProxies, brand, onError }: LoginAppOptions,
+  nothingHere: () => string,
 ): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
+  const app = new Hono<HttpEnv>({
+    getPath: (request, { env } = {}) => basePath.routeOf(request, env?.incoming),
+  });
 
   /** Says why there is nothing else to answer: to people as a page, to programs as JSON-RPC. */
   const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500, message: string) => {
@@ -89,6 +95,8 @@ function guardedApp(
     if (!guards.allowsOrigin(c.req.header('origin'))) {
       return refuse(c, 403, 'Pages of that origin may not call this server.');
     }
+    const mount = basePath.wrongMountOf(c.req.raw, request.incoming);
+    if (mount !== undefined) throw wrongMount(mount, publicUrl());
     const isLoopback = guards.isLoopback(request);
     c.set('isLoopback', isLoopback);
     c.set('peer', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
@@ -96,7 +104,7 @@ function guardedApp(
     return next();
   });
 
-  app.notFound((c) => refuse(c, 404, nothingHere));
+  app.notFound((c) => refuse(c, 404, nothingHere()));
   app.onError((error, c) => {
     onError(error);
     const isConfiguration = error instanceof SessionError && error.code === 'configuration';
@@ -109,6 +117,14 @@ function guardedApp(
     );
   });
   return app;
+}
+
+function wrongMount(mount: string, publicUrl: URL): SessionError {
+  const shown = mount === '' ? 'at the root' : `at ${mount}`;
+  return new SessionError(
+    'configuration',
+    `mcp-sessions is mounted ${shown}, but its \`publicUrl\` is ${publicUrl.href}, so its links would lead elsewhere. Mount it ${publicUrl.pathname === '/' ? 'at the root' : `at ${publicUrl.pathname.slice(0, -1)}`}, or give the \`publicUrl\` ${new URL(mount || '/', publicUrl).href}.`,
+  );
 }
 
 async function serveMcp(

@@ -3,6 +3,7 @@ import { Agent, createServer, type IncomingMessage, request, type Server } from 
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
 import { expect, it, onTestFinished, vi } from 'vitest';
+import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
 import { nodeServerOptions } from './http-limits.js';
 import { listen, nodeHandlerOf } from './listen.js';
@@ -40,7 +41,7 @@ it.each([
 ])('a connection is kept for $seconds seconds after an answer', async ({ keepAliveMs, seconds }) => {
   const sockets: Socket[] = [];
   const app = new Hono<HttpEnv>().get('/', (c) => c.text('answered'));
-  const handler = nodeHandlerOf(app);
+  const handler = nodeHandlerOf(app, new BasePath(''));
   const { port, close } = await listen(
     (request, response) => {
       sockets.push(request.socket);
@@ -75,7 +76,7 @@ it('an answer that is left unread ends its connection, and no other [security 40
   // More than the kernel takes.
   const large = 'x'.repeat(32 * 1024 * 1024);
   const app = new Hono<HttpEnv>().get('/large', (c) => c.text(large));
-  const server = createServer(nodeHandlerOf(app));
+  const server = createServer(nodeHandlerOf(app, new BasePath('')));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   // A TCP server that listens has an AddressInfo.
   const { port } = server.address() as AddressInfo;

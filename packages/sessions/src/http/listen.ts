@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { createApp } from './app.js';
+import type { BasePath } from './base-path.js';
 import { type ConnectionLimits, limitConnections } from './connection-limits.js';
 import { KEEP_ALIVE_MS, nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
@@ -12,14 +13,14 @@ import { Unanswered } from './unanswered.js';
 type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 
 /** Serves an app to Node's HTTP server. The global `Request` and `Response` stay as they are. */
-export function nodeHandlerOf(app: ReturnType<typeof createApp>): NodeHandler {
+export function nodeHandlerOf(app: ReturnType<typeof createApp>, basePath: BasePath): NodeHandler {
   const listener = getRequestListener((request, env) => app.fetch(request, { ...env, isPlain: true }), {
     overrideGlobalObjects: false,
   });
-  const isOwnPath = ownPathsOf(app);
+  const isOwn = ownPathsOf(app, basePath);
   const unanswered = new Unanswered();
   return (request, response, next) => {
-    if (next && !isOwnPath(request.url)) {
+    if (next && !isOwn(request)) {
       next();
       return;
     }

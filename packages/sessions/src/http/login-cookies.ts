@@ -17,7 +17,6 @@ export interface LoginCookiesOptions {
 const CODE_SECONDS = 300;
 /** It is read by the page that the browser is sent to. */
 const FINISHED_SECONDS = 60;
-const FINISHED_NAME = 'mcp-login-done';
 
 /** What a login leaves in the browser that goes through it. Whatever is read back is what was written here. */
 export class LoginCookies {
@@ -62,14 +61,14 @@ export class LoginCookies {
   /** Keeps for the last page how a login ended. */
   keepFinished(c: Context<HttpEnv>, { account, clientName = '' }: FinishedLogin): void {
     const fields = [account, clientName].map((field) => secretBytes(field).toString('base64url'));
-    this.#write(c, FINISHED_NAME, [...fields, this.#finishedMacOf(fields)].join('.'), FINISHED_SECONDS);
+    this.#write(c, this.#finishedName, [...fields, this.#finishedMacOf(fields)].join('.'), FINISHED_SECONDS);
   }
 
   /** Takes it out: cookies go to every port of a machine, and a name is nobody else's business. */
   takeFinished(c: Context<HttpEnv>): Omit<FinishedLogin, 'kind'> | undefined {
-    const kept = this.#read(c, FINISHED_NAME);
+    const kept = this.#read(c, this.#finishedName);
     if (kept === undefined) return undefined;
-    this.#write(c, FINISHED_NAME, '', 0);
+    this.#write(c, this.#finishedName, '', 0);
     const [account = '', clientName = '', mac = ''] = kept.split('.');
     if (!isSameDigest(mac, this.#finishedMacOf([account, clientName]))) return undefined;
     return { account: textIn(account), clientName: textIn(clientName) };
@@ -81,6 +80,11 @@ export class LoginCookies {
 
   #finishedMacOf(fields: readonly string[]): string {
     return this.#options.keys.mac('form', 'done', ...fields).toString('base64url');
+  }
+
+  /** Another server may be at another path or port of this host, and gets the same cookies. */
+  get #finishedName(): string {
+    return `mcp-login-done-${digestOf(this.#options.publicUrl().href).slice(0, 16)}`;
   }
 
   get #isSecure(): boolean {
@@ -95,9 +99,11 @@ export class LoginCookies {
     setCookie(c, name, value, {
       httpOnly: true,
       sameSite: 'Lax',
-      path: '/',
       maxAge,
-      ...(this.#isSecure && { secure: true, prefix: 'host' }),
+      // The prefix asks for the path, and keeps other hosts of the domain from setting these cookies.
+      ...(this.#isSecure
+        ? { secure: true, prefix: 'host', path: '/' }
+        : { path: this.#options.publicUrl().pathname }),
     });
   }
 }

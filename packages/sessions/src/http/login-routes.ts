@@ -44,11 +44,13 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   const { logins, guards, loginRequests, brand, random, bodyRoom, onError } = options;
   const cookies = new LoginCookies(options);
+  /** A path below the public URL, as browsers see it. */
+  const at = (path: string) => new URL(`.${path}`, options.publicUrl()).pathname;
 
   /** There is no login behind a link, or no longer. */
   const showOver = async (c: Context<HttpEnv>, attemptId: string) => {
     const failure = logins.failureOf(attemptId);
-    return failure ? c.redirect(pathOf(failure), 303) : showPage(c, await goneLinkPage(brand));
+    return failure ? c.redirect(at(pathOf(failure)), 303) : showPage(c, await goneLinkPage(brand));
   };
 
   const app = new Hono<HttpEnv>();
@@ -89,7 +91,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (!request) return showOver(c, attemptId);
     if (form.get('action') !== 'continue') {
       logins.decline(attemptId);
-      return c.redirect(pathOf('declined'), 303);
+      return c.redirect(at(pathOf('declined')), 303);
     }
     const binding = randomToken(random);
     const target = await logins.consent(attemptId, binding).catch((error: unknown) => {
@@ -120,7 +122,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (result.kind === 'mismatched') return showPage(c, await failurePage(brand, 'browser_mismatch', 400));
     if (result.kind === 'code') cookies.keepCode(c, result.attemptId, result.code);
     if (result.kind === 'authenticated') cookies.keepFinished(c, result);
-    return c.redirect(afterCallback(result), 303);
+    return c.redirect(result.kind === 'continue' ? result.url.href : at(afterCallback(result)), 303);
   };
 
   app.get(DEFAULT_CALLBACK_PATH, (c) => comeBack(c, DEFAULT_CALLBACK_PATH));
@@ -155,14 +157,14 @@ function troubleIn(error: unknown): ProviderTrouble {
   throw error;
 }
 
-function afterCallback(result: Exclude<CallbackResult, { kind: 'rejected' | 'mismatched' }>): string {
+function afterCallback(
+  result: Exclude<CallbackResult, { kind: 'rejected' | 'mismatched' | 'continue' }>,
+): string {
   switch (result.kind) {
     case 'authenticated':
       return '/login/done';
     case 'code':
       return `/connect/${result.attemptId}/code`;
-    case 'continue':
-      return result.url.href;
     case 'failed':
       return pathOf(result.failure);
   }

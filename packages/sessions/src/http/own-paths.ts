@@ -1,21 +1,28 @@
+import type { IncomingMessage } from 'node:http';
 import type { createApp } from './app.js';
+import { type BasePath, pathOf, wholePathOf } from './base-path.js';
 
 /** For whoever asks whether the process lives; beside an app of the author's, that is the app's to say. */
 const HEALTH_PATH = '/healthz';
 
-/** Tells which request targets an app has routes for, whatever the method. */
-export function ownPathsOf(app: ReturnType<typeof createApp>): (target: string | undefined) => boolean {
+/** Tells which requests an app has routes for, whatever the method. */
+export function ownPathsOf(
+  app: ReturnType<typeof createApp>,
+  base: BasePath,
+): (request: IncomingMessage) => boolean {
   const paths = app.routes.map(({ path }) => path).filter((path) => !path.endsWith('*'));
   const patterns = [...new Set(paths)].filter((path) => path !== HEALTH_PATH).map(patternOf);
-  return (target = '') => patterns.some((pattern) => pattern.test(pathOf(target)));
+  const isRoute = (path: string | undefined) =>
+    path !== undefined && patterns.some((pattern) => pattern.test(path));
+  return (request) => {
+    const whole = wholePathOf(request) ?? '';
+    const path = pathOf(request.url ?? '');
+    // What is mounted at another path than it says is served, too: the answer tells what is wrong.
+    return isRoute(base.within(whole)) || (path !== whole && isRoute(path));
+  };
 }
 
 /** Routes are made of literal segments and of parameters, such as `/connect/:attempt`. */
 function patternOf(route: string): RegExp {
   return new RegExp(`^${route.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`);
-}
-
-/** The path in a request target of origin form or absolute form (RFC 9112 section 3.2). */
-function pathOf(target: string): string {
-  return target.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] ?? '';
 }

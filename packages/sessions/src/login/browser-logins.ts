@@ -151,7 +151,7 @@ export class BrowserLogins {
       wipeChecks(trip.checks);
       return endings.fail(attempt, 'provider_refused');
     }
-    const url = new URL(path, publicUrl());
+    const url = new URL(`.${path}`, publicUrl());
     url.search = query.toString();
     try {
       return trip.purpose === 'sign-in'
@@ -188,7 +188,7 @@ export class BrowserLogins {
       codeVerifier: Secret.fromString(randomToken(random)),
     };
     const provider = this.#providerFor(attempt, purpose);
-    const redirectUri = new URL(this.#callbackPathOf(attempt, purpose), publicUrl());
+    const redirectUri = new URL(`.${this.#callbackPathOf(attempt, purpose)}`, publicUrl());
     const url = await provider.authorizationUrl(redirectUri, checks);
     if (attempt.outcome || attempt.inert) {
       wipeChecks(checks);

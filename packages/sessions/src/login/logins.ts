@@ -239,7 +239,7 @@ export class Logins {
       attempt.inert?.expiresAtMs ?? Math.min(attempt.expiresAtMs, device?.expiresAtMs ?? Infinity);
     return {
       provider: attempt.provider,
-      loginUrl: device?.verificationUri ?? new URL(`/connect/${attempt.id}`, publicUrl()).href,
+      loginUrl: device?.verificationUri ?? new URL(`./connect/${attempt.id}`, publicUrl()).href,
       userCode: device?.userCode,
       knownWithinMs: device?.knownWithinMs ?? 0,
       expiresInSeconds: Math.max(0, Math.round((expiresAtMs - clock.now()) / 1000)),

@@ -1,0 +1,336 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage, type RequestListener } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { getRequestListener, type HttpBindings } from '@hono/node-server';
+import express from 'express';
+import { Hono } from 'hono';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type AccessOptions, createSessions, type Sessions } from '../../packages/sessions/src/index.js';
+import { FaultingProvider } from '../../packages/sessions/src/testing/index.js';
+import { client2026, connect2025, initialize, send, startLogin } from '../support/raw-mcp.js';
+import { locationOf, StepBrowser } from '../support/step-browser.js';
+
+interface Notes {
+  readonly sessions: Sessions;
+  readonly provider: FaultingProvider;
+}
+
+/** Sessions below a public URL, and the provider that they log in at. */
+function notesAt(publicUrl: string, name: string, access?: AccessOptions): Notes {
+  const provider = new FaultingProvider();
+  const sessions = createSessions({
+    server: { name, version: '1.0.0' },
+    provider: provider.options,
+    apiOrigins: [],
+    publicUrl,
+    access,
+    lifetimes: { shutdownDrainMs: 0 },
+    runtime: { fetch: provider.fetch },
+    tools: () => {},
+  });
+  onTestFinished(() => sessions.close());
+  return { sessions, provider };
+}
+
+/** Serves an app that is made once its address is known. @returns its origin */
+async function serve(appOf: (origin: string) => RequestListener): Promise<string> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  // A TCP server that listens has an AddressInfo.
+  const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  server.on('request', appOf(origin));
+  onTestFinished(async () => {
+    server.closeAllConnections();
+    await once(server.close(), 'close');
+  });
+  return origin;
+}
+
+const AUTHOR = 'a page of the author';
+
+/** An Express app whose other pages are the author's. */
+function expressApp(use: (app: express.Express) => void): RequestListener {
+  const app = express();
+  use(app);
+  app.use((_request, response) => {
+    response.status(404).send(AUTHOR);
+  });
+  return app;
+}
+
+type Mount = (sessions: Sessions) => RequestListener;
+
+const hono = (app: Hono<{ Bindings: HttpBindings }>): RequestListener =>
+  // Node's server of HTTP/1 makes no other requests.
+  getRequestListener((request, env) => app.fetch(request, env as HttpBindings));
+
+const MOUNTS: readonly (readonly [string, Mount])[] = [
+  ['by Express at that path', ({ nodeHandler }) => expressApp((app) => app.use('/api', nodeHandler))],
+  ['by Express at the root', ({ nodeHandler }) => expressApp((app) => app.use(nodeHandler))],
+  [
+    'by a router of Express below another',
+    ({ nodeHandler }) =>
+      expressApp((app) => app.use('/', express.Router().use('/api', express.Router().use(nodeHandler)))),
+  ],
+  [
+    'by Hono at that path',
+    ({ fetch }) =>
+      hono(new Hono<{ Bindings: HttpBindings }>().mount('/api', (request, env) => fetch(request, env))),
+  ],
+  [
+    'by a route of Hono',
+    ({ fetch }) => hono(new Hono<{ Bindings: HttpBindings }>().all('/api/*', (c) => fetch(c.req.raw, c.env))),
+  ],
+  [
+    'alone, behind a proxy that leaves the path',
+    ({ nodeHandler }) =>
+      (...request) =>
+        nodeHandler(...request),
+  ],
+  [
+    'alone, behind a proxy that strips the path',
+    ({ nodeHandler }) =>
+      (request, response) => {
+        request.url = withoutBase(request);
+        nodeHandler(request, response);
+      },
+  ],
+];
+
+function withoutBase({ url = '' }: IncomingMessage): string {
+  return url.startsWith('/api/') ? url.slice('/api'.length) : url;
+}
+
+/** Takes a browser through a login. @returns its last page and where that is */
+async function browse(browser: StepBrowser, loginUrl: string, provider: FaultingProvider, user: string) {
+  const atProvider = await browser.consent(loginUrl);
+  const callback = provider.authorize(atProvider, user);
+  const last = locationOf(await browser.request(callback), callback);
+  return { callback, last, page: await browser.request(last) };
+}
+
+describe.each(MOUNTS)('below a path, mounted %s', (_how, mount) => {
+  it('a login stays below the path from its link to its last page, and so do its cookies', async () => {
+    let notes: Notes | undefined;
+    const origin = await serve((address) => {
+      notes = notesAt(`${address}/api`, 'notes');
+      return mount(notes.sessions);
+    });
+    const client = await connect2025(`${origin}/api/mcp`);
+    const loginUrl = await startLogin(client);
+    expect(loginUrl).toMatch(`${origin}/api/connect/`);
+    const browser = new StepBrowser();
+    const { callback, last, page } = await browse(browser, loginUrl, notes!.provider, 'alice');
+    expect(`${callback.origin}${callback.pathname}`).toBe(`${origin}/api/callback`);
+    expect(last.href).toBe(`${origin}/api/login/done`);
+    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('alice') });
+    expect([...browser.cookies.values()].map(({ path }) => path)).toEqual(['/api/']);
+    expect(await client.call('session_status')).toMatchObject({ structured: { state: 'authenticated' } });
+    const modern = client2026(`${origin}/api/mcp`);
+    expect(await startLogin(modern)).toMatch(`${origin}/api/connect/`);
+  });
+
+  it('a declined login ends on a page below the path', async () => {
+    const origin = await serve((address) => mount(notesAt(`${address}/api/`, 'notes').sessions));
+    const loginUrl = await startLogin(await connect2025(`${origin}/api/mcp`));
+    const browser = new StepBrowser();
+    const form = await browser.openConnectPage(loginUrl);
+    const declined = locationOf(await browser.post(loginUrl, { form, action: 'decline' }), loginUrl);
+    expect(declined.href).toBe(`${origin}/api/login/failed/declined`);
+    expect(await browser.request(declined)).toMatchObject({ status: 200 });
+  });
+
+  it('the challenge names metadata that is there, and the resource is the endpoint', async () => {
+    const access = { issuer: 'http://127.0.0.1:9' };
+    const origin = await serve((address) => mount(notesAt(`${address}/api`, 'notes', access).sessions));
+    const refused = await initialize(`${origin}/api/mcp`);
+    expect(refused.status).toBe(401);
+    const [, metadata = ''] =
+      /resource_metadata="([^"]+)"/.exec(refused.headers['www-authenticate'] ?? '') ?? [];
+    const { status, text } = await send(metadata);
+    expect(status).toBe(200);
+    expect(JSON.parse(text)).toMatchObject({ resource: `${origin}/api/mcp` });
+  });
+});
+
+describe('metadata of a protected resource below a path', () => {
+  const WELL_KNOWN = '/.well-known/oauth-protected-resource';
+
+  it.each([
+    ['inserted before the path of the endpoint', `${WELL_KNOWN}/api/mcp`],
+    ['appended to the endpoint', `/api/mcp${WELL_KNOWN}`],
+    ['appended to the path', `/api${WELL_KNOWN}`],
+    ['at the root', WELL_KNOWN],
+  ])('is the same document %s, for a server of its own and as middleware', async (_where, path) => {
+    const access = { issuer: 'http://127.0.0.1:9' };
+    const mounts: Mount[] = [
+      ({ nodeHandler }) =>
+        (...request) =>
+          nodeHandler(...request),
+      ({ nodeHandler }) => expressApp((app) => app.use(nodeHandler)),
+    ];
+    for (const mount of mounts) {
+      const origin = await serve((address) => mount(notesAt(`${address}/api`, 'notes', access).sessions));
+      const answer = await send(`${origin}${path}`, { headers: { origin } });
+      expect(answer.status).toBe(200);
+      expect(answer.headers['access-control-allow-origin']).toBe(origin);
+      expect(JSON.parse(answer.text)).toMatchObject({
+        resource: `${origin}/api/mcp`,
+        authorization_servers: ['http://127.0.0.1:9'],
+      });
+    }
+  });
+
+  it('is at the root without a path, too', async () => {
+    const access = { issuer: 'http://127.0.0.1:9' };
+    const origin = await serve((address) => notesAt(address, 'notes', access).sessions.nodeHandler);
+    for (const path of [WELL_KNOWN, `${WELL_KNOWN}/mcp`, `/mcp${WELL_KNOWN}`]) {
+      expect(JSON.parse((await send(`${origin}${path}`)).text)).toMatchObject({ resource: `${origin}/mcp` });
+    }
+  });
+});
+
+describe('two servers on one host', () => {
+  it('serve the same browser side by side, each below its path', async () => {
+    const servers: Notes[] = [];
+    const origin = await serve((address) => {
+      const [a, b] = [notesAt(`${address}/a`, 'notes a'), notesAt(`${address}/b`, 'notes b')];
+      servers.push(a, b);
+      return expressApp((app) => app.use(a.sessions.nodeHandler).use('/b', b.sessions.nodeHandler));
+    });
+    await expectSideBySide(servers, [`${origin}/a`, `${origin}/b`]);
+  });
+
+  it('share no names of cookies, for those of https have no path of their own', async () => {
+    const names = new Set<string>();
+    const all: string[] = [];
+    for (const publicUrl of ['https://mcp.test/a', 'https://mcp.test/b']) {
+      const { sessions, provider } = notesAt(publicUrl, 'notes', 'open-to-network');
+      const cookies = new Map<string, string>();
+      const request = async (url: string | URL, init: RequestInit = {}) => {
+        const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+        const response = await sessions.fetch(
+          new Request(url, { ...init, headers: { ...init.headers, cookie } }),
+        );
+        for (const line of response.headers.getSetCookie()) {
+          expect(line).toMatch(/^__Host-[^;]+;.* Path=\/;.*Secure/);
+          const [name = '', value = ''] = line.split(';', 1)[0]?.split(/=(.*)/s) ?? [];
+          cookies.set(name, value);
+        }
+        return response;
+      };
+      const client = await initializeOver(sessions, `${publicUrl}/mcp`);
+      const loginUrl = await client.startLogin();
+      const form = /name="form" value="([^"]*)"/.exec(await (await request(loginUrl)).text())?.[1] ?? '';
+      const agreed = await request(loginUrl, {
+        method: 'POST',
+        headers: { origin: 'https://mcp.test' },
+        body: new URLSearchParams({ form, action: 'continue' }),
+      });
+      const callback = provider.authorize(agreed.headers.get('location') ?? '', 'alice');
+      const { pathname } = new URL((await request(callback)).headers.get('location') ?? '', callback);
+      expect(pathname).toMatch(`${new URL(publicUrl).pathname}/connect/`);
+      all.push(...cookies.keys());
+      for (const name of cookies.keys()) names.add(name);
+    }
+    expect(all.length).toBeGreaterThanOrEqual(4);
+    expect(names.size).toBe(all.length);
+  });
+});
+
+/** Two logins in one browser that overlap: nothing of one gets in the way of the other. */
+async function expectSideBySide(servers: readonly Notes[], addresses: readonly string[]): Promise<void> {
+  const browser = new StepBrowser();
+  const clients = await Promise.all(addresses.map((address) => connect2025(`${address}/mcp`)));
+  const callbacks: URL[] = [];
+  for (const [index, client] of clients.entries()) {
+    const atProvider = await browser.consent(await startLogin(client));
+    callbacks.push(servers[index]!.provider.authorize(atProvider, `user${index}`));
+  }
+  const lasts: URL[] = [];
+  for (const callback of callbacks) lasts.push(locationOf(await browser.request(callback), callback));
+  for (const [index, last] of lasts.entries()) {
+    expect(last.href).toBe(`${addresses[index]}/login/done`);
+    expect((await browser.request(last)).text).toContain(`user${index}`);
+    expect(await clients[index]!.call('session_status')).toMatchObject({
+      structured: { state: 'authenticated' },
+    });
+  }
+}
+
+/** A 2025 client over web-standard requests. */
+async function initializeOver(sessions: Sessions, mcp: string) {
+  const headers: Record<string, string> = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+  };
+  const post = (message: object) =>
+    sessions.fetch(
+      new Request(mcp, {
+        method: 'POST',
+        headers,
+        body: JSON.stringify({ jsonrpc: '2.0', id: 1, ...message }),
+      }),
+    );
+  const clientInfo = { name: 'test', version: '1' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const answer = await post({ method: 'initialize', params });
+  headers['mcp-session-id'] = answer.headers.get('mcp-session-id') ?? '';
+  return {
+    async startLogin(): Promise<string> {
+      const text = await (
+        await post({ method: 'tools/call', params: { name: 'login', arguments: {} } })
+      ).text();
+      return /"loginUrl":"([^"]+)"/.exec(text)?.[1] ?? '';
+    },
+  };
+}
+
+describe('two servers on two ports of this machine', () => {
+  it('serve the same browser side by side, for which ports share their cookies', async () => {
+    const servers: Notes[] = [];
+    const addresses: string[] = [];
+    for (const name of ['notes a', 'notes b']) {
+      addresses.push(
+        await serve((address) => {
+          const notes = notesAt(address, name);
+          servers.push(notes);
+          return notes.sessions.nodeHandler;
+        }),
+      );
+    }
+    await expectSideBySide(servers, addresses);
+  });
+});
+
+describe('a server that is mounted elsewhere than its public URL says', () => {
+  it.each([
+    ['/api', '', 'at /api', 'at the root'],
+    ['/v1', '/api', 'at /v1', 'at /api'],
+  ])('says so at the first request: mounted at %s, with the path "%s"', async (mount, path, where, right) => {
+    const origin = await serve((address) =>
+      expressApp((app) => app.use(mount, notesAt(`${address}${path}`, 'notes').sessions.nodeHandler)),
+    );
+    const answer = await initialize(`${origin}${mount}/mcp`);
+    expect(answer.status).toBe(500);
+    expect(answer.text).toContain(`mcp-sessions is mounted ${where}`);
+    expect(answer.text).toContain(`Mount it ${right}, or give the \`publicUrl\` ${origin}${mount}.`);
+    expect(await send(`${origin}${mount}/mine`)).toMatchObject({ status: 404, text: AUTHOR });
+  });
+
+  it('says so where Hono has mounted it', async () => {
+    const origin = await serve((address) => {
+      const { sessions } = notesAt(address, 'notes');
+      const app = new Hono<{ Bindings: HttpBindings }>();
+      return hono(app.mount('/api', (request, env) => sessions.fetch(request, env)));
+    });
+    const answer = await initialize(`${origin}/api/mcp`);
+    expect(answer).toMatchObject({ status: 500, text: expect.stringContaining('is mounted at /api') });
+  });
+
+  it('names the endpoint to those who look for it elsewhere', async () => {
+    const origin = await serve((address) => notesAt(`${address}/api`, 'notes').sessions.nodeHandler);
+    const answer = await initialize(`${origin}/v1/mcp`);
+    expect(answer).toMatchObject({ status: 404, text: expect.stringContaining(`${origin}/api/mcp`) });
+  });
+});
