@@ -19,7 +19,7 @@ export default defineConfig({
     maxWorkers: 2,
     // Limits only end tests that hang. On a busy machine everything takes many times as long, and still passes.
     hookTimeout: 10 * MINUTE_MS,
-    expect: { poll: { timeout: 4 * MINUTE_MS } },
+    expect: { poll: { interval: 10, timeout: 4 * MINUTE_MS } },
     projects: [
       {
         extends: true,

@@ -56,7 +56,10 @@ export async function openWindow(): Promise<Window> {
     args: FLAGS,
     // A proxy in a test has made its certificate itself.
     ignoreHTTPSErrors: true,
+    timeout: 0,
   });
+  // What hangs is ended by the test's own limit.
+  context.setDefaultTimeout(0);
   const problems: string[] = [];
   const hosts = new Set<string>();
   await watch(context, problems, hosts);

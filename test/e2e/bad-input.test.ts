@@ -1,5 +1,6 @@
 import { pino } from 'pino';
-import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Browser } from '../support/browser.js';
 import { startDeployment } from '../support/deployment.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
@@ -22,6 +23,7 @@ import { locationOf, StepBrowser } from '../support/step-browser.js';
 
 const EVIL_ORIGIN = 'https://evil.example';
 const MIB = 1024 * 1024;
+const MINUTE_MS = 60_000;
 const UNKNOWN_ID = 'A'.repeat(43);
 
 let notes: InProcessNotes;
@@ -425,22 +427,22 @@ describe('a browser that comes back from the provider', () => {
   });
 
   it('[security 12] too late is told so, and its code is not redeemed', async () => {
-    const impatient = await startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } });
+    const clock = new VirtualClock();
+    const timed = await startInProcessNotes({ runtime: { clock } });
     try {
-      const client = await connect2025(impatient.mcp);
+      const client = await connect2025(timed.mcp);
       const browser = new StepBrowser();
-      const expired = impatient.next((event) => event.type === 'login.failed' && event.failure === 'expired');
       const link = await startLogin(client);
       const url = await browser.logInUntilCallback(link, 'alice');
-      await expired;
+      await clock.advance(10 * MINUTE_MS);
       for (const address of [url, link]) {
         const answer = await browser.request(address);
         expect(locationOf(answer, address).pathname).toBe('/login/failed/expired');
       }
-      expect(grantsOf(impatient.provider, 'authorization_code')).toEqual([]);
+      expect(grantsOf(timed.provider, 'authorization_code')).toEqual([]);
       await logIn(client, new Browser(), 'alice');
     } finally {
-      await impatient.close();
+      await timed.close();
     }
   });
 
@@ -571,7 +573,8 @@ describe('the connect page', () => {
 
 describe('a provider that cannot be reached', () => {
   it('at the first login makes `login` say so, and is found once it is back', async () => {
-    const other = await startInProcessNotes();
+    const clock = new VirtualClock();
+    const other = await startInProcessNotes({ runtime: { clock } });
     try {
       other.provider.isDown = true;
       for (const client of [await connect2025(other.mcp), client2026(other.mcp)]) {
@@ -583,7 +586,8 @@ describe('a provider that cannot be reached', () => {
       }
       other.provider.isDown = false;
       const client = await connect2025(other.mcp);
-      await vi.waitFor(() => logIn(client, new Browser(), 'alice'), { timeout: 10_000, interval: 200 });
+      await clock.advance(MINUTE_MS);
+      await logIn(client, new Browser(), 'alice');
     } finally {
       await other.close();
     }

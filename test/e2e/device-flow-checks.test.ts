@@ -46,7 +46,7 @@ describe.each(SETTINGS)('the device flow, where links are checked by "%s"', (set
         expect(await client.call('whoami')).toMatchObject({ isError: true });
         const living = async () =>
           (await notes.upstream.livingTokens()).filter(({ user }) => user === `victim-${era}`);
-        await expect.poll(living, { timeout: 10_000 }).toEqual([]);
+        await expect.poll(living).toEqual([]);
       });
     // Not a promise but a warning: this is why it is off unless the operator turns it on.
     else

@@ -1,24 +1,27 @@
 import { parseHTML } from 'linkedom';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { connect2025, startLogin } from '../support/raw-mcp.js';
 import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
 import { locationOf, StepBrowser } from '../support/step-browser.js';
 
 let notes: InProcessNotes;
-let impatient: InProcessNotes;
+/** Its time passes only when the test says so. */
+let timed: InProcessNotes;
+const clock = new VirtualClock();
 let narrow: InProcessNotes;
 let secured: SecuredNotes;
 beforeAll(async () => {
-  [notes, impatient, narrow, secured] = await Promise.all([
+  [notes, timed, narrow, secured] = await Promise.all([
     startInProcessNotes({ deviceFlow: 'allowed' }),
-    startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } }),
+    startInProcessNotes({ runtime: { clock } }),
     startInProcessNotes({ limits: { pendingLogins: 1 } }),
     startSecuredNotes('same issuer'),
   ]);
 });
 afterAll(async () => {
-  await Promise.all([notes, impatient, narrow, secured].map((server) => server?.close()));
+  await Promise.all([notes, timed, narrow, secured].map((server) => server?.close()));
 });
 
 /** A login whose user is on the way back from the provider, and has not arrived yet. */
@@ -41,6 +44,8 @@ async function arriveAt(browser: StepBrowser, address: string | URL, headers = {
   return parseHTML(answer.text).document.querySelector('h1')?.textContent ?? '';
 }
 
+/** How long a login may take unless told otherwise. */
+const LOGIN_ATTEMPT_MS = 10 * 60 * 1000;
 const UNFINISHED = 'This login cannot be finished';
 const GONE = 'This link has expired';
 
@@ -68,9 +73,8 @@ describe('a user whose login has failed is told why, by the link and on the way 
   });
 
   it('out of time, at the provider or before', async () => {
-    const isExpired = impatient.next((event) => event.type === 'login.failed' && event.failure === 'expired');
-    const { link, browser, callback } = await onTheWayBack(impatient);
-    await isExpired;
+    const { link, browser, callback } = await onTheWayBack(timed);
+    await clock.advance(LOGIN_ATTEMPT_MS);
     for (const address of [callback, callback, link]) {
       expect(await arriveAt(browser, address)).toBe('This took too long');
     }

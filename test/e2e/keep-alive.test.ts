@@ -4,7 +4,7 @@ import { createSessions, type SessionEvent, type Sessions } from '../../packages
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { createLatch, type Latch } from '../support/latch.js';
 import { connect2025, type RawClient, request2026, startLogin } from '../support/raw-mcp.js';
-import { startTcpProxy, type TcpProxy } from './tcp-proxy.js';
+import { CUTS, startTcpProxy, type TcpProxy } from './tcp-proxy.js';
 import { heard, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
 
 const PING_INTERVAL_MS = 25_000;
@@ -110,6 +110,23 @@ describe('the standalone stream of a 2025 client', () => {
       await expectOpen(next);
     },
   );
+
+  it.each(CUTS)('[security 5] that is cut by %s makes room for the next one, without a ping', async (cut) => {
+    await logInAs('alice');
+    const first = await wire.listen(proxy.through(mcp));
+    expect(first.status).toBe(200);
+    const isPresent = async () =>
+      (await client.call('session_status')).structured.idleExpiresInSeconds === undefined;
+    expect(await isPresent()).toBe(true);
+    proxy.cut(cut);
+    await first.over;
+    // The clock stands still: no write to the stream shows that it is broken. Nor does a request for its place.
+    await expect.poll(isPresent).toBe(false);
+    const second = await wire.listen(mcp);
+    expect(second.status).toBe(200);
+    await expectOpen(second);
+    expect(await isPresent()).toBe(true);
+  });
 
   it('[security 5] has ten seconds to answer when another wants its place', async () => {
     await wire.listen(proxy.through(mcp));

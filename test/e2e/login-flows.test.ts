@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Browser } from '../support/browser.js';
 import {
   connectEliciting,
@@ -72,9 +73,13 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
 
   it('ends with the login when its user never comes back [security 12]', async () => {
     await notes.close();
-    notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } });
+    const clock = new VirtualClock();
+    notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 20_000 }, runtime: { clock } });
     const { client, link } = await opening(kind);
-    expect(await client.call('login')).toMatchObject({
+    const calling = client.call('login');
+    await expect.poll(link).not.toBe('');
+    await clock.advance(20_000);
+    expect(await calling).toMatchObject({
       isError: true,
       text: expect.stringMatching(/not finished in time/),
     });
@@ -185,11 +190,14 @@ describe.each(ERAS)('clients that show links, of the %s era', (era) => {
 
   it('get the same link until it expires, and then another', async () => {
     await notes.close();
-    notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 1500 } });
+    const clock = new VirtualClock();
+    notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 20_000 }, runtime: { clock } });
     const client = await clientOf(era);
     const over = notes.next(({ type }) => type === 'login.failed');
     const link = await startLogin(client);
+    await clock.advance(19_000);
     expect(await startLogin(client)).toBe(link);
+    await clock.advance(20_000);
     expect(await over).toMatchObject({ failure: 'expired' });
     const next = era === '2025' ? client : await clientOf(era);
     expect(await startLogin(next)).not.toBe(link);

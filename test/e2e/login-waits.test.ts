@@ -40,19 +40,14 @@ async function setUp(options: Partial<SessionsOptions> = {}) {
   return { clock, provider, sessions, events, url, follow };
 }
 
-/** Waits for what happens outside of the virtual time. */
-async function until(isSo: () => boolean): Promise<void> {
-  for (let tries = 0; !isSo(); tries++) {
-    if (tries > 1000) throw new Error('It did not happen.');
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
-
-/** Whether a promise is settled, when everything else that is at hand is done. */
-async function isSettled(promise: Promise<unknown>): Promise<boolean> {
+/** Whether a call has been answered by the time at which the same server has answered another request. */
+async function isSettled(call: Promise<unknown>, url: string): Promise<boolean> {
   const pending = Symbol('pending');
-  const later = new Promise((resolve) => setTimeout(resolve, 50, pending));
-  return (await Promise.race([promise, later])) !== pending;
+  const later = fetch(new URL('/healthz', url)).then(async (answer) => {
+    await answer.text();
+    return pending;
+  });
+  return (await Promise.race([call, later])) !== pending;
 }
 
 describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%s)', (kind) => {
@@ -66,15 +61,15 @@ describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%
     });
     onTestFinished(() => client.close());
     const call = client.call('login');
-    await until(() => links.length > 0);
+    await expect.poll(() => links.length).toBeGreaterThan(0);
     return { ...server, client, call, link: links[0] ?? '' };
   }
   const inThought: OpenAddress = () => new Promise(() => undefined);
 
   it('has the link for its model before it gives the call up, whatever its user is thinking', async () => {
-    const { clock, call, link } = await asked(inThought);
+    const { clock, url, call, link } = await asked(inThought);
     await clock.advance(44_999);
-    expect(await isSettled(call)).toBe(false);
+    expect(await isSettled(call, url)).toBe(false);
     await clock.advance(1);
     expect((await call).structured).toMatchObject({
       status: 'pending',
@@ -84,9 +79,9 @@ describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%
   });
 
   it('has it as early when its user opened the link and is not back', async () => {
-    const { clock, call, link, client, follow } = await asked(async () => 'accept');
+    const { clock, url, call, link, client, follow } = await asked(async () => 'accept');
     await clock.advance(44_999);
-    expect(await isSettled(call)).toBe(false);
+    expect(await isSettled(call, url)).toBe(false);
     await clock.advance(1);
     expect((await call).structured).toMatchObject({
       status: 'pending',
@@ -126,10 +121,10 @@ describe('calls that wait for the same login', () => {
     const back = (requestState: unknown) =>
       ask({ ...call, requestState, inputResponses: { login: { action: 'accept' } } });
     const waiting = states.slice(0, 20).map(back);
-    await until(() => clock.timers > 20);
+    await expect.poll(() => clock.timers).toBeGreaterThan(20);
     const last = await back(states[20]);
     expect(last?.structuredContent).toMatchObject({ status: 'pending' });
-    expect(await isSettled(Promise.race(waiting))).toBe(false);
+    expect(await isSettled(Promise.race(waiting), url)).toBe(false);
     await clock.advance(25 * SECOND);
     for (const answer of await Promise.all(waiting)) expect(answer?.resultType).toBe('input_required');
     expect(events.filter(({ type }) => type === 'login.started')).toHaveLength(1);
@@ -160,7 +155,7 @@ describe('requests of one 2026 session', () => {
     const waiting = Array.from({ length: 100 }, (_, index) =>
       call('wait', index % 2 === 0 ? {} : { progressToken: index }),
     );
-    await until(() => going.length === 100);
+    await expect.poll(() => going).toHaveLength(100);
     const refused = await call('session_status');
     expect([refused.status, refused.headers['retry-after']]).toEqual([503, '1']);
     expect(messageOf(refused).error?.message).toMatch(/Wait for some to be answered/);
@@ -171,7 +166,7 @@ describe('requests of one 2026 session', () => {
     const types = new Set(answers.map(({ headers }) => headers['content-type']));
     expect(types).toEqual(new Set(['application/json', 'text/event-stream']));
     const again = Array.from({ length: 100 }, () => call('wait'));
-    await until(() => going.length === 200);
+    await expect.poll(() => going).toHaveLength(200);
     for (const go of going) go();
     for (const { status } of await Promise.all(again)) expect(status).toBe(200);
   });
@@ -210,9 +205,9 @@ describe('a device login whose provider wants to be left alone', () => {
     await client.call('login');
     provider.failNext('token', { status: 503, retryAfterSeconds: 300 });
     await clock.advance(5 * SECOND);
-    await until(() => provider.requests.token > 0);
+    await expect.poll(() => provider.requests.token).toBeGreaterThan(0);
     const again = client.call('login');
-    await until(() => clock.timers > 1);
+    await expect.poll(() => clock.timers).toBeGreaterThan(1);
     await clock.advance(25 * SECOND);
     expect((await again).structured).toMatchObject({ status: 'pending' });
   });

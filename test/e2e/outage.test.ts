@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createSessions, type SessionEvent, type Sessions } from '../../packages/sessions/src/index.js';
 import {
@@ -105,6 +105,13 @@ function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; delaySec
     while (refreshes().length < times && clock.now() < endMs) await clock.advance(100);
     expect(refreshes()).toHaveLength(times);
   };
+  /** Lets a second pass, unless a request is under way that takes real time, and looks. */
+  const passing =
+    <Seen>(look: () => Seen) =>
+    async () => {
+      if (inFlight === 0) await clock.advance(SECOND);
+      return look();
+    };
   const revoked = () =>
     asked.filter(({ path }) => path === '/revocation').map(({ form }) => form.get('token'));
   return {
@@ -115,6 +122,7 @@ function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; delaySec
     troubles,
     refreshes,
     untilAsked,
+    passing,
     revoked,
     elsewhere,
     expiredUses,
@@ -247,13 +255,12 @@ describe('a connection that is reset after the refresh was sent', () => {
 
   it('is sent once more, and then the user has to log in again [security 20]', async () => {
     const { url, bodies } = await startTearing();
-    const { clock, provider, sessions, troubles } = start({ refresh: (_input, init) => fetch(url, init) });
+    const { clock, provider, sessions, troubles, passing } = start({
+      refresh: (_input, init) => fetch(url, init),
+    });
     const client = await loggedIn(sessions, provider, 'alice');
     await clock.advance(500 * SECOND);
-    await vi.waitFor(async () => {
-      await clock.advance(SECOND);
-      expect(troubles()).toEqual(['refresh_lost']);
-    }, 10_000);
+    await expect.poll(passing(troubles)).toEqual(['refresh_lost']);
     expect(bodies).toHaveLength(2);
     expect(new Set(bodies).size).toBe(1);
     expect(bodies[0]).toContain('grant_type=refresh_token');
@@ -267,15 +274,13 @@ describe('a connection that is reset after the refresh was sent', () => {
 
   it('does no harm if it was not carried out and the second one is [security 20]', async () => {
     const { url, bodies } = await startTearing();
-    const { clock, provider, sessions, events, troubles } = start({
+    const { clock, provider, sessions, events, troubles, passing } = start({
       refresh: (input, init) => (bodies.length === 0 ? fetch(url, init) : provider.fetch(input, init)),
     });
     const client = await loggedIn(sessions, provider, 'alice');
     await clock.advance(500 * SECOND);
-    await vi.waitFor(async () => {
-      await clock.advance(SECOND);
-      expect(events).toContainEqual(expect.objectContaining({ type: 'account.refreshed' }));
-    }, 10_000);
+    const refreshed = expect.objectContaining({ type: 'account.refreshed' });
+    await expect.poll(passing(() => events)).toContainEqual(refreshed);
     expect(troubles()).toEqual([]);
     await clock.advance(200 * SECOND);
     expect(await client.textOf('who')).toBe('200 alice');

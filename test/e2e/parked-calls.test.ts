@@ -1,5 +1,5 @@
 import { inputRequired, inputResponse } from '@modelcontextprotocol/server';
-import { afterAll, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createSessions, SESSION_META_KEY } from '../../packages/sessions/src/index.js';
 import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
@@ -111,13 +111,24 @@ async function setUp() {
   /** The same for a client that wants to hear of progress, while the round is held as long as it may be. */
   const backAndHeld = async (requestState: string | undefined) => {
     const inputResponses = { login: { action: 'accept' } };
-    const returning = call({ requestState, inputResponses }, { meta: { progressToken: 'token' } });
-    const isHeldFrom = clock.timers;
-    await vi.waitFor(() => expect(clock.timers).toBeGreaterThan(isHeldFrom));
-    await clock.advance(HOLD_MS);
-    return returning;
+    return held(() => call({ requestState, inputResponses }, { meta: { progressToken: 'token' } }));
   };
-  return { clock, sessions, call, follow, back, backAndHeld, ran, checked };
+  /** Makes a call and lets as much time pass as it may be held, once it is. */
+  const held = async (act: () => ReturnType<typeof call>) => {
+    const timersBefore = clock.timers;
+    let isOver = false;
+    const calling = act().finally(() => {
+      isOver = true;
+    });
+    await expect
+      .poll(async () => {
+        if (clock.timers > timersBefore) await clock.advance(HOLD_MS);
+        return isOver;
+      })
+      .toBe(true);
+    return calling;
+  };
+  return { clock, sessions, call, follow, back, backAndHeld, held, ran, checked };
 }
 
 const elicitationSchema = z.object({ login: z.object({ params: z.object({ url: z.string() }) }) });
@@ -210,18 +221,13 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
   });
 
   it('is held for 25 seconds a round, and after the last one says that the login goes on', async () => {
-    const { clock, call, back, ran, follow } = await setUp();
+    const { call, back, held, ran, follow } = await setUp();
     const parked = await call({});
     let state = parked.requestState;
     let answer = parked;
     let rounds = 0;
     while (!answer.isError) {
-      const returning = back(state);
-      await vi.waitFor(async () => {
-        await clock.advance(HOLD_MS);
-        expect(await Promise.race([returning, Promise.resolve(undefined)])).toBeDefined();
-      });
-      answer = await returning;
+      answer = await held(() => back(state));
       if (!answer.isError) {
         expect(answer).toMatchObject({ resultType: 'input_required', link: '' });
         expect(answer.requestState).not.toBe(state);

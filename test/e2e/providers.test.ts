@@ -1,7 +1,7 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { getRequestListener } from '@hono/node-server';
 import type { ClientMetadata } from 'oidc-provider';
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { loadOidcProvider } from '../../packages/server/src/sample/load-oidc-provider.js';
 import { createLogin } from '../../packages/server/src/sample/login.js';
@@ -269,18 +269,18 @@ describe('two providers, one of them without discovery', () => {
       const told = events.length;
       await logInAt(client, 'git', `app-${era}`);
       const since = () => events.slice(told);
-      await vi.waitFor(() => expect(since()).toContainEqual(expect.objectContaining(REFRESHED)), 10_000);
+      await expect.poll(since).toContainEqual(expect.objectContaining(REFRESHED));
       expect((await callGit(client)).text).toMatch(/^200/);
       const refreshed = git.tokenRequests.find(
         ({ form, answer }) => form.has('refresh_token') && answer.has('access_token'),
       );
       expect(refreshed?.form.get('client_secret')).toBe(git.clientSecret);
       git.revoke(`app-${era}`);
-      await vi.waitFor(() => {
-        expect(since()).toContainEqual(
+      await expect
+        .poll(since)
+        .toContainEqual(
           expect.objectContaining({ type: 'account.reauthentication_required', trouble: 'grant_revoked' }),
         );
-      }, 10_000);
       expect(git.tokenRequests.at(-1)?.answer.get('error')).toBe('bad_refresh_token');
       expect((await callGit(client)).text).toContain('provider "git"');
     });
@@ -452,7 +452,7 @@ describe('a client that proves who it is', () => {
     expect((await logInAt(client, 'sample', 'alice')).structured).toMatchObject({
       account: { subject: 'alice' },
     });
-    await vi.waitFor(() => expect(events).toContainEqual(expect.objectContaining(REFRESHED)), 10_000);
+    await expect.poll(() => events).toContainEqual(expect.objectContaining(REFRESHED));
     expect(await living()).not.toEqual([]);
     expect((await client.call('logout')).structured).toMatchObject({
       accounts: [{ revocation: 'confirmed' }],

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
+import { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Browser } from '../support/browser.js';
 import { type EventReader, readEvents } from '../support/event-reader.js';
 import {
@@ -21,6 +22,7 @@ import {
 
 const STATUS_URI = 'session://status';
 const HANDLE_META_KEY = 'dev.mcp-sessions/session';
+const MINUTE_MS = 60_000;
 const UPDATED = 'notifications/resources/updated';
 const browser = new Browser();
 
@@ -176,11 +178,15 @@ describe('a 2025 client that subscribed to its status', () => {
   });
 
   it('hears that its login is about to end, and then that it has', async () => {
-    const { mcp, events } = await start({ lifetimes: { absoluteMs: 2500 } });
+    const clock = new VirtualClock();
+    const { mcp, events } = await start({ lifetimes: { absoluteMs: 20_000 }, runtime: { clock } });
     const client = await connect2025(mcp);
     const stream = await openStream(mcp, client);
     await logIn(client, browser, 'alice');
     await subscribe(mcp, client);
+    await clock.advance(16_000);
+    await updated(stream, 1);
+    await clock.advance(4000);
     await updated(stream, 2);
     const types = events.map(({ type }) => type);
     expect(types.indexOf('session.expires_soon')).toBeGreaterThan(0);
@@ -189,8 +195,10 @@ describe('a 2025 client that subscribed to its status', () => {
   });
 
   it('is told, when it comes back to its stream, what it has missed: nothing but that it was signed out', async () => {
-    const { mcp, next } = await start({
-      lifetimes: { disconnectGraceMs: 60_000, absoluteMs: 2500 },
+    const clock = new VirtualClock();
+    const { mcp } = await start({
+      lifetimes: { disconnectGraceMs: 20 * MINUTE_MS, absoluteMs: 10 * MINUTE_MS },
+      runtime: { clock },
     });
     const client = await connect2025(mcp);
     const stream = await openStream(mcp, client);
@@ -199,9 +207,8 @@ describe('a 2025 client that subscribed to its status', () => {
     await updated(stream, 1);
     const [lastEventId = ''] = stream.eventIds.entries.slice(-1);
     stream.close();
-    const signedOut = next(({ type }) => type === 'session.signed_out');
     await browser.logIn(loginUrl, 'alice');
-    await signedOut;
+    await clock.advance(10 * MINUTE_MS);
     const returned = await openStream(mcp, client, { 'last-event-id': lastEventId });
     expect(returned.status).toBe(200);
     await updated(returned, 1);

@@ -112,17 +112,3 @@ export async function runServer(
   const ending = await server.ended;
   return { ...ending, stdout: [...server.stdout.entries], stderr: [...server.stderr.entries] };
 }
-
-/** What whoever presses Ctrl-C is promised. */
-const PROMISED_END_MS = 2000;
-
-/** How a server ends when Ctrl-C is pressed; one that takes longer than promised is reported as such. */
-export async function interrupt(server: LaunchedServer): Promise<Ending | string> {
-  let patience: NodeJS.Timeout | undefined;
-  const late = new Promise<string>((resolve) => {
-    patience = setTimeout(resolve, PROMISED_END_MS, `still running ${PROMISED_END_MS} ms after SIGINT`);
-  });
-  const ending = await Promise.race([server.stop('SIGINT'), late]);
-  clearTimeout(patience);
-  return ending;
-}

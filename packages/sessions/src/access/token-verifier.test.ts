@@ -361,13 +361,13 @@ describe('a token that is no JWT', () => {
       },
     });
     const asking = Array.from({ length: 1000 }, () => verifier.verify(opaque));
-    await vi.waitFor(() => expect(answers).toHaveLength(50));
+    await expect.poll(() => answers).toHaveLength(50);
     await expect(verifier.verify(opaque)).rejects.toMatchObject({
       code: 'limit_reached',
       retryAfterSeconds: 1,
     });
     for (let answered = 0; answered < 1000; answered++) {
-      await vi.waitFor(() => expect(answers.length).toBeGreaterThan(answered));
+      await expect.poll(() => answers.length).toBeGreaterThan(answered);
       answers[answered]?.();
     }
     expect(await Promise.all(asking)).toHaveLength(1000);

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { Agent, createServer, type IncomingMessage, request, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { Hono } from 'hono';
-import { expect, it, onTestFinished, vi } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
 import { nodeServerOptions } from './http-limits.js';
@@ -62,7 +62,7 @@ it.each([
     });
   expect((await get()).headers['keep-alive']).toBe(`timeout=${seconds}`);
   // Node closes it after so long without a request, counted anew after every answer.
-  await vi.waitFor(() => expect(sockets[0]?.timeout).toBeGreaterThanOrEqual(seconds * 1000));
+  await expect.poll(() => sockets[0]?.timeout).toBeGreaterThanOrEqual(seconds * 1000);
   await get();
   expect(sockets[1]).toBe(sockets[0]);
 });

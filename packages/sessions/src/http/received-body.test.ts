@@ -1,7 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createSessions } from '../create-sessions.js';
 import type { Sessions } from '../sessions.js';
@@ -104,7 +103,7 @@ describe('a body that comes in many pieces', () => {
     });
     const { socket, answered } = open(url);
     socket.write(headOf(url, '203.0.113.1', 'Authorization: Bearer a-token\r\nTransfer-Encoding: chunked'));
-    while (!asked.includes(`${issuer}/introspect`)) await sleep(1);
+    await expect.poll(() => asked).toContain(`${issuer}/introspect`);
     socket.write('1\r\n \r\n'.repeat(10_000));
     expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
   });
@@ -168,12 +167,11 @@ describe('bodies that one address holds back', () => {
     const large = open(url);
     large.socket.write(headOf(url, '203.0.113.2', `Connection: close\r\nContent-Length: ${MIB}`));
     large.socket.write(REQUEST.padEnd(MIB - 1));
-    await sleep(100);
+    await expect.poll(() => answers.length).toBeGreaterThanOrEqual(16);
     const { text } = await sendIn(url, [REQUEST]);
     expect(text).toMatch(RECEIVED);
     large.socket.write(' ');
     expect(await large.answered).toMatch(RECEIVED);
-    while (answers.length < 16) await sleep(10);
     for (const answer of answers) expect(answer).toMatch(/^HTTP\/1.1 503 .*retry-after: 1\r\n/is);
   });
 });

@@ -73,7 +73,7 @@ async function setUp() {
   };
   const call = (id: number, text: string) => callAs('2025-11-25', id, text);
   const release = async () => {
-    await vi.waitFor(() => expect(releases.length).toBeGreaterThan(0));
+    await expect.poll(() => releases.length).toBeGreaterThan(0);
     for (const go of releases.splice(0)) go();
   };
   return { connection, clock, post, get, call, callAs, progress, say, release, releases, onPresent };
@@ -115,7 +115,7 @@ describe('a 2025 connection', () => {
   it('ends the stream of a request that its client has cancelled, and takes what its tool still reports', async () => {
     const { call, post, release, progress } = await setUp();
     const cancelled = await call(1, 'cancelled');
-    await vi.waitFor(() => expect(progress).toHaveLength(1));
+    await expect.poll(() => progress).toHaveLength(1);
     const params = { requestId: 1 };
     expect((await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params })).status).toBe(202);
     expect(await cancelled.text()).not.toContain('"result"');
@@ -168,7 +168,7 @@ describe('a 2025 connection', () => {
   it('resumes a call whose old stream is silent', async () => {
     const { get, call, release, progress } = await setUp();
     const silent = await call(1, 'missed');
-    await vi.waitFor(() => expect(progress).toHaveLength(1));
+    await expect.poll(() => progress).toHaveLength(1);
     await progress[0]?.();
     const reader = silent.body?.pipeThrough(new TextDecoderStream()).getReader();
     let text = '';
@@ -185,7 +185,7 @@ describe('a 2025 connection', () => {
     async (revision) => {
       const { callAs, release, progress } = await setUp();
       const running = await callAs(revision, 1, 'answered');
-      await vi.waitFor(() => expect(progress).toHaveLength(1));
+      await expect.poll(() => progress).toHaveLength(1);
       await progress[0]?.();
       await release();
       const text = await running.text();
@@ -217,16 +217,14 @@ describe('a 2025 connection', () => {
   });
 
   it('refuses an id that is no id but a load, and more calls than anybody makes [security 40]', async () => {
-    const { call, post, release } = await setUp();
+    const { call, post, release, releases } = await setUp();
     const long = { jsonrpc: '2.0', id: 'x'.repeat(257), method: 'ping' };
     expect(await refusalOf(await post(long))).toMatch(/256 characters/);
     const calls = await Promise.all(Array.from({ length: 100 }, (_, id) => call(id + 1, 'busy')));
     const refused = await call(101, 'one too many');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
-    await vi.waitFor(async () => {
-      await release();
-      for (const answered of calls) expect(answered.bodyUsed).toBe(false);
-    });
+    await expect.poll(() => releases).toHaveLength(100);
+    await release();
     expect(await calls[99]?.text()).toContain('busy');
   });
 
@@ -239,7 +237,7 @@ describe('a 2025 connection', () => {
       params: { name: 'wait', arguments: { text: `call ${id}` } },
     });
     const batch = await post([call(1), call(2)]);
-    await vi.waitFor(() => expect(progress).toHaveLength(2));
+    await expect.poll(() => progress).toHaveLength(2);
     await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
     await release();
     expect(await batch.text()).toContain('call 2');
@@ -249,7 +247,7 @@ describe('a 2025 connection', () => {
     const { connection, call, get, say, release } = await setUp();
     const stream = await get();
     const running = await call(1, 'of the one before');
-    await vi.waitFor(() => expect(say).toHaveLength(1));
+    await expect.poll(() => say).toHaveLength(1);
     connection.forgetEvents();
     await say[0]?.();
     await release();

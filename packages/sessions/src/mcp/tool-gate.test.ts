@@ -1,4 +1,4 @@
-import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSessions } from '../create-sessions.js';
 
 const PUBLIC_URL = 'http://127.0.0.1:3000';
@@ -54,7 +54,7 @@ describe('the signal of a 2026 call', () => {
   it('stays quiet when the call has succeeded, although the connection is closed then', async () => {
     const { call, signals, releases } = setUp();
     const answering = call();
-    await vi.waitFor(() => expect(releases).toHaveLength(1));
+    await expect.poll(() => releases).toHaveLength(1);
     releases[0]?.();
     expect(await (await answering).text()).toContain('done');
     await new Promise((resolve) => setImmediate(resolve));
@@ -65,9 +65,9 @@ describe('the signal of a 2026 call', () => {
     const { call, signals, releases } = setUp();
     const client = new AbortController();
     const answering = call(client.signal);
-    await vi.waitFor(() => expect(releases).toHaveLength(1));
+    await expect.poll(() => releases).toHaveLength(1);
     client.abort();
-    await vi.waitFor(() => expect(signals[0]?.aborted).toBe(true));
+    await expect.poll(() => signals[0]?.aborted).toBe(true);
     releases[0]?.();
     await Promise.resolve(answering).catch(() => undefined);
   });

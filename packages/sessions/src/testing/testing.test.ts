@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { createSessions, type Sessions } from '../index.js';
 import { FaultingProvider, logIn, VirtualClock } from './index.js';
@@ -118,7 +118,7 @@ describe('a server under test, without a network', () => {
     provider.failNext('token', () => new Promise(() => undefined));
     const { loginUrl } = (await call('login')).structuredContent;
     const browsing = logIn(sessions, String(loginUrl), provider, 'alice');
-    await vi.waitFor(() => expect(provider.requests.token).toBe(1), 10_000);
+    await expect.poll(() => provider.requests.token).toBe(1);
     await clock.advance(10_000);
     expect((await browsing).code).toBeUndefined();
     expect((await call('login')).content[0]?.text).toContain('could not be reached');
