@@ -1,5 +1,4 @@
 import { connect, type Socket } from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
@@ -89,14 +88,10 @@ async function held(): Promise<z.infer<typeof reportSchema>> {
 }
 
 /** Waits until every connection is closed that clients have left open. */
-async function untilAtRest(): Promise<void> {
-  for (
-    let { connections } = await held();
-    connections > MOST_CONNECTIONS_AT_REST;
-    { connections } = await held()
-  ) {
-    await sleep(250);
-  }
+function untilAtRest(): Promise<true> {
+  return eventually('the connections to be closed', async () => {
+    return (await held()).connections <= MOST_CONNECTIONS_AT_REST || undefined;
+  });
 }
 
 function openSocket(): Socket {
