@@ -7,7 +7,7 @@ if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScr
  * The rooms of the library and who may know whom. A room may import itself and the rooms named beside
  * it, type-only imports included. Rooms of one step do not know each other.
  */
-const foundation = ['errors', 'time', 'loopback', 'collected-bytes', 'bounded-text'];
+const foundation = ['errors', 'time', 'loopback', 'collected-bytes', 'bounded-text', 'promises'];
 const counting = [...foundation, 'limits'];
 const upToAccount = [...counting, 'vault', 'session', 'account'];
 const upToLogin = [...upToAccount, 'provider', 'refresh', 'login'];
@@ -15,6 +15,7 @@ const upToHttp = [...upToLogin, 'access', 'mcp', 'http'];
 
 const rooms = {
   errors: [],
+  promises: [],
   time: [],
   loopback: [],
   'collected-bytes': [],

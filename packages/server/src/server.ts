@@ -3,6 +3,7 @@ import { destination, type Logger, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
 import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
+import { surviveMistakes } from './survive-mistakes.js';
 
 /** Where everything can be reached. This is also the line that `--json` prints. */
 export interface Addresses {
@@ -87,6 +88,7 @@ function assemble(
 ): { sessions: Sessions; reportUnreadiness: () => void } {
   // Synchronous, so that nothing is lost when the process exits.
   const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
+  surviveMistakes(logger);
   const sessions = createSessions({
     ...options,
     branding,

@@ -25,6 +25,7 @@ import { StdioConnection } from './mcp/stdio.js';
 import { Subscriptions } from './mcp/subscriptions.js';
 import { auditLog } from './observe/audit-log.js';
 import { errorLog } from './observe/error-log.js';
+import { quietLogger } from './observe/quiet-logger.js';
 import { Provider } from './provider/provider.js';
 import { providerSettings } from './provider/provider-options.js';
 import { Serving } from './serving.js';
@@ -47,7 +48,7 @@ const DEFAULT_PORT = 3000;
  */
 export function createSessions(options: SessionsOptions): Sessions {
   checkDebugging(options.allowDebugging, options.logger);
-  const logger = options.logger ?? pino({ level: 'silent' });
+  const logger = quietLogger(options.logger ?? pino({ level: 'silent' }));
   const { onError, onProtocolError } = errorLog(logger);
   const { clock, random, fetch, store }: Runtime = {
     clock: systemClock,
@@ -130,6 +131,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     register: options.tools,
     contexts,
     subscriptions,
+    onError,
+    onProtocolError,
     registry,
     owners,
     accounts,

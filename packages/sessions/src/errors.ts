@@ -50,6 +50,14 @@ export class SessionError extends Error {
   }
 }
 
+/**
+ * A mistake in the code of a tool's author, for the log. The message quotes nothing that a client, a user or a provider
+ * said.
+ */
+export class AuthorError extends Error {
+  override readonly name = 'AuthorError';
+}
+
 /** The session was signed out, or has ended, since it was handed out. */
 export function signedOut(): SessionError {
   return new SessionError(

@@ -1,4 +1,5 @@
 import type { SessionError } from '../errors.js';
+import { handled } from '../promises.js';
 import type { Secret } from '../vault/secret.js';
 import type { Accounts, SessionLease } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';
@@ -12,7 +13,8 @@ export interface SessionCallOptions {
 
 /**
  * The session of the request at hand, as tools see it. It never shows tokens unless asked to, and refuses
- * once its user has logged out, however long somebody kept it.
+ * once its user has logged out, however long somebody kept it. A call that fails while nothing waits for it
+ * does not end the process.
  */
 export interface Session {
   /**
@@ -33,7 +35,8 @@ export interface Session {
 
 /** The session of a request that names none that could be used: it refuses, and says why. */
 export function refusingSession(reason: SessionError): Session {
-  return { fetch: () => Promise.reject(reason), withAccessToken: () => Promise.reject(reason) };
+  const refuse = () => handled(Promise.reject(reason));
+  return { fetch: refuse, withAccessToken: refuse };
 }
 
 /** A session that somebody may be logged in to. */
@@ -52,14 +55,14 @@ export class LiveSession implements Session {
 
   fetch(url: string | URL, init: RequestInit = {}, options: SessionCallOptions = {}): Promise<Response> {
     const provider = options.provider ?? this.#defaultProvider;
-    return this.#fetch(this.#lease, provider, url, init);
+    return handled(this.#fetch(this.#lease, provider, url, init));
   }
 
-  async withAccessToken<T>(
-    use: (accessToken: string) => Promise<T>,
-    options: SessionCallOptions = {},
-  ): Promise<T> {
-    const provider = options.provider ?? this.#defaultProvider;
+  withAccessToken<T>(use: (accessToken: string) => Promise<T>, options: SessionCallOptions = {}): Promise<T> {
+    return handled(this.#useToken(use, options.provider ?? this.#defaultProvider));
+  }
+
+  async #useToken<T>(use: (accessToken: string) => Promise<T>, provider: string): Promise<T> {
     const { accessToken } = await this.#accounts.accessToken(this.#lease, provider);
     const text = takeText(accessToken);
     try {

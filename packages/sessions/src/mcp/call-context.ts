@@ -1,27 +1,25 @@
 import type { ServerContext } from '@modelcontextprotocol/server';
 
-/** The SDK's context of a call, with another signal. */
-export function withSignal(context: ServerContext, signal: AbortSignal): ServerContext {
-  return withRequestProperty(context, 'signal', signal);
+type Requests = ServerContext['mcpReq'];
+
+/** The SDK's context of a call, with other properties of its request. */
+export function withRequestProperties(context: ServerContext, replaced: Partial<Requests>): ServerContext {
+  return withProperties(context, { mcpReq: withProperties(context.mcpReq, replaced) });
 }
 
 /** The SDK's context of a call, as if the client had brought another `requestState`, or none. */
 export function withRequestState(context: ServerContext, state: unknown): ServerContext {
-  return withRequestProperty(context, 'requestState', () => state);
+  // It is whatever its reader takes it for.
+  const requestState = (() => state) as Requests['requestState'];
+  return withRequestProperties(context, { requestState });
 }
 
-function withRequestProperty(
-  context: ServerContext,
-  name: keyof ServerContext['mcpReq'],
-  value: unknown,
-): ServerContext {
-  return withProperty(context, 'mcpReq', withProperty(context.mcpReq, name, value));
-}
-
-/** A copy with one property replaced, and every other as it is, getters included. */
-function withProperty<T extends object>(original: T, name: keyof T, value: unknown): T {
-  const properties = Object.getOwnPropertyDescriptors(original);
-  const replaced = { ...properties, [name]: { value, enumerable: true } };
+/** A copy with some properties replaced, and every other as it is, getters included. */
+function withProperties<T extends object>(original: T, replaced: Partial<T>): T {
+  const properties = { ...Object.getOwnPropertyDescriptors(original) };
+  const added = Object.fromEntries(
+    Object.entries(replaced).map(([name, value]) => [name, { value, enumerable: true }]),
+  );
   // Of the same prototype and with the same properties, it is of the same type.
-  return Object.create(Object.getPrototypeOf(original), replaced) as T;
+  return Object.create(Object.getPrototypeOf(original), { ...properties, ...added }) as T;
 }

@@ -119,10 +119,8 @@ export class Connections {
   }
 
   async #open(incoming: Incoming, id: SessionId, started: ConnectionSession): Promise<Response> {
-    const { connectionSessions, servers, contexts, clock, deadlines, resumableMs, onProtocolError } =
-      this.#options;
+    const { connectionSessions, servers, contexts, clock, deadlines, resumableMs } = this.#options;
     const server = servers.make({ hasHandles: false, isPerRequest: false });
-    server.server.onerror = onProtocolError;
     const onPresent = () => connectionSessions.streamOpened(started);
     const connection = new Connection(server, id, {
       clock,

@@ -4,7 +4,10 @@ import {
   type ServerCapabilities,
   type ServerOptions,
 } from '@modelcontextprotocol/server';
+import { SessionError } from '../errors.js';
 import type { OpenBrowser } from '../login/open-browser.js';
+import { isThenable } from '../promises.js';
+import { guardServer, type ServerGuardOptions } from './guarded-server.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { CurrentSession, RequestContexts } from './request-context.js';
 import type { RequestStates } from './request-state.js';
@@ -27,7 +30,11 @@ export interface ServerInfo extends Implementation {
   readonly requestState?: ServerOptions['requestState'];
 }
 
-/** Registers an author's tools, resources and prompts. Called for every server object, so keep it light. */
+/**
+ * Registers an author's tools, resources and prompts. Called for every server object, so keep it light. It must not be
+ * asynchronous. What handlers send after their request is over is dropped; what they send without waiting, and what their
+ * listeners throw, is logged and does not end the process.
+ */
 export type RegisterTools = (server: McpServer, sessions: CurrentSession) => void;
 
 export type ServerFactoryOptions = {
@@ -43,8 +50,11 @@ export type ServerFactoryOptions = {
   readonly argumentElements: number;
 } & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema' | 'rounds'> &
   LogoutToolOptions &
+  ServerGuardOptions &
   SessionStatusToolOptions;
 
+const TOOLS_ARE_SYNCHRONOUS =
+  '`tools` must not be asynchronous: a client may ask for the tools as soon as it is called. Await what it needs before `createSessions`.';
 const LOGIN_INSTRUCTIONS =
   'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
 const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';
@@ -94,6 +104,7 @@ export class ServerFactory {
       },
       ...(capabilities && { capabilities }),
     });
+    guardServer(server, this.#options);
     const login = {
       ...this.#options,
       inputSchema: this.#loginInput,
@@ -102,14 +113,18 @@ export class ServerFactory {
       openBrowser,
     };
     const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
-    const needy = gateTools(server, { hasHandles, isPerRequest, contexts, parked, strict });
+    const needy = gateTools(server, { hasHandles, contexts, parked, strict });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
     registerStatusResource(server, this.#options);
     if (isPerRequest) server.server.registerCapabilities({ resources: { subscribe: true } });
     else this.#options.subscriptions.serve(server);
-    register(server, contexts);
+    const registered: unknown = register(server, contexts);
+    if (isThenable(registered)) {
+      registered.then(undefined, this.#options.onError);
+      throw new SessionError('configuration', TOOLS_ARE_SYNCHRONOUS);
+    }
     return server;
   }
 }

@@ -48,7 +48,6 @@ export class StdioConnection {
     this.#served = serveStdio(
       ({ era }) => {
         const server = servers.make({ hasHandles: false, isPerRequest: false, openBrowser });
-        server.server.onerror = onProtocolError;
         // The SDK passes on only what the client listens to (`subscriptions/listen`).
         if (era === 'modern') subscriptions.add(ref, server);
         const connect = server.connect.bind(server);

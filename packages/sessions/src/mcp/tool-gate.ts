@@ -1,5 +1,4 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
-import { withSignal } from './call-context.js';
 import { withFewIssues } from './few-issues.js';
 import { loginNeedOf, type ToolHandler } from './login-need.js';
 import { refusalOf } from './named-session.js';
@@ -21,8 +20,6 @@ const PENDING_TOOLS: ReadonlySet<string> = new Set(['login', 'session_status']);
 export interface ToolGateOptions {
   /** Whether requests name their session by an argument. */
   readonly hasHandles: boolean;
-  /** Whether each request has a server object of its own. */
-  readonly isPerRequest: boolean;
   readonly contexts: RequestContexts;
   /** Runs tools that need a login. */
   readonly parked: ParkedCalls;
@@ -36,7 +33,7 @@ export interface ToolGateOptions {
  * @returns the names of those that need a login; it grows with the tools
  */
 export function gateTools(server: McpServer, options: ToolGateOptions): ReadonlySet<string> {
-  const { hasHandles, isPerRequest, contexts, parked, strict } = options;
+  const { hasHandles, contexts, parked, strict } = options;
   const needy = new Set<string>();
   // One signature for the overloads of registerTool: the gate passes on whatever it is given.
   const register = server.registerTool.bind(server) as unknown as Register;
@@ -57,37 +54,14 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);
         const given = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-        const run = (all: unknown[]) => (isPerRequest ? unlessOver(all, callback) : callback(...all));
-        if (!need) return run(given);
+        if (!need) return callback(...given);
         const args = given.slice(0, -1);
         // The SDK passes its context last.
         const protocol = given.at(-1) as ServerContext;
-        return parked.run(need, protocol, (current) => run([...args, current]));
+        return parked.run(need, protocol, (current) => callback(...args, current));
       },
     );
   };
   server.registerTool = gated as unknown as RegisterTool;
   return needy;
-}
-
-/**
- * Calls a tool with a signal that is quiet once the tool is done: where every request stands alone the SDK
- * aborts it after each call, successful ones included, which looks like a client that has gone.
- */
-async function unlessOver(
-  parameters: unknown[],
-  callback: (...given: unknown[]) => unknown,
-): Promise<unknown> {
-  // The SDK passes its context last.
-  const context = parameters.at(-1) as ServerContext;
-  const { signal } = context.mcpReq;
-  const cancelled = new AbortController();
-  const cancel = () => cancelled.abort(signal.reason);
-  if (signal.aborted) cancel();
-  signal.addEventListener('abort', cancel);
-  try {
-    return await callback(...parameters.slice(0, -1), withSignal(context, cancelled.signal));
-  } finally {
-    signal.removeEventListener('abort', cancel);
-  }
 }

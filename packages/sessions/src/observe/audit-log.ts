@@ -1,14 +1,14 @@
-import type { Logger } from 'pino';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
+import type { QuietLogger } from './quiet-logger.js';
 import { Tallies } from './tallies.js';
 
 /** Tokens come to their end; everything else is a client or a server that is not set up right, or an attack. */
 const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);
 
 export interface AuditLogOptions {
-  readonly logger: Logger;
+  readonly logger: QuietLogger;
   /** What a session is called in logs. */
   readonly logIdOf: (ref: SessionRef) => string;
   readonly clock: Clock;

@@ -1,4 +1,5 @@
-import type { Logger } from 'pino';
+import { AuthorError } from '../errors.js';
+import type { QuietLogger } from './quiet-logger.js';
 
 /** Where what went wrong is reported. */
 export interface ErrorLog {
@@ -9,7 +10,7 @@ export interface ErrorLog {
 }
 
 /** Writes errors to a logger, without what they may quote. */
-export function errorLog(logger: Logger): ErrorLog {
+export function errorLog(logger: QuietLogger): ErrorLog {
   return {
     onError: (error) => logger.error({ err: withoutDetails(error) }, 'internal error'),
     onProtocolError: (error) => logger.debug({ err: withoutDetails(error) }, 'protocol error'),
@@ -17,11 +18,12 @@ export function errorLog(logger: Logger): ErrorLog {
 }
 
 /** What may be logged of an error: messages of other libraries can quote what they were given. */
-function withoutDetails(error: unknown): { name: string; code?: unknown; stack?: string } {
+function withoutDetails(error: unknown): { name: string; message?: string; code?: unknown; stack?: string } {
   if (!(error instanceof Error)) return { name: typeof error };
   const frames = error.stack
     ?.split('\n')
     .filter((line) => line.startsWith('    at '))
     .join('\n');
+  if (error instanceof AuthorError) return { name: error.name, message: error.message };
   return { name: error.name, ...('code' in error && { code: error.code }), ...(frames && { stack: frames }) };
 }

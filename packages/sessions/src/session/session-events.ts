@@ -1,3 +1,4 @@
+import { isThenable } from '../promises.js';
 import type { SessionRef } from './ids.js';
 import type { AccountTrouble, EndReason, GrantOddity, SessionKind, SignOutReason } from './session-record.js';
 
@@ -131,7 +132,7 @@ export type SessionEvent =
       readonly revocation: Revocation;
     };
 
-/** Hears every event, in order, within the tick in which it happens. What it throws is reported, not felt. */
+/** Hears every event, in order, within the tick in which it happens. What it throws, or rejects with, is logged. */
 export type SessionListener = (event: SessionEvent) => void;
 
 /** Tells listeners what happens. */
@@ -152,7 +153,8 @@ export class SessionEvents {
   emit(event: SessionEvent): void {
     for (const listener of this.#listeners) {
       try {
-        listener(event);
+        const answer: unknown = listener(event);
+        if (isThenable(answer)) answer.then(undefined, this.#onError);
       } catch (error) {
         this.#onError(error);
       }

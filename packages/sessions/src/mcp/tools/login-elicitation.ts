@@ -2,7 +2,7 @@ import type { ElicitResult, ServerContext } from '@modelcontextprotocol/server';
 import type { Logins, PendingLogin } from '../../login/logins.js';
 import type { Clock } from '../../time/clock.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
-import { withSignal } from '../call-context.js';
+import { withRequestProperties } from '../call-context.js';
 import type { LoginStep } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
 import { invitation } from './login-results.js';
@@ -30,7 +30,9 @@ export async function elicitLogin(
   const { logins, clock } = options;
   const { lease, provider } = call;
   const over = new AbortController();
-  const waiting = withSignal(protocol, AbortSignal.any([protocol.mcpReq.signal, over.signal]));
+  const waiting = withRequestProperties(protocol, {
+    signal: AbortSignal.any([protocol.mcpReq.signal, over.signal]),
+  });
   let isAccepted = false;
   const answered = ask(options, waiting, pending).then((action) => {
     isAccepted = action === 'accept';

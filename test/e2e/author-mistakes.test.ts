@@ -1,0 +1,243 @@
+import { type ChildProcessByStdio, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { createBareServer } from '../support/bare-server.js';
+import { type Ending, end, own } from '../support/child-processes.js';
+import { Journal } from '../support/journal.js';
+import { call2025, connect2025, JSON_HEADERS, messageOf, request2026, send } from '../support/raw-mcp.js';
+import { FREE_PORTS, startServer } from '../support/server-process.js';
+import { startStdio } from './stdio-process.js';
+
+const TOOLS = fileURLToPath(new URL('./uncaught-tools.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('./author-mistakes-child.mjs', import.meta.url));
+
+/** Kinds of results that cannot be sent, as the child names them. */
+const UNSENDABLE = [
+  'bigint',
+  'cycle',
+  'text of a cycle',
+  'toJSON that throws',
+  'a getter that throws',
+  'no end of nesting',
+  'undefined',
+  'null',
+  'number',
+];
+const THROWN = ['throws null', 'rejects with nothing', 'throws a BigInt', 'throws what cannot be sent'];
+const toolOf = (kind: string) => `returns ${kind}`.replaceAll(' ', '_');
+
+interface Child {
+  readonly mcp: string;
+  readonly stderr: Journal<string>;
+  stop(signal: NodeJS.Signals): Promise<Ending>;
+}
+
+async function start(): Promise<Child> {
+  const child: ChildProcessByStdio<null, Readable, Readable> = own(
+    spawn(process.execPath, [CHILD], { stdio: ['ignore', 'pipe', 'pipe'], env: { PATH: process.env.PATH } }),
+  );
+  const stderr = new Journal<string>();
+  createInterface(child.stderr).on('line', (line) => stderr.add(line));
+  const [mcp] = await once(createInterface(child.stdout), 'line');
+  return { mcp, stderr, stop: (signal) => end(child, signal) };
+}
+
+let child: Child;
+beforeAll(async () => {
+  child = await start();
+});
+afterAll(() => child.stop('SIGKILL'));
+
+const call2026 = (name: string) => request2026('tools/call', { name, arguments: {} });
+
+/** The server still answers, and what calls do too late has been done. */
+async function expectToLive({ mcp }: Child = child): Promise<void> {
+  for (const name of ['later', 'alive']) {
+    const { result } = messageOf(await send(mcp, call2026(name)));
+    expect(result).toMatchObject({ isError: false });
+  }
+}
+
+const held = (stderr: Journal<string>) => stderr.entries.filter((line) => line === 'holding').length;
+
+/** Begins to call `holds`, and goes on once the tool runs. */
+async function whileHeld({ stderr }: Child, begin: () => Promise<unknown>) {
+  const before = held(stderr);
+  const calling = begin().catch(() => undefined);
+  await stderr.until('the call that is held', () => (held(stderr) > before ? true : undefined));
+  return { calling };
+}
+
+function abort2026(mcp: string) {
+  const { headers, body } = call2026('holds');
+  const client = new AbortController();
+  const calling = fetch(mcp, {
+    method: 'POST',
+    headers: { ...headers },
+    body: body ?? '',
+    signal: client.signal,
+  });
+  return { calling, abort: () => client.abort() };
+}
+
+describe('a tool that speaks without waiting, and throws wherever it can,', () => {
+  it('does not end the process when its 2025 call is over', async () => {
+    const client = await connect2025(child.mcp);
+    expect((await client.call('says_too_much')).text).toBe('said');
+    await expectToLive();
+  });
+
+  it('does not end the process when its 2026 call is over', async () => {
+    expect((await send(child.mcp, call2026('says_too_much'))).text).toContain('said');
+    await expectToLive();
+  });
+
+  it('does not end the process when its 2025 client sends DELETE', async () => {
+    const client = await connect2025(child.mcp);
+    const { calling } = await whileHeld(child, () => client.call('holds'));
+    await client.end();
+    await expectToLive();
+    await calling;
+  });
+
+  it('does not end the process when its 2025 client cancels the call', async () => {
+    const client = await connect2025(child.mcp);
+    const { calling } = await whileHeld(child, () => client.call('holds'));
+    const body = JSON.stringify({
+      jsonrpc: '2.0',
+      method: 'notifications/cancelled',
+      params: { requestId: 1 },
+    });
+    const headers = { ...JSON_HEADERS, 'mcp-session-id': client.secret };
+    expect((await send(child.mcp, { method: 'POST', headers, body })).status).toBe(202);
+    await expectToLive();
+    await calling;
+  });
+
+  it('does not end the process when its 2026 client goes away', async () => {
+    let abort = () => {};
+    const { calling } = await whileHeld(child, () => {
+      const aborted = abort2026(child.mcp);
+      abort = aborted.abort;
+      return aborted.calling;
+    });
+    abort();
+    await calling;
+    await expectToLive();
+  });
+
+  it('does not end the process when the server closes', async () => {
+    const closing = await start();
+    onTestFinished(async () => void (await closing.stop('SIGKILL')));
+    const client = await connect2025(closing.mcp);
+    await whileHeld(closing, () => client.call('holds'));
+    await whileHeld(closing, () => abort2026(closing.mcp).calling);
+    expect(await closing.stop('SIGTERM')).toEqual({ code: 0, signal: null });
+    expect(closing.stderr.entries.at(-1)).toBe('over');
+  });
+});
+
+describe('a result that cannot be sent', () => {
+  /** How many logged errors say this. */
+  const logged = (text: string) =>
+    child.stderr.entries.filter((line) => line.startsWith('{"level":"error"') && line.includes(text)).length;
+  /** Waits for one more of them than there were. */
+  const nextLogged = (text: string, before: number) =>
+    child.stderr.until(text, () => (logged(text) > before ? true : undefined));
+  const clients = {
+    '2025': async (method: string, params: Record<string, unknown>) => {
+      const { secret } = await connect2025(child.mcp);
+      const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
+      const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method, params });
+      return messageOf(await send(child.mcp, { method: 'POST', headers, body }));
+    },
+    '2026': async (method: string, params: Record<string, unknown>) =>
+      messageOf(await send(child.mcp, request2026(method, params))),
+  };
+
+  describe.each(['2025', '2026'] as const)('in %s', (era) => {
+    it.each(UNSENDABLE)(
+      'is an error result of the tool at once, and logged as an error: %s',
+      async (kind) => {
+        const error = `tools/call \\"${toolOf(kind)}\\" cannot be sent as JSON`;
+        const before = logged(error);
+        const { result } = await clients[era]('tools/call', { name: toolOf(kind), arguments: {} });
+        expect(result).toMatchObject({ isError: true });
+        // The SDK refuses by itself what is no object at all.
+        if (!['undefined', 'null', 'number'].includes(kind)) await nextLogged(error, before);
+      },
+    );
+
+    it.each([...UNSENDABLE, ...THROWN])(
+      'is an internal error of a resource or a prompt: %s',
+      async (kind) => {
+        const uri = `bad:${encodeURIComponent(kind)}`;
+        const errors = ['resources/read cannot be sent', `prompts/get \\"${kind}\\" cannot be sent`];
+        const before = errors.map(logged);
+        const ofResource = await clients[era]('resources/read', { uri });
+        const ofPrompt = await clients[era]('prompts/get', { name: kind, arguments: {} });
+        for (const { error } of [ofResource, ofPrompt]) expect(error?.code).toBe(-32_603);
+        if (THROWN.includes(kind)) return;
+        for (const [index, error] of errors.entries()) await nextLogged(error, before[index] ?? 0);
+      },
+    );
+
+    it.each(THROWN)('is an error result of a tool that throws it: %s', async (kind) => {
+      const { result } = await clients[era]('tools/call', { name: toolOf(kind), arguments: {} });
+      expect(result).toMatchObject({ isError: true });
+    });
+
+    it('is an error result although it fits its schema', async () => {
+      const { result } = await clients[era]('tools/call', { name: 'strict', arguments: {} });
+      expect(result).toMatchObject({ isError: true });
+    });
+  });
+});
+
+describe('over stdio', () => {
+  const connect = async () => {
+    const server = await startStdio({ command: [CHILD, 'stdio'] });
+    onTestFinished(async () => void (await server.stop()));
+    return server;
+  };
+
+  it('mistakes of an author neither end the process nor leave a call without an answer', async () => {
+    const server = await connect();
+    for (const kind of [...UNSENDABLE, ...THROWN]) {
+      expect(await server.call(toolOf(kind)), kind).toMatchObject({ isError: true });
+    }
+    expect((await server.call('says_too_much')).text).toBe('said');
+    await server.call('later');
+    server.send({ id: 100, ...JSON.parse(call2025('holds')), method: 'tools/call' });
+    await server.stderr.first('the call that is held', (line) => line === 'holding');
+    server.stdin.end();
+    expect(await server.ended).toEqual({ code: 0, signal: null });
+    expect(server.stderr.entries.at(-1)).toBe('over');
+  });
+});
+
+describe('mistakes that no library can catch', () => {
+  it('are logged by the program, without what they say, and do not end it', async () => {
+    const server = await startServer({ flags: [...FREE_PORTS, '--tools', TOOLS] });
+    onTestFinished(async () => void (await server.stop('SIGKILL')));
+    const { mcp } = server.addresses;
+    for (const name of ['throws_in_timer', 'rejects_unseen', 'alive']) {
+      const { result } = messageOf(await send(mcp, call2026(name)));
+      expect(result).toMatchObject({ isError: false });
+    }
+    for (const event of ['uncaughtException', 'unhandledRejection']) {
+      const line = await server.stderr.first(event, (each) => each.includes(`"msg":"${event}"`));
+      expect(line).toContain('uncaught-tools.mjs');
+      expect(line).not.toContain('secret');
+    }
+  });
+
+  it('are refused at the start: a `tools` function that is asynchronous', () => {
+    expect(() => createBareServer(() => Promise.reject(new Error('late')))).toThrow(
+      /must not be asynchronous/,
+    );
+  });
+});
