@@ -10,7 +10,6 @@ import {
 } from '../support/eliciting-clients.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { client2026, connect2025, logIn, messageOf, request2026, send } from '../support/raw-mcp.js';
-import { locationOf } from '../support/step-browser.js';
 
 let notes: InProcessNotes;
 
@@ -74,19 +73,23 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', AT_ONCE,
     });
   });
 
-  it('whose user declines to open the link is told so, and the link is dead', async () => {
-    let link = '';
+  it('whose user declines to open the link gets that link for later, and is not asked again', async () => {
+    const asked: string[] = [];
     const open: OpenAddress = async ({ url }) => {
-      link = url;
+      asked.push(url);
       return 'decline';
     };
     await withClient(kind, open, async (client) => {
-      expect(await client.call('login')).toMatchObject({
-        isError: true,
-        text: expect.stringMatching(/declined/),
+      const declined = await client.call('login');
+      expect(declined).toMatchObject({
+        isError: false,
+        structured: { status: 'pending', loginUrl: asked[0] },
       });
-      expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
-      expect(locationOf(await send(link), link).pathname).toBe('/login/failed/declined');
+      expect((await client.call('session_status')).structured).toMatchObject({ state: 'pending' });
+      expect((await client.call('login')).structured).toMatchObject({ loginUrl: asked[0] });
+      expect(asked).toHaveLength(1);
+      await new Browser().logIn(asked[0] ?? '', 'dora');
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'dora' } });
     });
   });
 

@@ -116,13 +116,14 @@ describe('calls that wait for the same login', () => {
     };
     const started = await connectedByHandle(url);
     const call = { name: 'login', arguments: { session: started } };
-    const states: unknown[] = [];
-    for (let count = 0; count < 21; count++) states.push((await ask(call))?.requestState);
     const back = (requestState: unknown) =>
       ask({ ...call, requestState, inputResponses: { login: { action: 'accept' } } });
-    const waiting = states.slice(0, 20).map(back);
-    await expect.poll(() => clock.timers).toBeGreaterThan(20);
-    const last = await back(states[20]);
+    const waiting: ReturnType<typeof ask>[] = [];
+    for (let count = 1; count <= 20; count++) {
+      waiting.push(back((await ask(call))?.requestState));
+      await expect.poll(() => clock.timers).toBeGreaterThan(count);
+    }
+    const last = await back((await ask(call))?.requestState);
     expect(last?.structuredContent).toMatchObject({ status: 'pending' });
     expect(await isSettled(Promise.race(waiting), url)).toBe(false);
     await clock.advance(25 * SECOND);

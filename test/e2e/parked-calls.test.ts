@@ -192,7 +192,8 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     const { call, follow, back, ran } = await setUp();
     const removing = (...ids: string[]) => ({ name: 'remove', arguments: { ids, size: '5' } });
     const parked = await call(removing('draft'));
-    const other = await call(removing('draft'));
+    const meta = { 'io.modelcontextprotocol/clientInfo': { name: 'another', version: '1' } };
+    const other = await call(removing('draft'), { meta });
     await follow(parked.link, 'alice');
     await follow(other.link, 'alice');
     expect(await back(other.requestState, 'accept', removing('everything'))).toMatchObject({
@@ -259,13 +260,17 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual(['wrote alice']);
   });
 
-  it('is not done when the user declines, and says so', async () => {
-    const { call, back, ran } = await setUp();
+  it('is not done when the user declines, and gives the link for later', async () => {
+    const { call, follow, back, ran } = await setUp();
     const parked = await call({});
-    expect(await back(parked.requestState, 'decline')).toMatchObject({
-      isError: true,
-      text: expect.stringMatching(/declined/),
-    });
+    const declined = await back(parked.requestState, 'decline');
+    expect(declined).toMatchObject({ isError: true, text: expect.stringMatching(/It was not done/) });
+    expect(declined.text).toContain(`loginUrl: ${parked.link}`);
+    expect(declined.text).toContain('If no question was shown, open this link');
+    const session = /session: ([\w-]{43})/.exec(declined.text)?.[1];
+    await follow(parked.link, 'alice');
+    const done = await call({ name: 'login', arguments: { session } });
+    expect(done.structuredContent).toMatchObject({ status: 'authenticated' });
     expect(ran).toEqual([]);
   });
 

@@ -6,6 +6,10 @@ import { messageOf, type RawRequest, type RpcMessage, request2026, type ToolAnsw
 
 type Result = NonNullable<RpcMessage['result']>;
 type Server = Pick<Sessions, 'fetch'>;
+interface ClientInfo {
+  readonly name: string;
+  readonly version: string;
+}
 
 /** A client that reaches a server without a network in between. */
 export interface InMemoryClient {
@@ -19,12 +23,19 @@ export interface InMemoryClient {
 
 /** A server as it is to requests from an address; those that say nothing of theirs come from nowhere. */
 export function reachedFrom(server: Server, remoteAddress: string): Server {
-  // As much of Node's side of a request as the server looks at.
-  const incoming = { socket: { localAddress: '127.0.0.1', remoteAddress } } as IncomingMessage;
-  return { fetch: (request) => server.fetch(request, { incoming }) };
+  const socket = { localAddress: '127.0.0.1', remoteAddress };
+  return {
+    fetch: (request) => {
+      // As much of Node's side of a request as the server looks at.
+      const { pathname, search } = new URL(request.url);
+      const incoming = { socket, url: `${pathname}${search}` } as IncomingMessage;
+      return server.fetch(request, { incoming });
+    },
+  };
 }
 
 const MCP = 'http://127.0.0.1:3000/mcp';
+const CLIENT_INFO: ClientInfo = { name: 'transcript', version: '1' };
 const JSON_HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
@@ -63,11 +74,11 @@ const capabilitiesOf = (answer: OpenAddress) => (answer === cannotOpen ? {} : { 
 export async function inMemory2025(
   server: Server,
   answer: OpenAddress = cannotOpen,
+  clientInfo: ClientInfo = CLIENT_INFO,
 ): Promise<InMemoryClient & { end(): Promise<unknown> }> {
   let calls = 0;
   const message = (method: string, params: object) =>
     JSON.stringify({ jsonrpc: '2.0', id: ++calls, method, params });
-  const clientInfo = { name: 'transcript', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: capabilitiesOf(answer), clientInfo };
   const response = await send(server, { headers: JSON_HEADERS, body: message('initialize', params) });
   const headers = { ...JSON_HEADERS, 'mcp-session-id': response.headers.get('mcp-session-id') ?? '' };
@@ -75,8 +86,11 @@ export async function inMemory2025(
   const answerIfAsked = async (event: string) => {
     const { data } = questionSchema.safeParse(JSON.parse(/^data: ?(.+)$/m.exec(event)?.[1] ?? 'null'));
     if (!data) return;
-    const result = { action: await answer(data.params) };
-    await send(server, { headers, body: JSON.stringify({ jsonrpc: '2.0', id: data.id, result }) });
+    const outcome = await answer(data.params).then(
+      (action) => ({ result: { action } }),
+      ({ message }: Error) => ({ error: { code: -32603, message } }),
+    );
+    await send(server, { headers, body: JSON.stringify({ jsonrpc: '2.0', id: data.id, ...outcome }) });
   };
   const ask = async (method: string, asked: object) => {
     const response = await send(server, { headers, body: message(method, asked) });
@@ -100,10 +114,15 @@ export async function inMemory2025(
 }
 
 /** A client of the 2026-07-28 revision. With `answer`, it can be asked to open addresses. */
-export function inMemory2026(server: Server, answer: OpenAddress = cannotOpen): InMemoryClient {
+export function inMemory2026(
+  server: Server,
+  answer: OpenAddress = cannotOpen,
+  clientInfo: ClientInfo = CLIENT_INFO,
+): InMemoryClient {
   const capabilities = capabilitiesOf(answer);
+  const meta = { 'io.modelcontextprotocol/clientInfo': clientInfo };
   const ask = async (method: string, params: Record<string, unknown>) =>
-    resultOf(await post(server, request2026(method, params, { capabilities })));
+    resultOf(await post(server, request2026(method, params, { capabilities, meta })));
   const call = async (tool: string, args: Record<string, unknown>, more: object = {}): Promise<Result> => {
     const result = await ask('tools/call', { name: tool, arguments: args, ...more });
     const { requestState, inputRequests } = result;

@@ -19,6 +19,7 @@ describe('the configuration', () => {
       lifetimes: {},
       maxSessions: undefined,
       limits: {},
+      elicitation: undefined,
       branding: {},
       toolsModule: undefined,
       upstream: {
@@ -42,6 +43,12 @@ describe('the configuration', () => {
       lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0 },
       upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 8080, accessTokenSeconds: 10 },
     });
+  });
+
+  it('asks no client to open links where the operator says so, over HTTP and over stdio', () => {
+    expect(configurationOf(['--elicitation', 'never'])).toMatchObject({ elicitation: 'never' });
+    expect(configurationOf(['--stdio', '--elicitation', 'auto'])).toMatchObject({ elicitation: 'auto' });
+    expect(() => configurationOf(['--elicitation', 'sometimes'])).toThrow(/--elicitation must be one of/);
   });
 
   it('takes no port over stdio that was not asked for, and opens a browser unless told not to', () => {

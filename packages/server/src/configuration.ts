@@ -24,6 +24,8 @@ export interface Configuration {
   readonly maxSessions: number | undefined;
   /** What is absent keeps the library's default. */
   readonly limits: Partial<Limits>;
+  /** Which clients are asked to open the link of a login. Absent: as the library says. */
+  readonly elicitation: Flags['elicitation'];
   /** What people see of the server during a login. */
   readonly branding: BrandingSettings;
   /** Path of a module that registers tools, relative to the working directory. */
@@ -100,6 +102,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
       },
       maxSessions: flags.maxSessions,
       limits: parseLimits(environment),
+      elicitation: flags.elicitation,
       branding: parseBranding(environment),
       toolsModule: flags.tools,
       upstream: upstreamOf(flags, transport, environment),

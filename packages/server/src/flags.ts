@@ -14,6 +14,9 @@ export type AccessMode = (typeof ACCESS_MODES)[number];
 /** Whether users may log in by a code, or have to. */
 export const DEVICE_FLOWS = ['allowed', 'only'] as const;
 
+/** Which clients are asked to open the link of a login. */
+const ELICITATIONS = ['auto', 'never'] as const;
+
 /** How much is logged to stderr. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -29,6 +32,8 @@ export interface Flags {
   readonly access: AccessMode | undefined;
   /** Of the embedded provider. */
   readonly deviceFlow: (typeof DEVICE_FLOWS)[number] | undefined;
+  /** Which clients are asked to open the link of a login. */
+  readonly elicitation: (typeof ELICITATIONS)[number] | undefined;
   readonly idpPort: number | undefined;
   readonly apiPort: number | undefined;
   readonly accessTokenSeconds: number;
@@ -63,6 +68,7 @@ const schema = z.object({
   'keep-alive-seconds': keepAliveSeconds.optional(),
   access: z.enum(ACCESS_MODES, `must be one of ${ACCESS_MODES.join(', ')}`).optional(),
   'device-flow': z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}`).optional(),
+  elicitation: z.enum(ELICITATIONS, `must be one of ${ELICITATIONS.join(', ')}`).optional(),
   'idp-port': port.optional(),
   'api-port': port.optional(),
   'access-token-seconds': seconds.default(120),
@@ -95,6 +101,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     keepAliveSeconds: data['keep-alive-seconds'],
     access: data.access,
     deviceFlow: data['device-flow'],
+    elicitation: data.elicitation,
     idpPort: data['idp-port'],
     apiPort: data['api-port'],
     accessTokenSeconds: data['access-token-seconds'],
@@ -125,6 +132,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         'keep-alive-seconds': text,
         access: text,
         'device-flow': text,
+        elicitation: text,
         'idp-port': text,
         'api-port': text,
         'access-token-seconds': text,

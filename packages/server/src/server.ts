@@ -82,7 +82,7 @@ export async function serveStdio(
 }
 
 function assemble(
-  { lifetimes, maxSessions, limits, logLevel, allowDebugging }: Configuration,
+  { lifetimes, maxSessions, limits, elicitation, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
@@ -94,6 +94,7 @@ function assemble(
     branding,
     maxSessions,
     limits,
+    elicitation,
     lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
     logger,
     allowDebugging,

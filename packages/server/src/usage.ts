@@ -12,6 +12,8 @@ Serves MCP; every client that connects logs in as its own user.
   --access <mode>                open: whoever is on this machine (the default); bearer: whoever brings an
                                  access token; open-to-network: whoever knows a session's id, from anywhere
   --device-flow <allowed|only>   users of the embedded provider may log in by a code instead of a link, or have to
+  --elicitation <auto|never>     auto: clients that declare URL elicitation are asked to open the link of a login
+                                 (the default); never: the model shows the link
   --port <port>                  port of the MCP server (3000); 0: any free one
   --keep-alive-seconds <n>       keep a client's connection so long between requests (65); give more than the
                                  load balancer in front keeps its own

@@ -133,6 +133,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     subscriptions,
     onError,
     onProtocolError,
+    elicitation: settings.elicitation,
     registry,
     owners,
     accounts,

@@ -5,6 +5,7 @@ export { SessionError, type SessionErrorCode } from './errors.js';
 export { nodeServerOptions } from './http/http-limits.js';
 export type { Limits } from './limits/limits.js';
 export type { Branding } from './login/branding.js';
+export type { Elicitation } from './mcp/elicitation-policy.js';
 export type { LoginNeed, ToolHandler } from './mcp/login-need.js';
 export type { CurrentSession } from './mcp/request-context.js';
 export type { RegisterTools, ServerInfo } from './mcp/server-factory.js';

@@ -2,6 +2,7 @@ import type { Logger } from 'pino';
 import type { AccessOptions } from './access/access-options.js';
 import type { Limits } from './limits/limits.js';
 import type { Branding } from './login/branding.js';
+import type { Elicitation } from './mcp/elicitation-policy.js';
 import type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
 import type { ProviderOptions } from './provider/provider-options.js';
 import type { Lifetimes } from './session/lifetimes.js';
@@ -33,6 +34,11 @@ export interface SessionsOptions {
    * others can reach, say who may come in.
    */
   readonly access?: AccessOptions | undefined;
+  /**
+   * Which clients are asked to open the link of a login (URL elicitation). `never`: none, for hosts that declare it
+   * and do not ask their users; `login` returns the link to the model then. Default: `auto`, those that declare it.
+   */
+  readonly elicitation?: Elicitation | undefined;
   /** Host names under which the server may be addressed, besides the public URL's. Default: none. */
   readonly allowedHosts?: readonly string[] | undefined;
   /** Origins whose pages may call the server, besides its own. Default: none; any loopback page if it is on loopback. */

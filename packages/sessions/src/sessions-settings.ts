@@ -5,6 +5,7 @@ import { TrustedProxies } from './http/trusted-proxies.js';
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './limits/limits.js';
 import { type Brand, brandingSchema } from './login/branding.js';
 import { isLoopbackHost } from './loopback.js';
+import type { Elicitation } from './mcp/elicitation-policy.js';
 import { type ProviderSettings, providerSettings } from './provider/provider-options.js';
 import { openToNetwork } from './serving-rules.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from './session/lifetimes.js';
@@ -21,6 +22,7 @@ export interface SessionsSettings {
   readonly providers: readonly [ProviderSettings, ...ProviderSettings[]];
   readonly publicUrl: URL | undefined;
   readonly access: AccessSettings;
+  readonly elicitation: Elicitation;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
@@ -50,6 +52,7 @@ const schema = z.object({
     .default({}),
   limits: limitsSchema.partial().default({}),
   maxSessions: z.number().int().positive().max(MOST_SESSIONS).default(DEFAULT_MAX_SESSIONS),
+  elicitation: z.enum(['auto', 'never']).default('auto'),
   allowedHosts: z
     .array(z.string().refine(isHostname, 'must be host names without a port, such as mcp.example.com'))
     .default([]),
@@ -66,6 +69,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     lifetimes = {},
     limits = {},
     maxSessions,
+    elicitation,
     allowedHosts,
     allowedOrigins,
   } = options;
@@ -74,6 +78,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     lifetimes: given(lifetimes),
     limits: given(limits),
     maxSessions,
+    elicitation,
     allowedHosts,
     allowedOrigins,
   });

@@ -187,14 +187,6 @@ export class Logins {
     }
   }
 
-  /** The user did not want to open the link, and told the client so. */
-  decline(ref: SessionRef, provider: string): void {
-    const attempt = this.#attempts.of(ref, provider);
-    if (!attempt) return;
-    this.#endings.fail(attempt, 'declined');
-    this.#endings.takeFailure(ref, provider);
-  }
-
   /** Whether another call may wait for the login of a session. Those that may not are answered at once. */
   mayWait(ref: SessionRef, provider: string): boolean {
     const attempt = this.#attempts.of(ref, provider);

@@ -10,7 +10,7 @@ import { shownName } from '../login/shown-name.js';
 const envelopeSchema = z
   .object({
     [CLIENT_INFO_META_KEY]: z
-      .object({ name: z.string(), title: z.string().optional() })
+      .object({ name: z.string(), title: z.string().optional(), version: z.string().catch('') })
       .optional()
       .catch(undefined),
     [CLIENT_CAPABILITIES_META_KEY]: z
@@ -20,10 +20,22 @@ const envelopeSchema = z
   })
   .catch({});
 
-/** What a client calls itself: with the request in the 2026 era, at `initialize` before. A claim, nothing more. */
-export function clientNameOf(server: McpServer, context: ServerContext): string | undefined {
+/** What a client says of itself. A claim, nothing more. */
+export interface ClientInfo {
+  readonly name: string;
+  readonly version: string;
+  readonly title?: string | undefined;
+}
+
+/** Reads it: with the request in the 2026 era, from `initialize` before. */
+export function clientInfoOf(server: McpServer, context: ServerContext): ClientInfo | undefined {
   const envelope = envelopeSchema.parse(context.mcpReq.envelope);
-  const info = envelope[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion();
+  return envelope[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion();
+}
+
+/** What a client calls itself, fit to be shown. */
+export function clientNameOf(server: McpServer, context: ServerContext): string | undefined {
+  const info = clientInfoOf(server, context);
   const name = info?.title ?? info?.name;
   return name === undefined ? undefined : shownName(name);
 }

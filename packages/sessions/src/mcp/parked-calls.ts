@@ -11,7 +11,6 @@ import { loginRequired, reauthenticationRequired, sessionRequired } from '../acc
 import { holderOf } from '../login/login-attempt.js';
 import type { SessionRecord } from '../session/session-record.js';
 import { withRequestState } from './call-context.js';
-import { supportsUrlElicitation } from './client-traits.js';
 import type { LoginNeed } from './login-need.js';
 import type { RequestContext } from './request-context.js';
 import type { RequestStateBinding, RequestStates } from './request-state.js';
@@ -65,7 +64,8 @@ export class ParkedCalls {
       return tool(await this.#verified(protocol, state));
     if (!isBack && !this.#canPark(context, provider, protocol)) return this.#refuse(context, provider);
     const asked = isBack ? protocol : withRequestState(protocol, undefined);
-    const { call, answer } = await login(this.#options, this.#server, { provider }, asked, called);
+    const request = { server: this.#server, args: { provider }, protocol: asked, called };
+    const { call, answer } = await login(this.#options, request);
     if (isInputRequiredResult(answer)) return answer;
     if (answer.kind !== 'authenticated') return notDone(call, answer, defaultProvider);
     const run = () => tool(withRequestState(protocol, undefined));
@@ -81,10 +81,11 @@ export class ParkedCalls {
   }
 
   #canPark(context: RequestContext, provider: string, protocol: ServerContext): boolean {
+    const { elicitation, logins } = this.#options;
     return (
       context.era === '2026' &&
-      supportsUrlElicitation(this.#server, protocol) &&
-      this.#options.logins.endsInBrowser({ clientName: undefined, ...placeOf(context) }, provider)
+      elicitation.mayAsk(elicitation.clientOf(this.#server, protocol, context)) &&
+      logins.endsInBrowser({ clientName: undefined, ...placeOf(context) }, provider)
     );
   }
 
@@ -170,7 +171,7 @@ function notDone(call: LoginCall, answer: LoginAnswer, defaultProvider: string):
     'This call needs a login, which is not finished. It was not done.',
     !login.needsCode && `loginUrl: ${login.loginUrl}`,
     call.handle && `session: ${call.handle}`,
-    nextWhilePending(call, login, defaultProvider),
+    nextWhilePending(call, answer, defaultProvider),
     'Then repeat this call.',
   ];
   return errorResult(parts.filter(Boolean).join('\n'));

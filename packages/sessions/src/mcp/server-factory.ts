@@ -7,6 +7,7 @@ import {
 import { SessionError } from '../errors.js';
 import type { OpenBrowser } from '../login/open-browser.js';
 import { isThenable } from '../promises.js';
+import { type Elicitation, ElicitationPolicy } from './elicitation-policy.js';
 import { guardServer, type ServerGuardOptions } from './guarded-server.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { CurrentSession, RequestContexts } from './request-context.js';
@@ -48,7 +49,9 @@ export type ServerFactoryOptions = {
   readonly states: RequestStates;
   /** How many elements and keys the arguments of a tool call may have in all. */
   readonly argumentElements: number;
-} & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema' | 'rounds'> &
+  /** Which clients are asked to open links. */
+  readonly elicitation: Elicitation;
+} & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema' | 'rounds' | 'elicitation'> &
   LogoutToolOptions &
   ServerGuardOptions &
   SessionStatusToolOptions;
@@ -74,12 +77,14 @@ export class ServerFactory {
   readonly #options: ServerFactoryOptions;
   readonly #loginInput: LoginToolOptions['inputSchema'];
   readonly #rounds: LoginRounds;
+  readonly #elicitation: ElicitationPolicy;
 
   /** @throws SessionError `configuration` when a tool that is registered cannot work. */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
     this.#loginInput = loginInputSchema(options.choices);
-    this.#rounds = new LoginRounds(options);
+    this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
+    this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
     this.#make({ hasHandles: true, isPerRequest: true }, true);
   }
 
@@ -109,6 +114,7 @@ export class ServerFactory {
       ...this.#options,
       inputSchema: this.#loginInput,
       rounds: this.#rounds,
+      elicitation: this.#elicitation,
       hasHandles,
       openBrowser,
     };

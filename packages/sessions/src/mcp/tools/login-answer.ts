@@ -5,7 +5,12 @@ import type { LoginCall } from './login-call.js';
 
 /** A login that has not come to its good end. */
 type UnfinishedLogin =
-  | { readonly kind: 'pending'; readonly login: StartedLogin }
+  | {
+      readonly kind: 'pending';
+      readonly login: StartedLogin;
+      /** What its client answered to the question whether to open the link, if it was not yes. */
+      readonly refusal?: 'decline' | 'cancel';
+    }
   /** A code was presented that opens nothing; `login` is what is under way. */
   | { readonly kind: 'wrong_code'; readonly login: PendingLogin | undefined }
   | { readonly kind: 'failed'; readonly failure: LoginFailure };

@@ -4,6 +4,8 @@ import type { LoginOrigin } from '../../login/login-attempt.js';
 import { parseSessionId, type SessionId } from '../../session/ids.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
+import type { ClientInfo } from '../client-traits.js';
+import { connectsForEachCall } from '../host-quirks.js';
 import type { Era, RequestContext } from '../request-context.js';
 
 /** One call of the `login` tool, and the session it is about. */
@@ -18,6 +20,8 @@ export interface LoginCall {
   readonly handle: SessionId | undefined;
   /** Whether that handle is new: nobody but this call knows it. */
   readonly isNew: boolean;
+  /** Whether the session ends with this call, because its client is known to connect anew for the next one. */
+  readonly isShortLived: boolean;
 }
 
 /** Where a call comes from. */
@@ -34,12 +38,16 @@ export async function loginCallOf(
   registry: SessionRegistry,
   context: RequestContext,
   provider: string,
-  handleOfRound: string | undefined,
+  { handleOfRound, client }: { handleOfRound: string | undefined; client: ClientInfo | undefined },
 ): Promise<LoginCall> {
   const { era, named } = context;
   const from = placeOf(context);
   const callOn = (record: SessionRecord, handle: SessionId | undefined, isNew = false): LoginCall => {
-    return { era, from, provider, record, handle, isNew, lease: { ref: record.ref, epoch: record.epoch } };
+    const lease = { ref: record.ref, epoch: record.epoch };
+    // A handle outlives its client's connection, and so does a user who is known by a bearer token.
+    const isTied = handle === undefined && from.starter === undefined;
+    const isShortLived = isTied && connectsForEachCall(client, era);
+    return { era, from, provider, record, handle, isNew, isShortLived, lease };
   };
   if (named.state === 'live') {
     const record = await registry.get(named.record.ref);

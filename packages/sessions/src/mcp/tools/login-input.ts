@@ -5,6 +5,7 @@ export interface LoginArguments {
   readonly provider?: string | undefined;
   readonly code?: string | undefined;
   readonly flow?: 'link' | 'device' | undefined;
+  readonly link?: boolean | undefined;
 }
 
 /** A provider as far as the arguments of `login` depend on it. */
@@ -29,6 +30,12 @@ export function loginInputSchema(providers: readonly LoginChoice[]): z.ZodType<L
       .max(100)
       .optional()
       .describe('The confirmation code that the browser showed after the login, if it showed one.'),
+    link: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: return the link for you to show, without a question to the user by the client. For when `login` failed in the client, or the user saw no question. Default: false.',
+      ),
   });
   const withCodes = providers.filter(({ hasChoiceOfFlow }) => hasChoiceOfFlow).map(({ name }) => name);
   if (withCodes.length === 0) return schema;

@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { PendingLogin, StartedLogin } from '../../login/logins.js';
+import type { PendingLogin } from '../../login/logins.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { AccountRecord } from '../../session/session-record.js';
 import { errorResult, present, structuredResult } from '../tool-result.js';
@@ -47,7 +47,7 @@ export function loginOutputSchema({ hasHandles, hasDeviceFlow }: LoginTextsOptio
 /** What `tools/list` says of `login`. */
 export function descriptionOf(hasDeviceFlow: boolean): string {
   const what = hasDeviceFlow ? 'a link, or a link and a code to type in there,' : 'a link';
-  return `Logs the user in, so that the other tools can work in their name. Gives ${what} for the user to open in a browser; call \`login\` again when they have done so. Calling it again is always safe.`;
+  return `Logs the user in, so that the other tools can work in their name. Gives ${what} for the user to open in a browser; call \`login\` again when they have done so. Calling it again is always safe. If a call fails in the client, or the user saw no question and no link, call it with \`link: true\`.`;
 }
 
 /** What a client tells its user whom it asks to open the link. */
@@ -70,7 +70,7 @@ export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvide
     case 'authenticated':
       return authenticatedResult(answer.account, answer.handle);
     case 'pending':
-      return pendingResult(call, answer.login, defaultProvider);
+      return pendingResult(call, answer, defaultProvider);
     case 'wrong_code':
       return wrongCodeResult(answer.login);
     case 'failed':
@@ -81,19 +81,25 @@ export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvide
 /** What a model is to do while a login goes on. */
 export function nextWhilePending(
   call: LoginCall,
-  { needsCode, userCode, isNew }: StartedLogin,
+  { login: { needsCode, userCode, isNew }, refusal }: PendingAnswer,
   defaultProvider: string,
 ): string {
   const provider = call.provider === defaultProvider ? undefined : call.provider;
   const names = { hasHandle: call.handle !== undefined, provider };
-  return needsCode
-    ? presentCode(names)
-    : `${isNew ? firstStep(userCode) : stillOpen(userCode)} When they have logged in, ${callAgain(names)}.`;
+  if (needsCode) return presentCode(names);
+  const step = isNew ? firstStep(userCode) : stillOpen(userCode);
+  const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain(names)}.`;
+  return call.isShortLived ? `${SHORT_LIVED} ${toDo}` : toDo;
 }
 
+type PendingAnswer = Extract<LoginAnswer, { kind: 'pending' }>;
+
+const SHORT_LIVED =
+  'This client connects anew for every call, and a login belongs to one connection: it ends with this call. Tell the user to keep the connection open, or to use another client.';
+
 /** The login goes on in a browser. */
-function pendingResult(call: LoginCall, pending: StartedLogin, defaultProvider: string): CallToolResult {
-  const { expiresInSeconds, needsCode, loginUrl, userCode } = pending;
+function pendingResult(call: LoginCall, pending: PendingAnswer, defaultProvider: string): CallToolResult {
+  const { expiresInSeconds, needsCode, loginUrl, userCode } = pending.login;
   return structuredResult(
     present({
       status: needsCode ? 'confirmation_required' : 'pending',
@@ -110,6 +116,19 @@ function firstStep(userCode: string | undefined): string {
   return userCode === undefined
     ? 'Show loginUrl to the user and ask them to open it.'
     : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve.';
+}
+
+/** Some clients refuse without asking their user, so the link is given once more, and to the same login. */
+function afterRefusal(refusal: 'decline' | 'cancel', userCode: string | undefined): string {
+  const answered =
+    refusal === 'decline'
+      ? 'The client answered that the user declined. Some clients do so without asking the user.'
+      : 'The client closed the question whether to open the link, or could not show it.';
+  const show =
+    userCode === undefined
+      ? 'Show loginUrl to the user, and say: "If no question was shown, open this link."'
+      : 'Show loginUrl and userCode to the user, and say: "If no question was shown, open this link and type in this code."';
+  return `${answered} ${show} If they did decline, leave it at that until they ask to log in.`;
 }
 
 function stillOpen(userCode: string | undefined): string {

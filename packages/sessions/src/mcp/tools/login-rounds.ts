@@ -7,16 +7,19 @@ import {
 import { z } from 'zod';
 import { SessionError } from '../../errors.js';
 import { holderOf } from '../../login/login-attempt.js';
-import type { Logins, PendingLogin } from '../../login/logins.js';
+import type { Logins } from '../../login/logins.js';
 import type { Clock } from '../../time/clock.js';
+import type { ElicitationPolicy } from '../elicitation-policy.js';
 import type { RequestStateBinding, RequestStates } from '../request-state.js';
 import type { LoginStep } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
+import type { ClientQuestion } from './login-elicitation.js';
 import { invitation } from './login-results.js';
 import { finishedStep, isLoggedIn, PATIENCE_MS, settled } from './login-waiting.js';
 
 export interface LoginRoundsOptions {
   readonly logins: Logins;
+  readonly elicitation: ElicitationPolicy;
   readonly states: RequestStates;
   readonly clock: Clock;
 }
@@ -60,7 +63,12 @@ export class LoginRounds {
   }
 
   /** Asks the client to open the link. */
-  ask(call: LoginCall, pending: PendingLogin, binding: RequestStateBinding): InputRequiredResult {
+  ask(
+    call: LoginCall,
+    { client, pending }: ClientQuestion,
+    binding: RequestStateBinding,
+  ): InputRequiredResult {
+    this.#options.elicitation.asked(client);
     const login = inputRequired.elicitUrl({ message: invitation(pending), url: pending.loginUrl });
     return inputRequired({
       inputRequests: { login },
@@ -75,19 +83,20 @@ export class LoginRounds {
     round: Round,
     binding: RequestStateBinding,
   ): Promise<LoginStep | InputRequiredResult> {
-    const { logins } = this.#options;
+    const { logins, elicitation } = this.#options;
     const { provider } = call;
     const { ref } = call.lease;
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
-    if (action === 'decline') {
-      logins.decline(ref, provider);
-      return { kind: 'failed', failure: 'declined' };
-    }
-    if (isLoggedIn(call)) return { kind: 'finished' };
+    // What its user said counts also where somebody has logged in meanwhile.
+    if (isLoggedIn(call))
+      return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
     const pending = logins.pending(ref, provider);
     if (!pending) return { kind: 'failed', failure: logins.takeFailure(ref, provider) ?? 'expired' };
-    if (action === 'cancel') return { kind: 'pending', login: { ...pending, isNew: true } };
+    if (action !== 'accept') {
+      elicitation.stopAsking(ref);
+      return { kind: 'pending', login: { ...pending, isNew: true }, refusal: action };
+    }
 
     const mayWait = logins.mayWait(ref, provider);
     const waitMs = mayWait ? PATIENCE_MS : 0;

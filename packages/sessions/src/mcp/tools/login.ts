@@ -11,7 +11,8 @@ import type { OpenBrowser } from '../../login/open-browser.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { RandomSource } from '../../vault/random.js';
-import { clientNameOf, supportsUrlElicitation } from '../client-traits.js';
+import { clientInfoOf, clientNameOf } from '../client-traits.js';
+import type { AskableClient, ElicitationPolicy } from '../elicitation-policy.js';
 import type { RequestContext, RequestContexts } from '../request-context.js';
 import type { RequestStateBinding } from '../request-state.js';
 import type { LoginAnswer, LoginStep } from './login-answer.js';
@@ -28,6 +29,7 @@ export interface LoginToolOptions {
   readonly accounts: Accounts;
   readonly logins: Logins;
   readonly rounds: LoginRounds;
+  readonly elicitation: ElicitationPolicy;
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly defaultProvider: string;
@@ -53,8 +55,9 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     async (args, protocol) => {
-      const called = { tool: 'login', arguments: JSON.stringify([args.provider, args.code, args.flow]) };
-      const { call, answer } = await login(options, server, args, protocol, called);
+      const { provider, code, flow, link } = args;
+      const called = { tool: 'login', arguments: JSON.stringify([provider, code, flow, link]) };
+      const { call, answer } = await login(options, { server, args, protocol, called });
       return isInputRequiredResult(answer) ? answer : loginResult(call, answer, options.defaultProvider);
     },
   );
@@ -67,20 +70,23 @@ export interface LoginProgress {
   readonly answer: LoginAnswer | InputRequiredResult;
 }
 
-/**
- * Goes on with a login as far as that is possible now.
- * @param called what was called, and how: the state of a round is of no use to any other call
- */
-export async function login(
-  options: LoginToolOptions,
-  server: McpServer,
-  args: LoginArguments,
-  protocol: ServerContext,
-  called: Omit<RequestStateBinding, 'session'>,
-): Promise<LoginProgress> {
-  const { contexts, registry, logins, rounds, defaultProvider } = options;
+/** What a call wants of a login. */
+export interface LoginRequest {
+  readonly server: McpServer;
+  readonly args: LoginArguments;
+  readonly protocol: ServerContext;
+  /** What was called, and how: the state of a round is of no use to any other call. */
+  readonly called: Omit<RequestStateBinding, 'session'>;
+}
+
+/** Goes on with a login as far as that is possible now. */
+export async function login(options: LoginToolOptions, request: LoginRequest): Promise<LoginProgress> {
+  const { contexts, registry, logins, rounds, elicitation, defaultProvider } = options;
+  const { server, args, protocol, called } = request;
   const context = contexts.get();
+  const client = elicitation.clientOf(server, protocol, context);
   const binding = { ...called, session: sessionOf(context) };
+  if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
   const round = rounds.roundOf(protocol, binding);
   const provider = args.provider ?? defaultProvider;
   // Before a pending handle is minted that would lead nowhere.
@@ -88,8 +94,11 @@ export async function login(
     await logins.prepare(provider);
     logins.assertMayStart(placeOf(context));
   }
-  const call = await loginCallOf(registry, context, provider, round?.handle);
-  const step = await nextStep(options, server, args, protocol, call, round, binding).catch(
+  const call = await loginCallOf(registry, context, provider, {
+    handleOfRound: round?.handle,
+    client: clientInfoOf(server, protocol),
+  });
+  const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
     async (error: unknown) => {
       // Nobody will ever know the handle.
       if (call.isNew) await registry.end(call.lease.ref, 'login_expired');
@@ -100,32 +109,38 @@ export async function login(
   return { call, answer: await authenticated(options, call) };
 }
 
+/** A call, the login that it is about, and how far both have got. */
+interface LoginTurn extends LoginRequest {
+  readonly call: LoginCall;
+  readonly client: AskableClient;
+  readonly round: Round | undefined;
+  readonly binding: RequestStateBinding;
+}
+
 async function nextStep(
   options: LoginToolOptions,
-  server: McpServer,
-  { code, flow }: LoginArguments,
-  protocol: ServerContext,
-  call: LoginCall,
-  round: Round | undefined,
-  binding: RequestStateBinding,
+  turn: LoginTurn,
 ): Promise<LoginStep | InputRequiredResult> {
-  const { logins, rounds } = options;
+  const { logins, rounds, elicitation } = options;
+  const { server, args, protocol, call, client, round, binding } = turn;
   const { lease, provider } = call;
-  if (code !== undefined) return confirmed(logins, call, code);
-  // What its user said to the question counts also where somebody has logged in meanwhile.
+  if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.goOn(call, protocol, round, binding);
   if (isLoggedIn(call)) return { kind: 'finished' };
 
   const failure = logins.takeFailure(lease.ref, provider);
   if (failure) return { kind: 'failed', failure };
   const origin = { clientName: clientNameOf(server, protocol), ...call.from };
-  const started = await logins.start(lease, provider, origin, flow);
-  if (!started.needsCode && supportsUrlElicitation(server, protocol)) {
+  const started = await logins.start(lease, provider, origin, args.flow);
+  if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
+    const question = { client, pending: started };
     return call.era === '2025'
-      ? elicitLogin(options, call, protocol, started)
-      : rounds.ask(call, started, binding);
+      ? elicitLogin(options, call, protocol, question)
+      : rounds.ask(call, question, binding);
   }
-  return shownByModel(options, call, protocol, started);
+  // A client whose model has the link is not asked in between.
+  const isNews = client.isAskable && elicitation.stopAsking(lease.ref);
+  return shownByModel(options, call, protocol, { ...started, isNew: started.isNew || isNews });
 }
 
 /** The model shows the link. Whoever calls again asks what has become of the login. */
@@ -155,13 +170,14 @@ async function confirmed(logins: Logins, call: LoginCall, code: string): Promise
 
 /** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
 async function authenticated(
-  { registry, accounts }: LoginToolOptions,
+  { registry, accounts, elicitation }: LoginToolOptions,
   call: LoginCall,
 ): Promise<LoginAnswer> {
   const current = await registry.get(call.lease.ref);
   const isPending = current?.kind === 'pending-handle';
   const promoted = isPending ? await accounts.promote(current) : undefined;
   const record = isPending ? promoted?.record : current;
+  if (promoted) elicitation.moved(call.lease.ref, promoted.record.ref);
   const account = record?.accounts[call.provider];
   if (!account) return { kind: 'failed', failure: 'signed_out' };
   return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle };
