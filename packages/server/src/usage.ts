@@ -19,7 +19,7 @@ Serves MCP; every client that connects logs in as its own user.
                                  load balancer in front keeps its own
   --idp-port <port>              port of the embedded identity provider (3001; with --stdio: any free one)
   --api-port <port>              port of the embedded notes API (3002; with --stdio: any free one)
-  --access-token-seconds <n>     lifetime of the embedded provider's access tokens (120)
+  --access-token-seconds <n>     lifetime of the embedded notes API's access tokens (120)
   --tools <module>               your own tools: a module whose default export is a function
                                  (server, sessions) => void that registers them
   --idle-seconds <n>             sign out after so long without a request (1800)

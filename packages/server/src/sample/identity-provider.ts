@@ -1,4 +1,5 @@
 import { getRequestListener } from '@hono/node-server';
+import type Provider from 'oidc-provider';
 import { loadOidcProvider } from './load-oidc-provider.js';
 import { createLogin } from './login.js';
 import { serveOnLoopback } from './loopback-server.js';
@@ -18,6 +19,22 @@ export interface IdentityProvider {
 }
 
 /**
+ * Has a request for the scope `offline_access` ask for consent, too, as OpenID Connect Core section 11 wants it and
+ * MCP clients do not: without, the scope is left out of what is granted. Signing in is the consent here.
+ */
+function askForConsent(provider: Provider): void {
+  provider.use(async (ctx, next) => {
+    const { scope, prompt = '' } = ctx.query;
+    const asked = typeof scope === 'string' && scope.split(' ').includes('offline_access');
+    const prompts = typeof prompt === 'string' ? prompt.split(' ').filter(Boolean) : ['none'];
+    if (asked && !prompts.includes('none') && !prompts.includes('consent')) {
+      ctx.query = { ...ctx.query, prompt: [...prompts, 'consent'].join(' ') };
+    }
+    await next();
+  });
+}
+
+/**
  * Starts an OpenID provider for trying things out. It keeps everything in memory, lets anybody log in as
  * anybody, and therefore serves this machine only.
  *
@@ -27,6 +44,7 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const oidc = await loadOidcProvider();
   const { origin, close } = await serveOnLoopback(options.port, (issuer) => {
     const provider = new oidc.Provider(issuer, providerConfiguration(oidc, options));
+    if (options.servesMcpClients) askForConsent(provider);
     const { onTokenIssued } = options;
     if (onTokenIssued) {
       // The identifier of an opaque token is the token.

@@ -78,15 +78,29 @@ export function pagePolicy(redirectOrigin?: string): string {
   ].join('; ');
 }
 
+/** Who gets the sign-in: a client that registered itself. */
+export interface RequestingClient {
+  /** What it calls itself. */
+  readonly name: string;
+  /** Where the browser goes when the user has signed in. */
+  readonly redirectOrigin: string;
+}
+
 /**
  * The login form. Each of its forms posts to the page's own address: `username` to log in, `cancel` to decline.
  *
  * @param problem what was wrong with the last try
+ * @param client shown to the user. Default: the MCP server itself, which is not
  */
-export function loginPage(problem?: string): Html {
+export function loginPage(problem?: string, client?: RequestingClient): Html {
   return page(
     'Sign in',
     html`<h1>Sign in</h1>
+      ${
+        client
+          ? html`<p>For ${client.name} (self-reported name, not verified). You come back to ${client.redirectOrigin}.</p>`
+          : ''
+      }
       <p class="quiet">For trying things out: any name and any password will do.</p>
       ${problem ? html`<p class="error" role="alert">${problem}</p>` : ''}
       <form method="post" class="users" aria-label="Sign in as a sample user">
@@ -115,6 +129,20 @@ export function errorPage(problem: string): Html {
     html`<h1>Sign-in failed</h1>
       <p class="error">${problem}</p>
       <p class="quiet">Go back to your MCP client and ask it to log in again.</p>`,
+  );
+}
+
+/** Says that a client is not known any more, and what its user can do. */
+export function unknownClientPage(): Html {
+  return page(
+    'Sign-in failed',
+    html`<h1>Sign-in failed</h1>
+      <p class="error">Your MCP client is registered with an earlier run of this server, which kept nothing.</p>
+      <p>Remove the saved sign-in of this server in your client, then connect again:</p>
+      <p>Claude Code: /mcp, this server, Clear authentication<br>
+        Codex: codex mcp logout, and the server’s name<br>
+        VS Code: the command “Authentication: Remove Dynamic Authentication Providers”<br>
+        Any other client: remove this server and add it again</p>`,
   );
 }
 

@@ -4,7 +4,7 @@ import { secureHeaders } from 'hono/secure-headers';
 import type Provider from 'oidc-provider';
 import { z } from 'zod';
 import { limitBody } from './limit-body.js';
-import { errorPage, loginPage, pagePolicy } from './login-page.js';
+import { errorPage, loginPage, pagePolicy, type RequestingClient } from './login-page.js';
 import { LOGIN_PATH } from './provider-configuration.js';
 
 type LoginContext = Context<{ Bindings: HttpBindings }>;
@@ -56,11 +56,22 @@ export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }
 async function showLogin(provider: Provider, c: LoginContext, problem?: string): Promise<Response> {
   const { params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
   // In the device flow it leads nowhere.
-  const { redirect_uri: redirectUri } = params;
-  c.header(
-    'Content-Security-Policy',
-    pagePolicy(typeof redirectUri === 'string' ? new URL(redirectUri).origin : undefined),
-  );
+  const { redirect_uri: redirectUri, client_id: clientId } = params;
+  const redirectOrigin = typeof redirectUri === 'string' ? new URL(redirectUri).origin : undefined;
+  c.header('Content-Security-Policy', pagePolicy(redirectOrigin));
   c.header('Cache-Control', 'no-store');
-  return c.html(loginPage(problem), problem ? 400 : 200);
+  const client = redirectOrigin && (await requestingClient(provider, String(clientId), redirectOrigin));
+  return c.html(loginPage(problem, client || undefined), problem ? 400 : 200);
+}
+
+/** Who asks for a sign-in; `undefined` for a client that the operator registered. */
+async function requestingClient(
+  provider: Provider,
+  clientId: string,
+  redirectOrigin: string,
+): Promise<RequestingClient | undefined> {
+  const client = await provider.Client.find(clientId);
+  // Only public clients have registered themselves on this machine.
+  if (client?.tokenEndpointAuthMethod !== 'none') return undefined;
+  return { name: client.clientName ?? 'an MCP client', redirectOrigin };
 }

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import type { Configuration, Grant, JWK, KoaContextWithOIDC, ResourceServer } from 'oidc-provider';
+import { register } from './client-registration.js';
 import { deviceFlow } from './device-flow.js';
-import { errorPage, pagePolicy } from './login-page.js';
+import { errorPage, pagePolicy, unknownClientPage } from './login-page.js';
 import { type ClientCredentials, mcpServerClient, resourceServerClient } from './provider-clients.js';
 import { createProviderStorage } from './provider-storage.js';
 
@@ -20,7 +21,7 @@ export interface Registrations {
   readonly servesMcpClients?: boolean;
   /** Whether the MCP server may have users log in by a code (RFC 8628). Default: false. */
   readonly offersDeviceFlow?: boolean;
-  /** Lifetime of access tokens. Default: 120. */
+  /** Lifetime of the API's access tokens. Those for MCP servers live an hour. Default: 120. */
   readonly accessTokenSeconds?: number;
 }
 
@@ -33,7 +34,8 @@ const RESOURCE_SCOPE = 'notes';
 export const MCP_SCOPE = 'mcp';
 
 const MINUTE_SECONDS = 60;
-const DAY_SECONDS = 24 * 60 * MINUTE_SECONDS;
+const HOUR_SECONDS = 60 * MINUTE_SECONDS;
+const DAY_SECONDS = 24 * HOUR_SECONDS;
 
 /** Opaque access tokens, refresh tokens that work once, PKCE with S256 only, no consent screen. */
 export function providerConfiguration(
@@ -51,8 +53,10 @@ export function providerConfiguration(
   policy.remove('consent');
   // MCP clients ask for it by name. Whoever logs in here has consented.
   if (servesMcpClients) policy.add(new oidc.interactionPolicy.Prompt({ name: 'consent', requestable: true }));
+  const isMcpClient = (clientId: string) =>
+    servesMcpClients && clientId !== client.clientId && clientId !== resourceServer.clientId;
   return {
-    adapter: createProviderStorage(),
+    adapter: createProviderStorage({ isMcpClient, toleratedScopes: () => toleratedScopes(oidc) }),
     jwks: { keys: [createSigningKey()] },
     cookies: { keys: [randomBytes(32).toString('base64url')] },
     clients: [mcpServerClient(client, offersDeviceFlow), resourceServerClient(resourceServer)],
@@ -79,7 +83,10 @@ export function providerConfiguration(
     renderError: async (ctx, out) => {
       ctx.type = 'html';
       ctx.set('Content-Security-Policy', pagePolicy());
-      ctx.body = String(await errorPage(out.error_description ?? out.error));
+      const isForgotten = servesMcpClients && out.error === 'invalid_client';
+      ctx.body = String(
+        await (isForgotten ? unknownClientPage() : errorPage(out.error_description ?? out.error)),
+      );
     },
     features: {
       // Left on, it announces itself on stdout, which belongs to `--json`.
@@ -94,7 +101,10 @@ export function providerConfiguration(
           clientId === token.clientId ||
           (clientId === resourceServer.clientId && 'aud' in token && token.aud === resource),
       },
-      registration: { enabled: servesMcpClients },
+      registration: {
+        enabled: servesMcpClients,
+        idFactory: ({ oidc: { body = {} } }) => register(body),
+      },
       revocation: {
         enabled: true,
         allowedPolicy: (_ctx, { clientId }, token) => clientId === token.clientId,
@@ -112,11 +122,11 @@ export function providerConfiguration(
       },
     },
     ttl: {
-      AccessToken: accessTokenSeconds,
+      AccessToken: (_ctx, { aud }) => (aud === resource ? accessTokenSeconds : HOUR_SECONDS),
       AuthorizationCode: MINUTE_SECONDS,
       DeviceCode: 10 * MINUTE_SECONDS,
       Grant: 14 * DAY_SECONDS,
-      IdToken: 60 * MINUTE_SECONDS,
+      IdToken: HOUR_SECONDS,
       Interaction: 10 * MINUTE_SECONDS,
       RefreshToken: 14 * DAY_SECONDS,
       Session: 10 * MINUTE_SECONDS,
@@ -139,6 +149,15 @@ async function grantEverything({ oidc }: KoaContextWithOIDC): Promise<Grant | un
   return grant;
 }
 
+/**
+ * What MCP clients may name when they refresh besides what was granted: large authorization servers ignore it. The
+ * resource's own scope is not among it; the grant decides what the tokens get.
+ */
+function toleratedScopes({ Provider }: typeof import('oidc-provider')): string[] {
+  const asked = Provider.ctx?.oidc.params?.scope;
+  return typeof asked === 'string' ? asked.split(' ').filter((scope) => scope !== MCP_SCOPE) : [];
+}
+
 /** Whether a resource is the endpoint of an MCP server (RFC 8707), which takes the token if it trusts this issuer. */
 function isMcpServer(indicator: string): boolean {
   return URL.canParse(indicator) && new URL(indicator).pathname === '/mcp';
@@ -146,7 +165,8 @@ function isMcpServer(indicator: string): boolean {
 
 function mcpServer(audience: string): ResourceServer {
   const jwt = { sign: { alg: 'ES256' } } as const;
-  return { scope: MCP_SCOPE, audience, accessTokenFormat: 'jwt', jwt };
+  // Clients read in the answer that they may refresh.
+  return { scope: `${MCP_SCOPE} offline_access`, audience, accessTokenFormat: 'jwt', jwt };
 }
 
 function createSigningKey(): JWK {

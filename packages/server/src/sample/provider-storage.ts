@@ -1,4 +1,15 @@
 import type { Adapter, AdapterFactory, AdapterPayload } from 'oidc-provider';
+import { registrationIn } from './client-registration.js';
+
+export interface ProviderStorageOptions {
+  /**
+   * Whose refresh tokens are accepted again within a few seconds of their use, and whose registrations are read from
+   * their ids. Default: no client's.
+   */
+  readonly isMcpClient?: (clientId: string) => boolean;
+  /** The scopes that the request at hand asks for. MCP clients may name them at refresh, granted or not. */
+  readonly toleratedScopes?: () => readonly string[];
+}
 
 interface Entry {
   readonly payload: AdapterPayload;
@@ -8,11 +19,32 @@ interface Entry {
 /** Expired entries are swept out after this many writes. */
 const WRITES_PER_SWEEP = 1000;
 
+/**
+ * MCP clients refresh in parallel, and lose answers; large authorization servers give them so long. The first use
+ * counts, so that going on using it does not extend it.
+ */
+const REFRESH_GRACE_SECONDS = 10;
+
 /** What the identity provider remembers, in memory: one map per kind of record, gone with the process. */
-export function createProviderStorage(): AdapterFactory {
+export function createProviderStorage({
+  isMcpClient = () => false,
+  toleratedScopes = () => [],
+}: ProviderStorageOptions = {}): AdapterFactory {
   const kinds = new Map<string, MemoryAdapter>();
+  const create = (kind: string) => {
+    switch (kind) {
+      case 'Session':
+        return new ForgetfulAdapter();
+      case 'Client':
+        return new ClientAdapter(isMcpClient);
+      case 'RefreshToken':
+        return new RefreshTokenAdapter(isMcpClient, toleratedScopes);
+      default:
+        return new MemoryAdapter();
+    }
+  };
   return (kind) => {
-    const adapter = kinds.get(kind) ?? (kind === 'Session' ? new ForgetfulAdapter() : new MemoryAdapter());
+    const adapter = kinds.get(kind) ?? create(kind);
     kinds.set(kind, adapter);
     return adapter;
   };
@@ -46,9 +78,9 @@ class MemoryAdapter implements Adapter {
   }
 
   async consume(id: string): Promise<void> {
-    const payload = await this.find(id);
+    const payload = this.#entries.get(id)?.payload;
     // A consumed refresh token stays known: presenting it again is what gives a theft away.
-    if (payload) payload.consumed = Math.floor(Date.now() / 1000);
+    if (payload) payload.consumed ??= Math.floor(Date.now() / 1000);
   }
 
   async destroy(id: string): Promise<void> {
@@ -82,5 +114,45 @@ class ForgetfulAdapter extends MemoryAdapter {
     if (state)
       await super.upsert(id, { kind, jti, uid, iat, exp, state } as AdapterPayload, expiresInSeconds);
     else await this.destroy(id);
+  }
+}
+
+/** Clients that are registered here, and those whose id contains what they registered with an earlier process. */
+class ClientAdapter extends MemoryAdapter {
+  readonly #isMcpClient: (clientId: string) => boolean;
+
+  constructor(isMcpClient: (clientId: string) => boolean) {
+    super();
+    this.#isMcpClient = isMcpClient;
+  }
+
+  override async find(id: string): Promise<AdapterPayload | undefined> {
+    const registered = await super.find(id);
+    return registered ?? (this.#isMcpClient(id) ? registrationIn(id) : undefined);
+  }
+}
+
+/** Refresh tokens that work once; those of MCP clients for some seconds more. */
+class RefreshTokenAdapter extends MemoryAdapter {
+  readonly #isMcpClient: (clientId: string) => boolean;
+  readonly #toleratedScopes: () => readonly string[];
+
+  constructor(isMcpClient: (clientId: string) => boolean, toleratedScopes: () => readonly string[]) {
+    super();
+    this.#isMcpClient = isMcpClient;
+    this.#toleratedScopes = toleratedScopes;
+  }
+
+  override async find(id: string): Promise<AdapterPayload | undefined> {
+    const payload = await super.find(id);
+    if (!payload || !this.#isMcpClient(payload.clientId ?? '')) return payload;
+    const { consumed, scope = '', ...rest } = payload;
+    // The library keeps the seconds of `consume` here.
+    const sinceUse = Date.now() / 1000 - Number(consumed ?? 0);
+    return {
+      ...rest,
+      ...(consumed !== undefined && sinceUse > REFRESH_GRACE_SECONDS && { consumed }),
+      scope: [...new Set([...scope.split(' '), ...this.#toleratedScopes()])].join(' '),
+    };
   }
 }

@@ -1,0 +1,69 @@
+import { randomBytes } from 'node:crypto';
+import { z } from 'zod';
+
+/** What a client registers with (RFC 7591 section 2). */
+type ClientMetadata = Record<string, unknown>;
+
+/** A client id that begins like this says by itself what was registered. */
+const PREFIX = 'mcp.';
+const MAX_CLIENT_ID_CHARACTERS = 1024;
+
+const contentSchema = z.object({
+  redirect_uris: z.array(z.string().refine(isLoopbackRedirect)).min(1).max(10),
+  client_name: z.string().max(100).optional(),
+});
+type Content = z.output<typeof contentSchema>;
+
+/**
+ * Registers a client: completes what it asks for, as large authorization servers do, and gives it an id.
+ *
+ * Hosts keep their registration when this provider is restarted, and this provider keeps nothing. So the id of a
+ * client on this machine contains the registration. It needs no signature: it gives nothing but a name to show and
+ * redirect URIs on loopback, and every client may register with those. A client that comes back to another address
+ * gets an id that is known until the next restart.
+ *
+ * @param metadata what the client asks for; completed in place
+ * @returns the client id
+ */
+export function register(metadata: ClientMetadata): string {
+  // Which scopes there are, the resource says. A registration does not narrow that.
+  delete metadata.scope;
+  const content = contentSchema.safeParse(metadata);
+  const random = randomBytes(16).toString('base64url');
+  if (!content.success) return random;
+  Object.assign(metadata, completed(content.data));
+  const id = PREFIX + Buffer.from(JSON.stringify({ ...content.data, id: random })).toString('base64url');
+  return id.length <= MAX_CLIENT_ID_CHARACTERS ? id : random;
+}
+
+/** The registration in a client id; `undefined` if there is none. */
+export function registrationIn(clientId: string): ClientMetadata | undefined {
+  if (!clientId.startsWith(PREFIX) || clientId.length > MAX_CLIENT_ID_CHARACTERS) return undefined;
+  try {
+    const content = contentSchema.parse(
+      JSON.parse(Buffer.from(clientId.slice(PREFIX.length), 'base64url').toString()),
+    );
+    return { ...completed(content), client_id: clientId };
+  } catch {
+    return undefined;
+  }
+}
+
+/** A public client of this machine: it keeps no secret, and any port of its redirect URIs will do (RFC 8252). */
+function completed({ redirect_uris, client_name }: Content): ClientMetadata {
+  return {
+    redirect_uris,
+    ...(client_name !== undefined && { client_name }),
+    application_type: 'native',
+    token_endpoint_auth_method: 'none',
+    grant_types: ['authorization_code', 'refresh_token'],
+    response_types: ['code'],
+  };
+}
+
+function isLoopbackRedirect(value: string): boolean {
+  if (!URL.canParse(value)) return false;
+  const { protocol, hostname, username, password, hash } = new URL(value);
+  const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
+  return protocol === 'http:' && isHere && !username && !password && !hash;
+}
