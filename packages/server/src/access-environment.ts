@@ -12,6 +12,8 @@ const schema = z.object({
   ACCESS_CLIENT_IDS: z.string().optional(),
   ACCESS_SCOPES: z.string().optional(),
   ACCESS_SUBJECT_CLAIM: z.string().optional(),
+  ACCESS_SESSION_CLAIM: z.string().optional(),
+  ACCESS_SESSION_PER_CONNECTION: z.enum(['true', 'false'], 'must be true or false').optional(),
   INTROSPECTION_CLIENT_ID: z.string().optional(),
   INTROSPECTION_CLIENT_SECRET: z.string().optional(),
   SIGN_IN_CLIENT_ID: z.string().optional(),
@@ -49,6 +51,8 @@ function bearerAccess(issuer: string, data: Variables): BearerAccessOptions {
     clientIds: wordsIn(data.ACCESS_CLIENT_IDS),
     requiredScopes: wordsIn(data.ACCESS_SCOPES),
     subjectClaim: data.ACCESS_SUBJECT_CLAIM,
+    sessionClaim: data.ACCESS_SESSION_CLAIM,
+    sessionPerConnection: data.ACCESS_SESSION_PER_CONNECTION === 'true',
     introspection: introspectionOf(data),
     signIn: registrationOf('SIGN_IN', data.SIGN_IN_CLIENT_ID, data.SIGN_IN_CLIENT_SECRET),
   };

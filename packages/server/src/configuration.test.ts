@@ -78,6 +78,8 @@ describe('the configuration', () => {
       MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
       MCP_SESSIONS_ACCESS_SCOPES: 'mcp notes',
       MCP_SESSIONS_ACCESS_CLIENT_IDS: 'editor, terminal',
+      MCP_SESSIONS_ACCESS_SESSION_CLAIM: 'sid',
+      MCP_SESSIONS_ACCESS_SESSION_PER_CONNECTION: 'true',
       MCP_SESSIONS_INTROSPECTION_CLIENT_ID: 'api',
       MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET: 'secret',
     };
@@ -86,6 +88,8 @@ describe('the configuration', () => {
         issuer: 'https://as.example',
         requiredScopes: ['mcp', 'notes'],
         clientIds: ['editor', 'terminal'],
+        sessionClaim: 'sid',
+        sessionPerConnection: true,
         introspection: { clientId: 'api', clientSecret: 'secret' },
       },
     });

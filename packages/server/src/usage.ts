@@ -69,6 +69,10 @@ Whose access tokens let clients in, with --access bearer:
                                      token_use: access (Amazon Cognito)
   MCP_SESSIONS_ACCESS_SCOPES         scopes that every client needs
   MCP_SESSIONS_ACCESS_SUBJECT_CLAIM  the claim that says who is calling (sub)
+  MCP_SESSIONS_ACCESS_SESSION_CLAIM  the claim that tells a user's sign-ins apart, such as sid: a session for
+                                     each (one for each user and client)
+  MCP_SESSIONS_ACCESS_SESSION_PER_CONNECTION
+                                     true: each 2025 connection has a session of its own
   MCP_SESSIONS_INTROSPECTION_CLIENT_ID, MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET
                                      this server's credentials for asking about opaque tokens
   MCP_SESSIONS_SIGN_IN_CLIENT_ID, MCP_SESSIONS_SIGN_IN_CLIENT_SECRET

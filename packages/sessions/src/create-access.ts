@@ -34,6 +34,7 @@ export function createAccess(
       issuer,
       subjectClaim,
       clientIds: settings.clientIds,
+      sessionClaim: settings.sessionClaim,
       audience: settings.audience ?? new URL(`.${MCP_PATH}`, publicUrl()).href,
     }),
     clock,

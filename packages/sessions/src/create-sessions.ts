@@ -96,7 +96,17 @@ export function createSessions(options: SessionsOptions): Sessions {
     ),
     fetch,
   });
-  const owners = bearer && new OwnerSessions({ keys, registry, events, onError });
+  const owners =
+    bearer &&
+    new OwnerSessions({
+      keys,
+      registry,
+      events,
+      random,
+      maxConnections: limits.connectionsPerUser,
+      hasSessionPerConnection: bearer.sessionPerConnection,
+      onError,
+    });
   const signIn =
     bearer?.signIn &&
     new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);

@@ -30,6 +30,16 @@ export interface BearerAccessOptions {
   /** The claim that says who is calling, where `sub` differs from client to client (pairwise). Default: `sub`. */
   readonly subjectClaim?: string | undefined;
   /**
+   * The claim that tells a user's sign-ins with one client apart, such as `sid`: each has a session of its own then.
+   * Default: none. A user has one session with each client id, on all devices, and so has a token without the claim.
+   */
+  readonly sessionClaim?: string | undefined;
+  /**
+   * Whether each 2025 connection has a session of its own, which ends with it. Requests of 2026-07-28, which have no
+   * connection, share one as always. Default: false.
+   */
+  readonly sessionPerConnection?: boolean | undefined;
+  /**
    * This server's registration for signing browsers in at the authorization server, so that the user who
    * finishes a login at another provider is the one whose client started it. Its redirect URI is `/login/sign-in`.
    * Default: such logins are confirmed with a code, except on loopback.
@@ -69,6 +79,8 @@ const bearerSchema = z.strictObject({
   requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
   introspection: registration.required().optional(),
   subjectClaim: z.string().min(1).default('sub'),
+  sessionClaim: z.string().min(1).optional(),
+  sessionPerConnection: z.boolean().optional(),
   signIn: registration.optional(),
 });
 

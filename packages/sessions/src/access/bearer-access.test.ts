@@ -5,6 +5,7 @@ import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
 import { BearerAccess } from './bearer-access.js';
 import type { ReadClaims } from './token-claims.js';
+import type { TokenFault } from './token-fault.js';
 
 const SECOND = 1000;
 const EXPIRED: ReadClaims = { reason: 'expired', fault: 'It has expired.' };
@@ -18,6 +19,7 @@ const fail = (error: unknown) => {
 function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [] as string[] } = {}) {
   const clock = new VirtualClock();
   const verified: string[] = [];
+  const faults: TokenFault[] = [];
   const door = {
     answer: (token: string): Promise<ReadClaims> | ReadClaims => ({
       principal: {
@@ -32,6 +34,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
   const access = new BearerAccess({
     prepare: () => Promise.resolve(),
     clock,
+    onRefused: (fault) => faults.push(fault),
     requiredScopes,
     refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines: new Deadlines(clock, fail) }),
     verify: async (token) => {
@@ -40,7 +43,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
     },
   });
   const admit = (authorization: string | null) => access.admit({ ...near, authorization });
-  return { clock, verified, door, admit };
+  return { clock, verified, faults, door, admit };
 }
 
 /** Verifications that wait until they are answered. */
@@ -108,6 +111,21 @@ describe('bearer access', () => {
         description: 'The access token is refused. It has expired.',
       },
     });
+  });
+
+  it('tells of every token that it refuses why, and of none that it accepts [security 49]', async () => {
+    const { door, faults, admit } = setUp({ requiredScopes: ['notes'] });
+    await admit(null);
+    expect(faults).toEqual([]);
+    await admit('Basic YTpi');
+    await admit('Bearer without-scope');
+    door.answer = () => EXPIRED;
+    await admit('Bearer old');
+    await admit('Bearer old');
+    expect(faults.map(({ reason }) => reason)).toEqual(['malformed', 'scope', 'expired', 'expired']);
+    const accepting = setUp();
+    await accepting.admit('Bearer good');
+    expect(accepting.faults).toEqual([]);
   });
 
   it('names every scope that is missing, and lets in nobody without one of them', async () => {

@@ -78,17 +78,12 @@ export class BearerAccess implements Access {
     }
     const token = BEARER_PATTERN.exec(authorization)?.[1];
     if (token === undefined || token.length > MOST_CHARACTERS) {
-      return refused({
-        status: 401,
-        error: 'invalid_token',
-        description: 'The Authorization header must be `Bearer` and an access token.',
-      });
+      return this.#refuse(UNREADABLE);
     }
     try {
       const read = await this.#read(token, peer);
       if ('principal' in read) return this.#withScopes(read.principal);
-      this.#options.onRefused?.(read);
-      return invalid(read.fault);
+      return this.#refuse(read, `The access token is refused. ${read.fault}`);
     } catch (error) {
       return unverifiable(error);
     }
@@ -162,21 +157,21 @@ export class BearerAccess implements Access {
   #withScopes(principal: Principal): Admission {
     const missing = this.#options.requiredScopes.filter((scope) => !principal.scopes.includes(scope));
     if (missing.length === 0) return { isAdmitted: true, principal };
-    return refused({
-      status: 403,
-      error: 'insufficient_scope',
-      description: `The access token lacks the scope ${missing.join(' ')}. Ask the authorization server for it.`,
-    });
+    const fault = `The access token lacks the scope ${missing.join(' ')}. Ask the authorization server for it.`;
+    this.#options.onRefused?.({ reason: 'scope', fault });
+    return refused({ status: 403, error: 'insufficient_scope', description: fault });
+  }
+
+  #refuse(fault: TokenFault, description: string = fault.fault): Admission {
+    this.#options.onRefused?.(fault);
+    return refused({ status: 401, error: 'invalid_token', description });
   }
 }
 
-function invalid(fault: string): Admission {
-  return refused({
-    status: 401,
-    error: 'invalid_token',
-    description: `The access token is refused. ${fault}`,
-  });
-}
+const UNREADABLE: TokenFault = {
+  reason: 'malformed',
+  fault: 'The Authorization header must be `Bearer` and an access token.',
+};
 
 function unverifiable(error: unknown): Admission {
   if (!(error instanceof SessionError)) throw error;

@@ -152,6 +152,17 @@ describe('the claims of a token', () => {
     expect(fault).toMatch(/^[\x20\x21\x23-\x5B\x5D-\x7E]{1,400}$/);
   });
 
+  it('tell sign-ins apart by the claim that the operator configured', () => {
+    const expected = { ...EXPECTED, sessionClaim: 'sid' };
+    expect(read({ sid: 'laptop' }, expected)).toMatchObject({ principal: { session: 'laptop' } });
+    expect(read({}, expected)).not.toHaveProperty('principal.session');
+    expect(read({ sid: 'laptop' })).not.toHaveProperty('principal.session');
+    expect(read({ sid: 7 }, expected)).toMatchObject({
+      reason: 'malformed',
+      fault: expect.stringMatching(/claim sid/),
+    });
+  });
+
   describe('without an audience, where the operator lists client ids', () => {
     const expected = { ...EXPECTED, clientIds: ['client', 'other'] };
     const cognito = { aud: ABSENT, token_use: 'access' };

@@ -9,6 +9,8 @@ export interface TokenExpectations {
   readonly issuer: string;
   readonly audience: string;
   readonly subjectClaim: string;
+  /** The claim that tells sign-ins apart. Absent: they are not. */
+  readonly sessionClaim?: string | undefined;
   /** The clients whose tokens are accepted. Absent: those of all clients. */
   readonly clientIds?: readonly string[] | undefined;
 }
@@ -70,6 +72,10 @@ export function readClaims(
   if ([subject, clientId].some((name) => UNPAIRED_SURROGATE.test(name))) {
     return faultOf('malformed', 'It names its user or its client in characters that are not Unicode.');
   }
+  const session = expected.sessionClaim === undefined ? undefined : data[expected.sessionClaim];
+  if (session !== undefined && typeof session !== 'string') {
+    return faultOf('malformed', `Its claim ${shownClaim(expected.sessionClaim)} is of the wrong type.`);
+  }
   if (source === 'jwt' && data.exp === undefined) {
     return faultOf('malformed', 'It does not say when it expires (exp).');
   }
@@ -83,6 +89,7 @@ export function readClaims(
       issuer: expected.issuer,
       subject,
       clientId,
+      ...(session !== undefined && { session }),
       scopes: [data.scope ?? data.scp ?? []].flat().flatMap((scope) => scope.split(' ').filter(Boolean)),
       expiresAtMs: now.ms + (exp - now.epochSeconds) * 1000,
     },

@@ -16,6 +16,8 @@ export interface Limits {
   readonly refusedTokensPerMinute: number;
   /** How many logins may be under way on this node. Default: 1,000. */
   readonly pendingLogins: number;
+  /** How many 2025 connections one user may have through one client; bearer access only. Default: 10. */
+  readonly connectionsPerUser: number;
   /** How many network connections `listen` keeps open. Default: 20,000, or twice `maxSessions` if that is more. */
   readonly connections: number;
   /** How many of them one address may have, a trusted proxy excepted. Default: 4,000. */
@@ -36,6 +38,7 @@ export const DEFAULT_LIMITS: Limits = {
   invalidLoginRequestsPerMinute: 300,
   refusedTokensPerMinute: 600,
   pendingLogins: 1000,
+  connectionsPerUser: 10,
   connections: 20_000,
   connectionsPerAddress: 4000,
   toolArgumentElements: 20_000,
@@ -54,6 +57,7 @@ export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.stric
     invalidLoginRequestsPerMinute: count,
     refusedTokensPerMinute: count,
     pendingLogins: count,
+    connectionsPerUser: count,
     connections: count,
     connectionsPerAddress: count,
     toolArgumentElements: count,

@@ -3,6 +3,7 @@ import type { Principal } from '../access/principal.js';
 import type { SessionRef } from '../session/ids.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { SessionBench } from '../testing/session-bench.js';
+import { systemRandom } from '../vault/random.js';
 import { HeldConnections, OwnedConnections } from './connection-sessions.js';
 
 const SECOND = 1000;
@@ -20,10 +21,18 @@ const INTRUDERS: readonly (Principal & { readonly who: string })[] = [
   { ...ALICE, who: 'the same name at another issuer', issuer: 'https://other.test' },
 ];
 
-function owned() {
+function owned({ hasSessionPerConnection = false } = {}) {
   const bench = new SessionBench();
   const { keys, registry, sessionEvents: events } = bench;
-  const owners = new OwnerSessions({ keys, registry, events, onError: (error) => bench.errors.push(error) });
+  const owners = new OwnerSessions({
+    keys,
+    registry,
+    events,
+    random: systemRandom,
+    maxConnections: 10,
+    hasSessionPerConnection,
+    onError: (error) => bench.errors.push(error),
+  });
   const connections = new OwnedConnections(registry, owners, events);
   const logIn = async () => {
     const { ref, epoch } = await owners.of(ALICE);

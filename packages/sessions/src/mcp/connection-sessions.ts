@@ -69,7 +69,7 @@ export class HeldConnections implements ConnectionSessions {
   }
 }
 
-/** In bearer access all connections of an owner share the owner's session, and are nobody else's. */
+/** In bearer access connections share their owner's session, or have one each, and belong to no other owner. */
 export class OwnedConnections implements ConnectionSessions {
   readonly #registry: SessionRegistry;
   readonly #owners: OwnerSessions;
@@ -82,7 +82,7 @@ export class OwnedConnections implements ConnectionSessions {
   }
 
   async start(principal: Principal | undefined): Promise<ConnectionSession & { readonly id: SessionId }> {
-    const session = await this.#owners.of(known(principal));
+    const session = await this.#owners.ofNewConnection(known(principal));
     const { id, record } = await this.#owners.connect(session);
     return { id, connection: record.ref, session };
   }
@@ -93,7 +93,7 @@ export class OwnedConnections implements ConnectionSessions {
     if (resolved.state !== 'live') return undefined;
     const { record } = resolved;
     if (this.#owners.isOwn(record, owner)) {
-      return { connection: record.ref, session: await this.#owners.of(owner) };
+      return { connection: record.ref, session: await this.#owners.ofConnection(record.ref, owner) };
     }
     this.#events.emit({ type: 'session.not_owned', ref: record.ref });
     return undefined;

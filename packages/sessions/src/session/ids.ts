@@ -18,12 +18,16 @@ export interface OwnerIdentity {
   readonly issuer: string;
   readonly subject: string;
   readonly clientId: string;
+  /** What tells sessions of the same user and client apart. Absent: they share one. */
+  readonly session?: string | undefined;
 }
 
 /** An owner as the store may know it: digests, from which nobody can be found again. */
 export interface Owner {
-  /** Of issuer, subject and client. */
+  /** Of issuer, subject, client, and what tells sessions apart. */
   readonly key: string;
+  /** Of issuer, subject and client: the same for all sessions. */
+  readonly clientKey: string;
   /** Of issuer and subject: the same whatever the client. */
   readonly subjectKey: string;
 }
@@ -47,9 +51,14 @@ export function sessionRefOf(keys: KeyHierarchy, kind: IdKind, id: SessionId): S
 }
 
 /** The owner that a principal is. */
-export function ownerOf(keys: KeyHierarchy, { issuer, subject, clientId }: OwnerIdentity): Owner {
+export function ownerOf(keys: KeyHierarchy, { issuer, subject, clientId, session }: OwnerIdentity): Owner {
+  const clientKey = keys.mac('id-lookup', 'owner', issuer, subject, clientId).toString('base64url');
   return {
-    key: keys.mac('id-lookup', 'owner', issuer, subject, clientId).toString('base64url'),
+    key:
+      session === undefined
+        ? clientKey
+        : keys.mac('id-lookup', 'owner-part', clientKey, session).toString('base64url'),
+    clientKey,
     subjectKey: keys.mac('id-lookup', 'subject', issuer, subject).toString('base64url'),
   };
 }

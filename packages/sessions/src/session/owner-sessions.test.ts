@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 import { UnrulySessionStore } from '../testing/unruly-session-store.js';
+import { systemRandom } from '../vault/random.js';
 import type { OwnerIdentity, SessionId, SessionRef } from './ids.js';
 import { OwnerSessions } from './owner-sessions.js';
 import type { SessionRecord } from './session-record.js';
@@ -16,14 +17,22 @@ const BOB = { ...ALICE, subject: 'bob' };
 class OwnersBench extends SessionBench {
   readonly owners: OwnerSessions;
 
-  constructor(options: SessionBenchOptions = {}) {
+  constructor(options: SessionBenchOptions = {}, hasSessionPerConnection = false) {
     super(options);
     const { keys, registry, sessionEvents: events } = this;
-    this.owners = new OwnerSessions({ keys, registry, events, onError: (error) => this.errors.push(error) });
+    this.owners = new OwnerSessions({
+      keys,
+      registry,
+      events,
+      random: systemRandom,
+      maxConnections: 10,
+      hasSessionPerConnection,
+      onError: (error) => this.errors.push(error),
+    });
   }
 
   async connect(identity: OwnerIdentity): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.owners.connect(await this.owners.of(identity));
+    return this.owners.connect(await this.owners.ofNewConnection(identity));
   }
 
   /** As many as one owner may have, the longest idle first. */
@@ -457,4 +466,95 @@ it('a thousand lives of owners leave nothing behind [security 38]', async () => 
     expect(bench.owners.ofSameUser(ref)).toEqual([ref]);
   }
   expect(bench.errors).toEqual([]);
+});
+
+describe('sessions that an owner has several of', () => {
+  const LAPTOP: OwnerIdentity = { ...ALICE, session: 'laptop' };
+  const PHONE: OwnerIdentity = { ...ALICE, session: 'phone' };
+
+  it('are told apart by what tells sign-ins apart, and belong to one user [security 4]', async () => {
+    const bench = new OwnersBench();
+    const [laptop, phone, plain] = [
+      await bench.logIn(LAPTOP),
+      await bench.logIn(PHONE),
+      await bench.logIn(ALICE),
+    ];
+    expect(new Set([laptop.ref, phone.ref, plain.ref]).size).toBe(3);
+    expect(await bench.owners.of({ ...LAPTOP })).toMatchObject({ ref: laptop.ref });
+    expect(new Set(bench.owners.ofSameUser(phone.ref))).toEqual(new Set([laptop.ref, phone.ref, plain.ref]));
+    await bench.registry.signOut(laptop.ref, 'logout');
+    expect((await bench.owners.of(LAPTOP)).accounts).toEqual({});
+    expect((await bench.owners.of(PHONE)).accounts).toHaveProperty('idp');
+  });
+
+  it('are no other user’s, whatever that user’s sign-in is called [security 4]', async () => {
+    const bench = new OwnersBench();
+    const { ref } = await bench.owners.of(LAPTOP);
+    expect((await bench.owners.of({ ...BOB, session: 'laptop' })).ref).not.toBe(ref);
+    expect((await bench.owners.of({ ...ALICE_ELSEWHERE, session: 'laptop' })).ref).not.toBe(ref);
+  });
+
+  it('keep their connections when tokens of another sign-in come with them', async () => {
+    const bench = new OwnersBench();
+    const { record } = await bench.connect(LAPTOP);
+    expect(bench.owners.isOwn(record, PHONE)).toBe(true);
+    expect(bench.owners.isOwn(record, BOB)).toBe(false);
+    const { ref } = await bench.owners.of(LAPTOP);
+    expect(await bench.owners.ofConnection(record.ref, PHONE)).toMatchObject({ ref });
+  });
+
+  it('have ten connections together [security 39]', async () => {
+    const bench = new OwnersBench();
+    const first = await bench.connect(LAPTOP);
+    for (let count = 0; count < 9; count++) await bench.connect(PHONE);
+    expect(await bench.isLive(first)).toBe(true);
+    await bench.connect(PHONE);
+    expect(await bench.isLive(first)).toBe(false);
+  });
+});
+
+describe('a session for each connection', () => {
+  const setUp = async () => {
+    const bench = new OwnersBench({}, true);
+    const connections = [await bench.connect(ALICE), await bench.connect(ALICE)] as const;
+    const sessions = await Promise.all(
+      connections.map(({ record }) => bench.owners.ofConnection(record.ref, ALICE)),
+    );
+    const [one, other] = sessions;
+    if (!one || !other) throw new Error('There are two.');
+    return { bench, connections, one, other };
+  };
+
+  it('is not the other connection’s, nor that of requests without a connection', async () => {
+    const { bench, one, other } = await setUp();
+    const { ref } = await bench.owners.of(ALICE);
+    expect(new Set([one.ref, other.ref, ref]).size).toBe(3);
+    expect(new Set(bench.owners.ofSameUser(one.ref))).toEqual(new Set([one.ref, other.ref, ref]));
+  });
+
+  it('ends with it, and wipes its login; the others go on', async () => {
+    const { bench, connections, one, other } = await setUp();
+    for (const { ref, epoch } of [one, other])
+      await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant('alice'));
+    await bench.registry.end(connections[0].record.ref, 'deleted');
+    await bench.clock.advance(0);
+    expect(await bench.registry.get(one.ref)).toBeUndefined();
+    expect((await bench.registry.get(other.ref))?.accounts).toHaveProperty('idp');
+  });
+
+  it('makes room with its connection, of which there are ten [security 39]', async () => {
+    const { bench, one } = await setUp();
+    for (let count = 0; count < 9; count++) await bench.connect(ALICE);
+    await bench.clock.advance(0);
+    expect(await bench.registry.get(one.ref)).toBeUndefined();
+    expect(bench.registry.size).toBe(20);
+  });
+
+  it('leaves nothing behind', async () => {
+    const { bench, connections } = await setUp();
+    for (const { record } of connections) await bench.registry.end(record.ref, 'deleted');
+    await bench.clock.advance(0);
+    expect(bench.owners.size).toBe(0);
+    expect(bench.registry.size).toBe(0);
+  });
 });

@@ -1,4 +1,5 @@
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { type RandomSource, randomToken } from '../vault/random.js';
 import { type Owner, type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
 import type { SessionEvents } from './session-events.js';
 import type { EndReason, SessionRecord } from './session-record.js';
@@ -8,24 +9,36 @@ export interface OwnerSessionsOptions {
   readonly keys: KeyHierarchy;
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
+  readonly random: RandomSource;
+  /** How many connections one user may have through one client. */
+  readonly maxConnections: number;
+  /** Whether each connection has a session of its own. Default: false. */
+  readonly hasSessionPerConnection?: boolean | undefined;
   /** Hears of a store that failed when nobody was waiting for it. */
   readonly onError: (error: unknown) => void;
 }
 
-/** How many connections one owner may have. */
-const MOST_CONNECTIONS = 10;
+/** What a connection belongs to. */
+interface Belonging {
+  readonly session: SessionRef;
+  readonly clientKey: string;
+}
 
-/** Where clients say whom they come from: one session for each owner, shared by all of the owner's connections. */
+/**
+ * The sessions of bearer access: one for each owner, shared by all of the owner's connections, or one for each
+ * connection.
+ */
 export class OwnerSessions {
   readonly #options: OwnerSessionsOptions;
-  /** The connections of each session, the longest idle first. */
-  readonly #connections = new Map<SessionRef, Set<SessionRef>>();
-  readonly #sessionOf = new Map<SessionRef, SessionRef>();
+  readonly #connections = new Map<SessionRef, Belonging>();
+  readonly #bySession = new Map<SessionRef, Set<SessionRef>>();
+  /** The connections of one user through one client, whatever their sessions; the longest idle first. */
+  readonly #byClient = new Map<string, Set<SessionRef>>();
   /** Connections that are being ended to make room; their places are given away already. */
   readonly #leaving = new Set<SessionRef>();
+  readonly #ownerOfSession = new Map<SessionRef, Owner>();
   /** The sessions that one user has, through different clients. */
   readonly #bySubject = new Map<string, Set<SessionRef>>();
-  readonly #subjectOf = new Map<SessionRef, string>();
   /** The same principal comes with every request of a token. */
   readonly #owners = new WeakMap<OwnerIdentity, Owner>();
 
@@ -33,23 +46,41 @@ export class OwnerSessions {
     this.#options = options;
     options.events.subscribe((event) => {
       if (event.type !== 'session.ended') return;
-      this.#connectionEnded(event.ref);
+      this.#connectionEnded(event.ref, event.reason);
       this.#sessionEnded(event.ref, event.reason);
     });
   }
 
   /** How many entries there are in its books. */
   get size(): number {
-    const books = [this.#connections, this.#sessionOf, this.#leaving, this.#bySubject, this.#subjectOf];
+    const books = [
+      this.#connections,
+      this.#bySession,
+      this.#byClient,
+      this.#leaving,
+      this.#ownerOfSession,
+      this.#bySubject,
+    ];
     return books.reduce((size, book) => size + book.size, 0);
   }
 
   /** The session of an owner, which is there as soon as it is asked for. @throws SessionError `limit_reached` */
   async of(identity: OwnerIdentity): Promise<SessionRecord> {
-    const owner = this.#ownerOf(identity);
-    const record = await this.#options.registry.ofOwner(owner);
-    this.#note(record.ref, owner.subjectKey);
-    return record;
+    return this.#open(this.#ownerOf(identity));
+  }
+
+  /** The session of a connection that is about to start. @throws SessionError `limit_reached` */
+  async ofNewConnection(identity: OwnerIdentity): Promise<SessionRecord> {
+    const { keys, random, hasSessionPerConnection } = this.#options;
+    if (!hasSessionPerConnection) return this.of(identity);
+    return this.#open(ownerOf(keys, { ...identity, session: `connection ${randomToken(random)}` }));
+  }
+
+  /** The session of one of an owner's connections, whatever its tokens say by now. @throws SessionError `limit_reached` */
+  async ofConnection(connection: SessionRef, identity: OwnerIdentity): Promise<SessionRecord> {
+    const belonging = this.#connections.get(connection);
+    const owner = belonging && this.#ownerOfSession.get(belonging.session);
+    return this.#open(owner ?? this.#ownerOf(identity));
   }
 
   /**
@@ -58,12 +89,16 @@ export class OwnerSessions {
    * @throws SessionError `limit_reached`, `store_unavailable`
    */
   async connect(session: SessionRecord): Promise<{ id: SessionId; record: SessionRecord }> {
-    const { registry, onError } = this.#options;
-    const started = await registry.start('owned-connection', session.owner);
+    const { registry, hasSessionPerConnection, onError } = this.#options;
+    const { clientKey } = this.#ownerOfSession.get(session.ref) ?? { clientKey: session.owner };
+    const started = await registry.start('owned-connection', clientKey).catch(async (error: unknown) => {
+      if (hasSessionPerConnection) await registry.end(session.ref, 'cap').catch(onError);
+      throw error;
+    });
     const { ref } = started.record;
-    const connections = this.#connections.get(session.ref) ?? new Set();
-    this.#connections.set(session.ref, connections.add(ref));
-    this.#sessionOf.set(ref, session.ref);
+    this.#connections.set(ref, { session: session.ref, clientKey });
+    addTo(this.#bySession, session.ref, ref);
+    const connections = addTo(this.#byClient, clientKey, ref);
     try {
       await Promise.all([this.#makeRoom(connections, ref), registry.touch(session.ref)]);
     } catch (error) {
@@ -78,28 +113,34 @@ export class OwnerSessions {
 
   /** Whether a connection is one of an owner's. */
   isOwn(connection: SessionRecord, identity: OwnerIdentity): boolean {
-    return connection.kind === 'owned-connection' && connection.owner === this.#ownerOf(identity).key;
+    return connection.kind === 'owned-connection' && connection.owner === this.#ownerOf(identity).clientKey;
   }
 
   /** Notes a request of a connection. */
   async touch(connection: SessionRef): Promise<void> {
     const { registry } = this.#options;
-    const session = this.#sessionOf.get(connection);
-    const others = session && this.#connections.get(session);
+    const belonging = this.#connections.get(connection);
+    const others = belonging && this.#byClient.get(belonging.clientKey);
     if (others?.delete(connection)) others.add(connection);
-    await Promise.all([registry.touch(connection), session && registry.touch(session)]);
+    await Promise.all([registry.touch(connection), belonging && registry.touch(belonging.session)]);
   }
 
   /** The connections of an owner's session. */
   connectionsOf(session: SessionRef): readonly SessionRef[] {
-    return [...(this.#connections.get(session) ?? [])];
+    return [...(this.#bySession.get(session) ?? [])];
   }
 
   /** The sessions that the user of this one has here, whatever the client; this one among them. */
   ofSameUser(session: SessionRef): readonly SessionRef[] {
-    const subject = this.#subjectOf.get(session);
-    const sessions = subject === undefined ? undefined : this.#bySubject.get(subject);
+    const owner = this.#ownerOfSession.get(session);
+    const sessions = owner && this.#bySubject.get(owner.subjectKey);
     return sessions ? [...sessions] : [session];
+  }
+
+  async #open(owner: Owner): Promise<SessionRecord> {
+    const record = await this.#options.registry.ofOwner(owner);
+    this.#note(record.ref, owner);
+    return record;
   }
 
   #ownerOf(identity: OwnerIdentity): Owner {
@@ -110,9 +151,9 @@ export class OwnerSessions {
 
   /** Chooses within one tick which connection goes, so that no two choose the same. */
   async #makeRoom(connections: ReadonlySet<SessionRef>, started: SessionRef): Promise<void> {
-    const { registry } = this.#options;
+    const { registry, maxConnections } = this.#options;
     const staying = [...connections].filter((ref) => !this.#leaving.has(ref));
-    if (staying.length <= MOST_CONNECTIONS) return;
+    if (staying.length <= maxConnections) return;
     // Whose client is listening is not idle.
     const isIdle = (ref: SessionRef) => ref !== started && registry.presenceOf(ref).openStreams === 0;
     const longestIdle = staying.find(isIdle) ?? staying[0];
@@ -125,31 +166,44 @@ export class OwnerSessions {
     }
   }
 
-  #note(ref: SessionRef, subject: string): void {
-    if (this.#subjectOf.has(ref) || !this.#options.registry.has(ref)) return;
-    this.#subjectOf.set(ref, subject);
-    this.#bySubject.set(subject, (this.#bySubject.get(subject) ?? new Set()).add(ref));
+  #note(ref: SessionRef, owner: Owner): void {
+    if (this.#ownerOfSession.has(ref) || !this.#options.registry.has(ref)) return;
+    this.#ownerOfSession.set(ref, owner);
+    addTo(this.#bySubject, owner.subjectKey, ref);
   }
 
-  #connectionEnded(ref: SessionRef): void {
-    const session = this.#sessionOf.get(ref);
-    if (!session) return;
-    this.#sessionOf.delete(ref);
-    const others = this.#connections.get(session);
-    others?.delete(ref);
-    if (others?.size !== 0) return;
-    this.#connections.delete(session);
-    this.#options.registry.left(session);
+  #connectionEnded(ref: SessionRef, reason: EndReason): void {
+    const { registry, hasSessionPerConnection, onError } = this.#options;
+    const belonging = this.#connections.get(ref);
+    if (!belonging) return;
+    const { session, clientKey } = belonging;
+    this.#connections.delete(ref);
+    removeFrom(this.#byClient, clientKey, ref);
+    removeFrom(this.#bySession, session, ref);
+    if (this.#bySession.has(session)) return;
+    if (hasSessionPerConnection) registry.end(session, reason).catch(onError);
+    else registry.left(session);
   }
 
   #sessionEnded(ref: SessionRef, reason: EndReason): void {
     const { registry, onError } = this.#options;
     for (const connection of this.connectionsOf(ref)) registry.end(connection, reason).catch(onError);
-    const subject = this.#subjectOf.get(ref);
-    if (subject === undefined) return;
-    this.#subjectOf.delete(ref);
-    const sessions = this.#bySubject.get(subject);
-    sessions?.delete(ref);
-    if (sessions?.size === 0) this.#bySubject.delete(subject);
+    const owner = this.#ownerOfSession.get(ref);
+    if (!owner) return;
+    this.#ownerOfSession.delete(ref);
+    removeFrom(this.#bySubject, owner.subjectKey, ref);
   }
+}
+
+function addTo<Key>(groups: Map<Key, Set<SessionRef>>, key: Key, ref: SessionRef): Set<SessionRef> {
+  const group = (groups.get(key) ?? new Set()).add(ref);
+  groups.set(key, group);
+  return group;
+}
+
+/** Takes a reference out of its group; a group that is empty is dropped. */
+function removeFrom<Key>(groups: Map<Key, Set<SessionRef>>, key: Key, ref: SessionRef): void {
+  const group = groups.get(key);
+  group?.delete(ref);
+  if (group?.size === 0) groups.delete(key);
 }

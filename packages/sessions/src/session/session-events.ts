@@ -52,6 +52,7 @@ export type TokenFaultReason =
   | 'not_yet_valid'
   /** The authorization server says so (RFC 7662 section 2.2). */
   | 'not_active'
+  | 'scope'
   | 'id_token'
   | 'refresh_token'
   | 'token_type'

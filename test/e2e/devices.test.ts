@@ -1,0 +1,70 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
+import { Browser } from '../support/browser.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { type RegisteredClient, registerMcpClient } from '../support/mcp-tokens.js';
+import { client2026, connect2025, logIn, type RawWay } from '../support/raw-mcp.js';
+
+const bearer = (token: string): RawWay => ({ headers: { authorization: `Bearer ${token}` } });
+const stateOf = async (client: {
+  call: (tool: string) => Promise<{ structured: Record<string, unknown> }>;
+}) => (await client.call('session_status')).structured.state;
+
+let notes: InProcessNotes;
+let client: RegisteredClient;
+const start = async (sessionPerConnection: boolean) => {
+  notes = await startInProcessNotes({ access: ({ issuer }) => ({ issuer, sessionPerConnection }) });
+  client = await registerMcpClient(notes.provider.issuer, notes.mcp);
+};
+
+describe('two devices of a user whose host has one client id for all of them', () => {
+  beforeAll(() => start(false));
+  afterAll(() => notes.close());
+
+  it('share a login, and its end', async () => {
+    const [laptop, phone] = [
+      await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
+      await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
+    ];
+    await logIn(laptop, new Browser(), 'alice');
+    expect((await phone.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+    await phone.call('logout');
+    expect(await stateOf(laptop)).not.toBe('authenticated');
+  });
+});
+
+describe('the same devices, where each connection has a session of its own', () => {
+  beforeAll(() => start(true));
+  afterAll(() => notes.close());
+
+  it('log in and out alone, and find their own session with every new token', async () => {
+    const [laptop, phone] = [
+      await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
+      await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
+    ];
+    onTestFinished(() => void Promise.all([laptop.end(), phone.end()]));
+    await logIn(laptop, new Browser(), 'alice');
+    expect(await stateOf(phone)).not.toBe('authenticated');
+    await logIn(phone, new Browser(), 'alice');
+    await phone.call('logout');
+    expect(await stateOf(phone)).not.toBe('authenticated');
+    expect(await stateOf(laptop)).toBe('authenticated');
+    const modern = client2026(notes.mcp, undefined, bearer(await client.tokenFor('alice')));
+    expect(await stateOf(modern)).not.toBe('authenticated');
+  });
+
+  it('log out everywhere when they are asked to', async () => {
+    const way = bearer(await client.tokenFor('bob'));
+    const [laptop, phone] = [await connect2025(notes.mcp, way), await connect2025(notes.mcp, way)];
+    for (const device of [laptop, phone]) await logIn(device, new Browser(), 'bob');
+    await phone.call('logout', { everywhere: true });
+    expect(await stateOf(laptop)).not.toBe('authenticated');
+  });
+
+  it('lose their tokens with their connection: the provider hears of it', async () => {
+    const device = await connect2025(notes.mcp, bearer(await client.tokenFor('carol')));
+    await logIn(device, new Browser(), 'carol');
+    const revoked = notes.next(({ type }) => type === 'account.revoked');
+    expect((await device.end()).status).toBeLessThan(300);
+    expect(await revoked).toMatchObject({ revocation: 'confirmed' });
+  });
+});
