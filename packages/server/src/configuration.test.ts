@@ -20,6 +20,7 @@ describe('the configuration', () => {
       maxSessions: undefined,
       limits: {},
       elicitation: undefined,
+      allowed: { allowedOrigins: ['http://localhost:6274', 'http://127.0.0.1:6274'] },
       branding: {},
       toolsModule: undefined,
       upstream: {
@@ -61,6 +62,24 @@ describe('the configuration', () => {
       upstream: { kind: 'sample', identityProviderPort: 4001, apiPort: 4002 },
     });
     expect(configurationOf(['--stdio', ...tools], provider).upstream.kind).toBe('operator');
+  });
+
+  it('lets the pages of the MCP Inspector call the demo, and no other server by itself [security 43]', () => {
+    const allowedIn = (argv: string[], environment: NodeJS.ProcessEnv) =>
+      configurationOf(argv, environment).allowed;
+    expect(allowedIn(tools, provider)).toEqual({});
+    expect(allowedIn(['--stdio'], {})).toEqual({});
+    const listed = {
+      MCP_SESSIONS_ALLOWED_HOSTS: 'mcp.internal, 10.0.3.7',
+      MCP_SESSIONS_ALLOWED_ORIGINS: 'vscode-webview://1a2b https://app.example',
+    };
+    for (const argv of [[], tools]) {
+      const environment = argv.length > 0 ? { ...provider, ...listed } : listed;
+      expect(allowedIn(argv, environment)).toEqual({
+        allowedHosts: ['mcp.internal', '10.0.3.7'],
+        allowedOrigins: ['vscode-webview://1a2b', 'https://app.example'],
+      });
+    }
   });
 
   it('trusts the proxies that the environment names, and nobody else [security 39]', () => {

@@ -1,5 +1,6 @@
 import type { AccessOptions, Lifetimes, Limits, ProviderOptions } from 'mcp-sessions';
 import { parseAccess } from './access-environment.js';
+import { type Allowed, parseAllowed } from './allowed-environment.js';
 import { type BrandingSettings, parseBranding } from './branding.js';
 import { ConfigurationError } from './configuration-error.js';
 import { type OperatorProvider, parseEnvironment } from './environment.js';
@@ -26,6 +27,8 @@ export interface Configuration {
   readonly limits: Partial<Limits>;
   /** Which clients are asked to open the link of a login. Absent: as the library says. */
   readonly elicitation: Flags['elicitation'];
+  /** Who may address the server, and whose pages may call it. */
+  readonly allowed: Allowed;
   /** What people see of the server during a login. */
   readonly branding: BrandingSettings;
   /** Path of a module that registers tools, relative to the working directory. */
@@ -89,6 +92,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
   if (flags.version) return { kind: 'version' };
   const { graceSeconds, idleSeconds, absoluteSeconds } = flags;
   const transport = transportOf(flags);
+  const upstream = upstreamOf(flags, transport, environment);
   return {
     kind: 'serve',
     configuration: {
@@ -103,9 +107,10 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
       maxSessions: flags.maxSessions,
       limits: parseLimits(environment),
       elicitation: flags.elicitation,
+      allowed: parseAllowed(environment, upstream.kind === 'sample' && transport.kind === 'http'),
       branding: parseBranding(environment),
       toolsModule: flags.tools,
-      upstream: upstreamOf(flags, transport, environment),
+      upstream,
     },
   };
 }

@@ -195,6 +195,19 @@ describe('the command line', () => {
     expect(stderr).toMatch(message);
   });
 
+  it.each([
+    ['ALLOWED_HOSTS', '*.example.com', 'must not have wildcards: list each host name by itself'],
+    ['ALLOWED_ORIGINS', 'https://app.example.com/page', 'must be origins without a path'],
+  ])(
+    'refuses the wrong value of MCP_SESSIONS_%s in one line that names it: %s',
+    async (name, value, problem) => {
+      const { code, stderr } = await run(FREE_PORTS, { environment: { [`MCP_SESSIONS_${name}`]: value } });
+      expect(code).toBe(1);
+      expect(stderr).toContain(`MCP_SESSIONS_${name}: "${value}" ${problem}`);
+      expect(stderr.trim().split('\n')).toHaveLength(1);
+    },
+  );
+
   it('refuses a logo that is no picture in one line that names its variable', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'main-test-'));
     const logo = join(folder, 'logo.png');

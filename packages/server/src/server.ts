@@ -82,7 +82,7 @@ export async function serveStdio(
 }
 
 function assemble(
-  { lifetimes, maxSessions, limits, elicitation, logLevel, allowDebugging }: Configuration,
+  { lifetimes, maxSessions, limits, elicitation, allowed, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
@@ -91,6 +91,7 @@ function assemble(
   surviveMistakes(logger);
   const sessions = createSessions({
     ...options,
+    ...allowed,
     branding,
     maxSessions,
     limits,

@@ -36,6 +36,8 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
 /** What the operator calls an option of the library that only it checks. */
 function settingOf([group, option]: readonly PropertyKey[]): string | undefined {
   if (group === 'limits') return [`${PREFIX}LIMITS`, option].filter(Boolean).join(': ');
+  if (group === 'allowedHosts') return `${PREFIX}ALLOWED_HOSTS:`;
+  if (group === 'allowedOrigins') return `${PREFIX}ALLOWED_ORIGINS:`;
   if (group !== 'branding') return undefined;
   return option === 'logo' ? `${PREFIX}LOGO` : `${PREFIX}DISPLAY_NAME`;
 }

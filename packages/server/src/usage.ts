@@ -52,6 +52,12 @@ With a real identity provider, by environment (--tools is required then):
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: clients
                                      are told apart by what these say in X-Forwarded-For
 
+Who may call it, besides clients that address its public URL or, on this machine, localhost:
+
+  MCP_SESSIONS_ALLOWED_HOSTS         host names under which it may be addressed, separated by spaces
+  MCP_SESSIONS_ALLOWED_ORIGINS       origins whose pages may call it, separated by spaces, such as
+                                     https://app.example.com or vscode-webview://…; the demo lists the MCP Inspector's
+
 How much clients may ask for (docs/limits.md):
 
   MCP_SESSIONS_LIMITS                JSON object of what is not the default, for example {"loginStartsPerMinute":20}

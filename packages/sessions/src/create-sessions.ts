@@ -8,6 +8,7 @@ import { SessionError } from './errors.js';
 import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
 import { BasePath } from './http/base-path.js';
 import { BodyRoom } from './http/body-room.js';
+import { DeploymentWarnings } from './http/deployment-warnings.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
@@ -186,6 +187,11 @@ export function createSessions(options: SessionsOptions): Sessions {
   const appOptions = {
     guards,
     basePath,
+    warnings: new DeploymentWarnings({
+      trustedProxies,
+      publicUrl: knownPublicUrl,
+      warn: (message) => logger.warn({}, message),
+    }),
     trustedProxies,
     logins: logins.browsers,
     loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
@@ -212,6 +218,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     bearer,
     serverName: brand.name,
     access: accessControl,
+    isClosing: () => closing !== undefined,
   });
   const handleRequest = nodeHandlerOf(app, basePath);
   const nodeHandler: Sessions['nodeHandler'] = (...request) => {

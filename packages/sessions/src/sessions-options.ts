@@ -39,9 +39,16 @@ export interface SessionsOptions {
    * and do not ask their users; `login` returns the link to the model then. Default: `auto`, those that declare it.
    */
   readonly elicitation?: Elicitation | undefined;
-  /** Host names under which the server may be addressed, besides the public URL's. Default: none. */
+  /**
+   * Host names, without a port or wildcards, under which the server may be addressed, besides the public URL's.
+   * `/healthz` answers under every name. Default: none.
+   */
   readonly allowedHosts?: readonly string[] | undefined;
-  /** Origins whose pages may call the server, besides its own. Default: none; any loopback page if it is on loopback. */
+  /**
+   * Origins whose pages may call the server, besides its own: `https://app.example.com`, `chrome-extension://…`,
+   * `vscode-webview://…`; without wildcards. Pages of other ports of this machine have to be listed, too, such as
+   * `http://localhost:6274` for the MCP Inspector. Default: none.
+   */
   readonly allowedOrigins?: readonly string[] | undefined;
   /**
    * The proxies in front of this server, as addresses or ranges (`10.0.0.0/8`, `fd00::/8`). Only what comes from

@@ -75,7 +75,7 @@ describe('the options of a server', () => {
     ['must not have loginsPerMinute; there are anonymous', { limits: { loginsPerMinute: 5 } as never }],
     ['"proxy" in `trustedProxies`', { trustedProxies: ['proxy'] }],
     ['maxSessions', { maxSessions: Number.NaN }],
-    ['allowedOrigins', { allowedOrigins: ['https://app.example.com/'] }],
+    ['allowedOrigins', { allowedOrigins: ['https://app.example.com/page'] }],
     ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],
     ['public URL', { publicUrl: 'http://mcp.example.com' }],
     ['public URL', { publicUrl: 'https://mcp.example.com/path?query' }],

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { type AccessSettings, accessSettings, isBearer } from './access/access-options.js';
 import { SessionError } from './errors.js';
+import { allowedHostsSchema, allowedOriginsSchema } from './http/allow-lists.js';
 import { TrustedProxies } from './http/trusted-proxies.js';
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from './limits/limits.js';
 import { type Brand, brandingSchema } from './login/branding.js';
@@ -53,12 +54,8 @@ const schema = z.object({
   limits: limitsSchema.partial().default({}),
   maxSessions: z.number().int().positive().max(MOST_SESSIONS).default(DEFAULT_MAX_SESSIONS),
   elicitation: z.enum(['auto', 'never']).default('auto'),
-  allowedHosts: z
-    .array(z.string().refine(isHostname, 'must be host names without a port, such as mcp.example.com'))
-    .default([]),
-  allowedOrigins: z
-    .array(z.string().refine(isOrigin, 'must be origins, such as https://app.example.com'))
-    .default([]),
+  allowedHosts: allowedHostsSchema.default([]),
+  allowedOrigins: allowedOriginsSchema.default([]),
 });
 
 /** Checks the options. @throws SessionError `configuration`, naming what is wrong. */
@@ -176,12 +173,4 @@ function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], und
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]: Exclude<T[K], undefined>;
   };
-}
-
-function isHostname(value: string): boolean {
-  return URL.canParse(`http://${value}`) && new URL(`http://${value}`).hostname === value;
-}
-
-function isOrigin(value: string): boolean {
-  return URL.canParse(value) && new URL(value).origin === value;
 }

@@ -4,9 +4,12 @@ import { SessionError } from '../errors.js';
 import { errorPage } from '../login/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
+import { acceptedAnswers, acceptingByName } from './accept.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
-import type { BasePath } from './base-path.js';
+import { type BasePath, HEALTH_PATH } from './base-path.js';
 import { clientOf } from './client-address.js';
+import type { DeploymentWarnings } from './deployment-warnings.js';
+import type { GuardedRequest } from './guards.js';
 import { bodySourceOf, type HttpEnv } from './http-env.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
 import { type JsonBody, type JsonBodyLimits, kindOf, readJsonBody } from './json-body.js';
@@ -17,6 +20,7 @@ import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
   readonly basePath: BasePath;
+  readonly warnings: DeploymentWarnings;
   readonly trustedProxies: TrustedProxies;
 }
 
@@ -24,6 +28,8 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly endpoint: Endpoint;
   /** How many elements and keys the arguments of a tool call may have in all. */
   readonly argumentElements: number;
+  /** Whether the server is closing. */
+  readonly isClosing: () => boolean;
 }
 
 /** The path of the MCP endpoint, below the public URL. */
@@ -37,16 +43,19 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint, bodyRoom: room, argumentElements, publicUrl } = options;
+  const { guards, endpoint, bodyRoom: room, argumentElements, publicUrl, isClosing } = options;
   const app = guardedApp(
     options,
     () => `There is nothing here. The MCP endpoint is ${new URL(`.${MCP_PATH}`, publicUrl()).href}.`,
   );
 
-  app.get('/healthz', (c) => c.json({ status: 'ok' }));
+  app.get(HEALTH_PATH, (c) => {
+    c.header('cache-control', 'no-store');
+    return isClosing() ? c.json({ status: 'draining' }, 503) : c.json({ status: 'ok' });
+  });
 
   const crossOrigin = cors({
-    origin: (origin) => (guards.allowsOrigin(origin) ? origin : null),
+    origin: (origin, c) => (guards.allowsOrigin(guardedRequestOf(c)) ? origin : null),
     allowMethods: METHODS,
     exposeHeaders: EXPOSED_HEADERS,
   });
@@ -71,7 +80,7 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 
 /** An app without routes, behind the guards. */
 function guardedApp(
-  { guards, basePath, publicUrl, trustedProxies, brand, onError }: LoginAppOptions,
+  { guards, basePath, publicUrl, trustedProxies, warnings, brand, onError }: LoginAppOptions,
   nothingHere: () => string,
 ): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({
@@ -88,15 +97,20 @@ function guardedApp(
   };
 
   app.use(async (c, next) => {
-    const request = { url: c.req.url, headers: c.req.raw.headers, incoming: c.env?.incoming };
-    if (!guards.allowsHost(request)) {
+    const request = guardedRequestOf(c);
+    // What asks whether a process is healthy addresses it by any name.
+    const isHealthCheck = c.req.path === HEALTH_PATH && c.req.method === 'GET';
+    if (!isHealthCheck && !guards.allowsHost(request)) {
+      warnings.refusedHost(request);
       return refuse(c, 403, 'This server is not reached under that host name. Use its public URL.');
     }
-    if (!guards.allowsOrigin(c.req.header('origin'))) {
+    if (!guards.allowsOrigin(request)) {
+      warnings.refusedOrigin(request.headers.get('origin') ?? '');
       return refuse(c, 403, 'Pages of that origin may not call this server.');
     }
     const mount = basePath.wrongMountOf(c.req.raw, request.incoming);
     if (mount !== undefined) throw wrongMount(mount, publicUrl());
+    warnings.inspect(request);
     const isLoopback = guards.isLoopback(request);
     c.set('isLoopback', isLoopback);
     c.set('peer', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
@@ -117,6 +131,10 @@ function guardedApp(
     );
   });
   return app;
+}
+
+function guardedRequestOf(c: Context<HttpEnv>): GuardedRequest {
+  return { url: c.req.url, headers: c.req.raw.headers, incoming: c.env?.incoming };
 }
 
 function wrongMount(mount: string, publicUrl: URL): SessionError {
@@ -146,15 +164,23 @@ async function serveMcp(
     source.early?.abandon();
     return entered;
   }
+  const accepted = acceptedAnswers(request.headers.get('accept'));
+  if (accepted.length === 0 && request.method !== 'DELETE') {
+    source.early?.abandon();
+    return errorResponse(406, ErrorCode.invalidRequest, NOT_ACCEPTABLE);
+  }
   const { principal } = entered;
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
   const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind, limits);
-  const served = principal ? withoutCredentials(request) : request;
+  const served = acceptingByName(principal ? withoutCredentials(request) : request, accepted);
   return endpoint.handle({ request: served, body: body.value, isLoopback, peer, principal, hangUp });
 }
+
+const NOT_ACCEPTABLE =
+  'The endpoint answers with application/json or text/event-stream. Name both in `Accept`, or leave it out.';
 
 const NO_BODY = { kind: 'json', value: undefined } as const;
 

@@ -2,6 +2,9 @@ import type { IncomingMessage } from 'node:http';
 import { getPath } from 'hono/utils/url';
 import { WELL_KNOWN } from '../access/protected-resource.js';
 
+/** Where a process is asked whether it is healthy. Beside an app of the author's, that is the app's to answer. */
+export const HEALTH_PATH = '/healthz';
+
 /** Express and Connect keep the whole target here when they strip from `url` the path that a handler is mounted at. */
 type MountedMessage = IncomingMessage & { readonly originalUrl?: string };
 
@@ -47,8 +50,13 @@ export class BasePath {
 }
 
 /** The path that was requested, whatever routers have stripped of it since. */
-export function wholePathOf(incoming: MountedMessage | undefined): string | undefined {
-  return incoming && pathOf(incoming.originalUrl ?? incoming.url ?? '');
+export function wholePathOf(incoming: IncomingMessage | undefined): string | undefined {
+  return incoming && pathOf(targetOf(incoming));
+}
+
+/** The target of a request as its client sent it (RFC 9112 section 3.2). */
+export function targetOf({ originalUrl, url }: MountedMessage): string {
+  return originalUrl ?? url ?? '';
 }
 
 /** The path in a request target of origin form or absolute form (RFC 9112 section 3.2), as URLs are written. */

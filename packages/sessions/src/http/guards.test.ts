@@ -13,7 +13,7 @@ function guardsAt(publicUrl: string, options = {}) {
 
 /** As much of a connection as the guards look at; a real one cannot come from another machine here. */
 function from(remoteAddress: string, headers: Record<string, string>, localAddress = remoteAddress) {
-  const incoming = { socket: { remoteAddress, localAddress } } as IncomingMessage;
+  const incoming = { socket: { remoteAddress, localAddress }, headers: {}, url: '/mcp' } as IncomingMessage;
   return { url: requestUrl(headers.host), headers: new Headers(headers), incoming };
 }
 
@@ -45,18 +45,150 @@ describe('the guards', () => {
   });
 
   it('refuse a request whose address and Host header differ [security 43]', () => {
-    const request = from('127.0.0.1', { host: '127.0.0.1:3000' });
-    const url = 'http://evil.example.com/healthz';
-    expect(guardsAt('http://127.0.0.1:3000').allowsHost({ ...request, url })).toBe(false);
+    const guards = guardsAt('http://127.0.0.1:3000');
+    for (const url of ['http://evil.example.com/mcp', 'HTTP://evil.example.com']) {
+      const { incoming, ...request } = from('127.0.0.1', { host: '127.0.0.1:3000' });
+      expect(guards.allowsHost({ ...request, incoming: { ...incoming, url } as IncomingMessage })).toBe(
+        false,
+      );
+    }
+    const { incoming, ...request } = from('127.0.0.1', { host: '127.0.0.1:3000' });
+    const headers: IncomingMessage['headers'] = { ':authority': 'evil.example.com' };
+    expect(guards.allowsHost({ ...request, incoming: { ...incoming, headers } as IncomingMessage })).toBe(
+      false,
+    );
   });
 
   it('refuse pages of other origins, and of none [security 43, 44]', () => {
     const guards = guardsAt('https://mcp.example.com', { allowedOrigins: ['https://app.example.com'] });
-    expect(guards.allowsOrigin(undefined)).toBe(true);
-    expect(guards.allowsOrigin('https://mcp.example.com')).toBe(true);
-    expect(guards.allowsOrigin('https://app.example.com')).toBe(true);
+    const allows = (origin?: string) =>
+      guards.allowsOrigin(
+        from('10.0.0.1', { host: 'mcp.example.com', ...(origin !== undefined && { origin }) }),
+      );
+    for (const origin of [undefined, 'https://mcp.example.com', 'https://app.example.com']) {
+      expect(allows(origin)).toBe(true);
+    }
     const others = ['null', 'http://mcp.example.com', 'https://evil.org', 'http://localhost:6274', 'x'];
-    for (const origin of others) expect(guards.allowsOrigin(origin)).toBe(false);
+    for (const origin of others) expect(allows(origin)).toBe(false);
+  });
+
+  it('let no page of another port or name of this machine call a server on loopback [security 43]', () => {
+    const guards = guardsAt('http://127.0.0.1:3000');
+    const allows = (host: string, origin: string) => guards.allowsOrigin(from('127.0.0.1', { host, origin }));
+    expect(allows('127.0.0.1:3000', 'http://127.0.0.1:3000')).toBe(true);
+    expect(allows('localhost:3000', 'http://localhost:3000')).toBe(true);
+    const others = [
+      ...['http://127.0.0.1:5173', 'http://localhost:6274', 'http://localhost', 'http://[::1]:3000'],
+      ...['http://localhost:3000', 'https://127.0.0.1:3000', 'http://127.0.0.1', 'null', 'x'],
+    ];
+    for (const origin of others) expect(allows('127.0.0.1:3000', origin)).toBe(false);
+  });
+
+  it.each([
+    'chrome-extension://abcdefghijklmnopabcdefghijklmnop',
+    'vscode-webview://1a2b3c',
+    'app://obsidian.md',
+    'http://localhost:6274',
+  ])('let pages of the origin %s call if it is listed, and none like it [security 43, 44]', (origin) => {
+    const guards = guardsAt('http://127.0.0.1:3000', { allowedOrigins: [origin] });
+    const allows = (given: string) =>
+      guards.allowsOrigin(from('127.0.0.1', { host: '127.0.0.1:3000', origin: given }));
+    expect(allows(origin)).toBe(true);
+    for (const other of [`${origin}x`, `x${origin}`, `${origin}/`, origin.toUpperCase()]) {
+      expect(allows(other)).toBe(false);
+    }
+  });
+
+  it.each([
+    ['MCP.Example.COM', true],
+    ['mcp.example.com.', true],
+    ['mcp.example.com:8443', true],
+    ['mcp.example.com:', true],
+    ['mcp.example.com..', false],
+    ['user@mcp.example.com', false],
+    ['mcp.example.com/path', false],
+    ['mcp.example.com?x', false],
+    ['mcp.example.com, evil.example.com', false],
+  ])('read the host %j as HTTP does [security 43]', (host, expected) => {
+    const request = { url: 'http://localhost/mcp', headers: new Headers({ host }), incoming: undefined };
+    expect(guardsAt('https://mcp.example.com').allowsHost(request)).toBe(expected);
+    expect(guardsAt('https://mcp.example.com').allowsHost(from('10.0.0.1', { host }))).toBe(expected);
+  });
+
+  it('go by the Host header where a framework writes an address of its own [security 43]', () => {
+    const url = 'https://localhost:3000/mcp';
+    const allows = (host: string) =>
+      guardsAt('https://mcp.example.com').allowsHost({
+        url,
+        headers: new Headers({ host }),
+        incoming: undefined,
+      });
+    expect(allows('mcp.example.com')).toBe(true);
+    for (const host of ['evil.example.com', 'localhost:3000']) expect(allows(host)).toBe(false);
+  });
+
+  it('go by the address where there is no Host header', () => {
+    const request = { headers: new Headers(), incoming: undefined };
+    const guards = guardsAt('https://mcp.example.com');
+    expect(guards.allowsHost({ ...request, url: 'https://mcp.example.com/mcp' })).toBe(true);
+    expect(guards.allowsHost({ ...request, url: 'https://evil.example.com/mcp' })).toBe(false);
+  });
+
+  it.each([
+    ...['via', 'x-real-ip', 'cf-connecting-ip', 'true-client-ip', 'x-forwarded-host', 'x-forwarded-proto'],
+    ...[
+      'x-client-ip',
+      'x-cluster-client-ip',
+      'fastly-client-ip',
+      'fly-client-ip',
+      'x-envoy-external-address',
+    ],
+    ...[
+      'x-forwarded',
+      'forwarded-for',
+      'x-remote-addr',
+      'x-originating-ip',
+      'wl-proxy-client-ip',
+      'cdn-loop',
+    ],
+    ...['tailscale-user-login', 'x-azure-clientip', 'x-appengine-user-ip', 'x-nf-client-connection-ip'],
+    ...[
+      'x-original-host',
+      'x-proxyuser-ip',
+      'client-ip',
+      'x-vercel-forwarded-for',
+      'ngrok-skip-browser-warning',
+    ],
+  ])('take no request with the header %s for local', (header) => {
+    const request = from('127.0.0.1', { host: '127.0.0.1:3000', [header]: '192.0.2.1' });
+    expect(guardsAt('http://127.0.0.1:3000').isLoopback(request)).toBe(false);
+  });
+
+  it('take requests with the headers of clients and browsers for local', () => {
+    const names = [
+      ...['accept', 'accept-language', 'authorization', 'connection', 'content-length', 'cookie', 'dnt'],
+      ...['last-event-id', 'mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id', 'origin'],
+      ...[
+        'priority',
+        'referer',
+        'sec-ch-ua',
+        'sec-ch-ua-platform',
+        'sec-fetch-site',
+        'traceparent',
+        'user-agent',
+      ],
+      ...['x-api-key', 'x-client-name', 'x-client-version', 'x-request-id', 'x-requested-with', 'x-user-id'],
+    ];
+    const headers = Object.fromEntries(names.map((name) => [name, 'x']));
+    const request = from('127.0.0.1', { ...headers, host: '127.0.0.1:3000' });
+    expect(guardsAt('http://127.0.0.1:3000').isLoopback(request)).toBe(true);
+  });
+
+  it('take no request over HTTP/1.0 for local: nginx adds nothing else unless told to', () => {
+    const { incoming, ...request } = from('127.0.0.1', { host: '127.0.0.1:3000' });
+    const old = { ...incoming, httpVersion: '1.0' } as IncomingMessage;
+    expect(guardsAt('http://127.0.0.1:3000').isLoopback({ ...request, incoming: old })).toBe(false);
+    expect(guardsAt('http://127.0.0.1:3000').isLoopback({ ...request, incoming })).toBe(true);
   });
 
   it.each([

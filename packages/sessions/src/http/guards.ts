@@ -1,37 +1,25 @@
 import type { IncomingMessage } from 'node:http';
 import { isLoopbackHost } from '../loopback.js';
+import { hostnameOf } from './allow-lists.js';
+import { targetOf } from './base-path.js';
+import { forwardingHeaderOf, isOverHttp10 } from './forwarding.js';
 
 /** Who may talk to this server. */
 export interface GuardOptions {
   readonly publicUrl: () => URL;
   /** Host names, besides the public URL's, under which the server may be addressed. */
   readonly allowedHosts: readonly string[];
-  /** Origins, besides the public URL's, whose pages may call it. */
+  /** Origins, besides the server's own, whose pages may call it. */
   readonly allowedOrigins: readonly string[];
 }
 
 /** A request together with what Node knows of its connection, if it came through Node. */
 export interface GuardedRequest {
-  /** The address as requested: its host counts like the header's (RFC 9112 section 3.2.2). */
+  /** The address as the framework around this server has it; some write a fixed host into it. */
   readonly url: string;
   readonly headers: Headers;
   readonly incoming: IncomingMessage | undefined;
 }
-
-/** Headers that only something between the client and this server adds. */
-const FORWARDING_HEADERS = [
-  'forwarded',
-  'via',
-  'x-forwarded-for',
-  'x-forwarded-host',
-  'x-forwarded-proto',
-  'x-forwarded-port',
-  'x-real-ip',
-  'x-original-host',
-  'cf-connecting-ip',
-  'true-client-ip',
-  'ngrok-skip-browser-warning',
-];
 
 /** Protects a server on loopback from pages that reach it under a name of their own (DNS rebinding). */
 export class Guards {
@@ -41,28 +29,29 @@ export class Guards {
     this.#options = options;
   }
 
-  /** Whether the `Host` header names this server. */
+  /** Whether a request names this server as its host. */
   allowsHost(request: GuardedRequest): boolean {
-    // The address is made of the `Host` header, and whoever makes it does not look at everything.
-    if (!URL.canParse(request.url)) return false;
-    // Outside of Node a request may come without the header: its address says the same.
-    const { host, hostname: requested } = new URL(request.url);
-    const hostname = hostnameOf(request.headers.get('host') ?? host);
-    if (hostname === undefined || hostname !== requested) return false;
+    const hostname = hostnameOf(hostOf(request) ?? '');
+    if (hostname === undefined) return false;
     const { publicUrl, allowedHosts } = this.#options;
-    if (hostname === publicUrl().hostname || allowedHosts.includes(hostname)) return true;
+    if (hostname === hostnameOf(publicUrl().host) || allowedHosts.includes(hostname)) return true;
     const { incoming } = request;
     const isLocal = incoming ? isLocalConnection(incoming) : isLoopbackHost(publicUrl().hostname);
     return isLocal && isLoopbackHost(hostname);
   }
 
-  /** Whether the page that sent the request, if it was one, may. */
-  allowsOrigin(origin: string | null | undefined): boolean {
-    if (origin === null || origin === undefined) return true;
+  /**
+   * Whether the page that sent the request, if it was one, may. A page that this server's own host has served may,
+   * whichever of the allowed names it was requested under; pages of another port may not.
+   */
+  allowsOrigin(request: GuardedRequest): boolean {
+    const origin = request.headers.get('origin');
+    if (origin === null) return true;
     const { publicUrl, allowedOrigins } = this.#options;
-    if (origin === publicUrl().origin || allowedOrigins.includes(origin)) return true;
-    const isHere = isLoopbackHost(publicUrl().hostname);
-    return isHere && URL.canParse(origin) && isLoopbackHost(new URL(origin).hostname);
+    const { origin: ownOrigin, protocol } = publicUrl();
+    if (origin === ownOrigin || allowedOrigins.includes(origin)) return true;
+    const own = `${protocol}//${hostOf(request) ?? ''}`;
+    return this.allowsHost(request) && URL.canParse(own) && origin === new URL(own).origin;
   }
 
   /** Whether the page that sent a form is this server's own. */
@@ -82,20 +71,38 @@ export class Guards {
   }
 
   /** Whether anything says that a request came from elsewhere: its connection, its headers, or what it addresses. */
-  isFromAfar({ url, headers, incoming }: GuardedRequest): boolean {
+  isFromAfar(request: GuardedRequest): boolean {
+    const { headers, incoming } = request;
     return (
       (incoming !== undefined && !isLocalConnection(incoming)) ||
       !isLoopbackHost(this.#options.publicUrl().hostname) ||
-      !isLoopbackHost(hostnameOf(headers.get('host') ?? new URL(url).host) ?? '') ||
-      FORWARDING_HEADERS.some((name) => headers.has(name))
+      !isLoopbackHost(hostnameOf(hostOf(request) ?? '') ?? '') ||
+      forwardingHeaderOf(headers) !== undefined ||
+      isOverHttp10(incoming)
     );
   }
 }
 
-function isLocalConnection({ socket }: IncomingMessage): boolean {
-  return isLoopbackHost(socket.localAddress ?? '') && isLoopbackHost(socket.remoteAddress ?? '');
+/**
+ * The host that a request addresses: what its target says (RFC 9112 section 3.2.2) or `:authority` (RFC 9113 section
+ * 8.3.1), and its `Host` header. `undefined` where these name different hosts. What a framework makes of it counts
+ * only where the request brings no header.
+ */
+export function hostOf({ url, headers, incoming }: GuardedRequest): string | undefined {
+  const host = headers.get('host');
+  const requested = incoming && requestedHostOf(incoming);
+  if (requested !== undefined && host !== null && hostnameOf(requested) !== hostnameOf(host))
+    return undefined;
+  return host ?? requested ?? (URL.canParse(url) ? new URL(url).host : undefined);
 }
 
-function hostnameOf(host: string | null): string | undefined {
-  return host !== null && URL.canParse(`http://${host}`) ? new URL(`http://${host}`).hostname : undefined;
+function requestedHostOf(incoming: IncomingMessage): string | undefined {
+  const { ':authority': authority } = incoming.headers;
+  if (typeof authority === 'string') return authority;
+  return /^https?:\/\/([^/?#]*)/i.exec(targetOf(incoming))?.[1];
+}
+
+/** Whether both ends of a connection are on this machine. Behind a Unix socket there is usually a proxy. */
+function isLocalConnection({ socket }: IncomingMessage): boolean {
+  return isLoopbackHost(socket.localAddress ?? '') && isLoopbackHost(socket.remoteAddress ?? '');
 }

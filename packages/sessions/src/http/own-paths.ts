@@ -1,9 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { createApp } from './app.js';
-import { type BasePath, pathOf, wholePathOf } from './base-path.js';
-
-/** For whoever asks whether the process lives; beside an app of the author's, that is the app's to say. */
-const HEALTH_PATH = '/healthz';
+import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js';
 
 /** Tells which requests an app has routes for, whatever the method. */
 export function ownPathsOf(

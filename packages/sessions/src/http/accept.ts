@@ -1,0 +1,46 @@
+/** What the MCP endpoint answers with, in the words that the SDK looks for. */
+const ANSWERS = ['application/json', 'text/event-stream'];
+
+const MEDIA_RANGE = /^\s*([^\s;/]+)\/([^\s;/]+)\s*(?:;(.*))?$/;
+const WEIGHT = /(?:^|;)\s*q\s*=\s*([01](?:\.\d*)?)\s*(?=;|$)/i;
+
+/**
+ * Which kinds of answers of the MCP endpoint a client accepts (RFC 9110 section 12.5.1): the most specific range that
+ * fits decides, a weight of 0 excludes, and without the header everything is acceptable.
+ */
+export function acceptedAnswers(accept: string | null): readonly string[] {
+  if (accept === null || accept.trim() === '') return ANSWERS;
+  const ranges = accept.toLowerCase().split(',').flatMap(rangeOf);
+  return ANSWERS.filter((answer) => weightOf(answer, ranges) > 0);
+}
+
+/** The same request with the names of what it accepts, for which alone the SDK looks. */
+export function acceptingByName(request: Request, accepted: readonly string[]): Request {
+  const accept = accepted.join(', ');
+  if (request.headers.get('accept') === accept) return request;
+  const headers = new Headers(request.headers);
+  headers.set('accept', accept);
+  return new Request(request.url, { method: request.method, headers, signal: request.signal });
+}
+
+interface MediaRange {
+  readonly type: string;
+  readonly subtype: string;
+  readonly weight: number;
+}
+
+/** Parameters other than the weight do not matter: the answers have none. */
+function rangeOf(element: string): MediaRange[] {
+  const [, type = '', subtype = '', parameters = ''] = MEDIA_RANGE.exec(element) ?? [];
+  return type ? [{ type, subtype, weight: Number(WEIGHT.exec(parameters)?.[1] ?? 1) }] : [];
+}
+
+function weightOf(answer: string, ranges: readonly MediaRange[]): number {
+  const [type = '', subtype = ''] = answer.split('/');
+  const steps = [`${type}/${subtype}`, `${type}/*`, '*/*'];
+  for (const step of steps) {
+    const fitting = ranges.filter((range) => `${range.type}/${range.subtype}` === step);
+    if (fitting.length > 0) return Math.max(...fitting.map(({ weight }) => weight));
+  }
+  return 0;
+}

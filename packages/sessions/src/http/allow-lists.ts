@@ -1,0 +1,57 @@
+import { isIPv6 } from 'node:net';
+import { z } from 'zod';
+
+/** The origins that special schemes have are written in one way only (WHATWG URL); others are compared as they are. */
+const SPECIAL = /^(https?|wss?|ftp):/i;
+/** `chrome-extension://…`, `vscode-webview://…`, `app://…`: a scheme (RFC 3986 section 3.1) and what it calls a host. */
+const OTHER_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@\\,*"]*$/i;
+const AUTHORITY = /^[^\s/?#@\\]+$/;
+
+/** Host names under which a server may be addressed, as {@link hostnameOf} writes them. */
+export const allowedHostsSchema: z.ZodType<string[], string[]> = listOf((value, fail) => {
+  if (value.includes('*')) return fail('must not have wildcards: list each host name by itself');
+  const host = isIPv6(value) ? `[${value}]` : value;
+  const hostname = /:\d*$/.test(host.replace(/^\[.*\]/, '')) ? undefined : hostnameOf(host);
+  return hostname ?? fail('must be host names without a port, such as mcp.example.com');
+});
+
+/** Origins whose pages may call a server, as browsers write them in `Origin` (RFC 6454 section 6.2). */
+export const allowedOriginsSchema: z.ZodType<string[], string[]> = listOf((value, fail) => {
+  if (value.includes('*')) return fail('must not have wildcards: list each origin by itself');
+  if (value === 'null') return fail('must not be null: pages of many kinds share that origin');
+  const origin = SPECIAL.test(value) ? specialOriginOf(value) : otherOriginOf(value);
+  return origin ?? fail('must be origins without a path, such as https://app.example.com');
+});
+
+/** The host name in the value of a `Host` header, in lower case, without port and final dot; `undefined` if none is. */
+export function hostnameOf(host: string): string | undefined {
+  const url = `http://${host}`;
+  if (!AUTHORITY.test(host) || !URL.canParse(url)) return undefined;
+  return new URL(url).hostname.replace(/\.$/, '');
+}
+
+function specialOriginOf(value: string): string | undefined {
+  if (!URL.canParse(value)) return undefined;
+  const { href, origin } = new URL(value);
+  return href === `${origin}/` ? origin : undefined;
+}
+
+function otherOriginOf(value: string): string | undefined {
+  const origin = value.replace(/\/$/, '');
+  const written = value.endsWith('://') ? value : origin;
+  return OTHER_ORIGIN.test(written) ? written.replace(/^[^:]+/, (scheme) => scheme.toLowerCase()) : undefined;
+}
+
+type Normalize = (value: string, fail: (message: string) => undefined) => string | undefined;
+
+function listOf(normalize: Normalize): z.ZodType<string[], string[]> {
+  return z.array(
+    z.string().transform((value, context) => {
+      const fail = (message: string) => {
+        context.addIssue(`"${value}" ${message}`);
+        return undefined;
+      };
+      return normalize(value.trim(), fail) ?? z.NEVER;
+    }),
+  );
+}

@@ -1,0 +1,302 @@
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { type AddressInfo, connect } from 'node:net';
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createSessions, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
+import { FaultingProvider, logIn } from '../../packages/sessions/src/testing/index.js';
+import { call2025, connect2025, initialize, JSON_HEADERS, request2026, send } from '../support/raw-mcp.js';
+
+interface Deployed {
+  readonly sessions: Sessions;
+  readonly provider: FaultingProvider;
+  /** What the operator was warned of. */
+  readonly warnings: string[];
+}
+
+function deploy(options: Partial<SessionsOptions> = {}): Deployed {
+  const provider = new FaultingProvider();
+  const warnings: string[] = [];
+  const write = (line: string) => void warnings.push(JSON.parse(line).msg);
+  const sessions = createSessions({
+    server: { name: 'notes', version: '1.0.0' },
+    provider: provider.options,
+    apiOrigins: [],
+    lifetimes: { shutdownDrainMs: 0 },
+    runtime: { fetch: provider.fetch },
+    logger: pino({ level: 'warn' }, { write }),
+    tools: () => {},
+    ...options,
+  });
+  onTestFinished(() => sessions.close());
+  return { sessions, provider, warnings };
+}
+
+/** Listens on this machine. @returns its origin as well */
+async function listening(options: Partial<SessionsOptions> = {}): Promise<Deployed & { origin: string }> {
+  const deployed = deploy(options);
+  const { url } = await deployed.sessions.listen({ port: 0 });
+  return { ...deployed, origin: new URL(url).origin };
+}
+
+const ORIGINAL_INITIALIZE = JSON.stringify({
+  jsonrpc: '2.0',
+  id: 1,
+  method: 'initialize',
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+});
+
+describe('health', () => {
+  it.each(['10.0.3.7:3000', 'evil.example.com', '[fd00::7]:3000', 'my_pod', 'localhost'])(
+    'is told under the host %s, which serves nothing else [security 43]',
+    async (host) => {
+      const { origin } = await listening();
+      const health = await send(`${origin}/healthz`, {
+        headers: { host },
+      });
+      expect(health).toMatchObject({ status: 200, text: '{"status":"ok"}' });
+      expect(health.headers['cache-control']).toBe('no-store');
+      if (host !== 'localhost')
+        expect(await send(`${origin}/mcp`, { headers: { host } })).toMatchObject({ status: 403 });
+    },
+  );
+
+  it('is told below the path of the public URL, too', async () => {
+    const server = createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    // A TCP server that listens has an AddressInfo.
+    const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    server.on('request', deploy({ publicUrl: `${origin}/api` }).sessions.nodeHandler);
+    onTestFinished(async () => void (await once(server.close(), 'close')));
+    for (const path of ['/healthz', '/api/healthz']) {
+      expect(await send(`${origin}${path}`)).toMatchObject({ status: 200 });
+    }
+  });
+});
+
+describe('Accept', () => {
+  it.each(['*/*', 'text/*, application/*', undefined])('%s lets a 2025 client in', async (accept) => {
+    const { origin } = await listening();
+    const headers = { 'content-type': 'application/json', ...(accept !== undefined && { accept }) };
+    const opened = await send(`${origin}/mcp`, { method: 'POST', headers, body: ORIGINAL_INITIALIZE });
+    expect(opened.status).toBe(200);
+    const session = { ...headers, 'mcp-session-id': String(opened.headers['mcp-session-id']) };
+    const called = await send(`${origin}/mcp`, {
+      method: 'POST',
+      headers: session,
+      body: call2025('session_status'),
+    });
+    expect(called).toMatchObject({ status: 200, text: expect.stringContaining('"state"') });
+    const stream = await fetch(`${origin}/mcp`, { headers: session });
+    expect(stream.status).toBe(200);
+    await stream.body?.cancel();
+  });
+
+  it.each(['application/json', 'text/event-stream', '*/*, text/event-stream;q=0', 'text/html'])(
+    '%s does not let a 2025 client in, whose answers may be of either kind',
+    async (accept) => {
+      const { origin } = await listening();
+      const headers = { ...JSON_HEADERS, accept };
+      const refused = await send(`${origin}/mcp`, { method: 'POST', headers, body: ORIGINAL_INITIALIZE });
+      expect(refused.status).toBe(406);
+    },
+  );
+
+  it.each([
+    ['*/*', 200],
+    ['application/json', 200],
+    ['text/html', 406],
+    ['*/*;q=0', 406],
+  ])('%s is answered in 2026 with %i', async (accept, status) => {
+    const { origin } = await listening();
+    const request = request2026('tools/list', {});
+    const answer = await send(`${origin}/mcp`, { ...request, headers: { ...request.headers, accept } });
+    expect(answer.status).toBe(status);
+  });
+});
+
+describe('a framework whose request.url is always localhost, such as Next.js', () => {
+  const PUBLIC = 'https://mcp.example.com';
+
+  /** As a route handler of Next.js gets it from a client that addresses `host`. */
+  function handedOver(path: string, host: string, init: RequestInit = {}): Request {
+    return new Request(`https://localhost:3000${path}`, {
+      ...init,
+      headers: {
+        ...Object.fromEntries(new Headers(init.headers)),
+        host,
+        'x-forwarded-host': host,
+        'x-forwarded-port': '3000',
+        'x-forwarded-proto': 'https',
+        'x-forwarded-for': '192.0.2.7',
+      },
+    });
+  }
+
+  it('serves its public host, and no other [security 43]', async () => {
+    const { sessions } = deploy({ publicUrl: `${PUBLIC}/api`, access: 'open-to-network' });
+    const init = { method: 'POST', headers: JSON_HEADERS, body: ORIGINAL_INITIALIZE };
+    const opened = await sessions.fetch(handedOver('/api/mcp', 'mcp.example.com', init));
+    expect(opened.status).toBe(200);
+    await opened.text();
+    for (const host of ['evil.example.com', 'localhost:3000', 'localhost']) {
+      expect((await sessions.fetch(handedOver('/api/mcp', host, init))).status).toBe(403);
+    }
+  });
+
+  it('takes a browser through a login', async () => {
+    const { sessions, provider } = deploy({ publicUrl: `${PUBLIC}/api`, access: 'open-to-network' });
+    const throughNext: Pick<Sessions, 'fetch'> = {
+      async fetch(request) {
+        const { pathname, search, host } = new URL(request.url);
+        const body = request.method === 'POST' ? await request.text() : undefined;
+        const init = {
+          method: request.method,
+          headers: request.headers,
+          ...(body !== undefined && { body }),
+        };
+        return sessions.fetch(handedOver(pathname + search, host, init));
+      },
+    };
+    const post = (headers: Record<string, string>, body: string) =>
+      throughNext.fetch(new Request(`${PUBLIC}/api/mcp`, { method: 'POST', headers, body }));
+    const opened = await post(JSON_HEADERS, ORIGINAL_INITIALIZE);
+    const headers = { ...JSON_HEADERS, 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' };
+    await opened.text();
+    const started = await (await post(headers, call2025('login'))).text();
+    const loginUrl = /"loginUrl":"([^"]+)"/.exec(started)?.[1] ?? '';
+    expect(loginUrl).toMatch(`${PUBLIC}/api/connect/`);
+    const { code } = await logIn(throughNext, loginUrl, provider, 'alice');
+    expect(await (await post(headers, call2025('login', { code }))).text()).toContain('Logged in as alice');
+  });
+});
+
+describe('the operator is warned', () => {
+  const forwarded = (more: Record<string, string> = {}) => ({ 'x-forwarded-for': '192.0.2.1', ...more });
+
+  it('of a proxy that is not trusted, once, whatever clients send', async () => {
+    const { origin, warnings } = await listening();
+    for (let index = 0; index < 5; index++) {
+      const headers = { ...forwarded(), 'x-real-ip': `192.0.2.${index}`, [`cf-${index}`]: 'x' };
+      await send(`${origin}/mcp`, { headers });
+    }
+    expect(warnings).toEqual([expect.stringContaining('Requests come from 127.0.0.1 with the header "')]);
+    expect(warnings[0]).toContain('MCP_SESSIONS_TRUSTED_PROXIES');
+  });
+
+  it('of nothing when the proxy is trusted and names its clients', async () => {
+    const { origin, warnings } = await listening({ trustedProxies: ['127.0.0.1'] });
+    await send(`${origin}/mcp`, { headers: forwarded() });
+    expect(warnings).toEqual([]);
+  });
+
+  it('of a trusted proxy that names its clients in a header that is not read', async () => {
+    const { origin, warnings } = await listening({ trustedProxies: ['127.0.0.1'] });
+    await send(`${origin}/mcp`, { headers: { forwarded: 'for=192.0.2.1' } });
+    expect(warnings).toEqual([expect.stringContaining('in X-Forwarded-For, only in "forwarded"')]);
+  });
+
+  it('of a proxy that rewrites Host', async () => {
+    const { sessions, warnings } = deploy({
+      publicUrl: 'https://mcp.example.com',
+      access: 'open-to-network',
+      trustedProxies: ['127.0.0.1'],
+    });
+    const { url } = await sessions.listen({ port: 0 });
+    expect(url).toBe('https://mcp.example.com/mcp');
+    const server = createServer(sessions.nodeHandler).listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    onTestFinished(async () => void (await once(server.close(), 'close')));
+    const { port } = server.address() as AddressInfo;
+    await send(`http://127.0.0.1:${port}/mcp`, { headers: forwarded() });
+    expect(warnings).toEqual([expect.stringContaining('proxy_set_header Host $host')]);
+  });
+
+  it('of hosts and origins that are refused, once each, and quotes little of them', async () => {
+    const { origin, warnings } = await listening();
+    const name = `${'a'.repeat(60)}.${'b'.repeat(60)}`;
+    for (const host of [name, 'other.example.com']) await send(`${origin}/mcp`, { headers: { host } });
+    for (const page of [`app://${'x'.repeat(4000)}`, 'null']) {
+      await send(`${origin}/mcp`, { headers: { origin: page } });
+    }
+    expect(warnings).toEqual([
+      expect.stringContaining('MCP_SESSIONS_ALLOWED_HOSTS'),
+      expect.stringContaining('MCP_SESSIONS_ALLOWED_ORIGINS'),
+    ]);
+    for (const warning of warnings) expect(warning.length).toBeLessThan(600);
+  });
+
+  it('of nothing by what clients of this machine send', async () => {
+    const { origin, warnings } = await listening();
+    const client = await connect2025(`${origin}/mcp`);
+    await client.call('session_status');
+    await initialize(`${origin}/mcp`, {
+      headers: { origin, 'user-agent': 'test', traceparent: '00-1-1-01' },
+    });
+    expect(warnings).toEqual([]);
+  });
+});
+
+/** One request as nginx sends it to what is behind it, with the directives of its documentation and no other. */
+function throughNginx(origin: string, body: string): Promise<string> {
+  const { port, host } = new URL(origin);
+  return new Promise((resolve, reject) => {
+    const socket = connect(Number(port), '127.0.0.1').setEncoding('utf8');
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.once('close', () => resolve(answer)).once('error', reject);
+    const headers = Object.entries({ ...JSON_HEADERS, 'content-length': String(body.length) });
+    const lines = headers.map(([name, value]) => `${name}: ${value}\r\n`).join('');
+    socket.write(`POST /mcp HTTP/1.0\r\nHost: ${host}\r\nConnection: close\r\n${lines}\r\n${body}`);
+  });
+}
+
+describe('a proxy on this machine that adds no header and rewrites Host', () => {
+  it('does not make its clients clients of this machine, if it speaks HTTP/1.0 as nginx does', async () => {
+    const { origin, warnings } = await listening();
+    const answer = await throughNginx(origin, ORIGINAL_INITIALIZE);
+    expect(answer).toMatch(/^HTTP\/1.1 403 /);
+    expect(answer).toContain('through a proxy or tunnel');
+    expect(warnings).toEqual([expect.stringContaining('HTTP/1.0')]);
+  });
+});
+
+describe('a request over a Unix socket', () => {
+  it('is not taken for one of this machine: a proxy is usually at its other end', async () => {
+    const { sessions } = deploy({ publicUrl: 'http://127.0.0.1:3000' });
+    const requests: IncomingMessage[] = [];
+    const server = createServer((request, response) => {
+      requests.push(request);
+      sessions.nodeHandler(request, response);
+    });
+    const path = `/tmp/mcp-sessions-test-${process.pid}.sock`;
+    server.listen(path);
+    await once(server, 'listening');
+    onTestFinished(async () => void (await once(server.close(), 'close')));
+    const socket = connect(path).setEncoding('utf8');
+    let answer = '';
+    socket.on('data', (chunk) => {
+      answer += chunk;
+    });
+    socket.end('GET /mcp HTTP/1.1\r\nHost: 127.0.0.1:3000\r\nConnection: close\r\n\r\n');
+    await once(socket, 'close');
+    expect(requests).toHaveLength(1);
+    expect(answer).toMatch(/^HTTP\/1.1 403 /);
+  });
+});
+
+describe('requests of other runtimes, which have no side of Node', () => {
+  it('are served whether they bring Host or not, as Deno and Bun make them', async () => {
+    const { sessions } = deploy({ publicUrl: 'https://mcp.example.com', access: 'open-to-network' });
+    const init = { method: 'POST', body: ORIGINAL_INITIALIZE };
+    for (const headers of [JSON_HEADERS, { ...JSON_HEADERS, host: 'mcp.example.com' }]) {
+      const response = await sessions.fetch(new Request('https://mcp.example.com/mcp', { ...init, headers }));
+      expect(response.status).toBe(200);
+      await response.text();
+    }
+    const elsewhere = new Request('https://evil.example.com/mcp', { ...init, headers: JSON_HEADERS });
+    expect((await sessions.fetch(elsewhere)).status).toBe(403);
+  });
+});
