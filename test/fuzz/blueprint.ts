@@ -1,3 +1,5 @@
+import type { Credential } from './access-tokens.js';
+
 /** What is known of a request before it is sent: plain data, the same for the same seed. */
 export interface Blueprint {
   /** Its row in the histogram. */
@@ -26,6 +28,10 @@ export interface Blueprint {
   readonly cutMs?: number;
   /** Who does not even wait for its head, in milliseconds after sending. */
   readonly dropMs?: number;
+  /** Whose access token it brings; absent in open access. */
+  readonly credential?: Credential;
+  /** Whether that token must not let it in. */
+  readonly isUnwelcome?: boolean;
 }
 
 /** How somebody logs in: by which call, where, and how there. */

@@ -1,6 +1,8 @@
+import type { Tokens } from './access-tokens.js';
 import { handleIn, linkIn, requestStateIn } from './answer-reading.js';
 import {
   type Blueprint,
+  type Header,
   type Placeholder,
   resolvePlaceholders,
   SLOTS,
@@ -29,14 +31,19 @@ const PLAIN: Way = { tool: 'login', provider: 'main', flow: 'link' };
 export class Book {
   readonly #members: readonly string[];
   readonly #origin: string;
+  readonly #tokens: Tokens | undefined;
+  /** Which guest a throw-away connection belongs to. */
+  readonly #holders = new Map<string, number>();
   readonly #connections: Ring<string> = new Ring(SLOTS);
   readonly #sessions: Ring<string> = new Ring(SLOTS);
   readonly #requestStates: Ring<string> = new Ring(SLOTS);
   readonly #events: Ring<string> = new Ring(SLOTS);
   readonly #trips: (Trip | undefined)[] = Array.from({ length: TRIP_SLOTS }, () => undefined);
 
-  constructor(origin: string, members: readonly string[]) {
+  /** @param tokens what requests bring that need an access token; `undefined`: they need none */
+  constructor(origin: string, members: readonly string[], tokens?: Tokens) {
     this.#origin = origin;
+    this.#tokens = tokens;
     this.#members = members;
   }
 
@@ -55,19 +62,40 @@ export class Book {
     const step = isUnderWay ? blueprint.steps?.[trip.next(blueprint.isEager ?? false)] : undefined;
     const { steps: _, ...chosen } = step ?? blueprint;
     const fill = (text: string) => resolvePlaceholders(text, (name, slot) => this.#look(name, slot));
+    const named = chosen.headers.map(([name, value]) => [name, fill(value)] as const);
+    const { authorization, guest } = this.#authorized(blueprint, named);
     const request = {
       ...chosen,
       path: fill(chosen.path),
-      headers: chosen.headers.map(([name, value]) => [name, fill(value)] as const),
+      headers: [...named, ...authorization],
       ...(chosen.body !== undefined && { body: fill(chosen.body) }),
     };
     const isHeld = request.patience !== undefined;
     if (isUnderWay) trip.leave(isHeld);
     const learn = (answer: Answer) => {
       if (isUnderWay) trip.arrive(isHeld, answer);
+      const started = answer.headers['mcp-session-id'];
+      if (guest !== undefined && typeof started === 'string') this.#holders.set(started, guest);
       return this.#learn(request, isUnderWay ? trip : undefined, answer);
     };
     return { request, learn };
+  }
+
+  /** The access token of a request as a header, and the guest whose it is. */
+  #authorized(
+    { credential, owner }: Blueprint,
+    headers: readonly Header[],
+  ): { authorization: Header[]; guest?: number } {
+    if (!this.#tokens) return { authorization: [] };
+    const { members, guests, flawed } = this.#tokens;
+    if (credential?.kind === 'flawed') {
+      const value = flawed[credential.flaw];
+      return { authorization: value === undefined ? [] : [['authorization', value]] };
+    }
+    if (owner !== undefined) return { authorization: [['authorization', `Bearer ${members[owner]}`]] };
+    const [, connection = ''] = headers.find(([name]) => name === 'mcp-session-id') ?? [];
+    const guest = this.#holders.get(connection) ?? credential?.guest ?? 0;
+    return { authorization: [['authorization', `Bearer ${guests[guest]}`]], guest };
   }
 
   #look(name: string, slot: number): string {

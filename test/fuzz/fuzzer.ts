@@ -1,3 +1,4 @@
+import type { Tokens } from './access-tokens.js';
 import type { Blueprint } from './blueprint.js';
 import { Book, type OpenedRequest } from './book.js';
 import { ending } from './clean-up.js';
@@ -6,6 +7,7 @@ import { Depth } from './depth.js';
 import { Generator } from './generator.js';
 import { HeldCalls, MOST_HELD } from './held-calls.js';
 import { Histogram } from './histogram.js';
+import { cpuBudgetMs, cpuCost, isTooDear } from './judges.js';
 import { brokenRule } from './rules.js';
 import { Turns } from './turns.js';
 
@@ -26,6 +28,8 @@ export interface FuzzerOptions {
   readonly seed: number;
   /** The ids and handles of the members. */
   readonly secrets: readonly string[];
+  /** What requests bring that need an access token; `undefined`: they need none. */
+  readonly tokens: Tokens | undefined;
 }
 
 /** Sends the requests of a seed, and looks at every answer. */
@@ -39,12 +43,14 @@ export class Fuzzer {
   readonly #held: HeldCalls = new HeldCalls();
   readonly #turns: Turns = new Turns();
   #finding: Finding | undefined;
+  /** The most CPU that a request has cost, in milliseconds. */
+  dearest = 0;
 
-  constructor({ origin, seed, secrets }: FuzzerOptions) {
+  constructor({ origin, seed, secrets, tokens }: FuzzerOptions) {
     this.#secrets = secrets;
-    this.#generator = new Generator(seed);
+    this.#generator = new Generator(seed, tokens ? 'bearer' : 'open');
     this.#client = new Client(origin, WORKERS + MOST_HELD);
-    this.#book = new Book(origin, secrets);
+    this.#book = new Book(origin, secrets, tokens);
   }
 
   /** Sends the requests with these numbers, and stops at the first answer that breaks a rule. */
@@ -73,6 +79,33 @@ export class Fuzzer {
     return this.#finding;
   }
 
+  /**
+   * Sends requests one at a time, with nothing else under way, and stops at the first that breaks a rule or costs too
+   * much CPU.
+   * @param usedCpuMs how much the server has used so far
+   */
+  async runAlone(
+    requests: readonly Blueprint[],
+    usedCpuMs: () => Promise<number>,
+  ): Promise<Finding | undefined> {
+    for (const request of requests) {
+      if (this.#finding) break;
+      const cost = await cpuCost(() => this.#exchange(this.#book.open(request), undefined), usedCpuMs);
+      this.dearest = Math.max(this.dearest, cost.cpuMs);
+      if (!isTooDear(cost)) continue;
+      const rule = `it costs ${Math.round(cost.cpuMs)} ms of CPU, and may cost ${cpuBudgetMs(cost.answer)}`;
+      this.#finding ??= { number: undefined, rule, request, answer: cost.answer };
+    }
+    return this.#finding;
+  }
+
+  /** The requests with these numbers that do not wait for a user. */
+  requests(from: number, to: number): Blueprint[] {
+    return Array.from({ length: to - from }, (_, at) => this.#generator.request(from + at)).filter(
+      ({ patience, steps }) => patience === undefined && steps === undefined,
+    );
+  }
+
   close(): void {
     this.#client.close();
   }
@@ -81,10 +114,13 @@ export class Fuzzer {
   async #send(blueprint: Blueprint, number: number | undefined): Promise<void> {
     const opened = this.#book.open(blueprint);
     const { patience } = opened.request;
-    if (patience === undefined || number === undefined) return this.#exchange(opened, number);
+    if (patience === undefined || number === undefined) {
+      await this.#exchange(opened, number);
+      return;
+    }
     const givenUp = new AbortController();
     this.#held.add({
-      answered: this.#exchange(opened, number, givenUp.signal),
+      answered: this.#exchange(opened, number, givenUp.signal).then(() => undefined),
       untilNumber: number + patience,
       giveUp: () => givenUp.abort(),
     });
@@ -94,7 +130,7 @@ export class Fuzzer {
     { request, learn }: OpenedRequest,
     number: number | undefined,
     givenUp?: AbortSignal,
-  ): Promise<void> {
+  ): Promise<Answer> {
     const answer = await this.#client.send(request, givenUp);
     if (number !== undefined) {
       this.histogram.add(request, answer);
@@ -103,5 +139,6 @@ export class Fuzzer {
     const rule = brokenRule(request, answer, this.#secrets);
     if (rule !== undefined) this.#finding ??= { number, rule, request, answer };
     for (const displaced of learn(answer)) await this.#send(ending(displaced), undefined);
+    return answer;
   }
 }

@@ -1,44 +1,64 @@
 import fc, { type Arbitrary } from 'fast-check';
+import type { Access } from './access-tokens.js';
 import type { Blueprint } from './blueprint.js';
+import { withCredentials } from './credentials.js';
 import { logins } from './login-steps.js';
 import { mcp2025 } from './mcp-2025.js';
 import { mcp2026 } from './mcp-2026.js';
 import { oddRequests } from './odd-requests.js';
 import { pages } from './pages.js';
+import { wideRequests } from './wide-requests.js';
 
 /** Requests are made in batches, for then they take less time. */
 const BATCH = 1000;
 
 const anyRequest: Arbitrary<Blueprint> = fc.oneof(
-  { weight: 7, arbitrary: mcp2025 },
-  { weight: 7, arbitrary: mcp2026 },
-  { weight: 5, arbitrary: logins },
-  { weight: 2, arbitrary: pages },
-  { weight: 2, arbitrary: oddRequests },
+  { weight: 140, arbitrary: mcp2025 },
+  { weight: 140, arbitrary: mcp2026 },
+  { weight: 100, arbitrary: logins },
+  { weight: 40, arbitrary: pages },
+  { weight: 40, arbitrary: oddRequests },
+  // Large ones take their time.
+  { weight: 1, arbitrary: wideRequests },
 );
+
+const REQUESTS: Readonly<Record<Access, Arbitrary<Blueprint>>> = {
+  open: anyRequest,
+  bearer: withCredentials(anyRequest),
+};
 
 /** Makes the requests of a seed. The request of a number is the same whichever were made before. */
 export class Generator {
   readonly #seed: number;
+  readonly #requests: Arbitrary<Blueprint>;
   #batch: readonly Blueprint[] = [];
   #batchNumber = -1;
 
   /** @param seed a 32-bit integer */
-  constructor(seed: number) {
+  constructor(seed: number, access: Access = 'open') {
     this.#seed = seed;
+    this.#requests = REQUESTS[access];
   }
 
   /** @param number counts from 0 */
   request(number: number): Blueprint {
     const batchNumber = Math.floor(number / BATCH);
     if (batchNumber !== this.#batchNumber) {
-      this.#batch = fc.sample(anyRequest, { seed: seedOf(this.#seed, batchNumber), numRuns: BATCH });
+      this.#batch = fc.sample(this.#requests, { seed: seedOf(this.#seed, batchNumber), numRuns: BATCH });
       this.#batchNumber = batchNumber;
     }
     const request = this.#batch[number % BATCH];
     if (!request) throw new RangeError(`There is no request ${number}.`);
     return request;
   }
+}
+
+/** Requests that are large or have many parts, always the same for a seed. */
+export function wideSample(seed: number, count: number, access: Access): readonly Blueprint[] {
+  return fc.sample(access === 'open' ? wideRequests : withCredentials(wideRequests), {
+    seed,
+    numRuns: count,
+  });
 }
 
 /** Seeds that lie side by side must not share batches. */

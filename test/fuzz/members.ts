@@ -2,6 +2,7 @@ import { Browser } from '../support/browser.js';
 import { client2026, connect2025, logIn, type RawClient } from '../support/raw-mcp.js';
 import { MEMBERS_PER_ERA } from './blueprint.js';
 import { canariesIn, canaryOf } from './canaries.js';
+import type { FuzzedServer } from './fuzzed-server.js';
 
 /** The sessions that stay logged in throughout, those of 2025 first. */
 export class Members {
@@ -12,19 +13,22 @@ export class Members {
   }
 
   /** Connects and logs in, each as a user with a canary. */
-  static async logIn(origin: string): Promise<Members> {
+  static async logIn({ origin, tokens }: Pick<FuzzedServer, 'origin' | 'tokens'>): Promise<Members> {
     const mcp = new URL('/mcp', origin).href;
     const clients: RawClient[] = [];
     while (clients.length < 2 * MEMBERS_PER_ERA) {
-      const client = clients.length < MEMBERS_PER_ERA ? await connect2025(mcp) : client2026(mcp);
+      const token = tokens?.members[clients.length];
+      const way = { headers: token === undefined ? {} : { authorization: `Bearer ${token}` } };
+      const client =
+        clients.length < MEMBERS_PER_ERA ? await connect2025(mcp, way) : client2026(mcp, undefined, way);
       clients.push(await logIn(client, new Browser(), canaryOf(clients.length)));
     }
     return new Members(clients);
   }
 
-  /** Their ids and handles. */
+  /** Their ids and handles; something else that is never sent of those who have none. */
   get secrets(): readonly string[] {
-    return this.#clients.map(({ secret }) => secret);
+    return this.#clients.map(({ secret }, member) => secret || `no handle of member ${member}`);
   }
 
   /** Those who do not see their own notes, and nobody else's. */

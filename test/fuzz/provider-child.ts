@@ -10,6 +10,7 @@ import { z } from 'zod';
 import { answerParent } from '../hygiene/asked-process.js';
 import { BY_CODE, TOKEN_PREFIX } from './canaries.js';
 import { DeviceCodes } from './device-codes.js';
+import { TokenMint } from './token-mint.js';
 
 /** Long enough for nothing to be refreshed meanwhile. */
 const EXPIRES_IN_SECONDS = 30 * 24 * 60 * 60;
@@ -25,7 +26,15 @@ interface Reply {
   readonly content: object;
 }
 
+const tokensSchema = z.object({
+  members: z.array(z.string()),
+  guests: z.array(z.string()),
+  audience: z.string(),
+});
+
 let origin = '';
+/** Of the authorization server that lets clients in: another issuer than the one that users log in at. */
+let mint = new TokenMint('');
 let deviceCodes = new DeviceCodes(0);
 const notebooks = new Map<string, string[]>();
 
@@ -53,7 +62,12 @@ answerParent({
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     // A TCP server that listens has an AddressInfo.
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    mint = new TokenMint(accessIssuer());
     return origin;
+  },
+  tokens(argument) {
+    const { members, guests, audience } = tokensSchema.parse(argument);
+    return { issuer: accessIssuer(), ...mint.tokens(members, guests, audience) };
   },
 });
 
@@ -64,11 +78,19 @@ function wayBack(asked: URLSearchParams, form: URLSearchParams): string {
   return back.href;
 }
 
+function accessIssuer(): string {
+  return `${origin}/access`;
+}
+
 /** What is answered, as JSON. */
 function answerTo(path: string, user: string, body: string): Reply {
   switch (path) {
     case '/.well-known/openid-configuration':
       return good(metadata());
+    case '/access/.well-known/openid-configuration':
+      return good({ issuer: accessIssuer(), jwks_uri: `${origin}/access/keys` });
+    case '/access/keys':
+      return good(mint.keySet);
     case '/token':
       return redeemed(new URLSearchParams(body));
     case '/device_authorization':

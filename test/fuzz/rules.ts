@@ -18,7 +18,8 @@ export function brokenRule(
   const { status, headers, text, end } = answer;
   if (end === 'hung') return 'it hangs';
   if (end === 'broken' && !mayBreak(request)) return `the connection broke: ${answer.error}`;
-  if (status >= 500) return `the answer is ${status}: ${text.slice(0, 500)}`;
+  if (request.isUnwelcome && status >= 200 && status < 300) return `the token is let in: ${status}`;
+  if (status >= 500 && !mayBeFull(request, answer)) return `the answer is ${status}: ${text.slice(0, 500)}`;
   if (text.includes(MISTAKE)) return `the server made a mistake: ${text.slice(0, 500)}`;
   const stumble = STUMBLE.exec(text)?.[0];
   if (stumble !== undefined && !sent(request, stumble)) return `the server stumbled: ${text.slice(0, 500)}`;
@@ -62,6 +63,13 @@ const GUARDS = [
 /** A server that refuses a body need not read it, and a client that still sends it may not see the answer. */
 function mayBreak({ body = '', headers }: Blueprint): boolean {
   return body.length > LARGE_BYTES || headers.flat().join('').length > LARGE_BYTES / 8;
+}
+
+/** A guest may be at a limit of their own: connections, streams. */
+function mayBeFull({ credential, owner }: Blueprint, { status, headers }: Answer): boolean {
+  return (
+    credential !== undefined && owner === undefined && status === 503 && headers['retry-after'] !== undefined
+  );
 }
 
 /** What names a thing that is not found may quote it. */

@@ -1,19 +1,25 @@
 /**
- * Whether any request can make the server fail: `npm run fuzz [-- --requests N] [--seed S] [--only K]`.
+ * Whether any request can make the server fail:
+ * `npm run fuzz [-- --requests N] [--seed S] [--only K] [--access bearer] [--snapshots FOLDER] [--stretches N]`.
  *
  * Requests of both eras, of browsers and of nobody in their right mind go to a server in which twenty users are
  * logged in. The same seed makes the same requests; what the server gives out, and which of 32 requests under way
  * is the quicker, is new every time. With `--only K` the requests that lead up to K are sent one after the other.
+ * With `--snapshots`, what the server holds at the end of each stretch of requests is written to a folder.
  */
 import { randomInt } from 'node:crypto';
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import type { Expectation } from '../soak/expectation.js';
-import { MEMBERS_PER_ERA } from './blueprint.js';
-import { FuzzedServer } from './fuzzed-server.js';
+import { TRIP_SLOTS } from './blueprint.js';
+import { FuzzedServer, type ServerState } from './fuzzed-server.js';
 import { type Finding, Fuzzer } from './fuzzer.js';
+import { wideSample } from './generator.js';
+import { Hoarders } from './hoarders.js';
+import { keptPerClient, MAX_KEPT_BYTES } from './judges.js';
 import { Members } from './members.js';
 
-const MEMBERS = 2 * MEMBERS_PER_ERA;
 /** What is sent before a request that is sent anew: so that there are throw-away sessions and logins for it. */
 const LEAD = 3000;
 /** In so many steps so much time passes at the end of a stretch: more than anything lives that nobody hears of. */
@@ -21,6 +27,10 @@ const PAUSES = 5;
 const PAUSE_MS = 10 * 60 * 1000;
 /** Compilers and caches weigh something too. Something left behind by every request would weigh more. */
 const MAX_GROWTH = 1.15;
+/** So many requests are sent once more, alone, besides so many that are large or have many parts. */
+const ALONE = 200;
+const WIDE = 100;
+const HOARDERS = 4;
 const MIN_PASSED = 0.5;
 const MIN_SUCCESSFUL = 0.2;
 
@@ -29,30 +39,46 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '1000000' },
     seed: { type: 'string', default: `${randomInt(2 ** 31)}` },
     only: { type: 'string' },
+    fault: { type: 'string' },
+    access: { type: 'string', default: 'open' },
+    stretches: { type: 'string', default: '2' },
+    snapshots: { type: 'string' },
   },
 });
 const seed = Number(values.seed);
 
-const server = await FuzzedServer.start(seed);
+const access = z.enum(['open', 'bearer']).parse(values.access);
+/** A mistake that the judges have to find. */
+const fault = z.enum(['cpu', 'memory']).optional().parse(values.fault);
+
+const server = await FuzzedServer.start({ seed, access });
 try {
-  const members = await Members.logIn(server.origin);
-  const fuzzer = new Fuzzer({ origin: server.origin, seed, secrets: members.secrets });
+  const members = await Members.logIn(server);
+  const { lives } = await server.settle(0, 0);
+  const fuzzer = new Fuzzer({ origin: server.origin, seed, secrets: members.secrets, tokens: server.tokens });
   const found =
-    values.only === undefined ? await fuzz(fuzzer, members) : await repeat(fuzzer, Number(values.only));
+    values.only === undefined
+      ? await fuzz(fuzzer, members, lives.length)
+      : await repeat(fuzzer, Number(values.only));
   fuzzer.close();
   if (found) report(found);
 } finally {
   await server.stop();
 }
 
-async function fuzz(fuzzer: Fuzzer, members: Members): Promise<Finding | undefined> {
+async function fuzz(fuzzer: Fuzzer, members: Members, membersLives: number): Promise<Finding | undefined> {
   const requests = Number(values.requests);
-  const half = Math.floor(requests / 2);
+  const stretches = Number(values.stretches);
   const startedAtMs = performance.now();
-  const inTheMiddle = await stretch(fuzzer, members, 0, half);
-  if (typeof inTheMiddle !== 'number') return inTheMiddle;
-  const atTheEnd = await stretch(fuzzer, members, half, requests);
-  if (typeof atTheEnd !== 'number') return atTheEnd;
+  const held: number[] = [];
+  for (let stretch = 0; stretch < stretches; stretch++) {
+    const ends = [stretch, stretch + 1].map((part) => Math.floor((requests * part) / stretches));
+    const found = await pass(fuzzer, ends[0] ?? 0, ends[1] ?? 0);
+    if (!found) await settle(members, membersLives);
+    if (found) return found;
+    held.push(await server.heldBytes());
+    if (values.snapshots) await server.heapSnapshot(join(values.snapshots, `${stretch}.heapsnapshot`));
+  }
   const seconds = (performance.now() - startedAtMs) / 1000;
 
   const { histogram, depth } = fuzzer;
@@ -62,33 +88,66 @@ async function fuzz(fuzzer: Fuzzer, members: Members): Promise<Finding | undefin
     `passed the guards: ${percent(histogram.passedShare)}, answered 2xx: ${percent(histogram.successfulShare)}`,
   );
   console.log(depth.toString());
-  console.log(`heap and external: ${mib(inTheMiddle)} in the middle, ${mib(atTheEnd)} at the end`);
+  console.log(`heap and external after each stretch: ${held.map(mib).join(', ')}`);
+  if (fault) await server.plant(fault);
+  const dear = await fuzzer.runAlone([...fuzzer.requests(0, ALONE), ...wideSample(seed, WIDE, access)], () =>
+    server.cpuMs(),
+  );
+  if (dear) return dear;
+  const kept = await keptByHoarders();
+  await fuzzer.cleanUp();
+  console.log(
+    `the dearest request: ${Math.round(fuzzer.dearest)} ms of CPU; kept for a client: ${mib(kept)}`,
+  );
+  const { lives, errors } = await settle(members, membersLives);
   const unwell = await members.unwell();
-  const { lives, errors } = await server.settle(MEMBERS);
   judge([
     [`passed the guards: at least ${percent(MIN_PASSED)}`, histogram.passedShare >= MIN_PASSED],
     [`answered 2xx: at least ${percent(MIN_SUCCESSFUL)}`, histogram.successfulShare >= MIN_SUCCESSFUL],
-    [`gets deep enough into logins (not so: ${depth.missing.join(', ')})`, depth.missing.length === 0],
-    [`memory grows by no more than ${percent(MAX_GROWTH - 1)}`, atTheEnd <= MAX_GROWTH * inTheMiddle],
+    // With access tokens, what is begun in one session is seldom gone on with in another.
+    [
+      `gets deep enough into logins (not so: ${depth.missing.join(', ')})`,
+      access === 'bearer' || depth.missing.length === 0,
+    ],
+    [`no client makes the server keep more than ${mib(MAX_KEPT_BYTES)}`, kept <= MAX_KEPT_BYTES],
+    [`memory grows by no more than ${percent(MAX_GROWTH - 1)}`, growthOf(held) <= MAX_GROWTH],
     [`every member sees their own notes (not so: ${unwell})`, unwell.length === 0],
-    [`${MEMBERS} sessions are left: ${lives.join('; ')}`, lives.length === MEMBERS],
+    [`${membersLives} sessions are left: ${lives.join('; ')}`, lives.length === membersLives],
     [`the server logs no error: ${errors.slice(0, 5).join('')}`, errors.length === 0],
   ]);
   return undefined;
 }
 
-/** @returns how much the server holds when what was started is over. */
-async function stretch(
-  fuzzer: Fuzzer,
-  members: Members,
-  from: number,
-  to: number,
-): Promise<number | Finding> {
-  const found = (await fuzzer.run(from, to)) ?? (await fuzzer.cleanUp());
-  if (found) return found;
+/** How much more is held at the end than in the middle. */
+function growthOf(held: readonly number[]): number {
+  const inTheMiddle = held[Math.ceil(held.length / 2) - 1] ?? 0;
+  return (held.at(-1) ?? 0) / inTheMiddle;
+}
+
+/** Sends requests, and ends what they started. */
+async function pass(fuzzer: Fuzzer, from: number, to: number): Promise<Finding | undefined> {
+  return (await fuzzer.run(from, to)) ?? (await fuzzer.cleanUp());
+}
+
+/** Waits until only the members are left. */
+async function settle(members: Members, membersLives: number): Promise<ServerState> {
   await endTheRest(members);
-  await server.settle(MEMBERS);
-  return server.heldBytes();
+  return server.settle(membersLives);
+}
+
+/** How much is kept for each client that wants as much as it can get. */
+async function keptByHoarders(): Promise<number> {
+  const tokens = server.tokens?.guests.slice(TRIP_SLOTS);
+  const hoarders = new Hoarders({ origin: server.origin, seed, tokens });
+  try {
+    return await keptPerClient(
+      HOARDERS,
+      (clients) => hoarders.hoard(clients),
+      () => server.heldBytes(),
+    );
+  } finally {
+    await hoarders.leave();
+  }
 }
 
 /** Lets time pass in which only the members are heard of: their sessions live on, everything else is over then. */
@@ -115,7 +174,7 @@ function judge(expectations: readonly Expectation[]): void {
 
 function report({ number, rule, request, answer }: Finding): void {
   console.log(JSON.stringify({ request, answer }, undefined, 2).slice(0, 8000));
-  console.log(`\nfuzz failed: seed ${seed}, request ${number ?? '(clean-up)'}, ${request.kind}: ${rule}`);
+  console.log(`\nfuzz failed: seed ${seed}, request ${number ?? '(sent alone)'}, ${request.kind}: ${rule}`);
   if (number !== undefined) console.log(`Again: npm run fuzz -- --seed ${seed} --only ${number}`);
   process.exitCode = 1;
 }

@@ -1,17 +1,29 @@
 /** A server made with the library as it was built, in which time passes with every request. */
 import { subscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { writeHeapSnapshot } from 'node:v8';
 import { createSessions, type Limits, type Sessions } from 'mcp-sessions';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
-import type { ServerState } from './fuzzed-server.js';
+import type { PlantedFault, ServerState } from './fuzzed-server.js';
 import { fuzzedTools } from './fuzzed-tools.js';
 import { HastyClock } from './hasty-clock.js';
 
-const startSchema = z.object({ issuer: z.string() });
+const startSchema = z.object({
+  issuer: z.string(),
+  bearer: z.object({ issuer: z.string(), audience: z.string() }).optional(),
+});
+const plantSchema = z.object({ fault: z.enum(['cpu', 'memory']) });
 const passSchema = z.object({ durationMs: z.number() });
+const snapshotSchema = z.object({ path: z.string() });
 const settleSchema = z.object({ expected: z.number(), patienceMs: z.number() });
+
+const eventSchema = z.object({
+  request: z.object({ headers: z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional()) }),
+});
+const LARGE_BYTES = 100_000;
+const PLANTED_CPU_MICROSECONDS = 300_000;
 
 const POLL_MS = 50;
 /** What a session goes through is told up to here. */
@@ -32,6 +44,7 @@ const LIMITS: Partial<Limits> = {
   loginStartsPerUserPerMinute: MANY,
   invalidLoginRequestsPerMinute: MANY,
   pendingLogins: MANY,
+  refusedTokensPerMinute: MANY,
   sessionsPerAccount: MANY,
 };
 /** Members are heard of, and are never gone for good. */
@@ -53,9 +66,21 @@ process.on('unhandledRejection', unhandled);
 process.on('uncaughtException', unhandled);
 subscribe('http.server.request.start', () => clock.putForward(REQUEST_MS));
 
+function plant(fault: PlantedFault): void {
+  const kept: Buffer[] = [];
+  subscribe('http.server.request.start', (event) => {
+    const { headers } = eventSchema.parse(event).request;
+    const length = Number(headers['content-length'] ?? 0);
+    if (fault === 'memory' && headers['mcp-session-id']) kept.push(Buffer.alloc(length));
+    if (fault !== 'cpu' || length < LARGE_BYTES) return;
+    const before = process.cpuUsage();
+    while (process.cpuUsage(before).user < PLANTED_CPU_MICROSECONDS);
+  });
+}
+
 answerParent({
   async start(argument) {
-    const { issuer } = startSchema.parse(argument);
+    const { issuer, bearer } = startSchema.parse(argument);
     // Without `openid` the provider is asked who logged in.
     const provider = { issuer, clientId: 'fuzz', scopes: ['profile'], apiOrigins: [issuer] };
     sessions = createSessions({
@@ -66,6 +91,7 @@ answerParent({
         { ...provider, name: 'codes', deviceFlow: 'allowed' },
       ],
       apiOrigins: [],
+      access: bearer ?? 'open',
       maxSessions: MANY,
       lifetimes: LIFETIMES,
       limits: LIMITS,
@@ -91,6 +117,17 @@ answerParent({
     const untilMs = performance.now() + patienceMs;
     while (live.size > expected && performance.now() < untilMs) await sleep(POLL_MS);
     return { lives: [...live.values()].map((life) => life.slice(0, MOST_EVENTS).join(', ')), errors };
+  },
+  async heapSnapshot(argument) {
+    await collectGarbage();
+    writeHeapSnapshot(snapshotSchema.parse(argument).path);
+  },
+  plant(argument) {
+    plant(plantSchema.parse(argument).fault);
+  },
+  cpuMs() {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
   },
   async heldBytes() {
     await collectGarbage();
