@@ -217,5 +217,12 @@ const PROBLEM_PAGES: readonly PageCase[] = [
   },
 ];
 
+/** Pages that differ in more than their words. */
+export const EVERY_KIND_OF_PAGE: readonly PageCase[] = [
+  ...LOGIN_PAGES,
+  ...FAILURE_PAGES.slice(0, 1),
+  ...PROBLEM_PAGES,
+];
+
 /** Every page that people can meet. */
 export const EVERY_PAGE: readonly PageCase[] = [...LOGIN_PAGES, ...FAILURE_PAGES, ...PROBLEM_PAGES];

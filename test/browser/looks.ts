@@ -8,10 +8,8 @@ import { violationsOf } from './axe.js';
 export const SCREENSHOTS: string = fileURLToPath(new URL('../../test-results/screenshots/', import.meta.url));
 
 const SCHEMES = ['light', 'dark'] as const;
-const SIZES = [
-  { width: 360, height: 640 },
-  { width: 1280, height: 800 },
-];
+const PHONE = { width: 360, height: 640 };
+const SIZES = [PHONE, { width: 1280, height: 800 }];
 /** WCAG 2.2, 1.4.10: what is left of a usual window that is zoomed to 400 %. */
 const NARROWEST = { width: 320, height: 256 };
 
@@ -20,6 +18,17 @@ const TEXT_CONTRAST = 4.5;
 const CONTROL_CONTRAST = 3;
 /** WCAG 2.2, 2.5.5: what a thumb hits. */
 const TARGET_PX = 44;
+
+/** Holds a page to what can be measured. */
+export type CheckLooks = (page: Page, name: string) => Promise<void>;
+
+/** What a page looks like on a phone by day. */
+export async function expectGoodLookOnPhone(page: Page, name: string): Promise<void> {
+  await page.emulateMedia({ colorScheme: 'light' });
+  await page.setViewportSize(PHONE);
+  await expectGoodLook(page, name);
+  expect(await violationsOf(page), name).toEqual([]);
+}
 
 /** Takes pictures of a page, light and dark, on a phone and on a desktop, and holds them to what can be measured. */
 export async function expectGoodLooks(page: Page, name: string): Promise<void> {
@@ -39,6 +48,9 @@ export async function expectGoodLooks(page: Page, name: string): Promise<void> {
   await page.setViewportSize(NARROWEST);
   expect((await appearanceOf(page)).overflowPx, `${name}, narrowest`).toBe(0);
   expect(await movingIn(page), name).toEqual([]);
+  await page.emulateMedia({ forcedColors: 'active' });
+  await page.screenshot({ path: `${SCREENSHOTS}${name}-forced.png` });
+  await page.emulateMedia({ forcedColors: 'none' });
 }
 
 /** @returns how bright the page's background is */

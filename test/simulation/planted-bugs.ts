@@ -9,7 +9,7 @@ import { Vault } from '../../packages/sessions/src/vault/vault.js';
 import type { PlantedParts } from './world.js';
 
 /** Bugs of the kind that this code could have, each made by putting another part into its place. */
-export const plantedBugs: Readonly<Record<string, PlantedParts>> = {
+export const plantedBugs = {
   'a refresh that commits whatever has happened since': { wrapRegistry: withoutGenerations },
 
   'refreshes of the same token set at the same time': {
@@ -109,7 +109,7 @@ export const plantedBugs: Readonly<Record<string, PlantedParts>> = {
     },
     wrapStore: mixingUp,
   },
-};
+} satisfies Readonly<Record<string, PlantedParts>>;
 
 type Accounts = SessionRecord['accounts'];
 

@@ -14,17 +14,14 @@ export interface Notebooks {
   add(subject: string, text: string): Note | undefined;
 }
 
-/** How many notes a user can keep. */
-export const MAX_NOTES = 1000;
-
-/** Notebooks that last as long as the process. */
-export function createNotebooks(): Notebooks {
+/** Notebooks that last as long as the process, with room for so many notes of each user. */
+export function createNotebooks(maxNotes: number): Notebooks {
   const notebooks = new Map<string, Note[]>();
   return {
     list: (subject) => notebooks.get(subject) ?? [],
     add: (subject, text) => {
       const notes = notebooks.get(subject) ?? [];
-      if (notes.length >= MAX_NOTES) return undefined;
+      if (notes.length >= maxNotes) return undefined;
       const note = { id: notes.length + 1, text, createdAt: new Date().toISOString() };
       notebooks.set(subject, [...notes, note]);
       return note;

@@ -1,7 +1,6 @@
 import * as oidc from 'openid-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { RESOURCE, type RelyingParty, startRelyingParty } from '../../test/relying-party.js';
-import { MAX_NOTES } from './notebooks.js';
 import { type NotesApi, startNotesApi } from './notes-api.js';
 
 let party: RelyingParty;
@@ -17,9 +16,15 @@ afterAll(async () => {
   await party.provider.close();
 });
 
-function startApi(resource: string): Promise<NotesApi> {
-  const { provider, resourceServer } = party;
-  return startNotesApi({ port: 0, issuer: provider.issuer, credentials: resourceServer, resource });
+function startApi(resource: string, maxNotes?: number): Promise<NotesApi> {
+  const { provider, resourceServer: credentials } = party;
+  return startNotesApi({
+    port: 0,
+    issuer: provider.issuer,
+    credentials,
+    resource,
+    ...(maxNotes && { maxNotes }),
+  });
 }
 
 function call(path: string, accessToken?: string, init: RequestInit = {}): Promise<Response> {
@@ -104,9 +109,17 @@ describe('the notes API', () => {
 
   it('says so when a notebook is full', async () => {
     const { access_token } = await party.logIn('busy');
-    for (let written = 0; written < MAX_NOTES; written += 1) await add(access_token, { text: 'one more' });
-    const answer = await add(access_token, { text: 'one too many' });
+    const small = await startApi(RESOURCE, 1);
+    const write = () =>
+      fetch(new URL('/notes', small.origin), {
+        method: 'POST',
+        headers: { authorization: `Bearer ${access_token}` },
+        body: JSON.stringify({ text: 'one more' }),
+      });
+    expect((await write()).status).toBe(201);
+    const answer = await write();
     expect(answer.status).toBe(409);
     expect(await answer.json()).toMatchObject({ error: 'notebook_full' });
+    await small.close();
   });
 });

@@ -3,7 +3,7 @@ import { Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
 import { limitBody } from './limit-body.js';
 import { serveOnLoopback } from './loopback-server.js';
-import { createNotebooks, MAX_NOTES } from './notebooks.js';
+import { createNotebooks } from './notebooks.js';
 import {
   type Caller,
   createTokenIntrospection,
@@ -14,6 +14,8 @@ import {
 export interface NotesApiOptions extends TokenIntrospectionOptions {
   /** `0`: any free one. */
   readonly port: number;
+  /** How many notes a user can keep. Default: 1000. */
+  readonly maxNotes?: number;
 }
 
 export interface NotesApi {
@@ -38,13 +40,17 @@ const newNote = z.object({ text: z.string().trim().min(1).max(MAX_NOTE_CHARACTER
  *
  * @throws the `EADDRINUSE` error of Node when the port is taken, and when the issuer cannot be reached
  */
-export async function startNotesApi({ port, ...options }: NotesApiOptions): Promise<NotesApi> {
+export async function startNotesApi({
+  port,
+  maxNotes = 1000,
+  ...options
+}: NotesApiOptions): Promise<NotesApi> {
   const introspect = await createTokenIntrospection(options);
-  return serveOnLoopback(port, () => getRequestListener(createNotesRoutes(introspect).fetch));
+  return serveOnLoopback(port, () => getRequestListener(createNotesRoutes(introspect, maxNotes).fetch));
 }
 
-function createNotesRoutes(introspect: TokenIntrospection): Hono<Env> {
-  const notebooks = createNotebooks();
+function createNotesRoutes(introspect: TokenIntrospection, maxNotes: number): Hono<Env> {
+  const notebooks = createNotebooks(maxNotes);
   const app = new Hono<Env>();
   app.use(requireToken(introspect));
   app.use(limitBody(MAX_BODY_BYTES, async (c) => c.json(tooLong, 413)));
@@ -55,7 +61,7 @@ function createNotesRoutes(introspect: TokenIntrospection): Hono<Env> {
     const body = newNote.safeParse(await c.req.json().catch(() => undefined));
     if (!body.success) return c.json(tooLong, 400);
     const note = notebooks.add(c.var.caller.subject, body.data.text);
-    return note ? c.json(note, 201) : c.json(notebookFull, 409);
+    return note ? c.json(note, 201) : c.json(notebookFull(maxNotes), 409);
   });
 
   app.notFound((c) => c.json(problem('not_found', 'There are only /me and /notes.'), 404));
@@ -82,7 +88,5 @@ function requireToken(introspect: TokenIntrospection): MiddlewareHandler<Env> {
 const problem = (error: string, message: string) => ({ error, message });
 
 const tooLong = problem('invalid_note', `Send {"text": "…"} with 1 to ${MAX_NOTE_CHARACTERS} characters.`);
-const notebookFull = problem(
-  'notebook_full',
-  `Your notebook is full: it holds ${MAX_NOTES} notes. Use those it has.`,
-);
+const notebookFull = (maxNotes: number) =>
+  problem('notebook_full', `Your notebook is full: it holds ${maxNotes} notes. Use those it has.`);

@@ -1,0 +1,123 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Browser } from '../../support/browser.js';
+import { type Deployment, startDeployment } from '../../support/deployment.js';
+import { eventually } from '../../support/journal.js';
+import type { MatrixClient } from './matrix-client.js';
+
+/** Short enough to wait until it is over. */
+const ACCESS_TOKEN_SECONDS = 2;
+
+export interface Row {
+  readonly client: string;
+  /** Whether the model is given a handle, as in 2026, or the connection stands for the session, as in 2025. */
+  readonly hasHandle: boolean;
+  start(mcp: string): Promise<MatrixClient>;
+}
+
+/** Each client logs in, is refreshed, logs out and logs in again. */
+export function describeJourneys(rows: readonly Row[]): void {
+  let deployment: Deployment;
+
+  beforeAll(async () => {
+    deployment = await startDeployment({ accessTokenSeconds: ACCESS_TOKEN_SECONDS });
+  });
+
+  afterAll(() => deployment.stop());
+
+  async function logIn(client: MatrixClient, user: string): Promise<Readonly<Record<string, unknown>>> {
+    const { structured } = await client.call('login');
+    const lastPage = await new Browser().logIn(String(structured.loginUrl), user);
+    expect(lastPage.status).toBe(200);
+    return (await client.call('login')).structured;
+  }
+
+  async function notesOf(client: MatrixClient): Promise<unknown> {
+    const { structured, text } = await client.call('list_notes');
+    return Array.isArray(structured.notes) ? structured.notes.map(({ text }) => text) : text;
+  }
+
+  async function activeTokensOf(user: string): Promise<string[]> {
+    const { activeTokens, introspect } = deployment.provider;
+    const tokens = await activeTokens();
+    const subjects = await Promise.all(tokens.map(async (token) => (await introspect(token)).sub));
+    return tokens.filter((_token, index) => subjects[index] === user);
+  }
+
+  async function areDead(tokens: readonly string[]): Promise<boolean> {
+    const answers = await Promise.all(tokens.map(deployment.provider.introspect));
+    return answers.every(({ active }) => !active);
+  }
+
+  // Each step goes on from the one before, and no client starts before the last one has logged out.
+  describe.each(rows.map((row) => [row.client, row] as const))('%s', (user, { hasHandle, start }) => {
+    const note = `${user} was here`;
+    let client: MatrixClient;
+    /** What the audit log calls the session that the client is logged in to. */
+    let session: string;
+
+    async function logInAudited() {
+      const { audit } = deployment.server;
+      const heard = audit.entries.length;
+      const structured = await logIn(client, user);
+      // In 2026 an account is taken in under a pending handle, and moves to the one that stays.
+      const event = hasHandle ? 'account.moved' : 'account.authenticated';
+      session = await audit.until(`${event} of ${user}`, (entries) => {
+        return entries.slice(heard).find((entry) => entry.event === event)?.session;
+      });
+      return structured;
+    }
+
+    beforeAll(async () => {
+      client = await start(deployment.mcp);
+    });
+
+    afterAll(async () => {
+      await client.call('logout').finally(() => client.close());
+    });
+
+    it('logs in, and lists the notes of its user and of nobody else [security 8]', async () => {
+      const { status, account } = await logInAudited();
+      expect({ status, account }).toMatchObject({ status: 'authenticated', account: { subject: user } });
+      expect(client.handle !== undefined).toBe(hasHandle);
+      expect(await client.call('add_note', { text: note })).toMatchObject({ isError: false });
+      expect(await notesOf(client)).toEqual([note]);
+    });
+
+    it('goes on with the tokens of a refresh when those of its login are dead', async () => {
+      const tokens = await activeTokensOf(user);
+      expect(tokens).not.toEqual([]);
+      await eventually('the tokens of the login to die', async () => (await areDead(tokens)) || undefined);
+      expect(await notesOf(client)).toEqual([note]);
+      await deployment.server.audit.first(`a refresh for ${user}`, (entry) => {
+        return entry.event === 'account.refreshed' && entry.session === session;
+      });
+    });
+
+    it('leaves no living token behind when it logs out [security 34]', async () => {
+      const tokens = await activeTokensOf(user);
+      expect(tokens).not.toEqual([]);
+      const { structured } = await client.call('logout');
+      expect(structured).toMatchObject({ status: 'logged_out', accounts: [{ revocation: 'confirmed' }] });
+      expect(await areDead(tokens)).toBe(true);
+      // A refresh that was on its way is revoked when it comes back.
+      await eventually(
+        'the last token to die',
+        async () => !(await activeTokensOf(user)).length || undefined,
+      );
+      expect(await client.call('list_notes')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/call .*`login`/i),
+      });
+    });
+
+    it('can log in again, in 2025 on the same connection, and finds its notes', async () => {
+      const ended = { handle: client.handle, session };
+      client.handle = undefined;
+      expect(await logInAudited()).toMatchObject({ status: 'authenticated' });
+      expect(await notesOf(client)).toEqual([note]);
+      // In 2026 a session ends with its logout; in 2025 it lasts as long as the connection.
+      expect(session === ended.session).toBe(!hasHandle);
+      expect(client.handle === ended.handle).toBe(!hasHandle);
+    });
+  });
+}

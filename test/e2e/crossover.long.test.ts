@@ -1,0 +1,3 @@
+import { describeCrossover } from './crossover.js';
+
+describeCrossover(200);

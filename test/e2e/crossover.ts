@@ -1,0 +1,251 @@
+import { ResourceTemplate } from '@modelcontextprotocol/server';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { z } from 'zod';
+import { Browser } from '../support/browser.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { eventually } from '../support/journal.js';
+import { createLatch } from '../support/latch.js';
+import { logIn } from '../support/raw-mcp.js';
+import {
+  connectRecorded,
+  RECORDED_KINDS,
+  type RecordedClient,
+  type RecordedKind,
+  SHARED_RESOURCE,
+} from './recorded-clients.js';
+
+/** Of each kind of real client; the rest is raw, half of each era. */
+const SDK_CLIENTS_PER_KIND = 4;
+/** What every client asks for at once: as many as one client has under way. */
+const QUESTIONS = 4;
+
+/** Lets go when as many are here as are expected. */
+class Meeting {
+  readonly #expected: number;
+  readonly #all = createLatch();
+  arrived = 0;
+
+  constructor(expected: number) {
+    this.#expected = expected;
+  }
+
+  join(): Promise<void> {
+    if (++this.arrived === this.#expected) this.#all.open();
+    return this.#all.opened;
+  }
+}
+
+function kindsOf(count: number): RecordedKind[] {
+  const [raw2025, raw2026, ...sdks] = RECORDED_KINDS;
+  const real = sdks.flatMap((kind) => Array.from({ length: SDK_CLIENTS_PER_KIND }, () => kind));
+  const raw = Array.from({ length: count - real.length }, (_, index) => (index % 2 ? raw2025 : raw2026));
+  return [...real, ...raw];
+}
+
+/** Everything that reaches the one who asks, each with the name of that one. */
+const ANSWERS = [
+  'progress before of',
+  'progress after of',
+  'log before of',
+  'log after of',
+  'result of',
+  'tool argument of',
+  'tool error of',
+  'resource of',
+  'address of',
+  'prompt of',
+  'prompt argument of',
+  'resource error of',
+  'prompt error of',
+];
+/** What reaches a client of the 2025 era on its standalone stream. */
+const ON_ITS_OWN_STREAM = [
+  'own stream before of',
+  'own stream after of',
+  'update before of',
+  'update after of',
+];
+
+const expectedBy = ({ era }: RecordedClient) =>
+  era === '2025' ? [...ANSWERS, ...ON_ITS_OWN_STREAM] : ANSWERS;
+
+const everythingOf = (client: RecordedClient) => client.received().join('\n');
+
+/** So many clients, each a user of its own whose name is in everything that belongs to it. */
+export function describeCrossover(count: number): void {
+  const owners = new Map<string, Promise<string>>();
+
+  /** Whom a token belongs to, as the API knows it. Asked once: how fast the API is matters to nobody here. */
+  function ownerOf(accessToken: string): Promise<string> {
+    const asked = owners.get(accessToken) ?? askForOwner(accessToken);
+    owners.set(accessToken, asked);
+    return asked;
+  }
+
+  async function askForOwner(accessToken: string): Promise<string> {
+    const headers = { authorization: `Bearer ${accessToken}` };
+    const response = await fetch(new URL('/me', notes.api.origin), { headers });
+    return z.object({ subject: z.string() }).parse(await response.json()).subject;
+  }
+
+  const meetings = { questions: new Meeting(count * QUESTIONS), refusals: new Meeting(count * 2) };
+  let notes: InProcessNotes;
+  let users: { canary: string; client: RecordedClient }[];
+
+  beforeAll(async () => {
+    notes = await startInProcessNotes({
+      tools: (server, sessions) => {
+        server.server.registerCapabilities({ logging: {}, resources: { subscribe: true } });
+        const whoIsIt = async (meeting: Meeting) => {
+          await meeting.join();
+          return sessions.current().withAccessToken(ownerOf);
+        };
+
+        server.registerTool(
+          'speak',
+          { description: 'Says whatever can be said.', inputSchema: z.object({ canary: z.string() }) },
+          async ({ canary }, { mcpReq }) => {
+            const say = async (when: string, name: string) => {
+              const progressToken = mcpReq._meta?.progressToken ?? 'none';
+              await mcpReq.notify({
+                method: 'notifications/progress',
+                params: {
+                  progressToken,
+                  progress: when === 'before' ? 1 : 2,
+                  message: `progress ${when} of ${name}`,
+                },
+              });
+              await mcpReq.log('info', `log ${when} of ${name}`);
+              // Without a request they belong to: the SDK sends them on the stream of a GET, if there is one.
+              await server.server.sendLoggingMessage({
+                level: 'info',
+                data: `own stream ${when} of ${name}`,
+              });
+              await server.server.sendResourceUpdated({
+                uri: SHARED_RESOURCE,
+                _meta: { note: `update ${when} of ${name}` },
+              });
+            };
+            await say('before', canary);
+            const name = await whoIsIt(meetings.questions);
+            await say('after', name);
+            return { content: [{ type: 'text', text: `result of ${name}, tool argument of ${canary}` }] };
+          },
+        );
+        server.registerTool('fail', { description: 'Fails.' }, async () => {
+          throw new Error(`tool error of ${await whoIsIt(meetings.questions)}`);
+        });
+        server.registerResource(
+          'canary',
+          new ResourceTemplate('canary://of/{canary}', { list: undefined }),
+          { description: 'Whom it belongs to.' },
+          async (uri, { canary }) => {
+            const name = await whoIsIt(meetings.questions);
+            return { contents: [{ uri: uri.href, text: `resource of ${name}, address of ${canary}` }] };
+          },
+        );
+        server.registerResource(
+          'forbidden',
+          'canary://forbidden',
+          { description: 'Cannot be read.' },
+          async () => {
+            throw new Error(`resource error of ${await whoIsIt(meetings.refusals)}`);
+          },
+        );
+        server.registerPrompt(
+          'canary',
+          { description: 'Whom it belongs to.', argsSchema: z.object({ canary: z.string() }) },
+          async ({ canary }) => {
+            const text = `prompt of ${await whoIsIt(meetings.questions)}, prompt argument of ${canary}`;
+            return { messages: [{ role: 'user', content: { type: 'text', text } }] };
+          },
+        );
+        server.registerPrompt('forbidden', { description: 'Cannot be had.' }, async () => {
+          throw new Error(`prompt error of ${await whoIsIt(meetings.refusals)}`);
+        });
+      },
+    });
+    users = await Promise.all(
+      kindsOf(count).map(async (kind, index) => {
+        const canary = `canary-${String(index).padStart(3, '0')}`;
+        const client = await connectRecorded(kind, notes.mcp);
+        return { canary, client: await logIn(client, new Browser(), canary) };
+      }),
+    );
+  });
+
+  afterAll(() => notes.close());
+
+  /** What a client should have got and has not. */
+  function missingFor({ canary, client }: (typeof users)[number]): string[] {
+    const seen = everythingOf(client);
+    return expectedBy(client).filter((what) => !seen.includes(`${what} ${canary}`));
+  }
+
+  // Each step goes on from the one before.
+  describe(`${count} clients of both eras, at the same time and with identical JSON-RPC ids and progress tokens`, () => {
+    it('are each a session of its own', () => {
+      const raw = users.filter(({ client }) => client.isRaw);
+      expect(new Set(raw.map(({ client }) => client.secret)).size).toBe(count - 4 * SDK_CLIENTS_PER_KIND);
+      expect(new Set(users.map(({ client }) => client.kind))).toEqual(new Set(RECORDED_KINDS));
+    });
+
+    it('[security 8] get every answer, error and notification of their own while all are being served', async () => {
+      await Promise.all(
+        users.flatMap(({ canary, client }) => [
+          client.request('tools/call', { name: 'speak', arguments: { canary } }, 101),
+          client.request('tools/call', { name: 'fail', arguments: {} }, 102),
+          client.request('resources/read', { uri: `canary://of/${canary}` }, 103),
+          client.request('prompts/get', { name: 'canary', arguments: { canary } }, 104),
+        ]),
+      );
+      await Promise.all(
+        users.flatMap(({ client }) => [
+          client.request('resources/read', { uri: 'canary://forbidden' }, 101),
+          client.request('prompts/get', { name: 'forbidden' }, 102),
+        ]),
+      );
+      expect([meetings.questions.arrived, meetings.refusals.arrived]).toEqual([count * QUESTIONS, count * 2]);
+      // Nothing says when a notification that belongs to no request has arrived. What is missing is shown below.
+      await eventually('the streams of all', async () => {
+        return users.every((user) => missingFor(user).length === 0) || undefined;
+      }).catch(() => undefined);
+      expect(users.map((user) => ({ kind: user.client.kind, missing: missingFor(user) }))).toEqual(
+        users.map(({ client }) => ({ kind: client.kind, missing: [] })),
+      );
+    });
+
+    it('[security 8] write where only they read', async () => {
+      await Promise.all(
+        users.map(async ({ canary, client }) => {
+          const answers = await Promise.all([
+            client.call('add_note', { text: `note of ${canary}` }),
+            client.call('session_status'),
+          ]);
+          const [note, status] = answers.map(({ structured }) => structured);
+          expect(note).toMatchObject({ id: 1, text: `note of ${canary}` });
+          expect(status).toMatchObject({ accounts: [{ subject: canary }] });
+          const { structured } = await client.call('list_notes');
+          expect(structured.notes).toMatchObject([{ text: `note of ${canary}` }]);
+        }),
+      );
+    });
+
+    it('[security 8] have received not a byte of anybody else’s', async () => {
+      await Promise.all(users.map(({ client }) => client.close()));
+      for (const { canary, client } of users) {
+        const seen = everythingOf(client);
+        expect(new Set(seen.match(/canary-\d+/g))).toEqual(new Set([canary]));
+        const foreign = users.filter((other) => other.client !== client && other.client.secret);
+        const secrets = new Set(foreign.map((other) => other.client.secret));
+        const leaked = (seen.match(/[\w-]{43,}/g) ?? []).filter((word) => secrets.has(word));
+        expect(leaked).toEqual([]);
+      }
+      const listeners = users.filter(({ client }) => client.kind === 'raw 2026');
+      const acknowledged = listeners.filter(({ client }) =>
+        everythingOf(client).includes('notifications/subscriptions/acknowledged'),
+      );
+      expect(acknowledged).toHaveLength(listeners.length);
+    });
+  });
+}

@@ -1,0 +1,156 @@
+import { expect, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { createSessions, type SessionEvent, type Sessions } from '../../packages/sessions/src/index.js';
+import {
+  FaultingProvider,
+  logIn,
+  SeededRandom,
+  VirtualClock,
+} from '../../packages/sessions/src/testing/index.js';
+import { call2025, JSON_HEADERS, messageOf, type RpcMessage } from '../support/raw-mcp.js';
+
+export const SECOND = 1000;
+const TOKEN_SECONDS = 600;
+const API = 'https://api.test';
+const ENDPOINT = 'http://127.0.0.1:3000/mcp';
+
+/** A request to the provider's token or revocation endpoint. */
+interface Asked {
+  readonly atMs: number;
+  readonly path: string;
+  readonly form: URLSearchParams;
+}
+
+export interface Client {
+  call(tool: string, args?: Record<string, unknown>): Promise<NonNullable<RpcMessage['result']>>;
+  textOf(tool: string): Promise<string>;
+}
+
+/** A server and its provider in this process, with time in the hands of the test. */
+export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; delaySeconds?: number } = {}) {
+  const clock = new VirtualClock();
+  const asked: Asked[] = [];
+  const issuedAtMs = new Map<string, number>();
+  const elsewhere: string[] = [];
+  /** Uses of tokens that had run out. */
+  const expiredUses: string[] = [];
+  let inFlight = 0;
+  const load = { mostInFlight: 0 };
+
+  const provider: FaultingProvider = new FaultingProvider(async (input, init) => {
+    const url = new URL(String(input));
+    if (url.origin !== API) {
+      elsewhere.push(url.href);
+      return new Response(null, { status: 404 });
+    }
+    const token = new Headers(init?.headers).get('authorization')?.replace('Bearer ', '') ?? '';
+    if (clock.now() > (issuedAtMs.get(token) ?? 0) + TOKEN_SECONDS * SECOND) expiredUses.push(token);
+    const user = provider.userOf(token);
+    return new Response(user ?? '', { status: user ? 200 : 401 });
+  });
+  const observed: typeof fetch = async (input, init) => {
+    const url = new URL(String(input));
+    if (!(init?.body instanceof URLSearchParams)) return provider.fetch(input, init);
+    const isRefresh = init.body.get('grant_type') === 'refresh_token';
+    asked.push({ atMs: clock.now(), path: url.pathname, form: init.body });
+    load.mostInFlight = Math.max(load.mostInFlight, ++inFlight);
+    try {
+      if (isRefresh && delaySeconds > 0)
+        await new Promise<void>((resolve) => clock.after(delaySeconds * SECOND, resolve));
+      const response = await (isRefresh && refresh ? refresh(input, init) : provider.fetch(input, init));
+      if (url.pathname === '/token' && response.ok) void noteTokens(response.clone());
+      return response;
+    } finally {
+      inFlight--;
+    }
+  };
+  const noteTokens = async (response: Response) => {
+    const { data } = z.object({ access_token: z.string() }).safeParse(await response.json().catch(() => {}));
+    if (data) issuedAtMs.set(data.access_token, clock.now());
+  };
+
+  const sessions = createSessions({
+    server: { name: 'test', version: '1.0.0' },
+    publicUrl: 'http://127.0.0.1:3000',
+    provider: provider.options,
+    apiOrigins: [API],
+    lifetimes: { shutdownDrainMs: 0 },
+    runtime: { fetch: observed, clock, random: new SeededRandom(20).bytes },
+    tools: (server, current) => {
+      server.registerTool('who', { description: 'Says who is logged in' }, async () => {
+        const response = await current.current().fetch(`${API}/me`);
+        return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
+      });
+    },
+  });
+  onTestFinished(() => sessions.close());
+  const events: SessionEvent[] = [];
+  sessions.subscribe((event) => events.push(event));
+  const troubles = () =>
+    events.flatMap((event) => (event.type === 'account.reauthentication_required' ? [event.trouble] : []));
+  const refreshes = () => asked.filter(({ form }) => form.get('grant_type') === 'refresh_token');
+  /** Lets time pass until so many refreshes were asked for. */
+  const untilAsked = async (times: number) => {
+    const endMs = clock.now() + TOKEN_SECONDS * SECOND;
+    while (refreshes().length < times && clock.now() < endMs) await clock.advance(100);
+    expect(refreshes()).toHaveLength(times);
+  };
+  /** Lets a second pass, unless a request is under way that takes real time, and looks. */
+  const passing =
+    <Seen>(look: () => Seen) =>
+    async () => {
+      if (inFlight === 0) await clock.advance(SECOND);
+      return look();
+    };
+  const revoked = () =>
+    asked.filter(({ path }) => path === '/revocation').map(({ form }) => form.get('token'));
+  return {
+    clock,
+    provider,
+    sessions,
+    events,
+    troubles,
+    refreshes,
+    untilAsked,
+    passing,
+    revoked,
+    elsewhere,
+    expiredUses,
+    load,
+  };
+}
+
+/** A client of the 2025 revision, without a network, in which that user is logged in. */
+export async function loggedIn(
+  sessions: Sessions,
+  provider: FaultingProvider,
+  user: string,
+): Promise<Client> {
+  let headers: Record<string, string> = JSON_HEADERS;
+  const post = (body: string) => sessions.fetch(new Request(ENDPOINT, { method: 'POST', headers, body }));
+  const clientInfo = { name: 'test', version: '1.0.0' };
+  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
+  const initialized = await post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));
+  await initialized.text();
+  headers = { ...headers, 'mcp-session-id': initialized.headers.get('mcp-session-id') ?? '' };
+  const call: Client['call'] = async (tool, args) => {
+    const response = await post(call2025(tool, args));
+    const answer = {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      text: await response.text(),
+    };
+    const { result } = messageOf(answer);
+    if (!result) throw new Error(`${answer.status}: ${answer.text}`);
+    return result;
+  };
+  const { loginUrl } = (await call('login')).structuredContent;
+  const { code } = await logIn(sessions, String(loginUrl), provider, user);
+  await call('login', { code });
+  return { call, textOf: async (tool) => (await call(tool)).content[0]?.text ?? '' };
+}
+
+/** Lets time pass a second at a time, as calls that came meanwhile need it. */
+export async function pass(clock: VirtualClock, seconds: number): Promise<void> {
+  for (let second = 0; second < seconds; second++) await clock.advance(SECOND);
+}

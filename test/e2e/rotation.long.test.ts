@@ -1,0 +1,3 @@
+import { describeRotation } from './rotation.js';
+
+describeRotation({ sessions: 500, rounds: 20 });

@@ -1,0 +1,159 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
+import { type Assembly, assemble } from '../../packages/sessions/src/assembly.js';
+import { DEFAULT_LIMITS } from '../../packages/sessions/src/limits/limits.js';
+import { Provider } from '../../packages/sessions/src/provider/provider.js';
+import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
+import { DEFAULT_LIFETIMES } from '../../packages/sessions/src/session/lifetimes.js';
+import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import { systemRandom } from '../../packages/sessions/src/vault/random.js';
+import { Secret } from '../../packages/sessions/src/vault/secret.js';
+import {
+  type IdentityProviderProcess,
+  startIdentityProviderProcess,
+} from '../support/identity-provider-process.js';
+import { StepBrowser } from '../support/step-browser.js';
+
+/** How many calls come at the same time in every session. */
+const CALLS = 5;
+const TOKEN_SECONDS = 3600;
+const DAY_MS = 24 * 60 * 60 * 1000;
+const REDIRECT_URI = new URL('http://127.0.0.1/callback');
+/** How many people log in at the same time. */
+const BROWSERS = 10;
+
+interface User {
+  readonly lease: SessionLease;
+  /** A refresh token that has been used. */
+  readonly firstRefreshToken: string;
+}
+
+/** Users who log in once, and whose access tokens all run out so many times. */
+export function describeRotation({ sessions, rounds }: { sessions: number; rounds: number }): void {
+  /**
+   * The library's clock alone goes forward, so that its tokens run out by the thousand; the provider's stands
+   * still by comparison, and takes them all for good.
+   */
+  const clock = new VirtualClock();
+  const events: SessionEvent[] = [];
+  /** What the token endpoint answered that brought no tokens. */
+  const refusals: string[] = [];
+  let idp: IdentityProviderProcess;
+  let provider: Provider;
+  let library: Assembly;
+  let users: User[];
+
+  beforeAll(async () => {
+    idp = await startIdentityProviderProcess({ accessTokenSeconds: TOKEN_SECONDS });
+    const { serverEnvironment: environment } = idp;
+    const settings = providerSettings({
+      name: 'idp',
+      issuer: idp.issuer,
+      clientId: environment.MCP_SESSIONS_CLIENT_ID ?? '',
+      clientSecret: environment.MCP_SESSIONS_CLIENT_SECRET,
+      scopes: environment.MCP_SESSIONS_SCOPES?.split(' '),
+      authorizationParams: JSON.parse(environment.MCP_SESSIONS_AUTHORIZATION_PARAMS ?? '{}'),
+    });
+    provider = new Provider(settings, clock, async (...request) => {
+      const response = await fetch(...request);
+      if (!response.ok) refusals.push(`${response.status} ${await response.clone().text()}`);
+      return response;
+    });
+    library = assemble({
+      clock,
+      random: systemRandom,
+      store: new MapSessionStore(),
+      lifetimes: {
+        ...DEFAULT_LIFETIMES,
+        idleMs: 10 * DAY_MS,
+        absoluteMs: 10 * DAY_MS,
+        unheardMs: 10 * DAY_MS,
+      },
+      maxSessions: sessions,
+      limits: DEFAULT_LIMITS,
+      onError: (error) => expect.unreachable(String(error)),
+      askForTokens: (_name, refreshToken) => provider.refresh(refreshToken),
+      revokeTokens: (_name, tokens) => provider.revoke(tokens),
+      listeners: () => [(event) => void events.push(event)],
+    });
+    users = [];
+    const work = async () => {
+      while (started < sessions) users.push(await logIn(`user-${started++}`));
+    };
+    let started = 0;
+    await Promise.all(Array.from({ length: BROWSERS }, work));
+  });
+
+  afterAll(() => idp.stop());
+
+  /** A session whose user has just come back from the provider's own pages. */
+  async function logIn(username: string): Promise<User> {
+    const { record } = await library.registry.start('connection', username);
+    const lease = { ref: record.ref, epoch: record.epoch };
+    const [state, nonce, codeVerifier] = [secret(), secret(), secret()];
+    const checks = { state, nonce, codeVerifier };
+    const atProvider = await provider.authorizationUrl(REDIRECT_URI, checks);
+    const callback = await new StepBrowser().authorize(atProvider, { username, password: 'any' });
+    const granted = await provider.exchange(callback, checks);
+    const firstRefreshToken = granted.tokens.refreshToken?.reveal() ?? '';
+    await library.accounts.commitLogin(lease, 'idp', granted);
+    return { lease, firstRefreshToken };
+  }
+
+  const secret = () => Secret.fromString(systemRandom(32).toString('base64url'));
+
+  /** What several calls at the same time get in a session. */
+  async function accessTokens({ lease }: User): Promise<string[]> {
+    const calls = Array.from({ length: CALLS }, () => library.accounts.accessToken(lease, 'idp'));
+    return (await Promise.all(calls)).map(({ accessToken }) => accessToken.reveal());
+  }
+
+  /** Every access token has run out, everybody calls, and so does the scheduler. */
+  async function everybodyCalls(): Promise<string[][]> {
+    clock.jump(TOKEN_SECONDS * 1000);
+    const calls = Promise.all(users.map(accessTokens));
+    await clock.advance(0);
+    return calls;
+  }
+
+  const eventsOf = (type: SessionEvent['type']) => events.filter((event) => event.type === type);
+
+  // Each step goes on from the one before.
+  describe(`${sessions * rounds} refreshes at a provider with rotation and reuse detection`, () => {
+    it('happen once each, however many ask for them [security 17, 19]', async () => {
+      const seen = new Set<string>();
+      for (let round = 0; round < rounds; round++) {
+        const tokens = await everybodyCalls();
+        for (const ofSession of tokens) expect(new Set(ofSession).size).toBe(1);
+        for (const ofSession of tokens) seen.add(ofSession[0] ?? '');
+      }
+      expect(seen.size).toBe(sessions * rounds);
+      // A login issues an access token and a refresh token, and so does a refresh.
+      await idp.issued.until(
+        'the last token',
+        ({ length }) => length >= 2 * sessions * (rounds + 1) || undefined,
+      );
+      expect(idp.issued.entries).toHaveLength(2 * sessions * (rounds + 1));
+    });
+
+    it('use no refresh token twice, and force nobody to log in again [security 19]', async () => {
+      expect(refusals).toEqual([]);
+      expect(eventsOf('account.reauthentication_required')).toEqual([]);
+      expect(eventsOf('account.refresh_failed')).toEqual([]);
+      const tokens = await Promise.all(users.map(accessTokens));
+      const states = await Promise.all(tokens.map(([token = '']) => idp.introspect(token)));
+      expect(states.filter(({ active }) => active)).toHaveLength(sessions);
+    });
+
+    it('would not have gone unnoticed by the provider, had one been repeated', async () => {
+      const [user] = users;
+      const [token = ''] = await accessTokens(user!);
+      const again = await provider.refresh(Secret.fromString(user!.firstRefreshToken));
+      expect(again.kind).toBe('grant_revoked');
+      expect(refusals).toEqual([expect.stringContaining('invalid_grant')]);
+      expect((await idp.introspect(token)).active).toBe(false);
+    });
+  });
+}

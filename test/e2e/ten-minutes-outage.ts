@@ -1,0 +1,77 @@
+import { expect } from 'vitest';
+import type { ProviderFault } from '../../packages/sessions/src/testing/index.js';
+import { type Client, loggedIn, pass, SECOND, start } from './outage-stage.js';
+
+const OUTAGE_SECONDS = 600;
+/** How often every user calls. */
+const CALL_SECONDS = 20;
+
+interface Outage {
+  /** What the token endpoint does. */
+  readonly fault: ProviderFault;
+  readonly retryAfterSeconds?: number;
+  readonly delaySeconds?: number;
+  readonly users: number;
+}
+
+/** Ten minutes without the provider: no login is lost, every call is told when to come back, and little is asked. */
+export async function expectNoLoginLost({
+  fault,
+  retryAfterSeconds = 0,
+  delaySeconds = 0,
+  users: count,
+}: Outage): Promise<void> {
+  const { clock, provider, sessions, events, troubles, refreshes, expiredUses, load } = start({
+    delaySeconds,
+  });
+  const users = Array.from({ length: count }, (_, index) => `user-${index}`);
+  const clients: Client[] = [];
+  for (const user of users) {
+    clients.push(await loggedIn(sessions, provider, user));
+    await clock.advance(4 * SECOND);
+  }
+  // Every access token runs out within the outage, and is due to be renewed in it.
+  await clock.advance(200 * SECOND);
+  const before = refreshes().length;
+  expect(before).toBe(0);
+  load.mostInFlight = 0;
+  provider.failUntilMended('token', fault);
+
+  const seen = { served: 0, told: 0 };
+  for (let second = 0; second < OUTAGE_SECONDS; second += CALL_SECONDS) {
+    const calling = Promise.all(clients.map((client) => client.textOf('who')));
+    await pass(clock, CALL_SECONDS);
+    for (const [index, text] of (await calling).entries()) {
+      if (text === `200 ${users[index]}`) seen.served++;
+      else {
+        expect(text).toMatch(/cannot be reached.*The login is kept; try again in \d+ seconds\./);
+        seen.told++;
+      }
+    }
+  }
+  expect(seen.served).toBeGreaterThan(count);
+  expect(seen.told).toBeGreaterThan(count);
+  expect(expiredUses).toEqual([]);
+  expect(troubles()).toEqual([]);
+
+  // Until the breaker opens: four failures, and what was under way when the fifth came, never more than
+  // 50. From then on one probe in 30 seconds, each of which opens it anew.
+  expect(load.mostInFlight).toBeLessThanOrEqual(50);
+  const most = 4 + load.mostInFlight + OUTAGE_SECONDS / 30;
+  expect(refreshes().length).toBeLessThanOrEqual(most);
+  expect(refreshes().length).toBeGreaterThan(5);
+
+  // The last probe may have been a moment ago, and a session may have heard of that at the last moment:
+  // the pause of the breaker, or the provider's, and the longest pause of a session. Then the next probe
+  // is answered, and those that waited for it.
+  provider.mend();
+  const told = events.length;
+  await pass(clock, Math.max(30, retryAfterSeconds) + 30 + 2 * delaySeconds);
+  const refreshed = events.slice(told).filter(({ type }) => type === 'account.refreshed');
+  expect(refreshed).toHaveLength(count);
+  const answers = await Promise.all(clients.map((client) => client.textOf('who')));
+  expect(answers).toEqual(users.map((user) => `200 ${user}`));
+  expect(provider.livingUsers()).toEqual(users);
+  expect(provider.reuses).toBe(0);
+  expect(troubles()).toEqual([]);
+}

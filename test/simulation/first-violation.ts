@@ -1,0 +1,13 @@
+import { simulate } from './simulate.js';
+
+/** Simulates one seed after the other until a promise is broken. @returns which, of what seed and where */
+export async function firstViolation(
+  seeds: number,
+  planted?: Parameters<typeof simulate>[1],
+): Promise<string | undefined> {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const { violation, violatedAtStep } = await simulate(seed, planted);
+    if (violation) return `seed ${seed}, step ${violatedAtStep ?? 'the end'}: ${violation.message}`;
+  }
+  return undefined;
+}

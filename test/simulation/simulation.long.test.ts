@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { firstViolation } from './first-violation.js';
+import { plantedBugs } from './planted-bugs.js';
+
+describe('the lives of sessions', () => {
+  it('keep every promise in 200 seeds [security 8, 10, 17, 19, 20, 21, 22, 34, 38, 42]', async () => {
+    expect(await firstViolation(200)).toBeUndefined();
+  });
+});
+
+describe('a simulation', () => {
+  it.each(Object.entries(plantedBugs))('notices %s within 100 seeds', async (_name, planted) => {
+    expect(await firstViolation(100, planted)).toBeDefined();
+  });
+});
