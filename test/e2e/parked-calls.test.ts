@@ -348,6 +348,11 @@ describe('with the real client', () => {
     const answer = await client.call('add_note', { text: 'after the login' });
     expect(answer).toMatchObject({ isError: false, structured: { text: 'after the login' } });
     const session = /session: ([\w-]{43})/.exec(answer.text)?.[1];
+    // Some hosts show their models nothing but this.
+    expect(answer.structured).toMatchObject({
+      session,
+      next: expect.stringContaining('Pass this `session` in every further call'),
+    });
     expect((await client.call('list_notes', { session })).structured.notes).toHaveLength(1);
     await client.close();
   });

@@ -15,6 +15,7 @@ import type { LoginNeed } from './login-need.js';
 import type { RequestContext } from './request-context.js';
 import type { RequestStateBinding, RequestStates } from './request-state.js';
 import { SESSION_META_KEY, withoutSessionArgument } from './session-argument.js';
+import type { SessionOutput } from './session-output.js';
 import { errorResult } from './tool-result.js';
 import { type LoginToolOptions, login } from './tools/login.js';
 import type { LoginAnswer } from './tools/login-answer.js';
@@ -28,8 +29,13 @@ export interface ParkedCallsOptions extends LoginToolOptions {
 }
 
 type ToolResult = CallToolResult | InputRequiredResult;
-/** Runs a tool, in the SDK's context of its call. */
-type RunTool = (protocol: ServerContext) => unknown;
+/** A tool that cannot do without a login. */
+interface NeedyTool {
+  readonly need: LoginNeed;
+  readonly output: SessionOutput;
+  /** Runs it, in the SDK's context of its call. */
+  readonly run: (protocol: ServerContext) => unknown;
+}
 
 /** Marks the state of a call that has been let go on, and now asks for something itself. */
 const WENT_ON = 'went-on.';
@@ -50,9 +56,9 @@ export class ParkedCalls {
   }
 
   /** Runs a tool when its user is logged in. */
-  async run(need: LoginNeed, protocol: ServerContext, tool: RunTool): Promise<unknown> {
+  async run(tool: NeedyTool, protocol: ServerContext): Promise<unknown> {
     const { contexts, states, defaultProvider } = this.#options;
-    const provider = need.provider ?? defaultProvider;
+    const provider = tool.need.provider ?? defaultProvider;
     const context = contexts.get();
     const called = calledIn(context);
     const state: unknown = protocol.mcpReq.requestState();
@@ -61,17 +67,17 @@ export class ParkedCalls {
     }
     const isBack = states.isOurs(state);
     if (!isBack && (await this.#isLoggedIn(context, provider)))
-      return tool(await this.#verified(protocol, state));
+      return tool.run(await this.#verified(protocol, state));
     if (!isBack && !this.#canPark(context, provider, protocol)) return this.#refuse(context, provider);
     const asked = isBack ? protocol : withRequestState(protocol, undefined);
     const request = { server: this.#server, args: { provider }, protocol: asked, called };
     const { call, answer } = await login(this.#options, request);
     if (isInputRequiredResult(answer)) return answer;
     if (answer.kind !== 'authenticated') return notDone(call, answer, defaultProvider);
-    const run = () => tool(withRequestState(protocol, undefined));
+    const run = () => tool.run(withRequestState(protocol, undefined));
     return answer.handle === undefined
       ? this.#goOn(context, run)
-      : this.#goOnWith(answer.handle, context, called, run);
+      : this.#goOnWith(answer.handle, context, called, { ...tool, run });
   }
 
   /** A state of the author's, as the author's own check lets the tool see it. */
@@ -117,7 +123,7 @@ export class ParkedCalls {
     handle: string,
     context: RequestContext,
     called: Called,
-    run: () => unknown,
+    { output, run }: Pick<NeedyTool, 'output'> & { readonly run: () => unknown },
   ): Promise<unknown> {
     const { contexts, registry, states } = this.#options;
     const resolved = await registry.resolve('handle', handle);
@@ -125,7 +131,7 @@ export class ParkedCalls {
     const live = { ...context, named: liveOf(resolved.record) };
     // A tool answers what the SDK takes for a result.
     const result = (await contexts.run(live, run)) as ToolResult;
-    if (!isInputRequiredResult(result)) return withHandle(result, handle);
+    if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
     const { requestState: state } = result;
     const holder = { session: resolved.record.ref, client: holderOf(placeOf(context)) };
     const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), holder);
@@ -133,12 +139,18 @@ export class ParkedCalls {
   }
 
   /** A call that went on has asked its client for something, and here it is. */
-  async #goOnAgain(state: string, called: Called, protocol: ServerContext, tool: RunTool): Promise<unknown> {
+  async #goOnAgain(
+    state: string,
+    called: Called,
+    protocol: ServerContext,
+    tool: NeedyTool,
+  ): Promise<unknown> {
     const { contexts, states } = this.#options;
     const payload: unknown = JSON.parse(states.open(state.slice(WENT_ON.length), bindingOf(called)));
     const { handle, state: own } = wentOnSchema.parse(payload);
     const verified = await this.#verified(withRequestState(protocol, undefined), own);
-    return this.#goOnWith(handle, contexts.get(), called, () => tool(verified));
+    const run = () => tool.run(verified);
+    return this.#goOnWith(handle, contexts.get(), called, { ...tool, run });
   }
 
   #gone(): CallToolResult {
@@ -177,11 +189,16 @@ function notDone(call: LoginCall, answer: LoginAnswer, defaultProvider: string):
   return errorResult(parts.filter(Boolean).join('\n'));
 }
 
-/** Tells the client under which handle its user is logged in: the model in text, the host in `_meta`. */
-function withHandle(result: CallToolResult, handle: string): CallToolResult {
+/** Tells the client under which handle its user is logged in: the model in what it is shown, the host in `_meta`. */
+function withHandle(result: CallToolResult, handle: string, output: SessionOutput): CallToolResult {
   const text = `The user has logged in. session: ${handle}\nPass this \`session\` in every further call of any tool.`;
+  const structured = output.withSession(result.structuredContent, handle);
   return {
     ...result,
+    // The revision of 2026-07-28 admits any value; the SDK's type says an object.
+    ...(structured !== undefined && {
+      structuredContent: structured as NonNullable<CallToolResult['structuredContent']>,
+    }),
     _meta: { ...result._meta, [SESSION_META_KEY]: handle },
     content: [...result.content, { type: 'text', text }],
   };

@@ -1,13 +1,7 @@
 import { fromJsonSchema, type StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import {
-  assertArgumentFree,
-  handleOf,
-  inputSchemaOf,
-  SESSION_META_KEY,
-  withSessionArgument,
-} from './session-argument.js';
+import { assertArgumentFree, handleOf, SESSION_META_KEY, withSessionArgument } from './session-argument.js';
 
 const target = { target: 'draft-2020-12' } as const;
 
@@ -61,12 +55,6 @@ describe('a tool', () => {
     ];
     for (const schema of own) expect(() => assertArgumentFree('mine', schema)).toThrow('Rename it');
     expect(() => assertArgumentFree('mine', z.object({ sessions: z.string() }))).not.toThrow();
-  });
-
-  it('without a schema, or with a raw shape, gets one', () => {
-    expect(inputSchemaOf(undefined)['~standard'].jsonSchema.input(target)).toMatchObject({ type: 'object' });
-    const shape = inputSchemaOf({ text: z.string() });
-    expect(shape['~standard'].jsonSchema.input(target)).toMatchObject({ properties: { text: {} } });
   });
 });
 

@@ -1,15 +1,13 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
-import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { methodOf, propertyOf } from './json-rpc.js';
+import type { JsonSchema } from './tool-schema.js';
 
 /** The argument that names a 2026 session. */
 const SESSION_ARGUMENT = 'session';
 
 /** Where a host puts a handle that it keeps away from its model. */
 export const SESSION_META_KEY = 'dev.mcp-sessions/session';
-
-type JsonSchema = Record<string, unknown>;
 
 const ARGUMENT_SCHEMA = {
   type: 'string',
@@ -72,13 +70,6 @@ export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSch
   };
 }
 
-/** A schema in the form that every tool's can be brought to: tools without one take no arguments. */
-export function inputSchemaOf(schema: unknown): StandardSchemaWithJSON {
-  if (schema === undefined) return z.object({});
-  // The SDK's own test for its deprecated raw shapes; registerTool admits nothing else.
-  return isStandardSchema(schema) ? schema : z.object(schema as z.ZodRawShape);
-}
-
 /** @throws SessionError `configuration` when a tool has an argument of its own where the handle has to go. */
 export function assertArgumentFree(toolName: string, schema: StandardSchemaWithJSON): void {
   const json = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
@@ -117,10 +108,6 @@ export function withoutSessionArgument(value: unknown): unknown {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
   const { [SESSION_ARGUMENT]: _handle, ...rest } = value as JsonSchema;
   return rest;
-}
-
-function isStandardSchema(schema: unknown): schema is StandardSchemaWithJSON {
-  return typeof schema === 'object' && schema !== null && '~standard' in schema;
 }
 
 function asObject(value: unknown): JsonSchema {

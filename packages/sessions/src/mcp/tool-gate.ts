@@ -4,13 +4,15 @@ import { loginNeedOf, type ToolHandler } from './login-need.js';
 import { refusalOf } from './named-session.js';
 import type { ParkedCalls } from './parked-calls.js';
 import type { RequestContexts } from './request-context.js';
-import { assertArgumentFree, inputSchemaOf, withSessionArgument } from './session-argument.js';
+import { assertArgumentFree, withSessionArgument } from './session-argument.js';
+import { sessionOutputOf } from './session-output.js';
 import { errorResult } from './tool-result.js';
+import { assertListable, type SchemaPlace, standardSchemaOf } from './tool-schema.js';
 
 type RegisterTool = McpServer['registerTool'];
 type Register = (
   name: string,
-  config: { inputSchema?: unknown },
+  config: { inputSchema?: unknown; outputSchema?: unknown },
   callback: (...parameters: unknown[]) => unknown,
 ) => ReturnType<RegisterTool>;
 
@@ -39,17 +41,29 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
   const register = server.registerTool.bind(server) as unknown as Register;
 
   const gated: Register = (name, config, callback) => {
-    const schema = inputSchemaOf(config.inputSchema);
+    const checked = (option: SchemaPlace['option'] & keyof typeof config) => {
+      const place: SchemaPlace = { owner: 'tool', name, option };
+      const schema = standardSchemaOf(config[option], place);
+      if (strict) assertListable(schema, place);
+      return schema;
+    };
+    const schema = checked('inputSchema');
     if (strict) assertArgumentFree(name, schema);
     const takesArguments = config.inputSchema !== undefined;
     const bounded = withFewIssues(schema);
-    const own = takesArguments ? { ...config, inputSchema: bounded } : config;
+    const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
     const need = loginNeedOf(callback as ToolHandler);
     if (need) needy.add(name);
+    const outputSchema = config.outputSchema === undefined ? undefined : checked('outputSchema');
+    const output = sessionOutputOf(outputSchema);
     const hasSchema = takesArguments || hasHandles;
     return register(
       name,
-      hasHandles ? { ...config, inputSchema: withSessionArgument(bounded) } : own,
+      {
+        ...config,
+        ...(hasSchema && { inputSchema }),
+        ...(outputSchema && { outputSchema: need && hasHandles ? output.schema : outputSchema }),
+      },
       (...parameters) => {
         const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);
@@ -58,7 +72,8 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
         const args = given.slice(0, -1);
         // The SDK passes its context last.
         const protocol = given.at(-1) as ServerContext;
-        return parked.run(need, protocol, (current) => callback(...args, current));
+        const run = (current: ServerContext) => callback(...args, current);
+        return parked.run({ need, output, run }, protocol);
       },
     );
   };

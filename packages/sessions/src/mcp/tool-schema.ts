@@ -1,0 +1,98 @@
+import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { SessionError } from '../errors.js';
+import { propertyOf } from './json-rpc.js';
+
+/** JSON Schema, as a schema library writes it. */
+export type JsonSchema = Record<string, unknown>;
+
+/** The dialect that the SDK lists schemas in. */
+const TARGET = 'draft-2020-12';
+
+/** Where a schema of an author's stands, as errors name it. */
+export interface SchemaPlace {
+  readonly owner: 'tool' | 'prompt';
+  readonly name: string;
+  readonly option: 'inputSchema' | 'outputSchema' | 'argsSchema';
+}
+
+/**
+ * A schema of an author's in the one form that the SDK works with: any Standard Schema that can tell its JSON Schema,
+ * or the SDK's deprecated raw shape of zod schemas. Tools without one take no arguments.
+ * @throws SessionError `configuration` for every other, naming where it stands and what to use
+ */
+export function standardSchemaOf(schema: unknown, place: SchemaPlace): StandardSchemaWithJSON {
+  if (schema === undefined) return z.object({});
+  if (isStandardSchema(schema)) return withJsonSchema(schema, place);
+  const fields = typeof schema === 'object' && schema !== null ? Object.values(schema) : undefined;
+  // The SDK's own test for its raw shapes.
+  if (fields?.every(isZod4)) return z.object(schema as z.ZodRawShape);
+  throw unusable(place, fields?.some(isZod3) ? ZOD_3 : NO_STANDARD_SCHEMA);
+}
+
+/** @throws SessionError `configuration` when a schema cannot be listed. */
+export function assertListable(schema: StandardSchemaWithJSON, place: SchemaPlace): void {
+  const isOutput = place.option === 'outputSchema';
+  let json: JsonSchema;
+  try {
+    json = schema['~standard'].jsonSchema[isOutput ? 'output' : 'input']({ target: TARGET });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw unusable(place, `cannot be turned into JSON Schema: ${reason}`, cause);
+  }
+  if (isOutput || json.type === undefined || json.type === 'object') return;
+  throw unusable(place, `must describe an object, not ${JSON.stringify(json.type)}.`);
+}
+
+/** What a schema says of itself as JSON Schema. */
+export function outputJsonOf(schema: StandardSchemaWithJSON): JsonSchema {
+  return schema['~standard'].jsonSchema.output({ target: TARGET });
+}
+
+const FROM_JSON_SCHEMA = 'wrap a JSON Schema in `fromJsonSchema` of @modelcontextprotocol/server';
+const ZOD_3 = `is made with zod 3, which cannot tell its JSON Schema. Use zod 4, or ${FROM_JSON_SCHEMA}.`;
+const NO_STANDARD_SCHEMA = `is no Standard Schema. Use one of zod 4, ArkType or Valibot, or ${FROM_JSON_SCHEMA}.`;
+
+type AnyStandardSchema = { readonly '~standard': Omit<StandardSchemaWithJSON['~standard'], 'jsonSchema'> };
+
+function withJsonSchema(schema: AnyStandardSchema, place: SchemaPlace): StandardSchemaWithJSON {
+  const standard = schema['~standard'];
+  // It implements both halves of the interface.
+  if (propertyOrInherited(standard, 'jsonSchema')) return schema as StandardSchemaWithJSON;
+  if (isZod4(schema)) {
+    // zod before 4.2. It is converted as the SDK does.
+    const convert = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { target: TARGET, io });
+    const jsonSchema = { input: convert('input'), output: convert('output') };
+    return { '~standard': { ...standard, jsonSchema } } as StandardSchemaWithJSON;
+  }
+  const vendor = propertyOrInherited(standard, 'vendor');
+  throw unusable(
+    place,
+    vendor === 'zod'
+      ? ZOD_3
+      : `is made with a version of "${vendor}" that cannot tell its JSON Schema (Standard JSON Schema). Use a newer one, or ${FROM_JSON_SCHEMA}.`,
+  );
+}
+
+function unusable({ owner, name, option }: SchemaPlace, why: string, cause?: unknown): SessionError {
+  return new SessionError('configuration', `The \`${option}\` of the ${owner} "${name}" ${why}`, { cause });
+}
+
+/** Some libraries' schemas are functions. */
+function isStandardSchema(schema: unknown): schema is AnyStandardSchema {
+  const standard = propertyOrInherited(schema, '~standard');
+  return typeof propertyOrInherited(standard, 'validate') === 'function';
+}
+
+function isZod4(schema: unknown): schema is z.ZodType {
+  return propertyOrInherited(schema, '_zod') !== undefined;
+}
+
+function isZod3(schema: unknown): boolean {
+  return !isZod4(schema) && typeof propertyOf(propertyOrInherited(schema, '_def'), 'typeName') === 'string';
+}
+
+function propertyOrInherited(value: unknown, name: string): unknown {
+  const isObject = (typeof value === 'object' && value !== null) || typeof value === 'function';
+  return isObject ? (value as Record<string, unknown>)[name] : undefined;
+}
