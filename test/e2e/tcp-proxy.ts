@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
+import { Journal } from '../support/journal.js';
 
 /** How a connection is cut: politely, or as by a machine that lost its memory. */
 export const CUTS = ['FIN', 'RST'] as const;
@@ -12,6 +13,10 @@ export interface TcpProxy {
   through(url: string): string;
   /** Cuts every connection there is, towards both sides. */
   cut(how: Cut): void;
+  /** Cuts the client's half of every connection there is, and keeps the server's: what that says is swallowed. */
+  cutClientHalf(how: Cut): void;
+  /** What the server has said since into connections whose client does not hear it any more. */
+  readonly swallowed: Journal<string>;
   /** Swallows from now on what either side of every connection there is says, its end included. */
   goSilent(): void;
   /** Keeps what the server says to itself, as a buffering reverse proxy does, until `flush`. */
@@ -31,11 +36,13 @@ interface Link {
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const { port, hostname } = new URL(target);
   const links = new Set<Link>();
+  const swallowed = new Journal<string>();
   let isBuffering = false;
   const server = createServer({ allowHalfOpen: true }, (client) => {
     const upstream = connect({ port: Number(port), host: hostname, allowHalfOpen: true });
     const link: Link = { sockets: [client, upstream], isSilent: false, held: isBuffering ? [] : undefined };
     links.add(link);
+    upstream.on('data', (chunk) => link.isSilent && swallowed.add(chunk.toString()));
     forward(link, client, upstream, (deliver) => deliver());
     forward(link, upstream, client, (deliver) => (link.held ? link.held.push(deliver) : deliver()));
     const drop = () => {
@@ -53,6 +60,14 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
     cut(how) {
       for (const socket of allSockets()) how === 'RST' ? socket.resetAndDestroy() : socket.destroy();
     },
+    cutClientHalf(how) {
+      for (const link of links) {
+        const [client] = link.sockets;
+        link.isSilent = true;
+        how === 'RST' ? client.resetAndDestroy() : client.destroy();
+      }
+    },
+    swallowed,
     goSilent() {
       for (const link of links) link.isSilent = true;
     },

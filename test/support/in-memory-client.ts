@@ -28,7 +28,7 @@ export function reachedFrom(server: Server, remoteAddress: string): Server {
     fetch: (request) => {
       // As much of Node's side of a request as the server looks at.
       const { pathname, search } = new URL(request.url);
-      const incoming = { socket, url: `${pathname}${search}` } as IncomingMessage;
+      const incoming = { socket, url: `${pathname}${search}`, headers: {} } as IncomingMessage;
       return server.fetch(request, { incoming });
     },
   };

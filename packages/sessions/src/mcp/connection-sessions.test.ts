@@ -174,7 +174,7 @@ describe('a stream of an owned connection', () => {
     close('server');
     await bench.clock.advance(60 * MINUTE);
     const refs: SessionRef[] = [found.connection, found.session.ref];
-    for (const ref of refs) expect(bench.registry.presenceOf(ref)).toEqual({ openStreams: 0 });
+    for (const ref of refs) expect(bench.registry.presenceOf(ref)).toEqual({ openStreams: 0, requests: 0 });
     expect(bench.clock.timers).toBe(0);
   });
 });

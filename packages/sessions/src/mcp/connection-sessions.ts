@@ -29,6 +29,8 @@ export interface ConnectionSessions {
   touch(found: ConnectionSession): Promise<void>;
   /** Notes that the client's own stream is open. @returns what to call when it is closed, saying who did it */
   streamOpened(found: ConnectionSession): (by: StreamCloser) => void;
+  /** Notes that a request of the connection is being served. @returns what to call when it is over, saying who ended it */
+  requestBegan(found: ConnectionSession): (by: StreamCloser) => void;
   /** The connections of a session. */
   of(session: SessionRef): readonly SessionRef[];
 }
@@ -62,6 +64,10 @@ export class HeldConnections implements ConnectionSessions {
 
   streamOpened({ connection }: ConnectionSession): (by: StreamCloser) => void {
     return this.#registry.streamOpened(connection);
+  }
+
+  requestBegan({ connection }: ConnectionSession): (by: StreamCloser) => void {
+    return this.#registry.requestBegan(connection);
   }
 
   of(session: SessionRef): readonly SessionRef[] {
@@ -105,15 +111,22 @@ export class OwnedConnections implements ConnectionSessions {
 
   streamOpened({ connection, session }: ConnectionSession): (by: StreamCloser) => void {
     const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
-    return (by) => {
-      for (const close of closed) close(by);
-      // It can have hidden that the last connection was gone.
-      if (this.of(session.ref).length === 0) this.#registry.left(session.ref);
-    };
+    return (by) => this.#noLonger(session.ref, closed, by);
+  }
+
+  requestBegan({ connection, session }: ConnectionSession): (by: StreamCloser) => void {
+    const ended = [connection, session.ref].map((ref) => this.#registry.requestBegan(ref));
+    return (by) => this.#noLonger(session.ref, ended, by);
   }
 
   of(session: SessionRef): readonly SessionRef[] {
     return this.#owners.connectionsOf(session);
+  }
+
+  #noLonger(session: SessionRef, presences: readonly ((by: StreamCloser) => void)[], by: StreamCloser): void {
+    for (const end of presences) end(by);
+    // It can have hidden that the last connection was gone.
+    if (this.of(session).length === 0) this.#registry.left(session);
   }
 }
 

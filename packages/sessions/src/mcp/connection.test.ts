@@ -52,12 +52,29 @@ async function setUp() {
     const request = new Request(URL, { method: 'POST', headers: HEADERS });
     return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED }));
   };
-  const get = (headers: Record<string, string> = {}) =>
+  const get = (headers: Record<string, string> = {}, signal: AbortSignal | null = null) =>
     connection.serve({
-      request: new Request(URL, { headers: { ...HEADERS, ...headers } }),
+      request: new Request(URL, { headers: { ...HEADERS, ...headers }, signal }),
       body: undefined,
       ...UNBOUNDED,
     });
+  /** Reads a stream for the pings that it carries. */
+  const pingsOf = (stream: Response) => {
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    if (!reader) throw new Error('There is nothing to read.');
+    return {
+      /** Waits for the one of that number. */
+      async number(number: number): Promise<string> {
+        const id = `ping-${number}`;
+        for (let text = ''; !text.includes(`"${id}"`); ) text += (await reader.read()).value;
+        return id;
+      },
+      leave: () => reader.cancel(),
+    };
+  };
+  const answer = async (id: string) => {
+    expect((await post({ jsonrpc: '2.0', id, result: {} })).status).toBe(202);
+  };
   const initialized = await post({
     jsonrpc: '2.0',
     id: 0,
@@ -65,18 +82,33 @@ async function setUp() {
     params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
   });
   await initialized.text();
-  const callAs = (revision: string, id: number, text: string) => {
+  const callAs = (revision: string, id: number, text: string, onAnswered?: () => void) => {
     const headers = { ...HEADERS, 'mcp-protocol-version': revision };
     const request = new Request(URL, { method: 'POST', headers });
     const body = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } };
-    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED }));
+    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED, onAnswered }));
   };
-  const call = (id: number, text: string) => callAs('2025-11-25', id, text);
+  const call = (id: number, text: string, onAnswered?: () => void) =>
+    callAs('2025-11-25', id, text, onAnswered);
   const release = async () => {
     await expect.poll(() => releases.length).toBeGreaterThan(0);
     for (const go of releases.splice(0)) go();
   };
-  return { connection, clock, post, get, call, callAs, progress, say, release, releases, onPresent };
+  return {
+    connection,
+    clock,
+    post,
+    get,
+    pingsOf,
+    answer,
+    call,
+    callAs,
+    progress,
+    say,
+    release,
+    releases,
+    onPresent,
+  };
 }
 
 async function refusalOf(response: Response): Promise<string> {
@@ -257,10 +289,10 @@ describe('a 2025 connection', () => {
   });
 
   it('takes answers to pings and cancellations out of a batch, too', async () => {
-    const { get, post, callAs, clock } = await setUp();
+    const { get, post, callAs } = await setUp();
     const stream = await get();
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
-    expect((await get()).status).toBe(409);
+    const second = get();
     const [id] = /ping-\d+/.exec((await reader?.read())?.value ?? '') ?? [];
     const cancelled = await callAs('2025-03-26', 1, 'cancelled');
     const params = { requestId: 1 };
@@ -270,8 +302,7 @@ describe('a 2025 connection', () => {
     ];
     expect((await post(batch)).status).toBe(202);
     expect(await cancelled.text()).not.toContain('"result"');
-    await clock.advance(11_000);
-    expect((await get()).status).toBe(409);
+    expect((await second).status).toBe(409);
     expect((await post([{ jsonrpc: '2.0', id, result: {} }])).status).toBe(202);
   });
 
@@ -304,25 +335,99 @@ describe('a 2025 connection', () => {
     expect(await stream.text()).toBe('');
   });
 
-  it('accepts a returning stream as soon as the one before is closed, and no second one [security 5]', async () => {
+  it('accepts a returning stream as soon as the one before is closed [security 5]', async () => {
     const { get, onPresent } = await setUp();
     const first = await get();
-    expect([first.status, (await get()).status]).toEqual([200, 409]);
+    expect(first.status).toBe(200);
     await first.body?.cancel();
     expect(onPresent.mock.results[0]?.value).toHaveBeenCalledWith('client');
     expect((await get()).status).toBe(200);
   });
 
-  it('asks a stream at once whether it is still there when another one wants its place [security 5]', async () => {
-    const { get, post, clock } = await setUp();
+  it('holds a second stream until the first has shown that it is read, and refuses it then [security 5]', async () => {
+    const { get, pingsOf, answer, clock } = await setUp();
+    const pings = pingsOf(await get());
+    for (let tries = 1; tries <= 3; tries++) {
+      const second = get();
+      await answer(await pings.number(tries));
+      expect((await second).status).toBe(409);
+      await clock.advance(10_000);
+    }
+  });
+
+  it('lets the first of those that are held have the place of a stream that nobody reads [security 5, 36]', async () => {
+    const { get, clock, onPresent } = await setUp();
     const first = await get();
-    const reader = first.body?.pipeThrough(new TextDecoderStream()).getReader();
-    expect((await get()).status).toBe(409);
-    const [id] = /ping-\d+/.exec((await reader?.read())?.value ?? '') ?? [];
-    expect((await post({ jsonrpc: '2.0', id, result: {} })).status).toBe(202);
-    await clock.advance(11_000);
-    expect((await get()).status).toBe(409);
-    await clock.advance(11_000);
-    expect((await get()).status).toBe(200);
+    const newcomers = [get(), get(), get()];
+    const isHeld = await Promise.race([...newcomers, clock.advance(1_900).then(() => 'held')]);
+    expect(isHeld).toBe('held');
+    await clock.advance(200);
+    expect((await Promise.all(newcomers)).map(({ status }) => status)).toEqual([200, 409, 409]);
+    await expect(first.text()).rejects.toThrow();
+    // Its client has not gone: it asked for the next one.
+    expect(onPresent.mock.results.map(({ value }) => value.mock.calls)).toEqual([[['server']], []]);
+  });
+
+  it('gives a place to a newcomer at once when the stream that has it ends meanwhile [security 5]', async () => {
+    const { get } = await setUp();
+    const first = await get();
+    const second = get();
+    await first.body?.cancel();
+    expect((await second).status).toBe(200);
+  });
+
+  it('gives no place to a newcomer that has gone while it was held, and leaves the stream that has it', async () => {
+    const { get, clock, onPresent } = await setUp();
+    const first = await get();
+    const leaving = new AbortController();
+    const second = get({}, leaving.signal);
+    leaving.abort();
+    await clock.advance(3_000);
+    expect((await second).status).toBe(409);
+    expect(onPresent).toHaveBeenCalledOnce();
+    await first.body?.cancel();
+  });
+
+  it('does not take a client to be gone that reads and never answers a ping, but to be absent [security 36]', async () => {
+    const { get, pingsOf, answer, clock, onPresent } = await setUp();
+    const stream = await get();
+    const pings = pingsOf(stream);
+    const gone = () => onPresent.mock.results.map(({ value }) => value.mock.calls.flat());
+    await clock.advance(60_000);
+    expect(gone()).toEqual([['server']]);
+    await clock.advance(600_000);
+    expect(gone()).toEqual([['server']]);
+    // One for every 25 seconds; the latest is answered.
+    await answer(await pings.number(26));
+    expect(gone()).toEqual([['server'], []]);
+    await pings.leave();
+    expect(gone()).toEqual([['server'], ['client']]);
+  });
+
+  it('takes a client to be gone whose stream is closed, also if it never answered a ping [security 36]', async () => {
+    const { get, clock, onPresent } = await setUp();
+    const stream = await get();
+    await clock.advance(600_000);
+    await stream.body?.cancel();
+    expect(onPresent.mock.results.map(({ value }) => value.mock.calls.flat())).toEqual([
+      ['server'],
+      ['client'],
+    ]);
+  });
+
+  it('says when a call is over: with its answer, or when its client gives it up', async () => {
+    const { call, release, post } = await setUp();
+    const answered = vi.fn();
+    const running = await call(1, 'answered', answered);
+    expect(answered).not.toHaveBeenCalled();
+    await release();
+    await running.text();
+    expect(answered.mock.calls).toEqual([['server']]);
+    const left = vi.fn();
+    await (await call(2, 'left', left)).body?.cancel();
+    expect(left.mock.calls).toEqual([['client']]);
+    const params = { requestId: 2 };
+    await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+    expect(left).toHaveBeenCalledOnce();
   });
 });

@@ -21,10 +21,12 @@ export interface ConnectionRequest {
   readonly hangUp: (() => void) | undefined;
   /** When the right to read what it opens runs out. Default: never. */
   readonly endsAtMs: number | undefined;
+  /** Called when a stream that answers it is over; never for other answers. */
+  readonly onAnswered?: ((by: StreamCloser) => void) | undefined;
 }
 
-/** How long a stream may last, and how it is cut. */
-type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'endsAtMs'>;
+/** How long a stream may last, how it is cut, and who hears of its end. */
+type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'endsAtMs' | 'onAnswered'>;
 
 /** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
 export class Connection {
@@ -72,14 +74,14 @@ export class Connection {
     this.#events.clear();
   }
 
-  async #post({ request, body, authInfo, hangUp }: ConnectionRequest): Promise<Response> {
+  async #post({ request, body, authInfo, hangUp, onAnswered }: ConnectionRequest): Promise<Response> {
     const rest = this.#withoutPingAnswers(body);
     if (rest === undefined) return new Response(null, { status: 202 });
     const current = this.#options.currentRequest();
     if (current) this.#events.begin(current);
     const response = await this.#transport.serve(request, rest, { call: current, authInfo });
     return isEventStream(response)
-      ? this.#answer(response, current, { hangUp, endsAtMs: undefined })
+      ? this.#answer(response, current, { hangUp, endsAtMs: undefined, onAnswered })
       : response;
   }
 
@@ -92,16 +94,15 @@ export class Connection {
     return others.length === 0 ? undefined : others;
   }
 
-  async #openStream({ request, hangUp, endsAtMs }: ConnectionRequest): Promise<Response> {
+  async #openStream({ request, ...bounds }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
     // The status that ends reconnecting (HTML, "Server-sent events"). An empty stream would be resumed at once.
     if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     if (stream === undefined || stream === STANDALONE_STREAM) {
       // Nothing is known of that event any more: the client gets what happens from now on.
-      const response = await this.#transport.handleRequest(stream ? request : withoutLastEventId(request));
-      if (response.status === 409) this.#standalone?.probe();
-      return isEventStream(response) ? this.#hold(response, { hangUp, endsAtMs }) : response;
+      const response = await this.#openStandalone(stream ? request : withoutLastEventId(request));
+      return isEventStream(response) ? this.#hold(response, bounds) : response;
     }
     const call = this.#events.requestBehind(stream);
     let response = await this.#transport.handleRequest(request);
@@ -110,31 +111,51 @@ export class Connection {
       this.#answers.get(call)?.giveUp();
       response = await this.#transport.handleRequest(request);
     }
-    return isEventStream(response) ? this.#answer(response, call, { hangUp, endsAtMs }) : response;
+    return isEventStream(response) ? this.#answer(response, call, bounds) : response;
+  }
+
+  /** Opens the standalone stream, in the place of one whose client does not answer any more. */
+  async #openStandalone(request: Request): Promise<Response> {
+    const { signal } = request;
+    const standing = this.#standalone;
+    const response = await this.#transport.handleRequest(request);
+    if (response.status !== 409 || !standing || (await standing.isAnswering()) || signal.aborted)
+      return response;
+    standing.makeWay();
+    return this.#transport.handleRequest(request);
   }
 
   /** A stream that answers a call. */
   #answer(response: StreamResponse, call: object | undefined, bounds: StreamBounds): Response {
     const { clock, deadlines } = this.#options;
-    const onEnd = () => {
+    const { onAnswered, ...limits } = bounds;
+    const onEnd = (by: StreamCloser) => {
       if (call && this.#answers.get(call) === answer) this.#answers.delete(call);
+      onAnswered?.(by);
     };
-    const answer = new EventStream(response, { clock, deadlines, ...bounds, onEnd });
+    const answer = new EventStream(response, { clock, deadlines, ...limits, onEnd });
     if (call) this.#answers.set(call, answer);
     return answer.response;
   }
 
-  /** The client's standalone stream. */
-  #hold(response: StreamResponse, bounds: StreamBounds): Response {
+  /** The client's standalone stream. The request that opened it is answered. */
+  #hold(response: StreamResponse, { onAnswered, ...limits }: StreamBounds): Response {
     const { clock, deadlines, onPresent } = this.#options;
-    const ended = onPresent();
+    let leave: ((by: StreamCloser) => void) | undefined = onPresent();
+    onAnswered?.('server');
     const standalone = new StandaloneStream(response, {
       clock,
       deadlines,
-      ...bounds,
+      ...limits,
+      onHeard: (isHeard) => {
+        if (!isHeard) leave?.('server');
+        leave = isHeard ? onPresent() : undefined;
+      },
       onEnd: (by) => {
         if (this.#standalone === standalone) this.#standalone = undefined;
-        ended(by);
+        // What the transport shows is a disconnect, also of a client that did not answer any more.
+        if (by === 'client') leave ??= onPresent();
+        leave?.(by);
       },
     });
     this.#standalone = standalone;

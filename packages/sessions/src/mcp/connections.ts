@@ -2,6 +2,7 @@ import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
 import type { Peer } from '../limits/peer.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
+import type { StreamCloser } from '../session/presence.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -10,6 +11,7 @@ import { authInfoOf } from './auth-info.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
 import type { EventBudget } from './event-buffer.js';
+import { isEventStream } from './event-stream.js';
 import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContext, RequestContexts } from './request-context.js';
@@ -141,7 +143,7 @@ export class Connections {
   }
 
   async #continue(incoming: Incoming, id: string): Promise<Response> {
-    const { registry, connectionSessions, contexts } = this.#options;
+    const { registry, connectionSessions } = this.#options;
     const { request, body, principal } = incoming;
     const found = await connectionSessions.find(id, principal);
     const connection = found && this.#connections.get(found.connection);
@@ -152,14 +154,33 @@ export class Connections {
         'Session not found: it has ended, or never was. Send `initialize` to start a new one.',
       );
     }
-    const response = await contexts.run(contextOf(incoming, found), () =>
-      connection.serve(requestOf(incoming)),
-    );
+    const isPingOnly = messagesOf(body).every(isPing);
+    const onAnswered = isPingOnly ? ignore : connectionSessions.requestBegan(found);
+    const response = await this.#serve(incoming, found, connection, onAnswered);
     // What the request asked for is done: it does not fail any more.
-    if (response.ok && !messagesOf(body).every(isPing))
-      await connectionSessions.touch(found).catch(this.#options.onError);
+    if (response.ok && !isPingOnly) await connectionSessions.touch(found).catch(this.#options.onError);
     if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
+  }
+
+  /** @param onAnswered called once, when the client has its answer, or has gone */
+  async #serve(
+    incoming: Incoming,
+    found: ConnectionSession,
+    connection: Connection,
+    onAnswered: (by: StreamCloser) => void,
+  ): Promise<Response> {
+    const request = { ...requestOf(incoming), onAnswered };
+    let isStreaming = false;
+    try {
+      const response = await this.#options.contexts.run(contextOf(incoming, found), () =>
+        connection.serve(request),
+      );
+      isStreaming = isEventStream(response);
+      return response;
+    } finally {
+      if (!isStreaming) onAnswered('server');
+    }
   }
 
   #close(ref: SessionRef): void {
@@ -168,6 +189,10 @@ export class Connections {
     this.#connections.delete(ref);
     connection.close().catch(this.#options.onError);
   }
+}
+
+function ignore(): void {
+  // A ping shows that its client is there, not that anybody uses it.
 }
 
 function requestOf({ request, body, hangUp, principal }: Incoming): ConnectionRequest {
@@ -183,7 +208,6 @@ function contextOf(
   return { era: '2025', named, ...calledToolOf(body), isLoopback, peer, principal };
 }
 
-/** Says that the client is there, not that anybody uses it. */
 function isPing(message: unknown): boolean {
   return methodOf(message) === 'ping' || isPingAnswer(message);
 }

@@ -2,6 +2,7 @@ import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelco
 import type { Principal } from '../access/principal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { OwnerSessions } from '../session/owner-sessions.js';
+import type { StreamCloser } from '../session/presence.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
@@ -116,7 +117,7 @@ export class Endpoint {
 
   async #answer(incoming: Incoming, named: NamedSession): Promise<Response> {
     const ref = refOf(named);
-    const onEnd = ref === undefined ? () => undefined : this.#underWay.begin(ref);
+    const onEnd = ref === undefined ? () => undefined : this.#begin(ref);
     if (!onEnd) return tooManyAtOnce(propertyOf(incoming.body, 'id'));
     let isStreaming = false;
     try {
@@ -127,8 +128,22 @@ export class Endpoint {
       const stream = { clock: this.#clock, deadlines: this.#deadlines, hangUp, onEnd };
       return new EventStream(response, stream).response;
     } finally {
-      if (!isStreaming) onEnd();
+      if (!isStreaming) onEnd('server');
     }
+  }
+
+  /**
+   * Notes that a request of a session is being served, if it may be.
+   * @returns what to call once, when it is over
+   */
+  #begin(ref: SessionRef): ((by: StreamCloser) => void) | undefined {
+    const counted = this.#underWay.begin(ref);
+    if (!counted) return undefined;
+    const answered = this.#registry.requestBegan(ref);
+    return (by) => {
+      counted();
+      answered(by);
+    };
   }
 
   /** Has the SDK serve a request. */

@@ -81,11 +81,14 @@ export class EventStream {
     if (!this.#patience) this.#forget();
   }
 
-  /** Gives up a client that is not there any more, or does not read. What has been written is dropped. */
-  giveUp(): void {
+  /**
+   * Cuts the connection of a client that is not there any more, or does not read. What has been written is dropped.
+   * @param by who ends the stream thereby. Default: the client, by going away
+   */
+  giveUp(by: StreamCloser = 'client'): void {
     const sink = this.#sink;
     if (!sink) return;
-    this.#leave('client');
+    this.#leave(by);
     this.#forget();
     if (this.#options.hangUp) this.#options.hangUp();
     else sink.error(new Error('The client is gone, or does not read what it is sent.'));

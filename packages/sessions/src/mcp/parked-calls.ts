@@ -130,12 +130,22 @@ export class ParkedCalls {
     if (resolved.state !== 'live') return this.#gone();
     const live = { ...context, named: liveOf(resolved.record) };
     // A tool answers what the SDK takes for a result.
-    const result = (await contexts.run(live, run)) as ToolResult;
+    const result = (await this.#whilePresent(resolved.record, () => contexts.run(live, run))) as ToolResult;
     if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
     const { requestState: state } = result;
     const holder = { session: resolved.record.ref, client: holderOf(placeOf(context)) };
     const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), holder);
     return { ...result, requestState: WENT_ON + sealed };
+  }
+
+  /** Until its answer, the client of a call is present in the session that it has got. The request named another. */
+  async #whilePresent(session: SessionRecord, run: () => unknown): Promise<unknown> {
+    const answered = this.#options.registry.requestBegan(session.ref);
+    try {
+      return await run();
+    } finally {
+      answered('server');
+    }
   }
 
   /** A call that went on has asked its client for something, and here it is. */

@@ -16,7 +16,14 @@ function setUp() {
   if (!isEventStream(response)) throw new Error('That is no event stream.');
   const ends: StreamCloser[] = [];
   const hangUp = vi.fn();
-  const stream = new StandaloneStream(response, { clock, deadlines, hangUp, onEnd: (by) => ends.push(by) });
+  const heard: boolean[] = [];
+  const stream = new StandaloneStream(response, {
+    clock,
+    deadlines,
+    hangUp,
+    onHeard: (isHeard) => heard.push(isHeard),
+    onEnd: (by) => ends.push(by),
+  });
   const pings: string[] = [];
   const reader = stream.response.body?.pipeThrough(new TextDecoderStream()).getReader();
   const read = async () => {
@@ -27,63 +34,93 @@ function setUp() {
   void read();
   const answer = () => stream.takeAnswer({ jsonrpc: '2.0', id: pings.at(-1), result: {} });
   const leave = () => reader?.cancel();
-  return { clock, deadlines, stream, pings, answer, leave, ends, hangUp };
+  return { clock, deadlines, stream, pings, answer, leave, ends, heard, hangUp };
 }
 
 describe('a standalone stream', () => {
   it('goes on as long as its client answers its pings', async () => {
-    const { clock, pings, answer, ends } = setUp();
+    const { clock, pings, answer, ends, heard } = setUp();
     for (let minute = 0; minute < 60; minute++) {
       await clock.advance(25 * SECOND_MS);
       answer();
     }
     expect(pings).toHaveLength(60);
     expect(new Set(pings).size).toBe(60);
-    expect(ends).toEqual([]);
+    expect([ends, heard]).toEqual([[], []]);
   });
 
-  it('is given up within a minute when its client does not answer [security 5]', async () => {
-    const { clock, deadlines, ends, hangUp } = setUp();
+  it('stays when its client does not answer, which no longer counts as heard within a minute [security 5, 36]', async () => {
+    const { clock, pings, answer, ends, heard } = setUp();
     await clock.advance(49 * SECOND_MS);
-    expect(ends).toEqual([]);
+    expect(heard).toEqual([]);
     await clock.advance(11 * SECOND_MS);
-    expect(ends).toEqual(['client']);
-    expect(hangUp).toHaveBeenCalledOnce();
-    expect(deadlines.size).toBe(0);
+    expect(heard).toEqual([false]);
+    await clock.advance(60 * 60 * SECOND_MS);
+    expect([heard, ends]).toEqual([[false], []]);
+    expect(pings.length).toBeGreaterThan(100);
+    answer();
+    expect([heard, ends]).toEqual([[false, true], []]);
   });
 
   it('takes no answer but that to its latest ping', async () => {
-    const { clock, stream, ends } = setUp();
+    const { clock, stream, heard } = setUp();
     await clock.advance(25 * SECOND_MS);
     for (const id of ['ping-0', 'ping-2', 1, undefined])
       stream.takeAnswer({ jsonrpc: '2.0', id, result: {} });
     await clock.advance(25 * SECOND_MS + 100);
-    expect(ends).toEqual(['client']);
+    expect(heard).toEqual([false]);
   });
 
-  it('has ten seconds to show that it is there when another one wants its place [security 5]', async () => {
+  it('is asked once by all that want its place, and says within two seconds that nobody answers [security 5]', async () => {
     const { clock, stream, pings, ends } = setUp();
-    stream.probe();
-    stream.probe();
-    await clock.advance(9 * SECOND_MS);
+    const asked: boolean[] = [];
+    const ask = () => void stream.isAnswering().then((isThere) => asked.push(isThere));
+    ask();
+    ask();
+    await clock.advance(1.9 * SECOND_MS);
     expect(pings).toHaveLength(1);
+    expect(asked).toEqual([]);
+    await clock.advance(0.2 * SECOND_MS);
+    expect(asked).toEqual([false, false]);
     expect(ends).toEqual([]);
-    await clock.advance(2 * SECOND_MS);
-    expect(ends).toEqual(['client']);
   });
 
   it('keeps its place when it answers, and is asked again as usual', async () => {
-    const { clock, stream, answer, pings, ends } = setUp();
-    stream.probe();
+    const { clock, stream, answer, pings, heard } = setUp();
+    const asked = stream.isAnswering();
     await clock.advance(SECOND_MS);
     answer();
-    await clock.advance(24 * SECOND_MS);
+    expect(await asked).toBe(true);
+    await clock.advance(23 * SECOND_MS);
     expect(pings).toHaveLength(1);
     await clock.advance(2 * SECOND_MS);
     expect(pings).toHaveLength(2);
-    stream.probe();
-    await clock.advance(11 * SECOND_MS);
-    expect(ends).toEqual(['client']);
+    const again = stream.isAnswering();
+    await clock.advance(3 * SECOND_MS);
+    expect(await again).toBe(false);
+    expect(heard).toEqual([]);
+  });
+
+  it('makes way as an end by the server: its client has not gone, but asked for another stream [security 36]', async () => {
+    const { clock, deadlines, stream, ends, hangUp } = setUp();
+    const asked = stream.isAnswering();
+    stream.makeWay();
+    expect(await asked).toBe(false);
+    expect(await stream.isAnswering()).toBe(false);
+    expect(ends).toEqual(['server']);
+    expect(hangUp).toHaveBeenCalledOnce();
+    await clock.advance(60 * SECOND_MS);
+    expect(deadlines.size).toBe(0);
+  });
+
+  it('that another one was refused for is no disconnect when it ends: its client may be without it [security 36]', async () => {
+    const { stream, answer, leave, clock, ends } = setUp();
+    const asked = stream.isAnswering();
+    await clock.advance(0);
+    answer();
+    expect(await asked).toBe(true);
+    await leave();
+    expect(ends).toEqual(['server']);
   });
 
   it('stops asking when its client has gone', async () => {

@@ -2,34 +2,52 @@ import type { Deadline } from '../time/deadlines.js';
 import { EventStream, type EventStreamOptions, type StreamResponse } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
 
-/** A client that is gone without a word is found out within two of these: a minute at most. */
+/** A client that is gone without a word no longer counts as present after two of these: within a minute. */
 const PING_INTERVAL_MS = 25_000;
-/** How long a client has to answer when another stream wants the place of this one. */
-const PROBE_MS = 10_000;
+/** How long a client has to answer when another stream wants the place of this one, which is held meanwhile. */
+const PROBE_MS = 2_000;
 /** The SDK numbers its requests, so that no other one has an id like this. */
 const PING_ID_PREFIX = 'ping-';
+
+export interface StandaloneStreamOptions extends EventStreamOptions {
+  /** Called when the client has stopped answering pings, and when it answers again. */
+  readonly onHeard?: (isHeard: boolean) => void;
+}
+
+/** A question whether the client is still there. */
+interface Probe {
+  readonly outcome: Promise<boolean>;
+  readonly settle: (isThere: boolean) => void;
+}
 
 /**
  * The stream that a 2025 client opens with GET to hear what no request of its own is about. Whether the
  * client is still there is asked with pings of the protocol: what a proxy or a dead network swallows stays
- * unanswered, and then the stream is given up.
+ * unanswered. A client that does not answer keeps its stream, since there are some that never do, but it no longer
+ * counts as present, and makes way for the next stream.
  */
 export class StandaloneStream {
   readonly #stream: EventStream;
-  readonly #options: EventStreamOptions;
+  readonly #options: StandaloneStreamOptions;
   #pings = 0;
   #unanswered: string | undefined;
-  #isProbed = false;
+  #isHeard = true;
+  #hasRefused = false;
+  #isOver = false;
+  #probe: Probe | undefined;
   #deadline: Deadline;
 
-  constructor(response: StreamResponse, options: EventStreamOptions) {
+  constructor(response: StreamResponse, options: StandaloneStreamOptions) {
     this.#options = options;
-    this.#deadline = this.#after(PING_INTERVAL_MS);
+    this.#deadline = this.#after(PING_INTERVAL_MS, () => this.#tick());
     this.#stream = new EventStream(response, {
       ...options,
       onEnd: (by) => {
+        this.#isOver = true;
         this.#deadline.cancel();
-        options.onEnd?.(by);
+        this.#probe?.settle(false);
+        // A client that was refused another stream may well be there without this one.
+        options.onEnd?.(this.#hasRefused ? 'server' : by);
       },
     });
   }
@@ -42,40 +60,59 @@ export class StandaloneStream {
   takeAnswer(answer: unknown): void {
     if (propertyOf(answer, 'id') !== this.#unanswered) return;
     this.#unanswered = undefined;
-    if (this.#isProbed) this.#wait(PING_INTERVAL_MS);
-    this.#isProbed = false;
+    this.#hear(true);
+    this.#probe?.settle(true);
   }
 
-  /** Somebody else wants this place: asks at once whether this client is still there. */
-  probe(): void {
-    if (this.#isProbed) return;
-    this.#isProbed = true;
-    if (this.#unanswered === undefined) this.#ping();
-    this.#wait(PROBE_MS);
+  /** Whether the client answers when it is asked now, because another stream wants the place of this one. */
+  async isAnswering(): Promise<boolean> {
+    this.#probe ??= this.#ask();
+    const isThere = await this.#probe.outcome;
+    if (isThere) this.#hasRefused = true;
+    return isThere;
+  }
+
+  /** Ends for another stream. Its client has not gone: it has just asked for that one. */
+  makeWay(): void {
+    this.#stream.giveUp('server');
+  }
+
+  #ask(): Probe {
+    let settle: (isThere: boolean) => void = () => undefined;
+    const outcome = new Promise<boolean>((resolve) => {
+      const deadline = this.#after(PROBE_MS, () => settle(false));
+      settle = (isThere) => {
+        deadline.cancel();
+        this.#probe = undefined;
+        resolve(isThere);
+      };
+    });
+    if (this.#isOver) settle(false);
+    else this.#ping();
+    return { outcome, settle };
   }
 
   #tick(): void {
-    if (this.#unanswered !== undefined) {
-      this.#stream.giveUp();
-      return;
-    }
+    if (this.#unanswered !== undefined) this.#hear(false);
     this.#ping();
-    this.#wait(PING_INTERVAL_MS);
+  }
+
+  #hear(isHeard: boolean): void {
+    if (this.#isHeard === isHeard) return;
+    this.#isHeard = isHeard;
+    this.#options.onHeard?.(isHeard);
   }
 
   #ping(): void {
+    this.#deadline.cancel();
     this.#unanswered = `${PING_ID_PREFIX}${++this.#pings}`;
     this.#stream.send({ jsonrpc: '2.0', id: this.#unanswered, method: 'ping' });
+    if (!this.#isOver) this.#deadline = this.#after(PING_INTERVAL_MS, () => this.#tick());
   }
 
-  #wait(durationMs: number): void {
-    this.#deadline.cancel();
-    this.#deadline = this.#after(durationMs);
-  }
-
-  #after(durationMs: number): Deadline {
+  #after(durationMs: number, run: () => void): Deadline {
     const { clock, deadlines } = this.#options;
-    return deadlines.at(clock.now() + durationMs, () => this.#tick());
+    return deadlines.at(clock.now() + durationMs, run);
   }
 }
 

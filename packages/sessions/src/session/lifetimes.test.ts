@@ -14,8 +14,8 @@ const lifetimes: Lifetimes = {
   unheardMs: 5000,
   shutdownDrainMs: 1,
 };
-const absent: Presence = { openStreams: 0 };
-const present: Presence = { openStreams: 1 };
+const absent: Presence = { openStreams: 0, requests: 0 };
+const present: Presence = { openStreams: 1, requests: 0 };
 const account: AccountRecord = {
   provider: 'idp',
   state: 'authenticated',
@@ -65,7 +65,7 @@ describe('what time does to a session in which nobody is logged in', () => {
   it('is to end it when it was not heard of for long enough [security 34]', () => {
     const record = connection({ lastRequestAtMs: 7 });
     expect(due(record)).toEqual({ action: 'end', reason: 'unheard', atMs: 5007 });
-    expect(due(record, { openStreams: 0, lastStreamAtMs: 20 }).atMs).toBe(5020);
+    expect(due(record, { openStreams: 0, requests: 0, presentUntilMs: 20 }).atMs).toBe(5020);
   });
 
   it('is nothing while its client is present [security 36]', () => {
@@ -73,7 +73,7 @@ describe('what time does to a session in which nobody is logged in', () => {
   });
 
   it('is not to sign it out, not even after a disconnect', () => {
-    const gone = { openStreams: 0, lastStreamAtMs: 5, disconnectedAtMs: 5 };
+    const gone = { openStreams: 0, requests: 0, presentUntilMs: 5, disconnectedAtMs: 5 };
     expect(due(connection(), gone)).toEqual({ action: 'end', reason: 'unheard', atMs: 5005 });
   });
 
@@ -94,8 +94,8 @@ describe('what time does to a login', () => {
   it('counts idleness from the last request, stream or login, whichever came last [security 34]', () => {
     const record = signedIn({ lastRequestAtMs: 30, signedInAtMs: 40 });
     expect(due(record).atMs).toBe(140);
-    expect(due(record, { openStreams: 0, lastStreamAtMs: 60 }).atMs).toBe(160);
-    expect(due(record, { openStreams: 0, lastStreamAtMs: 20 }).atMs).toBe(140);
+    expect(due(record, { openStreams: 0, requests: 0, presentUntilMs: 60 }).atMs).toBe(160);
+    expect(due(record, { openStreams: 0, requests: 0, presentUntilMs: 20 }).atMs).toBe(140);
   });
 
   it('is to sign it out at the end of its absolute lifetime, counted from the login [security 36]', () => {
@@ -112,7 +112,7 @@ describe('what time does to a login', () => {
   });
 
   it('is to sign it out when its client has gone for the grace [security 35, 36]', () => {
-    const gone = { openStreams: 0, lastStreamAtMs: 60, disconnectedAtMs: 60 };
+    const gone = { openStreams: 0, requests: 0, presentUntilMs: 60, disconnectedAtMs: 60 };
     const expected = { action: 'sign-out', reason: 'disconnect', atMs: 70 };
     expect(due(signedIn(), gone)).toEqual(expected);
     expect(due(signedIn({ lastRequestAtMs: 60 }), gone)).toEqual(expected);

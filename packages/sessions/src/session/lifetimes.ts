@@ -1,4 +1,4 @@
-import type { Presence } from './presence.js';
+import { isPresent, type Presence } from './presence.js';
 import { type EndReason, isSignedIn, type SessionRecord, type SignOutReason } from './session-record.js';
 
 const SECOND_MS = 1000;
@@ -7,7 +7,7 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** How long things last, in milliseconds. */
 export interface Lifetimes {
-  /** Without a request, while no stream is open, until a login is wiped. Default: 30 minutes. */
+  /** Without a request, from the answer to the last one on and while no stream is open, until a login is wiped. Default: 30 minutes. */
   readonly idleMs: number;
   /** From login until it is wiped, whatever happens. Default: 12 hours. */
   readonly absoluteMs: number;
@@ -49,17 +49,17 @@ export function idleAtMs(
   presence: Presence,
   lifetimes: Lifetimes,
 ): number | undefined {
-  return presence.openStreams > 0 ? undefined : heardAtMs(record, presence) + lifetimes.idleMs;
+  return isPresent(presence) ? undefined : heardAtMs(record, presence) + lifetimes.idleMs;
 }
 
 /**
- * When a session's client was last heard of; `Infinity` while it is present. One whose stream has just closed was
- * there until then, and a user who has just logged in is there although the client has not asked for anything since
+ * When a session's client was last heard of; `Infinity` while it is present. One whose stream has just closed, or
+ * whose request was just answered, was there until then, and a user who has just logged in is there although the client has not asked for anything since
  * it got the link.
  */
 export function heardAtMs(record: SessionRecord, presence: Presence): number {
-  if (presence.openStreams > 0) return Number.POSITIVE_INFINITY;
-  return Math.max(record.lastRequestAtMs, presence.lastStreamAtMs ?? 0, record.signedInAtMs ?? 0);
+  if (isPresent(presence)) return Number.POSITIVE_INFINITY;
+  return Math.max(record.lastRequestAtMs, presence.presentUntilMs ?? 0, record.signedInAtMs ?? 0);
 }
 
 function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due[] {
@@ -72,9 +72,10 @@ function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetime
   ];
   const idle = idleAtMs(record, presence, lifetimes);
   if (idle !== undefined) dues.push({ action: 'sign-out', reason: 'idle', atMs: idle });
-  const { disconnectedAtMs } = presence;
-  if (disconnectedAtMs !== undefined && record.lastRequestAtMs <= disconnectedAtMs) {
-    const goneSinceMs = Math.max(disconnectedAtMs, record.signedInAtMs ?? 0);
+  const { disconnectedAtMs, presentUntilMs = 0 } = presence;
+  const hasGone = disconnectedAtMs !== undefined && !isPresent(presence);
+  if (hasGone && record.lastRequestAtMs <= disconnectedAtMs) {
+    const goneSinceMs = Math.max(disconnectedAtMs, presentUntilMs, record.signedInAtMs ?? 0);
     dues.push({
       action: 'sign-out',
       reason: 'disconnect',

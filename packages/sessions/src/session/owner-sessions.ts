@@ -1,6 +1,7 @@
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { type Owner, type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
+import { isPresent } from './presence.js';
 import type { SessionEvents } from './session-events.js';
 import type { EndReason, SessionRecord } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
@@ -154,8 +155,8 @@ export class OwnerSessions {
     const { registry, maxConnections } = this.#options;
     const staying = [...connections].filter((ref) => !this.#leaving.has(ref));
     if (staying.length <= maxConnections) return;
-    // Whose client is listening is not idle.
-    const isIdle = (ref: SessionRef) => ref !== started && registry.presenceOf(ref).openStreams === 0;
+    // Whose client listens, or waits for an answer, is not idle.
+    const isIdle = (ref: SessionRef) => ref !== started && !isPresent(registry.presenceOf(ref));
     const longestIdle = staying.find(isIdle) ?? staying[0];
     if (!longestIdle) return;
     this.#leaving.add(longestIdle);

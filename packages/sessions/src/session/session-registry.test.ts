@@ -146,15 +146,69 @@ describe('a 2025 connection', () => {
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
 
+  it('is not signed out while a request of its client waits for its answer, and then is idle from that on [security 34, 36]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const answered = bench.registry.requestBegan(record.ref);
+    await bench.clock.advance(2 * HOUR);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+    answered('server');
+    answered('server');
+    await bench.clock.advance(29 * MINUTE);
+    expect(bench.eventsOf('session.signed_out')).toEqual([]);
+    await bench.clock.advance(2 * MINUTE);
+    expect(bench.eventsOf('session.signed_out')).toMatchObject([{ reason: 'idle' }]);
+  });
+
+  it('is signed out in the middle of a request when its login has reached its longest lifetime [security 34]', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    bench.registry.requestBegan(record.ref);
+    await bench.clock.advance(12 * HOUR + SECOND);
+    expect(bench.eventsOf('session.signed_out')).toMatchObject([{ reason: 'absolute' }]);
+  });
+
+  it.each([
+    { what: 'got', by: 'server', reasons: [] },
+    { what: 'did not wait for', by: 'client', reasons: [{ reason: 'disconnect' }] },
+  ] as const)(
+    'whose stream is lost while a request is served is signed out after the grace if it $what the answer: $reasons [security 36]',
+    async ({ by, reasons }) => {
+      const bench = new SessionBench();
+      const { record } = await bench.loggedIn('alice');
+      const closed = bench.registry.streamOpened(record.ref);
+      const answered = bench.registry.requestBegan(record.ref);
+      closed('client');
+      await bench.clock.advance(10 * MINUTE);
+      expect(bench.eventsOf('session.signed_out')).toEqual([]);
+      answered(by);
+      await bench.clock.advance(MINUTE);
+      expect(bench.eventsOf('session.signed_out')).toEqual([]);
+      await bench.clock.advance(2 * MINUTE);
+      expect(bench.eventsOf('session.signed_out')).toMatchObject(reasons);
+    },
+  );
+
+  it('has nothing to do with a request that is answered after it has ended and begun anew', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    const answered = bench.registry.requestBegan(record.ref);
+    await bench.registry.end(record.ref, 'deleted');
+    answered('server');
+    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 0, requests: 0 });
+    bench.registry.requestBegan(record.ref)('server');
+    expect(bench.clock.timers).toBe(0);
+  });
+
   it('is present until the last of its streams is closed, each of which counts once [security 36]', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
     const closeFirst = bench.registry.streamOpened(record.ref);
     const closeSecond = bench.registry.streamOpened(record.ref);
-    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 2 });
+    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 2, requests: 0 });
     closeFirst('client');
     closeFirst('client');
-    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 1 });
+    expect(bench.registry.presenceOf(record.ref)).toMatchObject({ openStreams: 1, requests: 0 });
     await bench.clock.advance(HOUR);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
     closeSecond('client');
@@ -170,7 +224,7 @@ describe('a 2025 connection', () => {
     close('client');
     bench.registry.streamOpened(record.ref)('client');
     bench.registry.streamOpened(record.ref);
-    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 0 });
+    expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 0, requests: 0 });
     await bench.clock.advance(HOUR);
     expect(bench.errors).toEqual([]);
     expect(bench.clock.timers).toBe(0);

@@ -16,7 +16,7 @@ import {
   sessionRefOf,
 } from './ids.js';
 import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
-import { type Presence, PresenceBook, type StreamCloser } from './presence.js';
+import { isPresent, type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
 import { SessionPlaces } from './session-places.js';
 import {
@@ -69,6 +69,8 @@ interface KnownSession {
   /** The newest version that was seen: answers can come late. */
   version: number;
   deadline: Deadline | undefined;
+  /** Whether the deadline is as late as it is because of a request that was being served. */
+  isDeferred: boolean;
 }
 
 const NOTHING_REVOKED: SignedOut = { revoked: Promise.resolve([]) };
@@ -100,7 +102,7 @@ export class SessionRegistry {
       ...options,
       mostPerPeer: options.anonymousSessionsPerAddress,
       size: () => this.size,
-      isPresent: (ref) => this.#presence.of(ref).openStreams > 0,
+      isPresent: (ref) => isPresent(this.#presence.of(ref)),
       crowdOut: (ref) => this.#crowdOut(ref),
       has: (ref) => this.has(ref),
     });
@@ -200,14 +202,31 @@ export class SessionRegistry {
   streamOpened(ref: SessionRef): (by: StreamCloser) => void {
     const session = this.#known.get(ref);
     if (!session) return () => undefined;
-    this.#presence.opened(ref);
+    this.#presence.streamOpened(ref);
     let open = true;
     return (by) => {
       // An owner's session comes again under the same reference, and the streams of the last one are none of its.
       if (!open || this.#known.get(ref) !== session) return;
       open = false;
-      this.#presence.closed(ref, by, this.#options.clock.now());
+      this.#presence.streamClosed(ref, by, this.#options.clock.now());
       void this.#reschedule(ref);
+    };
+  }
+
+  /**
+   * Notes that a request of the session's client is being served: until it is answered, the client is present.
+   * @returns what to call when it is over: answered by the server, or given up by its client.
+   */
+  requestBegan(ref: SessionRef): (by: StreamCloser) => void {
+    const session = this.#known.get(ref);
+    if (!session) return () => undefined;
+    this.#presence.requestBegan(ref);
+    let isUnderWay = true;
+    return (by) => {
+      if (!isUnderWay || this.#known.get(ref) !== session) return;
+      isUnderWay = false;
+      this.#presence.requestEnded(ref, by, this.#options.clock.now());
+      if (session.isDeferred) void this.#reschedule(ref);
     };
   }
 
@@ -300,7 +319,7 @@ export class SessionRegistry {
   #admit(record: SessionRecord, holder: string | undefined): void {
     const { ref, kind, version } = record;
     if (this.#known.has(ref)) return;
-    this.#known.set(ref, { version, deadline: undefined });
+    this.#known.set(ref, { version, deadline: undefined, isDeferred: false });
     // A connection of somebody's goes when its owner's session has to make room.
     if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, holder);
     this.#schedule(record);
@@ -350,8 +369,10 @@ export class SessionRegistry {
   }
 
   #schedule(record: SessionRecord): void {
-    const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
-    this.#scheduleAt(record.ref, due.atMs);
+    const presence = this.#presence.of(record.ref);
+    const known = this.#known.get(record.ref);
+    if (known) known.isDeferred = presence.requests > 0;
+    this.#scheduleAt(record.ref, nextDue(record, presence, this.#options.lifetimes).atMs);
   }
 
   #scheduleAt(ref: SessionRef, atMs: number): void {

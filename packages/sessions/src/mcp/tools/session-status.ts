@@ -85,7 +85,8 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
   const underWay = loginsOf(options, record);
   const accounts = accountsOf(options.providers, record, underWay, now);
   const state = worst(accounts.map((account) => account.state));
-  const presence = registry.presenceOf(record.ref);
+  // Without the requests that are being served: this is one of them, and over in a moment.
+  const presence = { ...registry.presenceOf(record.ref), requests: 0 };
   const seconds = (atMs: number) => Math.max(0, Math.round((atMs - now) / 1000));
   const idle =
     isSignedIn(record) && record.kind !== 'pending-handle'
