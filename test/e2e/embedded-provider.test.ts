@@ -144,6 +144,22 @@ describe('a registration at the embedded provider', () => {
     expect(page.text).toMatch(/Remove the saved sign-in of this server/);
   });
 
+  it('of a client that comes back to an app’s own scheme is accepted, and the page says the same after a restart', async () => {
+    const redirectUris = ['cursor://mcp/oauth/callback', 'http://localhost:8787/callback'];
+    const { client_id: clientId } = await post({ redirect_uris: redirectUris });
+    const statusOf = async (uri: string) =>
+      (await new StepBrowser().request(authorize(String(clientId), uri))).status;
+    for (const uri of redirectUris) expect(await statusOf(uri)).toBe(303);
+    const browser = new StepBrowser();
+    const away = await browser.request(authorize(String(clientId), 'cursor://mcp/oauth/callback'));
+    const form = await browser.request(new URL(away.headers.location ?? '', provider.issuer));
+    expect(form.headers['content-security-policy']).toContain("form-action 'self' cursor:;");
+    await restart();
+    expect(await statusOf('http://localhost:8787/callback')).toBe(303);
+    const page = await new StepBrowser().request(authorize(String(clientId), 'cursor://mcp/oauth/callback'));
+    expect(page.text).toMatch(/Remove the saved sign-in of this server/);
+  });
+
   it('is shown to the user who signs in: its name, as a claim, and where the browser goes', async () => {
     const redirectUri = 'http://localhost:41234/callback';
     const registered = await post({

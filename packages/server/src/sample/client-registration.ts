@@ -8,19 +8,29 @@ type ClientMetadata = Record<string, unknown>;
 const PREFIX = 'mcp.';
 const MAX_CLIENT_ID_CHARACTERS = 1024;
 
+const MAX_NAME_CHARACTERS = 100;
+
+/** A client of this machine: it keeps no secret, and any port of its redirect URIs will do (RFC 8252). */
+const PUBLIC_CLIENT = {
+  application_type: 'native',
+  token_endpoint_auth_method: 'none',
+  grant_types: ['authorization_code', 'refresh_token'],
+  response_types: ['code'],
+} as const;
+
+const urisSchema = z.array(z.string());
 const contentSchema = z.object({
   redirect_uris: z.array(z.string().refine(isLoopbackRedirect)).min(1).max(10),
-  client_name: z.string().max(100).optional(),
+  client_name: z.string().max(MAX_NAME_CHARACTERS).optional(),
 });
-type Content = z.output<typeof contentSchema>;
 
 /**
  * Registers a client: completes what it asks for, as large authorization servers do, and gives it an id.
  *
  * Hosts keep their registration when this provider is restarted, and this provider keeps nothing. So the id of a
  * client on this machine contains the registration. It needs no signature: it gives nothing but a name to show and
- * redirect URIs on loopback, and every client may register with those. A client that comes back to another address
- * gets an id that is known until the next restart.
+ * redirect URIs on loopback, and every client may register with those. Any other redirect URI is known until the next
+ * restart.
  *
  * @param metadata what the client asks for; completed in place
  * @returns the client id
@@ -28,10 +38,16 @@ type Content = z.output<typeof contentSchema>;
 export function register(metadata: ClientMetadata): string {
   // Which scopes there are, the resource says. A registration does not narrow that.
   delete metadata.scope;
-  const content = contentSchema.safeParse(metadata);
+  const redirectUris = urisSchema.safeParse(metadata.redirect_uris).data ?? [];
+  if (redirectUris.some(isOfThisMachine)) Object.assign(metadata, PUBLIC_CLIENT);
   const random = randomBytes(16).toString('base64url');
+  const content = contentSchema.safeParse({
+    redirect_uris: redirectUris.filter(isLoopbackRedirect),
+    ...(typeof metadata.client_name === 'string' && {
+      client_name: metadata.client_name.slice(0, MAX_NAME_CHARACTERS),
+    }),
+  });
   if (!content.success) return random;
-  Object.assign(metadata, completed(content.data));
   const id = PREFIX + Buffer.from(JSON.stringify({ ...content.data, id: random })).toString('base64url');
   return id.length <= MAX_CLIENT_ID_CHARACTERS ? id : random;
 }
@@ -43,22 +59,15 @@ export function registrationIn(clientId: string): ClientMetadata | undefined {
     const content = contentSchema.parse(
       JSON.parse(Buffer.from(clientId.slice(PREFIX.length), 'base64url').toString()),
     );
-    return { ...completed(content), client_id: clientId };
+    return { ...content, ...PUBLIC_CLIENT, client_id: clientId };
   } catch {
     return undefined;
   }
 }
 
-/** A public client of this machine: it keeps no secret, and any port of its redirect URIs will do (RFC 8252). */
-function completed({ redirect_uris, client_name }: Content): ClientMetadata {
-  return {
-    redirect_uris,
-    ...(client_name !== undefined && { client_name }),
-    application_type: 'native',
-    token_endpoint_auth_method: 'none',
-    grant_types: ['authorization_code', 'refresh_token'],
-    response_types: ['code'],
-  };
+/** Whether a redirect leads to an app of this machine: on loopback, or by a scheme of its own (RFC 8252 section 7). */
+function isOfThisMachine(value: string): boolean {
+  return isLoopbackRedirect(value) || (URL.canParse(value) && !/^https?:$/.test(new URL(value).protocol));
 }
 
 function isLoopbackRedirect(value: string): boolean {

@@ -57,11 +57,16 @@ async function showLogin(provider: Provider, c: LoginContext, problem?: string):
   const { params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
   // In the device flow it leads nowhere.
   const { redirect_uri: redirectUri, client_id: clientId } = params;
-  const redirectOrigin = typeof redirectUri === 'string' ? new URL(redirectUri).origin : undefined;
+  const redirectOrigin = typeof redirectUri === 'string' ? originOf(new URL(redirectUri)) : undefined;
   c.header('Content-Security-Policy', pagePolicy(redirectOrigin));
   c.header('Cache-Control', 'no-store');
   const client = redirectOrigin && (await requestingClient(provider, String(clientId), redirectOrigin));
   return c.html(loginPage(problem, client || undefined), problem ? 400 : 200);
+}
+
+/** Where a redirect leads, as a content security policy names it: an app's own scheme has no origin. */
+function originOf({ origin, protocol }: URL): string {
+  return origin === 'null' ? protocol : origin;
 }
 
 /** Who asks for a sign-in; `undefined` for a client that the operator registered. */

@@ -83,7 +83,8 @@ export function providerConfiguration(
     renderError: async (ctx, out) => {
       ctx.type = 'html';
       ctx.set('Content-Security-Policy', pagePolicy());
-      const isForgotten = servesMcpClients && out.error === 'invalid_client';
+      const isForgotten =
+        servesMcpClients && (out.error === 'invalid_client' || out.error === 'invalid_redirect_uri');
       ctx.body = String(
         await (isForgotten ? unknownClientPage() : errorPage(out.error_description ?? out.error)),
       );
