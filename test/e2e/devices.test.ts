@@ -68,3 +68,19 @@ describe('the same devices, where each connection has a session of its own', () 
     expect(await revoked).toMatchObject({ revocation: 'confirmed' });
   });
 });
+
+describe('a user who may have two connections through one client', () => {
+  it('loses the longest idle one with the third: the limit is the operator’s [security 39]', async () => {
+    const limited = await startInProcessNotes({
+      access: ({ issuer }) => ({ issuer }),
+      limits: { connectionsPerUser: 2 },
+    });
+    onTestFinished(() => limited.close());
+    const { tokenFor } = await registerMcpClient(limited.provider.issuer, limited.mcp);
+    const way = bearer(await tokenFor('dora'));
+    const [first, second] = [await connect2025(limited.mcp, way), await connect2025(limited.mcp, way)];
+    await connect2025(limited.mcp, way);
+    expect((await first.end()).status).toBe(404);
+    expect((await second.end()).status).toBe(200);
+  });
+});

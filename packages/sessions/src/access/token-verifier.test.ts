@@ -167,6 +167,15 @@ describe('a JWT', () => {
     expect(await verifierOf().verify(await forge())).toEqual({ reason, fault: expect.stringMatching(fault) });
   });
 
+  it('that does not name its key is refused with that reason where the issuer publishes several', async () => {
+    server.keys = [key, await createKey('ES256', 'second')];
+    const token = await sign({}, { header: { kid: undefined } as unknown as Partial<JWTHeaderParameters> });
+    expect(await verifierOf().verify(token)).toEqual({
+      reason: 'unknown_key',
+      fault: expect.stringMatching(/does not name its key/),
+    });
+  });
+
   it('that expired a moment ago names nobody, however tolerant the clocks are', async () => {
     const end = nowSeconds() + 60;
     const token = await sign({ exp: end });

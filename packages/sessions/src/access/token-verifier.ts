@@ -90,7 +90,10 @@ export class TokenVerifier {
     const { issuer } = this.#options.expectations();
     if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
       return ALGORITHM;
-    if (error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWKSMultipleMatchingKeys) {
+    if (error instanceof errors.JWKSMultipleMatchingKeys) {
+      return faultOf('unknown_key', `It does not name its key (kid), and ${issuer} publishes several.`);
+    }
+    if (error instanceof errors.JWKSNoMatchingKey) {
       return faultOf(
         'unknown_key',
         `It is not signed with a key that ${issuer} publishes. Get a new one there.`,

@@ -36,28 +36,31 @@ export type LoginFlow = 'link' | 'device';
  */
 export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none' | 'unchecked';
 
-/** Why an access token is refused: the cause that the log and events name. */
-export type TokenFaultReason =
-  | 'malformed'
-  /** It is no JWT, and this server may not ask about others. */
-  | 'opaque'
-  | 'algorithm'
-  | 'unknown_key'
-  | 'signature'
-  | 'issuer'
-  | 'audience'
-  | 'client'
-  | 'subject'
-  | 'expired'
-  | 'not_yet_valid'
-  /** The authorization server says so (RFC 7662 section 2.2). */
-  | 'not_active'
-  | 'scope'
-  | 'id_token'
-  | 'refresh_token'
-  | 'token_type'
-  /** It is of use only together with a key (`cnf`, RFC 7800): DPoP or mutual TLS. */
-  | 'key_bound';
+/** Why an access token is refused: the cause that the log and events name. docs/access-tokens.md explains each. */
+export type TokenFaultReason = (typeof TOKEN_FAULT_REASONS)[number];
+
+export const TOKEN_FAULT_REASONS = [
+  'malformed',
+  // It is no JWT, and this server may not ask about others.
+  'opaque',
+  'algorithm',
+  'unknown_key',
+  'signature',
+  'issuer',
+  'audience',
+  'client',
+  'subject',
+  'expired',
+  'not_yet_valid',
+  // The authorization server says so (RFC 7662 section 2.2).
+  'not_active',
+  'scope',
+  'id_token',
+  'refresh_token',
+  'token_type',
+  // It is of use only together with a key (`cnf`, RFC 7800): DPoP or mutual TLS.
+  'key_bound',
+] as const;
 
 /** Everything that happens to a session. Contains no tokens, ids or handles, so that it can be logged. */
 export type SessionEvent =
