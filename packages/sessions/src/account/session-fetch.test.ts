@@ -1,11 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { inspect } from 'node:util';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 import { Secret } from '../vault/secret.js';
 import { LiveSession } from './session.js';
 import { createSessionFetch } from './session-fetch.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 type Handler = (request: IncomingMessage, response: ServerResponse, body: string) => void;
 
@@ -444,6 +449,18 @@ describe('session.fetch', () => {
     const origin = await startApi(() => abort.abort(new Error('enough')));
     const { session } = await sessionAt([origin]);
     await expect(session.fetch(origin, { signal: abort.signal })).rejects.toThrow('enough');
+  });
+
+  it('is cut off in the middle of an answer when its session is signed out [security 10]', async () => {
+    const origin = await startApi((_request, response) => response.write('first'));
+    const { session, bench, record } = await sessionAt([origin]);
+    const { body } = await session.fetch(origin);
+    const reader = body?.getReader();
+    expect(Buffer.from((await reader?.read())?.value ?? '').toString()).toBe('first');
+    collectGarbage();
+    const rest = reader?.read();
+    await bench.registry.signOut(record.ref, 'logout');
+    await expect(rest).rejects.toMatchObject({ code: 'signed_out' });
   });
 
   it.each(['without', 'with'])(

@@ -2,6 +2,7 @@ import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../loopback.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Accounts, SessionLease } from './accounts.js';
+import { linkedSignal } from './linked-signal.js';
 import { followRedirects, isReplayable } from './redirects.js';
 import type { Refreshes } from './refreshes.js';
 import { withoutToken } from './without-token.js';
@@ -47,7 +48,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     }
     const signal = options.registry.signalOf(lease.ref);
     // One of its own for every call: thousands of them listening to the session's signal would be a leak.
-    const bounded = { ...init, signal: AbortSignal.any(init.signal ? [init.signal, signal] : [signal]) };
+    const bounded = { ...init, signal: linkedSignal(...(init.signal ? [init.signal, signal] : [signal])) };
     const call = async () => {
       const { accessToken, generation } = await unlessAborted(
         options.accounts.accessToken(lease, provider),
