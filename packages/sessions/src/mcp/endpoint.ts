@@ -1,4 +1,10 @@
-import { createMcpHandler, isLegacyRequest, type McpHttpHandler } from '@modelcontextprotocol/server';
+import {
+  createMcpHandler,
+  isLegacyRequest,
+  type McpHttpHandler,
+  type McpServer,
+  type McpServerFactory,
+} from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { OwnerSessions } from '../session/owner-sessions.js';
@@ -10,6 +16,7 @@ import { authInfoOf } from './auth-info.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
 import { EventStream, isEventStream } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
+import { answerInTime } from './late-answer.js';
 import { ListenStreams } from './listen-streams.js';
 import { type NamedSession, refusalOf } from './named-session.js';
 import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './protocol-error.js';
@@ -37,6 +44,8 @@ export class Endpoint {
   readonly #deadlines: Deadlines;
   readonly #modern: McpHttpHandler;
   readonly #underWay = new RequestsUnderWay();
+  /** What serves a request of a client that names its session with each of them. */
+  readonly #servers = new WeakMap<Request, McpServer>();
   #isClosing = false;
 
   constructor(options: EndpointOptions) {
@@ -49,7 +58,12 @@ export class Endpoint {
     this.#listenStreams = new ListenStreams(options);
     this.#clock = options.clock;
     this.#deadlines = options.deadlines;
-    this.#modern = createMcpHandler(() => servers.make({ hasHandles: !owners, isPerRequest: true }), {
+    const makeServer: McpServerFactory = ({ requestInfo }) => {
+      const server = servers.make({ hasHandles: !owners, isPerRequest: true });
+      if (requestInfo) this.#servers.set(requestInfo, server);
+      return server;
+    };
+    this.#modern = createMcpHandler(makeServer, {
       legacy: 'reject',
       onerror: onProtocolError,
       // Ours has an eye on whose they are.
@@ -121,10 +135,15 @@ export class Endpoint {
     if (!onEnd) return tooManyAtOnce(propertyOf(incoming.body, 'id'));
     let isStreaming = false;
     try {
-      const response = await this.#dispatch(incoming, named);
-      if (!isEventStream(response)) return response;
+      const { request, hangUp } = incoming;
+      const { response, isStream } = await answerInTime(this.#dispatch(incoming, named), {
+        clock: this.#clock,
+        deadlines: this.#deadlines,
+        accept: request.headers.get('accept'),
+        cancel: () => void this.#servers.get(request)?.close().catch(this.#onError),
+      });
+      if (!isStream) return response;
       isStreaming = true;
-      const { hangUp } = incoming;
       const stream = { clock: this.#clock, deadlines: this.#deadlines, hangUp, onEnd };
       return new EventStream(response, stream).response;
     } finally {

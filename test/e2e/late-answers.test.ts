@@ -1,0 +1,117 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { createSessions, type Sessions } from '../../packages/sessions/src/index.js';
+import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import { createLatch, type Latch } from '../support/latch.js';
+import { connect } from '../support/mcp-clients.js';
+import { messageOf, request2026 } from '../support/raw-mcp.js';
+import { call2026, heard, openWire } from './wire-stream.js';
+
+/** What nginx waits for, with its defaults, between two bytes of an answer. */
+const NGINX_MS = 60_000;
+const CALL_MS = 66_000;
+const PATIENCE_MS = 5_000;
+
+let clock: VirtualClock;
+let sessions: Sessions;
+let mcp: string;
+let began: Latch;
+let released: Latch;
+let aborted: Latch;
+
+// Real connections, and a clock that only the test moves.
+beforeEach(async () => {
+  clock = new VirtualClock();
+  began = createLatch();
+  released = createLatch();
+  aborted = createLatch();
+  const provider = new FaultingProvider();
+  sessions = createSessions({
+    server: { name: 'test', version: '1.0.0' },
+    provider: provider.options,
+    apiOrigins: ['https://api.test'],
+    lifetimes: { shutdownDrainMs: 0 },
+    runtime: { fetch: provider.fetch, clock },
+    tools: (server) => {
+      server.registerTool(
+        'hold',
+        { description: 'Says nothing until it is released.' },
+        async ({ mcpReq }) => {
+          mcpReq.signal.addEventListener('abort', () => aborted.open());
+          began.open();
+          await released.opened;
+          return { content: [{ type: 'text', text: 'released' }] };
+        },
+      );
+    },
+  });
+  ({ url: mcp } = await sessions.listen({ port: 0 }));
+});
+
+afterEach(async () => {
+  released.open();
+  await sessions.close();
+});
+
+const holdFor = (accept: string) => {
+  const { headers, ...request } = request2026('tools/call', { name: 'hold', arguments: {} });
+  return openWire(mcp, { ...request, headers: { ...headers, accept } });
+};
+
+describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () => {
+  it('begins after five, and says something before a load balancer gives up', async () => {
+    const answer = call2026(mcp, 'hold', {});
+    await began.opened;
+    await clock.advance(PATIENCE_MS);
+    const stream = await answer;
+    expect([stream.status, stream.headers['content-type']]).toEqual([200, 'text/event-stream']);
+    await clock.advance(CALL_MS - PATIENCE_MS);
+    released.open();
+    const { data } = await heard(stream, 'released');
+    expect(JSON.parse(data)).toMatchObject({ id: 7, result: { content: [{ text: 'released' }] } });
+    const comments = (await stream.text).match(/^: keepalive$/gm) ?? [];
+    expect(comments.length).toBeGreaterThan((CALL_MS - PATIENCE_MS) / NGINX_MS);
+  });
+
+  it.each(['SDK 2.x pinned to 2026', 'SDK 2.x auto'] as const)('is understood by %s', async (kind) => {
+    const client = await connect(kind, mcp);
+    const answer = client.call('hold');
+    await began.opened;
+    await clock.advance(CALL_MS);
+    released.open();
+    expect(await answer).toMatchObject({ isError: false, text: 'released' });
+    await client.close();
+  });
+
+  it('is JSON for a client that accepts nothing else', async () => {
+    const answer = holdFor('application/json');
+    await began.opened;
+    await clock.advance(CALL_MS);
+    const { status, headers, text } = await answer;
+    expect([status, headers['content-type']]).toEqual([200, 'application/json']);
+    released.open();
+    expect(messageOf({ status, headers, text: await text })).toMatchObject({
+      result: { content: [{ text: 'released' }] },
+    });
+  });
+
+  it('is of use to no client that has gone: the call is cancelled', async () => {
+    const answer = call2026(mcp, 'hold', {});
+    await began.opened;
+    await clock.advance(CALL_MS);
+    (await answer).drop();
+    await aborted.opened;
+  });
+
+  it('is of use to no client that has gone where only the end of its answer tells', async () => {
+    const {
+      method = '',
+      headers = {},
+      body = '',
+    } = request2026('tools/call', { name: 'hold', arguments: {} });
+    const answer = sessions.fetch(new Request(mcp, { method, headers, body }));
+    await began.opened;
+    await clock.advance(CALL_MS);
+    await (await answer).body?.cancel();
+    await aborted.opened;
+  });
+});
