@@ -2,6 +2,17 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
+import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/json-rpc.js';
+import {
+  CLIENT_INFO_LIMITS,
+  EVENT_LIMITS,
+  MAX_SUBSCRIPTIONS,
+  MAX_URI_CHARACTERS,
+  SUBSCRIPTION_LIMITS,
+} from '../packages/sessions/src/mcp/kept-limits.js';
+
+const KIB = 1024;
+const MIB = 1024 * KIB;
 
 const url = new URL('../docs/limits.md', import.meta.url);
 const rows = readFileSync(url, 'utf8')
@@ -19,7 +30,15 @@ describe('docs/limits.md', () => {
   it.each<[string, number]>([
     ['body of an MCP request', MAX_JSON_DEPTH],
     ['array elements and object keys of an MCP request, those in tool arguments excepted', MAX_JSON_ELEMENTS],
-  ])('says what the code says of: %s', (limit, value) => {
+    ['what a client says of itself in `initialize`', CLIENT_INFO_LIMITS.maxBytes / KIB],
+    ['the same beyond 2 KiB in memory', CLIENT_INFO_LIMITS.sharedBytes / MIB],
+    ['resources that a client subscribes to', MAX_URI_CHARACTERS],
+    ['resources that a client subscribes to', MAX_SUBSCRIPTIONS],
+    ['resources that a client subscribes to', SUBSCRIPTION_LIMITS.maxBytes / KIB],
+    ['the same beyond 512 bytes in memory', SUBSCRIPTION_LIMITS.sharedBytes / MIB],
+    ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
+    ['id of a request, token of its progress', MAX_ID_CHARACTERS],
+  ])('says what the code says of: %s (%i)', (limit, value) => {
     const [row] = rows.filter(([, what]) => what === limit);
     expect(row?.[2]).toMatch(new RegExp(`\\b${value.toLocaleString('en')}\\b`));
   });

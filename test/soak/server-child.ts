@@ -24,6 +24,7 @@ answerParent({
       provider: { issuer, clientId: 'soak', scopes: ['profile'] },
       apiOrigins: [],
       maxSessions,
+      limits: { anonymousSessions: maxSessions },
     });
     sessions.subscribe((event) => {
       if (event.type === 'account.authenticated') loggedIn++;

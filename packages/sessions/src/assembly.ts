@@ -24,6 +24,8 @@ export interface AssemblyOptions<C extends Clock = Clock> {
   readonly store: SessionStore;
   readonly lifetimes: Lifetimes;
   readonly maxSessions: number;
+  /** How many of them may be sessions in which nobody is logged in. Default: all. */
+  readonly maxAnonymousSessions?: number | undefined;
   readonly limits: Pick<Limits, 'anonymousSessionsPerAddress' | 'sessionsPerAccount'>;
   readonly onError: (error: unknown) => void;
   /** One request to a provider's token endpoint. */
@@ -82,6 +84,7 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
     events,
     disposal,
     maxSessions,
+    maxAnonymousSessions: options.maxAnonymousSessions ?? maxSessions,
     anonymousSessionsPerAddress: options.limits.anonymousSessionsPerAddress,
     onError,
   });

@@ -13,11 +13,13 @@ import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
 import { LoginRequestLimits } from './http/login-request-limits.js';
+import { KeptBytes } from './limits/kept-bytes.js';
 import { LoginChecks } from './login/login-checks.js';
 import { Logins } from './login/logins.js';
 import { browserOpener, currentDesktop } from './login/open-browser.js';
 import { HeldConnections, OwnedConnections } from './mcp/connection-sessions.js';
 import { Endpoint } from './mcp/endpoint.js';
+import { SUBSCRIPTION_LIMITS } from './mcp/kept-limits.js';
 import { holdProcess } from './mcp/process-hold.js';
 import { RequestContexts } from './mcp/request-context.js';
 import { RequestStates } from './mcp/request-state.js';
@@ -81,6 +83,8 @@ export function createSessions(options: SessionsOptions): Sessions {
     store,
     lifetimes,
     maxSessions: settings.maxSessions,
+    // Where clients say who they are, users are counted.
+    maxAnonymousSessions: bearer ? undefined : limits.anonymousSessions,
     limits,
     onError,
     askForTokens: (name, refreshToken) => providerOf(name).refresh(refreshToken),
@@ -136,7 +140,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
 
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
-  const subscriptions = new Subscriptions({ contexts, events, onError });
+  const keptSubscriptions = new KeptBytes(SUBSCRIPTION_LIMITS);
+  const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
   const servers = new ServerFactory({
     info: options.server,
     register: options.tools,
@@ -163,6 +168,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     hasDeviceFlow: settings.providers.some(({ deviceFlow }) => deviceFlow !== undefined),
   });
   const endpoint = new Endpoint({
+    keptSubscriptions,
     registry,
     owners,
     connectionSessions: owners

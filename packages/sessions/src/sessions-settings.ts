@@ -101,7 +101,8 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
 
 function defaultLimits(maxSessions: number): Limits {
   const connections = Math.max(DEFAULT_LIMITS.connections, CONNECTIONS_PER_SESSION * maxSessions);
-  return { ...DEFAULT_LIMITS, connections };
+  const anonymousSessions = Math.max(DEFAULT_LIMITS.anonymousSessions, Math.floor(maxSessions / 5));
+  return { ...DEFAULT_LIMITS, connections, anonymousSessions };
 }
 
 function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): void {

@@ -2,6 +2,11 @@ import { z } from 'zod';
 
 /** How much one client may ask for. What one address may, clients on this machine may without limit. */
 export interface Limits {
+  /**
+   * How many sessions of this node may be open in which nobody is logged in; open access only. Each takes about 50 KiB
+   * of memory, whoever opens it. Default: 2,000, or a fifth of `maxSessions` if that is more.
+   */
+  readonly anonymousSessions: number;
   /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 1,000. */
   readonly anonymousSessionsPerAddress: number;
   /** How many sessions of this node one account, a user at a provider, may be logged in to. Default: 100. */
@@ -31,6 +36,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
+  anonymousSessions: 2000,
   anonymousSessionsPerAddress: 1000,
   sessionsPerAccount: 100,
   loginStartsPerMinute: 600,
@@ -50,6 +56,7 @@ const count = z.int(COUNT).positive(COUNT);
 /** What limits may be. */
 export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.strictObject(
   {
+    anonymousSessions: count,
     anonymousSessionsPerAddress: count,
     sessionsPerAccount: count,
     loginStartsPerMinute: count,

@@ -16,7 +16,6 @@ import { MOST_AT_ONCE, tooManyAtOnce } from './requests-under-way.js';
 
 /** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
 const RETRY_MS = 1000;
-const MOST_ID_CHARACTERS = 256;
 /** Requests that nobody waits for any more are answered with this, to no one: it settles the SDK's books. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
@@ -48,10 +47,6 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     { call, authInfo }: { readonly call: object | undefined; readonly authInfo: AuthInfo | undefined },
   ): Promise<Response> {
     const ids = requestIdsOf(body);
-    if (ids.some(isTooLong)) {
-      const message = `The id of a request may have ${MOST_ID_CHARACTERS} characters at most.`;
-      return errorResponse(400, ErrorCode.invalidRequest, message);
-    }
     if (this.#serving.size + ids.length > MOST_AT_ONCE) {
       return tooManyAtOnce();
     }
@@ -99,10 +94,6 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     if (others.length === 0 || call === undefined) this.closeSSEStream(requestId);
     await this.send({ jsonrpc: '2.0', id: requestId, error: CANCELLED });
   }
-}
-
-function isTooLong(id: unknown): boolean {
-  return typeof id === 'string' && id.length > MOST_ID_CHARACTERS;
 }
 
 function cancelledIdsOf(body: unknown): unknown[] {

@@ -1,5 +1,6 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
+import { bytesOfJson, KeptBytes, type KeptShare } from '../limits/kept-bytes.js';
 import type { Peer } from '../limits/peer.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { StreamCloser } from '../session/presence.js';
@@ -10,9 +11,9 @@ import type { Deadlines } from '../time/deadlines.js';
 import { authInfoOf } from './auth-info.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
-import type { EventBudget } from './event-buffer.js';
 import { isEventStream } from './event-stream.js';
 import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
+import { CLIENT_INFO_LIMITS, clientKeyOf, EVENT_LIMITS } from './kept-limits.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
 import type { RequestContext, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
@@ -57,7 +58,10 @@ const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #connections = new Map<SessionRef, Connection>();
-  readonly #budget: EventBudget = { characters: 0 };
+  /** What clients have said of themselves. */
+  readonly #introductions = new Map<SessionRef, KeptShare>();
+  readonly #keptOfClients = new KeptBytes(CLIENT_INFO_LIMITS);
+  readonly #keptEvents = new KeptBytes(EVENT_LIMITS);
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
@@ -100,16 +104,33 @@ export class Connections {
         'This `initialize` has no id: send it as a request.',
       );
     }
-    if (JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS) {
+    const bytes = bytesOfJson(propertyOf(incoming.body, 'params'));
+    const isTooLong = JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS;
+    if (isTooLong || bytes > CLIENT_INFO_LIMITS.maxBytes) {
       return errorResponse(
         413,
         ErrorCode.invalidRequest,
         'This `initialize` is too large: 16 KiB are enough.',
       );
     }
+    const introduction = this.#keptOfClients.open(clientKeyOf(incoming));
+    if (!introduction.resize(bytes)) {
+      return errorResponse(
+        503,
+        ErrorCode.serverBusy,
+        'This server keeps as much of what clients say of themselves as it may. Send a shorter `initialize`, or try again later.',
+        { id: propertyOf(incoming.body, 'id'), headers: { 'retry-after': '60' } },
+      );
+    }
     const { registry, connectionSessions } = this.#options;
-    const { id, ...started } = await connectionSessions.start(incoming.principal, incoming.peer);
+    const { id, ...started } = await connectionSessions
+      .start(incoming.principal, incoming.peer)
+      .catch((error: unknown) => {
+        introduction.release();
+        throw error;
+      });
     const { connection } = started;
+    this.#introductions.set(connection, introduction);
     const serving = this.#open(incoming, id, started).catch(async (error: unknown) => {
       await this.#giveUp(connection);
       throw error;
@@ -128,7 +149,7 @@ export class Connections {
       clock,
       deadlines,
       keptMs: resumableMs,
-      budget: this.#budget,
+      kept: this.#keptEvents.open(clientKeyOf(incoming)),
       currentRequest: () => contexts.peek(),
       onPresent,
     });
@@ -184,6 +205,8 @@ export class Connections {
   }
 
   #close(ref: SessionRef): void {
+    this.#introductions.get(ref)?.release();
+    this.#introductions.delete(ref);
     const connection = this.#connections.get(ref);
     if (!connection) return;
     this.#connections.delete(ref);

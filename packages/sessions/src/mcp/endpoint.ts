@@ -6,6 +6,7 @@ import {
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
+import type { KeptBytes } from '../limits/kept-bytes.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { OwnerSessions } from '../session/owner-sessions.js';
 import type { StreamCloser } from '../session/presence.js';
@@ -15,7 +16,8 @@ import type { Deadlines } from '../time/deadlines.js';
 import { authInfoOf } from './auth-info.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
 import { EventStream, isEventStream } from './event-stream.js';
-import { methodOf, propertyOf } from './json-rpc.js';
+import { MAX_ID_CHARACTERS, methodOf, oversizedIdOf, propertyOf } from './json-rpc.js';
+import { clientKeyOf } from './kept-limits.js';
 import { answerInTime } from './late-answer.js';
 import { ListenStreams } from './listen-streams.js';
 import { type NamedSession, refusalOf } from './named-session.js';
@@ -23,6 +25,7 @@ import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './protocol-
 import type { RequestContexts } from './request-context.js';
 import { RequestsUnderWay, tooManyAtOnce } from './requests-under-way.js';
 import { calledToolOf, handleOf } from './session-argument.js';
+import { bytesOfUris, refusalOfUris } from './subscriptions.js';
 
 const TOO_MANY_STREAMS =
   'Too many `subscriptions/listen` are open. Close one, log in and listen in the name of your session, or try again in a minute.';
@@ -30,6 +33,8 @@ const TOO_MANY_STREAMS =
 export interface EndpointOptions extends ConnectionsOptions {
   /** The sessions of those who say who they are; absent in open access, where sessions are named by handles. */
   readonly owners: OwnerSessions | undefined;
+  /** Counts what is kept of the resources that clients listen to. */
+  readonly keptSubscriptions: KeptBytes;
 }
 
 /** The MCP endpoint of both eras. */
@@ -46,6 +51,8 @@ export class Endpoint {
   readonly #underWay = new RequestsUnderWay();
   /** What serves a request of a client that names its session with each of them. */
   readonly #servers = new WeakMap<Request, McpServer>();
+  /** What `subscriptions/listen` have asked for. */
+  readonly #keptFilters: KeptBytes;
   #isClosing = false;
 
   constructor(options: EndpointOptions) {
@@ -55,6 +62,7 @@ export class Endpoint {
     this.#contexts = contexts;
     this.#onError = onError;
     this.#connections = new Connections(options);
+    this.#keptFilters = options.keptSubscriptions;
     this.#listenStreams = new ListenStreams(options);
     this.#clock = options.clock;
     this.#deadlines = options.deadlines;
@@ -89,8 +97,13 @@ export class Endpoint {
         headers,
       });
     }
+    const { request, body } = incoming;
+    const oversized = oversizedIdOf(body);
+    if (oversized !== undefined) {
+      const message = `The ${oversized} of a request may have ${MAX_ID_CHARACTERS} characters at most.`;
+      return errorResponse(400, ErrorCode.invalidRequest, message);
+    }
     try {
-      const { request, body } = incoming;
       return (await isLegacyRequest(request, body))
         ? await this.#connections.handle(incoming)
         : await this.#handleModern(incoming);
@@ -118,15 +131,25 @@ export class Endpoint {
     const id = propertyOf(body, 'id');
     const refusal = refusalOf(named, true);
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
+    const uris = urisOf(body);
+    const refusedUris = refusalOfUris(uris);
+    if (refusedUris) return errorResponse(400, ErrorCode.invalidParams, refusedUris, { id });
+    const kept = this.#keptFilters.open(clientKeyOf(incoming));
     const listener = { ref: refOf(named), peer };
-    if (!this.#listenStreams.hasRoomFor(listener)) {
+    if (!this.#listenStreams.hasRoomFor(listener) || !kept.resize(bytesOfUris(uris))) {
       const headers = { 'retry-after': '60' };
       return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, { id, headers });
     }
-    const response = await this.#dispatch(incoming, named);
-    return isEventStream(response)
-      ? this.#listenStreams.hold(listener, body, response, { hangUp, endsAtMs: principal?.expiresAtMs })
-      : response;
+    const response = await this.#dispatch(incoming, named).catch((error: unknown) => {
+      kept.release();
+      throw error;
+    });
+    if (isEventStream(response)) {
+      const bounds = { hangUp, endsAtMs: principal?.expiresAtMs, onEnd: () => kept.release() };
+      return this.#listenStreams.hold(listener, body, response, bounds);
+    }
+    kept.release();
+    return response;
   }
 
   async #answer(incoming: Incoming, named: NamedSession): Promise<Response> {
@@ -193,6 +216,13 @@ export class Endpoint {
     // It resolved, so it is an id of ours.
     return { ...resolved, handle: handle.value as SessionId };
   }
+}
+
+/** The resources that a `subscriptions/listen` asks for. */
+function urisOf(body: unknown): string[] {
+  const uris = propertyOf(propertyOf(propertyOf(body, 'params'), 'notifications'), 'resourceSubscriptions');
+  // What is no text, the SDK refuses.
+  return Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
 }
 
 function refOf(named: NamedSession): SessionRef | undefined {

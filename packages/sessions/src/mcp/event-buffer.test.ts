@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { KeptBytes, type KeptShare } from '../limits/kept-bytes.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
 import { EventBuffer } from './event-buffer.js';
+import { EVENT_LIMITS } from './kept-limits.js';
 
 const KEPT_MS = 120_000;
 const STANDALONE = '_GET_stream';
@@ -12,16 +14,16 @@ function setUp() {
     throw error;
   });
   const request = {};
-  const budget = { characters: 0 };
+  const all = new KeptBytes(EVENT_LIMITS);
   const buffer = new EventBuffer({
     clock,
     deadlines,
     keptMs: KEPT_MS,
-    budget,
+    kept: all.open(undefined),
     currentRequest: () => request,
   });
   buffer.begin(request);
-  return { clock, deadlines, buffer, budget, request };
+  return { clock, deadlines, buffer, all, request };
 }
 
 const message = (text: string) =>
@@ -120,17 +122,27 @@ describe('an event buffer', () => {
   });
 
   it('keeps less when all buffers together keep much', async () => {
-    const { buffer, budget } = setUp();
+    const { buffer, all } = setUp();
     const large = message('x'.repeat(10 * 1024));
     for (let number = 0; number < 10; number++) await buffer.storeEvent(STANDALONE, large);
     expect(buffer.size).toBe(10);
-    const kept = budget.characters;
-    budget.characters += 64 * 1024 * 1024;
-    await buffer.storeEvent(STANDALONE, large);
-    expect(buffer.size).toBe(1);
+    const others: KeptShare[] = [];
+    for (
+      let bytes = EVENT_LIMITS.maxBytes;
+      bytes > EVENT_LIMITS.assuredBytes;
+      bytes = Math.floor(bytes / 2)
+    ) {
+      for (let other = all.open(undefined); other.resize(bytes); other = all.open(undefined))
+        others.push(other);
+    }
+    await buffer.storeEvent(STANDALONE, message('x'.repeat(20 * 1024)));
+    expect(buffer.size).toBeLessThan(10);
+    await buffer.storeEvent(STANDALONE, message('small'));
+    expect(buffer.size).toBeGreaterThan(0);
+    for (const other of others) other.release();
+    expect(all.sharedBytes).toBeGreaterThan(0);
     buffer.clear();
-    expect(kept).toBeGreaterThan(100 * 1024);
-    expect(budget.characters).toBe(64 * 1024 * 1024);
+    expect(all.sharedBytes).toBe(0);
   });
 
   it('forgets events when their time is over, each in its turn, and leaves no deadline behind', async () => {
@@ -179,10 +191,10 @@ describe('an event buffer', () => {
   });
 
   it('gives events of a call no ids, and keeps none, unless its client was given one to begin with', async () => {
-    const { buffer, budget } = setUp();
+    const { buffer, all } = setUp();
     expect(await buffer.storeEvent('old', message('progress'))).toBe('');
     expect(await buffer.storeEvent('old', { jsonrpc: '2.0', id: 1, result: {} })).toBe('');
-    expect([buffer.size, budget.characters]).toEqual([0, 0]);
+    expect([buffer.size, all.sharedBytes]).toEqual([0, 0]);
     expect(await buffer.storeEvent(STANDALONE, message('for every revision'))).toBe(`${STANDALONE}/1`);
   });
 

@@ -1,15 +1,10 @@
 import type { EventId, EventStore, JSONRPCMessage, StreamId } from '@modelcontextprotocol/server';
+import { bytesOfText, type KeptShare } from '../limits/kept-bytes.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 
-/** A connection keeps no more events than this, */
+/** A connection keeps no more events than this. */
 const MOST_EVENTS = 100;
-/** and no more of their text, */
-const MOST_CHARACTERS = 256 * 1024;
-/** or this, while all connections together keep */
-const MOST_CHARACTERS_WHEN_TIGHT = 16 * 1024;
-/** more than this. */
-const TIGHT_CHARACTERS = 64 * 1024 * 1024;
 /** The name that the SDK gives to the stream of a GET. */
 export const STANDALONE_STREAM = '_GET_stream';
 
@@ -22,18 +17,14 @@ interface SentEvent {
 }
 
 interface BufferedEvent extends SentEvent {
-  readonly message: JSONRPCMessage;
-  readonly characters: number;
+  /** The message as JSON: what its objects would take up is not known. */
+  readonly text: string;
   readonly untilMs: number;
 }
 
-/** How much all the buffers of this process keep. */
-export interface EventBudget {
-  characters: number;
-}
-
 export interface EventBufferOptions {
-  readonly budget: EventBudget;
+  /** Counts what it keeps, and says when that is too much. */
+  readonly kept: KeptShare;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** How long an event can be asked for again. */
@@ -56,7 +47,7 @@ export class EventBuffer implements EventStore {
   readonly #begun = new WeakMap<object, number>();
   #clearings = 0;
   #storingFor: object | undefined;
-  #characters = 0;
+  #bytes = 0;
   #numbered = 0;
   #expiry: Deadline | undefined;
 
@@ -135,14 +126,17 @@ export class EventBuffer implements EventStore {
     const last = this.#find(lastEventId);
     if (!last) throw new RangeError('Nothing is kept after this event.');
     const missed = this.#events.filter((event) => isAfter(event, last));
-    for (const { stream, number, message } of missed) await send(`${stream}/${number}`, message);
+    // It was made of a message.
+    for (const { stream, number, text } of missed)
+      await send(`${stream}/${number}`, JSON.parse(text) as JSONRPCMessage);
     return last.stream;
   }
 
   /** Forgets every event, and keeps nothing of what is under way: it is for whoever has been here until now. */
   clear(): void {
     this.#events = [];
-    this.#count(-this.#characters);
+    this.#bytes = 0;
+    this.#options.kept.release();
     this.#expiry?.cancel();
     this.#expiry = undefined;
     this.#clearings++;
@@ -165,24 +159,17 @@ export class EventBuffer implements EventStore {
   }
 
   #keep(stream: StreamId, number: number, message: JSONRPCMessage): void {
-    const characters = JSON.stringify(message).length;
+    const text = JSON.stringify(message);
     const untilMs = this.#options.clock.now() + this.#options.keptMs;
-    this.#events.push({ stream, number, message, characters, untilMs });
-    this.#count(characters);
-    const isTight = this.#options.budget.characters > TIGHT_CHARACTERS;
-    const mostCharacters = isTight ? MOST_CHARACTERS_WHEN_TIGHT : MOST_CHARACTERS;
-    while (this.#events.length > MOST_EVENTS || this.#characters > mostCharacters) this.#dropOldest();
+    this.#events.push({ stream, number, text, untilMs });
+    this.#bytes += bytesOfText(text);
+    while (this.#events.length > MOST_EVENTS || !this.#options.kept.resize(this.#bytes)) this.#dropOldest();
     this.#awaitExpiry();
-  }
-
-  #count(characters: number): void {
-    this.#characters += characters;
-    this.#options.budget.characters += characters;
   }
 
   #dropOldest(): void {
     const oldest = this.#events.shift();
-    if (oldest) this.#count(-oldest.characters);
+    if (oldest) this.#bytes -= bytesOfText(oldest.text);
   }
 
   #awaitExpiry(): void {
@@ -192,6 +179,7 @@ export class EventBuffer implements EventStore {
       this.#expiry = undefined;
       const now = this.#options.clock.now();
       while (this.#events[0] && this.#events[0].untilMs <= now) this.#dropOldest();
+      this.#options.kept.resize(this.#bytes);
       this.#awaitExpiry();
     });
   }

@@ -21,3 +21,20 @@ export function requestIdsOf(body: unknown): unknown[] {
     .filter((message) => methodOf(message) !== undefined && propertyOf(message, 'id') !== undefined)
     .map((message) => propertyOf(message, 'id'));
 }
+
+/** The longest id of a request, and the longest token of its progress: both are kept for as long as it is served. */
+export const MAX_ID_CHARACTERS = 256;
+
+/** What is too long of what identifies the requests in a body: their ids, their progress tokens. */
+export function oversizedIdOf(body: unknown): 'id' | 'progressToken' | undefined {
+  for (const message of messagesOf(body)) {
+    if (isTooLong(propertyOf(message, 'id'))) return 'id';
+    const meta = propertyOf(propertyOf(message, 'params'), '_meta');
+    if (isTooLong(propertyOf(meta, 'progressToken'))) return 'progressToken';
+  }
+  return undefined;
+}
+
+function isTooLong(id: unknown): boolean {
+  return typeof id === 'string' && id.length > MAX_ID_CHARACTERS;
+}

@@ -34,8 +34,8 @@ export interface Listener {
   readonly peer: Peer | undefined;
 }
 
-/** How long a stream may last, and how it is cut. */
-type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'endsAtMs'>;
+/** How long a stream may last, how it is cut, and who is told that it is over. */
+type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'endsAtMs' | 'onEnd'>;
 
 /** One client's `subscriptions/listen`. */
 interface ListenStream {
@@ -100,6 +100,7 @@ export class ListenStreams {
       onEnd: (by) => {
         this.#forget(ref, listening);
         closed(by);
+        bounds.onEnd?.(by);
       },
     });
     const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
@@ -125,7 +126,10 @@ export class ListenStreams {
       clock: this.#clock,
       deadlines: this.#deadlines,
       ...bounds,
-      onEnd: () => void this.#withoutSession.delete(listening),
+      onEnd: (by) => {
+        this.#withoutSession.delete(listening);
+        bounds.onEnd?.(by);
+      },
     });
     const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
     this.#withoutSession.add(listening, peer ?? NO_PEER);

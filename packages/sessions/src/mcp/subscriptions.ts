@@ -1,24 +1,37 @@
 import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import { sessionRequired } from '../account/account-errors.js';
+import { bytesOfText, type KeptBytes, type KeptShare } from '../limits/kept-bytes.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
+import { clientKeyOf, MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS } from './kept-limits.js';
 import type { RequestContexts } from './request-context.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
 export interface SubscriptionsOptions {
   readonly contexts: RequestContexts;
   readonly events: SessionEvents;
+  /** Counts what is kept of them. */
+  readonly kept: KeptBytes;
   readonly onError: (error: unknown) => void;
 }
 
-/** The clients of a session, each with the resources whose changes it wants to hear of. */
-type Subscribers = Map<McpServer, Set<string>>;
+/** Said where the addresses are not too many, but there is no more room to keep them. */
+const NO_ROOM =
+  'This server keeps as many subscriptions as it may. Unsubscribe from others, or try again later.';
+
+/** The resources whose changes a client wants to hear of. */
+interface Subscribed {
+  readonly uris: Set<string>;
+  readonly share: KeptShare;
+}
+
+/** The clients of a session. */
+type Subscribers = Map<McpServer, Subscribed>;
 
 type SetRequestHandler = McpServer['server']['setRequestHandler'];
 type Handler = (request: { params: { uri: string } }, ...rest: unknown[]) => unknown;
 
 const METHODS = ['resources/subscribe', 'resources/unsubscribe'] as const;
-const MOST_PER_CLIENT = 100;
 
 /**
  * What clients whose connection is their session have subscribed to (`resources/subscribe`): each hears of its
@@ -31,7 +44,7 @@ export class Subscriptions {
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
     options.events.subscribe((event) => {
-      if (event.type === 'session.ended') this.#subscribers.delete(event.ref);
+      if (event.type === 'session.ended') this.#forget(event.ref);
       const ref = statusChangedBy(event);
       const subscribers = ref && this.#subscribers.get(ref);
       // Once all have heard of the event: a sign-out makes connections forget what they were sent before it.
@@ -75,7 +88,8 @@ export class Subscriptions {
 
   /** Subscribes a client that says in another way what it wants to hear: the SDK passes on no more than that. */
   add(ref: SessionRef, server: McpServer): void {
-    this.#subscribersOf(ref).set(server, new Set([STATUS_URI]));
+    const share = this.#options.kept.open(undefined);
+    this.#subscribersOf(ref).set(server, { uris: new Set([STATUS_URI]), share });
   }
 
   #subscribersOf(ref: SessionRef): Subscribers {
@@ -85,35 +99,64 @@ export class Subscriptions {
   }
 
   #note(method: (typeof METHODS)[number], uri: string, server: McpServer): void {
-    const { named } = this.#options.contexts.get();
-    if (named.state !== 'live') throw sessionRequired();
-    const { ref } = named.record;
-    const uris = this.#subscribers.get(ref)?.get(server) ?? new Set<string>();
+    const context = this.#options.contexts.get();
+    if (context.named.state !== 'live') throw sessionRequired();
+    const { ref } = context.named.record;
+    const subscribed = this.#subscribers.get(ref)?.get(server) ?? {
+      uris: new Set(),
+      share: this.#options.kept.open(clientKeyOf(context)),
+    };
+    const { uris, share } = subscribed;
     if (method === 'resources/unsubscribe') uris.delete(uri);
-    else if (uris.size < MOST_PER_CLIENT || uris.has(uri)) uris.add(uri);
-    else {
-      const message = `No more than ${MOST_PER_CLIENT} subscriptions at a time. Unsubscribe from another resource first.`;
-      throw new ProtocolError(ProtocolErrorCode.InvalidParams, message);
-    }
+    else this.#subscribe(uri, subscribed);
+    share.resize(bytesOfUris(uris));
     if (uris.size === 0) this.#remove(ref, server);
     else {
-      this.#subscribersOf(ref).set(server, uris);
+      this.#subscribersOf(ref).set(server, subscribed);
       server.server.onclose = () => this.#remove(ref, server);
     }
   }
 
+  #subscribe(uri: string, { uris, share }: Subscribed): void {
+    if (uris.has(uri)) return;
+    const refusal =
+      refusalOfUris([...uris, uri]) ?? (share.resize(bytesOfUris([...uris, uri])) ? undefined : NO_ROOM);
+    if (refusal !== undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, refusal);
+    uris.add(uri);
+  }
+
   #remove(ref: SessionRef, server: McpServer): void {
     const subscribers = this.#subscribers.get(ref);
+    subscribers?.get(server)?.share.release();
     subscribers?.delete(server);
     if (subscribers?.size === 0) this.#subscribers.delete(ref);
   }
 
+  #forget(ref: SessionRef): void {
+    for (const { share } of this.#subscribers.get(ref)?.values() ?? []) share.release();
+    this.#subscribers.delete(ref);
+  }
+
   #tell(subscribers: Subscribers, uri: string): void {
     const { contexts, onError } = this.#options;
-    for (const [server, uris] of subscribers) {
+    for (const [server, { uris }] of subscribers) {
       // Of what is given up because it went away, a client is not told any more.
       if (!uris.has(uri) || !server.isConnected()) continue;
       contexts.outside(() => server.server.sendResourceUpdated({ uri }).catch(onError));
     }
   }
+}
+
+/** Why these cannot all be subscribed to, whatever room there is. */
+export function refusalOfUris(uris: readonly string[]): string | undefined {
+  if (uris.length > MAX_SUBSCRIPTIONS)
+    return `No more than ${MAX_SUBSCRIPTIONS} subscriptions at a time. Unsubscribe from another resource first.`;
+  return uris.some((uri) => uri.length > MAX_URI_CHARACTERS)
+    ? `The URI of a resource may have ${MAX_URI_CHARACTERS} characters at most to be subscribed to.`
+    : undefined;
+}
+
+/** What subscriptions take up. */
+export function bytesOfUris(uris: Iterable<string>): number {
+  return [...uris].reduce((sum, uri) => sum + bytesOfText(uri), 0);
 }

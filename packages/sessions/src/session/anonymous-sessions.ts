@@ -29,6 +29,11 @@ export class AnonymousSessions {
     this.#options = options;
   }
 
+  /** How many there are. */
+  get size(): number {
+    return this.#heardAtMs.size;
+  }
+
   /** @param holder the address that it was started from, or its user; once somebody has logged in, the account */
   add(ref: SessionRef, holder: string = NOBODY): void {
     this.#shares.add(ref, holder);

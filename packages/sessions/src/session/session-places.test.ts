@@ -64,6 +64,16 @@ describe('a full node', () => {
     expect(bench.eventsOf('session.refused')).toEqual([{ type: 'session.refused', reason: 'cap' }]);
   });
 
+  it('keeps no more sessions without a login than it may, and as many with one [security 40]', async () => {
+    const bench = new SessionBench({ maxSessions: 10, maxAnonymousSessions: 2 });
+    for (const subject of ['alice', 'bob', 'carol']) await bench.loggedIn(subject);
+    expect(await startAll(bench, 5)).toBe(2);
+    expect(bench.registry.size).toBe(5);
+    await Promise.allSettled(Array.from({ length: 20 }, () => bench.registry.start('connection', 'holder')));
+    await bench.clock.advance(0);
+    expect(bench.registry.size).toBe(5);
+  });
+
   it('lets in no more than it may, however many come at once [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 10 });
     await Promise.allSettled(Array.from({ length: 60 }, () => bench.registry.start('connection', 'holder')));

@@ -9,6 +9,8 @@ export interface SessionPlacesOptions {
   readonly clock: Clock;
   readonly events: SessionEvents;
   readonly maxSessions: number;
+  /** How many of them may be sessions in which nobody is logged in. */
+  readonly maxAnonymousSessions: number;
   readonly mostPerPeer: number;
   /** How many sessions there are. */
   readonly size: () => number;
@@ -91,8 +93,9 @@ export class SessionPlaces {
 
   /** Within one tick with whoever takes the room, so that no two take the same. */
   #makeRoom(): void {
-    const { size, maxSessions, events } = this.#options;
-    if (size() - this.#leaving.size + this.#starting < maxSessions) return;
+    const { size, maxSessions, maxAnonymousSessions, events } = this.#options;
+    const isFull = size() - this.#leaving.size + this.#starting >= maxSessions;
+    if (!isFull && this.#anonymous.size + this.#starting < maxAnonymousSessions) return;
     const longestUnheard = this.#anonymous.toMakeRoom();
     if (longestUnheard) {
       this.#giveAway(longestUnheard);

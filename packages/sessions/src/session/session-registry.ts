@@ -45,6 +45,8 @@ export interface SessionRegistryOptions {
   readonly disposal: Disposal;
   /** How many sessions this node holds at most. */
   readonly maxSessions: number;
+  /** How many of them may be sessions in which nobody is logged in. */
+  readonly maxAnonymousSessions: number;
   /** How many sessions one address may have in which nobody has ever logged in. */
   readonly anonymousSessionsPerAddress: number;
   /** Hears of a store that failed when nobody was waiting for it. */

@@ -22,6 +22,7 @@ export type SessionBenchParts = AssemblyParts<VirtualClock>;
 export interface SessionBenchOptions {
   readonly lifetimes?: Partial<Lifetimes>;
   readonly maxSessions?: number;
+  readonly maxAnonymousSessions?: number;
   readonly limits?: Partial<Limits>;
   readonly store?: SessionStore;
   readonly random?: RandomSource;
@@ -63,6 +64,7 @@ export class SessionBench {
       store: options.store ?? new MapSessionStore(),
       lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
       maxSessions: options.maxSessions ?? 1000,
+      maxAnonymousSessions: options.maxAnonymousSessions,
       limits: { ...DEFAULT_LIMITS, ...options.limits },
       onError: (error) => void this.errors.push(error),
       askForTokens: options.refreshTokens ?? this.provider.refresh,

@@ -1,0 +1,186 @@
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import type { Sessions } from '../../packages/sessions/src/index.js';
+import {
+  createBareServer,
+  messageIn,
+  type RawPeer,
+  rawPeer2025,
+  rawPeer2026,
+} from '../support/bare-server.js';
+import { reachedFrom } from '../support/in-memory-client.js';
+import { JSON_HEADERS } from '../support/raw-mcp.js';
+
+const MCP = 'https://mcp.example/mcp';
+/** What is kept of addresses is counted with two bytes for each character: 100 of these do not fit. */
+const LONG = 2048;
+const SHORT = 'notes:mine';
+/** How much one address may use of what is kept of one kind. */
+const QUARTER = (8 * 1024 * 1024) / 4;
+
+let sessions: Sessions;
+beforeEach(() => {
+  sessions = createBareServer(
+    (server) => {
+      server.registerTool('any', {}, () => ({ content: [] }));
+    },
+    { publicUrl: new URL(MCP).origin, access: 'open-to-network' },
+  );
+});
+afterEach(() => sessions.close());
+
+/** The server as it is to clients of an address. */
+const from = (index: number): Pick<Sessions, 'fetch'> => {
+  const server = reachedFrom(sessions, `203.0.113.${index}`);
+  return { fetch: (request) => server.fetch(new Request(MCP, request)) };
+};
+const longUri = (index: number) => `long:${index}:`.padEnd(LONG, 'x');
+const subscribe = (peer: RawPeer, uri: string, id?: number) => peer.ask('resources/subscribe', { uri }, id);
+const listen = (peer: RawPeer, uris: readonly string[]) =>
+  peer.post(
+    JSON.stringify({
+      jsonrpc: '2.0',
+      id: 1,
+      method: 'subscriptions/listen',
+      params: {
+        notifications: { resourceSubscriptions: uris },
+        _meta: {
+          'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+          'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
+          'io.modelcontextprotocol/clientCapabilities': {},
+        },
+      },
+    }),
+  );
+
+/** Subscribes to more and more until it is refused. @returns how many characters were taken */
+async function fill(peer: RawPeer): Promise<number> {
+  for (let index = 0; ; index++) {
+    const { error } = await subscribe(peer, longUri(index));
+    if (error) return index * LONG;
+  }
+}
+
+describe('what a 2025 client subscribes to', () => {
+  it('has addresses of 2,048 characters at most [security 40]', async () => {
+    const peer = await rawPeer2025(from(1));
+    expect((await subscribe(peer, 'x'.repeat(LONG))).error).toBeUndefined();
+    const { error } = await subscribe(peer, 'x'.repeat(LONG + 1));
+    expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining('2048 characters') });
+  });
+
+  it('takes up 64 KiB for each connection at most, and room again once it is given up [security 40]', async () => {
+    const peer = await rawPeer2025(from(1));
+    const most = await fill(peer);
+    expect(most).toBeGreaterThan(0);
+    expect(most).toBeLessThan(32 * 1024);
+    const { error } = await subscribe(peer, longUri(99));
+    expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining('Unsubscribe') });
+    await peer.ask('resources/unsubscribe', { uri: longUri(0) });
+    expect((await subscribe(peer, longUri(99))).error).toBeUndefined();
+  });
+
+  it('takes up a quarter of 8 MiB for one address, until its connections end [security 40]', async () => {
+    const peers: Awaited<ReturnType<typeof rawPeer2025>>[] = [];
+    let characters = 0;
+    for (let taken = 1; taken > 0; characters += taken) {
+      const peer = await rawPeer2025(from(1));
+      peers.push(peer);
+      taken = await fill(peer);
+    }
+    expect(characters).toBeGreaterThan(QUARTER / 2 / 2);
+    expect(characters).toBeLessThan((QUARTER / 2) * 1.05);
+    const [last] = peers.slice(-1);
+    expect(await fill(await rawPeer2025(from(2)))).toBeGreaterThan(0);
+    expect((await subscribe(last!, SHORT)).error).toBeUndefined();
+    const [{ secret }] = peers as [(typeof peers)[0]];
+    const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
+    expect((await from(1).fetch(new Request(MCP, { method: 'DELETE', headers }))).status).toBe(200);
+    expect(await fill(await rawPeer2025(from(1)))).toBeGreaterThan(0);
+  });
+});
+
+describe('what a 2026 client listens to', () => {
+  it.each([
+    ['a longer address than 2,048 characters', ['x'.repeat(LONG + 1)], 400, '2048 characters'],
+    ['more than 100', Array.from({ length: 101 }, (_, index) => `n:${index}`), 400, '100 subscriptions'],
+    ['more than 64 KiB in all', Array.from({ length: 20 }, (_, index) => longUri(index)), 503, 'Too many'],
+  ])('is refused if it is %s [security 40]', async (_, uris, status, message) => {
+    const response = await listen(rawPeer2026(from(1)), uris);
+    expect(response.status).toBe(status);
+    expect((await messageIn(response)).error?.message).toContain(message);
+  });
+
+  it('takes up what subscriptions do, until its stream ends [security 40]', async () => {
+    const uris = Array.from({ length: 15 }, (_, index) => longUri(index));
+    const open = async () => {
+      const streams: Response[] = [];
+      for (;;) {
+        const stream = await listen(rawPeer2026(from(1)), uris);
+        if (stream.status !== 200) return streams;
+        streams.push(stream);
+      }
+    };
+    const streams = await open();
+    expect(streams.length).toBeGreaterThan(10);
+    expect(streams.length).toBeLessThan(50);
+    expect((await listen(rawPeer2026(from(1)), [SHORT])).status).toBe(200);
+    for (const { body } of streams) await body?.cancel();
+    expect(await open()).toHaveLength(streams.length);
+  });
+});
+
+describe('what is kept while a request is served', () => {
+  it.each(['2025', '2026'])(
+    'is no id and no progress token of more than 256 characters, in %s [security 40]',
+    async (era) => {
+      const peer = era === '2025' ? await rawPeer2025(from(1)) : rawPeer2026(from(1));
+      const params = { name: 'any', arguments: {} };
+      const message = (id: unknown, progressToken: unknown) =>
+        JSON.stringify({
+          jsonrpc: '2.0',
+          id,
+          method: 'tools/call',
+          params: { ...params, _meta: { progressToken } },
+        });
+      const long = 'x'.repeat(257);
+      for (const [id, token, named] of [
+        [long, 1, 'id'],
+        [1, long, 'progressToken'],
+      ]) {
+        const response = await peer.post(message(id, token));
+        expect(response.status).toBe(400);
+        expect((await messageIn(response)).error?.message).toContain(
+          `The ${named} of a request may have 256`,
+        );
+      }
+    },
+  );
+});
+
+describe('what a client says of itself', () => {
+  const initialize = (index: number, capabilities: object) => {
+    const clientInfo = { name: 'raw', version: '1' };
+    const params = { protocolVersion: '2025-11-25', capabilities, clientInfo };
+    const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
+    return from(index).fetch(new Request(MCP, { method: 'POST', headers: JSON_HEADERS, body }));
+  };
+  const many = (count: number) => ({
+    experimental: Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), {}])),
+  });
+
+  it('is refused if it takes up more than 64 KiB in memory, however short it is [security 40]', async () => {
+    expect((await initialize(1, many(1500))).status).toBe(413);
+  });
+
+  it('takes up a quarter of 8 MiB for one address, and what is short is always let in [security 40]', async () => {
+    const large = many(700);
+    let connections = 0;
+    for (let status = 200; status === 200; connections++) ({ status } = await initialize(1, large));
+    expect(connections).toBeGreaterThan(20);
+    expect(connections).toBeLessThan(QUARTER / (700 * 2 * 32));
+    const refused = await initialize(1, large);
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '60']);
+    expect((await initialize(1, many(10))).status).toBe(200);
+    expect((await initialize(2, large)).status).toBe(200);
+  });
+});
