@@ -6,11 +6,17 @@ import type { Launch, Setup } from './host.js';
 
 /** A host that runs. */
 export interface HostProcess {
-  /** All that it has printed. */
-  readonly output: () => string;
+  /** All that it has printed, without the control sequences of a terminal. */
+  output(): string;
+  /** The part of it on stdout. */
+  printed(): string;
+  /** The part of it on stderr. */
+  errors(): string;
   /** Resolves to its exit code. */
   readonly ended: Promise<number | null>;
   stop(): Promise<void>;
+  /** Whether it was stopped before it ended by itself. */
+  isStopped(): boolean;
 }
 
 /** A port at which nothing listens. */
@@ -20,40 +26,102 @@ const NOWHERE = 'http://127.0.0.1:9';
  * Starts a host in a `HOME` of its own. What it would ask of the network is refused at once, and the browser that
  * it finds is the stage's.
  */
-export function startHost(launch: Launch, { home, node }: Setup): HostProcess {
-  const bin = join(home, 'bin');
+export function startHost(launch: Launch, { home, node }: Pick<Setup, 'home' | 'node'>): HostProcess {
+  const { command, args } = launch.typed ? inTerminal(launch) : launch;
   const child: ChildProcess = own(
-    spawn(launch.command, [...launch.args], {
+    spawn(command, [...args], {
       cwd: join(home, 'work'),
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: [launch.typed ? 'pipe' : 'ignore', 'pipe', 'pipe'],
       env: {
-        PATH: [bin, join(node, '..'), process.env.PATH].join(delimiter),
-        HOME: home,
-        TMPDIR: join(home, 'tmp'),
-        BROWSER: join(bin, 'xdg-open'),
-        // Some hosts open no browser where they see no screen.
-        DISPLAY: ':99',
-        HTTPS_PROXY: NOWHERE,
-        HTTP_PROXY: NOWHERE,
-        NO_PROXY: '127.0.0.1,localhost',
-        NO_COLOR: '1',
-        TERM: 'dumb',
-        CI: '',
+        ...environmentOf({ home, node }),
+        ...(launch.typed && { TERM: 'xterm-256color' }),
         ...launch.env,
       },
     }),
   );
-  let output = '';
-  for (const stream of [child.stdout, child.stderr]) {
-    stream?.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
+  let isStopped = false;
+  const output = { all: '', stdout: '', stderr: '' };
+  for (const name of ['stdout', 'stderr'] as const) {
+    child[name]?.on('data', (chunk: Buffer) => {
+      output[name] += chunk.toString();
+      output.all += chunk.toString();
     });
   }
+  if (launch.typed) type(child, launch.typed);
   return {
-    output: () => output,
+    output: () => plainText(output.all),
+    printed: () => output.stdout,
+    errors: () => output.stderr,
     ended: once(child, 'close').then(() => child.exitCode),
     stop: async () => {
+      isStopped ||= child.exitCode === null && child.signalCode === null;
       await end(child, 'SIGTERM');
     },
+    isStopped: () => isStopped,
   };
+}
+
+/** The environment of a host: nothing of this process's but the programs that it finds. */
+export function environmentOf({ home, node }: Pick<Setup, 'home' | 'node'>): Record<string, string> {
+  const bin = join(home, 'bin');
+  return {
+    PATH: [bin, join(node, '..'), process.env.PATH].join(delimiter),
+    HOME: home,
+    TMPDIR: join(home, 'tmp'),
+    BROWSER: join(bin, 'xdg-open'),
+    // Some hosts open no browser where they see no screen.
+    DISPLAY: ':99',
+    HTTPS_PROXY: NOWHERE,
+    HTTP_PROXY: NOWHERE,
+    NO_PROXY: '127.0.0.1,localhost',
+    NO_COLOR: '1',
+    TERM: 'dumb',
+  };
+}
+
+/** The same command line in a terminal of its own. */
+function inTerminal({ command, args }: Launch): Launch {
+  const line = [command, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
+  const sized = `stty cols 160 rows 50; exec ${line}`;
+  return { command: 'script', args: ['--quiet', '--return', '--command', sized, '/dev/null'] };
+}
+
+/** Hosts take what comes faster for something pasted. */
+const TYPING_PAUSE_MS = 1000;
+
+/** Types each text once the host has shown what comes before it. */
+function type(child: ChildProcess, typed: NonNullable<Launch['typed']>): void {
+  const waiting = [...typed];
+  let shown = '';
+  child.stdout?.on('data', (chunk: Buffer) => {
+    shown += chunk.toString();
+    const [next] = waiting;
+    if (!next || !plainText(shown).includes(next.after)) return;
+    shown = '';
+    waiting.shift();
+    setTimeout(() => child.stdin?.write(next.text), TYPING_PAUSE_MS);
+  });
+}
+
+function plainText(output: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: that is what such sequences begin with.
+  return output.replace(/\u001b(\[[0-9;?<>=]*[a-zA-Z]|\].*?(\u0007|\u001b\\))/g, '');
+}
+
+const SIGN_IN_PATIENCE_MS = 60_000;
+
+/** Waits for the end of what should end by itself and well. */
+export async function runToEnd(running: HostProcess): Promise<void> {
+  const patience = setTimeout(() => void running.stop(), SIGN_IN_PATIENCE_MS);
+  const code = await running.ended;
+  clearTimeout(patience);
+  if (running.isStopped()) throw new Error(`its sign-in does not end: ${lastWords(running)}`);
+  if (code !== 0) throw new Error(`its sign-in ends with code ${code}: ${lastWords(running)}`);
+}
+
+const LAST = 300;
+
+/** The end of what a process printed, on one line. */
+export function lastWords(running: HostProcess): string {
+  return running.output().replace(/\s+/g, ' ').trim().slice(-LAST);
 }

@@ -1,3 +1,5 @@
+import type { Access } from './stage.js';
+
 /** What a host is set up with. */
 export interface Setup {
   /** Its `HOME`, new and empty. */
@@ -17,6 +19,8 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** Set for what insists on a terminal: what its user types there, and after which text of the host's. */
+  readonly typed?: readonly { readonly after: string; readonly text: string }[];
 }
 
 /** A host that has a model: how it is told of the server and of the model, and asked without its user. */
@@ -27,8 +31,8 @@ export interface Host {
   readonly title: string;
   /** Its configuration: files below `HOME`. */
   files?(setup: Setup): Record<string, string>;
-  /** Runs one conversation and ends. */
-  talk(setup: Setup): Launch;
+  /** Runs one conversation. */
+  talk(setup: Setup, access: Access): Launch;
   /** Signs its user in for `--access bearer`, where that is a command of its own. */
   signIn?(setup: Setup): Launch;
   /** Why that cannot be done without a person at its screen. */

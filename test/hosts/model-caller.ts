@@ -1,10 +1,11 @@
+import { rm } from 'node:fs/promises';
 import { makeHome } from './home.js';
 import type { Host, Setup } from './host.js';
-import { type HostProcess, startHost } from './host-process.js';
+import { lastWords, runToEnd, startHost } from './host-process.js';
 import { Conversation } from './model/conversation.js';
 import { startModelServer } from './model/model-server.js';
 import type { Candidate, RunningHost } from './running-host.js';
-import { writeFiles } from './stage.js';
+import { type Access, writeFiles } from './stage.js';
 
 /** A host that has a model, with the model's side in the hands of a script. */
 export function modelHost(host: Host): Candidate {
@@ -13,7 +14,7 @@ export function modelHost(host: Host): Candidate {
     title: host.title,
     pin: host.pin ?? host.name,
     ...(host.noSignIn !== undefined && { noSignIn: host.noSignIn }),
-    async settle(mcp, user) {
+    async settle(mcp, access, user) {
       const home = await makeHome(host.pin ?? host.name, await user.sitDown());
       return {
         async signIn() {
@@ -21,20 +22,25 @@ export function modelHost(host: Host): Candidate {
           await writeFiles(setup.home, host.files?.(setup) ?? {});
           if (host.signIn) await runToEnd(startHost(host.signIn(setup), setup));
         },
-        start: () => startConversation(host, { ...home, mcp }),
+        start: () => startConversation(host, access, { ...home, mcp }),
+        remove: () => rm(home.home, { recursive: true, force: true, maxRetries: 5 }),
       };
     },
   };
 }
 
-async function startConversation(host: Host, settled: Omit<Setup, 'model'>): Promise<RunningHost> {
+async function startConversation(
+  host: Host,
+  access: Access,
+  settled: Omit<Setup, 'model'>,
+): Promise<RunningHost> {
   const conversation = new Conversation();
   const model = await startModelServer(conversation);
   const setup: Setup = { ...settled, model: model.origin };
   await writeFiles(setup.home, host.files?.(setup) ?? {});
-  const running = startHost(host.talk(setup), setup);
+  const running = startHost(host.talk(setup, access), setup);
   void running.ended.then((code) => {
-    conversation.end(`The host ended with code ${code}: ${running.output().trim().slice(-300)}`);
+    conversation.end(`the host ends with code ${code}: ${lastWords(running)}`);
   });
   return {
     caller: conversation,
@@ -44,14 +50,4 @@ async function startConversation(host: Host, settled: Omit<Setup, 'model'>): Pro
       await model.close();
     },
   };
-}
-
-const SIGN_IN_PATIENCE_MS = 60_000;
-
-async function runToEnd(running: HostProcess): Promise<void> {
-  const patience = setTimeout(() => void running.stop(), SIGN_IN_PATIENCE_MS);
-  const code = await running.ended;
-  clearTimeout(patience);
-  if (code !== 0)
-    throw new Error(`Its sign-in ended with code ${code}: ${running.output().trim().slice(-300)}`);
 }

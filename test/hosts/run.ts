@@ -1,6 +1,6 @@
 /**
  * Real hosts against the server, with a stand-in for their model:
- * `npm run hosts [-- --only codex,gemini-cli] [--access open|bearer] [--long-seconds 66] [--jobs 1] [--show]`.
+ * `npm run hosts [-- --only codex,gemini-cli] [--access open|bearer] [--long-seconds 66] [--jobs 1] [--transcripts folder]`.
  *
  * Run by hand: it installs hosts outside of the repository and takes minutes. Its last table is kept in
  * `docs/clients.md`.
@@ -11,7 +11,7 @@ import { pinnedVersion } from './install.js';
 import { Report } from './report.js';
 import type { Candidate } from './running-host.js';
 import { tryHost } from './scenario.js';
-import { type Access, Stage } from './stage.js';
+import { type Access, Stage, writeFiles } from './stage.js';
 import { markdown } from './table.js';
 
 const text = { type: 'string' } as const;
@@ -21,7 +21,7 @@ const { values } = parseArgs({
     access: text,
     'long-seconds': { ...text, default: '66' },
     jobs: { ...text, default: '1' },
-    show: { type: 'boolean', default: false },
+    transcripts: text,
   },
 });
 const only = values.only?.split(',');
@@ -35,7 +35,8 @@ async function tryOne(candidate: Candidate, access: Access): Promise<Report> {
   try {
     const trial = { candidate, stage, access, report, longSeconds: Number(values['long-seconds']) };
     const printed = await tryHost(trial);
-    if (values.show) console.log(printed);
+    if (values.transcripts)
+      await writeFiles(values.transcripts, { [`${access}-${candidate.name}.txt`]: printed });
   } finally {
     await stage.stop();
   }

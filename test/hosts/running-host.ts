@@ -1,4 +1,6 @@
 import type { Caller } from './caller.js';
+import type { Access } from './stage.js';
+import type { User } from './user.js';
 
 /** A host under way. */
 export interface RunningHost {
@@ -15,6 +17,8 @@ export interface SettledHost {
   signIn(): Promise<void>;
   /** Starts it: a conversation, where it has a model. */
   start(): Promise<RunningHost>;
+  /** Deletes its `HOME`. */
+  remove(): Promise<void>;
 }
 
 /** Anything that can be tried: it is set up for a user and an MCP endpoint. */
@@ -26,5 +30,5 @@ export interface Candidate {
   readonly pin: string;
   /** Why it cannot sign in for `--access bearer` without a person at its screen. */
   readonly noSignIn?: string;
-  settle(mcp: string, user: { sitDown(): Promise<Record<string, string>> }): Promise<SettledHost>;
+  settle(mcp: string, access: Access, user: User): Promise<SettledHost>;
 }

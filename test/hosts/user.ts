@@ -37,7 +37,7 @@ export class User {
     return page;
   }
 
-  /** Listens for what the host opens. @returns the programs that a host finds in its `PATH` */
+  /** Listens for what the host opens. @returns the files below its `HOME` by which it finds the browser */
   async sitDown(): Promise<Record<string, string>> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -46,7 +46,9 @@ export class User {
     const desk = `http://127.0.0.1:${port}/?url=`;
     const open = (url: string) => `await fetch(${JSON.stringify(desk)} + encodeURIComponent(${url}))`;
     return {
-      // Hosts do not wait for a browser.
+      // Some hosts bring an xdg-open of their own, which looks for the browser of the desktop.
+      '.local/share/applications/stage.desktop': DESKTOP_ENTRY,
+      '.config/mimeapps.list': '[Default Applications]\nx-scheme-handler/http=stage.desktop\n',
       'bin/xdg-open': `#!/usr/bin/env node\n(async () => { ${open('process.argv.at(-1)')}; })();\n`,
       'bin/agree': `#!/usr/bin/env node\n${AGREE.replace('OPEN', open('JSON.parse(asked).url'))}`,
     };
@@ -66,4 +68,11 @@ process.stdin.on('end', async () => {
   OPEN;
   process.stdout.write(JSON.stringify({ hookSpecificOutput: { hookEventName: 'Elicitation', action: 'accept' } }));
 });
+`;
+
+const DESKTOP_ENTRY = `[Desktop Entry]
+Type=Application
+Name=Browser
+Exec=xdg-open %u
+MimeType=x-scheme-handler/http;
 `;

@@ -13,11 +13,15 @@ export function wireEra(recorded: readonly Recorded[]): string {
   return [...new Set(versions)].join(', ') || '?';
 }
 
-/** What the endpoint refused, by kind: `26 × GET 409`. A 401 is how a client finds where to sign in. */
+/**
+ * What the endpoint refused, by kind: `26 × GET 409`. A 401 is how a client finds where to sign in, and a GET
+ * without a session how it finds what kind of server this is.
+ */
 export function wireErrors(recorded: readonly Recorded[]): string[] {
   const counts = new Map<string, number>();
-  for (const { method, path, status } of recorded) {
+  for (const { method, path, status, headers } of recorded) {
     if (!isEndpoint(path) || status === null || status < 400 || status === 401) continue;
+    if (method !== 'POST' && headers['mcp-session-id'] === undefined) continue;
     const kind = `${method} ${status}`;
     counts.set(kind, (counts.get(kind) ?? 0) + 1);
   }
@@ -25,5 +29,5 @@ export function wireErrors(recorded: readonly Recorded[]): string[] {
 }
 
 function isEndpoint(path: string): boolean {
-  return path.startsWith('/mcp');
+  return path === '/mcp';
 }

@@ -30,6 +30,7 @@ export const claudeCodePrint: Host = {
     command: program(setup),
     args: ['mcp', 'login', 'notes'],
     env: environment(setup),
+    typed: [],
   }),
 };
 

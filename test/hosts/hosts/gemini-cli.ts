@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { type Host, PROMPT } from '../host.js';
+import { type Host, type Launch, PROMPT, type Setup } from '../host.js';
 
 export const geminiCli: Host = {
   name: 'gemini-cli',
@@ -13,12 +13,26 @@ export const geminiCli: Host = {
       mcpServers: { notes: { httpUrl: mcp, trust: true } },
     }),
   }),
-  talk: ({ modules, node, model }) => ({
+  talk: (setup) => gemini(setup, '--yolo', '-p', PROMPT),
+  signIn: (setup) => ({
+    ...gemini(setup),
+    typed: [
+      { after: 'Type your message', text: '/mcp auth notes' },
+      { after: 'auth notes', text: '\r' },
+      { after: 'Do you want to continue', text: '\r' },
+      { after: 'Successfully authenticated', text: '/quit' },
+      { after: '/quit', text: '\r' },
+    ],
+  }),
+};
+
+function gemini({ modules, node, model }: Setup, ...args: readonly string[]): Launch {
+  return {
     command: node,
     args: [
       join(modules, '@google/gemini-cli/bundle/gemini.js'),
-      ...['-m', 'gemini-2.5-flash', '--yolo', '--skip-trust', '-p', PROMPT],
+      ...['-m', 'gemini-2.5-flash', '--skip-trust', ...args],
     ],
     env: { GEMINI_API_KEY: 'none', GOOGLE_GEMINI_BASE_URL: model, GEMINI_CLI_NO_RELAUNCH: 'true' },
-  }),
-};
+  };
+}
