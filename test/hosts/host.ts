@@ -35,8 +35,6 @@ export interface Host {
   talk(setup: Setup, access: Access): Launch;
   /** Signs its user in for `--access bearer`, where that is a command of its own. */
   signIn?(setup: Setup): Launch;
-  /** Why that cannot be done without a person at its screen. */
-  readonly noSignIn?: string;
 }
 
 export const PROMPT = 'Log in to the notes server and use its tools.';

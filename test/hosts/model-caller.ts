@@ -13,7 +13,6 @@ export function modelHost(host: Host): Candidate {
     name: host.name,
     title: host.title,
     pin: host.pin ?? host.name,
-    ...(host.noSignIn !== undefined && { noSignIn: host.noSignIn }),
     async settle(mcp, access, user) {
       const home = await makeHome(host.pin ?? host.name, await user.sitDown());
       return {

@@ -11,7 +11,6 @@ export interface OneShotHost {
   readonly name: string;
   readonly pin: string;
   readonly title: string;
-  readonly noSignIn?: string;
   files?(setup: Setup): Record<string, string>;
   signIn?(setup: Setup): Launch;
   /** The command for one call, or for the list of tools. */
@@ -28,7 +27,7 @@ export function oneShotHost(host: OneShotHost): Candidate {
     name: host.name,
     title: host.title,
     pin: host.pin,
-    ...(host.noSignIn !== undefined && { noSignIn: host.noSignIn }),
+    isOneShot: true,
     async settle(mcp, _access, user) {
       const setup: Setup = { ...(await makeHome(host.pin, await user.sitDown())), mcp, model: '' };
       await writeFiles(setup.home, host.files?.(setup) ?? {});

@@ -35,24 +35,19 @@ export class Report {
   }
 
   /** Runs a step. @returns whether it succeeded; what it throws becomes its note */
-  async step(step: Step, run: () => Promise<string | undefined>): Promise<boolean> {
+  async step(step: Step, run: () => Promise<unknown>): Promise<boolean> {
     try {
       const note = await run();
-      this.outcomes.set(step, { isOk: true, ...(note !== undefined && { note }) });
+      this.outcomes.set(step, { isOk: true, ...(typeof note === 'string' && { note }) });
       return true;
     } catch (error) {
       this.outcomes.set(step, { isOk: false, note: error instanceof Error ? error.message : String(error) });
       return false;
     }
   }
-}
 
-/** A text as a note quotes it: on one line, short, without what differs from run to run. */
-export function quoted(text: string): string {
-  const line = text
-    .replace(/<\/?untrusted_context>|Wall time: .*|^Output:/gm, '')
-    .replace(/\s+/g, ' ')
-    .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1')
-    .trim();
-  return `“${line.length > 220 ? `${line.slice(0, 220)}…` : line}”`;
+  /** Puts the reason why a step failed in plain words. */
+  explain(step: Step, note: string): void {
+    if (this.outcomes.get(step)?.isOk === false) this.outcomes.set(step, { isOk: false, note });
+  }
 }

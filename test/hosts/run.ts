@@ -1,10 +1,11 @@
 /**
  * Real hosts against the server, with a stand-in for their model:
- * `npm run hosts [-- --only codex,gemini-cli] [--access open|bearer] [--long-seconds 66] [--jobs 1] [--transcripts folder]`.
+ * `npm run hosts [-- --only codex,gemini-cli] [--access open|bearer] [--long-seconds 66] [--jobs 1] [--transcripts folder] [--write]`.
  *
- * Run by hand: it installs hosts outside of the repository and takes minutes. Its last table is kept in
+ * Run by hand: it installs hosts outside of the repository and takes minutes. `--write` keeps its tables in
  * `docs/clients.md`.
  */
+import { readFile, writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { CANDIDATES } from './candidates.js';
 import { pinnedVersion } from './install.js';
@@ -14,6 +15,10 @@ import { tryHost } from './scenario.js';
 import { type Access, Stage, writeFiles } from './stage.js';
 import { markdown } from './table.js';
 
+/** The document that keeps the last tables, and the line after which they stand. */
+const DOCUMENT = 'docs/clients.md';
+const MARKER = '<!-- from here on written by `npm run hosts -- --write` -->\n';
+
 const text = { type: 'string' } as const;
 const { values } = parseArgs({
   options: {
@@ -22,6 +27,7 @@ const { values } = parseArgs({
     'long-seconds': { ...text, default: '66' },
     jobs: { ...text, default: '1' },
     transcripts: text,
+    write: { type: 'boolean', default: false },
   },
 });
 const only = values.only?.split(',');
@@ -59,4 +65,12 @@ async function tryAll(access: Access): Promise<Report[]> {
   return reports;
 }
 
-for (const access of modes) console.log(`\n## \`--access ${access}\`\n\n${markdown(await tryAll(access))}`);
+async function keep(tables: string): Promise<void> {
+  const [introduction] = (await readFile(DOCUMENT, 'utf8')).split(MARKER);
+  await writeFile(DOCUMENT, `${introduction}${MARKER}\n${tables}`);
+}
+
+const tables: string[] = [];
+for (const access of modes) tables.push(`## \`--access ${access}\`\n\n${markdown(await tryAll(access))}\n`);
+console.log(`\n${tables.join('\n')}`);
+if (values.write) await keep(tables.join('\n'));

@@ -28,7 +28,7 @@ export interface Candidate {
   readonly title: string;
   /** Its name in `versions.json`. */
   readonly pin: string;
-  /** Why it cannot sign in for `--access bearer` without a person at its screen. */
-  readonly noSignIn?: string;
+  /** Set where every command is a client of its own. */
+  readonly isOneShot?: boolean;
   settle(mcp: string, access: Access, user: User): Promise<SettledHost>;
 }

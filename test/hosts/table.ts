@@ -20,7 +20,8 @@ function cell({ outcomes }: Report, step: Step, notes: string[]): string {
   if (!outcome) return '–';
   const mark = outcome.isOk ? '✓' : '✗';
   if (outcome.note === undefined) return mark;
-  const known = notes.indexOf(outcome.note);
-  const number = known >= 0 ? known + 1 : notes.push(outcome.note);
+  const note = outcome.note.replace(/\s+/g, ' ');
+  const known = notes.indexOf(note);
+  const number = known >= 0 ? known + 1 : notes.push(note);
   return `${mark} ${number}`;
 }
