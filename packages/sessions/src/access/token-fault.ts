@@ -11,7 +11,12 @@ const MAX_SHOWN_CHARACTERS = 100;
 
 /** A claim's value as it may stand in a message: bounded, printable ASCII, without quotation marks. */
 export function shownClaim(value: unknown): string {
-  const text = typeof value === 'string' ? value : (JSON.stringify(value) ?? 'nothing');
+  const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
+  const text = isList
+    ? value.join(', ')
+    : typeof value === 'string'
+      ? value
+      : (JSON.stringify(value) ?? 'nothing');
   const plain = text.slice(0, MAX_SHOWN_CHARACTERS).replaceAll(/[^\x20-\x7E]|["\\`]/g, '?');
   return text.length > MAX_SHOWN_CHARACTERS ? `${plain}...` : plain;
 }
