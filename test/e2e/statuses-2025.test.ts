@@ -65,6 +65,19 @@ async function openStream(session: Record<string, string>): Promise<{ status: nu
   return { status, leave: () => leaving.abort() };
 }
 
+describe('an unknown session id', () => {
+  it.each([
+    ['a call', CALL],
+    ['`initialize`', message('initialize', { protocolVersion: '2025-11-25', capabilities: {} })],
+  ])('in %s is answered with what its client does, and what a person does', async (_what, body) => {
+    const answer = await ask('POST', { 'mcp-session-id': UNKNOWN_ID }, body);
+    expect(answer.status).toBe(404);
+    const text = messageOf(answer).error?.message;
+    expect(text).toContain('send `initialize` without `Mcp-Session-Id`');
+    expect(text).toContain('reconnect this server in the client, or restart the client');
+  });
+});
+
 describe('a 2025 session', () => {
   it('answers 200 to a request, 202 without a body to what is none, and 404 to all once it was deleted', async () => {
     const session = await startSession();

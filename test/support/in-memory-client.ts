@@ -17,6 +17,8 @@ export interface InMemoryClient {
   /** Calls a tool, and goes on with the call as long as the server asks for more. */
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
   listTools(): Promise<unknown>;
+  /** Sends any other request. @throws Error with code and message of what is answered with an error */
+  request(method: string, params: Record<string, unknown>): Promise<Result>;
   /** What the server says of itself. */
   instructions(): Promise<string>;
 }
@@ -108,6 +110,7 @@ export async function inMemory2025(
     era: '2025',
     call: async (tool, args = {}) => toolAnswer(await ask('tools/call', { name: tool, arguments: args })),
     listTools: () => ask('tools/list', {}),
+    request: ask,
     instructions: async () => introductionSchema.parse(introduction).instructions,
     end: () => server.fetch(new Request(MCP, { method: 'DELETE', headers })),
   };
@@ -121,8 +124,10 @@ export function inMemory2026(
 ): InMemoryClient {
   const capabilities = capabilitiesOf(answer);
   const meta = { 'io.modelcontextprotocol/clientInfo': clientInfo };
-  const ask = async (method: string, params: Record<string, unknown>) =>
-    resultOf(await post(server, request2026(method, params, { capabilities, meta })));
+  const ask = async (method: string, { _meta, ...params }: Record<string, unknown>) => {
+    const options = { capabilities, meta: { ...meta, ...(_meta as object | undefined) } };
+    return resultOf(await post(server, request2026(method, params, options)));
+  };
   const call = async (tool: string, args: Record<string, unknown>, more: object = {}): Promise<Result> => {
     const result = await ask('tools/call', { name: tool, arguments: args, ...more });
     const { requestState, inputRequests } = result;
@@ -136,6 +141,7 @@ export function inMemory2026(
     era: '2026',
     call: async (tool, args = {}) => toolAnswer(await call(tool, args)),
     listTools: () => ask('tools/list', {}),
+    request: ask,
     instructions: async () => introductionSchema.parse(await ask('server/discover', {})).instructions,
   };
 }

@@ -46,6 +46,13 @@ describe('the configuration', () => {
     });
   });
 
+  it('takes from the environment what users see of the provider', () => {
+    const environment = { ...provider, MCP_SESSIONS_PROVIDER_DISPLAY_NAME: 'Acme Staff' };
+    expect(configurationOf(tools, environment).upstream).toMatchObject({
+      provider: { displayName: 'Acme Staff' },
+    });
+  });
+
   it('asks no client to open links where the operator says so, over HTTP and over stdio', () => {
     expect(configurationOf(['--elicitation', 'never'])).toMatchObject({ elicitation: 'never' });
     expect(configurationOf(['--stdio', '--elicitation', 'auto'])).toMatchObject({ elicitation: 'auto' });

@@ -61,6 +61,7 @@ const schema = z.object({
     )
     .optional(),
   DEVICE_FLOW: z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}, or not set`).optional(),
+  PROVIDER_DISPLAY_NAME: z.string().optional(),
   PKCE: z.literal('S256', 'must be S256, or not set').optional(),
   IDENTITY_FIELDS: json
     .pipe(
@@ -96,6 +97,7 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
   return {
     provider: {
       issuer: data.ISSUER,
+      displayName: data.PROVIDER_DISPLAY_NAME,
       endpoints: data.ENDPOINTS,
       clientId: data.CLIENT_ID,
       clientSecret: data.CLIENT_SECRET,

@@ -34,6 +34,7 @@ Serves MCP; every client that connects logs in as its own user.
 With a real identity provider, by environment (--tools is required then):
 
   MCP_SESSIONS_ISSUER                its issuer identifier
+  MCP_SESSIONS_PROVIDER_DISPLAY_NAME what people see of it during a login (its host)
   MCP_SESSIONS_CLIENT_ID             this server's client id there
   MCP_SESSIONS_CLIENT_SECRET         its secret; none: a public client
   MCP_SESSIONS_CLIENT_AUTHENTICATION client_secret_basic (with a secret), client_secret_post,

@@ -57,6 +57,7 @@ export async function startSample(
       tools: ownTools ?? registerNotesTools(api.origin),
       provider: {
         name: 'sample',
+        displayName: 'Notes (demo identity provider)',
         issuer,
         ...client,
         scopes: ['openid', 'profile', 'notes'],

@@ -193,6 +193,14 @@ export class Accounts {
     return { id: started.id, record };
   }
 
+  /**
+   * Makes sure that somebody is logged in to a session at a provider.
+   * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
+   */
+  async assertLoggedIn(lease: SessionLease, provider: string): Promise<void> {
+    await this.#find(lease, provider);
+  }
+
   async #find(
     lease: SessionLease,
     provider: string,

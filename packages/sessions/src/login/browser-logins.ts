@@ -12,7 +12,7 @@ import { type BrowserTrip, type FailedLogin, type LoginAttempt, wipeChecks } fro
 import type { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
 import { failureOf, type LoginEndings } from './login-endings.js';
-import type { LoginPlace } from './login-place.js';
+import { type LoginPlace, placeAt } from './login-place.js';
 import { digestOf, isSameDigest } from './secret-digest.js';
 import { shownName } from './shown-name.js';
 
@@ -86,10 +86,10 @@ export class BrowserLogins {
     const provider = providerOf(attempt.provider);
     return {
       clientName: attempt.origin.clientName,
-      provider,
+      provider: placeAt(provider),
       scopes: provider.scopes,
       startedSecondsAgo: Math.round((clock.now() - attempt.startedAtMs) / 1000),
-      signInAt: attempt.check === 'sign-in' ? checks.signIn : undefined,
+      signInAt: attempt.check === 'sign-in' && checks.signIn ? placeAt(checks.signIn) : undefined,
     };
   }
 

@@ -44,6 +44,8 @@ export interface LoginsOptions {
 /** A login that was started, as the session that started it sees it. */
 export interface PendingLogin {
   readonly provider: string;
+  /** What people see of the provider. */
+  readonly providerName: string;
   /** Where the user logs in. */
   readonly loginUrl: string;
   /** What the user types in there; absent where the link is all. */
@@ -231,6 +233,7 @@ export class Logins {
       attempt.inert?.expiresAtMs ?? Math.min(attempt.expiresAtMs, device?.expiresAtMs ?? Infinity);
     return {
       provider: attempt.provider,
+      providerName: this.#provider(attempt.provider).displayName,
       loginUrl: device?.verificationUri ?? new URL(`./connect/${attempt.id}`, publicUrl()).href,
       userCode: device?.userCode,
       knownWithinMs: device?.knownWithinMs ?? 0,

@@ -36,6 +36,10 @@ export interface ConnectionsOptions {
   readonly onProtocolError: (error: unknown) => void;
 }
 
+/** For the client, and for the person whom it shows the error: neither does what the other is asked to. */
+const SESSION_NOT_FOUND =
+  'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
+
 /** What is known of a request besides itself. */
 export interface Incoming {
   readonly request: Request;
@@ -169,11 +173,7 @@ export class Connections {
     const found = await connectionSessions.find(id, principal);
     const connection = found && this.#connections.get(found.connection);
     if (!found || !connection) {
-      return errorResponse(
-        404,
-        ErrorCode.sessionNotFound,
-        'Session not found: it has ended, or never was. Send `initialize` to start a new one.',
-      );
+      return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
     }
     const isPingOnly = messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionSessions.requestBegan(found);

@@ -11,9 +11,20 @@ const LOGIN_NEED: unique symbol = Symbol('what a tool handler cannot do without'
 
 type NeedyHandler = ToolHandler & { readonly [LOGIN_NEED]?: LoginNeed };
 
-/** The same handler, which says now that it needs a login. */
-export function withLoginNeed<Handler extends ToolHandler>(handler: Handler, need: LoginNeed): Handler {
-  const needy = (...parameters: never[]) => handler(...parameters);
+/**
+ * The same handler, which says now that it needs a login, and runs only where there is one: also as that of a
+ * resource or a prompt, where nothing else looks.
+ * @param assertLoggedIn rejects where nobody is logged in
+ */
+export function withLoginNeed<Handler extends ToolHandler>(
+  handler: Handler,
+  need: LoginNeed,
+  assertLoggedIn: () => Promise<void>,
+): Handler {
+  const needy = async (...parameters: never[]) => {
+    await assertLoggedIn();
+    return handler(...parameters);
+  };
   // It is called as the original is, and answers what that answers.
   return Object.assign(needy, { [LOGIN_NEED]: need }) as unknown as Handler;
 }

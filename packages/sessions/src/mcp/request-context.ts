@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { ProtocolError } from '@modelcontextprotocol/server';
 import type { Principal } from '../access/principal.js';
 import { sessionRequired } from '../account/account-errors.js';
 import type { Accounts } from '../account/accounts.js';
@@ -8,6 +9,7 @@ import { SessionError } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
 import { type LoginNeed, type ToolHandler, withLoginNeed } from './login-need.js';
 import { type NamedSession, refusalOf } from './named-session.js';
+import { ErrorCode } from './protocol-error.js';
 import type { CalledTool } from './session-argument.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
@@ -30,9 +32,10 @@ export interface CurrentSession {
   /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
   current(): Session;
   /**
-   * Says of a tool's handler that it cannot do without a login, so that it runs only where there is one. Without,
-   * the call is answered with what to do; where the client opens addresses itself (URL elicitation, 2026-07-28),
-   * the call waits for its user to log in, and then goes on: the handler runs once.
+   * Says of a handler that it cannot do without a login, so that it runs only where there is one: that of a tool, a
+   * resource or a prompt. Without, the request is answered with what to do. A call of a tool whose client opens
+   * addresses itself (URL elicitation, 2026-07-28) waits for its user to log in, and then goes on: the handler runs
+   * once.
    */
   loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginNeed): Handler;
 }
@@ -72,7 +75,20 @@ export class RequestContexts implements CurrentSession {
   }
 
   loginFirst<Handler extends ToolHandler>(handler: Handler, need: LoginNeed = {}): Handler {
-    return withLoginNeed(handler, need);
+    return withLoginNeed(handler, need, () => this.#assertLoggedIn(need.provider ?? this.#defaultProvider));
+  }
+
+  /** @throws SessionError what to do, where nobody is logged in at a provider; to what is no tool, as the SDK sends it */
+  async #assertLoggedIn(provider: string): Promise<void> {
+    const { named, toolName } = this.get();
+    const refusal = named.state === 'none' ? sessionRequired().message : refusalOf(named, false);
+    try {
+      if (refusal !== undefined) throw new SessionError('login_required', refusal);
+      if (named.state === 'live') await this.#accounts.assertLoggedIn(named.record, provider);
+    } catch (error) {
+      if (toolName !== undefined || !(error instanceof SessionError)) throw error;
+      throw new ProtocolError(ErrorCode.sessionRequired, error.message);
+    }
   }
 
   current(): Session {

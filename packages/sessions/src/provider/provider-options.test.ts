@@ -15,6 +15,7 @@ describe('the options of a provider', () => {
     expect(providerSettings(options)).toEqual({
       ...options,
       name: 'id.example.com',
+      displayName: 'id.example.com',
       clientAuthentication: 'none',
       scopes: ['openid'],
       authorizationParams: {},

@@ -34,6 +34,8 @@ export interface ProviderOptions {
    * is `/callback`, that of any other `/login/callback/` and its name. Default: the issuer's host.
    */
   readonly name?: string | undefined;
+  /** What people see of it during a login, up to 80 characters. Default: its name. */
+  readonly displayName?: string | undefined;
   /** Its issuer identifier, from which the rest is discovered unless `endpoints` says it. https, except on loopback. */
   readonly issuer: string;
   /** For providers without discovery, such as GitHub's OAuth; needs `pkce: 'S256'`. Default: discovered. */
@@ -65,6 +67,7 @@ export interface ProviderOptions {
 /** Provider options with every default filled in. */
 export interface ProviderSettings extends ProviderOptions {
   readonly name: string;
+  readonly displayName: string;
   readonly clientAuthentication: ClientAuthentication;
   readonly scopes: readonly string[];
   readonly authorizationParams: Readonly<Record<string, string>>;
@@ -104,6 +107,12 @@ const schema = z
       .min(1)
       .max(100)
       .refine((name) => !/^\.\.?$|\p{Surrogate}/u.test(name), 'must be text, and not . or ..')
+      .optional(),
+    displayName: z
+      .string()
+      .min(1)
+      .max(80)
+      .regex(/^\P{C}*$/u, 'must not contain control characters')
       .optional(),
     issuer: address,
     endpoints: z
@@ -166,9 +175,11 @@ export function providerSettings(options: ProviderOptions): ProviderSettings {
       `The provider options are wrong: ${z.prettifyError(parsed.error)}`,
     );
   }
+  const name = options.name ?? new URL(options.issuer).host;
   return {
     ...options,
-    name: options.name ?? new URL(options.issuer).host,
+    name,
+    displayName: options.displayName ?? name,
     clientAuthentication: clientAuthenticationOf(options),
     scopes: options.scopes ?? ['openid'],
     authorizationParams: options.authorizationParams ?? {},

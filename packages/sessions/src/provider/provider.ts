@@ -48,6 +48,11 @@ export class Provider {
     return this.#settings.name;
   }
 
+  /** What people see of it. */
+  get displayName(): string {
+    return this.#settings.displayName;
+  }
+
   get issuer(): string {
     return this.#settings.issuer;
   }

@@ -51,17 +51,17 @@ export function descriptionOf(hasDeviceFlow: boolean): string {
 }
 
 /** What a client tells its user whom it asks to open the link. */
-export function invitation({ provider, userCode }: PendingLogin): string {
+export function invitation({ providerName, userCode }: PendingLogin): string {
   return userCode === undefined
-    ? `Log in to ${provider} in your browser.`
-    : `Log in to ${provider}: type in the code ${userCode} on its page. Only if you asked for this login yourself.`;
+    ? `Log in to ${providerName} in your browser.`
+    : `Log in to ${providerName}: type in the code ${userCode} on its page. Only if you asked for this login yourself.`;
 }
 
 /** What a client tells its user while a call waits for them. */
-export function waitingFor({ provider, userCode }: PendingLogin): string {
+export function waitingFor({ providerName, userCode }: PendingLogin): string {
   return userCode === undefined
-    ? `Waiting for the user to log in to ${provider} in the browser.`
-    : `Waiting for the user to type in the code ${userCode} at ${provider}, and to approve the login.`;
+    ? `Waiting for the user to log in to ${providerName} in the browser.`
+    : `Waiting for the user to type in the code ${userCode} at ${providerName}, and to approve the login.`;
 }
 
 /** What `login` answers. */

@@ -10,6 +10,7 @@ const REF = 'a-session-reference' as SessionRef;
 
 const underWay = (change: Partial<PendingLogin>): PendingLogin => ({
   provider: 'work',
+  providerName: 'Work',
   loginUrl: 'https://server.test/connect/1',
   userCode: undefined,
   expiresInSeconds: 600,

@@ -1,0 +1,153 @@
+import { ResourceTemplate } from '@modelcontextprotocol/server';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { type RegisterTools, SESSION_META_KEY } from '../../packages/sessions/src/index.js';
+import { logIn } from '../../packages/sessions/src/testing/index.js';
+import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
+import { ERAS, named, startTranscribed } from '../support/transcribed-server.js';
+
+/** Everything that an author can wrap. Each notes that it ran. */
+function registerEverything(ran: string[]): RegisterTools {
+  return (server, sessions) => {
+    const contents = (uri: URL) => ({ contents: [{ uri: uri.href, text: 'secret' }] });
+    const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: 'secret' } }];
+    server.registerResource(
+      'diary',
+      'notes://diary',
+      {},
+      sessions.loginFirst(async (uri: URL) => {
+        ran.push('resource');
+        return contents(uri);
+      }),
+    );
+    server.registerResource(
+      'page',
+      new ResourceTemplate('notes://page/{number}', {
+        list: sessions.loginFirst(async () => {
+          ran.push('list');
+          return { resources: [{ uri: 'notes://page/1', name: 'secret' }] };
+        }),
+      }),
+      {},
+      sessions.loginFirst((uri: URL) => {
+        ran.push('template');
+        return contents(uri);
+      }),
+    );
+    server.registerPrompt(
+      'summary',
+      { argsSchema: z.object({ of: z.string() }) },
+      sessions.loginFirst(() => {
+        ran.push('prompt');
+        return { messages };
+      }),
+    );
+    server.registerPrompt(
+      'greeting',
+      {},
+      sessions.loginFirst(async () => {
+        ran.push('bare prompt');
+        return { messages };
+      }),
+    );
+    const changed = server.registerTool(
+      'changed',
+      { description: 'Has another handler by now.' },
+      async () => ({
+        content: [],
+      }),
+    );
+    changed.update({
+      callback: sessions.loginFirst(async () => {
+        ran.push('changed tool');
+        return { content: [{ type: 'text' as const, text: 'secret' }] };
+      }),
+    });
+  };
+}
+
+const REQUESTS = {
+  resource: ['resources/read', { uri: 'notes://diary' }],
+  template: ['resources/read', { uri: 'notes://page/1' }],
+  list: ['resources/list', {}],
+  prompt: ['prompts/get', { name: 'summary', arguments: { of: 'all' } }],
+  'bare prompt': ['prompts/get', { name: 'greeting' }],
+} as const;
+
+describe.each(ERAS)('a handler that needs a login (%s)', (era) => {
+  async function start(change: { provider?: string } = {}) {
+    const ran: string[] = [];
+    const server = startTranscribed({
+      providers: [{ name: 'work' }, { name: 'home' }],
+      tools: (mcp, sessions) =>
+        registerEverything(ran)(mcp, {
+          current: () => sessions.current(),
+          loginFirst: (handler, need) => sessions.loginFirst(handler, { ...change, ...need }),
+        }),
+    });
+    onTestFinished(() => server.sessions.close());
+    const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
+    const login = async () => {
+      const started = (await client.call('login')).structured;
+      await logIn(server.here, String(started.loginUrl), server.provider, 'alice');
+      return named((await client.call('login', named(started))).structured);
+    };
+    /** Sends one of the requests, in a session if there is one. */
+    const ask = (what: keyof typeof REQUESTS, { session }: Record<string, unknown> = {}) => {
+      const [method, params] = REQUESTS[what];
+      return client.request(method, {
+        ...params,
+        ...(session !== undefined && { _meta: { [SESSION_META_KEY]: session } }),
+      });
+    };
+    return { ran, server, client, login, ask };
+  }
+  const kinds = Object.keys(REQUESTS) as (keyof typeof REQUESTS)[];
+
+  it.each(kinds)('of a %s does not run without one, and its client is told what to do', async (what) => {
+    const { ask, ran } = await start();
+    await expect(ask(what)).rejects.toThrow(/^-32000: .*[Cc]all (the )?`login`/);
+    expect(ran).toEqual([]);
+  });
+
+  it.each(kinds)('of a %s runs with one, and not after the logout', async (what) => {
+    const { ask, ran, login, client } = await start();
+    const session = await login();
+    expect(JSON.stringify(await ask(what, session))).toContain('secret');
+    expect(ran).toEqual([what]);
+    await client.call('logout', session);
+    await expect(ask(what, session)).rejects.toThrow(/`login`/);
+    expect(ran).toEqual([what]);
+  });
+
+  it.each(kinds)('of a %s does not run with a login at another provider', async (what) => {
+    const { ask, ran, login } = await start({ provider: 'home' });
+    await expect(ask(what, await login())).rejects.toThrow(/provider "home"/);
+    expect(ran).toEqual([]);
+  });
+
+  it('of a tool that got it later does not run without one', async () => {
+    const { client, ran, login } = await start();
+    expect(await client.call('changed')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/`login`/),
+    });
+    expect(ran).toEqual([]);
+    expect((await client.call('changed', await login())).text).toBe('secret');
+    expect(ran).toEqual(['changed tool']);
+  });
+});
+
+it('a handler that needs a login does not run for a login that is not finished [security 7]', async () => {
+  const ran: string[] = [];
+  const server = startTranscribed({ tools: registerEverything(ran) });
+  onTestFinished(() => server.sessions.close());
+  const client = inMemory2026(server.sessions);
+  const { structured } = await client.call('login');
+  await server.browse(structured.loginUrl);
+  const _meta = { [SESSION_META_KEY]: structured.session };
+  await expect(client.request('resources/read', { uri: 'notes://diary', _meta })).rejects.toThrow(
+    /login that is not finished/,
+  );
+  expect(ran).toEqual([]);
+});
