@@ -42,12 +42,14 @@ afterEach(async () => {
   for (const client of survivors) {
     expect((await client.call('whoami')).structured).toMatchObject({ subject: 'survivor' });
   }
+});
+
+afterAll(async () => {
   const newcomer = await logIn(client2026(notes.mcp), new Browser(), 'newcomer');
   expect((await newcomer.call('whoami')).structured).toMatchObject({ subject: 'newcomer' });
   await newcomer.call('logout');
+  await notes.close();
 });
-
-afterAll(() => notes.close());
 
 const at = (path: string) => new URL(path, notes.mcp);
 const post = (body: string, headers: Record<string, string> = {}): RawRequest => ({

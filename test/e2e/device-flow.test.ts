@@ -2,16 +2,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSessions, type Lifetimes } from '../../packages/sessions/src/index.js';
 import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Browser } from '../support/browser.js';
-import { connectEliciting, ELICITING_KINDS } from '../support/eliciting-clients.js';
 import { inMemory2025 } from '../support/in-memory-client.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
-import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
+import { connect } from '../support/mcp-clients.js';
 import { client2026, connect2025, type RawClient } from '../support/raw-mcp.js';
 
 const ERAS = ['2025', '2026'] as const;
 
 let notes: InProcessNotes;
 let users = 0;
+const MINUTE_MS = 60_000;
 const newUser = () => `user-${++users}`;
 
 const clientOf = (era: (typeof ERAS)[number]): Promise<RawClient> =>
@@ -36,13 +36,10 @@ async function livingTokens(username: string) {
 const polls = () =>
   notes.provider.exchanges.filter(({ form }) => form.get('grant_type')?.endsWith(':device_code')).length;
 
-describe('where the operator allows nothing but the device flow', () => {
-  beforeAll(async () => {
+it.each(['SDK 1.x', 'SDK 2.x pinned to 2026'] as const)(
+  'where the operator allows nothing but the device flow, a client gets a code (%s)',
+  async (kind) => {
     notes = await startInProcessNotes({ deviceFlow: 'only' });
-  });
-  afterAll(() => notes.close());
-
-  it.each(CLIENT_KINDS)('a client that cannot open addresses gets a code (%s)', async (kind) => {
     const user = newUser();
     const client = await connect(kind, notes.mcp);
     const { structured } = await client.call('login');
@@ -57,108 +54,23 @@ describe('where the operator allows nothing but the device flow', () => {
     });
     expect((await client.call('whoami')).structured).toMatchObject({ subject: user });
     await client.close();
-  });
-
-  it.each(ELICITING_KINDS)(
-    'a client that can open addresses is asked to, and told the code (%s)',
-    async (kind) => {
-      const user = newUser();
-      const approving: Promise<unknown>[] = [];
-      const client = await connectEliciting(kind, notes.mcp, async ({ message, url }) => {
-        expect(new URL(url).pathname).toBe('/device');
-        const userCode = /[A-Z]{4}-[A-Z]{4}/.exec(message)?.[0] ?? '';
-        approving.push(new Browser().approve(url, userCode, user));
-        return 'accept';
-      });
-      expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
-      expect(await Promise.all(approving)).toHaveLength(1);
-      await client.close();
-    },
-  );
-
-  it.each(ELICITING_KINDS)('a client whose user declines to open it asks no more (%s)', async (kind) => {
-    const client = await connectEliciting(kind, notes.mcp, async () => 'decline');
-    expect(await client.call('login')).toMatchObject({
-      isError: true,
-      text: expect.stringMatching(/declined/),
-    });
-    expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
-    await client.close();
-  });
-
-  describe.each(ERAS)('in the %s era', (era) => {
-    it('the same code is given again while the login is under way', async () => {
-      const client = await clientOf(era);
-      const first = await codeOf(client);
-      expect(await codeOf(client)).toEqual(first);
-      expect((await client.call('login')).structured.next).toMatch(/not finished/);
-    });
-
-    it('the user says no to the code', async () => {
-      const client = await clientOf(era);
-      const { loginUrl, userCode } = await codeOf(client);
-      const declined = failure('declined');
-      const browser = new Browser();
-      await browser.submit(await browser.enterCode(loginUrl, userCode), { abort: 'yes' });
-      await declined;
-      expect(await client.call('login')).toMatchObject({
-        isError: true,
-        text: expect.stringMatching(/declined/),
-      });
-      expect(await codeOf(client)).not.toEqual({ loginUrl, userCode });
-    });
-
-    it('the user cancels at the login', async () => {
-      const client = await clientOf(era);
-      const { loginUrl, userCode } = await codeOf(client);
-      const declined = failure('declined');
-      const browser = new Browser();
-      const login = await browser.submit(await browser.enterCode(loginUrl, userCode), { confirm: 'yes' });
-      expect((await browser.submit(login, { cancel: 'yes' })).text).toContain('cancelled');
-      await declined;
-      expect(await client.call('login')).toMatchObject({
-        isError: true,
-        text: expect.stringMatching(/declined/),
-      });
-    });
-
-    it('a user who mistypes the code may try again', async () => {
-      const user = newUser();
-      const client = await clientOf(era);
-      const { loginUrl, userCode } = await codeOf(client);
-      const browser = new Browser();
-      const wrong = await browser.enterCode(loginUrl, 'WRNG-CDES');
-      expect(wrong.text).toContain('not valid');
-      const authenticated = success();
-      const confirm = await browser.submit(wrong, { user_code: userCode });
-      await browser.submit(await browser.submit(confirm, { confirm: 'yes' }), { username: user });
-      await authenticated;
-      expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
-    });
-
-    it('a login that came to its end after its client had given up is there at the next call', async () => {
-      const user = newUser();
-      const client = await clientOf(era);
-      const { loginUrl, userCode } = await codeOf(client);
-      const authenticated = success();
-      await new Browser().approve(loginUrl, userCode, user);
-      await authenticated;
-      expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
-    });
-  });
-
-  it('a login that nobody finishes ends with its code, and the next one has a new code', async () => {
     await notes.close();
-    notes = await startInProcessNotes({ deviceFlow: 'only', lifetimes: { loginAttemptMs: 1500 } });
-    const client = await connect2025(notes.mcp);
-    const over = failure('expired');
-    const first = await codeOf(client);
-    await over;
-    const asked = polls();
-    expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
-    expect(await codeOf(client)).not.toEqual(first);
-    expect(polls()).toBe(asked);
-  });
+  },
+);
+
+it('a login that nobody finishes ends with its code, and the next one has a new code', async () => {
+  const clock = new VirtualClock();
+  notes = await startInProcessNotes({ deviceFlow: 'only', runtime: { clock } });
+  const client = await connect2025(notes.mcp);
+  const over = failure('expired');
+  const first = await codeOf(client);
+  await clock.advance(10 * MINUTE_MS);
+  await over;
+  const asked = polls();
+  expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
+  expect(await codeOf(client)).not.toEqual(first);
+  expect(polls()).toBe(asked);
+  await notes.close();
 });
 
 describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
@@ -193,16 +105,16 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
     const user = newUser();
     const client = await clientOf(era);
     const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
-    const { isHeld, release } = notes.provider.holdNext('/token', 200);
+    const hold = notes.provider.holdNext('/token', 200);
     await new Browser().approve(loginUrl, userCode, user);
-    await isHeld;
+    await hold.isHeld;
     const over = failure(era === '2025' ? 'signed_out' : 'superseded');
     const revoked = notes.next(({ type }) => type === 'account.revoked');
     // A pending handle serves no logout.
     if (era === '2025') await client.call('logout');
     else await client.call('login', { flow: 'link' });
     await over;
-    release();
+    hold.release();
     expect(await revoked).toMatchObject({ revocation: 'confirmed' });
     expect(await livingTokens(user)).toEqual([]);
     expect((await client.call('session_status')).structured.state).not.toBe('authenticated');

@@ -1,39 +1,54 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
+import type { Lifetimes, SessionEvent } from '../../packages/sessions/src/index.js';
+import { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { Browser } from '../support/browser.js';
 import { startClientProcess } from '../support/client-process.js';
-import { type Deployment, startDeployment } from '../support/deployment.js';
-import { eventually } from '../support/journal.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { connect, type McpClient } from '../support/mcp-clients.js';
 import { client2026, connect2025, logIn, type RawClient, send, type ToolAnswer } from '../support/raw-mcp.js';
 
-/** Short enough to wait for, long enough that a login on a busy machine fits in. */
-const IDLE = ['--idle-seconds', '3'];
-const ABSOLUTE = ['--absolute-seconds', '3'];
-const GRACE = ['--grace-seconds', '2'];
+const SECOND_MS = 1000;
+/** Shorter than what passes between two pings, which not every client here answers. */
+const SHORT_MS = 20 * SECOND_MS;
 
-async function deploy(flags: readonly string[]): Promise<Deployment> {
-  const deployment = await startDeployment({ flags });
-  onTestFinished(() => deployment.stop());
-  return deployment;
+/** A server whose time passes only when the test says so. */
+async function start(lifetimes: Partial<Lifetimes> = {}) {
+  const clock = new VirtualClock();
+  const notes = await startInProcessNotes({ lifetimes, runtime: { clock } });
+  onTestFinished(() => notes.close());
+  return { clock, notes, mcp: notes.mcp };
 }
 
 type Reason = 'idle' | 'absolute' | 'disconnect' | 'deleted';
+type End = 'session.signed_out' | 'session.ended';
 
-/** Waits until that many sessions were signed out, or ended, for that reason. */
-async function heard({ server }: Deployment, event: string, reason: Reason, count = 1): Promise<void> {
-  await server.audit.until(`${count} times ${event} (${reason})`, (entries) => {
-    const fitting = entries.filter((entry) => entry.event === event && entry.reason === reason);
-    return fitting.length >= count || undefined;
-  });
+const endsIn = ({ events }: InProcessNotes, type: End, reason: Reason): SessionEvent[] =>
+  events.filter((event) => event.type === type && event.reason === reason);
+
+/** Waits until a session was signed out, or ended, for that reason. */
+async function heard(notes: InProcessNotes, type: End, reason: Reason): Promise<void> {
+  await expect.poll(() => endsIn(notes, type, reason)).toHaveLength(1);
 }
 
-/** Waits until the provider has confirmed so many revocations, then asks it what still lives. */
-async function activeTokensAfter(revocations: number, { provider, server }: Deployment): Promise<string[]> {
-  await server.audit.until(`${revocations} revocations`, (entries) => {
-    const confirmed = entries.filter(({ revocation }) => revocation === 'confirmed');
-    return confirmed.length >= revocations || undefined;
-  });
-  return provider.activeTokens();
+/** Lets time pass until a session was signed out because its client has gone, which it learns at its own time. */
+async function untilDisconnected(clock: VirtualClock, notes: InProcessNotes): Promise<void> {
+  await expect
+    .poll(async () => {
+      await clock.advance(SECOND_MS);
+      return endsIn(notes, 'session.signed_out', 'disconnect').length;
+    })
+    .toBe(1);
+}
+
+/** The users of the tokens that are alive once the provider has confirmed so many revocations. */
+async function livingUsersAfter(
+  revocations: number,
+  { events, provider }: InProcessNotes,
+): Promise<string[]> {
+  const confirmed = () =>
+    events.filter((event) => event.type === 'account.revoked' && event.revocation === 'confirmed');
+  await expect.poll(confirmed).toHaveLength(revocations);
+  return (await provider.livingTokens()).map(({ user }) => user);
 }
 
 /** What a session that was signed out in its absence says and can do. */
@@ -52,45 +67,46 @@ const isPresent = ({ structured }: Pick<ToolAnswer, 'structured'>) =>
 
 /** Waits until the server knows of the stream that a real client opens by itself. */
 async function presenceOf(status: () => Promise<Pick<ToolAnswer, 'structured'>>): Promise<void> {
-  await eventually('the stream to be open', async () => isPresent(await status()) || undefined);
+  await expect.poll(async () => isPresent(await status())).toBe(true);
 }
 
 /** A 2025 stream of our own, which can be dropped at will. */
-async function openStream(mcp: string, sessionId: string, accepted = [200]) {
+async function openStream(mcp: string, sessionId: string) {
   const dropped = new AbortController();
   const headers = { accept: 'text/event-stream', 'mcp-session-id': sessionId };
   const response = await fetch(mcp, { headers, signal: dropped.signal });
-  expect(accepted).toContain(response.status);
   return { status: response.status, drop: () => dropped.abort(), ended: () => response.text() };
 }
 
-/** Opens it again, as soon as the server has noticed that the last one is gone. */
-function reopenStream(mcp: string, sessionId: string) {
-  return eventually('the stream to be accepted', async () => {
-    const stream = await openStream(mcp, sessionId, [200, 409]);
-    return stream.status === 200 ? stream : undefined;
-  });
+/** Opens a stream and drops it, and waits until the server has noticed. */
+async function comeAndGo(mcp: string, client: RawClient): Promise<void> {
+  const stream = await openStream(mcp, client.secret);
+  expect(stream.status).toBe(200);
+  stream.drop();
+  await expect.poll(async () => isPresent(await client.call('session_status'))).toBe(false);
 }
 
 describe('the idle timeout', () => {
   it('[security 34] wipes and revokes a 2025 login; its session goes on, says why, and can log in again', async () => {
-    const deployment = await deploy(IDLE);
-    const client = await logIn(await connect2025(deployment.mcp), new Browser(), 'alice');
-    expect(await deployment.provider.activeTokens()).toHaveLength(2);
-    await heard(deployment, 'session.signed_out', 'idle');
-    expect(await activeTokensAfter(1, deployment)).toEqual([]);
+    const { clock, notes, mcp } = await start({ idleMs: SHORT_MS });
+    const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
+    expect(await notes.provider.livingTokens()).toHaveLength(2);
+    await clock.advance(SHORT_MS);
+    await heard(notes, 'session.signed_out', 'idle');
+    expect(await livingUsersAfter(1, notes)).toEqual([]);
     await expectSignedOut(client, 'idle');
     await logIn(client, new Browser(), 'alice');
     expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
   });
 
   it('[security 34] wipes and revokes a 2026 login, and its handle is unknown from then on', async () => {
-    const deployment = await deploy(IDLE);
-    const client = await connect('SDK 2.x pinned to 2026', deployment.mcp);
+    const { clock, notes, mcp } = await start({ idleMs: SHORT_MS });
+    const client = await connect('SDK 2.x pinned to 2026', mcp);
     await client.logIn('alice');
     const ended = client.handle;
-    await heard(deployment, 'session.ended', 'idle');
-    expect(await activeTokensAfter(1, deployment)).toEqual([]);
+    await clock.advance(SHORT_MS);
+    await heard(notes, 'session.ended', 'idle');
+    expect(await livingUsersAfter(1, notes)).toEqual([]);
     await expectHandleEnded(client, /not used for too long/);
     client.handle = undefined;
     await client.logIn('alice');
@@ -100,13 +116,13 @@ describe('the idle timeout', () => {
   });
 
   it('[security 36] spares the client whose stream is open, and takes the one that has none', async () => {
-    const deployment = await deploy(IDLE);
-    const present = await connect('SDK 1.x', deployment.mcp);
+    const { clock, notes, mcp } = await start({ idleMs: SHORT_MS });
+    const present = await connect('SDK 1.x', mcp);
     await present.logIn('alice');
     await presenceOf(() => present.call('session_status'));
-    // Heard from later than the present one, so its time is up later.
-    await logIn(await connect2025(deployment.mcp), new Browser(), 'bob');
-    await heard(deployment, 'session.signed_out', 'idle');
+    await logIn(await connect2025(mcp), new Browser(), 'bob');
+    await clock.advance(SHORT_MS);
+    await heard(notes, 'session.signed_out', 'idle');
     expect((await present.call('whoami')).structured).toMatchObject({ subject: 'alice' });
     await present.close();
   });
@@ -114,21 +130,23 @@ describe('the idle timeout', () => {
 
 describe('the absolute timeout', () => {
   it('[security 34] ends the logins of both eras, however busy and present their clients are', async () => {
-    const deployment = await deploy(ABSOLUTE);
-    const [old, modern] = await Promise.all([
-      connect('SDK 2.x in 2025', deployment.mcp),
-      connect('SDK 2.x auto', deployment.mcp),
-    ]);
-    await Promise.all([old.logIn('alice'), modern.logIn('bob')]);
-    for (const client of [old, modern]) {
-      await eventually(
-        'a call to be refused',
-        async () => (await client.call('whoami')).isError || undefined,
-      );
+    const { clock, notes, mcp } = await start({ absoluteMs: SHORT_MS });
+    const [old, modern] = await Promise.all([connect('SDK 2.x in 2025', mcp), connect('SDK 2.x auto', mcp)]);
+    const users: [McpClient, string][] = [
+      [old, 'alice'],
+      [modern, 'bob'],
+    ];
+    for (const [client, user] of users) await client.logIn(user);
+    for (let seconds = 1; seconds < SHORT_MS / SECOND_MS; seconds++) {
+      await clock.advance(SECOND_MS);
+      for (const [client, subject] of users) {
+        expect((await client.call('whoami')).structured).toMatchObject({ subject });
+      }
     }
-    await heard(deployment, 'session.signed_out', 'absolute');
-    await heard(deployment, 'session.ended', 'absolute');
-    expect(await activeTokensAfter(2, deployment)).toEqual([]);
+    await clock.advance(SECOND_MS);
+    await heard(notes, 'session.signed_out', 'absolute');
+    await heard(notes, 'session.ended', 'absolute');
+    expect(await livingUsersAfter(2, notes)).toEqual([]);
     await expectSignedOut(old, 'absolute');
     await expectHandleEnded(modern, /longest lifetime/);
     await old.logIn('alice');
@@ -139,57 +157,52 @@ describe('the absolute timeout', () => {
 
 describe('the grace after a disconnect', () => {
   it('[security 34, 36] wipes and revokes the login of a 2025 client that was killed', async () => {
-    const deployment = await deploy(GRACE);
-    const client = await startClientProcess(deployment.mcp);
+    const { clock, notes, mcp } = await start({ disconnectGraceMs: SHORT_MS });
+    const client = await startClientProcess(mcp);
     const { loginUrl } = await client.call('login');
     await new Browser().logIn(String(loginUrl), 'alice');
     expect(await client.call('login')).toMatchObject({ status: 'authenticated' });
     await presenceOf(async () => ({ structured: await client.call('session_status') }));
-    expect(await deployment.provider.activeTokens()).toHaveLength(2);
+    expect(await notes.provider.livingTokens()).toHaveLength(2);
     await client.kill();
-    await heard(deployment, 'session.signed_out', 'disconnect');
-    expect(await activeTokensAfter(1, deployment)).toEqual([]);
+    await untilDisconnected(clock, notes);
+    expect(await livingUsersAfter(1, notes)).toEqual([]);
   });
 
   it('[security 34, 36] spares clients that come back in time, by stream or by call, and takes one that does not', async () => {
-    const deployment = await deploy(GRACE);
-    const { mcp } = deployment;
+    const { clock, notes, mcp } = await start({ disconnectGraceMs: SHORT_MS });
     const logInAs = async (user: string) => logIn(await connect2025(mcp), new Browser(), user);
     const byStream = await logInAs('alice');
     const byCall = await logInAs('bob');
     const late = await logInAs('carol');
-
-    (await openStream(mcp, byStream.secret)).drop();
-    const stream = await reopenStream(mcp, byStream.secret);
-    (await openStream(mcp, byCall.secret)).drop();
-    await eventually('the disconnect to be noticed', async () => {
-      return !isPresent(await byCall.call('session_status')) || undefined;
-    });
+    for (const client of [byStream, byCall]) await comeAndGo(mcp, client);
+    await clock.advance(SECOND_MS);
+    const stream = await openStream(mcp, byStream.secret);
+    expect(stream.status).toBe(200);
     await byCall.call('whoami');
 
     // The last to go: when its time is up, so is that of the others.
     (await openStream(mcp, late.secret)).drop();
-    await heard(deployment, 'session.signed_out', 'disconnect');
+    await untilDisconnected(clock, notes);
     await expectSignedOut(late, 'disconnect');
     expect((await byStream.call('whoami')).structured).toMatchObject({ subject: 'alice' });
     expect((await byCall.call('whoami')).structured).toMatchObject({ subject: 'bob' });
-    expect(await activeTokensAfter(1, deployment)).toHaveLength(4);
+    expect((await livingUsersAfter(1, notes)).sort()).toEqual(['alice', 'alice', 'bob', 'bob']);
     stream.drop();
   });
 
   it('[security 35] of zero seconds wipes at once', async () => {
-    const deployment = await deploy(['--grace-seconds', '0']);
-    const client = await connect('SDK 1.x', deployment.mcp);
+    const { notes, mcp } = await start({ disconnectGraceMs: 0 });
+    const client = await connect('SDK 1.x', mcp);
     await client.logIn('alice');
     await presenceOf(() => client.call('session_status'));
     await client.close();
-    await heard(deployment, 'session.signed_out', 'disconnect');
-    expect(await activeTokensAfter(1, deployment)).toEqual([]);
+    await heard(notes, 'session.signed_out', 'disconnect');
+    expect(await livingUsersAfter(1, notes)).toEqual([]);
   });
 
   it('[security 56] is none of a 2026 client’s: its login stays when it goes, for whoever has the handle', async () => {
-    const deployment = await deploy(['--grace-seconds', '0']);
-    const { mcp } = deployment;
+    const { notes, mcp } = await start({ disconnectGraceMs: 0 });
     const stateless = await connect('SDK 2.x pinned to 2026', mcp);
     await stateless.logIn('alice');
     await stateless.call('whoami');
@@ -198,7 +211,7 @@ describe('the grace after a disconnect', () => {
     await streaming.logIn('bob');
     await presenceOf(() => streaming.call('session_status'));
     await streaming.close();
-    await heard(deployment, 'session.signed_out', 'disconnect');
+    await heard(notes, 'session.signed_out', 'disconnect');
     const back = await connect('SDK 2.x pinned to 2026', mcp);
     back.handle = stateless.handle;
     expect((await back.call('whoami')).structured).toMatchObject({ subject: 'alice' });
@@ -208,7 +221,7 @@ describe('the grace after a disconnect', () => {
 
 describe('the standalone stream', () => {
   it('[security 10] ends with its session', async () => {
-    const { mcp } = await deploy([]);
+    const { mcp } = await start();
     const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
     const stream = await openStream(mcp, client.secret);
     expect(isPresent(await client.call('session_status'))).toBe(true);
@@ -220,17 +233,12 @@ describe('the standalone stream', () => {
 
 describe('DELETE', () => {
   it('[security 6, 34] revokes the login, and makes the id unknown to every request', async () => {
-    const deployment = await deploy([]);
-    const { mcp } = deployment;
+    const { notes, mcp } = await start();
     const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
     const other = await logIn(await connect2025(mcp), new Browser(), 'bob');
     expect((await client.end()).status).toBe(200);
-    await heard(deployment, 'session.ended', 'deleted');
-    const active = await activeTokensAfter(1, deployment);
-    const subjects = await Promise.all(
-      active.map(async (token) => (await deployment.provider.introspect(token)).sub),
-    );
-    expect(subjects).toEqual(['bob', 'bob']);
+    await heard(notes, 'session.ended', 'deleted');
+    expect(await livingUsersAfter(1, notes)).toEqual(['bob', 'bob']);
     const headers = { accept: 'text/event-stream', 'mcp-session-id': client.secret };
     expect((await send(mcp, { headers })).status).toBe(404);
     expect((await client.end()).status).toBe(404);
@@ -242,20 +250,20 @@ describe('DELETE', () => {
   it.each(['SDK 1.x', 'SDK 2.x in 2025'] as const)(
     'is what %s sends to terminate its session',
     async (kind) => {
-      const deployment = await deploy([]);
-      const client = await connect(kind, deployment.mcp);
+      const { notes, mcp } = await start();
+      const client = await connect(kind, mcp);
       await client.logIn('alice');
       await client.terminate();
-      await heard(deployment, 'session.ended', 'deleted');
-      expect(await activeTokensAfter(1, deployment)).toEqual([]);
+      await heard(notes, 'session.ended', 'deleted');
+      expect(await livingUsersAfter(1, notes)).toEqual([]);
       await client.close();
     },
   );
 
   it('[security 54] does not end a 2026 session', async () => {
-    const deployment = await deploy([]);
-    const client = await logIn(client2026(deployment.mcp), new Browser(), 'alice');
-    const answer = await send(deployment.mcp, {
+    const { mcp } = await start();
+    const client = await logIn(client2026(mcp), new Browser(), 'alice');
+    const answer = await send(mcp, {
       method: 'DELETE',
       headers: { accept: 'application/json', 'mcp-session-id': client.secret },
     });

@@ -1,0 +1,63 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Browser } from '../support/browser.js';
+import { client2026, connect2025, type RawClient } from '../support/raw-mcp.js';
+import { type SETTINGS, type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
+
+const ERAS = ['2025', '2026'] as const;
+
+/** Whether a server with those settings tells who approves a login from who began it. */
+export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): void {
+  describe(`the device flow, where links are checked by "${setting}"`, () => {
+    const isChecked = setting === 'same issuer';
+    let notes: SecuredNotes;
+    beforeAll(async () => {
+      notes = await startSecuredNotes(setting, { deviceFlow: 'only' });
+    });
+    afterAll(() => notes.close());
+
+    /** Starts a login of one user, and has another one approve it. */
+    async function approvedBy(starter: string, approver: string, era: (typeof ERAS)[number]) {
+      const way = await notes.wayOf(starter);
+      const client: RawClient =
+        era === '2025' ? await connect2025(notes.mcp, way) : client2026(notes.mcp, undefined, way);
+      const heard = notes.audit.entries.length;
+      const { structured } = await client.call('login');
+      await new Browser().approve(String(structured.loginUrl), String(structured.userCode), approver);
+      const lines = () => notes.audit.entries.slice(heard);
+      await notes.audit.until('the end of the login', () =>
+        lines().find(({ event }) => event === 'login.failed' || event === 'account.authenticated'),
+      );
+      return { client, started: lines().find(({ event }) => event === 'login.started') };
+    }
+
+    describe.each(ERAS)('of a %s client', (era) => {
+      it('takes in the login of its own user, and the audit log says whether that was checked [security 14, 49]', async () => {
+        const user = `own-${era}`;
+        const { client, started } = await approvedBy(user, user, era);
+        expect(started).toMatchObject({ flow: 'device', check: isChecked ? 'same-user' : 'unchecked' });
+        expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
+      });
+
+      if (isChecked)
+        it('refuses and revokes the login of another user', async () => {
+          const { client } = await approvedBy(`attacker-${era}`, `victim-${era}`, era);
+          expect(await client.call('login')).toMatchObject({
+            isError: true,
+            text: expect.stringMatching(/another user/),
+          });
+          expect(await client.call('whoami')).toMatchObject({ isError: true });
+          const living = async () =>
+            (await notes.upstream.livingTokens()).filter(({ user }) => user === `victim-${era}`);
+          await expect.poll(living).toEqual([]);
+        });
+      // Not a promise but a warning: this is why it is off unless the operator turns it on.
+      else
+        it('cannot tell who approves, and takes in the login of another user', async () => {
+          const { client } = await approvedBy(`attacker-${era}`, `victim-${era}`, era);
+          expect((await client.call('login')).structured).toMatchObject({
+            account: { subject: `victim-${era}` },
+          });
+        });
+    });
+  });
+}

@@ -1,0 +1,146 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Browser } from '../support/browser.js';
+import { connectEliciting, ELICITING_KINDS } from '../support/eliciting-clients.js';
+import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
+import { client2026, connect2025, type RawClient } from '../support/raw-mcp.js';
+
+const ERAS = ['2025', '2026'] as const;
+
+let notes: InProcessNotes;
+let users = 0;
+const newUser = () => `user-${++users}`;
+
+const clientOf = (era: (typeof ERAS)[number]): Promise<RawClient> =>
+  era === '2025' ? connect2025(notes.mcp) : Promise.resolve(client2026(notes.mcp));
+
+const failure = (kind: string) =>
+  notes.next((event) => event.type === 'login.failed' && event.failure === kind);
+const success = () => notes.next(({ type }) => type === 'account.authenticated');
+
+/** Starts a login and returns its code and where to type it in. */
+async function codeOf(client: Pick<RawClient, 'call'>, args: Record<string, unknown> = {}) {
+  const { structured, text } = await client.call('login', args);
+  const { loginUrl, userCode } = structured;
+  if (typeof loginUrl !== 'string' || typeof userCode !== 'string') throw new Error(`No code: ${text}`);
+  return { loginUrl, userCode };
+}
+
+async function _livingTokens(username: string) {
+  return (await notes.provider.livingTokens()).filter(({ user }) => user === username);
+}
+
+const _polls = () =>
+  notes.provider.exchanges.filter(({ form }) => form.get('grant_type')?.endsWith(':device_code')).length;
+
+describe('where the operator allows nothing but the device flow', () => {
+  beforeAll(async () => {
+    notes = await startInProcessNotes({ deviceFlow: 'only' });
+  });
+  afterAll(() => notes.close());
+
+  it.each(CLIENT_KINDS)('a client that cannot open addresses gets a code (%s)', async (kind) => {
+    const user = newUser();
+    const client = await connect(kind, notes.mcp);
+    const { structured } = await client.call('login');
+    expect(structured).toMatchObject({ status: 'pending', userCode: expect.stringMatching(/^.{4}-.{4}$/) });
+    expect(structured.next).toMatch(/userCode/);
+    const page = await new Browser().approve(String(structured.loginUrl), String(structured.userCode), user);
+    expect(page).toMatchObject({ status: 200, text: expect.stringContaining('You are signed in') });
+    // The user says that they are done before the provider was asked again: the call waits for that.
+    expect((await client.call('login')).structured).toMatchObject({
+      status: 'authenticated',
+      account: { subject: user },
+    });
+    expect((await client.call('whoami')).structured).toMatchObject({ subject: user });
+    await client.close();
+  });
+
+  it.each(ELICITING_KINDS)(
+    'a client that can open addresses is asked to, and told the code (%s)',
+    async (kind) => {
+      const user = newUser();
+      const approving: Promise<unknown>[] = [];
+      const client = await connectEliciting(kind, notes.mcp, async ({ message, url }) => {
+        expect(new URL(url).pathname).toBe('/device');
+        const userCode = /[A-Z]{4}-[A-Z]{4}/.exec(message)?.[0] ?? '';
+        approving.push(new Browser().approve(url, userCode, user));
+        return 'accept';
+      });
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
+      expect(await Promise.all(approving)).toHaveLength(1);
+      await client.close();
+    },
+  );
+
+  it.each(ELICITING_KINDS)('a client whose user declines to open it asks no more (%s)', async (kind) => {
+    const client = await connectEliciting(kind, notes.mcp, async () => 'decline');
+    expect(await client.call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/declined/),
+    });
+    expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
+    await client.close();
+  });
+
+  describe.each(ERAS)('in the %s era', (era) => {
+    it('the same code is given again while the login is under way', async () => {
+      const client = await clientOf(era);
+      const first = await codeOf(client);
+      expect(await codeOf(client)).toEqual(first);
+      expect((await client.call('login')).structured.next).toMatch(/not finished/);
+    });
+
+    it('the user says no to the code', async () => {
+      const client = await clientOf(era);
+      const { loginUrl, userCode } = await codeOf(client);
+      const declined = failure('declined');
+      const browser = new Browser();
+      await browser.submit(await browser.enterCode(loginUrl, userCode), { abort: 'yes' });
+      await declined;
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
+      expect(await codeOf(client)).not.toEqual({ loginUrl, userCode });
+    });
+
+    it('the user cancels at the login', async () => {
+      const client = await clientOf(era);
+      const { loginUrl, userCode } = await codeOf(client);
+      const declined = failure('declined');
+      const browser = new Browser();
+      const login = await browser.submit(await browser.enterCode(loginUrl, userCode), { confirm: 'yes' });
+      expect((await browser.submit(login, { cancel: 'yes' })).text).toContain('cancelled');
+      await declined;
+      expect(await client.call('login')).toMatchObject({
+        isError: true,
+        text: expect.stringMatching(/declined/),
+      });
+    });
+
+    it('a user who mistypes the code may try again', async () => {
+      const user = newUser();
+      const client = await clientOf(era);
+      const { loginUrl, userCode } = await codeOf(client);
+      const browser = new Browser();
+      const wrong = await browser.enterCode(loginUrl, 'WRNG-CDES');
+      expect(wrong.text).toContain('not valid');
+      const authenticated = success();
+      const confirm = await browser.submit(wrong, { user_code: userCode });
+      await browser.submit(await browser.submit(confirm, { confirm: 'yes' }), { username: user });
+      await authenticated;
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
+    });
+
+    it('a login that came to its end after its client had given up is there at the next call', async () => {
+      const user = newUser();
+      const client = await clientOf(era);
+      const { loginUrl, userCode } = await codeOf(client);
+      const authenticated = success();
+      await new Browser().approve(loginUrl, userCode, user);
+      await authenticated;
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
+    });
+  });
+});
