@@ -19,22 +19,13 @@ it('no access token opens what is not its user’s, and none that has a flaw ope
 });
 
 describe('the fuzzer finds', () => {
-  it.each(['open', 'bearer'])('requests that cost much CPU, with %s access', async (access) => {
-    const found = await verdict('--access', access, '--requests', '0', '--stretches', '1', '--fault', 'cpu');
+  it('requests that cost much CPU', async () => {
+    const found = await verdict('--requests', '0', '--stretches', '1', '--fault', 'cpu');
     expect(found).toMatch(/: it costs \d+ ms of CPU, and may cost \d+$/);
   });
 
-  it.each(['open', 'bearer'])('clients that make the server keep much, with %s access', async (access) => {
-    const found = await verdict(
-      '--access',
-      access,
-      '--requests',
-      '0',
-      '--stretches',
-      '1',
-      '--fault',
-      'memory',
-    );
-    expect(found).toContain('no client makes the server keep more than');
+  it('clients that make the server keep much', async () => {
+    const options = ['--access', 'bearer', '--requests', '0', '--stretches', '1', '--fault', 'memory'];
+    expect(await verdict(...options)).toContain('no client makes the server keep more than');
   });
 });
