@@ -16,6 +16,12 @@ import { MOST_AT_ONCE, tooManyAtOnce } from './requests-under-way.js';
 
 /** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
 const RETRY_MS = 1000;
+/** What a client hears of a call whose connection ends, for example to make room for another one. */
+const ENDED = {
+  code: ErrorCode.connectionClosed,
+  message:
+    'This connection ended while the call was being served, so that its result is lost. What it has done until then stays done. Reconnect this server before you call again.',
+};
 /** Requests that nobody waits for any more are answered with this, to no one: it settles the SDK's books. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };
 
@@ -78,6 +84,15 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     }
   }
 
+  /** Answers what is still being served, whose result nobody will get, and closes every stream. */
+  override async close(): Promise<void> {
+    for (const id of [...this.#serving.keys()]) {
+      // Only requests have got in there, and the SDK has checked the ids of those.
+      await this.send({ jsonrpc: '2.0', id: id as RequestId, error: ENDED }).catch(ignore);
+    }
+    await super.close();
+  }
+
   #isLate(relatedRequestId: RequestId | undefined): boolean {
     return relatedRequestId === undefined
       ? this.#events.isStale(this.#currentRequest())
@@ -100,4 +115,8 @@ function cancelledIdsOf(body: unknown): unknown[] {
   return messagesOf(body)
     .filter((message) => methodOf(message) === 'notifications/cancelled')
     .map((message) => propertyOf(propertyOf(message, 'params'), 'requestId'));
+}
+
+function ignore(): void {
+  // It was answered meanwhile.
 }

@@ -430,4 +430,26 @@ describe('a 2025 connection', () => {
     await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
     expect(left).toHaveBeenCalledOnce();
   });
+
+  it.each(['is closed', 'is ended by its client'])(
+    'answers the calls that it serves with an error when it %s, and drops what still comes of them',
+    async (how) => {
+      const { connection, call, release, progress } = await setUp();
+      const calls = await Promise.all([call(1, 'one'), call(2, 'two')]);
+      await expect.poll(() => progress).toHaveLength(2);
+      if (how === 'is closed') await connection.close();
+      else {
+        const request = new Request(URL, { method: 'DELETE', headers: HEADERS });
+        expect((await connection.serve({ request, body: undefined, ...UNBOUNDED })).status).toBe(200);
+      }
+      for (const [index, response] of calls.entries()) {
+        const [, data = ''] = [...(await response.text()).matchAll(/^data: (\{.+)$/gm)].at(-1) ?? [];
+        expect(JSON.parse(data)).toMatchObject({
+          id: index + 1,
+          error: { code: -32000, message: expect.stringMatching(/ended while .* Reconnect/) },
+        });
+      }
+      await release();
+    },
+  );
 });

@@ -9,6 +9,7 @@ export const ErrorCode = {
   sessionRequired: -32000,
   sessionNotFound: -32001,
   serverBusy: -32000,
+  connectionClosed: -32000,
 } as const;
 
 export interface ErrorResponseOptions {

@@ -233,12 +233,37 @@ describe('the connections of an owner', () => {
     expect([await bench.isLive(listening!), await bench.isLive(idle!)]).toEqual([true, false]);
   });
 
-  it('make room all the same when the clients of all of them are listening [security 39]', async () => {
+  it('whose client waits for an answer are not idle, whenever it asked [security 36, 39]', async () => {
+    const bench = new OwnersBench();
+    const [serving, idle] = await bench.connectTen();
+    const answered = bench.registry.requestBegan(serving!.record.ref);
+    await bench.connect(ALICE);
+    expect([await bench.isLive(serving!), await bench.isLive(idle!)]).toEqual([true, false]);
+    answered('server');
+    await bench.connect(ALICE);
+    expect(await bench.isLive(serving!)).toBe(false);
+  });
+
+  it('are not joined by another when none of them is idle, and go on [security 39]', async () => {
     const bench = new OwnersBench();
     const connections = await bench.connectTen();
-    for (const { record } of connections) bench.registry.streamOpened(record.ref);
+    const [{ record: serving }, ...listening] = connections as [
+      (typeof connections)[0],
+      ...typeof connections,
+    ];
+    bench.registry.requestBegan(serving.ref);
+    const closed = listening.map(({ record }) => bench.registry.streamOpened(record.ref));
+    await expect(bench.connect(ALICE)).rejects.toMatchObject({
+      code: 'too_many_requests',
+      retryAfterSeconds: 60,
+      message: expect.stringMatching(/^You have 10 connections .* Close one of them, or try again/),
+    });
+    expect(bench.eventsOf('session.refused')).toEqual([{ type: 'session.refused', reason: 'user' }]);
+    for (const connection of connections) expect(await bench.isLive(connection)).toBe(true);
+    expect(bench.owners.connectionsOf((await bench.owners.of(ALICE)).ref)).toHaveLength(10);
+    closed[3]?.('client');
     const eleventh = await bench.connect(ALICE);
-    expect([await bench.isLive(connections[0]!), await bench.isLive(eleventh)]).toEqual([false, true]);
+    expect([await bench.isLive(listening[3]!), await bench.isLive(eleventh)]).toEqual([false, true]);
   });
 
   it('that cannot make room are not joined by another: its id reaches nobody, and it ends [security 39]', async () => {

@@ -1,3 +1,4 @@
+import { SessionError } from '../errors.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { type Owner, type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
@@ -86,8 +87,8 @@ export class OwnerSessions {
 
   /**
    * Starts a connection of an owner's session, which counts as a request. If it is one too many, the one that has
-   * been idle for longest ends.
-   * @throws SessionError `limit_reached`, `store_unavailable`
+   * been idle for longest ends: none that serves a call, or whose client listens.
+   * @throws SessionError `limit_reached`, `store_unavailable`; `too_many_requests` if none of them is idle
    */
   async connect(session: SessionRecord): Promise<{ id: SessionId; record: SessionRecord }> {
     const { registry, hasSessionPerConnection, onError } = this.#options;
@@ -152,13 +153,20 @@ export class OwnerSessions {
 
   /** Chooses within one tick which connection goes, so that no two choose the same. */
   async #makeRoom(connections: ReadonlySet<SessionRef>, started: SessionRef): Promise<void> {
-    const { registry, maxConnections } = this.#options;
+    const { registry, events, maxConnections } = this.#options;
     const staying = [...connections].filter((ref) => !this.#leaving.has(ref));
     if (staying.length <= maxConnections) return;
     // Whose client listens, or waits for an answer, is not idle.
     const isIdle = (ref: SessionRef) => ref !== started && !isPresent(registry.presenceOf(ref));
-    const longestIdle = staying.find(isIdle) ?? staying[0];
-    if (!longestIdle) return;
+    const longestIdle = staying.find(isIdle);
+    if (!longestIdle) {
+      events.emit({ type: 'session.refused', reason: 'user' });
+      throw new SessionError(
+        'too_many_requests',
+        `You have ${maxConnections} connections to this server through this client, and all of them are in use. Close one of them, or try again in a minute.`,
+        { retryAfterSeconds: 60 },
+      );
+    }
     this.#leaving.add(longestIdle);
     try {
       await registry.end(longestIdle, 'cap');

@@ -69,8 +69,8 @@ export type SessionEvent =
   /** Its login is about to reach its longest lifetime. */
   | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
   | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
-  /** There was no room for another one: on this node, or for its address. */
-  | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' }
+  /** There was no room for another one: on this node, for its address, or for the connections of its user. */
+  | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' | 'user' }
   /** Somebody presented the id of a connection that is another principal's. */
   | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
   /** A request brought an access token that is not accepted. `fault` says what was expected; it holds no secret. */
