@@ -5,6 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AccessOptions, accessSettings } from './access/access-options.js';
 import { type AccessSurroundings, createAccess } from './create-access.js';
 import { DEFAULT_LIMITS } from './limits/limits.js';
+import { peerOf } from './limits/peer.js';
 import { SessionEvents } from './session/session-events.js';
 import { VirtualClock } from './testing/virtual-clock.js';
 import { Deadlines } from './time/deadlines.js';
@@ -49,7 +50,7 @@ async function startIssuer() {
       .setIssuer(issuer)
       .setSubject('alice')
       .setAudience(audience)
-      .setExpirationTime('1 minute')
+      .setExpirationTime(typeof claims.exp === 'number' ? claims.exp : '1 minute')
       .sign(privateKey);
   const admitWith = async (options: Partial<Extract<AccessOptions, object>>, token: string) => {
     const settings = accessSettings({ issuer, ...options });
@@ -93,6 +94,29 @@ describe('access, put together', () => {
     const introspection = { clientId: 'mcp', clientSecret: 'secret' };
     expect(await admitWith({ introspection }, 'opaque')).toMatchObject({ principal: { subject: 'bob' } });
     expect(await admitWith({}, 'opaque')).toMatchObject({ refusal: { status: 401 } });
+  });
+
+  it('takes good JWTs from an address that has brought too many bad ones, and no opaque tokens [security 41]', async () => {
+    const { issuer, answers, tokenFor } = await startIssuer();
+    const aud = 'https://mcp.test/mcp';
+    answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };
+    const introspection = { clientId: 'mcp', clientSecret: 'secret' };
+    const limits = { refusedTokensPerMinute: 3 };
+    const access = createAccess(accessSettings({ issuer, introspection }), { ...surroundings(), limits });
+    const bring = (token: string) =>
+      access.admit({ authorization: `Bearer ${token}`, isFromAfar: true, peer: peerOf('192.0.2.1') });
+    const bad = await Promise.all(
+      [1, 2, 3, 4, 5].map((jti) => tokenFor('https://other.test', { jti: `${jti}` })),
+    );
+    const statuses: (number | true)[] = [];
+    for (const token of bad) {
+      const admission = await bring(token);
+      statuses.push(admission.isAdmitted || admission.refusal.status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 429, 429]);
+    expect(await bring(await tokenFor(aud))).toMatchObject({ isAdmitted: true });
+    expect(await bring(await tokenFor(aud, { exp: 1 }))).toMatchObject({ refusal: { status: 401 } });
+    expect(await bring('opaque')).toMatchObject({ refusal: { status: 429 } });
   });
 
   it('can look whether its authorization server is there', async () => {

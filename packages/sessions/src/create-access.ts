@@ -43,6 +43,7 @@ export function createAccess(
   return new BearerAccess({
     prepare: () => authorizationServer.prepare(),
     verify: (token) => verifier.verify(token),
+    isSelfContained: (token) => verifier.isSelfContained(token),
     requiredScopes,
     refusedTokens: new RateLimiter({ perMinute: limits.refusedTokensPerMinute, clock, deadlines }),
     clock,

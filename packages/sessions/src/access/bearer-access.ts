@@ -14,6 +14,8 @@ export interface BearerAdmissionOptions {
   readonly prepare: () => Promise<void>;
   /** Finds out whose token it is. @throws SessionError when that cannot be found out */
   readonly verify: (token: string) => Promise<ReadClaims>;
+  /** Whether a token is verified without asking the authorization server about it. Default: none is. */
+  readonly isSelfContained?: (token: string) => boolean;
   readonly requiredScopes: readonly string[];
   /** How many tokens that are not valid an address may bring. */
   readonly refusedTokens: RateLimiter;
@@ -95,6 +97,9 @@ export class BearerAccess implements Access {
     if (known) return known;
     // A token that was accepted before was not guessed, whatever has become of it.
     if (this.#isGenuine(digest)) return this.#verify(token, digest);
+    // Whether it is valid can be found out at once, so that it is not refused for what others have brought.
+    if (this.#options.isSelfContained?.(token))
+      return this.#guesses.judge(peer, await this.#verify(token, digest));
     return this.#guesses.take(peer, () => this.#known(digest) ?? this.#verify(token, digest));
   }
 

@@ -53,6 +53,17 @@ export class Guesses {
     });
   }
 
+  /**
+   * Counts a token that has been verified already, if it is not valid.
+   * @param peer as for {@link take}
+   * @throws SessionError `too_many_requests`
+   */
+  judge(peer: Peer | undefined, read: ReadClaims): ReadClaims {
+    const seconds = peer === undefined || isGenuine(read) ? undefined : this.#refusedTokens.take(peer);
+    if (seconds !== undefined) throw tooManyRefused(seconds);
+    return read;
+  }
+
   #goOn(peer: Peer, share: Share): void {
     while (share.underWay < MOST_AT_ONCE && share.waiting.length > 0) {
       const seconds = this.#refusedTokens.take(peer);

@@ -48,6 +48,11 @@ export class TokenVerifier {
     this.#options = options;
   }
 
+  /** Whether nobody has to be asked about a token: JWTs are verified here, and where nobody may be asked, so is the rest. */
+  isSelfContained(token: string): boolean {
+    return isJwt(token) || !this.#options.tokenIssuer.introspect;
+  }
+
   /** @throws SessionError `provider_unavailable`, `provider_refused` when that cannot be found out */
   async verify(token: string): Promise<ReadClaims> {
     return isJwt(token) ? this.#verifyJwt(token) : this.#introspect(token);
