@@ -36,12 +36,13 @@ describe('the configuration', () => {
 
   it('takes ports, lifetimes and the rest from the flags', () => {
     const argv = '--port 0 --idp-port 0 --api-port 8080 --access-token-seconds 10 --json --log-level info';
-    const lifetimes = '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0 --keep-alive-seconds 90';
+    const lifetimes =
+      '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0 --keep-alive-seconds 90 --drain-seconds 25';
     expect(configurationOf(`${argv} ${lifetimes}`.split(' '))).toMatchObject({
       transport: { kind: 'http', port: 0, keepAliveMs: 90_000, isJson: true },
       allowDebugging: false,
       logLevel: 'info',
-      lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0 },
+      lifetimes: { idleMs: 60_000, absoluteMs: 600_000, disconnectGraceMs: 0, shutdownDrainMs: 25_000 },
       upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 8080, accessTokenSeconds: 10 },
     });
   });

@@ -90,7 +90,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
   const flags = parseFlags(argv);
   if (flags.help) return { kind: 'help' };
   if (flags.version) return { kind: 'version' };
-  const { graceSeconds, idleSeconds, absoluteSeconds } = flags;
+  const { graceSeconds, idleSeconds, absoluteSeconds, drainSeconds } = flags;
   const transport = transportOf(flags);
   const upstream = upstreamOf(flags, transport, environment);
   return {
@@ -103,6 +103,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(idleSeconds !== undefined && { idleMs: idleSeconds * 1000 }),
         ...(absoluteSeconds !== undefined && { absoluteMs: absoluteSeconds * 1000 }),
         ...(graceSeconds !== undefined && { disconnectGraceMs: graceSeconds * 1000 }),
+        ...(drainSeconds !== undefined && { shutdownDrainMs: drainSeconds * 1000 }),
       },
       maxSessions: flags.maxSessions,
       limits: parseLimits(environment),

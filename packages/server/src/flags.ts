@@ -40,6 +40,7 @@ export interface Flags {
   readonly idleSeconds: number | undefined;
   readonly absoluteSeconds: number | undefined;
   readonly graceSeconds: number | undefined;
+  readonly drainSeconds: number | undefined;
   readonly maxSessions: number | undefined;
   readonly logLevel: LogLevel;
   readonly tools: string | undefined;
@@ -75,6 +76,7 @@ const schema = z.object({
   'idle-seconds': seconds.optional(),
   'absolute-seconds': seconds.optional(),
   'grace-seconds': graceSeconds.optional(),
+  'drain-seconds': graceSeconds.optional(),
   'max-sessions': sessions.optional(),
   'log-level': z.enum(LOG_LEVELS, `must be one of ${LOG_LEVELS.join(', ')}`).default('warn'),
   tools: z.string().min(1, 'must name a module').optional(),
@@ -108,6 +110,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     idleSeconds: data['idle-seconds'],
     absoluteSeconds: data['absolute-seconds'],
     graceSeconds: data['grace-seconds'],
+    drainSeconds: data['drain-seconds'],
     maxSessions: data['max-sessions'],
     logLevel: data['log-level'],
     tools: data.tools,
@@ -139,6 +142,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         'idle-seconds': text,
         'absolute-seconds': text,
         'grace-seconds': text,
+        'drain-seconds': text,
         'max-sessions': text,
         'log-level': text,
         tools: text,

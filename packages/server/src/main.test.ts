@@ -106,9 +106,9 @@ describe('the server with the sample', () => {
     expect((await server.end('SIGTERM')).code).toBe(0);
   });
 
-  it('ends cleanly on SIGTERM', async () => {
+  it.each(['SIGTERM', 'SIGHUP'] as const)('ends cleanly on %s [security 35]', async (signal) => {
     const server = await startReady(FREE_PORTS);
-    expect((await server.end('SIGTERM')).code).toBe(0);
+    expect((await server.end(signal)).code).toBe(0);
   });
 
   it.each(['--port', '--idp-port', '--api-port'])(

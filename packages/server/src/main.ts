@@ -9,15 +9,11 @@ import {
   type StdioTransport,
 } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
+import { endOnSignal } from './end-on-signal.js';
 import { packageVersion } from './package-version.js';
-import { type RunningServer, serveStdio, startServer } from './server.js';
+import { serveStdio, startServer } from './server.js';
 import { startFailure } from './start-failure.js';
 import { USAGE } from './usage.js';
-
-/** Ending may wait this long for tokens to be revoked; whoever pressed Ctrl-C waits no longer than 2 s. */
-const CLOSE_DEADLINE_MS = 1500;
-/** A signal so soon after the first is its echo. */
-const ECHO_MS = 500;
 
 async function main(): Promise<void> {
   const command = parseCommand(process.argv.slice(2), process.env);
@@ -57,31 +53,12 @@ async function serveClient(configuration: Configuration, transport: StdioTranspo
 }
 
 async function serveNetwork(configuration: Configuration, transport: HttpTransport): Promise<void> {
+  // A terminal that was closed takes nothing any more, and ending in order goes on.
+  process.stderr.on('error', () => undefined);
   const server = await startServer(configuration, transport);
   endOnSignal(server);
   if (transport.isJson) process.stdout.write(`${JSON.stringify(server.addresses)}\n`);
   process.stderr.write(announcement(server, configuration.upstream));
-}
-
-/**
- * The first signal ends cleanly, within the deadline; a later one at once. npm passes Ctrl-C on although the
- * terminal has sent it to everybody already, so what follows at once is the same one again.
- */
-function endOnSignal(server: RunningServer): void {
-  let endingSinceMs: number | undefined;
-  const end = async () => {
-    const now = performance.now();
-    if (endingSinceMs !== undefined) {
-      if (now - endingSinceMs > ECHO_MS) process.exit(1);
-      return;
-    }
-    endingSinceMs = now;
-    setTimeout(() => process.exit(0), CLOSE_DEADLINE_MS).unref();
-    await server.close();
-    // Idle connections kept open by `fetch` would hold the process for some seconds more.
-    process.exit(0);
-  };
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void end());
 }
 
 try {

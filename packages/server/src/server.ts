@@ -1,4 +1,4 @@
-import { type Branding, createSessions, type Sessions } from 'mcp-sessions';
+import { type Branding, type CloseOptions, createSessions, type Sessions } from 'mcp-sessions';
 import { destination, type Logger, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
@@ -19,13 +19,13 @@ export interface RunningServer {
   /** The MCP server's name, under which clients add it. */
   readonly name: string;
   readonly addresses: Addresses;
-  /** Signs every session out, upstream too, then stops serving. */
-  close(): Promise<void>;
+  /** Lets calls finish, signs every session out, upstream too, then stops serving. As `close` of the library. */
+  close(options?: CloseOptions): Promise<void>;
 }
 
 const STDERR = 2;
-/** Revocations still under way at the end get this long: the process has to be gone within 2 s. */
-const SHUTDOWN_DRAIN_MS = 1000;
+/** Clients kill the processes that they start two seconds after they have closed the pipe. */
+const STDIO_DRAIN_MS = 1000;
 
 /**
  * Starts the MCP server and what it is put in front of. What was started is closed again when the rest fails.
@@ -45,9 +45,9 @@ export async function startServer(
     return {
       name: backend.server.name,
       addresses: { mcp: url, identityProvider: backend.provider.issuer, api: backend.api },
-      close: async () => {
+      close: async (options) => {
         // The provider goes last: signing out revokes tokens there.
-        await sessions.close();
+        await sessions.close(options);
         await backend.close();
       },
     };
@@ -82,7 +82,16 @@ export async function serveStdio(
 }
 
 function assemble(
-  { lifetimes, maxSessions, limits, elicitation, allowed, logLevel, allowDebugging }: Configuration,
+  {
+    transport,
+    lifetimes,
+    maxSessions,
+    limits,
+    elicitation,
+    allowed,
+    logLevel,
+    allowDebugging,
+  }: Configuration,
   branding: Branding,
   { api: _, close: __, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
@@ -96,7 +105,7 @@ function assemble(
     maxSessions,
     limits,
     elicitation,
-    lifetimes: { shutdownDrainMs: SHUTDOWN_DRAIN_MS, ...lifetimes },
+    lifetimes: { ...(transport.kind === 'stdio' && { shutdownDrainMs: STDIO_DRAIN_MS }), ...lifetimes },
     logger,
     allowDebugging,
   });

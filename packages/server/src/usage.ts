@@ -25,6 +25,8 @@ Serves MCP; every client that connects logs in as its own user.
   --idle-seconds <n>             sign out after so long without a request (1800)
   --absolute-seconds <n>         sign out so long after the login (43200)
   --grace-seconds <n>            sign out so long after a client has gone (120); 0: at once
+  --drain-seconds <n>            at the end, wait so long for calls under way, and then for revocations
+                                 (10; with --stdio: 1)
   --max-sessions <n>             how many sessions there may be (10000)
   --log-level <level>            ${LOG_LEVELS.join(', ')} (warn); logs go to stderr
   --allow-debugging              start although --inspect or the like lets tokens be read

@@ -8,6 +8,7 @@ import { SessionError } from './errors.js';
 import { createApp, createLoginApp, MCP_PATH } from './http/app.js';
 import { BasePath } from './http/base-path.js';
 import { BodyRoom } from './http/body-room.js';
+import { CallsUnderWay } from './http/calls-under-way.js';
 import { DeploymentWarnings } from './http/deployment-warnings.js';
 import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
@@ -29,6 +30,7 @@ import { Subscriptions } from './mcp/subscriptions.js';
 import { auditLog } from './observe/audit-log.js';
 import { errorLog } from './observe/error-log.js';
 import { quietLogger } from './observe/quiet-logger.js';
+import { logUnfinished } from './observe/unfinished.js';
 import { Provider } from './provider/provider.js';
 import { providerSettings } from './provider/provider-options.js';
 import { Serving } from './serving.js';
@@ -36,10 +38,11 @@ import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './serving
 import { logIdOf } from './session/ids.js';
 import { OwnerSessions } from './session/owner-sessions.js';
 import type { Sessions } from './sessions.js';
-import type { Runtime, SessionsOptions } from './sessions-options.js';
+import type { CloseOptions, Runtime, SessionsOptions } from './sessions-options.js';
 import { sessionsSettings } from './sessions-settings.js';
 import { MapSessionStore } from './store/map-session-store.js';
 import { systemClock } from './time/clock.js';
+import { Patience } from './time/patience.js';
 import { systemRandom } from './vault/random.js';
 import { Vault } from './vault/vault.js';
 
@@ -190,6 +193,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
   // Where `listen` finds the public URL, it has no path.
   const basePath = new BasePath(publicUrl?.pathname.slice(0, -1) ?? '');
+  const calls = new CallsUnderWay();
   const appOptions = {
     guards,
     basePath,
@@ -224,6 +228,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     bearer,
     serverName: brand.name,
     access: accessControl,
+    calls,
     isClosing: () => closing !== undefined,
   });
   const handleRequest = nodeHandlerOf(app, basePath);
@@ -233,22 +238,31 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
   const serving = new Serving();
   let closing: Promise<void> | undefined;
-  const close = () => {
-    closing ??= closeEverything();
+  const patience = new Patience(clock);
+  const close = ({ drainMs = lifetimes.shutdownDrainMs }: CloseOptions = {}) => {
+    if (closing) patience.endAfter(drainMs);
+    closing ??= closeEverything(drainMs);
     return closing;
   };
 
-  async function closeEverything(): Promise<void> {
+  async function closeEverything(drainMs: number): Promise<void> {
     endpoint.refuse();
-    serving.stop();
+    logins.stopWaiting();
+    await patience.waitFor(calls.settled(), drainMs);
+    const cutCalls = calls.count;
+    let notRevoked = 0;
+    events.subscribe((event) => {
+      if (event.type === 'account.revoked' && event.revocation === 'unconfirmed') notRevoked++;
+    });
     await registry.endAll('shutdown');
-    const settled = Promise.all([disposal.settled(), refreshes.settled()]);
-    const drained = new Promise<void>((resolve) => clock.after(lifetimes.shutdownDrainMs, resolve));
-    await Promise.race([settled, drained]);
+    await patience.waitFor(Promise.all([disposal.settled(), refreshes.settled()]), drainMs);
+    notRevoked += disposal.pending;
+    serving.stop();
     await endpoint.close();
     await serving.close();
     // What was started at the last moment.
     await registry.endAll('shutdown');
+    logUnfinished(logger, { cutCalls, notRevoked });
     logins.close();
     deadlines.clear();
     keys.wipe();

@@ -22,6 +22,12 @@ export type { SessionEvent, SessionListener } from './session/session-events.js'
 export type { SessionRecord } from './session/session-record.js';
 export type { SessionStore } from './session/session-store.js';
 export type { NodeSide, Sessions } from './sessions.js';
-export type { ListenOptions, Runtime, ServeStdioOptions, SessionsOptions } from './sessions-options.js';
+export type {
+  CloseOptions,
+  ListenOptions,
+  Runtime,
+  ServeStdioOptions,
+  SessionsOptions,
+} from './sessions-options.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

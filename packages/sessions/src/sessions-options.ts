@@ -95,6 +95,12 @@ export interface ServeStdioOptions {
   readonly openBrowser?: boolean | undefined;
 }
 
+/** How to close. */
+export interface CloseOptions {
+  /** How long calls under way may take to finish, and then revocations, in milliseconds. Default: `shutdownDrainMs`. */
+  readonly drainMs?: number | undefined;
+}
+
 /** Where to listen. */
 export interface ListenOptions {
   /** Default: 3000; `0` takes any free port. */

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Session } from './account/session.js';
 import type { CurrentSession } from './mcp/request-context.js';
 import type { SessionListener } from './session/session-events.js';
-import type { ListenOptions, ServeStdioOptions } from './sessions-options.js';
+import type { CloseOptions, ListenOptions, ServeStdioOptions } from './sessions-options.js';
 
 /** An MCP server whose every client logs in as its own user. */
 export interface Sessions extends CurrentSession {
@@ -46,8 +46,13 @@ export interface Sessions extends CurrentSession {
    * @throws SessionError `provider_unavailable`, `provider_refused` if not
    */
   ready(): Promise<void>;
-  /** Ends every session: wipes at once, then has tokens revoked upstream for at most `shutdownDrainMs`. */
-  close(): Promise<void>;
+  /**
+   * Closes the server. New requests are refused with 503, and so is `/healthz`; calls that are being answered have up
+   * to `drainMs`. Then every session ends: its tokens are wiped at once, and revoked upstream within another `drainMs`.
+   * What is not finished by then is logged. A further call shortens what is waited for: `close({ drainMs: 0 })` wipes
+   * now.
+   */
+  close(options?: CloseOptions): Promise<void>;
 }
 
 /** A request and its response as Node sees them. */

@@ -3,10 +3,12 @@ import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
 import { errorPage } from '../login/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
+import { methodOf } from '../mcp/json-rpc.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 import { acceptedAnswers, acceptingByName } from './accept.js';
 import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from './admission.js';
 import { type BasePath, HEALTH_PATH } from './base-path.js';
+import type { CallsUnderWay } from './calls-under-way.js';
 import { clientOf } from './client-address.js';
 import type { DeploymentWarnings } from './deployment-warnings.js';
 import type { GuardedRequest } from './guards.js';
@@ -28,6 +30,7 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly endpoint: Endpoint;
   /** How many elements and keys the arguments of a tool call may have in all. */
   readonly argumentElements: number;
+  readonly calls: CallsUnderWay;
   /** Whether the server is closing. */
   readonly isClosing: () => boolean;
 }
@@ -43,7 +46,7 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint, bodyRoom: room, argumentElements, publicUrl, isClosing } = options;
+  const { guards, endpoint, bodyRoom: room, argumentElements, calls, publicUrl, isClosing } = options;
   const app = guardedApp(
     options,
     () => `There is nothing here. The MCP endpoint is ${new URL(`.${MCP_PATH}`, publicUrl()).href}.`,
@@ -61,7 +64,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   });
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
-  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements }));
+  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements, calls }));
   for (const path of door.metadataPaths) {
     app.use(path, crossOrigin);
     app.get(path, (c) => c.json(door.metadata()));
@@ -149,7 +152,7 @@ async function serveMcp(
   c: Context<HttpEnv>,
   door: AdmissionDoor,
   endpoint: Endpoint,
-  limits: JsonBodyLimits,
+  { calls, ...limits }: JsonBodyLimits & { readonly calls: CallsUnderWay },
 ): Promise<Response> {
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
@@ -176,7 +179,9 @@ async function serveMcp(
   const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind, limits);
   const served = acceptingByName(principal ? withoutCredentials(request) : request, accepted);
-  return endpoint.handle({ request: served, body: body.value, isLoopback, peer, principal, hangUp });
+  const incoming = { request: served, body: body.value, isLoopback, peer, principal, hangUp };
+  const isCall = request.method === 'POST' && methodOf(body.value) !== 'subscriptions/listen';
+  return isCall ? calls.track(endpoint.handle(incoming), outgoing) : endpoint.handle(incoming);
 }
 
 const NOT_ACCEPTABLE =

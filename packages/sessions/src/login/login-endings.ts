@@ -76,6 +76,11 @@ export class LoginEndings {
     return this.#waiters.wait(attempt, timeoutMs, signal);
   }
 
+  /** From now on no call waits for a login. */
+  stopWaiting(): void {
+    this.#waiters.wakeAll();
+  }
+
   /** Takes the tokens of an attempt into its session, or revokes them if nobody wants them any more. */
   async finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
     if (attempt.outcome) return this.#tooLate(attempt, granted);

@@ -11,6 +11,7 @@ export class LoginWaiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
   readonly #ofHolder = new Map<string, number>();
+  #isOver = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -24,7 +25,7 @@ export class LoginWaiters {
 
   /** Resolves when the attempt is woken, after `timeoutMs`, or when `signal` aborts; at once if there is no room. */
   wait(attempt: LoginAttempt, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (!this.hasRoomFor(attempt)) return Promise.resolve();
+    if (this.#isOver || !this.hasRoomFor(attempt)) return Promise.resolve();
     const waiting = this.#waiting.get(attempt) ?? new Set();
     this.#waiting.set(attempt, waiting);
     const holder = holderOf(attempt.origin);
@@ -43,6 +44,12 @@ export class LoginWaiters {
       if (signal.aborted) done();
       else signal.addEventListener('abort', done);
     });
+  }
+
+  /** From now on no call waits. */
+  wakeAll(): void {
+    this.#isOver = true;
+    for (const attempt of this.#waiting.keys()) this.wake(attempt);
   }
 
   wake(attempt: LoginAttempt): void {

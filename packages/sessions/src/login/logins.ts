@@ -221,6 +221,11 @@ export class Logins {
     return this.#endings.confirm(attempt, typed);
   }
 
+  /** From now on no call waits for a login: each answers how far it has got. */
+  stopWaiting(): void {
+    this.#endings.stopWaiting();
+  }
+
   /** Forgets how logins ended. */
   close(): void {
     this.#ended.clear();

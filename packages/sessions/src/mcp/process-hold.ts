@@ -1,4 +1,4 @@
-const END_SIGNALS = ['SIGINT', 'SIGTERM'] as const;
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /** As long as a timer can wait. */
 const LONGEST_MS = 2 ** 31 - 1;
 

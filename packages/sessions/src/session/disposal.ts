@@ -78,6 +78,11 @@ export class Disposal {
     }
   }
 
+  /** How many revocations no provider has answered yet. */
+  get pending(): number {
+    return this.#running.size;
+  }
+
   /** Waits for what is being revoked. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running);

@@ -17,7 +17,7 @@ export interface Lifetimes {
   readonly loginAttemptMs: number;
   /** Without request or stream until a connection's id, or an owner's session, is forgotten. Default: 24 hours. */
   readonly unheardMs: number;
-  /** How long closing waits for what is under way. Default: 10 seconds. */
+  /** How long closing waits for calls under way, and then for revocations. Default: 10 seconds. */
   readonly shutdownDrainMs: number;
 }
 

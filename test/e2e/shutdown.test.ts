@@ -1,0 +1,199 @@
+import { pino } from 'pino';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { createSessions, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
+import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import { createLatch } from '../support/latch.js';
+import { client2026, connect2025, initialize, request2026, send, startLogin } from '../support/raw-mcp.js';
+import { StepBrowser } from '../support/step-browser.js';
+
+/** How long a call of 2026 waits for its user at a time. */
+const LEG_MS = 25_000;
+
+interface Serving {
+  readonly sessions: Sessions;
+  readonly provider: FaultingProvider;
+  readonly origin: string;
+  readonly mcp: string;
+  readonly warnings: object[];
+  /** A call of the tool `slow` has begun. */
+  readonly isRunning: Promise<void>;
+  /** Lets it finish. */
+  finish(): void;
+}
+
+async function serve(options: Partial<SessionsOptions> = {}): Promise<Serving> {
+  const provider = new FaultingProvider();
+  const [started, finished] = [createLatch(), createLatch()];
+  const warnings: object[] = [];
+  const sessions = createSessions({
+    server: { name: 'notes', version: '1.0.0' },
+    provider: provider.options,
+    apiOrigins: [],
+    logger: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
+    tools: (server) => {
+      server.registerTool('slow', { description: 'Takes its time' }, async () => {
+        started.open();
+        await finished.opened;
+        return { content: [{ type: 'text', text: 'all of it' }] };
+      });
+    },
+    ...options,
+    runtime: { fetch: provider.fetch, ...options.runtime },
+  });
+  onTestFinished(() => sessions.close({ drainMs: 0 }));
+  const { url } = await sessions.listen({ port: 0 });
+  return {
+    sessions,
+    provider,
+    origin: new URL(url).origin,
+    mcp: url,
+    warnings,
+    isRunning: started.opened,
+    finish: () => finished.open(),
+  };
+}
+
+async function logIn({ provider, mcp }: Serving, user: string): Promise<void> {
+  const client = await connect2025(mcp);
+  const browser = new StepBrowser();
+  const atProvider = await browser.consent(await startLogin(client));
+  await browser.request(provider.authorize(atProvider, user));
+  expect((await client.call('login')).structured).toMatchObject({ status: 'authenticated' });
+}
+
+describe('closing', () => {
+  it.each([
+    ['2025', async ({ mcp }: Serving) => (await connect2025(mcp)).call('slow')],
+    ['2026', ({ mcp }: Serving) => client2026(mcp).call('slow')],
+  ])(
+    'lets a call of %s finish; meanwhile health says 503 and requests are refused [security 35]',
+    async (_era, call) => {
+      const serving = await serve();
+      const calling = call(serving);
+      await serving.isRunning;
+      const closed = serving.sessions.close();
+      const health = await send(`${serving.origin}/healthz`);
+      expect(health).toMatchObject({ status: 503, text: '{"status":"draining"}' });
+      const refused = await initialize(serving.mcp);
+      expect(refused).toMatchObject({ status: 503, headers: { 'retry-after': '10' } });
+      serving.finish();
+      expect(await calling).toMatchObject({ isError: false, text: 'all of it' });
+      await closed;
+      await expect(send(`${serving.origin}/healthz`)).rejects.toThrow('ECONNREFUSED');
+      expect(serving.warnings).toEqual([]);
+    },
+  );
+
+  it('lets a call of a web-standard request finish, up to the last byte of its answer', async () => {
+    const { sessions, provider: _, isRunning, finish, mcp } = await serve();
+    const { body = '', headers } = request2026('tools/call', { name: 'slow', arguments: {} });
+    const answering = sessions.fetch(new Request(mcp, { method: 'POST', headers: { ...headers }, body }));
+    await isRunning;
+    const closed = sessions.close();
+    finish();
+    expect(await (await answering).text()).toContain('all of it');
+    await closed;
+  });
+
+  it('waits for no stream, and no longer than it is told to; then it says what was cut', async () => {
+    const serving = await serve();
+    const { mcp, sessions, warnings } = serving;
+    const { secret } = await connect2025(mcp);
+    const stream = await fetch(mcp, { headers: { accept: 'text/event-stream', 'mcp-session-id': secret } });
+    expect(stream.status).toBe(200);
+    const listening = request2026('subscriptions/listen', { notifications: { toolsListChanged: true } });
+    const { headers = {}, body = '' } = listening;
+    const listened = await fetch(mcp, { method: 'POST', headers, body });
+    expect(listened.headers.get('content-type')).toContain('text/event-stream');
+    const calling = expect(client2026(mcp).call('slow')).rejects.toThrow();
+    await serving.isRunning;
+    await sessions.close({ drainMs: 0 });
+    await calling;
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        event: 'shutdown.calls_cut',
+        calls: 1,
+        msg: expect.stringContaining('1 call was cut off'),
+      }),
+    ]);
+    await Promise.allSettled([stream.text(), listened.text()]);
+  });
+
+  it('is over at once where nothing is under way', async () => {
+    const { sessions, warnings } = await serve({ runtime: { clock: new VirtualClock() } });
+    // This clock stands still: whatever waits for it waits for ever.
+    await sessions.close();
+    expect(warnings).toEqual([]);
+  });
+
+  it('does not wait for calls that only wait for a login', async () => {
+    const clock = new VirtualClock();
+    const waits = createLatch();
+    const after = (delayMs: number, run: () => void) => {
+      if (delayMs === LEG_MS) waits.open();
+      return clock.after(delayMs, run);
+    };
+    const { mcp, sessions } = await serve({ runtime: { clock: { now: () => clock.now(), after } } });
+    const capabilities = { elicitation: { url: {} } };
+    const { headers = {}, body = '' } = request2026(
+      'tools/call',
+      { name: 'login', arguments: {} },
+      { capabilities },
+    );
+    const asked = await send(mcp, { method: 'POST', headers, body });
+    const { result } = JSON.parse(asked.text);
+    expect(result).toMatchObject({ resultType: 'input_required' });
+    const [name = ''] = Object.keys(result.inputRequests);
+    const answer = {
+      ...{ name: 'login', arguments: {}, requestState: result.requestState },
+      inputResponses: { [name]: { action: 'accept' } },
+    };
+    const retry = request2026('tools/call', answer, { capabilities, id: 8 });
+    const waiting = send(mcp, retry);
+    await waits.opened;
+    await sessions.close();
+    expect((await waiting).status).toBe(200);
+  });
+
+  it('wipes before any provider is asked, and says how many logins it could not revoke [security 34]', async () => {
+    const serving = await serve();
+    const { provider, sessions, warnings } = serving;
+    for (const user of ['alice', 'bob', 'carol']) await logIn(serving, user);
+    const asked = createLatch();
+    provider.failUntilMended('revocation', () => {
+      asked.open();
+      return new Promise(() => undefined);
+    });
+    const ended: string[] = [];
+    sessions.subscribe(({ type }) => void ended.push(type));
+    const closed = sessions.close({ drainMs: 60_000 });
+    await asked.opened;
+    expect(ended.filter((type) => type === 'session.ended')).toHaveLength(3);
+    await Promise.all([sessions.close({ drainMs: 0 }), closed]);
+    expect(warnings).toEqual([
+      expect.objectContaining({
+        event: 'shutdown.not_revoked',
+        logins: 3,
+        msg: expect.stringMatching(/^3 not revoked/),
+      }),
+    ]);
+  });
+
+  it('gives a slow provider its time: all logins are revoked', async () => {
+    const serving = await serve();
+    const { provider, sessions, warnings } = serving;
+    for (const user of ['alice', 'bob', 'carol']) await logIn(serving, user);
+    const [asked, answer] = [createLatch(), createLatch()];
+    provider.failUntilMended('revocation', async (response) => {
+      asked.open();
+      await answer.opened;
+      return response;
+    });
+    const closed = sessions.close();
+    await asked.opened;
+    answer.open();
+    await closed;
+    expect(provider.livingUsers()).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+});
