@@ -8,6 +8,13 @@ const BODY_HEADERS = [
   'content-type',
 ];
 
+/** What a request led to. */
+export interface Followed {
+  readonly response: Response;
+  /** Whether a redirect has left the origin, and so the token. */
+  readonly hasLeft: boolean;
+}
+
 /**
  * Sends a request with the given `Authorization`, and follows redirects. One to another origin, which another scheme
  * or port is, too, leaves everything behind: it becomes a GET without token, body or any header of the request, and
@@ -20,19 +27,22 @@ export async function followRedirects(
   start: URL,
   init: RequestInit,
   authorization: string,
-): Promise<Response> {
+): Promise<Followed> {
   let url = callable(start);
+  let hasLeft = false;
   let request = { ...init, headers: headersOf(init.headers, { authorization }) };
   for (let redirects = 0; ; redirects++) {
     const response = await fetch(url, { ...request, redirect: 'manual' });
     const location = response.headers.get('location');
-    if (!isRedirect(response.status) || !location || init.redirect === 'manual') return response;
+    if (!isRedirect(response.status) || !location || init.redirect === 'manual') return { response, hasLeft };
     if (init.redirect === 'error')
       throw new TypeError('The API redirects, and the caller allows no redirect.');
-    if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return response;
+    if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return { response, hasLeft };
     await response.body?.cancel();
     const next = callable(location, url);
-    request = next.origin === url.origin ? redirected(request, response.status) : bare(request);
+    const isHere = next.origin === url.origin;
+    request = isHere ? redirected(request, response.status) : bare(request);
+    hasLeft ||= !isHere;
     url = next;
   }
 }

@@ -131,6 +131,14 @@ describe('session.fetch', () => {
     expect(bench.provider.presented).toHaveLength(0);
   });
 
+  it('does not blame the token for a 401 of another origin, to which it was not sent [security 25, 47]', async () => {
+    const other = await startApi((_request, response) => response.writeHead(401).end());
+    const origin = await startApi((_request, response) => response.writeHead(302, { location: other }).end());
+    const { session, bench } = await sessionAt([origin, other]);
+    expect((await session.fetch(origin)).status).toBe(401);
+    expect(bench.provider.presented).toHaveLength(0);
+  });
+
   it('does not repeat a call whose body is a stream [security 25]', async () => {
     let requests = 0;
     const origin = await startApi((_request, response) => {

@@ -3,7 +3,7 @@ import { isLoopbackHost } from '../loopback.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Accounts, SessionLease } from './accounts.js';
 import { linkedSignal } from './linked-signal.js';
-import { followRedirects, isReplayable } from './redirects.js';
+import { type Followed, followRedirects, isReplayable } from './redirects.js';
 import type { Refreshes } from './refreshes.js';
 import { withoutToken } from './without-token.js';
 
@@ -57,8 +57,8 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       );
       const secret = accessToken.reveal();
       try {
-        const response = await followRedirects(options.fetch, target, bounded, `Bearer ${secret}`);
-        return { response, generation };
+        const followed = await followRedirects(options.fetch, target, bounded, `Bearer ${secret}`);
+        return { ...followed, generation };
       } catch (error) {
         throw withoutToken(error, secret);
       } finally {
@@ -67,7 +67,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     };
     const first = await call();
     const mayHelp = !refused.has(signal, provider, first.generation);
-    if (!mayHelp || !blamesToken(first.response) || !isReplayable(init.body)) return first.response;
+    if (!mayHelp || !blamesToken(first) || !isReplayable(init.body)) return first.response;
     const renewing = options.refreshes.replaceRefused(lease.ref, provider, first.generation);
     const isRenewed = await unlessAborted(renewing, bounded.signal).then(
       () => true,
@@ -80,7 +80,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     if (!isRenewed) return first.response;
     await first.response.body?.cancel();
     const second = await call();
-    if (blamesToken(second.response)) refused.add(signal, provider, second.generation);
+    if (blamesToken(second)) refused.add(signal, provider, second.generation);
     return second.response;
   };
 }
@@ -151,8 +151,9 @@ function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }
 
-function blamesToken(response: Response): boolean {
-  if (response.status !== 401) return false;
+function blamesToken({ response, hasLeft }: Followed): boolean {
+  // Where a redirect has led away, no token was sent.
+  if (response.status !== 401 || hasLeft) return false;
   const challenge = response.headers.get('www-authenticate') ?? '';
   return !/\berror\s*=/i.test(challenge) || /\berror\s*=\s*"?invalid_token\b/i.test(challenge);
 }
