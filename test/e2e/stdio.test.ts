@@ -153,6 +153,19 @@ describe('the process over stdio', () => {
     );
   });
 
+  it('answers what is no message, and says why on stderr, once for each kind', async () => {
+    const server = await start({ command: [MAIN, '--stdio'] });
+    const batch = '[{"jsonrpc":"2.0","id":90,"method":"ping"}]';
+    const lines = ['junk', batch, '{"jsonrpc":"2.0","id":null,"method":"ping"}', 'more junk'];
+    server.stdin.write(`${lines.join('\n')}\n\uFEFF{"jsonrpc":"2.0","id":91,"method":"ping"}\n`);
+    await server.lines.first('the answer after the mark', (line) => JSON.parse(line).id === 91);
+    const answers = server.lines.entries.map((line) => JSON.parse(line)).filter(({ id }) => id === null);
+    expect(answers.map(({ error }) => error.code)).toEqual([-32700, -32600, -32600, -32700]);
+    const told = server.stderr.entries.filter((line) => line.includes('A line on stdin is no message'));
+    expect(told).toHaveLength(3);
+    expect(told[0]).toContain('not JSON');
+  });
+
   it('is refused together with what belongs to HTTP, in one line', async () => {
     for (const flags of [['--json'], ['--port', '0']]) {
       expect(await runServer({ flags: ['--stdio', ...flags] })).toEqual({

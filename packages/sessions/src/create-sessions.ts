@@ -311,6 +311,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         openBrowser: openBrowser ? browserOpener(currentDesktop(), onError) : undefined,
         onError,
         onProtocolError,
+        onBadLine: (reason) => logger.warn({ reason }, 'A line on stdin is no message'),
       });
       await serving.through(connection, pages);
       const letGo = holdProcess(() => connection.stop());

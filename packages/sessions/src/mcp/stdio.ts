@@ -8,6 +8,7 @@ import { ErrorCode, thrownError } from './protocol-error.js';
 import type { Era, RequestContexts } from './request-context.js';
 import type { ServerFactory } from './server-factory.js';
 import { calledToolOf } from './session-argument.js';
+import { messageLines, type RejectedLine } from './stdio-lines.js';
 import type { Subscriptions } from './subscriptions.js';
 
 export interface StdioOptions {
@@ -19,13 +20,18 @@ export interface StdioOptions {
   readonly onError: (error: unknown) => void;
   /** Hears what the SDK reports: mostly what the client did wrong, which is answered. */
   readonly onProtocolError: (error: unknown) => void;
+  /** Hears what is wrong with a line that is no message; once for each kind. */
+  readonly onBadLine: (reason: string) => void;
 }
 
 /** The one client of a process that speaks over stdin and stdout, in either era, and its one session. */
 export class StdioConnection {
   readonly #options: StdioOptions;
   readonly #ref: SessionRef;
-  readonly #wire = new StdioServerTransport();
+  readonly #lines = messageLines((line) => this.#reject(line));
+  readonly #wire = new StdioServerTransport(this.#lines);
+  /** What has been reported of lines that are no messages. */
+  readonly #reported = new Set<string>();
   readonly #served: StdioServerHandle;
   #end: () => void = () => undefined;
   /** Resolves when the client has closed its end (EOF), does not read any more (EPIPE), or `stop` was called. */
@@ -59,8 +65,15 @@ export class StdioConnection {
       },
       { transport: this.#wire, onerror: onProtocolError },
     );
+    const { stdin } = process;
+    stdin.pipe(this.#lines);
+    // What closes without an end does not end what it is piped to.
+    if (stdin.readableEnded || stdin.destroyed) this.#lines.end();
+    else stdin.once('close', () => this.#lines.end());
     const closeServed = this.#wire.onclose;
     this.#wire.onclose = () => {
+      stdin.unpipe(this.#lines);
+      stdin.pause();
       closeServed?.();
       this.#end();
     };
@@ -76,6 +89,19 @@ export class StdioConnection {
   /** Lets go of stdin and stdout, even if the client does not read what is still on its way. */
   async close(): Promise<void> {
     await this.#wire.close();
+  }
+
+  /** Answers a line that is no message, and says so once for each kind. */
+  #reject({ id, code, message, isAnswered }: RejectedLine): void {
+    const { onBadLine, onProtocolError } = this.#options;
+    if (!this.#reported.has(message)) {
+      this.#reported.add(message);
+      onBadLine(message);
+    }
+    if (!isAnswered) return;
+    // The SDK's type has no null, which JSON-RPC asks for where the id is not known.
+    const answer = { jsonrpc: '2.0', id, error: { code, message } } as JSONRPCMessage;
+    this.#wire.send(answer).catch(onProtocolError);
   }
 
   /** From now on every message is served in the context of the session, one that the channel is given at once. */

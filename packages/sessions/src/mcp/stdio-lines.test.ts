@@ -1,0 +1,69 @@
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { messageLines, type RejectedLine } from './stdio-lines.js';
+
+const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
+
+/** What becomes of what a client writes, chunk by chunk. */
+async function read(...chunks: (string | Buffer)[]) {
+  const rejected: RejectedLine[] = [];
+  const lines = messageLines((line) => rejected.push(line));
+  const passed = text(lines);
+  for (const chunk of chunks) lines.write(chunk);
+  lines.end();
+  return { passed: await passed, rejected };
+}
+
+describe('the lines of a client over stdio', () => {
+  it('are passed on if they are messages, with empty lines and byte order marks left out', async () => {
+    const { passed, rejected } = await read(`\uFEFF${PING}\n`, '\n  \r\n', `\uFEFF${PING}\r\n`);
+    expect(passed.split('\n').map((line) => line.trim())).toEqual([PING, PING, '']);
+    expect(rejected).toEqual([]);
+  });
+
+  it.each<[string, string, Partial<RejectedLine>]>([
+    ['junk', 'this is no JSON', { id: null, code: -32700 }],
+    ['half a message', '{"jsonrpc":"2.0","id":1,', { id: null, code: -32700 }],
+    ['a batch', `[${PING}]`, { id: null, code: -32600, message: expect.stringMatching(/no batches/) }],
+    ['an empty batch', '[]', { id: null, code: -32600 }],
+    ['a number', '7', { id: null, code: -32600 }],
+    ['null', 'null', { id: null, code: -32600 }],
+    [
+      'a null id',
+      '{"jsonrpc":"2.0","id":null,"method":"ping"}',
+      { id: null, code: -32600, message: expect.stringMatching(/not null/) },
+    ],
+    ['an id that is an object', '{"jsonrpc":"2.0","id":{},"method":"ping"}', { id: null, code: -32600 }],
+    ['another JSON-RPC', '{"jsonrpc":"1.0","id":7,"method":"ping"}', { id: 7, code: -32600 }],
+    ['no method', '{"jsonrpc":"2.0","id":"a"}', { id: 'a', code: -32600 }],
+    ['a method that is no text', '{"jsonrpc":"2.0","id":2,"method":3}', { id: 2, code: -32600 }],
+  ])('are answered if they are %s', async (_what, line, answer) => {
+    const { passed, rejected } = await read(`${line}\n${PING}\n`);
+    expect(rejected).toEqual([expect.objectContaining({ ...answer, isAnswered: true })]);
+    expect(passed).toBe(`${PING}\n`);
+  });
+
+  it('are not answered if they look like an answer: it would be answered in turn', async () => {
+    const { rejected } = await read('{"jsonrpc":"2.0","id":{},"result":{}}\n');
+    expect(rejected).toEqual([expect.objectContaining({ isAnswered: false })]);
+  });
+
+  it('are passed on unfinished above 10 MiB, which the transport takes for the end of the connection [security 40]', async () => {
+    const { passed } = await read(Buffer.alloc(10 * 1024 * 1024 + 1, 'x'));
+    expect(passed).toHaveLength(10 * 1024 * 1024 + 1);
+    expect((await read(Buffer.alloc(1024, 'x'))).passed).toBe('');
+  });
+
+  it('come out the same wherever they are cut', async () => {
+    const whole = Buffer.from(`${PING.replace('ping', 'pïng')}\njunk\n${PING}\n`);
+    const expected = await read(whole);
+    await fc.assert(
+      fc.asyncProperty(fc.array(fc.nat(whole.length), { maxLength: 8 }), async (cuts) => {
+        const at = [0, ...cuts.toSorted((a, b) => a - b), whole.length];
+        const chunks = at.slice(1).map((end, index) => whole.subarray(at[index], end));
+        expect(await read(...chunks)).toEqual(expected);
+      }),
+    );
+  });
+});

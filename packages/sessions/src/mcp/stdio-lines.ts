@@ -1,0 +1,92 @@
+import { Transform } from 'node:stream';
+import { parseJSONRPCMessage, STDIO_DEFAULT_MAX_BUFFER_SIZE } from '@modelcontextprotocol/server';
+import { propertyOf } from './json-rpc.js';
+import { ErrorCode } from './protocol-error.js';
+
+/** A line that is no message, and what its sender is answered. */
+export interface RejectedLine {
+  /** `null` where it cannot be told (JSON-RPC 2.0 section 5). */
+  readonly id: string | number | null;
+  readonly code: number;
+  readonly message: string;
+  /** Whether it is answered: what looks like a response is not. */
+  readonly isAnswered: boolean;
+}
+
+const NEWLINE = 0x0a;
+const BYTE_ORDER_MARK = /^\uFEFF/;
+
+const NOT_JSON =
+  'This line is not JSON. Send every message as one line of JSON, and nothing else on this stream.';
+const BATCH = 'This server takes no batches over stdio. Send every message on a line of its own.';
+const NO_OBJECT = 'A JSON-RPC message is an object.';
+const NULL_ID = 'The id of a request must be a string or an integer, not null.';
+const NO_MESSAGE =
+  'This is no JSON-RPC 2.0 message: it needs `jsonrpc: "2.0"`, a `method` and, as a request, an `id` that is a string or an integer.';
+
+/**
+ * Passes on the lines that are JSON-RPC messages, and hands over the others, which the SDK drops in silence. A byte
+ * order mark and empty lines are skipped.
+ */
+export function messageLines(onRejected: (line: RejectedLine) => void): Transform {
+  let unfinished: Buffer[] = [];
+  let size = 0;
+  return new Transform({
+    transform(chunk: Buffer, _encoding, done) {
+      let rest = chunk;
+      for (let end = rest.indexOf(NEWLINE); end !== -1; end = rest.indexOf(NEWLINE)) {
+        const line = Buffer.concat([...unfinished, rest.subarray(0, end)]);
+        unfinished = [];
+        size = 0;
+        rest = rest.subarray(end + 1);
+        const message = messageIn(line.toString('utf8').replace(BYTE_ORDER_MARK, ''), onRejected);
+        if (message !== undefined) this.push(`${message}\n`);
+      }
+      if (rest.length > 0) unfinished.push(rest);
+      size += rest.length;
+      if (size > STDIO_DEFAULT_MAX_BUFFER_SIZE) {
+        // The SDK's transport refuses as much, and ends the connection.
+        this.push(Buffer.concat(unfinished));
+        unfinished = [];
+      }
+      done();
+    },
+  });
+}
+
+/** The line, if it is a message. */
+function messageIn(line: string, onRejected: (line: RejectedLine) => void): string | undefined {
+  if (line.trim() === '') return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(line);
+  } catch {
+    onRejected({ id: null, code: ErrorCode.parse, message: NOT_JSON, isAnswered: true });
+    return undefined;
+  }
+  try {
+    parseJSONRPCMessage(value);
+    return line;
+  } catch {
+    onRejected(invalidRequest(value));
+    return undefined;
+  }
+}
+
+function invalidRequest(value: unknown): RejectedLine {
+  const id = propertyOf(value, 'id');
+  const hasMethod = propertyOf(value, 'method') !== undefined;
+  const looksLikeResponse = ['result', 'error'].some((name) => propertyOf(value, name) !== undefined);
+  return {
+    id: typeof id === 'string' || typeof id === 'number' ? id : null,
+    code: ErrorCode.invalidRequest,
+    message: whyInvalid(value, id),
+    isAnswered: hasMethod || !looksLikeResponse,
+  };
+}
+
+function whyInvalid(value: unknown, id: unknown): string {
+  if (Array.isArray(value)) return BATCH;
+  if (typeof value !== 'object' || value === null) return NO_OBJECT;
+  return id === null ? NULL_ID : NO_MESSAGE;
+}
