@@ -195,7 +195,7 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection in the hand
     // Not even a session of the intruder's own is there now.
     expect(records).toEqual(before);
     expect(new Set(eventsSince(heardBefore))).toEqual(
-      new Set(who === STRANGER[0] ? [] : ['session.not_owned']),
+      new Set([who === STRANGER[0] ? 'token.refused' : 'session.not_owned']),
     );
 
     const after = (await victim.client.call('session_status')).structured;
