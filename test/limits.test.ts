@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
+import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-answers.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
 import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/json-rpc.js';
 import {
@@ -37,6 +38,7 @@ describe('docs/limits.md', () => {
     ['resources that a client subscribes to', SUBSCRIPTION_LIMITS.maxBytes / KIB],
     ['the same beyond 512 bytes in memory', SUBSCRIPTION_LIMITS.sharedBytes / MIB],
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
+    ['left unread of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['id of a request, token of its progress', MAX_ID_CHARACTERS],
   ])('says what the code says of: %s (%i)', (limit, value) => {
     const [row] = rows.filter(([, what]) => what === limit);

@@ -14,6 +14,7 @@ import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
 import { LoginRequestLimits } from './http/login-request-limits.js';
+import { UnreadAnswers } from './http/unread-answers.js';
 import { KeptBytes } from './limits/kept-bytes.js';
 import { LoginChecks } from './login/login-checks.js';
 import { Logins } from './login/logins.js';
@@ -206,6 +207,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     logins: logins.browsers,
     loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
     bodyRoom: new BodyRoom(),
+    unreadAnswers: new UnreadAnswers(),
     keys,
     random,
     publicUrl: knownPublicUrl,

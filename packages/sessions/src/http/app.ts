@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
@@ -19,8 +20,10 @@ import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
 import { receivedEarly } from './request-body.js';
 import { showPage, wantsPage } from './show-page.js';
 import type { TrustedProxies } from './trusted-proxies.js';
+import type { UnreadAnswers } from './unread-answers.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
+  readonly unreadAnswers: UnreadAnswers;
   readonly basePath: BasePath;
   readonly warnings: DeploymentWarnings;
   readonly trustedProxies: TrustedProxies;
@@ -46,7 +49,16 @@ const POST_ONLY_REVISION = '2026-07-28';
 
 /** Every route of a server whose clients come over HTTP. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const { guards, endpoint, bodyRoom: room, argumentElements, calls, publicUrl, isClosing } = options;
+  const {
+    guards,
+    endpoint,
+    bodyRoom: room,
+    argumentElements,
+    unreadAnswers,
+    calls,
+    publicUrl,
+    isClosing,
+  } = options;
   const app = guardedApp(
     options,
     () => `There is nothing here. The MCP endpoint is ${new URL(`.${MCP_PATH}`, publicUrl()).href}.`,
@@ -64,7 +76,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   });
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
-  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements, calls }));
+  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements, unreadAnswers, calls }));
   for (const path of door.metadataPaths) {
     app.use(path, crossOrigin);
     app.get(path, (c) => c.json(door.metadata()));
@@ -83,7 +95,7 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 
 /** An app without routes, behind the guards. */
 function guardedApp(
-  { guards, basePath, publicUrl, trustedProxies, warnings, brand, onError }: LoginAppOptions,
+  { guards, basePath, publicUrl, trustedProxies, unreadAnswers, warnings, brand, onError }: LoginAppOptions,
   nothingHere: () => string,
 ): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({
@@ -118,6 +130,7 @@ function guardedApp(
     c.set('isLoopback', isLoopback);
     c.set('peer', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
     c.set('isFromAfar', guards.isFromAfar(request));
+    if (c.env?.outgoing) unreadAnswers.watch(c.env.outgoing as ServerResponse, c.get('peer'));
     return next();
   });
 
@@ -148,11 +161,16 @@ function wrongMount(mount: string, publicUrl: URL): SessionError {
   );
 }
 
+interface McpRouteOptions extends JsonBodyLimits {
+  readonly calls: CallsUnderWay;
+  readonly unreadAnswers: UnreadAnswers;
+}
+
 async function serveMcp(
   c: Context<HttpEnv>,
   door: AdmissionDoor,
   endpoint: Endpoint,
-  { calls, ...limits }: JsonBodyLimits & { readonly calls: CallsUnderWay },
+  { calls, unreadAnswers, ...limits }: McpRouteOptions,
 ): Promise<Response> {
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
@@ -176,10 +194,11 @@ async function serveMcp(
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
+  const countUnread = unreadAnswers.counterFor(peer);
   const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind, limits);
   const served = acceptingByName(principal ? withoutCredentials(request) : request, accepted);
-  const incoming = { request: served, body: body.value, isLoopback, peer, principal, hangUp };
+  const incoming = { request: served, body: body.value, isLoopback, peer, principal, hangUp, countUnread };
   const isCall = request.method === 'POST' && methodOf(body.value) !== 'subscriptions/listen';
   return isCall ? calls.track(endpoint.handle(incoming), outgoing) : endpoint.handle(incoming);
 }

@@ -19,6 +19,8 @@ export interface HeldBody {
 interface Body {
   readonly blocks: Block[];
   readonly giveUp: () => void;
+  /** How much it takes up now, where that can have become less without being told. */
+  readonly actual: (() => number) | undefined;
 }
 
 /** Whoever sends bodies; the oldest of them first. */
@@ -55,15 +57,17 @@ export class BodyRoom {
    * Takes in a body of which so many bytes have come.
    * @param peer the address that it counts for; absent: for nobody but itself
    * @param giveUp called when it has to make room, which may be at once; it is not counted then
+   * @param actual how many bytes it takes up, where that can have become less without being told
    */
-  hold(peer: Peer | undefined, bytes: number, giveUp: () => void): HeldBody {
+  hold(peer: Peer | undefined, bytes: number, giveUp: () => void, actual?: () => number): HeldBody {
     const holder = peer ?? `nameless ${this.#nameless++}`;
     const [held] = this.#blocks.of(holder);
     const sender = held?.sender ?? { small: new Set(), large: new Set() };
-    const body: Body = { blocks: [], giveUp };
+    const body: Body = { blocks: [], giveUp, actual };
     sender.small.add(body);
     const resize = (size: number) => {
       if (size > SMALL_BYTES && sender.small.delete(body)) sender.large.add(body);
+      this.#shrink(body, size);
       while (body.blocks.length * BLOCK_BYTES < size) this.#add({ sender }, body, holder);
       while (this.#blockCount > this.#mostBlocks) this.#makeRoom();
     };
@@ -80,6 +84,7 @@ export class BodyRoom {
   #makeRoom(): void {
     for (const { sender } of this.#blocks.largest()) {
       for (const body of sender.large.size > 0 ? sender.large : sender.small) {
+        if (body.actual && this.#shrink(body, body.actual())) return;
         this.#release(body, sender);
         body.giveUp();
         return;
@@ -87,12 +92,21 @@ export class BodyRoom {
     }
   }
 
+  /** @returns whether it has become smaller */
+  #shrink(body: Body, size: number): boolean {
+    const spare = body.blocks.splice(Math.ceil(size / BLOCK_BYTES));
+    for (const block of spare) this.#remove(block);
+    return spare.length > 0;
+  }
+
+  #remove(block: Block): void {
+    this.#blocks.delete(block);
+    this.#blockCount--;
+  }
+
   #release(body: Body, sender: Sender): void {
     sender.small.delete(body);
     sender.large.delete(body);
-    for (const block of body.blocks.splice(0)) {
-      this.#blocks.delete(block);
-      this.#blockCount--;
-    }
+    for (const block of body.blocks.splice(0)) this.#remove(block);
   }
 }

@@ -3,7 +3,7 @@ import type { SessionId } from '../session/ids.js';
 import type { StreamCloser } from '../session/presence.js';
 import { ConnectionTransport } from './connection-transport.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
-import { EventStream, isEventStream, type StreamResponse } from './event-stream.js';
+import { type CountUnread, EventStream, isEventStream, type StreamResponse } from './event-stream.js';
 import { messagesOf } from './json-rpc.js';
 import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
 
@@ -19,6 +19,8 @@ export interface ConnectionRequest {
   /** What tools may know of who is calling. */
   readonly authInfo: AuthInfo | undefined;
   readonly hangUp: (() => void) | undefined;
+  /** Counts what its client leaves unread. Default: nothing is counted. */
+  readonly countUnread?: CountUnread | undefined;
   /** When the right to read what it opens runs out. Default: never. */
   readonly endsAtMs: number | undefined;
   /** Called when a stream that answers it is over; never for other answers. */
@@ -26,7 +28,7 @@ export interface ConnectionRequest {
 }
 
 /** How long a stream may last, how it is cut, and who hears of its end. */
-type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'endsAtMs' | 'onAnswered'>;
+type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
 
 /** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
 export class Connection {
@@ -74,14 +76,14 @@ export class Connection {
     this.#events.clear();
   }
 
-  async #post({ request, body, authInfo, hangUp, onAnswered }: ConnectionRequest): Promise<Response> {
+  async #post({ request, body, authInfo, ...bounds }: ConnectionRequest): Promise<Response> {
     const rest = this.#withoutPingAnswers(body);
     if (rest === undefined) return new Response(null, { status: 202 });
     const current = this.#options.currentRequest();
     if (current) this.#events.begin(current);
     const response = await this.#transport.serve(request, rest, { call: current, authInfo });
     return isEventStream(response)
-      ? this.#answer(response, current, { hangUp, endsAtMs: undefined, onAnswered })
+      ? this.#answer(response, current, { ...bounds, endsAtMs: undefined })
       : response;
   }
 

@@ -11,7 +11,7 @@ import type { Deadlines } from '../time/deadlines.js';
 import { authInfoOf } from './auth-info.js';
 import { Connection, type ConnectionRequest } from './connection.js';
 import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
-import { isEventStream } from './event-stream.js';
+import { type CountUnread, isEventStream } from './event-stream.js';
 import { messagesOf, methodOf, propertyOf } from './json-rpc.js';
 import { CLIENT_INFO_LIMITS, clientKeyOf, EVENT_LIMITS } from './kept-limits.js';
 import { ErrorCode, errorResponse } from './protocol-error.js';
@@ -52,6 +52,8 @@ export interface Incoming {
   readonly principal: Principal | undefined;
   /** Cuts the connection it came on, where that can be done. */
   readonly hangUp: (() => void) | undefined;
+  /** Counts what its client leaves unread. Default: nothing is counted. */
+  readonly countUnread?: CountUnread | undefined;
 }
 
 const SESSION_HEADER = 'mcp-session-id';
@@ -218,9 +220,9 @@ function ignore(): void {
   // A ping shows that its client is there, not that anybody uses it.
 }
 
-function requestOf({ request, body, hangUp, principal }: Incoming): ConnectionRequest {
+function requestOf({ request, body, hangUp, countUnread, principal }: Incoming): ConnectionRequest {
   const authInfo = principal && authInfoOf(principal);
-  return { request, body, authInfo, hangUp, endsAtMs: principal?.expiresAtMs };
+  return { request, body, authInfo, hangUp, countUnread, endsAtMs: principal?.expiresAtMs };
 }
 
 function contextOf(

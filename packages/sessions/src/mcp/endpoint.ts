@@ -127,7 +127,7 @@ export class Endpoint {
   }
 
   async #listen(incoming: Incoming, named: NamedSession): Promise<Response> {
-    const { body, peer, principal, hangUp } = incoming;
+    const { body, peer, principal, hangUp, countUnread } = incoming;
     const id = propertyOf(body, 'id');
     const refusal = refusalOf(named, true);
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
@@ -145,7 +145,7 @@ export class Endpoint {
       throw error;
     });
     if (isEventStream(response)) {
-      const bounds = { hangUp, endsAtMs: principal?.expiresAtMs, onEnd: () => kept.release() };
+      const bounds = { hangUp, countUnread, endsAtMs: principal?.expiresAtMs, onEnd: () => kept.release() };
       return this.#listenStreams.hold(listener, body, response, bounds);
     }
     kept.release();
@@ -158,7 +158,7 @@ export class Endpoint {
     if (!onEnd) return tooManyAtOnce(propertyOf(incoming.body, 'id'));
     let isStreaming = false;
     try {
-      const { request, hangUp } = incoming;
+      const { request, hangUp, countUnread } = incoming;
       const { response, isStream } = await answerInTime(this.#dispatch(incoming, named), {
         clock: this.#clock,
         deadlines: this.#deadlines,
@@ -167,7 +167,7 @@ export class Endpoint {
       });
       if (!isStream) return response;
       isStreaming = true;
-      const stream = { clock: this.#clock, deadlines: this.#deadlines, hangUp, onEnd };
+      const stream = { clock: this.#clock, deadlines: this.#deadlines, hangUp, countUnread, onEnd };
       return new EventStream(response, stream).response;
     } finally {
       if (!isStreaming) onEnd('server');

@@ -14,11 +14,28 @@ const PIECE_BYTES = 64 * 1024;
 /** A response of the SDK that is a stream of events. */
 export type StreamResponse = Response & { readonly body: ReadableStream<Uint8Array> };
 
+/** Counts what a client leaves unread, which may be too much for this server. */
+export interface UnreadCount {
+  /** To be called whenever that has changed. */
+  update(): void;
+  /** Nothing of it is held any more. */
+  release(): void;
+}
+
+/**
+ * Begins to count what one client leaves unread.
+ * @param unread how many bytes that are
+ * @param giveUp cuts the client off: this server needs the room
+ */
+export type CountUnread = (unread: () => number, giveUp: () => void) => UnreadCount;
+
 export interface EventStreamOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
   readonly hangUp: (() => void) | undefined;
+  /** Default: nothing is counted. */
+  readonly countUnread?: CountUnread | undefined;
   /** When the right to read it runs out. Default: never. */
   readonly endsAtMs?: number | undefined;
   /** Called once, when the stream is over. */
@@ -38,6 +55,12 @@ export class EventStream {
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
+  /** What has not been read; the oldest piece first. */
+  #unread: Uint8Array[] = [];
+  #unreadBytes = 0;
+  readonly #count: UnreadCount | undefined;
+  /** Goes on with a read that waits for something to be written. */
+  #resume: (() => void) | undefined;
   #isEnded = false;
   #writtenBytes = 0;
   #patience: Deadline | undefined;
@@ -46,18 +69,24 @@ export class EventStream {
   /** @param response of the SDK, with a body */
   constructor(response: StreamResponse, options: EventStreamOptions) {
     this.#options = options;
+    this.#count = options.countUnread?.(
+      () => this.#unreadBytes,
+      () => this.giveUp(),
+    );
     this.#source = response.body.getReader();
     const body = new ReadableStream<Uint8Array>(
       {
         start: (sink) => {
           this.#sink = sink;
         },
+        pull: () => this.#passPiece(),
         cancel: () => {
           this.#leave('client');
           this.#forget();
         },
       },
-      new ByteLengthQueuingStrategy({ highWaterMark: UNREAD_BYTES }),
+      // Only what is asked for leaves the queue that is counted.
+      { highWaterMark: 0 },
     );
     this.response = new Response(body, response);
     // Whether the connection is kept is between Node and this client, which may have asked to close it.
@@ -76,9 +105,10 @@ export class EventStream {
   end(): void {
     if (this.#isEnded) return;
     this.#leave('server');
-    this.#sink?.close();
     // What is unread is still held for a client that may not be reading.
-    if (!this.#patience) this.#forget();
+    if (this.#unread.length > 0) return;
+    this.#sink?.close();
+    this.#forget();
   }
 
   /**
@@ -109,35 +139,50 @@ export class EventStream {
   }
 
   #write(bytes: Uint8Array): void {
-    const sink = this.#sink;
-    if (!sink || this.#isEnded) return;
-    if (this.#unreadBytes(sink) > BURST_BYTES) {
+    if (!this.#sink || this.#isEnded) return;
+    if (this.#unreadBytes > BURST_BYTES) {
       this.giveUp();
       return;
     }
     for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
-      sink.enqueue(bytes.subarray(from, from + PIECE_BYTES));
+      this.#unread.push(bytes.subarray(from, from + PIECE_BYTES));
     }
+    this.#unreadBytes += bytes.length;
     this.#writtenBytes += bytes.length;
-    if (this.#unreadBytes(sink) > UNREAD_BYTES && !this.#patience) this.#watch(sink);
+    this.#resume?.();
+    this.#count?.update();
+    if (this.#unreadBytes > UNREAD_BYTES && !this.#patience) this.#watch();
+  }
+
+  /** Gives a piece to a client that reads, as soon as there is one. */
+  async #passPiece(): Promise<void> {
+    if (this.#unread.length === 0) {
+      await new Promise<void>((resolve) => {
+        this.#resume = resolve;
+      });
+      this.#resume = undefined;
+    }
+    const piece = this.#unread.shift();
+    if (!this.#sink || !piece) return;
+    this.#unreadBytes -= piece.length;
+    this.#sink.enqueue(piece);
+    this.#count?.update();
+    if (!this.#isEnded || this.#unread.length > 0) return;
+    this.#sink.close();
+    this.#forget();
   }
 
   /** Looks again later: who has read nothing by then is given up. */
-  #watch(sink: ReadableStreamDefaultController<Uint8Array>): void {
+  #watch(): void {
     const { clock, deadlines } = this.#options;
-    const readBytes = () => this.#writtenBytes - this.#unreadBytes(sink);
+    const readBytes = () => this.#writtenBytes - this.#unreadBytes;
     const before = readBytes();
     this.#patience = deadlines.at(clock.now() + PATIENCE_MS, () => {
       this.#patience = undefined;
-      const isUnread = this.#unreadBytes(sink) > UNREAD_BYTES;
-      if (isUnread && readBytes() === before) this.giveUp();
-      else if (isUnread) this.#watch(sink);
-      else if (this.#isEnded) this.#forget();
+      if (this.#unreadBytes <= UNREAD_BYTES) return;
+      if (readBytes() === before) this.giveUp();
+      else this.#watch();
     });
-  }
-
-  #unreadBytes(sink: ReadableStreamDefaultController<Uint8Array>): number {
-    return UNREAD_BYTES - (sink.desiredSize ?? UNREAD_BYTES);
   }
 
   /** Nothing more is written. */
@@ -152,6 +197,10 @@ export class EventStream {
   /** Nothing more is held. */
   #forget(): void {
     this.#sink = undefined;
+    this.#unread = [];
+    this.#unreadBytes = 0;
+    this.#resume?.();
+    this.#count?.release();
     this.#patience?.cancel();
     this.#patience = undefined;
   }

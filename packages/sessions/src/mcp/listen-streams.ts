@@ -35,7 +35,7 @@ export interface Listener {
 }
 
 /** How long a stream may last, how it is cut, and who is told that it is over. */
-type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'endsAtMs' | 'onEnd'>;
+type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'countUnread' | 'endsAtMs' | 'onEnd'>;
 
 /** One client's `subscriptions/listen`. */
 interface ListenStream {
