@@ -56,6 +56,7 @@ describe('health', () => {
       });
       expect(health).toMatchObject({ status: 200, text: '{"status":"ok"}' });
       expect(health.headers['cache-control']).toBe('no-store');
+      expect((await send(`${origin}/healthz`, { method: 'HEAD', headers: { host } })).status).toBe(200);
       if (host !== 'localhost')
         expect(await send(`${origin}/mcp`, { headers: { host } })).toMatchObject({ status: 403 });
     },

@@ -28,6 +28,7 @@ describe('the process over stdio', () => {
     ],
     ['SIGTERM comes', ({ pid }) => void process.kill(pid, 'SIGTERM')],
     ['SIGINT comes', ({ pid }) => void process.kill(pid, 'SIGINT')],
+    ['SIGHUP comes', ({ pid }) => void process.kill(pid, 'SIGHUP')],
     [
       'SIGINT comes twice',
       ({ pid }) => {

@@ -114,7 +114,7 @@ function guardedApp(
   app.use(async (c, next) => {
     const request = guardedRequestOf(c);
     // What asks whether a process is healthy addresses it by any name.
-    const isHealthCheck = c.req.path === HEALTH_PATH && c.req.method === 'GET';
+    const isHealthCheck = c.req.path === HEALTH_PATH && ['GET', 'HEAD'].includes(c.req.method);
     if (!isHealthCheck && !guards.allowsHost(request)) {
       warnings.refusedHost(request);
       return refuse(c, 403, 'This server is not reached under that host name. Use its public URL.');

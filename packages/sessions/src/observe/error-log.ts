@@ -1,4 +1,4 @@
-import { AuthorError } from '../errors.js';
+import { AuthorError, SessionError } from '../errors.js';
 import type { QuietLogger } from './quiet-logger.js';
 
 /** Where what went wrong is reported. */
@@ -24,6 +24,8 @@ function withoutDetails(error: unknown): { name: string; message?: string; code?
     ?.split('\n')
     .filter((line) => line.startsWith('    at '))
     .join('\n');
-  if (error instanceof AuthorError) return { name: error.name, message: error.message };
+  // What is wrong with the configuration is the operator's to read, and quotes nothing else.
+  const isConfiguration = error instanceof SessionError && error.code === 'configuration';
+  if (isConfiguration || error instanceof AuthorError) return { name: error.name, message: error.message };
   return { name: error.name, ...('code' in error && { code: error.code }), ...(frames && { stack: frames }) };
 }

@@ -1,0 +1,30 @@
+import 'reflect-metadata';
+import { Controller, Get, Module } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { createSessions } from 'mcp-sessions';
+import { notes, port } from '../notes.js';
+
+const sessions = createSessions(notes);
+
+@Controller()
+class NotesController {
+  @Get()
+  index(): string {
+    return 'Notes of everybody';
+  }
+}
+
+@Module({ controllers: [NotesController] })
+class NotesModule {}
+
+const app = await NestFactory.create(NotesModule);
+
+// Serves /mcp and the pages of a login; the rest is the app's own.
+app.use(sessions.nodeHandler);
+await app.listen(port, '127.0.0.1');
+
+process.once('SIGTERM', async () => {
+  // Logs everybody out and ends the streams that would keep the server open.
+  await sessions.close();
+  await app.close();
+});

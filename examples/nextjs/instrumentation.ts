@@ -1,0 +1,13 @@
+/** Next.js calls this when the server starts. With `NEXT_MANUAL_SIG_HANDLE=true` it leaves signals to the app. */
+export async function register(): Promise<void> {
+  if (process.env.NEXT_RUNTIME !== 'nodejs') return;
+  const { notesSessions } = await import('./sessions');
+  // Calls finish, and everybody is logged out.
+  process.once(
+    'SIGTERM',
+    () =>
+      void notesSessions()
+        .close()
+        .finally(() => process.exit(0)),
+  );
+}

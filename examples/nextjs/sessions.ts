@@ -1,0 +1,33 @@
+import { createSessions, type Sessions, type SessionsOptions } from 'mcp-sessions';
+
+const { env } = process;
+const api = env.NOTES_API ?? 'https://notes.example.com';
+
+const options: SessionsOptions = {
+  server: { name: 'notes', version: '1.0.0' },
+  provider: {
+    issuer: env.MCP_SESSIONS_ISSUER ?? 'https://id.example.com',
+    clientId: env.MCP_SESSIONS_CLIENT_ID ?? 'notes',
+    clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
+    scopes: env.MCP_SESSIONS_SCOPES?.split(' ') ?? ['openid', 'offline_access'],
+    authorizationParams: JSON.parse(env.MCP_SESSIONS_AUTHORIZATION_PARAMS ?? '{}'),
+  },
+  apiOrigins: [api],
+  publicUrl: env.PUBLIC_URL ?? 'http://127.0.0.1:3000',
+  // Next.js puts itself between clients and its handlers, so none of them counts as a client of this machine.
+  access: 'open-to-network',
+  tools: (server, sessions) => {
+    server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {
+      const response = await sessions.current().fetch(`${api}/me`);
+      return { content: [{ type: 'text', text: await response.text() }] };
+    });
+  },
+};
+
+// Next.js loads a module anew for each bundle, and in development after each change. Sessions have to stay.
+const kept = globalThis as typeof globalThis & { notesSessions?: Sessions };
+
+export function notesSessions(): Sessions {
+  kept.notesSessions ??= createSessions(options);
+  return kept.notesSessions;
+}
