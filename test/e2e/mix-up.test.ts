@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import {
   createSessions,
   type ProviderOptions,
@@ -168,4 +168,31 @@ describe('a provider that is hostile to the authorization server of bearer acces
     expect(locationOf(answer, code).pathname).toBe('/login/failed/provider_refused');
     expect(notes.upstream.exchanges).toHaveLength(exchanges);
   });
+});
+
+describe('the redirect URI of a provider that is not the default one', () => {
+  it.each(['git hub', 'a/b', '100%', 'é?#', 'https://id.example:8443/x', '...'])(
+    'holds its name, such as "%s", and a response there is its own',
+    async (name) => {
+      const sessions = createSessions({
+        server: { name: 'two', version: '1.0.0' },
+        tools: () => undefined,
+        provider: [honestOptions(), { ...hostile.options, name }],
+        apiOrigins: [],
+        lifetimes: { shutdownDrainMs: 0 },
+      });
+      onTestFinished(() => sessions.close());
+      const { url: mcp } = await sessions.listen({ port: 0 });
+      const browser = new StepBrowser();
+      const asked = (await consentAt(await connect2025(mcp), browser, name)).searchParams;
+      const redirectUri = new URL(asked.get('redirect_uri') ?? '');
+      expect(redirectUri.pathname).toBe(`/login/callback/${encodeURIComponent(name)}`);
+      redirectUri.search = new URLSearchParams({
+        error: 'access_denied',
+        state: asked.get('state') ?? '',
+      }).toString();
+      const answer = await browser.request(redirectUri);
+      expect(locationOf(answer, redirectUri).pathname).toBe('/login/failed/declined');
+    },
+  );
 });
