@@ -248,10 +248,10 @@ describe.each(ERAS)('nobody is asked (%s)', (era) => {
   });
 });
 
-it('a client that is known to decline without asking is not asked, up to the version that was seen to', async () => {
+it('a client that is known not to ask its user is not asked, up to the version that was seen to', async () => {
   const server = start();
-  const asksIn = async (name: string, version: string) => {
-    const { client, asked } = await connect('2025', server.here, 'decline', { name, version });
+  const asksIn = async (name: string, version: string, era: (typeof ERAS)[number] = '2025') => {
+    const { client, asked } = await connect(era, server.here, 'decline', { name, version });
     expect((await client.call('login')).structured).toMatchObject({ status: 'pending' });
     return asked.length;
   };
@@ -259,7 +259,10 @@ it('a client that is known to decline without asking is not asked, up to the ver
   expect(await asksIn('codex-mcp-client', '0.99.3')).toBe(0);
   expect(await asksIn('codex-mcp-client', '0.172.0')).toBe(1);
   expect(await asksIn('codex-mcp-client', '1.0.0')).toBe(1);
-  expect(await asksIn('somebody-elses-client', '0.171.0')).toBe(1);
+  expect(await asksIn('another-client', '0.171.0')).toBe(1);
+  expect(await asksIn('copilot-cli', '1.0.102', '2026')).toBe(0);
+  expect(await asksIn('copilot-cli', '1.1.0', '2026')).toBe(1);
+  expect(await asksIn('copilot-cli', '1.0.102', '2025')).toBe(1);
 });
 
 it('the description of `login` says what to do when a call of it fails in the client', async () => {
@@ -276,7 +279,7 @@ it.each([
 ])('%s, a process for each call, is told that a login ends with its connection', async (name, version) => {
   const server = start();
   const cli = await inMemory2025(server.here, undefined, { name, version });
-  const told = { next: expect.stringMatching(/belongs to one connection: it ends with this call/) };
+  const told = { next: expect.stringMatching(/lasts only as long as its connection. Tell the user/) };
   expect((await cli.call('login')).structured).toMatchObject(told);
   // A handle outlives the process.
   const modern = inMemory2026(server.here, undefined, { name, version });

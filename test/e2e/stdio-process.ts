@@ -18,6 +18,8 @@ export interface StdioOptions {
   readonly flags?: readonly string[];
   /** The whole environment besides `PATH`. */
   readonly environment?: Readonly<Record<string, string>>;
+  /** What the client can do, if it is to be one of 2026-07-28. Default: it is one of 2025, and can do nothing. */
+  readonly modernCapabilities?: Readonly<Record<string, unknown>>;
 }
 
 const resultSchema = z.looseObject({
@@ -51,6 +53,7 @@ export async function startStdio({
   command = [MAIN, '--stdio', '--log-level', 'debug'],
   flags = [],
   environment = {},
+  modernCapabilities,
 }: StdioOptions = {}): Promise<StdioProcess> {
   const child: ChildProcessByStdio<Writable, Readable, Readable> = own(
     spawn(process.execPath, [...command, ...flags], {
@@ -69,19 +72,25 @@ export async function startStdio({
     void child.stdin.write(`${JSON.stringify({ jsonrpc: '2.0', ...message })}\n`);
 
   let lastId = 0;
+  const clientInfo = { name: 'by hand', version: '1.0.0' };
+  const envelope = modernCapabilities && {
+    _meta: {
+      'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+      'io.modelcontextprotocol/clientInfo': clientInfo,
+      'io.modelcontextprotocol/clientCapabilities': modernCapabilities,
+    },
+  };
   const request = async (method: string, params: Record<string, unknown>) => {
     lastId += 1;
     const id = lastId;
-    send({ id, method, params });
+    send({ id, method, params: { ...params, ...envelope } });
     const line = await lines.first(`the answer to ${method}`, (each) => JSON.parse(each).id === id);
     return JSON.parse(line);
   };
-  await request('initialize', {
-    protocolVersion: '2025-11-25',
-    capabilities: {},
-    clientInfo: { name: 'by hand', version: '1.0.0' },
-  });
-  send({ method: 'notifications/initialized' });
+  if (!envelope) {
+    await request('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
+    send({ method: 'notifications/initialized' });
+  }
 
   return {
     pid: child.pid ?? 0,

@@ -153,6 +153,19 @@ describe('the process over stdio', () => {
     );
   });
 
+  it('gives the link to a 2026 client that took the question for a failure, by its next `login`', async () => {
+    const modernCapabilities = { elicitation: { url: {} } };
+    const server = await start({ flags: ['--no-browser'], modernCapabilities });
+    expect((await server.call('login')).structured).toEqual({});
+    const { structured } = await server.call('login');
+    expect(structured).toMatchObject({
+      status: 'pending',
+      next: expect.stringMatching(/^Show loginUrl to the user/),
+    });
+    await new Browser().logIn(String(structured.loginUrl), 'alice');
+    expect((await server.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
+  });
+
   it('answers what is no message, and says why on stderr, once for each kind', async () => {
     const server = await start({ command: [MAIN, '--stdio'] });
     const batch = '[{"jsonrpc":"2.0","id":90,"method":"ping"}]';

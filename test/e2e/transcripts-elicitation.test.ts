@@ -87,6 +87,54 @@ describe.each(ERAS)('what a model reads in the %s era, where its client can open
   });
 });
 
+/** A client that is asked to open addresses by an answer that it does not understand. */
+function unaware(client: InMemoryClient): Pick<InMemoryClient, 'call'> {
+  return {
+    async call(tool, args = {}) {
+      const result = await client.request('tools/call', { name: tool, arguments: args });
+      const { isError, content, structuredContent: structured } = result;
+      if (result.resultType === 'input_required')
+        return { isError: true, text: 'expected CallToolResult', structured };
+      return { isError, text: content.map(({ text }) => text ?? '').join('\n'), structured };
+    },
+  };
+}
+
+it('what a model reads where its client takes the question for a failure', async () => {
+  server = startTranscribed();
+  const transcript = new Transcript('The client does not understand that it is asked, 2026');
+  const client = unaware(inMemory2026(server.here, async () => 'accept'));
+  await transcript.call(client, 'list_notes');
+  await transcript.call(client, 'list_notes');
+  const started = await transcript.call(client, 'login');
+  await logIn(server.here, String(started.loginUrl), server.provider, 'alice');
+  transcript.note('The user opens the link and logs in as alice.');
+  const done = await transcript.call(client, 'login', named(started));
+  await transcript.call(client, 'list_notes', named(done));
+  await isKept(transcript, 'elicitation-not-understood-2026');
+});
+
+it.each(ERAS)('what a model reads where it asks for the link (%s)', async (era) => {
+  server = startTranscribed();
+  const transcript = new Transcript(`The model asks for the link, ${era}`);
+  const client = await opening(era, transcript, async () => 'accept');
+  const started = await transcript.call(client, 'login', { link: true });
+  await transcript.call(client, 'login', named(started));
+  await logIn(server.here, String(started.loginUrl), server.provider, 'alice');
+  transcript.note('The user opens the link and logs in as alice.');
+  await transcript.call(client, 'login', named(started));
+  await isKept(transcript, `elicitation-link-${era}`);
+});
+
+it('what a model reads where its client is a process for each call', async () => {
+  server = startTranscribed();
+  const transcript = new Transcript('A client that connects anew for every call, 2025');
+  const info = { name: 'mcporter', version: '0.12.3' };
+  await transcript.call(await inMemory2025(server.here, undefined, info), 'login');
+  await transcript.call(await inMemory2025(server.here, undefined, info), 'login');
+  await isKept(transcript, 'process-per-call-2025');
+});
+
 describe('what a model reads of a call that waits for a login', () => {
   it('when the user logs in', async () => {
     server = startTranscribed();

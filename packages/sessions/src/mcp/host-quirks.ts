@@ -30,6 +30,13 @@ const HOST_QUIRKS: readonly HostQuirk[] = [
     reason: 'Codex answers `decline` to a URL elicitation without asking its user, in every mode.',
   },
   {
+    client: 'copilot-cli',
+    upTo: '1.0',
+    era: '2026',
+    quirk: 'cannot-be-asked',
+    reason: 'Copilot CLI takes `input_required` for a malformed result, and shows its model an error.',
+  },
+  {
     client: 'mcporter',
     quirk: 'process-per-call',
     reason: 'Each command is a process that connects anew, unless its daemon keeps the connection.',

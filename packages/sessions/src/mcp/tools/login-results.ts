@@ -95,7 +95,7 @@ export function nextWhilePending(
 type PendingAnswer = Extract<LoginAnswer, { kind: 'pending' }>;
 
 const SHORT_LIVED =
-  'This client connects anew for every call, and a login belongs to one connection: it ends with this call. Tell the user to keep the connection open, or to use another client.';
+  'This client usually connects anew for every call, and a login lasts only as long as its connection. Tell the user to have it keep the connection open, or to use another client. If it keeps the connection open:';
 
 /** The login goes on in a browser. */
 function pendingResult(call: LoginCall, pending: PendingAnswer, defaultProvider: string): CallToolResult {
