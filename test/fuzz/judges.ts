@@ -40,8 +40,11 @@ export function isTooDear({ answer, cpuMs }: Cost): boolean {
   return cpuMs > cpuBudgetMs(answer);
 }
 
-/** What one client may make the server keep, whatever it asks for: what is in `docs/limits.md`, and its objects. */
-export const MAX_KEPT_BYTES: number = 8 * 1024 * 1024;
+/**
+ * What one client may make the server keep, whatever it asks for. `docs/limits.md` has 0.5 MiB of events, and 64 KiB
+ * each of what it says of itself, of a connection's subscriptions and of those of four streams; the rest is objects.
+ */
+export const MAX_KEPT_BYTES: number = 1.5 * 1024 * 1024;
 
 /**
  * How many bytes are kept for each of some clients.
