@@ -1,0 +1,36 @@
+/** Attackers of different addresses, in a process of their own, so that they do not take the time of who is measured. */
+import { z } from 'zod';
+import { answerParent } from '../../hygiene/asked-process.js';
+import { ATTACKS, type Attack } from './attacks.js';
+
+const startSchema = z.object({ mcp: z.string(), attack: z.string(), connections: z.number() });
+
+let attack: Attack | undefined;
+let isAttacking = false;
+let attacking: Promise<unknown> | undefined;
+let acts = 0;
+
+answerParent({
+  async start(argument) {
+    const { mcp, attack: name, connections } = startSchema.parse(argument);
+    attack = await ATTACKS[name]?.({ mcp, address: '203.0.113.66', connections });
+    isAttacking = true;
+    acts = 0;
+    attacking = Promise.all(Array.from({ length: connections }, actOn));
+  },
+  /** @returns how often it has acted */
+  async stop(): Promise<number> {
+    isAttacking = false;
+    attack?.end();
+    await attacking;
+    return acts;
+  },
+});
+
+async function actOn(): Promise<void> {
+  while (isAttacking) {
+    // What is refused or cut is what an attacker expects.
+    await attack?.act().catch(() => undefined);
+    acts++;
+  }
+}

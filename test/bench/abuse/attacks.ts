@@ -1,0 +1,96 @@
+import { connect, type Socket } from 'node:net';
+import { connect2025, HttpClient, INITIALIZE, request2026 } from './http-client.js';
+
+/** What an attacker does again and again, on each of its connections. */
+export interface Attack {
+  act(): Promise<unknown>;
+  /** Lets go of what it holds. */
+  end(): void;
+}
+
+/** Who attacks, and with how many connections. */
+interface Attacker {
+  readonly mcp: string;
+  readonly address: string;
+  readonly connections: number;
+}
+
+type MakeAttack = (attacker: Attacker) => Promise<Attack>;
+
+const keys = (count: number) =>
+  Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), 0]));
+const table = (rows: number, cell: unknown) => ({ rows: Array.from({ length: rows }, () => [cell, cell]) });
+
+/** Sends the same request. */
+const sends =
+  (body: string, headers: Record<string, string> = {}): MakeAttack =>
+  async ({ mcp, address, connections }) => {
+    const client = new HttpClient(mcp, address, connections);
+    return { act: () => client.post(body, headers), end: () => client.close() };
+  };
+
+/** Subscribes to another address each time, 100 for each connection of the protocol. */
+const subscribes =
+  (characters: number): MakeAttack =>
+  async ({ mcp, address, connections }) => {
+    const client = new HttpClient(mcp, address, connections);
+    const padding = 'x'.repeat(characters);
+    let acts = 0;
+    let headers = await connect2025(client);
+    const act = async () => {
+      acts++;
+      const params = { uri: `abuse:${acts}:${padding}`.slice(0, characters) };
+      const body = JSON.stringify({ jsonrpc: '2.0', id: acts, method: 'resources/subscribe', params });
+      await client.post(body, headers);
+      if (acts % 100 === 0) headers = await connect2025(client).catch(() => headers);
+    };
+    return { act, end: () => client.close() };
+  };
+
+/** How many answers an attacker leaves unread at the same time. */
+const MOST_UNREAD = 400;
+
+/** Asks for 1 MiB on a connection of its own, and reads nothing of it. */
+const leavesUnread: MakeAttack = async ({ mcp, address }) => {
+  const { hostname, port, host, pathname } = new URL(mcp);
+  const [body, headers] = request2026('tools/call', { name: 'large', arguments: {} });
+  const lines = Object.entries({
+    host,
+    ...headers,
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    'x-forwarded-for': address,
+    'content-length': Buffer.byteLength(body),
+  }).map(([name, value]) => `${name}: ${value}`);
+  const message = `POST ${pathname} HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n${body}`;
+  const sockets: Socket[] = [];
+  const act = async () => {
+    const socket = connect(Number(port), hostname).pause();
+    socket.on('error', () => undefined);
+    sockets.push(socket);
+    if (sockets.length > MOST_UNREAD) sockets.shift()?.destroy();
+    await new Promise<void>((resolve) => {
+      socket.once('close', () => resolve()).write(message, () => setTimeout(resolve, 10));
+    });
+  };
+  return {
+    act,
+    end: () => {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+};
+
+/** What attackers do, by name. */
+export const ATTACKS: Readonly<Record<string, MakeAttack>> = {
+  'JSON of 0.9 MiB: 105,000 keys in `_meta`': sends(...request2026('server/discover', {}, keys(105_000))),
+  'as many keys in `_meta` as are let in': sends(...request2026('server/discover', {}, keys(1980))),
+  'a table that does not fit its schema': sends(
+    ...request2026('tools/call', { name: 'work', arguments: table(6600, 0) }),
+  ),
+  '1 MiB that is no JSON': sends(`[${' '.repeat(1024 * 1024 - 2)}`),
+  'subscriptions to addresses of 1 MiB': subscribes(1024 * 1024 - 200),
+  'subscriptions to addresses of 2 KiB': subscribes(2048),
+  'a flood of `initialize`': sends(INITIALIZE),
+  'answers of 1 MiB left unread': leavesUnread,
+};

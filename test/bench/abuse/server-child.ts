@@ -1,0 +1,29 @@
+/** A server made with the library as it was built, open to clients of any address, which tells how much it takes up. */
+import { createSessions } from 'mcp-sessions';
+import { z } from 'zod';
+import { answerParent } from '../../hygiene/asked-process.js';
+
+const LARGE = 'x'.repeat(1024 * 1024);
+
+answerParent({
+  async start(): Promise<string> {
+    const sessions = createSessions({
+      server: { name: 'bench', version: '0.0.0' },
+      // It is never asked: nothing in this benchmark logs in.
+      provider: { issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['openid'] },
+      apiOrigins: [],
+      access: 'open-to-network',
+      // Addresses are made up in `X-Forwarded-For`.
+      trustedProxies: ['127.0.0.1'],
+      tools: (server) => {
+        const rows = z.array(z.array(z.string()));
+        server.registerTool('work', { inputSchema: z.object({ rows }) }, (given) => ({
+          content: [{ type: 'text', text: `${given.rows.length}` }],
+        }));
+        server.registerTool('large', {}, () => ({ content: [{ type: 'text', text: LARGE }] }));
+      },
+    });
+    return (await sessions.listen({ port: 0 })).url;
+  },
+  rssBytes: () => Promise.resolve(process.memoryUsage.rss()),
+});
