@@ -213,6 +213,20 @@ describe('the operator is warned', () => {
     expect(warnings).toEqual([expect.stringContaining('proxy_set_header Host $host')]);
   });
 
+  it.each([
+    ['/api', true],
+    ['/api/', true],
+    ['/notes/', false],
+  ])('of a proxy that strips a path of which the public URL knows nothing: %s', async (prefix, isWarned) => {
+    const { sessions, warnings } = deploy({
+      publicUrl: 'https://mcp.example.com/notes',
+      access: 'open-to-network',
+    });
+    const headers = { 'x-forwarded-prefix': prefix };
+    await sessions.fetch(new Request('https://mcp.example.com/mcp', { headers }));
+    expect(warnings).toEqual(isWarned ? [expect.stringContaining('strips the path "/api/"')] : []);
+  });
+
   it('of hosts and origins that are refused, once each, and quotes little of them', async () => {
     const { origin, warnings } = await listening();
     const name = `${'a'.repeat(60)}.${'b'.repeat(60)}`;

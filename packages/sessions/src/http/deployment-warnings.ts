@@ -12,7 +12,14 @@ export interface DeploymentWarningsOptions {
   readonly warn: (message: string) => void;
 }
 
-type Kind = 'untrusted-proxy' | 'unnamed-clients' | 'hidden-proxy' | 'rewritten-host' | 'host' | 'origin';
+type Kind =
+  | 'untrusted-proxy'
+  | 'unnamed-clients'
+  | 'hidden-proxy'
+  | 'rewritten-host'
+  | 'prefix'
+  | 'host'
+  | 'origin';
 
 /** What a client sent is quoted no further than this. */
 const MAX_QUOTED_CHARACTERS = 100;
@@ -48,6 +55,13 @@ export class DeploymentWarnings {
       this.#warnOf(
         'unnamed-clients',
         `The trusted proxy ${address} does not name its clients in X-Forwarded-For, only in ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Have it send X-Forwarded-For.`,
+      );
+    }
+    const prefix = headers.get('x-forwarded-prefix')?.replace(/\/*$/, '/');
+    if (prefix !== undefined && prefix !== publicUrl().pathname) {
+      this.#warnOf(
+        'prefix',
+        `A proxy in front of this server strips the path ${quoted(prefix)} (X-Forwarded-Prefix), but the path of \`publicUrl\` is "${publicUrl().pathname}", so links lead elsewhere. Give \`publicUrl\` (MCP_SESSIONS_PUBLIC_URL) the path that the proxy strips.`,
       );
     }
     const isHostHere = isLoopbackHost(hostnameOf(hostOf(request) ?? '') ?? '');

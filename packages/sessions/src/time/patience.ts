@@ -1,5 +1,8 @@
 import type { Clock } from './clock.js';
 
+/** As long as a timer of Node can wait; it fires a longer one at once. */
+const LONGEST_MS = 2 ** 31 - 1;
+
 /** Waits for things, each for a limited time, until told to wait no longer. */
 export class Patience {
   readonly #clock: Clock;
@@ -16,7 +19,7 @@ export class Patience {
   /** Resolves when `what` has settled, after `mostMs`, or when this patience has ended. */
   async waitFor(what: Promise<unknown>, mostMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const cancelTimer = this.#clock.after(mostMs, resolve);
+      const cancelTimer = this.#clock.after(Math.min(mostMs, LONGEST_MS), resolve);
       const done = () => {
         cancelTimer();
         resolve();
@@ -29,6 +32,6 @@ export class Patience {
   /** Ends every wait, those to come as well, at once or after so long. */
   endAfter(delayMs: number): void {
     if (delayMs === 0) this.#end();
-    else this.#clock.after(delayMs, this.#end);
+    else this.#clock.after(Math.min(delayMs, LONGEST_MS), this.#end);
   }
 }

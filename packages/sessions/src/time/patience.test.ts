@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { VirtualClock } from '../testing/index.js';
+import { Patience } from './patience.js';
+
+const never = new Promise<void>(() => undefined);
+
+/** Whether a wait is over by the time at which all that could be done has been done. */
+async function isOver(waiting: Promise<void>): Promise<boolean> {
+  let over = false;
+  void waiting.then(() => {
+    over = true;
+  });
+  await new Promise((resolve) => setImmediate(resolve));
+  return over;
+}
+
+it('waits until it is done, whether that works out or not', async () => {
+  const patience = new Patience(new VirtualClock());
+  expect(await isOver(patience.waitFor(Promise.resolve(), 1000))).toBe(true);
+  expect(await isOver(patience.waitFor(Promise.reject(new Error('no')), 1000))).toBe(true);
+  expect(await isOver(patience.waitFor(never, 1000))).toBe(false);
+});
+
+it('waits no longer than it is told to', async () => {
+  const clock = new VirtualClock();
+  const waiting = new Patience(clock).waitFor(never, 1000);
+  await clock.advance(999);
+  expect(await isOver(waiting)).toBe(false);
+  await clock.advance(1);
+  expect(await isOver(waiting)).toBe(true);
+});
+
+it('ends all waits, those to come as well, once its time has come', async () => {
+  const clock = new VirtualClock();
+  const patience = new Patience(clock);
+  const waiting = patience.waitFor(never, 60_000);
+  patience.endAfter(1000);
+  expect(await isOver(waiting)).toBe(false);
+  await clock.advance(1000);
+  expect(await isOver(waiting)).toBe(true);
+  expect(await isOver(patience.waitFor(never, 60_000))).toBe(true);
+});
+
+it('asks for no timer that is longer than one of Node can be, which would fire at once', () => {
+  const delays: number[] = [];
+  const after = (delayMs: number) => {
+    delays.push(delayMs);
+    return () => undefined;
+  };
+  const patience = new Patience({ now: () => 0, after });
+  void patience.waitFor(never, 2 ** 40);
+  patience.endAfter(2 ** 40);
+  expect(delays).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);
+});
