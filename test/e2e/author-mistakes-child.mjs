@@ -152,7 +152,7 @@ function registerMistakes(server, context) {
     server.registerResource(kind, uri, {}, make);
     server.registerPrompt(kind, {}, make);
   }
-  server.registerTool('strict', { outputSchema: z.object({ n: z.bigint() }) }, unsendable.bigint);
+  server.registerTool('strict', { outputSchema: z.object({ n: z.any() }) }, unsendable.bigint);
 }
 
 const logged = (level) => (entry) => {

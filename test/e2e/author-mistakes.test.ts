@@ -41,7 +41,12 @@ async function start(): Promise<Child> {
   );
   const stderr = new Journal<string>();
   createInterface(child.stderr).on('line', (line) => stderr.add(line));
-  const [mcp] = await once(createInterface(child.stdout), 'line');
+  const ended = once(child, 'close').then(([code]) => {
+    throw new Error(`The server ended with code ${code}: ${stderr.entries.join('\n')}`);
+  });
+  const [mcp] = await Promise.race([once(createInterface(child.stdout), 'line'), ended]);
+  // Its end is no fault once it has started.
+  ended.catch(() => undefined);
   return { mcp, stderr, stop: (signal) => end(child, signal) };
 }
 

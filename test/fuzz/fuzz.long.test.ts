@@ -3,14 +3,11 @@ import { promisify } from 'node:util';
 import { expect, it } from 'vitest';
 
 const run = promisify(execFile);
-const PATIENCE_MS = 300_000;
 const REQUESTS = '3000';
 /** The same requests every time; `npm run fuzz` takes another seed each. */
 const SEED = '20260728';
 
-it('no request makes the server fail, hang, grow or show a session to another [security 8]', {
-  timeout: PATIENCE_MS,
-}, async () => {
+it('no request makes the server fail, hang, grow or show a session to another [security 8]', async () => {
   const args = ['run', '--silent', 'fuzz', '--', '--requests', REQUESTS, '--seed', SEED];
   const { stdout } = await run('npm', args);
   expect(stdout.trimEnd().split('\n').at(-1)).toBe('fuzz: all held');

@@ -9,7 +9,7 @@ export type Left = Readonly<Record<string, number>>;
 /** How far the cycles have come when memory is looked at. The first part fills caches and tombstones. */
 const STAGES = [0.1, 0.5, 1] as const;
 /** How long the process may take to end once nobody asks it anything any more. */
-const PATIENCE_MS = 5000;
+const PATIENCE_MS = 120_000;
 
 const heldSchema = z.object({ bytes: z.number(), entries: z.number() });
 /** Heap and external memory, and the entries of all maps and sets. */

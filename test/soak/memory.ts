@@ -29,7 +29,7 @@ export type Footprint = z.infer<typeof footprintSchema>;
 /** Without it, pages with gaps make resident memory jump by more than thousands of sessions take. */
 const COMPACTS = '--compact-on-every-full-gc';
 /** How long the server may take to end once every session is gone. */
-const PATIENCE_MS = 10_000;
+const PATIENCE_MS = 120_000;
 
 /** Measures a server over HTTP while it fills with logged-in sessions, and when they have ended. */
 export async function soakMemory(options: MemoryOptions): Promise<Expectation[]> {
