@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { Browser } from '../support/browser.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { createLatch } from '../support/latch.js';
 import { type RegisteredClient, registerMcpClient } from '../support/mcp-tokens.js';
-import { client2026, connect2025, logIn, type RawWay } from '../support/raw-mcp.js';
+import { client2026, connect2025, initialize, logIn, type RawWay } from '../support/raw-mcp.js';
+import { Wire2025 } from './wire-stream.js';
 
 const bearer = (token: string): RawWay => ({ headers: { authorization: `Bearer ${token}` } });
 const stateOf = async (client: {
@@ -82,5 +84,54 @@ describe('a user who may have two connections through one client', () => {
     await connect2025(limited.mcp, way);
     expect((await first.end()).status).toBe(404);
     expect((await second.end()).status).toBe(200);
+  });
+
+  it('keeps both while one serves a call and one holds a stream: the third is refused [security 36, 39]', async () => {
+    const [began, released] = [createLatch(), createLatch()];
+    const limited = await startInProcessNotes({
+      access: ({ issuer }) => ({ issuer }),
+      limits: { connectionsPerUser: 2 },
+      tools: (server) => {
+        server.registerTool('hold', { description: 'Waits for release.' }, async () => {
+          began.open();
+          await released.opened;
+          return { content: [{ type: 'text', text: 'released' }] };
+        });
+      },
+    });
+    onTestFinished(() => limited.close());
+    const { tokenFor } = await registerMcpClient(limited.provider.issuer, limited.mcp);
+    const way = bearer(await tokenFor('erin'));
+    const [calling, listening] = [await connect2025(limited.mcp, way), await connect2025(limited.mcp, way)];
+    const call = calling.call('hold');
+    await began.opened;
+    const stream = await new Wire2025(listening.secret, way).listen(limited.mcp);
+    const { status, headers, text } = await initialize(limited.mcp, way);
+    expect([status, headers['retry-after']]).toEqual([429, '60']);
+    expect(text).toContain('You have 2 connections');
+    released.open();
+    expect(await call).toMatchObject({ text: 'released' });
+    // Now it is idle, and makes room.
+    await connect2025(limited.mcp, way);
+    expect((await calling.end()).status).toBe(404);
+    stream.drop();
+  });
+
+  it('gets an error for the calls of a connection that ends [security 39]', async () => {
+    const began = createLatch();
+    const held = await startInProcessNotes({
+      tools: (server) => {
+        server.registerTool('hold', { description: 'Waits for ever.' }, async () => {
+          began.open();
+          return new Promise<never>(() => undefined);
+        });
+      },
+    });
+    onTestFinished(() => held.close());
+    const client = await connect2025(held.mcp);
+    const call = client.call('hold').catch((error: unknown) => error);
+    await began.opened;
+    await client.end();
+    expect(await call).toMatchObject({ message: expect.stringMatching(/connection ended .* Reconnect/) });
   });
 });

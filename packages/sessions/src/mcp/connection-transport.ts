@@ -84,7 +84,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     }
   }
 
-  /** Answers what is still being served, whose result nobody will get, and closes every stream. */
+  /** Answers the calls that are still being served with an error, and closes every stream. */
   override async close(): Promise<void> {
     for (const id of [...this.#serving.keys()]) {
       // Only requests have got in there, and the SDK has checked the ids of those.

@@ -355,7 +355,7 @@ describe('a 2025 connection', () => {
     }
   });
 
-  it('lets the first of those that are held have the place of a stream that nobody reads [security 5, 36]', async () => {
+  it('lets the first of those that are held have the place of a stream whose client is gone [security 5, 36]', async () => {
     const { get, clock, onPresent } = await setUp();
     const first = await get();
     const newcomers = [get(), get(), get()];

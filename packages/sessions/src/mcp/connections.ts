@@ -217,7 +217,7 @@ export class Connections {
 }
 
 function ignore(): void {
-  // A ping shows that its client is there, not that anybody uses it.
+  // A ping shows that its client is there, not that its user is.
 }
 
 function requestOf({ request, body, hangUp, countUnread, principal }: Incoming): ConnectionRequest {

@@ -99,7 +99,7 @@ describe('an answer', () => {
     expect(JSON.parse(text)).toEqual(ANSWER);
   });
 
-  it('that nobody waits for any more is cancelled, and what still comes of it is dropped', async () => {
+  it('whose client has gone is cancelled, and what still comes of it is dropped', async () => {
     const { clock, deadlines, known, answer, cancel } = setUp();
     await clock.advance(6 * SECOND_MS);
     const { response } = await answer;

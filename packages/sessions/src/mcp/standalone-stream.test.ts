@@ -71,7 +71,7 @@ describe('a standalone stream', () => {
     expect(heard).toEqual([false]);
   });
 
-  it('is asked once by all that want its place, and says within two seconds that nobody answers [security 5]', async () => {
+  it('is asked once by all that want its place, and says within two seconds that its client does not answer [security 5]', async () => {
     const { clock, stream, pings, ends } = setUp();
     const asked: boolean[] = [];
     const ask = () => void stream.isAnswering().then((isThere) => asked.push(isThere));
