@@ -151,3 +151,11 @@ it('a handler that needs a login does not run for a login that is not finished [
   );
   expect(ran).toEqual([]);
 });
+
+it('a 2026 request that has no arguments is told how it names its session', async () => {
+  const server = startTranscribed({ tools: registerEverything([]) });
+  onTestFinished(() => server.sessions.close());
+  await expect(inMemory2026(server.here).request('resources/read', { uri: 'notes://diary' })).rejects.toThrow(
+    /in `_meta`, as `dev.mcp-sessions\/session`/,
+  );
+});

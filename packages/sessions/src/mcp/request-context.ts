@@ -10,7 +10,7 @@ import type { Peer } from '../limits/peer.js';
 import { type LoginNeed, type ToolHandler, withLoginNeed } from './login-need.js';
 import { type NamedSession, refusalOf } from './named-session.js';
 import { ErrorCode } from './protocol-error.js';
-import type { CalledTool } from './session-argument.js';
+import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
 export type Era = '2025' | '2026';
@@ -39,6 +39,9 @@ export interface CurrentSession {
    */
   loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginNeed): Handler;
 }
+
+/** Only tools have an argument for it. */
+const SESSION_REQUIRED_BY_REQUEST = `This request names no session. Call the \`login\` tool first; then have the client send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
 
 /** Carries the context of each request to whatever serves it, however many are served at the same time. */
 export class RequestContexts implements CurrentSession {
@@ -81,7 +84,8 @@ export class RequestContexts implements CurrentSession {
   /** @throws SessionError what to do, where nobody is logged in at a provider; to what is no tool, as the SDK sends it */
   async #assertLoggedIn(provider: string): Promise<void> {
     const { named, toolName } = this.get();
-    const refusal = named.state === 'none' ? sessionRequired().message : refusalOf(named, false);
+    const missing = toolName === undefined ? SESSION_REQUIRED_BY_REQUEST : sessionRequired().message;
+    const refusal = named.state === 'none' ? missing : refusalOf(named, false);
     try {
       if (refusal !== undefined) throw new SessionError('login_required', refusal);
       if (named.state === 'live') await this.#accounts.assertLoggedIn(named.record, provider);
