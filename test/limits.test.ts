@@ -30,22 +30,28 @@ describe('docs/limits.md', () => {
 
   it.each<[string, number]>([
     ['body of an MCP request', MAX_JSON_DEPTH],
-    ['array elements and object keys of an MCP request, those in tool arguments excepted', MAX_JSON_ELEMENTS],
-    ['what a client says of itself in `initialize`', CLIENT_INFO_LIMITS.maxBytes / KIB],
-    ['the same beyond 2 KiB in memory', CLIENT_INFO_LIMITS.sharedBytes / MIB],
+    ['array elements and object keys of an MCP request, except in tool arguments', MAX_JSON_ELEMENTS],
+    ['client information and capabilities in `initialize`', CLIENT_INFO_LIMITS.maxBytes / KIB],
+    [
+      'client information and capabilities, what exceeds 2 KiB in memory',
+      CLIENT_INFO_LIMITS.sharedBytes / MIB,
+    ],
     ['resources that a client subscribes to', MAX_URI_CHARACTERS],
     ['resources that a client subscribes to', MAX_SUBSCRIPTIONS],
     ['resources that a client subscribes to', SUBSCRIPTION_LIMITS.maxBytes / KIB],
-    ['the same beyond 512 bytes in memory', SUBSCRIPTION_LIMITS.sharedBytes / MIB],
+    [
+      'resources that a client subscribes to, what exceeds 512 bytes in memory',
+      SUBSCRIPTION_LIMITS.sharedBytes / MIB,
+    ],
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
-    ['left unread of all answers and streams', MAX_UNREAD_BYTES / MIB],
-    ['id of a request, token of its progress', MAX_ID_CHARACTERS],
+    ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
+    ['request id and progress token', MAX_ID_CHARACTERS],
   ])('says what the code says of: %s (%i)', (limit, value) => {
     const [row] = rows.filter(([, what]) => what === limit);
     expect(row?.[2]).toMatch(new RegExp(`\\b${value.toLocaleString('en')}\\b`));
   });
 
-  it('names a test for each limit, and it is there', () => {
+  it('links each limit to a test that exists', () => {
     for (const [, what = '', , , , , shownIn = ''] of rows) {
       const tests = [...shownIn.matchAll(/\]\(([^)]+)\)/g)].map(([, path = '']) => path);
       expect(tests, what).not.toEqual([]);
