@@ -37,7 +37,15 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     expectGuarded(await page.goto(String(loginUrl)));
     expect(new URL(page.url()).search).toBe('');
     const connectText = await page.locator('main').textContent();
-    for (const shown of [CLIENT_NAME, 'Notes', 'sample', 'who you are', 'profile', 'notes', 'just now']) {
+    for (const shown of [
+      CLIENT_NAME,
+      'Notes',
+      'Notes (demo identity provider)',
+      'who you are',
+      'profile',
+      'notes',
+      'just now',
+    ]) {
       expect(connectText).toContain(shown);
     }
     expect(await lookOf(page, 'Decline')).toEqual(await lookOf(page, 'Continue'));
@@ -129,7 +137,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
       },
       [String(loginUrl), form],
     );
-    await page.getByRole('heading', { name: 'This page cannot go on' }).waitFor();
+    await page.getByRole('heading', { name: 'This request is refused' }).waitFor();
 
     await page.goto(String(loginUrl));
     await page.context().clearCookies();
