@@ -114,4 +114,24 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     await (await answer).body?.cancel();
     await aborted.opened;
   });
+
+  it.each([
+    { when: 'before it has begun', status: 503, passedMs: 0 },
+    { when: 'after that', status: 200, passedMs: CALL_MS },
+  ])('is an error when the server closes $when', async ({ status, passedMs }) => {
+    const answer = call2026(mcp, 'hold', {});
+    await began.opened;
+    await clock.advance(passedMs);
+    if (passedMs > 0) await answer;
+    let isClosed = false;
+    void sessions.close().finally(() => {
+      isClosed = true;
+    });
+    // It waits for what is under way on the clock, and no longer than it is told to: not at all.
+    while (!isClosed) await clock.advance(1);
+    const stream = await answer;
+    expect(stream.status).toBe(status);
+    const message = messageOf({ ...stream, text: await stream.text });
+    expect(message).toMatchObject({ id: 7, error: { message: expect.stringMatching(/closing/) } });
+  });
 });

@@ -27,6 +27,9 @@ import { RequestsUnderWay, tooManyAtOnce } from './requests-under-way.js';
 import { calledToolOf, handleOf } from './session-argument.js';
 import { bytesOfUris, refusalOfUris } from './subscriptions.js';
 
+/** What the SDK answers, without a body, when a call is closed before its result is known. */
+const CONNECTION_CLOSED = 499;
+
 const TOO_MANY_STREAMS =
   'Too many `subscriptions/listen` are open. Close one, log in and listen in the name of your session, or try again in a minute.';
 
@@ -91,12 +94,7 @@ export class Endpoint {
 
   /** Serves one request. Never rejects. */
   async handle(incoming: Incoming): Promise<Response> {
-    if (this.#isClosing) {
-      const headers = { 'retry-after': '10' };
-      return errorResponse(503, ErrorCode.serverBusy, 'This server is closing. Try again in 10 seconds.', {
-        headers,
-      });
-    }
+    if (this.#isClosing) return serverClosing();
     const { request, body } = incoming;
     const oversized = oversizedIdOf(body);
     if (oversized !== undefined) {
@@ -116,6 +114,8 @@ export class Endpoint {
   /** Ends what is being served. */
   async close(): Promise<void> {
     await this.#modern.close();
+    // The calls that this has cut off are answered now. That takes a turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
   }
 
   async #handleModern(incoming: Incoming): Promise<Response> {
@@ -159,7 +159,12 @@ export class Endpoint {
     let isStreaming = false;
     try {
       const { request, hangUp, countUnread } = incoming;
-      const { response, isStream } = await answerInTime(this.#dispatch(incoming, named), {
+      const known = this.#dispatch(incoming, named).then((answer) =>
+        answer.status === CONNECTION_CLOSED && this.#isClosing
+          ? serverClosing(propertyOf(incoming.body, 'id'))
+          : answer,
+      );
+      const { response, isStream } = await answerInTime(known, {
         clock: this.#clock,
         deadlines: this.#deadlines,
         accept: request.headers.get('accept'),
@@ -223,6 +228,13 @@ function urisOf(body: unknown): string[] {
   const uris = propertyOf(propertyOf(propertyOf(body, 'params'), 'notifications'), 'resourceSubscriptions');
   // What is no text, the SDK refuses.
   return Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
+}
+
+function serverClosing(id?: unknown): Response {
+  return errorResponse(503, ErrorCode.serverBusy, 'This server is closing. Try again in 10 seconds.', {
+    id,
+    headers: { 'retry-after': '10' },
+  });
 }
 
 function refOf(named: NamedSession): SessionRef | undefined {
