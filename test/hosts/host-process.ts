@@ -86,8 +86,8 @@ function inTerminal({ command, args }: Launch): Launch {
   return { command: 'script', args: ['--quiet', '--return', '--command', sized, '/dev/null'] };
 }
 
-/** Hosts take what comes faster for something pasted. */
-const TYPING_PAUSE_MS = 1000;
+/** Hosts take what comes faster for something pasted, and know their commands some seconds after their start. */
+const TYPING_PAUSE_MS = 4000;
 
 /** Types each text once the host has shown what comes before it. */
 function type(child: ChildProcess, typed: NonNullable<Launch['typed']>): void {

@@ -17,7 +17,7 @@ export const geminiCli: Host = {
   signIn: (setup) => ({
     ...gemini(setup),
     typed: [
-      { after: 'Type your message', text: '/mcp auth notes' },
+      { after: 'MCP server', text: '/mcp auth notes' },
       { after: 'auth notes', text: '\r' },
       { after: 'Do you want to continue', text: '\r' },
       { after: 'Successfully authenticated', text: '/quit' },
