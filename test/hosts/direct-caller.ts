@@ -16,7 +16,7 @@ const toolsSchema = z.looseObject({
   ),
 });
 const resultSchema = z.looseObject({
-  content: z.array(z.looseObject({ text: z.string().default('') })).default([]),
+  content: z.array(z.looseObject({ text: z.string().default('') })),
 });
 
 /** Calls tools as a model would that is shown their text. */

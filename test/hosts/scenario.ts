@@ -57,12 +57,13 @@ async function converse(trial: Trial, host: RunningHost, settled: SettledHost, a
   }
   await report.step("user's data", () => keepNotes(caller, 'alice'));
   await report.step('two users', () => tryOther(trial, caller));
+  const printed = host.output();
   await report.step('long call', async () => {
     expectText(await caller.call('wait', { seconds: longSeconds }), 'Waited');
   });
-  const before = await stage.recorded();
+  const recorded = await stage.recorded();
   await report.step('quiet', async () => {
-    const problems = [...wireErrors(before), ...printedErrors(host.output())];
+    const problems = [...wireErrors(recorded), ...printedErrors(printed)];
     if (problems.length > 0) throw new Error(problems.join('; '));
   });
   await report.step('logout', () => logOut(caller, alice));

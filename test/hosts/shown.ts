@@ -7,7 +7,7 @@ export function quoted(text: string): string {
     .replace(/\/connect\/[\w-]+/g, '/connect/…')
     .replace(/("session": ?)"[\w-]+"/g, '$1"…"')
     .trim();
-  return `“${line.length > 400 ? `${line.slice(0, 400)}…` : line}”`;
+  return `“${line.length > 520 ? `${line.slice(0, 520)}…` : line}”`;
 }
 
 /** Whether a host shows its model a message of the protocol that it did not understand itself. */
