@@ -15,6 +15,7 @@ export class RememberedSignIn implements OAuthClientProvider {
   #tokens: OAuthTokens | undefined;
   #verifier = '';
   #code: string | undefined;
+  #error: string | undefined;
 
   private constructor(user: User, server: ReturnType<typeof createServer>, port: number) {
     this.#user = user;
@@ -36,7 +37,9 @@ export class RememberedSignIn implements OAuthClientProvider {
     // A server that listens on a port has such an address.
     const signIn = new RememberedSignIn(user, server, (server.address() as AddressInfo).port);
     server.on('request', (request, response) => {
-      signIn.#code = new URL(request.url ?? '/', signIn.redirectUrl).searchParams.get('code') ?? undefined;
+      const { searchParams } = new URL(request.url ?? '/', signIn.redirectUrl);
+      signIn.#code = searchParams.get('code') ?? undefined;
+      signIn.#error = searchParams.get('error') ?? undefined;
       response.end('done');
     });
     return signIn;
@@ -44,8 +47,10 @@ export class RememberedSignIn implements OAuthClientProvider {
 
   /** @returns what the browser came back with */
   code(): Promise<string> {
-    if (this.#code === undefined) return Promise.reject(new Error('the client asks for no sign-in'));
-    return Promise.resolve(this.#code);
+    if (this.#code !== undefined) return Promise.resolve(this.#code);
+    const reason =
+      this.#error === undefined ? 'the client asks for no sign-in' : `the sign-in ends with ${this.#error}`;
+    return Promise.reject(new Error(reason));
   }
 
   clientInformation(): OAuthClientInformationFull | undefined {
