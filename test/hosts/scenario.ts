@@ -75,7 +75,7 @@ function printedErrors(output: string): string[] {
   const lines = output
     .split('\n')
     .filter((line) => /\berror\b|exception|unhandled/i.test(line) && !isToolError(line));
-  return lines.length === 0 ? [] : [`prints ${lines.length} lines such as ${quoted(lines[0] ?? '')}`];
+  return lines.slice(0, 1).map((line) => `prints ${quoted(line)}${lines.length > 1 ? ' and more' : ''}`);
 }
 
 /** Some hosts print it when a tool says that a login is needed, which is no error of theirs. */

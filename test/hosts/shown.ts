@@ -2,6 +2,7 @@
 export function quoted(text: string): string {
   const line = text
     .replace(/<\/?untrusted_context>|Wall time: .*|^Output:/gm, '')
+    .replace(/\\+"/g, '"')
     .replace(/\s+/g, ' ')
     .replace(/127\.0\.0\.1:\d+/g, '127.0.0.1')
     .replace(/\/connect\/[\w-]+/g, '/connect/…')

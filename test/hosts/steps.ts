@@ -73,7 +73,9 @@ export async function survive(
     return `the model reads ${told}, then \`login\` works`;
   } catch (error) {
     const next = trial.access === 'bearer' ? await startAnew(settled, user) : '';
-    throw new Error(`the model reads ${told}, then ${messageOf(error)}${next}`);
+    const then = messageOf(error);
+    const same = then.replaceAll("'login'", "'whoami'").replaceAll('"login"', '"whoami"').includes(told);
+    throw new Error(`the model reads ${told}, then ${same ? 'the same from `login`' : then}${next}`);
   }
 }
 

@@ -85,7 +85,7 @@ export class Conversation implements Caller {
 
   #find(name: string): OfferedTool {
     const tool = this.#tools.find((offered) => isNamed(offered.name, name));
-    if (!tool) throw new Error(`The host does not offer the tool ${name} any more.`);
+    if (!tool) throw new Error(`the host does not offer \`${name}\` any more`);
     return tool;
   }
 
