@@ -1,7 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body-room.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
 import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-answers.js';
+import type { KeptBytesLimits } from '../packages/sessions/src/limits/kept-bytes.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
 import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/json-rpc.js';
 import {
@@ -20,7 +22,9 @@ const rows = readFileSync(url, 'utf8')
   .split('\n')
   .filter((line) => line.startsWith('| '))
   .slice(2)
-  .map((line) => line.split('|').map((cell) => cell.trim()));
+  .map((line) => line.split('|').map((cell) => cell.trim()))
+  // The table of what clients make a node keep has fewer columns.
+  .filter((row) => row.length > 5);
 
 describe('docs/limits.md', () => {
   it.each(Object.entries(DEFAULT_LIMITS))('says what %s is by default: %i', (option, value) => {
@@ -57,5 +61,44 @@ describe('docs/limits.md', () => {
       expect(tests, what).not.toEqual([]);
       for (const path of tests) expect(existsSync(new URL(path, url)), path).toBe(true);
     }
+  });
+});
+
+describe('the table of what clients without a login make a node keep', () => {
+  const SESSION_BYTES = 50 * KIB;
+  const LISTEN_STREAMS = 4;
+  const LISTEN_STREAMS_WITHOUT_SESSION = 500;
+  const sessions = DEFAULT_LIMITS.anonymousSessions;
+  const kept = ({ assuredBytes, sharedBytes }: KeptBytesLimits, holders: number) =>
+    assuredBytes * holders + sharedBytes;
+  const worst: readonly [what: string, bytes: number][] = [
+    ['sessions: ', sessions * SESSION_BYTES],
+    ['client information: ', kept(CLIENT_INFO_LIMITS, sessions)],
+    [
+      'subscriptions: ',
+      kept(SUBSCRIPTION_LIMITS, sessions * (1 + LISTEN_STREAMS) + LISTEN_STREAMS_WITHOUT_SESSION),
+    ],
+    ['resumable events: ', kept(EVENT_LIMITS, sessions)],
+    ['bodies being received, and', MAX_BODIES_BYTES],
+    ['unread answers and streams', MAX_UNREAD_BYTES],
+  ];
+  const lines = readFileSync(url, 'utf8').split('\n');
+  const ofNode = (what: string) =>
+    lines
+      .find((line) => line.startsWith(`| ${what}`) && line.split('|').length === 5)
+      ?.split('|')[3]
+      ?.trim();
+
+  it.each(worst)('has the figure of the constants in the code for %s [security 40]', (what, bytes) => {
+    expect(ofNode(what)).toBe(`${Math.round(bytes / MIB)} MiB`);
+  });
+
+  it('adds up to less than 256 MiB [security 40]', () => {
+    const figures = [...worst.map(([what]) => ofNode(what)), ofNode('pending and failed logins')].map(
+      (figure) => Number.parseInt(figure ?? '', 10),
+    );
+    const sum = figures.reduce((total, figure) => total + figure, 0);
+    expect(ofNode('**in all**')).toBe(`**${sum} MiB**`);
+    expect(sum).toBeLessThan(256);
   });
 });

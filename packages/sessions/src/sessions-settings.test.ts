@@ -38,7 +38,7 @@ describe('the options of a server', () => {
 
   it('let more connections in where there may be more sessions [security 39]', () => {
     const many = sessionsSettings({ ...options, maxSessions: 100_000 }).limits;
-    expect([many.connections, many.anonymousSessions]).toEqual([200_000, 20_000]);
+    expect([many.connections, many.anonymousSessions]).toEqual([200_000, 15_000]);
     const limits = { connections: 5, connectionsPerAddress: undefined as never };
     expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
   });

@@ -101,7 +101,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
 
 function defaultLimits(maxSessions: number): Limits {
   const connections = Math.max(DEFAULT_LIMITS.connections, CONNECTIONS_PER_SESSION * maxSessions);
-  const anonymousSessions = Math.max(DEFAULT_LIMITS.anonymousSessions, Math.floor(maxSessions / 5));
+  const anonymousSessions = Math.max(DEFAULT_LIMITS.anonymousSessions, Math.floor(maxSessions * 0.15));
   return { ...DEFAULT_LIMITS, connections, anonymousSessions };
 }
 

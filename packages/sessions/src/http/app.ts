@@ -200,13 +200,18 @@ async function serveMcp(
   const served = acceptingByName(principal ? withoutCredentials(request) : request, accepted);
   const incoming = { request: served, body: body.value, isLoopback, peer, principal, hangUp, countUnread };
   const isCall = request.method === 'POST' && methodOf(body.value) !== 'subscriptions/listen';
-  return isCall ? calls.track(endpoint.handle(incoming), outgoing) : endpoint.handle(incoming);
+  if (!isCall) return endpoint.handle(incoming);
+  const held = limits.room.hold(peer, body.bytes, () => hangUp?.());
+  const answering = endpoint.handle(incoming);
+  if (outgoing && !outgoing.destroyed) outgoing.once('close', held.release);
+  else void answering.then(held.release);
+  return calls.track(answering, outgoing);
 }
 
 const NOT_ACCEPTABLE =
   'The endpoint answers with application/json or text/event-stream. Name both in `Accept`, or leave it out.';
 
-const NO_BODY = { kind: 'json', value: undefined } as const;
+const NO_BODY = { kind: 'json', value: undefined, bytes: 0 } as const;
 
 function methodsFor(revision: string | null): readonly string[] {
   return revision === POST_ONLY_REVISION ? ['POST'] : METHODS;

@@ -1,8 +1,8 @@
 import { FairShares } from '../limits/fair-shares.js';
 import type { Peer } from '../limits/peer.js';
 
-/** How much bodies may take up while they are received, all together. */
-const MOST_BYTES = 64 * 1024 * 1024;
+/** How much bodies may take up while they are received and served, all together. */
+export const MAX_BODIES_BYTES: number = 64 * 1024 * 1024;
 /** What is counted: a body takes up a whole number of these. */
 const BLOCK_BYTES = 4096;
 /** A body beyond this makes room before a smaller one does. */
@@ -44,7 +44,7 @@ export class BodyRoom {
   #nameless = 0;
 
   /** @param mostBytes how much may be held. Default: 64 MiB. */
-  constructor(mostBytes: number = MOST_BYTES) {
+  constructor(mostBytes: number = MAX_BODIES_BYTES) {
     this.#mostBlocks = mostBytes / BLOCK_BYTES;
   }
 

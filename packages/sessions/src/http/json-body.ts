@@ -6,7 +6,12 @@ import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
-  | { readonly kind: 'json'; readonly value: unknown }
+  | {
+      readonly kind: 'json';
+      readonly value: unknown;
+      /** What it takes up in memory, rather too much: two bytes for each character, 48 for each element. */
+      readonly bytes: number;
+    }
   | {
       readonly kind:
         | 'wrong-type'
@@ -34,7 +39,10 @@ export async function readJsonBody(source: BodySource, limits: JsonBodyLimits): 
   const most = { depth: MAX_JSON_DEPTH, elements: MAX_JSON_ELEMENTS + limits.argumentElements };
   switch (body.kind) {
     case 'parsed':
-      return admit(body.value, shapeOfValue(body.value, most), most);
+      return admit(body.value, shapeOfValue(body.value, most), {
+        most,
+        characters: announced(source.request),
+      });
     case 'text':
       return parse(body.text, most);
     default:
@@ -47,18 +55,26 @@ function parse(text: string, most: JsonShape): JsonBody {
   const refusal = refusalOf(shape, most);
   if (refusal) return refusal;
   try {
-    return admit(JSON.parse(text), shape, most);
+    return admit(JSON.parse(text), shape, { most, characters: text.length });
   } catch {
     return { kind: 'malformed' };
   }
 }
 
-function admit(value: unknown, shape: JsonShape, most: JsonShape): JsonBody {
+function announced({ headers }: Request): number {
+  return Number(headers.get('content-length')) || 0;
+}
+
+function admit(
+  value: unknown,
+  shape: JsonShape,
+  { most, characters }: { readonly most: JsonShape; readonly characters: number },
+): JsonBody {
   const refusal = refusalOf(shape, most);
   if (refusal) return refusal;
   return elementsOutsideArguments(value, shape) > MAX_JSON_ELEMENTS
     ? { kind: 'too-many-elements' }
-    : { kind: 'json', value };
+    : { kind: 'json', value, bytes: 2 * characters + 48 * shape.elements };
 }
 
 function refusalOf(shape: JsonShape, most: JsonShape): JsonBody | undefined {

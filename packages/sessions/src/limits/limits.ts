@@ -4,7 +4,7 @@ import { z } from 'zod';
 export interface Limits {
   /**
    * How many sessions of this node may be open in which nobody is logged in; open access only. Each takes about 50 KiB
-   * of memory, whoever opens it. Default: 2,000, or a fifth of `maxSessions` if that is more.
+   * of memory, whoever opens it. Default: 1,500, or 15 % of `maxSessions` if that is more.
    */
   readonly anonymousSessions: number;
   /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 1,000. */
@@ -36,7 +36,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
-  anonymousSessions: 2000,
+  anonymousSessions: 1500,
   anonymousSessionsPerAddress: 1000,
   sessionsPerAccount: 100,
   loginStartsPerMinute: 600,

@@ -20,7 +20,7 @@ export const SUBSCRIPTION_LIMITS: KeptBytesLimits = {
 export const EVENT_LIMITS: KeptBytesLimits = {
   assuredBytes: 2 * KIB,
   maxBytes: 512 * KIB,
-  sharedBytes: 16 * MIB,
+  sharedBytes: 8 * MIB,
 };
 
 /** The longest address that can be subscribed to. */
