@@ -41,8 +41,8 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
   const register = server.registerTool.bind(server) as unknown as Register;
 
   const gated: Register = (name, config, callback) => {
-    const checked = (option: SchemaPlace['option'] & keyof typeof config) => {
-      const place: SchemaPlace = { owner: 'tool', name, option };
+    const checked = (option: SchemaPlace['option']) => {
+      const place: SchemaPlace = { tool: name, option };
       const schema = standardSchemaOf(config[option], place);
       if (strict) assertListable(schema, place);
       return schema;

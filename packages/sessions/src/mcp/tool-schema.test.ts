@@ -28,6 +28,20 @@ function register(config: { inputSchema?: unknown; outputSchema?: unknown }): Re
   };
 }
 
+/** A library may implement the interface by a class, whose members are no properties of its objects. */
+class ClassSchema {
+  readonly version = 1;
+  readonly vendor = 'other';
+
+  validate(value: unknown): object {
+    return z.object({ text: z.string() })['~standard'].validate(value);
+  }
+
+  get jsonSchema(): object {
+    return z.object({ text: z.string() })['~standard'].jsonSchema;
+  }
+}
+
 const WORKING: Record<string, unknown> = {
   'a zod 4 object': z.object({ text: z.string() }),
   'a raw shape of zod 4': { text: z.string() },
@@ -42,6 +56,7 @@ const WORKING: Record<string, unknown> = {
     const { version, vendor, validate } = schema['~standard'];
     return Object.assign(Object.create(schema), { '~standard': { version, vendor, validate } });
   })(),
+  'a schema of a library that is made of classes': { '~standard': new ClassSchema() },
 };
 
 describe.each(Object.entries(WORKING))('a tool whose input is %s', (_kind, inputSchema) => {

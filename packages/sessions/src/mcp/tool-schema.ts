@@ -11,9 +11,8 @@ const TARGET = 'draft-2020-12';
 
 /** Where a schema of an author's stands, as errors name it. */
 export interface SchemaPlace {
-  readonly owner: 'tool' | 'prompt';
-  readonly name: string;
-  readonly option: 'inputSchema' | 'outputSchema' | 'argsSchema';
+  readonly tool: string;
+  readonly option: 'inputSchema' | 'outputSchema';
 }
 
 /**
@@ -56,16 +55,27 @@ const NO_STANDARD_SCHEMA = `is no Standard Schema. Use one of zod 4, ArkType or 
 type AnyStandardSchema = { readonly '~standard': Omit<StandardSchemaWithJSON['~standard'], 'jsonSchema'> };
 
 function withJsonSchema(schema: AnyStandardSchema, place: SchemaPlace): StandardSchemaWithJSON {
-  const standard = schema['~standard'];
+  const { '~standard': standard } = schema;
+  const { version, vendor } = standard;
+  const jsonSchema = jsonSchemaOf(schema) ?? refuseWithoutJsonSchema(vendor, place);
+  // Others add to it by spreading, which would lose what a class provides.
+  const validate: StandardSchemaWithJSON['~standard']['validate'] = (value, options) =>
+    standard.validate(value, options);
+  return { '~standard': { version, vendor, validate, jsonSchema } };
+}
+
+type ToJsonSchema = StandardSchemaWithJSON['~standard']['jsonSchema'];
+
+function jsonSchemaOf(schema: AnyStandardSchema): ToJsonSchema | undefined {
   // It implements both halves of the interface.
-  if (propertyOrInherited(standard, 'jsonSchema')) return schema as StandardSchemaWithJSON;
-  if (isZod4(schema)) {
-    // zod before 4.2. It is converted as the SDK does.
-    const convert = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { target: TARGET, io });
-    const jsonSchema = { input: convert('input'), output: convert('output') };
-    return { '~standard': { ...standard, jsonSchema } } as StandardSchemaWithJSON;
-  }
-  const vendor = propertyOrInherited(standard, 'vendor');
+  const own = propertyOrInherited(schema['~standard'], 'jsonSchema') as ToJsonSchema | undefined;
+  if (own || !isZod4(schema)) return own;
+  // zod before 4.2. It is converted as the SDK does.
+  const convert = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { target: TARGET, io });
+  return { input: convert('input'), output: convert('output') } as ToJsonSchema;
+}
+
+function refuseWithoutJsonSchema(vendor: string, place: SchemaPlace): never {
   throw unusable(
     place,
     vendor === 'zod'
@@ -74,8 +84,8 @@ function withJsonSchema(schema: AnyStandardSchema, place: SchemaPlace): Standard
   );
 }
 
-function unusable({ owner, name, option }: SchemaPlace, why: string, cause?: unknown): SessionError {
-  return new SessionError('configuration', `The \`${option}\` of the ${owner} "${name}" ${why}`, { cause });
+function unusable({ tool, option }: SchemaPlace, why: string, cause?: unknown): SessionError {
+  return new SessionError('configuration', `The \`${option}\` of the tool "${tool}" ${why}`, { cause });
 }
 
 /** Some libraries' schemas are functions. */
