@@ -73,13 +73,14 @@ describe('where the operator allows nothing but the device flow', () => {
     },
   );
 
-  it.each(ELICITING_KINDS)('a client whose user declines to open it asks no more (%s)', async (kind) => {
+  it.each(ELICITING_KINDS)('a client that declines to open it is told the code (%s)', async (kind) => {
     const client = await connectEliciting(kind, notes.mcp, async () => 'decline');
-    expect(await client.call('login')).toMatchObject({
-      isError: true,
-      text: expect.stringMatching(/declined/),
+    const { isError, structured } = await client.call('login');
+    expect({ isError, ...structured }).toMatchObject({
+      isError: false,
+      status: 'pending',
+      userCode: expect.stringMatching(/^.{4}-.{4}$/),
     });
-    expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
     await client.close();
   });
 
