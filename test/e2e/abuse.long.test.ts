@@ -26,7 +26,11 @@ let bystander: RawClient;
 beforeAll(async () => {
   deployment = await startDeployment({
     flags: ['--access', 'open-to-network'],
-    environment: { MCP_SESSIONS_TRUSTED_PROXIES: '127.0.0.1' },
+    environment: {
+      MCP_SESSIONS_TRUSTED_PROXIES: '127.0.0.1',
+      // Few enough that floods of some hundred requests use them up.
+      MCP_SESSIONS_LIMITS: '{"anonymousSessionsPerAddress":200}',
+    },
     nodeOptions: ['--expose-gc', '--import', REPORT_MEMORY],
   });
   ({ mcp } = deployment);
