@@ -19,6 +19,9 @@ const REPORT_MEMORY = fileURLToPath(new URL('../support/report-memory.mjs', impo
 /** A server that was left alone has no more than these open: its own to the provider and the API. */
 const MOST_CONNECTIONS_AT_REST = 6;
 
+/** A MiB of answers that are not read, and what was read of the requests. */
+const MOST_OF_A_CONNECTION_BYTES = 2 * 1024 * 1024;
+
 let deployment: Deployment;
 let mcp: string;
 let bystander: RawClient;
@@ -153,7 +156,7 @@ describe('a client that never reads', () => {
     const before = await held();
     const cutOff = Promise.all(Array.from({ length: 20 }, () => askOn(atOnce)));
     await expectService();
-    expect((await held()).bytes).toBeLessThan(2 * before.bytes);
+    expect((await held()).bytes).toBeLessThan(before.bytes + 20 * MOST_OF_A_CONNECTION_BYTES);
     await cutOff;
     await expectService();
     await untilAtRest();
@@ -174,7 +177,7 @@ describe('a flood from one address', () => {
     async (name, act) => {
       const way = from(`198.51.100.${Object.keys(floods).indexOf(name)}`);
       // Everything that one address may take up is taken up by these.
-      await whileServing(300, () => act(way));
+      await whileServing(1200, () => act(way));
       const early = await held();
       await whileServing(600, () => act(way));
       const late = await held();
@@ -186,8 +189,8 @@ describe('a flood from one address', () => {
   it('of everything at once holds up nobody, and passes [security 39, 41]', async () => {
     const way = from('198.51.100.50');
     const client = await connect2025(mcp, way);
-    await whileServing(150, () => Promise.all(Object.values(floods).map((act) => act(way))));
-    expect((await initialize(mcp, way)).status).toBe(429);
+    await whileServing(600, () => Promise.all(Object.values(floods).map((act) => act(way))));
+    await eventually('the limit', async () => (await initialize(mcp, way)).status === 429 || undefined);
     // It may not start another session, but its own go on as soon as the minute has.
     await eventually('another login', async () => {
       const { isError } = await client.call('login');
