@@ -1,3 +1,4 @@
+import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createSessions, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
@@ -83,6 +84,37 @@ describe('closing', () => {
       expect(serving.warnings).toEqual([]);
     },
   );
+
+  it('lets a client answer what a call under way asks it, and no more', async () => {
+    const [asked, answered] = [createLatch(), createLatch()];
+    const { sessions, mcp, warnings } = await serve({
+      tools: (server) => {
+        server.registerTool('ask', { description: 'Asks its user' }, async ({ mcpReq }) => {
+          const requestedSchema = { type: 'object', properties: { name: { type: 'string' } } } as const;
+          const { content } = await mcpReq.elicitInput({ mode: 'form', message: 'Who?', requestedSchema });
+          return { content: [{ type: 'text', text: JSON.stringify(content) }] };
+        });
+      },
+    });
+    const client = new Client(
+      { name: 'test', version: '0' },
+      { capabilities: { elicitation: { form: {} } }, supportedProtocolVersions: ['2025-11-25'] },
+    );
+    client.setRequestHandler('elicitation/create', async () => {
+      asked.open();
+      await answered.opened;
+      return { action: 'accept', content: { name: 'alice' } };
+    });
+    await client.connect(new StreamableHTTPClientTransport(new URL(mcp)));
+    const calling = client.callTool({ name: 'ask', arguments: {} });
+    await asked.opened;
+    const closed = sessions.close();
+    await expect(client.listTools()).rejects.toThrow('closing');
+    answered.open();
+    expect(await calling).toMatchObject({ content: [{ text: '{"name":"alice"}' }] });
+    await closed;
+    expect(warnings).toEqual([]);
+  });
 
   it('lets a call of a web-standard request finish, up to the last byte of its answer', async () => {
     const { sessions, provider: _, isRunning, finish, mcp } = await serve();

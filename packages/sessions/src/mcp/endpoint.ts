@@ -16,7 +16,7 @@ import type { Deadlines } from '../time/deadlines.js';
 import { authInfoOf } from './auth-info.js';
 import { Connections, type ConnectionsOptions, type Incoming } from './connections.js';
 import { EventStream, isEventStream } from './event-stream.js';
-import { MAX_ID_CHARACTERS, methodOf, oversizedIdOf, propertyOf } from './json-rpc.js';
+import { MAX_ID_CHARACTERS, messagesOf, methodOf, oversizedIdOf, propertyOf } from './json-rpc.js';
 import { clientKeyOf } from './kept-limits.js';
 import { answerInTime } from './late-answer.js';
 import { ListenStreams } from './listen-streams.js';
@@ -87,15 +87,15 @@ export class Endpoint {
     this.#modern.notify.resourceUpdated(uri);
   }
 
-  /** From now on every request is answered 503: the server is closing. */
+  /** From now on every request is answered 503: the server is closing. What calls under way wait for gets through. */
   refuse(): void {
     this.#isClosing = true;
   }
 
   /** Serves one request. Never rejects. */
   async handle(incoming: Incoming): Promise<Response> {
-    if (this.#isClosing) return serverClosing();
     const { request, body } = incoming;
+    if (this.#isClosing && !messagesOf(body).every(isAboutCallUnderWay)) return serverClosing();
     const oversized = oversizedIdOf(body);
     if (oversized !== undefined) {
       const message = `The ${oversized} of a request may have ${MAX_ID_CHARACTERS} characters at most.`;
@@ -221,6 +221,13 @@ export class Endpoint {
     // It resolved, so it is an id of ours.
     return { ...resolved, handle: handle.value as SessionId };
   }
+}
+
+/** Whether a message is no request: what a client answers, or a notification such as that it cancels a call. */
+function isAboutCallUnderWay(message: unknown): boolean {
+  return (
+    message !== undefined && (methodOf(message) === undefined || propertyOf(message, 'id') === undefined)
+  );
 }
 
 /** The resources that a `subscriptions/listen` asks for. */
