@@ -22,7 +22,11 @@ export function endOnSignal(server: RunningServer): void {
       first = { signal, atMs: performance.now() };
       setTimeout(() => process.stderr.write(WAITING), QUIET_MS).unref();
       // Idle connections kept open by `fetch` would hold the process for some seconds more.
-      void server.close().then(() => process.exit(exitCode));
+      void server.close().then(
+        () => process.exit(exitCode),
+        // A process that cannot end in order must not hold its port for that.
+        () => process.exit(1),
+      );
     } else if (signal !== PARENT_GONE && !isEcho(signal, first)) {
       exitCode = 1;
       setTimeout(() => process.exit(exitCode), WIPE_MS);
