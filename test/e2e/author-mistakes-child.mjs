@@ -33,6 +33,10 @@ const unsendable = {
     for (let level = 0; level < 100_000; level++) value = { value };
     return { content: [], structuredContent: value };
   },
+  'promises nobody waits for': () => ({
+    content: [],
+    structuredContent: { first: Promise.reject(new Error('no')), others: [Promise.reject(new Error('no'))] },
+  }),
   undefined: () => undefined,
   null: () => null,
   number: () => 42,
@@ -45,9 +49,22 @@ const unsendable = {
     // biome-ignore lint/style/useThrowOnlyError: it is a mistake.
     throw 10n;
   },
+  'throws what cannot be read': () => {
+    throw Object.defineProperty(new Error('mistake'), 'code', {
+      get() {
+        throw new Error('no');
+      },
+    });
+  },
   'throws what cannot be sent': () => {
     throw Object.assign(new Error('mistake'), { code: -32_000, data: { n: 10n } });
   },
+};
+
+/** What looks like a result to the SDK, and is none. */
+const noResults = {
+  'an array': () => [1, 2],
+  'a text for _meta': () => ({ contents: [], messages: [], _meta: 'text' }),
 };
 
 function registerMistakes(server, context) {
@@ -152,6 +169,19 @@ function registerMistakes(server, context) {
     server.registerResource(kind, uri, {}, make);
     server.registerPrompt(kind, {}, make);
   }
+  for (const [kind, make] of Object.entries(noResults)) {
+    server.registerResource(kind, `bad:${encodeURIComponent(kind)}`, {}, make);
+    server.registerPrompt(kind, {}, make);
+  }
+  const rejecting = z.string().refine(async () => {
+    throw new Error('the database is down');
+  });
+  server.registerTool('checks', { inputSchema: z.object({ value: rejecting }) }, () => text('checked'));
+  server.registerTool('checks_shape', { inputSchema: { value: rejecting } }, () => text('checked'));
+  server.registerTool('checks_result', { outputSchema: z.object({ value: rejecting }) }, () => ({
+    content: [],
+    structuredContent: { value: 'x' },
+  }));
   server.registerTool('strict', { outputSchema: z.object({ n: z.any() }) }, unsendable.bigint);
 }
 

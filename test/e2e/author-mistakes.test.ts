@@ -22,11 +22,20 @@ const UNSENDABLE = [
   'toJSON that throws',
   'a getter that throws',
   'no end of nesting',
+  'promises nobody waits for',
   'undefined',
   'null',
   'number',
 ];
-const THROWN = ['throws null', 'rejects with nothing', 'throws a BigInt', 'throws what cannot be sent'];
+const THROWN = [
+  'throws null',
+  'rejects with nothing',
+  'throws a BigInt',
+  'throws what cannot be read',
+  'throws what cannot be sent',
+];
+/** What looks like a result to the SDK, and is none. */
+const NO_RESULTS = ['an array', 'a text for _meta'];
 const toolOf = (kind: string) => `returns ${kind}`.replaceAll(' ', '_');
 
 interface Child {
@@ -187,6 +196,28 @@ describe('a result that cannot be sent', () => {
         for (const { error } of [ofResource, ofPrompt]) expect(error?.code).toBe(-32_603);
         if (THROWN.includes(kind)) return;
         for (const [index, error] of errors.entries()) await nextLogged(error, before[index] ?? 0);
+      },
+    );
+
+    it.each(NO_RESULTS)('is answered where it is no result at all: %s', async (kind) => {
+      const before = logged('no JSON-RPC result');
+      const uri = `bad:${encodeURIComponent(kind)}`;
+      // In 2026, the SDK writes an array as an object.
+      const answers = [
+        await clients[era]('resources/read', { uri }),
+        await clients[era]('prompts/get', { name: kind, arguments: {} }),
+      ];
+      if (era === '2026' && kind === 'an array') return expect(answers.map(({ id }) => id)).toEqual([7, 7]);
+      for (const { error } of answers) expect(error?.code).toBe(-32_603);
+      await nextLogged('no JSON-RPC result', before);
+    });
+
+    it.each(['checks', 'checks_shape', 'checks_result'])(
+      'is an error of a call whose schema rejects while it validates: %s',
+      async (name) => {
+        const { result, error } = await clients[era]('tools/call', { name, arguments: { value: 'x' } });
+        expect(result?.isError ?? error?.code).toBeOneOf([true, -32_603]);
+        await expectToLive();
       },
     );
 

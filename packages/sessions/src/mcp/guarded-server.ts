@@ -7,6 +7,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { AuthorError } from '../errors.js';
 import { handled } from '../promises.js';
+import { guardAnswers } from './guarded-answers.js';
 import { guardCall } from './guarded-call.js';
 import { propertyOf } from './json-rpc.js';
 import { errorResult } from './tool-result.js';
@@ -112,6 +113,7 @@ function guardCallbacks(mcp: McpServer, { onError, onProtocolError }: ServerGuar
   });
   const connect = mcp.connect.bind(mcp);
   mcp.connect = async (transport) => {
+    guardAnswers(transport, onError);
     await connect(transport);
     const { onclose } = transport;
     transport.onclose = () => attempt(() => onclose?.(), onError);
@@ -148,9 +150,29 @@ function sendableResult(
 
 /** The SDK answers with an error's code, message and data, and with nothing if there is no reading or sending them. */
 function sendableError(error: unknown, onError: (error: unknown) => void): unknown {
-  const isReadable = error instanceof Error && typeof error.message === 'string';
-  if (isReadable && unsendablePartOf({ data: propertyOf(error, 'data') }) === undefined) return error;
+  const message = messageOf(error);
+  if (message !== undefined && isReadable(error)) return error;
   onError(error);
-  const message = isReadable ? error.message : 'The server made a mistake. Tell its operator.';
-  return new ProtocolError(ProtocolErrorCode.InternalError, message);
+  return new ProtocolError(
+    ProtocolErrorCode.InternalError,
+    message ?? 'The server made a mistake. Tell its operator.',
+  );
+}
+
+function messageOf(error: unknown): string | undefined {
+  try {
+    return error instanceof Error && typeof error.message === 'string' ? error.message : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether what the SDK reads of an error besides its message can be read, and sent. */
+function isReadable(error: unknown): boolean {
+  try {
+    const { code, data } = error as { readonly code?: unknown; readonly data?: unknown };
+    return typeof code !== 'bigint' && unsendablePartOf({ data }) === undefined;
+  } catch {
+    return false;
+  }
 }

@@ -25,7 +25,7 @@ export function standardSchemaOf(schema: unknown, place: SchemaPlace): StandardS
   if (isStandardSchema(schema)) return withJsonSchema(schema, place);
   const fields = typeof schema === 'object' && schema !== null ? Object.values(schema) : undefined;
   // The SDK's own test for its raw shapes.
-  if (fields?.every(isZod4)) return z.object(schema as z.ZodRawShape);
+  if (fields?.every(isZod4)) return withJsonSchema(z.object(schema as z.ZodRawShape), place);
   throw unusable(place, fields?.some(isZod3) ? ZOD_3 : NO_STANDARD_SCHEMA);
 }
 
@@ -59,9 +59,23 @@ function withJsonSchema(schema: AnyStandardSchema, place: SchemaPlace): Standard
   const { version, vendor } = standard;
   const jsonSchema = jsonSchemaOf(schema) ?? refuseWithoutJsonSchema(vendor, place);
   // Others add to it by spreading, which would lose what a class provides.
-  const validate: StandardSchemaWithJSON['~standard']['validate'] = (value, options) =>
-    standard.validate(value, options);
-  return { '~standard': { version, vendor, validate, jsonSchema } };
+  return { '~standard': { version, vendor, validate: validatorOf(schema), jsonSchema } };
+}
+
+type Validate = StandardSchemaWithJSON['~standard']['validate'];
+
+/**
+ * zod validates at once, and once more if a check turns out to be asynchronous. It leaves behind what that check has
+ * begun, which ends the process if it rejects.
+ */
+function validatorOf(schema: AnyStandardSchema): Validate {
+  if (!isZod4(schema) || typeof schema.safeParseAsync !== 'function') {
+    return (value, options) => schema['~standard'].validate(value, options);
+  }
+  return async (value) => {
+    const { success, data, error } = await schema.safeParseAsync(value);
+    return success ? { value: data } : { issues: error.issues };
+  };
 }
 
 type ToJsonSchema = StandardSchemaWithJSON['~standard']['jsonSchema'];
