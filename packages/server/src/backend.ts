@@ -12,6 +12,8 @@ export interface Backend
   readonly provider: ProviderOptions;
   /** The API's address, where there is one of ours. */
   readonly api: string | null;
+  /** Told the address of the MCP endpoint. */
+  readonly onListening?: (url: string) => void;
   close(): Promise<void>;
 }
 

@@ -41,6 +41,7 @@ export async function startServer(
   try {
     const { sessions, reportUnreadiness } = assemble(configuration, branding, backend);
     const { url } = await sessions.listen({ host, port, keepAliveMs });
+    backend.onListening?.(url);
     reportUnreadiness();
     return {
       name: backend.server.name,
@@ -93,7 +94,7 @@ function assemble(
     allowDebugging,
   }: Configuration,
   branding: Branding,
-  { api: _, close: __, ...options }: Backend,
+  { api: _, close: __, onListening: ___, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
   // Synchronous, so that nothing is lost when the process exits.
   const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));

@@ -18,6 +18,17 @@ const PUBLIC_CLIENT = {
   response_types: ['code'],
 } as const;
 
+/** A client that is never sent back to: it can refresh, and nothing else. */
+const REFRESHING_CLIENT = {
+  ...PUBLIC_CLIENT,
+  redirect_uris: [],
+  grant_types: ['refresh_token'],
+  response_types: [],
+} as const;
+
+/** What is left out, and what is an empty list, gets a default (RFC 7591 section 2). */
+const LISTS_WITH_DEFAULT = ['grant_types', 'response_types'];
+
 const urisSchema = z.array(z.string());
 const contentSchema = z.object({
   redirect_uris: z.array(z.string().refine(isLoopbackRedirect)).min(1).max(10),
@@ -38,8 +49,11 @@ const contentSchema = z.object({
 export function register(metadata: ClientMetadata): string {
   // Which scopes there are, the resource says. A registration does not narrow that.
   delete metadata.scope;
+  for (const name of LISTS_WITH_DEFAULT) if (isEmptyList(metadata[name])) delete metadata[name];
   const redirectUris = urisSchema.safeParse(metadata.redirect_uris).data ?? [];
   if (redirectUris.some(isOfThisMachine)) Object.assign(metadata, PUBLIC_CLIENT);
+  // Gemini CLI registers like this for a client id to refresh with.
+  if (isEmptyList(metadata.redirect_uris)) Object.assign(metadata, REFRESHING_CLIENT);
   const random = randomBytes(16).toString('base64url');
   const content = contentSchema.safeParse({
     redirect_uris: redirectUris.filter(isLoopbackRedirect),
@@ -75,4 +89,8 @@ function isLoopbackRedirect(value: string): boolean {
   const { protocol, hostname, username, password, hash } = new URL(value);
   const isHere = ['127.0.0.1', 'localhost', '[::1]'].includes(hostname);
   return protocol === 'http:' && isHere && !username && !password && !hash;
+}
+
+function isEmptyList(value: unknown): boolean {
+  return Array.isArray(value) && value.length === 0;
 }

@@ -1,8 +1,8 @@
 import { getRequestListener } from '@hono/node-server';
-import type Provider from 'oidc-provider';
 import { loadOidcProvider } from './load-oidc-provider.js';
 import { createLogin } from './login.js';
 import { serveOnLoopback } from './loopback-server.js';
+import { completeMcpRequests } from './mcp-requests.js';
 import { LOGIN_PATH, providerConfiguration, type Registrations } from './provider-configuration.js';
 
 export interface IdentityProviderOptions extends Registrations {
@@ -10,28 +10,14 @@ export interface IdentityProviderOptions extends Registrations {
   readonly port: number;
   /** Told every access and refresh token as it is issued, for tests that look for them elsewhere. */
   readonly onTokenIssued?: (token: string) => void;
+  /** The MCP endpoint that tokens of MCP clients are for when these name none. Default: they have to name one. */
+  readonly mcpEndpoint?: () => string | undefined;
 }
 
 export interface IdentityProvider {
   /** The issuer identifier, which is also its address: `http://127.0.0.1:<port>`. */
   readonly issuer: string;
   close(): Promise<void>;
-}
-
-/**
- * Has a request for the scope `offline_access` ask for consent, too, as OpenID Connect Core section 11 wants it and
- * MCP clients do not: without, the scope is left out of what is granted. Signing in is the consent here.
- */
-function askForConsent(provider: Provider): void {
-  provider.use(async (ctx, next) => {
-    const { scope, prompt = '' } = ctx.query;
-    const asked = typeof scope === 'string' && scope.split(' ').includes('offline_access');
-    const prompts = typeof prompt === 'string' ? prompt.split(' ').filter(Boolean) : ['none'];
-    if (asked && !prompts.includes('none') && !prompts.includes('consent')) {
-      ctx.query = { ...ctx.query, prompt: [...prompts, 'consent'].join(' ') };
-    }
-    await next();
-  });
 }
 
 /**
@@ -44,7 +30,11 @@ export async function startIdentityProvider(options: IdentityProviderOptions): P
   const oidc = await loadOidcProvider();
   const { origin, close } = await serveOnLoopback(options.port, (issuer) => {
     const provider = new oidc.Provider(issuer, providerConfiguration(oidc, options));
-    if (options.servesMcpClients) askForConsent(provider);
+    if (options.servesMcpClients) {
+      const { client, resourceServer, mcpEndpoint = () => undefined } = options;
+      const operators = [client.clientId, resourceServer.clientId];
+      completeMcpRequests(provider, { isMcpClient: (id) => !operators.includes(id), mcpEndpoint });
+    }
     const { onTokenIssued } = options;
     if (onTokenIssued) {
       // The identifier of an opaque token is the token.

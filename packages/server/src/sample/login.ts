@@ -38,7 +38,7 @@ export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }
     const result =
       'cancel' in form.data
         ? { error: 'access_denied', error_description: 'The user cancelled the login.' }
-        : { login: { accountId: form.data.username, remember: false }, consent: {} };
+        : { login: { accountId: form.data.username, remember: false }, select_account: {}, consent: {} };
     const { incoming, outgoing } = c.env;
     return c.redirect(await provider.interactionResult(incoming, outgoing, result), 303);
   });

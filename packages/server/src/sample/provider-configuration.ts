@@ -51,8 +51,9 @@ export function providerConfiguration(
 ): Configuration {
   const policy = oidc.interactionPolicy.base();
   policy.remove('consent');
-  // MCP clients ask for it by name. Whoever logs in here has consented.
-  if (servesMcpClients) policy.add(new oidc.interactionPolicy.Prompt({ name: 'consent', requestable: true }));
+  // MCP clients ask for both by name. Every login here says who it is, and whoever logs in has consented.
+  for (const name of servesMcpClients ? ['select_account', 'consent'] : [])
+    policy.add(new oidc.interactionPolicy.Prompt({ name, requestable: true }));
   const isMcpClient = (clientId: string) =>
     servesMcpClients && clientId !== client.clientId && clientId !== resourceServer.clientId;
   return {

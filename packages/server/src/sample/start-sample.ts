@@ -29,6 +29,7 @@ export async function startSample(
   const resourceServer = createCredentials('notes-api');
   const resource = NOTES_RESOURCE;
 
+  let mcpEndpoint: string | undefined;
   const identityProvider = await startIdentityProvider({
     port: upstream.identityProviderPort,
     accessTokenSeconds: upstream.accessTokenSeconds,
@@ -37,6 +38,7 @@ export async function startSample(
     client,
     resource,
     resourceServer,
+    mcpEndpoint: () => mcpEndpoint,
   });
   try {
     const { issuer } = identityProvider;
@@ -67,6 +69,9 @@ export async function startSample(
       apiOrigins: [api.origin],
       access: upstream.isBearer ? { issuer, requiredScopes: [MCP_SCOPE] } : 'open',
       api: api.origin,
+      onListening: (url) => {
+        mcpEndpoint = url;
+      },
       close: async () => {
         await Promise.all([identityProvider.close(), api.close()]);
       },

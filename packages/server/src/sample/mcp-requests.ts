@@ -1,0 +1,55 @@
+import type Provider from 'oidc-provider';
+import { MCP_SCOPE } from './provider-configuration.js';
+
+export interface McpRequestOptions {
+  readonly isMcpClient: (clientId: string) => boolean;
+  /** `undefined` until the MCP server listens. */
+  readonly mcpEndpoint: () => string | undefined;
+}
+
+type Query = Record<string, string | string[] | undefined>;
+
+/**
+ * Completes authorization requests as large authorization servers do. Without a scope (RFC 6749 section 3.3) or a
+ * resource (RFC 8707 section 2), an MCP client gets what the MCP endpoint needs: clients older than the revision of
+ * 2025-06-18 name neither. The MCP server's own client gets what it asks for.
+ */
+export function completeMcpRequests(
+  provider: Provider,
+  { isMcpClient, mcpEndpoint }: McpRequestOptions,
+): void {
+  provider.use(async (ctx, next) => {
+    if (ctx.path === '/auth') {
+      const asked: Query = ctx.query;
+      const { client_id: clientId } = asked;
+      const isFromMcpClient = typeof clientId === 'string' && isMcpClient(clientId);
+      // The type of Koa knows no absent values.
+      ctx.query = askingForConsent(
+        isFromMcpClient ? withDefaults(asked, mcpEndpoint()) : asked,
+      ) as typeof ctx.query;
+    }
+    await next();
+  });
+}
+
+/** A parameter without a value counts as left out (RFC 6749 section 3.1). */
+function withDefaults(query: Query, resource: string | undefined): Query {
+  return {
+    ...query,
+    scope: query.scope || MCP_SCOPE,
+    ...(resource !== undefined && { resource: query.resource || resource }),
+  };
+}
+
+/**
+ * Has a request for the scope `offline_access` ask for consent, too, as OpenID Connect Core section 11 wants it and
+ * MCP clients do not: without, the scope is left out of what is granted. Signing in is the consent here.
+ */
+function askingForConsent(query: Query): Query {
+  const { scope, prompt = '' } = query;
+  const asked = typeof scope === 'string' && scope.split(' ').includes('offline_access');
+  const prompts = typeof prompt === 'string' ? prompt.split(' ').filter(Boolean) : ['none'];
+  return asked && !prompts.includes('none') && !prompts.includes('consent')
+    ? { ...query, prompt: [...prompts, 'consent'].join(' ') }
+    : query;
+}
