@@ -108,7 +108,7 @@ describe.each(ERAS)('a client that refuses to open a link without asking its use
     const server = start();
     const { client } = await connect(era, server.here, 'decline');
     expect((await client.call('login')).structured.next).toMatch(
-      /If they did decline, leave it at that until they ask to log in/,
+      /If they did decline, do not call `login` again until they ask to log in/,
     );
   });
 });
@@ -279,7 +279,7 @@ it.each([
 ])('%s, a process for each call, is told that a login ends with its connection', async (name, version) => {
   const server = start();
   const cli = await inMemory2025(server.here, undefined, { name, version });
-  const told = { next: expect.stringMatching(/lasts only as long as its connection. Tell the user/) };
+  const told = { next: expect.stringMatching(/a login ends with its connection. Tell the user/) };
   expect((await cli.call('login')).structured).toMatchObject(told);
   // A handle outlives the process.
   const modern = inMemory2026(server.here, undefined, { name, version });

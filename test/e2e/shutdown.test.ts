@@ -206,7 +206,7 @@ describe('closing', () => {
       expect.objectContaining({
         event: 'shutdown.not_revoked',
         logins: 3,
-        msg: expect.stringMatching(/^3 not revoked/),
+        msg: expect.stringMatching(/^3 logins were not revoked/),
       }),
     ]);
   });

@@ -174,7 +174,9 @@ describe('the process over stdio', () => {
     await server.lines.first('the answer after the mark', (line) => JSON.parse(line).id === 91);
     const answers = server.lines.entries.map((line) => JSON.parse(line)).filter(({ id }) => id === null);
     expect(answers.map(({ error }) => error.code)).toEqual([-32700, -32600, -32600, -32700]);
-    const told = server.stderr.entries.filter((line) => line.includes('A line on stdin is no message'));
+    const told = server.stderr.entries.filter((line) =>
+      line.includes('A line on stdin is not a JSON-RPC message'),
+    );
     expect(told).toHaveLength(3);
     expect(told[0]).toContain('not JSON');
   });

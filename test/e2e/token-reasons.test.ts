@@ -106,7 +106,7 @@ const FAULTS: readonly [what: string, changes: Changes, reason: string, says: Re
     'issuer',
     /is https:\/\/other\.test; this server accepts/,
   ],
-  ['an issuer that is no text', { iss: 7 }, 'malformed', /iss is of the wrong type/],
+  ['an issuer that is no text', { iss: 7 }, 'malformed', /iss has the wrong type/],
   ['an end that has come', { exp: 1 }, 'expired', /It has expired/],
   ['a beginning to come', { nbf: 4_000_000_000 }, 'not_yet_valid', /not valid yet/],
   ['a DPoP key', { cnf: { jkt: 'thumb' } }, 'key_bound', /bound to a key/],
@@ -116,8 +116,8 @@ const FAULTS: readonly [what: string, changes: Changes, reason: string, says: Re
   ['the marks of an ID token', { at_hash: 'h', nonce: 'n' }, 'id_token', /ID token/],
   ['the use of an ID token', { token_use: 'id' }, 'id_token', /ID token/],
   ['the type of another token', { typ: 'Logout' }, 'token_type', /typ is Logout/],
-  ['no subject', { sub: undefined }, 'subject', /who is calling/],
-  ['no client', { client_id: undefined }, 'client', /which client/],
+  ['no subject', { sub: undefined }, 'subject', /name its user/],
+  ['no client', { client_id: undefined }, 'client', /name the client/],
   ['quotation marks and line ends', { aud: 'a"\\\r\nb' }, 'audience', /\(aud\) is a\?\?\?\?b; this server/],
 ];
 

@@ -45,7 +45,7 @@ function isEcho(signal: string, first: { readonly signal: string; readonly atMs:
 }
 
 const WAITING =
-  'Closing: calls under way may finish, then tokens are revoked. Another signal ends this at once.\n';
+  'Closing: calls in flight may finish, then tokens are revoked. Send another signal to end at once.\n';
 
 /** npm passes SIGHUP on to nothing that it has started, and nothing at all when it is killed. */
 function onceParentIsGone(callback: () => void): void {

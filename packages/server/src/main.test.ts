@@ -196,8 +196,8 @@ describe('the command line', () => {
   });
 
   it.each([
-    ['ALLOWED_HOSTS', '*.example.com', 'must not have wildcards: list each host name by itself'],
-    ['ALLOWED_ORIGINS', 'https://app.example.com/page', 'must be origins without a path'],
+    ['ALLOWED_HOSTS', '*.example.com', 'must not contain a wildcard: list each host name'],
+    ['ALLOWED_ORIGINS', 'https://app.example.com/page', 'must be an origin without a path'],
   ])(
     'refuses the wrong value of MCP_SESSIONS_%s in one line that names it: %s',
     async (name, value, problem) => {

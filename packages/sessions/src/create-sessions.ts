@@ -313,7 +313,7 @@ export function createSessions(options: SessionsOptions): Sessions {
         openBrowser: openBrowser ? browserOpener(currentDesktop(), onError) : undefined,
         onError,
         onProtocolError,
-        onBadLine: (reason) => logger.warn({ reason }, 'A line on stdin is no message'),
+        onBadLine: (reason) => logger.warn({ reason }, 'A line on stdin is not a JSON-RPC message'),
       });
       await serving.through(connection, pages);
       const letGo = holdProcess(() => connection.stop());

@@ -98,7 +98,7 @@ describe('a library in a process that is being debugged', () => {
   it('refuses when it is told to [security 33]', async () => {
     const { stdout, stderr } = await created('allowDebugging: false,', debugged);
     expect(stdout).toBe('');
-    expect(stderr).toContain('allow debugging by name');
+    expect(stderr).toContain('allow debugging');
   });
 
   it('says nothing when that is allowed', async () => {

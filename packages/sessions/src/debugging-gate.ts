@@ -82,7 +82,7 @@ export function checkDebugging(allowed: boolean | undefined, logger: Logger | un
   if (allowed === false) {
     throw new SessionError(
       'configuration',
-      `${finding} Start it without, or allow debugging by name (\`allowDebugging: true\`, \`--allow-debugging\`).`,
+      `${finding} Start the process without it, or allow debugging (\`allowDebugging: true\`, \`--allow-debugging\`).`,
     );
   }
   const warning = `${finding} Use test accounts only. \`allowDebugging: true\` silences this warning, \`false\` refuses to start.`;

@@ -42,7 +42,7 @@ export function assertKeepAlive(keepAliveMs: number | undefined): void {
   if (keepAliveMs === undefined || (keepAliveMs > 0 && keepAliveMs <= MAX_TIMER_MS)) return;
   throw new SessionError(
     'configuration',
-    '`keepAliveMs` must be a number of milliseconds, more than 0 and less than 2^31.',
+    '`keepAliveMs` must be a number of milliseconds, greater than 0 and less than 2^31.',
   );
 }
 

@@ -160,7 +160,7 @@ function parsePublicUrl(value: string): URL {
   if (!url || !isSecure || !isPlain) {
     throw new SessionError(
       'configuration',
-      `"${value}" cannot be the public URL: give https://host[:port], followed by the path that this server is mounted at, if any; http is for loopback only.`,
+      `"${value}" cannot be the public URL. Use https://host[:port], with the path that this server is mounted at, if any; http is allowed on loopback only.`,
     );
   }
   // Links are relative to it.

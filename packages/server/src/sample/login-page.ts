@@ -98,7 +98,7 @@ export function loginPage(problem?: string, client?: RequestingClient): Html {
     html`<h1>Sign in</h1>
       ${
         client
-          ? html`<p>For ${client.name} (self-reported name, not verified). You come back to ${client.redirectOrigin}.</p>`
+          ? html`<p>For ${client.name} (self-reported name, not verified). You will return to ${client.redirectOrigin}.</p>`
           : ''
       }
       <p class="quiet">For trying things out: any name and any password will do.</p>
@@ -137,7 +137,7 @@ export function unknownClientPage(): Html {
   return page(
     'Sign-in failed',
     html`<h1>Sign-in failed</h1>
-      <p class="error">Your MCP client is registered with an earlier run of this server, which kept nothing.</p>
+      <p class="error">Your MCP client was registered before this server restarted, and the server does not keep registrations.</p>
       <p>Remove the saved sign-in of this server in your client, then connect again:</p>
       <p>Claude Code: /mcp, this server, Clear authentication<br>
         Codex: codex mcp logout, and the server’s name<br>

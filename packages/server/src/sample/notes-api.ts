@@ -89,4 +89,4 @@ const problem = (error: string, message: string) => ({ error, message });
 
 const tooLong = problem('invalid_note', `Send {"text": "…"} with 1 to ${MAX_NOTE_CHARACTERS} characters.`);
 const notebookFull = (maxNotes: number) =>
-  problem('notebook_full', `Your notebook is full: it holds ${maxNotes} notes. Use those it has.`);
+  problem('notebook_full', `Your notebook is full: it holds ${maxNotes} notes. You cannot add more.`);

@@ -75,7 +75,7 @@ export class BearerAccess implements Access {
     if (authorization === null) {
       return refused({
         status: 401,
-        description: 'Bring an access token. Where to get one, `resource_metadata` says.',
+        description: 'Send an access token. `resource_metadata` says where to get one.',
       });
     }
     const token = BEARER_PATTERN.exec(authorization)?.[1];
@@ -162,7 +162,7 @@ export class BearerAccess implements Access {
   #withScopes(principal: Principal): Admission {
     const missing = this.#options.requiredScopes.filter((scope) => !principal.scopes.includes(scope));
     if (missing.length === 0) return { isAdmitted: true, principal };
-    const fault = `The access token lacks the scope ${missing.join(' ')}. Ask the authorization server for it.`;
+    const fault = `The access token lacks the scope ${missing.join(' ')}. Request a token with that scope.`;
     this.#options.onRefused?.({ reason: 'scope', fault });
     return refused({ status: 403, error: 'insufficient_scope', description: fault });
   }

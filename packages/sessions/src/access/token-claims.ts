@@ -55,29 +55,32 @@ export function readClaims(
   now: { readonly ms: number; readonly epochSeconds: number },
 ): ReadClaims {
   const { data, error } = claimsSchema.safeParse(claims);
-  if (!data) return faultOf('malformed', `Its claim ${nameIn(error)} is of the wrong type.`);
+  if (!data) return faultOf('malformed', `Its claim ${nameIn(error)} has the wrong type.`);
   const fault = kindFault(data) ?? issuerFault(data, source, expected) ?? audienceFault(data, expected);
   if (fault) return fault;
   const clientId = clientIn(data);
   if (typeof clientId !== 'string' || clientId === '') {
-    return faultOf('client', 'It does not say which client it was issued to (client_id).');
+    return faultOf('client', 'It does not name the client that it was issued to (client_id).');
   }
   if (expected.clientIds && !expected.clientIds.includes(clientId)) {
-    return faultOf('client', `It was issued to a client that is not accepted here: ${shownClaim(clientId)}.`);
+    return faultOf(
+      'client',
+      `It was issued to the client ${shownClaim(clientId)}, which this server does not accept. Ask its operator to accept that client.`,
+    );
   }
   const { [expected.subjectClaim]: subject } = data;
   if (typeof subject !== 'string' || subject === '') {
-    return faultOf('subject', `It does not say who is calling (${shownClaim(expected.subjectClaim)}).`);
+    return faultOf('subject', `It does not name its user (${shownClaim(expected.subjectClaim)}).`);
   }
   if ([subject, clientId].some((name) => UNPAIRED_SURROGATE.test(name))) {
-    return faultOf('malformed', 'It names its user or its client in characters that are not Unicode.');
+    return faultOf('malformed', 'Its user or its client is not named in valid Unicode.');
   }
   const session = expected.sessionClaim === undefined ? undefined : data[expected.sessionClaim];
   if (session !== undefined && typeof session !== 'string') {
-    return faultOf('malformed', `Its claim ${shownClaim(expected.sessionClaim)} is of the wrong type.`);
+    return faultOf('malformed', `Its claim ${shownClaim(expected.sessionClaim)} has the wrong type.`);
   }
   if (source === 'jwt' && data.exp === undefined) {
-    return faultOf('malformed', 'It does not say when it expires (exp).');
+    return faultOf('malformed', 'It has no expiry (exp).');
   }
   const { exp = now.epochSeconds + DEFAULT_LIFETIME_SECONDS, nbf = 0 } = data;
   if (nbf > now.epochSeconds + CLOCK_TOLERANCE_SECONDS) {
@@ -126,11 +129,11 @@ function audienceFault(
   if (use === 'access') return undefined;
   return faultOf(
     'audience',
-    `It names no audience (aud), and its token_use is not access; this server expects one or the other.`,
+    `It names no audience (aud), and its token_use is not access; this server requires one of the two.`,
   );
 }
 
-const NAME_RESOURCE = 'Name it as the resource when you request a token (RFC 8707).';
+const NAME_RESOURCE = 'Send it as the resource parameter when you request a token (RFC 8707).';
 
 /** The client by the first claim that is there: a later one does not stand in for one that makes no sense. */
 function clientIn(claims: Claims): unknown {

@@ -105,7 +105,7 @@ export class TokenVerifier {
       );
     }
     if (error instanceof errors.JWSSignatureVerificationFailed) {
-      return faultOf('signature', `Its signature is not one of ${issuer}. Get a new one there.`);
+      return faultOf('signature', `Its signature does not match a key of ${issuer}. Get a new one there.`);
     }
     return error instanceof errors.JWSInvalid ? MALFORMED : undefined;
   }
@@ -152,11 +152,11 @@ const ALGORITHM = faultOf(
 );
 const OPAQUE = faultOf(
   'opaque',
-  'It is not a JWT, and this server is not set up to ask the authorization server about others (introspection). Tell its operator.',
+  'It is not a JWT, and introspection is not configured on this server. Tell its operator.',
 );
 const NOT_ACTIVE = faultOf(
   'not_active',
-  'The authorization server says that it is not active: it has expired, was revoked, or is not one of its tokens. Get a new one.',
+  'The authorization server answered that it is not active: it has expired, was revoked, or is not one of its tokens. Get a new one.',
 );
 
 function unavailable(cause: unknown): SessionError {

@@ -60,9 +60,9 @@ function isAsyncIterable(body: unknown): boolean {
 function callable(address: string | URL, base?: URL): URL {
   const url = URL.canParse(address, base) ? new URL(address, base) : undefined;
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
-    throw new TypeError('The API redirects to an address that is not one of the web.');
+    throw new TypeError('The API redirects to a URL that is neither http nor https.');
   if (url.username || url.password)
-    throw new TypeError('An address with a user name or a password in it is not called.');
+    throw new TypeError('The URL contains a user name or a password. Remove them.');
   return url;
 }
 

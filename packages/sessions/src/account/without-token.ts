@@ -10,6 +10,6 @@ const MIN_LENGTH = 8;
 export function withoutToken(error: unknown, accessToken: string): unknown {
   if (accessToken.length < MIN_LENGTH) return error;
   return inspect(error, { depth: 8, maxStringLength: null }).includes(accessToken)
-    ? new TypeError('The call failed. Its error quotes the access token, and is not shown.')
+    ? new TypeError('The call failed. Its error contains the access token and is not shown.')
     : error;
 }

@@ -18,8 +18,8 @@ describe('allowed hosts', () => {
   });
 
   it.each([
-    ['*', 'wildcards'],
-    ['*.example.com', 'wildcards'],
+    ['*', 'wildcard'],
+    ['*.example.com', 'wildcard'],
     ['mcp.example.com:443', 'without a port'],
     ['mcp.example.com:80', 'without a port'],
     ['[::1]:3000', 'without a port'],
@@ -59,9 +59,9 @@ describe('allowed origins', () => {
   });
 
   it.each([
-    ['*', 'wildcards'],
-    ['https://*.example.com', 'wildcards'],
-    ['chrome-extension://*', 'wildcards'],
+    ['*', 'wildcard'],
+    ['https://*.example.com', 'wildcard'],
+    ['chrome-extension://*', 'wildcard'],
     ['null', 'null'],
     ['https://app.example.com/page', 'without a path'],
     ['https://user@app.example.com', 'without a path'],

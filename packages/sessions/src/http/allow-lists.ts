@@ -9,18 +9,18 @@ const AUTHORITY = /^[^\s/?#@\\]+$/;
 
 /** Host names under which a server may be addressed, as {@link hostnameOf} writes them. */
 export const allowedHostsSchema: z.ZodType<string[], string[]> = listOf((value, fail) => {
-  if (value.includes('*')) return fail('must not have wildcards: list each host name by itself');
+  if (value.includes('*')) return fail('must not contain a wildcard: list each host name');
   const host = isIPv6(value) ? `[${value}]` : value;
   const hostname = /:\d*$/.test(host.replace(/^\[.*\]/, '')) ? undefined : hostnameOf(host);
-  return hostname ?? fail('must be host names without a port, such as mcp.example.com');
+  return hostname ?? fail('must be a host name without a port, such as mcp.example.com');
 });
 
 /** Origins whose pages may call a server, as browsers write them in `Origin` (RFC 6454 section 6.2). */
 export const allowedOriginsSchema: z.ZodType<string[], string[]> = listOf((value, fail) => {
-  if (value.includes('*')) return fail('must not have wildcards: list each origin by itself');
-  if (value === 'null') return fail('must not be null: pages of many kinds share that origin');
+  if (value.includes('*')) return fail('must not contain a wildcard: list each origin');
+  if (value === 'null') return fail('must not be null: unrelated pages share that origin');
   const origin = SPECIAL.test(value) ? specialOriginOf(value) : otherOriginOf(value);
-  return origin ?? fail('must be origins without a path, such as https://app.example.com');
+  return origin ?? fail('must be an origin without a path, such as https://app.example.com');
 });
 
 /** The host name in the value of a `Host` header, in lower case, without port and final dot; `undefined` if none is. */

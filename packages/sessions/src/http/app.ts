@@ -157,7 +157,7 @@ function wrongMount(mount: string, publicUrl: URL): SessionError {
   const shown = mount === '' ? 'at the root' : `at ${mount}`;
   return new SessionError(
     'configuration',
-    `mcp-sessions is mounted ${shown}, but its \`publicUrl\` is ${publicUrl.href}, so its links would lead elsewhere. Mount it ${publicUrl.pathname === '/' ? 'at the root' : `at ${publicUrl.pathname.slice(0, -1)}`}, or give the \`publicUrl\` ${new URL(mount || '/', publicUrl).href}.`,
+    `mcp-sessions is mounted ${shown}, but its \`publicUrl\` is ${publicUrl.href}, so its links would not work. Mount it ${publicUrl.pathname === '/' ? 'at the root' : `at ${publicUrl.pathname.slice(0, -1)}`}, or set \`publicUrl\` to ${new URL(mount || '/', publicUrl).href}.`,
   );
 }
 
@@ -209,7 +209,7 @@ async function serveMcp(
 }
 
 const NOT_ACCEPTABLE =
-  'The endpoint answers with application/json or text/event-stream. Name both in `Accept`, or leave it out.';
+  'The endpoint answers with application/json or text/event-stream. Name both in the `Accept` header, or omit the header.';
 
 const NO_BODY = { kind: 'json', value: undefined, bytes: 0 } as const;
 
@@ -254,7 +254,7 @@ function unreadable(kind: Exclude<JsonBody['kind'], 'json'>, { argumentElements 
       return errorResponse(
         400,
         ErrorCode.invalidRequest,
-        `The JSON has too many array elements and object keys: the arguments of a tool call may have ${inWords(argumentElements)}, everything else ${inWords(MAX_JSON_ELEMENTS)}. Split the request.`,
+        `The JSON has too many array elements and object keys. The arguments of a tool call may have ${inWords(argumentElements)}, the rest of the request ${inWords(MAX_JSON_ELEMENTS)}. Split the request.`,
       );
   }
 }

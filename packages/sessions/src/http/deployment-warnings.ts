@@ -49,19 +49,19 @@ export class DeploymentWarnings {
     if (address !== undefined && !trustedProxies.has(address)) {
       this.#warnOf(
         'untrusted-proxy',
-        `Requests come from ${address} with the header ${quoted(header)}, as proxies and tunnels add it, but that address is not a trusted proxy. All clients behind it count as one client and share its limits. List it in \`trustedProxies\` (MCP_SESSIONS_TRUSTED_PROXIES). If it is not a proxy, a client has written the header, and there is nothing to do.`,
+        `Requests from ${address} have the header ${quoted(header)}, which proxies and tunnels add, but that address is not a trusted proxy. All clients behind it count as one client and share its limits. If it is your proxy, list it in \`trustedProxies\` (MCP_SESSIONS_TRUSTED_PROXIES). If it is not, a client wrote the header, and you need not do anything.`,
       );
     } else if (address !== undefined && !headers.has('x-forwarded-for')) {
       this.#warnOf(
         'unnamed-clients',
-        `The trusted proxy ${address} does not name its clients in X-Forwarded-For, only in ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Have it send X-Forwarded-For.`,
+        `The trusted proxy ${address} sends no X-Forwarded-For, only ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Configure it to send X-Forwarded-For.`,
       );
     }
     const prefix = headers.get('x-forwarded-prefix')?.replace(/\/*$/, '/');
     if (prefix !== undefined && prefix !== publicUrl().pathname) {
       this.#warnOf(
         'prefix',
-        `A proxy in front of this server strips the path ${quoted(prefix)} (X-Forwarded-Prefix), but the path of \`publicUrl\` is "${publicUrl().pathname}", so links lead elsewhere. Give \`publicUrl\` (MCP_SESSIONS_PUBLIC_URL) the path that the proxy strips.`,
+        `A proxy in front of this server strips the path ${quoted(prefix)} (X-Forwarded-Prefix), but the path of \`publicUrl\` is "${publicUrl().pathname}", so its links do not work. Set \`publicUrl\` (MCP_SESSIONS_PUBLIC_URL) to a URL with the path that the proxy strips.`,
       );
     }
     const isHostHere = isLoopbackHost(hostnameOf(hostOf(request) ?? '') ?? '');
@@ -73,7 +73,7 @@ export class DeploymentWarnings {
     const hostname = hostnameOf(hostOf(request) ?? '');
     this.#warnOf(
       'host',
-      `A request was refused because it addresses the host ${hostname === undefined ? 'in no valid way' : quoted(hostname)}. If clients reach this server under that name, list it in \`allowedHosts\` (MCP_SESSIONS_ALLOWED_HOSTS), or have the proxy in front pass on the \`Host\` that clients send.`,
+      `A request was refused because its host ${hostname === undefined ? 'is not valid' : `${quoted(hostname)} is not listed`}. If clients reach this server under another name than that of its public URL, list the name in \`allowedHosts\` (MCP_SESSIONS_ALLOWED_HOSTS), or configure the proxy in front to pass on the \`Host\` that clients send.`,
     );
   }
 
@@ -81,7 +81,7 @@ export class DeploymentWarnings {
   refusedOrigin(origin: string): void {
     this.#warnOf(
       'origin',
-      `A request was refused because a page of the origin ${quoted(origin)} sent it. If pages of that origin may call this server, list it in \`allowedOrigins\` (MCP_SESSIONS_ALLOWED_ORIGINS).`,
+      `A request was refused because its origin ${quoted(origin)} is not listed. If pages of that origin may call this server, list it in \`allowedOrigins\` (MCP_SESSIONS_ALLOWED_ORIGINS).`,
     );
   }
 
@@ -93,10 +93,10 @@ export class DeploymentWarnings {
 }
 
 const HIDDEN_PROXY =
-  'Requests come over HTTP/1.0, which clients do not speak: they come through a proxy that adds no header. They do not count as requests from this machine. Have the proxy pass on `Host` and send X-Forwarded-For; nginx: `proxy_http_version 1.1; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`.';
+  'Requests come over HTTP/1.0, which MCP clients and browsers do not speak: a proxy in front of this server adds no header. These requests do not count as requests of this machine. Configure the proxy to pass on `Host` and to send X-Forwarded-For; nginx: `proxy_http_version 1.1; proxy_set_header Host $host; proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;`.';
 
 const REWRITTEN_HOST =
-  'A proxy in front of this server writes the address of this machine into `Host`. Have it pass on the `Host` that clients send; nginx: `proxy_set_header Host $host;`.';
+  'A proxy in front of this server writes the address of this machine into `Host`. Configure it to pass on the `Host` that clients send; nginx: `proxy_set_header Host $host;`.';
 
 function quoted(text: string): string {
   return JSON.stringify(text.slice(0, MAX_QUOTED_CHARACTERS));

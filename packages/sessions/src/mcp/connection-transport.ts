@@ -20,7 +20,7 @@ const RETRY_MS = 1000;
 const ENDED = {
   code: ErrorCode.connectionClosed,
   message:
-    'This connection ended while the call was being served, so that its result is lost. What it has done until then stays done. Reconnect this server before you call again.',
+    'The connection ended while this call was in flight, so its result is lost. Changes that the call has made remain. Reconnect this server before you call again.',
 };
 /** Requests that nobody waits for any more are answered with this, to no one: it settles the SDK's books. */
 const CANCELLED = { code: -32_800, message: 'The request was cancelled.' };

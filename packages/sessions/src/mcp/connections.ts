@@ -124,7 +124,7 @@ export class Connections {
       return errorResponse(
         503,
         ErrorCode.serverBusy,
-        'This server keeps as much of what clients say of themselves as it may. Send a shorter `initialize`, or try again later.',
+        'This server has no room for more client information. Send a shorter `initialize`, or try again later.',
         { id: propertyOf(incoming.body, 'id'), headers: { 'retry-after': '60' } },
       );
     }

@@ -98,7 +98,7 @@ export class Endpoint {
     if (this.#isClosing && !messagesOf(body).every(isAboutCallUnderWay)) return serverClosing();
     const oversized = oversizedIdOf(body);
     if (oversized !== undefined) {
-      const message = `The ${oversized} of a request may have ${MAX_ID_CHARACTERS} characters at most.`;
+      const message = `The ${oversized} of a request may have at most ${MAX_ID_CHARACTERS} characters. Send a shorter one.`;
       return errorResponse(400, ErrorCode.invalidRequest, message);
     }
     try {

@@ -60,6 +60,6 @@ function unless(isMeaningless: () => boolean): (error: unknown) => void {
 function tooLate(): SdkError {
   return new SdkError(
     SdkErrorCode.ConnectionClosed,
-    'This request is over: its client cannot be asked for anything any more.',
+    'This request has ended, so its client can no longer be asked. Ask before the handler returns.',
   );
 }

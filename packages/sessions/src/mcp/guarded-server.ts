@@ -143,7 +143,7 @@ function sendableResult(
   const what = typeof name === 'string' ? `${method} "${name.slice(0, 64)}"` : method;
   onError(new AuthorError(`The result of ${what} cannot be sent as JSON: ${part}.`));
   const message =
-    'The result of this call cannot be sent as JSON. This is a mistake of the server; tell its operator.';
+    'The result of this call cannot be sent as JSON. This is an error of the server. Tell its operator.';
   if (method === 'tools/call') return errorResult(message);
   throw new ProtocolError(ProtocolErrorCode.InternalError, message);
 }

@@ -41,7 +41,7 @@ export interface CurrentSession {
 }
 
 /** Only tools have an argument for it. */
-const SESSION_REQUIRED_BY_REQUEST = `This request names no session. Call the \`login\` tool first; then have the client send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
+const SESSION_REQUIRED_BY_REQUEST = `This request names no session. Call the \`login\` tool first; then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
 
 /** Carries the context of each request to whatever serves it, however many are served at the same time. */
 export class RequestContexts implements CurrentSession {

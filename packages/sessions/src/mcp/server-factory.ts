@@ -57,7 +57,7 @@ export type ServerFactoryOptions = {
   SessionStatusToolOptions;
 
 const TOOLS_ARE_SYNCHRONOUS =
-  '`tools` must not be asynchronous: a client may ask for the tools as soon as it is called. Await what it needs before `createSessions`.';
+  '`tools` must not be asynchronous: clients may list the tools as soon as it returns. Await what it needs before you call `createSessions`.';
 const LOGIN_INSTRUCTIONS =
   'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
 const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';

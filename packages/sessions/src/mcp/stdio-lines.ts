@@ -18,11 +18,11 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
 
 const NOT_JSON =
   'This line is not JSON. Send every message as one line of JSON, and nothing else on this stream.';
-const BATCH = 'This server takes no batches over stdio. Send every message on a line of its own.';
-const NO_OBJECT = 'A JSON-RPC message is an object.';
+const BATCH = 'This server does not accept batches over stdio. Send every message on its own line.';
+const NO_OBJECT = 'This line is not a JSON-RPC message: a message is an object.';
 const NULL_ID = 'The id of a request must be a string or an integer, not null.';
 const NO_MESSAGE =
-  'This is no JSON-RPC 2.0 message: it needs `jsonrpc: "2.0"`, a `method` and, as a request, an `id` that is a string or an integer.';
+  'This is not a JSON-RPC 2.0 message: it needs `jsonrpc: "2.0"`, a `method` and, as a request, an `id` that is a string or an integer.';
 
 /**
  * Passes on the lines that are JSON-RPC messages, and hands over the others, which the SDK drops in silence. A byte

@@ -17,7 +17,7 @@ export interface SubscriptionsOptions {
 
 /** Said where the addresses are not too many, but there is no more room to keep them. */
 const NO_ROOM =
-  'This server keeps as many subscriptions as it may. Unsubscribe from others, or try again later.';
+  'This server has no room for more subscriptions. Unsubscribe from other resources, or try again later.';
 
 /** The resources whose changes a client wants to hear of. */
 interface Subscribed {
@@ -150,9 +150,9 @@ export class Subscriptions {
 /** Why these cannot all be subscribed to, whatever room there is. */
 export function refusalOfUris(uris: readonly string[]): string | undefined {
   if (uris.length > MAX_SUBSCRIPTIONS)
-    return `No more than ${MAX_SUBSCRIPTIONS} subscriptions at a time. Unsubscribe from another resource first.`;
+    return `At most ${MAX_SUBSCRIPTIONS} subscriptions are allowed at a time. Unsubscribe from another resource first.`;
   return uris.some((uri) => uri.length > MAX_URI_CHARACTERS)
-    ? `The URI of a resource may have ${MAX_URI_CHARACTERS} characters at most to be subscribed to.`
+    ? `To subscribe to a resource, its URI may have at most ${MAX_URI_CHARACTERS} characters.`
     : undefined;
 }
 

@@ -83,9 +83,9 @@ const BROKEN: Record<string, readonly [schema: unknown, text: RegExp]> = {
   'a raw shape of zod 3': [{ text: z3.string() }, /made with zod 3.*Use zod 4/],
   'plain JSON Schema': [
     { type: 'object', properties: { text: { type: 'string' } } },
-    /no Standard Schema.*`fromJsonSchema` of @modelcontextprotocol\/server/,
+    /not a Standard Schema.*`fromJsonSchema` of @modelcontextprotocol\/server/,
   ],
-  'a text': ['object', /no Standard Schema/],
+  'a text': ['object', /not a Standard Schema/],
   'a Standard Schema that does not tell its JSON Schema': [
     { '~standard': { version: 1, vendor: 'other', validate: () => ({ value: {} }) } },
     /version of "other".*Use a newer one/,

@@ -49,8 +49,8 @@ export function outputJsonOf(schema: StandardSchemaWithJSON): JsonSchema {
 }
 
 const FROM_JSON_SCHEMA = 'wrap a JSON Schema in `fromJsonSchema` of @modelcontextprotocol/server';
-const ZOD_3 = `is made with zod 3, which cannot tell its JSON Schema. Use zod 4, or ${FROM_JSON_SCHEMA}.`;
-const NO_STANDARD_SCHEMA = `is no Standard Schema. Use one of zod 4, ArkType or Valibot, or ${FROM_JSON_SCHEMA}.`;
+const ZOD_3 = `is made with zod 3, which cannot produce a JSON Schema. Use zod 4, or ${FROM_JSON_SCHEMA}.`;
+const NO_STANDARD_SCHEMA = `is not a Standard Schema. Use zod 4, ArkType or Valibot, or ${FROM_JSON_SCHEMA}.`;
 
 type AnyStandardSchema = { readonly '~standard': Omit<StandardSchemaWithJSON['~standard'], 'jsonSchema'> };
 
@@ -94,7 +94,7 @@ function refuseWithoutJsonSchema(vendor: string, place: SchemaPlace): never {
     place,
     vendor === 'zod'
       ? ZOD_3
-      : `is made with a version of "${vendor}" that cannot tell its JSON Schema (Standard JSON Schema). Use a newer one, or ${FROM_JSON_SCHEMA}.`,
+      : `is made with a version of "${vendor}" that cannot produce a JSON Schema (Standard JSON Schema). Use a newer one, or ${FROM_JSON_SCHEMA}.`,
   );
 }
 

@@ -13,13 +13,13 @@ export function logUnfinished(logger: QuietLogger, { cutCalls, notRevoked }: Unf
   if (cutCalls > 0) {
     logger.warn(
       { event: 'shutdown.calls_cut', calls: cutCalls },
-      `${cutCalls} ${cutCalls === 1 ? 'call was' : 'calls were'} cut off: not answered within the time that closing waits.`,
+      `${cutCalls} ${cutCalls === 1 ? 'call was' : 'calls were'} cut off: the drain time ended before the answer.`,
     );
   }
   if (notRevoked > 0) {
     logger.warn(
       { event: 'shutdown.not_revoked', logins: notRevoked },
-      `${notRevoked} not revoked: ${notRevoked === 1 ? 'a login was' : 'these logins were'} wiped here, but the provider has not confirmed to have revoked the tokens within the time that closing waits. They stay valid there until they expire.`,
+      `${notRevoked} ${notRevoked === 1 ? 'login was' : 'logins were'} not revoked: the tokens are wiped here, but the provider did not confirm their revocation before the drain time ended. They stay valid at the provider until they expire.`,
     );
   }
 }

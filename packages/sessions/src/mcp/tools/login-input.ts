@@ -34,7 +34,7 @@ export function loginInputSchema(providers: readonly LoginChoice[]): z.ZodType<L
       .boolean()
       .optional()
       .describe(
-        'true: return the link for you to show, without a question to the user by the client. For when `login` failed in the client, or the user saw no question. Default: false.',
+        'true: return the link for you to show to the user, without a question by the client. Use it if `login` failed in the client, or if the user saw no question. Default: false.',
       ),
   });
   const withCodes = providers.filter(({ hasChoiceOfFlow }) => hasChoiceOfFlow).map(({ name }) => name);

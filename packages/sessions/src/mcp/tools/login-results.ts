@@ -95,7 +95,7 @@ export function nextWhilePending(
 type PendingAnswer = Extract<LoginAnswer, { kind: 'pending' }>;
 
 const SHORT_LIVED =
-  'This client usually connects anew for every call, and a login lasts only as long as its connection. Tell the user to have it keep the connection open, or to use another client. If it keeps the connection open:';
+  'This client usually opens a new connection for every call, and a login ends with its connection. Tell the user to configure the client to keep its connection open, or to use another client. If it keeps the connection open:';
 
 /** The login goes on in a browser. */
 function pendingResult(call: LoginCall, pending: PendingAnswer, defaultProvider: string): CallToolResult {
@@ -128,7 +128,7 @@ function afterRefusal(refusal: 'decline' | 'cancel', userCode: string | undefine
     userCode === undefined
       ? 'Show loginUrl to the user, and say: "If no question was shown, open this link."'
       : 'Show loginUrl and userCode to the user, and say: "If no question was shown, open this link and type in this code."';
-  return `${answered} ${show} If they did decline, leave it at that until they ask to log in.`;
+  return `${answered} ${show} If they did decline, do not call \`login\` again until they ask to log in.`;
 }
 
 function stillOpen(userCode: string | undefined): string {
