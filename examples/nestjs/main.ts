@@ -19,12 +19,12 @@ class NotesModule {}
 
 const app = await NestFactory.create(NotesModule);
 
-// Serves /mcp and the pages of a login; the rest is the app's own.
+// Serves /mcp and the pages of a login. The app serves all other paths.
 app.use(sessions.nodeHandler);
 await app.listen(port, '127.0.0.1');
 
 process.once('SIGTERM', async () => {
-  // Logs everybody out and ends the streams that would keep the server open.
+  // Logs every user out, and ends the streams that would keep the server open.
   await sessions.close();
   await app.close();
 });

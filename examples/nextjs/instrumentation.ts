@@ -2,7 +2,7 @@
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
   const { notesSessions } = await import('./sessions');
-  // Calls finish, and everybody is logged out.
+  // Lets calls finish, then logs every user out.
   process.once(
     'SIGTERM',
     () =>

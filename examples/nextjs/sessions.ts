@@ -14,7 +14,7 @@ const options: SessionsOptions = {
   },
   apiOrigins: [api],
   publicUrl: env.PUBLIC_URL ?? 'http://127.0.0.1:3000',
-  // Next.js puts itself between clients and its handlers, so none of them counts as a client of this machine.
+  // Next.js adds forwarding headers to every request, so no client counts as a client of this machine.
   access: 'open-to-network',
   tools: (server, sessions) => {
     server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {
@@ -24,7 +24,7 @@ const options: SessionsOptions = {
   },
 };
 
-// Next.js loads a module anew for each bundle, and in development after each change. Sessions have to stay.
+// Next.js loads a module anew for each bundle, and in development after each change. The sessions have to outlive that.
 const kept = globalThis as typeof globalThis & { notesSessions?: Sessions };
 
 export function notesSessions(): Sessions {

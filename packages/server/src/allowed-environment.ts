@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { checkVariables, givenVariables } from './variables.js';
 
-/** Who may address the server, besides its public URL, and whose pages may call it. What is absent: none. */
+/** The hosts and origins that the server accepts besides those of its public URL. Default: none. */
 export interface Allowed {
   readonly allowedHosts?: string[] | undefined;
   readonly allowedOrigins?: string[] | undefined;
@@ -11,14 +11,14 @@ const words = z.string().transform((value) => value.split(/[\s,]+/).filter(Boole
 
 const schema = z.object({ ALLOWED_HOSTS: words.optional(), ALLOWED_ORIGINS: words.optional() });
 
-/** Where the MCP Inspector's page is. */
+/** The origins of the MCP Inspector's page. */
 const INSPECTOR_ORIGINS = ['http://localhost:6274', 'http://127.0.0.1:6274'];
 
 /**
- * Reads from the `MCP_SESSIONS_` variables who may call. What hosts and origins may be, the library says.
+ * Reads the accepted hosts and origins from the `MCP_SESSIONS_` variables. The library validates them.
  *
- * @param isDemo whether users and their data are made up: then the MCP Inspector may call unless something else is said.
- * For real data that would be too much, for any page on that port of this machine could read it.
+ * @param isDemo whether users and their data are made up. The MCP Inspector's origins are then the default. Real data
+ * must not be exposed to every page on that port of this machine.
  */
 export function parseAllowed(environment: NodeJS.ProcessEnv, isDemo: boolean): Allowed {
   const { ALLOWED_HOSTS, ALLOWED_ORIGINS } = checkVariables(schema, givenVariables(environment, schema));

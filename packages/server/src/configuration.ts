@@ -25,9 +25,9 @@ export interface Configuration {
   readonly maxSessions: number | undefined;
   /** What is absent keeps the library's default. */
   readonly limits: Partial<Limits>;
-  /** Which clients are asked to open the link of a login. Absent: as the library says. */
+  /** Which clients are asked to open the link of a login. Default: as the library's option `elicitation`. */
   readonly elicitation: Flags['elicitation'];
-  /** Who may address the server, and whose pages may call it. */
+  /** The hosts and origins that the server accepts besides its own. */
   readonly allowed: Allowed;
   /** What people see of the server during a login. */
   readonly branding: BrandingSettings;
@@ -44,7 +44,9 @@ export interface HttpTransport {
   readonly host: string;
   /** `0` for any free one. Default: 3000. */
   readonly port: number;
-  /** How long connections are kept between requests. Absent: as the library does. */
+  /**
+   * How long a connection is kept between requests, in milliseconds. Default: as the library's option `keepAliveMs`.
+   */
   readonly keepAliveMs: number | undefined;
   /** Whether one line of addresses goes to stdout. */
   readonly isJson: boolean;

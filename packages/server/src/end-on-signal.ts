@@ -1,18 +1,21 @@
 import type { RunningServer } from './server.js';
 
 const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-/** npm passes Ctrl-C on although the terminal has sent it to every process already. */
+/**
+ * Within this time, the same signal again is a copy: npm passes on Ctrl-C, which the terminal has sent to every process
+ * already.
+ */
 const ECHO_MS = 500;
-/** A process that is told to end at once may still wipe. */
+/** How long a process that ends at once may take to wipe its tokens. */
 const WIPE_MS = 1000;
-/** How long ending may take before the operator is told what it waits for. */
+/** How long stopping may take before a message tells the operator what it waits for. */
 const QUIET_MS = 500;
-/** How often a process that npm has started looks whether npm is still there. */
+/** How often a process that npm started checks whether npm is still running. */
 const PARENT_CHECK_MS = 250;
 
 /**
- * Ends this process in an orderly way when a signal asks for that: calls finish, logins are wiped and revoked. A second
- * signal wipes and ends at once, with exit code 1.
+ * Closes the server and ends the process on SIGINT, SIGTERM and SIGHUP: calls finish, then logins are wiped and
+ * revoked. A second signal wipes them and ends the process at once, with exit code 1.
  */
 export function endOnSignal(server: RunningServer): void {
   let first: { readonly signal: string; readonly atMs: number } | undefined;
@@ -21,7 +24,7 @@ export function endOnSignal(server: RunningServer): void {
     if (first === undefined) {
       first = { signal, atMs: performance.now() };
       setTimeout(() => process.stderr.write(WAITING), QUIET_MS).unref();
-      // Idle connections kept open by `fetch` would hold the process for some seconds more.
+      // Idle connections that `fetch` keeps open would delay the exit by some seconds.
       void server.close().then(
         () => process.exit(exitCode),
         // A process that cannot end in order must not hold its port for that.
@@ -47,7 +50,7 @@ function isEcho(signal: string, first: { readonly signal: string; readonly atMs:
 const WAITING =
   'Closing: calls in flight may finish, then tokens are revoked. Send another signal to end at once.\n';
 
-/** npm passes SIGHUP on to nothing that it has started, and nothing at all when it is killed. */
+/** npm does not pass on SIGHUP, and passes on no signal when it is killed. */
 function onceParentIsGone(callback: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {

@@ -26,7 +26,7 @@ export interface Flags {
   readonly noBrowser: boolean;
   readonly host: string | undefined;
   readonly port: number | undefined;
-  /** How long connections are kept between requests. */
+  /** How long a connection is kept between requests, in seconds. */
   readonly keepAliveSeconds: number | undefined;
   /** Default: open, or bearer if the environment names an issuer for it. */
   readonly access: AccessMode | undefined;

@@ -53,7 +53,7 @@ async function serveClient(configuration: Configuration, transport: StdioTranspo
 }
 
 async function serveNetwork(configuration: Configuration, transport: HttpTransport): Promise<void> {
-  // A terminal that was closed takes nothing any more, and ending in order goes on.
+  // A closed terminal must not interrupt the shutdown.
   process.stderr.on('error', () => undefined);
   const server = await startServer(configuration, transport);
   endOnSignal(server);

@@ -19,12 +19,12 @@ export interface RunningServer {
   /** The MCP server's name, under which clients add it. */
   readonly name: string;
   readonly addresses: Addresses;
-  /** Lets calls finish, signs every session out, upstream too, then stops serving. As `close` of the library. */
+  /** Closes the server as `sessions.close` does: lets calls finish, wipes and revokes every login, then stops. */
   close(options?: CloseOptions): Promise<void>;
 }
 
 const STDERR = 2;
-/** Clients kill the processes that they start two seconds after they have closed the pipe. */
+/** Clients kill the process two seconds after they have closed its stdin. */
 const STDIO_DRAIN_MS = 1000;
 
 /**

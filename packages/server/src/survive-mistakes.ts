@@ -1,12 +1,12 @@
 import type { Logger } from 'pino';
 
-/** What Node raises when nothing catches what was thrown, or waits for what was rejected. */
+/** The events of an error that nothing catches, and of a rejection that nothing handles. */
 const EVENTS = ['uncaughtException', 'unhandledRejection'] as const;
 
 /**
- * Keeps the process running when a tool's code throws where nothing can catch it, such as in a timer: a process that
- * ends takes every user's login with it. Where it was thrown is logged; the message is not, because it may quote a
- * token.
+ * Keeps the process running when a tool's code throws where nothing can catch it, for example in a timer: if the
+ * process ended, every user would be logged out. Logs the name and the stack of the error. The message is not logged,
+ * because it may contain a token.
  */
 export function surviveMistakes(logger: Logger): void {
   for (const event of EVENTS) {

@@ -12,11 +12,11 @@ Serves MCP; every client that connects logs in as its own user.
   --access <mode>                open: whoever is on this machine (the default); bearer: whoever brings an
                                  access token; open-to-network: whoever knows a session's id, from anywhere
   --device-flow <allowed|only>   users of the embedded provider may log in by a code instead of a link, or have to
-  --elicitation <auto|never>     auto: clients that declare URL elicitation are asked to open the link of a login
+  --elicitation <auto|never>     auto: ask clients that declare URL elicitation to open the link of a login
                                  (the default); never: the model shows the link
   --port <port>                  port of the MCP server (3000); 0: any free one
-  --keep-alive-seconds <n>       keep a client's connection so long between requests (65); give more than the
-                                 load balancer in front keeps its own
+  --keep-alive-seconds <n>       how long to keep a connection between requests (65); set it longer than the
+                                 load balancer in front keeps its connections
   --idp-port <port>              port of the embedded identity provider (3001; with --stdio: any free one)
   --api-port <port>              port of the embedded notes API (3002; with --stdio: any free one)
   --access-token-seconds <n>     lifetime of the embedded notes API's access tokens (120)
@@ -25,8 +25,8 @@ Serves MCP; every client that connects logs in as its own user.
   --idle-seconds <n>             sign out after so long without a request (1800)
   --absolute-seconds <n>         sign out so long after the login (43200)
   --grace-seconds <n>            sign out so long after a client has gone (120); 0: at once
-  --drain-seconds <n>            at the end, wait so long for calls under way, and then for revocations
-                                 (10; with --stdio: 1)
+  --drain-seconds <n>            when stopping, how long to wait for calls in flight, and then as long again
+                                 for revocations (10; with --stdio: 1)
   --max-sessions <n>             how many sessions there may be (10000)
   --log-level <level>            ${LOG_LEVELS.join(', ')} (warn); logs go to stderr
   --allow-debugging              start although --inspect or the like lets tokens be read
@@ -36,7 +36,7 @@ Serves MCP; every client that connects logs in as its own user.
 With a real identity provider, by environment (--tools is required then):
 
   MCP_SESSIONS_ISSUER                its issuer identifier
-  MCP_SESSIONS_PROVIDER_DISPLAY_NAME what people see of it during a login (its host)
+  MCP_SESSIONS_PROVIDER_DISPLAY_NAME its name on the pages of a login (its host)
   MCP_SESSIONS_CLIENT_ID             this server's client id there
   MCP_SESSIONS_CLIENT_SECRET         its secret; none: a public client
   MCP_SESSIONS_CLIENT_AUTHENTICATION client_secret_basic (with a secret), client_secret_post,
@@ -51,14 +51,14 @@ With a real identity provider, by environment (--tools is required then):
                                      only: there is no other way. It cannot tell who types it in
   MCP_SESSIONS_PKCE                  S256: it supports PKCE although it does not say so
   MCP_SESSIONS_API_ORIGINS           origins that may be sent the token, separated by spaces
-  MCP_SESSIONS_PUBLIC_URL            where browsers reach this server; its path is the one it is mounted at
+  MCP_SESSIONS_PUBLIC_URL            where browsers reach this server, with the path that it is mounted at
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: clients
                                      are told apart by what these say in X-Forwarded-For
 
-Who may call it, besides clients that address its public URL or, on this machine, localhost:
+Further hosts and origins, besides those of the public URL and, on this machine, localhost:
 
-  MCP_SESSIONS_ALLOWED_HOSTS         host names under which it may be addressed, separated by spaces
-  MCP_SESSIONS_ALLOWED_ORIGINS       origins whose pages may call it, separated by spaces, such as
+  MCP_SESSIONS_ALLOWED_HOSTS         host names of this server, separated by spaces
+  MCP_SESSIONS_ALLOWED_ORIGINS       origins whose pages may call this server, separated by spaces, such as
                                      https://app.example.com or vscode-webview://…; the demo lists the MCP Inspector's
 
 How much clients may ask for (docs/limits.md):
@@ -74,18 +74,18 @@ Whose access tokens let clients in, with --access bearer:
 
   MCP_SESSIONS_ACCESS_ISSUER         issuer identifier of the authorization server
   MCP_SESSIONS_ACCESS_AUDIENCE       audience of its tokens (the endpoint's address)
-  MCP_SESSIONS_ACCESS_CLIENT_IDS     clients whose tokens are accepted; theirs need no audience if they say
-                                     token_use: access (Amazon Cognito)
+  MCP_SESSIONS_ACCESS_CLIENT_IDS     ids of clients whose tokens are accepted (all); their tokens need no
+                                     audience if they have token_use: access (Amazon Cognito)
   MCP_SESSIONS_ACCESS_SCOPES         scopes that every client needs
   MCP_SESSIONS_ACCESS_SUBJECT_CLAIM  the claim that says who is calling (sub)
-  MCP_SESSIONS_ACCESS_SESSION_CLAIM  the claim that tells a user's sign-ins apart, such as sid: a session for
-                                     each (one for each user and client)
+  MCP_SESSIONS_ACCESS_SESSION_CLAIM  a claim that differs between a user's sign-ins, such as sid: each value
+                                     has a session (one for each user and client)
   MCP_SESSIONS_ACCESS_SESSION_PER_CONNECTION
-                                     true: each 2025 connection has a session of its own
+                                     true: each 2025 connection has its own session
   MCP_SESSIONS_INTROSPECTION_CLIENT_ID, MCP_SESSIONS_INTROSPECTION_CLIENT_SECRET
                                      this server's credentials for asking about opaque tokens
   MCP_SESSIONS_SIGN_IN_CLIENT_ID, MCP_SESSIONS_SIGN_IN_CLIENT_SECRET
-                                     this server's registration (redirect URI: /login/sign-in) for
-                                     signing browsers in there, so that
-                                     logins at another provider are finished by the user who started them
+                                     this server's registration there (redirect URI: /login/sign-in): a login at
+                                     another provider begins with signing in, so that the user who starts a
+                                     login also finishes it
 `;

@@ -1,4 +1,4 @@
-/** A tool that takes as long as `SLOW_URL` takes to answer. */
+/** A tool that returns when `SLOW_URL` answers. */
 // biome-ignore lint/style/noDefaultExport: this is what `--tools` asks for.
 export default (server) => {
   server.registerTool('slow', { description: 'Takes its time' }, async () => {

@@ -87,7 +87,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     store,
     lifetimes,
     maxSessions: settings.maxSessions,
-    // Where clients say who they are, users are counted.
+    // With bearer tokens, the limits of users apply.
     maxAnonymousSessions: bearer ? undefined : limits.anonymousSessions,
     limits,
     onError,
@@ -192,7 +192,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     allowedHosts: settings.allowedHosts,
     allowedOrigins: settings.allowedOrigins,
   });
-  // Where `listen` finds the public URL, it has no path.
+  // A public URL that `listen` chooses has no path.
   const basePath = new BasePath(publicUrl?.pathname.slice(0, -1) ?? '');
   const calls = new CallsUnderWay();
   const appOptions = {

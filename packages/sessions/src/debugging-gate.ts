@@ -5,8 +5,8 @@ import { SessionError } from './errors.js';
 import { givenNodeOptions, type NodeOptionSources } from './node-options.js';
 
 /**
- * Options of Node and V8 that show the process's memory or traffic, or write it to a file. Profiles (`--cpu-prof`,
- * `--prof`) and coverage name functions, not values: measured, they contain no token.
+ * Options of Node and V8 that expose the process's memory or traffic, or write it to a file. Profiles (`--cpu-prof`,
+ * `--prof`) and coverage are not among them: they were measured and contain no token.
  */
 const TELLTALE_OPTIONS =
   /^--?(?:inspect(?:-brk|-brk-node|-wait)?|heap-?snapshot-.*|heap-prof|build-snapshot|report-(?:on-.*|uncaught-exception)|tls-keylog|trace-tls|trace-event(?:s|-categories).*|trace|abort-on-uncaught-exception|unreadable-config-file)$/;
@@ -24,19 +24,19 @@ const TELLTALE_MODULES = [
   'child_process',
 ];
 
-/** What can be known of how a process is being watched. */
+/** The settings of a process that can expose its memory or traffic. */
 export interface ProcessSettings extends NodeOptionSources {
-  /** Whether an inspector listens. */
+  /** Whether an inspector is listening. */
   readonly isInspected: boolean;
   /** Whether Node writes diagnostic reports, which contain the environment. */
   readonly writesReports: boolean;
-  /** The file that TLS keys are appended to by runtimes that know this variable. */
+  /** The value of `SSLKEYLOGFILE`: the file that some runtimes append TLS keys to. */
   readonly keyLogFile: string;
-  /** Whether a part of Node prints what it does. */
+  /** Whether `NODE_DEBUG` enables a module. */
   readonly isPrinted: (module: string) => boolean;
 }
 
-/** The settings of this process. Other runtimes than Node do not have all that it can tell. */
+/** The settings of this process. Runtimes other than Node lack some of them. */
 function currentProcessSettings(): ProcessSettings {
   const report: Partial<NodeJS.ProcessReport> = process.report ?? {};
   return {
@@ -51,7 +51,7 @@ function currentProcessSettings(): ProcessSettings {
   };
 }
 
-/** What shows or writes down this process's memory or traffic; `undefined` when nothing is known to. */
+/** The setting that exposes this process's memory or traffic; `undefined` if there is none. */
 export function debuggingReason(settings: ProcessSettings): string | undefined {
   const option = givenNodeOptions(settings).find((given) => {
     const [name = ''] = given.split('=', 1);
@@ -65,14 +65,13 @@ export function debuggingReason(settings: ProcessSettings): string | undefined {
   return settings.keyLogFile ? 'SSLKEYLOGFILE' : undefined;
 }
 
-/** Without a logger, one warning in a process is enough. */
+/** Whether this process has emitted the warning: without a logger, it is emitted once. */
 let hasWarned = false;
 
 /**
- * Looks whether users' tokens can be read out of this process, because its memory or traffic is being shown or
- * written down.
- * @param allowed `true` says nothing, `undefined` warns, `false` refuses
- * @throws SessionError `configuration`, naming what does it, when it is refused
+ * Checks whether a setting exposes this process's memory or traffic, and with it users' tokens.
+ * @param allowed `true`: no warning; `undefined`: a warning; `false`: an error
+ * @throws SessionError `configuration`, naming the setting, if `allowed` is `false`
  */
 export function checkDebugging(allowed: boolean | undefined, logger: Logger | undefined): void {
   if (allowed) return;

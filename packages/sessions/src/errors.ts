@@ -50,10 +50,7 @@ export class SessionError extends Error {
   }
 }
 
-/**
- * A mistake in the code of a tool's author, for the log. The message quotes nothing that a client, a user or a provider
- * said.
- */
+/** An error in the author's code, for the log. The message contains no text from a client, a user or a provider. */
 export class AuthorError extends Error {
   override readonly name = 'AuthorError';
 }

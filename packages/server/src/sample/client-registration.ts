@@ -4,13 +4,13 @@ import { z } from 'zod';
 /** What a client registers with (RFC 7591 section 2). */
 type ClientMetadata = Record<string, unknown>;
 
-/** A client id that begins like this says by itself what was registered. */
+/** The prefix of client ids that contain their registration. */
 const PREFIX = 'mcp.';
 const MAX_CLIENT_ID_CHARACTERS = 1024;
 
 const MAX_NAME_CHARACTERS = 100;
 
-/** A client of this machine: it keeps no secret, and any port of its redirect URIs will do (RFC 8252). */
+/** The registration of a client on this machine: a public client, whose redirect URIs match on any port (RFC 8252). */
 const PUBLIC_CLIENT = {
   application_type: 'native',
   token_endpoint_auth_method: 'none',
@@ -36,18 +36,17 @@ const contentSchema = z.object({
 });
 
 /**
- * Registers a client: completes what it asks for, as large authorization servers do, and gives it an id.
+ * Registers a client: completes its metadata, as large authorization servers do, and creates its id.
  *
- * Hosts keep their registration when this provider is restarted, and this provider keeps nothing. So the id of a
- * client on this machine contains the registration. It needs no signature: it gives nothing but a name to show and
- * redirect URIs on loopback, and every client may register with those. Any other redirect URI is known until the next
- * restart.
+ * Hosts keep their registration when this provider restarts, but the provider keeps none. So the id of a client on this
+ * machine contains its registration. The id needs no signature: it contains only a name and redirect URIs on loopback,
+ * which every client may register. Registrations with other redirect URIs are lost at the next restart.
  *
- * @param metadata what the client asks for; completed in place
+ * @param metadata the client's metadata (RFC 7591); completed in place
  * @returns the client id
  */
 export function register(metadata: ClientMetadata): string {
-  // Which scopes there are, the resource says. A registration does not narrow that.
+  // The resource determines the scopes. A registration does not restrict them.
   delete metadata.scope;
   for (const name of LISTS_WITH_DEFAULT) if (isEmptyList(metadata[name])) delete metadata[name];
   const redirectUris = urisSchema.safeParse(metadata.redirect_uris).data ?? [];
@@ -66,7 +65,7 @@ export function register(metadata: ClientMetadata): string {
   return id.length <= MAX_CLIENT_ID_CHARACTERS ? id : random;
 }
 
-/** The registration in a client id; `undefined` if there is none. */
+/** The registration that a client id contains; `undefined` if it contains none. */
 export function registrationIn(clientId: string): ClientMetadata | undefined {
   if (!clientId.startsWith(PREFIX) || clientId.length > MAX_CLIENT_ID_CHARACTERS) return undefined;
   try {
@@ -79,7 +78,7 @@ export function registrationIn(clientId: string): ClientMetadata | undefined {
   }
 }
 
-/** Whether a redirect leads to an app of this machine: on loopback, or by a scheme of its own (RFC 8252 section 7). */
+/** Whether a redirect URI belongs to an app on this machine: loopback, or a private-use scheme (RFC 8252 section 7). */
 function isOfThisMachine(value: string): boolean {
   return isLoopbackRedirect(value) || (URL.canParse(value) && !/^https?:$/.test(new URL(value).protocol));
 }

@@ -78,11 +78,11 @@ export function pagePolicy(redirectOrigin?: string): string {
   ].join('; ');
 }
 
-/** Who gets the sign-in: a client that registered itself. */
+/** A client that registered itself and requests a sign-in. */
 export interface RequestingClient {
-  /** What it calls itself. */
+  /** The self-reported name, not verified. */
   readonly name: string;
-  /** Where the browser goes when the user has signed in. */
+  /** The origin, or the scheme, that the browser returns to after the sign-in. */
   readonly redirectOrigin: string;
 }
 
@@ -90,7 +90,7 @@ export interface RequestingClient {
  * The login form. Each of its forms posts to the page's own address: `username` to log in, `cancel` to decline.
  *
  * @param problem what was wrong with the last try
- * @param client shown to the user. Default: the MCP server itself, which is not
+ * @param client the client to show to the user. Default: the MCP server itself, which is not shown
  */
 export function loginPage(problem?: string, client?: RequestingClient): Html {
   return page(
@@ -132,7 +132,7 @@ export function errorPage(problem: string): Html {
   );
 }
 
-/** Says that a client is not known any more, and what its user can do. */
+/** A page for a client whose registration is lost. It tells the user what to do. */
 export function unknownClientPage(): Html {
   return page(
     'Sign-in failed',

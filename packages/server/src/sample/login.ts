@@ -64,19 +64,19 @@ async function showLogin(provider: Provider, c: LoginContext, problem?: string):
   return c.html(loginPage(problem, client || undefined), problem ? 400 : 200);
 }
 
-/** Where a redirect leads, as a content security policy names it: an app's own scheme has no origin. */
+/** The target of a redirect as a content security policy names it: the scheme if the URL has no origin. */
 function originOf({ origin, protocol }: URL): string {
   return origin === 'null' ? protocol : origin;
 }
 
-/** Who asks for a sign-in; `undefined` for a client that the operator registered. */
+/** The client that requests the sign-in; `undefined` if the operator registered it. */
 async function requestingClient(
   provider: Provider,
   clientId: string,
   redirectOrigin: string,
 ): Promise<RequestingClient | undefined> {
   const client = await provider.Client.find(clientId);
-  // Only public clients have registered themselves on this machine.
+  // Clients that register themselves here are public clients.
   if (client?.tokenEndpointAuthMethod !== 'none') return undefined;
   return { name: client.clientName ?? 'an MCP client', redirectOrigin };
 }

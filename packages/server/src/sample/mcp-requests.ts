@@ -42,8 +42,8 @@ function withDefaults(query: Query, resource: string | undefined): Query {
 }
 
 /**
- * Has a request for the scope `offline_access` ask for consent, too, as OpenID Connect Core section 11 wants it and
- * MCP clients do not: without, the scope is left out of what is granted. Signing in is the consent here.
+ * Adds `prompt=consent` to requests for the scope `offline_access`. OpenID Connect Core section 11 requires it, and
+ * without it the scope is not granted, but MCP clients do not send it. Signing in counts as the consent here.
  */
 function askingForConsent(query: Query): Query {
   const { scope, prompt = '' } = query;

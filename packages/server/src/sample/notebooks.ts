@@ -14,7 +14,7 @@ export interface Notebooks {
   add(subject: string, text: string): Note | undefined;
 }
 
-/** Notebooks that last as long as the process, with room for so many notes of each user. */
+/** Keeps the notes of each user in memory, up to a maximum number for each user. */
 export function createNotebooks(maxNotes: number): Notebooks {
   const notebooks = new Map<string, Note[]>();
   return {

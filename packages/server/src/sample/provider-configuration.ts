@@ -21,7 +21,7 @@ export interface Registrations {
   readonly servesMcpClients?: boolean;
   /** Whether the MCP server may have users log in by a code (RFC 8628). Default: false. */
   readonly offersDeviceFlow?: boolean;
-  /** Lifetime of the API's access tokens. Those for MCP servers live an hour. Default: 120. */
+  /** Lifetime of the API's access tokens, in seconds. Default: 120. Access tokens for MCP servers live an hour. */
   readonly accessTokenSeconds?: number;
 }
 
@@ -152,8 +152,8 @@ async function grantEverything({ oidc }: KoaContextWithOIDC): Promise<Grant | un
 }
 
 /**
- * What MCP clients may name when they refresh besides what was granted: large authorization servers ignore it. The
- * resource's own scope is not among it; the grant decides what the tokens get.
+ * The scopes that MCP clients may request at a refresh although they were not granted: large authorization servers
+ * ignore such scopes. The resource's own scope is not among them. The grant decides the scopes of the tokens.
  */
 function toleratedScopes({ Provider }: typeof import('oidc-provider')): string[] {
   const asked = Provider.ctx?.oidc.params?.scope;
@@ -167,7 +167,7 @@ function isMcpServer(indicator: string): boolean {
 
 function mcpServer(audience: string): ResourceServer {
   const jwt = { sign: { alg: 'ES256' } } as const;
-  // Clients read in the answer that they may refresh.
+  // The scope in the answer tells clients that they may refresh.
   return { scope: `${MCP_SCOPE} offline_access`, audience, accessTokenFormat: 'jwt', jwt };
 }
 

@@ -3,11 +3,11 @@ import { registrationIn } from './client-registration.js';
 
 export interface ProviderStorageOptions {
   /**
-   * Whose refresh tokens are accepted again within a few seconds of their use, and whose registrations are read from
-   * their ids. Default: no client's.
+   * Selects MCP clients: their refresh tokens are accepted again within a few seconds of their first use, and their
+   * registrations are read from their ids. Default: none.
    */
   readonly isMcpClient?: (clientId: string) => boolean;
-  /** The scopes that the request at hand asks for. MCP clients may name them at refresh, granted or not. */
+  /** The scopes in the current request that MCP clients may request at a refresh, granted or not. */
   readonly toleratedScopes?: () => readonly string[];
 }
 
@@ -20,8 +20,8 @@ interface Entry {
 const WRITES_PER_SWEEP = 1000;
 
 /**
- * MCP clients refresh in parallel, and lose answers; large authorization servers give them so long. The first use
- * counts, so that going on using it does not extend it.
+ * How long an MCP client's used refresh token is still accepted, counted from its first use. MCP clients refresh in
+ * parallel and lose answers; large authorization servers allow about this long.
  */
 const REFRESH_GRACE_SECONDS = 10;
 
@@ -117,7 +117,7 @@ class ForgetfulAdapter extends MemoryAdapter {
   }
 }
 
-/** Clients that are registered here, and those whose id contains what they registered with an earlier process. */
+/** Registered clients, and clients whose id contains their registration. */
 class ClientAdapter extends MemoryAdapter {
   readonly #isMcpClient: (clientId: string) => boolean;
 
@@ -132,7 +132,7 @@ class ClientAdapter extends MemoryAdapter {
   }
 }
 
-/** Refresh tokens that work once; those of MCP clients for some seconds more. */
+/** Refresh tokens, which work once; those of MCP clients also for some seconds after that. */
 class RefreshTokenAdapter extends MemoryAdapter {
   readonly #isMcpClient: (clientId: string) => boolean;
   readonly #toleratedScopes: () => readonly string[];
@@ -147,7 +147,7 @@ class RefreshTokenAdapter extends MemoryAdapter {
     const payload = await super.find(id);
     if (!payload || !this.#isMcpClient(payload.clientId ?? '')) return payload;
     const { consumed, scope = '', ...rest } = payload;
-    // The library keeps the seconds of `consume` here.
+    // `oidc-provider` stores the time of `consume` here, in seconds since the epoch.
     const sinceUse = Date.now() / 1000 - Number(consumed ?? 0);
     return {
       ...rest,

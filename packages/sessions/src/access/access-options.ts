@@ -19,8 +19,8 @@ export interface BearerAccessOptions {
   /** What a token has to name as its audience. Default: the endpoint's address, as clients ask for it (RFC 8707). */
   readonly audience?: string | undefined;
   /**
-   * The clients whose tokens are accepted, by client id. Their tokens need no audience if they say `token_use: access`,
-   * as those of Amazon Cognito. Default: all clients, and every token names its audience.
+   * The ids of the clients whose tokens are accepted. Their tokens need no audience if they have `token_use: access`,
+   * as those of Amazon Cognito. Default: all clients; every token then needs an audience.
    */
   readonly clientIds?: readonly string[] | undefined;
   /** Scopes that every request needs. Default: none. */
@@ -30,13 +30,14 @@ export interface BearerAccessOptions {
   /** The claim that says who is calling, where `sub` differs from client to client (pairwise). Default: `sub`. */
   readonly subjectClaim?: string | undefined;
   /**
-   * The claim that tells a user's sign-ins with one client apart, such as `sid`: each has a session of its own then.
-   * Default: none. A user has one session with each client id, on all devices, and so has a token without the claim.
+   * A claim that differs between a user's sign-ins with the same client, such as `sid`. Each value has its own session.
+   * Default: none; a user has one session for each client id, on all devices. Tokens without the claim belong to that
+   * session, too.
    */
   readonly sessionClaim?: string | undefined;
   /**
-   * Whether each 2025 connection has a session of its own, which ends with it. Requests of 2026-07-28, which have no
-   * connection, share one as always. Default: false.
+   * Whether each 2025 connection has its own session, which ends with the connection. Requests of 2026-07-28 have no
+   * connection and share one session. Default: false.
    */
   readonly sessionPerConnection?: boolean | undefined;
   /**

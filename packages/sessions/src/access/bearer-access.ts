@@ -14,13 +14,13 @@ export interface BearerAdmissionOptions {
   readonly prepare: () => Promise<void>;
   /** Finds out whose token it is. @throws SessionError when that cannot be found out */
   readonly verify: (token: string) => Promise<ReadClaims>;
-  /** Whether a token is verified without asking the authorization server about it. Default: none is. */
+  /** Whether a token can be verified without introspection. Default: no token can. */
   readonly isSelfContained?: (token: string) => boolean;
   readonly requiredScopes: readonly string[];
   /** How many tokens that are not valid an address may bring. */
   readonly refusedTokens: RateLimiter;
   readonly clock: Clock;
-  /** Hears of every token that is refused. */
+  /** Called for every refused token. */
   readonly onRefused?: (fault: TokenFault) => void;
 }
 
@@ -30,7 +30,7 @@ const MOST_BELIEVED = 10_000;
 /** A token that was refused is not verified again for so long. */
 const DISBELIEVED_MS = 10_000;
 const MOST_DISBELIEVED = 10_000;
-/** A token that was accepted is known to be the authorization server's own for so long. */
+/** How long an accepted token is remembered as genuine, in milliseconds. */
 const GENUINE_MS = 24 * 60 * 60 * 1000;
 const MAX_GENUINE = 10_000;
 const MOST_CHARACTERS = 8192;
@@ -59,7 +59,7 @@ export class BearerAccess implements Access {
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
   /** Why tokens were refused, by digest; the oldest first. */
   readonly #disbelieved = new Map<string, Disbelieved>();
-  /** By digest, what has been accepted; the oldest first. */
+  /** Accepted tokens by digest; the oldest first. */
   readonly #genuine = new Map<string, { readonly untilMs: number }>();
 
   constructor(options: BearerAdmissionOptions) {
@@ -95,9 +95,9 @@ export class BearerAccess implements Access {
     const digest = createHash('sha256').update(token).digest('base64url');
     const known = this.#known(digest);
     if (known) return known;
-    // A token that was accepted before was not guessed, whatever has become of it.
+    // An accepted token was not guessed, even if it has expired or was revoked since.
     if (this.#isGenuine(digest)) return this.#verify(token, digest);
-    // Whether it is valid can be found out at once, so that it is not refused for what others have brought.
+    // A token that can be verified here is never refused because of other invalid tokens of the address.
     if (this.#options.isSelfContained?.(token))
       return this.#guesses.judge(peer, await this.#verify(token, digest));
     return this.#guesses.take(peer, () => this.#known(digest) ?? this.#verify(token, digest));

@@ -54,7 +54,7 @@ export class Guesses {
   }
 
   /**
-   * Counts a token that has been verified already, if it is not valid.
+   * Counts a verified token if it is invalid.
    * @param peer as for {@link take}
    * @throws SessionError `too_many_requests`
    */
@@ -93,7 +93,7 @@ export class Guesses {
   }
 }
 
-/** Whether the authorization server issued a token, for this server and for all that it has to say, if not for now. */
+/** Whether the authorization server issued a token for this server, even if the token has expired. */
 function isGenuine(read: ReadClaims): boolean {
   return 'principal' in read || read.reason === 'expired';
 }

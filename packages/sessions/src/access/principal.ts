@@ -4,7 +4,7 @@ export interface Principal {
   /** The claim `sub`, or the one that the operator configured. */
   readonly subject: string;
   readonly clientId: string;
-  /** What tells this sign-in apart from others of the same user and client; absent where that does not count. */
+  /** The value of `sessionClaim`; absent if the option is not set or the token lacks the claim. */
   readonly session?: string | undefined;
   readonly scopes: readonly string[];
   /** When the token runs out, on the clock of this process. */

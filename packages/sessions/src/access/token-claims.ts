@@ -4,21 +4,21 @@ import type { Principal } from './principal.js';
 import { shownClaim, type TokenFault } from './token-fault.js';
 import { kindFault } from './token-kind.js';
 
-/** What a token has to say to be accepted. */
+/** What the claims of an accepted token have to be. */
 export interface TokenExpectations {
   readonly issuer: string;
   readonly audience: string;
   readonly subjectClaim: string;
-  /** The claim that tells sign-ins apart. Absent: they are not. */
+  /** The claim that identifies a sign-in. Absent: a user and client have one session. */
   readonly sessionClaim?: string | undefined;
-  /** The clients whose tokens are accepted. Absent: those of all clients. */
+  /** The ids of the clients whose tokens are accepted. Absent: all clients. */
   readonly clientIds?: readonly string[] | undefined;
 }
 
 /** A principal, or what keeps the token from naming one. */
 export type ReadClaims = { readonly principal: Principal } | TokenFault;
 
-/** Where claims come from: a verified JWT, or the authorization server's answer about a token. */
+/** The source of claims: a verified JWT, or an introspection response. */
 export type ClaimsSource = 'jwt' | 'introspection';
 
 /** A token that does not say how long it lives is asked about again after this. */
@@ -29,7 +29,7 @@ const CLOCK_TOLERANCE_SECONDS = 5;
 /** In UTF-8, in which owners are told apart, all of these are the same. */
 const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 
-/** The client: RFC 9068 section 2.2, and what servers call it that are older. */
+/** The claims that name the client: RFC 9068 section 2.2, and those of older servers. */
 const CLIENT_CLAIMS = ['client_id', 'azp', 'appid', 'cid'] as const;
 
 const scopes = z.union([z.string(), z.array(z.string())]);
@@ -44,8 +44,8 @@ const claimsSchema = z.looseObject({
 type Claims = z.output<typeof claimsSchema>;
 
 /**
- * Reads the claims of a token whose authenticity is established (RFC 9068 section 2.2, RFC 7662 section 2.2). A fault
- * `expired` means that nothing else is wrong with it.
+ * Reads the claims of a token whose authenticity is established (RFC 9068 section 2.2, RFC 7662 section 2.2). The fault
+ * `expired` means that the token is otherwise valid.
  * @param now on the clock of this process, and in seconds since the epoch
  */
 export function readClaims(
@@ -135,7 +135,7 @@ function audienceFault(
 
 const NAME_RESOURCE = 'Send it as the resource parameter when you request a token (RFC 8707).';
 
-/** The client by the first claim that is there: a later one does not stand in for one that makes no sense. */
+/** The value of the first client claim that is present. If it is invalid, later claims are not considered. */
 function clientIn(claims: Claims): unknown {
   const name = CLIENT_CLAIMS.find((each) => claims[each] !== undefined && claims[each] !== '');
   return name && claims[name];

@@ -1,15 +1,15 @@
 import type { TokenFaultReason } from '../session/session-events.js';
 
-/** What keeps a token from being accepted. */
+/** Why a token is refused. */
 export interface TokenFault {
   readonly reason: TokenFaultReason;
-  /** What is wrong and what was expected, in sentences for a client and for an operator. Contains no secret. */
+  /** Says what is wrong and what was expected, for clients and operators. Contains no secret. */
   readonly fault: string;
 }
 
 const MAX_SHOWN_CHARACTERS = 100;
 
-/** A claim's value as it may stand in a message: bounded, printable ASCII, without quotation marks. */
+/** A claim's value for a message: shortened, printable ASCII, without quotation marks. */
 export function shownClaim(value: unknown): string {
   const isList = Array.isArray(value) && value.every((each) => typeof each === 'string');
   const text = isList

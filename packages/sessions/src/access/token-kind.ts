@@ -1,6 +1,6 @@
 import { shownClaim, type TokenFault } from './token-fault.js';
 
-/** What an access token may call itself: RFC 9068, RFC 8693, and what servers write that are older. */
+/** The types of access tokens: RFC 9068, RFC 8693, and those of older servers. */
 const ACCESS_TOKEN_KINDS = new Set([
   'at+jwt',
   'application/at+jwt',
@@ -14,14 +14,14 @@ const REFRESH_TOKEN_KIND = /refresh|offline|^rt(\+jwt)?$/;
 const ID_TOKEN_KIND = /^id(\+jwt)?$|id[_-]?token/;
 const KEY_BOUND_KIND = /dpop|^pop$|^mac$/;
 
-/** Claims that say what a token is, and nothing else. */
+/** Claims that always state the type of a token. */
 const KIND_CLAIMS = ['typ', 'token_use', 'token_type'] as const;
-/** Claims that say it at some servers, and something else at others. */
+/** Claims that state the type of a token at some servers only. */
 const POSSIBLE_KIND_CLAIMS = ['type', 'purpose', 'use'] as const;
 
 /**
- * Finds what a token is if it is no plain access token: an ID token, a refresh token, or one that is bound to a key.
- * @param claims of a JWT (RFC 9068), or what introspection says (RFC 7662)
+ * Detects tokens that are not plain access tokens: ID tokens, refresh tokens and key-bound tokens.
+ * @param claims of a JWT (RFC 9068) or an introspection response (RFC 7662)
  */
 export function kindFault(claims: Readonly<Record<string, unknown>>): TokenFault | undefined {
   if (claims.cnf !== undefined && claims.cnf !== null) return KEY_BOUND;
@@ -36,7 +36,7 @@ export function kindFault(claims: Readonly<Record<string, unknown>>): TokenFault
   return isIdToken(claims) ? ID_TOKEN : undefined;
 }
 
-/** What is wrong with a token that says of itself what it is; `undefined` for an access token, or if it says nothing. */
+/** The fault of a token that states its type in a claim; `undefined` for an access token, or without the claim. */
 export function statedKindFault(name: string, value: unknown): TokenFault | undefined {
   if (value === undefined || value === null || value === '') return undefined;
   const kind = typeof value === 'string' ? value.toLowerCase() : '';
@@ -50,7 +50,7 @@ export function statedKindFault(name: string, value: unknown): TokenFault | unde
   };
 }
 
-/** Hashes of other tokens stand in ID tokens only (OpenID Connect Core section 3.3.2.11). */
+/** Only ID tokens contain hashes of other tokens (OpenID Connect Core section 3.3.2.11). */
 function isIdToken({
   at_hash,
   c_hash,

@@ -48,7 +48,7 @@ export class TokenVerifier {
     this.#options = options;
   }
 
-  /** Whether nobody has to be asked about a token: JWTs are verified here, and where nobody may be asked, so is the rest. */
+  /** Whether a token needs no introspection: it is a JWT, or introspection is not configured. */
   isSelfContained(token: string): boolean {
     return isJwt(token) || !this.#options.tokenIssuer.introspect;
   }
@@ -58,7 +58,7 @@ export class TokenVerifier {
     return isJwt(token) ? this.#verifyJwt(token) : this.#introspect(token);
   }
 
-  /** Reads a JWT that the issuer has signed. */
+  /** Verifies a JWT and reads its claims. */
   async #verifyJwt(token: string): Promise<ReadClaims> {
     try {
       const { payload, protectedHeader } = await compactVerify(token, await this.#keySet(), {
@@ -75,7 +75,7 @@ export class TokenVerifier {
     }
   }
 
-  /** Asks the authorization server about a token (RFC 7662). */
+  /** Introspects a token at the authorization server (RFC 7662). */
   async #introspect(token: string): Promise<ReadClaims> {
     const { introspect } = this.#options.tokenIssuer;
     if (!introspect) return OPAQUE;
@@ -90,7 +90,7 @@ export class TokenVerifier {
     return readClaims(claims, source, expectations(), { ms: clock.now(), epochSeconds: wallClock() / 1000 });
   }
 
-  /** What an error says of the token; `undefined` if it says how the keys were to be had. */
+  /** The fault of the token that an error shows; `undefined` if the keys could not be fetched. */
   #faultIn(error: unknown): TokenFault | undefined {
     const { issuer } = this.#options.expectations();
     if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
@@ -131,7 +131,7 @@ function isJwt(token: string): boolean {
   }
 }
 
-/** The claims that a JWT's payload holds; `undefined` if it holds none (RFC 7519 section 7.2). */
+/** The claims in a JWT's payload; `undefined` if the payload is not a JSON object (RFC 7519 section 7.2). */
 function claimsIn(payload: Uint8Array): unknown {
   try {
     const claims: unknown = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(payload));

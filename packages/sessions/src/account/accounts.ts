@@ -194,7 +194,7 @@ export class Accounts {
   }
 
   /**
-   * Makes sure that somebody is logged in to a session at a provider.
+   * Rejects unless a user is logged in to the session at the provider.
    * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
    */
   async assertLoggedIn(lease: SessionLease, provider: string): Promise<void> {

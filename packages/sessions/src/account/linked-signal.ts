@@ -1,14 +1,18 @@
-/** Aborts a signal for as long as that is not collected; it need not be held by anybody who listens to the signal. */
+/**
+ * The controllers of linked signals. An entry lives as long as its signal, so listeners need not keep a reference to
+ * either.
+ */
 const controllers = new WeakMap<AbortSignal, AbortController>();
-/** Those that follow a signal. */
+/** The signals that follow a signal. */
 const followersOf = new WeakMap<AbortSignal, Followers>();
 const collected = new FinalizationRegistry<() => void>((forget) => forget());
 
 type Followers = Set<WeakRef<AbortSignal>>;
 
 /**
- * A signal that aborts with the first of others, as one of `AbortSignal.any` does. That one leaves a weak reference
- * behind in each of the others for as long as they live (Node 20), and a session outlives any number of calls.
+ * A signal that aborts with the first of the given signals, like `AbortSignal.any`. In Node 20, `AbortSignal.any`
+ * leaves a weak reference in each of the given signals for as long as it lives, and a session lives longer than its
+ * calls.
  */
 export function linkedSignal(...sources: readonly AbortSignal[]): AbortSignal {
   const controller = new AbortController();
@@ -41,7 +45,7 @@ function abortAll(followers: Followers, reason: unknown): void {
   followers.clear();
 }
 
-/** How many signals follow another one and are not collected yet. */
+/** How many following signals exist that are not garbage-collected yet. */
 export function followersOfSignal(source: AbortSignal): number {
   return followersOf.get(source)?.size ?? 0;
 }

@@ -1,5 +1,5 @@
 const MAX_REDIRECTS = 5;
-/** Headers about a body go with it (Fetch standard, section 4.4). */
+/** The headers that describe a body, which are removed together with it (Fetch standard, section 4.4). */
 const BODY_HEADERS = [
   'content-encoding',
   'content-language',
@@ -8,19 +8,19 @@ const BODY_HEADERS = [
   'content-type',
 ];
 
-/** What a request led to. */
+/** The response to a request after its redirects. */
 export interface Followed {
   readonly response: Response;
-  /** Whether a redirect has left the origin, and so the token. */
+  /** Whether a redirect led to another origin, so that the token was removed. */
   readonly hasLeft: boolean;
 }
 
 /**
- * Sends a request with the given `Authorization`, and follows redirects. One to another origin, which another scheme
- * or port is, too, leaves everything behind: it becomes a GET without token, body or any header of the request, and
- * stays so when it leads back. After the fifth redirect, or with a body that can be read only once, the redirect is
- * the answer.
- * @throws TypeError as `fetch` does; none of its messages quotes a header or an address
+ * Sends a request with the given `Authorization`, and follows up to five redirects. A redirect to another origin
+ * (another scheme, host or port) becomes a GET without the token, the body and the headers of the request, also if a
+ * later redirect leads back. After the fifth redirect, or if the body can be read only once, the redirect itself is the
+ * response.
+ * @throws TypeError as `fetch` does; its messages contain no header and no URL
  */
 export async function followRedirects(
   fetch: typeof globalThis.fetch,
@@ -47,7 +47,7 @@ export async function followRedirects(
   }
 }
 
-/** Whether a body can be sent again. */
+/** Whether a body can be sent more than once. */
 export function isReplayable(body: RequestInit['body']): boolean {
   return !(body instanceof ReadableStream) && !isAsyncIterable(body);
 }
@@ -56,7 +56,9 @@ function isAsyncIterable(body: unknown): boolean {
   return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && !(body instanceof Blob);
 }
 
-/** An address that can be called. What the platform throws otherwise quotes it, with the secrets in it. */
+/**
+ * Parses an http or https URL without credentials. Errors of the platform would quote the URL and the secrets in it.
+ */
 function callable(address: string | URL, base?: URL): URL {
   const url = URL.canParse(address, base) ? new URL(address, base) : undefined;
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
@@ -66,7 +68,7 @@ function callable(address: string | URL, base?: URL): URL {
   return url;
 }
 
-/** What the platform throws about a header quotes its value. */
+/** Builds the headers. Errors of the platform would quote a header's value. */
 function headersOf(given: RequestInit['headers'], own: Readonly<Record<string, string>>): Headers {
   try {
     const headers = new Headers(given);
@@ -91,7 +93,7 @@ function redirected<T extends RequestInit & { headers: Headers }>(request: T, st
   return { ...request, method: 'GET', body: null };
 }
 
-/** What is left of a request for an origin that it was not meant for: how it is sent, and until when. */
+/** The request for another origin: a GET or HEAD without headers, body and referrer. */
 function bare(request: RequestInit): RequestInit & { headers: Headers } {
   const { headers: _headers, body: _body, referrer: _referrer, ...rest } = request;
   return {

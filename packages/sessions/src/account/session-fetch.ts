@@ -152,7 +152,7 @@ function isSecure(url: URL): boolean {
 }
 
 function blamesToken({ response, hasLeft }: Followed): boolean {
-  // Where a redirect has led away, no token was sent.
+  // After a redirect to another origin the token was not sent, so the 401 does not concern it.
   if (response.status !== 401 || hasLeft) return false;
   const challenge = response.headers.get('www-authenticate') ?? '';
   return !/\berror\s*=/i.test(challenge) || /\berror\s*=\s*"?invalid_token\b/i.test(challenge);

@@ -1,10 +1,10 @@
 import { inspect } from 'node:util';
 
-/** Shorter tokens are found in ordinary words. */
+/** Shorter tokens could also be part of ordinary words. */
 const MIN_LENGTH = 8;
 
 /**
- * What a call failed with, unless it quotes the access token in its text, its causes or its properties: errors are
+ * Returns the error, or another one in its place if its text, causes or properties contain the access token: errors are
  * shown to models, and logged.
  */
 export function withoutToken(error: unknown, accessToken: string): unknown {
