@@ -57,8 +57,8 @@ export class DeploymentWarnings {
         `The trusted proxy ${address} sends no X-Forwarded-For, only ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Configure it to send X-Forwarded-For.`,
       );
     }
-    const prefix = headers.get('x-forwarded-prefix')?.replace(/\/*$/, '/');
-    if (prefix !== undefined && prefix !== publicUrl().pathname) {
+    const prefix = headers.get('x-forwarded-prefix');
+    if (prefix !== null && ![prefix, `${prefix}/`].includes(publicUrl().pathname)) {
       this.#warnOf(
         'prefix',
         `A proxy in front of this server strips the path ${quoted(prefix)} (X-Forwarded-Prefix), but the path of \`publicUrl\` is "${publicUrl().pathname}", so its links do not work. Set \`publicUrl\` (MCP_SESSIONS_PUBLIC_URL) to a URL with the path that the proxy strips.`,

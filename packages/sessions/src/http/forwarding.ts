@@ -10,9 +10,13 @@ const ADDED_ON_THE_WAY =
 const NAMES_A_CLIENT =
   /(^|-)(client|real|remote|connecting|originating|original|source|peer|user|proxyuser|true|proxy)-?(ip|ips|addr|address|host|port)$/;
 
+/** Clients write arguments of tools into headers (`Mcp-Param-…`, revision 2026-07-28), whatever these are called. */
+const WRITTEN_BY_CLIENTS = /^mcp-/;
+
 /** The first header of a request that says that it came through a proxy or tunnel. */
 export function forwardingHeaderOf(headers: Headers): string | undefined {
   for (const name of headers.keys()) {
+    if (WRITTEN_BY_CLIENTS.test(name)) continue;
     if (ADDED_ON_THE_WAY.test(name) || NAMES_A_CLIENT.test(name)) return name;
   }
   return undefined;

@@ -168,6 +168,7 @@ describe('the guards', () => {
     const names = [
       ...['accept', 'accept-language', 'authorization', 'connection', 'content-length', 'cookie', 'dnt'],
       ...['last-event-id', 'mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id', 'origin'],
+      ...['mcp-param-remote-host', 'mcp-param-user-port', 'mcp-param-client-ip'],
       ...[
         'priority',
         'referer',

@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { type Cost, cpuCost, isTooDear } from '../fuzz/judges.js';
+import { createBareServer } from '../support/bare-server.js';
+import { request2026, send } from '../support/raw-mcp.js';
+
+const sessions = createBareServer(() => undefined, { publicUrl: undefined });
+let url = '';
+beforeAll(async () => {
+  ({ url } = await sessions.listen({ port: 0 }));
+});
+afterAll(() => sessions.close());
+
+/** As long as the headers of a request may be, with room for the others. */
+const LENGTH = 15_000;
+/** What it takes to have a pattern or a parser look at the same characters again and again. */
+const FILLINGS = [
+  '/',
+  ' ',
+  '\t',
+  ',',
+  ';',
+  '=',
+  '"',
+  '%',
+  '.',
+  '-',
+  ':',
+  '[',
+  '\\',
+  'a',
+  '1/',
+  ';q=',
+  '%C3%A9',
+  'xn--a.',
+];
+/** No two characters are the same: encoding them as a host name takes the square of their number. */
+const DISTINCT = Array.from({ length: LENGTH / 9 }, (_, at) =>
+  encodeURIComponent(String.fromCodePoint(0x4e00 + at)),
+).join('');
+const HEADERS = [
+  'host',
+  'origin',
+  'accept',
+  'authorization',
+  'content-type',
+  'cookie',
+  'forwarded',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-prefix',
+];
+const wide = (filling: string) => `x${filling.repeat(LENGTH / filling.length)}x`;
+
+/** What a request costs, judged as strictly as one that is refused: headers are looked at before it is. */
+async function costOf(target: string, headers: Record<string, string>): Promise<Cost> {
+  const { body = '', headers: usual } = request2026('tools/list', {});
+  const answered = async () => {
+    const { text } = await send(target, { method: 'POST', headers: { ...usual, ...headers }, body });
+    return { status: 400, headers: {}, text, end: 'complete' } as const;
+  };
+  const usedCpuMs = async () => {
+    const { user, system } = process.cpuUsage();
+    return (user + system) / 1000;
+  };
+  return cpuCost(answered, usedCpuMs);
+}
+
+it.each(HEADERS)('the header %s costs little CPU, whatever it is filled with [security 40]', async (name) => {
+  for (const filling of [...FILLINGS, DISTINCT]) {
+    const cost = await costOf(url, { [name]: wide(filling) });
+    expect(isTooDear(cost), `${filling.slice(0, 20)}: ${cost.cpuMs} ms`).toBe(false);
+  }
+});
+
+it.each(['/', '/connect/', '/callback?state=', '/.well-known/', '/mcp?'])(
+  'a target that begins with %s costs little CPU, whatever follows [security 40]',
+  async (beginning) => {
+    for (const filling of [...FILLINGS, '/../', '&', 'a=b&'].filter((each) => !/\s/.test(each))) {
+      const target = new URL(url).origin + beginning + filling.repeat(LENGTH / filling.length);
+      const cost = await costOf(target, {});
+      expect(isTooDear(cost), `${filling}: ${cost.cpuMs} ms`).toBe(false);
+    }
+  },
+);
