@@ -314,7 +314,7 @@ describe('a server that is mounted elsewhere than its public URL says', () => {
     const answer = await initialize(`${origin}${mount}/mcp`);
     expect(answer.status).toBe(500);
     expect(answer.text).toContain(`mcp-sessions is mounted ${where}`);
-    expect(answer.text).toContain(`Mount it ${right}, or give the \`publicUrl\` ${origin}${mount}.`);
+    expect(answer.text).toContain(`Mount it ${right}, or set \`publicUrl\` to ${origin}${mount}.`);
     expect(await send(`${origin}${mount}/mine`)).toMatchObject({ status: 404, text: AUTHOR });
   });
 

@@ -181,7 +181,7 @@ describe('the operator is warned', () => {
       const headers = { ...forwarded(), 'x-real-ip': `192.0.2.${index}`, [`cf-${index}`]: 'x' };
       await send(`${origin}/mcp`, { headers });
     }
-    expect(warnings).toEqual([expect.stringContaining('Requests come from 127.0.0.1 with the header "')]);
+    expect(warnings).toEqual([expect.stringContaining('Requests from 127.0.0.1 have the header "')]);
     expect(warnings[0]).toContain('MCP_SESSIONS_TRUSTED_PROXIES');
   });
 
@@ -194,7 +194,7 @@ describe('the operator is warned', () => {
   it('of a trusted proxy that names its clients in a header that is not read', async () => {
     const { origin, warnings } = await listening({ trustedProxies: ['127.0.0.1'] });
     await send(`${origin}/mcp`, { headers: { forwarded: 'for=192.0.2.1' } });
-    expect(warnings).toEqual([expect.stringContaining('in X-Forwarded-For, only in "forwarded"')]);
+    expect(warnings).toEqual([expect.stringContaining('sends no X-Forwarded-For, only "forwarded"')]);
   });
 
   it('of a proxy that rewrites Host', async () => {

@@ -76,7 +76,7 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
       const { error } = await messageIn(response);
       expect(error?.code).toBe(-32600);
       expect(error?.message).toMatch(
-        /^The JSON has too many array elements and object keys: .* 20,000, .* 2,000\./,
+        /^The JSON has too many array elements and object keys\. .* 20,000, .* 2,000\./,
       );
     },
   );
