@@ -7,7 +7,7 @@ import type { RequestContexts } from './request-context.js';
 import { assertArgumentFree, withSessionArgument } from './session-argument.js';
 import { sessionOutputOf } from './session-output.js';
 import { errorResult } from './tool-result.js';
-import { assertListable, type SchemaPlace, standardSchemaOf } from './tool-schema.js';
+import { assertListable, type SchemaPlace, standardSchemaOf, withoutDefaultDialect } from './tool-schema.js';
 
 type RegisterTool = McpServer['registerTool'];
 type Register = (
@@ -54,7 +54,8 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
     const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
     const need = loginNeedOf(callback as ToolHandler);
     if (need) needy.add(name);
-    const outputSchema = config.outputSchema === undefined ? undefined : checked('outputSchema');
+    const outputSchema =
+      config.outputSchema === undefined ? undefined : withoutDefaultDialect(checked('outputSchema'));
     const output = sessionOutputOf(outputSchema);
     const hasSchema = takesArguments || hasHandles;
     return register(

@@ -110,3 +110,29 @@ it('an input that is no object is refused at start, by the name of its tool', ()
     /`inputSchema` of the tool "act" must describe an object, not "string"/,
   );
 });
+
+describe.each(['2025', '2026'] as const)('the output schemas that a client of %s lists', (era) => {
+  async function outputSchemas(outputSchema?: unknown): Promise<Record<string, unknown>> {
+    const sessions = start(register({ outputSchema }));
+    const client = await (era === '2025' ? inMemory2025(sessions) : inMemory2026(sessions));
+    const { tools } = z
+      .object({ tools: z.array(z.looseObject({ name: z.string(), outputSchema: z.unknown() })) })
+      .parse(await client.listTools());
+    return Object.fromEntries(tools.map((tool) => [tool.name, tool.outputSchema]));
+  }
+
+  it('do not name the default dialect, which clients of SDK 1.12 do not know', async () => {
+    const { act, ...own } = await outputSchemas(z.object({ text: z.string() }));
+    expect(Object.keys(own).sort()).toEqual(['login', 'logout', 'session_status']);
+    for (const schema of [act, ...Object.values(own)]) {
+      expect(schema).toMatchObject({ type: 'object' });
+      expect(schema).not.toHaveProperty('$schema');
+    }
+  });
+
+  it('name any other dialect', async () => {
+    const $schema = 'http://json-schema.org/draft-07/schema#';
+    const { act } = await outputSchemas(fromJsonSchema({ $schema, type: 'object' }));
+    expect(act).toMatchObject({ $schema });
+  });
+});

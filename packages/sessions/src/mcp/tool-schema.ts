@@ -8,6 +8,8 @@ export type JsonSchema = Record<string, unknown>;
 
 /** The dialect that the SDK lists schemas in. */
 const TARGET = 'draft-2020-12';
+/** The dialect of a schema that names none (revision 2025-11-25, "JSON Schema Usage"). */
+const DEFAULT_DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
 /** Where a schema of an author's stands, as errors name it. */
 export interface SchemaPlace {
@@ -46,6 +48,21 @@ export function assertListable(schema: StandardSchemaWithJSON, place: SchemaPlac
 /** What a schema says of itself as JSON Schema. */
 export function outputJsonOf(schema: StandardSchemaWithJSON): JsonSchema {
   return schema['~standard'].jsonSchema.output({ target: TARGET });
+}
+
+/**
+ * A schema that does not name the default dialect when it is listed as output. Clients of SDK 1.12 compile output
+ * schemas with a validator that knows draft-07 only, and fail on any other dialect that is named.
+ */
+export function withoutDefaultDialect({
+  '~standard': inner,
+}: StandardSchemaWithJSON): StandardSchemaWithJSON {
+  const output: ToJsonSchema['output'] = (options) => {
+    const { $schema, ...rest } = inner.jsonSchema.output(options);
+    return $schema === undefined || $schema === DEFAULT_DIALECT ? rest : { $schema, ...rest };
+  };
+  const input: ToJsonSchema['input'] = (options) => inner.jsonSchema.input(options);
+  return { '~standard': { ...inner, jsonSchema: { input, output } } };
 }
 
 const FROM_JSON_SCHEMA = 'wrap a JSON Schema in `fromJsonSchema` of @modelcontextprotocol/server';
