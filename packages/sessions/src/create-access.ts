@@ -41,7 +41,7 @@ export function createAccess(
     fetch,
   });
   return new BearerAccess({
-    prepare: () => authorizationServer.prepare(),
+    describeIssuer: () => authorizationServer.metadata(),
     verify: (token) => verifier.verify(token),
     isSelfContained: (token) => verifier.isSelfContained(token),
     requiredScopes,

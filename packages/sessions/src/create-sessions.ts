@@ -229,6 +229,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     argumentElements: limits.toolArgumentElements,
     bearer,
     serverName: brand.name,
+    sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === publicUrl?.origin,
     access: accessControl,
     calls,
     isClosing: () => closing !== undefined,

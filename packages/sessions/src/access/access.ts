@@ -29,6 +29,11 @@ export type Admission =
 export interface Access {
   /** Looks for whoever has to be asked who is who. @throws SessionError `provider_unavailable`, `provider_refused` */
   prepare(): Promise<void>;
+  /**
+   * The metadata of the authorization server (RFC 8414), discovered once. Absent where there is none.
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
+  describeIssuer?(): Promise<Record<string, unknown>>;
   /** @throws only what is a mistake of ours */
   admit(arrival: Arrival): Promise<Admission>;
 }

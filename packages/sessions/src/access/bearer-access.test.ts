@@ -32,7 +32,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
     }),
   };
   const access = new BearerAccess({
-    prepare: () => Promise.resolve(),
+    describeIssuer: () => Promise.resolve({}),
     clock,
     onRefused: (fault) => faults.push(fault),
     requiredScopes,

@@ -10,8 +10,8 @@ import type { ReadClaims } from './token-claims.js';
 import type { TokenFault } from './token-fault.js';
 
 export interface BearerAdmissionOptions {
-  /** Finds the authorization server. @throws SessionError when that cannot be done */
-  readonly prepare: () => Promise<void>;
+  /** What the authorization server says of itself. @throws SessionError when that cannot be found out */
+  readonly describeIssuer: () => Promise<Record<string, unknown>>;
   /** Finds out whose token it is. @throws SessionError when that cannot be found out */
   readonly verify: (token: string) => Promise<ReadClaims>;
   /** Whether a token can be verified without introspection. Default: no token can. */
@@ -67,8 +67,12 @@ export class BearerAccess implements Access {
     this.#guesses = new Guesses(options.refusedTokens);
   }
 
-  prepare(): Promise<void> {
-    return this.#options.prepare();
+  async prepare(): Promise<void> {
+    await this.describeIssuer();
+  }
+
+  describeIssuer(): Promise<Record<string, unknown>> {
+    return this.#options.describeIssuer();
   }
 
   async admit({ authorization, peer }: Arrival): Promise<Admission> {

@@ -1,9 +1,6 @@
 import type { Refusal } from './access.js';
 import type { BearerSettings } from './access-options.js';
 
-/** The well-known path of the metadata of a protected resource (RFC 9728 section 3). */
-export const WELL_KNOWN = '/.well-known/oauth-protected-resource';
-
 /** What a protected resource says of itself (RFC 9728 section 2). */
 export function protectedResourceMetadata(
   resource: URL,

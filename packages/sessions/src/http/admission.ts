@@ -1,7 +1,9 @@
 import type { Access, Arrival, Refusal } from '../access/access.js';
 import type { BearerSettings } from '../access/access-options.js';
 import type { Principal } from '../access/principal.js';
-import { challengeOf, protectedResourceMetadata, WELL_KNOWN } from '../access/protected-resource.js';
+import { challengeOf, protectedResourceMetadata } from '../access/protected-resource.js';
+import { placesOf, WELL_KNOWN } from '../access/well-known.js';
+import { SessionError } from '../errors.js';
 import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
 
 export interface AdmissionOptions {
@@ -10,6 +12,8 @@ export interface AdmissionOptions {
   readonly bearer: BearerSettings | undefined;
   readonly publicUrl: () => URL;
   readonly serverName: string;
+  /** Whether the authorization server has the origin of the public URL, and its well-known paths there. */
+  readonly sharesIssuerOrigin: boolean;
 }
 
 /** The door of the MCP endpoint, as HTTP sees it. */
@@ -23,12 +27,29 @@ export class AdmissionDoor {
     this.#path = path;
   }
 
-  /**
-   * Where clients look for what the door asks for: at the address that the challenge names, at the root, and, which
-   * RFC 9728 does not ask of them, below the endpoint. Empty if the door asks for nothing.
-   */
+  /** Where clients look for what the door asks for. Empty if the door asks for nothing. */
   get metadataPaths(): readonly string[] {
-    return this.#options.bearer ? [this.#metadataPath, WELL_KNOWN, this.#path + WELL_KNOWN] : [];
+    return this.#options.bearer ? placesOf(WELL_KNOWN.protectedResource, this.#path) : [];
+  }
+
+  /** Where clients of the revision of 2025-03-26, which knows no RFC 9728, look for the authorization server. */
+  get issuerMetadataPaths(): readonly string[] {
+    const { bearer, sharesIssuerOrigin } = this.#options;
+    return bearer && !sharesIssuerOrigin ? placesOf(WELL_KNOWN.authorizationServer, this.#path) : [];
+  }
+
+  /**
+   * What the authorization server says of itself, word for word. Its issuer is not this server: a client that compares
+   * it with the address, as RFC 8414 section 3.3 has it, refuses the document.
+   */
+  async issuerMetadata(): Promise<Response> {
+    try {
+      return Response.json((await this.#options.access.describeIssuer?.()) ?? {});
+    } catch (error) {
+      if (!(error instanceof SessionError)) throw error;
+      const headers = { 'retry-after': String(Math.ceil(error.retryAfterSeconds ?? 60)) };
+      return errorResponse(503, ErrorCode.serverBusy, error.message, { headers });
+    }
   }
 
   /** What it asks for (RFC 9728). */
@@ -50,7 +71,7 @@ export class AdmissionDoor {
   }
 
   get #metadataPath(): string {
-    return WELL_KNOWN + this.#path;
+    return placesOf(WELL_KNOWN.protectedResource, this.#path)[0];
   }
 
   #turnAway(refusal: Refusal): Response {

@@ -81,6 +81,10 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     app.use(path, crossOrigin);
     app.get(path, (c) => c.json(door.metadata()));
   }
+  for (const path of door.issuerMetadataPaths) {
+    app.use(path, crossOrigin);
+    app.get(path, () => door.issuerMetadata());
+  }
 
   app.route('/', loginRoutes(options));
   return app;

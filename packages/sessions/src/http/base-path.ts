@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { getPath } from 'hono/utils/url';
-import { WELL_KNOWN } from '../access/protected-resource.js';
+import { WELL_KNOWN } from '../access/well-known.js';
 
 /** Where a process is asked whether it is healthy. Beside an app of the author's, that is the app's to answer. */
 export const HEALTH_PATH = '/healthz';
@@ -27,15 +27,16 @@ export class BasePath {
   }
 
   /**
-   * The path below the base; `undefined` if it is not below. The well-known path of a resource stands before its
-   * path, not below (RFC 9728 section 3.1), and clients that do not insert it look at the root.
+   * The path below the base; `undefined` if it is not below. Well-known paths stand before that of what they
+   * are about, not below (RFC 8414 section 3.1, RFC 9728 section 3.1), and clients that do not insert it look at the root.
    */
   within(path: string): string | undefined {
     if (path === this.#base) return '/';
     if (path.startsWith(`${this.#base}/`)) return path.slice(this.#base.length);
-    if (path === WELL_KNOWN) return path;
-    const resource = path.startsWith(`${WELL_KNOWN}/`) ? path.slice(WELL_KNOWN.length) : '';
-    return resource.startsWith(`${this.#base}/`) ? WELL_KNOWN + resource.slice(this.#base.length) : undefined;
+    const document = Object.values(WELL_KNOWN).find((each) => path === each || path.startsWith(`${each}/`));
+    if (document === undefined || path === document) return document;
+    const about = path.slice(document.length);
+    return about.startsWith(`${this.#base}/`) ? document + about.slice(this.#base.length) : undefined;
   }
 
   /** The path at which a router in this process has mounted this server, if that is not the base. */

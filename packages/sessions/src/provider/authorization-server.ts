@@ -34,14 +34,14 @@ export class AuthorizationServer {
     this.introspect = introspection && ((token) => this.#introspect(token));
   }
 
-  /** Discovers its metadata unless that is done already. @throws SessionError `provider_unavailable`, `provider_refused` */
-  async prepare(): Promise<void> {
-    await this.#connection.configured();
+  /** What it says of itself (RFC 8414), discovered once. @throws SessionError `provider_unavailable`, `provider_refused` */
+  async metadata(): Promise<oidc.ServerMetadata> {
+    return (await this.#connection.configured()).serverMetadata();
   }
 
   /** Where its public keys are. @throws SessionError `provider_unavailable`, `provider_refused` */
   async jwksUri(): Promise<URL> {
-    const { jwks_uri: uri } = (await this.#connection.configured()).serverMetadata();
+    const { jwks_uri: uri } = await this.metadata();
     if (uri !== undefined) return new URL(uri);
     throw new SessionError(
       'provider_refused',
