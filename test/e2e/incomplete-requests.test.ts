@@ -157,7 +157,10 @@ describe('a registration with empty lists', () => {
       client_id: String(json.client_id),
       refresh_token: 'of-before-the-restart',
     });
-    expect(refreshed).toMatchObject({ error: 'invalid_grant' });
+    expect(refreshed).toEqual({
+      error: 'invalid_grant',
+      error_description: expect.stringMatching(/restarted. The user has to sign in .* again in the client/),
+    });
   });
 
   it('opens no token of another client', async () => {

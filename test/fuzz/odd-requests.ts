@@ -44,6 +44,7 @@ const PATHS = [
   '/.well-known/oauth-protected-resource',
   '/.well-known/oauth-protected-resource/mcp',
   '/.well-known/oauth-authorization-server',
+  '/.well-known/oauth-authorization-server/mcp',
   '/.well-known/openid-configuration',
   'http://evil.example/mcp',
   `${placeholder('origin')}/healthz`,

@@ -1,4 +1,5 @@
 import type Provider from 'oidc-provider';
+import { z } from 'zod';
 import { MCP_SCOPE } from './provider-configuration.js';
 
 export interface McpRequestOptions {
@@ -7,12 +8,18 @@ export interface McpRequestOptions {
   readonly mcpEndpoint: () => string | undefined;
 }
 
+const endedGrant = z.looseObject({ error: z.literal('invalid_grant') });
+/** Some hosts show their model nothing but this. */
+const SIGN_IN_AGAIN =
+  'This sign-in has ended, or the server was restarted. The user has to sign in to this MCP server again in the client.';
+
 type Query = Record<string, string | string[] | undefined>;
 
 /**
  * Completes authorization requests as large authorization servers do. Without a scope (RFC 6749 section 3.3) or a
  * resource (RFC 8707 section 2), an MCP client gets what the MCP endpoint needs: clients older than the revision of
- * 2025-06-18 name neither. The MCP server's own client gets what it asks for.
+ * 2025-06-18 name neither. The MCP server's own client gets what it asks for. A grant that has ended is answered with what
+ * to do.
  */
 export function completeMcpRequests(
   provider: Provider,
@@ -29,6 +36,8 @@ export function completeMcpRequests(
       ) as typeof ctx.query;
     }
     await next();
+    const ended = ctx.path === '/token' ? endedGrant.safeParse(ctx.body) : undefined;
+    if (ended?.success) ctx.body = { ...ended.data, error_description: SIGN_IN_AGAIN };
   });
 }
 
