@@ -1,7 +1,7 @@
-// Whether every package in a lock file has the digest of its content, and none says where it was fetched from.
-// npm writes entries without a digest for platforms other than its own when it finds the packages installed but not
-// in the lock file, and keeps them like that: `--mend` has it write those entries anew.
-//   node scripts/lock-file.mjs [--mend] [path]
+// Checks that every package in a lock file has `integrity` and none has `resolved`. For platforms other than its own,
+// npm writes entries without `integrity` if it finds packages installed but not in the lock file, and keeps them:
+// `--mend` makes npm write those entries anew.
+// Usage: node scripts/lock-file.mjs [--mend] [path]
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
@@ -14,7 +14,7 @@ const path =
   fileURLToPath(new URL('../package-lock.json', import.meta.url));
 
 const isInstalled = ([place, { link }]) => place.includes('node_modules/') && !link;
-/** What is packed into another package is covered by that one's digest. */
+/** A bundled package is covered by the digest of its parent. */
 const lacksDigest = ([, { integrity, inBundle }]) => !integrity && !inBundle;
 
 /** Entries of installed packages: `[place, entry]`. */

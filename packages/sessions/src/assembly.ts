@@ -24,7 +24,7 @@ export interface AssemblyOptions<C extends Clock = Clock> {
   readonly store: SessionStore;
   readonly lifetimes: Lifetimes;
   readonly maxSessions: number;
-  /** How many of them may be sessions in which nobody is logged in. Default: all. */
+  /** The maximum number of sessions without a login. Default: `maxSessions`. */
   readonly maxAnonymousSessions?: number | undefined;
   readonly limits: Pick<Limits, 'anonymousSessionsPerAddress' | 'sessionsPerAccount'>;
   readonly onError: (error: unknown) => void;

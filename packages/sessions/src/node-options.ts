@@ -1,19 +1,21 @@
 import { readFileSync } from 'node:fs';
 
-/** Where Node takes its own options from. */
+/** The sources of Node's own options. */
 export interface NodeOptionSources {
-  /** What stood before the script on the command line: `process.execArgv`. */
+  /** The options before the script on the command line: `process.execArgv`. */
   readonly execArgv: readonly string[];
   /** `NODE_OPTIONS`, which `--env-file` sets, too. */
   readonly nodeOptions: string;
 }
 
-/** Stands for whatever a configuration file may have set that cannot be read any more. */
+/** Stands for the unknown options of a configuration file that cannot be read. */
 const UNREADABLE_CONFIG_FILE = '--unreadable-config-file';
 const CONFIG_FILE = /^--?(?:experimental-)?(?:default-)?config-file$/;
 const DEFAULT_CONFIG_FILE = 'node.config.json';
 
-/** Every option that Node was started with, with `-` for `_`, and its value behind `=` if it was given so. */
+/**
+ * Every option that Node was started with, with `-` in place of `_`, and `=` with the value if it was given that way.
+ */
 export function givenNodeOptions({ execArgv, nodeOptions }: NodeOptionSources): string[] {
   const given = [...execArgv, ...splitNodeOptions(nodeOptions)].map(withDashes);
   const files = given.flatMap((option, index) => {
@@ -48,14 +50,16 @@ export function splitNodeOptions(text: string): string[] {
   return current === undefined ? options : [...options, current];
 }
 
-/** Node takes `--heap_prof` for `--heap-prof`. What follows `=` is a value. */
+/**
+ * Replaces `_` by `-` in the name of an option: Node treats `--heap_prof` as `--heap-prof`. The value after `=` stays.
+ */
 function withDashes(option: string): string {
   if (!option.startsWith('-')) return option;
   const [name = ''] = option.split('=', 1);
   return name.replaceAll('_', '-') + option.slice(name.length);
 }
 
-/** The options in a configuration file of Node's: `{ "nodeOptions": { "inspect": true } }`. */
+/** The options in a configuration file of Node: `{ "nodeOptions": { "inspect": true } }`. */
 function configuredOptions(path: string): string[] {
   try {
     const parsed: unknown = JSON.parse(readFileSync(path, 'utf8'));

@@ -1,7 +1,7 @@
 /**
- * The same promise, whose rejection does not end the process where nobody waits for it (`unhandledRejection`). A caller
- * that does wait is told of it as ever.
- * @param report hears why it was rejected, in either case
+ * The same promise, marked as handled: its rejection does not end the process if no caller awaits it
+ * (`unhandledRejection`). A caller that awaits it still receives the rejection.
+ * @param report called with the reason of the rejection, in either case
  */
 export function handled<T>(
   promise: Promise<T>,
@@ -11,7 +11,7 @@ export function handled<T>(
   return promise;
 }
 
-/** Whether a value has to be waited for. */
+/** Whether a value is a promise or another thenable. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }

@@ -2,7 +2,7 @@ import type { AccessSettings } from './access/access-options.js';
 import { SessionError } from './errors.js';
 import { isLoopbackHost } from './loopback.js';
 
-/** Node fires longer timers at once. */
+/** The longest delay of a timer. Node fires longer ones at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** @throws SessionError `configuration` */

@@ -23,10 +23,10 @@ export interface SessionsOptions {
   /** Where access tokens may be sent, e.g. `https://api.example.com`. With several providers, each says so itself instead. */
   readonly apiOrigins: readonly string[];
   /**
-   * Where browsers and clients reach this server; https unless on loopback. A path is where it is mounted: with
-   * `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI `https://host/api/callback`. A
-   * proxy in front may strip that path or leave it.
-   * Default: the loopback address that `listen` binds.
+   * The URL at which browsers and clients reach this server; https unless on loopback. Its path is the one that the
+   * server is mounted at: with `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI
+   * `https://host/api/callback`. A proxy in front may strip that path or keep it. Default: the loopback address that
+   * `listen` binds.
    */
   readonly publicUrl?: string | undefined;
   /**
@@ -35,17 +35,18 @@ export interface SessionsOptions {
    */
   readonly access?: AccessOptions | undefined;
   /**
-   * Which clients are asked to open the link of a login (URL elicitation). `never`: none, for hosts that declare it
-   * and do not ask their users; `login` returns the link to the model then. Default: `auto`, those that declare it.
+   * Which clients are asked to open the link of a login (URL elicitation). `auto`: clients that declare it. `never`: no
+   * client; `login` returns the link to the model. Use it for hosts that declare elicitation but do not ask their
+   * users. Default: `auto`.
    */
   readonly elicitation?: Elicitation | undefined;
   /**
-   * Host names, without a port or wildcards, under which the server may be addressed, besides the public URL's.
-   * `/healthz` answers under every name. Default: none.
+   * Accepted host names besides the one of the public URL, without port and wildcards. `/healthz` accepts every host
+   * name. Default: none.
    */
   readonly allowedHosts?: readonly string[] | undefined;
   /**
-   * Origins whose pages may call the server, besides its own: `https://app.example.com`, `chrome-extension://…`,
+   * Accepted origins of pages besides the server's own: `https://app.example.com`, `chrome-extension://…`,
    * `vscode-webview://…`; without wildcards. Pages of other ports of this machine have to be listed, too, such as
    * `http://localhost:6274` for the MCP Inspector. Default: none.
    */
@@ -65,9 +66,9 @@ export interface SessionsOptions {
   /** Gets the audit log. Default: silent. */
   readonly logger?: Logger | undefined;
   /**
-   * What happens when the process runs under `--inspect`, `--heapsnapshot-…`, `NODE_DEBUG=http` or the like, where
-   * users' tokens can be read out of it: `true` says nothing, `false` throws. Default: a warning to `logger`, or
-   * by `process.emitWarning` if there is none.
+   * Whether the process may run under `--inspect`, `--heapsnapshot-…`, `NODE_DEBUG=http` and similar options, which
+   * expose users' tokens. `true`: no check. `false`: `createSessions` throws. Default: a warning to `logger`, or by
+   * `process.emitWarning` without a logger.
    */
   readonly allowDebugging?: boolean | undefined;
   /** Replaces what the library takes from its surroundings, for tests. */
@@ -97,7 +98,10 @@ export interface ServeStdioOptions {
 
 /** How to close. */
 export interface CloseOptions {
-  /** How long calls under way may take to finish, and then revocations, in milliseconds. Default: `shutdownDrainMs`. */
+  /**
+   * How long to wait for calls in flight, and then as long again for revocations, in milliseconds. Default:
+   * `shutdownDrainMs`.
+   */
   readonly drainMs?: number | undefined;
 }
 
@@ -108,9 +112,9 @@ export interface ListenOptions {
   /** Default: `127.0.0.1`. Beyond loopback it needs a `publicUrl`, belongs behind TLS, and `access` has to say who may come in. */
   readonly host?: string | undefined;
   /**
-   * How long a connection is kept for its client's next request, in milliseconds. Give more than the load balancer
-   * in front keeps its connections: it sends a request on one that closes at that moment, and answers 502.
-   * Default: 65,000, for load balancers that keep them for 60 seconds.
+   * How long a connection is kept between requests, in milliseconds. Set it longer than the load balancer in front
+   * keeps its connections: otherwise the load balancer may send a request on a connection that is closing, and answer
+   * 502. Default: 65,000, for load balancers that keep connections for 60 seconds.
    */
   readonly keepAliveMs?: number | undefined;
 }

@@ -34,7 +34,7 @@ const MOST_SESSIONS = 1_000_000;
 /** A stream and a call at a time for each session. */
 const CONNECTIONS_PER_SESSION = 2;
 
-/** Segments of characters that are never encoded (RFC 3986 section 2.3). */
+/** A path of unreserved characters (RFC 3986 section 2.3), which are never percent-encoded. */
 const PLAIN_PATH = /^\/([\w.~-]+\/)*[\w.~-]*$/;
 
 const positive = z.number().positive();
@@ -163,7 +163,7 @@ function parsePublicUrl(value: string): URL {
       `"${value}" cannot be the public URL. Use https://host[:port], with the path that this server is mounted at, if any; http is allowed on loopback only.`,
     );
   }
-  // Links are relative to it.
+  // Links are relative to the public URL.
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
 }

@@ -9,11 +9,11 @@ export interface Sessions extends CurrentSession {
   /** Starts an HTTP server of its own, on loopback unless told otherwise. @returns the MCP endpoint's address. */
   listen(options?: ListenOptions): Promise<{ readonly url: string }>;
   /**
-   * Serves a request of Node's HTTP server, or of a framework on top of it. Needs `publicUrl`. Given `next`,
-   * as middleware is, it serves only its own paths (the MCP endpoint and the pages of a login) and passes all
-   * others on, `/healthz` too; without, it answers those 404. Mount it at the root, or at the path of `publicUrl`.
-   * A body that was parsed before is taken from `request.body`.
-   * Create the server with {@link nodeServerOptions}, so that slow clients do not hold its connections.
+   * Serves a request of Node's HTTP server, or of a framework on top of it. Needs `publicUrl`. Given `next`, as
+   * middleware is, it serves only its own paths (the MCP endpoint and the pages of a login) and passes all others on,
+   * `/healthz` too; without, it answers those 404. Mount it at the root, or at the path of `publicUrl`. If a parser has
+   * consumed the body, it is taken from `request.body`. Create the server with {@link nodeServerOptions}, so that slow
+   * clients do not hold its connections.
    */
   readonly nodeHandler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
   /**
@@ -47,10 +47,9 @@ export interface Sessions extends CurrentSession {
    */
   ready(): Promise<void>;
   /**
-   * Closes the server. New requests are refused with 503, and so is `/healthz`; calls that are being answered have up
-   * to `drainMs`. Then every session ends: its tokens are wiped at once, and revoked upstream within another `drainMs`.
-   * What is not finished by then is logged. A further call shortens what is waited for: `close({ drainMs: 0 })` wipes
-   * now.
+   * Closes the server. New requests and `/healthz` get 503; calls in flight have up to `drainMs` to finish. Then every
+   * session ends: its tokens are wiped at once, and revoked upstream within another `drainMs`. The log says what was
+   * not finished by then. Call it again to shorten the wait: `close({ drainMs: 0 })` wipes at once.
    */
   close(options?: CloseOptions): Promise<void>;
 }

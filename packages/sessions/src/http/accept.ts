@@ -1,12 +1,12 @@
-/** What the MCP endpoint answers with, in the words that the SDK looks for. */
+/** The media types of the MCP endpoint's answers, as the SDK looks for them in `Accept`. */
 const ANSWERS = ['application/json', 'text/event-stream'];
 
 const MEDIA_RANGE = /^\s*([^\s;/]+)\/([^\s;/]+)\s*(?:;(.*))?$/;
 const WEIGHT = /(?:^|;)\s*q\s*=\s*([01](?:\.\d*)?)\s*(?=;|$)/i;
 
 /**
- * Which kinds of answers of the MCP endpoint a client accepts (RFC 9110 section 12.5.1): the most specific range that
- * fits decides, a weight of 0 excludes, and without the header everything is acceptable.
+ * The media types of the MCP endpoint's answers that a client accepts (RFC 9110 section 12.5.1). The most specific
+ * matching range decides, a weight of 0 excludes a type, and without the header both types are accepted.
  */
 export function acceptedAnswers(accept: string | null): readonly string[] {
   if (accept === null || accept.trim() === '') return ANSWERS;
@@ -14,7 +14,7 @@ export function acceptedAnswers(accept: string | null): readonly string[] {
   return ANSWERS.filter((answer) => weightOf(answer, ranges) > 0);
 }
 
-/** The same request with the names of what it accepts, for which alone the SDK looks. */
+/** The same request with the accepted media types in `Accept` by name. The SDK does not understand ranges. */
 export function acceptingByName(request: Request, accepted: readonly string[]): Request {
   const accept = accepted.join(', ');
   if (request.headers.get('accept') === accept) return request;
@@ -29,7 +29,7 @@ interface MediaRange {
   readonly weight: number;
 }
 
-/** Parameters other than the weight do not matter: the answers have none. */
+/** Ignores parameters other than the weight: the answers have none. */
 function rangeOf(element: string): MediaRange[] {
   const [, type = '', subtype = '', parameters = ''] = MEDIA_RANGE.exec(element) ?? [];
   return type ? [{ type, subtype, weight: Number(WEIGHT.exec(parameters)?.[1] ?? 1) }] : [];

@@ -21,18 +21,21 @@ export class AdmissionDoor {
   readonly #options: AdmissionOptions;
   readonly #path: string;
 
-  /** @param path of the endpoint, below the public URL */
+  /** @param path path of the endpoint, below the public URL */
   constructor(options: AdmissionOptions, path: string) {
     this.#options = options;
     this.#path = path;
   }
 
-  /** Where clients look for what the door asks for. Empty if the door asks for nothing. */
+  /** The paths of the protected-resource metadata (RFC 9728). Empty without bearer access. */
   get metadataPaths(): readonly string[] {
     return this.#options.bearer ? placesOf(WELL_KNOWN.protectedResource, this.#path) : [];
   }
 
-  /** Where clients of the revision of 2025-03-26, which knows no RFC 9728, look for the authorization server. */
+  /**
+   * The paths where clients of revision 2025-03-26, which has no RFC 9728, look for the authorization server's
+   * metadata.
+   */
   get issuerMetadataPaths(): readonly string[] {
     const { bearer, sharesIssuerOrigin } = this.#options;
     return bearer && !sharesIssuerOrigin ? placesOf(WELL_KNOWN.authorizationServer, this.#path) : [];
@@ -79,7 +82,7 @@ export class AdmissionDoor {
     const { status, description, retryAfterSeconds } = refusal;
     const headers: Record<string, string> = {};
     if (bearer && !isPassing(status)) {
-      // Below the public URL, for that is what routers and proxies send here.
+      // Below the public URL, because routers and proxies send such URLs to this server.
       const metadata = new URL(`.${this.#metadataPath}`, publicUrl());
       headers['www-authenticate'] = challengeOf(refusal, metadata, bearer.requiredScopes);
     }

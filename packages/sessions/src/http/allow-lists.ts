@@ -1,13 +1,19 @@
 import { isIPv6 } from 'node:net';
 import { z } from 'zod';
 
-/** The origins that special schemes have are written in one way only (WHATWG URL); others are compared as they are. */
+/**
+ * Special schemes (WHATWG URL): their origins have one canonical form. Origins of other schemes are compared as
+ * written.
+ */
 const SPECIAL = /^(https?|wss?|ftp):/i;
-/** `chrome-extension://…`, `vscode-webview://…`, `app://…`: a scheme (RFC 3986 section 3.1) and what it calls a host. */
+/**
+ * `chrome-extension://…`, `vscode-webview://…`, `app://…`: a scheme (RFC 3986 section 3.1) and a host in its own
+ * syntax.
+ */
 const OTHER_ORIGIN = /^[a-z][a-z\d+.-]*:\/\/[^\s/?#@\\,*"]*$/i;
 const AUTHORITY = /^[^\s/?#@\\]+$/;
 
-/** Host names under which a server may be addressed, as {@link hostnameOf} writes them. */
+/** A list of accepted host names, normalized as by {@link hostnameOf}. */
 export const allowedHostsSchema: z.ZodType<string[], string[]> = listOf((value, fail) => {
   if (value.includes('*')) return fail('must not contain a wildcard: list each host name');
   const host = isIPv6(value) ? `[${value}]` : value;
@@ -15,7 +21,7 @@ export const allowedHostsSchema: z.ZodType<string[], string[]> = listOf((value, 
   return hostname ?? fail('must be a host name without a port, such as mcp.example.com');
 });
 
-/** Origins whose pages may call a server, as browsers write them in `Origin` (RFC 6454 section 6.2). */
+/** A list of accepted origins, as browsers write them in `Origin` (RFC 6454 section 6.2). */
 export const allowedOriginsSchema: z.ZodType<string[], string[]> = listOf((value, fail) => {
   if (value.includes('*')) return fail('must not contain a wildcard: list each origin');
   if (value === 'null') return fail('must not be null: unrelated pages share that origin');
@@ -23,7 +29,10 @@ export const allowedOriginsSchema: z.ZodType<string[], string[]> = listOf((value
   return origin ?? fail('must be an origin without a path, such as https://app.example.com');
 });
 
-/** The host name in the value of a `Host` header, in lower case, without port and final dot; `undefined` if none is. */
+/**
+ * The host name in the value of a `Host` header, in lower case, without port and final dot; `undefined` if it is not
+ * valid.
+ */
 export function hostnameOf(host: string): string | undefined {
   const url = `http://${host}`;
   if (!AUTHORITY.test(host) || !URL.canParse(url)) return undefined;

@@ -31,7 +31,7 @@ export interface LoginAppOptions extends LoginRoutesOptions {
 
 export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly endpoint: Endpoint;
-  /** How many elements and keys the arguments of a tool call may have in all. */
+  /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
   readonly calls: CallsUnderWay;
   /** Whether the server is closing. */
@@ -117,7 +117,7 @@ function guardedApp(
 
   app.use(async (c, next) => {
     const request = guardedRequestOf(c);
-    // What asks whether a process is healthy addresses it by any name.
+    // Health checks may use any host name.
     const isHealthCheck = c.req.path === HEALTH_PATH && ['GET', 'HEAD'].includes(c.req.method);
     if (!isHealthCheck && !guards.allowsHost(request)) {
       warnings.refusedHost(request);

@@ -2,33 +2,33 @@ import type { IncomingMessage } from 'node:http';
 import { getPath } from 'hono/utils/url';
 import { WELL_KNOWN } from '../access/well-known.js';
 
-/** Where a process is asked whether it is healthy. Beside an app of the author's, that is the app's to answer. */
+/** The path of health checks. As middleware, the server leaves this path to the author's app. */
 export const HEALTH_PATH = '/healthz';
 
-/** Express and Connect keep the whole target here when they strip from `url` the path that a handler is mounted at. */
+/** A request of Express or Connect: they keep the whole target in `originalUrl` and strip the mount path from `url`. */
 type MountedMessage = IncomingMessage & { readonly originalUrl?: string };
 
 /**
- * The path of the public URL, below which all routes are. A proxy, or a router in this process, may strip it before a
- * request comes here.
+ * The path of the public URL, below which all routes are. A proxy, or a router in this process, may have stripped it
+ * from a request.
  */
 export class BasePath {
   readonly #base: string;
 
-  /** @param base without a trailing slash; empty where the public URL has no path */
+  /** @param base without a trailing slash; empty if the public URL has no path */
   constructor(base: string) {
     this.#base = base;
   }
 
-  /** The path of a request as the routes name it. */
+  /** The path of a request, relative to the base, as routes are registered. */
   routeOf(request: Request, incoming: IncomingMessage | undefined): string {
     const path = getPath(request);
     return this.within(wholePathOf(incoming) ?? path) ?? this.within(path) ?? path;
   }
 
   /**
-   * The path below the base; `undefined` if it is not below. Well-known paths stand before that of what they
-   * are about, not below (RFC 8414 section 3.1, RFC 9728 section 3.1), and clients that do not insert it look at the root.
+   * A path relative to the base; `undefined` if it is not below the base. A well-known path precedes the path of its
+   * resource or issuer (RFC 8414 section 3.1, RFC 9728 section 3.1), and some clients request it at the root.
    */
   within(path: string): string | undefined {
     if (path === this.#base) return '/';
@@ -39,18 +39,18 @@ export class BasePath {
     return about.startsWith(`${this.#base}/`) ? document + about.slice(this.#base.length) : undefined;
   }
 
-  /** The path at which a router in this process has mounted this server, if that is not the base. */
+  /** The path at which a router in this process has mounted this server; `undefined` if it is the base or unknown. */
   wrongMountOf(request: Request, incoming: IncomingMessage | undefined): string | undefined {
     const whole = wholePathOf(incoming);
     const { pathname } = new URL(request.url);
     if (whole === undefined || whole === pathname || !whole.endsWith(pathname)) return undefined;
     const mount = whole.slice(0, -pathname.length);
-    // Routers do not look at the case of letters.
+    // Routers ignore letter case.
     return mount.toLowerCase() === this.#base.toLowerCase() ? undefined : mount;
   }
 }
 
-/** The path that was requested, whatever routers have stripped of it since. */
+/** The requested path, including the part that a router has stripped. */
 export function wholePathOf(incoming: IncomingMessage | undefined): string | undefined {
   return incoming && pathOf(targetOf(incoming));
 }
@@ -60,7 +60,7 @@ export function targetOf({ originalUrl, url }: MountedMessage): string {
   return originalUrl ?? url ?? '';
 }
 
-/** The path in a request target of origin form or absolute form (RFC 9112 section 3.2), as URLs are written. */
+/** The path in a request target of origin form or absolute form (RFC 9112 section 3.2), normalized as in a URL. */
 export function pathOf(target: string): string {
   const url = `http://localhost${target.replace(/^https?:\/\/[^/?]*/i, '')}`;
   return URL.canParse(url) ? new URL(url).pathname : '';

@@ -19,7 +19,7 @@ export interface HeldBody {
 interface Body {
   readonly blocks: Block[];
   readonly giveUp: () => void;
-  /** How much it takes up now, where that can have become less without being told. */
+  /** Its current size in bytes, if it can shrink without a call of `resize`. */
   readonly actual: (() => number) | undefined;
 }
 
@@ -57,7 +57,7 @@ export class BodyRoom {
    * Takes in a body of which so many bytes have come.
    * @param peer the address that it counts for; absent: for nobody but itself
    * @param giveUp called when it has to make room, which may be at once; it is not counted then
-   * @param actual how many bytes it takes up, where that can have become less without being told
+   * @param actual its current size in bytes, if it can shrink without a call of `resize`
    */
   hold(peer: Peer | undefined, bytes: number, giveUp: () => void, actual?: () => number): HeldBody {
     const holder = peer ?? `nameless ${this.#nameless++}`;
@@ -92,7 +92,7 @@ export class BodyRoom {
     }
   }
 
-  /** @returns whether it has become smaller */
+  /** @returns whether the body has shrunk */
   #shrink(body: Body, size: number): boolean {
     const spare = body.blocks.splice(Math.ceil(size / BLOCK_BYTES));
     for (const block of spare) this.#remove(block);

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 
-/** The requests of clients that are being answered. Streams that wait for what comes are not among them. */
+/** Counts the requests in flight. Standalone streams and listen streams do not count. */
 export class CallsUnderWay {
   #count = 0;
   readonly #waiting: (() => void)[] = [];
@@ -10,9 +10,9 @@ export class CallsUnderWay {
   }
 
   /**
-   * Counts a request until its answer has been sent, or its client has gone.
+   * Counts a request until its answer has been sent, or its client has disconnected.
    * @param answer never rejects
-   * @param outgoing Node's side of the answer, where there is one
+   * @param outgoing Node's response, if there is one
    * @returns the answer
    */
   async track(answer: Promise<Response>, outgoing: ServerResponse | undefined): Promise<Response> {
@@ -29,7 +29,7 @@ export class CallsUnderWay {
     return response;
   }
 
-  /** Resolves when none is under way. */
+  /** Resolves when no request is in flight. */
   async settled(): Promise<void> {
     if (this.#count > 0) await new Promise<void>((resolve) => this.#waiting.push(resolve));
   }
@@ -45,7 +45,7 @@ export class CallsUnderWay {
   }
 }
 
-/** The same bytes; `onEnd` is called when all of them have been read, or no more will be. */
+/** The same stream; calls `onEnd` when it has been read to its end, has failed or was cancelled. */
 function watched(body: ReadableStream<Uint8Array>, onEnd: () => void): ReadableStream<Uint8Array> {
   const reader = body.getReader();
   return new ReadableStream<Uint8Array>(

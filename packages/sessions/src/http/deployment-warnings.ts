@@ -8,7 +8,7 @@ import type { TrustedProxies } from './trusted-proxies.js';
 export interface DeploymentWarningsOptions {
   readonly trustedProxies: TrustedProxies;
   readonly publicUrl: () => URL;
-  /** Tells the operator. */
+  /** Logs a warning for the operator. */
   readonly warn: (message: string) => void;
 }
 
@@ -21,12 +21,12 @@ type Kind =
   | 'host'
   | 'origin';
 
-/** What a client sent is quoted no further than this. */
+/** The maximum length of quoted values from a request. */
 const MAX_QUOTED_CHARACTERS = 100;
 
 /**
- * Tells the operator, once for each kind of trouble, what requests show of how this server is deployed. Clients cannot
- * fill the log with it.
+ * Warns the operator when requests show that this server's deployment is misconfigured. Logs each kind of warning once,
+ * so that clients cannot fill the log.
  */
 export class DeploymentWarnings {
   readonly #options: DeploymentWarningsOptions;
@@ -36,7 +36,7 @@ export class DeploymentWarnings {
     this.#options = options;
   }
 
-  /** Looks at a request that was let in. */
+  /** Inspects an accepted request. */
   inspect(request: GuardedRequest): void {
     const { headers, incoming } = request;
     const address = plainAddressOf(incoming?.socket.remoteAddress ?? '');
@@ -68,7 +68,7 @@ export class DeploymentWarnings {
     if (isHostHere && !isLoopbackHost(publicUrl().hostname)) this.#warnOf('rewritten-host', REWRITTEN_HOST);
   }
 
-  /** A request was refused for the host that it addresses. */
+  /** Warns of a request that was refused because of its host. */
   refusedHost(request: GuardedRequest): void {
     const hostname = hostnameOf(hostOf(request) ?? '');
     this.#warnOf(
@@ -77,7 +77,7 @@ export class DeploymentWarnings {
     );
   }
 
-  /** A request was refused for the page that sent it. */
+  /** Warns of a request that was refused because of its origin. */
   refusedOrigin(origin: string): void {
     this.#warnOf(
       'origin',

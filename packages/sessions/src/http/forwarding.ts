@@ -1,19 +1,19 @@
 import type { IncomingMessage } from 'node:http';
 
 /**
- * Headers that only something between a client and this server adds: those that are standards or that well-known
- * proxies, tunnels and content delivery networks use.
+ * Headers that only proxies, tunnels and content delivery networks add: standard headers, and those of well-known
+ * products.
  */
 const ADDED_ON_THE_WAY =
   /^(forwarded|forwarded-.*|via|cdn-loop|x-forwarded|x-forwarded-.*|x-original-(host|forwarded-.*|url|uri)|x-envoy-.*|cf-.*|fastly-.*|fly-.*|ngrok-.*|tailscale-.*|x-appengine-.*|x-vercel-.*|x-nf-.*|x-azure-.*|x-arr-.*|x-amz-cf-.*|x-akamai-.*)$/;
-/** Whatever a proxy calls the address or the host that a request came from: `X-Real-IP`, `True-Client-IP`, … */
+/** Headers that name the address or host of a client: `X-Real-IP`, `True-Client-IP`, … */
 const NAMES_A_CLIENT =
   /(^|-)(client|real|remote|connecting|originating|original|source|peer|user|proxyuser|true|proxy)-?(ip|ips|addr|address|host|port)$/;
 
 /** Clients write arguments of tools into headers (`Mcp-Param-…`, revision 2026-07-28), whatever these are called. */
 const WRITTEN_BY_CLIENTS = /^mcp-/;
 
-/** The first header of a request that says that it came through a proxy or tunnel. */
+/** The name of the first header that shows that a request was forwarded; `undefined` if there is none. */
 export function forwardingHeaderOf(headers: Headers): string | undefined {
   for (const name of headers.keys()) {
     if (WRITTEN_BY_CLIENTS.test(name)) continue;
@@ -23,8 +23,8 @@ export function forwardingHeaderOf(headers: Headers): string | undefined {
 }
 
 /**
- * Whether a request came over HTTP/1.0. Clients of MCP and browsers speak later versions; nginx speaks it to what is
- * behind it unless told otherwise, adds no header then, and writes the server's own address into `Host`.
+ * Whether a request came over HTTP/1.0, and so through a proxy. MCP clients and browsers speak later versions. nginx by
+ * default speaks HTTP/1.0 to its upstream, adds no header, and writes the upstream's address into `Host`.
  */
 export function isOverHttp10(incoming: IncomingMessage | undefined): boolean {
   return incoming?.httpVersion === '1.0';

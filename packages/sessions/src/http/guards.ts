@@ -9,13 +9,13 @@ export interface GuardOptions {
   readonly publicUrl: () => URL;
   /** Host names, besides the public URL's, under which the server may be addressed. */
   readonly allowedHosts: readonly string[];
-  /** Origins, besides the server's own, whose pages may call it. */
+  /** Accepted origins, besides the server's own. */
   readonly allowedOrigins: readonly string[];
 }
 
 /** A request together with what Node knows of its connection, if it came through Node. */
 export interface GuardedRequest {
-  /** The address as the framework around this server has it; some write a fixed host into it. */
+  /** The URL of the request. Some frameworks write a fixed host into it. */
   readonly url: string;
   readonly headers: Headers;
   readonly incoming: IncomingMessage | undefined;
@@ -29,7 +29,7 @@ export class Guards {
     this.#options = options;
   }
 
-  /** Whether a request names this server as its host. */
+  /** Whether the host of a request is accepted. */
   allowsHost(request: GuardedRequest): boolean {
     const hostname = hostnameOf(hostOf(request) ?? '');
     if (hostname === undefined) return false;
@@ -41,8 +41,8 @@ export class Guards {
   }
 
   /**
-   * Whether the page that sent the request, if it was one, may. A page that this server's own host has served may,
-   * whichever of the allowed names it was requested under; pages of another port may not.
+   * Whether the origin of a request is accepted. Requests without an origin are accepted, as are those of this server's
+   * own pages, under each accepted host name. A page of another port has another origin.
    */
   allowsOrigin(request: GuardedRequest): boolean {
     const origin = request.headers.get('origin');
@@ -63,14 +63,17 @@ export class Guards {
   }
 
   /**
-   * Whether a request came from this machine and nowhere else: the address it was received on, the public
-   * URL and the `Host` are loopback, and nothing says that it was forwarded.
+   * Whether a request certainly came from this machine: its connection, the public URL and the `Host` are loopback, and
+   * nothing shows that it was forwarded.
    */
   isLoopback(request: GuardedRequest): boolean {
     return request.incoming !== undefined && !this.isFromAfar(request);
   }
 
-  /** Whether anything says that a request came from elsewhere: its connection, its headers, or what it addresses. */
+  /**
+   * Whether a request shows that it came from another machine: by its connection, its headers, its host or the public
+   * URL.
+   */
   isFromAfar(request: GuardedRequest): boolean {
     const { headers, incoming } = request;
     return (
@@ -84,9 +87,8 @@ export class Guards {
 }
 
 /**
- * The host that a request addresses: what its target says (RFC 9112 section 3.2.2) or `:authority` (RFC 9113 section
- * 8.3.1), and its `Host` header. `undefined` where these name different hosts. What a framework makes of it counts
- * only where the request brings no header.
+ * The host of a request, from its target (RFC 9112 section 3.2.2) or `:authority` (RFC 9113 section 8.3.1), and its
+ * `Host` header; `undefined` if these differ. Without any of them, the host in `url`.
  */
 export function hostOf({ url, headers, incoming }: GuardedRequest): string | undefined {
   const host = headers.get('host');
@@ -102,7 +104,7 @@ function requestedHostOf(incoming: IncomingMessage): string | undefined {
   return /^https?:\/\/([^/?#]*)/i.exec(targetOf(incoming))?.[1];
 }
 
-/** Whether both ends of a connection are on this machine. Behind a Unix socket there is usually a proxy. */
+/** Whether both ends of a connection are loopback addresses. A Unix socket is not: a proxy usually uses it. */
 function isLocalConnection({ socket }: IncomingMessage): boolean {
   return isLoopbackHost(socket.localAddress ?? '') && isLoopbackHost(socket.remoteAddress ?? '');
 }

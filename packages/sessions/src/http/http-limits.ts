@@ -7,15 +7,15 @@ export const MAX_FORM_BYTES: number = 16 * 1024;
 /** How deep the JSON of a request may be nested. */
 export const MAX_JSON_DEPTH = 32;
 /**
- * How many array elements and object keys the JSON of a request may have in all, besides those inside of an argument
- * of a tool call. The protocol's schemas spend up to 8 µs on each of them before anything is known of the request;
- * a batch of 100 messages, the most there may be in one, has about half as many.
+ * The maximum number of array elements and object keys in the JSON of a request, without those inside the arguments of
+ * a tool call. The protocol's schemas take up to 8 µs for each of them. A batch of 100 messages, the maximum, has about
+ * half as many.
  */
 export const MAX_JSON_ELEMENTS = 2000;
 
 /**
- * How long a connection is kept for the next request. Longer than load balancers and clients keep theirs: most close
- * after 60 seconds at the latest, and a connection that the server closes first fails the request that is on its way.
+ * How long a connection is kept between requests, in milliseconds. Most load balancers and clients close theirs after
+ * 60 seconds at the latest; if the server closed first, a request sent at that moment would fail.
  */
 export const KEEP_ALIVE_MS = 65_000;
 

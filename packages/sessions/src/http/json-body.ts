@@ -23,7 +23,7 @@ export type JsonBody =
 
 export interface JsonBodyLimits {
   readonly room: BodyRoom;
-  /** How many elements and keys the arguments of a tool call may have in all. */
+  /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
 }
 

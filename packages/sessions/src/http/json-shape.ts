@@ -1,15 +1,14 @@
 import { messagesOf, methodOf, propertyOf } from '../mcp/json-rpc.js';
 
-/** How deep a JSON value is nested, and how many array elements and object keys it has in all. */
+/** The nesting depth of a JSON value, and the total number of its array elements and object keys. */
 export interface JsonShape {
   readonly depth: number;
   readonly elements: number;
 }
 
 /**
- * The shape of a JSON document, found without parsing it: a parser builds an object for each element, which costs
- * 30 times as much. The text is not looked at any further than `most` reaches. A text that is not JSON has a shape
- * as well; the parser rejects it.
+ * The shape of a JSON text, measured without parsing it: parsing builds an object for each element and takes 30 times
+ * as long. Stops when the shape exceeds `most`. Does not detect invalid JSON.
  */
 export function shapeOfText(text: string, most: JsonShape): JsonShape {
   let depth = 0;
@@ -48,7 +47,7 @@ export function shapeOfText(text: string, most: JsonShape): JsonShape {
   return { depth: deepest, elements };
 }
 
-/** Where the string ends that begins at `from`. */
+/** The index of the last quotation mark of the string that begins at `from`. */
 function endOfString(text: string, from: number): number {
   let end = text.indexOf('"', from + 1);
   while (end !== -1 && isEscaped(text, end)) end = text.indexOf('"', end + 1);
@@ -61,7 +60,7 @@ function isEscaped(text: string, at: number): boolean {
   return (at - before) % 2 === 0;
 }
 
-/** The shape of a value that has been parsed already, which is not looked at any further than `most` reaches. */
+/** The shape of a parsed value. Stops when the shape exceeds `most`. */
 export function shapeOfValue(value: unknown, most: JsonShape): JsonShape {
   let deepest = 0;
   let elements = 0;
@@ -81,8 +80,8 @@ export function shapeOfValue(value: unknown, most: JsonShape): JsonShape {
 }
 
 /**
- * How many of the elements and keys of a request are not inside of an argument of a tool call. The protocol's schemas
- * look at each of these several times, and never at the others.
+ * The number of elements and keys of a request outside the arguments of tool calls. The protocol's schemas check only
+ * these, each several times.
  */
 export function elementsOutsideArguments(body: unknown, shape: JsonShape): number {
   const inside = messagesOf(body)

@@ -61,12 +61,12 @@ export interface ListeningServer {
 
 /** Where a server listens, and how it keeps connections. */
 export interface ListenAddress {
-  /** `0` for any free one. */
+  /** The port. `0`: any free port. */
   readonly port: number;
   readonly host: string;
-  /** How long a connection is kept for the next request, in milliseconds. Default: 65 seconds. */
+  /** How long a connection is kept between requests, in milliseconds. Default: 65,000. */
   readonly keepAliveMs?: number | undefined;
-  /** For a server that others than this machine may reach. */
+  /** For a server that other machines can reach. */
   readonly limits?: ConnectionLimits | undefined;
 }
 

@@ -82,7 +82,7 @@ export class LoginCookies {
     return this.#options.keys.mac('form', 'done', ...fields).toString('base64url');
   }
 
-  /** Another server may be at another path or port of this host, and gets the same cookies. */
+  /** Servers at other paths or ports of this host receive the same cookies, so the name depends on the public URL. */
   get #finishedName(): string {
     return `mcp-login-done-${digestOf(this.#options.publicUrl().href).slice(0, 16)}`;
   }
@@ -100,7 +100,7 @@ export class LoginCookies {
       httpOnly: true,
       sameSite: 'Lax',
       maxAge,
-      // The prefix asks for the path, and keeps other hosts of the domain from setting these cookies.
+      // The prefix requires the path `/`, and prevents other hosts of the domain from setting these cookies.
       ...(this.#isSecure
         ? { secure: true, prefix: 'host', path: '/' }
         : { path: this.#options.publicUrl().pathname }),

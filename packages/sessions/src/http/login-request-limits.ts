@@ -3,13 +3,13 @@ import type { Peer } from '../limits/peer.js';
 import { RateLimiter, type RateLimiterOptions } from '../limits/rate-limiter.js';
 import { digestOf } from '../login/secret-digest.js';
 
-/** How often the pages of one login may be asked for in a minute; a login takes four. */
+/** The maximum number of page requests of one login in a minute; a login takes four. */
 const MAX_REQUESTS_PER_LOGIN = 60;
 
 /**
- * How often browsers may ask for login pages. Requests of a login count for that login and never for their address,
- * so that an office behind one address can log in at the same time; requests that belong to no login count for their
- * address. Requests of this machine are not counted.
+ * Limits requests for login pages. Requests of a login count for that login and never for their address, so that many
+ * users behind one address can log in at the same time. Requests that belong to no login count for their address.
+ * Requests of this machine are not counted.
  */
 export class LoginRequestLimits {
   readonly #ofLogin: RateLimiter;

@@ -44,7 +44,7 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   const { logins, guards, loginRequests, brand, random, bodyRoom, onError } = options;
   const cookies = new LoginCookies(options);
-  /** A path below the public URL, as browsers see it. */
+  /** A path below the public URL, as browsers request it. */
   const at = (path: string) => new URL(`.${path}`, options.publicUrl()).pathname;
 
   /** There is no login behind a link, or no longer. */
@@ -108,12 +108,12 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return c.redirect(target.href, 303);
   });
 
-  /** A browser comes back from an authorization server, to the path that is that server's. */
+  /** Handles the return of a browser from an authorization server, at that server's redirect URI. */
   const comeBack = async (c: Context<HttpEnv>, path: string) => {
     const query = new URL(c.req.url).searchParams;
     const cookieOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
     const isValid = !hasDuplicates(query) && logins.isExpected({ query, cookieOf });
-    // A user who has logged in at the provider is never sent away.
+    // A user who has logged in at the provider is never refused.
     const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('peer'));
     if (seconds !== undefined) return showTooOften(c, seconds);
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));

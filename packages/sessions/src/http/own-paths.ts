@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import type { createApp } from './app.js';
 import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js';
 
-/** Tells which requests an app has routes for, whatever the method. */
+/** Returns a predicate that tells whether an app has a route for a request, whatever the method. */
 export function ownPathsOf(
   app: ReturnType<typeof createApp>,
   base: BasePath,
@@ -14,7 +14,7 @@ export function ownPathsOf(
   return (request) => {
     const whole = wholePathOf(request) ?? '';
     const path = pathOf(request.url ?? '');
-    // What is mounted at another path than it says is served, too: the answer tells what is wrong.
+    // A request through a wrong mount is served, too: its answer says what is wrong.
     return isRoute(base.within(whole)) || (path !== whole && isRoute(path));
   };
 }

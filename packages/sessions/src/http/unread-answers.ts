@@ -3,17 +3,17 @@ import type { Peer } from '../limits/peer.js';
 import type { CountUnread } from '../mcp/event-stream.js';
 import { BodyRoom, type HeldBody } from './body-room.js';
 
-/** How much clients may leave unread, all together. */
+/** The maximum number of unread bytes of all clients. */
 export const MAX_UNREAD_BYTES: number = 64 * 1024 * 1024;
 
 /**
- * What clients leave unread of their answers, and this server has to hold. When that is too much, the client that holds
- * most of it is cut off.
+ * Counts the bytes of answers that clients have not read, and that this server holds. Above the maximum, a connection
+ * of the client that holds the most is closed.
  */
 export class UnreadAnswers {
   readonly #room: BodyRoom;
 
-  /** @param mostBytes how much may be held. Default: 64 MiB. */
+  /** @param mostBytes the maximum number of unread bytes. Default: 64 MiB. */
   constructor(mostBytes: number = MAX_UNREAD_BYTES) {
     this.#room = new BodyRoom(mostBytes);
   }
@@ -23,7 +23,7 @@ export class UnreadAnswers {
     return this.#room.size;
   }
 
-  /** Counts for an address; absent: for nobody but itself. */
+  /** A counter for answers to an address. Without one, each answer counts for itself. */
   counterFor(peer: Peer | undefined): CountUnread {
     return (unread, giveUp) => {
       let held: HeldBody | undefined;
@@ -46,14 +46,14 @@ export class UnreadAnswers {
     };
   }
 
-  /** Counts what Node holds of a response, until it is sent. */
+  /** Counts the bytes of a response that Node holds, until they are sent. */
   watch(outgoing: ServerResponse, peer: Peer | undefined): void {
     const { update, release } = this.counterFor(peer)(
       () => (outgoing.destroyed ? 0 : outgoing.writableLength),
       () => outgoing.destroy(),
     );
     for (const name of ['write', 'end'] as const) {
-      // One signature for the overloads of both.
+      // One signature stands for the overloads of both methods.
       const send = outgoing[name].bind(outgoing) as (...given: unknown[]) => unknown;
       const counted = (...given: unknown[]) => {
         const sent = send(...given);

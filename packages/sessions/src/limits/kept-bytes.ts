@@ -1,27 +1,30 @@
-/** How much may be kept of one kind. */
+/** The limits for one kind of data. */
 export interface KeptBytesLimits {
-  /** What each holder may keep, whatever the others do. */
+  /** Bytes that each holder may always keep. */
   readonly assuredBytes: number;
-  /** What a holder may keep at most. */
+  /** The maximum number of bytes of one holder. */
   readonly maxBytes: number;
-  /** What all holders together may keep beyond what each is assured of. */
+  /** The maximum number of bytes that all holders together may keep beyond their assured bytes. */
   readonly sharedBytes: number;
 }
 
-/** No client may use up more of what is shared than this part of it. */
+/** One client may use at most a quarter of the shared bytes. */
 const CLIENT_PART = 4;
 
-/** What this node keeps for one holder: a connection, a stream. */
+/** The bytes that this node keeps for one holder: a connection or a stream. */
 export interface KeptShare {
-  /** Keeps so many bytes from now on, if they may be kept. @returns whether they may; if not, it is as before */
+  /**
+   * Changes the number of kept bytes.
+   * @returns `false` if a limit does not allow it; nothing has changed then
+   */
   resize(bytes: number): boolean;
-  /** Keeps nothing any more. */
+  /** Sets the number of kept bytes to 0. */
   release(): void;
 }
 
 /**
- * What clients make this node keep of one kind, in bytes. Each holder has a little of its own; what goes beyond that
- * comes from a room that all share, and of which one client gets a quarter at most.
+ * Limits the bytes that this node keeps for clients, for one kind of data. Each holder has assured bytes of its own.
+ * All holders share the bytes beyond those, and one client may use at most a quarter of the shared bytes.
  */
 export class KeptBytes {
   readonly #limits: KeptBytesLimits;
@@ -38,8 +41,9 @@ export class KeptBytes {
   }
 
   /**
-   * A share in which nothing is kept yet.
-   * @param client the user or address that it counts for; absent for clients on this machine, which may use up all
+   * Opens a share with 0 bytes.
+   * @param client the user or address that the share counts for; absent for clients on this machine, which may use all
+   * shared bytes
    */
   open(client: string | undefined): KeptShare {
     let kept = 0;
@@ -71,12 +75,12 @@ export class KeptBytes {
   }
 }
 
-/** What a string takes up at most: two bytes for each character, and what every string has. */
+/** The maximum size of a string in memory: two bytes for each character, and a constant overhead. */
 export function bytesOfText(text: string): number {
   return 2 * text.length + 32;
 }
 
-/** What a JSON value takes up, about and rather too much: every element and key counts, however small it is. */
+/** An estimate of a JSON value's size in memory, rather too large: every element and key counts. */
 export function bytesOfJson(value: unknown): number {
   if (typeof value === 'string') return bytesOfText(value);
   if (typeof value !== 'object' || value === null) return 16;

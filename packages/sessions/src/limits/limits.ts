@@ -3,11 +3,11 @@ import { z } from 'zod';
 /** How much one client may ask for. What one address may, clients on this machine may without limit. */
 export interface Limits {
   /**
-   * How many sessions of this node may be open in which nobody is logged in; open access only. Each takes about 50 KiB
-   * of memory, whoever opens it. Default: 1,500, or 15 % of `maxSessions` if that is more.
+   * How many sessions of this node may be open without a login; open access only. Each takes about 50 KiB of memory.
+   * Default: 1,500, or 15 % of `maxSessions` if that is more.
    */
   readonly anonymousSessions: number;
-  /** How many sessions of one address may be open in which nobody has ever logged in; open access only. Default: 1,000. */
+  /** How many sessions of one address may be open that never had a login; open access only. Default: 1,000. */
   readonly anonymousSessionsPerAddress: number;
   /** How many sessions of this node one account, a user at a provider, may be logged in to. Default: 100. */
   readonly sessionsPerAccount: number;
@@ -17,7 +17,10 @@ export interface Limits {
   readonly loginStartsPerUserPerMinute: number;
   /** How many requests for login pages without a valid link, state or cookie one address may send in a minute. Default: 300. */
   readonly invalidLoginRequestsPerMinute: number;
-  /** How many access tokens that are not valid one address may bring in a minute, expired ones excepted; bearer access only. Default: 600. */
+  /**
+   * How many invalid access tokens one address may send in a minute, expired ones excepted; bearer access only.
+   * Default: 600.
+   */
   readonly refusedTokensPerMinute: number;
   /** How many logins may be under way on this node. Default: 1,000. */
   readonly pendingLogins: number;
@@ -25,12 +28,12 @@ export interface Limits {
   readonly connectionsPerUser: number;
   /** How many network connections `listen` keeps open. Default: 20,000, or twice `maxSessions` if that is more. */
   readonly connections: number;
-  /** How many of them one address may have, a trusted proxy excepted. Default: 4,000. */
+  /** How many network connections one address may have, trusted proxies excepted. Default: 4,000. */
   readonly connectionsPerAddress: number;
   /**
-   * How many array elements and object keys the arguments of one tool call may have in all. A table of 5,000 rows
-   * and 2 columns has 15,000. A call costs up to 2 µs for each of them if the arguments do not fit the tool's schema.
-   * Default: 20,000.
+   * The maximum number of array elements and object keys in the arguments of one tool call. A table of 5,000 rows and 2
+   * columns has 15,000. Each of them costs up to 2 µs of CPU if the arguments do not fit the tool's schema. Default:
+   * 20,000.
    */
   readonly toolArgumentElements: number;
 }

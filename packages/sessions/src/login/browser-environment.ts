@@ -1,4 +1,4 @@
-/** Variables that programs with windows need, and what starts them: where things are, which user, which display. */
+/** The variables that a browser and its launcher need: paths, user, locale and display. */
 const NEEDED = new Set([
   // Everywhere.
   ...[
@@ -45,7 +45,7 @@ const NEEDED = new Set([
 /** Settings of locales, of desktops and of the libraries that draw windows. */
 const NEEDED_FAMILY = /^(?:LC|XDG|GTK|GDK|QT|KDE|MOZ)_[A-Z0-9_]+$/;
 
-/** What a browser needs of an environment. Names are compared as Windows does, where case makes no difference. */
+/** The part of an environment that a browser needs. Names are compared without case, as on Windows. */
 export function browserEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => {

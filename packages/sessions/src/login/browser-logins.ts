@@ -22,7 +22,7 @@ export interface BrowserLoginsOptions {
   readonly endings: LoginEndings;
   readonly checks: LoginChecks;
   readonly providerOf: (name: string) => Provider;
-  /** The name of the provider whose redirect URI is the plain one. */
+  /** The name of the provider whose redirect URI is `/callback`. */
   readonly defaultProvider: string;
   readonly clock: Clock;
   readonly random: RandomSource;
@@ -31,13 +31,13 @@ export interface BrowserLoginsOptions {
 
 /** A browser's return from an authorization server. */
 export interface BrowserReturn {
-  /** The path that it came back to. */
+  /** The path of the redirect URI that the browser was sent to. */
   readonly path: string;
-  /** The parameters that it brings. */
+  /** The query parameters of the response. */
   readonly query: URLSearchParams;
-  /** The secret that this browser keeps for an attempt, if any, by the digest of its id. */
+  /** Returns the cookie of a login in this browser, by the digest of the login's id. */
   readonly cookieOf: (attemptDigest: string) => string | undefined;
-  /** Whether this request, too, came over loopback and nothing else. */
+  /** Whether this request, too, came from this machine. */
   readonly isLoopback: boolean;
 }
 
@@ -116,13 +116,13 @@ export class BrowserLogins {
     if (attempt) this.#options.endings.fail(attempt, 'declined');
   }
 
-  /** Whether a link belongs to a login that is under way, or whose end is still known. */
+  /** Whether a link belongs to a pending login, or to an ended one that is still remembered. */
   isKnown(attemptId: string): boolean {
     const { attempts, ended } = this.#options;
     return attempts.byId(attemptId) !== undefined || ended.failureOf(attemptId) !== undefined;
   }
 
-  /** Whether a browser comes back from a login that it agreed to. Uses nothing up. */
+  /** Whether the state and cookie of a callback are valid. Does not use them up. */
   isExpected({ query, cookieOf }: Pick<BrowserReturn, 'query' | 'cookieOf'>): boolean {
     const { attempts, ended } = this.#options;
     const state = query.get('state') ?? '';
@@ -131,7 +131,7 @@ export class BrowserLogins {
     return isSameBrowser(found.trip, cookieOf(digestOf(found.attempt.id)));
   }
 
-  /** A browser came back from an authorization server. Whatever it brings is used at most once. */
+  /** Handles the return of a browser from an authorization server. State and code are used at most once. */
   async callback({ path, query, cookieOf, isLoopback }: BrowserReturn): Promise<CallbackResult> {
     const { attempts, ended, endings, publicUrl } = this.#options;
     const state = query.get('state') ?? '';
@@ -146,7 +146,7 @@ export class BrowserLogins {
       endings.fail(attempt, 'browser_mismatch');
       return { kind: 'mismatched' };
     }
-    // Another authorization server answered than the one that was asked: the code is not for the latter.
+    // The response came to another authorization server's redirect URI, so the code must not be redeemed.
     if (path !== this.#callbackPathOf(attempt, trip.purpose)) {
       wipeChecks(trip.checks);
       return endings.fail(attempt, 'provider_refused');
@@ -284,7 +284,7 @@ export class BrowserLogins {
   }
 }
 
-/** Whether a browser that keeps `cookie` is the one that consented. */
+/** Whether the browser with this cookie is the one that agreed. */
 function isSameBrowser({ cookieDigest }: BrowserTrip, cookie: string | undefined): boolean {
   return cookie !== undefined && isSameDigest(digestOf(cookie), cookieDigest);
 }

@@ -76,7 +76,7 @@ export class LoginEndings {
     return this.#waiters.wait(attempt, timeoutMs, signal);
   }
 
-  /** From now on no call waits for a login. */
+  /** Makes waiting calls answer at once, now and in future. */
   stopWaiting(): void {
     this.#waiters.wakeAll();
   }

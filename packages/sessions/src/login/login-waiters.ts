@@ -46,7 +46,7 @@ export class LoginWaiters {
     });
   }
 
-  /** From now on no call waits. */
+  /** Ends all waits, and every later one at once. */
   wakeAll(): void {
     this.#isOver = true;
     for (const attempt of this.#waiting.keys()) this.wake(attempt);

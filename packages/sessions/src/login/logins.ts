@@ -44,7 +44,7 @@ export interface LoginsOptions {
 /** A login that was started, as the session that started it sees it. */
 export interface PendingLogin {
   readonly provider: string;
-  /** What people see of the provider. */
+  /** The provider's name on the pages of a login. */
   readonly providerName: string;
   /** Where the user logs in. */
   readonly loginUrl: string;
@@ -221,7 +221,7 @@ export class Logins {
     return this.#endings.confirm(attempt, typed);
   }
 
-  /** From now on no call waits for a login: each answers how far it has got. */
+  /** Makes calls that wait for a login answer at once with its status, now and in future. */
   stopWaiting(): void {
     this.#endings.stopWaiting();
   }

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { browserEnvironment } from './browser-environment.js';
 
 /**
- * Opens an address in the browser of the user at this machine, where there is one. Never rejects: the address has
- * been given to the user in another way, too.
+ * Opens a URL in the browser of the user at this machine, if there is one. Never rejects: the user gets the URL in
+ * another way, too.
  */
 export type OpenBrowser = (url: string) => Promise<void>;
 
@@ -19,8 +19,8 @@ export function currentDesktop(): Desktop {
 }
 
 /**
- * What opens the browser of a desktop; `undefined` where there is none. The browser gets no more of the environment
- * than it needs: secrets of this server are part of it.
+ * The function that opens the desktop's browser; `undefined` without a desktop. The browser gets only the environment
+ * variables that it needs, because the environment contains secrets of this server.
  * @param onError hears why an address could not be opened
  */
 export function browserOpener(
@@ -41,17 +41,17 @@ export function browserOpener(
   };
 }
 
-/** What opens an address in the user's browser, the usual way first. */
+/** The commands that open a URL in the user's browser, in the order in which they are tried. */
 function launchersOf(platform: NodeJS.Platform): readonly (readonly string[])[] {
-  // Unlike `cmd /c start`, it passes the address through no shell.
+  // Unlike `cmd /c start`, it does not pass the URL through a shell.
   const windows = ['rundll32.exe', 'url.dll,FileProtocolHandler'];
   if (platform === 'darwin') return [['open']];
   if (platform === 'win32') return [windows];
-  // The last two are there where Linux runs inside Windows.
+  // The last two exist in the Windows Subsystem for Linux.
   return [['xdg-open'], ['x-www-browser'], ['wslview'], windows];
 }
 
-/** Starts a program that outlives this process. Resolves when it runs; what it does then is its own affair. */
+/** Starts a program that outlives this process. Resolves when it has started; its result is ignored. */
 function launch([program = '', ...parameters]: readonly string[], env: NodeJS.ProcessEnv): Promise<void> {
   return new Promise((resolve, reject) => {
     const child = spawn(program, parameters, { env, stdio: 'ignore', detached: true, windowsHide: true });

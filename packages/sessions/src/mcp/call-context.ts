@@ -9,12 +9,12 @@ export function withRequestProperties(context: ServerContext, replaced: Partial<
 
 /** The SDK's context of a call, as if the client had brought another `requestState`, or none. */
 export function withRequestState(context: ServerContext, state: unknown): ServerContext {
-  // It is whatever its reader takes it for.
+  // The SDK lets the reader choose the type.
   const requestState = (() => state) as Requests['requestState'];
   return withRequestProperties(context, { requestState });
 }
 
-/** A copy with some properties replaced, and every other as it is, getters included. */
+/** A copy with some properties replaced. Other properties stay as they are, including getters. */
 function withProperties<T extends object>(original: T, replaced: Partial<T>): T {
   const properties = { ...Object.getOwnPropertyDescriptors(original) };
   const added = Object.fromEntries(

@@ -20,20 +20,20 @@ const envelopeSchema = z
   })
   .catch({});
 
-/** What a client says of itself. A claim, nothing more. */
+/** The client information of a client (`clientInfo`). Self-reported, not verified. */
 export interface ClientInfo {
   readonly name: string;
   readonly version: string;
   readonly title?: string | undefined;
 }
 
-/** Reads it: with the request in the 2026 era, from `initialize` before. */
+/** Reads the client information: from the request in the 2026 era, from `initialize` in the 2025 era. */
 export function clientInfoOf(server: McpServer, context: ServerContext): ClientInfo | undefined {
   const envelope = envelopeSchema.parse(context.mcpReq.envelope);
   return envelope[CLIENT_INFO_META_KEY] ?? server.server.getClientVersion();
 }
 
-/** What a client calls itself, fit to be shown. */
+/** The self-reported name of a client, cleaned for display. */
 export function clientNameOf(server: McpServer, context: ServerContext): string | undefined {
   const info = clientInfoOf(server, context);
   const name = info?.title ?? info?.name;

@@ -29,7 +29,10 @@ export interface ConnectionSessions {
   touch(found: ConnectionSession): Promise<void>;
   /** Notes that the client's own stream is open. @returns what to call when it is closed, saying who did it */
   streamOpened(found: ConnectionSession): (by: StreamCloser) => void;
-  /** Notes that a request of the connection is being served. @returns what to call when it is over, saying who ended it */
+  /**
+   * Notes that a request of the connection is in flight.
+   * @returns a function to call when it ends, with the side that ended it
+   */
   requestBegan(found: ConnectionSession): (by: StreamCloser) => void;
   /** The connections of a session. */
   of(session: SessionRef): readonly SessionRef[];
@@ -75,7 +78,7 @@ export class HeldConnections implements ConnectionSessions {
   }
 }
 
-/** In bearer access connections share their owner's session, or have one each, and belong to no other owner. */
+/** Connections in bearer access. They share the session of their owner, or each has its own. */
 export class OwnedConnections implements ConnectionSessions {
   readonly #registry: SessionRegistry;
   readonly #owners: OwnerSessions;
@@ -125,7 +128,7 @@ export class OwnedConnections implements ConnectionSessions {
 
   #noLonger(session: SessionRef, presences: readonly ((by: StreamCloser) => void)[], by: StreamCloser): void {
     for (const end of presences) end(by);
-    // It can have hidden that the last connection was gone.
+    // The request may have hidden that the last connection had ended.
     if (this.of(session).length === 0) this.#registry.left(session);
   }
 }

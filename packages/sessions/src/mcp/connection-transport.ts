@@ -16,7 +16,7 @@ import { MOST_AT_ONCE, tooManyAtOnce } from './requests-under-way.js';
 
 /** How long a client waits before it comes back for the rest of a stream (SSE `retry`). */
 const RETRY_MS = 1000;
-/** What a client hears of a call whose connection ends, for example to make room for another one. */
+/** The error that a call gets if its connection ends, for example because it was evicted. */
 const ENDED = {
   code: ErrorCode.connectionClosed,
   message:
@@ -84,10 +84,10 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
     }
   }
 
-  /** Answers the calls that are still being served with an error, and closes every stream. */
+  /** Answers the calls in flight with an error, and closes every stream. */
   override async close(): Promise<void> {
     for (const id of [...this.#serving.keys()]) {
-      // Only requests have got in there, and the SDK has checked the ids of those.
+      // These are ids of requests, which the SDK has validated.
       await this.send({ jsonrpc: '2.0', id: id as RequestId, error: ENDED }).catch(ignore);
     }
     await super.close();
@@ -100,7 +100,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   }
 
   async #dropCancelled(id: unknown): Promise<void> {
-    // Only requests have got in there, and the SDK has checked the ids of those.
+    // These are ids of requests, which the SDK has validated.
     if (!this.#serving.has(id)) return;
     const requestId = id as RequestId;
     const call = this.#serving.get(id);
@@ -118,5 +118,5 @@ function cancelledIdsOf(body: unknown): unknown[] {
 }
 
 function ignore(): void {
-  // It was answered meanwhile.
+  // The call was answered meanwhile.
 }

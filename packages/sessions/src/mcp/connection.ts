@@ -19,15 +19,15 @@ export interface ConnectionRequest {
   /** What tools may know of who is calling. */
   readonly authInfo: AuthInfo | undefined;
   readonly hangUp: (() => void) | undefined;
-  /** Counts what its client leaves unread. Default: nothing is counted. */
+  /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
   /** When the right to read what it opens runs out. Default: never. */
   readonly endsAtMs: number | undefined;
-  /** Called when a stream that answers it is over; never for other answers. */
+  /** Called when a stream that answers the request has ended; not called for other answers. */
   readonly onAnswered?: ((by: StreamCloser) => void) | undefined;
 }
 
-/** How long a stream may last, how it is cut, and who hears of its end. */
+/** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
 type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
 
 /** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
@@ -98,7 +98,7 @@ export class Connection {
 
   async #openStream({ request, ...bounds }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
-    // The status that ends reconnecting (HTML, "Server-sent events"). An empty stream would be resumed at once.
+    // The status that ends reconnecting (HTML, "Server-sent events"). The client would resume an empty stream at once.
     if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     if (stream === undefined || stream === STANDALONE_STREAM) {
@@ -116,7 +116,7 @@ export class Connection {
     return isEventStream(response) ? this.#answer(response, call, bounds) : response;
   }
 
-  /** Opens the standalone stream, in the place of one whose client does not answer any more. */
+  /** Opens the standalone stream. Replaces an open one whose client does not answer a ping. */
   async #openStandalone(request: Request): Promise<Response> {
     const { signal } = request;
     const standing = this.#standalone;
@@ -155,7 +155,7 @@ export class Connection {
       },
       onEnd: (by) => {
         if (this.#standalone === standalone) this.#standalone = undefined;
-        // What the transport shows is a disconnect, also of a client that did not answer any more.
+        // A closed transport is a disconnect, also of a client that no longer answers pings.
         if (by === 'client') leave ??= onPresent();
         leave?.(by);
       },

@@ -36,7 +36,7 @@ export interface ConnectionsOptions {
   readonly onProtocolError: (error: unknown) => void;
 }
 
-/** For the client, and for the person whom it shows the error: neither does what the other is asked to. */
+/** The text addresses both the client and the user, because clients show it to their users. */
 const SESSION_NOT_FOUND =
   'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
 
@@ -52,7 +52,7 @@ export interface Incoming {
   readonly principal: Principal | undefined;
   /** Cuts the connection it came on, where that can be done. */
   readonly hangUp: (() => void) | undefined;
-  /** Counts what its client leaves unread. Default: nothing is counted. */
+  /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
 }
 
@@ -64,7 +64,7 @@ const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #connections = new Map<SessionRef, Connection>();
-  /** What clients have said of themselves. */
+  /** The client information of 2025 connections. */
   readonly #introductions = new Map<SessionRef, KeptShare>();
   readonly #keptOfClients = new KeptBytes(CLIENT_INFO_LIMITS);
   readonly #keptEvents = new KeptBytes(EVENT_LIMITS);
@@ -186,7 +186,7 @@ export class Connections {
     return response;
   }
 
-  /** @param onAnswered called once, when the client has its answer, or has gone */
+  /** @param onAnswered called once, when the client has its answer or has disconnected */
   async #serve(
     incoming: Incoming,
     found: ConnectionSession,
@@ -217,7 +217,7 @@ export class Connections {
 }
 
 function ignore(): void {
-  // A ping shows that its client is there, not that its user is.
+  // A ping shows that the client is present, not that its user is active.
 }
 
 function requestOf({ request, body, hangUp, countUnread, principal }: Incoming): ConnectionRequest {

@@ -9,44 +9,47 @@ import type { RequestContext } from './request-context.js';
 /**
  * Whether clients are asked to open the link of a login (URL elicitation).
  *
- * - `auto`: those that declare it, unless they are known not to do it.
- * - `never`: none; the model shows the link.
+ * - `auto`: clients that declare it, unless they are known not to ask their users.
+ * - `never`: no client. The model shows the link.
  */
 export type Elicitation = 'auto' | 'never';
 
-/** What is remembered of a client that was asked. */
+/** What the server remembers of a client that was asked. */
 interface Asked {
-  /** Questions to which no answer has come. */
+  /** The number of unanswered questions. */
   readonly unanswered: number;
-  /** Whether it has ever answered one. */
+  /** Whether the client has answered a question. */
   readonly hasAnswered: boolean;
-  /** Whether its model shows the link from now on. */
+  /** Whether the client is not asked any more, so that the model shows the link. */
   readonly isRefused: boolean;
   readonly untilMs: number;
 }
 
-/** A client that keeps silent or refuses may be asked again later: its user may have changed their mind. */
+/** How long a client is remembered, in milliseconds. After that it may be asked again. */
 const REMEMBERED_MS = 60 * 60 * 1000;
-/** An entry takes about 250 bytes. */
+/** The maximum number of remembered clients. An entry takes about 250 bytes. */
 const MAX_REMEMBERED = 10_000;
-/** A client that has answered before may have as many questions open: its user may look at several. */
+/** The maximum number of open questions of a client that has answered before. Other clients may have one. */
 const MAX_UNANSWERED = 4;
 
-/** The client of a call, as far as it matters whether it can be asked. */
+/** The client of a call, and whether it can be asked. */
 export interface AskableClient {
-  /** What is remembered of it is found by this. */
+  /** The key under which the client is remembered. */
   readonly key: string;
   readonly isAskable: boolean;
 }
 
 /**
- * Decides which clients are asked to open a link, and remembers what became of it. Not every client that declares
- * URL elicitation asks its user, or comes back with an answer; the link has to reach the user all the same.
+ * Decides which clients are asked to open a link, and remembers their answers. Some clients that declare URL
+ * elicitation do not ask their user, or do not answer. The link then has to reach the user through the model.
  */
 export class ElicitationPolicy {
   readonly #mode: Elicitation;
   readonly #clock: Clock;
-  /** By session or, where a request names none, by what the client says of itself; the longest unchanged first. */
+  /**
+   * By session, or for a request without a session by client information and address; the entry that is unchanged
+   * longest first.
+   */
   readonly #asked = new Map<string, Asked>();
 
   constructor(mode: Elicitation, clock: Clock) {
@@ -59,7 +62,7 @@ export class ElicitationPolicy {
     return this.#asked.size;
   }
 
-  /** The client of the request at hand. */
+  /** The client of the current request. */
   clientOf(server: McpServer, protocol: ServerContext, context: RequestContext): AskableClient {
     const info = clientInfoOf(server, protocol);
     const { named, era, peer } = context;
@@ -77,26 +80,26 @@ export class ElicitationPolicy {
     return !asked || (!asked.isRefused && asked.unanswered < (asked.hasAnswered ? MAX_UNANSWERED : 1));
   }
 
-  /** A client has been sent a question. */
+  /** Notes that a client was asked. */
   asked({ key }: AskableClient): void {
     const { unanswered = 0, ...asked } = this.#find(key) ?? {};
     this.#remember(key, { ...asked, unanswered: unanswered + 1 });
   }
 
-  /** A client has answered a question, whatever it said. */
+  /** Notes that a client has answered, with any answer. */
   answered({ key }: AskableClient): void {
     const { unanswered = 1, ...asked } = this.#find(key) ?? {};
     this.#remember(key, { ...asked, unanswered: Math.max(0, unanswered - 1), hasAnswered: true });
   }
 
-  /** From now on the model of a session's client shows the link. @returns whether it did not before */
+  /** Stops asking the client of a session: the model shows the link instead. @returns whether this is a change */
   stopAsking(ref: SessionRef): boolean {
     const asked = this.#find(ref);
     this.#remember(ref, { ...asked, isRefused: true });
     return !asked?.isRefused;
   }
 
-  /** A login is over, and its session has another name from now on. */
+  /** Notes that a session has a new reference after a login. */
   moved(from: SessionRef, to: SessionRef): void {
     if (this.#find(from)?.isRefused) this.stopAsking(to);
   }

@@ -36,7 +36,7 @@ const TOO_MANY_STREAMS =
 export interface EndpointOptions extends ConnectionsOptions {
   /** The sessions of those who say who they are; absent in open access, where sessions are named by handles. */
   readonly owners: OwnerSessions | undefined;
-  /** Counts what is kept of the resources that clients listen to. */
+  /** Counts the bytes of the resources that clients listen to. */
   readonly keptSubscriptions: KeptBytes;
 }
 
@@ -52,9 +52,9 @@ export class Endpoint {
   readonly #deadlines: Deadlines;
   readonly #modern: McpHttpHandler;
   readonly #underWay = new RequestsUnderWay();
-  /** What serves a request of a client that names its session with each of them. */
+  /** What a request of the 2026 era needs to be served. */
   readonly #servers = new WeakMap<Request, McpServer>();
-  /** What `subscriptions/listen` have asked for. */
+  /** The resources that `subscriptions/listen` requests have named. */
   readonly #keptFilters: KeptBytes;
   #isClosing = false;
 
@@ -180,8 +180,8 @@ export class Endpoint {
   }
 
   /**
-   * Notes that a request of a session is being served, if it may be.
-   * @returns what to call once, when it is over
+   * Notes that a request of a session is in flight, unless the session has too many.
+   * @returns a function to call once, when the request has ended
    */
   #begin(ref: SessionRef): ((by: StreamCloser) => void) | undefined {
     const counted = this.#underWay.begin(ref);
@@ -230,10 +230,10 @@ function isAboutCallUnderWay(message: unknown): boolean {
   );
 }
 
-/** The resources that a `subscriptions/listen` asks for. */
+/** The resources that a `subscriptions/listen` names. */
 function urisOf(body: unknown): string[] {
   const uris = propertyOf(propertyOf(propertyOf(body, 'params'), 'notifications'), 'resourceSubscriptions');
-  // What is no text, the SDK refuses.
+  // The SDK refuses URIs that are not strings.
   return Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
 }
 

@@ -3,27 +3,27 @@ import { bytesOfText, type KeptShare } from '../limits/kept-bytes.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 
-/** A connection keeps no more events than this. */
+/** The maximum number of events of a connection. */
 const MOST_EVENTS = 100;
 /** The name that the SDK gives to the stream of a GET. */
 export const STANDALONE_STREAM = '_GET_stream';
 
 const EVENT_ID = /^(.+)\/(\d{1,15})$/;
 
-/** Which event of a connection it is. */
+/** The number of the event on its connection. */
 interface SentEvent {
   readonly stream: StreamId;
   readonly number: number;
 }
 
 interface BufferedEvent extends SentEvent {
-  /** The message as JSON: what its objects would take up is not known. */
+  /** The message as JSON, because the size of its objects in memory is not known. */
   readonly text: string;
   readonly untilMs: number;
 }
 
 export interface EventBufferOptions {
-  /** Counts what it keeps, and says when that is too much. */
+  /** Counts the kept bytes, and refuses those above the limit. */
   readonly kept: KeptShare;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -86,8 +86,8 @@ export class EventBuffer implements EventStore {
   }
 
   /**
-   * @returns an empty id, which the SDK leaves out, for what is sent on the stream of a call that did not begin with a
-   * priming event: before revision 2025-11-25 clients resume such a stream although it brought the answer
+   * @returns the event id; an empty one, which the SDK omits, on the stream of a call that did not begin with a priming
+   * event. Before revision 2025-11-25, clients resume a stream with event ids even after it has brought the answer
    */
   storeEvent(stream: StreamId, message: JSONRPCMessage): Promise<EventId> {
     const isPriming = !('jsonrpc' in message);
@@ -110,7 +110,7 @@ export class EventBuffer implements EventStore {
     return this.#find(eventId)?.stream;
   }
 
-  /** Whether an event was sent on the stream of a call, and nothing will come after it any more. */
+  /** Whether an event belongs to the stream of a call, and no event will follow it. */
   isLast(eventId: EventId): boolean {
     const [, stream] = EVENT_ID.exec(eventId) ?? [];
     if (stream === undefined || stream === STANDALONE_STREAM) return false;
@@ -126,7 +126,7 @@ export class EventBuffer implements EventStore {
     const last = this.#find(lastEventId);
     if (!last) throw new RangeError('Nothing is kept after this event.');
     const missed = this.#events.filter((event) => isAfter(event, last));
-    // It was made of a message.
+    // The text was made from a message.
     for (const { stream, number, text } of missed)
       await send(`${stream}/${number}`, JSON.parse(text) as JSONRPCMessage);
     return last.stream;

@@ -14,18 +14,18 @@ const PIECE_BYTES = 64 * 1024;
 /** A response of the SDK that is a stream of events. */
 export type StreamResponse = Response & { readonly body: ReadableStream<Uint8Array> };
 
-/** Counts what a client leaves unread, which may be too much for this server. */
+/** Counts the unread bytes of one client. */
 export interface UnreadCount {
-  /** To be called whenever that has changed. */
+  /** Call it whenever the number of unread bytes has changed. */
   update(): void;
-  /** Nothing of it is held any more. */
+  /** Ends the count: no unread bytes are held any more. */
   release(): void;
 }
 
 /**
- * Begins to count what one client leaves unread.
- * @param unread how many bytes that are
- * @param giveUp cuts the client off: this server needs the room
+ * Begins to count the unread bytes of one client.
+ * @param unread returns the number of unread bytes
+ * @param giveUp closes the client's connection, because the server holds too many unread bytes
  */
 export type CountUnread = (unread: () => number, giveUp: () => void) => UnreadCount;
 
@@ -34,7 +34,7 @@ export interface EventStreamOptions {
   readonly deadlines: Deadlines;
   /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
   readonly hangUp: (() => void) | undefined;
-  /** Default: nothing is counted. */
+  /** Counts the unread bytes. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
   /** When the right to read it runs out. Default: never. */
   readonly endsAtMs?: number | undefined;
@@ -55,11 +55,11 @@ export class EventStream {
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
-  /** What has not been read; the oldest piece first. */
+  /** The unread chunks; the oldest first. */
   #unread: Uint8Array[] = [];
   #unreadBytes = 0;
   readonly #count: UnreadCount | undefined;
-  /** Goes on with a read that waits for something to be written. */
+  /** Resumes a read that waits for the next chunk. */
   #resume: (() => void) | undefined;
   #isEnded = false;
   #writtenBytes = 0;
@@ -85,11 +85,11 @@ export class EventStream {
           this.#forget();
         },
       },
-      // Only what is asked for leaves the queue that is counted.
+      // Without a second queue, only chunks that are read leave the counted one.
       { highWaterMark: 0 },
     );
     this.response = new Response(body, response);
-    // Whether the connection is kept is between Node and this client, which may have asked to close it.
+    // Node decides whether to keep the connection: the client may have asked to close it.
     this.response.headers.delete('connection');
     const { deadlines, endsAtMs } = options;
     this.#expiry = endsAtMs === undefined ? undefined : deadlines.at(endsAtMs, () => this.end());
@@ -112,8 +112,8 @@ export class EventStream {
   }
 
   /**
-   * Cuts the connection of a client that is not there any more, or does not read. What has been written is dropped.
-   * @param by who ends the stream thereby. Default: the client, by going away
+   * Closes the connection of a client that is gone or does not read. Drops unread data.
+   * @param by the side that ends the stream. Default: the client, by disconnecting
    */
   giveUp(by: StreamCloser = 'client'): void {
     const sink = this.#sink;
@@ -154,7 +154,7 @@ export class EventStream {
     if (this.#unreadBytes > UNREAD_BYTES && !this.#patience) this.#watch();
   }
 
-  /** Gives a piece to a client that reads, as soon as there is one. */
+  /** Passes the next chunk to a client that reads, as soon as there is one. */
   async #passPiece(): Promise<void> {
     if (this.#unread.length === 0) {
       await new Promise<void>((resolve) => {

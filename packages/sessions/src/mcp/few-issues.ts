@@ -1,11 +1,11 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 
-/** As many as a model can mend at once. */
+/** The maximum number of reported issues: a model cannot correct more at once. */
 const MAX_ISSUES = 20;
 
 /**
- * The same schema, which reports no more than 20 issues and the number of the others. The SDK joins all of them into
- * one text: a table whose cells are all of the wrong type would be answered with 20 times its own size.
+ * The same schema, limited to 20 reported issues and the number of the others. The SDK joins all issues into one text:
+ * without the limit, the error for a table with only wrong cells would be 20 times as large as the table.
  */
 export function withFewIssues(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
   const inner = schema['~standard'];

@@ -5,23 +5,23 @@ import { guardedSignal } from './guarded-signal.js';
 
 type Requests = ServerContext['mcpReq'];
 
-/** A call while a handler serves it, and what the handler gets to see of it. */
+/** A call while its handler runs. */
 export interface GuardedCall {
   readonly context: ServerContext;
-  /** The handler is done: what it says from now on is too late. */
+  /** Notes that the handler has returned. What it sends after that is dropped or rejected. */
   end(): void;
 }
 
 /**
- * Guards a call against what its handler does too late, or without waiting for it. Notifications of a call that is over
- * are dropped. What its client is asked rejects, and that ends no process. The signal is quiet once the handler is done:
- * where every request stands alone the SDK aborts it after each call, successful ones included.
- * @param report hears what failed
+ * Guards a call against what its handler sends after its end, or without `await`. Notifications of an ended call are
+ * dropped. Requests to the client reject, and an unhandled rejection does not end the process. The signal does not
+ * abort after the handler has returned: in the 2026 era the SDK aborts it after every call, including successful ones.
+ * @param report called with each error
  */
 export function guardCall(context: ServerContext, report: (error: unknown) => void): GuardedCall {
   const { mcpReq } = context;
   const { signal, release } = guardedSignal(mcpReq.signal, report);
-  // One signature of several, which passes on whatever it is given.
+  // One of several signatures; the arguments are passed on unchanged.
   const send = mcpReq.send as (...given: unknown[]) => Promise<unknown>;
   let isOver = false;
   const isLate = () => isOver || mcpReq.signal.aborted;
@@ -50,7 +50,7 @@ export function guardCall(context: ServerContext, report: (error: unknown) => vo
   };
 }
 
-/** Lets an error pass, unless something has happened that makes it meaningless. */
+/** Rethrows an error, unless it has become irrelevant. */
 function unless(isMeaningless: () => boolean): (error: unknown) => void {
   return (error) => {
     if (!isMeaningless()) throw error;

@@ -14,9 +14,9 @@ import { errorResult } from './tool-result.js';
 import { unsendablePartOf } from './unsendable.js';
 
 export interface ServerGuardOptions {
-  /** Hears of mistakes in an author's code. */
+  /** Called with errors in the author's code. */
   readonly onError: (error: unknown) => void;
-  /** Hears what the SDK reports: mostly what clients did wrong. */
+  /** Called with errors that the SDK reports, most of them caused by clients. */
   readonly onProtocolError: (error: unknown) => void;
 }
 
@@ -24,7 +24,7 @@ type Protocol = McpServer['server'];
 type Handler = (request: unknown, context: ServerContext) => unknown;
 type SetRequestHandler = Protocol['setRequestHandler'];
 
-/** The methods of the SDK's server that send something, and reject when that fails. */
+/** The methods of the SDK's server that send a message, and reject if that fails. */
 const SENDERS = [
   'request',
   'ping',
@@ -39,9 +39,9 @@ const SENDERS = [
 ] as const satisfies readonly (keyof Protocol)[];
 
 /**
- * Guards a server object, as soon as it is made, against mistakes that would end the process or leave a client without
- * an answer: what is sent too late, what rejects while nobody waits, callbacks that throw, and results that cannot be
- * sent as JSON. Everything that an author registers or sends passes through here.
+ * Guards a server object against errors in the author's code that would end the process or leave a client without an
+ * answer: messages sent too late, unhandled rejections, callbacks that throw, and results that cannot be sent as JSON.
+ * Call it before the author registers anything.
  */
 export function guardServer(mcp: McpServer, options: ServerGuardOptions): void {
   const { server } = mcp;
@@ -57,10 +57,10 @@ function guardHandlers(
   report: (error: unknown) => void,
   onError: (error: unknown) => void,
 ): void {
-  // One signature for the overloads of setRequestHandler: the guard passes on whatever it is given.
+  // One signature stands for the overloads of setRequestHandler; the arguments are passed on unchanged.
   const set = server.setRequestHandler.bind(server) as (method: string, ...rest: unknown[]) => void;
   server.setRequestHandler = ((method: string, ...rest: unknown[]) => {
-    // The SDK takes the handler last.
+    // The handler is the last argument.
     const handler = rest.at(-1) as Handler;
     const guarded: Handler = async (request, context) => {
       const call = guardCall(context, report);
@@ -76,7 +76,7 @@ function guardHandlers(
   }) as SetRequestHandler;
 }
 
-/** What is sent on behalf of no request in particular, to a client that may be gone. */
+/** Guards messages that belong to no request. Their client may be gone. */
 function guardSenders(mcp: McpServer, report: (error: unknown) => void): void {
   const { server } = mcp;
   const isLate = () => server.transport === undefined;
@@ -90,7 +90,7 @@ function guardSenders(mcp: McpServer, report: (error: unknown) => void): void {
   };
   for (const name of SENDERS) {
     const send = server[name].bind(server) as (...given: unknown[]) => Promise<unknown>;
-    // What sends in the end has reported it.
+    // The method that sends the message has reported the error.
     const isLast = name === 'request';
     const guarded = (...given: unknown[]) =>
       handled(send(...given), (error) => isLast && !isLate() && report(error));
@@ -100,7 +100,7 @@ function guardSenders(mcp: McpServer, report: (error: unknown) => void): void {
   mcp.sendLoggingMessage = (...given) => handled(log(...given));
 }
 
-/** What the SDK calls when nobody is left to catch what it throws. */
+/** Guards the callbacks `onclose` and `onerror`, whose errors the SDK does not catch. */
 function guardCallbacks(mcp: McpServer, { onError, onProtocolError }: ServerGuardOptions): void {
   const { server } = mcp;
   let onerror: Protocol['onerror'];
@@ -128,7 +128,7 @@ function attempt(act: () => unknown, onError: (error: unknown) => void): void {
   }
 }
 
-/** A result as it may be sent, or what is sent instead. */
+/** A result if it can be sent as JSON, or an error in its place. */
 function sendableResult(
   method: string,
   request: unknown,
@@ -148,7 +148,10 @@ function sendableResult(
   throw new ProtocolError(ProtocolErrorCode.InternalError, message);
 }
 
-/** The SDK answers with an error's code, message and data, and with nothing if there is no reading or sending them. */
+/**
+ * An error that can be sent. The SDK answers with the error's code, message and data, and does not answer if it cannot
+ * read or send them.
+ */
 function sendableError(error: unknown, onError: (error: unknown) => void): unknown {
   const message = messageOf(error);
   if (message !== undefined && isReadable(error)) return error;

@@ -1,13 +1,13 @@
-/** A signal that is handed to an author's code. */
+/** A signal for the author's code. */
 interface GuardedSignal {
   readonly signal: AbortSignal;
-  /** Follows the other signal no longer. */
+  /** Stops following the source signal. */
   release(): void;
 }
 
 /**
- * A signal that aborts as another one does, until it is released. A listener that throws ends the process where the
- * signal is Node's own (`uncaughtException`); here it is reported.
+ * A signal that aborts when the source signal does, until it is released. Reports errors of its listeners. With a
+ * signal of Node, such an error would end the process (`uncaughtException`).
  */
 export function guardedSignal(source: AbortSignal, report: (error: unknown) => void): GuardedSignal {
   const controller = new AbortController();

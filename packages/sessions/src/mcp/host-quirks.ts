@@ -1,25 +1,25 @@
 import type { ClientInfo } from './client-traits.js';
 import type { Era } from './request-context.js';
 
-/** A host that is known not to do what it declares, or what a login needs. */
+/** A host that is known not to do what it declares, or not to support what a login needs. */
 interface HostQuirk {
-  /** What it calls itself (`clientInfo.name`). */
+  /** The client's name (`clientInfo.name`). */
   readonly client: string;
-  /** The newest version that was seen to be so; later ones are given another chance. Absent: all of them. */
+  /** The newest version with the quirk; later versions are tried again. Absent: all versions. */
   readonly upTo?: string;
-  /** The era in which it is so. Absent: both. */
+  /** The era in which the client has the quirk. Absent: both. */
   readonly era?: Era;
   /**
-   * - `cannot-be-asked`: it declares URL elicitation, and its user never sees the question.
-   * - `process-per-call`: it connects anew for every call.
+   * - `cannot-be-asked`: the client declares URL elicitation, but its user never sees the question.
+   * - `process-per-call`: the client opens a new connection for every call.
    */
   readonly quirk: 'cannot-be-asked' | 'process-per-call';
   readonly reason: string;
 }
 
 /**
- * Spares users a call that fails. Every client works without an entry here: what it answers, or does not answer,
- * tells the same ({@link ElicitationPolicy}).
+ * The known quirks. An entry spares users a failed call. Clients without an entry work, too: {@link ElicitationPolicy}
+ * learns the same from their answers.
  */
 const HOST_QUIRKS: readonly HostQuirk[] = [
   {
@@ -53,7 +53,7 @@ export function cannotBeAsked(info: ClientInfo | undefined, era: Era): boolean {
   return hasQuirk('cannot-be-asked', info, era);
 }
 
-/** Whether a client is known to connect anew for every call. */
+/** Whether a client is known to open a new connection for every call. */
 export function connectsForEachCall(info: ClientInfo | undefined, era: Era): boolean {
   return hasQuirk('process-per-call', info, era);
 }
@@ -68,7 +68,7 @@ function hasQuirk(quirk: HostQuirk['quirk'], info: ClientInfo | undefined, era: 
   );
 }
 
-/** Whether a version is not newer than another, as far as that one says: 0.171.3 is up to 0.171. */
+/** Whether a version is not newer than a limit, by the components of the limit: 0.171.3 is not newer than 0.171. */
 function isUpTo(limit: string, version: string): boolean {
   const numbers = version.split('.').map((part) => Number.parseInt(part, 10));
   for (const [index, most] of limit.split('.').map(Number).entries()) {

@@ -22,10 +22,10 @@ export function requestIdsOf(body: unknown): unknown[] {
     .map((message) => propertyOf(message, 'id'));
 }
 
-/** The longest id of a request, and the longest token of its progress: both are kept for as long as it is served. */
+/** The maximum length of a request id and of a progress token. Both are kept while the request is in flight. */
 export const MAX_ID_CHARACTERS = 256;
 
-/** What is too long of what identifies the requests in a body: their ids, their progress tokens. */
+/** The name of the first field in a body that is too long: a request id or a progress token. */
 export function oversizedIdOf(body: unknown): 'id' | 'progressToken' | undefined {
   for (const message of messagesOf(body)) {
     if (isTooLong(propertyOf(message, 'id'))) return 'id';

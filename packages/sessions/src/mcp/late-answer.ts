@@ -2,30 +2,30 @@ import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import { isEventStream, type StreamResponse } from './event-stream.js';
 
-/** An answer that is not there by then begins all the same: load balancers wait 30 to 60 seconds for its first byte. */
+/** After this time an answer begins without its result: load balancers wait 30 to 60 seconds for the first byte. */
 const PATIENCE_MS = 5_000;
-/** How often something is sent of it from then on: they wait no longer between two bytes. */
+/** The interval of keep-alive bytes after that: load balancers wait as long between two bytes. */
 const KEEP_ALIVE_MS = 15_000;
 
 export interface LateAnswerOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** What the client accepts (HTTP `Accept`). */
+  /** The request's `Accept` header. */
   readonly accept: string | null;
-  /** Ends what is being done for a client that does not wait for it any more. */
+  /** Called when the client has stopped waiting; cancels the call. */
   readonly cancel: () => void;
 }
 
-/** An answer, and whether it is one that goes on. */
+/** An answer, and whether it is a stream. */
 export type Answer =
   | { readonly isStream: true; readonly response: StreamResponse }
   | { readonly isStream: false; readonly response: Response };
 
 /**
- * Answers as soon as the answer is known, or begins to after five seconds. To clients that accept event streams it is
- * a stream then, with comments until the answer comes. To others it is JSON after white space, which JSON allows
- * (RFC 8259 section 2).
- * @param known the answer, once it is known; a rejection is passed on, or cuts what has begun
+ * Returns the answer once it is known. After five seconds it returns a response that begins without the answer: for
+ * clients that accept event streams, a stream with comments until the answer; for others, white space and then the
+ * JSON, which JSON allows (RFC 8259 section 2).
+ * @param known resolves with the answer; a rejection is passed on, or cuts a response that has begun
  */
 export async function answerInTime(known: Promise<Response>, options: LateAnswerOptions): Promise<Answer> {
   const { clock, deadlines, accept } = options;
@@ -45,19 +45,19 @@ export async function answerInTime(known: Promise<Response>, options: LateAnswer
   const headers = {
     'content-type': format.type,
     'cache-control': 'no-cache, no-transform',
-    // nginx buffers what it is sent, unless it is told not to.
+    // Disables the response buffer of nginx.
     'x-accel-buffering': 'no',
   };
-  // Of a response that was made with a body, it is that body.
+  // A response that was created with a body has that body.
   const response = new Response(begun(known, format, options), { headers }) as StreamResponse;
   return { isStream: true, response };
 }
 
-/** How an answer is written that began before it was known. */
+/** The wire format of a response that begins before its answer is known. */
 interface Format {
   readonly type: string;
   readonly keepAlive: string;
-  /** What goes on the wire of the SDK's answer. */
+  /** Writes the SDK's answer. */
   readonly write: (response: Response, send: (bytes: Uint8Array) => void) => Promise<void>;
 }
 
@@ -70,7 +70,7 @@ const EVENT_STREAM: Format = {
     if (isEventStream(response)) for await (const frame of response.body) send(frame);
     else {
       const message = await response.text();
-      // There is none to a request that its client has cancelled.
+      // A cancelled request has no answer.
       if (message) send(encoder.encode(`event: message\ndata: ${message}\n\n`));
     }
   },
@@ -81,7 +81,7 @@ const JSON_TEXT: Format = {
   keepAlive: ' ',
   async write(response, send) {
     if (!isEventStream(response)) return send(new Uint8Array(await response.arrayBuffer()));
-    // Of the messages on the SDK's stream, a frame each, this client can be given the answer, which is the last.
+    // The SDK's stream has one message in each frame. This client can take only the answer, which is the last one.
     let answer: string | undefined;
     for await (const frame of response.body) {
       answer = /^data: (.*)$/m.exec(new TextDecoder().decode(frame))?.[1] ?? answer;

@@ -34,7 +34,7 @@ export interface Listener {
   readonly peer: Peer | undefined;
 }
 
-/** How long a stream may last, how it is cut, and who is told that it is over. */
+/** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
 type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'countUnread' | 'endsAtMs' | 'onEnd'>;
 
 /** One client's `subscriptions/listen`. */

@@ -12,9 +12,9 @@ const LOGIN_NEED: unique symbol = Symbol('what a tool handler cannot do without'
 type NeedyHandler = ToolHandler & { readonly [LOGIN_NEED]?: LoginNeed };
 
 /**
- * The same handler, which says now that it needs a login, and runs only where there is one: also as that of a
- * resource or a prompt, where nothing else looks.
- * @param assertLoggedIn rejects where nobody is logged in
+ * The same handler, marked as one that needs a login. It checks for the login itself, so that it also protects
+ * resources and prompts, which the tool gate does not check.
+ * @param assertLoggedIn rejects if no user is logged in
  */
 export function withLoginNeed<Handler extends ToolHandler>(
   handler: Handler,

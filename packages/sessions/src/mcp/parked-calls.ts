@@ -29,11 +29,11 @@ export interface ParkedCallsOptions extends LoginToolOptions {
 }
 
 type ToolResult = CallToolResult | InputRequiredResult;
-/** A tool that cannot do without a login. */
+/** A tool that needs a login. */
 interface NeedyTool {
   readonly need: LoginNeed;
   readonly output: SessionOutput;
-  /** Runs it, in the SDK's context of its call. */
+  /** Runs the tool in the SDK's context of its call. */
   readonly run: (protocol: ServerContext) => unknown;
 }
 
@@ -138,7 +138,7 @@ export class ParkedCalls {
     return { ...result, requestState: WENT_ON + sealed };
   }
 
-  /** Until its answer, the client of a call is present in the session that it has got. The request named another. */
+  /** The client is present in its new session until the answer. The request named another session. */
   async #whilePresent(session: SessionRecord, run: () => unknown): Promise<unknown> {
     const answered = this.#options.registry.requestBegan(session.ref);
     try {
@@ -199,13 +199,13 @@ function notDone(call: LoginCall, answer: LoginAnswer, defaultProvider: string):
   return errorResult(parts.filter(Boolean).join('\n'));
 }
 
-/** Tells the client under which handle its user is logged in: the model in what it is shown, the host in `_meta`. */
+/** Adds the session handle to a result: for the model in text and structured content, for the host in `_meta`. */
 function withHandle(result: CallToolResult, handle: string, output: SessionOutput): CallToolResult {
   const text = `The user has logged in. session: ${handle}\nPass this \`session\` in every further call of any tool.`;
   const structured = output.withSession(result.structuredContent, handle);
   return {
     ...result,
-    // The revision of 2026-07-28 admits any value; the SDK's type says an object.
+    // Revision 2026-07-28 allows any value; the SDK's type requires an object.
     ...(structured !== undefined && {
       structuredContent: structured as NonNullable<CallToolResult['structuredContent']>,
     }),

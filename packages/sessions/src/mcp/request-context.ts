@@ -32,15 +32,14 @@ export interface CurrentSession {
   /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
   current(): Session;
   /**
-   * Says of a handler that it cannot do without a login, so that it runs only where there is one: that of a tool, a
-   * resource or a prompt. Without, the request is answered with what to do. A call of a tool whose client opens
-   * addresses itself (URL elicitation, 2026-07-28) waits for its user to log in, and then goes on: the handler runs
-   * once.
+   * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Otherwise the answer
+   * tells the client what to do. If the client opens links itself (URL elicitation, 2026-07-28), the call of a tool
+   * waits for the login and then runs the handler, once.
    */
   loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginNeed): Handler;
 }
 
-/** Only tools have an argument for it. */
+/** Only tools have an argument for the session. */
 const SESSION_REQUIRED_BY_REQUEST = `This request names no session. Call the \`login\` tool first; then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
 
 /** Carries the context of each request to whatever serves it, however many are served at the same time. */
@@ -81,7 +80,7 @@ export class RequestContexts implements CurrentSession {
     return withLoginNeed(handler, need, () => this.#assertLoggedIn(need.provider ?? this.#defaultProvider));
   }
 
-  /** @throws SessionError what to do, where nobody is logged in at a provider; to what is no tool, as the SDK sends it */
+  /** @throws SessionError if no user is logged in at the provider; the message says what to do */
   async #assertLoggedIn(provider: string): Promise<void> {
     const { named, toolName } = this.get();
     const missing = toolName === undefined ? SESSION_REQUIRED_BY_REQUEST : sessionRequired().message;

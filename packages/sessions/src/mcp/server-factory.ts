@@ -32,9 +32,9 @@ export interface ServerInfo extends Implementation {
 }
 
 /**
- * Registers an author's tools, resources and prompts. Called for every server object, so keep it light. It must not be
- * asynchronous. What handlers send after their request is over is dropped; what they send without waiting, and what their
- * listeners throw, is logged and does not end the process.
+ * Registers the author's tools, resources and prompts. Called for every server object, so keep it fast. Must not be
+ * asynchronous. Messages that handlers send after their request has ended are dropped. Errors of messages sent without
+ * `await`, and of listeners, are logged and do not end the process.
  */
 export type RegisterTools = (server: McpServer, sessions: CurrentSession) => void;
 
@@ -47,7 +47,7 @@ export type ServerFactoryOptions = {
   readonly choices: readonly LoginChoice[];
   /** For what travels through clients between the rounds of a call. */
   readonly states: RequestStates;
-  /** How many elements and keys the arguments of a tool call may have in all. */
+  /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
   /** Which clients are asked to open links. */
   readonly elicitation: Elicitation;

@@ -5,7 +5,7 @@ import { type JsonSchema, outputJsonOf } from './tool-schema.js';
 
 const NEXT = 'Pass this `session` in every further call of any tool.';
 
-/** Without types: where an author's schema lets any property in, these say nothing about it. */
+/** The added fields. They have no types, so that they do not constrain an author's properties of the same names. */
 const FIELDS: JsonSchema = {
   session: {
     description:
@@ -13,25 +13,25 @@ const FIELDS: JsonSchema = {
   },
   next: { description: 'What to do now, after a call that has logged the user in.' },
 };
-/** In place of those, where an author's results may have fields of the same names. */
+/** The added field if an author's results may have fields of these names. */
 const NESTED_FIELDS: JsonSchema = {
   [SESSION_META_KEY]: { description: 'The session handle, and what to do with it.' },
 };
 
-/** What the structured results of a tool look like that may log its user in. */
+/** The structured output of a tool whose call may log the user in. */
 export interface SessionOutput {
-  /** As it is listed; absent where the tool has none. */
+  /** The output schema for `tools/list`; absent if the tool has none. */
   readonly schema: StandardSchemaWithJSON | undefined;
   /**
-   * Adds the handle to structured content, because some hosts show their models nothing else. None stays none: then
-   * these hosts show the text, which has the handle, too.
+   * Adds the handle to structured content, because some hosts show a model nothing else. Returns `undefined` for
+   * `undefined`: these hosts then show the text, which contains the handle, too.
    */
   withSession(structured: unknown, handle: string): unknown;
 }
 
 /** @param schema the output schema of a tool */
 export function sessionOutputOf(schema: StandardSchemaWithJSON | undefined): SessionOutput {
-  /** What a tool answered, by what that became. */
+  /** The tool's own structured content, by the extended one. */
   const originals = new WeakMap<object, unknown>();
   let extended: Extended | undefined;
   const extension = () => {
@@ -73,15 +73,15 @@ function addTo(structured: unknown, note: Record<string, string>, fields: JsonSc
 }
 
 interface Extended {
-  /** Absent where the schema stays as it is. */
+  /** Absent if the schema is not changed. */
   readonly schema?: JsonSchema;
-  /** Absent where nothing may be added to results: text and `_meta` tell the handle then. */
+  /** Absent if no field can be added to results: only text and `_meta` contain the handle then. */
   readonly fields?: JsonSchema;
 }
 
-/** Lets the fields of the handle into a schema, wherever it refuses what it does not name. */
+/** Extends a schema so that it allows the fields of the handle wherever it refuses unknown properties. */
 function extend(json: JsonSchema): Extended {
-  // A library may share what it returns, and add to it what is not JSON.
+  // The schema library may share the object, and add values that are not JSON.
   const schema = JSON.parse(JSON.stringify(json)) as JsonSchema;
   const parts = partsOf(schema);
   if (!parts) return {};
@@ -95,8 +95,8 @@ function extend(json: JsonSchema): Extended {
 }
 
 /**
- * The parts of a schema that a value as a whole has to fit: itself, its branches, and what these refer to.
- * `undefined` where that cannot be told.
+ * The subschemas that apply to the value as a whole: the schema itself, its branches, and the schemas that these refer
+ * to. `undefined` if a reference cannot be resolved.
  */
 function partsOf(root: JsonSchema): JsonSchema[] | undefined {
   const parts = new Set<JsonSchema>();
@@ -104,7 +104,7 @@ function partsOf(root: JsonSchema): JsonSchema[] | undefined {
   while (waiting.length > 0) {
     const part = waiting.pop();
     if (typeof part !== 'object' || part === null || parts.has(part as JsonSchema)) continue;
-    // Parsed JSON that is an object where JSON Schema has a schema.
+    // An object at this place of a JSON Schema is a schema.
     const schema = part as JsonSchema;
     parts.add(schema);
     for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
@@ -138,7 +138,7 @@ function mayHaveFieldsOfOurNames({
   );
 }
 
-/** Whether what a keyword says of other properties is more than whether there may be any. */
+/** Whether a keyword constrains the values of other properties, and does not only allow or refuse them. */
 function isRestriction(other: unknown): boolean {
   return typeof other === 'object' && other !== null && Object.keys(other).length > 0;
 }
@@ -159,7 +159,7 @@ function admit(part: JsonSchema, fields: JsonSchema): void {
   if (typeof maxProperties === 'number') part.maxProperties = maxProperties + names.length;
 }
 
-/** What is not an object gets one around it, in the one result that tells the handle. */
+/** Allows an object around results that are not objects: the result that contains the handle is wrapped. */
 function orWrapped({ $schema, $defs, definitions, ...natural }: JsonSchema): JsonSchema {
   const result = { description: 'The result of the call.' };
   const wrapped = { type: 'object', properties: { result, ...FIELDS }, required: ['result', 'session'] };
@@ -170,7 +170,7 @@ function orWrapped({ $schema, $defs, definitions, ...natural }: JsonSchema): Jso
   };
 }
 
-/** Whether every value of a schema is an object, as far as that can be seen from outside. */
+/** Whether a schema allows only objects, as far as its top-level keywords show. */
 function isObject(schema: JsonSchema, root: JsonSchema, depth = 0): boolean {
   if (depth > 8) return false;
   if (schema.type !== undefined) return schema.type === 'object';

@@ -2,29 +2,31 @@ import type { Deadline } from '../time/deadlines.js';
 import { EventStream, type EventStreamOptions, type StreamResponse } from './event-stream.js';
 import { methodOf, propertyOf } from './json-rpc.js';
 
-/** A client that is gone without a word no longer counts as present after two of these: within a minute. */
+/** The interval of pings. A client that answers none does not count as present after two of them: within a minute. */
 const PING_INTERVAL_MS = 25_000;
-/** How long a client has to answer when another stream wants the place of this one, which is held meanwhile. */
+/**
+ * How long a client has to answer the ping that is sent when it opens another stream. That request is held meanwhile.
+ */
 const PROBE_MS = 2_000;
 /** The SDK numbers its requests, so that no other one has an id like this. */
 const PING_ID_PREFIX = 'ping-';
 
 export interface StandaloneStreamOptions extends EventStreamOptions {
-  /** Called when the client has stopped answering pings, and when it answers again. */
+  /** Called with `false` when the client stops answering pings, and with `true` when it answers again. */
   readonly onHeard?: (isHeard: boolean) => void;
 }
 
-/** A question whether the client is still there. */
+/** A ping whose answer decides whether another stream replaces this one. */
 interface Probe {
   readonly outcome: Promise<boolean>;
   readonly settle: (isThere: boolean) => void;
 }
 
 /**
- * The stream that a 2025 client opens with GET to hear what no request of its own is about. Whether the
- * client is still there is asked with pings of the protocol: what a proxy or a dead network swallows stays
- * unanswered. A client that does not answer keeps its stream, since there are some that never do, but it no longer
- * counts as present, and makes way for the next stream.
+ * The stream that a 2025 client opens with GET to hear what no request of its own is about. Whether the client is still
+ * there is asked with pings of the protocol: what a proxy or a dead network swallows stays unanswered. A client that
+ * does not answer keeps its stream, because some clients never answer. But it does not count as present, and another
+ * stream replaces this one.
  */
 export class StandaloneStream {
   readonly #stream: EventStream;
@@ -46,7 +48,7 @@ export class StandaloneStream {
         this.#isOver = true;
         this.#deadline.cancel();
         this.#probe?.settle(false);
-        // A client that was refused another stream may well be there without this one.
+        // A client that was refused another stream may be present without this one, so its end is not a disconnect.
         options.onEnd?.(this.#hasRefused ? 'server' : by);
       },
     });
@@ -64,7 +66,7 @@ export class StandaloneStream {
     this.#probe?.settle(true);
   }
 
-  /** Whether the client answers when it is asked now, because another stream wants the place of this one. */
+  /** Sends a ping and resolves with whether the client answers, to decide about another stream. */
   async isAnswering(): Promise<boolean> {
     this.#probe ??= this.#ask();
     const isThere = await this.#probe.outcome;
@@ -72,7 +74,7 @@ export class StandaloneStream {
     return isThere;
   }
 
-  /** Ends for another stream. Its client has not gone: it has just asked for that one. */
+  /** Ends the stream because another one replaces it. This is not a disconnect of the client. */
   makeWay(): void {
     this.#stream.giveUp('server');
   }

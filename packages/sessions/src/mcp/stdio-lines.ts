@@ -3,13 +3,13 @@ import { parseJSONRPCMessage, STDIO_DEFAULT_MAX_BUFFER_SIZE } from '@modelcontex
 import { propertyOf } from './json-rpc.js';
 import { ErrorCode } from './protocol-error.js';
 
-/** A line that is no message, and what its sender is answered. */
+/** A line that is not a JSON-RPC message, and the answer to it. */
 export interface RejectedLine {
-  /** `null` where it cannot be told (JSON-RPC 2.0 section 5). */
+  /** `null` if the id is not known (JSON-RPC 2.0 section 5). */
   readonly id: string | number | null;
   readonly code: number;
   readonly message: string;
-  /** Whether it is answered: what looks like a response is not. */
+  /** Whether the line is answered. A line that looks like a response is not. */
   readonly isAnswered: boolean;
 }
 
@@ -25,8 +25,8 @@ const NO_MESSAGE =
   'This is not a JSON-RPC 2.0 message: it needs `jsonrpc: "2.0"`, a `method` and, as a request, an `id` that is a string or an integer.';
 
 /**
- * Passes on the lines that are JSON-RPC messages, and hands over the others, which the SDK drops in silence. A byte
- * order mark and empty lines are skipped.
+ * Passes on lines that are JSON-RPC messages, and calls `onRejected` for the others, which the SDK would drop silently.
+ * Skips a byte order mark and empty lines.
  */
 export function messageLines(onRejected: (line: RejectedLine) => void): Transform {
   let unfinished: Buffer[] = [];
@@ -45,7 +45,7 @@ export function messageLines(onRejected: (line: RejectedLine) => void): Transfor
       if (rest.length > 0) unfinished.push(rest);
       size += rest.length;
       if (size > STDIO_DEFAULT_MAX_BUFFER_SIZE) {
-        // The SDK's transport refuses as much, and ends the connection.
+        // The SDK's transport refuses lines of this length and closes the connection.
         this.push(Buffer.concat(unfinished));
         unfinished = [];
       }
@@ -54,7 +54,7 @@ export function messageLines(onRejected: (line: RejectedLine) => void): Transfor
   });
 }
 
-/** The line, if it is a message. */
+/** The line if it is a message; `undefined` otherwise. */
 function messageIn(line: string, onRejected: (line: RejectedLine) => void): string | undefined {
   if (line.trim() === '') return undefined;
   let value: unknown;

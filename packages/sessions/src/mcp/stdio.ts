@@ -20,7 +20,7 @@ export interface StdioOptions {
   readonly onError: (error: unknown) => void;
   /** Hears what the SDK reports: mostly what the client did wrong, which is answered. */
   readonly onProtocolError: (error: unknown) => void;
-  /** Hears what is wrong with a line that is no message; once for each kind. */
+  /** Called with the reason, once for each kind of invalid line. */
   readonly onBadLine: (reason: string) => void;
 }
 
@@ -30,7 +30,7 @@ export class StdioConnection {
   readonly #ref: SessionRef;
   readonly #lines = messageLines((line) => this.#reject(line));
   readonly #wire = new StdioServerTransport(this.#lines);
-  /** What has been reported of lines that are no messages. */
+  /** The kinds of invalid lines that have been reported. */
   readonly #reported = new Set<string>();
   readonly #served: StdioServerHandle;
   #end: () => void = () => undefined;
@@ -67,7 +67,7 @@ export class StdioConnection {
     );
     const { stdin } = process;
     stdin.pipe(this.#lines);
-    // What closes without an end does not end what it is piped to.
+    // A stream that closes without an end does not end the streams that it is piped to.
     if (stdin.readableEnded || stdin.destroyed) this.#lines.end();
     else stdin.once('close', () => this.#lines.end());
     const closeServed = this.#wire.onclose;
@@ -91,7 +91,7 @@ export class StdioConnection {
     await this.#wire.close();
   }
 
-  /** Answers a line that is no message, and says so once for each kind. */
+  /** Answers an invalid line, and reports the first one of each kind. */
   #reject({ id, code, message, isAnswered }: RejectedLine): void {
     const { onBadLine, onProtocolError } = this.#options;
     if (!this.#reported.has(message)) {
@@ -99,7 +99,7 @@ export class StdioConnection {
       onBadLine(message);
     }
     if (!isAnswered) return;
-    // The SDK's type has no null, which JSON-RPC asks for where the id is not known.
+    // The SDK's type lacks `null`, which JSON-RPC requires if the id is not known.
     const answer = { jsonrpc: '2.0', id, error: { code, message } } as JSONRPCMessage;
     this.#wire.send(answer).catch(onProtocolError);
   }

@@ -10,16 +10,16 @@ import { STATUS_URI, statusChangedBy } from './status-resource.js';
 export interface SubscriptionsOptions {
   readonly contexts: RequestContexts;
   readonly events: SessionEvents;
-  /** Counts what is kept of them. */
+  /** Counts the bytes of the subscriptions. */
   readonly kept: KeptBytes;
   readonly onError: (error: unknown) => void;
 }
 
-/** Said where the addresses are not too many, but there is no more room to keep them. */
+/** The error if the shared memory for subscriptions is used up. */
 const NO_ROOM =
   'This server has no room for more subscriptions. Unsubscribe from other resources, or try again later.';
 
-/** The resources whose changes a client wants to hear of. */
+/** The resources that clients have subscribed to. */
 interface Subscribed {
   readonly uris: Set<string>;
   readonly share: KeptShare;
@@ -147,7 +147,7 @@ export class Subscriptions {
   }
 }
 
-/** Why these cannot all be subscribed to, whatever room there is. */
+/** The reason why these URIs exceed the limits of one client; `undefined` if they do not. */
 export function refusalOfUris(uris: readonly string[]): string | undefined {
   if (uris.length > MAX_SUBSCRIPTIONS)
     return `At most ${MAX_SUBSCRIPTIONS} subscriptions are allowed at a time. Unsubscribe from another resource first.`;
@@ -156,7 +156,7 @@ export function refusalOfUris(uris: readonly string[]): string | undefined {
     : undefined;
 }
 
-/** What subscriptions take up. */
+/** The size of subscriptions in bytes. */
 export function bytesOfUris(uris: Iterable<string>): number {
   return [...uris].reduce((sum, uri) => sum + bytesOfText(uri), 0);
 }

@@ -3,24 +3,24 @@ import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { propertyOf } from './json-rpc.js';
 
-/** JSON Schema, as a schema library writes it. */
+/** A JSON Schema that a schema library has produced. */
 export type JsonSchema = Record<string, unknown>;
 
-/** The dialect that the SDK lists schemas in. */
+/** The JSON Schema dialect that the SDK uses in lists. */
 const TARGET = 'draft-2020-12';
 /** The dialect of a schema that names none (revision 2025-11-25, "JSON Schema Usage"). */
 const DEFAULT_DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
-/** Where a schema of an author's stands, as errors name it. */
+/** The place of an author's schema, for errors. */
 export interface SchemaPlace {
   readonly tool: string;
   readonly option: 'inputSchema' | 'outputSchema';
 }
 
 /**
- * A schema of an author's in the one form that the SDK works with: any Standard Schema that can tell its JSON Schema,
- * or the SDK's deprecated raw shape of zod schemas. Tools without one take no arguments.
- * @throws SessionError `configuration` for every other, naming where it stands and what to use
+ * Converts an author's schema to the form that the SDK uses. Accepts a Standard Schema that can produce a JSON Schema,
+ * or the SDK's deprecated raw shape of zod schemas. A tool without a schema takes no arguments.
+ * @throws SessionError `configuration` for any other schema; the message names its place and what to use
  */
 export function standardSchemaOf(schema: unknown, place: SchemaPlace): StandardSchemaWithJSON {
   if (schema === undefined) return z.object({});
@@ -45,7 +45,7 @@ export function assertListable(schema: StandardSchemaWithJSON, place: SchemaPlac
   throw unusable(place, `must describe an object, not ${JSON.stringify(json.type)}.`);
 }
 
-/** What a schema says of itself as JSON Schema. */
+/** The JSON Schema of an output schema. */
 export function outputJsonOf(schema: StandardSchemaWithJSON): JsonSchema {
   return schema['~standard'].jsonSchema.output({ target: TARGET });
 }
@@ -98,10 +98,10 @@ function validatorOf(schema: AnyStandardSchema): Validate {
 type ToJsonSchema = StandardSchemaWithJSON['~standard']['jsonSchema'];
 
 function jsonSchemaOf(schema: AnyStandardSchema): ToJsonSchema | undefined {
-  // It implements both halves of the interface.
+  // The schema implements both parts of the interface.
   const own = propertyOrInherited(schema['~standard'], 'jsonSchema') as ToJsonSchema | undefined;
   if (own || !isZod4(schema)) return own;
-  // zod before 4.2. It is converted as the SDK does.
+  // zod before 4.2, converted as the SDK does it.
   const convert = (io: 'input' | 'output') => () => z.toJSONSchema(schema, { target: TARGET, io });
   return { input: convert('input'), output: convert('output') } as ToJsonSchema;
 }

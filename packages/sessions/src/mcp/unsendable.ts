@@ -1,9 +1,9 @@
 import { handled, isThenable } from '../promises.js';
 
 /**
- * Why an object cannot be sent as JSON, and in which of its properties; `undefined` if it can. Strings cost nothing to
- * look at, so that a large text is not written twice. A promise that an author forgot to wait for is no value, and its
- * rejection ends no process.
+ * Why an object cannot be sent as JSON, and in which of its properties; `undefined` if it can. Does not serialize the
+ * object, so that a large text is not serialized twice. A promise that is not awaited cannot be sent; its rejection
+ * does not end the process.
  */
 export function unsendablePartOf(value: object): string | undefined {
   const above = new Set<unknown>([value]);
@@ -15,7 +15,7 @@ export function unsendablePartOf(value: object): string | undefined {
     }
     return part;
   } catch (error) {
-    // A property that throws when it is read, or nesting that is too deep to be walked.
+    // A property throws when it is read, or the object is nested too deeply.
     return `reading it throws ${error instanceof Error ? error.name : typeof error}`;
   }
 }
@@ -30,7 +30,7 @@ function look(value: unknown, above: Set<unknown>): string | undefined {
     return 'a promise; `await` it';
   }
   if ('toJSON' in value && typeof value.toJSON === 'function') {
-    // What it makes of itself is what is sent, and making it may throw.
+    // The result of `toJSON` is sent, and `toJSON` may throw.
     JSON.stringify(value);
     return undefined;
   }

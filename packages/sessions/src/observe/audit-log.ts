@@ -4,7 +4,7 @@ import type { Clock } from '../time/clock.js';
 import type { QuietLogger } from './quiet-logger.js';
 import { Tallies } from './tallies.js';
 
-/** Tokens come to their end; everything else is a client or a server that is not set up right, or an attack. */
+/** The faults of tokens that expire normally. All others show a wrong configuration or an attack. */
 const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);
 
 export interface AuditLogOptions {

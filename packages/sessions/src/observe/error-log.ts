@@ -24,7 +24,7 @@ function withoutDetails(error: unknown): { name: string; message?: string; code?
     ?.split('\n')
     .filter((line) => line.startsWith('    at '))
     .join('\n');
-  // What is wrong with the configuration is the operator's to read, and quotes nothing else.
+  // Messages about the configuration are for the operator and contain no data of users.
   const isConfiguration = error instanceof SessionError && error.code === 'configuration';
   if (isConfiguration || error instanceof AuthorError) return { name: error.name, message: error.message };
   return { name: error.name, ...('code' in error && { code: error.code }), ...(frames && { stack: frames }) };

@@ -1,19 +1,19 @@
 import type { Logger } from 'pino';
 import { isThenable } from '../promises.js';
 
-/** What is written to of a logger. */
+/** The methods of a logger that the library calls. */
 export type QuietLogger = Readonly<
   Record<'debug' | 'info' | 'warn' | 'error', (entry: object, text: string) => void>
 >;
 
-/** A logger of the author's, whose failures reach nobody: there is no other place to tell of them. */
+/** The author's logger, whose errors are ignored: there is no other place to report them. */
 export function quietLogger(logger: Logger): QuietLogger {
   const quiet = (level: keyof QuietLogger) => (entry: object, text: string) => {
     try {
       const answer: unknown = logger[level](entry, text);
       if (isThenable(answer)) answer.then(undefined, () => undefined);
     } catch {
-      // What was logged is lost, and the server goes on.
+      // The entry is lost; the server continues.
     }
   };
   return { debug: quiet('debug'), info: quiet('info'), warn: quiet('warn'), error: quiet('error') };

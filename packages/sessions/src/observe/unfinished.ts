@@ -1,14 +1,14 @@
 import type { QuietLogger } from './quiet-logger.js';
 
-/** What a server had not finished when it closed. */
+/** The calls and revocations that a server had not finished when it closed. */
 export interface Unfinished {
-  /** How many calls were cut. */
+  /** The number of calls that were cut off. */
   readonly cutCalls: number;
-  /** How many logins' tokens their providers have not confirmed to be revoked. */
+  /** The number of logins whose revocation the provider has not confirmed. */
   readonly notRevoked: number;
 }
 
-/** Tells the operator, if there is something to tell. */
+/** Logs a warning for each number that is not 0. */
 export function logUnfinished(logger: QuietLogger, { cutCalls, notRevoked }: Unfinished): void {
   if (cutCalls > 0) {
     logger.warn(

@@ -30,11 +30,11 @@ export type DeviceFlow = 'allowed' | 'only';
 /** One upstream authorization server and this server's registration there. */
 export interface ProviderOptions {
   /**
-   * How it is called in results and in `login`'s `provider` argument, and in its redirect URI: the first provider's
-   * is `/callback`, that of any other `/login/callback/` and its name. Default: the issuer's host.
+   * The provider's name in results, in the `provider` argument of `login`, and in its redirect URI: `/callback` for the
+   * first provider, `/login/callback/` and the name for any other. Default: the issuer's host.
    */
   readonly name?: string | undefined;
-  /** What people see of it during a login, up to 80 characters. Default: its name. */
+  /** The provider's name on the pages of a login, up to 80 characters. Default: `name`. */
   readonly displayName?: string | undefined;
   /** Its issuer identifier, from which the rest is discovered unless `endpoints` says it. https, except on loopback. */
   readonly issuer: string;
@@ -101,7 +101,7 @@ const CLIENT_AUTHENTICATIONS = [
 
 const schema = z
   .object({
-    // It is a segment of the redirect URI.
+    // The name is a segment of the redirect URI.
     name: z
       .string()
       .min(1)

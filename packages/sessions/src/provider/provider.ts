@@ -48,7 +48,7 @@ export class Provider {
     return this.#settings.name;
   }
 
-  /** What people see of it. */
+  /** The provider's name on the pages of a login. */
   get displayName(): string {
     return this.#settings.displayName;
   }

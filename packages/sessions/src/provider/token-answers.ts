@@ -47,7 +47,10 @@ const DEAD_GRANT = new Set([
 /** The provider says of itself that it cannot answer now. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
-/** What can stand in a header (RFC 9110 section 5.5); more than an access token may consist of (RFC 6749 A.12). */
+/**
+ * Characters that a header allows (RFC 9110 section 5.5), more than an access token may contain (RFC 6749 appendix
+ * A.12).
+ */
 const CARRIABLE = /^[\t\x20-\x7e\x80-\xff]+$/;
 
 /** The answers of token endpoints, as they occur, and what comes of each. The first row that fits counts. */

@@ -29,7 +29,7 @@ export class AnonymousSessions {
     this.#options = options;
   }
 
-  /** How many there are. */
+  /** The number of sessions without a login. */
   get size(): number {
     return this.#heardAtMs.size;
   }

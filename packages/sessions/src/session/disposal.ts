@@ -78,7 +78,7 @@ export class Disposal {
     }
   }
 
-  /** How many revocations no provider has answered yet. */
+  /** The number of revocations in flight. */
   get pending(): number {
     return this.#running.size;
   }

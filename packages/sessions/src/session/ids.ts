@@ -18,15 +18,15 @@ export interface OwnerIdentity {
   readonly issuer: string;
   readonly subject: string;
   readonly clientId: string;
-  /** What tells sessions of the same user and client apart. Absent: they share one. */
+  /** Distinguishes sessions of the same user and client. Absent: they share one session. */
   readonly session?: string | undefined;
 }
 
 /** An owner as the store may know it: digests, from which nobody can be found again. */
 export interface Owner {
-  /** Of issuer, subject, client, and what tells sessions apart. */
+  /** The key of issuer, subject, client id and `session`. */
   readonly key: string;
-  /** Of issuer, subject and client: the same for all sessions. */
+  /** The key of issuer, subject and client id, the same for all sessions of the user and client. */
   readonly clientKey: string;
   /** Of issuer and subject: the same whatever the client. */
   readonly subjectKey: string;

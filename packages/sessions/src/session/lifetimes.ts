@@ -7,7 +7,10 @@ const HOUR_MS = 60 * MINUTE_MS;
 
 /** How long things last, in milliseconds. */
 export interface Lifetimes {
-  /** Without a request, from the answer to the last one on and while no stream is open, until a login is wiped. Default: 30 minutes. */
+  /**
+   * How long a login lasts while its client is absent: no request in flight and no stream open. Counts from the last
+   * answer or stream. Default: 30 minutes.
+   */
   readonly idleMs: number;
   /** From login until it is wiped, whatever happens. Default: 12 hours. */
   readonly absoluteMs: number;
@@ -17,7 +20,7 @@ export interface Lifetimes {
   readonly loginAttemptMs: number;
   /** Without request or stream until a connection's id, or an owner's session, is forgotten. Default: 24 hours. */
   readonly unheardMs: number;
-  /** How long closing waits for calls under way, and then for revocations. Default: 10 seconds. */
+  /** How long closing waits for calls in flight, and then as long again for revocations. Default: 10 seconds. */
   readonly shutdownDrainMs: number;
 }
 
@@ -53,9 +56,9 @@ export function idleAtMs(
 }
 
 /**
- * When a session's client was last heard of; `Infinity` while it is present. One whose stream has just closed, or
- * whose request was just answered, was there until then, and a user who has just logged in is there although the client has not asked for anything since
- * it got the link.
+ * When a session's client was last active; `Infinity` while it is present. A client counts as active until its stream
+ * has closed and its request is answered. A login counts as activity, too, although the client has sent no request
+ * since it got the link.
  */
 export function heardAtMs(record: SessionRecord, presence: Presence): number {
   if (isPresent(presence)) return Number.POSITIVE_INFINITY;

@@ -12,7 +12,7 @@ export interface OwnerSessionsOptions {
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
   readonly random: RandomSource;
-  /** How many connections one user may have through one client. */
+  /** The maximum number of connections of one user through one client. */
   readonly maxConnections: number;
   /** Whether each connection has a session of its own. Default: false. */
   readonly hasSessionPerConnection?: boolean | undefined;
@@ -20,7 +20,7 @@ export interface OwnerSessionsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** What a connection belongs to. */
+/** The session and the client that a connection belongs to. */
 interface Belonging {
   readonly session: SessionRef;
   readonly clientKey: string;
@@ -34,7 +34,7 @@ export class OwnerSessions {
   readonly #options: OwnerSessionsOptions;
   readonly #connections = new Map<SessionRef, Belonging>();
   readonly #bySession = new Map<SessionRef, Set<SessionRef>>();
-  /** The connections of one user through one client, whatever their sessions; the longest idle first. */
+  /** The connections of one user through one client, in all sessions; the longest idle first. */
   readonly #byClient = new Map<string, Set<SessionRef>>();
   /** Connections that are being ended to make room; their places are given away already. */
   readonly #leaving = new Set<SessionRef>();
@@ -66,19 +66,28 @@ export class OwnerSessions {
     return books.reduce((size, book) => size + book.size, 0);
   }
 
-  /** The session of an owner, which is there as soon as it is asked for. @throws SessionError `limit_reached` */
+  /**
+   * The session of an owner, which is there as soon as it is asked for.
+   * @throws SessionError `limit_reached`
+   */
   async of(identity: OwnerIdentity): Promise<SessionRecord> {
     return this.#open(this.#ownerOf(identity));
   }
 
-  /** The session of a connection that is about to start. @throws SessionError `limit_reached` */
+  /**
+   * The session for a new connection.
+   * @throws SessionError `limit_reached`
+   */
   async ofNewConnection(identity: OwnerIdentity): Promise<SessionRecord> {
     const { keys, random, hasSessionPerConnection } = this.#options;
     if (!hasSessionPerConnection) return this.of(identity);
     return this.#open(ownerOf(keys, { ...identity, session: `connection ${randomToken(random)}` }));
   }
 
-  /** The session of one of an owner's connections, whatever its tokens say by now. @throws SessionError `limit_reached` */
+  /**
+   * The session of a connection. It stays the same, even if later tokens name another `sessionClaim`.
+   * @throws SessionError `limit_reached`
+   */
   async ofConnection(connection: SessionRef, identity: OwnerIdentity): Promise<SessionRecord> {
     const belonging = this.#connections.get(connection);
     const owner = belonging && this.#ownerOfSession.get(belonging.session);
@@ -86,8 +95,8 @@ export class OwnerSessions {
   }
 
   /**
-   * Starts a connection of an owner's session, which counts as a request. If it is one too many, the one that has
-   * been idle for longest ends: none that serves a call, or whose client listens.
+   * Starts a connection of an owner's session, which counts as a request. Above the maximum, the connection that is
+   * idle longest ends. A connection that serves a call, or whose client keeps a stream open, is not idle.
    * @throws SessionError `limit_reached`, `store_unavailable`; `too_many_requests` if none of them is idle
    */
   async connect(session: SessionRecord): Promise<{ id: SessionId; record: SessionRecord }> {
@@ -156,7 +165,7 @@ export class OwnerSessions {
     const { registry, events, maxConnections } = this.#options;
     const staying = [...connections].filter((ref) => !this.#leaving.has(ref));
     if (staying.length <= maxConnections) return;
-    // Whose client listens, or waits for an answer, is not idle.
+    // A connection with an open stream or a call in flight is not idle.
     const isIdle = (ref: SessionRef) => ref !== started && !isPresent(registry.presenceOf(ref));
     const longestIdle = staying.find(isIdle);
     if (!longestIdle) {
@@ -210,7 +219,7 @@ function addTo<Key>(groups: Map<Key, Set<SessionRef>>, key: Key, ref: SessionRef
   return group;
 }
 
-/** Takes a reference out of its group; a group that is empty is dropped. */
+/** Removes a reference from its group, and an empty group from the map. */
 function removeFrom<Key>(groups: Map<Key, Set<SessionRef>>, key: Key, ref: SessionRef): void {
   const group = groups.get(key);
   group?.delete(ref);

@@ -1,23 +1,23 @@
 import type { SessionRef } from './ids.js';
 
-/** Whether a client is there, as far as its streams and its requests tell. */
+/** The open streams and requests of a client, which show whether it is present. */
 export interface Presence {
-  /** Its streams that wait for what comes, and on which it shows that it reads them. */
+  /** The number of open standalone and listen streams whose client answers pings. */
   readonly openStreams: number;
-  /** Its requests that wait for their answers. */
+  /** The number of requests in flight. */
   readonly requests: number;
-  /** Until when it had a stream or a request. */
+  /** When the last stream or request ended. */
   readonly presentUntilMs?: number | undefined;
-  /** When it went away: its last stream was closed, and not by this server, or it said so. */
+  /** When the client disconnected: it closed its last stream, or said so. */
   readonly disconnectedAtMs?: number | undefined;
 }
 
-/** Who closed a stream, or ended a request: the server by its answer, the client by going away. */
+/** The side that closed a stream or ended a request: the server by answering, the client by disconnecting. */
 export type StreamCloser = 'client' | 'server';
 
 const ABSENT: Presence = { openStreams: 0, requests: 0 };
 
-/** Whether a client is there. */
+/** Whether a client is present. */
 export function isPresent({ openStreams, requests }: Presence): boolean {
   return openStreams > 0 || requests > 0;
 }
@@ -52,7 +52,7 @@ export class PresenceBook {
     this.#entries.set(ref, { ...presence, requests: presence.requests + 1 });
   }
 
-  /** A client that got its answer was there, whatever had become of its streams. */
+  /** Notes the end of a request. An answered client is present, even if its streams have closed. */
   requestEnded(ref: SessionRef, by: StreamCloser, atMs: number): void {
     const presence = this.of(ref);
     if (presence.requests === 0) return;

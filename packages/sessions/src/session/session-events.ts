@@ -36,12 +36,12 @@ export type LoginFlow = 'link' | 'device';
  */
 export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none' | 'unchecked';
 
-/** Why an access token is refused: the cause that the log and events name. docs/access-tokens.md explains each. */
+/** The reasons for refusing an access token, in the log and in events. docs/access-tokens.md explains each. */
 export type TokenFaultReason = (typeof TOKEN_FAULT_REASONS)[number];
 
 export const TOKEN_FAULT_REASONS = [
   'malformed',
-  // It is no JWT, and this server may not ask about others.
+  // Not a JWT, and introspection is not configured.
   'opaque',
   'algorithm',
   'unknown_key',
@@ -52,13 +52,13 @@ export const TOKEN_FAULT_REASONS = [
   'subject',
   'expired',
   'not_yet_valid',
-  // The authorization server says so (RFC 7662 section 2.2).
+  // The introspection response has `active: false` (RFC 7662 section 2.2).
   'not_active',
   'scope',
   'id_token',
   'refresh_token',
   'token_type',
-  // It is of use only together with a key (`cnf`, RFC 7800): DPoP or mutual TLS.
+  // Bound to a key (`cnf`, RFC 7800) by DPoP or mutual TLS.
   'key_bound',
 ] as const;
 
@@ -69,11 +69,14 @@ export type SessionEvent =
   /** Its login is about to reach its longest lifetime. */
   | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
   | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
-  /** There was no room for another one: on this node, for its address, or for the connections of its user. */
+  /** A session or connection was refused: the limit of the node (`cap`), of the address or of the user is reached. */
   | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' | 'user' }
   /** Somebody presented the id of a connection that is another principal's. */
   | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
-  /** A request brought an access token that is not accepted. `fault` says what was expected; it holds no secret. */
+  /**
+   * A request was refused because of its access token. `fault` says what is wrong and what was expected; it contains no
+   * secret.
+   */
   | { readonly type: 'token.refused'; readonly reason: TokenFaultReason; readonly fault: string }
   /** Whoever asked had started too many within a minute. */
   | { readonly type: 'login.refused'; readonly reason: 'too_often' }
@@ -136,7 +139,9 @@ export type SessionEvent =
       readonly revocation: Revocation;
     };
 
-/** Hears every event, in order, within the tick in which it happens. What it throws, or rejects with, is logged. */
+/**
+ * Called with every event, in order, in the tick in which it happens. Errors and rejections of the listener are logged.
+ */
 export type SessionListener = (event: SessionEvent) => void;
 
 /** Tells listeners what happens. */

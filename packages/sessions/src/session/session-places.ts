@@ -9,7 +9,7 @@ export interface SessionPlacesOptions {
   readonly clock: Clock;
   readonly events: SessionEvents;
   readonly maxSessions: number;
-  /** How many of them may be sessions in which nobody is logged in. */
+  /** The maximum number of sessions without a login. */
   readonly maxAnonymousSessions: number;
   readonly mostPerPeer: number;
   /** How many sessions there are. */

@@ -45,7 +45,7 @@ export interface SessionRegistryOptions {
   readonly disposal: Disposal;
   /** How many sessions this node holds at most. */
   readonly maxSessions: number;
-  /** How many of them may be sessions in which nobody is logged in. */
+  /** The maximum number of sessions without a login. */
   readonly maxAnonymousSessions: number;
   /** How many sessions one address may have in which nobody has ever logged in. */
   readonly anonymousSessionsPerAddress: number;
@@ -71,7 +71,7 @@ interface KnownSession {
   /** The newest version that was seen: answers can come late. */
   version: number;
   deadline: Deadline | undefined;
-  /** Whether the deadline is as late as it is because of a request that was being served. */
+  /** Whether a request in flight has extended the deadline. */
   isDeferred: boolean;
 }
 
@@ -216,8 +216,8 @@ export class SessionRegistry {
   }
 
   /**
-   * Notes that a request of the session's client is being served: until it is answered, the client is present.
-   * @returns what to call when it is over: answered by the server, or given up by its client.
+   * Notes that a request of the session is in flight: the client is present until its answer.
+   * @returns a function to call when the request ends, with the side that ended it
    */
   requestBegan(ref: SessionRef): (by: StreamCloser) => void {
     const session = this.#known.get(ref);

@@ -1,9 +1,9 @@
 import type { Clock } from './clock.js';
 
-/** As long as a timer of Node can wait; it fires a longer one at once. */
+/** The longest delay of a timer. Node fires longer ones at once. */
 const LONGEST_MS = 2 ** 31 - 1;
 
-/** Waits for things, each for a limited time, until told to wait no longer. */
+/** Waits for promises, each for a limited time, until all waits are ended. */
 export class Patience {
   readonly #clock: Clock;
   readonly #gone: Promise<void>;
@@ -16,7 +16,7 @@ export class Patience {
     });
   }
 
-  /** Resolves when `what` has settled, after `mostMs`, or when this patience has ended. */
+  /** Resolves when `what` has settled, after `mostMs`, or when `endAfter` has ended all waits. */
   async waitFor(what: Promise<unknown>, mostMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
       const cancelTimer = this.#clock.after(Math.min(mostMs, LONGEST_MS), resolve);
@@ -29,7 +29,7 @@ export class Patience {
     });
   }
 
-  /** Ends every wait, those to come as well, at once or after so long. */
+  /** Ends all waits, current and later ones, after a delay; at once for 0. */
   endAfter(delayMs: number): void {
     if (delayMs === 0) this.#end();
     else this.#clock.after(Math.min(delayMs, LONGEST_MS), this.#end);

@@ -1,8 +1,8 @@
 import { secretBuffer } from './memory.js';
 
 /**
- * Joins fields so that no two different lists give the same bytes: each is preceded by its length.
- * Session ids and the random bytes of records are among them: wipe the result after use.
+ * Joins fields so that no two different lists give the same bytes: each is preceded by its length. The result may
+ * contain session ids and random bytes of records: wipe it after use.
  */
 export function joinFields(...fields: readonly (string | number | Uint8Array)[]): Buffer {
   const parts = fields.map((field) => (typeof field === 'object' ? field : String(field)));

@@ -8,10 +8,10 @@ export function secretBuffer(size: number): Buffer {
   return Buffer.from(new ArrayBuffer(size));
 }
 
-/** The bytes of a text in such a buffer, where `Buffer.from` would leave a copy in the shared pool. */
+/** The bytes of a text in a buffer of its own. `Buffer.from` would leave a copy in the shared pool. */
 export function secretBytes(text: string, encoding: BufferEncoding = 'utf8'): Buffer {
   const bytes = secretBuffer(Buffer.byteLength(text, encoding));
-  // Characters that are none of the encoding give fewer bytes than were counted.
+  // Characters outside the encoding yield fewer bytes than `Buffer.byteLength` counts.
   return bytes.subarray(0, bytes.write(text, encoding));
 }
 

@@ -8,7 +8,7 @@ type UnfinishedLogin =
   | {
       readonly kind: 'pending';
       readonly login: StartedLogin;
-      /** What its client answered to the question whether to open the link, if it was not yes. */
+      /** The client's answer to the question whether to open the link, unless it accepted. */
       readonly refusal?: 'decline' | 'cancel';
     }
   /** A code was presented that opens nothing; `login` is what is under way. */

@@ -20,7 +20,7 @@ export interface LoginCall {
   readonly handle: SessionId | undefined;
   /** Whether that handle is new: nobody but this call knows it. */
   readonly isNew: boolean;
-  /** Whether the session ends with this call, because its client is known to connect anew for the next one. */
+  /** Whether the session ends with this call, because its client is known to open a new connection for every call. */
   readonly isShortLived: boolean;
 }
 
@@ -44,7 +44,7 @@ export async function loginCallOf(
   const from = placeOf(context);
   const callOn = (record: SessionRecord, handle: SessionId | undefined, isNew = false): LoginCall => {
     const lease = { ref: record.ref, epoch: record.epoch };
-    // A handle outlives its client's connection, and so does a user who is known by a bearer token.
+    // Sessions with a handle, and those of bearer access, outlive the client's connection.
     const isTied = handle === undefined && from.starter === undefined;
     const isShortLived = isTied && connectsForEachCall(client, era);
     return { era, from, provider, record, handle, isNew, isShortLived, lease };

@@ -118,7 +118,10 @@ function firstStep(userCode: string | undefined): string {
     : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve.';
 }
 
-/** Some clients refuse without asking their user, so the link is given once more, and to the same login. */
+/**
+ * The text after a refusal by the client. Some clients refuse without asking their user, so it repeats the link of the
+ * same login.
+ */
 function afterRefusal(refusal: 'decline' | 'cancel', userCode: string | undefined): string {
   const answered =
     refusal === 'decline'

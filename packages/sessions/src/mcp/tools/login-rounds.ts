@@ -88,7 +88,7 @@ export class LoginRounds {
     const { ref } = call.lease;
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
-    // What its user said counts also where somebody has logged in meanwhile.
+    // A decline counts even if a user has logged in to the session meanwhile.
     if (isLoggedIn(call))
       return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
     const pending = logins.pending(ref, provider);

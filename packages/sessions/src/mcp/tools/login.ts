@@ -70,16 +70,16 @@ export interface LoginProgress {
   readonly answer: LoginAnswer | InputRequiredResult;
 }
 
-/** What a call wants of a login. */
+/** A call that needs a login. */
 export interface LoginRequest {
   readonly server: McpServer;
   readonly args: LoginArguments;
   readonly protocol: ServerContext;
-  /** What was called, and how: the state of a round is of no use to any other call. */
+  /** The tool and its arguments. The request state of a round is bound to them. */
   readonly called: Omit<RequestStateBinding, 'session'>;
 }
 
-/** Goes on with a login as far as that is possible now. */
+/** Starts or continues a login. */
 export async function login(options: LoginToolOptions, request: LoginRequest): Promise<LoginProgress> {
   const { contexts, registry, logins, rounds, elicitation, defaultProvider } = options;
   const { server, args, protocol, called } = request;
@@ -109,7 +109,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   return { call, answer: await authenticated(options, call) };
 }
 
-/** A call, the login that it is about, and how far both have got. */
+/** A call, its login, and the state of both. */
 interface LoginTurn extends LoginRequest {
   readonly call: LoginCall;
   readonly client: AskableClient;
@@ -138,7 +138,7 @@ async function nextStep(
       ? elicitLogin(options, call, protocol, question)
       : rounds.ask(call, question, binding);
   }
-  // A client whose model has the link is not asked in between.
+  // The client is not asked after the model has the link.
   const isNews = client.isAskable && elicitation.stopAsking(lease.ref);
   return shownByModel(options, call, protocol, { ...started, isNew: started.isNew || isNews });
 }

@@ -85,7 +85,7 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
   const underWay = loginsOf(options, record);
   const accounts = accountsOf(options.providers, record, underWay, now);
   const state = worst(accounts.map((account) => account.state));
-  // Without the requests that are being served: this is one of them, and over in a moment.
+  // Ignores requests in flight: this request is one of them.
   const presence = { ...registry.presenceOf(record.ref), requests: 0 };
   const seconds = (atMs: number) => Math.max(0, Math.round((atMs - now) / 1000));
   const idle =
