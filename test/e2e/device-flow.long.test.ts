@@ -3,35 +3,9 @@ import { Browser } from '../support/browser.js';
 import { connectEliciting, ELICITING_KINDS } from '../support/eliciting-clients.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
-import { client2026, connect2025, type RawClient } from '../support/raw-mcp.js';
-
-const ERAS = ['2025', '2026'] as const;
+import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-flow-stage.js';
 
 let notes: InProcessNotes;
-let users = 0;
-const newUser = () => `user-${++users}`;
-
-const clientOf = (era: (typeof ERAS)[number]): Promise<RawClient> =>
-  era === '2025' ? connect2025(notes.mcp) : Promise.resolve(client2026(notes.mcp));
-
-const failure = (kind: string) =>
-  notes.next((event) => event.type === 'login.failed' && event.failure === kind);
-const success = () => notes.next(({ type }) => type === 'account.authenticated');
-
-/** Starts a login and returns its code and where to type it in. */
-async function codeOf(client: Pick<RawClient, 'call'>, args: Record<string, unknown> = {}) {
-  const { structured, text } = await client.call('login', args);
-  const { loginUrl, userCode } = structured;
-  if (typeof loginUrl !== 'string' || typeof userCode !== 'string') throw new Error(`No code: ${text}`);
-  return { loginUrl, userCode };
-}
-
-async function _livingTokens(username: string) {
-  return (await notes.provider.livingTokens()).filter(({ user }) => user === username);
-}
-
-const _polls = () =>
-  notes.provider.exchanges.filter(({ form }) => form.get('grant_type')?.endsWith(':device_code')).length;
 
 describe('where the operator allows nothing but the device flow', () => {
   beforeAll(async () => {
@@ -86,16 +60,16 @@ describe('where the operator allows nothing but the device flow', () => {
 
   describe.each(ERAS)('in the %s era', (era) => {
     it('the same code is given again while the login is under way', async () => {
-      const client = await clientOf(era);
+      const client = await clientIn(era, notes.mcp);
       const first = await codeOf(client);
       expect(await codeOf(client)).toEqual(first);
       expect((await client.call('login')).structured.next).toMatch(/not finished/);
     });
 
     it('the user says no to the code', async () => {
-      const client = await clientOf(era);
+      const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
-      const declined = failure('declined');
+      const declined = failureOf(notes, 'declined');
       const browser = new Browser();
       await browser.submit(await browser.enterCode(loginUrl, userCode), { abort: 'yes' });
       await declined;
@@ -107,9 +81,9 @@ describe('where the operator allows nothing but the device flow', () => {
     });
 
     it('the user cancels at the login', async () => {
-      const client = await clientOf(era);
+      const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
-      const declined = failure('declined');
+      const declined = failureOf(notes, 'declined');
       const browser = new Browser();
       const login = await browser.submit(await browser.enterCode(loginUrl, userCode), { confirm: 'yes' });
       expect((await browser.submit(login, { cancel: 'yes' })).text).toContain('cancelled');
@@ -122,12 +96,12 @@ describe('where the operator allows nothing but the device flow', () => {
 
     it('a user who mistypes the code may try again', async () => {
       const user = newUser();
-      const client = await clientOf(era);
+      const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
       const browser = new Browser();
       const wrong = await browser.enterCode(loginUrl, 'WRNG-CDES');
       expect(wrong.text).toContain('not valid');
-      const authenticated = success();
+      const authenticated = successOf(notes);
       const confirm = await browser.submit(wrong, { user_code: userCode });
       await browser.submit(await browser.submit(confirm, { confirm: 'yes' }), { username: user });
       await authenticated;
@@ -136,9 +110,9 @@ describe('where the operator allows nothing but the device flow', () => {
 
     it('a login that came to its end after its client had given up is there at the next call', async () => {
       const user = newUser();
-      const client = await clientOf(era);
+      const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
-      const authenticated = success();
+      const authenticated = successOf(notes);
       await new Browser().approve(loginUrl, userCode, user);
       await authenticated;
       expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });

@@ -5,29 +5,11 @@ import { Browser } from '../support/browser.js';
 import { inMemory2025 } from '../support/in-memory-client.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { connect } from '../support/mcp-clients.js';
-import { client2026, connect2025, type RawClient } from '../support/raw-mcp.js';
-
-const ERAS = ['2025', '2026'] as const;
+import { connect2025 } from '../support/raw-mcp.js';
+import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-flow-stage.js';
 
 let notes: InProcessNotes;
-let users = 0;
 const MINUTE_MS = 60_000;
-const newUser = () => `user-${++users}`;
-
-const clientOf = (era: (typeof ERAS)[number]): Promise<RawClient> =>
-  era === '2025' ? connect2025(notes.mcp) : Promise.resolve(client2026(notes.mcp));
-
-const failure = (kind: string) =>
-  notes.next((event) => event.type === 'login.failed' && event.failure === kind);
-const success = () => notes.next(({ type }) => type === 'account.authenticated');
-
-/** Starts a login and returns its code and where to type it in. */
-async function codeOf(client: Pick<RawClient, 'call'>, args: Record<string, unknown> = {}) {
-  const { structured, text } = await client.call('login', args);
-  const { loginUrl, userCode } = structured;
-  if (typeof loginUrl !== 'string' || typeof userCode !== 'string') throw new Error(`No code: ${text}`);
-  return { loginUrl, userCode };
-}
 
 async function livingTokens(username: string) {
   return (await notes.provider.livingTokens()).filter(({ user }) => user === username);
@@ -62,7 +44,7 @@ it('a login that nobody finishes ends with its code, and the next one has a new 
   const clock = new VirtualClock();
   notes = await startInProcessNotes({ deviceFlow: 'only', runtime: { clock } });
   const client = await connect2025(notes.mcp);
-  const over = failure('expired');
+  const over = failureOf(notes, 'expired');
   const first = await codeOf(client);
   await clock.advance(10 * MINUTE_MS);
   await over;
@@ -80,7 +62,7 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
   afterAll(() => notes.close());
 
   it('a login goes by link, unless the model asks for a code', async () => {
-    const client = await clientOf(era);
+    const client = await clientIn(era, notes.mcp);
     const { structured } = await client.call('login');
     expect(structured).toMatchObject({ loginUrl: expect.stringContaining('/connect/') });
     expect(structured).not.toHaveProperty('userCode');
@@ -88,14 +70,14 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
 
   it('a link that does not load is given up for a code, and the code for a link [security 15]', async () => {
     const user = newUser();
-    const client = await clientOf(era);
+    const client = await clientIn(era, notes.mcp);
     const { structured } = await client.call('login');
     const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
     expect((await new Browser().open(String(structured.loginUrl))).text).toContain('There is a newer login');
     // Calling again without saying how goes on with what is under way.
     expect(await codeOf(client)).toEqual({ loginUrl, userCode });
     const again = await client.call('login', { flow: 'link' });
-    const authenticated = success();
+    const authenticated = successOf(notes);
     await new Browser().logIn(String(again.structured.loginUrl), user);
     await authenticated;
     expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
@@ -103,12 +85,12 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
 
   it('tokens that come when nobody wants them any more are revoked [security 15, 22]', async () => {
     const user = newUser();
-    const client = await clientOf(era);
+    const client = await clientIn(era, notes.mcp);
     const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
     const hold = notes.provider.holdNext('/token', 200);
     await new Browser().approve(loginUrl, userCode, user);
     await hold.isHeld;
-    const over = failure(era === '2025' ? 'signed_out' : 'superseded');
+    const over = failureOf(notes, era === '2025' ? 'signed_out' : 'superseded');
     const revoked = notes.next(({ type }) => type === 'account.revoked');
     // A pending handle serves no logout.
     if (era === '2025') await client.call('logout');

@@ -66,7 +66,7 @@ export async function startExample(
 }
 
 /** The examples name their port in their public URL, so that it has to be known before they start. */
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();

@@ -1,7 +1,5 @@
 import { execFile, spawn } from 'node:child_process';
-import { once } from 'node:events';
 import { cp, mkdtemp, readdir, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -14,6 +12,7 @@ import {
   startIdentityProviderProcess,
 } from '../support/identity-provider-process.js';
 import { client2026, connect2025, type RawClient, send, startLogin } from '../support/raw-mcp.js';
+import { freePort } from './example-process.js';
 
 const run = promisify(execFile);
 const root = fileURLToPath(new URL('../../', import.meta.url));
@@ -126,13 +125,3 @@ describe.each(FRAMEWORKS)('examples/$name', ({ name, build, start }) => {
     await stream.text().catch(() => '');
   });
 });
-
-/** The examples name their port in their public URL, so that it has to be known before they start. */
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  await once(server.close(), 'close');
-  if (typeof address !== 'object' || !address) throw new Error('A TCP server that listens has a port.');
-  return address.port;
-}
