@@ -50,7 +50,7 @@ describe('docs/limits.md', () => {
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
-  ])('says what the code says of: %s (%i)', (limit, value) => {
+  ])('matches the code: %s (%i)', (limit, value) => {
     const [row] = rows.filter(([, what]) => what === limit);
     expect(row?.[2]).toMatch(new RegExp(`\\b${value.toLocaleString('en')}\\b`));
   });

@@ -70,7 +70,7 @@ describe('the sources of the library', () => {
     .map((path) => path.replaceAll('\\', '/'))
     .filter((path) => path.endsWith('.ts') && !path.endsWith('.test.ts') && !path.startsWith('testing/'));
 
-  it('take no bytes from the pool, besides what is no secret [security 30]', () => {
+  it('use the pool only for bytes that are not secret [security 30]', () => {
     const using = sources.filter((path) => POOLED.test(readFileSync(root + path, 'utf8')));
     expect(using.sort()).toEqual([...NO_SECRET, MAKER].sort());
   });

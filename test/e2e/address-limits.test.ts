@@ -63,7 +63,7 @@ const eras = {
 describe('an address that starts one session after the other and never logs in', () => {
   const flood = from('203.0.113.1');
 
-  it('gets as many of them as it may, then 429, and is told when to come back [security 39]', async () => {
+  it('gets as many of them as the limit allows, then 429 with Retry-After [security 39]', async () => {
     const answers = await initializeOften(210, () => flood);
     expect(statusesOf(answers)).toEqual({ 200: 200, 429: 10 });
     const refused = await initialize(notes.mcp, flood);
@@ -136,7 +136,7 @@ describe('what a client says of its address', () => {
 });
 
 describe('an address that starts one login after the other', () => {
-  it('gets as many in a minute as it may, then an error that says when to come back [security 39, 41]', async () => {
+  it('starts as many in a minute as the limit allows, then gets an error that says when to retry [security 39, 41]', async () => {
     const notes = await startNotes({
       trustedProxies: ['127.0.0.1'],
       limits: { loginStartsPerMinute: 20 },
@@ -162,7 +162,7 @@ describe('an address that starts one login after the other', () => {
   });
 });
 
-describe('an address that asks for pages of logins that there are none of', () => {
+describe('an address that requests login pages without a valid link', () => {
   const callback = () => new URL('/callback?state=x&code=y', notes.mcp);
 
   it('gets 300 in a minute, then a page that says when to come back [security 41]', async () => {
@@ -184,7 +184,7 @@ describe('an address that asks for pages of logins that there are none of', () =
     expect((await send(callback(), flood)).status).toBe(400);
   });
 
-  it('keeps nobody behind it from logging in: what belongs to a login does not count for the address [security 41]', async () => {
+  it('does not stop users behind it from logging in: requests of a login do not count for the address [security 41]', async () => {
     const office = from('203.0.113.22');
     const client = await connect2025(notes.mcp, office);
     await Promise.all(Array.from({ length: 301 }, () => send(callback(), office)));
@@ -222,7 +222,7 @@ describe('a client on this machine', () => {
 });
 
 describe('an address that guesses access tokens', () => {
-  it('is told so as often as it may a minute, then to come back later; its neighbours are not [security 41]', async () => {
+  it('gets the page as often as the limit allows, then 429; other addresses are not affected [security 41]', async () => {
     const issuer = 'http://127.0.0.1:9';
     const sessions = createSessions({
       server: { name: 'guarded', version: '1.0.0' },

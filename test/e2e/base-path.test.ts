@@ -328,7 +328,7 @@ describe('a server that is mounted elsewhere than its public URL says', () => {
     expect(answer).toMatchObject({ status: 500, text: expect.stringContaining('is mounted at /api') });
   });
 
-  it('names the endpoint to those who look for it elsewhere', async () => {
+  it('names the endpoint in the answer at another path', async () => {
     const origin = await serve((address) => notesAt(`${address}/api`, 'notes').sessions.nodeHandler);
     const answer = await initialize(`${origin}/v1/mcp`);
     expect(answer).toMatchObject({ status: 404, text: expect.stringContaining(`${origin}/api/mcp`) });

@@ -48,7 +48,7 @@ describe('mcp-remote', () => {
     expect(await client.oauthFiles()).toEqual([]);
   });
 
-  it('says no goodbye when its client goes: its user is signed out by the grace [security 34, 36]', async () => {
+  it('sends no DELETE when its client ends: its user is signed out after the grace [security 34, 36]', async () => {
     const { mcp, provider, server } = await deploy({ flags: ['--grace-seconds', '2'] });
     const client = await connectBridged('SDK 1.x', mcp);
     const { structured } = await client.call('login');
@@ -67,7 +67,7 @@ describe('mcp-remote', () => {
 describe('the command line of the Inspector in 2025', () => {
   beforeAll(fetchInspector);
 
-  it('lists the tools, and is told that nobody is logged in', async () => {
+  it('lists the tools, and is told that no user is logged in', async () => {
     const inspector = await startInspector((await deploy()).mcp, 'legacy');
     onTestFinished(() => inspector.close());
     expect(await inspector.listTools()).toEqual(expect.arrayContaining(['login', 'logout', 'list_notes']));

@@ -104,7 +104,7 @@ describe.each(ERAS)('a client that refuses to open a link without asking its use
     expect(asked).toHaveLength(1);
   });
 
-  it('does not keep the model at it when the user did decline', async () => {
+  it('tells the model to stop if the user did decline', async () => {
     const server = start();
     const { client } = await connect(era, server.here, 'decline');
     expect((await client.call('login')).structured.next).toMatch(
@@ -170,7 +170,7 @@ describe('a 2026 client that takes a question for a failure', () => {
     expect(await callOnce(server.here, 'login')).toMatchObject({ resultType: 'input_required' });
   });
 
-  it('does not keep the questions of other clients back', async () => {
+  it('does not affect the questions of other clients', async () => {
     const server = start();
     await callOnce(server.here, 'login');
     const other = { name: 'aware', version: '1.0.0' };

@@ -40,7 +40,7 @@ it.each(['SDK 1.x', 'SDK 2.x pinned to 2026'] as const)(
   },
 );
 
-it('a login that nobody finishes ends with its code, and the next one has a new code', async () => {
+it('a login that is not finished ends with its code, and the next one has a new code', async () => {
   const clock = new VirtualClock();
   notes = await startInProcessNotes({ deviceFlow: 'only', runtime: { clock } });
   const client = await connect2025(notes.mcp);

@@ -89,7 +89,7 @@ describe('the metadata of the authorization server, where clients of 2025-03-26 
     expect((await get(WELL_KNOWN, { headers: { origin: 'https://evil.test' } })).status).toBe(403);
   });
 
-  it('is 503 with Retry-After while it cannot be had, and is there when the issuer is', async () => {
+  it('is 503 with Retry-After while the issuer cannot be reached, and available afterwards', async () => {
     const { issuer, clock, get } = start();
     issuer.document = undefined;
     const failed = await get(WELL_KNOWN);
@@ -111,7 +111,7 @@ describe('the metadata of the authorization server, where clients of 2025-03-26 
     expect(await refused.text()).not.toContain('evil.test/token');
   });
 
-  it('is not there in open access, and nothing is asked', async () => {
+  it('does not exist in open access, and the issuer is not asked', async () => {
     const { issuer, get } = start({ access: 'open-to-network' });
     expect((await get(WELL_KNOWN)).status).toBe(404);
     expect(issuer.asked).toEqual([]);

@@ -94,7 +94,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     });
   });
 
-  it('is of use to no client that has gone: the call is cancelled', async () => {
+  it('is dropped if its client has gone: the call is cancelled', async () => {
     const answer = call2026(mcp, 'hold', {});
     await began.opened;
     await clock.advance(CALL_MS);
@@ -102,7 +102,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     await aborted.opened;
   });
 
-  it('is of use to no client that has gone where only the end of its answer tells', async () => {
+  it('is dropped if only the end of its response shows that the client has gone', async () => {
     const {
       method = '',
       headers = {},

@@ -95,7 +95,7 @@ describe.each<[era: string, connect: () => Promise<InMemoryClient>]>([
 });
 
 describe('a call that has waited for its user to log in', () => {
-  it('takes as long as it likes in the session that it has got then [security 34, 36]', async () => {
+  it('may take any time in its new session [security 34, 36]', async () => {
     const client = inMemory2026(here, async ({ url }) => {
       await logIn(here, url, provider, 'alice');
       return 'accept';

@@ -94,7 +94,7 @@ async function expectOpen(stream: WireStream, client: RawClient): Promise<void> 
 }
 
 describe('the standalone stream of a 2025 client', () => {
-  it('[security 5] that has fallen silent is asked when another wants its place, and makes way', async () => {
+  it('[security 5] that has fallen silent is pinged when another one opens, and is replaced', async () => {
     const { client, wire, name } = await connect();
     await logIn(client, new Browser(), name);
     const { proxy, through } = await proxied();

@@ -85,7 +85,7 @@ describe('closing', () => {
     },
   );
 
-  it('lets a client answer what a call under way asks it, and no more', async () => {
+  it('lets a client answer what a call in flight asks, and refuses other requests', async () => {
     const [asked, answered] = [createLatch(), createLatch()];
     const { sessions, mcp, warnings } = await serve({
       tools: (server) => {
@@ -127,7 +127,7 @@ describe('closing', () => {
     await closed;
   });
 
-  it('waits for no stream, and no longer than it is told to; then it says what was cut', async () => {
+  it('waits for no stream, and no longer than the drain time; then it logs what was cut off', async () => {
     const serving = await serve();
     const { mcp, sessions, warnings } = serving;
     const { secret } = await connect2025(mcp);
@@ -151,7 +151,7 @@ describe('closing', () => {
     await Promise.allSettled([stream.text(), listened.text()]);
   });
 
-  it('is over at once where nothing is under way', async () => {
+  it('ends at once if nothing is in flight', async () => {
     const { sessions, warnings } = await serve({ runtime: { clock: new VirtualClock() } });
     // This clock stands still: whatever waits for it waits for ever.
     await sessions.close();

@@ -69,7 +69,7 @@ describe('an unknown session id', () => {
   it.each([
     ['a call', CALL],
     ['`initialize`', message('initialize', { protocolVersion: '2025-11-25', capabilities: {} })],
-  ])('in %s is answered with what its client does, and what a person does', async (_what, body) => {
+  ])('in %s is answered with the next step for its client and for its user', async (_what, body) => {
     const answer = await ask('POST', { 'mcp-session-id': UNKNOWN_ID }, body);
     expect(answer.status).toBe(404);
     const text = messageOf(answer).error?.message;
@@ -113,7 +113,7 @@ describe('a 2025 session', () => {
     },
   );
 
-  it('has one stream: a second takes the place of a first that answers no ping', async () => {
+  it('has one stream: a second one replaces a first that answers no ping', async () => {
     const session = await startSession();
     const first = await openStream(session);
     expect(first.status).toBe(200);

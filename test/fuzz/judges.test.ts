@@ -18,14 +18,14 @@ function costing(costs: readonly number[], status = 400) {
   };
 }
 
-it('a request is too dear when it costs too much every time', async () => {
+it('a request is reported if it is expensive every time', async () => {
   const server = costing([300, 200, 250, 400, 300]);
   const cost = await cpuCost(server.send, server.usedCpuMs);
   expect(cost.cpuMs).toBe(200);
   expect(isTooDear(cost)).toBe(true);
 });
 
-it('a request is not too dear because garbage was collected meanwhile', async () => {
+it('a request is not reported because of a garbage collection', async () => {
   const server = costing([300, 5]);
   const cost = await cpuCost(server.send, server.usedCpuMs);
   expect(isTooDear(cost)).toBe(false);

@@ -91,7 +91,7 @@ describe('the claims of a JWT', () => {
     );
   });
 
-  it('that have expired are said to have only if a later end would do [security 41]', () => {
+  it('report expiry only if a later expiry would make them valid [security 41]', () => {
     fc.assert(
       fc.property(changes, (changed) => {
         const claims = { ...GOOD, ...changed };

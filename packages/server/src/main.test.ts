@@ -233,7 +233,7 @@ describe('the command line', () => {
     );
   });
 
-  it('starts where tokens can be read when that is asked for by name [security 33]', async () => {
+  it('starts with --allow-debugging where tokens can be read [security 33]', async () => {
     const environment = { NODE_OPTIONS: '--report_on_signal' };
     const server = await startReady([...FREE_PORTS, '--allow-debugging'], { environment });
     expect((await server.end('SIGTERM')).code).toBe(0);

@@ -96,7 +96,7 @@ describe('access, put together', () => {
     expect(await admitWith({}, 'opaque')).toMatchObject({ refusal: { status: 401 } });
   });
 
-  it('takes good JWTs from an address that has brought too many bad ones, and no opaque tokens [security 41]', async () => {
+  it('accepts valid JWTs from an address that has sent too many invalid ones, but no opaque tokens [security 41]', async () => {
     const { issuer, answers, tokenFor } = await startIssuer();
     const aud = 'https://mcp.test/mcp';
     answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };

@@ -31,7 +31,7 @@ describe('a process that is being debugged', () => {
     ['an attached inspector', { isInspected: true }],
     ['diagnostic reports', { writesReports: true }],
     ['SSLKEYLOGFILE', { keyLogFile: '/tmp/keys' }],
-  ])('is told apart, with what shows its secrets: %s [security 33]', (reason, settings) => {
+  ])('is detected, with the setting that exposes secrets: %s [security 33]', (reason, settings) => {
     expect(debuggingReason({ ...plain, ...settings })).toBe(reason);
   });
 
@@ -95,13 +95,13 @@ describe('a library in a process that is being debugged', () => {
     expect(stderr).toBe('');
   });
 
-  it('refuses when it is told to [security 33]', async () => {
+  it('refuses if it is configured to [security 33]', async () => {
     const { stdout, stderr } = await created('allowDebugging: false,', debugged);
     expect(stdout).toBe('');
     expect(stderr).toContain('allow debugging');
   });
 
-  it('says nothing when that is allowed', async () => {
+  it('logs no warning if debugging is allowed', async () => {
     expect(await created('allowDebugging: true,', debugged)).toEqual({ stdout: 'created\n', stderr: '' });
   });
 
@@ -114,7 +114,7 @@ describe('a library in a process that is being debugged', () => {
     expect(fromWildcard.stderr).toContain('With NODE_DEBUG=http2');
   });
 
-  it('finds what the process has turned on itself [security 33]', async () => {
+  it('detects settings that the process has enabled itself [security 33]', async () => {
     const reporting = await created('...(process.report.reportOnSignal = true, {}),', {});
     expect(reporting.stderr).toContain('With diagnostic reports');
     const module = join(folder, 'inspect.mjs');

@@ -113,7 +113,7 @@ describe('bearer access', () => {
     });
   });
 
-  it('tells of every token that it refuses why, and of none that it accepts [security 49]', async () => {
+  it('reports every refused token with its reason, and no accepted one [security 49]', async () => {
     const { door, faults, admit } = setUp({ requiredScopes: ['notes'] });
     await admit(null);
     expect(faults).toEqual([]);

@@ -107,7 +107,7 @@ describe('the claims of a token', () => {
     ['another type', { typ: 'Logout' }, 'token_type', /typ is Logout/],
     ['a type that is no text', { typ: 7 }, 'token_type', /typ is 7/],
     ['another use', { token_use: 'introspection' }, 'token_type', /token_use is introspection/],
-  ])('name nobody with %s, whatever they come from [security 9]', (_what, changes, reason, fault) => {
+  ])('name no principal with %s, whatever their source [security 9]', (_what, changes, reason, fault) => {
     for (const source of ['jwt', 'introspection'] as const) {
       expect(read(changes, EXPECTED, source)).toEqual({ reason, fault: expect.stringMatching(fault) });
     }
@@ -127,12 +127,12 @@ describe('the claims of a token', () => {
     expect(read(changes)).toHaveProperty('principal');
   });
 
-  it('of a JWT have to name issuer and end, which introspection may leave out [security 9]', () => {
+  it('of a JWT require issuer and expiry, which introspection may omit [security 9]', () => {
     expect(read({ iss: ABSENT }, EXPECTED, 'jwt')).toMatchObject({ reason: 'issuer' });
     expect(read({ exp: ABSENT }, EXPECTED, 'jwt')).toMatchObject({ reason: 'malformed' });
   });
 
-  it('that have merely expired are told from those with which something else is wrong', () => {
+  it('of an expired token are reported as expired only if nothing else is wrong', () => {
     const expired = { exp: NOW.epochSeconds - 1 };
     expect(read(expired)).toMatchObject({ reason: 'expired' });
     for (const changes of [
@@ -146,13 +146,13 @@ describe('the claims of a token', () => {
     }
   });
 
-  it('are shown in messages bounded, and as plain text', () => {
+  it('are shortened and shown as plain text in messages', () => {
     const aud = `evil"\\\r\n\u2028${'x'.repeat(500)}`;
     const { fault } = read({ aud }) as TokenFault;
     expect(fault).toMatch(/^[\x20\x21\x23-\x5B\x5D-\x7E]{1,400}$/);
   });
 
-  it('tell sign-ins apart by the claim that the operator configured', () => {
+  it('identify a sign-in by the claim that the operator configured', () => {
     const expected = { ...EXPECTED, sessionClaim: 'sid' };
     expect(read({ sid: 'laptop' }, expected)).toMatchObject({ principal: { session: 'laptop' } });
     expect(read({}, expected)).not.toHaveProperty('principal.session');
@@ -187,7 +187,7 @@ describe('the claims of a token', () => {
       ['their audience is empty', { aud: '' }, 'audience'],
       ['their audiences are none', { aud: [] }, 'audience'],
       ['their audience is nothing', { aud: null }, 'malformed'],
-    ])('name nobody if %s [security 9]', (_what, changes, reason) => {
+    ])('name no principal if %s [security 9]', (_what, changes, reason) => {
       expect(read({ ...cognito, ...changes }, expected)).toMatchObject({ reason });
     });
 

@@ -21,7 +21,7 @@ describe('a linked signal', () => {
     expect(linkedSignal(one.signal, AbortSignal.abort('gone')).reason).toBe('gone');
   });
 
-  it('aborts after garbage was collected, which its controller is not', async () => {
+  it('still aborts after a garbage collection', async () => {
     const source = new AbortController();
     const reasons: unknown[] = [];
     const signal = linkedSignal(source.signal);
@@ -32,7 +32,7 @@ describe('a linked signal', () => {
     expect(reasons).toEqual(['over']);
   });
 
-  it('leaves nothing behind in what it followed when it is collected [security 38]', async () => {
+  it('leaves nothing in its source signals after it has been collected [security 38]', async () => {
     const source = new AbortController();
     for (let call = 0; call < 1000; call++) linkedSignal(source.signal);
     expect(followersOfSignal(source.signal)).toBe(1000);

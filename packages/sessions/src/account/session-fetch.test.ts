@@ -519,7 +519,7 @@ describe('an error of session.fetch', () => {
     expect(inspect(error, { depth: 9 })).not.toContain('canary');
   });
 
-  it('is the one of the platform when it quotes nothing', async () => {
+  it('is the error of the platform if it contains no secret', async () => {
     const session = await withToken('canary-token');
     await expect(session.fetch('http://127.0.0.1:1/')).rejects.toMatchObject({
       message: 'fetch failed',

@@ -41,7 +41,7 @@ describe('a session', () => {
     });
   });
 
-  it('passes on what its access token was used for threw, unless that quotes the token [security 48]', async () => {
+  it('passes on the error of the callback that got the access token, unless it contains the token [security 48]', async () => {
     const { session } = await setUp();
     const reason = new Error('not now');
     await expect(session.withAccessToken(() => Promise.reject(reason))).rejects.toBe(reason);

@@ -27,7 +27,7 @@ describe('allowed hosts', () => {
     ['mcp.example.com/mcp', 'without a port'],
     ['a b', 'without a port'],
     ['', 'without a port'],
-  ])('may not be written %j, and are told why', (value, problem) => {
+  ])('are refused as %j, with a reason', (value, problem) => {
     const message = problemOf(allowedHostsSchema.safeParse([value]));
     expect(message).toContain(`"${value}" must`);
     expect(message).toContain(problem);
@@ -70,7 +70,7 @@ describe('allowed origins', () => {
     ['https://', 'without a path'],
     ['data:text/html,x', 'without a path'],
     ['app://a b', 'without a path'],
-  ])('may not be written %j, and are told why', (value, problem) => {
+  ])('are refused as %j, with a reason', (value, problem) => {
     const message = problemOf(allowedOriginsSchema.safeParse([value]));
     expect(message).toContain(`"${value}" must`);
     expect(message).toContain(problem);

@@ -89,7 +89,7 @@ describe('the guards', () => {
     'vscode-webview://1a2b3c',
     'app://obsidian.md',
     'http://localhost:6274',
-  ])('let pages of the origin %s call if it is listed, and none like it [security 43, 44]', (origin) => {
+  ])('accept the origin %s if it is listed, and no similar one [security 43, 44]', (origin) => {
     const guards = guardsAt('http://127.0.0.1:3000', { allowedOrigins: [origin] });
     const allows = (given: string) =>
       guards.allowsOrigin(from('127.0.0.1', { host: '127.0.0.1:3000', origin: given }));
@@ -159,12 +159,12 @@ describe('the guards', () => {
       'x-vercel-forwarded-for',
       'ngrok-skip-browser-warning',
     ],
-  ])('take no request with the header %s for local', (header) => {
+  ])('do not treat a request with the header %s as local', (header) => {
     const request = from('127.0.0.1', { host: '127.0.0.1:3000', [header]: '192.0.2.1' });
     expect(guardsAt('http://127.0.0.1:3000').isLoopback(request)).toBe(false);
   });
 
-  it('take requests with the headers of clients and browsers for local', () => {
+  it('treat requests with the headers of clients and browsers as local', () => {
     const names = [
       ...['accept', 'accept-language', 'authorization', 'connection', 'content-length', 'cookie', 'dnt'],
       ...['last-event-id', 'mcp-method', 'mcp-name', 'mcp-protocol-version', 'mcp-session-id', 'origin'],
@@ -185,7 +185,7 @@ describe('the guards', () => {
     expect(guardsAt('http://127.0.0.1:3000').isLoopback(request)).toBe(true);
   });
 
-  it('take no request over HTTP/1.0 for local: nginx adds nothing else unless told to', () => {
+  it('do not treat a request over HTTP/1.0 as local: nginx adds nothing else by default', () => {
     const { incoming, ...request } = from('127.0.0.1', { host: '127.0.0.1:3000' });
     const old = { ...incoming, httpVersion: '1.0' } as IncomingMessage;
     expect(guardsAt('http://127.0.0.1:3000').isLoopback({ ...request, incoming: old })).toBe(false);

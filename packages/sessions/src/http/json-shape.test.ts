@@ -5,7 +5,7 @@ import { elementsOutsideArguments, shapeOfText, shapeOfValue } from './json-shap
 const FAR = { depth: 1000, elements: 1_000_000 };
 
 describe('the shape of a JSON document', () => {
-  it('is that of the value it stands for, whatever its strings and white space [security 40]', () => {
+  it('equals that of the parsed value, whatever its strings and white space [security 40]', () => {
     fc.assert(
       fc.property(
         fc.jsonValue({ maxDepth: 6 }),
@@ -31,7 +31,7 @@ describe('the shape of a JSON document', () => {
     expect(shapeOfText(text, FAR)).toEqual({ depth, elements });
   });
 
-  it('is not looked for further than it matters', () => {
+  it('is measured only up to the limit', () => {
     const most = { depth: 3, elements: 10 };
     const wide = `[${'0,'.repeat(500)}0]`;
     expect(shapeOfText(wide, most)).toEqual({ depth: 1, elements: 11 });
@@ -51,7 +51,7 @@ describe('the elements of a request', () => {
   };
   const outside = (body: unknown) => elementsOutsideArguments(body, shapeOfValue(body, FAR));
 
-  it('count outside of what tools are called with, the names of arguments included', () => {
+  it('count outside the arguments of tool calls, including the names of arguments', () => {
     expect(outside(call)).toBe(8);
     expect(outside([call, call])).toBe(18);
   });

@@ -31,7 +31,7 @@ function unread(answers: UnreadAnswers, peer = here) {
 }
 
 describe('what clients leave unread', () => {
-  it('is given up where most of it is, the oldest first, once it is too much in all [security 40]', () => {
+  it('is dropped above the maximum: the client with the most loses its oldest answer first [security 40]', () => {
     const answers = new UnreadAnswers(10 * MIB);
     const [first, second, third, other] = [here, here, here, there].map((peer) => unread(answers, peer)) as [
       ReturnType<typeof unread>,
@@ -48,7 +48,7 @@ describe('what clients leave unread', () => {
     expect(answers.size).toBe(9 * MIB);
   });
 
-  it('counts as what it is, although a client has read on without a word', () => {
+  it('counts with its current size, even if the client has read without a notice', () => {
     const answers = new UnreadAnswers(10 * MIB);
     const reading = unread(answers);
     const other = unread(answers, there);
@@ -59,7 +59,7 @@ describe('what clients leave unread', () => {
     expect(answers.size).toBe(7 * MIB);
   });
 
-  it('is held no more once it has been read, or its client has been given up', () => {
+  it('no longer counts once it has been read or its client is cut off', () => {
     const answers = new UnreadAnswers(MIB);
     const read = unread(answers);
     read.set(500 * KIB);

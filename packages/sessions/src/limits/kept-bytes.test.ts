@@ -5,7 +5,7 @@ import { bytesOfJson, bytesOfText, KeptBytes } from './kept-bytes.js';
 const LIMITS = { assuredBytes: 10, maxBytes: 100, sharedBytes: 200 };
 
 describe('what a node keeps for its clients', () => {
-  it('is a little for each, whatever the others keep [security 40]', () => {
+  it('is an assured number of bytes for each holder, whatever the others keep [security 40]', () => {
     const kept = new KeptBytes(LIMITS);
     for (let count = 0; count < 20; count++) kept.open(`flood ${count}`).resize(60);
     expect(kept.sharedBytes).toBe(200);
@@ -13,7 +13,7 @@ describe('what a node keeps for its clients', () => {
     expect(kept.open('late').resize(10)).toBe(true);
   });
 
-  it('is a quarter of what is shared for one client at most, and for a local one all [security 40]', () => {
+  it('is at most a quarter of the shared bytes for one client, and all of them for a local one [security 40]', () => {
     const kept = new KeptBytes(LIMITS);
     expect(kept.open('a').resize(60)).toBe(true);
     expect(kept.open('a').resize(11)).toBe(false);
@@ -21,14 +21,14 @@ describe('what a node keeps for its clients', () => {
     expect(kept.open(undefined).resize(100)).toBe(true);
   });
 
-  it('is no more than a holder may keep, and stays what it was when more is refused', () => {
+  it('does not exceed the maximum of a holder, and does not change when more is refused', () => {
     const share = new KeptBytes(LIMITS).open(undefined);
     expect(share.resize(100)).toBe(true);
     expect(share.resize(101)).toBe(false);
     expect(share.resize(100)).toBe(true);
   });
 
-  it('is never more than all may keep, and nothing once all have let go', () => {
+  it('does not exceed the shared maximum, and is nothing after all holders have released it', () => {
     const step = fc.record({ holder: fc.nat(5), bytes: fc.nat(150) });
     fc.assert(
       fc.property(fc.array(step), (steps) => {
@@ -51,7 +51,7 @@ describe('what a node keeps for its clients', () => {
     );
   });
 
-  it('is counted by what it takes up in memory, not by what it took on the wire', () => {
+  it('is counted by its size in memory, not on the wire', () => {
     expect(bytesOfText('€'.repeat(100))).toBe(232);
     const value = { a: [1, 'x', null], b: {} };
     expect(bytesOfJson(value)).toBe(48 + 34 + (48 + 16 + 34 + 16) + 34 + 48);

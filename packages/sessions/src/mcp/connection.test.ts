@@ -215,7 +215,7 @@ describe('a 2025 connection', () => {
   });
 
   it.each(['2025-03-26', '2025-06-18'])(
-    'gives the events of a call no ids in revision %s: its clients would resume what is over',
+    'gives the events of a call no ids in revision %s: its clients would resume a finished call',
     async (revision) => {
       const { callAs, release, progress } = await setUp();
       const running = await callAs(revision, 1, 'answered');
@@ -228,7 +228,7 @@ describe('a 2025 connection', () => {
     },
   );
 
-  it('tells a client that resumes a call that is over to rest, with nothing that it could resume again', async () => {
+  it('answers 204 to a client that resumes a finished call', async () => {
     const { call, release, get, onPresent } = await setUp();
     const answered = await call(1, 'answered');
     await release();
@@ -317,7 +317,7 @@ describe('a 2025 connection', () => {
     expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
   });
 
-  it('tells a client to rest that asks for the answer of a call which is forgotten', async () => {
+  it('answers 204 to a client that resumes a forgotten call', async () => {
     const { connection, call, release, get } = await setUp();
     const answered = await call(1, 'private');
     await release();
@@ -326,7 +326,7 @@ describe('a 2025 connection', () => {
     expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
   });
 
-  it('gives a client that asks for an event it cannot have had what happens from now on', async () => {
+  it('opens a new stream for a client that resumes from an unknown event', async () => {
     const { connection, get, onPresent } = await setUp();
     const stream = await get({ 'last-event-id': 'of another server' });
     expect(stream.status).toBe(200);
@@ -344,7 +344,7 @@ describe('a 2025 connection', () => {
     expect((await get()).status).toBe(200);
   });
 
-  it('holds a second stream until the first has shown that it is read, and refuses it then [security 5]', async () => {
+  it('holds a second stream until the client answers a ping on the first, and refuses it then [security 5]', async () => {
     const { get, pingsOf, answer, clock } = await setUp();
     const pings = pingsOf(await get());
     for (let tries = 1; tries <= 3; tries++) {
@@ -355,7 +355,7 @@ describe('a 2025 connection', () => {
     }
   });
 
-  it('lets the first of those that are held have the place of a stream whose client is gone [security 5, 36]', async () => {
+  it('replaces a stream whose client is gone by the first held one [security 5, 36]', async () => {
     const { get, clock, onPresent } = await setUp();
     const first = await get();
     const newcomers = [get(), get(), get()];
@@ -368,7 +368,7 @@ describe('a 2025 connection', () => {
     expect(onPresent.mock.results.map(({ value }) => value.mock.calls)).toEqual([[['server']], []]);
   });
 
-  it('gives a place to a newcomer at once when the stream that has it ends meanwhile [security 5]', async () => {
+  it('accepts a held stream at once if the open one ends meanwhile [security 5]', async () => {
     const { get } = await setUp();
     const first = await get();
     const second = get();
@@ -376,7 +376,7 @@ describe('a 2025 connection', () => {
     expect((await second).status).toBe(200);
   });
 
-  it('gives no place to a newcomer that has gone while it was held, and leaves the stream that has it', async () => {
+  it('drops a held stream whose client has gone, and keeps the open one', async () => {
     const { get, clock, onPresent } = await setUp();
     const first = await get();
     const leaving = new AbortController();
@@ -388,7 +388,7 @@ describe('a 2025 connection', () => {
     await first.body?.cancel();
   });
 
-  it('does not take a client to be gone that reads and never answers a ping, but to be absent [security 36]', async () => {
+  it('treats a client that reads but never answers a ping as absent, not as gone [security 36]', async () => {
     const { get, pingsOf, answer, clock, onPresent } = await setUp();
     const stream = await get();
     const pings = pingsOf(stream);
@@ -404,7 +404,7 @@ describe('a 2025 connection', () => {
     expect(gone()).toEqual([['server'], ['client']]);
   });
 
-  it('takes a client to be gone whose stream is closed, also if it never answered a ping [security 36]', async () => {
+  it('treats a client whose stream is closed as gone, even if it never answered a ping [security 36]', async () => {
     const { get, clock, onPresent } = await setUp();
     const stream = await get();
     await clock.advance(600_000);
@@ -432,7 +432,7 @@ describe('a 2025 connection', () => {
   });
 
   it.each(['is closed', 'is ended by its client'])(
-    'answers the calls that it serves with an error when it %s, and drops what still comes of them',
+    'answers calls in flight with an error when it %s, and drops their later messages',
     async (how) => {
       const { connection, call, release, progress } = await setUp();
       const calls = await Promise.all([call(1, 'one'), call(2, 'two')]);

@@ -39,7 +39,7 @@ describe('what is remembered of clients that were asked', () => {
     expect(elicitation.stopAsking('session' as SessionRef)).toBe(false);
   });
 
-  it('follows a session to its new name only if its client is not to be asked', () => {
+  it('moves with a session to its new reference only if its client is not asked any more', () => {
     const { policy: elicitation } = policy();
     elicitation.moved('pending' as SessionRef, 'session' as SessionRef);
     expect(elicitation.mayAsk(client('session'))).toBe(true);

@@ -124,14 +124,14 @@ describe.each(Object.entries(EXAMPLES))('a result that is %s', (_kind, { schema,
   const standard = output.schema!['~standard'];
   const listed = fromJsonSchema(standard.jsonSchema.output(target))['~standard'];
 
-  it('tells the handle, and fits what is listed as well as its own schema', async () => {
+  it('contains the handle, and fits the listed schema and its own', async () => {
     const told = output.withSession(good, HANDLE);
     expect(told).toEqual(becomes ?? { ...(good as object), ...NOTE });
     expect(await listed.validate(told)).not.toHaveProperty('issues');
     expect(await standard.validate(told)).not.toHaveProperty('issues');
   });
 
-  it('fits as before where it tells no handle', async () => {
+  it('fits both schemas without the handle, too', async () => {
     expect(await listed.validate(good)).not.toHaveProperty('issues');
     expect(await standard.validate(good)).not.toHaveProperty('issues');
   });
@@ -157,7 +157,7 @@ describe('a result', () => {
     });
   });
 
-  it('stays as it is where nobody can tell what its schema admits', async () => {
+  it('does not change if its schema cannot be analyzed', async () => {
     const schema = fromJsonSchema({
       type: 'object',
       patternProperties: { '.*': { type: 'number' } },
@@ -170,7 +170,7 @@ describe('a result', () => {
     });
   });
 
-  it('leaves what its schema library wrote untouched', () => {
+  it('does not change the object of its schema library', () => {
     const json = { type: 'object', properties: { n: {} }, additionalProperties: false } as const;
     sessionOutputOf(fromJsonSchema(json)).schema?.['~standard'].jsonSchema.output(target);
     expect(json.properties).toEqual({ n: {} });

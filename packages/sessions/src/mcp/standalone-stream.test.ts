@@ -71,7 +71,7 @@ describe('a standalone stream', () => {
     expect(heard).toEqual([false]);
   });
 
-  it('is asked once by all that want its place, and says within two seconds that its client does not answer [security 5]', async () => {
+  it('is pinged once for all waiting streams, and reports within two seconds that its client does not answer [security 5]', async () => {
     const { clock, stream, pings, ends } = setUp();
     const asked: boolean[] = [];
     const ask = () => void stream.isAnswering().then((isThere) => asked.push(isThere));
@@ -101,7 +101,7 @@ describe('a standalone stream', () => {
     expect(heard).toEqual([]);
   });
 
-  it('makes way as an end by the server: its client has not gone, but asked for another stream [security 36]', async () => {
+  it('counts as ended by the server when another stream replaces it [security 36]', async () => {
     const { clock, deadlines, stream, ends, hangUp } = setUp();
     const asked = stream.isAnswering();
     stream.makeWay();
@@ -113,7 +113,7 @@ describe('a standalone stream', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('that another one was refused for is no disconnect when it ends: its client may be without it [security 36]', async () => {
+  it('is no disconnect when it ends after another one was refused [security 36]', async () => {
     const { stream, answer, leave, clock, ends } = setUp();
     const asked = stream.isAnswering();
     await clock.advance(0);

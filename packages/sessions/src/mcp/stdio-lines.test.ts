@@ -48,7 +48,7 @@ describe('the lines of a client over stdio', () => {
     expect(passed).toBe(`${PING}\n`);
   });
 
-  it('are not answered if they look like an answer: it would be answered in turn', async () => {
+  it('are not answered if they look like a response', async () => {
     const { rejected } = await read('{"jsonrpc":"2.0","id":{},"result":{}}\n');
     expect(rejected).toEqual([expect.objectContaining({ isAnswered: false })]);
   });
@@ -59,7 +59,7 @@ describe('the lines of a client over stdio', () => {
     expect((await read(Buffer.alloc(1024, 'x'))).passed).toBe('');
   });
 
-  it('come out the same wherever they are cut', async () => {
+  it('are the same wherever their chunks are split', async () => {
     const whole = Buffer.from(`${PING.replace('ping', 'pïng')}\njunk\n${PING}\n`);
     const expected = await read(whole);
     await fc.assert(

@@ -233,7 +233,7 @@ describe('the connections of an owner', () => {
     expect([await bench.isLive(listening!), await bench.isLive(idle!)]).toEqual([true, false]);
   });
 
-  it('whose client waits for an answer are not idle, whenever it asked [security 36, 39]', async () => {
+  it('with a call in flight are not idle, whatever its age [security 36, 39]', async () => {
     const bench = new OwnersBench();
     const [serving, idle] = await bench.connectTen();
     const answered = bench.registry.requestBegan(serving!.record.ref);
@@ -244,7 +244,7 @@ describe('the connections of an owner', () => {
     expect(await bench.isLive(serving!)).toBe(false);
   });
 
-  it('are not joined by another when none of them is idle, and go on [security 39]', async () => {
+  it('refuse another one when none of them is idle, and stay [security 39]', async () => {
     const bench = new OwnersBench();
     const connections = await bench.connectTen();
     const [{ record: serving }, ...listening] = connections as [
@@ -493,11 +493,11 @@ it('a thousand lives of owners leave nothing behind [security 38]', async () => 
   expect(bench.errors).toEqual([]);
 });
 
-describe('sessions that an owner has several of', () => {
+describe('several sessions of one owner', () => {
   const LAPTOP: OwnerIdentity = { ...ALICE, session: 'laptop' };
   const PHONE: OwnerIdentity = { ...ALICE, session: 'phone' };
 
-  it('are told apart by what tells sign-ins apart, and belong to one user [security 4]', async () => {
+  it('are distinguished by sign-in, and belong to one user [security 4]', async () => {
     const bench = new OwnersBench();
     const [laptop, phone, plain] = [
       await bench.logIn(LAPTOP),

@@ -55,7 +55,7 @@ describe('the presence of a client', () => {
     expect(book.of(ref)).toEqual({ ...ABSENT, presentUntilMs: 9, disconnectedAtMs: 5 });
   });
 
-  it('does not change with a stream or a request that never was', () => {
+  it('does not change when an unknown stream or request ends', () => {
     const book = new PresenceBook();
     book.streamClosed(ref, 'client', 5);
     book.requestEnded(ref, 'client', 5);

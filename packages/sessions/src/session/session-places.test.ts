@@ -64,7 +64,7 @@ describe('a full node', () => {
     expect(bench.eventsOf('session.refused')).toEqual([{ type: 'session.refused', reason: 'cap' }]);
   });
 
-  it('keeps no more sessions without a login than it may, and as many with one [security 40]', async () => {
+  it('limits sessions without a login, and not those with one [security 40]', async () => {
     const bench = new SessionBench({ maxSessions: 10, maxAnonymousSessions: 2 });
     for (const subject of ['alice', 'bob', 'carol']) await bench.loggedIn(subject);
     expect(await startAll(bench, 5)).toBe(2);

@@ -14,14 +14,14 @@ async function isOver(waiting: Promise<void>): Promise<boolean> {
   return over;
 }
 
-it('waits until it is done, whether that works out or not', async () => {
+it('waits until the promise settles, also by a rejection', async () => {
   const patience = new Patience(new VirtualClock());
   expect(await isOver(patience.waitFor(Promise.resolve(), 1000))).toBe(true);
   expect(await isOver(patience.waitFor(Promise.reject(new Error('no')), 1000))).toBe(true);
   expect(await isOver(patience.waitFor(never, 1000))).toBe(false);
 });
 
-it('waits no longer than it is told to', async () => {
+it('waits no longer than the given time', async () => {
   const clock = new VirtualClock();
   const waiting = new Patience(clock).waitFor(never, 1000);
   await clock.advance(999);
@@ -30,7 +30,7 @@ it('waits no longer than it is told to', async () => {
   expect(await isOver(waiting)).toBe(true);
 });
 
-it('ends all waits, those to come as well, once its time has come', async () => {
+it('ends current and later waits after the delay', async () => {
   const clock = new VirtualClock();
   const patience = new Patience(clock);
   const waiting = patience.waitFor(never, 60_000);
@@ -41,7 +41,7 @@ it('ends all waits, those to come as well, once its time has come', async () => 
   expect(await isOver(patience.waitFor(never, 60_000))).toBe(true);
 });
 
-it('asks for no timer that is longer than one of Node can be, which would fire at once', () => {
+it('sets no timer that is longer than Node supports', () => {
   const delays: number[] = [];
   const after = (delayMs: number) => {
     delays.push(delayMs);
