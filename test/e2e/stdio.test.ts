@@ -13,7 +13,6 @@ import { listeningAddresses, MAIN } from './stdio-process.js';
 import { add, inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-stage.js';
 
 const LIBRARY_CHILD = fileURLToPath(new URL('./stdio-library-child.mjs', import.meta.url));
-const _CLIENT_CHILD = fileURLToPath(new URL('./stdio-client-child.mjs', import.meta.url));
 
 const stage = setUpStdioStage();
 const { start, connect } = stage;

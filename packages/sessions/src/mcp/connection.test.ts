@@ -388,6 +388,16 @@ describe('a 2025 connection', () => {
     await first.body?.cancel();
   });
 
+  it('answers 404 to a newcomer whose connection ends while it is held [security 10]', async () => {
+    const { get, connection, onPresent } = await setUp();
+    const first = await get();
+    const second = get();
+    await first.body?.getReader().read();
+    await connection.close();
+    expect((await second).status).toBe(404);
+    expect(onPresent).toHaveBeenCalledOnce();
+  });
+
   it('treats a client that reads but never answers a ping as absent, not as gone [security 36]', async () => {
     const { get, pingsOf, answer, clock, onPresent } = await setUp();
     const stream = await get();
