@@ -37,6 +37,10 @@ p:last-child { margin-bottom: 0; }
 .site { margin: 0 0 .75rem; color: var(--accent); font-size: .875rem; font-weight: 600; }
 .quiet { color: var(--quiet); }
 .error { color: var(--error); }
+dl { margin: 0; }
+dt { font-weight: 600; }
+dd { margin: 0 0 .75rem; }
+dd:last-child { margin-bottom: 0; }
 form { display: grid; gap: 1rem; }
 form.users { grid-template-columns: repeat(3, 1fr); gap: .5rem; }
 .or { display: flex; align-items: center; gap: .75rem; margin: 1.25rem 0 .75rem; color: var(--quiet); font-size: .875rem; }
@@ -106,7 +110,7 @@ export function loginPage(problem?: string, client?: RequestingClient): Html {
       <form method="post" class="users" aria-label="Sign in as a sample user">
         ${SAMPLE_USERS.map((user) => html`<button name="username" value="${user}">${user}</button>`)}
       </form>
-      <p class="or">or as anybody else</p>
+      <p class="or">or another name</p>
       <form method="post">
         <label>Name
           <input name="username" required maxlength="64" autocomplete="username" autocapitalize="none" spellcheck="false">
@@ -139,10 +143,12 @@ export function unknownClientPage(): Html {
     html`<h1>Sign-in failed</h1>
       <p class="error">Your MCP client was registered before this server restarted, and the server does not keep registrations.</p>
       <p>Remove the saved sign-in of this server in your client, then connect again:</p>
-      <p>Claude Code: /mcp, this server, Clear authentication<br>
-        Codex: codex mcp logout, and the server’s name<br>
-        VS Code: the command “Authentication: Remove Dynamic Authentication Providers”<br>
-        Any other client: remove this server and add it again</p>`,
+      <dl>
+        <dt>Claude Code</dt><dd><code>/mcp</code>, this server, “Clear authentication”</dd>
+        <dt>Codex</dt><dd><code>codex mcp logout</code> and the server’s name</dd>
+        <dt>VS Code</dt><dd>the command “Authentication: Remove Dynamic Authentication Providers”</dd>
+        <dt>Other clients</dt><dd>remove this server and add it again</dd>
+      </dl>`,
   );
 }
 
