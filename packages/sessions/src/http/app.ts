@@ -14,10 +14,9 @@ import { clientOf } from './client-address.js';
 import type { DeploymentWarnings } from './deployment-warnings.js';
 import type { GuardedRequest } from './guards.js';
 import { bodySourceOf, type HttpEnv } from './http-env.js';
-import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
-import { type JsonBody, type JsonBodyLimits, kindOf, readJsonBody } from './json-body.js';
+import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
+import { type JsonBody, type JsonBodyLimits, kindOf, readJsonBody, receivedJsonEarly } from './json-body.js';
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
-import { receivedEarly } from './request-body.js';
 import { showPage, wantsPage } from './show-page.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 import type { UnreadAnswers } from './unread-answers.js';
@@ -180,7 +179,7 @@ async function serveMcp(
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
   const peer = c.get('peer');
-  const source = receivedEarly(bodySourceOf(c), limits.room, MAX_BODY_BYTES);
+  const source = receivedJsonEarly(bodySourceOf(c), limits);
   const entering = door.enter(request, { isFromAfar: c.get('isFromAfar'), peer });
   // What came of a body that is refused is held until there is an answer.
   const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal), limits));

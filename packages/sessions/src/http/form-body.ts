@@ -7,18 +7,17 @@ export async function readForm(
   source: BodySource,
   room: BodyRoom,
 ): Promise<URLSearchParams | 'too-large' | 'no-room'> {
-  const body = await readBody(source, room, MAX_FORM_BYTES);
+  const body = await readBody(source, { room, maxBytes: MAX_FORM_BYTES, scan: undefined });
   switch (body.kind) {
     case 'too-large':
     case 'no-room':
       return body.kind;
-    case 'too-many-pieces':
-    case 'unreadable':
-      return new URLSearchParams();
     case 'text':
       return new URLSearchParams(body.text);
     case 'parsed':
       return new URLSearchParams(isForm(source.request) ? fieldsOf(body.value) : []);
+    default:
+      return new URLSearchParams();
   }
 }
 

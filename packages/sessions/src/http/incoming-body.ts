@@ -2,10 +2,11 @@ import type { IncomingMessage } from 'node:http';
 import { CollectedBytes } from '../collected-bytes.js';
 import type { Peer } from '../limits/peer.js';
 import type { BodyRoom, HeldBody } from './body-room.js';
+import type { JsonScan, ScanRefusal } from './json-scan.js';
 import { Pieces } from './pieces.js';
 
 /** Why a body was not received. */
-export type BodyRefusal = 'too-large' | 'too-many-pieces' | 'no-room' | 'unreadable';
+export type BodyRefusal = 'too-large' | 'too-many-pieces' | 'no-room' | 'unreadable' | ScanRefusal;
 
 /** The text of a body, or why there is none. */
 export type ReceivedBody = { readonly kind: 'text'; readonly text: string } | { readonly kind: BodyRefusal };
@@ -15,6 +16,8 @@ export interface BodyLimits {
   readonly room: BodyRoom;
   /** The address that it counts for. */
   readonly peer: Peer | undefined;
+  /** Scans a JSON body while it arrives. */
+  readonly scan: JsonScan | undefined;
 }
 
 /** A body while it is received. */
@@ -46,6 +49,8 @@ export class IncomingBody {
   /** Its text once it is there, or why there is none. */
   async received(): Promise<ReceivedBody> {
     await this.#reading;
+    const refusal = this.#limits.scan?.end();
+    if (refusal) this.#refuse(refusal);
     return this.#refusal ? { kind: this.#refusal } : { kind: 'text', text: this.#bytes.text() };
   }
 
@@ -92,15 +97,22 @@ export class IncomingBody {
 
   #take(piece: Uint8Array): void {
     if (this.#refusal) return;
-    const { maxBytes, room, peer } = this.#limits;
-    if (this.#bytes.size + piece.length > maxBytes) this.#refuse('too-large');
-    else if (this.#pieces.add(piece.length)) this.#refuse('too-many-pieces');
-    else {
-      this.#bytes.add(piece);
-      const { capacity } = this.#bytes;
-      if (this.#held) this.#held.resize(capacity);
-      else this.#held = room.hold(peer, capacity, () => this.#refuse('no-room'));
+    const { room, peer } = this.#limits;
+    const refusal = this.#refusalOf(piece);
+    if (refusal) {
+      this.#refuse(refusal);
+      return;
     }
+    this.#bytes.add(piece);
+    const { capacity } = this.#bytes;
+    if (this.#held) this.#held.resize(capacity);
+    else this.#held = room.hold(peer, capacity, () => this.#refuse('no-room'));
+  }
+
+  #refusalOf(piece: Uint8Array): BodyRefusal | undefined {
+    const { maxBytes, scan } = this.#limits;
+    if (this.#bytes.size + piece.length > maxBytes) return 'too-large';
+    return this.#pieces.add(piece.length) ? 'too-many-pieces' : scan?.add(piece);
   }
 
   #refuse(refusal: BodyRefusal): void {

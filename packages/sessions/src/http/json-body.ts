@@ -1,8 +1,9 @@
+import { elementsOutsideArguments, type JsonShape, shapeOfValue } from '../mcp/json-shape.js';
 import type { BodyRoom } from './body-room.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
 import type { BodyRefusal } from './incoming-body.js';
-import { elementsOutsideArguments, type JsonShape, shapeOfText, shapeOfValue } from './json-shape.js';
-import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
+import { JsonScan } from './json-scan.js';
+import { type BodySource, mediaTypeOf, readBody, receivedEarly } from './request-body.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
@@ -13,12 +14,7 @@ export type JsonBody =
       readonly bytes: number;
     }
   | {
-      readonly kind:
-        | 'wrong-type'
-        | 'malformed'
-        | 'too-deep'
-        | 'too-many-elements'
-        | Exclude<BodyRefusal, 'unreadable'>;
+      readonly kind: 'wrong-type' | Exclude<BodyRefusal, 'unreadable'>;
     };
 
 export interface JsonBodyLimits {
@@ -27,16 +23,30 @@ export interface JsonBodyLimits {
   readonly argumentElements: number;
 }
 
+/** A request that should have a JSON body. */
+export interface JsonBodySource extends BodySource {
+  /** Scans the body while it arrives; `undefined` if the content type is not JSON. */
+  readonly scan: JsonScan | undefined;
+}
+
 /** What a body is that was not received. */
 export function kindOf(refusal: BodyRefusal): Exclude<JsonBody['kind'], 'json'> {
   return refusal === 'unreadable' ? 'malformed' : refusal;
 }
 
+/** Begins to receive the body of a POST, as {@link receivedEarly} does. */
+export function receivedJsonEarly(source: BodySource, limits: JsonBodyLimits): JsonBodySource {
+  const isJson = mediaTypeOf(source.request.headers) === 'application/json';
+  const scan = isJson ? new JsonScan(mostOf(limits)) : undefined;
+  return { ...receivedEarly(source, { room: limits.room, maxBytes: MAX_BODY_BYTES, scan }), scan };
+}
+
 /** Reads the body of a POST. @throws SessionError as {@link readBody} */
-export async function readJsonBody(source: BodySource, limits: JsonBodyLimits): Promise<JsonBody> {
-  if (mediaTypeOf(source.request.headers) !== 'application/json') return { kind: 'wrong-type' };
-  const body = await readBody(source, limits.room, MAX_BODY_BYTES);
-  const most = { depth: MAX_JSON_DEPTH, elements: MAX_JSON_ELEMENTS + limits.argumentElements };
+export async function readJsonBody(source: JsonBodySource, limits: JsonBodyLimits): Promise<JsonBody> {
+  const { scan } = source;
+  if (!scan) return { kind: 'wrong-type' };
+  const body = await readBody(source, { room: limits.room, maxBytes: MAX_BODY_BYTES, scan });
+  const most = mostOf(limits);
   switch (body.kind) {
     case 'parsed':
       return admit(body.value, shapeOfValue(body.value, most), {
@@ -44,16 +54,17 @@ export async function readJsonBody(source: BodySource, limits: JsonBodyLimits): 
         characters: announced(source.request),
       });
     case 'text':
-      return parse(body.text, most);
+      return parse(body.text, scan.shape, most);
     default:
       return { kind: kindOf(body.kind) };
   }
 }
 
-function parse(text: string, most: JsonShape): JsonBody {
-  const shape = shapeOfText(text, most);
-  const refusal = refusalOf(shape, most);
-  if (refusal) return refusal;
+function mostOf({ argumentElements }: JsonBodyLimits): JsonShape {
+  return { depth: MAX_JSON_DEPTH, elements: MAX_JSON_ELEMENTS + argumentElements };
+}
+
+function parse(text: string, shape: JsonShape, most: JsonShape): JsonBody {
   try {
     return admit(JSON.parse(text), shape, { most, characters: text.length });
   } catch {
@@ -70,14 +81,9 @@ function admit(
   shape: JsonShape,
   { most, characters }: { readonly most: JsonShape; readonly characters: number },
 ): JsonBody {
-  const refusal = refusalOf(shape, most);
-  if (refusal) return refusal;
+  if (shape.depth > most.depth) return { kind: 'too-deep' };
+  if (shape.elements > most.elements) return { kind: 'too-many-elements' };
   return elementsOutsideArguments(value, shape) > MAX_JSON_ELEMENTS
     ? { kind: 'too-many-elements' }
     : { kind: 'json', value, bytes: 2 * characters + 48 * shape.elements };
-}
-
-function refusalOf(shape: JsonShape, most: JsonShape): JsonBody | undefined {
-  if (shape.depth > most.depth) return { kind: 'too-deep' };
-  return shape.elements > most.elements ? { kind: 'too-many-elements' } : undefined;
 }

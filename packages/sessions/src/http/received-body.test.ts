@@ -79,6 +79,22 @@ function piecesOf(bytes: number, size: number): string[] {
   );
 }
 
+describe('a body that cannot be a request', () => {
+  const keys = Array.from({ length: 30_000 }, (_, index) => `"${index.toString(36)}":0`).join();
+
+  it.each([
+    ['because it has too many elements', `{${keys}`, 'too many array elements'],
+    ['because it is nested too deep', '['.repeat(40), 'nested deeper'],
+    ['because it is no JSON', '<html>', 'not JSON'],
+  ])('%s is refused before all of it has come [security 40]', async (_, beginning, reason) => {
+    const { url } = await start();
+    const { socket, answered } = open(url);
+    socket.write(headOf(url, '203.0.113.1', `Content-Length: ${MIB}`) + beginning);
+    // The rest is never sent.
+    expect(await answered).toMatch(new RegExp(`^HTTP/1.1 400 .*${reason}`, 's'));
+  });
+});
+
 describe('a body that comes in many pieces', () => {
   it('of a byte each is refused, and its connection ends [security 40]', async () => {
     const { url } = await start();

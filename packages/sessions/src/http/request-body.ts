@@ -1,8 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { SessionError } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
-import type { BodyRoom } from './body-room.js';
-import { IncomingBody, type ReceivedBody } from './incoming-body.js';
+import { type BodyLimits, IncomingBody, type ReceivedBody } from './incoming-body.js';
 
 /** A request that may have a body. */
 export interface BodySource {
@@ -16,6 +15,9 @@ export interface BodySource {
   readonly early?: IncomingBody | undefined;
 }
 
+/** The limits for reading a body. */
+export type ReadLimits = Omit<BodyLimits, 'peer'>;
+
 /** A request's body, or why there is none. */
 export type RequestBody = ReceivedBody | { readonly kind: 'parsed'; readonly value: unknown };
 
@@ -27,14 +29,14 @@ type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBo
  * known by what it was announced to be; besides, the parser has limits of its own.
  * @throws SessionError `configuration` when the body was read and nothing is left of it
  */
-export async function readBody(source: BodySource, room: BodyRoom, maxBytes: number): Promise<RequestBody> {
+export async function readBody(source: BodySource, limits: ReadLimits): Promise<RequestBody> {
   const { request, incoming, peer, early } = source;
   if (early) return early.received();
   const wasRead = request.bodyUsed || (incoming?.readableDidRead ?? false);
   const left = wasRead ? leftIn(incoming) : undefined;
-  if (isTooLarge(request, maxBytes) && (left || !wasRead)) return { kind: 'too-large' };
-  if (left) return left;
-  const body = new IncomingBody({ maxBytes, room, peer });
+  if (isTooLarge(request, limits.maxBytes) && (left || !wasRead)) return { kind: 'too-large' };
+  if (left) return scanned(left, limits);
+  const body = new IncomingBody({ ...limits, peer });
   const direct = directOf(source);
   if (direct) body.receiveFrom(direct);
   else body.receive(request);
@@ -51,12 +53,19 @@ export async function readBody(source: BodySource, room: BodyRoom, maxBytes: num
  * Begins to receive a body while it is still found out whether its sender is let in, whatever comes of that. Until
  * somebody reads it, Node keeps each piece that came as an object of its own: hundreds of bytes for one.
  */
-export function receivedEarly(source: BodySource, room: BodyRoom, maxBytes: number): BodySource {
+export function receivedEarly(source: BodySource, limits: ReadLimits): BodySource {
   const direct = directOf(source);
-  if (!direct || isTooLarge(source.request, maxBytes)) return source;
-  const early = new IncomingBody({ maxBytes, room, peer: source.peer });
+  if (!direct || isTooLarge(source.request, limits.maxBytes)) return source;
+  const early = new IncomingBody({ ...limits, peer: source.peer });
   early.receiveFrom(direct);
   return { ...source, early };
+}
+
+/** Scans the body that a body parser has left. */
+function scanned(left: RequestBody, { scan }: ReadLimits): RequestBody {
+  if (!scan || left.kind !== 'text') return left;
+  const refusal = scan.add(Buffer.from(left.text)) ?? scan.end();
+  return refusal ? { kind: refusal } : left;
 }
 
 /** Whether a body was announced to be too large. */

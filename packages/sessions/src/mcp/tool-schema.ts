@@ -2,6 +2,7 @@ import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { propertyOf } from './json-rpc.js';
+import { shapeOfValue } from './json-shape.js';
 
 /** A JSON Schema that a schema library has produced. */
 export type JsonSchema = Record<string, unknown>;
@@ -90,9 +91,19 @@ function validatorOf(schema: AnyStandardSchema): Validate {
     return (value, options) => schema['~standard'].validate(value, options);
   }
   return async (value) => {
-    const { success, data, error } = await schema.safeParseAsync(value);
+    const { success, data, error } = await schema.safeParseAsync(value, isWide(value) ? AT_FIRST : undefined);
     return success ? { value: data } : { issues: error.issues };
   };
+}
+
+/** Validation of a larger value stops at the first issue. */
+const WIDE = { depth: Number.POSITIVE_INFINITY, elements: 500 };
+
+/** Stops zod (since 4.6) at the first issue. An issue takes 20 times as long as an element. */
+const AT_FIRST = { abortEarly: true } as z.core.ParseContext<z.core.$ZodIssue>;
+
+function isWide(value: unknown): boolean {
+  return shapeOfValue(value, WIDE).elements > WIDE.elements;
 }
 
 type ToJsonSchema = StandardSchemaWithJSON['~standard']['jsonSchema'];
