@@ -1,8 +1,8 @@
-// A server whose author makes every mistake there is. Nothing in here may end the process.
+// A server whose tools contain many kinds of errors. None of them may end the process.
 import { createSessions } from 'mcp-sessions';
 import { z } from 'zod';
 
-/** What calls do when it is too late, once another call tells them to. */
+/** What calls do after their end, when another call triggers it. */
 const later = [];
 const text = (value) => ({ content: [{ type: 'text', text: value }] });
 const cycle = {};
@@ -61,7 +61,7 @@ const unsendable = {
   },
 };
 
-/** What looks like a result to the SDK, and is none. */
+/** Values that the SDK accepts as results, although they are not. */
 const noResults = {
   'an array': () => [1, 2],
   'a text for _meta': () => ({ contents: [], messages: [], _meta: 'text' }),

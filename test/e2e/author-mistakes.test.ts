@@ -34,7 +34,7 @@ const THROWN = [
   'throws what cannot be read',
   'throws what cannot be sent',
 ];
-/** What looks like a result to the SDK, and is none. */
+/** Values that the SDK accepts as results, although they are not. */
 const NO_RESULTS = ['an array', 'a text for _meta'];
 const toolOf = (kind: string) => `returns ${kind}`.replaceAll(' ', '_');
 
@@ -54,7 +54,7 @@ async function start(): Promise<Child> {
     throw new Error(`The server ended with code ${code}: ${stderr.entries.join('\n')}`);
   });
   const [mcp] = await Promise.race([once(createInterface(child.stdout), 'line'), ended]);
-  // Its end is no fault once it has started.
+  // The end of the process is not an error after the start.
   ended.catch(() => undefined);
   return { mcp, stderr, stop: (signal) => end(child, signal) };
 }
@@ -180,7 +180,7 @@ describe('a result that cannot be sent', () => {
         const before = logged(error);
         const { result } = await clients[era]('tools/call', { name: toolOf(kind), arguments: {} });
         expect(result).toMatchObject({ isError: true });
-        // The SDK refuses by itself what is no object at all.
+        // The SDK itself refuses values that are not objects.
         if (!['undefined', 'null', 'number'].includes(kind)) await nextLogged(error, before);
       },
     );

@@ -19,7 +19,7 @@ const SDK_CLIENTS_PER_KIND = 4;
 /** What every client asks for at once: as many as one client has under way. */
 const QUESTIONS = 4;
 
-/** Lets go when as many are here as are expected. */
+/** Resolves when the expected number of calls has arrived. */
 class Meeting {
   readonly #expected: number;
   readonly #all = createLatch();
@@ -42,7 +42,7 @@ function kindsOf(count: number): RecordedKind[] {
   return [...real, ...raw];
 }
 
-/** Everything that reaches the one who asks, each with the name of that one. */
+/** Sends everything to the caller, each message with the caller's name. */
 const ANSWERS = [
   'progress before of',
   'progress after of',
@@ -71,11 +71,11 @@ const expectedBy = ({ era }: RecordedClient) =>
 
 const everythingOf = (client: RecordedClient) => client.received().join('\n');
 
-/** So many clients, each a user of its own whose name is in everything that belongs to it. */
+/** Starts clients, each with its own user, whose name is in all of the user's data. */
 export function describeCrossover(count: number): void {
   const owners = new Map<string, Promise<string>>();
 
-  /** Whom a token belongs to, as the API knows it. Asked once: how fast the API is matters to nobody here. */
+  /** The user of a token, requested from the API once: its speed does not matter here. */
   function ownerOf(accessToken: string): Promise<string> {
     const asked = owners.get(accessToken) ?? askForOwner(accessToken);
     owners.set(accessToken, asked);
@@ -176,7 +176,7 @@ export function describeCrossover(count: number): void {
 
   afterAll(() => notes.close());
 
-  /** What a client should have got and has not. */
+  /** The messages that a client should have received but has not. */
   function missingFor({ canary, client }: (typeof users)[number]): string[] {
     const seen = everythingOf(client);
     return expectedBy(client).filter((what) => !seen.includes(`${what} ${canary}`));

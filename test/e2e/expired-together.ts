@@ -11,7 +11,7 @@ const USERS = 100;
 const OFFICE = '203.0.113.40';
 const status = request2026('tools/call', { name: 'session_status', arguments: {} });
 
-/** Statements about a hundred users behind one address, and tokens of that kind that expire together. */
+/** Tests with a hundred users behind one address, whose tokens expire together. */
 export function expiringTogether(mcpTokens: McpTokenFormat): void {
   const clock = new StandingClock();
   const servers: Record<string, string> = {};

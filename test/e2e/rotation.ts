@@ -21,7 +21,7 @@ const CALLS = 5;
 const TOKEN_SECONDS = 3600;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const REDIRECT_URI = new URL('http://127.0.0.1/callback');
-/** How many people log in at the same time. */
+/** How many users log in at the same time. */
 const BROWSERS = 10;
 
 interface User {
@@ -38,7 +38,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
    */
   const clock = new VirtualClock();
   const events: SessionEvent[] = [];
-  /** What the token endpoint answered that brought no tokens. */
+  /** The answers of the token endpoint without tokens. */
   const refusals: string[] = [];
   let idp: IdentityProviderProcess;
   let provider: Provider;
@@ -110,7 +110,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
     return (await Promise.all(calls)).map(({ accessToken }) => accessToken.reveal());
   }
 
-  /** Every access token has run out, everybody calls, and so does the scheduler. */
+  /** Every access token has expired, and all sessions and the scheduler refresh. */
   async function everybodyCalls(): Promise<string[][]> {
     clock.jump(TOKEN_SECONDS * 1000);
     const calls = Promise.all(users.map(accessTokens));

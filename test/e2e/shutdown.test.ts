@@ -153,7 +153,7 @@ describe('closing', () => {
 
   it('ends at once if nothing is in flight', async () => {
     const { sessions, warnings } = await serve({ runtime: { clock: new VirtualClock() } });
-    // This clock stands still: whatever waits for it waits for ever.
+    // The clock does not move, so a wait for it would never end.
     await sessions.close();
     expect(warnings).toEqual([]);
   });

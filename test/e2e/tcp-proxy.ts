@@ -13,9 +13,9 @@ export interface TcpProxy {
   through(url: string): string;
   /** Cuts every connection there is, towards both sides. */
   cut(how: Cut): void;
-  /** Cuts the client's half of every connection there is, and keeps the server's: what that says is swallowed. */
+  /** Cuts the client's half of every open connection, and keeps the server's half. Drops what the server sends. */
   cutClientHalf(how: Cut): void;
-  /** What the server has said since into connections whose client does not hear it any more. */
+  /** The bytes that the server has sent since then on connections whose client half is cut. */
   readonly swallowed: Journal<string>;
   /** Swallows from now on what either side of every connection there is says, its end included. */
   goSilent(): void;

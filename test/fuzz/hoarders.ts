@@ -23,7 +23,7 @@ export interface HoardersOptions {
   readonly tokens: readonly string[] | undefined;
 }
 
-/** Clients of both eras that make a server keep as much as they can, and stay. */
+/** Clients of both eras that make a server keep as much data as possible, and stay connected. */
 export class Hoarders {
   readonly #options: HoardersOptions;
   readonly #client: Client;
@@ -38,12 +38,12 @@ export class Hoarders {
     this.#client = new Client(options.origin, 100 * CONNECTIONS);
   }
 
-  /** Lets so many clients more ask for all that they can think of. Each has a connection of 2025 and a session of 2026. */
+  /** Adds clients that request everything that the server keeps. Each has a 2025 connection and a 2026 session. */
   async hoard(clients: number): Promise<void> {
     for (let each = 0; each < clients; each++) await this.#one(this.#hoarders++);
   }
 
-  /** Lets go of every stream. */
+  /** Closes every stream. */
   async leave(): Promise<void> {
     for (const { leave } of this.#streams) leave();
     await Promise.all(this.#streams.map(({ ended }) => ended));

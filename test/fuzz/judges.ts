@@ -1,6 +1,6 @@
 /**
- * How much a single request costs, and how much is kept for a single client. Both are looked at while the server has
- * nothing else to do. CPU is what the process has used, not how long it took: a busy machine makes little difference.
+ * Limits for the CPU time of a single request and for the memory kept for a single client, both measured on an idle
+ * server. CPU time is that of the process, so other load of the machine makes little difference.
  */
 import type { Answer } from './client.js';
 

@@ -115,7 +115,7 @@ const wideInitialize = fc
 const nameless = fc.tuple(wideCall, id).map(([call, id]): Blueprint => {
   return { ...request('wide 2026', call, id), cutMs: CUT_MS };
 });
-/** Something that was never asked for. */
+/** An id that no request has had. */
 const answer = fc.tuple(slot, long, wideValue).map(([at, id, result]): Blueprint => {
   return inConnection('wide 2025', 'connection', at, JSON.stringify({ jsonrpc: '2.0', id, result }));
 });

@@ -1,4 +1,4 @@
-/** What every host is tried with, in this order. */
+/** The steps of the test of a host, in order. */
 export const STEPS = [
   'signs in',
   'lists tools',
@@ -18,7 +18,7 @@ export type Step = (typeof STEPS)[number];
 /** How a step went; absent if it was not reached. */
 export interface Outcome {
   readonly isOk: boolean;
-  /** What is worth knowing, in plain words. */
+  /** A note about the result. */
   readonly note?: string;
 }
 

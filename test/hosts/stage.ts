@@ -48,7 +48,7 @@ export class Stage {
     return this.#server.addresses.mcp;
   }
 
-  /** Ends the server and starts it anew: it has forgotten all it knew. */
+  /** Restarts the server, which loses all its sessions. */
   async restart(): Promise<void> {
     await this.#server?.stop('SIGTERM');
     await this.#startServer();

@@ -59,7 +59,7 @@ export async function tryOther({ candidate, stage, access, report }: Trial, call
   }
 }
 
-/** The server has forgotten everybody: what the model is told then, and whether it gets in again. */
+/** The server has restarted without its sessions: what the model reads, and whether a new login works. */
 export async function survive(
   trial: Trial,
   settled: SettledHost,
@@ -79,7 +79,7 @@ export async function survive(
   }
 }
 
-/** After a logout nobody is logged in, and a login works again. */
+/** After a logout no user is logged in, and a new login works. */
 export async function logOut(caller: Caller, user: User): Promise<void> {
   await caller.call('logout');
   const shown = await caller.call('session_status');

@@ -1,4 +1,4 @@
-/** Ends a wait for what never comes, before the test runner ends the test without saying what it waited for. */
+/** Limits a wait, so that the error names the awaited event, before the test runner ends the test. */
 const DEADLINE_MS = 240_000;
 
 /** What has been heard so far, and a way to wait for what is still to come. */

@@ -12,7 +12,7 @@ export interface Backend
   readonly provider: ProviderOptions;
   /** The API's address, where there is one of ours. */
   readonly api: string | null;
-  /** Told the address of the MCP endpoint. */
+  /** Sets the URL of the MCP endpoint. */
   readonly onListening?: (url: string) => void;
   close(): Promise<void>;
 }

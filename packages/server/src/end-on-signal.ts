@@ -27,7 +27,7 @@ export function endOnSignal(server: RunningServer): void {
       // Idle connections that `fetch` keeps open would delay the exit by some seconds.
       void server.close().then(
         () => process.exit(exitCode),
-        // A process that cannot end in order must not hold its port for that.
+        // A process whose shutdown fails must not keep its port.
         () => process.exit(1),
       );
     } else if (signal !== PARENT_GONE && !isEcho(signal, first)) {

@@ -1,4 +1,4 @@
-/** Attackers of different addresses, in a process of their own, so that they do not take the time of who is measured. */
+/** Attackers of different addresses, in their own process, so that they do not use the CPU of the measured client. */
 import { z } from 'zod';
 import { answerParent } from '../../hygiene/asked-process.js';
 import { ATTACKS, type Attack } from './attacks.js';
@@ -29,7 +29,7 @@ answerParent({
 
 async function actOn(): Promise<void> {
   while (isAttacking) {
-    // What is refused or cut is what an attacker expects.
+    // Refused requests and closed connections are expected.
     await attack?.act().catch(() => undefined);
     acts++;
   }

@@ -1,14 +1,14 @@
 import { connect, type Socket } from 'node:net';
 import { connect2025, HttpClient, INITIALIZE, request2026 } from './http-client.js';
 
-/** What an attacker does again and again, on each of its connections. */
+/** The action that an attacker repeats on each of its connections. */
 export interface Attack {
   act(): Promise<unknown>;
-  /** Lets go of what it holds. */
+  /** Closes its connections. */
   end(): void;
 }
 
-/** Who attacks, and with how many connections. */
+/** An attacker, and its number of connections. */
 interface Attacker {
   readonly mcp: string;
   readonly address: string;
@@ -50,7 +50,7 @@ const subscribes =
 /** How many answers an attacker leaves unread at the same time. */
 const MOST_UNREAD = 400;
 
-/** Asks for 1 MiB on a connection of its own, and reads nothing of it. */
+/** Requests 1 MiB on its own connection, and reads nothing. */
 const leavesUnread: MakeAttack = async ({ mcp, address }) => {
   const { hostname, port, host, pathname } = new URL(mcp);
   const [body, headers] = request2026('tools/call', { name: 'large', arguments: {} });
@@ -81,7 +81,7 @@ const leavesUnread: MakeAttack = async ({ mcp, address }) => {
   };
 };
 
-/** What attackers do, by name. */
+/** The attacks, by name. */
 export const ATTACKS: Readonly<Record<string, MakeAttack>> = {
   'JSON of 0.9 MiB: 105,000 keys in `_meta`': sends(...request2026('server/discover', {}, keys(105_000))),
   'as many keys in `_meta` as are let in': sends(...request2026('server/discover', {}, keys(1980))),

@@ -12,7 +12,7 @@ const HEADERS = {
   accept: 'application/json, text/event-stream',
 };
 
-/** A client of an address, with so many connections at most. */
+/** A client of an address, with a maximum number of connections. */
 export class HttpClient {
   readonly #mcp: string;
   readonly #address: string;

@@ -1,10 +1,10 @@
 /**
- * What an honest client notices of attackers: `npm run bench:abuse`.
+ * Measures the latency of an honest client with and without attackers: `npm run bench:abuse`.
  *
  * Server, attackers and the honest client have a process each. The honest client calls a tool over loopback, one call
- * after the other, in short rounds that are quiet and attacked in turn, so that whatever else the machine does meets
- * both. Everything comes from made-up addresses, as through a proxy: limits for an address are at work. It is done when
- * under attack 99 of 100 calls take no longer than twice what they take in quiet.
+ * after the other, in short rounds, alternately with and without attack, so that other load of the machine affects
+ * both. All requests have made-up addresses, as through a proxy, so that limits per address apply. The goal: under
+ * attack, the 99th percentile is at most twice that without.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -18,7 +18,7 @@ const ROUNDS = 3;
 const ROUND_MS = 2000;
 const BEGIN_MS = 300;
 const PAUSE_MS = 2;
-/** With two connections all others were kept waiting for eleven seconds once. */
+/** With two connections, all others once waited for eleven seconds. */
 const ATTACKING_CONNECTIONS = 2;
 const MOST_RATIO = 2;
 const MIB = 1024 * 1024;

@@ -1,4 +1,4 @@
-/** A server made with the library as it was built, open to clients of any address, which tells how much it takes up. */
+/** A server with the built library, open to clients of any address, which reports its memory. */
 import { createSessions } from 'mcp-sessions';
 import { z } from 'zod';
 import { answerParent } from '../../hygiene/asked-process.js';

@@ -60,7 +60,7 @@ export function describeJourneys(rows: readonly Row[]): void {
   describe.each(rows.map((row) => [row.client, row] as const))('%s', (user, { hasHandle, start }) => {
     const note = `${user} was here`;
     let client: MatrixClient;
-    /** What the audit log calls the session that the client is logged in to. */
+    /** The id in the audit log of the session that the client is logged in to. */
     let session: string;
 
     async function logInAudited() {

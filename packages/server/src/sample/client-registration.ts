@@ -18,7 +18,7 @@ const PUBLIC_CLIENT = {
   response_types: ['code'],
 } as const;
 
-/** A client that is never sent back to: it can refresh, and nothing else. */
+/** The registration of a client without redirect URIs: it can only refresh. */
 const REFRESHING_CLIENT = {
   ...PUBLIC_CLIENT,
   redirect_uris: [],
@@ -26,7 +26,7 @@ const REFRESHING_CLIENT = {
   response_types: [],
 } as const;
 
-/** What is left out, and what is an empty list, gets a default (RFC 7591 section 2). */
+/** Sets defaults for missing members and empty lists (RFC 7591 section 2). */
 const LISTS_WITH_DEFAULT = ['grant_types', 'response_types'];
 
 const urisSchema = z.array(z.string());
@@ -51,7 +51,7 @@ export function register(metadata: ClientMetadata): string {
   for (const name of LISTS_WITH_DEFAULT) if (isEmptyList(metadata[name])) delete metadata[name];
   const redirectUris = urisSchema.safeParse(metadata.redirect_uris).data ?? [];
   if (redirectUris.some(isOfThisMachine)) Object.assign(metadata, PUBLIC_CLIENT);
-  // Gemini CLI registers like this for a client id to refresh with.
+  // Gemini CLI registers like this to get a client id for a refresh.
   if (isEmptyList(metadata.redirect_uris)) Object.assign(metadata, REFRESHING_CLIENT);
   const random = randomBytes(16).toString('base64url');
   const content = contentSchema.safeParse({

@@ -10,7 +10,7 @@ export interface IdentityProviderOptions extends Registrations {
   readonly port: number;
   /** Told every access and refresh token as it is issued, for tests that look for them elsewhere. */
   readonly onTokenIssued?: (token: string) => void;
-  /** The MCP endpoint that tokens of MCP clients are for when these name none. Default: they have to name one. */
+  /** Returns the default resource for MCP clients: the MCP endpoint. Default: none; clients have to name a resource. */
   readonly mcpEndpoint?: () => string | undefined;
 }
 

@@ -4,7 +4,7 @@ import { MCP_SCOPE } from './provider-configuration.js';
 
 export interface McpRequestOptions {
   readonly isMcpClient: (clientId: string) => boolean;
-  /** `undefined` until the MCP server listens. */
+  /** The default resource; `undefined` until the MCP server listens. */
   readonly mcpEndpoint: () => string | undefined;
 }
 
@@ -16,10 +16,10 @@ const SIGN_IN_AGAIN =
 type Query = Record<string, string | string[] | undefined>;
 
 /**
- * Completes authorization requests as large authorization servers do. Without a scope (RFC 6749 section 3.3) or a
- * resource (RFC 8707 section 2), an MCP client gets what the MCP endpoint needs: clients older than the revision of
- * 2025-06-18 name neither. The MCP server's own client gets what it asks for. A grant that has ended is answered with what
- * to do.
+ * Completes authorization requests as large authorization servers do. An MCP client without a scope (RFC 6749 section
+ * 3.3) or a resource (RFC 8707 section 2) gets those of the MCP endpoint: clients before revision 2025-06-18 send
+ * neither. Requests of the MCP server's own client stay as they are. A grant that has ended is answered with what to
+ * do.
  */
 export function completeMcpRequests(
   provider: Provider,
@@ -30,7 +30,7 @@ export function completeMcpRequests(
       const asked: Query = ctx.query;
       const { client_id: clientId } = asked;
       const isFromMcpClient = typeof clientId === 'string' && isMcpClient(clientId);
-      // The type of Koa knows no absent values.
+      // Koa's type does not allow `undefined`.
       ctx.query = askingForConsent(
         isFromMcpClient ? withDefaults(asked, mcpEndpoint()) : asked,
       ) as typeof ctx.query;
@@ -41,7 +41,7 @@ export function completeMcpRequests(
   });
 }
 
-/** A parameter without a value counts as left out (RFC 6749 section 3.1). */
+/** A parameter without a value counts as omitted (RFC 6749 section 3.1). */
 function withDefaults(query: Query, resource: string | undefined): Query {
   return {
     ...query,

@@ -51,7 +51,7 @@ export function providerConfiguration(
 ): Configuration {
   const policy = oidc.interactionPolicy.base();
   policy.remove('consent');
-  // MCP clients ask for both by name. Every login here says who it is, and whoever logs in has consented.
+  // MCP clients request both scopes. Every login here identifies its user and counts as consent.
   for (const name of servesMcpClients ? ['select_account', 'consent'] : [])
     policy.add(new oidc.interactionPolicy.Prompt({ name, requestable: true }));
   const isMcpClient = (clientId: string) =>

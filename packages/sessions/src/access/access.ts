@@ -30,7 +30,8 @@ export interface Access {
   /** Looks for whoever has to be asked who is who. @throws SessionError `provider_unavailable`, `provider_refused` */
   prepare(): Promise<void>;
   /**
-   * The metadata of the authorization server (RFC 8414), discovered once. Absent where there is none.
+   * Returns the metadata of the authorization server (RFC 8414), discovered once. Absent without an authorization
+   * server.
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
   describeIssuer?(): Promise<Record<string, unknown>>;

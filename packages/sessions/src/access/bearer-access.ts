@@ -10,7 +10,10 @@ import type { ReadClaims } from './token-claims.js';
 import type { TokenFault } from './token-fault.js';
 
 export interface BearerAdmissionOptions {
-  /** What the authorization server says of itself. @throws SessionError when that cannot be found out */
+  /**
+   * Returns the metadata of the authorization server (RFC 8414).
+   * @throws SessionError if it cannot be discovered
+   */
   readonly describeIssuer: () => Promise<Record<string, unknown>>;
   /** Finds out whose token it is. @throws SessionError when that cannot be found out */
   readonly verify: (token: string) => Promise<ReadClaims>;

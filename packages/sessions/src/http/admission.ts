@@ -12,7 +12,7 @@ export interface AdmissionOptions {
   readonly bearer: BearerSettings | undefined;
   readonly publicUrl: () => URL;
   readonly serverName: string;
-  /** Whether the authorization server has the origin of the public URL, and its well-known paths there. */
+  /** Whether the issuer has the origin of the public URL, so that its own metadata is there. */
   readonly sharesIssuerOrigin: boolean;
 }
 
@@ -42,8 +42,8 @@ export class AdmissionDoor {
   }
 
   /**
-   * What the authorization server says of itself, word for word. Its issuer is not this server: a client that compares
-   * it with the address, as RFC 8414 section 3.3 has it, refuses the document.
+   * The unchanged metadata of the authorization server. Its `issuer` is not this server: a client that compares it with
+   * the URL (RFC 8414 section 3.3) refuses the document.
    */
   async issuerMetadata(): Promise<Response> {
     try {

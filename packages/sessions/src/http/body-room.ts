@@ -1,7 +1,7 @@
 import { FairShares } from '../limits/fair-shares.js';
 import type { Peer } from '../limits/peer.js';
 
-/** How much bodies may take up while they are received and served, all together. */
+/** The maximum number of bytes of all bodies that are being received or served. */
 export const MAX_BODIES_BYTES: number = 64 * 1024 * 1024;
 /** What is counted: a body takes up a whole number of these. */
 const BLOCK_BYTES = 4096;

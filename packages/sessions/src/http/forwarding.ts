@@ -10,7 +10,7 @@ const ADDED_ON_THE_WAY =
 const NAMES_A_CLIENT =
   /(^|-)(client|real|remote|connecting|originating|original|source|peer|user|proxyuser|true|proxy)-?(ip|ips|addr|address|host|port)$/;
 
-/** Clients write arguments of tools into headers (`Mcp-Param-…`, revision 2026-07-28), whatever these are called. */
+/** Headers with arguments of tools (`Mcp-Param-…`, revision 2026-07-28), which may have any name. */
 const WRITTEN_BY_CLIENTS = /^mcp-/;
 
 /** The name of the first header that shows that a request was forwarded; `undefined` if there is none. */

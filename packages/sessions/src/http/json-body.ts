@@ -10,7 +10,7 @@ export type JsonBody =
   | {
       readonly kind: 'json';
       readonly value: unknown;
-      /** What it takes up in memory, rather too much: two bytes for each character, 48 for each element. */
+      /** An estimate of its size in memory, rather too large: two bytes for each character and 48 for each element. */
       readonly bytes: number;
     }
   | {

@@ -27,7 +27,7 @@ import { RequestsUnderWay, tooManyAtOnce } from './requests-under-way.js';
 import { calledToolOf, handleOf } from './session-argument.js';
 import { bytesOfUris, refusalOfUris } from './subscriptions.js';
 
-/** What the SDK answers, without a body, when a call is closed before its result is known. */
+/** The status of the SDK's answer, without a body, to a call that is closed before its result. */
 const CONNECTION_CLOSED = 499;
 
 const TOO_MANY_STREAMS =
@@ -87,7 +87,9 @@ export class Endpoint {
     this.#modern.notify.resourceUpdated(uri);
   }
 
-  /** From now on every request is answered 503: the server is closing. What calls under way wait for gets through. */
+  /**
+   * Answers every new request with 503, because the server is closing. Messages for calls in flight are still accepted.
+   */
   refuse(): void {
     this.#isClosing = true;
   }
@@ -114,7 +116,7 @@ export class Endpoint {
   /** Ends what is being served. */
   async close(): Promise<void> {
     await this.#modern.close();
-    // The calls that this has cut off are answered now. That takes a turn of the event loop.
+    // Answers the calls that were cut off, which takes a turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
   }
 
@@ -223,7 +225,7 @@ export class Endpoint {
   }
 }
 
-/** Whether a message is no request: what a client answers, or a notification such as that it cancels a call. */
+/** Whether a message is not a request: a response, or a notification such as a cancellation. */
 function isAboutCallUnderWay(message: unknown): boolean {
   return (
     message !== undefined && (methodOf(message) === undefined || propertyOf(message, 'id') === undefined)

@@ -11,8 +11,8 @@ import { methodOf, propertyOf } from './json-rpc.js';
 import { ErrorCode } from './protocol-error.js';
 
 /**
- * Has every request answered: what a handler returned may look like a result to the SDK, and still be none, or fail
- * when it is written. Then the client gets an internal error.
+ * Ensures that every request is answered. A value that the SDK accepts as a result may be invalid, or may not be
+ * serializable; the client then gets an internal error.
  */
 export function guardAnswers(transport: Transport, onError: (error: unknown) => void): void {
   const send = transport.send.bind(transport);
@@ -20,10 +20,10 @@ export function guardAnswers(transport: Transport, onError: (error: unknown) => 
     const id = answeredIdOf(message);
     if (id === undefined) return send(message, options);
     try {
-      if (!isAnswer(message)) throw new AuthorError('The result of a request is no JSON-RPC result.');
+      if (!isAnswer(message)) throw new AuthorError('The result of a request is not a JSON-RPC result.');
       await send(message, options);
     } catch (error) {
-      // It rejects as the first time if there is nothing to send on any more.
+      // This rejects again if the transport is closed.
       await send(unanswerable(id), options);
       onError(error);
     }
@@ -32,7 +32,7 @@ export function guardAnswers(transport: Transport, onError: (error: unknown) => 
 
 function answeredIdOf(message: JSONRPCMessage): RequestId | undefined {
   if (methodOf(message) !== undefined) return undefined;
-  // The SDK has checked the ids of the requests that it answers.
+  // The SDK has validated the ids of requests.
   return propertyOf(message, 'id') as RequestId | undefined;
 }
 
@@ -42,6 +42,6 @@ function isAnswer(message: JSONRPCMessage): boolean {
 
 function unanswerable(id: RequestId): JSONRPCErrorResponse {
   const message =
-    'The server could not write its answer. This is a mistake of the server; tell its operator.';
+    'The server could not serialize its answer. This is an error of the server. Tell its operator.';
   return { jsonrpc: '2.0', id, error: { code: ErrorCode.internal, message } };
 }

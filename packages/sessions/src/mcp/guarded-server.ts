@@ -170,7 +170,7 @@ function messageOf(error: unknown): string | undefined {
   }
 }
 
-/** Whether what the SDK reads of an error besides its message can be read, and sent. */
+/** Whether the code and the data of an error can be read and sent. */
 function isReadable(error: unknown): boolean {
   try {
     const { code, data } = error as { readonly code?: unknown; readonly data?: unknown };

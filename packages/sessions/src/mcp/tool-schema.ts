@@ -52,8 +52,8 @@ export function outputJsonOf(schema: StandardSchemaWithJSON): JsonSchema {
 }
 
 /**
- * A schema that does not name the default dialect when it is listed as output. Clients of SDK 1.12 compile output
- * schemas with a validator that knows draft-07 only, and fail on any other dialect that is named.
+ * The same schema, without `$schema` for the default dialect in its listed JSON Schema. Clients of SDK 1.12 compile
+ * output schemas with a validator for draft-07, and fail if a schema names another dialect.
  */
 export function withoutDefaultDialect({
   '~standard': inner,
@@ -76,15 +76,15 @@ function withJsonSchema(schema: AnyStandardSchema, place: SchemaPlace): Standard
   const { '~standard': standard } = schema;
   const { version, vendor } = standard;
   const jsonSchema = jsonSchemaOf(schema) ?? refuseWithoutJsonSchema(vendor, place);
-  // Others add to it by spreading, which would lose what a class provides.
+  // The object is copied by spreading later, which would lose members of a class.
   return { '~standard': { version, vendor, validate: validatorOf(schema), jsonSchema } };
 }
 
 type Validate = StandardSchemaWithJSON['~standard']['validate'];
 
 /**
- * zod validates at once, and once more if a check turns out to be asynchronous. It leaves behind what that check has
- * begun, which ends the process if it rejects.
+ * Validates asynchronously. zod's synchronous validation would start again at an asynchronous check, and abandon the
+ * promise of the first run: its rejection would end the process.
  */
 function validatorOf(schema: AnyStandardSchema): Validate {
   if (!isZod4(schema) || typeof schema.safeParseAsync !== 'function') {

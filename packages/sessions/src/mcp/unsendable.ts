@@ -20,7 +20,7 @@ export function unsendablePartOf(value: object): string | undefined {
   }
 }
 
-/** Looks at all of it, whatever it finds first: every promise in it has to be handled. */
+/** Checks the whole value, also after the first finding: every promise in it has to be handled. */
 function look(value: unknown, above: Set<unknown>): string | undefined {
   if (typeof value === 'bigint') return 'a BigInt';
   if (typeof value !== 'object' || value === null) return undefined;

@@ -34,7 +34,10 @@ export class AuthorizationServer {
     this.introspect = introspection && ((token) => this.#introspect(token));
   }
 
-  /** What it says of itself (RFC 8414), discovered once. @throws SessionError `provider_unavailable`, `provider_refused` */
+  /**
+   * Returns the server's metadata (RFC 8414), discovered once.
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
   async metadata(): Promise<oidc.ServerMetadata> {
     return (await this.#connection.configured()).serverMetadata();
   }
