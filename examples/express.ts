@@ -15,7 +15,7 @@ app.get('/', (_request, response) => {
 const server = app.listen(port, '127.0.0.1', () => console.log(`MCP endpoint: ${notes.publicUrl}/mcp`));
 
 process.once('SIGTERM', async () => {
-  // Logs everybody out and ends the streams that would keep the server open.
+  // Logs every user out, and ends the streams that would keep the server open.
   await sessions.close();
   server.close();
 });

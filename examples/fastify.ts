@@ -16,7 +16,7 @@ await app.listen({ port, host: '127.0.0.1' });
 console.log(`MCP endpoint: ${notes.publicUrl}/mcp`);
 
 process.once('SIGTERM', async () => {
-  // Logs everybody out and ends the streams that would keep the server open.
+  // Logs every user out, and ends the streams that would keep the server open.
   await sessions.close();
   await app.close();
 });

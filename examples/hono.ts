@@ -16,7 +16,7 @@ const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () =>
 );
 
 process.once('SIGTERM', async () => {
-  // Logs everybody out and ends the streams that would keep the server open.
+  // Logs every user out, and ends the streams that would keep the server open.
   await sessions.close();
   server.close();
 });

@@ -16,7 +16,7 @@ const server = createServer(nodeServerOptions, (request, response) => {
 server.listen(port, '127.0.0.1', () => console.log(`MCP endpoint: ${notes.publicUrl}/mcp`));
 
 process.once('SIGTERM', async () => {
-  // Logs everybody out and ends the streams that would keep the server open.
+  // Logs every user out, and ends the streams that would keep the server open.
   await sessions.close();
   server.close();
 });

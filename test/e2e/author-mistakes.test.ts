@@ -200,7 +200,7 @@ describe('a result that cannot be sent', () => {
     );
 
     it.each(NO_RESULTS)('is answered where it is no result at all: %s', async (kind) => {
-      const before = logged('no JSON-RPC result');
+      const before = logged('is not a JSON-RPC result');
       const uri = `bad:${encodeURIComponent(kind)}`;
       // In 2026, the SDK writes an array as an object.
       const answers = [
@@ -209,7 +209,7 @@ describe('a result that cannot be sent', () => {
       ];
       if (era === '2026' && kind === 'an array') return expect(answers.map(({ id }) => id)).toEqual([7, 7]);
       for (const { error } of answers) expect(error?.code).toBe(-32_603);
-      await nextLogged('no JSON-RPC result', before);
+      await nextLogged('is not a JSON-RPC result', before);
     });
 
     it.each(['checks', 'checks_shape', 'checks_result'])(

@@ -9,8 +9,8 @@ Serves MCP; every client that connects logs in as its own user.
                                  every process is a session of its own
   --no-browser                   with --stdio: do not open a browser for logins, just give the link
   --host <address>               where to listen (127.0.0.1); beyond loopback with a real provider only
-  --access <mode>                open: whoever is on this machine (the default); bearer: whoever brings an
-                                 access token; open-to-network: whoever knows a session's id, from anywhere
+  --access <mode>                open: clients on this machine (the default); bearer: clients with an access
+                                 token; open-to-network: every client, from any machine
   --device-flow <allowed|only>   users of the embedded provider may log in by a code instead of a link, or have to
   --elicitation <auto|never>     auto: ask clients that declare URL elicitation to open the link of a login
                                  (the default); never: the model shows the link

@@ -12,23 +12,24 @@ export interface SessionCallOptions {
 }
 
 /**
- * The session of the request at hand, as tools see it. It never shows tokens unless asked to, and refuses
- * once its user has logged out, however long somebody kept it. A call that fails while nothing waits for it
- * does not end the process.
+ * The session of the current request, for tools. It does not expose tokens, except through `withAccessToken`. After a
+ * sign-out its methods reject, also if a tool has kept the object. The rejection of a call without `await` does not end
+ * the process.
  */
 export interface Session {
   /**
-   * `fetch`, in the name of the logged-in user: adds the access token, refreshed if need be, to requests
-   * to the configured API origins. A redirect to another origin is followed by a GET without the token, any of
-   * the headers, or the body.
-   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`,
-   * `origin_not_allowed`, `signed_out`
+   * `fetch` in the name of the logged-in user: adds the access token, refreshed if necessary, to requests to the
+   * configured API origins. A redirect to another origin is followed with a GET without the token, the headers and the
+   * body.
+   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`, `origin_not_allowed`,
+   * `signed_out`
    */
   fetch(url: string | URL, init?: RequestInit, options?: SessionCallOptions): Promise<Response>;
   /**
-   * Calls `use` with a fresh access token, for what `fetch` cannot do. The token is good for this one use:
-   * do not keep it.
-   * @throws SessionError as `fetch`; and what `use` throws, or a TypeError in its place if it quotes the token
+   * Calls `use` with a fresh access token, for what `fetch` cannot do. Do not keep the token: it is refreshed and
+   * revoked independently of this call.
+   * @throws SessionError as `fetch`; also throws the errors of `use`, or a TypeError in place of an error that contains
+   * the token
    */
   withAccessToken<T>(use: (accessToken: string) => Promise<T>, options?: SessionCallOptions): Promise<T>;
 }

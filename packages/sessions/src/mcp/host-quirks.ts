@@ -39,12 +39,12 @@ const HOST_QUIRKS: readonly HostQuirk[] = [
   {
     client: 'mcporter',
     quirk: 'process-per-call',
-    reason: 'Each command is a process that connects anew, unless its daemon keeps the connection.',
+    reason: 'Each command is a process with its own connection, unless the daemon keeps the connection.',
   },
   {
     client: 'inspector-cli',
     quirk: 'process-per-call',
-    reason: 'Each command of the Inspector’s CLI is a process that connects anew.',
+    reason: 'Each command of the Inspector’s CLI is a process with its own connection.',
   },
 ];
 

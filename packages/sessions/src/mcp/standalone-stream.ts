@@ -23,10 +23,10 @@ interface Probe {
 }
 
 /**
- * The stream that a 2025 client opens with GET to hear what no request of its own is about. Whether the client is still
- * there is asked with pings of the protocol: what a proxy or a dead network swallows stays unanswered. A client that
- * does not answer keeps its stream, because some clients never answer. But it does not count as present, and another
- * stream replaces this one.
+ * The stream that a 2025 client opens with GET, for messages that belong to none of its requests. Protocol pings show
+ * whether the client is still present: behind a proxy or on a dead network they stay unanswered. A client that does not
+ * answer keeps its stream, because some clients never answer. But it does not count as present, and another stream
+ * replaces this one.
  */
 export class StandaloneStream {
   readonly #stream: EventStream;
