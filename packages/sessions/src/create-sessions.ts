@@ -19,6 +19,7 @@ import { KeptBytes } from './limits/kept-bytes.js';
 import { LoginChecks } from './login/login-checks.js';
 import { Logins } from './login/logins.js';
 import { browserOpener, currentDesktop } from './login/open-browser.js';
+import { CallsInWork } from './mcp/calls-in-work.js';
 import { HeldConnections, OwnedConnections } from './mcp/connection-sessions.js';
 import { Endpoint } from './mcp/endpoint.js';
 import { SUBSCRIPTION_LIMITS } from './mcp/kept-limits.js';
@@ -146,7 +147,9 @@ export function createSessions(options: SessionsOptions): Sessions {
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
   const keptSubscriptions = new KeptBytes(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
+  const callsInWork = new CallsInWork({ contexts, clock, deadlines });
   const servers = new ServerFactory({
+    callsInWork,
     info: options.server,
     register: options.tools,
     contexts,

@@ -20,6 +20,9 @@ export interface ServerGuardOptions {
   readonly onProtocolError: (error: unknown) => void;
 }
 
+/** Lets a request in. @returns what to call when its handler is done @throws what its client is answered otherwise */
+export type BeginCall = (request: unknown, signal: AbortSignal) => () => void;
+
 type Protocol = McpServer['server'];
 type Handler = (request: unknown, context: ServerContext) => unknown;
 type SetRequestHandler = Protocol['setRequestHandler'];
@@ -43,11 +46,14 @@ const SENDERS = [
  * answer: messages sent too late, unhandled rejections, callbacks that throw, and results that cannot be sent as JSON.
  * Call it before the author registers anything.
  */
-export function guardServer(mcp: McpServer, options: ServerGuardOptions): void {
+export function guardServer(
+  mcp: McpServer,
+  options: ServerGuardOptions & { readonly begin: BeginCall },
+): void {
   const { server } = mcp;
   const report = (error: unknown) =>
     error instanceof SdkError ? options.onProtocolError(error) : options.onError(error);
-  guardHandlers(server, report, options.onError);
+  guardHandlers(server, report, options);
   guardSenders(mcp, report);
   guardCallbacks(mcp, options);
 }
@@ -55,7 +61,7 @@ export function guardServer(mcp: McpServer, options: ServerGuardOptions): void {
 function guardHandlers(
   server: Protocol,
   report: (error: unknown) => void,
-  onError: (error: unknown) => void,
+  { begin, onError }: Pick<ServerGuardOptions, 'onError'> & { readonly begin: BeginCall },
 ): void {
   // One signature stands for the overloads of setRequestHandler; the arguments are passed on unchanged.
   const set = server.setRequestHandler.bind(server) as (method: string, ...rest: unknown[]) => void;
@@ -63,6 +69,7 @@ function guardHandlers(
     // The handler is the last argument.
     const handler = rest.at(-1) as Handler;
     const guarded: Handler = async (request, context) => {
+      const done = begin(request, context.mcpReq.signal);
       const call = guardCall(context, report);
       try {
         return sendableResult(method, request, { result: await handler(request, call.context), onError });
@@ -70,6 +77,7 @@ function guardHandlers(
         throw sendableError(error, onError);
       } finally {
         call.end();
+        done();
       }
     };
     set(method, ...rest.slice(0, -1), typeof handler === 'function' ? guarded : handler);

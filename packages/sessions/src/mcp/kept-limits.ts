@@ -23,6 +23,18 @@ export const EVENT_LIMITS: KeptBytesLimits = {
   sharedBytes: 8 * MIB,
 };
 
+/** What handlers are working on: each request with what it takes up by itself, and its parameters. */
+export const CALL_LIMITS: KeptBytesLimits = {
+  assuredBytes: 0,
+  maxBytes: 64 * MIB,
+  sharedBytes: 256 * MIB,
+};
+/** What a request takes up by itself while it is served, measured: in 2026 it has a server object of its own. */
+export const CALL_BYTES: { readonly ofConnection: number; readonly byItself: number } = {
+  ofConnection: 40 * KIB,
+  byItself: 128 * KIB,
+};
+
 /** The maximum length of a URI in a subscription. */
 export const MAX_URI_CHARACTERS = 2048;
 /** The maximum number of subscriptions of one connection, or one `subscriptions/listen`. */

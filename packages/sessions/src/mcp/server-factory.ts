@@ -7,8 +7,10 @@ import {
 import { SessionError } from '../errors.js';
 import type { OpenBrowser } from '../login/open-browser.js';
 import { isThenable } from '../promises.js';
+import type { CallsInWork } from './calls-in-work.js';
 import { type Elicitation, ElicitationPolicy } from './elicitation-policy.js';
-import { guardServer, type ServerGuardOptions } from './guarded-server.js';
+import { type BeginCall, guardServer, type ServerGuardOptions } from './guarded-server.js';
+import { CALL_BYTES } from './kept-limits.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { CurrentSession, RequestContexts } from './request-context.js';
 import type { RequestStates } from './request-state.js';
@@ -43,6 +45,8 @@ export type ServerFactoryOptions = {
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
   readonly subscriptions: Subscriptions;
+  /** Counts what handlers are working on. */
+  readonly callsInWork: CallsInWork;
   /** The providers; the first is the default. */
   readonly choices: readonly LoginChoice[];
   /** For what travels through clients between the rounds of a call. */
@@ -109,7 +113,9 @@ export class ServerFactory {
       },
       ...(capabilities && { capabilities }),
     });
-    guardServer(server, this.#options);
+    const ownBytes = isPerRequest ? CALL_BYTES.byItself : CALL_BYTES.ofConnection;
+    const begin: BeginCall = (request, signal) => this.#options.callsInWork.begin(request, ownBytes, signal);
+    guardServer(server, { ...this.#options, begin });
     const login = {
       ...this.#options,
       inputSchema: this.#loginInput,
