@@ -54,8 +54,10 @@ describe('the lines of a client over stdio', () => {
   });
 
   it('are passed on unfinished above 10 MiB, which the transport takes for the end of the connection [security 40]', async () => {
-    const { passed } = await read(Buffer.alloc(10 * 1024 * 1024 + 1, 'x'));
+    const { passed, rejected } = await read(Buffer.alloc(10 * 1024 * 1024 + 1, 'x'));
     expect(passed).toHaveLength(10 * 1024 * 1024 + 1);
+    const message = expect.stringMatching(/longer than 10 MiB/);
+    expect(rejected).toEqual([{ id: null, code: -32600, message, isAnswered: true }]);
     expect((await read(Buffer.alloc(1024, 'x'))).passed).toBe('');
   });
 

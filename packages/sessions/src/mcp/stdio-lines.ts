@@ -19,6 +19,8 @@ const BYTE_ORDER_MARK = /^\uFEFF/;
 const NOT_JSON =
   'This line is not JSON. Send every message as one line of JSON, and nothing else on this stream.';
 const BATCH = 'This server does not accept batches over stdio. Send every message on its own line.';
+const TOO_LONG =
+  'A line is longer than 10 MiB, so the connection ends. Send large content in several requests.';
 const NO_OBJECT = 'This line is not a JSON-RPC message: a message is an object.';
 const NULL_ID = 'The id of a request must be a string or an integer, not null.';
 const NO_MESSAGE =
@@ -45,7 +47,8 @@ export function messageLines(onRejected: (line: RejectedLine) => void): Transfor
       if (rest.length > 0) unfinished.push(rest);
       size += rest.length;
       if (size > STDIO_DEFAULT_MAX_BUFFER_SIZE) {
-        // The SDK's transport refuses lines of this length and closes the connection.
+        // The SDK's transport refuses lines of this length and closes the connection, so this happens once.
+        onRejected({ id: null, code: ErrorCode.invalidRequest, message: TOO_LONG, isAnswered: true });
         this.push(Buffer.concat(unfinished));
         unfinished = [];
       }
