@@ -101,6 +101,17 @@ describe.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s', (signal) => {
   });
 });
 
+it('SIGHUP right after SIGTERM, as service managers send it, is not a second signal [security 35]', async () => {
+  const server = await startNode();
+  const { result, answer } = await server.callSlow();
+  server.child.kill('SIGTERM');
+  server.child.kill('SIGHUP');
+  await expect.poll(async () => (await fetch(new URL('/healthz', server.mcp))).status).toBe(503);
+  answer();
+  expect(await result()).toMatchObject({ content: [{ text: 'all of it' }] });
+  expect(await server.ended).toEqual([0, null]);
+});
+
 describe('the drain', () => {
   it('can be left out', async () => {
     const server = await startNode('--drain-seconds', '0');

@@ -2,8 +2,8 @@ import type { RunningServer } from './server.js';
 
 const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
- * Within this time, the same signal again is a copy: npm passes on Ctrl-C, which the terminal has sent to every process
- * already.
+ * Within this time, two signals are one request: npm passes on Ctrl-C, which the terminal has sent to every process
+ * already, and service managers send SIGHUP right after SIGTERM (systemd: `SendSIGHUP`).
  */
 const ECHO_MS = 500;
 /** How long a process that ends at once may take to wipe its tokens. */
@@ -44,7 +44,8 @@ const PARENT_GONE = 'parent gone';
 
 function isEcho(signal: string, first: { readonly signal: string; readonly atMs: number }): boolean {
   const isByNpm = process.env.npm_lifecycle_event !== undefined;
-  return isByNpm && signal === first.signal && performance.now() - first.atMs <= ECHO_MS;
+  const isOneRequest = isByNpm ? signal === first.signal : signal !== first.signal;
+  return isOneRequest && performance.now() - first.atMs <= ECHO_MS;
 }
 
 const WAITING =
