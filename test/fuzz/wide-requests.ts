@@ -4,6 +4,27 @@ import { type Call, slot, tool } from './json-rpc-messages.js';
 import { inConnection, JSON_HEADERS, message, post } from './request-2025.js';
 import { named, request } from './request-2026.js';
 
+/** Headers that a server reads before it knows more of a request, besides those that say who sends it where. */
+export const READ_HEADERS = [
+  'origin',
+  'accept',
+  'content-type',
+  'cookie',
+  'forwarded',
+  'last-event-id',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-prefix',
+] as const;
+export const FILLINGS: readonly string[] = [
+  ...['/', ' ', '\t', ',', ';', '=', '"', '%', '.', '-', ':', '[', '\\', 'a'],
+  ...['1/', ';q=', '%C3%A9', 'xn--a.'],
+];
+
 /** What is not answered with the end of a stream is not waited for. */
 const CUT_MS = 100;
 
@@ -120,6 +141,15 @@ const answer = fc.tuple(slot, long, wideValue).map(([at, id, result]): Blueprint
   return inConnection('wide 2025', 'connection', at, JSON.stringify({ jsonrpc: '2.0', id, result }));
 });
 
+/** Headers as long as they may be, filled with what has patterns and parsers look at the same characters again. */
+const wideHeader = fc
+  .tuple(fc.constantFrom(...READ_HEADERS), fc.constantFrom(...FILLINGS), fc.constantFrom(1000, 15_000))
+  .map(([name, filling, size]): Blueprint => {
+    const value = `x${filling.repeat(size / filling.length)}x`;
+    const others = JSON_HEADERS.filter(([other]) => other !== name);
+    return post('wide header', [...others, [name, value]], message({ method: 'tools/list', params: {} }, 1));
+  });
+
 /** Requests that are large, or have many parts. */
 export const wideRequests: Arbitrary<Blueprint> = fc.oneof(
   { weight: 4, arbitrary: wideIn2025(slot.map((at) => placeholder('connection', at))) },
@@ -127,4 +157,5 @@ export const wideRequests: Arbitrary<Blueprint> = fc.oneof(
   { weight: 2, arbitrary: nameless },
   { weight: 1, arbitrary: wideInitialize },
   { weight: 1, arbitrary: answer },
+  { weight: 1, arbitrary: wideHeader },
 );

@@ -89,6 +89,7 @@ export const ATTACKS: Readonly<Record<string, MakeAttack>> = {
     ...request2026('tools/call', { name: 'work', arguments: table(6600, 0) }),
   ),
   '1 MiB that is no JSON': sends(`[${' '.repeat(1024 * 1024 - 2)}`),
+  'a header of 15,000 slashes': sends(INITIALIZE, { 'x-forwarded-prefix': `${'/'.repeat(15_000)}x` }),
   'subscriptions to addresses of 1 MiB': subscribes(1024 * 1024 - 200),
   'subscriptions to addresses of 2 KiB': subscribes(2048),
   'a flood of `initialize`': sends(INITIALIZE),
