@@ -96,7 +96,7 @@ export interface ServeStdioOptions {
   readonly openBrowser?: boolean | undefined;
 }
 
-/** How to close. */
+/** Options of `sessions.close`. */
 export interface CloseOptions {
   /**
    * How long to wait for calls in flight, and then as long again for revocations, in milliseconds. Default:

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { z } from 'zod';
 
-/** What a client registers with (RFC 7591 section 2). */
+/** The metadata of a registration (RFC 7591 section 2). */
 type ClientMetadata = Record<string, unknown>;
 
 /** The prefix of client ids that contain their registration. */

@@ -9,7 +9,7 @@ export interface McpRequestOptions {
 }
 
 const endedGrant = z.looseObject({ error: z.literal('invalid_grant') });
-/** Some hosts show their model nothing but this. */
+/** The error description, the only part of an error that some hosts show to the model. */
 const SIGN_IN_AGAIN =
   'This sign-in has ended, or the server was restarted. The user has to sign in to this MCP server again in the client.';
 
@@ -18,8 +18,8 @@ type Query = Record<string, string | string[] | undefined>;
 /**
  * Completes authorization requests as large authorization servers do. An MCP client without a scope (RFC 6749 section
  * 3.3) or a resource (RFC 8707 section 2) gets those of the MCP endpoint: clients before revision 2025-06-18 send
- * neither. Requests of the MCP server's own client stay as they are. A grant that has ended is answered with what to
- * do.
+ * neither. Requests of the MCP server's own client stay as they are. The error for an ended grant tells the user what
+ * to do.
  */
 export function completeMcpRequests(
   provider: Provider,

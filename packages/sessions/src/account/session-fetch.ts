@@ -27,9 +27,10 @@ export interface SessionFetchOptions {
 }
 
 /**
- * Makes the `fetch` that adds access tokens. They go only to the configured origins, over https except on
- * loopback, and never across origins on a redirect, nor does anything else of the request. A 401 that blames the token (RFC 6750 section 3.1), or
- * nothing in particular, renews it once and repeats the call, if its body can be sent again.
+ * Creates the `fetch` of a session, which adds the access token to requests. The token is sent only to the configured
+ * origins, over https except on loopback. A redirect to another origin is followed without the token, the headers and
+ * the body. A 401 whose challenge names the token as the cause (RFC 6750 section 3.1), or names no cause, refreshes the
+ * token once and repeats the call if its body can be sent again.
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
   const common = originSet(options.apiOrigins);

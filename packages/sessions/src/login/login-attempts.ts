@@ -87,13 +87,13 @@ export class LoginAttempts {
     this.#byState.set(trip.stateDigest, attempt);
   }
 
-  /** Finds an attempt by the state that came back. */
+  /** Finds the attempt of a callback by its `state`. */
   byState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
     const attempt = this.#byState.get(digestOf(state));
     return attempt?.trip && { attempt, trip: attempt.trip };
   }
 
-  /** Takes an attempt by the state that came back. A state is good for one time only. */
+  /** Takes the attempt of a callback by its `state`, which is valid once. */
   takeByState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
     const found = this.byState(state);
     if (!found) return undefined;

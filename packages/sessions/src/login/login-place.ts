@@ -1,10 +1,10 @@
 import type { Provider } from '../provider/provider.js';
 
-/** Where a user logs in. */
+/** A provider or authorization server on the pages of a login. */
 export interface LoginPlace {
   /** Its name on the pages of a login. */
   readonly name: string;
-  /** The host that the browser goes to. */
+  /** The host that the browser is redirected to. */
   readonly host: string;
 }
 

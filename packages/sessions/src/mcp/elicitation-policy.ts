@@ -73,7 +73,7 @@ export class ElicitationPolicy {
     };
   }
 
-  /** Whether a client is asked now. */
+  /** Whether a client may be asked: it supports elicitation, has not refused, and has few enough open questions. */
   mayAsk({ key, isAskable }: AskableClient): boolean {
     if (!isAskable) return false;
     const asked = this.#find(key);

@@ -96,7 +96,10 @@ function validatorOf(schema: AnyStandardSchema): Validate {
   };
 }
 
-/** Validation of a larger value stops at the first issue. */
+/**
+ * The maximum number of elements of a value whose validation reports all issues. For larger values it stops at the
+ * first one.
+ */
 const WIDE = { depth: Number.POSITIVE_INFINITY, elements: 500 };
 
 /** Stops zod (since 4.6) at the first issue. An issue takes 20 times as long as an element. */

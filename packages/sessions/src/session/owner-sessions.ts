@@ -14,7 +14,7 @@ export interface OwnerSessionsOptions {
   readonly random: RandomSource;
   /** The maximum number of connections of one user through one client. */
   readonly maxConnections: number;
-  /** Whether each connection has a session of its own. Default: false. */
+  /** Whether each connection has its own session. Default: false. */
   readonly hasSessionPerConnection?: boolean | undefined;
   /** Hears of a store that failed when nobody was waiting for it. */
   readonly onError: (error: unknown) => void;
@@ -67,7 +67,7 @@ export class OwnerSessions {
   }
 
   /**
-   * The session of an owner, which is there as soon as it is asked for.
+   * The session of an owner. Creates it if it does not exist.
    * @throws SessionError `limit_reached`
    */
   async of(identity: OwnerIdentity): Promise<SessionRecord> {
