@@ -52,17 +52,17 @@ describe('docs/limits.md', () => {
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
-    ['requests that handlers are working on ⁹', CALL_LIMITS.sharedBytes / 4 / MIB],
-    ['requests that handlers are working on ⁹', CALL_LIMITS.sharedBytes / MIB],
+    ['requests whose handlers are running ⁹', CALL_LIMITS.sharedBytes / 4 / MIB],
+    ['requests whose handlers are running ⁹', CALL_LIMITS.sharedBytes / MIB],
   ])('matches the code: %s (%i)', (limit, value) => {
     const [row] = rows.filter(([, what]) => what === limit);
     expect(row?.[2]).toMatch(new RegExp(`\\b${value.toLocaleString('en')}\\b`));
   });
 
-  it('says what a request in work counts with', () => {
+  it('says the size with which a request in flight counts', () => {
     const text = readFileSync(url, 'utf8');
     expect(text).toContain(`2025 connection counts with ${CALL_BYTES.ofConnection / KIB} KiB`);
-    expect(text).toContain(`a server object of its own, with ${CALL_BYTES.byItself / KIB} KiB`);
+    expect(text).toContain(`its own server object, and counts with ${CALL_BYTES.byItself / KIB} KiB`);
   });
 
   it('links each limit to a test that exists', () => {
@@ -90,7 +90,7 @@ describe('the table of what clients without a login make a node keep', () => {
     ],
     ['resumable events: ', kept(EVENT_LIMITS, sessions)],
     ['bodies being received, and', MAX_BODIES_BYTES],
-    ['requests that handlers are working on', CALL_LIMITS.sharedBytes],
+    ['requests whose handlers are running', CALL_LIMITS.sharedBytes],
     ['unread answers and streams', MAX_UNREAD_BYTES],
   ];
   const lines = readFileSync(url, 'utf8').split('\n');

@@ -150,7 +150,7 @@ describe('what is kept while a request is served', () => {
         const response = await peer.post(message(id, token));
         expect(response.status).toBe(400);
         expect((await messageIn(response)).error?.message).toContain(
-          `The ${named} of a request may have 256`,
+          `The ${named} of a request may have at most 256`,
         );
       }
     },

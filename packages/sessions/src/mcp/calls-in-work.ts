@@ -7,11 +7,11 @@ import { CALL_LIMITS, clientKeyOf } from './kept-limits.js';
 import { ErrorCode } from './protocol-error.js';
 import type { RequestContexts } from './request-context.js';
 
-/** A handler that goes on although its request was cancelled is counted for so long: it may have got stuck. */
+/** How long a handler still counts after its request was cancelled. It may hang and never return. */
 const ABANDONED_MS = 60_000;
 
 const TOO_MUCH =
-  'This server is working on as many requests as it can hold for you. Wait for some to be answered, or try again in a moment.';
+  'Too many of your requests are in flight. Wait for some of them to be answered, or try again in a moment.';
 
 export interface CallsInWorkOptions {
   readonly contexts: Pick<RequestContexts, 'peek'>;
@@ -20,8 +20,8 @@ export interface CallsInWorkOptions {
 }
 
 /**
- * The memory of what handlers are working on. A client can hold as many requests open as it likes, and a handler goes on
- * when its 2025 client has hung up: what counts is when it is done.
+ * Limits the memory of requests whose handlers are running. A handler continues after its 2025 client has disconnected,
+ * so a request counts until its handler returns.
  */
 export class CallsInWork {
   readonly #options: CallsInWorkOptions;
@@ -32,10 +32,10 @@ export class CallsInWork {
   }
 
   /**
-   * Counts a request that a handler begins to work on.
-   * @param ownBytes what it takes up besides its parameters
-   * @returns what to call when the handler is done
-   * @throws ProtocolError when its client, or the node, has too much in work
+   * Counts a request whose handler starts.
+   * @param ownBytes its size in memory without its parameters
+   * @returns a function to call when the handler has returned
+   * @throws ProtocolError if the limit of the client or of the node is reached
    */
   begin(request: unknown, ownBytes: number, signal: AbortSignal): () => void {
     const { contexts, clock, deadlines } = this.#options;

@@ -20,7 +20,11 @@ export interface ServerGuardOptions {
   readonly onProtocolError: (error: unknown) => void;
 }
 
-/** Lets a request in. @returns what to call when its handler is done @throws what its client is answered otherwise */
+/**
+ * Admits a request.
+ * @returns a function to call when its handler has returned
+ * @throws the error for the client if the request is refused
+ */
 export type BeginCall = (request: unknown, signal: AbortSignal) => () => void;
 
 type Protocol = McpServer['server'];

@@ -23,13 +23,13 @@ export const EVENT_LIMITS: KeptBytesLimits = {
   sharedBytes: 8 * MIB,
 };
 
-/** What handlers are working on: each request with what it takes up by itself, and its parameters. */
+/** Requests whose handlers are running: a fixed size for each request, and its parameters. */
 export const CALL_LIMITS: KeptBytesLimits = {
   assuredBytes: 0,
   maxBytes: 64 * MIB,
   sharedBytes: 256 * MIB,
 };
-/** What a request takes up by itself while it is served, measured: in 2026 it has a server object of its own. */
+/** The measured size of a request in flight without its parameters. In 2026 each request has its own server object. */
 export const CALL_BYTES: { readonly ofConnection: number; readonly byItself: number } = {
   ofConnection: 40 * KIB,
   byItself: 128 * KIB,

@@ -45,7 +45,7 @@ export type ServerFactoryOptions = {
   readonly register: RegisterTools;
   readonly contexts: RequestContexts;
   readonly subscriptions: Subscriptions;
-  /** Counts what handlers are working on. */
+  /** Counts the requests whose handlers are running. */
   readonly callsInWork: CallsInWork;
   /** The providers; the first is the default. */
   readonly choices: readonly LoginChoice[];
