@@ -55,8 +55,11 @@ export function guardServer(
   options: ServerGuardOptions & { readonly begin: BeginCall },
 ): void {
   const { server } = mcp;
+  // A client that is asked something may answer with an error, which is a ProtocolError here.
   const report = (error: unknown) =>
-    error instanceof SdkError ? options.onProtocolError(error) : options.onError(error);
+    error instanceof SdkError || error instanceof ProtocolError
+      ? options.onProtocolError(error)
+      : options.onError(error);
   guardHandlers(server, report, options);
   guardSenders(mcp, report);
   guardCallbacks(mcp, options);
