@@ -126,7 +126,7 @@ describe('a client that takes its time', () => {
     ['sends its body byte by byte', `${HEAD}Content-Length: 1000\r\n\r\n`, ' '],
     ['never comes to the end of a chunk', `${HEAD}Transfer-Encoding: chunked\r\n\r\n1000\r\n`, ' '],
   ])(
-    'and %s, a hundred times over, is cut off and holds up nobody [security 40]',
+    'and %s, a hundred times over, is cut off and delays no other client [security 40]',
     async (_what, start, byte) => {
       const cutOff = Promise.all(Array.from({ length: 100 }, () => drip(start, byte)));
       await expectService();
