@@ -1,29 +1,14 @@
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type BrowserContext, chromium, type Page } from 'playwright-core';
+import { isInstalled, type Program } from '../support/installed-program.js';
 
-/** Where Debian's package `chromium` puts it. */
-const CHROMIUM_PATH = '/usr/bin/chromium';
+const CHROMIUM: Program = { path: '/usr/bin/chromium', debianPackage: 'chromium' };
 
-/**
- * Says so when it is not installed, so that nobody takes a skipped test for a passed one.
- * @throws where tests must not be skipped: `CI` or `REQUIRE_BROWSER` is set
- */
-export function hasChromium(
-  path: string = CHROMIUM_PATH,
-  { CI, REQUIRE_BROWSER }: NodeJS.ProcessEnv = process.env,
-): boolean {
-  if (existsSync(path)) return true;
-  const missing = `There is no ${path}: install the package "chromium".`;
-  if ([CI, REQUIRE_BROWSER].some(isSet)) throw new Error(missing);
-  console.warn(`SKIPPED: the browser tests. ${missing}`);
-  return false;
-}
-
-function isSet(variable: string | undefined): boolean {
-  return !['', '0', 'false'].includes(variable ?? '');
+/** Whether the browser tests can run. @throws if they must not be skipped */
+export function hasChromium(): boolean {
+  return isInstalled(CHROMIUM);
 }
 
 /** A browser window that notes what goes wrong in it. */
@@ -52,7 +37,7 @@ const FLAGS = [
 export async function openWindow(): Promise<Window> {
   const profile = await mkdtemp(join(tmpdir(), 'login-test-chromium-'));
   const context = await chromium.launchPersistentContext(profile, {
-    executablePath: CHROMIUM_PATH,
+    executablePath: CHROMIUM.path,
     args: FLAGS,
     // A proxy in a test has made its certificate itself.
     ignoreHTTPSErrors: true,

@@ -1,8 +1,8 @@
-import { existsSync } from 'node:fs';
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { createSessions, type Sessions } from '../../../packages/sessions/src/index.js';
 import { FaultingProvider } from '../../../packages/sessions/src/testing/index.js';
+import { isInstalled } from '../../support/installed-program.js';
 import { Journal } from '../../support/journal.js';
 import { createLatch, type Latch } from '../../support/latch.js';
 import { call2025, JSON_HEADERS, type RawRequest, request2026 } from '../../support/raw-mcp.js';
@@ -16,7 +16,7 @@ let nginx: Nginx;
 let host: string;
 let released: Latch;
 
-describe.skipIf(!existsSync(NGINX))('behind nginx as Debian ships it', () => {
+describe.skipIf(!isInstalled(NGINX))('behind nginx as Debian ships it', () => {
   beforeAll(async () => {
     released = createLatch();
     const provider = new FaultingProvider();

@@ -5,10 +5,10 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { Program } from '../../support/installed-program.js';
 import { eventually } from '../../support/journal.js';
 
-/** Where Debian's package puts it. */
-export const NGINX = '/usr/sbin/nginx';
+export const NGINX: Program = { path: '/usr/sbin/nginx', debianPackage: 'nginx' };
 const CONFIGURATION = fileURLToPath(new URL('./nginx.conf', import.meta.url));
 
 /** A real nginx in front of a server. */
@@ -24,7 +24,7 @@ export async function startNginx(port: number | string): Promise<Nginx> {
   await copyFile(CONFIGURATION, join(folder, 'nginx.conf'));
   await writeFile(join(folder, 'upstream.conf'), `upstream mcp { server 127.0.0.1:${port}; }\n`);
   const options = ['-p', folder, '-c', join(folder, 'nginx.conf'), '-g', 'daemon off; master_process off;'];
-  const child = spawn(NGINX, options, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(NGINX.path, options, { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
   const closed = once(child, 'close');
   const socketPath = join(folder, 'nginx.sock');
   await eventually('nginx to listen', () => canConnect(socketPath));
