@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { answerParent } from '../../hygiene/asked-process.js';
 import { ATTACKS, type Attack } from './attacks.js';
 
-const startSchema = z.object({ mcp: z.string(), attack: z.string(), connections: z.number() });
+const startSchema = z.object({ mcp: z.string(), attack: z.string() });
 
 let attack: Attack | undefined;
 let isAttacking = false;
@@ -12,8 +12,9 @@ let acts = 0;
 
 answerParent({
   async start(argument) {
-    const { mcp, attack: name, connections } = startSchema.parse(argument);
-    attack = await ATTACKS[name]?.({ mcp, address: '203.0.113.66', connections });
+    const { mcp, attack: name } = startSchema.parse(argument);
+    const { connections = 0, make } = ATTACKS[name] ?? {};
+    attack = await make?.({ mcp, address: '203.0.113.66', connections });
     isAttacking = true;
     acts = 0;
     attacking = Promise.all(Array.from({ length: connections }, actOn));

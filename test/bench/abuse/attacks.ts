@@ -17,6 +17,12 @@ interface Attacker {
 
 type MakeAttack = (attacker: Attacker) => Promise<Attack>;
 
+/** An attack, and the number of connections of its attacker. */
+export interface AttackKind {
+  readonly connections: number;
+  readonly make: MakeAttack;
+}
+
 const keys = (count: number) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), 0]));
 const table = (rows: number, cell: unknown) => ({ rows: Array.from({ length: rows }, () => [cell, cell]) });
@@ -81,17 +87,27 @@ const leavesUnread: MakeAttack = async ({ mcp, address }) => {
   };
 };
 
+const wide = sends(...request2026('server/discover', {}, keys(105_000)));
+
 /** The attacks, by name. */
-export const ATTACKS: Readonly<Record<string, MakeAttack>> = {
-  'JSON of 0.9 MiB: 105,000 keys in `_meta`': sends(...request2026('server/discover', {}, keys(105_000))),
-  'as many keys in `_meta` as are let in': sends(...request2026('server/discover', {}, keys(1980))),
-  'a table that does not fit its schema': sends(
-    ...request2026('tools/call', { name: 'work', arguments: table(6600, 0) }),
-  ),
-  '1 MiB that is no JSON': sends(`[${' '.repeat(1024 * 1024 - 2)}`),
-  'a header of 15,000 slashes': sends(INITIALIZE, { 'x-forwarded-prefix': `${'/'.repeat(15_000)}x` }),
-  'subscriptions to addresses of 1 MiB': subscribes(1024 * 1024 - 200),
-  'subscriptions to addresses of 2 KiB': subscribes(2048),
-  'a flood of `initialize`': sends(INITIALIZE),
-  'answers of 1 MiB left unread': leavesUnread,
+export const ATTACKS: Readonly<Record<string, AttackKind>> = {
+  'JSON of 0.9 MiB: 105,000 keys in `_meta`': { connections: 1, make: wide },
+  'the same on two connections': { connections: 2, make: wide },
+  'as many keys in `_meta` as are let in': {
+    connections: 2,
+    make: sends(...request2026('server/discover', {}, keys(1980))),
+  },
+  'a table that does not fit its schema': {
+    connections: 2,
+    make: sends(...request2026('tools/call', { name: 'work', arguments: table(6600, 0) })),
+  },
+  '1 MiB that is no JSON': { connections: 2, make: sends(`[${' '.repeat(1024 * 1024 - 2)}`) },
+  'a header of 15,000 slashes': {
+    connections: 2,
+    make: sends(INITIALIZE, { 'x-forwarded-prefix': `${'/'.repeat(15_000)}x` }),
+  },
+  'subscriptions to addresses of 1 MiB': { connections: 4, make: subscribes(1024 * 1024 - 200) },
+  'subscriptions to addresses of 2 KiB': { connections: 4, make: subscribes(2048) },
+  'a flood of `initialize`': { connections: 2, make: sends(INITIALIZE) },
+  'answers of 1 MiB left unread': { connections: 2, make: leavesUnread },
 };

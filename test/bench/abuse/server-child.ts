@@ -25,5 +25,9 @@ answerParent({
     });
     return (await sessions.listen({ port: 0 })).url;
   },
+  cpuMs: () => {
+    const { user, system } = process.cpuUsage();
+    return Promise.resolve((user + system) / 1000);
+  },
   rssBytes: () => Promise.resolve(process.memoryUsage.rss()),
 });
