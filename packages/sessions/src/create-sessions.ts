@@ -14,6 +14,7 @@ import { Guards } from './http/guards.js';
 import { listen, nodeHandlerOf } from './http/listen.js';
 import { LoginListener } from './http/login-listener.js';
 import { LoginRequestLimits } from './http/login-request-limits.js';
+import { Turns } from './http/turns.js';
 import { UnreadAnswers } from './http/unread-answers.js';
 import { KeptBytes } from './limits/kept-bytes.js';
 import { LoginChecks } from './login/login-checks.js';
@@ -234,6 +235,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     serverName: brand.name,
     sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === publicUrl?.origin,
     access: accessControl,
+    turns: new Turns({ now: () => clock.now() }),
     calls,
     isClosing: () => closing !== undefined,
   });

@@ -19,6 +19,7 @@ import { type JsonBody, type JsonBodyLimits, kindOf, readJsonBody, receivedJsonE
 import { type LoginRoutesOptions, loginRoutes } from './login-routes.js';
 import { showPage, wantsPage } from './show-page.js';
 import type { TrustedProxies } from './trusted-proxies.js';
+import type { Turns } from './turns.js';
 import type { UnreadAnswers } from './unread-answers.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
@@ -32,6 +33,8 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   readonly endpoint: Endpoint;
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
+  /** Decides which request begins next. */
+  readonly turns: Turns;
   readonly calls: CallsUnderWay;
   /** Whether the server is closing. */
   readonly isClosing: () => boolean;
@@ -52,6 +55,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     guards,
     endpoint,
     bodyRoom: room,
+    turns,
     argumentElements,
     unreadAnswers,
     calls,
@@ -75,7 +79,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   });
   app.use(MCP_PATH, crossOrigin);
   const door = new AdmissionDoor(options, MCP_PATH);
-  app.all(MCP_PATH, (c) => serveMcp(c, door, endpoint, { room, argumentElements, unreadAnswers, calls }));
+  app.all(MCP_PATH, (c) =>
+    serveMcp(c, door, endpoint, { room, turns, argumentElements, unreadAnswers, calls }),
+  );
   for (const path of door.metadataPaths) {
     app.use(path, crossOrigin);
     app.get(path, (c) => c.json(door.metadata()));

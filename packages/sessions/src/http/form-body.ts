@@ -7,7 +7,7 @@ export async function readForm(
   source: BodySource,
   room: BodyRoom,
 ): Promise<URLSearchParams | 'too-large' | 'no-room'> {
-  const body = await readBody(source, { room, maxBytes: MAX_FORM_BYTES, scan: undefined });
+  const body = await readBody(source, { room, maxBytes: MAX_FORM_BYTES, scan: undefined, turns: undefined });
   switch (body.kind) {
     case 'too-large':
     case 'no-room':

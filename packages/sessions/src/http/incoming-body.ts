@@ -4,6 +4,7 @@ import type { Peer } from '../limits/peer.js';
 import type { BodyRoom, HeldBody } from './body-room.js';
 import type { JsonScan, ScanRefusal } from './json-scan.js';
 import { Pieces } from './pieces.js';
+import type { Turns } from './turns.js';
 
 /** Why a body was not received. */
 export type BodyRefusal = 'too-large' | 'too-many-pieces' | 'no-room' | 'unreadable' | ScanRefusal;
@@ -18,6 +19,8 @@ export interface BodyLimits {
   readonly peer: Peer | undefined;
   /** Scans a JSON body while it arrives. */
   readonly scan: JsonScan | undefined;
+  /** Decides when a body that has arrived is used; it stays counted until then. */
+  readonly turns: Turns | undefined;
 }
 
 /** A body while it is received. */
@@ -80,7 +83,7 @@ export class IncomingBody {
     });
     // What still comes has to wait until there is an answer.
     if (this.#refusal && !incoming.complete) incoming.pause();
-    this.#held?.release();
+    await this.#waitForTurn();
   }
 
   async #read({ body }: Request): Promise<void> {
@@ -92,6 +95,12 @@ export class IncomingBody {
     } catch {
       this.#refuse('unreadable');
     }
+    await this.#waitForTurn();
+  }
+
+  async #waitForTurn(): Promise<void> {
+    const { turns, peer } = this.#limits;
+    if (!this.#refusal) await turns?.take(peer);
     this.#held?.release();
   }
 

@@ -3,7 +3,8 @@ import type { BodyRoom } from './body-room.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from './http-limits.js';
 import type { BodyRefusal } from './incoming-body.js';
 import { JsonScan } from './json-scan.js';
-import { type BodySource, mediaTypeOf, readBody, receivedEarly } from './request-body.js';
+import { type BodySource, mediaTypeOf, type ReadLimits, readBody, receivedEarly } from './request-body.js';
+import type { Turns } from './turns.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
@@ -19,6 +20,8 @@ export type JsonBody =
 
 export interface JsonBodyLimits {
   readonly room: BodyRoom;
+  /** Decides which request begins next. */
+  readonly turns: Turns;
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
 }
@@ -38,14 +41,14 @@ export function kindOf(refusal: BodyRefusal): Exclude<JsonBody['kind'], 'json'> 
 export function receivedJsonEarly(source: BodySource, limits: JsonBodyLimits): JsonBodySource {
   const isJson = mediaTypeOf(source.request.headers) === 'application/json';
   const scan = isJson ? new JsonScan(mostOf(limits)) : undefined;
-  return { ...receivedEarly(source, { room: limits.room, maxBytes: MAX_BODY_BYTES, scan }), scan };
+  return { ...receivedEarly(source, readLimitsOf(limits, scan)), scan };
 }
 
 /** Reads the body of a POST. @throws SessionError as {@link readBody} */
 export async function readJsonBody(source: JsonBodySource, limits: JsonBodyLimits): Promise<JsonBody> {
   const { scan } = source;
   if (!scan) return { kind: 'wrong-type' };
-  const body = await readBody(source, { room: limits.room, maxBytes: MAX_BODY_BYTES, scan });
+  const body = await readBody(source, readLimitsOf(limits, scan));
   const most = mostOf(limits);
   switch (body.kind) {
     case 'parsed':
@@ -58,6 +61,10 @@ export async function readJsonBody(source: JsonBodySource, limits: JsonBodyLimit
     default:
       return { kind: kindOf(body.kind) };
   }
+}
+
+function readLimitsOf({ room, turns }: JsonBodyLimits, scan: JsonScan | undefined): ReadLimits {
+  return { room, turns, scan, maxBytes: MAX_BODY_BYTES };
 }
 
 function mostOf({ argumentElements }: JsonBodyLimits): JsonShape {

@@ -14,8 +14,8 @@ const KINDS: Uint8Array = tableOf([
   // Numbers, literals, and the colon behind a key.
   ['0123456789+-.eEtrufalsn:', PLAIN],
 ]);
-/** The bytes that end a string, begin an escape, or are not allowed in a string. */
-const IS_SPECIAL: Uint8Array = tableOf([['"\\', 1]]).fill(1, 0, 0x20);
+/** Up to this length of a string, a loop finds its end faster than the native search does. */
+const SHORT_BYTES = 32;
 
 /**
  * Measures the shape of a JSON document while its bytes arrive, without creating a string or an object. Refuses a
@@ -108,22 +108,27 @@ export class JsonScan {
 
   /** @returns the index of the first byte after the string, or the end of the piece */
   #endOfString(piece: Uint8Array, from: number): number {
-    let at = from;
-    if (this.#isEscaped) at++;
-    this.#isEscaped = false;
-    while (at < piece.length) {
-      const byte = piece[at] ?? 0;
-      if (IS_SPECIAL[byte] === 0) at++;
-      else if (byte === BACKSLASH) at += 2;
-      else {
-        if (byte === QUOTE) this.#isInString = false;
-        else this.#refusal = 'malformed';
-        return at + 1;
-      }
-    }
-    this.#isEscaped = at > piece.length;
-    return piece.length;
+    const begins = this.#isEscaped ? from + 1 : from;
+    let quote = quoteAfter(piece, begins);
+    while (quote !== -1 && isEscaped(piece, begins, quote)) quote = quoteAfter(piece, quote + 1);
+    this.#isInString = quote === -1;
+    this.#isEscaped = quote === -1 && isEscaped(piece, begins, piece.length);
+    return quote === -1 ? piece.length : quote + 1;
   }
+}
+
+/** The index of the next quotation mark, or -1. */
+function quoteAfter(piece: Uint8Array, from: number): number {
+  const end = Math.min(from + SHORT_BYTES, piece.length);
+  for (let at = from; at < end; at++) if (piece[at] === QUOTE) return at;
+  return piece.indexOf(QUOTE, end);
+}
+
+/** Whether an odd number of backslashes precedes a byte of a string that begins, or goes on, at `from`. */
+function isEscaped(piece: Uint8Array, from: number, at: number): boolean {
+  let before = at;
+  while (before > from && piece[before - 1] === BACKSLASH) before--;
+  return (at - before) % 2 === 1;
 }
 
 function endOfSpace(piece: Uint8Array, from: number): number {
