@@ -169,7 +169,7 @@ describe('what a client says of itself', () => {
   });
 
   it('is refused if it takes up more than 64 KiB in memory, however short it is [security 40]', async () => {
-    expect((await initialize(1, many(1500))).status).toBe(413);
+    expect((await initialize(1, many(1150))).status).toBe(413);
   });
 
   it('takes up a quarter of 8 MiB for one address, and what is short is always let in [security 40]', async () => {

@@ -259,6 +259,12 @@ function unreadable(kind: Exclude<JsonBody['kind'], 'json'>, { argumentElements 
         ErrorCode.invalidRequest,
         `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`,
       );
+    case 'too-long-string':
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'The request contains a string of more than 64 KiB. Only strings in tool arguments and results may be longer.',
+      );
     case 'too-many-elements':
       return errorResponse(
         400,

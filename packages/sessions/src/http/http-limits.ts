@@ -8,10 +8,15 @@ export const MAX_FORM_BYTES: number = 16 * 1024;
 export const MAX_JSON_DEPTH = 32;
 /**
  * The maximum number of array elements and object keys in the JSON of a request, without those inside the arguments of
- * a tool call. The protocol's schemas take up to 8 µs for each of them. A batch of 100 messages, the maximum, has about
- * half as many.
+ * a tool call. The protocol's schemas take up to 5 µs for each of them. A batch of 100 tool calls, the maximum, has
+ * about 1,000.
  */
-export const MAX_JSON_ELEMENTS = 2000;
+export const MAX_JSON_ELEMENTS = 1200;
+/**
+ * The maximum length of a string that a message or its `params` contain directly, in bytes: of a URI, a cursor or a
+ * request state. Strings in tool arguments and results are bounded by the body only.
+ */
+export const MAX_OUTER_STRING_BYTES: number = 64 * 1024;
 
 /**
  * How long a connection is kept between requests, in milliseconds. Most load balancers and clients close theirs after

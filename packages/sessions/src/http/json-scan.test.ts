@@ -76,4 +76,24 @@ describe('a JSON document that arrives in pieces', () => {
     const deep = scan('['.repeat(100_000), { most });
     expect(deep).toEqual({ refusal: 'too-deep', shape: { depth: 4, elements: 4 } });
   });
+
+  const long = 'x'.repeat(64 * 1024 + 1);
+  it.each<[string, unknown]>([
+    ['in its params', { params: { uri: long } }],
+    ['as a key of its params', { params: { [long]: 1 } }],
+    ['in itself', { id: long }],
+    ['in the params of a batch', [{ params: { uri: long } }]],
+    ['alone', long],
+  ])('has no string of more than 64 KiB %s [security 40]', (_, value) => {
+    expect(scan(JSON.stringify(value), { cuts: [30_000, 70_000] }).refusal).toBe('too-long-string');
+  });
+
+  it.each<[string, unknown]>([
+    ['tool arguments', { params: { arguments: { text: long } } }],
+    ['tool arguments of a batch', [{ params: { arguments: { text: long } } }]],
+    ['results', { result: { content: { data: long } } }],
+    ['several strings', { params: { uri: long.slice(1), cursor: long.slice(1) } }],
+  ])('has longer text in %s', (_, value) => {
+    expect(scan(JSON.stringify(value), { cuts: [30_000, 70_000] }).refusal).toBeUndefined();
+  });
 });

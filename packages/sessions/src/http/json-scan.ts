@@ -1,7 +1,8 @@
 import type { JsonShape } from '../mcp/json-shape.js';
+import { MAX_OUTER_STRING_BYTES } from './http-limits.js';
 
 /** Why a JSON document is refused before all of it has arrived. */
-export type ScanRefusal = 'malformed' | 'too-deep' | 'too-many-elements';
+export type ScanRefusal = 'malformed' | 'too-deep' | 'too-many-elements' | 'too-long-string';
 
 const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
 const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
@@ -19,7 +20,7 @@ const SHORT_BYTES = 32;
 
 /**
  * Measures the shape of a JSON document while its bytes arrive, without creating a string or an object. Refuses a
- * document as soon as it has too many elements, is nested too deep, or cannot become valid JSON. This is not a parser:
+ * document as soon as it has too many elements or too long a string, is nested too deep, or cannot become valid JSON. This is not a parser:
  * a document that passes may still be invalid.
  */
 export class JsonScan {
@@ -31,6 +32,7 @@ export class JsonScan {
   /** Whether the innermost array or object is still empty. */
   #isEmpty = false;
   #isInString = false;
+  #stringBytes = 0;
   #isEscaped = false;
   #isOver = false;
   #refusal: ScanRefusal | undefined;
@@ -66,6 +68,12 @@ export class JsonScan {
     return this.#refusal;
   }
 
+  /** Whether a message or its `params` contain the current string directly: tool arguments are nested deeper. */
+  get #isOuter(): boolean {
+    const isBatch = this.#open[0] === CLOSE_ARRAY;
+    return this.#open.length <= (isBatch ? 3 : 2);
+  }
+
   #take(byte: number): void {
     if (this.#isOver) this.#refusal = 'malformed';
     switch (byte) {
@@ -86,6 +94,7 @@ export class JsonScan {
         break;
       case QUOTE:
         this.#isInString = true;
+        this.#stringBytes = 0;
         break;
       default:
         if (KINDS[byte] !== PLAIN) this.#refusal = 'malformed';
@@ -111,6 +120,8 @@ export class JsonScan {
     const begins = this.#isEscaped ? from + 1 : from;
     let quote = quoteAfter(piece, begins);
     while (quote !== -1 && isEscaped(piece, begins, quote)) quote = quoteAfter(piece, quote + 1);
+    this.#stringBytes += (quote === -1 ? piece.length : quote) - from;
+    if (this.#stringBytes > MAX_OUTER_STRING_BYTES && this.#isOuter) this.#refusal = 'too-long-string';
     this.#isInString = quote === -1;
     this.#isEscaped = quote === -1 && isEscaped(piece, begins, piece.length);
     return quote === -1 ? piece.length : quote + 1;

@@ -86,6 +86,11 @@ describe('a body that cannot be a request', () => {
     ['because it has too many elements', `{${keys}`, 'too many array elements'],
     ['because it is nested too deep', '['.repeat(40), 'nested deeper'],
     ['because it is no JSON', '<html>', 'not JSON'],
+    [
+      'because its URI is too long',
+      `{"params":{"uri":"${'x'.repeat(70_000)}`,
+      'a string of more than 64 KiB',
+    ],
   ])('%s is refused before all of it has come [security 40]', async (_, beginning, reason) => {
     const { url } = await start();
     const { socket, answered } = open(url);
