@@ -19,7 +19,7 @@ export interface BodyLimits {
   readonly peer: Peer | undefined;
   /** Scans a JSON body while it arrives. */
   readonly scan: JsonScan | undefined;
-  /** Decides when a body that has arrived is used; it stays counted until then. */
+  /** Decides when a body that has arrived over a connection is used; it stays counted until then. */
   readonly turns: Turns | undefined;
 }
 
@@ -83,7 +83,9 @@ export class IncomingBody {
     });
     // What still comes has to wait until there is an answer.
     if (this.#refusal && !incoming.complete) incoming.pause();
-    await this.#waitForTurn();
+    const { turns, peer } = this.#limits;
+    if (!this.#refusal) await turns?.take(peer);
+    this.#held?.release();
   }
 
   async #read({ body }: Request): Promise<void> {
@@ -95,12 +97,6 @@ export class IncomingBody {
     } catch {
       this.#refuse('unreadable');
     }
-    await this.#waitForTurn();
-  }
-
-  async #waitForTurn(): Promise<void> {
-    const { turns, peer } = this.#limits;
-    if (!this.#refusal) await turns?.take(peer);
     this.#held?.release();
   }
 

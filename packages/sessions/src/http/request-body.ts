@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { SessionError } from '../errors.js';
 import type { Peer } from '../limits/peer.js';
+import { secretBytes } from '../vault/memory.js';
 import { type BodyLimits, IncomingBody, type ReceivedBody } from './incoming-body.js';
 
 /** A request that may have a body. */
@@ -64,7 +65,7 @@ export function receivedEarly(source: BodySource, limits: ReadLimits): BodySourc
 /** Scans the body that a body parser has left. */
 function scanned(left: RequestBody, { scan }: ReadLimits): RequestBody {
   if (!scan || left.kind !== 'text') return left;
-  const refusal = scan.add(Buffer.from(left.text)) ?? scan.end();
+  const refusal = scan.add(secretBytes(left.text)) ?? scan.end();
   return refusal ? { kind: refusal } : left;
 }
 
