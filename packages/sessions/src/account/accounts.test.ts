@@ -203,7 +203,10 @@ describe('a refresh', () => {
     const outage = setFailing(bench);
     await bench.clock.advance(700 * SECOND);
     outage.check();
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'provider_unavailable' });
+    const refused = expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'provider_unavailable' });
+    // If a refresh is in flight, the call waits for its outcome.
+    await bench.clock.advance(30 * SECOND);
+    await refused;
     expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({
       state: 'authenticated',
       trouble: 'provider_unavailable',
