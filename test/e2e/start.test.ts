@@ -17,8 +17,8 @@ afterEach(async () => {
   running.clear();
 });
 
-async function startSample(): Promise<ServerProcess> {
-  const server = await startServer({ flags: FREE_PORTS });
+async function startSample(environment: Readonly<Record<string, string>> = {}): Promise<ServerProcess> {
+  const server = await startServer({ flags: FREE_PORTS, environment });
   running.add(server);
   return server;
 }
@@ -73,7 +73,7 @@ describe('the server that was built, started with --json', () => {
   });
 
   it('takes Ctrl-C for one although npm passes it on once more', async () => {
-    const server = await startSample();
+    const server = await startSample({ npm_lifecycle_event: 'start' });
     const ended = Promise.all([server.stop('SIGINT'), server.stop('SIGINT')]);
     expect((await ended)[0]).toEqual({ code: 0, signal: null });
   });
