@@ -4,74 +4,59 @@ const { version } = require('typescript');
 if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScript 6, found ${version}.`);
 
 /**
- * The rooms of the library and who may know whom. A room may import itself and the rooms named beside
- * it, type-only imports included. Rooms of one step do not know each other.
+ * The modules of the library and what each may import: itself and the modules listed beside it, type-only imports
+ * included. A module is a folder or a single file. The modules below `mcp/` are listed one by one.
  */
-const foundation = ['errors', 'time', 'loopback', 'collected-bytes', 'bounded-text', 'promises'];
+const foundation = ['errors', 'secure-url', 'time'];
 const counting = [...foundation, 'limits'];
-const upToAccount = [...counting, 'vault', 'session', 'account'];
-const upToLogin = [...upToAccount, 'provider', 'refresh', 'login'];
-const upToHttp = [...upToLogin, 'access', 'mcp', 'http'];
+const upToSession = [...counting, 'vault', 'session'];
+const upToAccount = [...upToSession, 'account'];
+const upToHttp = [...upToSession, 'access', 'mcp/wire', 'http'];
+const upToLogin = [...upToHttp, 'account', 'provider', 'login'];
+const upToServer = [...upToLogin, 'mcp/request', 'mcp/tools', 'mcp/server'];
+const upToMcp = [...upToServer, 'mcp/era-2025', 'mcp/era-2026', 'mcp'];
 
-const rooms = {
+const modules = {
   errors: [],
-  promises: [],
+  'secure-url': [],
   time: [],
-  loopback: [],
-  'collected-bytes': [],
-  'bounded-text': ['collected-bytes'],
   limits: foundation,
   vault: foundation,
   session: [...counting, 'vault'],
-  account: [...counting, 'vault', 'session'],
+  account: upToSession,
   provider: upToAccount,
-  refresh: [...upToAccount, 'provider'],
-  login: [...upToAccount, 'provider'],
-  access: [...counting, 'vault', 'session'],
-  assembly: [...upToAccount, 'refresh'],
-  mcp: [...upToLogin, 'access'],
-  http: [...upToLogin, 'access', 'mcp'],
-  store: [...foundation, 'vault', 'session'],
-  observe: [...foundation, 'vault', 'session'],
-  'node-options': [],
-  'debugging-gate': [...foundation, 'node-options'],
-  serving: foundation,
-  'serving-rules': [...foundation, 'access'],
-  'create-access': [...counting, 'vault', 'session', 'access', 'provider', 'http'],
-  'sessions-options': [...upToHttp, 'store'],
-  'sessions-settings': [...upToHttp, 'sessions-options', 'serving-rules'],
-  sessions: [...upToHttp, 'sessions-options'],
-  'create-sessions': [
-    ...upToHttp,
-    'store',
-    'observe',
-    'assembly',
-    'create-access',
-    'debugging-gate',
-    'serving',
-    'serving-rules',
-    'sessions',
-    'sessions-options',
-    'sessions-settings',
-  ],
-  testing: [...upToHttp, 'store', 'observe', 'assembly', 'sessions-options', 'sessions', 'create-sessions'],
-  index: [...upToHttp, 'store', 'observe', 'sessions-options', 'sessions', 'create-sessions'],
+  access: upToSession,
+  'mcp/wire': upToSession,
+  http: [...upToSession, 'access', 'mcp/wire'],
+  login: [...upToHttp, 'account', 'provider'],
+  'mcp/request': upToLogin,
+  'mcp/tools': [...upToLogin, 'mcp/request'],
+  'mcp/server': [...upToLogin, 'mcp/request', 'mcp/tools'],
+  'mcp/era-2025': upToServer,
+  'mcp/era-2026': upToServer,
+  mcp: [...upToServer, 'mcp/era-2025', 'mcp/era-2026'],
+  store: upToSession,
+  observe: upToSession,
+  server: [...upToMcp, 'store', 'observe'],
+  testing: [...upToMcp, 'store', 'observe', 'server'],
+  index: [...upToMcp, 'server'],
 };
 
 const library = '^packages/sessions/src/';
 const server = '^packages/server/src/';
 const tests = '[.]test[.]ts$';
 
-/** A room is a folder or a single file: `vault/…`, `errors.ts`. */
-const inRooms = (names) => `${library}(${names.join('|')})(/|[.]ts$)`;
+/** A module is a folder or a single file: `vault/…`, `errors.ts`. Only the files directly in `mcp/` belong to `mcp`. */
+const inModules = (names) =>
+  `${library}(${names.map((name) => (name === 'mcp' ? 'mcp/[^/]+$' : `${name}(/|[.]ts$)`)).join('|')})`;
 const npm = (...names) => `node_modules/(@types/)?(${names.join('|')})/`;
 
-const importDirection = Object.entries(rooms).map(([room, known]) => ({
-  name: `direction-${room}`,
-  comment: `${room} may import only: ${known.join(', ') || 'nothing else of the library'}.`,
+const importDirection = Object.entries(modules).map(([module, known]) => ({
+  name: `direction-${module}`,
+  comment: `${module} may import only: ${known.join(', ') || 'nothing else of the library'}.`,
   severity: 'error',
-  from: { path: inRooms([room]), pathNot: tests },
-  to: { path: library, pathNot: inRooms([room, ...known]) },
+  from: { path: inModules([module]), pathNot: tests },
+  to: { path: library, pathNot: inModules([module, ...known]) },
 }));
 
 /** `package` may be imported only from `homes` (whole room names). */
@@ -87,19 +72,19 @@ module.exports = {
   forbidden: [
     ...importDirection,
     {
-      name: 'unknown-room',
-      comment: 'Give a new folder its place in the import direction: list it in `rooms`.',
+      name: 'unlisted-module',
+      comment: 'List a new folder in `modules`, with what it may import.',
       severity: 'error',
-      from: { path: library, pathNot: [tests, inRooms(Object.keys(rooms))] },
+      from: { path: library, pathNot: [tests, inModules(Object.keys(modules))] },
       to: {},
     },
     {
       name: 'ports-and-events-only',
       comment: 'store and observe know of session only its store port, its types and its events.',
       severity: 'error',
-      from: { path: inRooms(['store', 'observe']), pathNot: tests },
+      from: { path: inModules(['store', 'observe']), pathNot: tests },
       to: {
-        path: inRooms(['session']),
+        path: inModules(['session']),
         pathNot: `${library}session/(session-(store|record|events)|ids)[.]ts$`,
       },
     },
@@ -107,29 +92,29 @@ module.exports = {
       name: 'vault-types-only',
       comment: 'store and observe may name what the vault seals; they never open it.',
       severity: 'error',
-      from: { path: inRooms(['store', 'observe']), pathNot: tests },
-      to: { path: inRooms(['vault']), dependencyTypesNot: ['type-only'] },
+      from: { path: inModules(['store', 'observe']), pathNot: tests },
+      to: { path: inModules(['vault']), dependencyTypesNot: ['type-only'] },
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inRooms(['provider'])]),
-    onlyIn('jose-in-access', ['jose'], [inRooms(['access']), `${server}sample/`]),
+    onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inModules(['provider'])]),
+    onlyIn('jose-in-access', ['jose'], [inModules(['access']), `${server}sample/`]),
     {
       name: 'mcp-sdk-in-mcp',
       severity: 'error',
-      from: { path: library, pathNot: [tests, inRooms(['mcp'])] },
+      from: { path: library, pathNot: [tests, `${library}mcp/`] },
       to: { path: npm('@modelcontextprotocol') },
     },
     {
-      name: 'hono-in-http-and-login',
+      name: 'hono-in-http-login-and-server',
       severity: 'error',
-      from: { path: library, pathNot: [tests, inRooms(['http', 'login'])] },
+      from: { path: library, pathNot: [tests, inModules(['http', 'login', 'server'])] },
       to: { path: npm('hono', '@hono') },
     },
     {
       name: 'login-renders-only',
-      comment: 'Login pages render with hono/html; routing belongs to http.',
+      comment: 'Outside of login/browser, login uses hono/html only, for its pages.',
       severity: 'error',
-      from: { path: inRooms(['login']), pathNot: tests },
+      from: { path: inModules(['login']), pathNot: [tests, `${library}login/browser/`] },
       to: { path: npm('hono', '@hono'), pathNot: 'node_modules/hono/dist/(types/|cjs/)?helper/html/' },
     },
     onlyIn('oidc-provider-in-sample', ['oidc-provider'], [`${server}sample/`]),

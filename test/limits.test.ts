@@ -1,11 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body-room.js';
+import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body/body-memory-limit.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
 import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-answers.js';
 import type { KeptBytesLimits } from '../packages/sessions/src/limits/kept-bytes.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
-import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/json-rpc.js';
 import {
   CALL_BYTES,
   CALL_LIMITS,
@@ -14,7 +13,8 @@ import {
   MAX_SUBSCRIPTIONS,
   MAX_URI_CHARACTERS,
   SUBSCRIPTION_LIMITS,
-} from '../packages/sessions/src/mcp/kept-limits.js';
+} from '../packages/sessions/src/mcp/request/kept-limits.js';
+import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/wire/json-rpc.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

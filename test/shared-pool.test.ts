@@ -2,13 +2,13 @@ import { randomBytes } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { digestOf, isSameDigest } from '../packages/sessions/src/login/secret-digest.js';
 import { refreshedClaims } from '../packages/sessions/src/provider/id-token.js';
 import { mintSessionId, type SessionId, sessionRefOf } from '../packages/sessions/src/session/ids.js';
 import { joinFields } from '../packages/sessions/src/vault/fields.js';
 import { KeyHierarchy } from '../packages/sessions/src/vault/key-hierarchy.js';
 import { systemRandom } from '../packages/sessions/src/vault/random.js';
 import { Secret } from '../packages/sessions/src/vault/secret.js';
+import { digestOf, isSameDigest } from '../packages/sessions/src/vault/secret-digest.js';
 import { decodeTokenSet, encodeTokenSet } from '../packages/sessions/src/vault/token-set.js';
 import { Vault } from '../packages/sessions/src/vault/vault.js';
 

@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
-import { type Assembly, assemble } from '../../packages/sessions/src/assembly.js';
 import { DEFAULT_LIMITS } from '../../packages/sessions/src/limits/limits.js';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
 import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
+import { type Assembly, assemble } from '../../packages/sessions/src/server/compose-sessions.js';
 import { DEFAULT_LIFETIMES } from '../../packages/sessions/src/session/lifetimes.js';
 import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';

@@ -1,5 +1,5 @@
 import type { RefreshTokens } from '../../packages/sessions/src/account/granted-tokens.js';
-import { Refreshes } from '../../packages/sessions/src/account/refreshes.js';
+import { Refreshes } from '../../packages/sessions/src/account/refresh/refresher.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionChange } from '../../packages/sessions/src/session/session-records.js';
 import type { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';

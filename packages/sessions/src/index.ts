@@ -1,33 +1,33 @@
 export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './access/access-options.js';
 export type { Session, SessionCallOptions } from './account/session.js';
-export { createSessions } from './create-sessions.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
 export { nodeServerOptions } from './http/http-limits.js';
 export type { Limits } from './limits/limits.js';
-export type { Branding } from './login/branding.js';
-export type { Elicitation } from './mcp/elicitation-policy.js';
-export type { LoginNeed, ToolHandler } from './mcp/login-need.js';
-export type { CurrentSession } from './mcp/request-context.js';
-export type { RegisterTools, ServerInfo } from './mcp/server-factory.js';
-export { SESSION_META_KEY } from './mcp/session-argument.js';
-export { STATUS_URI } from './mcp/status-resource.js';
+export type { Branding } from './login/pages/branding.js';
+export type { CurrentSession } from './mcp/request/context.js';
+export type { LoginNeed, ToolHandler } from './mcp/request/login-requirement.js';
+export { SESSION_META_KEY } from './mcp/request/session-argument.js';
+export type { RegisterTools, ServerInfo } from './mcp/server/factory.js';
+export { STATUS_URI } from './mcp/server/status-resource.js';
+export type { Elicitation } from './mcp/tools/login/elicitation-policy.js';
 export type {
   ClientAuthentication,
   DeviceFlow,
   ProviderEndpoints,
   ProviderOptions,
 } from './provider/provider-options.js';
-export type { Lifetimes } from './session/lifetimes.js';
-export type { SessionEvent, SessionListener } from './session/session-events.js';
-export type { SessionRecord } from './session/session-record.js';
-export type { SessionStore } from './session/session-store.js';
-export type { NodeSide, Sessions } from './sessions.js';
+export { createSessions } from './server/create-sessions.js';
 export type {
   CloseOptions,
   ListenOptions,
   Runtime,
   ServeStdioOptions,
   SessionsOptions,
-} from './sessions-options.js';
+} from './server/options.js';
+export type { NodeSide, Sessions } from './server/sessions.js';
+export type { Lifetimes } from './session/lifetimes.js';
+export type { SessionEvent, SessionListener } from './session/session-events.js';
+export type { SessionRecord } from './session/session-record.js';
+export type { SessionStore } from './session/session-store.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

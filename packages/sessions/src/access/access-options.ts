@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
-import { isLoopbackHost } from '../loopback.js';
+import { isLoopbackHost } from '../secure-url.js';
 
 /**
  * How clients reach the endpoint.

@@ -1,4 +1,4 @@
-import type { Peer } from '../limits/peer.js';
+import type { Peer } from '../limits/client-key.js';
 import type { Principal } from './principal.js';
 
 /** A request that wants in. */

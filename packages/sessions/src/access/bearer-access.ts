@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.js';
-import type { Peer } from '../limits/peer.js';
+import type { Peer } from '../limits/client-key.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { Clock } from '../time/clock.js';
 import { type Access, type Admission, type Arrival, refused } from './access.js';
-import { Guesses } from './guesses.js';
 import type { Principal } from './principal.js';
 import type { ReadClaims } from './token-claims.js';
 import type { TokenFault } from './token-fault.js';
+import { Guesses } from './verification-queue.js';
 
 export interface BearerAdmissionOptions {
   /**

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SessionError } from '../errors.js';
-import { peerOf } from '../limits/peer.js';
+import { peerOf } from '../limits/client-key.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';

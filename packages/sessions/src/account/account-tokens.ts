@@ -5,7 +5,7 @@ import type { RandomSource } from '../vault/random.js';
 import { decodeTokenSet, encodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { Vault } from '../vault/vault.js';
 import type { GrantedTokens } from './granted-tokens.js';
-import { type TokenTimes, tokenTimes } from './refresh-window.js';
+import { type TokenTimes, tokenTimes } from './refresh/window.js';
 
 /** An account whose tokens are yet to be sealed. */
 export type UnsealedAccount = Omit<AccountRecord, 'sealed' | keyof TokenTimes>;

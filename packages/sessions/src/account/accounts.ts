@@ -11,7 +11,7 @@ import { wipeTokenSet } from '../vault/token-set.js';
 import { loginRequired, notRenewed, reauthenticationRequired } from './account-errors.js';
 import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
 import type { GrantedTokens } from './granted-tokens.js';
-import type { Refreshes } from './refreshes.js';
+import type { Refreshes } from './refresh/refresher.js';
 
 export interface AccountsOptions {
   readonly registry: SessionRegistry;

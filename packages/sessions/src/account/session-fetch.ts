@@ -1,10 +1,10 @@
 import { SessionError } from '../errors.js';
-import { isLoopbackHost } from '../loopback.js';
+import { isLoopbackHost } from '../secure-url.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Accounts, SessionLease } from './accounts.js';
 import { linkedSignal } from './linked-signal.js';
 import { type Followed, followRedirects, isReplayable } from './redirects.js';
-import type { Refreshes } from './refreshes.js';
+import type { Refreshes } from './refresh/refresher.js';
 import { withoutToken } from './without-token.js';
 
 /** `fetch` with the access token of one session's account. */

@@ -1,5 +1,5 @@
 import type { SessionError } from '../errors.js';
-import { handled } from '../promises.js';
+import { handled } from '../time/promises.js';
 import type { Secret } from '../vault/secret.js';
 import type { Accounts, SessionLease } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';

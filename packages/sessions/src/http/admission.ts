@@ -4,7 +4,7 @@ import type { Principal } from '../access/principal.js';
 import { challengeOf, protectedResourceMetadata } from '../access/protected-resource.js';
 import { placesOf, WELL_KNOWN } from '../access/well-known.js';
 import { SessionError } from '../errors.js';
-import { ErrorCode, errorResponse } from '../mcp/protocol-error.js';
+import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
 
 export interface AdmissionOptions {
   readonly access: Access;

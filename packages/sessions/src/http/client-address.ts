@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Peer, peerOf, plainAddressOf } from '../limits/peer.js';
+import { type Peer, peerOf, plainAddressOf } from '../limits/client-key.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 /**

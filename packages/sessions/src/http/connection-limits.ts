@@ -1,7 +1,7 @@
 import type { Server, Socket } from 'node:net';
+import { type Peer, peerOf, plainAddressOf } from '../limits/client-key.js';
 import type { Limits } from '../limits/limits.js';
-import { type Peer, peerOf, plainAddressOf } from '../limits/peer.js';
-import { isLoopbackHost } from '../loopback.js';
+import { isLoopbackHost } from '../secure-url.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface ConnectionLimits extends Pick<Limits, 'connections' | 'connectionsPerAddress'> {

@@ -1,5 +1,5 @@
-import { plainAddressOf } from '../limits/peer.js';
-import { isLoopbackHost } from '../loopback.js';
+import { plainAddressOf } from '../limits/client-key.js';
+import { isLoopbackHost } from '../secure-url.js';
 import { hostnameOf } from './allow-lists.js';
 import { forwardingHeaderOf, isOverHttp10 } from './forwarding.js';
 import { type GuardedRequest, hostOf } from './guards.js';

@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { isLoopbackHost } from '../loopback.js';
+import { isLoopbackHost } from '../secure-url.js';
 import { hostnameOf } from './allow-lists.js';
 import { targetOf } from './base-path.js';
 import { forwardingHeaderOf, isOverHttp10 } from './forwarding.js';

@@ -1,7 +1,7 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import type { Peer } from '../limits/peer.js';
-import type { BodySource } from './request-body.js';
+import type { Peer } from '../limits/client-key.js';
+import type { BodySource } from './body/request-body.js';
 
 /** What the routes know of a request besides itself. */
 export interface HttpEnv {

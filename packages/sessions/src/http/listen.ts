@@ -1,19 +1,20 @@
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
-import type { createApp } from './app.js';
+import type { Hono } from 'hono';
 import type { BasePath } from './base-path.js';
+import { Pieces } from './body/chunk-limit.js';
 import { type ConnectionLimits, limitConnections } from './connection-limits.js';
+import type { HttpEnv } from './http-env.js';
 import { KEEP_ALIVE_MS, nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
-import { Pieces } from './pieces.js';
-import { Unanswered } from './unanswered.js';
+import { Unanswered } from './pipelining-limit.js';
 
 /** Serves requests of Node's HTTP server; with `next` only those for paths of its own. */
 type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 
 /** Serves an app to Node's HTTP server. The global `Request` and `Response` stay as they are. */
-export function nodeHandlerOf(app: ReturnType<typeof createApp>, basePath: BasePath): NodeHandler {
+export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath): NodeHandler {
   const listener = getRequestListener((request, env) => app.fetch(request, { ...env, isPlain: true }), {
     overrideGlobalObjects: false,
   });

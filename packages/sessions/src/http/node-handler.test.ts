@@ -3,8 +3,8 @@ import { type AddressInfo, connect } from 'node:net';
 import { buffer, text } from 'node:stream/consumers';
 import { getRequestListener, type HttpBindings } from '@hono/node-server';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSessions } from '../create-sessions.js';
-import type { Sessions } from '../sessions.js';
+import { createSessions } from '../server/create-sessions.js';
+import type { Sessions } from '../server/sessions.js';
 
 const JSON_HEADERS = {
   'content-type': 'application/json',

@@ -1,10 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import type { createApp } from './app.js';
+import type { Hono } from 'hono';
 import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js';
+import type { HttpEnv } from './http-env.js';
 
 /** Returns a predicate that tells whether an app has a route for a request, whatever the method. */
 export function ownPathsOf(
-  app: ReturnType<typeof createApp>,
+  app: Pick<Hono<HttpEnv>, 'routes'>,
   base: BasePath,
 ): (request: IncomingMessage) => boolean {
   const paths = app.routes.map(({ path }) => path).filter((path) => !path.endsWith('*'));

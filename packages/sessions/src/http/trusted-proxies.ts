@@ -1,6 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import { SessionError } from '../errors.js';
-import { plainAddressOf } from '../limits/peer.js';
+import { plainAddressOf } from '../limits/client-key.js';
 
 const BITS = { 4: 32, 6: 128 } as const;
 

@@ -3,7 +3,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { peerOf } from '../limits/peer.js';
+import { peerOf } from '../limits/client-key.js';
 import { UnreadAnswers } from './unread-answers.js';
 
 const KIB = 1024;

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { Peer } from '../limits/peer.js';
-import type { CountUnread } from '../mcp/event-stream.js';
-import { BodyRoom, type HeldBody } from './body-room.js';
+import type { Peer } from '../limits/client-key.js';
+import type { CountUnread } from '../mcp/wire/sse-stream.js';
+import { BodyRoom, type HeldBody } from './body/body-memory-limit.js';
 
 /** The maximum number of unread bytes of all clients. */
 export const MAX_UNREAD_BYTES: number = 64 * 1024 * 1024;

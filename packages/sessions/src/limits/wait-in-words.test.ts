@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tooOften } from './too-often.js';
+import { tooOften } from './too-many-requests.js';
 import { waitInWords } from './wait-in-words.js';
 
 it.each([

@@ -1,10 +1,10 @@
 import type { SessionLease } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
-import type { Peer } from '../limits/peer.js';
+import type { Peer } from '../limits/client-key.js';
 import type { AuthorizationChecks } from '../provider/provider.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SealedRecord } from '../vault/vault.js';
-import type { DeviceLogin } from './device-login.js';
+import type { DeviceLogin } from './device/device-login.js';
 
 /** Whom the bearer token of the request named that started a login. */
 export interface Starter {

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { type Peer, peerOf } from '../limits/peer.js';
+import { type Peer, peerOf } from '../limits/client-key.js';
 import type { SessionRef } from '../session/ids.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
+import { digestOf } from '../vault/secret-digest.js';
 import type { LoginAttempt } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
-import { digestOf } from './secret-digest.js';
 
 function attemptOf(session: string, provider = 'idp', peer?: Peer): LoginAttempt {
   return {

@@ -1,10 +1,10 @@
 import { SessionError } from '../errors.js';
-import { FairShares } from '../limits/fair-shares.js';
+import { FairShares } from '../limits/fair-eviction.js';
 import { DEFAULT_LIMITS } from '../limits/limits.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
+import { digestOf } from '../vault/secret-digest.js';
 import { type BrowserTrip, holderOf, type LoginAttempt, wipeChecks } from './login-attempt.js';
-import { digestOf } from './secret-digest.js';
 
 /** How many logins one session may have under way. */
 const MAX_PER_SESSION = 3;

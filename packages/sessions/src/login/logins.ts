@@ -11,14 +11,14 @@ import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
-import { BrowserLogins } from './browser-logins.js';
-import { DeviceLogins } from './device-logins.js';
-import { EndedLogins } from './ended-logins.js';
+import { BrowserLogins } from './browser/flow.js';
+import { DeviceLogins } from './device/device-logins.js';
+import { EndedLogins } from './failed-logins.js';
 import { holderOf, type LoginAttempt, type LoginOrigin, type LoginOutcome } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
-import { LoginEndings } from './login-endings.js';
-import { LoginStarts } from './login-starts.js';
+import { LoginEndings } from './login-completion.js';
+import { LoginStarts } from './login-rate-limit.js';
 
 export interface LoginsOptions {
   readonly providers: ReadonlyMap<string, Provider>;

@@ -1,7 +1,7 @@
 import { Transform } from 'node:stream';
 import { parseJSONRPCMessage, STDIO_DEFAULT_MAX_BUFFER_SIZE } from '@modelcontextprotocol/server';
-import { propertyOf } from './json-rpc.js';
-import { ErrorCode } from './protocol-error.js';
+import { ErrorCode } from './wire/error-response.js';
+import { propertyOf } from './wire/json-rpc.js';
 
 /** A line that is not a JSON-RPC message, and the answer to it. */
 export interface RejectedLine {

@@ -1,15 +1,15 @@
 import { isJSONRPCRequest, type JSONRPCMessage, type Transport } from '@modelcontextprotocol/server';
 import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
-import type { OpenBrowser } from '../login/open-browser.js';
+import type { OpenBrowser } from '../login/browser/open-browser.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import { methodOf } from './json-rpc.js';
-import { ErrorCode, thrownError } from './protocol-error.js';
-import type { Era, RequestContexts } from './request-context.js';
-import type { ServerFactory } from './server-factory.js';
-import { calledToolOf } from './session-argument.js';
+import type { Era, RequestContexts } from './request/context.js';
+import { calledToolOf } from './request/session-argument.js';
+import type { ServerFactory } from './server/factory.js';
+import type { Subscriptions } from './server/subscriptions.js';
 import { messageLines, type RejectedLine } from './stdio-lines.js';
-import type { Subscriptions } from './subscriptions.js';
+import { ErrorCode, thrownError } from './wire/error-response.js';
+import { methodOf } from './wire/json-rpc.js';
 
 export interface StdioOptions {
   readonly registry: SessionRegistry;

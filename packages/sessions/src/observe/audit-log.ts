@@ -1,8 +1,8 @@
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
+import { Tallies } from './log-throttle.js';
 import type { QuietLogger } from './quiet-logger.js';
-import { Tallies } from './tallies.js';
 
 /** The faults of tokens that expire normally. All others show a wrong configuration or an attack. */
 const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { isThenable } from '../promises.js';
+import { isThenable } from '../time/promises.js';
 
 /** The methods of a logger that the library calls. */
 export type QuietLogger = Readonly<

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
-import { readBoundedText } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
+import { readBoundedText } from '../limits/read-limited-text.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
-import { isLoopbackHost } from '../loopback.js';
+import { isLoopbackHost } from '../secure-url.js';
 import { type ClientKey, KEY_ALGORITHM_NAMES } from './client-key.js';
 
 /** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */

@@ -1,4 +1,4 @@
-import { readBoundedText, TooLargeError } from '../bounded-text.js';
+import { readBoundedText, TooLargeError } from '../limits/read-limited-text.js';
 
 /** Larger answers are no token answers. */
 const MAX_BYTES = 256 * 1024;

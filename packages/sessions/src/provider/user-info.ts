@@ -1,8 +1,8 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
 import type { Identity } from '../account/granted-tokens.js';
-import { readBoundedText, TooLargeError } from '../bounded-text.js';
 import { SessionError } from '../errors.js';
+import { readBoundedText, TooLargeError } from '../limits/read-limited-text.js';
 import type { ProviderSettings } from './provider-options.js';
 import { retryAfterSecondsOf } from './token-answers.js';
 

@@ -1,4 +1,4 @@
-import { isThenable } from '../promises.js';
+import { isThenable } from '../time/promises.js';
 import type { SessionRef } from './ids.js';
 import type { AccountTrouble, EndReason, GrantOddity, SessionKind, SignOutReason } from './session-record.js';
 

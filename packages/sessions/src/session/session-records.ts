@@ -1,9 +1,9 @@
 import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SessionRef } from './ids.js';
-import { Insistence } from './insistence.js';
 import type { SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
+import { Insistence } from './store-retry.js';
 
 export interface SessionRecordsOptions {
   readonly store: SessionStore;

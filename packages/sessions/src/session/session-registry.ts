@@ -1,9 +1,10 @@
 import { signedOut } from '../errors.js';
-import type { Peer } from '../limits/peer.js';
+import type { Peer } from '../limits/client-key.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import type { RandomSource } from '../vault/random.js';
+import { SessionPlaces } from './capacity/capacity.js';
 import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
@@ -18,7 +19,6 @@ import {
 import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
 import { isPresent, type Presence, PresenceBook, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
-import { SessionPlaces } from './session-places.js';
 import {
   blankRecord,
   type EndReason,

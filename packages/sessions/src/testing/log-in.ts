@@ -1,4 +1,4 @@
-import type { Sessions } from '../sessions.js';
+import type { Sessions } from '../server/sessions.js';
 import type { FaultingProvider } from './faulting-provider.js';
 
 /** How far a browser got. */

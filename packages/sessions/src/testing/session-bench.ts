@@ -1,8 +1,8 @@
 import type { AccountTokens } from '../account/account-tokens.js';
 import type { Accounts, SessionLease } from '../account/accounts.js';
-import type { Refreshes } from '../account/refreshes.js';
-import { type AssemblyOptions, type AssemblyParts, assemble } from '../assembly.js';
+import type { Refreshes } from '../account/refresh/refresher.js';
 import { DEFAULT_LIMITS, type Limits } from '../limits/limits.js';
+import { type AssemblyOptions, type AssemblyParts, assemble } from '../server/compose-sessions.js';
 import type { Disposal, RevokeTokens } from '../session/disposal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';

@@ -7,8 +7,8 @@ import type { RevocationReport } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
-import type { RequestContexts } from '../request-context.js';
-import { structuredResult } from '../tool-result.js';
+import type { RequestContexts } from '../request/context.js';
+import { structuredResult } from './tool-result.js';
 
 export interface LogoutToolOptions {
   readonly contexts: RequestContexts;

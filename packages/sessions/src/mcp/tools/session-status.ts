@@ -6,9 +6,9 @@ import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
 import { isSignedIn, type SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
-import type { RequestContexts } from '../request-context.js';
-import { present, structuredResult } from '../tool-result.js';
+import type { RequestContexts } from '../request/context.js';
 import { nextStep } from './status-texts.js';
+import { present, structuredResult } from './tool-result.js';
 
 export interface SessionStatusToolOptions {
   readonly contexts: RequestContexts;

@@ -2,7 +2,7 @@ import { loginEnded } from '../../account/account-errors.js';
 import type { AccountStatus } from '../../account/account-status.js';
 import type { PendingLogin } from '../../login/logins.js';
 import { type AccountTrouble, hasHandle, type SessionRecord } from '../../session/session-record.js';
-import { callAgain, presentCode } from './login-again.js';
+import { callAgain, presentCode } from './login/login-again.js';
 
 /**
  * What `session_status` says to do now.

@@ -1,0 +1,123 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import type { RevokeTokens } from '../../session/disposal.js';
+import type { SessionEvents } from '../../session/session-events.js';
+import type { Clock } from '../../time/clock.js';
+import { wipeTokenSet } from '../../vault/token-set.js';
+import type { LostRefresh, RefreshOutcome, RefreshTokens } from '../granted-tokens.js';
+import { CircuitBreaker, type LastLook } from './breaker.js';
+
+/** How many refreshes are under way at one provider. */
+const MOST_AT_ONCE = 50;
+/** How often a refresh is tried that was not done. */
+const TRIES = 3;
+const FIRST_PAUSE_MS = 500;
+const LONGEST_PAUSE_MS = 8000;
+/** A refresh whose answer was lost is sent again within this time, once. */
+const REPEAT_WITHIN_MS = 5000;
+const UNWANTED = { kind: 'unwanted' } as const;
+
+export interface RefreshPolicyOptions {
+  readonly clock: Clock;
+  readonly events: SessionEvents;
+  /** One request to a provider's token endpoint. */
+  readonly ask: (provider: string, refreshToken: Parameters<RefreshTokens>[1]) => Promise<RefreshOutcome>;
+  readonly revoke: RevokeTokens;
+  /** A random number from 0 to 1, for jitter. */
+  readonly fraction: () => number;
+}
+
+/** What stands between this server and one provider. */
+interface Gate {
+  readonly breaker: CircuitBreaker;
+  readonly inTurn: LimitFunction;
+}
+
+/**
+ * How hard a provider is pressed for a refresh: a bounded number at once, three tries with growing random
+ * pauses, none while its breaker is open, and one repetition, no more, of a request whose answer was lost.
+ */
+export class RefreshPolicy {
+  readonly #options: RefreshPolicyOptions;
+  readonly #gates = new Map<string, Gate>();
+
+  constructor(options: RefreshPolicyOptions) {
+    this.#options = options;
+    options.events.subscribe((event) => {
+      // Whoever can log somebody in can refresh.
+      if (event.type === 'account.authenticated') this.#gateOf(event.provider).breaker.succeeded();
+    });
+  }
+
+  readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {
+    const { inTurn, breaker } = this.#gateOf(provider);
+    const look = async () => ((await isWanted()) ? undefined : UNWANTED);
+    const request = () => this.#options.ask(provider, refreshToken);
+    for (let tries = 1; ; tries++) {
+      const outcome = await inTurn(() => breaker.run(request, look));
+      if (outcome.kind === 'lost') {
+        const askAgain = (lastLook: LastLook) => inTurn(() => breaker.runAnyway(request, lastLook));
+        const last = await this.#repeat(askAgain, outcome, look);
+        for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
+        return last;
+      }
+      if (outcome.kind !== 'unavailable' || tries === TRIES) return outcome;
+      const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
+      if (askedMs > LONGEST_PAUSE_MS) return outcome;
+      await this.#pause(Math.max(askedMs, this.#jittered(FIRST_PAUSE_MS * 2 ** (tries - 1))));
+      if (!(await isWanted())) return UNWANTED;
+    }
+  };
+
+  /**
+   * Whether the refresh token was used up, only the provider knows: asking once more finds out. A repetition
+   * that was not done is none, and there is another one as long as there is time.
+   */
+  async #repeat(
+    ask: (look: LastLook) => Promise<RefreshOutcome>,
+    lost: LostRefresh,
+    look: LastLook,
+  ): Promise<RefreshOutcome> {
+    const { clock } = this.#options;
+    const dueUntilMs = clock.now() + REPEAT_WITHIN_MS;
+    const lastLook = async () => (clock.now() > dueUntilMs ? lost : look());
+    for (let tries = 1; tries <= TRIES; tries++) {
+      await this.#pause(this.#jittered(REPEAT_WITHIN_MS / 2));
+      const objection = await lastLook();
+      if (objection) return objection;
+      const outcome = await ask(lastLook);
+      if (outcome.kind === 'refused') return lost;
+      if (outcome.kind !== 'unavailable') return outcome;
+    }
+    return lost;
+  }
+
+  /**
+   * What comes when nobody waits for it any more is revoked, unless the repetition has brought tokens: revoking
+   * one token can end all that were granted with it (RFC 7009 section 2.1), those in use among them.
+   */
+  #expectLate(provider: string, outcome: RefreshOutcome, isReplaced: boolean): void {
+    if (outcome.kind !== 'lost') return;
+    void outcome.late?.then(async (tokens) => {
+      if (!tokens) return;
+      if (!isReplaced) await this.#options.revoke(provider, tokens);
+      wipeTokenSet(tokens);
+    });
+  }
+
+  /** Full jitter: anything from nothing to the whole. */
+  #jittered(longestMs: number): number {
+    return this.#options.fraction() * Math.min(longestMs, LONGEST_PAUSE_MS);
+  }
+
+  #pause(durationMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(durationMs, resolve));
+  }
+
+  #gateOf(provider: string): Gate {
+    const known = this.#gates.get(provider);
+    if (known) return known;
+    const gate = { breaker: new CircuitBreaker(this.#options.clock), inTurn: pLimit(MOST_AT_ONCE) };
+    this.#gates.set(provider, gate);
+    return gate;
+  }
+}

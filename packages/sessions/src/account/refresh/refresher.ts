@@ -1,0 +1,271 @@
+import type { Disposal } from '../../session/disposal.js';
+import type { SessionRef } from '../../session/ids.js';
+import type { SessionEvents } from '../../session/session-events.js';
+import type {
+  AccountRecord,
+  AccountTrouble,
+  GrantOddity,
+  SessionRecord,
+} from '../../session/session-record.js';
+import type { ChangedSession, SessionChange } from '../../session/session-records.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+import type { Clock } from '../../time/clock.js';
+import type { Secret } from '../../vault/secret.js';
+import { wipeTokenSet } from '../../vault/token-set.js';
+import { notRenewed, reauthenticationRequired } from '../account-errors.js';
+import type { AccountTokens, UnsealedAccount } from '../account-tokens.js';
+import type { GrantedTokens, PostponedRefresh, RefreshTokens } from '../granted-tokens.js';
+
+export interface RefreshesOptions {
+  readonly registry: SessionRegistry;
+  readonly tokens: AccountTokens;
+  readonly disposal: Disposal;
+  readonly events: SessionEvents;
+  readonly clock: Clock;
+  readonly refreshTokens: RefreshTokens;
+  /** A random number from 0 to 1, for jitter. */
+  readonly fraction: () => number;
+}
+
+/** After a refresh that could not be done, the next one is tried after a pause that doubles, */
+const FIRST_PAUSE_MS = 2000;
+/** up to this, */
+const LONGEST_PAUSE_MS = 30_000;
+/** and is never shorter than this, whatever the jitter says. */
+const SHORTEST_PAUSE_MS = 500;
+
+/**
+ * Replaces token sets by fresh ones. One refresh per account at a time; what it brings is committed only
+ * while the generation it started from is still the account's, else it is revoked.
+ */
+export class Refreshes {
+  readonly #options: RefreshesOptions;
+  readonly #running = new Map<string, Promise<void>>();
+
+  constructor(options: RefreshesOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Replaces the token set of `generation`, once, however many ask for it at the same time. Does nothing
+   * when it has been replaced already. Without a refresh token it gives notice of the end, and is the end
+   * when that has come.
+   * @throws SessionError `reauthentication_required`, `provider_unavailable`, `provider_refused`
+   */
+  refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const key = `${ref} ${provider} ${generation}`;
+    const running = this.#running.get(key);
+    if (running) return running;
+    const refresh = this.#refresh(ref, provider, generation).finally(() => this.#running.delete(key));
+    this.#running.set(key, refresh);
+    return refresh;
+  }
+
+  /**
+   * An API refused the access token of `generation`: replaces it, or gives the account up if that is not
+   * possible.
+   * @throws SessionError as `refresh`
+   */
+  async replaceRefused(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.accounts[provider];
+    const isCurrent = account?.generation === generation && account.state === 'authenticated';
+    if (record && isCurrent) this.#assertNotPostponed(account);
+    if (!record || !isCurrent || account.hasRefreshToken) return this.refresh(ref, provider, generation);
+    await this.giveUp(record, account, 'no_refresh_token');
+    throw reauthenticationRequired(provider);
+  }
+
+  /** Waits for every refresh that is under way. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#running.values());
+  }
+
+  /** Wipes an account that only a new login can revive, and has revoked what may still be good of it. */
+  async giveUp(record: SessionRecord, account: AccountRecord, trouble: AccountTrouble): Promise<void> {
+    const { provider } = account;
+    const changed = await this.#change(record.ref, account, {
+      state: 'reauthentication_required',
+      trouble,
+      failures: undefined,
+      sealed: undefined,
+      hasRefreshToken: false,
+      expiresAtMs: undefined,
+      refreshAtMs: undefined,
+    });
+    if (!changed) return;
+    const lost = changed.before.accounts[provider];
+    if (lost) void this.#options.disposal.dispose(changed.before, [lost]);
+    const event = { type: 'account.reauthentication_required', ref: record.ref, provider, trouble } as const;
+    this.#options.events.emit(event);
+  }
+
+  async #refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.accounts[provider];
+    if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
+    // Its tokens are about to move to the session handle, and serve no tool until then.
+    if (record.kind === 'pending-handle') return;
+    if (!account.hasRefreshToken) return this.#runOut(record, account);
+    const held = this.#options.tokens.open(record, account);
+    held?.accessToken.wipe();
+    if (!held) return this.#dropUnreadable(ref, account);
+    if (!held.refreshToken) return;
+    try {
+      await this.#renew(record, account, held.refreshToken);
+    } finally {
+      held.refreshToken.wipe();
+    }
+  }
+
+  /** A refresh that has just failed is not asked for again by calls: it has a time of its own. */
+  #assertNotPostponed({ provider, trouble, failures, refreshAtMs }: AccountRecord): void {
+    const waitMs = (refreshAtMs ?? 0) - this.#options.clock.now();
+    if (failures === undefined || waitMs <= 0) return;
+    throw notRenewed(
+      provider,
+      trouble === 'provider_refused' ? trouble : 'provider_unavailable',
+      waitMs / 1000,
+    );
+  }
+
+  /** Wiped since it was read, which the next look tells; or damaged, which is the same again. */
+  async #dropUnreadable(ref: SessionRef, { provider, generation }: AccountRecord): Promise<void> {
+    const record = await this.#options.registry.get(ref);
+    const account = record?.accounts[provider];
+    if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
+    const held = this.#options.tokens.open(record, account);
+    if (held) return wipeTokenSet(held);
+    await this.giveUp(record, account, 'tokens_unreadable');
+    throw reauthenticationRequired(provider);
+  }
+
+  async #runOut(record: SessionRecord, account: AccountRecord): Promise<void> {
+    const { clock, events } = this.#options;
+    const { provider, generation, expiresAtMs } = account;
+    if (expiresAtMs === undefined) return;
+    if (clock.now() >= expiresAtMs) return this.giveUp(record, account, 'no_refresh_token');
+    events.emit({ type: 'account.expires_soon', ref: record.ref, provider, generation, expiresAtMs });
+  }
+
+  async #renew(record: SessionRecord, account: AccountRecord, refreshToken: Secret): Promise<void> {
+    const { registry, refreshTokens } = this.#options;
+    const { provider, generation } = account;
+    const isWanted = async () => {
+      const latest = await registry.get(record.ref).catch(() => record);
+      const current = latest?.accounts[provider];
+      return current?.generation === generation && current.state === 'authenticated';
+    };
+    const outcome = await refreshTokens(provider, refreshToken, isWanted);
+    switch (outcome.kind) {
+      case 'granted':
+        return this.#commit(record, account, outcome.granted, refreshToken);
+      case 'grant_revoked':
+        await this.giveUp(record, account, 'grant_revoked');
+        throw reauthenticationRequired(provider);
+      case 'lost':
+        await this.giveUp(record, account, 'refresh_lost');
+        throw reauthenticationRequired(provider, outcome.cause);
+      case 'unavailable':
+      case 'refused':
+        return this.#postpone(record, account, outcome);
+      case 'unwanted':
+    }
+  }
+
+  /** A provider that does not rotate refresh tokens returns none: the old one stays (RFC 6749 section 6). */
+  async #commit(
+    started: SessionRecord,
+    account: AccountRecord,
+    granted: GrantedTokens,
+    oldRefreshToken: Secret,
+  ): Promise<void> {
+    const { registry, events, disposal, tokens: sealer } = this.#options;
+    const { provider } = account;
+    const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
+    if (isSomebodyElses(granted, account)) {
+      await this.giveUp(started, account, 'identity_changed');
+      await disposal.revoke(started, provider, tokens);
+      throw reauthenticationRequired(provider);
+    }
+    let sealed: AccountRecord | undefined;
+    const change: SessionChange = (record) => {
+      sealer.wipe(sealed);
+      const current = record.accounts[provider];
+      if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
+      const generation = record.generation + 1;
+      const scopes = narrowed(current.scopes, granted.scopes);
+      const renewed: UnsealedAccount = {
+        ...current,
+        trouble: undefined,
+        failures: undefined,
+        generation,
+        scopes,
+      };
+      sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
+      return { generation, accounts: { ...record.accounts, [provider]: sealed } };
+    };
+    const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
+      sealer.wipe(sealed);
+      await disposal.revoke(started, provider, tokens);
+      throw error;
+    });
+    if (!changed) {
+      sealer.wipe(sealed);
+      await disposal.revoke(started, provider, tokens);
+      return;
+    }
+    wipeTokenSet(tokens);
+    sealer.wipe(changed.before.accounts[provider]);
+    const { generation, refreshAtMs } = changed.after.accounts[provider] ?? account;
+    events.emit({ type: 'account.refreshed', ref: started.ref, provider, generation, refreshAtMs });
+    for (const oddity of odditiesOf(granted, account)) {
+      events.emit({ type: 'account.odd_answer', ref: started.ref, provider, oddity });
+    }
+  }
+
+  /** Keeps the account as it is, to be tried again later. @throws SessionError always */
+  async #postpone(record: SessionRecord, account: AccountRecord, outcome: PostponedRefresh): Promise<void> {
+    const { clock, events, fraction } = this.#options;
+    const { ref } = record;
+    const { provider, generation } = account;
+    const trouble = outcome.kind === 'refused' ? 'provider_refused' : 'provider_unavailable';
+    const failures = (account.failures ?? 0) + 1;
+    const backoffMs = fraction() * Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+    const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
+    const pauseMs = Math.max(SHORTEST_PAUSE_MS, backoffMs, askedMs);
+    const refreshAtMs = clock.now() + pauseMs;
+    const changed = await this.#change(ref, account, { trouble, failures, refreshAtMs });
+    if (changed)
+      events.emit({ type: 'account.refresh_failed', ref, provider, generation, trouble, refreshAtMs });
+    throw notRenewed(provider, trouble, pauseMs / 1000, outcome.cause);
+  }
+
+  #change(
+    ref: SessionRef,
+    account: AccountRecord,
+    fields: Partial<AccountRecord>,
+  ): Promise<ChangedSession | undefined> {
+    return this.#options.registry.update(ref, (record) => {
+      const current = record.accounts[account.provider];
+      if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
+      return { accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } } };
+    });
+  }
+}
+
+/** A refreshed login stays its user's (OpenID Connect Core section 12.2). */
+function isSomebodyElses({ identity, oddity }: GrantedTokens, { subject }: AccountRecord): boolean {
+  return oddity === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
+}
+
+/** Refreshing never adds a scope (RFC 6749 section 6), not even to none. */
+function narrowed(current: readonly string[], granted: readonly string[] | undefined): readonly string[] {
+  return granted?.filter((scope) => current.includes(scope)) ?? current;
+}
+
+function odditiesOf({ oddity, scopes }: GrantedTokens, account: AccountRecord): GrantOddity[] {
+  const isWider =
+    account.scopes.length > 0 && scopes?.some((scope) => !account.scopes.includes(scope)) === true;
+  return [...(oddity ? [oddity] : []), ...(isWider ? (['scope_widened'] as const) : [])];
+}

@@ -1,0 +1,91 @@
+import { SessionError } from '../../errors.js';
+import type { SessionRef } from '../../session/ids.js';
+import type { SessionEvent, SessionEvents } from '../../session/session-events.js';
+import type { Clock } from '../../time/clock.js';
+import type { Deadline, Deadlines } from '../../time/deadlines.js';
+
+/** Refreshes one account's token set of `generation`; rejects when that did not work. */
+type RefreshAccount = (ref: SessionRef, provider: string, generation: number) => Promise<void>;
+
+export interface RefreshSchedulerOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly events: SessionEvents;
+  readonly refresh: RefreshAccount;
+}
+
+interface Planned {
+  readonly ref: SessionRef;
+  readonly provider: string;
+  readonly generation: number;
+}
+
+/** When a refresh is tried again that failed before anybody was asked: the session store did not answer. */
+const STORE_PAUSE_MS = 5000;
+
+/**
+ * Refreshes every account shortly before its access token runs out, so that no call has to wait for it, and
+ * again when a refresh that failed is due. Everything it knows it hears through events: the latest one about
+ * an account is the one that counts.
+ */
+export class RefreshScheduler {
+  readonly #options: RefreshSchedulerOptions;
+  readonly #plans = new Map<SessionRef, Map<string, Deadline>>();
+
+  constructor(options: RefreshSchedulerOptions) {
+    this.#options = options;
+    options.events.subscribe((event) => this.#hear(event));
+  }
+
+  #hear(event: SessionEvent): void {
+    switch (event.type) {
+      case 'account.authenticated':
+      case 'account.refreshed':
+      case 'account.moved':
+      case 'account.refresh_failed':
+        if (event.refreshAtMs === undefined) this.#cancel(event.ref, event.provider);
+        else this.#plan(event, event.refreshAtMs);
+        return;
+      case 'account.expires_soon':
+        this.#plan(event, event.expiresAtMs);
+        return;
+      case 'account.removed':
+      case 'account.reauthentication_required':
+        this.#cancel(event.ref, event.provider);
+        return;
+      case 'session.signed_out':
+      case 'session.ended':
+        for (const provider of this.#plans.get(event.ref)?.keys() ?? []) this.#cancel(event.ref, provider);
+        return;
+      default:
+    }
+  }
+
+  #plan({ ref, provider, generation }: Planned, atMs: number): void {
+    this.#cancel(ref, provider);
+    const plans = this.#plans.get(ref) ?? new Map<string, Deadline>();
+    const run = () => void this.#refresh({ ref, provider, generation });
+    plans.set(provider, this.#options.deadlines.at(atMs, run));
+    this.#plans.set(ref, plans);
+  }
+
+  #cancel(ref: SessionRef, provider: string): void {
+    const plans = this.#plans.get(ref);
+    plans?.get(provider)?.cancel();
+    plans?.delete(provider);
+    if (plans?.size === 0) this.#plans.delete(ref);
+  }
+
+  async #refresh(planned: Planned): Promise<void> {
+    const { ref, provider, generation } = planned;
+    this.#cancel(ref, provider);
+    try {
+      await this.#options.refresh(ref, provider, generation);
+    } catch (error) {
+      // What the provider had to do with has been told by an event already, with the time of the next try.
+      const isTold = error instanceof SessionError && error.code !== 'store_unavailable';
+      if (isTold || this.#plans.get(ref)?.has(provider)) return;
+      this.#plan(planned, this.#options.clock.now() + STORE_PAUSE_MS);
+    }
+  }
+}

@@ -1,0 +1,157 @@
+import type { JsonShape } from '../../mcp/wire/json-shape.js';
+import { MAX_OUTER_STRING_BYTES } from '../http-limits.js';
+
+/** Why a JSON document is refused before all of it has arrived. */
+export type ScanRefusal = 'malformed' | 'too-deep' | 'too-many-elements' | 'too-long-string';
+
+const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
+const [OPEN_ARRAY, CLOSE_ARRAY, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+
+/** The kinds of bytes outside strings. */
+const [SPACE, PLAIN] = [1, 2];
+const KINDS: Uint8Array = tableOf([
+  // White space, and the bytes of a byte order mark.
+  [' \t\r\n\xef\xbb\xbf', SPACE],
+  // Numbers, literals, and the colon behind a key.
+  ['0123456789+-.eEtrufalsn:', PLAIN],
+]);
+/** Up to this length of a string, a loop finds its end faster than the native search does. */
+const SHORT_BYTES = 32;
+
+/**
+ * Measures the shape of a JSON document while its bytes arrive, without creating a string or an object. Refuses a
+ * document as soon as it has too many elements or too long a string, is nested too deep, or cannot become valid JSON. This is not a parser:
+ * a document that passes may still be invalid.
+ */
+export class JsonScan {
+  readonly #most: JsonShape;
+  /** The closing brackets of the open arrays and objects. */
+  readonly #open: number[] = [];
+  #deepest = 0;
+  #elements = 0;
+  /** Whether the innermost array or object is still empty. */
+  #isEmpty = false;
+  #isInString = false;
+  #stringBytes = 0;
+  #isEscaped = false;
+  #isOver = false;
+  #refusal: ScanRefusal | undefined;
+
+  /** @param most the largest shape that is accepted */
+  constructor(most: JsonShape) {
+    this.#most = most;
+  }
+
+  /** The shape of the bytes so far. */
+  get shape(): JsonShape {
+    return { depth: this.#deepest, elements: this.#elements };
+  }
+
+  /** Scans the next bytes. @returns why the document is refused */
+  add(piece: Uint8Array): ScanRefusal | undefined {
+    let at = 0;
+    while (at < piece.length && !this.#refusal) {
+      const byte = piece[at] ?? 0;
+      if (this.#isInString) at = this.#endOfString(piece, at);
+      else if (KINDS[byte] === SPACE) at = endOfSpace(piece, at);
+      else {
+        this.#take(byte);
+        at++;
+      }
+    }
+    return this.#refusal;
+  }
+
+  /** Ends the document. @returns why it is refused */
+  end(): ScanRefusal | undefined {
+    if (this.#isInString || this.#open.length > 0) this.#refusal ??= 'malformed';
+    return this.#refusal;
+  }
+
+  /** Whether a message or its `params` contain the current string directly: tool arguments are nested deeper. */
+  get #isOuter(): boolean {
+    const isBatch = this.#open[0] === CLOSE_ARRAY;
+    return this.#open.length <= (isBatch ? 3 : 2);
+  }
+
+  #take(byte: number): void {
+    if (this.#isOver) this.#refusal = 'malformed';
+    switch (byte) {
+      case OPEN_ARRAY:
+        this.#begin(CLOSE_ARRAY);
+        return;
+      case OPEN_OBJECT:
+        this.#begin(CLOSE_OBJECT);
+        return;
+      case CLOSE_ARRAY:
+      case CLOSE_OBJECT:
+        if (this.#open.pop() !== byte) this.#refusal = 'malformed';
+        if (this.#isEmpty) this.#elements--;
+        this.#isOver = this.#open.length === 0;
+        break;
+      case COMMA:
+        this.#count();
+        break;
+      case QUOTE:
+        this.#isInString = true;
+        this.#stringBytes = 0;
+        break;
+      default:
+        if (KINDS[byte] !== PLAIN) this.#refusal = 'malformed';
+    }
+    this.#isEmpty = false;
+  }
+
+  #begin(closing: number): void {
+    this.#open.push(closing);
+    this.#isEmpty = true;
+    this.#count();
+    this.#deepest = Math.max(this.#deepest, this.#open.length);
+    if (this.#deepest > this.#most.depth) this.#refusal = 'too-deep';
+  }
+
+  #count(): void {
+    this.#elements++;
+    if (this.#elements > this.#most.elements) this.#refusal = 'too-many-elements';
+  }
+
+  /** @returns the index of the first byte after the string, or the end of the piece */
+  #endOfString(piece: Uint8Array, from: number): number {
+    const begins = this.#isEscaped ? from + 1 : from;
+    let quote = quoteAfter(piece, begins);
+    while (quote !== -1 && isEscaped(piece, begins, quote)) quote = quoteAfter(piece, quote + 1);
+    this.#stringBytes += (quote === -1 ? piece.length : quote) - from;
+    if (this.#stringBytes > MAX_OUTER_STRING_BYTES && this.#isOuter) this.#refusal = 'too-long-string';
+    this.#isInString = quote === -1;
+    this.#isEscaped = quote === -1 && isEscaped(piece, begins, piece.length);
+    return quote === -1 ? piece.length : quote + 1;
+  }
+}
+
+/** The index of the next quotation mark, or -1. */
+function quoteAfter(piece: Uint8Array, from: number): number {
+  const end = Math.min(from + SHORT_BYTES, piece.length);
+  for (let at = from; at < end; at++) if (piece[at] === QUOTE) return at;
+  return piece.indexOf(QUOTE, end);
+}
+
+/** Whether an odd number of backslashes precedes a byte of a string that begins, or goes on, at `from`. */
+function isEscaped(piece: Uint8Array, from: number, at: number): boolean {
+  let before = at;
+  while (before > from && piece[before - 1] === BACKSLASH) before--;
+  return (at - before) % 2 === 1;
+}
+
+function endOfSpace(piece: Uint8Array, from: number): number {
+  let at = from;
+  while (at < piece.length && KINDS[piece[at] ?? 0] === SPACE) at++;
+  return at;
+}
+
+function tableOf(kinds: readonly (readonly [characters: string, kind: number])[]): Uint8Array {
+  const table = new Uint8Array(256);
+  for (const [characters, kind] of kinds) {
+    for (const character of characters) table[character.charCodeAt(0)] = kind;
+  }
+  return table;
+}

@@ -1,0 +1,26 @@
+import { CollectedBytes } from './byte-builder.js';
+
+/** More came than may. */
+export class TooLargeError extends Error {
+  override readonly name = 'TooLargeError';
+}
+
+/**
+ * Reads the text of a response, and stops as soon as there is more of it than may be, whatever it said of its
+ * length.
+ * @throws TooLargeError
+ */
+export async function readBoundedText({ body, headers }: Response, maxBytes: number): Promise<string> {
+  const announced = Number(headers.get('content-length') ?? 0);
+  if (announced > maxBytes) {
+    await body?.cancel();
+    throw new TooLargeError(`More than ${maxBytes} bytes.`);
+  }
+  const bytes = new CollectedBytes();
+  // Leaving the loop early cancels the stream.
+  for await (const chunk of body ?? []) {
+    if (bytes.size + chunk.length > maxBytes) throw new TooLargeError(`More than ${maxBytes} bytes.`);
+    bytes.add(chunk);
+  }
+  return bytes.text();
+}

@@ -1,0 +1,42 @@
+import type { RequestListener } from 'node:http';
+import { type ListeningServer, listen } from '../../http/listen.js';
+
+const HOST = '127.0.0.1';
+
+/** Serves the login pages on a free port of this machine, from the first login on and not before. */
+export class LoginListener {
+  readonly #listener: RequestListener;
+  #opening: Promise<ListeningServer> | undefined;
+
+  constructor(listener: RequestListener) {
+    this.#listener = listener;
+  }
+
+  /** Starts to listen, unless that has been done. @returns where browsers find the pages. */
+  async open(): Promise<URL> {
+    this.#opening ??= listen(this.#listener, { port: 0, host: HOST });
+    try {
+      const { port } = await this.#opening;
+      return new URL(`http://${HOST}:${port}`);
+    } catch (error) {
+      this.#opening = undefined;
+      throw error;
+    }
+  }
+
+  /** Accepts no new connections from now on. */
+  stop(): void {
+    void this.#opening?.then((server) => server.stop(), ignore);
+  }
+
+  /** Closes what is open. */
+  async close(): Promise<void> {
+    const server = await this.#opening?.catch(ignore);
+    await server?.close();
+  }
+}
+
+/** Whoever opened the listener has heard of the error. */
+function ignore(): undefined {
+  return undefined;
+}

@@ -1,0 +1,180 @@
+import { describe, expect, it } from 'vitest';
+import type { Principal } from '../../access/principal.js';
+import type { SessionRef } from '../../session/ids.js';
+import { OwnerSessions } from '../../session/owner-sessions.js';
+import { SessionBench } from '../../testing/session-bench.js';
+import { systemRandom } from '../../vault/random.js';
+import { HeldConnections, OwnedConnections } from './connection-sessions.js';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const ALICE: Principal = {
+  issuer: 'https://auth.test',
+  subject: 'alice',
+  clientId: 'editor',
+  scopes: [],
+  expiresAtMs: Number.POSITIVE_INFINITY,
+};
+const INTRUDERS: readonly (Principal & { readonly who: string })[] = [
+  { ...ALICE, who: 'another user', subject: 'bob' },
+  { ...ALICE, who: 'the same user with another client', clientId: 'terminal' },
+  { ...ALICE, who: 'the same name at another issuer', issuer: 'https://other.test' },
+];
+
+function owned({ hasSessionPerConnection = false } = {}) {
+  const bench = new SessionBench();
+  const { keys, registry, sessionEvents: events } = bench;
+  const owners = new OwnerSessions({
+    keys,
+    registry,
+    events,
+    random: systemRandom,
+    maxConnections: 10,
+    hasSessionPerConnection,
+    onError: (error) => bench.errors.push(error),
+  });
+  const connections = new OwnedConnections(registry, owners, events);
+  const logIn = async () => {
+    const { ref, epoch } = await owners.of(ALICE);
+    await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant('alice'));
+  };
+  return { bench, owners, connections, logIn };
+}
+
+const signOutsOf = (bench: SessionBench) => bench.eventsOf('session.signed_out').map(({ reason }) => reason);
+
+describe('connections in open access', () => {
+  it('are sessions, and belong to whoever knows their id', async () => {
+    const { registry } = new SessionBench();
+    const connections = new HeldConnections(registry);
+    const { id, connection, session } = await connections.start(undefined, undefined);
+    expect(session).toMatchObject({ ref: connection, kind: 'connection' });
+    expect(await connections.find(id)).toEqual({ connection, session });
+    expect(connections.of(connection)).toEqual([connection]);
+    await registry.end(connection, 'deleted');
+    expect(await connections.find(id)).toBeUndefined();
+  });
+});
+
+describe('connections in bearer access', () => {
+  it('share the session of their owner', async () => {
+    const { connections, owners } = owned();
+    const [first, second] = [await connections.start(ALICE), await connections.start(ALICE)];
+    const { ref } = await owners.of(ALICE);
+    expect([first.session.ref, second.session.ref]).toEqual([ref, ref]);
+    expect(await connections.find(first.id, ALICE)).toMatchObject({
+      connection: first.connection,
+      session: { ref, kind: 'owner-session' },
+    });
+    expect(connections.of(ref)).toEqual([first.connection, second.connection]);
+  });
+
+  it('are found with every new token of their owner, whatever its scopes and its end', async () => {
+    const { connections } = owned();
+    const { id } = await connections.start(ALICE);
+    expect(await connections.find(id, { ...ALICE, scopes: ['more'], expiresAtMs: 1 })).toBeDefined();
+  });
+
+  it.each(INTRUDERS)(
+    'are unknown to $who, nothing happens to them, and it is told [security 4, 49]',
+    async (intruder) => {
+      const { bench, connections } = owned();
+      const { id, connection } = await connections.start(ALICE);
+      await bench.clock.advance(MINUTE);
+      const before = await bench.registry.get(connection);
+      const { size } = bench.registry;
+      expect(await connections.find(id, intruder)).toBeUndefined();
+      expect(await bench.registry.get(connection)).toEqual(before);
+      // Nor is there anything new that the intruder could fill the node with.
+      expect(bench.registry.size).toBe(size);
+      expect(bench.eventsOf('session.not_owned')).toEqual([{ type: 'session.not_owned', ref: connection }]);
+      expect(await connections.find(id, ALICE)).toBeDefined();
+    },
+  );
+
+  it('are not named by the references that stand for them inside, nor by those of sessions [security 2, 6]', async () => {
+    const { bench, connections } = owned();
+    const { connection, session } = await connections.start(ALICE);
+    for (const ref of [connection, session.ref]) expect(await connections.find(ref, ALICE)).toBeUndefined();
+    expect(bench.eventsOf('session.not_owned')).toEqual([]);
+  });
+
+  it('are not asked about without a principal: that would be a mistake of ours', async () => {
+    const { connections } = owned();
+    await expect(connections.start(undefined)).rejects.toThrow('every request has a principal');
+    await expect(connections.find('id', undefined)).rejects.toThrow('every request has a principal');
+  });
+
+  it('count their requests for their session, too', async () => {
+    const { bench, connections, logIn } = owned();
+    const found = await connections.start(ALICE);
+    await logIn();
+    for (let request = 0; request < 5; request++) {
+      await bench.clock.advance(20 * MINUTE);
+      await connections.touch(found);
+    }
+    expect(signOutsOf(bench)).toEqual([]);
+  });
+});
+
+describe('a stream of an owned connection', () => {
+  it('says that the client is there, for the connection and for its session [security 36]', async () => {
+    const { bench, connections, logIn } = owned();
+    const found = await connections.start(ALICE);
+    await logIn();
+    const close = connections.streamOpened(found);
+    await bench.clock.advance(60 * MINUTE);
+    expect(signOutsOf(bench)).toEqual([]);
+    close('client');
+    await bench.clock.advance(121 * SECOND);
+    expect(signOutsOf(bench)).toEqual(['disconnect']);
+  });
+
+  it('that the server closed is no disconnect [security 36]', async () => {
+    const { bench, connections, logIn } = owned();
+    const found = await connections.start(ALICE);
+    await logIn();
+    connections.streamOpened(found)('server');
+    await bench.clock.advance(20 * MINUTE);
+    expect(signOutsOf(bench)).toEqual([]);
+  });
+
+  it('does not hide that its connection was the last one: ended with it, the login is wiped after the grace [security 34]', async () => {
+    const { bench, connections, logIn } = owned();
+    const found = await connections.start(ALICE);
+    await logIn();
+    const close = connections.streamOpened(found);
+    await bench.clock.advance(SECOND);
+    // What ends a connection closes its streams, which is heard of afterwards.
+    await bench.registry.end(found.connection, 'deleted');
+    close('server');
+    await bench.clock.advance(119 * SECOND);
+    expect(signOutsOf(bench)).toEqual([]);
+    await bench.clock.advance(2 * SECOND);
+    expect(signOutsOf(bench)).toEqual(['disconnect']);
+  });
+
+  it('that ends with one of several connections is no disconnect [security 34]', async () => {
+    const { bench, connections, logIn } = owned();
+    const found = await connections.start(ALICE);
+    await connections.start(ALICE);
+    await logIn();
+    const close = connections.streamOpened(found);
+    await bench.registry.end(found.connection, 'deleted');
+    close('server');
+    await bench.clock.advance(20 * MINUTE);
+    expect(signOutsOf(bench)).toEqual([]);
+  });
+
+  it('leaves no presence behind [security 38]', async () => {
+    const { bench, connections } = owned();
+    const found = await connections.start(ALICE);
+    const close = connections.streamOpened(found);
+    await bench.registry.end(found.session.ref, 'operator');
+    close('server');
+    await bench.clock.advance(60 * MINUTE);
+    const refs: SessionRef[] = [found.connection, found.session.ref];
+    for (const ref of refs) expect(bench.registry.presenceOf(ref)).toEqual({ openStreams: 0, requests: 0 });
+    expect(bench.clock.timers).toBe(0);
+  });
+});

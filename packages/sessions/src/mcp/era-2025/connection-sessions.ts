@@ -1,0 +1,140 @@
+import type { Principal } from '../../access/principal.js';
+import type { Peer } from '../../limits/client-key.js';
+import type { SessionId, SessionRef } from '../../session/ids.js';
+import type { OwnerSessions } from '../../session/owner-sessions.js';
+import type { StreamCloser } from '../../session/presence.js';
+import type { SessionEvents } from '../../session/session-events.js';
+import type { SessionRecord } from '../../session/session-record.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+
+/** A connection of a 2025 client, and the session that its requests are about. */
+export interface ConnectionSession {
+  readonly connection: SessionRef;
+  readonly session: SessionRecord;
+}
+
+/** How connections and sessions belong together. */
+export interface ConnectionSessions {
+  /**
+   * @param peer the address that it counts for
+   * @throws SessionError `limit_reached`, `too_many_requests`
+   */
+  start(
+    principal: Principal | undefined,
+    peer: Peer | undefined,
+  ): Promise<ConnectionSession & { readonly id: SessionId }>;
+  /** Finds the connection of an id; `undefined` if there is none, or it is somebody else's. */
+  find(id: string, principal: Principal | undefined): Promise<ConnectionSession | undefined>;
+  /** Notes a request of the connection's client. */
+  touch(found: ConnectionSession): Promise<void>;
+  /** Notes that the client's own stream is open. @returns what to call when it is closed, saying who did it */
+  streamOpened(found: ConnectionSession): (by: StreamCloser) => void;
+  /**
+   * Notes that a request of the connection is in flight.
+   * @returns a function to call when it ends, with the side that ended it
+   */
+  requestBegan(found: ConnectionSession): (by: StreamCloser) => void;
+  /** The connections of a session. */
+  of(session: SessionRef): readonly SessionRef[];
+}
+
+/** In open access a connection is its session, and belongs to whoever knows its id. */
+export class HeldConnections implements ConnectionSessions {
+  readonly #registry: SessionRegistry;
+
+  constructor(registry: SessionRegistry) {
+    this.#registry = registry;
+  }
+
+  async start(
+    _principal: undefined,
+    peer: Peer | undefined,
+  ): Promise<ConnectionSession & { readonly id: SessionId }> {
+    const { id, record } = await this.#registry.start('connection', 'holder', peer);
+    return { id, connection: record.ref, session: record };
+  }
+
+  async find(id: string): Promise<ConnectionSession | undefined> {
+    const resolved = await this.#registry.resolve('connection', id);
+    return resolved.state === 'live'
+      ? { connection: resolved.record.ref, session: resolved.record }
+      : undefined;
+  }
+
+  touch({ connection }: ConnectionSession): Promise<void> {
+    return this.#registry.touch(connection);
+  }
+
+  streamOpened({ connection }: ConnectionSession): (by: StreamCloser) => void {
+    return this.#registry.streamOpened(connection);
+  }
+
+  requestBegan({ connection }: ConnectionSession): (by: StreamCloser) => void {
+    return this.#registry.requestBegan(connection);
+  }
+
+  of(session: SessionRef): readonly SessionRef[] {
+    return [session];
+  }
+}
+
+/** Connections in bearer access. They share the session of their owner, or each has its own. */
+export class OwnedConnections implements ConnectionSessions {
+  readonly #registry: SessionRegistry;
+  readonly #owners: OwnerSessions;
+  readonly #events: SessionEvents;
+
+  constructor(registry: SessionRegistry, owners: OwnerSessions, events: SessionEvents) {
+    this.#registry = registry;
+    this.#owners = owners;
+    this.#events = events;
+  }
+
+  async start(principal: Principal | undefined): Promise<ConnectionSession & { readonly id: SessionId }> {
+    const session = await this.#owners.ofNewConnection(known(principal));
+    const { id, record } = await this.#owners.connect(session);
+    return { id, connection: record.ref, session };
+  }
+
+  async find(id: string, principal: Principal | undefined): Promise<ConnectionSession | undefined> {
+    const owner = known(principal);
+    const resolved = await this.#registry.resolve('connection', id);
+    if (resolved.state !== 'live') return undefined;
+    const { record } = resolved;
+    if (this.#owners.isOwn(record, owner)) {
+      return { connection: record.ref, session: await this.#owners.ofConnection(record.ref, owner) };
+    }
+    this.#events.emit({ type: 'session.not_owned', ref: record.ref });
+    return undefined;
+  }
+
+  touch({ connection }: ConnectionSession): Promise<void> {
+    return this.#owners.touch(connection);
+  }
+
+  streamOpened({ connection, session }: ConnectionSession): (by: StreamCloser) => void {
+    const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
+    return (by) => this.#noLonger(session.ref, closed, by);
+  }
+
+  requestBegan({ connection, session }: ConnectionSession): (by: StreamCloser) => void {
+    const ended = [connection, session.ref].map((ref) => this.#registry.requestBegan(ref));
+    return (by) => this.#noLonger(session.ref, ended, by);
+  }
+
+  of(session: SessionRef): readonly SessionRef[] {
+    return this.#owners.connectionsOf(session);
+  }
+
+  #noLonger(session: SessionRef, presences: readonly ((by: StreamCloser) => void)[], by: StreamCloser): void {
+    for (const end of presences) end(by);
+    // The request may have hidden that the last connection had ended.
+    if (this.of(session).length === 0) this.#registry.left(session);
+  }
+}
+
+/** Whoever comes in says who they are. */
+function known(principal: Principal | undefined): Principal {
+  if (principal) return principal;
+  throw new Error('In bearer access every request has a principal.');
+}

@@ -1,0 +1,465 @@
+import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
+import { McpServer } from '@modelcontextprotocol/server';
+import { describe, expect, it, vi } from 'vitest';
+import { z } from 'zod';
+import { KeptBytes } from '../../limits/kept-bytes.js';
+import type { SessionId } from '../../session/ids.js';
+import { VirtualClock } from '../../testing/virtual-clock.js';
+import { Deadlines } from '../../time/deadlines.js';
+import { EVENT_LIMITS } from '../request/kept-limits.js';
+import { Connection } from './connection.js';
+
+const URL = 'http://127.0.0.1/mcp';
+const ID = 'the-session' as SessionId;
+const UNBOUNDED = { authInfo: undefined, hangUp: undefined, endsAtMs: undefined };
+const HEADERS = {
+  'content-type': 'application/json',
+  accept: 'application/json, text/event-stream',
+  'mcp-session-id': ID,
+  'mcp-protocol-version': '2025-11-25',
+};
+
+/** A connection with a tool that waits until it is released, and says how far it has got. */
+async function setUp() {
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock, (error) => {
+    throw error;
+  });
+  const server = new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } });
+  const progress: (() => Promise<void>)[] = [];
+  const releases: (() => void)[] = [];
+  /** What a tool says to nobody in particular, from within its call. */
+  const say: (() => Promise<void>)[] = [];
+  const inputSchema = z.object({ text: z.string() });
+  server.registerTool('wait', { inputSchema }, async ({ text }, { mcpReq }) => {
+    const params = { progressToken: 'token', progress: 1 };
+    progress.push(() => mcpReq.notify({ method: 'notifications/progress', params }));
+    const speak = () => server.server.sendResourceUpdated({ uri: 'test://spoken' });
+    say.push(AsyncResource.bind(speak));
+    await new Promise<void>((resolve) => releases.push(resolve));
+    return { content: [{ type: 'text', text }] };
+  });
+  const onPresent = vi.fn(() => vi.fn());
+  const requests = new AsyncLocalStorage<object>();
+  const connection = new Connection(server, ID, {
+    clock,
+    deadlines,
+    keptMs: 120_000,
+    kept: new KeptBytes(EVENT_LIMITS).open(undefined),
+    currentRequest: () => requests.getStore(),
+    onPresent,
+  });
+  await connection.open();
+  const post = (body: unknown) => {
+    const request = new Request(URL, { method: 'POST', headers: HEADERS });
+    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED }));
+  };
+  const get = (headers: Record<string, string> = {}, signal: AbortSignal | null = null) =>
+    connection.serve({
+      request: new Request(URL, { headers: { ...HEADERS, ...headers }, signal }),
+      body: undefined,
+      ...UNBOUNDED,
+    });
+  /** Reads a stream for the pings that it carries. */
+  const pingsOf = (stream: Response) => {
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    if (!reader) throw new Error('There is nothing to read.');
+    return {
+      /** Waits for the one of that number. */
+      async number(number: number): Promise<string> {
+        const id = `ping-${number}`;
+        for (let text = ''; !text.includes(`"${id}"`); ) text += (await reader.read()).value;
+        return id;
+      },
+      leave: () => reader.cancel(),
+    };
+  };
+  const answer = async (id: string) => {
+    expect((await post({ jsonrpc: '2.0', id, result: {} })).status).toBe(202);
+  };
+  const initialized = await post({
+    jsonrpc: '2.0',
+    id: 0,
+    method: 'initialize',
+    params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
+  });
+  await initialized.text();
+  const callAs = (revision: string, id: number, text: string, onAnswered?: () => void) => {
+    const headers = { ...HEADERS, 'mcp-protocol-version': revision };
+    const request = new Request(URL, { method: 'POST', headers });
+    const body = { jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'wait', arguments: { text } } };
+    return requests.run({}, () => connection.serve({ request, body, ...UNBOUNDED, onAnswered }));
+  };
+  const call = (id: number, text: string, onAnswered?: () => void) =>
+    callAs('2025-11-25', id, text, onAnswered);
+  const release = async () => {
+    await expect.poll(() => releases.length).toBeGreaterThan(0);
+    for (const go of releases.splice(0)) go();
+  };
+  return {
+    connection,
+    clock,
+    post,
+    get,
+    pingsOf,
+    answer,
+    call,
+    callAs,
+    progress,
+    say,
+    release,
+    releases,
+    onPresent,
+  };
+}
+
+async function refusalOf(response: Response): Promise<string> {
+  expect(response.status).toBe(400);
+  const { error } = (await response.json()) as { error: { message: string } };
+  return error.message;
+}
+
+const eventIdsIn = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].map(([, id]) => id ?? '');
+
+describe('a 2025 connection', () => {
+  it('refuses a request with the id of one that is still being served, and serves that one', async () => {
+    const { call, release, post } = await setUp();
+    const first = await call(1, 'the first');
+    expect(await refusalOf(await call(1, 'the second'))).toMatch(/an id of its own/);
+    const ping = { jsonrpc: '2.0', id: 2, method: 'ping' };
+    expect(await refusalOf(await post([ping, ping]))).toMatch(/an id of its own/);
+    await release();
+    expect(await first.text()).toContain('the first');
+    const again = await call(1, 'once more');
+    await release();
+    expect(await again.text()).toContain('once more');
+  });
+
+  it('takes an id again after a request with it that it did not accept', async () => {
+    const { connection, call, release } = await setUp();
+    const headers = { ...HEADERS, accept: 'text/html' };
+    const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
+    const request = new Request(URL, { method: 'POST', headers });
+    expect((await connection.serve({ request, body, ...UNBOUNDED })).status).toBe(406);
+    const accepted = await call(1, 'accepted');
+    await release();
+    expect(await accepted.text()).toContain('accepted');
+  });
+
+  it('ends the stream of a request that its client has cancelled, and takes what its tool still reports', async () => {
+    const { call, post, release, progress } = await setUp();
+    const cancelled = await call(1, 'cancelled');
+    await expect.poll(() => progress).toHaveLength(1);
+    const params = { requestId: 1 };
+    expect((await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params })).status).toBe(202);
+    expect(await cancelled.text()).not.toContain('"result"');
+    await expect(progress[0]?.()).resolves.toBeUndefined();
+    await release();
+    const next = await call(1, 'the next');
+    await release();
+    expect(await next.text()).toContain('the next');
+  });
+
+  it('does nothing about the cancellation of a request that it does not know', async () => {
+    const { call, post, release } = await setUp();
+    const running = await call(1, 'running');
+    for (const requestId of [2, '1', undefined]) {
+      const params = { requestId };
+      await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+    }
+    await release();
+    expect(await running.text()).toContain('running');
+  });
+
+  it('gives a client that comes back the answer it missed, and ends that stream', async () => {
+    const { call, release, get, onPresent } = await setUp();
+    const broken = await call(1, 'missed');
+    const reader = broken.body?.getReader();
+    const priming = new TextDecoder().decode((await reader?.read())?.value);
+    const [lastEventId = ''] = eventIdsIn(priming);
+    expect(priming).toContain('retry: 1000');
+    await reader?.cancel();
+    await release();
+    const resumed = await get({ 'last-event-id': lastEventId });
+    expect(await resumed.text()).toContain('missed');
+    // It only answers a POST: nobody is present because of it.
+    expect(onPresent).not.toHaveBeenCalled();
+  });
+
+  it('takes a client that comes back at its word that its old stream is dead', async () => {
+    const { call, release, get } = await setUp();
+    const silent = await call(1, 'missed');
+    const reader = silent.body?.getReader();
+    const [lastEventId = ''] = eventIdsIn(new TextDecoder().decode((await reader?.read())?.value));
+    const resumed = await get({ 'last-event-id': lastEventId });
+    expect(resumed.status).toBe(200);
+    const again = await get({ 'last-event-id': lastEventId });
+    await release();
+    expect(await again.text()).toContain('missed');
+    await expect(reader?.read()).rejects.toThrow();
+  });
+
+  it('resumes a call whose old stream is silent', async () => {
+    const { get, call, release, progress } = await setUp();
+    const silent = await call(1, 'missed');
+    await expect.poll(() => progress).toHaveLength(1);
+    await progress[0]?.();
+    const reader = silent.body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (!text.includes('progress')) text += (await reader?.read())?.value;
+    const [lastEventId = ''] = eventIdsIn(text).slice(-1);
+    const resumed = await get({ 'last-event-id': lastEventId });
+    expect(resumed.status).toBe(200);
+    await release();
+    expect(await resumed.text()).toContain('missed');
+  });
+
+  it.each(['2025-03-26', '2025-06-18'])(
+    'gives the events of a call no ids in revision %s: its clients would resume a finished call',
+    async (revision) => {
+      const { callAs, release, progress } = await setUp();
+      const running = await callAs(revision, 1, 'answered');
+      await expect.poll(() => progress).toHaveLength(1);
+      await progress[0]?.();
+      await release();
+      const text = await running.text();
+      expect(text).toContain('answered');
+      expect(eventIdsIn(text)).toEqual([]);
+    },
+  );
+
+  it('answers 204 to a client that resumes a finished call', async () => {
+    const { call, release, get, onPresent } = await setUp();
+    const answered = await call(1, 'answered');
+    await release();
+    const ids = eventIdsIn(await answered.text());
+    const resumed = await get({ 'last-event-id': ids[0] ?? '' });
+    expect(eventIdsIn(await resumed.text())).toEqual(ids.slice(1));
+    const again = await get({ 'last-event-id': ids.at(-1) ?? '' });
+    expect([again.status, again.body]).toEqual([204, null]);
+    expect(onPresent).not.toHaveBeenCalled();
+  });
+
+  it('leaves a stream alone when the request that would take its place is refused', async () => {
+    const { call, release, get } = await setUp();
+    const running = await call(1, 'running');
+    const reader = running.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const [lastEventId = ''] = eventIdsIn((await reader?.read())?.value ?? '');
+    expect((await get({ 'last-event-id': lastEventId, accept: 'text/html' })).status).toBe(406);
+    await release();
+    expect((await reader?.read())?.value).toContain('running');
+  });
+
+  it('refuses more than 100 calls at a time [security 40]', async () => {
+    const { call, release, releases } = await setUp();
+    const calls = await Promise.all(Array.from({ length: 100 }, (_, id) => call(id + 1, 'busy')));
+    const refused = await call(101, 'one too many');
+    expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
+    await expect.poll(() => releases).toHaveLength(100);
+    await release();
+    expect(await calls[99]?.text()).toContain('busy');
+  });
+
+  it('closes the stream of a batch only with the last of its calls', async () => {
+    const { post, release, progress } = await setUp();
+    const call = (id: number) => ({
+      jsonrpc: '2.0',
+      id,
+      method: 'tools/call',
+      params: { name: 'wait', arguments: { text: `call ${id}` } },
+    });
+    const batch = await post([call(1), call(2)]);
+    await expect.poll(() => progress).toHaveLength(2);
+    await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 1 } });
+    await release();
+    expect(await batch.text()).toContain('call 2');
+  });
+
+  it('does not tell whoever comes after a sign-out what a tool has to say that was called before', async () => {
+    const { connection, call, get, say, release } = await setUp();
+    const stream = await get();
+    const running = await call(1, 'of the one before');
+    await expect.poll(() => say).toHaveLength(1);
+    connection.forgetEvents();
+    await say[0]?.();
+    await release();
+    await running.text();
+    await connection.close();
+    expect(await stream.text()).not.toContain('spoken');
+  });
+
+  it('takes answers to pings and cancellations out of a batch, too', async () => {
+    const { get, post, callAs } = await setUp();
+    const stream = await get();
+    const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const second = get();
+    const [id] = /ping-\d+/.exec((await reader?.read())?.value ?? '') ?? [];
+    const cancelled = await callAs('2025-03-26', 1, 'cancelled');
+    const params = { requestId: 1 };
+    const batch = [
+      { jsonrpc: '2.0', id, result: {} },
+      { jsonrpc: '2.0', method: 'notifications/cancelled', params },
+    ];
+    expect((await post(batch)).status).toBe(202);
+    expect(await cancelled.text()).not.toContain('"result"');
+    expect((await second).status).toBe(409);
+    expect((await post([{ jsonrpc: '2.0', id, result: {} }])).status).toBe(202);
+  });
+
+  it('hands out nothing of what was called before a sign-out to whoever comes after it', async () => {
+    const { connection, call, release, get } = await setUp();
+    const broken = await call(1, 'of the one before');
+    const reader = broken.body?.pipeThrough(new TextDecoderStream()).getReader();
+    const [lastEventId = ''] = eventIdsIn((await reader?.read())?.value ?? '');
+    await reader?.cancel();
+    connection.forgetEvents();
+    await release();
+    expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
+  });
+
+  it('answers 204 to a client that resumes a forgotten call', async () => {
+    const { connection, call, release, get } = await setUp();
+    const answered = await call(1, 'private');
+    await release();
+    const [lastEventId = ''] = eventIdsIn(await answered.text());
+    connection.forgetEvents();
+    expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
+  });
+
+  it('opens a new stream for a client that resumes from an unknown event', async () => {
+    const { connection, get, onPresent } = await setUp();
+    const stream = await get({ 'last-event-id': 'of another server' });
+    expect(stream.status).toBe(200);
+    expect(onPresent).toHaveBeenCalledOnce();
+    await connection.close();
+    expect(await stream.text()).toBe('');
+  });
+
+  it('accepts a returning stream as soon as the one before is closed [security 5]', async () => {
+    const { get, onPresent } = await setUp();
+    const first = await get();
+    expect(first.status).toBe(200);
+    await first.body?.cancel();
+    expect(onPresent.mock.results[0]?.value).toHaveBeenCalledWith('client');
+    expect((await get()).status).toBe(200);
+  });
+
+  it('holds a second stream until the client answers a ping on the first, and refuses it then [security 5]', async () => {
+    const { get, pingsOf, answer, clock } = await setUp();
+    const pings = pingsOf(await get());
+    for (let tries = 1; tries <= 3; tries++) {
+      const second = get();
+      await answer(await pings.number(tries));
+      expect((await second).status).toBe(409);
+      await clock.advance(10_000);
+    }
+  });
+
+  it('replaces a stream whose client is gone by the first held one [security 5, 36]', async () => {
+    const { get, clock, onPresent } = await setUp();
+    const first = await get();
+    const newcomers = [get(), get(), get()];
+    const isHeld = await Promise.race([...newcomers, clock.advance(1_900).then(() => 'held')]);
+    expect(isHeld).toBe('held');
+    await clock.advance(200);
+    expect((await Promise.all(newcomers)).map(({ status }) => status)).toEqual([200, 409, 409]);
+    await expect(first.text()).rejects.toThrow();
+    // Its client has not gone: it asked for the next one.
+    expect(onPresent.mock.results.map(({ value }) => value.mock.calls)).toEqual([[['server']], []]);
+  });
+
+  it('accepts a held stream at once if the open one ends meanwhile [security 5]', async () => {
+    const { get } = await setUp();
+    const first = await get();
+    const second = get();
+    await first.body?.cancel();
+    expect((await second).status).toBe(200);
+  });
+
+  it('drops a held stream whose client has gone, and keeps the open one', async () => {
+    const { get, clock, onPresent } = await setUp();
+    const first = await get();
+    const leaving = new AbortController();
+    const second = get({}, leaving.signal);
+    leaving.abort();
+    await clock.advance(3_000);
+    expect((await second).status).toBe(409);
+    expect(onPresent).toHaveBeenCalledOnce();
+    await first.body?.cancel();
+  });
+
+  it('answers 404 to a newcomer whose connection ends while it is held [security 10]', async () => {
+    const { get, connection, onPresent } = await setUp();
+    const first = await get();
+    const second = get();
+    await first.body?.getReader().read();
+    await connection.close();
+    expect((await second).status).toBe(404);
+    expect(onPresent).toHaveBeenCalledOnce();
+  });
+
+  it('treats a client that reads but never answers a ping as absent, not as gone [security 36]', async () => {
+    const { get, pingsOf, answer, clock, onPresent } = await setUp();
+    const stream = await get();
+    const pings = pingsOf(stream);
+    const gone = () => onPresent.mock.results.map(({ value }) => value.mock.calls.flat());
+    await clock.advance(60_000);
+    expect(gone()).toEqual([['server']]);
+    await clock.advance(600_000);
+    expect(gone()).toEqual([['server']]);
+    // One for every 25 seconds; the latest is answered.
+    await answer(await pings.number(26));
+    expect(gone()).toEqual([['server'], []]);
+    await pings.leave();
+    expect(gone()).toEqual([['server'], ['client']]);
+  });
+
+  it('treats a client whose stream is closed as gone, even if it never answered a ping [security 36]', async () => {
+    const { get, clock, onPresent } = await setUp();
+    const stream = await get();
+    await clock.advance(600_000);
+    await stream.body?.cancel();
+    expect(onPresent.mock.results.map(({ value }) => value.mock.calls.flat())).toEqual([
+      ['server'],
+      ['client'],
+    ]);
+  });
+
+  it('says when a call is over: with its answer, or when its client gives it up', async () => {
+    const { call, release, post } = await setUp();
+    const answered = vi.fn();
+    const running = await call(1, 'answered', answered);
+    expect(answered).not.toHaveBeenCalled();
+    await release();
+    await running.text();
+    expect(answered.mock.calls).toEqual([['server']]);
+    const left = vi.fn();
+    await (await call(2, 'left', left)).body?.cancel();
+    expect(left.mock.calls).toEqual([['client']]);
+    const params = { requestId: 2 };
+    await post({ jsonrpc: '2.0', method: 'notifications/cancelled', params });
+    expect(left).toHaveBeenCalledOnce();
+  });
+
+  it.each(['is closed', 'is ended by its client'])(
+    'answers calls in flight with an error when it %s, and drops their later messages',
+    async (how) => {
+      const { connection, call, release, progress } = await setUp();
+      const calls = await Promise.all([call(1, 'one'), call(2, 'two')]);
+      await expect.poll(() => progress).toHaveLength(2);
+      if (how === 'is closed') await connection.close();
+      else {
+        const request = new Request(URL, { method: 'DELETE', headers: HEADERS });
+        expect((await connection.serve({ request, body: undefined, ...UNBOUNDED })).status).toBe(200);
+      }
+      for (const [index, response] of calls.entries()) {
+        const [, data = ''] = [...(await response.text()).matchAll(/^data: (\{.+)$/gm)].at(-1) ?? [];
+        expect(JSON.parse(data)).toMatchObject({
+          id: index + 1,
+          error: { code: -32000, message: expect.stringMatching(/ended while .* Reconnect/) },
+        });
+      }
+      await release();
+    },
+  );
+});

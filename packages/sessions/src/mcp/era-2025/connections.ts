@@ -1,0 +1,238 @@
+import { isInitializeRequest } from '@modelcontextprotocol/server';
+import type { Principal } from '../../access/principal.js';
+import type { Peer } from '../../limits/client-key.js';
+import { bytesOfJson, KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
+import type { SessionId, SessionRef } from '../../session/ids.js';
+import type { StreamCloser } from '../../session/presence.js';
+import type { SessionEvents } from '../../session/session-events.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
+import type { Clock } from '../../time/clock.js';
+import type { Deadlines } from '../../time/deadlines.js';
+import { authInfoOf } from '../request/auth-info.js';
+import type { RequestContext, RequestContexts } from '../request/context.js';
+import { CLIENT_INFO_LIMITS, clientKeyOf, EVENT_LIMITS } from '../request/kept-limits.js';
+import { calledToolOf } from '../request/session-argument.js';
+import type { ServerFactory } from '../server/factory.js';
+import { ErrorCode, errorResponse } from '../wire/error-response.js';
+import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
+import { type CountUnread, isEventStream } from '../wire/sse-stream.js';
+import { Connection, type ConnectionRequest } from './connection.js';
+import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
+import { isPingAnswer } from './standalone-stream.js';
+
+export interface ConnectionsOptions {
+  readonly registry: SessionRegistry;
+  /** How connections and sessions belong together. */
+  readonly connectionSessions: ConnectionSessions;
+  readonly events: SessionEvents;
+  readonly contexts: RequestContexts;
+  readonly servers: ServerFactory;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** How long a client whose stream broke can ask for what it missed: as long as its login waits for it. */
+  readonly resumableMs: number;
+  readonly onError: (error: unknown) => void;
+  /** Hears what the SDK reports: mostly what clients did wrong, each of which is answered. */
+  readonly onProtocolError: (error: unknown) => void;
+}
+
+/** The text addresses both the client and the user, because clients show it to their users. */
+const SESSION_NOT_FOUND =
+  'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
+
+/** What is known of a request besides itself. */
+export interface Incoming {
+  readonly request: Request;
+  /** The parsed body of a POST. */
+  readonly body: unknown;
+  readonly isLoopback: boolean;
+  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  readonly peer: Peer | undefined;
+  /** Who is calling, where access asks for it. */
+  readonly principal: Principal | undefined;
+  /** Cuts the connection it came on, where that can be done. */
+  readonly hangUp: (() => void) | undefined;
+  /** Counts the unread bytes of the client. Default: not counted. */
+  readonly countUnread?: CountUnread | undefined;
+}
+
+const SESSION_HEADER = 'mcp-session-id';
+/** What a client says of itself is kept for as long as its connection. */
+const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
+
+/** The connections of 2025 clients: one protocol session each, from `initialize` until it ends. */
+export class Connections {
+  readonly #options: ConnectionsOptions;
+  readonly #connections = new Map<SessionRef, Connection>();
+  /** The client information of 2025 connections. */
+  readonly #introductions = new Map<SessionRef, KeptShare>();
+  readonly #keptOfClients = new KeptBytes(CLIENT_INFO_LIMITS);
+  readonly #keptEvents = new KeptBytes(EVENT_LIMITS);
+
+  constructor(options: ConnectionsOptions) {
+    this.#options = options;
+    options.events.subscribe((event) => {
+      switch (event.type) {
+        case 'session.ended':
+          this.#close(event.ref);
+          return;
+        case 'session.signed_out':
+        case 'account.removed':
+        case 'account.reauthentication_required':
+          // Whoever logs in next may be somebody else.
+          for (const ref of options.connectionSessions.of(event.ref)) {
+            this.#connections.get(ref)?.forgetEvents();
+          }
+          return;
+        default:
+      }
+    });
+  }
+
+  async handle(incoming: Incoming): Promise<Response> {
+    const id = incoming.request.headers.get(SESSION_HEADER);
+    if (id !== null) return this.#continue(incoming, id);
+    if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body))
+      return this.#initialize(incoming);
+    return errorResponse(
+      400,
+      ErrorCode.sessionRequired,
+      'This request names no session: send `initialize` first, then its Mcp-Session-Id with every request.',
+    );
+  }
+
+  async #initialize(incoming: Incoming): Promise<Response> {
+    if (propertyOf(incoming.body, 'id') === undefined) {
+      // It would be taken for a notification: the answer to those says nothing, not even the session's id.
+      return errorResponse(
+        400,
+        ErrorCode.invalidRequest,
+        'This `initialize` has no id: send it as a request.',
+      );
+    }
+    const bytes = bytesOfJson(propertyOf(incoming.body, 'params'));
+    const isTooLong = JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS;
+    if (isTooLong || bytes > CLIENT_INFO_LIMITS.maxBytes) {
+      return errorResponse(
+        413,
+        ErrorCode.invalidRequest,
+        'This `initialize` is too large: 16 KiB are enough.',
+      );
+    }
+    const introduction = this.#keptOfClients.open(clientKeyOf(incoming));
+    if (!introduction.resize(bytes)) {
+      return errorResponse(
+        503,
+        ErrorCode.serverBusy,
+        'This server has no room for more client information. Send a shorter `initialize`, or try again later.',
+        { id: propertyOf(incoming.body, 'id'), headers: { 'retry-after': '60' } },
+      );
+    }
+    const { registry, connectionSessions } = this.#options;
+    const { id, ...started } = await connectionSessions
+      .start(incoming.principal, incoming.peer)
+      .catch((error: unknown) => {
+        introduction.release();
+        throw error;
+      });
+    const { connection } = started;
+    this.#introductions.set(connection, introduction);
+    const serving = this.#open(incoming, id, started).catch(async (error: unknown) => {
+      await this.#giveUp(connection);
+      throw error;
+    });
+    const response = await serving;
+    // The session may have ended meanwhile, and then nobody would close the connection.
+    if (!response.ok || !registry.has(connection)) await this.#giveUp(connection);
+    return response;
+  }
+
+  async #open(incoming: Incoming, id: SessionId, started: ConnectionSession): Promise<Response> {
+    const { connectionSessions, servers, contexts, clock, deadlines, resumableMs } = this.#options;
+    const server = servers.make({ hasHandles: false, isPerRequest: false });
+    const onPresent = () => connectionSessions.streamOpened(started);
+    const connection = new Connection(server, id, {
+      clock,
+      deadlines,
+      keptMs: resumableMs,
+      kept: this.#keptEvents.open(clientKeyOf(incoming)),
+      currentRequest: () => contexts.peek(),
+      onPresent,
+    });
+    await connection.open();
+    this.#connections.set(started.connection, connection);
+    return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
+  }
+
+  async #giveUp(ref: SessionRef): Promise<void> {
+    await this.#options.registry.end(ref, 'deleted');
+    this.#close(ref);
+  }
+
+  async #continue(incoming: Incoming, id: string): Promise<Response> {
+    const { registry, connectionSessions } = this.#options;
+    const { request, body, principal } = incoming;
+    const found = await connectionSessions.find(id, principal);
+    const connection = found && this.#connections.get(found.connection);
+    if (!found || !connection) {
+      return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
+    }
+    const isPingOnly = messagesOf(body).every(isPing);
+    const onAnswered = isPingOnly ? ignore : connectionSessions.requestBegan(found);
+    const response = await this.#serve(incoming, found, connection, onAnswered);
+    // What the request asked for is done: it does not fail any more.
+    if (response.ok && !isPingOnly) await connectionSessions.touch(found).catch(this.#options.onError);
+    if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
+    return response;
+  }
+
+  /** @param onAnswered called once, when the client has its answer or has disconnected */
+  async #serve(
+    incoming: Incoming,
+    found: ConnectionSession,
+    connection: Connection,
+    onAnswered: (by: StreamCloser) => void,
+  ): Promise<Response> {
+    const request = { ...requestOf(incoming), onAnswered };
+    let isStreaming = false;
+    try {
+      const response = await this.#options.contexts.run(contextOf(incoming, found), () =>
+        connection.serve(request),
+      );
+      isStreaming = isEventStream(response);
+      return response;
+    } finally {
+      if (!isStreaming) onAnswered('server');
+    }
+  }
+
+  #close(ref: SessionRef): void {
+    this.#introductions.get(ref)?.release();
+    this.#introductions.delete(ref);
+    const connection = this.#connections.get(ref);
+    if (!connection) return;
+    this.#connections.delete(ref);
+    connection.close().catch(this.#options.onError);
+  }
+}
+
+function ignore(): void {
+  // A ping shows that the client is present, not that its user is active.
+}
+
+function requestOf({ request, body, hangUp, countUnread, principal }: Incoming): ConnectionRequest {
+  const authInfo = principal && authInfoOf(principal);
+  return { request, body, authInfo, hangUp, countUnread, endsAtMs: principal?.expiresAtMs };
+}
+
+function contextOf(
+  { body, isLoopback, peer, principal }: Incoming,
+  { session }: ConnectionSession,
+): RequestContext {
+  const named = { state: 'live', record: session, handle: undefined } as const;
+  return { era: '2025', named, ...calledToolOf(body), isLoopback, peer, principal };
+}
+
+function isPing(message: unknown): boolean {
+  return methodOf(message) === 'ping' || isPingAnswer(message);
+}

@@ -1,0 +1,143 @@
+import { SessionError } from '../../errors.js';
+import { FairShares } from '../../limits/fair-eviction.js';
+import type { Clock } from '../../time/clock.js';
+import { secretBuffer, secretBytes, wipe } from '../../vault/memory.js';
+import { type RandomSource, randomToken } from '../../vault/random.js';
+import type { SealContext, SealedRecord, Vault } from '../../vault/vault.js';
+
+const LIFETIME_MS = 10 * 60 * 1000;
+/** How many states may be out, */
+const MOST = 10_000;
+/** and how many of one session: as many calls of it as may wait at the same time, and then some. */
+const MOST_OF_SESSION = 100;
+const SALT_BYTES = 32;
+/** Tells our states from those of an author's tools. */
+const PREFIX = 'login.';
+
+/** What a state is bound to: it opens only for the same session, tool and arguments. */
+export interface RequestStateBinding {
+  readonly session: string;
+  readonly tool: string;
+  readonly arguments: string;
+}
+
+/** Who has to make room when too many states are out. */
+export interface RequestStateHolder {
+  readonly session: string;
+  /** The user or address that the session counts for. */
+  readonly client: string;
+}
+
+/**
+ * State that travels through the client between the rounds of one call. To the client it is an opaque
+ * string; to us, coming back, it is attacker input: sealed, bound, good for ten minutes and for one use.
+ */
+export class RequestStates {
+  readonly #vault: Vault;
+  readonly #random: RandomSource;
+  readonly #clock: Clock;
+  /** Until when each state may come back, by its nonce; the oldest first. */
+  readonly #outstanding = new Map<string, number>();
+  readonly #ofSession = new FairShares<string>();
+  readonly #ofClient = new FairShares<string>();
+
+  /** @param vault one for the purpose `request-state` */
+  constructor(vault: Vault, random: RandomSource, clock: Clock) {
+    this.#vault = vault;
+    this.#random = random;
+    this.#clock = clock;
+  }
+
+  /** How many states are out. */
+  get size(): number {
+    return this.#outstanding.size;
+  }
+
+  seal(payload: string, binding: RequestStateBinding, holder: RequestStateHolder): string {
+    const nonce = randomToken(this.#random);
+    this.#forgetExpired();
+    this.#makeRoom(holder.session);
+    this.#remember(nonce, holder);
+    const text = `${nonce}${payload}`;
+    const { salt, bytes } = this.#vault.seal(secretBytes(text), contextOf(binding));
+    const sealed = secretBuffer(salt.length + bytes.length);
+    sealed.set(salt);
+    sealed.set(bytes, salt.length);
+    return PREFIX + sealed.toString('base64url');
+  }
+
+  /** Whether a state looks like one of ours; what it is worth, `open` tells. */
+  isOurs(state: unknown): state is string {
+    return typeof state === 'string' && state.startsWith(PREFIX);
+  }
+
+  /** @throws SessionError `login_failed` when it was changed, is used again, or belongs to another call. */
+  open(state: string, binding: RequestStateBinding): string {
+    const sealed = secretBytes(this.isOurs(state) ? state.slice(PREFIX.length) : '', 'base64url');
+    const record = { salt: sealed.subarray(0, SALT_BYTES), bytes: sealed.subarray(SALT_BYTES) };
+    const text = this.#read(record, binding);
+    const nonce = text.slice(0, 43);
+    const untilMs = this.#outstanding.get(nonce);
+    this.#forget(nonce);
+    if (untilMs === undefined || untilMs <= this.#clock.now()) throw invalidState();
+    return text.slice(43);
+  }
+
+  #read(record: SealedRecord, binding: RequestStateBinding): string {
+    let plaintext: Buffer;
+    try {
+      plaintext = this.#vault.open(record, contextOf(binding));
+    } catch (cause) {
+      throw invalidState(cause);
+    }
+    const text = plaintext.toString('utf8');
+    wipe(plaintext);
+    return text;
+  }
+
+  #remember(nonce: string, { session, client }: RequestStateHolder): void {
+    this.#outstanding.set(nonce, this.#clock.now() + LIFETIME_MS);
+    this.#ofSession.add(nonce, session);
+    this.#ofClient.add(nonce, client);
+  }
+
+  #forget(nonce: string): void {
+    this.#outstanding.delete(nonce);
+    this.#ofSession.delete(nonce);
+    this.#ofClient.delete(nonce);
+  }
+
+  #forgetExpired(): void {
+    const now = this.#clock.now();
+    for (const [oldest, untilMs] of this.#outstanding) {
+      if (untilMs > now) break;
+      this.#forget(oldest);
+    }
+  }
+
+  /** What is one too many goes at the expense of those who have most out. */
+  #makeRoom(session: string): void {
+    const ofSession = this.#ofSession.of(session);
+    if (ofSession.size >= MOST_OF_SESSION) this.#forgetOldest(ofSession);
+    else if (this.#outstanding.size >= MOST) this.#forgetOldest(this.#ofClient.largest());
+  }
+
+  #forgetOldest(nonces: ReadonlySet<string>): void {
+    const [oldest] = nonces;
+    if (oldest !== undefined) this.#forget(oldest);
+  }
+}
+
+function contextOf(binding: RequestStateBinding): SealContext {
+  return { sessionRef: binding.session, owner: binding.tool, provider: binding.arguments, generation: 0 };
+}
+
+function invalidState(cause?: unknown): SessionError {
+  return new SessionError(
+    'login_failed',
+    'The requestState is invalid, expired or used up. Call the tool again without it.',
+    {
+      cause,
+    },
+  );
+}

@@ -1,0 +1,115 @@
+import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import { SessionError } from '../../errors.js';
+import { methodOf, propertyOf } from '../wire/json-rpc.js';
+import type { JsonSchema } from './tool-schema.js';
+
+/** The argument that names a 2026 session. */
+const SESSION_ARGUMENT = 'session';
+
+/** Where a host puts a handle that it keeps away from its model. */
+export const SESSION_META_KEY = 'dev.mcp-sessions/session';
+
+const ARGUMENT_SCHEMA = {
+  type: 'string',
+  description:
+    'The session handle that `login` returned. Pass it in every call once you have one; leave it out before.',
+};
+
+/** What a request says of its session: nothing, a handle, or something that can be none. */
+export type HandleInRequest =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'handle'; readonly value: string }
+  | { readonly kind: 'invalid' };
+
+/** The handle that a request names, in the tool's arguments or in `_meta`; in both only if they agree. */
+export function handleOf(body: unknown): HandleInRequest {
+  const params = propertyOf(body, 'params');
+  const isToolCall = methodOf(body) === 'tools/call';
+  const places = [
+    isToolCall ? propertyOf(propertyOf(params, 'arguments'), SESSION_ARGUMENT) : undefined,
+    propertyOf(propertyOf(params, '_meta'), SESSION_META_KEY),
+  ];
+  const [value, ...others] = new Set(places.filter((place) => place !== undefined));
+  if (value === undefined) return { kind: 'none' };
+  return typeof value === 'string' && others.length === 0 ? { kind: 'handle', value } : { kind: 'invalid' };
+}
+
+/** The tool that a request calls, and with what; nothing of other requests. */
+export interface CalledTool {
+  readonly toolName: string | undefined;
+  /** As the client gave them, the session argument included. */
+  readonly toolArguments: unknown;
+}
+
+/** Reads which tool a request calls. */
+export function calledToolOf(body: unknown): CalledTool {
+  if (methodOf(body) !== 'tools/call') return { toolName: undefined, toolArguments: undefined };
+  const params = propertyOf(body, 'params');
+  const name = propertyOf(params, 'name');
+  return {
+    toolName: typeof name === 'string' ? name : undefined,
+    toolArguments: propertyOf(params, 'arguments'),
+  };
+}
+
+/**
+ * A tool's input schema with the session argument added. What the tool itself gets to see stays as it is:
+ * the argument is taken out before the schema validates. Works for whatever implements Standard Schema.
+ */
+export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
+  const inner = schema['~standard'];
+  return {
+    '~standard': {
+      ...inner,
+      validate: (value, options) => inner.validate(withoutSessionArgument(value), options),
+      jsonSchema: {
+        input: (options) => addArgument(inner.jsonSchema.input(options)),
+        output: (options) => inner.jsonSchema.output(options),
+      },
+    },
+  };
+}
+
+/** @throws SessionError `configuration` when a tool has an argument of its own where the handle has to go. */
+export function assertArgumentFree(toolName: string, schema: StandardSchemaWithJSON): void {
+  const json = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
+  if (!declares(json)) return;
+  throw new SessionError(
+    'configuration',
+    `The tool "${toolName}" has an argument called "${SESSION_ARGUMENT}", which names the session. Rename it.`,
+  );
+}
+
+function addArgument(json: JsonSchema): JsonSchema {
+  const widened: JsonSchema = { ...json };
+  for (const keyword of ['anyOf', 'oneOf', 'allOf']) {
+    const branches = json[keyword];
+    if (Array.isArray(branches))
+      widened[keyword] = branches.map((branch) => (isClosed(branch) ? addArgument(branch) : branch));
+  }
+  return { ...widened, properties: { ...asObject(json.properties), [SESSION_ARGUMENT]: ARGUMENT_SCHEMA } };
+}
+
+/** Whether a branch refuses properties that it does not name. */
+function isClosed(branch: unknown): branch is JsonSchema {
+  return propertyOf(branch, 'additionalProperties') === false;
+}
+
+function declares(json: unknown): boolean {
+  if (propertyOf(propertyOf(json, 'properties'), SESSION_ARGUMENT) !== undefined) return true;
+  return ['anyOf', 'oneOf', 'allOf'].some((keyword) => {
+    const branches = propertyOf(json, keyword);
+    return Array.isArray(branches) && branches.some(declares);
+  });
+}
+
+/** The arguments of a call without the one that names its session. */
+export function withoutSessionArgument(value: unknown): unknown {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  const { [SESSION_ARGUMENT]: _handle, ...rest } = value as JsonSchema;
+  return rest;
+}
+
+function asObject(value: unknown): JsonSchema {
+  return typeof value === 'object' && value !== null ? { ...value } : {};
+}

@@ -1,0 +1,65 @@
+import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import { handled } from '../../time/promises.js';
+import { withRequestProperties } from '../request/call-context.js';
+import { guardedSignal } from './guarded-signal.js';
+
+type Requests = ServerContext['mcpReq'];
+
+/** A call while its handler runs. */
+export interface GuardedCall {
+  readonly context: ServerContext;
+  /** Notes that the handler has returned. What it sends after that is dropped or rejected. */
+  end(): void;
+}
+
+/**
+ * Guards a call against what its handler sends after its end, or without `await`. Notifications of an ended call are
+ * dropped. Requests to the client reject, and an unhandled rejection does not end the process. The signal does not
+ * abort after the handler has returned: in the 2026 era the SDK aborts it after every call, including successful ones.
+ * @param report called with each error
+ */
+export function guardCall(context: ServerContext, report: (error: unknown) => void): GuardedCall {
+  const { mcpReq } = context;
+  const { signal, release } = guardedSignal(mcpReq.signal, report);
+  // One of several signatures; the arguments are passed on unchanged.
+  const send = mcpReq.send as (...given: unknown[]) => Promise<unknown>;
+  let isOver = false;
+  const isLate = () => isOver || mcpReq.signal.aborted;
+  const reportUnlessLate = (error: unknown) => isLate() || report(error);
+  const tell =
+    <Given extends unknown[]>(send: (...given: Given) => Promise<void>) =>
+    (...given: Given) =>
+      isLate() ? Promise.resolve() : handled(send(...given).catch(unless(isLate)), report);
+  const ask =
+    <Given extends unknown[], T>(send: (...given: Given) => Promise<T>) =>
+    (...given: Given) =>
+      isLate() ? handled(Promise.reject(tooLate())) : handled(send(...given));
+  return {
+    context: withRequestProperties(context, {
+      signal,
+      notify: tell(mcpReq.notify),
+      log: tell(mcpReq.log),
+      send: ask((...given: unknown[]) => handled(send(...given), reportUnlessLate)) as Requests['send'],
+      elicitInput: ask(mcpReq.elicitInput),
+      requestSampling: ask(mcpReq.requestSampling) as Requests['requestSampling'],
+    }),
+    end: () => {
+      isOver = true;
+      release();
+    },
+  };
+}
+
+/** Rethrows an error, unless it has become irrelevant. */
+function unless(isMeaningless: () => boolean): (error: unknown) => void {
+  return (error) => {
+    if (!isMeaningless()) throw error;
+  };
+}
+
+function tooLate(): SdkError {
+  return new SdkError(
+    SdkErrorCode.ConnectionClosed,
+    'This request has ended, so its client can no longer be asked. Ask before the handler returns.',
+  );
+}

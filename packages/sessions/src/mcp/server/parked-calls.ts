@@ -1,0 +1,215 @@
+import {
+  type CallToolResult,
+  type InputRequiredResult,
+  isInputRequiredResult,
+  type McpServer,
+  type ServerContext,
+  type ServerOptions,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { loginRequired, reauthenticationRequired, sessionRequired } from '../../account/account-errors.js';
+import { holderOf } from '../../login/login-attempt.js';
+import type { SessionRecord } from '../../session/session-record.js';
+import { withRequestState } from '../request/call-context.js';
+import type { RequestContext } from '../request/context.js';
+import type { LoginNeed } from '../request/login-requirement.js';
+import type { RequestStateBinding, RequestStates } from '../request/request-state.js';
+import { SESSION_META_KEY, withoutSessionArgument } from '../request/session-argument.js';
+import { type LoginToolOptions, login } from '../tools/login/login.js';
+import type { LoginAnswer } from '../tools/login/login-answer.js';
+import { type LoginCall, placeOf } from '../tools/login/login-call.js';
+import { loginResult, nextWhilePending } from '../tools/login/login-results.js';
+import { errorResult } from '../tools/tool-result.js';
+import type { SessionOutput } from './session-output.js';
+
+export interface ParkedCallsOptions extends LoginToolOptions {
+  readonly states: RequestStates;
+  /** Reads the states that an author's tools hand out themselves. */
+  readonly verify: NonNullable<ServerOptions['requestState']>['verify'] | undefined;
+}
+
+type ToolResult = CallToolResult | InputRequiredResult;
+/** A tool that needs a login. */
+interface NeedyTool {
+  readonly need: LoginNeed;
+  readonly output: SessionOutput;
+  /** Runs the tool in the SDK's context of its call. */
+  readonly run: (protocol: ServerContext) => unknown;
+}
+
+/** Marks the state of a call that has been let go on, and now asks for something itself. */
+const WENT_ON = 'went-on.';
+const wentOnSchema = z.object({ handle: z.string(), state: z.string().optional() });
+
+/**
+ * Calls of tools that cannot do without a login. Where there is none, the call says so; if its client can be
+ * asked to open addresses, and to come back (2026-07-28), the call waits for the login instead and goes on after
+ * it, once.
+ */
+export class ParkedCalls {
+  readonly #server: McpServer;
+  readonly #options: ParkedCallsOptions;
+
+  constructor(server: McpServer, options: ParkedCallsOptions) {
+    this.#server = server;
+    this.#options = options;
+  }
+
+  /** Runs a tool when its user is logged in. */
+  async run(tool: NeedyTool, protocol: ServerContext): Promise<unknown> {
+    const { contexts, states, defaultProvider } = this.#options;
+    const provider = tool.need.provider ?? defaultProvider;
+    const context = contexts.get();
+    const called = calledIn(context);
+    const state: unknown = protocol.mcpReq.requestState();
+    if (typeof state === 'string' && state.startsWith(WENT_ON)) {
+      return this.#goOnAgain(state, called, protocol, tool);
+    }
+    const isBack = states.isOurs(state);
+    if (!isBack && (await this.#isLoggedIn(context, provider)))
+      return tool.run(await this.#verified(protocol, state));
+    if (!isBack && !this.#canPark(context, provider, protocol)) return this.#refuse(context, provider);
+    const asked = isBack ? protocol : withRequestState(protocol, undefined);
+    const request = { server: this.#server, args: { provider }, protocol: asked, called };
+    const { call, answer } = await login(this.#options, request);
+    if (isInputRequiredResult(answer)) return answer;
+    if (answer.kind !== 'authenticated') return notDone(call, answer, defaultProvider);
+    const run = () => tool.run(withRequestState(protocol, undefined));
+    return answer.handle === undefined
+      ? this.#goOn(context, run)
+      : this.#goOnWith(answer.handle, context, called, { ...tool, run });
+  }
+
+  /** A state of the author's, as the author's own check lets the tool see it. */
+  async #verified(protocol: ServerContext, state: unknown): Promise<ServerContext> {
+    if (typeof state !== 'string') return protocol;
+    return withRequestState(protocol, (await this.#options.verify?.(state, protocol)) ?? state);
+  }
+
+  #canPark(context: RequestContext, provider: string, protocol: ServerContext): boolean {
+    const { elicitation, logins } = this.#options;
+    return (
+      context.era === '2026' &&
+      elicitation.mayAsk(elicitation.clientOf(this.#server, protocol, context)) &&
+      logins.endsInBrowser({ clientName: undefined, ...placeOf(context) }, provider)
+    );
+  }
+
+  async #isLoggedIn({ named }: RequestContext, provider: string): Promise<boolean> {
+    if (named.state !== 'live') return false;
+    const record = await this.#options.registry.get(named.record.ref);
+    return record?.accounts[provider]?.state === 'authenticated';
+  }
+
+  /** What the tool would have run into. */
+  #refuse({ named }: RequestContext, provider: string): CallToolResult {
+    if (named.state !== 'live') return errorResult(sessionRequired().message);
+    const { accounts, signedOut } = named.record;
+    const isDead = accounts[provider] !== undefined;
+    const reason = isDead ? reauthenticationRequired(provider) : loginRequired(provider, signedOut);
+    return errorResult(reason.message);
+  }
+
+  /** Runs the tool in the session that the request named, and that somebody has just logged in to. */
+  async #goOn(context: RequestContext, run: () => unknown): Promise<unknown> {
+    const { contexts, registry } = this.#options;
+    const { named } = context;
+    const record = named.state === 'live' ? await registry.get(named.record.ref) : undefined;
+    return record ? contexts.run({ ...context, named: liveOf(record) }, run) : this.#gone();
+  }
+
+  /** The same in a session whose handle is news to the client, and stays so until it gets a result. */
+  async #goOnWith(
+    handle: string,
+    context: RequestContext,
+    called: Called,
+    { output, run }: Pick<NeedyTool, 'output'> & { readonly run: () => unknown },
+  ): Promise<unknown> {
+    const { contexts, registry, states } = this.#options;
+    const resolved = await registry.resolve('handle', handle);
+    if (resolved.state !== 'live') return this.#gone();
+    const live = { ...context, named: liveOf(resolved.record) };
+    // A tool answers what the SDK takes for a result.
+    const result = (await this.#whilePresent(resolved.record, () => contexts.run(live, run))) as ToolResult;
+    if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
+    const { requestState: state } = result;
+    const holder = { session: resolved.record.ref, client: holderOf(placeOf(context)) };
+    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), holder);
+    return { ...result, requestState: WENT_ON + sealed };
+  }
+
+  /** The client is present in its new session until the answer. The request named another session. */
+  async #whilePresent(session: SessionRecord, run: () => unknown): Promise<unknown> {
+    const answered = this.#options.registry.requestBegan(session.ref);
+    try {
+      return await run();
+    } finally {
+      answered('server');
+    }
+  }
+
+  /** A call that went on has asked its client for something, and here it is. */
+  async #goOnAgain(
+    state: string,
+    called: Called,
+    protocol: ServerContext,
+    tool: NeedyTool,
+  ): Promise<unknown> {
+    const { contexts, states } = this.#options;
+    const payload: unknown = JSON.parse(states.open(state.slice(WENT_ON.length), bindingOf(called)));
+    const { handle, state: own } = wentOnSchema.parse(payload);
+    const verified = await this.#verified(withRequestState(protocol, undefined), own);
+    const run = () => tool.run(verified);
+    return this.#goOnWith(handle, contexts.get(), called, { ...tool, run });
+  }
+
+  #gone(): CallToolResult {
+    return errorResult(
+      'The session was signed out while the login was under way. Call `login` to start a new one.',
+    );
+  }
+}
+
+type Called = Omit<RequestStateBinding, 'session'>;
+
+/** What comes back for a call has to come back with the same arguments: those the client gave, not what a schema makes of them. */
+function calledIn({ toolName = '', toolArguments }: RequestContext): Called {
+  return { tool: toolName, arguments: JSON.stringify(withoutSessionArgument(toolArguments) ?? null) };
+}
+
+function bindingOf(called: Called): RequestStateBinding {
+  return { ...called, session: WENT_ON };
+}
+
+function liveOf(record: SessionRecord): RequestContext['named'] {
+  return { state: 'live', record, handle: undefined };
+}
+
+/** The rounds are used up, or the login needs more than waiting, or has failed. If it is under way, it goes on. */
+function notDone(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
+  if (answer.kind !== 'pending') return loginResult(call, answer, defaultProvider);
+  const { login } = answer;
+  const parts = [
+    'This call needs a login, which is not finished. It was not done.',
+    !login.needsCode && `loginUrl: ${login.loginUrl}`,
+    call.handle && `session: ${call.handle}`,
+    nextWhilePending(call, answer, defaultProvider),
+    'Then repeat this call.',
+  ];
+  return errorResult(parts.filter(Boolean).join('\n'));
+}
+
+/** Adds the session handle to a result: for the model in text and structured content, for the host in `_meta`. */
+function withHandle(result: CallToolResult, handle: string, output: SessionOutput): CallToolResult {
+  const text = `The user has logged in. session: ${handle}\nPass this \`session\` in every further call of any tool.`;
+  const structured = output.withSession(result.structuredContent, handle);
+  return {
+    ...result,
+    // Revision 2026-07-28 allows any value; the SDK's type requires an object.
+    ...(structured !== undefined && {
+      structuredContent: structured as NonNullable<CallToolResult['structuredContent']>,
+    }),
+    _meta: { ...result._meta, [SESSION_META_KEY]: handle },
+    content: [...result.content, { type: 'text', text }],
+  };
+}

@@ -1,0 +1,46 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../../session/ids.js';
+import type { SessionEvent } from '../../session/session-events.js';
+import { statusChangedBy } from './status-resource.js';
+
+const ref = 'the-session' as SessionRef;
+const ofAccount = { ref, provider: 'idp' };
+const ofTokens = { ...ofAccount, generation: 1, refreshAtMs: undefined };
+
+/** Every event there is, and whether it changes what `session_status` says. */
+const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T }, boolean] } = {
+  'session.started': [{ type: 'session.started', ref, kind: 'connection' }, false],
+  'session.refused': [{ type: 'session.refused', reason: 'cap' }, false],
+  'login.refused': [{ type: 'login.refused', reason: 'too_often' }, false],
+  'token.refused': [{ type: 'token.refused', reason: 'expired', fault: 'It has expired.' }, false],
+  'session.not_owned': [{ type: 'session.not_owned', ref }, false],
+  'session.signed_out': [{ type: 'session.signed_out', ref, reason: 'idle' }, true],
+  'session.ended': [{ type: 'session.ended', ref, reason: 'deleted' }, true],
+  'session.expires_soon': [{ type: 'session.expires_soon', ref }, true],
+  'login.started': [{ type: 'login.started', ...ofAccount, flow: 'link', check: 'code' }, true],
+  'login.failed': [{ type: 'login.failed', ...ofAccount, failure: 'declined' }, true],
+  'account.authenticated': [{ type: 'account.authenticated', ...ofTokens }, true],
+  'account.refreshed': [{ type: 'account.refreshed', ...ofTokens }, true],
+  'account.moved': [{ type: 'account.moved', ...ofTokens }, false],
+  'account.refresh_failed': [
+    { type: 'account.refresh_failed', ...ofTokens, trouble: 'provider_unavailable' },
+    true,
+  ],
+  'account.expires_soon': [
+    { type: 'account.expires_soon', ...ofAccount, generation: 1, expiresAtMs: 1 },
+    true,
+  ],
+  'account.odd_answer': [{ type: 'account.odd_answer', ...ofAccount, oddity: 'scope_widened' }, false],
+  'account.reauthentication_required': [
+    { type: 'account.reauthentication_required', ...ofAccount, trouble: 'grant_revoked' },
+    true,
+  ],
+  'account.removed': [{ type: 'account.removed', ...ofAccount }, true],
+  'account.revoked': [{ type: 'account.revoked', ...ofAccount, revocation: 'confirmed' }, false],
+};
+
+describe('the status of a session', () => {
+  it.each(Object.values(EVENTS))('is, or is not, changed by an event ($type): %#', (event, changes) => {
+    expect(statusChangedBy(event)).toBe(changes ? ref : undefined);
+  });
+});

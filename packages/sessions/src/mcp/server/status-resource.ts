@@ -1,0 +1,54 @@
+import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import type { SessionRef } from '../../session/ids.js';
+import type { SessionEvent } from '../../session/session-events.js';
+import { refusalOf } from '../request/resolved-session.js';
+import { currentStatus, type SessionStatusToolOptions } from '../tools/session-status.js';
+
+/** Where a client reads the status of its own session, and subscribes to its changes. The same for everybody. */
+export const STATUS_URI = 'session://status';
+
+/** Registers the session's status as a resource: what `session_status` says, for whoever asks. */
+export function registerStatusResource(server: McpServer, options: SessionStatusToolOptions): void {
+  server.registerResource(
+    'session_status',
+    STATUS_URI,
+    {
+      title: 'Session status',
+      description: 'Who is logged in here, and for how long. Subscribe to it to hear when that changes.',
+      mimeType: 'application/json',
+    },
+    async () => {
+      const refusal = refusalOf(options.contexts.get().named, true);
+      if (refusal) throw new ProtocolError(ProtocolErrorCode.InvalidParams, refusal);
+      const text = JSON.stringify(await currentStatus(options));
+      return { contents: [{ uri: STATUS_URI, mimeType: 'application/json', text }] };
+    },
+  );
+}
+
+/** The session whose status an event has changed, if it has. */
+export function statusChangedBy(event: SessionEvent): SessionRef | undefined {
+  switch (event.type) {
+    case 'session.signed_out':
+    case 'session.ended':
+    case 'session.expires_soon':
+    case 'login.started':
+    case 'login.failed':
+    case 'account.authenticated':
+    case 'account.refreshed':
+    case 'account.refresh_failed':
+    case 'account.expires_soon':
+    case 'account.reauthentication_required':
+    case 'account.removed':
+      return event.ref;
+    case 'session.started':
+    case 'session.refused':
+    case 'login.refused':
+    case 'token.refused':
+    case 'session.not_owned':
+    case 'account.moved':
+    case 'account.odd_answer':
+    case 'account.revoked':
+      return undefined;
+  }
+}

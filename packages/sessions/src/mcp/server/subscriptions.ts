@@ -1,0 +1,162 @@
+import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
+import { sessionRequired } from '../../account/account-errors.js';
+import { bytesOfText, type KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
+import type { SessionRef } from '../../session/ids.js';
+import type { SessionEvents } from '../../session/session-events.js';
+import type { RequestContexts } from '../request/context.js';
+import { clientKeyOf, MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS } from '../request/kept-limits.js';
+import { STATUS_URI, statusChangedBy } from './status-resource.js';
+
+export interface SubscriptionsOptions {
+  readonly contexts: RequestContexts;
+  readonly events: SessionEvents;
+  /** Counts the bytes of the subscriptions. */
+  readonly kept: KeptBytes;
+  readonly onError: (error: unknown) => void;
+}
+
+/** The error if the shared memory for subscriptions is used up. */
+const NO_ROOM =
+  'This server has no room for more subscriptions. Unsubscribe from other resources, or try again later.';
+
+/** The resources that clients have subscribed to. */
+interface Subscribed {
+  readonly uris: Set<string>;
+  readonly share: KeptShare;
+}
+
+/** The clients of a session. */
+type Subscribers = Map<McpServer, Subscribed>;
+
+type SetRequestHandler = McpServer['server']['setRequestHandler'];
+type Handler = (request: { params: { uri: string } }, ...rest: unknown[]) => unknown;
+
+const METHODS = ['resources/subscribe', 'resources/unsubscribe'] as const;
+
+/**
+ * What clients whose connection is their session have subscribed to (`resources/subscribe`): each hears of its
+ * own session's status, and of the author's resources that it named.
+ */
+export class Subscriptions {
+  readonly #options: SubscriptionsOptions;
+  readonly #subscribers = new Map<SessionRef, Subscribers>();
+
+  constructor(options: SubscriptionsOptions) {
+    this.#options = options;
+    options.events.subscribe((event) => {
+      if (event.type === 'session.ended') this.#forget(event.ref);
+      const ref = statusChangedBy(event);
+      const subscribers = ref && this.#subscribers.get(ref);
+      // Once all have heard of the event: a sign-out makes connections forget what they were sent before it.
+      if (subscribers) queueMicrotask(() => this.#tell(subscribers, STATUS_URI));
+    });
+  }
+
+  /** How many sessions have subscribed to anything. */
+  get size(): number {
+    return this.#subscribers.size;
+  }
+
+  /** Tells everybody who subscribed to a resource of the author's that it has changed. */
+  resourceUpdated(uri: string): void {
+    for (const subscribers of this.#subscribers.values()) this.#tell(subscribers, uri);
+  }
+
+  /** Serves subscriptions on a server object that belongs to one connection. An author's handlers are asked, too. */
+  serve(subscriber: McpServer): void {
+    const { server } = subscriber;
+    // One signature for the overloads of setRequestHandler, which the SDK picks by the method's name.
+    const setHandler = server.setRequestHandler.bind(server) as (method: string, ...rest: unknown[]) => void;
+    const authors = new Map<string, Handler>();
+    server.registerCapabilities({ resources: { subscribe: true } });
+    for (const method of METHODS) {
+      const handle: Handler = async (request, ...rest) => {
+        const { uri } = request.params;
+        const author = uri === STATUS_URI ? undefined : authors.get(method);
+        const answer = await Promise.resolve(author ? author(request, ...rest) : {});
+        this.#note(method, uri, subscriber);
+        return answer;
+      };
+      setHandler(method, handle);
+    }
+    server.setRequestHandler = ((method: string, ...rest: unknown[]) => {
+      const isOurs = METHODS.some((ours) => ours === method);
+      if (isOurs) authors.set(method, rest.at(-1) as Handler);
+      else setHandler(method, ...rest);
+    }) as SetRequestHandler;
+  }
+
+  /** Subscribes a client that says in another way what it wants to hear: the SDK passes on no more than that. */
+  add(ref: SessionRef, server: McpServer): void {
+    const share = this.#options.kept.open(undefined);
+    this.#subscribersOf(ref).set(server, { uris: new Set([STATUS_URI]), share });
+  }
+
+  #subscribersOf(ref: SessionRef): Subscribers {
+    const subscribers = this.#subscribers.get(ref) ?? new Map();
+    this.#subscribers.set(ref, subscribers);
+    return subscribers;
+  }
+
+  #note(method: (typeof METHODS)[number], uri: string, server: McpServer): void {
+    const context = this.#options.contexts.get();
+    if (context.named.state !== 'live') throw sessionRequired();
+    const { ref } = context.named.record;
+    const subscribed = this.#subscribers.get(ref)?.get(server) ?? {
+      uris: new Set(),
+      share: this.#options.kept.open(clientKeyOf(context)),
+    };
+    const { uris, share } = subscribed;
+    if (method === 'resources/unsubscribe') uris.delete(uri);
+    else this.#subscribe(uri, subscribed);
+    share.resize(bytesOfUris(uris));
+    if (uris.size === 0) this.#remove(ref, server);
+    else {
+      this.#subscribersOf(ref).set(server, subscribed);
+      server.server.onclose = () => this.#remove(ref, server);
+    }
+  }
+
+  #subscribe(uri: string, { uris, share }: Subscribed): void {
+    if (uris.has(uri)) return;
+    const refusal =
+      refusalOfUris([...uris, uri]) ?? (share.resize(bytesOfUris([...uris, uri])) ? undefined : NO_ROOM);
+    if (refusal !== undefined) throw new ProtocolError(ProtocolErrorCode.InvalidParams, refusal);
+    uris.add(uri);
+  }
+
+  #remove(ref: SessionRef, server: McpServer): void {
+    const subscribers = this.#subscribers.get(ref);
+    subscribers?.get(server)?.share.release();
+    subscribers?.delete(server);
+    if (subscribers?.size === 0) this.#subscribers.delete(ref);
+  }
+
+  #forget(ref: SessionRef): void {
+    for (const { share } of this.#subscribers.get(ref)?.values() ?? []) share.release();
+    this.#subscribers.delete(ref);
+  }
+
+  #tell(subscribers: Subscribers, uri: string): void {
+    const { contexts, onError } = this.#options;
+    for (const [server, { uris }] of subscribers) {
+      // Of what is given up because it went away, a client is not told any more.
+      if (!uris.has(uri) || !server.isConnected()) continue;
+      contexts.outside(() => server.server.sendResourceUpdated({ uri }).catch(onError));
+    }
+  }
+}
+
+/** The reason why these URIs exceed the limits of one client; `undefined` if they do not. */
+export function refusalOfUris(uris: readonly string[]): string | undefined {
+  if (uris.length > MAX_SUBSCRIPTIONS)
+    return `At most ${MAX_SUBSCRIPTIONS} subscriptions are allowed at a time. Unsubscribe from another resource first.`;
+  return uris.some((uri) => uri.length > MAX_URI_CHARACTERS)
+    ? `To subscribe to a resource, its URI may have at most ${MAX_URI_CHARACTERS} characters.`
+    : undefined;
+}
+
+/** The size of subscriptions in bytes. */
+export function bytesOfUris(uris: Iterable<string>): number {
+  return [...uris].reduce((sum, uri) => sum + bytesOfText(uri), 0);
+}

@@ -1,0 +1,68 @@
+import type { SessionLease } from '../../../account/accounts.js';
+import { SessionError } from '../../../errors.js';
+import type { LoginOrigin } from '../../../login/login-attempt.js';
+import { parseSessionId, type SessionId } from '../../../session/ids.js';
+import type { SessionRecord } from '../../../session/session-record.js';
+import type { SessionRegistry } from '../../../session/session-registry.js';
+import type { ClientInfo } from '../../request/client-capabilities.js';
+import type { Era, RequestContext } from '../../request/context.js';
+import { connectsForEachCall } from './host-quirks.js';
+
+/** One call of the `login` tool, and the session it is about. */
+export interface LoginCall {
+  readonly era: Era;
+  /** Where the call comes from, as far as the check of its login depends on it. */
+  readonly from: Omit<LoginOrigin, 'clientName'>;
+  readonly provider: string;
+  readonly record: SessionRecord;
+  readonly lease: SessionLease;
+  /** The handle of a 2026 session, or of the login on its way to one. */
+  readonly handle: SessionId | undefined;
+  /** Whether that handle is new: nobody but this call knows it. */
+  readonly isNew: boolean;
+  /** Whether the session ends with this call, because its client is known to open a new connection for every call. */
+  readonly isShortLived: boolean;
+}
+
+/** Where a call comes from. */
+export function placeOf({ isLoopback, principal, peer }: RequestContext): LoginCall['from'] {
+  return { isLoopback, starter: principal, peer };
+}
+
+/**
+ * Finds the session of a `login` call. A 2026 client over HTTP that names none, in open access, gets a pending handle, which
+ * comes back with its next call, or with the next round of this one.
+ * @throws SessionError `login_failed`, `limit_reached`, `too_many_requests`
+ */
+export async function loginCallOf(
+  registry: SessionRegistry,
+  context: RequestContext,
+  provider: string,
+  { handleOfRound, client }: { handleOfRound: string | undefined; client: ClientInfo | undefined },
+): Promise<LoginCall> {
+  const { era, named } = context;
+  const from = placeOf(context);
+  const callOn = (record: SessionRecord, handle: SessionId | undefined, isNew = false): LoginCall => {
+    const lease = { ref: record.ref, epoch: record.epoch };
+    // Sessions with a handle, and those of bearer access, outlive the client's connection.
+    const isTied = handle === undefined && from.starter === undefined;
+    const isShortLived = isTied && connectsForEachCall(client, era);
+    return { era, from, provider, record, handle, isNew, isShortLived, lease };
+  };
+  if (named.state === 'live') {
+    const record = await registry.get(named.record.ref);
+    if (record) return callOn(record, named.handle);
+  }
+  if (handleOfRound !== undefined) {
+    const resolved = await registry.resolve('handle', handleOfRound);
+    if (resolved.state === 'live') return callOn(resolved.record, parseSessionId(handleOfRound));
+  }
+  if (named.state === 'live' || handleOfRound !== undefined) {
+    throw new SessionError(
+      'login_failed',
+      'This login was not finished in time. Call `login` to start a new one.',
+    );
+  }
+  const { id, record } = await registry.start('pending-handle', 'holder', context.peer);
+  return callOn(record, id, true);
+}

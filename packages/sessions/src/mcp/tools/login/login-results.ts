@@ -1,0 +1,205 @@
+import type { CallToolResult } from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import type { PendingLogin } from '../../../login/logins.js';
+import type { LoginFailure } from '../../../session/session-events.js';
+import type { AccountRecord } from '../../../session/session-record.js';
+import { errorResult, present, structuredResult } from '../tool-result.js';
+import { callAgain, presentCode } from './login-again.js';
+import type { LoginAnswer } from './login-answer.js';
+import type { LoginCall } from './login-call.js';
+
+const outputSchema = z.object({
+  status: z.enum(['pending', 'confirmation_required', 'authenticated']),
+  loginUrl: z.string().optional().describe('Show it to the user, who opens it in a browser.'),
+  expiresInSeconds: z.number().optional(),
+  account: z
+    .object({ provider: z.string(), subject: z.string(), name: z.string().optional() })
+    .optional()
+    .describe('Who is logged in.'),
+  next: z.string().describe('What to do now.'),
+});
+const handleSchema = z
+  .string()
+  .optional()
+  .describe('The session handle. Pass it as `session` in every further call.');
+
+const userCodeSchema = z
+  .string()
+  .optional()
+  .describe('Show it to the user, who types it in at loginUrl. It is not the argument `code`.');
+
+/** What the texts of `login` depend on. */
+export interface LoginTextsOptions {
+  /** Whether sessions have handles; one that has none is none of the model's business. */
+  readonly hasHandles: boolean;
+  /** Whether users may log in by a code at the provider's own page. */
+  readonly hasDeviceFlow: boolean;
+}
+
+/** The structured result of `login`. */
+export function loginOutputSchema({ hasHandles, hasDeviceFlow }: LoginTextsOptions): z.ZodType {
+  return outputSchema.extend({
+    ...(hasDeviceFlow && { userCode: userCodeSchema }),
+    ...(hasHandles && { session: handleSchema }),
+  });
+}
+
+/** What `tools/list` says of `login`. */
+export function descriptionOf(hasDeviceFlow: boolean): string {
+  const what = hasDeviceFlow ? 'a link, or a link and a code to type in there,' : 'a link';
+  return `Logs the user in, so that the other tools can work in their name. Gives ${what} for the user to open in a browser; call \`login\` again when they have done so. Calling it again is always safe. If a call fails in the client, or the user saw no question and no link, call it with \`link: true\`.`;
+}
+
+/** What a client tells its user whom it asks to open the link. */
+export function invitation({ providerName, userCode }: PendingLogin): string {
+  return userCode === undefined
+    ? `Log in to ${providerName} in your browser.`
+    : `Log in to ${providerName}: type in the code ${userCode} on its page. Only if you asked for this login yourself.`;
+}
+
+/** What a client tells its user while a call waits for them. */
+export function waitingFor({ providerName, userCode }: PendingLogin): string {
+  return userCode === undefined
+    ? `Waiting for the user to log in to ${providerName} in the browser.`
+    : `Waiting for the user to type in the code ${userCode} at ${providerName}, and to approve the login.`;
+}
+
+/** What `login` answers. */
+export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
+  switch (answer.kind) {
+    case 'authenticated':
+      return authenticatedResult(answer.account, answer.handle);
+    case 'pending':
+      return pendingResult(call, answer, defaultProvider);
+    case 'wrong_code':
+      return wrongCodeResult(answer.login);
+    case 'failed':
+      return failedResult(answer.failure, call, defaultProvider);
+  }
+}
+
+/** What a model is to do while a login goes on. */
+export function nextWhilePending(
+  call: LoginCall,
+  { login: { needsCode, userCode, isNew }, refusal }: PendingAnswer,
+  defaultProvider: string,
+): string {
+  const provider = call.provider === defaultProvider ? undefined : call.provider;
+  const names = { hasHandle: call.handle !== undefined, provider };
+  if (needsCode) return presentCode(names);
+  const step = isNew ? firstStep(userCode) : stillOpen(userCode);
+  const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain(names)}.`;
+  return call.isShortLived ? `${SHORT_LIVED} ${toDo}` : toDo;
+}
+
+type PendingAnswer = Extract<LoginAnswer, { kind: 'pending' }>;
+
+const SHORT_LIVED =
+  'This client usually opens a new connection for every call, and a login ends with its connection. Tell the user to configure the client to keep its connection open, or to use another client. If it keeps the connection open:';
+
+/** The login goes on in a browser. */
+function pendingResult(call: LoginCall, pending: PendingAnswer, defaultProvider: string): CallToolResult {
+  const { expiresInSeconds, needsCode, loginUrl, userCode } = pending.login;
+  return structuredResult(
+    present({
+      status: needsCode ? 'confirmation_required' : 'pending',
+      loginUrl: needsCode ? undefined : loginUrl,
+      userCode: needsCode ? undefined : userCode,
+      expiresInSeconds,
+      session: call.handle,
+      next: nextWhilePending(call, pending, defaultProvider),
+    }),
+  );
+}
+
+function firstStep(userCode: string | undefined): string {
+  return userCode === undefined
+    ? 'Show loginUrl to the user and ask them to open it.'
+    : 'Show loginUrl and userCode to the user. Ask them to open loginUrl in a browser, on any device, to type in userCode there, and to approve.';
+}
+
+/**
+ * The text after a refusal by the client. Some clients refuse without asking their user, so it repeats the link of the
+ * same login.
+ */
+function afterRefusal(refusal: 'decline' | 'cancel', userCode: string | undefined): string {
+  const answered =
+    refusal === 'decline'
+      ? 'The client answered that the user declined. Some clients do so without asking the user.'
+      : 'The client closed the question whether to open the link, or could not show it.';
+  const show =
+    userCode === undefined
+      ? 'Show loginUrl to the user, and say: "If no question was shown, open this link."'
+      : 'Show loginUrl and userCode to the user, and say: "If no question was shown, open this link and type in this code."';
+  return `${answered} ${show} If they did decline, do not call \`login\` again until they ask to log in.`;
+}
+
+function stillOpen(userCode: string | undefined): string {
+  const what = userCode === undefined ? 'loginUrl' : 'loginUrl and userCode';
+  return `The user has not finished the login yet. Show them ${what} again if they need it.`;
+}
+
+/** A login failed. Where it was not at the default provider, the next one has to name its provider again. */
+function failedResult(
+  failure: LoginFailure,
+  { provider }: Pick<LoginCall, 'provider'>,
+  defaultProvider: string,
+): CallToolResult {
+  const where = provider === defaultProvider ? '' : ` This was a login with provider "${provider}".`;
+  return errorResult(`${failureText(failure)}${where}`);
+}
+
+/** A code was presented that opens nothing. */
+function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
+  if (pending?.needsCode)
+    return errorResult(
+      'This is not the code that the browser shows. Ask the user to read it again, and call `login` with it.',
+    );
+  return errorResult(
+    pending?.userCode === undefined
+      ? 'No login is waiting for a code here. Call `login` without `code`.'
+      : 'This login takes no `code`: the user types userCode in at loginUrl. Call `login` without `code` to hear whether they have.',
+  );
+}
+
+/** Somebody is logged in. */
+function authenticatedResult(account: AccountRecord, handle: string | undefined): CallToolResult {
+  const { provider, subject, name } = account;
+  const who = name ?? subject;
+  return structuredResult(
+    present({
+      status: 'authenticated',
+      session: handle,
+      account: present({ provider, subject, name }),
+      next: handle
+        ? `Logged in as ${who}. Pass this \`session\` in every further call of any tool.`
+        : `Logged in as ${who}. Go on with what the login was needed for.`,
+    }),
+  );
+}
+
+/** Why a login failed, and what to do about it. */
+function failureText(failure: LoginFailure): string {
+  switch (failure) {
+    case 'declined':
+      return 'The user declined to log in. Ask them before you try again.';
+    case 'expired':
+      return 'The login was not finished in time. Call `login` to start a new one.';
+    case 'browser_mismatch':
+      return 'The login was finished by another browser than the one that started it, and was refused. Call `login` to start a new one.';
+    case 'identity_mismatch':
+      return 'The login was finished by another user than the one this client is signed in as, and was refused; nothing of it is kept. Call `login` to start a new one, and have that user finish it.';
+    case 'provider_unavailable':
+      return 'The identity provider could not be reached. Try `login` again in a minute.';
+    case 'provider_refused':
+      return 'The identity provider refused the login, or its answer was not valid. Call `login` to try again; if it stays so, tell the operator of this server.';
+    case 'wrong_code':
+      return 'The confirmation code was wrong too often. Call `login` to start a new login.';
+    case 'superseded':
+      return 'A newer login has taken the place of this one. Call `login` to go on with it.';
+    case 'crowded_out':
+      return 'Too many logins were started at this server, and this one had to make room. Try `login` again in a minute.';
+    case 'signed_out':
+      return 'The session was signed out before the login was finished. Call `login` to start a new one.';
+  }
+}

@@ -1,0 +1,188 @@
+import {
+  type InputRequiredResult,
+  isInputRequiredResult,
+  type McpServer,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import type { z } from 'zod';
+import type { Accounts } from '../../../account/accounts.js';
+import type { OpenBrowser } from '../../../login/browser/open-browser.js';
+import type { Logins, StartedLogin } from '../../../login/logins.js';
+import type { SessionRegistry } from '../../../session/session-registry.js';
+import type { Clock } from '../../../time/clock.js';
+import type { RandomSource } from '../../../vault/random.js';
+import { clientInfoOf, clientNameOf } from '../../request/client-capabilities.js';
+import type { RequestContext, RequestContexts } from '../../request/context.js';
+import type { RequestStateBinding } from '../../request/request-state.js';
+import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
+import type { LoginAnswer, LoginStep } from './login-answer.js';
+import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
+import { elicitLogin } from './login-elicitation.js';
+import type { LoginArguments } from './login-input.js';
+import { descriptionOf, loginOutputSchema, loginResult } from './login-results.js';
+import type { LoginRounds, Round } from './login-rounds.js';
+import { finishedStep, isLoggedIn, PATIENCE_MS, settled } from './login-waiting.js';
+
+export interface LoginToolOptions {
+  readonly contexts: RequestContexts;
+  readonly registry: SessionRegistry;
+  readonly accounts: Accounts;
+  readonly logins: Logins;
+  readonly rounds: LoginRounds;
+  readonly elicitation: ElicitationPolicy;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+  readonly defaultProvider: string;
+  /** From {@link loginInputSchema}; one for all server objects. */
+  readonly inputSchema: z.ZodType<LoginArguments>;
+  /** Whether users may log in by a code at the provider's own page. */
+  readonly hasDeviceFlow: boolean;
+  /** Whether sessions are named by handles, which `login` returns. */
+  readonly hasHandles: boolean;
+  /** Opens the link for the user, where the client does not. */
+  readonly openBrowser?: OpenBrowser | undefined;
+}
+
+/** Registers `login`: it starts a login, goes on with it, or finishes it. Calling it again is always safe. */
+export function registerLoginTool(server: McpServer, options: LoginToolOptions): void {
+  server.registerTool(
+    'login',
+    {
+      title: 'Log in',
+      description: descriptionOf(options.hasDeviceFlow),
+      inputSchema: options.inputSchema,
+      outputSchema: loginOutputSchema(options),
+      annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
+    },
+    async (args, protocol) => {
+      const { provider, code, flow, link } = args;
+      const called = { tool: 'login', arguments: JSON.stringify([provider, code, flow, link]) };
+      const { call, answer } = await login(options, { server, args, protocol, called });
+      return isInputRequiredResult(answer) ? answer : loginResult(call, answer, options.defaultProvider);
+    },
+  );
+}
+
+/** A call that has to do with a login. */
+export interface LoginProgress {
+  readonly call: LoginCall;
+  /** What to tell of the login; or what to ask the client for, which comes back then. */
+  readonly answer: LoginAnswer | InputRequiredResult;
+}
+
+/** A call that needs a login. */
+export interface LoginRequest {
+  readonly server: McpServer;
+  readonly args: LoginArguments;
+  readonly protocol: ServerContext;
+  /** The tool and its arguments. The request state of a round is bound to them. */
+  readonly called: Omit<RequestStateBinding, 'session'>;
+}
+
+/** Starts or continues a login. */
+export async function login(options: LoginToolOptions, request: LoginRequest): Promise<LoginProgress> {
+  const { contexts, registry, logins, rounds, elicitation, defaultProvider } = options;
+  const { server, args, protocol, called } = request;
+  const context = contexts.get();
+  const client = elicitation.clientOf(server, protocol, context);
+  const binding = { ...called, session: sessionOf(context) };
+  if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
+  const round = rounds.roundOf(protocol, binding);
+  const provider = args.provider ?? defaultProvider;
+  // Before a pending handle is minted that would lead nowhere.
+  if (context.named.state === 'none' && !round) {
+    await logins.prepare(provider);
+    logins.assertMayStart(placeOf(context));
+  }
+  const call = await loginCallOf(registry, context, provider, {
+    handleOfRound: round?.handle,
+    client: clientInfoOf(server, protocol),
+  });
+  const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
+    async (error: unknown) => {
+      // Nobody will ever know the handle.
+      if (call.isNew) await registry.end(call.lease.ref, 'login_expired');
+      throw error;
+    },
+  );
+  if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
+  return { call, answer: await authenticated(options, call) };
+}
+
+/** A call, its login, and the state of both. */
+interface LoginTurn extends LoginRequest {
+  readonly call: LoginCall;
+  readonly client: AskableClient;
+  readonly round: Round | undefined;
+  readonly binding: RequestStateBinding;
+}
+
+async function nextStep(
+  options: LoginToolOptions,
+  turn: LoginTurn,
+): Promise<LoginStep | InputRequiredResult> {
+  const { logins, rounds, elicitation } = options;
+  const { server, args, protocol, call, client, round, binding } = turn;
+  const { lease, provider } = call;
+  if (args.code !== undefined) return confirmed(logins, call, args.code);
+  if (round) return rounds.goOn(call, protocol, round, binding);
+  if (isLoggedIn(call)) return { kind: 'finished' };
+
+  const failure = logins.takeFailure(lease.ref, provider);
+  if (failure) return { kind: 'failed', failure };
+  const origin = { clientName: clientNameOf(server, protocol), ...call.from };
+  const started = await logins.start(lease, provider, origin, args.flow);
+  if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
+    const question = { client, pending: started };
+    return call.era === '2025'
+      ? elicitLogin(options, call, protocol, question)
+      : rounds.ask(call, question, binding);
+  }
+  // The client is not asked after the model has the link.
+  const isNews = client.isAskable && elicitation.stopAsking(lease.ref);
+  return shownByModel(options, call, protocol, { ...started, isNew: started.isNew || isNews });
+}
+
+/** The model shows the link. Whoever calls again asks what has become of the login. */
+async function shownByModel(
+  options: LoginToolOptions,
+  call: LoginCall,
+  protocol: ServerContext,
+  started: StartedLogin,
+): Promise<LoginStep> {
+  if (started.isNew) {
+    if (started.userCode === undefined) void options.openBrowser?.(started.loginUrl);
+    return { kind: 'pending', login: started };
+  }
+  // The user may have approved just now, and the provider is asked only every few seconds.
+  const { clock, logins } = options;
+  const waitMs = Math.min(started.knownWithinMs, PATIENCE_MS);
+  const outcome = await settled(options, call, protocol, started, waitMs, clock.now());
+  return outcome ? finishedStep(logins, call, outcome) : { kind: 'pending', login: started };
+}
+
+async function confirmed(logins: Logins, call: LoginCall, code: string): Promise<LoginStep> {
+  const { lease, provider } = call;
+  const outcome = await logins.confirm(lease, provider, code);
+  if (outcome) return finishedStep(logins, call, outcome);
+  return { kind: 'wrong_code', login: logins.pending(lease.ref, provider) };
+}
+
+/** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
+async function authenticated(
+  { registry, accounts, elicitation }: LoginToolOptions,
+  call: LoginCall,
+): Promise<LoginAnswer> {
+  const current = await registry.get(call.lease.ref);
+  const isPending = current?.kind === 'pending-handle';
+  const promoted = isPending ? await accounts.promote(current) : undefined;
+  const record = isPending ? promoted?.record : current;
+  if (promoted) elicitation.moved(call.lease.ref, promoted.record.ref);
+  const account = record?.accounts[call.provider];
+  if (!account) return { kind: 'failed', failure: 'signed_out' };
+  return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle };
+}
+
+function sessionOf({ named }: RequestContext): string {
+  return named.state === 'live' ? named.record.ref : '';
+}

@@ -1,0 +1,139 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { type AccessOptions, accessSettings } from '../access/access-options.js';
+import { peerOf } from '../limits/client-key.js';
+import { DEFAULT_LIMITS } from '../limits/limits.js';
+import { SessionEvents } from '../session/session-events.js';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { Deadlines } from '../time/deadlines.js';
+import { type AccessSurroundings, createAccess } from './compose-access.js';
+
+const PUBLIC_URL = new URL('https://mcp.test');
+
+function surroundings(): AccessSurroundings {
+  const clock = new VirtualClock();
+  const deadlines = new Deadlines(clock, (error) => {
+    throw error;
+  });
+  const events = new SessionEvents(() => undefined);
+  return { publicUrl: () => PUBLIC_URL, clock, deadlines, limits: DEFAULT_LIMITS, fetch, events };
+}
+
+/** An authorization server with a key, and nothing besides what is needed to take its tokens. */
+async function startIssuer() {
+  const { privateKey, publicKey } = await generateKeyPair('ES256');
+  const jwk = await exportJWK(publicKey);
+  const answers: Record<string, unknown> = { '/jwks': { keys: [jwk] } };
+  const http = createServer((request, response) => {
+    const answer = answers[request.url ?? ''];
+    response.writeHead(answer ? 200 : 404, { 'content-type': 'application/json' });
+    response.end(JSON.stringify(answer ?? {}));
+  });
+  await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
+  onTestFinished(() => {
+    http.closeAllConnections();
+    http.close();
+  });
+  // Only a server on a pipe has an address of another kind.
+  const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
+  answers['/.well-known/oauth-authorization-server'] = {
+    issuer,
+    jwks_uri: `${issuer}/jwks`,
+    token_endpoint: `${issuer}/token`,
+    introspection_endpoint: `${issuer}/introspect`,
+  };
+  const tokenFor = (audience: string, claims: Record<string, unknown> = {}) =>
+    new SignJWT({ client_id: 'client', ...claims })
+      .setProtectedHeader({ alg: 'ES256' })
+      .setIssuer(issuer)
+      .setSubject('alice')
+      .setAudience(audience)
+      .setExpirationTime(typeof claims.exp === 'number' ? claims.exp : '1 minute')
+      .sign(privateKey);
+  const admitWith = async (options: Partial<Extract<AccessOptions, object>>, token: string) => {
+    const settings = accessSettings({ issuer, ...options });
+    return createAccess(settings, surroundings()).admit({
+      authorization: `Bearer ${token}`,
+      isFromAfar: true,
+      peer: undefined,
+    });
+  };
+  return { issuer, answers, tokenFor, admitWith };
+}
+
+describe('access, put together', () => {
+  it('takes tokens for the endpoint, exactly, unless told otherwise [security 9]', async () => {
+    const { tokenFor, admitWith } = await startIssuer();
+    const admitted = { isAdmitted: true, principal: { subject: 'alice', clientId: 'client' } };
+    expect(await admitWith({}, await tokenFor('https://mcp.test/mcp'))).toMatchObject(admitted);
+    for (const other of ['https://mcp.test', 'https://mcp.test/', 'https://mcp.test/mcp/', 'api://mcp']) {
+      expect(await admitWith({}, await tokenFor(other))).toMatchObject({ refusal: { status: 401 } });
+    }
+    const audience = 'api://mcp';
+    expect(await admitWith({ audience }, await tokenFor(audience))).toMatchObject(admitted);
+    expect(await admitWith({ audience }, await tokenFor('https://mcp.test/mcp'))).toMatchObject({
+      refusal: { status: 401 },
+    });
+  });
+
+  it('goes by the claim and the scopes that were configured', async () => {
+    const { tokenFor, admitWith } = await startIssuer();
+    const token = await tokenFor('https://mcp.test/mcp', { oid: 'object-id', scope: 'mcp' });
+    expect(await admitWith({ subjectClaim: 'oid', requiredScopes: ['mcp'] }, token)).toMatchObject({
+      principal: { subject: 'object-id', scopes: ['mcp'] },
+    });
+    expect(await admitWith({ requiredScopes: ['notes'] }, token)).toMatchObject({ refusal: { status: 403 } });
+  });
+
+  it('asks about other tokens where it has credentials for that', async () => {
+    const { issuer, answers, admitWith } = await startIssuer();
+    const aud = 'https://mcp.test/mcp';
+    answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };
+    const introspection = { clientId: 'mcp', clientSecret: 'secret' };
+    expect(await admitWith({ introspection }, 'opaque')).toMatchObject({ principal: { subject: 'bob' } });
+    expect(await admitWith({}, 'opaque')).toMatchObject({ refusal: { status: 401 } });
+  });
+
+  it('accepts valid JWTs from an address that has sent too many invalid ones, but no opaque tokens [security 41]', async () => {
+    const { issuer, answers, tokenFor } = await startIssuer();
+    const aud = 'https://mcp.test/mcp';
+    answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };
+    const introspection = { clientId: 'mcp', clientSecret: 'secret' };
+    const limits = { refusedTokensPerMinute: 3 };
+    const access = createAccess(accessSettings({ issuer, introspection }), { ...surroundings(), limits });
+    const bring = (token: string) =>
+      access.admit({ authorization: `Bearer ${token}`, isFromAfar: true, peer: peerOf('192.0.2.1') });
+    const bad = await Promise.all(
+      [1, 2, 3, 4, 5].map((jti) => tokenFor('https://other.test', { jti: `${jti}` })),
+    );
+    const statuses: (number | true)[] = [];
+    for (const token of bad) {
+      const admission = await bring(token);
+      statuses.push(admission.isAdmitted || admission.refusal.status);
+    }
+    expect(statuses).toEqual([401, 401, 401, 429, 429]);
+    expect(await bring(await tokenFor(aud))).toMatchObject({ isAdmitted: true });
+    expect(await bring(await tokenFor(aud, { exp: 1 }))).toMatchObject({ refusal: { status: 401 } });
+    expect(await bring('opaque')).toMatchObject({ refusal: { status: 429 } });
+  });
+
+  it('can look whether its authorization server is there', async () => {
+    const { issuer, answers } = await startIssuer();
+    const access = createAccess(accessSettings({ issuer }), surroundings());
+    await expect(access.prepare()).resolves.toBeUndefined();
+    delete answers['/.well-known/oauth-authorization-server'];
+    await expect(createAccess(accessSettings({ issuer }), surroundings()).prepare()).rejects.toMatchObject({
+      code: 'provider_refused',
+    });
+  });
+
+  it('is a matter of where a client is, in open access', async () => {
+    const far = { authorization: null, isFromAfar: true, peer: undefined };
+    expect(await createAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
+    expect(await createAccess('open-to-network', surroundings()).admit(far)).toMatchObject({
+      isAdmitted: true,
+    });
+  });
+});

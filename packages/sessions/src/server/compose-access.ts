@@ -1,0 +1,52 @@
+import type { Access } from '../access/access.js';
+import { type AccessSettings, isBearer } from '../access/access-options.js';
+import { BearerAccess } from '../access/bearer-access.js';
+import { OpenAccess } from '../access/open-access.js';
+import { TokenVerifier } from '../access/token-verifier.js';
+import type { Limits } from '../limits/limits.js';
+import { RateLimiter } from '../limits/rate-limiter.js';
+import { AuthorizationServer } from '../provider/authorization-server.js';
+import type { SessionEvents } from '../session/session-events.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { MCP_PATH } from './app.js';
+
+export interface AccessSurroundings {
+  readonly publicUrl: () => URL;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly limits: Pick<Limits, 'refusedTokensPerMinute'>;
+  readonly fetch: typeof fetch;
+  readonly events: SessionEvents;
+}
+
+/** Puts together who may come in. */
+export function createAccess(
+  settings: AccessSettings,
+  { publicUrl, clock, deadlines, limits, fetch, events }: AccessSurroundings,
+): Access {
+  if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
+  const { issuer, introspection, subjectClaim, requiredScopes } = settings;
+  const authorizationServer = new AuthorizationServer({ issuer, introspection, clock, fetch });
+  const verifier = new TokenVerifier({
+    tokenIssuer: authorizationServer,
+    expectations: () => ({
+      issuer,
+      subjectClaim,
+      clientIds: settings.clientIds,
+      sessionClaim: settings.sessionClaim,
+      audience: settings.audience ?? new URL(`.${MCP_PATH}`, publicUrl()).href,
+    }),
+    clock,
+    fetch,
+  });
+  return new BearerAccess({
+    describeIssuer: () => authorizationServer.metadata(),
+    verify: (token) => verifier.verify(token),
+    isSelfContained: (token) => verifier.isSelfContained(token),
+    requiredScopes,
+    refusedTokens: new RateLimiter({ perMinute: limits.refusedTokensPerMinute, clock, deadlines }),
+    clock,
+    onRefused: ({ reason, fault }) => events.emit({ type: 'token.refused', reason, fault }),
+  });
+}

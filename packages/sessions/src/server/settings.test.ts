@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_LIMITS } from '../limits/limits.js';
+import type { SessionsOptions } from './options.js';
+import { sessionsSettings } from './settings.js';
+
+const provider = { issuer: 'https://id.example.com', clientId: 'test' };
+const options: SessionsOptions = {
+  server: { name: 'test', version: '1.0.0' },
+  tools: () => undefined,
+  provider,
+  apiOrigins: [],
+};
+
+/** A WebP of so many bytes, as far as its start tells. */
+const logoOf = (bytes: number) => {
+  const picture = Buffer.alloc(bytes);
+  picture.write('RIFF....WEBP');
+  return `data:image/webp;base64,${picture.toString('base64')}`;
+};
+
+describe('the options of a server', () => {
+  it('have defaults, also for what is given as undefined [security 35]', () => {
+    const settings = sessionsSettings({
+      ...options,
+      lifetimes: { idleMs: undefined as never, absoluteMs: 5000 },
+    });
+    expect(settings.lifetimes).toMatchObject({
+      idleMs: 30 * 60_000,
+      absoluteMs: 5000,
+      disconnectGraceMs: 120_000,
+      loginAttemptMs: 600_000,
+      unheardMs: 24 * 3_600_000,
+      shutdownDrainMs: 10_000,
+    });
+    expect(settings.maxSessions).toBe(10_000);
+    expect(settings.limits).toEqual(DEFAULT_LIMITS);
+  });
+
+  it('let more connections in where there may be more sessions [security 39]', () => {
+    const many = sessionsSettings({ ...options, maxSessions: 100_000 }).limits;
+    expect([many.connections, many.anonymousSessions]).toEqual([200_000, 15_000]);
+    const limits = { connections: 5, connectionsPerAddress: undefined as never };
+    expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
+  });
+
+  it('show the title of the server, or its name, unless there is a branding', () => {
+    const branding = { name: ' Acme Notes ', logo: 'data:image/png;base64,iVBORw0KGgo=' };
+    const { server } = options;
+    expect(sessionsSettings(options).brand).toEqual({ name: 'test' });
+    expect(sessionsSettings({ ...options, server: { ...server, title: 'Test' } }).brand.name).toBe('Test');
+    expect(sessionsSettings({ ...options, branding }).brand).toEqual({ ...branding, name: 'Acme Notes' });
+  });
+
+  it('take a logo of 64 KiB', () => {
+    expect(sessionsSettings({ ...options, branding: { logo: logoOf(65_536) } }).brand.logo).toBe(
+      logoOf(65_536),
+    );
+  });
+
+  it.each<[string, Partial<SessionsOptions>]>([
+    ['at most 64 KiB', { branding: { logo: logoOf(65_537) } }],
+    ['branding.logo', { branding: { logo: 'https://acme.example/logo.png' } }],
+    ['branding.logo', { branding: { logo: 'data:image/jpeg;base64,AAAA' } }],
+    ['branding.logo', { branding: { logo: 'data:text/html;base64,AAAA' } }],
+    ['branding.logo', { branding: { logo: 'data:image/png;base64,' } }],
+    ['branding.logo', { branding: { logo: 'data:image/svg+xml;base64,AA"><script>' } }],
+    ['branding.name', { branding: { name: ' ' } }],
+    ['branding.name', { branding: { name: 'x'.repeat(81) } }],
+    ['Unrecognized key: "title"', { branding: { title: 'Acme' } as never }],
+    ['idleMs', { lifetimes: { idleMs: -5 } }],
+    ['absoluteMs', { lifetimes: { absoluteMs: Number.NaN } }],
+    ['maxSessions', { maxSessions: 0 }],
+    ['loginStartsPerMinute', { limits: { loginStartsPerMinute: 0 } }],
+    ['pendingLogins', { limits: { pendingLogins: 1.5 } }],
+    ['must be a whole number, at least 1', { limits: { connections: '5' as never } }],
+    ['must not have loginsPerMinute; there are anonymous', { limits: { loginsPerMinute: 5 } as never }],
+    ['"proxy" in `trustedProxies`', { trustedProxies: ['proxy'] }],
+    ['maxSessions', { maxSessions: Number.NaN }],
+    ['allowedOrigins', { allowedOrigins: ['https://app.example.com/page'] }],
+    ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],
+    ['public URL', { publicUrl: 'http://mcp.example.com' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/path?query' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/#fragment' }],
+    ['public URL', { publicUrl: 'https://user@mcp.example.com/' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com/a%20b' }],
+    ['public URL', { publicUrl: 'https://mcp.example.com//api' }],
+    ['provider', { provider: [] }],
+    ['called "id.example.com"', { provider: [provider, provider] }],
+    [
+      '"other" has no `apiOrigins`',
+      {
+        provider: [
+          { ...provider, apiOrigins: ['https://api.example.com'] },
+          { ...provider, name: 'other' },
+        ],
+      },
+    ],
+    ['differ by a slash', { access: { issuer: 'https://id.example.com/' } }],
+    ['scope `openid`', { provider: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
+    ['must use https', { access: { issuer: 'http://id.example.com' } }],
+    ['open-to-network', { publicUrl: 'https://mcp.example.com' }],
+    ['must use https', { provider: { ...provider, issuer: 'http://id.example.com' } }],
+    ['authorizationParams', { provider: { ...provider, authorizationParams: { state: 'x' } } }],
+  ])('are refused when they cannot work, naming what is wrong: %s', (what, wrong) => {
+    expect(() => sessionsSettings({ ...options, ...wrong })).toThrow(what);
+  });
+});

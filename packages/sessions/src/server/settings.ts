@@ -1,0 +1,177 @@
+import { z } from 'zod';
+import { type AccessSettings, accessSettings, isBearer } from '../access/access-options.js';
+import { SessionError } from '../errors.js';
+import { allowedHostsSchema, allowedOriginsSchema } from '../http/allow-lists.js';
+import { TrustedProxies } from '../http/trusted-proxies.js';
+import { DEFAULT_LIMITS, type Limits, limitsSchema } from '../limits/limits.js';
+import { type Brand, brandingSchema } from '../login/pages/branding.js';
+import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
+import { type ProviderSettings, providerSettings } from '../provider/provider-options.js';
+import { isLoopbackHost } from '../secure-url.js';
+import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
+import { openToNetwork } from './listen-rules.js';
+import type { SessionsOptions } from './options.js';
+
+/** The options of a server, checked, with every default filled in. */
+export interface SessionsSettings {
+  readonly brand: Brand;
+  readonly lifetimes: Lifetimes;
+  readonly maxSessions: number;
+  readonly limits: Limits;
+  readonly trustedProxies: TrustedProxies;
+  /** The first is the default. */
+  readonly providers: readonly [ProviderSettings, ...ProviderSettings[]];
+  readonly publicUrl: URL | undefined;
+  readonly access: AccessSettings;
+  readonly elicitation: Elicitation;
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+}
+
+const DEFAULT_MAX_SESSIONS = 10_000;
+const MOST_SESSIONS = 1_000_000;
+
+/** A stream and a call at a time for each session. */
+const CONNECTIONS_PER_SESSION = 2;
+
+/** A path of unreserved characters (RFC 3986 section 2.3), which are never percent-encoded. */
+const PLAIN_PATH = /^\/([\w.~-]+\/)*[\w.~-]*$/;
+
+const positive = z.number().positive();
+const schema = z.object({
+  branding: brandingSchema.default({}),
+  lifetimes: z
+    .object({
+      idleMs: positive,
+      absoluteMs: positive,
+      disconnectGraceMs: z.number().nonnegative(),
+      loginAttemptMs: positive,
+      unheardMs: positive,
+      shutdownDrainMs: z.number().nonnegative(),
+    })
+    .partial()
+    .default({}),
+  limits: limitsSchema.partial().default({}),
+  maxSessions: z.number().int().positive().max(MOST_SESSIONS).default(DEFAULT_MAX_SESSIONS),
+  elicitation: z.enum(['auto', 'never']).default('auto'),
+  allowedHosts: allowedHostsSchema.default([]),
+  allowedOrigins: allowedOriginsSchema.default([]),
+});
+
+/** Checks the options. @throws SessionError `configuration`, naming what is wrong. */
+export function sessionsSettings(options: SessionsOptions): SessionsSettings {
+  const {
+    server,
+    branding,
+    lifetimes = {},
+    limits = {},
+    maxSessions,
+    elicitation,
+    allowedHosts,
+    allowedOrigins,
+  } = options;
+  const parsed = schema.safeParse({
+    branding,
+    lifetimes: given(lifetimes),
+    limits: given(limits),
+    maxSessions,
+    elicitation,
+    allowedHosts,
+    allowedOrigins,
+  });
+  if (!parsed.success) {
+    throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`, {
+      cause: parsed.error,
+    });
+  }
+  const { branding: checked, ...rest } = parsed.data;
+  const settings: SessionsSettings = {
+    ...rest,
+    brand: { name: checked.name ?? server.title ?? server.name, logo: checked.logo },
+    lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
+    limits: { ...defaultLimits(parsed.data.maxSessions), ...given(parsed.data.limits) },
+    trustedProxies: new TrustedProxies(options.trustedProxies ?? []),
+    providers: parseProviders(options),
+    publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
+    access: accessSettings(options.access),
+  };
+  assertAccessFits(settings);
+  return settings;
+}
+
+function defaultLimits(maxSessions: number): Limits {
+  const connections = Math.max(DEFAULT_LIMITS.connections, CONNECTIONS_PER_SESSION * maxSessions);
+  const anonymousSessions = Math.max(DEFAULT_LIMITS.anonymousSessions, Math.floor(maxSessions * 0.15));
+  return { ...DEFAULT_LIMITS, connections, anonymousSessions };
+}
+
+function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): void {
+  if (access === 'open' && publicUrl && !isLoopbackHost(publicUrl.hostname))
+    throw openToNetwork(publicUrl.host);
+  if (!isBearer(access)) return;
+  const almost = providers.find(
+    ({ issuer }) => issuer !== access.issuer && withoutSlash(issuer) === withoutSlash(access.issuer),
+  );
+  if (almost) {
+    throw new SessionError(
+      'configuration',
+      `"${almost.issuer}" and "${access.issuer}" differ by a slash. Give the issuer twice as it writes itself.`,
+    );
+  }
+  const blind = providers.find(
+    ({ issuer, scopes }) => issuer === access.issuer && !scopes.includes('openid'),
+  );
+  if (!blind) return;
+  throw new SessionError(
+    'configuration',
+    `"${blind.name}" issues the tokens that let clients in, too. Ask it for the scope \`openid\`: only an ID token shows that both belong to the same user.`,
+  );
+}
+
+function withoutSlash(issuer: string): string {
+  return issuer.replace(/\/$/, '');
+}
+
+function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {
+  const [first, ...others] = [options.provider].flat().map(providerSettings);
+  if (!first) throw new SessionError('configuration', 'Give at least one `provider`.');
+  const names = [first, ...others].map(({ name }) => name);
+  const twice = names.find((name, index) => names.indexOf(name) !== index);
+  if (twice !== undefined) {
+    throw new SessionError(
+      'configuration',
+      `Two providers are called "${twice}". Give each a \`name\` of its own.`,
+    );
+  }
+  const open = [first, ...others].find(({ apiOrigins }) => apiOrigins === undefined);
+  if (others.length > 0 && open) {
+    throw new SessionError(
+      'configuration',
+      `With several providers, say of each where its tokens may go: "${open.name}" has no \`apiOrigins\` of its own.`,
+    );
+  }
+  return [first, ...others];
+}
+
+function parsePublicUrl(value: string): URL {
+  const url = URL.canParse(value) ? new URL(value) : undefined;
+  const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
+  const isPlain = url && PLAIN_PATH.test(url.pathname) && !url.search && !url.hash && !url.username;
+  if (!url || !isSecure || !isPlain) {
+    throw new SessionError(
+      'configuration',
+      `"${value}" cannot be the public URL. Use https://host[:port], with the path that this server is mounted at, if any; http is allowed on loopback only.`,
+    );
+  }
+  // Links are relative to the public URL.
+  if (!url.pathname.endsWith('/')) url.pathname += '/';
+  return url;
+}
+
+/** Without what was given as `undefined`: the default stands for that. */
+function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
+  // Leaving out undefined fields is what the return type says; Object.fromEntries cannot.
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]: Exclude<T[K], undefined>;
+  };
+}

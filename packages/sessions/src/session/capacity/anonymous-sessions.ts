@@ -1,0 +1,92 @@
+import type { Peer } from '../../limits/client-key.js';
+import { FairShares } from '../../limits/fair-eviction.js';
+import { tooOften } from '../../limits/too-many-requests.js';
+import type { Clock } from '../../time/clock.js';
+import type { SessionRef } from '../ids.js';
+
+export interface AnonymousSessionsOptions {
+  readonly clock: Clock;
+  /** How many sessions one address may have in which nobody has ever logged in. */
+  readonly mostPerPeer: number;
+  /** Whether the client of a session is there. */
+  readonly isPresent: (ref: SessionRef) => boolean;
+}
+
+/** Whose sessions are that are nobody's we know of. */
+const NOBODY = '';
+/** A session in which nobody has ever logged in makes room for another one of its address after so long without a request. */
+const QUIET_MS = 10 * 60_000;
+
+/** The sessions in which nobody is logged in: which of them has to make room, and how many one address may have. */
+export class AnonymousSessions {
+  readonly #options: AnonymousSessionsOptions;
+  readonly #shares = new FairShares<SessionRef>();
+  readonly #heardAtMs = new Map<SessionRef, number>();
+  /** How many are being started from an address. */
+  readonly #starting = new Map<Peer, number>();
+
+  constructor(options: AnonymousSessionsOptions) {
+    this.#options = options;
+  }
+
+  /** The number of sessions without a login. */
+  get size(): number {
+    return this.#heardAtMs.size;
+  }
+
+  /** @param holder the address that it was started from, or its user; once somebody has logged in, the account */
+  add(ref: SessionRef, holder: string = NOBODY): void {
+    this.#shares.add(ref, holder);
+    this.#heardAtMs.set(ref, this.#options.clock.now());
+  }
+
+  has(ref: SessionRef): boolean {
+    return this.#shares.has(ref);
+  }
+
+  /** Notes a request of the session's client. */
+  heard(ref: SessionRef): void {
+    const holder = this.delete(ref);
+    if (holder !== undefined) this.add(ref, holder);
+  }
+
+  /** @returns whom it was counted for; `undefined` if it was not here */
+  delete(ref: SessionRef): string | undefined {
+    this.#heardAtMs.delete(ref);
+    return this.#shares.delete(ref);
+  }
+
+  /** Counts a session that is being started. @returns what to call when that is done */
+  starting(peer: Peer): () => void {
+    this.#starting.set(peer, (this.#starting.get(peer) ?? 0) + 1);
+    return () => {
+      const left = (this.#starting.get(peer) ?? 1) - 1;
+      if (left === 0) this.#starting.delete(peer);
+      else this.#starting.set(peer, left);
+    };
+  }
+
+  /** The one that has to make room on this node: the longest unheard of whoever has most of them. */
+  toMakeRoom(): SessionRef | undefined {
+    const [longestUnheard] = this.#shares.largest();
+    return longestUnheard;
+  }
+
+  /**
+   * The one that has to make room for another one of its address; `undefined` as long as there is room.
+   * @throws SessionError `too_many_requests` when all of them are in use
+   */
+  toMakeRoomAt(peer: Peer): SessionRef | undefined {
+    const { mostPerPeer, isPresent, clock } = this.#options;
+    const share = this.#shares.of(peer);
+    if (share.size + (this.#starting.get(peer) ?? 0) < mostPerPeer) return undefined;
+    const longestUnheard = [...share].find((ref) => !isPresent(ref));
+    const heardAtMs = longestUnheard && this.#heardAtMs.get(longestUnheard);
+    const waitMs = (heardAtMs ?? clock.now()) + QUIET_MS - clock.now();
+    if (waitMs <= 0) return longestUnheard;
+    throw tooOften(
+      'Too many sessions of your address wait for their users to log in. Log in to one of them, or end one.',
+      Math.ceil(waitMs / 1000),
+    );
+  }
+}
