@@ -109,14 +109,14 @@ describe('an address that starts one session after the other and never logs in',
 });
 
 describe('what a client says of its address', () => {
-  it('is not believed where no proxy is trusted [security 39]', async () => {
+  it('is not verified where no proxy is trusted [security 39]', async () => {
     const bare = await startNotes({ limits: { anonymousSessionsPerAddress: 5 } });
     onTestFinished(() => bare.close());
     const answers = await initializeOften(9, (index) => from(`203.0.113.${index}`), bare);
     expect(statusesOf(answers)).toEqual({ 200: 5, 429: 4 });
   });
 
-  it('is not believed if another proxy is trusted than the one it comes through [security 39]', async () => {
+  it('is not verified if another proxy is trusted than the one it comes through [security 39]', async () => {
     const other = await startNotes({
       trustedProxies: ['10.0.0.0/8', '::1'],
       limits: { anonymousSessionsPerAddress: 5 },

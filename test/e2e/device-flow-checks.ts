@@ -16,8 +16,8 @@ export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): vo
     afterAll(() => notes.close());
 
     /** Starts a login of one user, and has another one approve it. */
-    async function approvedBy(starter: string, approver: string, era: (typeof ERAS)[number]) {
-      const way = await notes.wayOf(starter);
+    async function approvedBy(initiator: string, approver: string, era: (typeof ERAS)[number]) {
+      const way = await notes.wayOf(initiator);
       const client: RawClient =
         era === '2025' ? await connect2025(notes.mcp, way) : client2026(notes.mcp, undefined, way);
       const heard = notes.audit.entries.length;

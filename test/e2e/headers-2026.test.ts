@@ -145,7 +145,7 @@ describe('a 2026 request', () => {
     ],
     ['with blanks around the values of its headers', { 'mcp-name': ' deliver\t' }],
     ['with its name encoded', { 'mcp-name': base64('deliver') }],
-    ['with a header for an argument that has none', { 'mcp-param-note': 'unheard' }],
+    ['with a header for an argument that has none', { 'mcp-param-note': 'connection_expired' }],
     ['with a Last-Event-ID', { 'last-event-id': '1' }],
   ])('%s is served', async (_, changes) => {
     expectServed(await deliver({ note: 'x' }, changes), { note: 'x' });

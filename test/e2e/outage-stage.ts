@@ -86,8 +86,8 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
   onTestFinished(() => sessions.close());
   const events: SessionEvent[] = [];
   sessions.subscribe((event) => events.push(event));
-  const troubles = () =>
-    events.flatMap((event) => (event.type === 'account.reauthentication_required' ? [event.trouble] : []));
+  const failureReasons = () =>
+    events.flatMap((event) => (event.type === 'account.reauthentication_required' ? [event.failureReason] : []));
   const refreshes = () => asked.filter(({ form }) => form.get('grant_type') === 'refresh_token');
   /** Lets time pass until so many refreshes were asked for. */
   const untilAsked = async (times: number) => {
@@ -109,7 +109,7 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
     provider,
     sessions,
     events,
-    troubles,
+    failureReasons,
     refreshes,
     untilAsked,
     passing,

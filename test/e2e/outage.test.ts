@@ -29,12 +29,12 @@ describe('a connection that is reset after the refresh was sent', () => {
 
   it('is sent once more, and then the user has to log in again [security 20]', async () => {
     const { url, bodies } = await startTearing();
-    const { clock, provider, sessions, troubles, passing } = start({
+    const { clock, provider, sessions, failureReasons, passing } = start({
       refresh: (_input, init) => fetch(url, init),
     });
     const client = await loggedIn(sessions, provider, 'alice');
     await clock.advance(500 * SECOND);
-    await expect.poll(passing(troubles)).toEqual(['refresh_lost']);
+    await expect.poll(passing(failureReasons)).toEqual(['refresh_lost']);
     expect(bodies).toHaveLength(2);
     expect(new Set(bodies).size).toBe(1);
     expect(bodies[0]).toContain('grant_type=refresh_token');
@@ -48,14 +48,14 @@ describe('a connection that is reset after the refresh was sent', () => {
 
   it('does no harm if it was not carried out and the second one is [security 20]', async () => {
     const { url, bodies } = await startTearing();
-    const { clock, provider, sessions, events, troubles, passing } = start({
+    const { clock, provider, sessions, events, failureReasons, passing } = start({
       refresh: (input, init) => (bodies.length === 0 ? fetch(url, init) : provider.fetch(input, init)),
     });
     const client = await loggedIn(sessions, provider, 'alice');
     await clock.advance(500 * SECOND);
     const refreshed = expect.objectContaining({ type: 'account.refreshed' });
     await expect.poll(passing(() => events)).toContainEqual(refreshed);
-    expect(troubles()).toEqual([]);
+    expect(failureReasons()).toEqual([]);
     await clock.advance(200 * SECOND);
     expect(await client.textOf('who')).toBe('200 alice');
   });
@@ -81,7 +81,7 @@ describe('an answer that comes a byte at a time', () => {
   };
 
   it('counts as lost after 30 seconds, and its tokens are revoked when they are there [security 20, 22]', async () => {
-    const { clock, provider, sessions, troubles, refreshes, revoked, untilAsked } = start();
+    const { clock, provider, sessions, failureReasons, refreshes, revoked, untilAsked } = start();
     const client = await loggedIn(sessions, provider, 'alice');
     let late = '';
     provider.failNext('token', async (answer) => {
@@ -98,9 +98,9 @@ describe('an answer that comes a byte at a time', () => {
     await pass(clock, 3);
     expect(refreshes()).toHaveLength(2);
     expect(refreshes()[1]?.atMs).toBeGreaterThanOrEqual(sentAtMs + 30 * SECOND);
-    expect(troubles()).toEqual([]);
+    expect(failureReasons()).toEqual([]);
     await pass(clock, 32);
-    expect(troubles()).toEqual(['refresh_lost']);
+    expect(failureReasons()).toEqual(['refresh_lost']);
     expect(await client.textOf('who')).toContain('Call the `login` tool');
 
     const tokens = z.object({ access_token: z.string(), refresh_token: z.string() }).parse(JSON.parse(late));
@@ -136,7 +136,7 @@ describe('an answer that is no token answer', () => {
     ['502 in HTML', { status: 502, ...html }, 3, { reason: 'provider_unavailable' }],
   ])('keeps the login, which works again when the provider does: %s [security 20]', async (...row) => {
     const [, fault, tries, status] = row;
-    const { clock, provider, sessions, elsewhere, refreshes, troubles, untilAsked } = start();
+    const { clock, provider, sessions, elsewhere, refreshes, failureReasons, untilAsked } = start();
     const client = await loggedIn(sessions, provider, 'alice');
     for (let number = 0; number < tries; number++) provider.failNext('token', fault);
     await untilAsked(tries);
@@ -150,19 +150,19 @@ describe('an answer that is no token answer', () => {
       { state: 'authenticated', nextRefreshInSeconds: expect.any(Number) },
     ]);
     expect(elsewhere).toEqual([]);
-    expect(troubles()).toEqual([]);
+    expect(failureReasons()).toEqual([]);
   });
 
   it.each<[string, ProviderFault, number, string]>([
     ['200 in HTML, twice', { status: 200, ...html }, 2, 'refresh_lost'],
     ['200 with nothing, twice', { status: 200 }, 2, 'refresh_lost'],
     ['400 in HTML', { status: 400, ...html }, 1, 'grant_revoked'],
-  ])('ends the login: %s [security 20, 21]', async (_what, fault, times, trouble) => {
-    const { clock, provider, sessions, refreshes, troubles } = start();
+  ])('ends the login: %s [security 20, 21]', async (_what, fault, times, failureReason) => {
+    const { clock, provider, sessions, refreshes, failureReasons } = start();
     const client = await loggedIn(sessions, provider, 'alice');
     for (let number = 0; number < times; number++) provider.failNext('token', fault);
     await clock.advance(550 * SECOND);
-    expect(troubles()).toEqual([trouble]);
+    expect(failureReasons()).toEqual([failureReason]);
     expect(refreshes()).toHaveLength(times);
     expect(await client.textOf('who')).toContain('Call the `login` tool');
   });

@@ -279,7 +279,7 @@ describe('two providers, one of them without discovery', () => {
       await expect
         .poll(since)
         .toContainEqual(
-          expect.objectContaining({ type: 'account.reauthentication_required', trouble: 'grant_revoked' }),
+          expect.objectContaining({ type: 'account.reauthentication_required', failureReason: 'grant_revoked' }),
         );
       expect(git.tokenRequests.at(-1)?.answer.get('error')).toBe('bad_refresh_token');
       expect((await callGit(client)).text).toContain('provider "git"');

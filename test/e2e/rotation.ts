@@ -1,9 +1,12 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
+import type { SessionSnapshot } from '../../packages/sessions/src/account/accounts.js';
 import { DEFAULT_LIMITS } from '../../packages/sessions/src/limits/limits.js';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
 import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
-import { type Assembly, assemble } from '../../packages/sessions/src/server/compose-sessions.js';
+import {
+  type ComposedSessions,
+  composeSessions,
+} from '../../packages/sessions/src/server/compose-sessions.js';
 import { DEFAULT_LIFETIMES } from '../../packages/sessions/src/session/lifetimes.js';
 import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
@@ -25,7 +28,7 @@ const REDIRECT_URI = new URL('http://127.0.0.1/callback');
 const BROWSERS = 10;
 
 interface User {
-  readonly lease: SessionLease;
+  readonly snapshot: SessionSnapshot;
   /** A refresh token that has been used. */
   readonly firstRefreshToken: string;
 }
@@ -42,7 +45,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
   const refusals: string[] = [];
   let idp: IdentityProviderProcess;
   let provider: Provider;
-  let library: Assembly;
+  let library: ComposedSessions;
   let users: User[];
 
   beforeAll(async () => {
@@ -61,7 +64,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
       if (!response.ok) refusals.push(`${response.status} ${await response.clone().text()}`);
       return response;
     });
-    library = assemble({
+    library = composeSessions({
       clock,
       random: systemRandom,
       store: new MapSessionStore(),
@@ -69,7 +72,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
         ...DEFAULT_LIFETIMES,
         idleMs: 10 * DAY_MS,
         absoluteMs: 10 * DAY_MS,
-        unheardMs: 10 * DAY_MS,
+        connectionTtlMs: 10 * DAY_MS,
       },
       maxSessions: sessions,
       limits: DEFAULT_LIMITS,
@@ -91,22 +94,22 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
   /** A session whose user has just come back from the provider's own pages. */
   async function logIn(username: string): Promise<User> {
     const { record } = await library.registry.start('connection', username);
-    const lease = { ref: record.ref, epoch: record.epoch };
+    const snapshot = { ref: record.ref, epoch: record.epoch };
     const [state, nonce, codeVerifier] = [secret(), secret(), secret()];
     const checks = { state, nonce, codeVerifier };
     const atProvider = await provider.authorizationUrl(REDIRECT_URI, checks);
     const callback = await new StepBrowser().authorize(atProvider, { username, password: 'any' });
     const granted = await provider.exchange(callback, checks);
     const firstRefreshToken = granted.tokens.refreshToken?.reveal() ?? '';
-    await library.accounts.commitLogin(lease, 'idp', granted);
-    return { lease, firstRefreshToken };
+    await library.accounts.commitLogin(snapshot, 'idp', granted);
+    return { snapshot, firstRefreshToken };
   }
 
   const secret = () => Secret.fromString(systemRandom(32).toString('base64url'));
 
   /** What several calls at the same time get in a session. */
-  async function accessTokens({ lease }: User): Promise<string[]> {
-    const calls = Array.from({ length: CALLS }, () => library.accounts.accessToken(lease, 'idp'));
+  async function accessTokens({ snapshot }: User): Promise<string[]> {
+    const calls = Array.from({ length: CALLS }, () => library.accounts.accessToken(snapshot, 'idp'));
     return (await Promise.all(calls)).map(({ accessToken }) => accessToken.reveal());
   }
 

@@ -21,7 +21,7 @@ export async function expectNoLoginLost({
   delaySeconds = 0,
   users: count,
 }: Outage): Promise<void> {
-  const { clock, provider, sessions, events, troubles, refreshes, expiredUses, load } = start({
+  const { clock, provider, sessions, events, failureReasons, refreshes, expiredUses, load } = start({
     delaySeconds,
   });
   const users = Array.from({ length: count }, (_, index) => `user-${index}`);
@@ -52,7 +52,7 @@ export async function expectNoLoginLost({
   expect(seen.served).toBeGreaterThan(count);
   expect(seen.told).toBeGreaterThan(count);
   expect(expiredUses).toEqual([]);
-  expect(troubles()).toEqual([]);
+  expect(failureReasons()).toEqual([]);
 
   // Until the breaker opens: four failures, and what was under way when the fifth came, never more than
   // 50. From then on one probe in 30 seconds, each of which opens it anew.
@@ -73,5 +73,5 @@ export async function expectNoLoginLost({
   expect(answers).toEqual(users.map((user) => `200 ${user}`));
   expect(provider.livingUsers()).toEqual(users);
   expect(provider.reuses).toBe(0);
-  expect(troubles()).toEqual([]);
+  expect(failureReasons()).toEqual([]);
 }

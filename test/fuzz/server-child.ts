@@ -51,7 +51,7 @@ const LIMITS: Partial<Limits> = {
 /** Members are heard of, and are never gone for good. */
 const LIFETIMES = {
   idleMs: 30 * MINUTE_MS,
-  unheardMs: 30 * MINUTE_MS,
+  connectionTtlMs: 30 * MINUTE_MS,
   absoluteMs: MONTH_MS,
   disconnectGraceMs: MONTH_MS,
 };

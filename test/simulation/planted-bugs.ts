@@ -1,5 +1,5 @@
 import type { RefreshTokens } from '../../packages/sessions/src/account/granted-tokens.js';
-import { Refreshes } from '../../packages/sessions/src/account/refresh/refresher.js';
+import { TokenRefresher } from '../../packages/sessions/src/account/refresh/refresher.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionChange } from '../../packages/sessions/src/session/session-records.js';
 import type { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
@@ -14,9 +14,9 @@ export const plantedBugs = {
 
   'refreshes of the same token set at the same time': {
     createRefreshes: (options) => {
-      const refreshes = new Refreshes(options);
+      const refreshes = new TokenRefresher(options);
       // Each caller's own knows nothing of the others'.
-      refreshes.refresh = (...account) => new Refreshes(options).refresh(...account);
+      refreshes.refresh = (...account) => new TokenRefresher(options).refresh(...account);
       return refreshes;
     },
   },
@@ -51,7 +51,7 @@ export const plantedBugs = {
       const disposal = new Proxy(options.disposal, {
         get: (target, name) => (name === 'revoke' ? async () => undefined : bound(target, name)),
       });
-      return new Refreshes({ ...options, disposal });
+      return new TokenRefresher({ ...options, disposal });
     },
   },
 

@@ -1,4 +1,4 @@
-import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
+import type { SessionSnapshot } from '../../packages/sessions/src/account/accounts.js';
 import { SessionError } from '../../packages/sessions/src/errors.js';
 import type { StreamCloser } from '../../packages/sessions/src/session/presence.js';
 import type { SessionKind, SessionRecord } from '../../packages/sessions/src/session/session-record.js';
@@ -172,10 +172,10 @@ export class Scenario {
     if (record.kind === 'pending-handle') return;
     const { random, bench, sessionFetch } = this.#world;
     await bench.registry.touch(record.ref);
-    const lease = leaseOf(record);
+    const snapshot = leaseOf(record);
     const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}`;
     const calls = Array.from({ length: random.chance(0.1) ? 10 : 1 }, () =>
-      sessionFetch(lease, 'idp', url, {}),
+      sessionFetch(snapshot, 'idp', url, {}),
     );
     await Promise.all(calls);
   }
@@ -216,6 +216,6 @@ export class Scenario {
   }
 }
 
-function leaseOf({ ref, epoch }: SessionRecord): SessionLease {
+function leaseOf({ ref, epoch }: SessionRecord): SessionSnapshot {
   return { ref, epoch };
 }

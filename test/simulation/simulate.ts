@@ -98,7 +98,7 @@ function shapeOf(seed: number): Shape {
       storeLosses: random.pick([0, 0, 0.02]),
       apiRefusals: random.pick([0, 0.05]),
       refusals: random.pick([0, 0.1, 0.4]),
-      oddities: random.pick([0, 0.1, 0.6]),
+      nonconformances: random.pick([0, 0.1, 0.6]),
       delays: random.pick([0, 0.05]),
       revocations: random.pick([0, 0.05]),
       longestUptimeMs: random.pick([Number.POSITIVE_INFINITY, 20 * 60 * 1000]),

@@ -14,7 +14,7 @@ export interface ProviderFaults {
    * How probably tokens come without a lifetime, a login brings no refresh token, and its refresh token is good
    * more than once.
    */
-  readonly oddities: number;
+  readonly nonconformances: number;
   /** How probably a request or an answer takes up to forty seconds. */
   readonly delays: number;
   /** How probably a refresh finds its login revoked by somebody else. */
@@ -62,8 +62,8 @@ export class SimulatedProvider {
 
   /** The tokens of a new login. */
   grant(user: string): GrantedTokens {
-    const family = this.families.start(user, !this.#happens(this.#faults.oddities));
-    return this.#issue(family, !this.#happens(this.#faults.oddities));
+    const family = this.families.start(user, !this.#happens(this.#faults.nonconformances));
+    return this.#issue(family, !this.#happens(this.#faults.nonconformances));
   }
 
   readonly refresh = async (_provider: string, refreshToken: Secret): Promise<RefreshOutcome> => {
@@ -122,7 +122,7 @@ export class SimulatedProvider {
 
   #issue(family: number, withRefreshToken: boolean): GrantedTokens {
     const lifetimeSeconds = this.#random.pick([30, 120, 600, 3600]);
-    const saysLifetime = !this.#happens(this.#faults.oddities);
+    const saysLifetime = !this.#happens(this.#faults.nonconformances);
     const now = this.#clock.now();
     const issued = this.families.issue(family, saysLifetime ? now + lifetimeSeconds * 1000 : undefined);
     return {

@@ -1,4 +1,4 @@
-import type { SessionLease } from '../../packages/sessions/src/account/accounts.js';
+import type { SessionSnapshot } from '../../packages/sessions/src/account/accounts.js';
 import type { RefreshOutcome } from '../../packages/sessions/src/account/granted-tokens.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
@@ -28,30 +28,30 @@ export function troubleOf(refreshToken: string): RefreshOutcome | undefined {
 /** Every way in which a session can come to its end. */
 export const LIVES: readonly Life[] = [
   async function handleLoggedOut(bench, user) {
-    const { lease } = await bench.loggedIn(user, 'handle');
-    await bench.accessToken(lease);
-    await (await bench.registry.signOut(lease.ref, 'logout')).revoked;
-    return lease.ref;
+    const { snapshot } = await bench.loggedIn(user, 'handle');
+    await bench.accessToken(snapshot);
+    await (await bench.registry.signOut(snapshot.ref, 'logout')).revoked;
+    return snapshot.ref;
   },
   async function connectionDeleted(bench, user) {
-    const { lease } = await bench.loggedIn(user);
-    await bench.registry.end(lease.ref, 'deleted');
-    return lease.ref;
+    const { snapshot } = await bench.loggedIn(user);
+    await bench.registry.end(snapshot.ref, 'deleted');
+    return snapshot.ref;
   },
   async function connectionLeftAlone(bench, user) {
-    const { lease } = await bench.loggedIn(user);
-    return lease.ref;
+    const { snapshot } = await bench.loggedIn(user);
+    return snapshot.ref;
   },
   async function connectionLost(bench, user) {
-    const { lease } = await bench.loggedIn(user);
-    bench.registry.streamOpened(lease.ref)('client');
-    return lease.ref;
+    const { snapshot } = await bench.loggedIn(user);
+    bench.registry.streamOpened(snapshot.ref)('client');
+    return snapshot.ref;
   },
   async function clientPresentUntilTheAbsoluteEnd(bench, user) {
-    const { lease } = await bench.loggedIn(user);
-    const close = bench.registry.streamOpened(lease.ref);
+    const { snapshot } = await bench.loggedIn(user);
+    const close = bench.registry.streamOpened(snapshot.ref);
     bench.clock.after(STREAM_MS, () => close('client'));
-    return lease.ref;
+    return snapshot.ref;
   },
   async function handlePromoted(bench, user) {
     const { record } = await bench.loggedIn(user, 'pending-handle');
@@ -66,31 +66,31 @@ export const LIVES: readonly Life[] = [
     return record.ref;
   },
   async function loggedInAgain(bench, user) {
-    const { lease } = await bench.loggedIn(user);
-    await bench.accounts.commitLogin(lease, PROVIDER, bench.provider.grant(`${user}b`));
-    bench.registry.signalOf(lease.ref);
-    await bench.registry.signOut(lease.ref, 'logout');
-    await bench.registry.touch(lease.ref);
-    return lease.ref;
+    const { snapshot } = await bench.loggedIn(user);
+    await bench.accounts.commitLogin(snapshot, PROVIDER, bench.provider.grant(`${user}b`));
+    bench.registry.signalOf(snapshot.ref);
+    await bench.registry.signOut(snapshot.ref, 'logout');
+    await bench.registry.touch(snapshot.ref);
+    return snapshot.ref;
   },
   async function grantRevoked(bench, user) {
-    const lease = await refreshFails(bench, `${DEAD}${user}`);
-    await bench.registry.end(lease.ref, 'deleted');
-    return lease.ref;
+    const snapshot = await refreshFails(bench, `${DEAD}${user}`);
+    await bench.registry.end(snapshot.ref, 'deleted');
+    return snapshot.ref;
   },
   async function refreshLost(bench, user) {
-    const lease = await refreshFails(bench, `${LOST}${user}`);
-    return lease.ref;
+    const snapshot = await refreshFails(bench, `${LOST}${user}`);
+    return snapshot.ref;
   },
   async function providerDown(bench, user) {
-    const lease = await refreshFails(bench, `${DOWN}${user}`);
-    return lease.ref;
+    const snapshot = await refreshFails(bench, `${DOWN}${user}`);
+    return snapshot.ref;
   },
 ];
 
-async function refreshFails(bench: SessionBench, user: string): Promise<SessionLease> {
-  const { lease } = await bench.loggedIn(user);
-  const failed = await bench.refreshes.refresh(lease.ref, PROVIDER, 1).catch(() => true);
+async function refreshFails(bench: SessionBench, user: string): Promise<SessionSnapshot> {
+  const { snapshot } = await bench.loggedIn(user);
+  const failed = await bench.refreshes.refresh(snapshot.ref, PROVIDER, 1).catch(() => true);
   if (!failed) throw new Error('A refresh succeeded that was to fail.');
-  return lease;
+  return snapshot;
 }

@@ -50,7 +50,7 @@ export interface Flags {
   readonly version: boolean;
 }
 
-const MOST_SESSIONS = 1_000_000;
+const MAX_SESSIONS = 1_000_000;
 const DAY_SECONDS = 24 * 60 * 60;
 const YEAR_SECONDS = 365 * DAY_SECONDS;
 
@@ -58,7 +58,7 @@ const port = wholeNumber('a port from 0 to 65535', 0, 65_535);
 const seconds = wholeNumber('a whole number of seconds, at least 1', 1, YEAR_SECONDS);
 const keepAliveSeconds = wholeNumber('a whole number of seconds from 1 to 86400', 1, DAY_SECONDS);
 const graceSeconds = wholeNumber('a whole number of seconds', 0, YEAR_SECONDS);
-const sessions = wholeNumber('a whole number from 1 to 1000000', 1, MOST_SESSIONS);
+const sessions = wholeNumber('a whole number from 1 to 1000000', 1, MAX_SESSIONS);
 const toggle = z.boolean().default(false);
 
 const schema = z.object({

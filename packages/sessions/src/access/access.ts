@@ -1,14 +1,14 @@
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { Principal } from './principal.js';
 
 /** A request that wants in. */
-export interface Arrival {
+export interface ArrivingRequest {
   /** The `Authorization` header. */
   readonly authorization: string | null;
   /** Whether anything says that the request was not made on this machine. */
   readonly isFromAfar: boolean;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
 }
 
 /** Why a request is not let in, for whoever sent it. */
@@ -36,7 +36,7 @@ export interface Access {
    */
   describeIssuer?(): Promise<Record<string, unknown>>;
   /** @throws only what is a mistake of ours */
-  admit(arrival: Arrival): Promise<Admission>;
+  admit(arrival: ArrivingRequest): Promise<Admission>;
 }
 
 /** Nobody comes in. */

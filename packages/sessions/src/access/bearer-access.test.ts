@@ -9,7 +9,7 @@ import type { TokenFault } from './token-fault.js';
 
 const SECOND = 1000;
 const EXPIRED: ReadClaims = { reason: 'expired', fault: 'It has expired.' };
-const near = { isFromAfar: false, peer: undefined };
+const near = { isFromAfar: false, clientKey: undefined };
 
 const fail = (error: unknown) => {
   throw error;
@@ -143,7 +143,7 @@ describe('bearer access', () => {
 });
 
 describe('a token that was verified', () => {
-  it('is believed for a minute and then verified again', async () => {
+  it('is verified for a minute and then verified again', async () => {
     const { clock, verified, admit } = setUp();
     for (let request = 0; request < 5; request++) await admit('Bearer a');
     expect(verified).toHaveLength(1);
@@ -155,7 +155,7 @@ describe('a token that was verified', () => {
     expect(verified).toHaveLength(2);
   });
 
-  it('is not believed for longer than it lives', async () => {
+  it('is not verified for longer than it lives', async () => {
     const { clock, verified, door, admit } = setUp({ lifetimeMs: 10 * SECOND });
     await admit('Bearer a');
     await clock.advance(10 * SECOND);
@@ -164,7 +164,7 @@ describe('a token that was verified', () => {
     expect(verified).toHaveLength(2);
   });
 
-  it('is believed from when it was asked about: a revocation meanwhile is not overlooked for longer', async () => {
+  it('is verified from when it was asked about: a revocation meanwhile is not overlooked for longer', async () => {
     const { clock, verified, door, admit } = setUp();
     const good = door.answer('a');
     const waiting = held(door);

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.js';
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { Clock } from '../time/clock.js';
-import { type Access, type Admission, type Arrival, refused } from './access.js';
+import { type Access, type Admission, type ArrivingRequest, refused } from './access.js';
 import type { Principal } from './principal.js';
 import type { ReadClaims } from './token-claims.js';
 import type { TokenFault } from './token-fault.js';
-import { Guesses } from './verification-queue.js';
+import { VerificationQueue } from './verification-queue.js';
 
 export interface BearerAdmissionOptions {
   /**
@@ -29,14 +29,14 @@ export interface BearerAdmissionOptions {
 
 /** A token that was verified is believed so long, and never for longer than it lives. */
 const BELIEVED_MS = 60_000;
-const MOST_BELIEVED = 10_000;
+const MAX_VERIFIED = 10_000;
 /** A token that was refused is not verified again for so long. */
 const DISBELIEVED_MS = 10_000;
-const MOST_DISBELIEVED = 10_000;
+const MAX_REJECTED = 10_000;
 /** How long an accepted token is remembered as genuine, in milliseconds. */
 const GENUINE_MS = 24 * 60 * 60 * 1000;
 const MAX_GENUINE = 10_000;
-const MOST_CHARACTERS = 8192;
+const MAX_CHARACTERS = 8192;
 
 /** RFC 6750 section 2.1. */
 const BEARER_PATTERN = /^Bearer +([\w.~+/-]+=*)$/i;
@@ -56,18 +56,18 @@ interface Disbelieved {
 /** Lets those in who bring an access token of the authorization server (RFC 6750). */
 export class BearerAccess implements Access {
   readonly #options: BearerAdmissionOptions;
-  readonly #guesses: Guesses;
+  readonly #guesses: VerificationQueue;
   /** By digest: nothing here lets anybody in. The oldest first. */
-  readonly #believed = new Map<string, Believed>();
+  readonly #verified = new Map<string, Believed>();
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
   /** Why tokens were refused, by digest; the oldest first. */
-  readonly #disbelieved = new Map<string, Disbelieved>();
+  readonly #rejected = new Map<string, Disbelieved>();
   /** Accepted tokens by digest; the oldest first. */
   readonly #genuine = new Map<string, { readonly untilMs: number }>();
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
-    this.#guesses = new Guesses(options.refusedTokens);
+    this.#guesses = new VerificationQueue(options.refusedTokens);
   }
 
   async prepare(): Promise<void> {
@@ -78,7 +78,7 @@ export class BearerAccess implements Access {
     return this.#options.describeIssuer();
   }
 
-  async admit({ authorization, peer }: Arrival): Promise<Admission> {
+  async admit({ authorization, clientKey }: ArrivingRequest): Promise<Admission> {
     if (authorization === null) {
       return refused({
         status: 401,
@@ -86,11 +86,11 @@ export class BearerAccess implements Access {
       });
     }
     const token = BEARER_PATTERN.exec(authorization)?.[1];
-    if (token === undefined || token.length > MOST_CHARACTERS) {
+    if (token === undefined || token.length > MAX_CHARACTERS) {
       return this.#refuse(UNREADABLE);
     }
     try {
-      const read = await this.#read(token, peer);
+      const read = await this.#read(token, clientKey);
       if ('principal' in read) return this.#withScopes(read.principal);
       return this.#refuse(read, `The access token is refused. ${read.fault}`);
     } catch (error) {
@@ -98,7 +98,7 @@ export class BearerAccess implements Access {
     }
   }
 
-  async #read(token: string, peer: Peer | undefined): Promise<ReadClaims> {
+  async #read(token: string, clientKey: ClientKey | undefined): Promise<ReadClaims> {
     const digest = createHash('sha256').update(token).digest('base64url');
     const known = this.#known(digest);
     if (known) return known;
@@ -106,8 +106,8 @@ export class BearerAccess implements Access {
     if (this.#isGenuine(digest)) return this.#verify(token, digest);
     // A token that can be verified here is never refused because of other invalid tokens of the address.
     if (this.#options.isSelfContained?.(token))
-      return this.#guesses.judge(peer, await this.#verify(token, digest));
-    return this.#guesses.take(peer, () => this.#known(digest) ?? this.#verify(token, digest));
+      return this.#guesses.judge(clientKey, await this.#verify(token, digest));
+    return this.#guesses.take(clientKey, () => this.#known(digest) ?? this.#verify(token, digest));
   }
 
   #isGenuine(digest: string): boolean {
@@ -118,10 +118,10 @@ export class BearerAccess implements Access {
   /** What is known of a token already, or is just being found out. */
   #known(digest: string): ReadClaims | Promise<ReadClaims> | undefined {
     const now = this.#options.clock.now();
-    const believed = this.#believed.get(digest);
-    if (believed && believed.untilMs > now) return { principal: believed.principal };
-    const disbelieved = this.#disbelieved.get(digest);
-    if (disbelieved && disbelieved.untilMs > now) return disbelieved.fault;
+    const verified = this.#verified.get(digest);
+    if (verified && verified.untilMs > now) return { principal: verified.principal };
+    const rejected = this.#rejected.get(digest);
+    if (rejected && rejected.untilMs > now) return rejected.fault;
     return this.#verifying.get(digest);
   }
 
@@ -141,21 +141,21 @@ export class BearerAccess implements Access {
 
   /** @param askedAtMs when its verification began: what happened since then, it may not have seen */
   #believe(digest: string, principal: Principal, askedAtMs: number): void {
-    this.#believed.delete(digest);
-    this.#believed.set(digest, {
+    this.#verified.delete(digest);
+    this.#verified.set(digest, {
       principal,
       untilMs: Math.min(principal.expiresAtMs, askedAtMs + BELIEVED_MS),
     });
-    this.#tidy(this.#believed, MOST_BELIEVED);
+    this.#tidy(this.#verified, MAX_VERIFIED);
     this.#genuine.delete(digest);
     this.#genuine.set(digest, { untilMs: askedAtMs + GENUINE_MS });
     this.#tidy(this.#genuine, MAX_GENUINE);
   }
 
   #disbelieve(digest: string, fault: TokenFault): void {
-    this.#disbelieved.delete(digest);
-    this.#disbelieved.set(digest, { fault, untilMs: this.#options.clock.now() + DISBELIEVED_MS });
-    this.#tidy(this.#disbelieved, MOST_DISBELIEVED);
+    this.#rejected.delete(digest);
+    this.#rejected.set(digest, { fault, untilMs: this.#options.clock.now() + DISBELIEVED_MS });
+    this.#tidy(this.#rejected, MAX_REJECTED);
   }
 
   #tidy(kept: Map<string, { readonly untilMs: number }>, most: number): void {

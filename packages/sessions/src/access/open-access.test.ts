@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { OpenAccess } from './open-access.js';
 
-const near = { authorization: null, isFromAfar: false, peer: undefined };
-const far = { authorization: null, isFromAfar: true, peer: undefined };
+const near = { authorization: null, isFromAfar: false, clientKey: undefined };
+const far = { authorization: null, isFromAfar: true, clientKey: undefined };
 
 describe('open access', () => {
   it('lets in who is on this machine, as nobody in particular', async () => {

@@ -1,4 +1,4 @@
-import { type Access, type Admission, type Arrival, refused } from './access.js';
+import { type Access, type Admission, type ArrivingRequest, refused } from './access.js';
 
 const FROM_AFAR =
   'This server is open to this machine only, and your request came from elsewhere, or through a proxy or tunnel. Its operator can let clients in with bearer tokens (`access`), or open it to the network by name.';
@@ -17,7 +17,7 @@ export class OpenAccess implements Access {
     return Promise.resolve();
   }
 
-  async admit({ isFromAfar }: Arrival): Promise<Admission> {
+  async admit({ isFromAfar }: ArrivingRequest): Promise<Admission> {
     if (isFromAfar && !this.#isOpenToNetwork) return refused({ status: 403, description: FROM_AFAR });
     return { isAdmitted: true, principal: undefined };
   }

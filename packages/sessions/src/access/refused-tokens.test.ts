@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
 import { SessionError } from '../errors.js';
-import { peerOf } from '../limits/client-key.js';
+import { clientKeyOf } from '../limits/client-key.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
 import type { Admission } from './access.js';
 import { BearerAccess } from './bearer-access.js';
 
-const GUESSER = peerOf('192.0.2.1');
-const OTHER = peerOf('192.0.2.2');
+const GUESSER = clientKeyOf('192.0.2.1');
+const OTHER = clientKeyOf('192.0.2.2');
 
 /** Knows the tokens that begin with `good`, and answers when it is let. */
 function setUp({ isHeld = false } = {}) {
@@ -41,10 +41,10 @@ function setUp({ isHeld = false } = {}) {
     refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines }),
     clock,
   });
-  const bring = (token: string, peer = GUESSER) =>
-    access.admit({ authorization: `Bearer ${token}`, isFromAfar: true, peer });
+  const bring = (token: string, clientKey = GUESSER) =>
+    access.admit({ authorization: `Bearer ${token}`, isFromAfar: true, clientKey });
   const bringNearby = (token: string) =>
-    access.admit({ authorization: `Bearer ${token}`, isFromAfar: false, peer: undefined });
+    access.admit({ authorization: `Bearer ${token}`, isFromAfar: false, clientKey: undefined });
   /** Answers all that it was asked, until it is asked nothing more. */
   const answerAll = async () => {
     while (held.length > 0) {

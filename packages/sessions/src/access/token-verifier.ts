@@ -34,14 +34,14 @@ export interface TokenVerifierOptions {
 /** Signatures only, and none that is made with a secret. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 /** How many tokens are asked about at the same time, */
-const MOST_AT_ONCE = 50;
+const MAX_IN_FLIGHT = 50;
 /** and how many may wait for that, those included. */
-const MOST_WAITING = 1000;
+const MAX_WAITING = 1000;
 
 /** Finds out whether a token is genuine and meant for this server: JWTs by their signature, others by asking. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
-  readonly #inTurn = pLimit(MOST_AT_ONCE);
+  readonly #inTurn = pLimit(MAX_IN_FLIGHT);
   #keys: Promise<CompactVerifyGetKey> | undefined;
 
   constructor(options: TokenVerifierOptions) {
@@ -79,7 +79,7 @@ export class TokenVerifier {
   async #introspect(token: string): Promise<ReadClaims> {
     const { introspect } = this.#options.tokenIssuer;
     if (!introspect) return OPAQUE;
-    if (this.#inTurn.activeCount + this.#inTurn.pendingCount >= MOST_WAITING) throw tooMany();
+    if (this.#inTurn.activeCount + this.#inTurn.pendingCount >= MAX_WAITING) throw tooMany();
     const answer = await this.#inTurn(() => introspect(token));
     const isActive = typeof answer === 'object' && answer !== null && 'active' in answer && answer.active;
     return isActive === true ? this.#read(answer, 'introspection') : NOT_ACTIVE;

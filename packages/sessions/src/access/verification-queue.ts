@@ -1,13 +1,13 @@
 import { SessionError } from '../errors.js';
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import { tooOften } from '../limits/too-many-requests.js';
+import { tooManyRequests } from '../limits/too-many-requests.js';
 import type { ReadClaims } from './token-claims.js';
 
 /** How many tokens of one address are verified at the same time, */
-const MOST_AT_ONCE = 20;
+const MAX_IN_FLIGHT = 20;
 /** and how many may wait for that. */
-const MOST_WAITING = 480;
+const MAX_WAITING = 480;
 
 /** A token that is to be verified. */
 interface Guess {
@@ -28,9 +28,9 @@ interface Share {
  * a token counts as one that is not valid: whoever brings many at once gets no further than one after the other.
  * Those for whom nothing is left by that wait for what becomes of the others.
  */
-export class Guesses {
+export class VerificationQueue {
   readonly #refusedTokens: RateLimiter;
-  readonly #shares = new Map<Peer, Share>();
+  readonly #shares = new Map<ClientKey, Share>();
 
   /** @param refusedTokens how many tokens that are not valid an address may bring */
   constructor(refusedTokens: RateLimiter) {
@@ -39,57 +39,58 @@ export class Guesses {
 
   /**
    * Verifies a token as soon as it may be.
-   * @param peer the address that it counts for; absent: it counts for none, and does not wait
+   * @param clientKey the address that it counts for; absent: it counts for none, and does not wait
    * @throws SessionError `too_many_requests`, `limit_reached`; and what `verify` throws
    */
-  async take(peer: Peer | undefined, verify: Guess['verify']): Promise<ReadClaims> {
-    if (peer === undefined) return verify();
-    const share = this.#shares.get(peer) ?? { underWay: 0, waiting: [] };
-    if (share.waiting.length >= MOST_WAITING) throw tooMany();
-    this.#shares.set(peer, share);
+  async take(clientKey: ClientKey | undefined, verify: Guess['verify']): Promise<ReadClaims> {
+    if (clientKey === undefined) return verify();
+    const share = this.#shares.get(clientKey) ?? { underWay: 0, waiting: [] };
+    if (share.waiting.length >= MAX_WAITING) throw tooMany();
+    this.#shares.set(clientKey, share);
     return new Promise((resolve, reject) => {
       share.waiting.push({ verify, resolve, reject });
-      this.#goOn(peer, share);
+      this.#goOn(clientKey, share);
     });
   }
 
   /**
    * Counts a verified token if it is invalid.
-   * @param peer as for {@link take}
+   * @param clientKey as for {@link take}
    * @throws SessionError `too_many_requests`
    */
-  judge(peer: Peer | undefined, read: ReadClaims): ReadClaims {
-    const seconds = peer === undefined || isGenuine(read) ? undefined : this.#refusedTokens.take(peer);
+  judge(clientKey: ClientKey | undefined, read: ReadClaims): ReadClaims {
+    const seconds =
+      clientKey === undefined || isGenuine(read) ? undefined : this.#refusedTokens.take(clientKey);
     if (seconds !== undefined) throw tooManyRefused(seconds);
     return read;
   }
 
-  #goOn(peer: Peer, share: Share): void {
-    while (share.underWay < MOST_AT_ONCE && share.waiting.length > 0) {
-      const seconds = this.#refusedTokens.take(peer);
-      if (seconds === undefined) void this.#verify(peer, share);
+  #goOn(clientKey: ClientKey, share: Share): void {
+    while (share.underWay < MAX_IN_FLIGHT && share.waiting.length > 0) {
+      const seconds = this.#refusedTokens.take(clientKey);
+      if (seconds === undefined) void this.#verify(clientKey, share);
       // What is under way may still be given back.
       else if (share.underWay > 0) return;
       else for (const { reject } of share.waiting.splice(0)) reject(tooManyRefused(seconds));
     }
-    if (share.underWay === 0) this.#shares.delete(peer);
+    if (share.underWay === 0) this.#shares.delete(clientKey);
   }
 
-  async #verify(peer: Peer, share: Share): Promise<void> {
+  async #verify(clientKey: ClientKey, share: Share): Promise<void> {
     const guess = share.waiting.shift();
     if (!guess) return;
     share.underWay++;
     try {
       const read = await guess.verify();
-      if (isGenuine(read)) this.#refusedTokens.giveBack(peer);
+      if (isGenuine(read)) this.#refusedTokens.giveBack(clientKey);
       guess.resolve(read);
     } catch (error) {
       // Nothing is known of the token.
-      this.#refusedTokens.giveBack(peer);
+      this.#refusedTokens.giveBack(clientKey);
       guess.reject(error);
     }
     share.underWay--;
-    this.#goOn(peer, share);
+    this.#goOn(clientKey, share);
   }
 }
 
@@ -99,7 +100,7 @@ function isGenuine(read: ReadClaims): boolean {
 }
 
 function tooManyRefused(retryAfterSeconds: number): SessionError {
-  return tooOften('Too many access tokens from your address were not valid.', retryAfterSeconds);
+  return tooManyRequests('Too many access tokens from your address were not valid.', retryAfterSeconds);
 }
 
 function tooMany(): SessionError {

@@ -33,10 +33,10 @@ describe('what a model reads when it cannot have a token', () => {
   it.each([
     ['provider_unavailable', 'cannot be reached', 6.2, 7],
     ['provider_refused', 'refuses to renew it', 0, 1],
-  ] as const)('is to try again in whole seconds (%s)', (trouble, what, retryAfter, seconds) => {
+  ] as const)('is to try again in whole seconds (%s)', (failureReason, what, retryAfter, seconds) => {
     const cause = new Error('503');
-    const error = notRenewed('idp', trouble, retryAfter, cause);
-    expect(error).toMatchObject({ code: trouble, retryAfterSeconds: seconds, cause });
+    const error = notRenewed('idp', failureReason, retryAfter, cause);
+    expect(error).toMatchObject({ code: failureReason, retryAfterSeconds: seconds, cause });
     expect(error.message).toContain(`"idp" ${what}`);
     expect(error.message).toContain(`The login is kept; try again in ${seconds} seconds.`);
   });

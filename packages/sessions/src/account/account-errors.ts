@@ -45,22 +45,22 @@ export function reauthenticationRequired(provider: string, cause?: unknown): Ses
 }
 
 /** Why an access token could not be renewed although the login is good. */
-export type RenewalTrouble = 'provider_unavailable' | 'provider_refused';
+export type RenewalFailureReason = 'provider_unavailable' | 'provider_refused';
 
 /** The token has run out and cannot be renewed right now; the login is not lost. */
 export function notRenewed(
   provider: string,
-  trouble: RenewalTrouble,
+  failureReason: RenewalFailureReason,
   retryAfterSeconds: number,
   cause?: unknown,
 ): SessionError {
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
   const what =
-    trouble === 'provider_unavailable'
+    failureReason === 'provider_unavailable'
       ? `"${provider}" cannot be reached to renew it`
       : `"${provider}" refuses to renew it, for a reason that its operator or that of this server has to mend`;
   return new SessionError(
-    trouble,
+    failureReason,
     `The access token has run out and ${what}. The login is kept; try again in ${seconds} seconds.`,
     { retryAfterSeconds: seconds, cause },
   );

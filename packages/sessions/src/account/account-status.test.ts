@@ -43,7 +43,7 @@ describe('the status of an account', () => {
     const dead = {
       ...account,
       state: 'reauthentication_required',
-      trouble: 'grant_revoked',
+      failureReason: 'grant_revoked',
       hasRefreshToken: false,
     } as const;
     expect(accountStatus(dead, 0)).toMatchObject({

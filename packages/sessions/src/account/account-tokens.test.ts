@@ -22,7 +22,7 @@ function damage({ sealed }: AccountRecord): void {
 describe('the tokens of an account', () => {
   it('open in their own place, and to nothing in another session [security 29]', async () => {
     const { bench, record, account } = await setUp();
-    const other = await bench.registry.start('connection', 'holder');
+    const other = await bench.registry.start('connection', 'quotaKey');
     expect(bench.tokens.open(record, account)?.accessToken.reveal()).toBe('access-alice-1');
     expect(bench.tokens.open(other.record, account)).toBeUndefined();
   });
@@ -63,7 +63,7 @@ describe('the tokens of an account', () => {
   it('do not move when they cannot be read', async () => {
     const { bench, record, account } = await setUp();
     damage(account);
-    const other = await bench.registry.start('handle', 'holder');
+    const other = await bench.registry.start('handle', 'quotaKey');
     expect(bench.tokens.move(record, other.record)).toEqual({});
   });
 });

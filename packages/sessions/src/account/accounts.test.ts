@@ -9,9 +9,9 @@ const SECOND = 1000;
 describe('an access token', () => {
   it('is refreshed once, however many calls find it expired [security 17]', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     await bench.clock.advance(601 * SECOND);
-    const tokens = await Promise.all(Array.from({ length: 100 }, () => bench.accessToken(lease)));
+    const tokens = await Promise.all(Array.from({ length: 100 }, () => bench.accessToken(snapshot)));
     expect(new Set(tokens)).toEqual(new Set(['access-alice-2']));
     expect(bench.provider.presented).toEqual(['refresh-alice-1']);
   });
@@ -19,14 +19,14 @@ describe('an access token', () => {
   it('that is about to expire is used while its refresh goes on', async () => {
     const bench = new SessionBench();
     bench.provider.holds = true;
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     await bench.clock.advance(540 * SECOND);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
     expect(bench.provider.held).toHaveLength(1);
     const [refresh] = bench.provider.held;
     refresh?.answer(bench.provider.granted(refresh.refreshToken));
     await bench.refreshes.settled();
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
   it('is refreshed ahead of its expiry without anybody asking, as long as the session lives [security 24]', async () => {
@@ -41,36 +41,36 @@ describe('an access token', () => {
 
   it('without a lifetime and without a refresh token is used until the API refuses it [security 18]', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'holder');
-    const lease = { ref: record.ref, epoch: 0 };
+    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const snapshot = { ref: record.ref, epoch: 0 };
     const granted = bench.provider.grant('alice', { expiresInSeconds: undefined });
     const tokens = { ...granted.tokens, refreshToken: undefined };
-    await bench.accounts.commitLogin(lease, 'idp', { ...granted, tokens });
+    await bench.accounts.commitLogin(snapshot, 'idp', { ...granted, tokens });
     await bench.clock.advance(25 * 60 * SECOND);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
   });
 
   it('that expires and cannot be refreshed asks for a new login', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'holder');
-    const lease = { ref: record.ref, epoch: 0 };
+    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const snapshot = { ref: record.ref, epoch: 0 };
     const granted = bench.provider.grant('alice');
-    await bench.accounts.commitLogin(lease, 'idp', {
+    await bench.accounts.commitLogin(snapshot, 'idp', {
       ...granted,
       tokens: { ...granted.tokens, refreshToken: undefined },
     });
     await bench.clock.advance(601 * SECOND);
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'reauthentication_required' });
   });
 
   it('waits for its refresh in its last second, and not before', async () => {
     const bench = new SessionBench();
     bench.provider.holds = true;
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     await bench.clock.advance(599 * SECOND - 1);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
     await bench.clock.advance(1);
-    const waiting = bench.accessToken(lease);
+    const waiting = bench.accessToken(snapshot);
     await bench.clock.advance(0);
     expect(bench.provider.held).toHaveLength(1);
     for (const { refreshToken, answer } of bench.provider.held) answer(bench.provider.granted(refreshToken));
@@ -79,45 +79,45 @@ describe('an access token', () => {
 
   it('is refreshed from its refresh time on, and not before [security 18]', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
+    const { snapshot, record } = await bench.loggedIn('alice');
     const refreshAtMs = (await bench.registry.get(record.ref))?.accounts.idp?.refreshAtMs ?? 0;
     await bench.clock.advance(refreshAtMs - 1);
-    await bench.accessToken(lease);
+    await bench.accessToken(snapshot);
     expect(bench.provider.presented).toEqual([]);
     bench.clock.jump(1);
-    await bench.accessToken(lease);
+    await bench.accessToken(snapshot);
     await bench.refreshes.settled();
     expect(bench.provider.presented).toEqual(['refresh-alice-1']);
   });
 
   it('that cannot be refreshed is used to its end, and not beyond', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
+    const { snapshot, record } = await bench.loggedIn('alice');
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };
-    await bench.accounts.commitLogin(lease, 'idp', { ...granted, tokens });
+    await bench.accounts.commitLogin(snapshot, 'idp', { ...granted, tokens });
     await bench.clock.advance(600 * SECOND - 1);
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
     await bench.clock.advance(1);
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
-    expect((await bench.registry.get(record.ref))?.accounts.idp?.trouble).toBe('no_refresh_token');
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'reauthentication_required' });
+    expect((await bench.registry.get(record.ref))?.accounts.idp?.failureReason).toBe('no_refresh_token');
   });
 
   it('is not to be had where nobody is logged in, nor of a session that has ended', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
-    const elsewhere = bench.accounts.accessToken(lease, 'other');
+    const { snapshot, record } = await bench.loggedIn('alice');
+    const elsewhere = bench.accounts.accessToken(snapshot, 'other');
     await expect(elsewhere).rejects.toMatchObject({ code: 'login_required' });
     await bench.registry.end(record.ref, 'deleted');
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
   it('of a session that was signed out is refused with what has become of its login', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
-    await bench.registry.signOut(lease.ref, 'idle');
-    const record = await bench.registry.get(lease.ref);
-    const reading = bench.accessToken({ ...lease, epoch: record?.epoch ?? 0 });
+    const { snapshot } = await bench.loggedIn('alice');
+    await bench.registry.signOut(snapshot.ref, 'idle');
+    const record = await bench.registry.get(snapshot.ref);
+    const reading = bench.accessToken({ ...snapshot, epoch: record?.epoch ?? 0 });
     await expect(reading).rejects.toMatchObject({
       code: 'login_required',
       message: expect.stringMatching(/^The login here has ended: it was not used for too long\./),
@@ -126,23 +126,23 @@ describe('an access token', () => {
 
   it('that cannot be read any more asks for a new login', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
+    const { snapshot, record } = await bench.loggedIn('alice');
     bench.tokens.wipe((await bench.registry.get(record.ref))?.accounts.idp);
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
-    expect(bench.eventsOf('account.reauthentication_required').map(({ trouble }) => trouble)).toEqual([
-      'tokens_unreadable',
-    ]);
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'reauthentication_required' });
+    expect(
+      bench.eventsOf('account.reauthentication_required').map(({ failureReason }) => failureReason),
+    ).toEqual(['tokens_unreadable']);
   });
 });
 
 describe('a refresh', () => {
   it('keeps the refresh token when the provider returns none [security 19]', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     bench.provider.holds = true;
     for (const round of [1, 2]) {
       await bench.clock.advance(601 * SECOND);
-      const token = bench.accessToken(lease);
+      const token = bench.accessToken(snapshot);
       await bench.clock.advance(0);
       const granted = bench.provider.grant('alice');
       bench.provider.held[round - 1]?.answer({
@@ -156,14 +156,14 @@ describe('a refresh', () => {
 
   it('of an account that was replaced is not mistaken for one of its successor [security 21]', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     bench.provider.holds = true;
     await bench.clock.advance(601 * SECOND);
-    const call = bench.accessToken(lease).catch((error: unknown) => error);
+    const call = bench.accessToken(snapshot).catch((error: unknown) => error);
     await bench.clock.advance(0);
-    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('bob'));
     await bench.clock.advance(601 * SECOND);
-    const successor = bench.accessToken(lease);
+    const successor = bench.accessToken(snapshot);
     await bench.clock.advance(0);
     const [first, second] = bench.provider.held;
     first?.answer({ kind: 'grant_revoked' });
@@ -179,57 +179,59 @@ describe('a refresh', () => {
     expect(bench.provider.presented).toEqual([]);
     const pending = await bench.registry.get(record.ref);
     const promoted = pending && (await bench.accounts.promote(pending));
-    const lease = { ref: promoted?.record.ref ?? record.ref, epoch: 0 };
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    const snapshot = { ref: promoted?.record.ref ?? record.ref, epoch: 0 };
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
     expect(bench.provider.presented).toEqual(['refresh-alice-1']);
   });
 
   it('that the provider refuses wipes this account once, and asks for a new login [security 21]', async () => {
     const bench = new SessionBench({ scheduler: true });
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     bench.provider.holds = true;
     await bench.clock.advance(601 * SECOND);
     bench.provider.held[0]?.answer({ kind: 'grant_revoked' });
     await bench.clock.advance(15 * 60 * SECOND);
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'reauthentication_required' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'reauthentication_required' });
     expect(bench.provider.presented).toHaveLength(1);
     expect(bench.eventsOf('account.reauthentication_required')).toHaveLength(1);
   });
 
   it('that fails keeps the login: it works again as soon as the provider does [security 20]', async () => {
     const bench = new SessionBench({ scheduler: true });
-    const { lease, record } = await bench.loggedIn('alice');
+    const { snapshot, record } = await bench.loggedIn('alice');
     bench.provider.holds = true;
     const outage = setFailing(bench);
     await bench.clock.advance(700 * SECOND);
     outage.check();
-    const refused = expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'provider_unavailable' });
+    const refused = expect(bench.accessToken(snapshot)).rejects.toMatchObject({
+      code: 'provider_unavailable',
+    });
     // If a refresh is in flight, the call waits for its outcome.
     await bench.clock.advance(30 * SECOND);
     await refused;
     expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({
       state: 'authenticated',
-      trouble: 'provider_unavailable',
+      failureReason: 'provider_unavailable',
     });
     outage.end();
     await bench.clock.advance(120 * SECOND);
-    expect(await bench.accessToken(lease)).toMatch(/^access-alice-/);
-    expect((await bench.registry.get(record.ref))?.accounts.idp?.trouble).toBeUndefined();
+    expect(await bench.accessToken(snapshot)).toMatch(/^access-alice-/);
+    expect((await bench.registry.get(record.ref))?.accounts.idp?.failureReason).toBeUndefined();
   });
 
   it.each(['logout', 'end', 'another login'])(
     'overtaken by %s has what it brings revoked, and stores nothing [security 22]',
     async (what) => {
       const bench = new SessionBench();
-      const { lease, record } = await bench.loggedIn('alice');
+      const { snapshot, record } = await bench.loggedIn('alice');
       bench.provider.holds = true;
       await bench.clock.advance(601 * SECOND);
-      const call = bench.accessToken(lease).catch((error: unknown) => error);
+      const call = bench.accessToken(snapshot).catch((error: unknown) => error);
       await bench.clock.advance(0);
       if (what === 'logout') await bench.registry.signOut(record.ref, 'logout');
       if (what === 'end') await bench.registry.end(record.ref, 'deleted');
       if (what === 'another login')
-        await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
+        await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('bob'));
       bench.provider.held[0]?.answer({ kind: 'granted', granted: bench.provider.grant('late') });
       await call;
       await bench.disposal.settled();
@@ -256,22 +258,22 @@ describe('an account whose refresh was put off', () => {
         return isDown ? Promise.resolve({ kind, retryAfterSeconds, cause }) : provider.refresh(name, token);
       },
     });
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     await clock.advance(590 * SECOND);
-    await bench.accessToken(lease);
+    await bench.accessToken(snapshot);
     await bench.refreshes.settled();
     const comeBack = () => {
       isDown = false;
     };
-    return { bench, lease, asked: () => asked, comeBack };
+    return { bench, snapshot, asked: () => asked, comeBack };
   }
 
   it('serves its token until that expires, and not beyond [security 20]', async () => {
-    const { bench, lease, asked } = await puttingOff('unavailable', 60);
+    const { bench, snapshot, asked } = await puttingOff('unavailable', 60);
     await bench.clock.advance(10 * SECOND - 1);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
     await bench.clock.advance(1);
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({
       code: 'provider_unavailable',
       retryAfterSeconds: 50,
     });
@@ -284,27 +286,27 @@ describe('an account whose refresh was put off', () => {
   ] as const)(
     'refuses calls at once until the next try is due, without asking the provider: %s [security 20]',
     async (kind, code) => {
-      const { bench, lease, asked, comeBack } = await puttingOff(kind, 60);
+      const { bench, snapshot, asked, comeBack } = await puttingOff(kind, 60);
       await bench.clock.advance(20 * SECOND);
-      const calls = await Promise.allSettled(Array.from({ length: 100 }, () => bench.accessToken(lease)));
+      const calls = await Promise.allSettled(Array.from({ length: 100 }, () => bench.accessToken(snapshot)));
       for (const call of calls) {
         expect(call).toMatchObject({ status: 'rejected', reason: { code, retryAfterSeconds: 40 } });
       }
       expect(asked()).toBe(1);
       comeBack();
       await bench.clock.advance(40 * SECOND - 1);
-      await expect(bench.accessToken(lease)).rejects.toMatchObject({ code, retryAfterSeconds: 1 });
+      await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code, retryAfterSeconds: 1 });
       await bench.clock.advance(1);
-      expect(await bench.accessToken(lease)).toBe('access-alice-1');
+      expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
       expect(asked()).toBe(2);
     },
   );
 
   it('serves the tokens of another login at once [security 21]', async () => {
-    const { bench, lease, asked } = await puttingOff('unavailable', 3600);
+    const { bench, snapshot, asked } = await puttingOff('unavailable', 3600);
     await bench.clock.advance(20 * SECOND);
-    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
-    expect(await bench.accessToken(lease)).toBe('access-bob-2');
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('bob'));
+    expect(await bench.accessToken(snapshot)).toBe('access-bob-2');
     expect(asked()).toBe(1);
   });
 });
@@ -312,9 +314,9 @@ describe('an account whose refresh was put off', () => {
 describe('a login', () => {
   it('that comes back after a sign-out is revoked and not taken in [security 22]', async () => {
     const bench = new SessionBench();
-    const { record, lease } = await bench.loggedIn('alice');
+    const { record, snapshot } = await bench.loggedIn('alice');
     await bench.registry.signOut(record.ref, 'logout');
-    const committed = await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('stale'));
+    const committed = await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('stale'));
     await bench.disposal.settled();
     expect(committed).toBeUndefined();
     expect(bench.provider.revoked.filter((token) => token.includes('stale'))).toHaveLength(2);
@@ -322,22 +324,22 @@ describe('a login', () => {
 
   it('replaces an older one, whose tokens are revoked', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
-    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    const { snapshot } = await bench.loggedIn('alice');
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
     await bench.disposal.settled();
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
   it('is in the session as the provider described it, and is heard of', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'holder');
+    const { record } = await bench.registry.start('connection', 'quotaKey');
     await bench.clock.advance(5 * SECOND);
-    const lease = { ref: record.ref, epoch: 0 };
+    const snapshot = { ref: record.ref, epoch: 0 };
     const identity = { subject: 'alice', name: 'Alice' };
     const granted = bench.provider.grant('alice', { identity, scopes: ['notes'] });
-    expect(await bench.accounts.commitLogin(lease, 'idp', granted)).toBe(1);
-    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    expect(await bench.accounts.commitLogin(snapshot, 'idp', granted)).toBe(1);
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     const after = await bench.registry.get(record.ref);
     expect(after).toMatchObject({
       signedInAtMs: 5 * SECOND,
@@ -359,28 +361,28 @@ describe('a login', () => {
 
   it('leaves its tokens under seal only [security 31]', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     const granted = bench.provider.grant('alice');
-    await bench.accounts.commitLogin(lease, 'idp', granted);
+    await bench.accounts.commitLogin(snapshot, 'idp', granted);
     expect(() => granted.tokens.accessToken.reveal()).toThrow('wiped');
     expect(() => granted.tokens.refreshToken?.reveal()).toThrow('wiped');
   });
 
   it('without an identity is not taken in', async () => {
     const bench = new SessionBench();
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     const granted = bench.provider.grant('alice', { identity: undefined });
-    await expect(bench.accounts.commitLogin(lease, 'idp', granted)).rejects.toThrow('identity');
+    await expect(bench.accounts.commitLogin(snapshot, 'idp', granted)).rejects.toThrow('identity');
   });
 
   it('that the store does not take in is revoked [security 22]', async () => {
     const store = new MapSessionStore();
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'holder');
+    const { record } = await bench.registry.start('connection', 'quotaKey');
     store.replace = () => Promise.reject(new Error('down'));
-    const lease = { ref: record.ref, epoch: 0 };
+    const snapshot = { ref: record.ref, epoch: 0 };
     const login = bench.accounts
-      .commitLogin(lease, 'idp', bench.provider.grant('alice'))
+      .commitLogin(snapshot, 'idp', bench.provider.grant('alice'))
       .catch((error: unknown) => error);
     await bench.clock.advance(SECOND);
     expect(await login).toMatchObject({ code: 'store_unavailable' });
@@ -392,8 +394,8 @@ describe('a login', () => {
 describe('a logout from one provider', () => {
   it('wipes and revokes that account, and leaves the others', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
-    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const { snapshot, record } = await bench.loggedIn('alice');
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     const report = await bench.accounts.remove(record.ref, 'idp');
     expect(report).toEqual([{ provider: 'idp', revocation: 'confirmed' }]);
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
@@ -406,20 +408,20 @@ describe('a logout from one provider', () => {
 
   it('from the last one signs the session out [security 34]', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
+    const { snapshot, record } = await bench.loggedIn('alice');
     const report = await bench.accounts.remove(record.ref, 'idp');
     expect(report).toEqual([{ provider: 'idp', revocation: 'confirmed' }]);
     expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual(['logout']);
     expect(bench.eventsOf('account.removed')).toEqual([]);
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
   it('where nobody is logged in changes nothing', async () => {
     const bench = new SessionBench();
-    const { lease, record } = await bench.loggedIn('alice');
+    const { snapshot, record } = await bench.loggedIn('alice');
     expect(await bench.accounts.remove(record.ref, 'other')).toEqual([]);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
-    await bench.accounts.commitLogin(lease, 'another', bench.provider.grant('bob'));
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
+    await bench.accounts.commitLogin(snapshot, 'another', bench.provider.grant('bob'));
     expect(await bench.accounts.remove(record.ref, 'other')).toEqual([]);
     await bench.registry.end(record.ref, 'deleted');
     bench.events.length = 0;
@@ -444,7 +446,7 @@ describe('a pending handle that becomes a session', () => {
     const promoted = await bench.accounts.promote(current);
     expect(promoted?.record).toMatchObject({
       kind: 'handle',
-      owner: 'holder',
+      owner: 'quotaKey',
       signedInAtMs: SECOND,
       generation: 1,
       accounts: { idp: { provider: 'idp', generation: 1, subject: 'alice' } },

@@ -11,19 +11,19 @@ import { wipeTokenSet } from '../vault/token-set.js';
 import { loginRequired, notRenewed, reauthenticationRequired } from './account-errors.js';
 import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
 import type { GrantedTokens } from './granted-tokens.js';
-import type { Refreshes } from './refresh/refresher.js';
+import type { TokenRefresher } from './refresh/refresher.js';
 
 export interface AccountsOptions {
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
-  readonly refreshes: Refreshes;
+  readonly refreshes: TokenRefresher;
   readonly disposal: Disposal;
   readonly events: SessionEvents;
   readonly clock: Clock;
 }
 
 /** A session as somebody was given it: void once the session is signed out. */
-export interface SessionLease {
+export interface SessionSnapshot {
   readonly ref: SessionRef;
   readonly epoch: number;
 }
@@ -53,7 +53,7 @@ export class Accounts {
    * @returns their generation, if they were taken in
    */
   async commitLogin(
-    lease: SessionLease,
+    snapshot: SessionSnapshot,
     provider: string,
     granted: GrantedTokens,
   ): Promise<number | undefined> {
@@ -63,7 +63,7 @@ export class Accounts {
     let sealed: AccountRecord | undefined;
     const change: SessionChange = (record) => {
       tokens.wipe(sealed);
-      if (record.epoch !== lease.epoch) return undefined;
+      if (record.epoch !== snapshot.epoch) return undefined;
       const generation = record.generation + 1;
       const account: UnsealedAccount = {
         provider,
@@ -82,22 +82,22 @@ export class Accounts {
         signedOut: undefined,
       };
     };
-    const changed = await registry.update(lease.ref, change).catch((error: unknown) => {
+    const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
       tokens.wipe(sealed);
-      void disposal.revoke(lease, provider, granted.tokens);
+      void disposal.revoke(snapshot, provider, granted.tokens);
       throw error;
     });
     const account = changed?.after.accounts[provider];
     if (!changed || !account) {
       tokens.wipe(sealed);
-      void disposal.revoke(lease, provider, granted.tokens);
+      void disposal.revoke(snapshot, provider, granted.tokens);
       return undefined;
     }
     wipeTokenSet(granted.tokens);
     const replaced = changed.before.accounts[provider];
     if (replaced) void disposal.dispose(changed.before, [replaced]);
     const { generation, refreshAtMs } = account;
-    events.emit({ type: 'account.authenticated', ref: lease.ref, provider, generation, refreshAtMs });
+    events.emit({ type: 'account.authenticated', ref: snapshot.ref, provider, generation, refreshAtMs });
     return generation;
   }
 
@@ -107,15 +107,15 @@ export class Accounts {
    * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`,
    * `provider_refused`, `signed_out`
    */
-  async accessToken(lease: SessionLease, provider: string): Promise<FreshAccessToken> {
+  async accessToken(snapshot: SessionSnapshot, provider: string): Promise<FreshAccessToken> {
     const { tokens, refreshes, clock } = this.#options;
     let unreadable: number | undefined;
     for (let tries = 0; tries < READ_TRIES; tries++) {
-      const { record, account } = await this.#find(lease, provider);
+      const { record, account } = await this.#find(snapshot, provider);
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
       const now = clock.now();
       if (hasRefreshToken && refreshAtMs !== undefined && now >= refreshAtMs) {
-        const refresh = refreshes.refresh(lease.ref, provider, generation);
+        const refresh = refreshes.refresh(snapshot.ref, provider, generation);
         if (expiresAtMs !== undefined && now >= expiresAtMs - EXPIRY_MARGIN_MS) {
           await refresh;
           continue;
@@ -197,16 +197,16 @@ export class Accounts {
    * Rejects unless a user is logged in to the session at the provider.
    * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
    */
-  async assertLoggedIn(lease: SessionLease, provider: string): Promise<void> {
-    await this.#find(lease, provider);
+  async assertLoggedIn(snapshot: SessionSnapshot, provider: string): Promise<void> {
+    await this.#find(snapshot, provider);
   }
 
   async #find(
-    lease: SessionLease,
+    snapshot: SessionSnapshot,
     provider: string,
   ): Promise<{ record: SessionRecord; account: AccountRecord }> {
-    const record = await this.#options.registry.get(lease.ref);
-    if (!record || record.epoch !== lease.epoch) throw signedOut();
+    const record = await this.#options.registry.get(snapshot.ref);
+    if (!record || record.epoch !== snapshot.epoch) throw signedOut();
     const account = record.accounts[provider];
     if (!account) throw loginRequired(provider, record.signedOut);
     if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
@@ -215,7 +215,14 @@ export class Accounts {
 }
 
 /** The last refresh could not be done, and the next one is not due yet. */
-function waitingForProvider({ provider, trouble, refreshAtMs }: AccountRecord, nowMs: number): SessionError {
+function waitingForProvider(
+  { provider, failureReason, refreshAtMs }: AccountRecord,
+  nowMs: number,
+): SessionError {
   const seconds = ((refreshAtMs ?? nowMs) - nowMs) / 1000;
-  return notRenewed(provider, trouble === 'provider_refused' ? trouble : 'provider_unavailable', seconds);
+  return notRenewed(
+    provider,
+    failureReason === 'provider_refused' ? failureReason : 'provider_unavailable',
+    seconds,
+  );
 }

@@ -1,4 +1,4 @@
-import type { GrantOddity } from '../session/session-record.js';
+import type { GrantNonconformance } from '../session/session-record.js';
 import type { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
 
@@ -22,7 +22,7 @@ export interface GrantedTokens {
   /** What the ID token says that came with a login, once it is checked. */
   readonly idTokenClaims?: Readonly<Record<string, unknown>> | undefined;
   /** What is wrong with the answer, although its tokens are good. */
-  readonly oddity?: GrantOddity | undefined;
+  readonly nonconformance?: GrantNonconformance | undefined;
 }
 
 /** How a refresh ended. */

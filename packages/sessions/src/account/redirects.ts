@@ -9,7 +9,7 @@ const BODY_HEADERS = [
 ];
 
 /** The response to a request after its redirects. */
-export interface Followed {
+export interface FollowedResponse {
   readonly response: Response;
   /** Whether a redirect led to another origin, so that the token was removed. */
   readonly hasLeft: boolean;
@@ -27,7 +27,7 @@ export async function followRedirects(
   start: URL,
   init: RequestInit,
   authorization: string,
-): Promise<Followed> {
+): Promise<FollowedResponse> {
   let url = callable(start);
   let hasLeft = false;
   let request = { ...init, headers: headersOf(init.headers, { authorization }) };

@@ -36,10 +36,10 @@ async function sessionAt(
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ) {
   const bench = new SessionBench(options);
-  const { lease, record } = await bench.loggedIn('alice');
+  const { snapshot, record } = await bench.loggedIn('alice');
   const { accounts, refreshes, registry } = bench;
   const sessionFetch = createSessionFetch({ accounts, refreshes, registry, apiOrigins, fetch });
-  return { bench, record, session: new LiveSession(lease, accounts, sessionFetch, 'idp') };
+  return { bench, record, session: new LiveSession(snapshot, accounts, sessionFetch, 'idp') };
 }
 
 async function eventually(holds: () => boolean): Promise<void> {
@@ -361,13 +361,13 @@ describe('session.fetch', () => {
     expect(requests).toBe(5);
 
     // Another account's tokens have not been refused yet, nor have those of a later login.
-    const lease = { ref: record.ref, epoch: 0 };
-    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const snapshot = { ref: record.ref, epoch: 0 };
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     for (let call = 0; call < 3; call++) await session.fetch(origin, {}, { provider: 'other' });
     expect(bench.provider.presented).toHaveLength(2);
     await session.fetch(origin);
     expect(bench.provider.presented).toHaveLength(2);
-    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
     await session.fetch(origin);
     expect(bench.provider.presented).toHaveLength(3);
   });

@@ -1,15 +1,15 @@
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../secure-url.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import type { Accounts, SessionLease } from './accounts.js';
+import type { Accounts, SessionSnapshot } from './accounts.js';
 import { linkedSignal } from './linked-signal.js';
-import { type Followed, followRedirects, isReplayable } from './redirects.js';
-import type { Refreshes } from './refresh/refresher.js';
+import { type FollowedResponse, followRedirects, isReplayable } from './redirects.js';
+import type { TokenRefresher } from './refresh/refresher.js';
 import { withoutToken } from './without-token.js';
 
 /** `fetch` with the access token of one session's account. */
 export type SessionFetch = (
-  lease: SessionLease,
+  snapshot: SessionSnapshot,
   provider: string,
   url: string | URL,
   init: RequestInit,
@@ -17,7 +17,7 @@ export type SessionFetch = (
 
 export interface SessionFetchOptions {
   readonly accounts: Accounts;
-  readonly refreshes: Refreshes;
+  readonly refreshes: TokenRefresher;
   readonly registry: SessionRegistry;
   /** Where access tokens may go. */
   readonly apiOrigins: readonly string[];
@@ -39,7 +39,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
   );
   const refused = new RefusedGenerations();
 
-  return async (lease, provider, url, init) => {
+  return async (snapshot, provider, url, init) => {
     const target = new URL(url);
     if (!(ofProvider.get(provider) ?? common).has(target.origin)) {
       throw new SessionError(
@@ -47,12 +47,12 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
         `No token of "${provider}" is sent to ${target.origin}: it is not one of its configured API origins.`,
       );
     }
-    const signal = options.registry.signalOf(lease.ref);
+    const signal = options.registry.signalOf(snapshot.ref);
     // One of its own for every call: thousands of them listening to the session's signal would be a leak.
     const bounded = { ...init, signal: linkedSignal(...(init.signal ? [init.signal, signal] : [signal])) };
     const call = async () => {
       const { accessToken, generation } = await unlessAborted(
-        options.accounts.accessToken(lease, provider),
+        options.accounts.accessToken(snapshot, provider),
         bounded.signal,
         (late) => late.accessToken.wipe(),
       );
@@ -69,7 +69,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const first = await call();
     const mayHelp = !refused.has(signal, provider, first.generation);
     if (!mayHelp || !blamesToken(first) || !isReplayable(init.body)) return first.response;
-    const renewing = options.refreshes.replaceRefused(lease.ref, provider, first.generation);
+    const renewing = options.refreshes.replaceRefused(snapshot.ref, provider, first.generation);
     const isRenewed = await unlessAborted(renewing, bounded.signal).then(
       () => true,
       (error: unknown) => {
@@ -152,7 +152,7 @@ function isSecure(url: URL): boolean {
   return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }
 
-function blamesToken({ response, hasLeft }: Followed): boolean {
+function blamesToken({ response, hasLeft }: FollowedResponse): boolean {
   // After a redirect to another origin the token was not sent, so the 401 does not concern it.
   if (response.status !== 401 || hasLeft) return false;
   const challenge = response.headers.get('www-authenticate') ?? '';

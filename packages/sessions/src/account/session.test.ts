@@ -8,25 +8,31 @@ import type { SessionFetch } from './session-fetch.js';
 /** A session whose `fetch` only notes for which provider it is called. */
 async function setUp() {
   const bench = new SessionBench();
-  const { lease, record } = await bench.loggedIn('alice');
-  await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+  const { snapshot, record } = await bench.loggedIn('alice');
+  await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
   const fetched: Parameters<SessionFetch>[] = [];
   const fetch: SessionFetch = (...call) => {
     fetched.push(call);
     return Promise.resolve(new Response('answer'));
   };
-  return { bench, record, lease, fetched, session: new LiveSession(lease, bench.accounts, fetch, 'idp') };
+  return {
+    bench,
+    record,
+    snapshot,
+    fetched,
+    session: new LiveSession(snapshot, bench.accounts, fetch, 'idp'),
+  };
 }
 
 describe('a session', () => {
   it('acts for its default account unless told for which', async () => {
-    const { session, lease, fetched } = await setUp();
+    const { session, snapshot, fetched } = await setUp();
     expect(await (await session.fetch('https://api.example.com')).text()).toBe('answer');
     const init = { method: 'POST' };
     await session.fetch('https://api.example.com', init, { provider: 'other' });
     expect(fetched).toEqual([
-      [lease, 'idp', 'https://api.example.com', {}],
-      [lease, 'other', 'https://api.example.com', init],
+      [snapshot, 'idp', 'https://api.example.com', {}],
+      [snapshot, 'other', 'https://api.example.com', init],
     ]);
     const use = (accessToken: string) => Promise.resolve(accessToken);
     expect(await session.withAccessToken(use)).toBe('access-alice-1');

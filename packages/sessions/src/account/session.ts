@@ -1,7 +1,7 @@
 import type { SessionError } from '../errors.js';
 import { handled } from '../time/promises.js';
 import type { Secret } from '../vault/secret.js';
-import type { Accounts, SessionLease } from './accounts.js';
+import type { Accounts, SessionSnapshot } from './accounts.js';
 import type { SessionFetch } from './session-fetch.js';
 import { withoutToken } from './without-token.js';
 
@@ -42,13 +42,13 @@ export function refusingSession(reason: SessionError): Session {
 
 /** A session that somebody may be logged in to. */
 export class LiveSession implements Session {
-  readonly #lease: SessionLease;
+  readonly #snapshot: SessionSnapshot;
   readonly #accounts: Accounts;
   readonly #fetch: SessionFetch;
   readonly #defaultProvider: string;
 
-  constructor(lease: SessionLease, accounts: Accounts, fetch: SessionFetch, defaultProvider: string) {
-    this.#lease = lease;
+  constructor(snapshot: SessionSnapshot, accounts: Accounts, fetch: SessionFetch, defaultProvider: string) {
+    this.#snapshot = snapshot;
     this.#accounts = accounts;
     this.#fetch = fetch;
     this.#defaultProvider = defaultProvider;
@@ -56,7 +56,7 @@ export class LiveSession implements Session {
 
   fetch(url: string | URL, init: RequestInit = {}, options: SessionCallOptions = {}): Promise<Response> {
     const provider = options.provider ?? this.#defaultProvider;
-    return handled(this.#fetch(this.#lease, provider, url, init));
+    return handled(this.#fetch(this.#snapshot, provider, url, init));
   }
 
   withAccessToken<T>(use: (accessToken: string) => Promise<T>, options: SessionCallOptions = {}): Promise<T> {
@@ -64,7 +64,7 @@ export class LiveSession implements Session {
   }
 
   async #useToken<T>(use: (accessToken: string) => Promise<T>, provider: string): Promise<T> {
-    const { accessToken } = await this.#accounts.accessToken(this.#lease, provider);
+    const { accessToken } = await this.#accounts.accessToken(this.#snapshot, provider);
     const text = takeText(accessToken);
     try {
       return await use(text);

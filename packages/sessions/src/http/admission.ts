@@ -1,4 +1,4 @@
-import type { Access, Arrival, Refusal } from '../access/access.js';
+import type { Access, ArrivingRequest, Refusal } from '../access/access.js';
 import type { BearerSettings } from '../access/access-options.js';
 import type { Principal } from '../access/principal.js';
 import { challengeOf, protectedResourceMetadata } from '../access/protected-resource.js';
@@ -66,7 +66,7 @@ export class AdmissionDoor {
   /** @returns who is calling, or the answer to somebody who is not let in */
   async enter(
     request: Request,
-    from: Omit<Arrival, 'authorization'>,
+    from: Omit<ArrivingRequest, 'authorization'>,
   ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
     const admission = await this.#options.access.admit({ ...from, authorization });

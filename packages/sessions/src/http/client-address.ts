@@ -1,5 +1,5 @@
 import type { IncomingMessage } from 'node:http';
-import { type Peer, peerOf, plainAddressOf } from '../limits/client-key.js';
+import { type ClientKey, clientKeyOf, plainAddressOf } from '../limits/client-key.js';
 import type { TrustedProxies } from './trusted-proxies.js';
 
 /**
@@ -13,7 +13,7 @@ export function clientOf(
   headers: Headers,
   incoming: IncomingMessage | undefined,
   trustedProxies: TrustedProxies,
-): Peer | undefined {
+): ClientKey | undefined {
   const connected = plainAddressOf(incoming?.socket.remoteAddress ?? '');
   if (connected === undefined) return undefined;
   const forwarded = headers.get('x-forwarded-for')?.split(',') ?? [];
@@ -23,7 +23,7 @@ export function clientOf(
     if (before === undefined) break;
     address = before;
   }
-  return peerOf(address);
+  return clientKeyOf(address);
 }
 
 /** The address in an element of the list, to which some proxies add a port. */

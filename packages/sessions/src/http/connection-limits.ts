@@ -1,5 +1,5 @@
 import type { Server, Socket } from 'node:net';
-import { type Peer, peerOf, plainAddressOf } from '../limits/client-key.js';
+import { type ClientKey, clientKeyOf, plainAddressOf } from '../limits/client-key.js';
 import type { Limits } from '../limits/limits.js';
 import { isLoopbackHost } from '../secure-url.js';
 import type { TrustedProxies } from './trusted-proxies.js';
@@ -12,26 +12,29 @@ export interface ConnectionLimits extends Pick<Limits, 'connections' | 'connecti
 /** Closes connections that are one too many as soon as they are made: on this node, or of their address. */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   server.maxConnections = limits.connections;
-  const counts = new Map<Peer, number>();
+  const counts = new Map<ClientKey, number>();
   server.on('connection', (socket) => {
-    const peer = countedPeerOf(socket, limits.trustedProxies);
-    if (peer === undefined) return;
-    const count = (counts.get(peer) ?? 0) + 1;
+    const clientKey = countedPeerOf(socket, limits.trustedProxies);
+    if (clientKey === undefined) return;
+    const count = (counts.get(clientKey) ?? 0) + 1;
     if (count > limits.connectionsPerAddress) {
       socket.destroy();
       return;
     }
-    counts.set(peer, count);
+    counts.set(clientKey, count);
     socket.once('close', () => {
-      const left = (counts.get(peer) ?? 1) - 1;
-      if (left === 0) counts.delete(peer);
-      else counts.set(peer, left);
+      const left = (counts.get(clientKey) ?? 1) - 1;
+      if (left === 0) counts.delete(clientKey);
+      else counts.set(clientKey, left);
     });
   });
 }
 
-function countedPeerOf({ remoteAddress = '' }: Socket, trustedProxies: TrustedProxies): Peer | undefined {
+function countedPeerOf(
+  { remoteAddress = '' }: Socket,
+  trustedProxies: TrustedProxies,
+): ClientKey | undefined {
   const address = plainAddressOf(remoteAddress);
   if (address === undefined || isLoopbackHost(address) || trustedProxies.has(address)) return undefined;
-  return peerOf(address);
+  return clientKeyOf(address);
 }

@@ -1,6 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { BodySource } from './body/request-body.js';
 
 /** What the routes know of a request besides itself. */
@@ -16,12 +16,12 @@ export interface HttpEnv {
     /** Whether anything says that it came from elsewhere. */
     isFromAfar: boolean;
     /** The address that it counts for; absent for this machine's, and where it is not known. */
-    peer: Peer | undefined;
+    clientKey: ClientKey | undefined;
   };
 }
 
 /** Where the body of a request comes from. */
 export function bodySourceOf(c: Context<HttpEnv>): BodySource {
   const { incoming, isPlain = false } = c.env ?? {};
-  return { request: c.req.raw, incoming, isPlain, peer: c.get('peer') };
+  return { request: c.req.raw, incoming, isPlain, clientKey: c.get('clientKey') };
 }

@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import type { BasePath } from './base-path.js';
-import { Pieces } from './body/chunk-limit.js';
+import { ChunkLimit } from './body/chunk-limit.js';
 import { type ConnectionLimits, limitConnections } from './connection-limits.js';
 import type { HttpEnv } from './http-env.js';
 import { KEEP_ALIVE_MS, nodeServerOptions, UNREAD_PATIENCE_MS } from './http-limits.js';
 import { ownPathsOf } from './own-paths.js';
-import { Unanswered } from './pipelining-limit.js';
+import { PipeliningLimit } from './pipelining-limit.js';
 
 /** Serves requests of Node's HTTP server; with `next` only those for paths of its own. */
 type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
@@ -19,7 +19,7 @@ export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath): NodeHandl
     overrideGlobalObjects: false,
   });
   const isOwn = ownPathsOf(app, basePath);
-  const unanswered = new Unanswered();
+  const unanswered = new PipeliningLimit();
   return (request, response, next) => {
     if (next && !isOwn(request)) {
       next();
@@ -45,7 +45,7 @@ function boundRest(request: IncomingMessage): void {
     request.socket.destroy();
     return;
   }
-  const pieces = new Pieces();
+  const pieces = new ChunkLimit();
   request.on('data', (piece: Buffer) => {
     if (pieces.add(piece.length)) request.socket.destroy();
   });

@@ -3,19 +3,19 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
-import { peerOf } from '../limits/client-key.js';
+import { clientKeyOf } from '../limits/client-key.js';
 import { UnreadAnswers } from './unread-answers.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
-const here = peerOf('192.0.2.1');
-const there = peerOf('192.0.2.2');
+const here = clientKeyOf('192.0.2.1');
+const there = clientKeyOf('192.0.2.2');
 
 /** An answer of which so much is unread. */
-function unread(answers: UnreadAnswers, peer = here) {
+function unread(answers: UnreadAnswers, clientKey = here) {
   const giveUp = vi.fn();
   let bytes = 0;
-  const count = answers.counterFor(peer)(() => bytes, giveUp);
+  const count = answers.counterFor(clientKey)(() => bytes, giveUp);
   return {
     giveUp,
     count,
@@ -33,10 +33,9 @@ function unread(answers: UnreadAnswers, peer = here) {
 describe('what clients leave unread', () => {
   it('is dropped above the maximum: the client with the most loses its oldest answer first [security 40]', () => {
     const answers = new UnreadAnswers(10 * MIB);
-    const [first, second, third, other] = [here, here, here, there].map((peer) => unread(answers, peer)) as [
-      ReturnType<typeof unread>,
-      ...ReturnType<typeof unread>[],
-    ];
+    const [first, second, third, other] = [here, here, here, there].map((clientKey) =>
+      unread(answers, clientKey),
+    ) as [ReturnType<typeof unread>, ...ReturnType<typeof unread>[]];
     other?.set(3 * MIB);
     first.set(2 * MIB);
     second?.set(3 * MIB);
@@ -78,13 +77,13 @@ describe('what clients leave unread', () => {
     const answers = new UnreadAnswers(32 * MIB);
     const cut: string[] = [];
     const server = createServer((request, response) => {
-      const peer = String(request.headers['x-peer']);
+      const clientKey = String(request.headers['x-clientKey']);
       response.destroy = () => {
-        cut.push(peer);
+        cut.push(clientKey);
         request.socket.destroy();
         return response;
       };
-      answers.watch(response, peerOf(peer));
+      answers.watch(response, clientKeyOf(clientKey));
       response.end(Buffer.alloc(Number(request.headers['x-bytes']), 'x'));
     });
     server.listen(0, '127.0.0.1');
@@ -97,11 +96,11 @@ describe('what clients leave unread', () => {
       server.close();
     });
     /** Asks, and reads nothing. */
-    const ask = (peer: string, bytes: number) => {
+    const ask = (clientKey: string, bytes: number) => {
       const socket = connect(port, '127.0.0.1').pause();
       sockets.push(socket);
       socket.on('error', () => undefined);
-      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Peer: ${peer}\r\nX-Bytes: ${bytes}\r\n\r\n`);
+      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Peer: ${clientKey}\r\nX-Bytes: ${bytes}\r\n\r\n`);
       return socket;
     };
     const honest = ask('192.0.2.1', 8 * MIB);

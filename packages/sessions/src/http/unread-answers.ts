@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { CountUnread } from '../mcp/wire/sse-stream.js';
-import { BodyRoom, type HeldBody } from './body/body-memory-limit.js';
+import { BodyMemoryLimit, type HeldBody } from './body/body-memory-limit.js';
 
 /** The maximum number of unread bytes of all clients. */
 export const MAX_UNREAD_BYTES: number = 64 * 1024 * 1024;
@@ -11,11 +11,11 @@ export const MAX_UNREAD_BYTES: number = 64 * 1024 * 1024;
  * of the client that holds the most is closed.
  */
 export class UnreadAnswers {
-  readonly #room: BodyRoom;
+  readonly #room: BodyMemoryLimit;
 
   /** @param mostBytes the maximum number of unread bytes. Default: 64 MiB. */
   constructor(mostBytes: number = MAX_UNREAD_BYTES) {
-    this.#room = new BodyRoom(mostBytes);
+    this.#room = new BodyMemoryLimit(mostBytes);
   }
 
   /** How many bytes are held. */
@@ -24,7 +24,7 @@ export class UnreadAnswers {
   }
 
   /** A counter for answers to an address. Without one, each answer counts for itself. */
-  counterFor(peer: Peer | undefined): CountUnread {
+  counterFor(clientKey: ClientKey | undefined): CountUnread {
     return (unread, giveUp) => {
       let held: HeldBody | undefined;
       let isOver = false;
@@ -40,15 +40,15 @@ export class UnreadAnswers {
         const bytes = isOver ? 0 : unread();
         if (bytes === 0) release();
         else if (held) held.resize(bytes);
-        else held = this.#room.hold(peer, bytes, cut, unread);
+        else held = this.#room.hold(clientKey, bytes, cut, unread);
       };
       return { update, release };
     };
   }
 
   /** Counts the bytes of a response that Node holds, until they are sent. */
-  watch(outgoing: ServerResponse, peer: Peer | undefined): void {
-    const { update, release } = this.counterFor(peer)(
+  watch(outgoing: ServerResponse, clientKey: ClientKey | undefined): void {
+    const { update, release } = this.counterFor(clientKey)(
       () => (outgoing.destroyed ? 0 : outgoing.writableLength),
       () => outgoing.destroy(),
     );

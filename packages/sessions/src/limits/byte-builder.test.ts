@@ -1,9 +1,9 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CollectedBytes } from './byte-builder.js';
+import { ByteBuilder } from './byte-builder.js';
 
-function collected(pieces: Iterable<Uint8Array>): CollectedBytes {
-  const bytes = new CollectedBytes();
+function collected(pieces: Iterable<Uint8Array>): ByteBuilder {
+  const bytes = new ByteBuilder();
   for (const piece of pieces) bytes.add(piece);
   return bytes;
 }
@@ -30,7 +30,7 @@ describe('what comes in pieces', () => {
   });
 
   it('takes up no more than twice of what it is, and a page', () => {
-    const bytes = new CollectedBytes();
+    const bytes = new ByteBuilder();
     for (let size = 10; size <= 20_000; size += 10) {
       bytes.add(new Uint8Array(10));
       expect(bytes.capacity).toBeLessThanOrEqual(Math.max(2 * size, 4096));

@@ -7,7 +7,7 @@ const decoder = new TextDecoder();
  * What comes in pieces, put together outside the V8 heap: as strings, a few characters beyond Latin-1 double it, and
  * every small piece costs the heap hundreds of bytes.
  */
-export class CollectedBytes {
+export class ByteBuilder {
   #bytes: Uint8Array = new Uint8Array(0);
   #size = 0;
 

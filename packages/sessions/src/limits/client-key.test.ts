@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { peerOf, plainAddressOf } from './client-key.js';
+import { clientKeyOf, plainAddressOf } from './client-key.js';
 
-describe('the peer that a request is counted for', () => {
+describe('the clientKey that a request is counted for', () => {
   it.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -11,14 +11,14 @@ describe('the peer that a request is counted for', () => {
     ['2001:db8::1', '2001:db8:0:0::/64'],
     ['fe80::1%eth0', 'fe80:0:0:0::/64'],
     ['::', '0:0:0:0::/64'],
-  ])('is, for %s, %s [security 39]', (address, peer) => {
-    expect(peerOf(address)).toBe(peer);
+  ])('is, for %s, %s [security 39]', (address, clientKey) => {
+    expect(clientKeyOf(address)).toBe(clientKey);
   });
 
   it.each(['', 'unknown', '192.0.2', '192.0.2.1:80', '[::1]', '_hidden', '1.2.3.4.5', '2001:db8::1::2'])(
     'is unknown for what is no address: %j',
     (value) => {
-      expect(peerOf(value)).toBeUndefined();
+      expect(clientKeyOf(value)).toBeUndefined();
       expect(plainAddressOf(value)).toBeUndefined();
     },
   );

@@ -6,15 +6,15 @@ declare const peerBrand: unique symbol;
  * Whom a request is counted for: an IPv4 address, or the first 64 bits of an IPv6 one, of which whoever has one
  * usually has all (RFC 6177).
  */
-export type Peer = string & { readonly [peerBrand]: true };
+export type ClientKey = string & { readonly [peerBrand]: true };
 
 /** Whom an address is counted for; `undefined` if it is none. */
-export function peerOf(value: string): Peer | undefined {
+export function clientKeyOf(value: string): ClientKey | undefined {
   const address = plainAddressOf(value);
   if (address === undefined) return undefined;
   // The brand is made here and nowhere else.
-  if (isIP(address) === 4) return address as Peer;
-  return `${groupsOf(address).slice(0, 4).join(':')}::/64` as Peer;
+  if (isIP(address) === 4) return address as ClientKey;
+  return `${groupsOf(address).slice(0, 4).join(':')}::/64` as ClientKey;
 }
 
 /** An address without a zone; one that is IPv4 inside IPv6 as the former (RFC 4291 section 2.5.5.2). */

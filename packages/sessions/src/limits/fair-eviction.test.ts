@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { FairShares } from './fair-eviction.js';
+import { FairEviction } from './fair-eviction.js';
 
 describe('fair shares', () => {
   it('let the oldest of whoever holds most go first [security 41]', () => {
-    const shares = new FairShares<string>();
+    const shares = new FairEviction<string>();
     shares.add('a1', 'a');
     for (const item of ['b1', 'b2', 'b3']) shares.add(item, 'b');
     for (const item of ['c1', 'c2']) shares.add(item, 'c');
@@ -21,19 +21,19 @@ describe('fair shares', () => {
   it('know at any time who holds most, whatever came and went', () => {
     const step = fc.record({
       item: fc.nat(20),
-      holder: fc.constantFrom('a', 'b', 'c'),
+      quotaKey: fc.constantFrom('a', 'b', 'c'),
       isGone: fc.boolean(),
     });
     fc.assert(
       fc.property(fc.array(step, { maxLength: 200 }), (steps) => {
-        const shares = new FairShares<number>();
+        const shares = new FairEviction<number>();
         const model = new Map<number, string>();
-        for (const { item, holder, isGone } of steps) {
+        for (const { item, quotaKey, isGone } of steps) {
           expect(shares.has(item)).toBe(model.has(item));
           if (isGone) expect(shares.delete(item)).toBe(model.get(item));
-          else shares.add(item, holder);
+          else shares.add(item, quotaKey);
           model.delete(item);
-          if (!isGone) model.set(item, holder);
+          if (!isGone) model.set(item, quotaKey);
           const sizes = ['a', 'b', 'c'].map((each) => {
             const held = [...model].filter(([, by]) => by === each).map(([key]) => key);
             expect([...shares.of(each)]).toEqual(held);

@@ -28,24 +28,24 @@ describe('what a node keeps for its clients', () => {
     expect(share.resize(100)).toBe(true);
   });
 
-  it('does not exceed the shared maximum, and is nothing after all holders have released it', () => {
+  it('does not exceed the shared maximum, and is nothing after all quotaKeys have released it', () => {
     const step = fc.record({ holder: fc.nat(5), bytes: fc.nat(150) });
     fc.assert(
       fc.property(fc.array(step), (steps) => {
         const kept = new KeptBytes(LIMITS);
-        const holders = [0, 1, 2, 3, 4, 5].map((index) => ({
+        const quotaKeys = [0, 1, 2, 3, 4, 5].map((index) => ({
           share: kept.open(index < 4 ? `${index % 2}` : undefined),
           bytes: 0,
         }));
         for (const { holder: index, bytes } of steps) {
-          const holder = holders[index]!;
+          const holder = quotaKeys[index]!;
           if (holder.share.resize(bytes)) holder.bytes = bytes;
-          const beyond = holders.map((each) => Math.max(0, each.bytes - LIMITS.assuredBytes));
+          const beyond = quotaKeys.map((each) => Math.max(0, each.bytes - LIMITS.assuredBytes));
           expect(kept.sharedBytes).toBe(beyond.reduce((sum, each) => sum + each, 0));
           expect(kept.sharedBytes).toBeLessThanOrEqual(LIMITS.sharedBytes);
           expect(beyond[0]! + beyond[2]!).toBeLessThanOrEqual(LIMITS.sharedBytes / 4);
         }
-        for (const { share } of holders) share.release();
+        for (const { share } of quotaKeys) share.release();
         expect(kept.sharedBytes).toBe(0);
       }),
     );

@@ -4,7 +4,7 @@ export interface KeptBytesLimits {
   readonly assuredBytes: number;
   /** The maximum number of bytes of one holder. */
   readonly maxBytes: number;
-  /** The maximum number of bytes that all holders together may keep beyond their assured bytes. */
+  /** The maximum number of bytes that all quota keys together may keep beyond their assured bytes. */
   readonly sharedBytes: number;
 }
 
@@ -24,7 +24,7 @@ export interface KeptShare {
 
 /**
  * Limits the bytes that this node keeps for clients, for one kind of data. Each holder has assured bytes of its own.
- * All holders share the bytes beyond those, and one client may use at most a quarter of the shared bytes.
+ * All quota keys share the bytes beyond those, and one client may use at most a quarter of the shared bytes.
  */
 export class KeptBytes {
   readonly #limits: KeptBytesLimits;

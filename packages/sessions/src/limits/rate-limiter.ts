@@ -10,7 +10,7 @@ export interface RateLimiterOptions {
 
 const MINUTE_MS = 60_000;
 /** Whoever has more addresses than this is not stopped by counting them. */
-const MOST_KEYS = 10_000;
+const MAX_KEYS = 10_000;
 
 /** How often something may happen, for each of many (GCRA: a bucket that fills again evenly, as one number). */
 export class RateLimiter {
@@ -41,8 +41,7 @@ export class RateLimiter {
     this.#wholeAtMs.delete(key);
     this.#wholeAtMs.set(key, wholeAtMs);
     const [longestUnused] = this.#wholeAtMs.keys();
-    if (this.#wholeAtMs.size > MOST_KEYS && longestUnused !== undefined)
-      this.#wholeAtMs.delete(longestUnused);
+    if (this.#wholeAtMs.size > MAX_KEYS && longestUnused !== undefined) this.#wholeAtMs.delete(longestUnused);
     this.#sweepLater();
     return undefined;
   }

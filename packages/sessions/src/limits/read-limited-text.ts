@@ -1,4 +1,4 @@
-import { CollectedBytes } from './byte-builder.js';
+import { ByteBuilder } from './byte-builder.js';
 
 /** More came than may. */
 export class TooLargeError extends Error {
@@ -10,13 +10,13 @@ export class TooLargeError extends Error {
  * length.
  * @throws TooLargeError
  */
-export async function readBoundedText({ body, headers }: Response, maxBytes: number): Promise<string> {
+export async function readLimitedText({ body, headers }: Response, maxBytes: number): Promise<string> {
   const announced = Number(headers.get('content-length') ?? 0);
   if (announced > maxBytes) {
     await body?.cancel();
     throw new TooLargeError(`More than ${maxBytes} bytes.`);
   }
-  const bytes = new CollectedBytes();
+  const bytes = new ByteBuilder();
   // Leaving the loop early cancels the stream.
   for await (const chunk of body ?? []) {
     if (bytes.size + chunk.length > maxBytes) throw new TooLargeError(`More than ${maxBytes} bytes.`);

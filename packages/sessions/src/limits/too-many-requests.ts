@@ -5,7 +5,7 @@ import { waitInWords } from './wait-in-words.js';
  * The error of whoever asked for too much.
  * @param what a sentence that says of what
  */
-export function tooOften(what: string, retryAfterSeconds: number): SessionError {
+export function tooManyRequests(what: string, retryAfterSeconds: number): SessionError {
   return new SessionError('too_many_requests', `${what} Try again in ${waitInWords(retryAfterSeconds)}.`, {
     retryAfterSeconds,
   });

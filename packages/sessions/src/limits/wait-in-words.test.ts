@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { tooOften } from './too-many-requests.js';
+import { tooManyRequests } from './too-many-requests.js';
 import { waitInWords } from './wait-in-words.js';
 
 it.each([
@@ -10,5 +10,5 @@ it.each([
   [600, '10 minutes'],
 ])('a wait of %i seconds is %s', (seconds, words) => {
   expect(waitInWords(seconds)).toBe(words);
-  expect(tooOften('Too many.', seconds).message).toBe(`Too many. Try again in ${words}.`);
+  expect(tooManyRequests('Too many.', seconds).message).toBe(`Too many. Try again in ${words}.`);
 });

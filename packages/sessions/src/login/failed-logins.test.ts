@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { digestOf } from '../vault/secret-digest.js';
-import { ENDED_LOGIN_KEPT_MS, EndedLogins } from './failed-logins.js';
+import { FAILED_LOGIN_KEPT_MS, FailedLogins } from './failed-logins.js';
 
-const MOST = 4096;
+const MAX_FAILED_LOGINS = 4096;
 
 function setUp() {
   const clock = new VirtualClock();
-  const ended = new EndedLogins(clock);
+  const ended = new FailedLogins(clock);
   /** A login that a browser with that cookie took to the provider, and that then expired. */
   const add = (id: string) =>
     ended.add(
@@ -47,7 +47,7 @@ describe('what is remembered of logins that failed', () => {
   it('is forgotten after ten minutes', async () => {
     const { clock, add, found } = setUp();
     add('one');
-    await clock.advance(ENDED_LOGIN_KEPT_MS - 1);
+    await clock.advance(FAILED_LOGIN_KEPT_MS - 1);
     expect(found('one')).toEqual(TOLD);
     await clock.advance(1);
     expect(found('one')).toEqual(FORGOTTEN);
@@ -55,10 +55,10 @@ describe('what is remembered of logins that failed', () => {
 
   it('is forgotten before that when there are too many of them, the oldest first', () => {
     const { add, found } = setUp();
-    for (let count = 0; count <= MOST; count++) add(`${count}`);
+    for (let count = 0; count <= MAX_FAILED_LOGINS; count++) add(`${count}`);
     expect(found('0')).toEqual(FORGOTTEN);
     expect(found('1')).toEqual(TOLD);
-    expect(found(`${MOST}`)).toEqual(TOLD);
+    expect(found(`${MAX_FAILED_LOGINS}`)).toEqual(TOLD);
   });
 
   it('is gone when the server closes', () => {

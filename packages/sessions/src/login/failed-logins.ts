@@ -4,8 +4,8 @@ import { digestOf, isSameDigest } from '../vault/secret-digest.js';
 import type { LoginAttempt } from './login-attempt.js';
 
 /** About as long as a login may last: whoever comes back later has forgotten it, too. */
-export const ENDED_LOGIN_KEPT_MS: number = 10 * 60 * 1000;
-const MOST = 4096;
+export const FAILED_LOGIN_KEPT_MS: number = 10 * 60 * 1000;
+const MAX_FAILED_LOGINS = 4096;
 
 interface EndedLogin {
   readonly failure: LoginFailure;
@@ -18,7 +18,7 @@ interface EndedLogin {
  * Remembers for ten minutes why logins failed, so that whoever comes back to one is told. Nothing else is kept of
  * them, and it is found by digests of what only their links, and the browsers that followed them, know.
  */
-export class EndedLogins {
+export class FailedLogins {
   readonly #clock: Clock;
   readonly #byLink = new Map<string, EndedLogin>();
   /** By the state that a browser took to the provider: the digest of the link. */
@@ -30,7 +30,7 @@ export class EndedLogins {
 
   add({ id, lastTrip }: Pick<LoginAttempt, 'id' | 'lastTrip'>, failure: LoginFailure): void {
     const link = digestOf(id);
-    const untilMs = this.#clock.now() + ENDED_LOGIN_KEPT_MS;
+    const untilMs = this.#clock.now() + FAILED_LOGIN_KEPT_MS;
     this.#byLink.set(link, { failure, untilMs, trip: lastTrip });
     if (lastTrip) this.#linkByState.set(lastTrip.stateDigest, link);
     this.#makeRoom();
@@ -71,7 +71,7 @@ export class EndedLogins {
   /** Forgets the oldest: those whose time is over, and those that are too many. */
   #makeRoom(): void {
     for (const [link, { untilMs, trip }] of this.#byLink) {
-      if (this.#byLink.size <= MOST && untilMs > this.#clock.now()) break;
+      if (this.#byLink.size <= MAX_FAILED_LOGINS && untilMs > this.#clock.now()) break;
       this.#byLink.delete(link);
       if (trip) this.#linkByState.delete(trip.stateDigest);
     }

@@ -1,13 +1,13 @@
-import type { SessionLease } from '../account/accounts.js';
+import type { SessionSnapshot } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { AuthorizationChecks } from '../provider/provider.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SealedRecord } from '../vault/vault.js';
 import type { DeviceLogin } from './device/device-login.js';
 
 /** Whom the bearer token of the request named that started a login. */
-export interface Starter {
+export interface Initiator {
   readonly issuer: string;
   readonly subject: string;
 }
@@ -19,18 +19,18 @@ export interface LoginOrigin {
   /** Whether the request came over loopback and nothing else. */
   readonly isLoopback: boolean;
   /** Absent in open access. */
-  readonly starter: Starter | undefined;
+  readonly initiator: Initiator | undefined;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
 }
 
 /** Whose a login is as far as fairness goes: a user's or, where nobody says who they are, an address's. */
-export function holderOf({ starter, peer }: Pick<LoginOrigin, 'starter' | 'peer'>): string {
-  return starter ? JSON.stringify([starter.issuer, starter.subject]) : (peer ?? '');
+export function quotaKeyOf({ initiator, clientKey }: Pick<LoginOrigin, 'initiator' | 'clientKey'>): string {
+  return initiator ? JSON.stringify([initiator.issuer, initiator.subject]) : (clientKey ?? '');
 }
 
 /** A browser that was sent away. */
-export interface BrowserTrip {
+export interface AuthorizationTransaction {
   /** To show who its user is, or to log in at the provider. */
   readonly purpose: 'sign-in' | 'login';
   readonly checks: AuthorizationChecks;
@@ -39,7 +39,7 @@ export interface BrowserTrip {
 }
 
 /** Tokens that wait for the confirmation code; sealed, and of no use until then. */
-export interface InertGrant {
+export interface UnconfirmedGrant {
   readonly granted: Omit<GrantedTokens, 'tokens'>;
   readonly sealed: SealedRecord;
   readonly codeDigest: string;
@@ -59,7 +59,7 @@ export interface FailedLogin {
 export interface LoginAttempt {
   /** In the link. It lets a browser see the connect page, and nothing more. */
   readonly id: string;
-  readonly lease: SessionLease;
+  readonly snapshot: SessionSnapshot;
   readonly provider: string;
   readonly origin: LoginOrigin;
   readonly check: LoginCheck;
@@ -68,10 +68,10 @@ export interface LoginAttempt {
   /** What polls for it in the device flow; absent where a browser follows the link. */
   device: DeviceLogin | undefined;
   /** The latest browser to have consented. */
-  trip: BrowserTrip | undefined;
+  trip: AuthorizationTransaction | undefined;
   /** What the latest browser to have consented is known by, also when its trip is over. */
-  lastTrip: Pick<BrowserTrip, 'stateDigest' | 'cookieDigest'> | undefined;
-  inert: InertGrant | undefined;
+  lastTrip: Pick<AuthorizationTransaction, 'stateDigest' | 'cookieDigest'> | undefined;
+  inert: UnconfirmedGrant | undefined;
   outcome: LoginOutcome | undefined;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Peer, peerOf } from '../limits/client-key.js';
+import { type ClientKey, clientKeyOf } from '../limits/client-key.js';
 import type { SessionRef } from '../session/ids.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
@@ -9,12 +9,12 @@ import { digestOf } from '../vault/secret-digest.js';
 import type { LoginAttempt } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 
-function attemptOf(session: string, provider = 'idp', peer?: Peer): LoginAttempt {
+function attemptOf(session: string, provider = 'idp', clientKey?: ClientKey): LoginAttempt {
   return {
     id: randomToken(systemRandom),
-    lease: { ref: session as SessionRef, epoch: 0 },
+    snapshot: { ref: session as SessionRef, epoch: 0 },
     provider,
-    origin: { clientName: undefined, isLoopback: true, starter: undefined, peer },
+    origin: { clientName: undefined, isLoopback: true, initiator: undefined, clientKey },
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,
@@ -96,9 +96,9 @@ describe('the logins under way', () => {
 
   it('make room where somebody has most of them under way, and not where somebody has few [security 41]', () => {
     const { attempts, add, consent } = setUp();
-    const flooding = peerOf('192.0.2.1');
-    const other = peerOf('192.0.2.2') ?? '';
-    const early = add(attemptOf('early', 'idp', peerOf('192.0.2.2')));
+    const flooding = clientKeyOf('192.0.2.1');
+    const other = clientKeyOf('192.0.2.2') ?? '';
+    const early = add(attemptOf('early', 'idp', clientKeyOf('192.0.2.2')));
     const flood = Array.from({ length: 999 }, (_, index) =>
       add(attemptOf(`flood ${index}`, 'idp', flooding)),
     );

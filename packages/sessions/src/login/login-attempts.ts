@@ -1,10 +1,10 @@
 import { SessionError } from '../errors.js';
-import { FairShares } from '../limits/fair-eviction.js';
+import { FairEviction } from '../limits/fair-eviction.js';
 import { DEFAULT_LIMITS } from '../limits/limits.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import { digestOf } from '../vault/secret-digest.js';
-import { type BrowserTrip, holderOf, type LoginAttempt, wipeChecks } from './login-attempt.js';
+import { type AuthorizationTransaction, type LoginAttempt, quotaKeyOf, wipeChecks } from './login-attempt.js';
 
 /** How many logins one session may have under way. */
 const MAX_PER_SESSION = 3;
@@ -18,7 +18,7 @@ export class LoginAttempts {
   readonly #bySession = new Map<SessionRef, Map<string, LoginAttempt>>();
   readonly #expiries = new Map<LoginAttempt, Deadline>();
   /** By whom they were started. */
-  readonly #shares = new FairShares<LoginAttempt>();
+  readonly #shares = new FairEviction<LoginAttempt>();
 
   /** @param most how many logins may be under way on this node */
   constructor(deadlines: Deadlines, most: number = DEFAULT_LIMITS.pendingLogins) {
@@ -27,17 +27,17 @@ export class LoginAttempts {
   }
 
   /**
-   * The attempt that has to make room for another one of `holder`'s: the oldest in which no user has taken part
+   * The attempt that has to make room for another one of `quota key`'s: the oldest in which no user has taken part
    * yet, of whoever has most under way. Users who are at it are interrupted only where somebody has more of them
-   * under way than `holder` has. `undefined` as long as there is room, or when nothing may go.
+   * under way than `quota key` has. `undefined` as long as there is room, or when nothing may go.
    */
-  toMakeRoom(holder: string): LoginAttempt | undefined {
+  toMakeRoom(quotaKey: string): LoginAttempt | undefined {
     if (this.#byId.size < this.#most) return undefined;
     const largest = this.#shares.largest();
     const [oldest] = largest;
     return (
       firstUnattended(largest) ??
-      (largest.size > this.#shares.of(holder).size + 1 ? oldest : firstUnattended(this.#byId.values()))
+      (largest.size > this.#shares.of(quotaKey).size + 1 ? oldest : firstUnattended(this.#byId.values()))
     );
   }
 
@@ -52,11 +52,11 @@ export class LoginAttempts {
   add(attempt: LoginAttempt, onExpiry: () => void): void {
     if (this.#byId.size >= this.#most)
       throw tooMany('This server has too many logins under way. Try again in a minute.');
-    const ofSession = this.#bySession.get(attempt.lease.ref) ?? new Map<string, LoginAttempt>();
+    const ofSession = this.#bySession.get(attempt.snapshot.ref) ?? new Map<string, LoginAttempt>();
     this.#byId.set(digestOf(attempt.id), attempt);
-    this.#shares.add(attempt, holderOf(attempt.origin));
+    this.#shares.add(attempt, quotaKeyOf(attempt.origin));
     ofSession.set(attempt.provider, attempt);
-    this.#bySession.set(attempt.lease.ref, ofSession);
+    this.#bySession.set(attempt.snapshot.ref, ofSession);
     this.expireAt(attempt, attempt.expiresAtMs, onExpiry);
   }
 
@@ -80,7 +80,7 @@ export class LoginAttempts {
   }
 
   /** Notes the browser that consented last; an earlier one's way back is closed. */
-  setTrip(attempt: LoginAttempt, trip: BrowserTrip): void {
+  setTrip(attempt: LoginAttempt, trip: AuthorizationTransaction): void {
     this.dropTrip(attempt);
     attempt.trip = trip;
     attempt.lastTrip = { stateDigest: trip.stateDigest, cookieDigest: trip.cookieDigest };
@@ -88,13 +88,13 @@ export class LoginAttempts {
   }
 
   /** Finds the attempt of a callback by its `state`. */
-  byState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
+  byState(state: string): { attempt: LoginAttempt; trip: AuthorizationTransaction } | undefined {
     const attempt = this.#byState.get(digestOf(state));
     return attempt?.trip && { attempt, trip: attempt.trip };
   }
 
   /** Takes the attempt of a callback by its `state`, which is valid once. */
-  takeByState(state: string): { attempt: LoginAttempt; trip: BrowserTrip } | undefined {
+  takeByState(state: string): { attempt: LoginAttempt; trip: AuthorizationTransaction } | undefined {
     const found = this.byState(state);
     if (!found) return undefined;
     this.#byState.delete(found.trip.stateDigest);
@@ -109,9 +109,9 @@ export class LoginAttempts {
     this.#shares.delete(attempt);
     this.#expiries.get(attempt)?.cancel();
     this.#expiries.delete(attempt);
-    const ofSession = this.#bySession.get(attempt.lease.ref);
+    const ofSession = this.#bySession.get(attempt.snapshot.ref);
     if (ofSession?.get(attempt.provider) === attempt) ofSession.delete(attempt.provider);
-    if (ofSession?.size === 0) this.#bySession.delete(attempt.lease.ref);
+    if (ofSession?.size === 0) this.#bySession.delete(attempt.snapshot.ref);
   }
 
   /** Forgets the browser that consented: its way back is closed. */

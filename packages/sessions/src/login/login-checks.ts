@@ -1,6 +1,6 @@
 import type { Provider } from '../provider/provider.js';
 import type { LoginCheck, LoginFlow } from '../session/session-events.js';
-import type { LoginOrigin, Starter } from './login-attempt.js';
+import type { Initiator, LoginOrigin } from './login-attempt.js';
 
 export interface LoginChecksOptions {
   /** The claim that says who a token is about. */
@@ -21,23 +21,23 @@ export class LoginChecks {
     return this.#options.signIn;
   }
 
-  checkOf({ starter, isLoopback }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
-    if (starter && provider.issuer === starter.issuer) return 'same-user';
+  checkOf({ initiator, isLoopback }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
+    if (initiator && provider.issuer === initiator.issuer) return 'same-user';
     // There is no browser that could sign in elsewhere, or show a code of ours.
     if (flow === 'device') return 'unchecked';
-    if (starter && this.#options.signIn) return 'sign-in';
+    if (initiator && this.#options.signIn) return 'sign-in';
     return isLoopback ? 'none' : 'code';
   }
 
   /** Whether an ID token is about the user who started a login. */
   isSameUser(
-    starter: Starter | undefined,
+    initiator: Initiator | undefined,
     idTokenClaims: Readonly<Record<string, unknown>> | undefined,
   ): boolean {
     return (
-      starter !== undefined &&
-      idTokenClaims?.iss === starter.issuer &&
-      idTokenClaims[this.#options.subjectClaim] === starter.subject
+      initiator !== undefined &&
+      idTokenClaims?.iss === initiator.issuer &&
+      idTokenClaims[this.#options.subjectClaim] === initiator.subject
     );
   }
 }

@@ -3,10 +3,10 @@ import { MapSessionStore } from '../store/map-session-store.js';
 import { SessionBench } from '../testing/session-bench.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
-import { EndedLogins } from './failed-logins.js';
+import { FailedLogins } from './failed-logins.js';
 import type { LoginAttempt } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
-import { LoginEndings } from './login-completion.js';
+import { LoginCompletion } from './login-completion.js';
 
 /** A store that holds back the answer to the next `replace` until it is let go. */
 class HoldingStore extends MapSessionStore {
@@ -34,9 +34,9 @@ async function setUp() {
   const bench = new SessionBench({ store });
   const { registry, accounts, disposal, clock, deadlines, keys, sessionEvents: events } = bench;
   const attempts = new LoginAttempts(deadlines);
-  const endings = new LoginEndings({
+  const endings = new LoginCompletion({
     attempts,
-    ended: new EndedLogins(clock),
+    ended: new FailedLogins(clock),
     accounts,
     registry,
     disposal,
@@ -46,13 +46,13 @@ async function setUp() {
     random: systemRandom,
     onError: (error) => void bench.errors.push(error),
   });
-  const { record } = await registry.start('connection', 'holder');
+  const { record } = await registry.start('connection', 'quotaKey');
   const begin = (): LoginAttempt => {
     const attempt: LoginAttempt = {
       id: randomToken(systemRandom),
-      lease: { ref: record.ref, epoch: record.epoch },
+      snapshot: { ref: record.ref, epoch: record.epoch },
       provider: 'idp',
-      origin: { clientName: undefined, isLoopback: true, starter: undefined, peer: undefined },
+      origin: { clientName: undefined, isLoopback: true, initiator: undefined, clientKey: undefined },
       check: 'none',
       startedAtMs: clock.now(),
       expiresAtMs: clock.now() + 600_000,

@@ -7,15 +7,15 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
-import type { EndedLogins } from './failed-logins.js';
+import type { FailedLogins } from './failed-logins.js';
 import type { FailedLogin, LoginAttempt, LoginOutcome } from './login-attempt.js';
 import type { LoginAttempts } from './login-attempts.js';
 import { LoginWaiters } from './login-waiters.js';
-import { InertGrants } from './unconfirmed-grants.js';
+import { UnconfirmedGrants } from './unconfirmed-grants.js';
 
-export interface LoginEndingsOptions {
+export interface LoginCompletionOptions {
   readonly attempts: LoginAttempts;
-  readonly ended: EndedLogins;
+  readonly ended: FailedLogins;
   readonly accounts: Accounts;
   readonly disposal: Disposal;
   readonly vault: Vault;
@@ -38,17 +38,17 @@ const HAPPEN_ELSEWHERE: ReadonlySet<LoginFailure> = new Set([
 ]);
 
 /** How attempts end: what was granted is taken in or revoked, and whoever waits for it hears of it. */
-export class LoginEndings {
-  readonly #options: LoginEndingsOptions;
-  readonly #inert: InertGrants;
+export class LoginCompletion {
+  readonly #options: LoginCompletionOptions;
+  readonly #inert: UnconfirmedGrants;
   readonly #waiters: LoginWaiters;
   /** Failures that the session has not been told of yet. */
   readonly #untold = new Map<SessionRef, Map<string, LoginFailure>>();
 
-  constructor(options: LoginEndingsOptions) {
+  constructor(options: LoginCompletionOptions) {
     this.#options = options;
     const { vault, random, clock, events } = options;
-    this.#inert = new InertGrants(vault, random, clock);
+    this.#inert = new UnconfirmedGrants(vault, random, clock);
     this.#waiters = new LoginWaiters(clock);
     events.subscribe((event) => {
       if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
@@ -85,16 +85,16 @@ export class LoginEndings {
   async finish(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
     if (attempt.outcome) return this.#tooLate(attempt, granted);
     const { accounts } = this.#options;
-    const { lease, provider } = attempt;
-    const generation = await accounts.commitLogin(lease, provider, granted);
+    const { snapshot, provider } = attempt;
+    const generation = await accounts.commitLogin(snapshot, provider, granted);
     if (generation === undefined) return this.fail(attempt, 'signed_out');
     const outcome = outcomeOf(attempt);
     if (outcome?.kind === 'failed') {
       // It was given up while it was being committed. A newer login may have taken its place since.
-      await accounts.remove(lease.ref, provider, generation);
+      await accounts.remove(snapshot.ref, provider, generation);
       return outcome;
     }
-    this.takeFailure(lease.ref, provider);
+    this.takeFailure(snapshot.ref, provider);
     return this.#end(attempt, { kind: 'authenticated' });
   }
 
@@ -109,7 +109,7 @@ export class LoginEndings {
     const { code, inert } = this.#inert.put(attempt, granted);
     // However late its user came: from now on it is the code's time that counts.
     attempts.expireAt(attempt, inert.expiresAtMs, () => this.fail(attempt, 'expired'));
-    registry.touch(attempt.lease.ref).catch(onError);
+    registry.touch(attempt.snapshot.ref).catch(onError);
     this.#waiters.wake(attempt);
     return { kind: 'code', code };
   }
@@ -141,12 +141,12 @@ export class LoginEndings {
     const unused = this.#inert.take(attempt);
     if (unused) this.#revoke(attempt, unused);
     this.#end(attempt, outcome);
-    const { lease, provider } = attempt;
+    const { snapshot, provider } = attempt;
     if (HAPPEN_ELSEWHERE.has(failure)) {
-      const untold = this.#untold.get(lease.ref) ?? new Map<string, LoginFailure>();
-      this.#untold.set(lease.ref, untold.set(provider, failure));
+      const untold = this.#untold.get(snapshot.ref) ?? new Map<string, LoginFailure>();
+      this.#untold.set(snapshot.ref, untold.set(provider, failure));
     }
-    this.#options.events.emit({ type: 'login.failed', ref: lease.ref, provider, failure });
+    this.#options.events.emit({ type: 'login.failed', ref: snapshot.ref, provider, failure });
     return outcome;
   }
 
@@ -156,8 +156,8 @@ export class LoginEndings {
     return { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
   }
 
-  #revoke({ lease, provider }: LoginAttempt, { tokens }: GrantedTokens): void {
-    void this.#options.disposal.revoke(lease, provider, tokens);
+  #revoke({ snapshot, provider }: LoginAttempt, { tokens }: GrantedTokens): void {
+    void this.#options.disposal.revoke(snapshot, provider, tokens);
   }
 
   #end(attempt: LoginAttempt, outcome: LoginOutcome): LoginOutcome {

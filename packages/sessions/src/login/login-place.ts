@@ -1,7 +1,7 @@
 import type { Provider } from '../provider/provider.js';
 
 /** A provider or authorization server on the pages of a login. */
-export interface LoginPlace {
+export interface LoginDestination {
   /** Its name on the pages of a login. */
   readonly name: string;
   /** The host that the browser is redirected to. */
@@ -9,6 +9,6 @@ export interface LoginPlace {
 }
 
 /** Name and host of a provider. */
-export function placeAt({ displayName, host }: Pick<Provider, 'displayName' | 'host'>): LoginPlace {
+export function placeAt({ displayName, host }: Pick<Provider, 'displayName' | 'host'>): LoginDestination {
   return { name: displayName, host };
 }

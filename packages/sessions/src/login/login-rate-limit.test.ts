@@ -1,19 +1,23 @@
 import { describe, expect, it } from 'vitest';
-import { peerOf } from '../limits/client-key.js';
+import { clientKeyOf } from '../limits/client-key.js';
 import { SessionEvents } from '../session/session-events.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
-import { LoginStarts } from './login-rate-limit.js';
+import { LoginRateLimit } from './login-rate-limit.js';
 
 const alice = { issuer: 'https://id.example.com', subject: 'alice' };
-const fromPeer = (address: string) => ({ isLoopback: false, starter: undefined, peer: peerOf(address) });
+const fromPeer = (address: string) => ({
+  isLoopback: false,
+  initiator: undefined,
+  clientKey: clientKeyOf(address),
+});
 
 function setUp() {
   const clock = new VirtualClock();
   const limits = { loginStartsPerMinute: 3, loginStartsPerUserPerMinute: 3 };
   const deadlines = new Deadlines(clock, () => undefined);
   const events = new SessionEvents(() => undefined);
-  return { clock, starts: new LoginStarts({ limits, clock, deadlines, events }) };
+  return { clock, starts: new LoginRateLimit({ limits, clock, deadlines, events }) };
 }
 
 describe('the starts of logins', () => {
@@ -37,18 +41,18 @@ describe('the starts of logins', () => {
   it('are limited for each user, from wherever they come, where clients say whose they are [security 41]', () => {
     const { starts } = setUp();
     for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3'])
-      starts.count({ ...fromPeer(address), starter: alice });
-    expect(() => starts.count({ ...fromPeer('192.0.2.4'), starter: alice })).toThrow('Try again');
+      starts.count({ ...fromPeer(address), initiator: alice });
+    expect(() => starts.count({ ...fromPeer('192.0.2.4'), initiator: alice })).toThrow('Try again');
     expect(() =>
-      starts.count({ ...fromPeer('192.0.2.1'), starter: { ...alice, subject: 'bob' } }),
+      starts.count({ ...fromPeer('192.0.2.1'), initiator: { ...alice, subject: 'bob' } }),
     ).not.toThrow();
   });
 
   it('are not counted on this machine, or where nothing is known of the address', () => {
     const { starts } = setUp();
     for (let count = 0; count < 10; count++) {
-      starts.count({ isLoopback: true, starter: alice, peer: undefined });
-      starts.count({ isLoopback: false, starter: undefined, peer: undefined });
+      starts.count({ isLoopback: true, initiator: alice, clientKey: undefined });
+      starts.count({ isLoopback: false, initiator: undefined, clientKey: undefined });
     }
   });
 });

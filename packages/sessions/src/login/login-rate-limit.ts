@@ -1,10 +1,10 @@
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter, type RateLimiterOptions } from '../limits/rate-limiter.js';
-import { tooOften } from '../limits/too-many-requests.js';
+import { tooManyRequests } from '../limits/too-many-requests.js';
 import type { SessionEvents } from '../session/session-events.js';
-import { holderOf, type LoginOrigin } from './login-attempt.js';
+import { type LoginOrigin, quotaKeyOf } from './login-attempt.js';
 
-export interface LoginStartsOptions extends Omit<RateLimiterOptions, 'perMinute'> {
+export interface LoginRateLimitOptions extends Omit<RateLimiterOptions, 'perMinute'> {
   readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'loginStartsPerUserPerMinute'>;
   readonly events: SessionEvents;
 }
@@ -12,12 +12,12 @@ export interface LoginStartsOptions extends Omit<RateLimiterOptions, 'perMinute'
 type Origin = Omit<LoginOrigin, 'clientName'>;
 
 /** How often logins are started: by each user or, where nobody says who they are, from each address. */
-export class LoginStarts {
+export class LoginRateLimit {
   readonly #ofAddress: RateLimiter;
   readonly #ofUser: RateLimiter;
   readonly #events: SessionEvents;
 
-  constructor(options: LoginStartsOptions) {
+  constructor(options: LoginRateLimitOptions) {
     this.#events = options.events;
     const { limits } = options;
     this.#ofAddress = new RateLimiter({ ...options, perMinute: limits.loginStartsPerMinute });
@@ -26,26 +26,26 @@ export class LoginStarts {
 
   /** @throws SessionError `too_many_requests` if another one may not be started yet */
   assertMay(origin: Origin): void {
-    if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).waitSeconds(holderOf(origin)));
+    if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).waitSeconds(quotaKeyOf(origin)));
   }
 
   /** Counts one that is started. @throws SessionError as `assertMay` */
   count(origin: Origin): void {
-    if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).take(holderOf(origin)));
+    if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).take(quotaKeyOf(origin)));
   }
 
-  #limiterFor({ starter }: Origin): RateLimiter {
-    return starter ? this.#ofUser : this.#ofAddress;
+  #limiterFor({ initiator }: Origin): RateLimiter {
+    return initiator ? this.#ofUser : this.#ofAddress;
   }
 
   #refuseFor(seconds: number | undefined): void {
     if (seconds === undefined) return;
     this.#events.emit({ type: 'login.refused', reason: 'too_often' });
-    throw tooOften('Too many logins were started from here within a minute.', seconds);
+    throw tooManyRequests('Too many logins were started from here within a minute.', seconds);
   }
 }
 
 /** What comes from this machine is not, nor is what nobody knows the origin of. */
-function isCounted({ isLoopback, starter, peer }: Origin): boolean {
-  return !isLoopback && (starter !== undefined || peer !== undefined);
+function isCounted({ isLoopback, initiator, clientKey }: Origin): boolean {
+  return !isLoopback && (initiator !== undefined || clientKey !== undefined);
 }

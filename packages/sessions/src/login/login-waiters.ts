@@ -1,16 +1,16 @@
 import type { Clock } from '../time/clock.js';
-import { holderOf, type LoginAttempt } from './login-attempt.js';
+import { type LoginAttempt, quotaKeyOf } from './login-attempt.js';
 
 /** How many calls may wait for one login, */
-const MOST_OF_LOGIN = 20;
+const MAX_PER_LOGIN = 20;
 /** and how many of one user or address: each keeps what it needs for its answer. */
-const MOST_OF_HOLDER = 500;
+const MAX_PER_CLIENT = 500;
 
 /** Calls that wait for a browser. */
 export class LoginWaiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
-  readonly #ofHolder = new Map<string, number>();
+  readonly #perQuotaKey = new Map<string, number>();
   #isOver = false;
 
   constructor(clock: Clock) {
@@ -19,8 +19,8 @@ export class LoginWaiters {
 
   /** Whether another call may wait for this login. */
   hasRoomFor(attempt: LoginAttempt): boolean {
-    const ofHolder = this.#ofHolder.get(holderOf(attempt.origin)) ?? 0;
-    return (this.#waiting.get(attempt)?.size ?? 0) < MOST_OF_LOGIN && ofHolder < MOST_OF_HOLDER;
+    const perQuotaKey = this.#perQuotaKey.get(quotaKeyOf(attempt.origin)) ?? 0;
+    return (this.#waiting.get(attempt)?.size ?? 0) < MAX_PER_LOGIN && perQuotaKey < MAX_PER_CLIENT;
   }
 
   /** Resolves when the attempt is woken, after `timeoutMs`, or when `signal` aborts; at once if there is no room. */
@@ -28,15 +28,15 @@ export class LoginWaiters {
     if (this.#isOver || !this.hasRoomFor(attempt)) return Promise.resolve();
     const waiting = this.#waiting.get(attempt) ?? new Set();
     this.#waiting.set(attempt, waiting);
-    const holder = holderOf(attempt.origin);
-    this.#count(holder, 1);
+    const quotaKey = quotaKeyOf(attempt.origin);
+    this.#count(quotaKey, 1);
     return new Promise((resolve) => {
       const done = () => {
         cancelTimer();
         signal.removeEventListener('abort', done);
         waiting.delete(done);
         if (waiting.size === 0) this.#waiting.delete(attempt);
-        this.#count(holder, -1);
+        this.#count(quotaKey, -1);
         resolve();
       };
       const cancelTimer = this.#clock.after(timeoutMs, done);
@@ -56,9 +56,9 @@ export class LoginWaiters {
     for (const done of this.#waiting.get(attempt) ?? []) done();
   }
 
-  #count(holder: string, more: 1 | -1): void {
-    const count = (this.#ofHolder.get(holder) ?? 0) + more;
-    if (count === 0) this.#ofHolder.delete(holder);
-    else this.#ofHolder.set(holder, count);
+  #count(quotaKey: string, more: 1 | -1): void {
+    const count = (this.#perQuotaKey.get(quotaKey) ?? 0) + more;
+    if (count === 0) this.#perQuotaKey.delete(quotaKey);
+    else this.#perQuotaKey.set(quotaKey, count);
   }
 }

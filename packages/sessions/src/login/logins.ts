@@ -1,4 +1,4 @@
-import type { Accounts, SessionLease } from '../account/accounts.js';
+import type { Accounts, SessionSnapshot } from '../account/accounts.js';
 import { SessionError, signedOut } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import type { Provider } from '../provider/provider.js';
@@ -13,12 +13,12 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import { BrowserLogins } from './browser/flow.js';
 import { DeviceLogins } from './device/device-logins.js';
-import { EndedLogins } from './failed-logins.js';
-import { holderOf, type LoginAttempt, type LoginOrigin, type LoginOutcome } from './login-attempt.js';
+import { FailedLogins } from './failed-logins.js';
+import { type LoginAttempt, type LoginOrigin, type LoginOutcome, quotaKeyOf } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import type { LoginChecks } from './login-checks.js';
-import { LoginEndings } from './login-completion.js';
-import { LoginStarts } from './login-rate-limit.js';
+import { LoginCompletion } from './login-completion.js';
+import { LoginRateLimit } from './login-rate-limit.js';
 
 export interface LoginsOptions {
   readonly providers: ReadonlyMap<string, Provider>;
@@ -71,9 +71,9 @@ export interface StartedLogin extends PendingLogin {
 export class Logins {
   readonly #options: LoginsOptions;
   readonly #attempts: LoginAttempts;
-  readonly #ended: EndedLogins;
-  readonly #starts: LoginStarts;
-  readonly #endings: LoginEndings;
+  readonly #ended: FailedLogins;
+  readonly #starts: LoginRateLimit;
+  readonly #endings: LoginCompletion;
   readonly #devices: DeviceLogins;
   /** What the browsers see that follow the links. */
   readonly browsers: BrowserLogins;
@@ -82,9 +82,9 @@ export class Logins {
     this.#options = options;
     const { clock, deadlines, events, limits } = options;
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
-    this.#starts = new LoginStarts({ limits, clock, deadlines, events });
-    this.#ended = new EndedLogins(clock);
-    this.#endings = new LoginEndings({ ...options, attempts: this.#attempts, ended: this.#ended });
+    this.#starts = new LoginRateLimit({ limits, clock, deadlines, events });
+    this.#ended = new FailedLogins(clock);
+    this.#endings = new LoginCompletion({ ...options, attempts: this.#attempts, ended: this.#ended });
     this.#devices = new DeviceLogins({ ...options, endings: this.#endings });
     this.browsers = new BrowserLogins({
       ...options,
@@ -119,7 +119,7 @@ export class Logins {
    * @throws SessionError as `prepare` and `assertMayStart`, `limit_reached`, `login_failed`
    */
   async start(
-    lease: SessionLease,
+    snapshot: SessionSnapshot,
     providerName: string,
     origin: LoginOrigin,
     wanted?: LoginFlow,
@@ -129,21 +129,21 @@ export class Logins {
     const provider = this.#provider(providerName);
     const flow = flowAt(provider, wanted);
     if (flow === 'link') await reachable();
-    const record = await this.#options.registry.get(lease.ref);
-    if (record?.epoch !== lease.epoch) throw signedOut();
-    const underWay = this.#attempts.of(lease.ref, providerName);
+    const record = await this.#options.registry.get(snapshot.ref);
+    if (record?.epoch !== snapshot.epoch) throw signedOut();
+    const underWay = this.#attempts.of(snapshot.ref, providerName);
     const isAsWanted = wanted === undefined || flow === (underWay?.device ? 'device' : 'link');
-    if (underWay?.lease.epoch === lease.epoch && isAsWanted) {
+    if (underWay?.snapshot.epoch === snapshot.epoch && isAsWanted) {
       await this.#devices.begun(underWay);
       return { ...this.#describe(underWay), isNew: false };
     }
-    this.#attempts.assertRoomIn(lease.ref, providerName);
+    this.#attempts.assertRoomIn(snapshot.ref, providerName);
     this.#starts.count(origin);
     if (underWay) this.#endings.fail(underWay, 'superseded');
     const now = clock.now();
     const attempt: LoginAttempt = {
       id: randomToken(random),
-      lease,
+      snapshot,
       provider: providerName,
       origin,
       check: this.#options.checks.checkOf(origin, provider, flow),
@@ -155,11 +155,11 @@ export class Logins {
       inert: undefined,
       outcome: undefined,
     };
-    const crowdedOut = this.#attempts.toMakeRoom(holderOf(origin));
+    const crowdedOut = this.#attempts.toMakeRoom(quotaKeyOf(origin));
     if (crowdedOut) this.#endings.fail(crowdedOut, 'crowded_out');
     this.#attempts.add(attempt, () => this.#endings.fail(attempt, 'expired'));
     const { check } = attempt;
-    events.emit({ type: 'login.started', ref: lease.ref, provider: providerName, flow, check });
+    events.emit({ type: 'login.started', ref: snapshot.ref, provider: providerName, flow, check });
     if (flow === 'device') await this.#devices.begin(attempt, provider);
     return { ...this.#describe(attempt), isNew: true };
   }
@@ -215,9 +215,13 @@ export class Logins {
    * Presents the code that the browser showed.
    * @returns how the login ended; `undefined` when the code is wrong and may be tried again, or none is due.
    */
-  async confirm(lease: SessionLease, provider: string, typed: string): Promise<LoginOutcome | undefined> {
-    const attempt = this.#attempts.of(lease.ref, provider);
-    if (attempt?.lease.epoch !== lease.epoch) return undefined;
+  async confirm(
+    snapshot: SessionSnapshot,
+    provider: string,
+    typed: string,
+  ): Promise<LoginOutcome | undefined> {
+    const attempt = this.#attempts.of(snapshot.ref, provider);
+    if (attempt?.snapshot.epoch !== snapshot.epoch) return undefined;
     return this.#endings.confirm(attempt, typed);
   }
 

@@ -5,13 +5,13 @@ import { digestOf, isSameDigest } from '../vault/secret-digest.js';
 import { decodeTokenSet, encodeTokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { SealContext, Vault } from '../vault/vault.js';
 import { mintConfirmationCode, normaliseConfirmationCode } from './confirmation-code.js';
-import type { InertGrant, LoginAttempt } from './login-attempt.js';
+import type { LoginAttempt, UnconfirmedGrant } from './login-attempt.js';
 
 const CODE_LIFETIME_MS = 5 * 60 * 1000;
 const CODE_TRIES = 5;
 
 /** Keeps the tokens of a login under seal until the session that started it presents the confirmation code. */
-export class InertGrants {
+export class UnconfirmedGrants {
   readonly #vault: Vault;
   readonly #random: RandomSource;
   readonly #clock: Clock;
@@ -23,10 +23,10 @@ export class InertGrants {
   }
 
   /** Seals what was granted. @returns the code that releases it, which is kept nowhere. */
-  put(attempt: LoginAttempt, granted: GrantedTokens): { code: string; inert: InertGrant } {
+  put(attempt: LoginAttempt, granted: GrantedTokens): { code: string; inert: UnconfirmedGrant } {
     const { tokens, ...rest } = granted;
     const code = mintConfirmationCode(this.#random);
-    const inert: InertGrant = {
+    const inert: UnconfirmedGrant = {
       granted: rest,
       sealed: this.#vault.seal(encodeTokenSet(tokens), contextOf(attempt)),
       codeDigest: digestOf(code),
@@ -39,7 +39,7 @@ export class InertGrants {
   }
 
   /** Compares a code as somebody typed it. A wrong one costs a try. */
-  isRight(inert: InertGrant, typed: string): boolean {
+  isRight(inert: UnconfirmedGrant, typed: string): boolean {
     if (isSameDigest(digestOf(normaliseConfirmationCode(typed)), inert.codeDigest)) return true;
     inert.triesLeft--;
     return false;
@@ -58,6 +58,6 @@ export class InertGrants {
 
 /** Inert tokens belong to an attempt: no account has them, so they have no generation either. */
 function contextOf(attempt: LoginAttempt): SealContext {
-  const { lease, id, provider } = attempt;
-  return { sessionRef: lease.ref, owner: digestOf(id), provider, generation: 0 };
+  const { snapshot, id, provider } = attempt;
+  return { sessionRef: snapshot.ref, owner: digestOf(id), provider, generation: 0 };
 }

@@ -17,12 +17,12 @@ import { Connections, type ConnectionsOptions, type Incoming } from './era-2025/
 import { ListenStreams } from './era-2026/listen-streams.js';
 import { authInfoOf } from './request/auth-info.js';
 import type { RequestContexts } from './request/context.js';
-import { clientKeyOf } from './request/kept-limits.js';
-import { type NamedSession, refusalOf } from './request/resolved-session.js';
+import { quotaKeyOf } from './request/kept-limits.js';
+import { type ResolvedSession, refusalOf } from './request/resolved-session.js';
 import { calledToolOf, handleOf } from './request/session-argument.js';
 import { bytesOfUris, refusalOfUris } from './server/subscriptions.js';
 import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './wire/error-response.js';
-import { RequestsUnderWay, tooManyAtOnce } from './wire/in-flight-limit.js';
+import { InFlightLimit, tooManyAtOnce } from './wire/in-flight-limit.js';
 import { MAX_ID_CHARACTERS, messagesOf, methodOf, oversizedIdOf, propertyOf } from './wire/json-rpc.js';
 import { answerInTime } from './wire/late-answer.js';
 import { EventStream, isEventStream } from './wire/sse-stream.js';
@@ -51,7 +51,7 @@ export class Endpoint {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #modern: McpHttpHandler;
-  readonly #underWay = new RequestsUnderWay();
+  readonly #underWay = new InFlightLimit();
   /** What a request of the 2026 era needs to be served. */
   readonly #servers = new WeakMap<Request, McpServer>();
   /** The resources that `subscriptions/listen` requests have named. */
@@ -128,16 +128,16 @@ export class Endpoint {
       : this.#answer(incoming, named);
   }
 
-  async #listen(incoming: Incoming, named: NamedSession): Promise<Response> {
-    const { body, peer, principal, hangUp, countUnread } = incoming;
+  async #listen(incoming: Incoming, named: ResolvedSession): Promise<Response> {
+    const { body, clientKey, principal, hangUp, countUnread } = incoming;
     const id = propertyOf(body, 'id');
     const refusal = refusalOf(named, true);
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
     const uris = urisOf(body);
     const refusedUris = refusalOfUris(uris);
     if (refusedUris) return errorResponse(400, ErrorCode.invalidParams, refusedUris, { id });
-    const kept = this.#keptFilters.open(clientKeyOf(incoming));
-    const listener = { ref: refOf(named), peer };
+    const kept = this.#keptFilters.open(quotaKeyOf(incoming));
+    const listener = { ref: refOf(named), clientKey };
     if (!this.#listenStreams.hasRoomFor(listener) || !kept.resize(bytesOfUris(uris))) {
       const headers = { 'retry-after': '60' };
       return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, { id, headers });
@@ -154,7 +154,7 @@ export class Endpoint {
     return response;
   }
 
-  async #answer(incoming: Incoming, named: NamedSession): Promise<Response> {
+  async #answer(incoming: Incoming, named: ResolvedSession): Promise<Response> {
     const ref = refOf(named);
     const onEnd = ref === undefined ? () => undefined : this.#begin(ref);
     if (!onEnd) return tooManyAtOnce(propertyOf(incoming.body, 'id'));
@@ -197,24 +197,24 @@ export class Endpoint {
 
   /** Has the SDK serve a request. */
   #dispatch(
-    { request, body, isLoopback, peer, principal }: Incoming,
-    named: NamedSession,
+    { request, body, isLoopback, clientKey, principal }: Incoming,
+    named: ResolvedSession,
   ): Promise<Response> {
-    const context = { era: '2026', named, ...calledToolOf(body), isLoopback, peer, principal } as const;
+    const context = { era: '2026', named, ...calledToolOf(body), isLoopback, clientKey, principal } as const;
     const authInfo = principal && authInfoOf(principal);
     return this.#contexts.run(context, () =>
       this.#modern.fetch(request, { parsedBody: body, ...(authInfo && { authInfo }) }),
     );
   }
 
-  async #sessionOf(principal: Principal): Promise<NamedSession> {
+  async #sessionOf(principal: Principal): Promise<ResolvedSession> {
     const record = await this.#owners?.of(principal);
     if (!record) return { state: 'none' };
     await this.#registry.touch(record.ref);
     return { state: 'live', record, handle: undefined };
   }
 
-  async #nameSession(body: unknown): Promise<NamedSession> {
+  async #nameSession(body: unknown): Promise<ResolvedSession> {
     const handle = handleOf(body);
     if (handle.kind !== 'handle') return { state: handle.kind === 'none' ? 'none' : 'unknown' };
     const resolved = await this.#registry.resolve('handle', handle.value);
@@ -246,6 +246,6 @@ function serverClosing(id?: unknown): Response {
   });
 }
 
-function refOf(named: NamedSession): SessionRef | undefined {
+function refOf(named: ResolvedSession): SessionRef | undefined {
   return named.state === 'live' ? named.record.ref : undefined;
 }

@@ -41,7 +41,7 @@ export class StdioConnection {
 
   /** Starts the session, then to read. */
   static async open(options: StdioOptions): Promise<StdioConnection> {
-    const { record } = await options.registry.start('connection', 'holder');
+    const { record } = await options.registry.start('connection', 'quotaKey');
     return new StdioConnection(options, record.ref);
   }
 
@@ -129,7 +129,7 @@ export class StdioConnection {
           named,
           ...calledToolOf(message),
           isLoopback: true,
-          peer: undefined,
+          clientKey: undefined,
           principal: undefined,
         },
         deliver,

@@ -23,10 +23,10 @@ const EVENTS: readonly SessionEvent[] = [
     ref,
     provider: 'idp',
     generation: 1,
-    trouble: 'provider_unavailable',
+    failureReason: 'provider_unavailable',
     refreshAtMs: 1,
   },
-  { type: 'account.reauthentication_required', ref, provider: 'idp', trouble: 'grant_revoked' },
+  { type: 'account.reauthentication_required', ref, provider: 'idp', failureReason: 'grant_revoked' },
   { type: 'account.removed', ref, provider: 'idp' },
   { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
   { type: 'login.refused', reason: 'too_often' },
@@ -66,7 +66,7 @@ describe('the audit log', () => {
     });
     expect(entries[16]).toMatchObject({ reason: 'expired', level: 30 });
     expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
-    expect(entries[9]).toMatchObject({ trouble: 'provider_unavailable', level: 40 });
+    expect(entries[9]).toMatchObject({ failureReason: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
     expect(entries[13]).toMatchObject({ reason: 'too_often', level: 40 });
     expect(entries[14]).toMatchObject({ reason: 'account_cap', level: 40 });

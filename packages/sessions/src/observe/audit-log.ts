@@ -1,7 +1,7 @@
 import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
-import { Tallies } from './log-throttle.js';
+import { LogThrottle } from './log-throttle.js';
 import type { QuietLogger } from './quiet-logger.js';
 
 /** The faults of tokens that expire normally. All others show a wrong configuration or an attack. */
@@ -26,7 +26,7 @@ export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionLi
     const entry = { event: event.type, ...session, ...entryOf(event), ...(times !== undefined && { times }) };
     logger[levelOf(event)](entry, event.type);
   };
-  const refusals = new Tallies(clock, write);
+  const refusals = new LogThrottle(clock, write);
   return (event) => {
     const kind = refusalOf(event);
     if (kind === undefined) write(event);
@@ -75,9 +75,9 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
       return { provider: event.provider, generation: event.generation };
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
-      return { provider: event.provider, trouble: event.trouble };
+      return { provider: event.provider, failureReason: event.failureReason };
     case 'account.odd_answer':
-      return { provider: event.provider, oddity: event.oddity };
+      return { provider: event.provider, nonconformance: event.nonconformance };
     case 'account.revoked':
       return { provider: event.provider, revocation: event.revocation };
   }

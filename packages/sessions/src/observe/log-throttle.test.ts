@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
-import { Tallies } from './log-throttle.js';
+import { LogThrottle } from './log-throttle.js';
 
 function tallied() {
   const clock = new VirtualClock();
   const told: [string, number][] = [];
-  const tallies = new Tallies<string>(clock, (what, times) => void told.push([what, times]));
+  const tallies = new LogThrottle<string>(clock, (what, times) => void told.push([what, times]));
   const add = (kind: string, times: number) => {
     for (let time = 0; time < times; time++) tallies.add(kind, kind);
   };

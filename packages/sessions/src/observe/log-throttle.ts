@@ -3,7 +3,7 @@ import type { Clock } from '../time/clock.js';
 const MINUTE_MS = 60_000;
 
 /** Tells of what can happen without end: of each kind at once when it begins, and then how often, once a minute. */
-export class Tallies<T> {
+export class LogThrottle<T> {
   readonly #clock: Clock;
   readonly #tell: (what: T, times: number) => void;
   /** How often each kind has happened since it was last told of. */

@@ -17,7 +17,7 @@ export const KEY_ALGORITHM_NAMES = [
 ] as const;
 
 /** A private key as a JWK (RFC 7517). */
-export type ClientKey = JsonWebKey & { readonly alg?: string; readonly kid?: string };
+export type ClientAssertionKey = JsonWebKey & { readonly alg?: string; readonly kid?: string };
 
 type KeyAlgorithm = (typeof KEY_ALGORITHM_NAMES)[number];
 type ImportParams = webcrypto.EcKeyImportParams | webcrypto.RsaHashedImportParams | webcrypto.Algorithm;
@@ -39,7 +39,7 @@ const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithm, ImportParams>> = {
  * The way to authenticate with a private key (RFC 7523), for signing only.
  * @throws SessionError `configuration` when the key does not fit its `alg`
  */
-export async function keyAuthentication(jwk: ClientKey): Promise<oidc.ClientAuth> {
+export async function keyAuthentication(jwk: ClientAssertionKey): Promise<oidc.ClientAuth> {
   const { alg, kid } = jwk;
   // The options have been checked for it.
   const algorithm = KEY_ALGORITHMS[alg as KeyAlgorithm];

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
-import { readBoundedText } from '../limits/read-limited-text.js';
+import { readLimitedText } from '../limits/read-limited-text.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
@@ -205,7 +205,7 @@ async function tokensIn(granted: Response): Promise<TokenSet> {
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
 async function buffered(response: Response): Promise<Response> {
-  const text = await readBoundedText(response, MAX_ANSWER_BYTES);
+  const text = await readLimitedText(response, MAX_ANSWER_BYTES);
   const { status, headers } = response;
   const hasBody = status !== 204 && status !== 304;
   return new Response(hasBody ? text : null, { status, headers });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../secure-url.js';
-import { type ClientKey, KEY_ALGORITHM_NAMES } from './client-key.js';
+import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-key.js';
 
 /** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
@@ -44,7 +44,7 @@ export interface ProviderOptions {
   /** Absent for a public client, and with `private_key_jwt`. */
   readonly clientSecret?: string | undefined;
   /** A private key as a JWK with `alg` (ES, RS or PS with 256, 384 or 512, or EdDSA for Ed25519), and `kid` if the provider goes by it (RFC 7523). For `private_key_jwt`. */
-  readonly clientKey?: ClientKey | undefined;
+  readonly clientKey?: ClientAssertionKey | undefined;
   /** Default: `client_secret_basic` with a secret, `private_key_jwt` with a key, `none` without either. */
   readonly clientAuthentication?: ClientAuthentication | undefined;
   /** Default: `openid`. */

@@ -82,7 +82,7 @@ describe('a refresh at a provider of many tenants', () => {
     ['no tenant', { iss: `${ENTRA}/t-1/v2.0` }],
     ['somebody else', { iss: 'https://other.test/t-1/v2.0', tid: 't-1' }],
   ])('does not take that of %s for it [security 23]', async (_what, claims) => {
-    expect(await refreshed(claims)).toMatchObject({ granted: { oddity: 'issuer_changed' } });
+    expect(await refreshed(claims)).toMatchObject({ granted: { nonconformance: 'issuer_changed' } });
   });
 });
 

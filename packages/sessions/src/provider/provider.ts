@@ -248,12 +248,12 @@ export class Provider {
     if (idToken === undefined) return { kind: 'granted', granted };
     const { issuer } = configuration.serverMetadata();
     const claims = refreshedClaims(idToken, this.#settings.clientId);
-    if (!claims) return { kind: 'granted', granted: { ...granted, oddity: 'id_token_invalid' } };
+    if (!claims) return { kind: 'granted', granted: { ...granted, nonconformance: 'id_token_invalid' } };
     // Entra ID has one issuer for each tenant, and the metadata of all of them.
     const { tenant } = claims;
     const expected = tenant === undefined ? issuer : issuer.replace('{tenantid}', () => tenant);
     if (claims.issuer !== expected)
-      return { kind: 'granted', granted: { ...granted, oddity: 'issuer_changed' } };
+      return { kind: 'granted', granted: { ...granted, nonconformance: 'issuer_changed' } };
     return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
   }
 

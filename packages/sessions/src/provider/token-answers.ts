@@ -1,4 +1,4 @@
-import { readBoundedText, TooLargeError } from '../limits/read-limited-text.js';
+import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
 
 /** Larger answers are no token answers. */
 const MAX_BYTES = 256 * 1024;
@@ -178,7 +178,7 @@ async function answerOf(response: Response): Promise<TokenAnswer> {
     return { status, body: undefined, error: undefined };
   }
   try {
-    const body = parse(await readBoundedText(response, MAX_BYTES), type);
+    const body = parse(await readLimitedText(response, MAX_BYTES), type);
     return { status, body, error: textOrNothing(body?.error) };
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;

@@ -2,7 +2,7 @@ import * as oidc from 'openid-client';
 import { z } from 'zod';
 import type { Identity } from '../account/granted-tokens.js';
 import { SessionError } from '../errors.js';
-import { readBoundedText, TooLargeError } from '../limits/read-limited-text.js';
+import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
 import type { ProviderSettings } from './provider-options.js';
 import { retryAfterSecondsOf } from './token-answers.js';
 
@@ -46,7 +46,7 @@ async function askedFor(
   try {
     const response = await oidc.fetchProtectedResource(configuration, accessToken, endpoint, 'GET');
     if (!response.ok) throw badStatus(response, name);
-    return await readBoundedText(response, MAX_BYTES);
+    return await readLimitedText(response, MAX_BYTES);
   } catch (error) {
     if (error instanceof oidc.WWWAuthenticateChallengeError) throw badStatus(error.response, name);
     // The library wraps what the connection throws.

@@ -12,8 +12,8 @@ import {
   readJsonBody,
   receivedJsonEarly,
 } from '../http/body/json-body.js';
-import type { Turns } from '../http/body/turns.js';
-import type { CallsUnderWay } from '../http/calls-in-flight.js';
+import type { RequestScheduler } from '../http/body/turns.js';
+import type { CallsInFlight } from '../http/calls-in-flight.js';
 import { clientOf } from '../http/client-address.js';
 import type { DeploymentWarnings } from '../http/deployment-warnings.js';
 import type { GuardedRequest } from '../http/guards.js';
@@ -40,8 +40,8 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
   /** Decides which request begins next. */
-  readonly turns: Turns;
-  readonly calls: CallsUnderWay;
+  readonly turns: RequestScheduler;
+  readonly calls: CallsInFlight;
   /** Whether the server is closing. */
   readonly isClosing: () => boolean;
 }
@@ -143,9 +143,9 @@ function guardedApp(
     warnings.inspect(request);
     const isLoopback = guards.isLoopback(request);
     c.set('isLoopback', isLoopback);
-    c.set('peer', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
+    c.set('clientKey', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
     c.set('isFromAfar', guards.isFromAfar(request));
-    if (c.env?.outgoing) unreadAnswers.watch(c.env.outgoing as ServerResponse, c.get('peer'));
+    if (c.env?.outgoing) unreadAnswers.watch(c.env.outgoing as ServerResponse, c.get('clientKey'));
     return next();
   });
 
@@ -177,7 +177,7 @@ function wrongMount(mount: string, publicUrl: URL): SessionError {
 }
 
 interface McpRouteOptions extends JsonBodyLimits {
-  readonly calls: CallsUnderWay;
+  readonly calls: CallsInFlight;
   readonly unreadAnswers: UnreadAnswers;
 }
 
@@ -190,9 +190,9 @@ async function serveMcp(
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
-  const peer = c.get('peer');
+  const clientKey = c.get('clientKey');
   const source = receivedJsonEarly(bodySourceOf(c), limits);
-  const entering = door.enter(request, { isFromAfar: c.get('isFromAfar'), peer });
+  const entering = door.enter(request, { isFromAfar: c.get('isFromAfar'), clientKey });
   // What came of a body that is refused is held until there is an answer.
   const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal), limits));
   const entered = await (refusing ? Promise.race([entering, refusing]) : entering);
@@ -209,14 +209,22 @@ async function serveMcp(
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const hangUp = outgoing && (() => void outgoing.destroy());
-  const countUnread = unreadAnswers.counterFor(peer);
+  const countUnread = unreadAnswers.counterFor(clientKey);
   const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind, limits);
   const served = acceptingByName(principal ? withoutCredentials(request) : request, accepted);
-  const incoming = { request: served, body: body.value, isLoopback, peer, principal, hangUp, countUnread };
+  const incoming = {
+    request: served,
+    body: body.value,
+    isLoopback,
+    clientKey,
+    principal,
+    hangUp,
+    countUnread,
+  };
   const isCall = request.method === 'POST' && methodOf(body.value) !== 'subscriptions/listen';
   if (!isCall) return endpoint.handle(incoming);
-  const held = limits.room.hold(peer, body.bytes, () => hangUp?.());
+  const held = limits.room.hold(clientKey, body.bytes, () => hangUp?.());
   const answering = endpoint.handle(incoming);
   if (outgoing && !outgoing.destroyed) outgoing.once('close', held.release);
   else void answering.then(held.release);

@@ -73,7 +73,7 @@ let hasWarned = false;
  * @param allowed `true`: no warning; `undefined`: a warning; `false`: an error
  * @throws SessionError `configuration`, naming the setting, if `allowed` is `false`
  */
-export function checkDebugging(allowed: boolean | undefined, logger: Logger | undefined): void {
+export function assertNotDebugged(allowed: boolean | undefined, logger: Logger | undefined): void {
   if (allowed) return;
   const reason = debuggingReason(currentProcessSettings());
   if (reason === undefined) return;

@@ -3,16 +3,16 @@ import type { AddressInfo } from 'node:net';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AccessOptions, accessSettings } from '../access/access-options.js';
-import { peerOf } from '../limits/client-key.js';
+import { clientKeyOf } from '../limits/client-key.js';
 import { DEFAULT_LIMITS } from '../limits/limits.js';
 import { SessionEvents } from '../session/session-events.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Deadlines } from '../time/deadlines.js';
-import { type AccessSurroundings, createAccess } from './compose-access.js';
+import { type ComposeAccessOptions, composeAccess } from './compose-access.js';
 
 const PUBLIC_URL = new URL('https://mcp.test');
 
-function surroundings(): AccessSurroundings {
+function surroundings(): ComposeAccessOptions {
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
@@ -54,10 +54,10 @@ async function startIssuer() {
       .sign(privateKey);
   const admitWith = async (options: Partial<Extract<AccessOptions, object>>, token: string) => {
     const settings = accessSettings({ issuer, ...options });
-    return createAccess(settings, surroundings()).admit({
+    return composeAccess(settings, surroundings()).admit({
       authorization: `Bearer ${token}`,
       isFromAfar: true,
-      peer: undefined,
+      clientKey: undefined,
     });
   };
   return { issuer, answers, tokenFor, admitWith };
@@ -102,9 +102,13 @@ describe('access, put together', () => {
     answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };
     const introspection = { clientId: 'mcp', clientSecret: 'secret' };
     const limits = { refusedTokensPerMinute: 3 };
-    const access = createAccess(accessSettings({ issuer, introspection }), { ...surroundings(), limits });
+    const access = composeAccess(accessSettings({ issuer, introspection }), { ...surroundings(), limits });
     const bring = (token: string) =>
-      access.admit({ authorization: `Bearer ${token}`, isFromAfar: true, peer: peerOf('192.0.2.1') });
+      access.admit({
+        authorization: `Bearer ${token}`,
+        isFromAfar: true,
+        clientKey: clientKeyOf('192.0.2.1'),
+      });
     const bad = await Promise.all(
       [1, 2, 3, 4, 5].map((jti) => tokenFor('https://other.test', { jti: `${jti}` })),
     );
@@ -121,18 +125,18 @@ describe('access, put together', () => {
 
   it('can look whether its authorization server is there', async () => {
     const { issuer, answers } = await startIssuer();
-    const access = createAccess(accessSettings({ issuer }), surroundings());
+    const access = composeAccess(accessSettings({ issuer }), surroundings());
     await expect(access.prepare()).resolves.toBeUndefined();
     delete answers['/.well-known/oauth-authorization-server'];
-    await expect(createAccess(accessSettings({ issuer }), surroundings()).prepare()).rejects.toMatchObject({
+    await expect(composeAccess(accessSettings({ issuer }), surroundings()).prepare()).rejects.toMatchObject({
       code: 'provider_refused',
     });
   });
 
   it('is a matter of where a client is, in open access', async () => {
-    const far = { authorization: null, isFromAfar: true, peer: undefined };
-    expect(await createAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
-    expect(await createAccess('open-to-network', surroundings()).admit(far)).toMatchObject({
+    const far = { authorization: null, isFromAfar: true, clientKey: undefined };
+    expect(await composeAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
+    expect(await composeAccess('open-to-network', surroundings()).admit(far)).toMatchObject({
       isAdmitted: true,
     });
   });

@@ -11,7 +11,7 @@ import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { MCP_PATH } from './app.js';
 
-export interface AccessSurroundings {
+export interface ComposeAccessOptions {
   readonly publicUrl: () => URL;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -21,9 +21,9 @@ export interface AccessSurroundings {
 }
 
 /** Puts together who may come in. */
-export function createAccess(
+export function composeAccess(
   settings: AccessSettings,
-  { publicUrl, clock, deadlines, limits, fetch, events }: AccessSurroundings,
+  { publicUrl, clock, deadlines, limits, fetch, events }: ComposeAccessOptions,
 ): Access {
   if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;

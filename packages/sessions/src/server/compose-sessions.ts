@@ -2,7 +2,7 @@ import { AccountTokens } from '../account/account-tokens.js';
 import { Accounts } from '../account/accounts.js';
 import type { RefreshTokens } from '../account/granted-tokens.js';
 import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
-import { Refreshes, type RefreshesOptions } from '../account/refresh/refresher.js';
+import { TokenRefresher, type TokenRefresherOptions } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import type { Limits } from '../limits/limits.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
@@ -18,7 +18,7 @@ import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import type { RandomSource } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 
-export interface AssemblyOptions<C extends Clock = Clock> {
+export interface ComposeSessionsOptions<C extends Clock = Clock> {
   readonly clock: C;
   readonly random: RandomSource;
   readonly store: SessionStore;
@@ -35,23 +35,23 @@ export interface AssemblyOptions<C extends Clock = Clock> {
   readonly listeners?: (keys: KeyHierarchy) => readonly SessionListener[];
   /** Refresh only what a call asks for, and ask for it once. Default: ahead of time, with patience. */
   readonly isPassive?: boolean;
-  readonly parts?: AssemblyParts<C>;
+  readonly parts?: ComposeSessionsParts<C>;
 }
 
 /** Parts that a simulation replaces by its own. */
-export interface AssemblyParts<C extends Clock = Clock> {
+export interface ComposeSessionsParts<C extends Clock = Clock> {
   readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
   readonly createDeadlines?: (clock: C, onError: (error: unknown) => void) => Deadlines;
   /** What the registry is to those that use it. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
   /** What replaces token sets by fresh ones. */
-  readonly createRefreshes?: (options: RefreshesOptions) => Refreshes;
+  readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
   /** What stands between accounts and their provider. */
   readonly wrapRefresh?: (refresh: RefreshTokens) => RefreshTokens;
 }
 
 /** Sessions and their accounts, put together; how clients reach them is somebody else's business. */
-export interface Assembly {
+export interface ComposedSessions {
   readonly keys: KeyHierarchy;
   readonly vault: Vault;
   readonly deadlines: Deadlines;
@@ -59,12 +59,12 @@ export interface Assembly {
   readonly disposal: Disposal;
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
-  readonly refreshes: Refreshes;
+  readonly refreshes: TokenRefresher;
   readonly accounts: Accounts;
 }
 
 /** Puts sessions and accounts together. */
-export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly {
+export function composeSessions<C extends Clock>(options: ComposeSessionsOptions<C>): ComposedSessions {
   const { clock, random, store, lifetimes, maxSessions, onError, parts = {}, isPassive = false } = options;
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
   const keys = new KeyHierarchy(random(32));
@@ -96,7 +96,7 @@ export function assemble<C extends Clock>(options: AssemblyOptions<C>): Assembly
     : new RefreshPolicy({ clock, events, ask, revoke: options.revokeTokens, fraction }).refresh;
   const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
   const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
-  const refreshes = parts.createRefreshes?.(refreshing) ?? new Refreshes(refreshing);
+  const refreshes = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
   new SessionsPerAccount({ registry, events, most: options.limits.sessionsPerAccount, onError });
   const accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
   if (!isPassive) {

@@ -3,9 +3,9 @@ import { isBearer } from '../access/access-options.js';
 import { createSessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
 import { BasePath } from '../http/base-path.js';
-import { BodyRoom } from '../http/body/body-memory-limit.js';
-import { Turns } from '../http/body/turns.js';
-import { CallsUnderWay } from '../http/calls-in-flight.js';
+import { BodyMemoryLimit } from '../http/body/body-memory-limit.js';
+import { RequestScheduler } from '../http/body/turns.js';
+import { CallsInFlight } from '../http/calls-in-flight.js';
 import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
 import { listen, nodeHandlerOf } from '../http/listen.js';
@@ -22,7 +22,7 @@ import { RequestContexts } from '../mcp/request/context.js';
 import { SUBSCRIPTION_LIMITS } from '../mcp/request/kept-limits.js';
 import { RequestStates } from '../mcp/request/request-state.js';
 import { ServerFactory } from '../mcp/server/factory.js';
-import { CallsInWork } from '../mcp/server/running-calls.js';
+import { RunningCalls } from '../mcp/server/running-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
 import { StdioConnection } from '../mcp/stdio.js';
 import { auditLog } from '../observe/audit-log.js';
@@ -35,15 +35,15 @@ import { logIdOf } from '../session/ids.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { systemClock } from '../time/clock.js';
-import { Patience } from '../time/patience.js';
+import { DrainTimer } from '../time/patience.js';
 import { systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 import { createApp, createLoginApp, MCP_PATH } from './app.js';
-import { checkDebugging } from './assert-not-debugged.js';
-import { createAccess } from './compose-access.js';
-import { assemble } from './compose-sessions.js';
+import { assertNotDebugged } from './assert-not-debugged.js';
+import { composeAccess } from './compose-access.js';
+import { composeSessions } from './compose-sessions.js';
 import { holdProcess } from './hold-process.js';
-import { Serving } from './lifecycle.js';
+import { Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import type { CloseOptions, Runtime, SessionsOptions } from './options.js';
 import type { Sessions } from './sessions.js';
@@ -56,7 +56,7 @@ const DEFAULT_PORT = 3000;
  * @throws SessionError `configuration` when the options cannot work; the message says what to change.
  */
 export function createSessions(options: SessionsOptions): Sessions {
-  checkDebugging(options.allowDebugging, options.logger);
+  assertNotDebugged(options.allowDebugging, options.logger);
   const logger = quietLogger(options.logger ?? pino({ level: 'silent' }));
   const { onError, onProtocolError } = errorLog(logger);
   const { clock, random, fetch, store }: Runtime = {
@@ -83,7 +83,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (provider) return provider;
     throw new SessionError('unknown_provider', `There is no provider "${name}" here.`);
   };
-  const { keys, vault, deadlines, events, disposal, registry, refreshes, accounts } = assemble({
+  const { keys, vault, deadlines, events, disposal, registry, refreshes, accounts } = composeSessions({
     clock,
     random,
     store,
@@ -148,7 +148,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
   const keptSubscriptions = new KeptBytes(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
-  const callsInWork = new CallsInWork({ contexts, clock, deadlines });
+  const callsInWork = new RunningCalls({ contexts, clock, deadlines });
   const servers = new ServerFactory({
     callsInWork,
     info: options.server,
@@ -198,7 +198,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
   // A public URL that `listen` chooses has no path.
   const basePath = new BasePath(publicUrl?.pathname.slice(0, -1) ?? '');
-  const calls = new CallsUnderWay();
+  const calls = new CallsInFlight();
   const appOptions = {
     guards,
     basePath,
@@ -210,7 +210,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     trustedProxies,
     logins: logins.browsers,
     loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
-    bodyRoom: new BodyRoom(),
+    bodyRoom: new BodyMemoryLimit(),
     unreadAnswers: new UnreadAnswers(),
     keys,
     random,
@@ -219,7 +219,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     loginAttemptMs: lifetimes.loginAttemptMs,
     onError,
   };
-  const accessControl = createAccess(access, {
+  const accessControl = composeAccess(access, {
     publicUrl: knownPublicUrl,
     clock,
     deadlines,
@@ -235,7 +235,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     serverName: brand.name,
     sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === publicUrl?.origin,
     access: accessControl,
-    turns: new Turns({ now: () => clock.now() }),
+    turns: new RequestScheduler({ now: () => clock.now() }),
     calls,
     isClosing: () => closing !== undefined,
   });
@@ -244,9 +244,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     serving.overHttp();
     handleRequest(...request);
   };
-  const serving = new Serving();
+  const serving = new Lifecycle();
   let closing: Promise<void> | undefined;
-  const patience = new Patience(clock);
+  const patience = new DrainTimer(clock);
   const close = ({ drainMs = lifetimes.shutdownDrainMs }: CloseOptions = {}) => {
     if (closing) patience.endAfter(drainMs);
     closing ??= closeEverything(drainMs);

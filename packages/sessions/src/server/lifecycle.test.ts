@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
-import { Serving } from './lifecycle.js';
+import { Lifecycle } from './lifecycle.js';
 
 const configuration = (message: RegExp) =>
   expect.objectContaining({ code: 'configuration', message: expect.stringMatching(message) });
 
 describe('a server', () => {
   it('serves HTTP in several ways, and then no stdio', () => {
-    const serving = new Serving();
+    const serving = new Lifecycle();
     serving.overHttp();
     serving.overHttp();
     expect(() => serving.overStdio()).toThrow(configuration(/serves HTTP already/));
   });
 
   it('serves stdio once, and then no HTTP', () => {
-    const serving = new Serving();
+    const serving = new Lifecycle();
     serving.overStdio();
     expect(() => serving.overStdio()).toThrow(configuration(/serves stdio already/));
     expect(() => serving.overHttp()).toThrow(configuration(/Create another one for HTTP/));
@@ -25,7 +25,7 @@ describe('a server', () => {
       stop: () => void heard.push(`stop ${name}`),
       close: async () => void heard.push(`close ${name}`),
     });
-    const serving = new Serving();
+    const serving = new Lifecycle();
     await serving.through(front('pipe'), front('pages'));
     serving.stop();
     await serving.close();
@@ -35,7 +35,7 @@ describe('a server', () => {
   it('closes at once what is ready only after it was stopped, and says so', async () => {
     const heard: string[] = [];
     const front = { stop: () => void heard.push('stop'), close: async () => void heard.push('close') };
-    const serving = new Serving();
+    const serving = new Lifecycle();
     serving.stop();
     await expect(serving.through(front)).rejects.toThrow(configuration(/has been closed/));
     expect(heard).toEqual(['stop', 'close']);

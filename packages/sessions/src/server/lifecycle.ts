@@ -1,7 +1,7 @@
 import { SessionError } from '../errors.js';
 
 /** Something that clients or browsers reach a server through. */
-export interface Front {
+export interface Listener {
   /** Lets nothing new in from now on. */
   stop(): void;
   /** Closes what is open. */
@@ -9,8 +9,8 @@ export interface Front {
 }
 
 /** What a server is reached through: HTTP, or the stdin and stdout of its process, which have one client. */
-export class Serving {
-  readonly #fronts: Front[] = [];
+export class Lifecycle {
+  readonly #fronts: Listener[] = [];
   #over: 'HTTP' | 'stdio' | undefined;
   #isStopped = false;
 
@@ -37,7 +37,7 @@ export class Serving {
    * Notes what clients come through from now on. What is ready too late is closed at once.
    * @throws SessionError `configuration`
    */
-  async through(...fronts: readonly Front[]): Promise<void> {
+  async through(...fronts: readonly Listener[]): Promise<void> {
     this.#fronts.push(...fronts);
     if (!this.#isStopped) return;
     for (const front of fronts) front.stop();

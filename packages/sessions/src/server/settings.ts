@@ -29,7 +29,7 @@ export interface SessionsSettings {
 }
 
 const DEFAULT_MAX_SESSIONS = 10_000;
-const MOST_SESSIONS = 1_000_000;
+const MAX_SESSIONS = 1_000_000;
 
 /** A stream and a call at a time for each session. */
 const CONNECTIONS_PER_SESSION = 2;
@@ -52,7 +52,7 @@ const schema = z.object({
     .partial()
     .default({}),
   limits: limitsSchema.partial().default({}),
-  maxSessions: z.number().int().positive().max(MOST_SESSIONS).default(DEFAULT_MAX_SESSIONS),
+  maxSessions: z.number().int().positive().max(MAX_SESSIONS).default(DEFAULT_MAX_SESSIONS),
   elicitation: z.enum(['auto', 'never']).default('auto'),
   allowedHosts: allowedHostsSchema.default([]),
   allowedOrigins: allowedOriginsSchema.default([]),

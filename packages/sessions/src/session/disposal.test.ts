@@ -15,9 +15,9 @@ function slowRevocations() {
 describe('disposing of accounts', () => {
   it('reports what the provider said of each', async () => {
     const bench = new SessionBench();
-    const { record, lease } = await bench.loggedIn('alice');
+    const { record, snapshot } = await bench.loggedIn('alice');
     bench.provider.revocation = 'unsupported';
-    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     const { revoked } = await bench.registry.signOut(record.ref, 'logout');
     expect(await revoked).toEqual([
       { provider: 'idp', revocation: 'unsupported' },
@@ -58,13 +58,13 @@ describe('disposing of accounts', () => {
     ['no_refresh_token', 'unconfirmed'],
   ] as const)(
     'has nothing to revoke of an account given up before (%s): that is %s',
-    async (trouble, revocation) => {
+    async (failureReason, revocation) => {
       const bench = new SessionBench();
       const { record } = await bench.loggedIn('alice');
       const before = await bench.registry.get(record.ref);
       const account = before?.accounts.idp;
       if (!before || !account) throw new Error('Nobody is logged in.');
-      await bench.refreshes.giveUp(before, account, trouble);
+      await bench.refreshes.giveUp(before, account, failureReason);
       await bench.disposal.settled();
       bench.provider.revoked.length = 0;
       const { revoked } = await bench.registry.signOut(record.ref, 'logout');

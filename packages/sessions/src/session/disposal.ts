@@ -51,7 +51,7 @@ export class Disposal {
       // An account without tokens has been given up before. Whether they are dead is known only if it was the
       // provider who said so.
       if (!tokens) {
-        const revocation = account.trouble === 'grant_revoked' ? 'confirmed' : 'unconfirmed';
+        const revocation = account.failureReason === 'grant_revoked' ? 'confirmed' : 'unconfirmed';
         return Promise.resolve({ provider, revocation });
       }
       return this.revoke(record, provider, tokens);

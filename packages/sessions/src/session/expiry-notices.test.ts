@@ -33,9 +33,9 @@ describe('the notice that a login is about to reach its longest lifetime', () =>
 
   it('is not put off by a login to a further provider', async () => {
     const { bench, notices } = setUp({ absoluteMs: 10 * MINUTE_MS });
-    const { lease } = await bench.loggedIn('alice');
+    const { snapshot } = await bench.loggedIn('alice');
     await bench.clock.advance(7 * MINUTE_MS);
-    await bench.accounts.commitLogin(lease, 'another', bench.provider.grant('alice'));
+    await bench.accounts.commitLogin(snapshot, 'another', bench.provider.grant('alice'));
     await bench.clock.advance(MINUTE_MS + 200);
     expect(notices()).toHaveLength(1);
   });

@@ -11,7 +11,7 @@ const lifetimes: Lifetimes = {
   absoluteMs: 1000,
   disconnectGraceMs: 10,
   loginAttemptMs: 50,
-  unheardMs: 5000,
+  connectionTtlMs: 5000,
   shutdownDrainMs: 1,
 };
 const absent: Presence = { openStreams: 0, requests: 0 };
@@ -32,7 +32,7 @@ function connection(fields: Partial<SessionRecord> = {}): SessionRecord {
     version: 1,
     stamps: [],
     kind: 'connection',
-    owner: 'holder',
+    owner: 'quotaKey',
     createdAtMs: 0,
     lastRequestAtMs: 0,
     epoch: 0,
@@ -64,7 +64,7 @@ describe('the lifetimes', () => {
 describe('what time does to a session in which nobody is logged in', () => {
   it('is to end it when it was not heard of for long enough [security 34]', () => {
     const record = connection({ lastRequestAtMs: 7 });
-    expect(due(record)).toEqual({ action: 'end', reason: 'unheard', atMs: 5007 });
+    expect(due(record)).toEqual({ action: 'end', reason: 'connection_expired', atMs: 5007 });
     expect(due(record, { openStreams: 0, requests: 0, presentUntilMs: 20 }).atMs).toBe(5020);
   });
 
@@ -74,7 +74,7 @@ describe('what time does to a session in which nobody is logged in', () => {
 
   it('is not to sign it out, not even after a disconnect', () => {
     const gone = { openStreams: 0, requests: 0, presentUntilMs: 5, disconnectedAtMs: 5 };
-    expect(due(connection(), gone)).toEqual({ action: 'end', reason: 'unheard', atMs: 5005 });
+    expect(due(connection(), gone)).toEqual({ action: 'end', reason: 'connection_expired', atMs: 5005 });
   });
 
   it('is to end a pending handle whose login is not finished in time, present or not [security 35]', () => {

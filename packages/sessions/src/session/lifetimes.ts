@@ -19,7 +19,7 @@ export interface Lifetimes {
   /** How long a started login can be finished. Default: 10 minutes. */
   readonly loginAttemptMs: number;
   /** Without request or stream until a connection's id, or an owner's session, is forgotten. Default: 24 hours. */
-  readonly unheardMs: number;
+  readonly connectionTtlMs: number;
   /** How long closing waits for calls in flight, and then as long again for revocations. Default: 10 seconds. */
   readonly shutdownDrainMs: number;
 }
@@ -29,18 +29,18 @@ export const DEFAULT_LIFETIMES: Lifetimes = {
   absoluteMs: 12 * HOUR_MS,
   disconnectGraceMs: 2 * MINUTE_MS,
   loginAttemptMs: 10 * MINUTE_MS,
-  unheardMs: 24 * HOUR_MS,
+  connectionTtlMs: 24 * HOUR_MS,
   shutdownDrainMs: 10 * SECOND_MS,
 };
 
 /** What happens to a session next if nothing else does. */
-export type Due = { readonly atMs: number } & (
+export type DueChange = { readonly atMs: number } & (
   | { readonly action: 'sign-out'; readonly reason: SignOutReason }
   | { readonly action: 'end'; readonly reason: EndReason }
 );
 
 /** The first thing that time will do to a session. */
-export function nextDue(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due {
+export function nextDue(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): DueChange {
   const dues = [lastResort(record, presence, lifetimes)];
   if (isSignedIn(record)) dues.push(...signOuts(record, presence, lifetimes));
   return dues.reduce((first, due) => (due.atMs < first.atMs ? due : first));
@@ -65,8 +65,8 @@ export function heardAtMs(record: SessionRecord, presence: Presence): number {
   return Math.max(record.lastRequestAtMs, presence.presentUntilMs ?? 0, record.signedInAtMs ?? 0);
 }
 
-function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due[] {
-  const dues: Due[] = [
+function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): DueChange[] {
+  const dues: DueChange[] = [
     {
       action: 'sign-out',
       reason: 'absolute',
@@ -88,7 +88,7 @@ function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetime
   return dues;
 }
 
-function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): Due {
+function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): DueChange {
   if (record.kind === 'pending-handle') {
     return {
       action: 'end',
@@ -96,5 +96,5 @@ function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifeti
       atMs: record.lastRequestAtMs + lifetimes.loginAttemptMs,
     };
   }
-  return { action: 'end', reason: 'unheard', atMs: heardAtMs(record, presence) + lifetimes.unheardMs };
+  return { action: 'end', reason: 'connection_expired', atMs: heardAtMs(record, presence) + lifetimes.connectionTtlMs };
 }

@@ -163,7 +163,7 @@ describe('the session of an owner', () => {
   it('that has ended takes in no login that was started before', async () => {
     const bench = new OwnersBench();
     const { ref, epoch } = await bench.owners.of(ALICE);
-    await bench.registry.end(ref, 'unheard');
+    await bench.registry.end(ref, 'connection_expired');
     const again = await bench.owners.of(ALICE);
     expect(again.ref).toBe(ref);
     const late = bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant('alice'));
@@ -186,7 +186,7 @@ describe('the sessions of one user', () => {
   it('are forgotten one by one as they end', async () => {
     const bench = new OwnersBench();
     const [editor, terminal] = [await bench.owners.of(ALICE), await bench.owners.of(ALICE_ELSEWHERE)];
-    await bench.registry.end(editor.ref, 'unheard');
+    await bench.registry.end(editor.ref, 'connection_expired');
     expect(bench.owners.ofSameUser(terminal.ref)).toEqual([terminal.ref]);
     expect(bench.owners.ofSameUser(editor.ref)).toEqual([editor.ref]);
   });
@@ -284,7 +284,7 @@ describe('the connections of an owner', () => {
     expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
   });
 
-  it.each(['deleted', 'unheard', 'cap'] as const)(
+  it.each(['deleted', 'connection_expired', 'cap'] as const)(
     'end one by one (%s), and the login stays with the others [security 34]',
     async (reason) => {
       const bench = new OwnersBench();
@@ -477,7 +477,7 @@ it('a thousand lives of owners leave nothing behind [security 38]', async () => 
     bench.registry.streamOpened(record.ref)('client');
     await bench.owners.touch(record.ref);
     if (life % 2 === 0) await bench.registry.end(record.ref, 'deleted');
-    await bench.registry.end(session.ref, 'unheard');
+    await bench.registry.end(session.ref, 'connection_expired');
     await bench.clock.advance(0);
     lastRefs.push(session.ref, record.ref);
   }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionRef } from './ids.js';
-import { isPresent, PresenceBook } from './presence.js';
+import { isPresent, SessionPresence } from './presence.js';
 
 // The brand is given by `ids` only; here any text will do.
 const ref = 'one' as SessionRef;
@@ -9,7 +9,7 @@ const ABSENT = { openStreams: 0, requests: 0 };
 
 describe('the presence of a client', () => {
   it('is the number of its open streams and of its requests that wait for their answers', () => {
-    const book = new PresenceBook();
+    const book = new SessionPresence();
     expect(book.of(ref)).toEqual(ABSENT);
     expect(isPresent(book.of(ref))).toBe(false);
     book.streamOpened(ref);
@@ -26,7 +26,7 @@ describe('the presence of a client', () => {
   });
 
   it('ends with its last stream; only if it closed that itself, it has disconnected [security 36]', () => {
-    const book = new PresenceBook();
+    const book = new SessionPresence();
     book.streamOpened(ref);
     book.streamClosed(ref, 'client', 5);
     expect(book.of(ref)).toEqual({ ...ABSENT, presentUntilMs: 5, disconnectedAtMs: 5 });
@@ -37,7 +37,7 @@ describe('the presence of a client', () => {
   });
 
   it('ends with the answer to its last request, and then its lost stream was no disconnect [security 36]', () => {
-    const book = new PresenceBook();
+    const book = new SessionPresence();
     book.streamOpened(ref);
     book.requestBegan(ref);
     book.streamClosed(ref, 'client', 5);
@@ -47,7 +47,7 @@ describe('the presence of a client', () => {
   });
 
   it('ends with a request that its client has given up, and then its lost stream was one [security 36]', () => {
-    const book = new PresenceBook();
+    const book = new SessionPresence();
     book.streamOpened(ref);
     book.requestBegan(ref);
     book.streamClosed(ref, 'client', 5);
@@ -56,14 +56,14 @@ describe('the presence of a client', () => {
   });
 
   it('does not change when an unknown stream or request ends', () => {
-    const book = new PresenceBook();
+    const book = new SessionPresence();
     book.streamClosed(ref, 'client', 5);
     book.requestEnded(ref, 'client', 5);
     expect(book.of(ref)).toEqual(ABSENT);
   });
 
   it('is forgotten with the session', () => {
-    const book = new PresenceBook();
+    const book = new SessionPresence();
     book.streamOpened(ref);
     book.requestBegan(ref);
     book.forget(ref);

@@ -23,7 +23,7 @@ export function isPresent({ openStreams, requests }: Presence): boolean {
 }
 
 /** Counts the streams and the requests that are open for each session on this node. */
-export class PresenceBook {
+export class SessionPresence {
   readonly #entries = new Map<SessionRef, Presence>();
 
   of(ref: SessionRef): Presence {

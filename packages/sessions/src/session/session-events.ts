@@ -1,6 +1,12 @@
 import { isThenable } from '../time/promises.js';
 import type { SessionRef } from './ids.js';
-import type { AccountTrouble, EndReason, GrantOddity, SessionKind, SignOutReason } from './session-record.js';
+import type {
+  AccountFailureReason,
+  EndReason,
+  GrantNonconformance,
+  SessionKind,
+  SignOutReason,
+} from './session-record.js';
 
 /** What the provider said of tokens that were to be revoked. */
 export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported';
@@ -107,14 +113,14 @@ export type SessionEvent =
       readonly ref: SessionRef;
       readonly provider: string;
       readonly generation: number;
-      readonly trouble: AccountTrouble;
+      readonly failureReason: AccountFailureReason;
       readonly refreshAtMs: number | undefined;
     }
   | {
       readonly type: 'account.reauthentication_required';
       readonly ref: SessionRef;
       readonly provider: string;
-      readonly trouble: AccountTrouble;
+      readonly failureReason: AccountFailureReason;
     }
   | {
       /** Its access token runs out at `expiresAtMs`, and cannot be renewed. */
@@ -129,7 +135,7 @@ export type SessionEvent =
       readonly type: 'account.odd_answer';
       readonly ref: SessionRef;
       readonly provider: string;
-      readonly oddity: GrantOddity;
+      readonly nonconformance: GrantNonconformance;
     }
   | { readonly type: 'account.removed'; readonly ref: SessionRef; readonly provider: string }
   | {

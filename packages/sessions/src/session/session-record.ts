@@ -23,14 +23,14 @@ export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'ope
 export type EndReason =
   | SignOutReason
   | 'deleted'
-  | 'unheard'
+  | 'connection_expired'
   | 'cap'
   | 'shutdown'
   | 'replaced'
   | 'login_expired';
 
 /** Why an account needs a new login, or cannot be refreshed for now. Never contains secrets. */
-export type AccountTrouble =
+export type AccountFailureReason =
   | 'grant_revoked'
   | 'no_refresh_token'
   | 'provider_unavailable'
@@ -46,13 +46,13 @@ export type AccountTrouble =
  * - `issuer_changed`: its ID token is from another issuer, so the tokens may be somebody else's.
  * - `scope_widened`: it claims scopes that the user was never asked for; they are not counted.
  */
-export type GrantOddity = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
+export type GrantNonconformance = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
 
 /** One provider login inside a session. */
 export interface AccountRecord {
   readonly provider: string;
   readonly state: 'authenticated' | 'reauthentication_required';
-  readonly trouble?: AccountTrouble | undefined;
+  readonly failureReason?: AccountFailureReason | undefined;
   /** Counts the token sets of this session; never given twice, not even after a logout. */
   readonly generation: number;
   readonly subject: string;

@@ -3,7 +3,7 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SessionRef } from './ids.js';
 import type { SessionRecord } from './session-record.js';
 import type { SessionStore } from './session-store.js';
-import { Insistence } from './store-retry.js';
+import { StoreRetry } from './store-retry.js';
 
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
@@ -31,11 +31,11 @@ const STAMPS_KEPT = 4;
  */
 export class SessionRecords {
   readonly #options: SessionRecordsOptions;
-  readonly #insistence: Insistence;
+  readonly #insistence: StoreRetry;
 
   constructor(options: SessionRecordsOptions) {
     this.#options = options;
-    this.#insistence = new Insistence(options.clock);
+    this.#insistence = new StoreRetry(options.clock);
   }
 
   get(ref: SessionRef): Promise<SessionRecord | undefined> {

@@ -30,10 +30,10 @@ describe('a session', () => {
     const store = new MapSessionStore();
     store.insert = () => Promise.resolve(false);
     const bench = new SessionBench({ store, maxSessions: 1 });
-    await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('minted twice');
+    await expect(bench.registry.start('connection', 'quotaKey')).rejects.toThrow('minted twice');
     expect(bench.registry.size).toBe(0);
     expect(bench.events).toEqual([]);
-    await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('minted twice');
+    await expect(bench.registry.start('connection', 'quotaKey')).rejects.toThrow('minted twice');
   });
 
   it('is not left in the store when only the answer to its start was lost', async () => {
@@ -44,7 +44,7 @@ describe('a session', () => {
       throw new Error('lost');
     };
     const bench = new SessionBench({ store });
-    await expect(bench.registry.start('connection', 'holder')).rejects.toThrow('lost');
+    await expect(bench.registry.start('connection', 'quotaKey')).rejects.toThrow('lost');
     expect(store.size).toBe(0);
   });
 
@@ -87,7 +87,7 @@ describe('a 2025 connection', () => {
 
   it('is not idle right after a login that took its user longer than that', async () => {
     const bench = new SessionBench({ lifetimes: { idleMs: MINUTE } });
-    const { record } = await bench.registry.start('connection', 'holder');
+    const { record } = await bench.registry.start('connection', 'quotaKey');
     await bench.clock.advance(5 * MINUTE);
     await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'idp', bench.provider.grant('alice'));
     await bench.clock.advance(50 * SECOND);
@@ -239,7 +239,7 @@ describe('a 2025 connection', () => {
 
   it('ends after a day unheard', async () => {
     const bench = new SessionBench();
-    const { id } = await bench.registry.start('connection', 'holder');
+    const { id } = await bench.registry.start('connection', 'quotaKey');
     await bench.clock.advance(23 * HOUR);
     expect((await bench.registry.resolve('connection', id)).state).toBe('live');
     await bench.clock.advance(2 * HOUR);
@@ -268,7 +268,7 @@ describe('a 2026 handle', () => {
 
   it('that is pending expires when the login is not finished in time', async () => {
     const bench = new SessionBench();
-    const { id } = await bench.registry.start('pending-handle', 'holder');
+    const { id } = await bench.registry.start('pending-handle', 'quotaKey');
     await bench.clock.advance(11 * MINUTE);
     expect(await bench.registry.resolve('handle', id)).toEqual({ state: 'ended', reason: 'login_expired' });
   });
@@ -280,8 +280,8 @@ describe('a 2026 handle', () => {
     const promoted = pending && (await bench.accounts.promote(pending));
     expect(promoted?.id).not.toBe(id);
     expect(await bench.registry.resolve('handle', id)).toEqual({ state: 'ended', reason: 'replaced' });
-    const lease = { ref: promoted?.record.ref ?? record.ref, epoch: 0 };
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    const snapshot = { ref: promoted?.record.ref ?? record.ref, epoch: 0 };
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
     expect(bench.provider.revoked).toEqual([]);
   });
 });
@@ -322,22 +322,22 @@ describe('signing out and ending', () => {
 
   it('make a session object that somebody kept useless, also after the next login [security 10]', async () => {
     const bench = new SessionBench();
-    const { record, lease } = await bench.loggedIn('alice');
+    const { record, snapshot } = await bench.loggedIn('alice');
     await bench.registry.signOut(record.ref, 'logout');
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
     await bench.accounts.commitLogin({ ref: record.ref, epoch: 1 }, 'idp', bench.provider.grant('bob'));
-    await expect(bench.accessToken(lease)).rejects.toMatchObject({ code: 'signed_out' });
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
   it('void what was handed out before, also where nobody was logged in [security 22]', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'holder');
-    const lease = { ref: record.ref, epoch: record.epoch };
+    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const snapshot = { ref: record.ref, epoch: record.epoch };
     const { revoked } = await bench.registry.signOut(record.ref, 'logout');
     expect(await revoked).toEqual([]);
     expect((await bench.registry.get(record.ref))?.epoch).toBe(1);
     expect((await bench.registry.get(record.ref))?.signedOut).toBeUndefined();
-    expect(await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('late'))).toBeUndefined();
+    expect(await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('late'))).toBeUndefined();
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
 
@@ -370,7 +370,7 @@ describe('signing out and ending', () => {
     const bench = new SessionBench({ store });
     await bench.loggedIn('alice');
     const { record: stuck } = await bench.loggedIn('bob');
-    await bench.registry.start('connection', 'holder');
+    await bench.registry.start('connection', 'quotaKey');
     const take = store.take.bind(store);
     store.take = (ref) => (ref === stuck.ref ? Promise.reject(new Error('down')) : take(ref));
     const ending = bench.registry.endAll('shutdown');
@@ -412,7 +412,7 @@ describe('a store that is slow, and loses answers', () => {
       if (losses-- > 0) throw new Error('lost');
     });
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'holder');
+    const { record } = await bench.registry.start('connection', 'quotaKey');
     losses = 1;
     const login = bench.accounts.commitLogin(
       { ref: record.ref, epoch: 0 },
@@ -445,7 +445,7 @@ describe('a store that is slow, and loses answers', () => {
   it('says so in words for whoever waits, when it does not come back', async () => {
     const store = storeWith('get', () => Promise.reject(new Error('redis at 192.0.2.5 is down')));
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'holder');
+    const { record } = await bench.registry.start('connection', 'quotaKey');
     const signOut = bench.registry.signOut(record.ref, 'logout').catch((error: unknown) => error);
     await bench.clock.advance(1000);
     expect(await signOut).toMatchObject({
@@ -461,12 +461,12 @@ describe('a store that is slow, and loses answers', () => {
       isSlow ? new Promise((resolve) => answers.push(resolve)) : Promise.resolve(),
     );
     const bench = new SessionBench({ store, lifetimes: { idleMs: MINUTE } });
-    const { record, lease } = await bench.loggedIn('alice');
+    const { record, snapshot } = await bench.loggedIn('alice');
     isSlow = true;
     await bench.clock.advance(61 * SECOND);
     isSlow = false;
     await bench.registry.touch(record.ref);
-    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
     for (const answer of answers) answer();
     await bench.clock.advance(SECOND);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
@@ -480,7 +480,7 @@ describe('a store that is slow, and loses answers', () => {
       if (failures-- > 0) throw new Error('down');
     });
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'holder');
+    const { record } = await bench.registry.start('connection', 'quotaKey');
     const update = () => bench.registry.update(record.ref, () => ({ owner: 'somebody' }));
 
     failures = 2;

@@ -1,10 +1,10 @@
 import { signedOut } from '../errors.js';
-import type { Peer } from '../limits/client-key.js';
+import type { ClientKey } from '../limits/client-key.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import type { RandomSource } from '../vault/random.js';
-import { SessionPlaces } from './capacity/capacity.js';
+import { SessionCapacity } from './capacity/capacity.js';
 import type { Disposal, RevocationReport } from './disposal.js';
 import {
   type IdKind,
@@ -16,8 +16,8 @@ import {
   type SessionRef,
   sessionRefOf,
 } from './ids.js';
-import { type Due, type Lifetimes, nextDue } from './lifetimes.js';
-import { isPresent, type Presence, PresenceBook, type StreamCloser } from './presence.js';
+import { type DueChange, type Lifetimes, nextDue } from './lifetimes.js';
+import { isPresent, type Presence, SessionPresence, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
 import {
   blankRecord,
@@ -86,11 +86,11 @@ const RECHECK_MS = 1000;
 export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #records: SessionRecords;
-  readonly #presence = new PresenceBook();
+  readonly #presence = new SessionPresence();
   readonly #tombstones: Tombstones;
   readonly #known = new Map<SessionRef, KnownSession>();
   readonly #signals = new SessionSignals();
-  readonly #places: SessionPlaces;
+  readonly #places: SessionCapacity;
   /** Sessions that are about to end: until then, nobody opens them anew. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
   /** Sessions of owners that are being opened: those who ask at the same time get the same one. */
@@ -100,12 +100,12 @@ export class SessionRegistry {
     this.#options = options;
     this.#records = new SessionRecords(options);
     this.#tombstones = new Tombstones(options.clock);
-    this.#places = new SessionPlaces({
+    this.#places = new SessionCapacity({
       ...options,
       mostPerPeer: options.anonymousSessionsPerAddress,
       size: () => this.size,
       isPresent: (ref) => isPresent(this.#presence.of(ref)),
-      crowdOut: (ref) => this.#crowdOut(ref),
+      evict: (ref) => this.#evict(ref),
       has: (ref) => this.has(ref),
     });
   }
@@ -117,16 +117,16 @@ export class SessionRegistry {
 
   /**
    * Starts a session and mints its id, which is known to nobody else and kept nowhere.
-   * @param peer the address that it counts for until somebody logs in; absent: none
+   * @param clientKey the address that it counts for until somebody logs in; absent: none
    * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to,
    * `too_many_requests` when the address has as many as it may
    */
   async start(
     kind: SessionKind,
     owner: string,
-    peer?: Peer,
+    clientKey?: ClientKey,
   ): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.#places.take(() => this.#insert(kind, owner, peer), peer);
+    return this.#places.take(() => this.#insert(kind, owner, clientKey), clientKey);
   }
 
   /**
@@ -287,14 +287,14 @@ export class SessionRegistry {
   async #insert(
     kind: SessionKind,
     owner: string,
-    peer: Peer | undefined,
+    clientKey: ClientKey | undefined,
   ): Promise<{ id: SessionId; record: SessionRecord }> {
     const { random, keys, clock } = this.#options;
     const id = mintSessionId(random);
     const ref = sessionRefOf(keys, hasHandle({ kind }) ? 'handle' : 'connection', id);
     const record = blankRecord(ref, kind, owner, clock.now());
     await this.#records.add(record);
-    this.#admit(record, peer);
+    this.#admit(record, clientKey);
     return { id, record };
   }
 
@@ -317,13 +317,13 @@ export class SessionRegistry {
     return record;
   }
 
-  /** Takes a session into this node's books. @param holder whom it counts for until somebody logs in */
-  #admit(record: SessionRecord, holder: string | undefined): void {
+  /** Takes a session into this node's books. @param quotaKey whom it counts for until somebody logs in */
+  #admit(record: SessionRecord, quotaKey: string | undefined): void {
     const { ref, kind, version } = record;
     if (this.#known.has(ref)) return;
     this.#known.set(ref, { version, deadline: undefined, isDeferred: false });
     // A connection of somebody's goes when its owner's session has to make room.
-    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, holder);
+    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, quotaKey);
     this.#schedule(record);
     this.#options.events.emit({ type: 'session.started', ref, kind });
   }
@@ -404,13 +404,13 @@ export class SessionRegistry {
     else await this.#signOutIf(ref, due.reason, (current) => this.#dueNow(current)?.reason === due.reason);
   }
 
-  #dueNow(record: SessionRecord): Due | undefined {
+  #dueNow(record: SessionRecord): DueChange | undefined {
     const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
     return due.atMs <= this.#options.clock.now() ? due : undefined;
   }
 
   /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
-  async #crowdOut(ref: SessionRef): Promise<void> {
+  async #evict(ref: SessionRef): Promise<void> {
     const voided = await this.update(ref, (record) =>
       isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
     );

@@ -6,7 +6,7 @@ const TRIES = 3;
 const PAUSE_MS = 50;
 
 /** Asks a store that fails a few times more, with pauses. */
-export class Insistence {
+export class StoreRetry {
   readonly #clock: Clock;
 
   constructor(clock: Clock) {

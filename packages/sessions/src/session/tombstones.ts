@@ -3,7 +3,7 @@ import type { SessionRef } from './ids.js';
 import type { EndReason } from './session-record.js';
 
 const KEPT_MS = 10 * 60 * 1000;
-const MOST = 10_000;
+const MAX_TOMBSTONES = 10_000;
 
 interface Tombstone {
   readonly reason: EndReason;
@@ -22,7 +22,7 @@ export class Tombstones {
   add(ref: SessionRef, reason: EndReason): void {
     this.#entries.set(ref, { reason, untilMs: this.#clock.now() + KEPT_MS });
     for (const [oldest, { untilMs }] of this.#entries) {
-      if (this.#entries.size <= MOST && untilMs > this.#clock.now()) break;
+      if (this.#entries.size <= MAX_TOMBSTONES && untilMs > this.#clock.now()) break;
       this.#entries.delete(oldest);
     }
   }

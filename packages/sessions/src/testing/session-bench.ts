@@ -1,8 +1,12 @@
 import type { AccountTokens } from '../account/account-tokens.js';
-import type { Accounts, SessionLease } from '../account/accounts.js';
-import type { Refreshes } from '../account/refresh/refresher.js';
+import type { Accounts, SessionSnapshot } from '../account/accounts.js';
+import type { TokenRefresher } from '../account/refresh/refresher.js';
 import { DEFAULT_LIMITS, type Limits } from '../limits/limits.js';
-import { type AssemblyOptions, type AssemblyParts, assemble } from '../server/compose-sessions.js';
+import {
+  type ComposeSessionsOptions,
+  type ComposeSessionsParts,
+  composeSessions,
+} from '../server/compose-sessions.js';
 import type { Disposal, RevokeTokens } from '../session/disposal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';
@@ -17,7 +21,7 @@ import { ScriptedProvider } from './scripted-provider.js';
 import { VirtualClock } from './virtual-clock.js';
 
 /** Parts that a test replaces by its own. */
-export type SessionBenchParts = AssemblyParts<VirtualClock>;
+export type SessionBenchParts = ComposeSessionsParts<VirtualClock>;
 
 export interface SessionBenchOptions {
   readonly lifetimes?: Partial<Lifetimes>;
@@ -27,7 +31,7 @@ export interface SessionBenchOptions {
   readonly store?: SessionStore;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
-  readonly refreshTokens?: AssemblyOptions['askForTokens'];
+  readonly refreshTokens?: ComposeSessionsOptions['askForTokens'];
   readonly revokeTokens?: RevokeTokens;
   /** Refresh in the background, with tries and a breaker. Default: only when a call asks for it, and once. */
   readonly scheduler?: boolean;
@@ -47,7 +51,7 @@ export class SessionBench {
   readonly errors: unknown[] = [];
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
-  readonly refreshes: Refreshes;
+  readonly refreshes: TokenRefresher;
   readonly disposal: Disposal;
   readonly deadlines: Deadlines;
   readonly tokens: AccountTokens;
@@ -58,7 +62,7 @@ export class SessionBench {
     this.provider = new ScriptedProvider(clock);
     const listeners: SessionListener[] = [(event) => void this.events.push(event)];
     if (options.listener) listeners.push(options.listener);
-    const { keys, events, deadlines, disposal, registry, tokens, refreshes, accounts } = assemble({
+    const { keys, events, deadlines, disposal, registry, tokens, refreshes, accounts } = composeSessions({
       clock,
       random,
       store: options.store ?? new MapSessionStore(),
@@ -87,16 +91,16 @@ export class SessionBench {
   async loggedIn(
     subject: string,
     kind: SessionKind = 'connection',
-  ): Promise<{ id: string; record: SessionRecord; lease: SessionLease }> {
-    const { id, record } = await this.registry.start(kind, 'holder');
-    const lease = { ref: record.ref, epoch: record.epoch };
-    await this.accounts.commitLogin(lease, 'idp', this.provider.grant(subject));
-    return { id, record, lease };
+  ): Promise<{ id: string; record: SessionRecord; snapshot: SessionSnapshot }> {
+    const { id, record } = await this.registry.start(kind, 'quotaKey');
+    const snapshot = { ref: record.ref, epoch: record.epoch };
+    await this.accounts.commitLogin(snapshot, 'idp', this.provider.grant(subject));
+    return { id, record, snapshot };
   }
 
   /** The access token that a call in this session would carry now. */
-  async accessToken(lease: SessionLease): Promise<string> {
-    const { accessToken } = await this.accounts.accessToken(lease, 'idp');
+  async accessToken(snapshot: SessionSnapshot): Promise<string> {
+    const { accessToken } = await this.accounts.accessToken(snapshot, 'idp');
     return accessToken.reveal();
   }
 

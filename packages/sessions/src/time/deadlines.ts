@@ -7,7 +7,7 @@ const BUCKET_MS = 100;
 const SLICE = 256;
 
 /** Longer waits are cut: `setTimeout` fires at once beyond 2^31 - 1 ms. */
-const LONGEST_WAIT_MS = 2 ** 30;
+const MAX_WAIT_MS = 2 ** 30;
 
 /** A deadline that can be taken back. */
 export interface Deadline {
@@ -71,7 +71,7 @@ export class Deadlines {
   #arm(index: number): void {
     this.#disarm();
     this.#timerBucket = index;
-    const waitMs = Math.min(Math.max(index * BUCKET_MS - this.#clock.now(), 0), LONGEST_WAIT_MS);
+    const waitMs = Math.min(Math.max(index * BUCKET_MS - this.#clock.now(), 0), MAX_WAIT_MS);
     this.#cancelTimer = this.#clock.after(waitMs, () => this.#fire());
   }
 

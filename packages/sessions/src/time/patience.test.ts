@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../testing/index.js';
-import { Patience } from './patience.js';
+import { DrainTimer } from './patience.js';
 
 const never = new Promise<void>(() => undefined);
 
@@ -15,7 +15,7 @@ async function isOver(waiting: Promise<void>): Promise<boolean> {
 }
 
 it('waits until the promise settles, also by a rejection', async () => {
-  const patience = new Patience(new VirtualClock());
+  const patience = new DrainTimer(new VirtualClock());
   expect(await isOver(patience.waitFor(Promise.resolve(), 1000))).toBe(true);
   expect(await isOver(patience.waitFor(Promise.reject(new Error('no')), 1000))).toBe(true);
   expect(await isOver(patience.waitFor(never, 1000))).toBe(false);
@@ -23,7 +23,7 @@ it('waits until the promise settles, also by a rejection', async () => {
 
 it('waits no longer than the given time', async () => {
   const clock = new VirtualClock();
-  const waiting = new Patience(clock).waitFor(never, 1000);
+  const waiting = new DrainTimer(clock).waitFor(never, 1000);
   await clock.advance(999);
   expect(await isOver(waiting)).toBe(false);
   await clock.advance(1);
@@ -32,7 +32,7 @@ it('waits no longer than the given time', async () => {
 
 it('ends current and later waits after the delay', async () => {
   const clock = new VirtualClock();
-  const patience = new Patience(clock);
+  const patience = new DrainTimer(clock);
   const waiting = patience.waitFor(never, 60_000);
   patience.endAfter(1000);
   expect(await isOver(waiting)).toBe(false);
@@ -47,7 +47,7 @@ it('sets no timer that is longer than Node supports', () => {
     delays.push(delayMs);
     return () => undefined;
   };
-  const patience = new Patience({ now: () => 0, after });
+  const patience = new DrainTimer({ now: () => 0, after });
   void patience.waitFor(never, 2 ** 40);
   patience.endAfter(2 ** 40);
   expect(delays).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);

@@ -1,10 +1,10 @@
 import type { Clock } from './clock.js';
 
 /** The longest delay of a timer. Node fires longer ones at once. */
-const LONGEST_MS = 2 ** 31 - 1;
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /** Waits for promises, each for a limited time, until all waits are ended. */
-export class Patience {
+export class DrainTimer {
   readonly #clock: Clock;
   readonly #gone: Promise<void>;
   #end: () => void = () => undefined;
@@ -19,7 +19,7 @@ export class Patience {
   /** Resolves when `what` has settled, after `mostMs`, or when `endAfter` has ended all waits. */
   async waitFor(what: Promise<unknown>, mostMs: number): Promise<void> {
     await new Promise<void>((resolve) => {
-      const cancelTimer = this.#clock.after(Math.min(mostMs, LONGEST_MS), resolve);
+      const cancelTimer = this.#clock.after(Math.min(mostMs, MAX_TIMER_MS), resolve);
       const done = () => {
         cancelTimer();
         resolve();
@@ -32,6 +32,6 @@ export class Patience {
   /** Ends all waits, current and later ones, after a delay; at once for 0. */
   endAfter(delayMs: number): void {
     if (delayMs === 0) this.#end();
-    else this.#clock.after(Math.min(delayMs, LONGEST_MS), this.#end);
+    else this.#clock.after(Math.min(delayMs, MAX_TIMER_MS), this.#end);
   }
 }

@@ -7,7 +7,7 @@ const FAILURES = 5;
 const OPEN_MS = 30_000;
 
 /** Looks, just before the provider is asked, whether it still is to be. @returns what to say instead, if not */
-export type LastLook = () => Promise<RefreshOutcome | undefined>;
+export type FinalCheck = () => Promise<RefreshOutcome | undefined>;
 
 /**
  * Keeps requests from a provider that does not answer as it should. After five failures in a row it lets
@@ -27,7 +27,7 @@ export class CircuitBreaker {
   }
 
   /** Asks the provider, or says when it may be asked again. */
-  async run(ask: () => Promise<RefreshOutcome>, look: LastLook = noObjection): Promise<RefreshOutcome> {
+  async run(ask: () => Promise<RefreshOutcome>, look: FinalCheck = noObjection): Promise<RefreshOutcome> {
     while (this.#probe) await this.#probe;
     const objection = await look();
     if (objection) return objection;
@@ -42,7 +42,7 @@ export class CircuitBreaker {
   }
 
   /** Asks the provider although the breaker may be open: for what must be asked now or never. */
-  async runAnyway(ask: () => Promise<RefreshOutcome>, look: LastLook): Promise<RefreshOutcome> {
+  async runAnyway(ask: () => Promise<RefreshOutcome>, look: FinalCheck): Promise<RefreshOutcome> {
     return (await look()) ?? this.#note(await ask());
   }
 
@@ -88,4 +88,4 @@ export class CircuitBreaker {
   }
 }
 
-const noObjection: LastLook = () => Promise.resolve(undefined);
+const noObjection: FinalCheck = () => Promise.resolve(undefined);

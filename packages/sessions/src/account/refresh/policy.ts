@@ -4,14 +4,14 @@ import type { SessionEvents } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
 import type { LostRefresh, RefreshOutcome, RefreshTokens } from '../granted-tokens.js';
-import { CircuitBreaker, type LastLook } from './breaker.js';
+import { CircuitBreaker, type FinalCheck } from './breaker.js';
 
 /** How many refreshes are under way at one provider. */
-const MOST_AT_ONCE = 50;
+const MAX_IN_FLIGHT = 50;
 /** How often a refresh is tried that was not done. */
 const TRIES = 3;
 const FIRST_PAUSE_MS = 500;
-const LONGEST_PAUSE_MS = 8000;
+const MAX_PAUSE_MS = 8000;
 /** A refresh whose answer was lost is sent again within this time, once. */
 const REPEAT_WITHIN_MS = 5000;
 const UNWANTED = { kind: 'unwanted' } as const;
@@ -55,14 +55,14 @@ export class RefreshPolicy {
     for (let tries = 1; ; tries++) {
       const outcome = await inTurn(() => breaker.run(request, look));
       if (outcome.kind === 'lost') {
-        const askAgain = (lastLook: LastLook) => inTurn(() => breaker.runAnyway(request, lastLook));
+        const askAgain = (lastLook: FinalCheck) => inTurn(() => breaker.runAnyway(request, lastLook));
         const last = await this.#repeat(askAgain, outcome, look);
         for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
         return last;
       }
       if (outcome.kind !== 'unavailable' || tries === TRIES) return outcome;
       const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
-      if (askedMs > LONGEST_PAUSE_MS) return outcome;
+      if (askedMs > MAX_PAUSE_MS) return outcome;
       await this.#pause(Math.max(askedMs, this.#jittered(FIRST_PAUSE_MS * 2 ** (tries - 1))));
       if (!(await isWanted())) return UNWANTED;
     }
@@ -73,9 +73,9 @@ export class RefreshPolicy {
    * that was not done is none, and there is another one as long as there is time.
    */
   async #repeat(
-    ask: (look: LastLook) => Promise<RefreshOutcome>,
+    ask: (look: FinalCheck) => Promise<RefreshOutcome>,
     lost: LostRefresh,
-    look: LastLook,
+    look: FinalCheck,
   ): Promise<RefreshOutcome> {
     const { clock } = this.#options;
     const dueUntilMs = clock.now() + REPEAT_WITHIN_MS;
@@ -106,7 +106,7 @@ export class RefreshPolicy {
 
   /** Full jitter: anything from nothing to the whole. */
   #jittered(longestMs: number): number {
-    return this.#options.fraction() * Math.min(longestMs, LONGEST_PAUSE_MS);
+    return this.#options.fraction() * Math.min(longestMs, MAX_PAUSE_MS);
   }
 
   #pause(durationMs: number): Promise<void> {
@@ -116,7 +116,7 @@ export class RefreshPolicy {
   #gateOf(provider: string): Gate {
     const known = this.#gates.get(provider);
     if (known) return known;
-    const gate = { breaker: new CircuitBreaker(this.#options.clock), inTurn: pLimit(MOST_AT_ONCE) };
+    const gate = { breaker: new CircuitBreaker(this.#options.clock), inTurn: pLimit(MAX_IN_FLIGHT) };
     this.#gates.set(provider, gate);
     return gate;
   }

@@ -10,10 +10,10 @@ import type { GrantedTokens, RefreshOutcome, RefreshTokens } from '../granted-to
 
 async function setUp(options: SessionBenchOptions = {}) {
   const bench = new SessionBench(options);
-  const { record, lease } = await bench.loggedIn('alice');
+  const { record, snapshot } = await bench.loggedIn('alice');
   const account = async () => (await bench.registry.get(record.ref))?.accounts.idp;
   const refresh = (generation = 1) => bench.refreshes.refresh(record.ref, 'idp', generation);
-  return { bench, record, lease, account, refresh };
+  return { bench, record, snapshot, account, refresh };
 }
 
 /** Answers every refresh alike, and remembers the tokens it was shown. */
@@ -47,9 +47,9 @@ describe('a refresh that is granted', () => {
   });
 
   it('keeps the scopes and the lifetime that were, unless the provider says others', async () => {
-    const { bench, lease, account, refresh } = await setUp();
+    const { bench, snapshot, account, refresh } = await setUp();
     const grant = (fields: object) => bench.provider.grant('alice', fields);
-    await bench.accounts.commitLogin(lease, 'idp', grant({ scopes: ['a', 'b'], expiresInSeconds: 1000 }));
+    await bench.accounts.commitLogin(snapshot, 'idp', grant({ scopes: ['a', 'b'], expiresInSeconds: 1000 }));
     bench.provider.holds = true;
     const answers = [{ scopes: undefined, expiresInSeconds: undefined }, { scopes: ['a'] }];
     const seen: unknown[] = [];
@@ -105,7 +105,7 @@ describe('a refresh that is granted', () => {
 describe('a refresh whose answer from the store was lost', () => {
   it('counts as done if it was done, and revokes nothing [security 19]', async () => {
     const store = new MapSessionStore();
-    const { bench, lease, account, refresh } = await setUp({ store });
+    const { bench, snapshot, account, refresh } = await setUp({ store });
     const replace = store.replace.bind(store);
     let losses = 1;
     store.replace = async (next) => {
@@ -117,15 +117,15 @@ describe('a refresh whose answer from the store was lost', () => {
     await bench.clock.advance(1000);
     await refreshed;
     expect(await account()).toMatchObject({ generation: 2 });
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
     expect(bench.provider.revoked).toEqual([]);
   });
 });
 
 describe('a refresh that has nothing to do', () => {
   it('does nothing: another generation, another session, an account given up, no refresh token', async () => {
-    const { bench, record, lease, refresh } = await setUp();
-    const other = await bench.registry.start('connection', 'holder');
+    const { bench, record, snapshot, refresh } = await setUp();
+    const other = await bench.registry.start('connection', 'quotaKey');
     await refresh(0);
     await refresh(2);
     await bench.refreshes.refresh(other.record.ref, 'idp', 1);
@@ -134,7 +134,7 @@ describe('a refresh that has nothing to do', () => {
 
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };
-    await bench.accounts.commitLogin(lease, 'idp', { ...granted, tokens });
+    await bench.accounts.commitLogin(snapshot, 'idp', { ...granted, tokens });
     await refresh(2);
 
     const current = await bench.registry.get(record.ref);
@@ -151,7 +151,7 @@ describe('a refresh that has nothing to do', () => {
     expect(bench.provider.presented).toEqual([]);
     expect(await account()).toMatchObject({
       state: 'reauthentication_required',
-      trouble: 'tokens_unreadable',
+      failureReason: 'tokens_unreadable',
     });
   });
 
@@ -164,14 +164,14 @@ describe('a refresh that has nothing to do', () => {
       Array.from({ length: 10 }, () => bench.refreshes.giveUp(before, current, 'no_refresh_token')),
     );
     expect(bench.eventsOf('account.reauthentication_required')).toHaveLength(1);
-    expect(await account()).toMatchObject({ trouble: 'no_refresh_token' });
+    expect(await account()).toMatchObject({ failureReason: 'no_refresh_token' });
   });
 });
 
 describe('refreshes', () => {
   it('of two accounts of a session go on side by side [security 17]', async () => {
-    const { bench, record, lease, refresh } = await setUp();
-    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const { bench, record, snapshot, refresh } = await setUp();
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     bench.provider.holds = true;
     const both = Promise.all([refresh(1), bench.refreshes.refresh(record.ref, 'other', 2)]);
     await bench.clock.advance(0);
@@ -205,14 +205,14 @@ describe('a refresh that fails', () => {
     [{ kind: 'lost', cause }, 'refresh_lost'],
   ] as const)(
     'for good (%o) gives the account up, and its tokens are gone [security 20, 21]',
-    async (outcome, trouble) => {
+    async (outcome, failureReason) => {
       const { refreshTokens } = answering(outcome);
       const { bench, record, account, refresh } = await setUp({ refreshTokens });
       const before = await account();
       await expect(refresh()).rejects.toMatchObject({ code: 'reauthentication_required' });
       expect(await account()).toMatchObject({
         state: 'reauthentication_required',
-        trouble,
+        failureReason,
         hasRefreshToken: false,
         sealed: undefined,
         expiresAtMs: undefined,
@@ -220,28 +220,28 @@ describe('a refresh that fails', () => {
       });
       expect(before?.sealed?.bytes.every((byte) => byte === 0)).toBe(true);
       expect(bench.eventsOf('account.reauthentication_required')).toEqual([
-        { type: 'account.reauthentication_required', ref: record.ref, provider: 'idp', trouble },
+        { type: 'account.reauthentication_required', ref: record.ref, provider: 'idp', failureReason },
       ]);
     },
   );
 
   it('for now leaves the account as it is, notes why, and passes on when to try again [security 20]', async () => {
     const { refreshTokens } = answering({ kind: 'unavailable', retryAfterSeconds: 7, cause });
-    const { bench, record, lease, account, refresh } = await setUp({ refreshTokens });
+    const { bench, record, snapshot, account, refresh } = await setUp({ refreshTokens });
     await expect(refresh()).rejects.toMatchObject({
       code: 'provider_unavailable',
       retryAfterSeconds: 7,
       cause,
     });
-    expect(await account()).toMatchObject({ state: 'authenticated', trouble: 'provider_unavailable' });
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await account()).toMatchObject({ state: 'authenticated', failureReason: 'provider_unavailable' });
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
     expect(bench.eventsOf('account.refresh_failed')).toEqual([
       {
         type: 'account.refresh_failed',
         ref: record.ref,
         provider: 'idp',
         generation: 1,
-        trouble: 'provider_unavailable',
+        failureReason: 'provider_unavailable',
         refreshAtMs: bench.clock.now() + 7000,
       },
     ]);
@@ -251,23 +251,23 @@ describe('a refresh that fails', () => {
     'after another login (%s) changes nothing of that [security 15, 21]',
     async (kind) => {
       const code = kind === 'unavailable' ? 'provider_unavailable' : 'reauthentication_required';
-      const { bench, lease, account, refresh } = await setUp();
+      const { bench, snapshot, account, refresh } = await setUp();
       bench.provider.holds = true;
       const refreshed = refresh().catch((error: unknown) => error);
       await bench.clock.advance(0);
-      await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('bob'));
+      await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('bob'));
       const after = await account();
       bench.provider.held[0]?.answer({ kind, retryAfterSeconds: undefined, cause });
       expect(await refreshed).toMatchObject({ code });
       expect(await account()).toEqual(after);
-      expect(await bench.accessToken(lease)).toBe('access-bob-2');
+      expect(await bench.accessToken(snapshot)).toBe('access-bob-2');
       expect(bench.eventsOf('account.reauthentication_required')).toEqual([]);
     },
   );
 
   it('after the logout of that account changes nothing', async () => {
-    const { bench, record, lease, refresh } = await setUp();
-    await bench.accounts.commitLogin(lease, 'other', bench.provider.grant('bob'));
+    const { bench, record, snapshot, refresh } = await setUp();
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     bench.provider.holds = true;
     const refreshed = refresh().catch(() => undefined);
     await bench.clock.advance(0);
@@ -280,21 +280,21 @@ describe('a refresh that fails', () => {
 
 describe('an access token that the API refuses', () => {
   it('is replaced', async () => {
-    const { bench, record, lease } = await setUp();
+    const { bench, record, snapshot } = await setUp();
     await bench.refreshes.replaceRefused(record.ref, 'idp', 1);
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
   it('and cannot be replaced makes its account ask for a new login [security 25]', async () => {
-    const { bench, record, lease, account } = await setUp();
+    const { bench, record, snapshot, account } = await setUp();
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };
-    await bench.accounts.commitLogin(lease, 'idp', { ...granted, tokens });
+    await bench.accounts.commitLogin(snapshot, 'idp', { ...granted, tokens });
     await bench.refreshes.replaceRefused(record.ref, 'idp', 1);
     expect(await account()).toMatchObject({ state: 'authenticated' });
     const replaced = bench.refreshes.replaceRefused(record.ref, 'idp', 2);
     await expect(replaced).rejects.toMatchObject({ code: 'reauthentication_required' });
-    expect(await account()).toMatchObject({ trouble: 'no_refresh_token' });
+    expect(await account()).toMatchObject({ failureReason: 'no_refresh_token' });
     await bench.refreshes.replaceRefused(record.ref, 'idp', 2);
     await bench.registry.end(record.ref, 'deleted');
     await bench.refreshes.replaceRefused(record.ref, 'idp', 2);
@@ -372,25 +372,25 @@ describe('a refresh that is put off', () => {
   });
 
   it('counts its failures anew after a success, and after another login [security 21]', async () => {
-    const { bench, lease, account, refresh } = await failing([unavailable, unavailable]);
+    const { bench, snapshot, account, refresh } = await failing([unavailable, unavailable]);
     await refresh().catch(() => undefined);
     await refresh().catch(() => undefined);
-    expect(await account()).toMatchObject({ failures: 2, trouble: 'provider_unavailable' });
+    expect(await account()).toMatchObject({ failures: 2, failureReason: 'provider_unavailable' });
     await refresh();
-    expect(await account()).toMatchObject({ generation: 2, failures: undefined, trouble: undefined });
+    expect(await account()).toMatchObject({ generation: 2, failures: undefined, failureReason: undefined });
 
     const second = await failing([unavailable]);
     await second.refresh().catch(() => undefined);
-    await second.bench.accounts.commitLogin(second.lease, 'idp', second.bench.provider.grant('bob'));
+    await second.bench.accounts.commitLogin(second.snapshot, 'idp', second.bench.provider.grant('bob'));
     const renewed = await second.account();
     expect(renewed?.failures).toBeUndefined();
-    expect(renewed?.trouble).toBeUndefined();
+    expect(renewed?.failureReason).toBeUndefined();
     expect(renewed?.refreshAtMs).toBeGreaterThan(second.bench.clock.now() + 400_000);
-    expect(await bench.accessToken(lease)).toMatch(/^access-/);
+    expect(await bench.accessToken(snapshot)).toMatch(/^access-/);
   });
 
   it('because the provider refuses keeps the login, and says that somebody has to mend it', async () => {
-    const { bench, lease, account, refresh } = await failing([
+    const { bench, snapshot, account, refresh } = await failing([
       { kind: 'refused', retryAfterSeconds: undefined, cause },
     ]);
     await expect(refresh()).rejects.toMatchObject({
@@ -398,9 +398,9 @@ describe('a refresh that is put off', () => {
       message: expect.stringMatching(/refuses to renew it.*operator.*login is kept.*try again in/),
       cause,
     });
-    expect(await account()).toMatchObject({ state: 'authenticated', trouble: 'provider_refused' });
-    expect(bench.eventsOf('account.refresh_failed')).toMatchObject([{ trouble: 'provider_refused' }]);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await account()).toMatchObject({ state: 'authenticated', failureReason: 'provider_refused' });
+    expect(bench.eventsOf('account.refresh_failed')).toMatchObject([{ failureReason: 'provider_refused' }]);
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
   });
 
   it('and meets a logout changes nothing [security 22]', async () => {
@@ -432,7 +432,7 @@ describe('a refresh that is put off', () => {
     const first = await setUp({ parts: { wrapRefresh: () => refreshTokens } });
     await first.refresh();
     expect(await asks[0]?.()).toBe(true);
-    await first.bench.accounts.commitLogin(first.lease, 'idp', first.bench.provider.grant('alice'));
+    await first.bench.accounts.commitLogin(first.snapshot, 'idp', first.bench.provider.grant('alice'));
     expect(await asks[0]?.()).toBe(false);
     await first.refresh(2);
     expect(await asks[1]?.()).toBe(true);
@@ -444,7 +444,7 @@ describe('a refresh that is put off', () => {
 describe('a refresh that comes back as somebody else’s', () => {
   const somebody: [string, Partial<GrantedTokens>][] = [
     ['another subject', { identity: { subject: 'mallory' } }],
-    ['another issuer', { oddity: 'issuer_changed', identity: undefined }],
+    ['another issuer', { nonconformance: 'issuer_changed', identity: undefined }],
   ];
 
   it.each(somebody)(
@@ -457,11 +457,11 @@ describe('a refresh that comes back as somebody else’s', () => {
       await expect(refresh()).rejects.toMatchObject({ code: 'reauthentication_required' });
       expect(await account()).toMatchObject({
         state: 'reauthentication_required',
-        trouble: 'identity_changed',
+        failureReason: 'identity_changed',
         sealed: undefined,
       });
       expect(used.eventsOf('account.reauthentication_required')).toMatchObject([
-        { trouble: 'identity_changed' },
+        { failureReason: 'identity_changed' },
       ]);
       expect(used.eventsOf('account.refreshed')).toEqual([]);
       // The benches count alike, so the tokens of login and refresh are called the same; each was revoked.
@@ -491,20 +491,20 @@ describe('what comes with a refresh', () => {
     initial: readonly string[] | undefined,
     answers: (readonly string[] | undefined)[],
   ) {
-    const { bench, lease, account } = await setUp();
+    const { bench, snapshot, account } = await setUp();
     const login = bench.provider.grant('alice', { scopes: initial });
-    await bench.accounts.commitLogin(lease, 'idp', login);
+    await bench.accounts.commitLogin(snapshot, 'idp', login);
     bench.provider.holds = true;
     const seen: unknown[] = [];
     for (const [index, scopes] of answers.entries()) {
-      const refreshed = bench.refreshes.refresh(lease.ref, 'idp', 2 + index);
+      const refreshed = bench.refreshes.refresh(snapshot.ref, 'idp', 2 + index);
       await bench.clock.advance(0);
       const granted = bench.provider.grant('alice', { scopes });
       bench.provider.held[index]?.answer({ kind: 'granted', granted });
       await refreshed;
       seen.push((await account())?.scopes);
     }
-    return { seen, odd: bench.eventsOf('account.odd_answer').map(({ oddity }) => oddity) };
+    return { seen, odd: bench.eventsOf('account.odd_answer').map(({ nonconformance }) => nonconformance) };
   }
 
   it('may narrow the scopes, and never widens them [security 23]', async () => {
@@ -521,17 +521,20 @@ describe('what comes with a refresh', () => {
   });
 
   it('may be an ID token that says nothing of use: the tokens are kept, and an event tells [security 23]', async () => {
-    const { bench, record, lease, account, refresh } = await setUp();
+    const { bench, record, snapshot, account, refresh } = await setUp();
     bench.provider.holds = true;
     const refreshed = refresh();
     await bench.clock.advance(0);
-    const granted = bench.provider.grant('alice', { identity: undefined, oddity: 'id_token_invalid' });
+    const granted = bench.provider.grant('alice', {
+      identity: undefined,
+      nonconformance: 'id_token_invalid',
+    });
     bench.provider.held[0]?.answer({ kind: 'granted', granted });
     await refreshed;
     expect(await account()).toMatchObject({ state: 'authenticated', generation: 2, subject: 'alice' });
-    expect(await bench.accessToken(lease)).toBe('access-alice-2');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
     expect(bench.eventsOf('account.odd_answer')).toEqual([
-      { type: 'account.odd_answer', ref: record.ref, provider: 'idp', oddity: 'id_token_invalid' },
+      { type: 'account.odd_answer', ref: record.ref, provider: 'idp', nonconformance: 'id_token_invalid' },
     ]);
     expect(bench.provider.revoked).toEqual([]);
   });

@@ -2,9 +2,9 @@ import type { Disposal } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type {
+  AccountFailureReason,
   AccountRecord,
-  AccountTrouble,
-  GrantOddity,
+  GrantNonconformance,
   SessionRecord,
 } from '../../session/session-record.js';
 import type { ChangedSession, SessionChange } from '../../session/session-records.js';
@@ -16,7 +16,7 @@ import { notRenewed, reauthenticationRequired } from '../account-errors.js';
 import type { AccountTokens, UnsealedAccount } from '../account-tokens.js';
 import type { GrantedTokens, PostponedRefresh, RefreshTokens } from '../granted-tokens.js';
 
-export interface RefreshesOptions {
+export interface TokenRefresherOptions {
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
   readonly disposal: Disposal;
@@ -30,19 +30,19 @@ export interface RefreshesOptions {
 /** After a refresh that could not be done, the next one is tried after a pause that doubles, */
 const FIRST_PAUSE_MS = 2000;
 /** up to this, */
-const LONGEST_PAUSE_MS = 30_000;
+const MAX_PAUSE_MS = 30_000;
 /** and is never shorter than this, whatever the jitter says. */
-const SHORTEST_PAUSE_MS = 500;
+const MIN_PAUSE_MS = 500;
 
 /**
  * Replaces token sets by fresh ones. One refresh per account at a time; what it brings is committed only
  * while the generation it started from is still the account's, else it is revoked.
  */
-export class Refreshes {
-  readonly #options: RefreshesOptions;
+export class TokenRefresher {
+  readonly #options: TokenRefresherOptions;
   readonly #running = new Map<string, Promise<void>>();
 
-  constructor(options: RefreshesOptions) {
+  constructor(options: TokenRefresherOptions) {
     this.#options = options;
   }
 
@@ -82,11 +82,15 @@ export class Refreshes {
   }
 
   /** Wipes an account that only a new login can revive, and has revoked what may still be good of it. */
-  async giveUp(record: SessionRecord, account: AccountRecord, trouble: AccountTrouble): Promise<void> {
+  async giveUp(
+    record: SessionRecord,
+    account: AccountRecord,
+    failureReason: AccountFailureReason,
+  ): Promise<void> {
     const { provider } = account;
     const changed = await this.#change(record.ref, account, {
       state: 'reauthentication_required',
-      trouble,
+      failureReason,
       failures: undefined,
       sealed: undefined,
       hasRefreshToken: false,
@@ -96,7 +100,12 @@ export class Refreshes {
     if (!changed) return;
     const lost = changed.before.accounts[provider];
     if (lost) void this.#options.disposal.dispose(changed.before, [lost]);
-    const event = { type: 'account.reauthentication_required', ref: record.ref, provider, trouble } as const;
+    const event = {
+      type: 'account.reauthentication_required',
+      ref: record.ref,
+      provider,
+      failureReason,
+    } as const;
     this.#options.events.emit(event);
   }
 
@@ -119,12 +128,12 @@ export class Refreshes {
   }
 
   /** A refresh that has just failed is not asked for again by calls: it has a time of its own. */
-  #assertNotPostponed({ provider, trouble, failures, refreshAtMs }: AccountRecord): void {
+  #assertNotPostponed({ provider, failureReason, failures, refreshAtMs }: AccountRecord): void {
     const waitMs = (refreshAtMs ?? 0) - this.#options.clock.now();
     if (failures === undefined || waitMs <= 0) return;
     throw notRenewed(
       provider,
-      trouble === 'provider_refused' ? trouble : 'provider_unavailable',
+      failureReason === 'provider_refused' ? failureReason : 'provider_unavailable',
       waitMs / 1000,
     );
   }
@@ -197,7 +206,7 @@ export class Refreshes {
       const scopes = narrowed(current.scopes, granted.scopes);
       const renewed: UnsealedAccount = {
         ...current,
-        trouble: undefined,
+        failureReason: undefined,
         failures: undefined,
         generation,
         scopes,
@@ -219,8 +228,8 @@ export class Refreshes {
     sealer.wipe(changed.before.accounts[provider]);
     const { generation, refreshAtMs } = changed.after.accounts[provider] ?? account;
     events.emit({ type: 'account.refreshed', ref: started.ref, provider, generation, refreshAtMs });
-    for (const oddity of odditiesOf(granted, account)) {
-      events.emit({ type: 'account.odd_answer', ref: started.ref, provider, oddity });
+    for (const nonconformance of odditiesOf(granted, account)) {
+      events.emit({ type: 'account.odd_answer', ref: started.ref, provider, nonconformance });
     }
   }
 
@@ -229,16 +238,16 @@ export class Refreshes {
     const { clock, events, fraction } = this.#options;
     const { ref } = record;
     const { provider, generation } = account;
-    const trouble = outcome.kind === 'refused' ? 'provider_refused' : 'provider_unavailable';
+    const failureReason = outcome.kind === 'refused' ? 'provider_refused' : 'provider_unavailable';
     const failures = (account.failures ?? 0) + 1;
-    const backoffMs = fraction() * Math.min(FIRST_PAUSE_MS * 2 ** failures, LONGEST_PAUSE_MS);
+    const backoffMs = fraction() * Math.min(FIRST_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS);
     const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
-    const pauseMs = Math.max(SHORTEST_PAUSE_MS, backoffMs, askedMs);
+    const pauseMs = Math.max(MIN_PAUSE_MS, backoffMs, askedMs);
     const refreshAtMs = clock.now() + pauseMs;
-    const changed = await this.#change(ref, account, { trouble, failures, refreshAtMs });
+    const changed = await this.#change(ref, account, { failureReason, failures, refreshAtMs });
     if (changed)
-      events.emit({ type: 'account.refresh_failed', ref, provider, generation, trouble, refreshAtMs });
-    throw notRenewed(provider, trouble, pauseMs / 1000, outcome.cause);
+      events.emit({ type: 'account.refresh_failed', ref, provider, generation, failureReason, refreshAtMs });
+    throw notRenewed(provider, failureReason, pauseMs / 1000, outcome.cause);
   }
 
   #change(
@@ -255,8 +264,8 @@ export class Refreshes {
 }
 
 /** A refreshed login stays its user's (OpenID Connect Core section 12.2). */
-function isSomebodyElses({ identity, oddity }: GrantedTokens, { subject }: AccountRecord): boolean {
-  return oddity === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
+function isSomebodyElses({ identity, nonconformance }: GrantedTokens, { subject }: AccountRecord): boolean {
+  return nonconformance === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
 }
 
 /** Refreshing never adds a scope (RFC 6749 section 6), not even to none. */
@@ -264,8 +273,11 @@ function narrowed(current: readonly string[], granted: readonly string[] | undef
   return granted?.filter((scope) => current.includes(scope)) ?? current;
 }
 
-function odditiesOf({ oddity, scopes }: GrantedTokens, account: AccountRecord): GrantOddity[] {
+function odditiesOf(
+  { nonconformance, scopes }: GrantedTokens,
+  account: AccountRecord,
+): GrantNonconformance[] {
   const isWider =
     account.scopes.length > 0 && scopes?.some((scope) => !account.scopes.includes(scope)) === true;
-  return [...(oddity ? [oddity] : []), ...(isWider ? (['scope_widened'] as const) : [])];
+  return [...(nonconformance ? [nonconformance] : []), ...(isWider ? (['scope_widened'] as const) : [])];
 }

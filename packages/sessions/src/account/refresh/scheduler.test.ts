@@ -52,7 +52,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
       ref,
       provider: 'idp',
       generation: 1,
-      trouble: 'provider_unavailable',
+      failureReason: 'provider_unavailable',
       refreshAtMs,
     });
   return { clock, events, deadlines, calls, tell, tellFailed };
@@ -116,7 +116,7 @@ describe('the scheduler', () => {
 
   it.each<SessionEvent>([
     { type: 'account.removed', ref, provider: 'idp' },
-    { type: 'account.reauthentication_required', ref, provider: 'idp', trouble: 'grant_revoked' },
+    { type: 'account.reauthentication_required', ref, provider: 'idp', failureReason: 'grant_revoked' },
     { type: 'session.signed_out', ref, reason: 'logout' },
     { type: 'session.ended', ref, reason: 'deleted' },
     { type: 'account.refreshed', ref, provider: 'idp', generation: 2, refreshAtMs: undefined },
@@ -167,11 +167,11 @@ describe('a session with scheduled refreshes', () => {
 
   it('hears of the end of a login without refresh token, and is asked for a new one when it comes', async () => {
     const bench = new SessionBench(seeded(1));
-    const { record } = await bench.registry.start('connection', 'holder');
-    const lease = { ref: record.ref, epoch: 0 };
+    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const snapshot = { ref: record.ref, epoch: 0 };
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };
-    await bench.accounts.commitLogin(lease, 'idp', { ...granted, tokens });
+    await bench.accounts.commitLogin(snapshot, 'idp', { ...granted, tokens });
     // 20 % of ten minutes, and ten per cent of jitter.
     await bench.clock.advance(467 * SECOND);
     expect(bench.eventsOf('account.expires_soon')).toEqual([]);
@@ -185,12 +185,12 @@ describe('a session with scheduled refreshes', () => {
         expiresAtMs: 600 * SECOND,
       },
     ]);
-    expect(await bench.accessToken(lease)).toBe('access-alice-1');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
     await bench.clock.advance(106 * SECOND);
     expect(bench.eventsOf('account.reauthentication_required')).toEqual([]);
     await bench.clock.advance(2 * SECOND);
     expect(bench.eventsOf('account.reauthentication_required')).toMatchObject([
-      { provider: 'idp', trouble: 'no_refresh_token' },
+      { provider: 'idp', failureReason: 'no_refresh_token' },
     ]);
     expect(bench.provider.presented).toEqual([]);
   });

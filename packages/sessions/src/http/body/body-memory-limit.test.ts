@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import { type Peer, peerOf } from '../../limits/client-key.js';
-import { BodyRoom, type HeldBody } from './body-memory-limit.js';
+import { type ClientKey, clientKeyOf } from '../../limits/client-key.js';
+import { BodyMemoryLimit, type HeldBody } from './body-memory-limit.js';
 
 const KIB = 1024;
-const ATTACKER = peerOf('192.0.2.1');
-const OTHER = peerOf('192.0.2.2');
+const ATTACKER = clientKeyOf('192.0.2.1');
+const OTHER = clientKeyOf('192.0.2.2');
 
 /** A room for 1 MiB, and who had to make room in it. */
 function setUp() {
-  const room = new BodyRoom(1024 * KIB);
+  const room = new BodyMemoryLimit(1024 * KIB);
   const gone: string[] = [];
-  const hold = (name: string, kib: number, peer: Peer | undefined): HeldBody =>
-    room.hold(peer, kib * KIB, () => gone.push(name));
+  const hold = (name: string, kib: number, clientKey: ClientKey | undefined): HeldBody =>
+    room.hold(clientKey, kib * KIB, () => gone.push(name));
   return { room, gone, hold };
 }
 

@@ -1,5 +1,5 @@
-import type { Peer } from '../../limits/client-key.js';
-import { FairShares } from '../../limits/fair-eviction.js';
+import type { ClientKey } from '../../limits/client-key.js';
+import { FairEviction } from '../../limits/fair-eviction.js';
 
 /** The maximum number of bytes of all bodies that are being received or served. */
 export const MAX_BODIES_BYTES: number = 64 * 1024 * 1024;
@@ -37,9 +37,9 @@ interface Block {
  * The room for bodies that are being received, which a client can hold back for as long as a request may take. When
  * it is full, whoever takes up most of it loses a body: the oldest large one, which is the slowest.
  */
-export class BodyRoom {
+export class BodyMemoryLimit {
   readonly #mostBlocks: number;
-  readonly #blocks = new FairShares<Block>();
+  readonly #blocks = new FairEviction<Block>();
   #blockCount = 0;
   #nameless = 0;
 
@@ -55,29 +55,29 @@ export class BodyRoom {
 
   /**
    * Takes in a body of which so many bytes have come.
-   * @param peer the address that it counts for; absent: for nobody but itself
+   * @param clientKey the address that it counts for; absent: for nobody but itself
    * @param giveUp called when it has to make room, which may be at once; it is not counted then
    * @param actual its current size in bytes, if it can shrink without a call of `resize`
    */
-  hold(peer: Peer | undefined, bytes: number, giveUp: () => void, actual?: () => number): HeldBody {
-    const holder = peer ?? `nameless ${this.#nameless++}`;
-    const [held] = this.#blocks.of(holder);
+  hold(clientKey: ClientKey | undefined, bytes: number, giveUp: () => void, actual?: () => number): HeldBody {
+    const quotaKey = clientKey ?? `nameless ${this.#nameless++}`;
+    const [held] = this.#blocks.of(quotaKey);
     const sender = held?.sender ?? { small: new Set(), large: new Set() };
     const body: Body = { blocks: [], giveUp, actual };
     sender.small.add(body);
     const resize = (size: number) => {
       if (size > SMALL_BYTES && sender.small.delete(body)) sender.large.add(body);
       this.#shrink(body, size);
-      while (body.blocks.length * BLOCK_BYTES < size) this.#add({ sender }, body, holder);
+      while (body.blocks.length * BLOCK_BYTES < size) this.#add({ sender }, body, quotaKey);
       while (this.#blockCount > this.#mostBlocks) this.#makeRoom();
     };
     resize(bytes);
     return { resize, release: () => this.#release(body, sender) };
   }
 
-  #add(block: Block, body: Body, holder: string): void {
+  #add(block: Block, body: Body, quotaKey: string): void {
     body.blocks.push(block);
-    this.#blocks.add(block, holder);
+    this.#blocks.add(block, quotaKey);
     this.#blockCount++;
   }
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { describe, expect, it } from 'vitest';
-import { BodyRoom } from './body-memory-limit.js';
+import { BodyMemoryLimit } from './body-memory-limit.js';
 import { readForm } from './form-body.js';
 
 const FORM = 'application/x-www-form-urlencoded';
@@ -15,7 +15,10 @@ function parsed(body: unknown): IncomingMessage {
 }
 
 async function fieldsOf(request: Request, incoming?: IncomingMessage) {
-  const form = await readForm({ request, incoming, isPlain: false, peer: undefined }, new BodyRoom());
+  const form = await readForm(
+    { request, incoming, isPlain: false, clientKey: undefined },
+    new BodyMemoryLimit(),
+  );
   return typeof form === 'string' ? form : Object.fromEntries(form);
 }
 

@@ -1,11 +1,11 @@
 import { MAX_FORM_BYTES } from '../http-limits.js';
-import type { BodyRoom } from './body-memory-limit.js';
+import type { BodyMemoryLimit } from './body-memory-limit.js';
 import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
 
 /** Reads the body of a form. One that is no form has no fields. @throws SessionError as {@link readBody} */
 export async function readForm(
   source: BodySource,
-  room: BodyRoom,
+  room: BodyMemoryLimit,
 ): Promise<URLSearchParams | 'too-large' | 'no-room'> {
   const body = await readBody(source, { room, maxBytes: MAX_FORM_BYTES, scan: undefined, turns: undefined });
   switch (body.kind) {

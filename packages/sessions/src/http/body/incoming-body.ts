@@ -1,10 +1,10 @@
 import type { IncomingMessage } from 'node:http';
-import { CollectedBytes } from '../../limits/byte-builder.js';
-import type { Peer } from '../../limits/client-key.js';
-import type { BodyRoom, HeldBody } from './body-memory-limit.js';
-import { Pieces } from './chunk-limit.js';
+import { ByteBuilder } from '../../limits/byte-builder.js';
+import type { ClientKey } from '../../limits/client-key.js';
+import type { BodyMemoryLimit, HeldBody } from './body-memory-limit.js';
+import { ChunkLimit } from './chunk-limit.js';
 import type { JsonScan, ScanRefusal } from './json-scan.js';
-import type { Turns } from './turns.js';
+import type { RequestScheduler } from './turns.js';
 
 /** Why a body was not received. */
 export type BodyRefusal = 'too-large' | 'too-many-pieces' | 'no-room' | 'unreadable' | ScanRefusal;
@@ -14,20 +14,20 @@ export type ReceivedBody = { readonly kind: 'text'; readonly text: string } | { 
 
 export interface BodyLimits {
   readonly maxBytes: number;
-  readonly room: BodyRoom;
+  readonly room: BodyMemoryLimit;
   /** The address that it counts for. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
   /** Scans a JSON body while it arrives. */
   readonly scan: JsonScan | undefined;
   /** Decides when a body that has arrived over a connection is used; it stays counted until then. */
-  readonly turns: Turns | undefined;
+  readonly turns: RequestScheduler | undefined;
 }
 
 /** A body while it is received. */
 export class IncomingBody {
   readonly #limits: BodyLimits;
-  readonly #bytes = new CollectedBytes();
-  readonly #pieces = new Pieces();
+  readonly #bytes = new ByteBuilder();
+  readonly #pieces = new ChunkLimit();
   #reading: Promise<void> | undefined;
   #held: HeldBody | undefined;
   #refusal: BodyRefusal | undefined;
@@ -83,8 +83,8 @@ export class IncomingBody {
     });
     // What still comes has to wait until there is an answer.
     if (this.#refusal && !incoming.complete) incoming.pause();
-    const { turns, peer } = this.#limits;
-    if (!this.#refusal) await turns?.take(peer);
+    const { turns, clientKey } = this.#limits;
+    if (!this.#refusal) await turns?.take(clientKey);
     this.#held?.release();
   }
 
@@ -102,7 +102,7 @@ export class IncomingBody {
 
   #take(piece: Uint8Array): void {
     if (this.#refusal) return;
-    const { room, peer } = this.#limits;
+    const { room, clientKey } = this.#limits;
     const refusal = this.#refusalOf(piece);
     if (refusal) {
       this.#refuse(refusal);
@@ -111,7 +111,7 @@ export class IncomingBody {
     this.#bytes.add(piece);
     const { capacity } = this.#bytes;
     if (this.#held) this.#held.resize(capacity);
-    else this.#held = room.hold(peer, capacity, () => this.#refuse('no-room'));
+    else this.#held = room.hold(clientKey, capacity, () => this.#refuse('no-room'));
   }
 
   #refusalOf(piece: Uint8Array): BodyRefusal | undefined {

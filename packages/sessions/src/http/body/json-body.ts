@@ -1,10 +1,10 @@
 import { elementsOutsideArguments, type JsonShape, shapeOfValue } from '../../mcp/wire/json-shape.js';
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http-limits.js';
-import type { BodyRoom } from './body-memory-limit.js';
+import type { BodyMemoryLimit } from './body-memory-limit.js';
 import type { BodyRefusal } from './incoming-body.js';
 import { JsonScan } from './json-scan.js';
 import { type BodySource, mediaTypeOf, type ReadLimits, readBody, receivedEarly } from './request-body.js';
-import type { Turns } from './turns.js';
+import type { RequestScheduler } from './turns.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =
@@ -19,9 +19,9 @@ export type JsonBody =
     };
 
 export interface JsonBodyLimits {
-  readonly room: BodyRoom;
+  readonly room: BodyMemoryLimit;
   /** Decides which request begins next. */
-  readonly turns: Turns;
+  readonly turns: RequestScheduler;
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { SessionError } from '../../errors.js';
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 import { secretBytes } from '../../vault/memory.js';
 import { type BodyLimits, IncomingBody, type ReceivedBody } from './incoming-body.js';
 
@@ -11,13 +11,13 @@ export interface BodySource {
   /** Whether `request` is made of `incoming`, and of nothing that somebody has put in between. */
   readonly isPlain: boolean;
   /** The address that it counts for. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
   /** Its body, where that is being received already. */
   readonly early?: IncomingBody | undefined;
 }
 
 /** The limits for reading a body. */
-export type ReadLimits = Omit<BodyLimits, 'peer'>;
+export type ReadLimits = Omit<BodyLimits, 'clientKey'>;
 
 /** A request's body, or why there is none. */
 export type RequestBody = ReceivedBody | { readonly kind: 'parsed'; readonly value: unknown };
@@ -31,13 +31,13 @@ type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBo
  * @throws SessionError `configuration` when the body was read and nothing is left of it
  */
 export async function readBody(source: BodySource, limits: ReadLimits): Promise<RequestBody> {
-  const { request, incoming, peer, early } = source;
+  const { request, incoming, clientKey, early } = source;
   if (early) return early.received();
   const wasRead = request.bodyUsed || (incoming?.readableDidRead ?? false);
   const left = wasRead ? leftIn(incoming) : undefined;
   if (isTooLarge(request, limits.maxBytes) && (left || !wasRead)) return { kind: 'too-large' };
   if (left) return scanned(left, limits);
-  const body = new IncomingBody({ ...limits, peer });
+  const body = new IncomingBody({ ...limits, clientKey });
   const direct = directOf(source);
   if (direct) body.receiveFrom(direct);
   else body.receive(request);
@@ -57,7 +57,7 @@ export async function readBody(source: BodySource, limits: ReadLimits): Promise<
 export function receivedEarly(source: BodySource, limits: ReadLimits): BodySource {
   const direct = directOf(source);
   if (!direct || isTooLarge(source.request, limits.maxBytes)) return source;
-  const early = new IncomingBody({ ...limits, peer: source.peer });
+  const early = new IncomingBody({ ...limits, clientKey: source.clientKey });
   early.receiveFrom(direct);
   return { ...source, early };
 }

@@ -1,15 +1,15 @@
 import { expect, it } from 'vitest';
-import { peerOf } from '../../limits/client-key.js';
-import { Turns } from './turns.js';
+import { clientKeyOf } from '../../limits/client-key.js';
+import { RequestScheduler } from './turns.js';
 
 /** Turns that end when the test ends them, each after so many milliseconds. */
 function turnsByHand() {
   let nowMs = 0;
   const ends: (() => void)[] = [];
-  const turns = new Turns({ now: () => nowMs, afterTurn: (next) => void ends.push(next) });
+  const turns = new RequestScheduler({ now: () => nowMs, afterTurn: (next) => void ends.push(next) });
   const begun: string[] = [];
   const take = async (name: string, address?: string) => {
-    await turns.take(address === undefined ? undefined : peerOf(address));
+    await turns.take(address === undefined ? undefined : clientKeyOf(address));
     begun.push(name);
   };
   const end = async (tookMs: number) => {

@@ -1,12 +1,12 @@
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 
 /** The number of clients among which the next one is chosen, so that choosing takes little time. */
-const MOST_COMPARED = 64;
+const MAX_COMPARED = 64;
 
 /** Ends the turn, once what began in it has run as far as it can. */
 type AfterTurn = (next: () => void) => void;
 
-export interface TurnsOptions {
+export interface RequestSchedulerOptions {
   /** The time in milliseconds, from any start. */
   readonly now: () => number;
   /** Default: `setImmediate`, which runs when everything that was ready has run. */
@@ -18,17 +18,17 @@ export interface TurnsOptions {
  * The next request is that of the address that has used the least CPU time in the last seconds. A request that arrives
  * while none is beginning does not wait.
  */
-export class Turns {
+export class RequestScheduler {
   readonly #now: () => number;
   readonly #afterTurn: AfterTurn;
-  readonly #waiting = new Map<Peer | symbol, (() => void)[]>();
+  readonly #waiting = new Map<ClientKey | symbol, (() => void)[]>();
   /** The milliseconds that addresses have used, in this period of a second and in the one before. */
-  #used = new Map<Peer | symbol, number>();
-  #usedBefore = new Map<Peer | symbol, number>();
+  #used = new Map<ClientKey | symbol, number>();
+  #usedBefore = new Map<ClientKey | symbol, number>();
   #periodBeganMs: number;
   #isTaken = false;
 
-  constructor({ now, afterTurn = (next) => void setImmediate(next) }: TurnsOptions) {
+  constructor({ now, afterTurn = (next) => void setImmediate(next) }: RequestSchedulerOptions) {
     this.#now = now;
     this.#afterTurn = afterTurn;
     this.#periodBeganMs = now();
@@ -36,46 +36,46 @@ export class Turns {
 
   /**
    * Resolves when a request may begin.
-   * @param peer the address that it counts for; absent: it counts for itself
+   * @param clientKey the address that it counts for; absent: it counts for itself
    */
-  async take(peer: Peer | undefined): Promise<void> {
-    const holder = peer ?? Symbol('request of this machine');
+  async take(clientKey: ClientKey | undefined): Promise<void> {
+    const quotaKey = clientKey ?? Symbol('request of this machine');
     if (this.#isTaken) {
       await new Promise<void>((resolve) => {
-        const queue = this.#waiting.get(holder) ?? [];
+        const queue = this.#waiting.get(quotaKey) ?? [];
         queue.push(resolve);
-        this.#waiting.set(holder, queue);
+        this.#waiting.set(quotaKey, queue);
       });
-    } else this.#begin(holder);
+    } else this.#begin(quotaKey);
   }
 
-  #begin(holder: Peer | symbol): void {
+  #begin(quotaKey: ClientKey | symbol): void {
     this.#isTaken = true;
     const beganMs = this.#now();
     this.#afterTurn(() => {
-      if (typeof holder === 'string') this.#count(holder, beganMs);
+      if (typeof quotaKey === 'string') this.#count(quotaKey, beganMs);
       this.#isTaken = false;
       this.#next();
     });
   }
 
-  #count(holder: Peer, beganMs: number): void {
+  #count(quotaKey: ClientKey, beganMs: number): void {
     const nowMs = this.#now();
     if (nowMs - this.#periodBeganMs > 1000) {
       this.#usedBefore = this.#used;
       this.#used = new Map();
       this.#periodBeganMs = nowMs;
     }
-    this.#used.set(holder, (this.#used.get(holder) ?? 0) + nowMs - beganMs);
+    this.#used.set(quotaKey, (this.#used.get(quotaKey) ?? 0) + nowMs - beganMs);
   }
 
   #next(): void {
-    let [chosen, least]: [Peer | symbol | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
+    let [chosen, least]: [ClientKey | symbol | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
     let compared = 0;
-    for (const holder of this.#waiting.keys()) {
-      const used = (this.#used.get(holder) ?? 0) + (this.#usedBefore.get(holder) ?? 0);
-      if (used < least) [chosen, least] = [holder, used];
-      if (++compared === MOST_COMPARED) break;
+    for (const quotaKey of this.#waiting.keys()) {
+      const used = (this.#used.get(quotaKey) ?? 0) + (this.#usedBefore.get(quotaKey) ?? 0);
+      if (used < least) [chosen, least] = [quotaKey, used];
+      if (++compared === MAX_COMPARED) break;
     }
     if (chosen === undefined) return;
     const queue = this.#waiting.get(chosen);

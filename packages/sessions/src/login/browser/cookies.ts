@@ -4,7 +4,7 @@ import type { HttpEnv } from '../../http/http-env.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import { secretBytes } from '../../vault/memory.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
-import { ENDED_LOGIN_KEPT_MS } from '../failed-logins.js';
+import { FAILED_LOGIN_KEPT_MS } from '../failed-logins.js';
 import type { FinishedLogin } from './flow.js';
 
 export interface LoginCookiesOptions {
@@ -33,7 +33,7 @@ export class LoginCookies {
 
   /** Keeps it for as long as the browser can be told how the login ended. */
   bind(c: Context<HttpEnv>, attemptId: string, secret: string): void {
-    const seconds = Math.ceil((this.#options.loginAttemptMs + ENDED_LOGIN_KEPT_MS) / 1000);
+    const seconds = Math.ceil((this.#options.loginAttemptMs + FAILED_LOGIN_KEPT_MS) / 1000);
     this.#write(c, bindingNameOf(digestOf(attemptId)), secret, seconds);
   }
 

@@ -7,19 +7,24 @@ import type { Clock } from '../../time/clock.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { Secret } from '../../vault/secret.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
-import type { EndedLogins } from '../failed-logins.js';
-import { type BrowserTrip, type FailedLogin, type LoginAttempt, wipeChecks } from '../login-attempt.js';
+import type { FailedLogins } from '../failed-logins.js';
+import {
+  type AuthorizationTransaction,
+  type FailedLogin,
+  type LoginAttempt,
+  wipeChecks,
+} from '../login-attempt.js';
 import type { LoginAttempts } from '../login-attempts.js';
 import type { LoginChecks } from '../login-checks.js';
-import { failureOf, type LoginEndings } from '../login-completion.js';
-import { type LoginPlace, placeAt } from '../login-place.js';
+import { failureOf, type LoginCompletion } from '../login-completion.js';
+import { type LoginDestination, placeAt } from '../login-place.js';
 import { shownName } from '../pages/shown-name.js';
 import { DEFAULT_CALLBACK_PATH, providerCallbackPath, SIGN_IN_CALLBACK_PATH } from './callback-paths.js';
 
 export interface BrowserLoginsOptions {
   readonly attempts: LoginAttempts;
-  readonly ended: EndedLogins;
-  readonly endings: LoginEndings;
+  readonly ended: FailedLogins;
+  readonly endings: LoginCompletion;
   readonly checks: LoginChecks;
   readonly providerOf: (name: string) => Provider;
   /** The name of the provider whose redirect URI is `/callback`. */
@@ -44,11 +49,11 @@ export interface BrowserReturn {
 /** What the connect page shows. */
 export interface ConnectRequest {
   readonly clientName: string | undefined;
-  readonly provider: LoginPlace;
+  readonly provider: LoginDestination;
   readonly scopes: readonly string[];
   readonly startedSecondsAgo: number;
   /** Where the browser has to show first whose it is; absent where that is not asked. */
-  readonly signInAt: LoginPlace | undefined;
+  readonly signInAt: LoginDestination | undefined;
 }
 
 /** A login that worked out: as whom, and for a client that calls itself what. */
@@ -177,7 +182,7 @@ export class BrowserLogins {
   /** @returns where to send a browser; `undefined` if the attempt is over by then */
   async #send(
     attempt: LoginAttempt,
-    purpose: BrowserTrip['purpose'],
+    purpose: AuthorizationTransaction['purpose'],
     cookieDigest: string,
   ): Promise<URL | undefined> {
     const { attempts, random, publicUrl } = this.#options;
@@ -199,13 +204,13 @@ export class BrowserLogins {
   }
 
   /** A browser has shown whose it is. If that is who started the login, it goes on to the provider. */
-  async #signedIn(attempt: LoginAttempt, trip: BrowserTrip, url: URL): Promise<CallbackResult> {
+  async #signedIn(attempt: LoginAttempt, trip: AuthorizationTransaction, url: URL): Promise<CallbackResult> {
     const { checks, endings } = this.#options;
     const provider = this.#providerFor(attempt, 'sign-in');
     const granted = await this.#exchange(attempt, provider, url, trip);
     if ('kind' in granted) return granted;
     void provider.discard(granted.tokens);
-    if (!checks.isSameUser(attempt.origin.starter, granted.idTokenClaims)) {
+    if (!checks.isSameUser(attempt.origin.initiator, granted.idTokenClaims)) {
       return endings.fail(attempt, 'identity_mismatch');
     }
     // Another browser may have agreed meanwhile, and is on its way.
@@ -223,7 +228,7 @@ export class BrowserLogins {
   /** A browser has logged in at the provider. */
   async #loggedIn(
     attempt: LoginAttempt,
-    trip: BrowserTrip,
+    trip: AuthorizationTransaction,
     url: URL,
     isLoopback: boolean,
   ): Promise<CallbackResult> {
@@ -233,7 +238,7 @@ export class BrowserLogins {
     const { idTokenClaims, ...granted } = answer;
     switch (attempt.check) {
       case 'same-user':
-        return checks.isSameUser(attempt.origin.starter, idTokenClaims)
+        return checks.isSameUser(attempt.origin.initiator, idTokenClaims)
           ? this.#finish(attempt, granted)
           : endings.refuse(attempt, granted, 'identity_mismatch');
       case 'sign-in':
@@ -262,7 +267,7 @@ export class BrowserLogins {
     attempt: LoginAttempt,
     provider: Provider,
     url: URL,
-    trip: BrowserTrip,
+    trip: AuthorizationTransaction,
   ): Promise<GrantedTokens | CallbackResult> {
     try {
       return await provider.exchange(url, trip.checks);
@@ -271,21 +276,21 @@ export class BrowserLogins {
     }
   }
 
-  #callbackPathOf({ provider }: LoginAttempt, purpose: BrowserTrip['purpose']): string {
+  #callbackPathOf({ provider }: LoginAttempt, purpose: AuthorizationTransaction['purpose']): string {
     if (purpose === 'sign-in') return SIGN_IN_CALLBACK_PATH;
     return provider === this.#options.defaultProvider
       ? DEFAULT_CALLBACK_PATH
       : providerCallbackPath(provider);
   }
 
-  #providerFor(attempt: LoginAttempt, purpose: BrowserTrip['purpose']): Provider {
+  #providerFor(attempt: LoginAttempt, purpose: AuthorizationTransaction['purpose']): Provider {
     const { checks, providerOf } = this.#options;
     return purpose === 'sign-in' && checks.signIn ? checks.signIn : providerOf(attempt.provider);
   }
 }
 
 /** Whether the browser with this cookie is the one that agreed. */
-function isSameBrowser({ cookieDigest }: BrowserTrip, cookie: string | undefined): boolean {
+function isSameBrowser({ cookieDigest }: AuthorizationTransaction, cookie: string | undefined): boolean {
   return cookie !== undefined && isSameDigest(digestOf(cookie), cookieDigest);
 }
 

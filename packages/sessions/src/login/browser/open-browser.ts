@@ -8,13 +8,13 @@ import { browserEnvironment } from './browser-environment.js';
 export type OpenBrowser = (url: string) => Promise<void>;
 
 /** What tells whether a browser can show itself. */
-export interface Desktop {
+export interface DesktopEnvironment {
   readonly platform: NodeJS.Platform;
   readonly environment: NodeJS.ProcessEnv;
 }
 
 /** The desktop this process runs on. */
-export function currentDesktop(): Desktop {
+export function currentDesktop(): DesktopEnvironment {
   return { platform: process.platform, environment: process.env };
 }
 
@@ -24,7 +24,7 @@ export function currentDesktop(): Desktop {
  * @param onError hears why an address could not be opened
  */
 export function browserOpener(
-  { platform, environment }: Desktop,
+  { platform, environment }: DesktopEnvironment,
   onError: (error: unknown) => void,
 ): OpenBrowser | undefined {
   if (!hasBrowser({ platform, environment })) return undefined;
@@ -64,7 +64,7 @@ function launch([program = '', ...parameters]: readonly string[], env: NodeJS.Pr
 }
 
 /** A Linux machine may well be a server without a screen. */
-function hasBrowser({ platform, environment }: Desktop): boolean {
+function hasBrowser({ platform, environment }: DesktopEnvironment): boolean {
   if (platform === 'darwin' || platform === 'win32') return true;
   return Boolean(environment.DISPLAY || environment.WAYLAND_DISPLAY);
 }

@@ -1,4 +1,4 @@
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 import type { Limits } from '../../limits/limits.js';
 import { RateLimiter, type RateLimiterOptions } from '../../limits/rate-limiter.js';
 import { digestOf } from '../../vault/secret-digest.js';
@@ -24,12 +24,12 @@ export class LoginRequestLimits {
   }
 
   /** Counts a request for a page of a login. @returns the seconds to wait; `undefined` if it is served */
-  ofLogin(peer: Peer | undefined, attemptId: string): number | undefined {
-    return peer === undefined ? undefined : this.#ofLogin.take(digestOf(attemptId));
+  ofLogin(clientKey: ClientKey | undefined, attemptId: string): number | undefined {
+    return clientKey === undefined ? undefined : this.#ofLogin.take(digestOf(attemptId));
   }
 
   /** Counts a request that belongs to no login. @returns the seconds to wait; `undefined` if it is served */
-  ofAddress(peer: Peer | undefined): number | undefined {
-    return peer === undefined ? undefined : this.#ofAddress.take(peer);
+  ofAddress(clientKey: ClientKey | undefined): number | undefined {
+    return clientKey === undefined ? undefined : this.#ofAddress.take(clientKey);
   }
 }

@@ -1,6 +1,6 @@
 import { type Context, Hono } from 'hono';
 import { SessionError } from '../../errors.js';
-import type { BodyRoom } from '../../http/body/body-memory-limit.js';
+import type { BodyMemoryLimit } from '../../http/body/body-memory-limit.js';
 import { readForm } from '../../http/body/form-body.js';
 import type { Guards } from '../../http/guards.js';
 import { bodySourceOf, type HttpEnv } from '../../http/http-env.js';
@@ -12,10 +12,10 @@ import { failurePage, isLoginFailure } from '../pages/failure-page.js';
 import { codePage, connectPage, donePage } from '../pages/pages.js';
 import {
   goneLinkPage,
-  type ProviderTrouble,
+  type ProviderFailureReason,
   providerTroublePage,
   rejectedCallbackPage,
-  tooOftenPage,
+  tooManyRequestsPage,
   wrongFormPage,
 } from '../pages/problem-pages.js';
 import { DEFAULT_CALLBACK_PATH, providerCallbackPath, SIGN_IN_CALLBACK_PATH } from './callback-paths.js';
@@ -29,7 +29,7 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
   readonly guards: Guards;
   readonly loginRequests: LoginRequestLimits;
   /** For all bodies of this node. */
-  readonly bodyRoom: BodyRoom;
+  readonly bodyRoom: BodyMemoryLimit;
   readonly random: RandomSource;
   /** Whose pages these are. */
   readonly brand: Brand;
@@ -53,16 +53,16 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   const showTooOften = async (c: Context<HttpEnv>, seconds: number) => {
     c.header('retry-after', String(seconds));
-    return showPage(c, await tooOftenPage(brand, seconds));
+    return showPage(c, await tooManyRequestsPage(brand, seconds));
   };
 
   for (const path of ['/connect/:attempt', '/connect/:attempt/code']) {
     app.use(path, async (c, next) => {
       const attemptId = c.req.param('attempt') ?? '';
-      const peer = c.get('peer');
+      const clientKey = c.get('clientKey');
       const seconds = logins.isKnown(attemptId)
-        ? loginRequests.ofLogin(peer, attemptId)
-        : loginRequests.ofAddress(peer);
+        ? loginRequests.ofLogin(clientKey, attemptId)
+        : loginRequests.ofAddress(clientKey);
       return seconds === undefined ? next() : showTooOften(c, seconds);
     });
   }
@@ -91,10 +91,10 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     }
     const binding = randomToken(random);
     const target = await logins.consent(attemptId, binding).catch((error: unknown) => {
-      const trouble = troubleIn(error);
+      const failureReason = failureReasonOf(error);
       // Only the operator can do something about it.
-      if (trouble === 'provider_refused') onError(error);
-      return trouble;
+      if (failureReason === 'provider_refused') onError(error);
+      return failureReason;
     });
     if (target === undefined) return showOver(c, attemptId);
     if (!(target instanceof URL)) {
@@ -110,7 +110,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const cookieOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
     const isValid = !hasDuplicates(query) && logins.isExpected({ query, cookieOf });
     // A user who has logged in at the provider is never refused.
-    const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('peer'));
+    const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooOften(c, seconds);
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
     const result = await logins.callback({ path, query, cookieOf, isLoopback: c.get('isLoopback') });
@@ -147,7 +147,7 @@ function hasDuplicates(query: URLSearchParams): boolean {
 }
 
 /** Why a browser cannot be sent to the provider. @throws whatever is no such reason */
-function troubleIn(error: unknown): ProviderTrouble {
+function failureReasonOf(error: unknown): ProviderFailureReason {
   const code = error instanceof SessionError ? error.code : undefined;
   if (code === 'provider_unavailable' || code === 'provider_refused') return code;
   throw error;

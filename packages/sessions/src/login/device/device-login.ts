@@ -17,7 +17,7 @@ export interface DeviceLoginOptions {
 /** RFC 8628 section 3.5. */
 const SLOW_DOWN_MS = 5000;
 /** Polls that fail are pressed on with at least so often, unless the provider wants it otherwise. */
-const LONGEST_PAUSE_MS = 60_000;
+const MAX_PAUSE_MS = 60_000;
 /** Answers that end it. */
 const FAILURES = {
   denied: 'declined',
@@ -126,7 +126,7 @@ export class DeviceLogin {
   /** Twice as long for every poll in a row that brings no answer. */
   #pauseMs(retryAfterSeconds = 0): number {
     this.#failed++;
-    const longest = Math.max(this.#intervalMs, LONGEST_PAUSE_MS);
+    const longest = Math.max(this.#intervalMs, MAX_PAUSE_MS);
     return Math.max(Math.min(this.#intervalMs * 2 ** this.#failed, longest), retryAfterSeconds * 1000);
   }
 }

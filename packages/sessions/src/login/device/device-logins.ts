@@ -5,11 +5,11 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
 import type { LoginAttempt } from '../login-attempt.js';
 import type { LoginChecks } from '../login-checks.js';
-import type { LoginEndings } from '../login-completion.js';
+import type { LoginCompletion } from '../login-completion.js';
 import { DeviceLogin } from './device-login.js';
 
 export interface DeviceLoginsOptions {
-  readonly endings: LoginEndings;
+  readonly endings: LoginCompletion;
   readonly checks: LoginChecks;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -49,7 +49,7 @@ export class DeviceLogins {
       const isDown = error instanceof SessionError && error.code === 'provider_unavailable';
       endings.fail(attempt, isDown ? 'provider_unavailable' : 'provider_refused');
       // Whoever asked hears of it by this error.
-      endings.takeFailure(attempt.lease.ref, attempt.provider);
+      endings.takeFailure(attempt.snapshot.ref, attempt.provider);
       throw error;
     }
     if (!attempt.outcome) return;
@@ -59,7 +59,7 @@ export class DeviceLogins {
   async #granted(attempt: LoginAttempt, answer: GrantedTokens): Promise<void> {
     const { checks, endings } = this.#options;
     const { idTokenClaims, ...granted } = answer;
-    if (attempt.check === 'same-user' && !checks.isSameUser(attempt.origin.starter, idTokenClaims)) {
+    if (attempt.check === 'same-user' && !checks.isSameUser(attempt.origin.initiator, idTokenClaims)) {
       endings.refuse(attempt, granted, 'identity_mismatch');
       return;
     }

@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html';
-import type { LoginPlace } from '../login-place.js';
+import type { LoginDestination } from '../login-place.js';
 import type { Brand } from './branding.js';
 import { pageStyle } from './page-style.js';
 
@@ -78,7 +78,7 @@ export function renderMessage(
 }
 
 /** What a place is called here, and which host the browser goes to. */
-export function placeOf({ name, host }: LoginPlace): Markup {
+export function destinationOf({ name, host }: LoginDestination): Markup {
   return name === host ? nameOf(host) : html`${nameOf(name)} · ${nameOf(host)}`;
 }
 

@@ -1,7 +1,7 @@
 import { html } from 'hono/html';
 import type { ConnectRequest, FinishedLogin } from '../browser/flow.js';
 import type { Brand } from './branding.js';
-import { type Markup, nameOf, type Page, placeOf, renderMessage, renderPage } from './page.js';
+import { destinationOf, type Markup, nameOf, type Page, renderMessage, renderPage } from './page.js';
 
 /** Asks the user of a browser whether they started this login. Looking at it changes nothing. */
 export function connectPage(brand: Brand, request: ConnectRequest, formToken: string): Promise<Page> {
@@ -17,11 +17,11 @@ export function connectPage(brand: Brand, request: ConnectRequest, formToken: st
       <p>A client asks for this login. It can then use ${server} in your name.</p>
       <dl>
         ${row('Client', client ? html`${nameOf(client)}<small>It calls itself so; nobody has verified it</small>` : html`Gives no name`)}
-        ${row('Log in at', placeOf(provider))}
+        ${row('Log in at', destinationOf(provider))}
         ${scopes.length > 0 ? row('Asks for', html`<ul>${scopes.map((scope) => html`<li>${wordsFor(scope)}</li>`)}</ul>`) : ''}
         ${row('Started', html`${ago(startedSecondsAgo)}`)}
       </dl>
-      ${signInAt === undefined ? '' : html`<p>You first sign in at ${placeOf(signInAt)}, to show that it is you who asked.</p>`}
+      ${signInAt === undefined ? '' : html`<p>You first sign in at ${destinationOf(signInAt)}, to show that it is you who asked.</p>`}
       <p><strong>Continue only if you asked for this yourself.</strong> If somebody sent you the link, decline.</p>
       <form method="post">
         <input type="hidden" name="form" value="${formToken}">

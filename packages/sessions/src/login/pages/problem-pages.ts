@@ -1,8 +1,8 @@
 import { html } from 'hono/html';
 import { waitInWords } from '../../limits/wait-in-words.js';
-import type { LoginPlace } from '../login-place.js';
+import type { LoginDestination } from '../login-place.js';
 import type { Brand } from './branding.js';
-import { type Markup, type Page, placeOf, renderMessage } from './page.js';
+import { destinationOf, type Markup, type Page, renderMessage } from './page.js';
 
 /** What answers a form has the address of the form's page, and opening that once more changes nothing. */
 const AGAIN = html`<p><a href="">Open the login again</a></p>`;
@@ -41,7 +41,7 @@ export function rejectedCallbackPage(brand: Brand): Promise<Page> {
 }
 
 /** Too many pages were asked for from one address. */
-export function tooOftenPage(brand: Brand, retryAfterSeconds: number): Promise<Page> {
+export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Promise<Page> {
   return problem(
     brand,
     429,
@@ -50,28 +50,28 @@ export function tooOftenPage(brand: Brand, retryAfterSeconds: number): Promise<P
   );
 }
 
-export type ProviderTrouble = 'provider_unavailable' | 'provider_refused';
+export type ProviderFailureReason = 'provider_unavailable' | 'provider_refused';
 
 /** The user cannot be sent on to where they log in. */
 export function providerTroublePage(
   brand: Brand,
-  place: LoginPlace,
-  trouble: ProviderTrouble,
+  place: LoginDestination,
+  failureReason: ProviderFailureReason,
 ): Promise<Page> {
   const title = 'The login is not available';
-  return trouble === 'provider_unavailable'
+  return failureReason === 'provider_unavailable'
     ? problem(
         brand,
         502,
         title,
-        html`${placeOf(place)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`,
+        html`${destinationOf(place)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`,
         AGAIN,
       )
     : problem(
         brand,
         502,
         title,
-        html`This server and ${placeOf(place)} are not set up for each other, so your login has not started. Waiting does not help: tell whoever runs this server.`,
+        html`This server and ${destinationOf(place)} are not set up for each other, so your login has not started. Waiting does not help: tell whoever runs this server.`,
       );
 }
 

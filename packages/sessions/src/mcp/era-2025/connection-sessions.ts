@@ -1,5 +1,5 @@
 import type { Principal } from '../../access/principal.js';
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
@@ -16,12 +16,12 @@ export interface ConnectionSession {
 /** How connections and sessions belong together. */
 export interface ConnectionSessions {
   /**
-   * @param peer the address that it counts for
+   * @param clientKey the address that it counts for
    * @throws SessionError `limit_reached`, `too_many_requests`
    */
   start(
     principal: Principal | undefined,
-    peer: Peer | undefined,
+    clientKey: ClientKey | undefined,
   ): Promise<ConnectionSession & { readonly id: SessionId }>;
   /** Finds the connection of an id; `undefined` if there is none, or it is somebody else's. */
   find(id: string, principal: Principal | undefined): Promise<ConnectionSession | undefined>;
@@ -48,9 +48,9 @@ export class HeldConnections implements ConnectionSessions {
 
   async start(
     _principal: undefined,
-    peer: Peer | undefined,
+    clientKey: ClientKey | undefined,
   ): Promise<ConnectionSession & { readonly id: SessionId }> {
-    const { id, record } = await this.#registry.start('connection', 'holder', peer);
+    const { id, record } = await this.#registry.start('connection', 'quotaKey', clientKey);
     return { id, connection: record.ref, session: record };
   }
 

@@ -1,6 +1,6 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
 import type { Principal } from '../../access/principal.js';
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 import { bytesOfJson, KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
@@ -10,7 +10,7 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
 import { authInfoOf } from '../request/auth-info.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
-import { CLIENT_INFO_LIMITS, clientKeyOf, EVENT_LIMITS } from '../request/kept-limits.js';
+import { CLIENT_INFO_LIMITS, EVENT_LIMITS, quotaKeyOf } from '../request/kept-limits.js';
 import { calledToolOf } from '../request/session-argument.js';
 import type { ServerFactory } from '../server/factory.js';
 import { ErrorCode, errorResponse } from '../wire/error-response.js';
@@ -47,7 +47,7 @@ export interface Incoming {
   readonly body: unknown;
   readonly isLoopback: boolean;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
   /** Who is calling, where access asks for it. */
   readonly principal: Principal | undefined;
   /** Cuts the connection it came on, where that can be done. */
@@ -58,7 +58,7 @@ export interface Incoming {
 
 const SESSION_HEADER = 'mcp-session-id';
 /** What a client says of itself is kept for as long as its connection. */
-const MOST_INITIALIZE_CHARACTERS = 16 * 1024;
+const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
 
 /** The connections of 2025 clients: one protocol session each, from `initialize` until it ends. */
 export class Connections {
@@ -111,7 +111,7 @@ export class Connections {
       );
     }
     const bytes = bytesOfJson(propertyOf(incoming.body, 'params'));
-    const isTooLong = JSON.stringify(incoming.body).length > MOST_INITIALIZE_CHARACTERS;
+    const isTooLong = JSON.stringify(incoming.body).length > MAX_INITIALIZE_CHARACTERS;
     if (isTooLong || bytes > CLIENT_INFO_LIMITS.maxBytes) {
       return errorResponse(
         413,
@@ -119,7 +119,7 @@ export class Connections {
         'This `initialize` is too large: 16 KiB are enough.',
       );
     }
-    const introduction = this.#keptOfClients.open(clientKeyOf(incoming));
+    const introduction = this.#keptOfClients.open(quotaKeyOf(incoming));
     if (!introduction.resize(bytes)) {
       return errorResponse(
         503,
@@ -130,7 +130,7 @@ export class Connections {
     }
     const { registry, connectionSessions } = this.#options;
     const { id, ...started } = await connectionSessions
-      .start(incoming.principal, incoming.peer)
+      .start(incoming.principal, incoming.clientKey)
       .catch((error: unknown) => {
         introduction.release();
         throw error;
@@ -155,7 +155,7 @@ export class Connections {
       clock,
       deadlines,
       keptMs: resumableMs,
-      kept: this.#keptEvents.open(clientKeyOf(incoming)),
+      kept: this.#keptEvents.open(quotaKeyOf(incoming)),
       currentRequest: () => contexts.peek(),
       onPresent,
     });
@@ -226,11 +226,11 @@ function requestOf({ request, body, hangUp, countUnread, principal }: Incoming):
 }
 
 function contextOf(
-  { body, isLoopback, peer, principal }: Incoming,
+  { body, isLoopback, clientKey, principal }: Incoming,
   { session }: ConnectionSession,
 ): RequestContext {
   const named = { state: 'live', record: session, handle: undefined } as const;
-  return { era: '2025', named, ...calledToolOf(body), isLoopback, peer, principal };
+  return { era: '2025', named, ...calledToolOf(body), isLoopback, clientKey, principal };
 }
 
 function isPing(message: unknown): boolean {

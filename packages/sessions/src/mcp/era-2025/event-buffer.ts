@@ -4,7 +4,7 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
 /** The maximum number of events of a connection. */
-const MOST_EVENTS = 100;
+const MAX_EVENTS = 100;
 /** The name that the SDK gives to the stream of a GET. */
 export const STANDALONE_STREAM = '_GET_stream';
 
@@ -163,7 +163,7 @@ export class EventBuffer implements EventStore {
     const untilMs = this.#options.clock.now() + this.#options.keptMs;
     this.#events.push({ stream, number, text, untilMs });
     this.#bytes += bytesOfText(text);
-    while (this.#events.length > MOST_EVENTS || !this.#options.kept.resize(this.#bytes)) this.#dropOldest();
+    while (this.#events.length > MAX_EVENTS || !this.#options.kept.resize(this.#bytes)) this.#dropOldest();
     this.#awaitExpiry();
   }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from 'vitest';
-import { peerOf } from '../../limits/client-key.js';
+import { clientKeyOf } from '../../limits/client-key.js';
 import { SessionEvents } from '../../session/session-events.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import { SessionBench } from '../../testing/session-bench.js';
@@ -32,8 +32,8 @@ function answer(acknowledgement?: string) {
   return response;
 }
 
-const NOBODY = { ref: undefined, peer: undefined };
-const inTheNameOf = ({ ref }: SessionRecord) => ({ ref, peer: undefined });
+const NOBODY = { ref: undefined, clientKey: undefined };
+const inTheNameOf = ({ ref }: SessionRecord) => ({ ref, clientKey: undefined });
 const UNBOUNDED = { hangUp: undefined, endsAtMs: undefined };
 
 describe('the listen streams', () => {
@@ -92,15 +92,20 @@ describe('the listen streams', () => {
   it('of one address that name no session leave room for those of others [security 40, 41]', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
-    const greedy = peerOf('192.0.2.1');
+    const greedy = clientKeyOf('192.0.2.1');
     const held: Response[] = [];
     for (let number = 0; number < 50; number++) {
       held.push(
-        await streams.hold({ ref: undefined, peer: greedy }, LISTEN, answer('"acknowledged"'), UNBOUNDED),
+        await streams.hold(
+          { ref: undefined, clientKey: greedy },
+          LISTEN,
+          answer('"acknowledged"'),
+          UNBOUNDED,
+        ),
       );
     }
     const hasRoom = (ref: SessionRecord['ref'] | undefined, address: string) =>
-      streams.hasRoomFor({ ref, peer: peerOf(address) });
+      streams.hasRoomFor({ ref, clientKey: clientKeyOf(address) });
     expect(hasRoom(undefined, '192.0.2.1')).toBe(false);
     expect(hasRoom(record.ref, '192.0.2.1')).toBe(true);
     expect(hasRoom(undefined, '192.0.2.2')).toBe(true);
@@ -112,9 +117,9 @@ describe('the listen streams', () => {
   async function fill(streams: ListenStreams): Promise<Response[]> {
     const held: Response[] = [];
     for (let number = 0; number < 500; number++) {
-      const peer = peerOf(`192.0.2.${number % 10}`);
+      const clientKey = clientKeyOf(`192.0.2.${number % 10}`);
       const body = { ...LISTEN, id: `stream-${number}` };
-      held.push(await streams.hold({ ref: undefined, peer }, body, answer('"acknowledged"'), UNBOUNDED));
+      held.push(await streams.hold({ ref: undefined, clientKey }, body, answer('"acknowledged"'), UNBOUNDED));
     }
     return held;
   }
@@ -122,7 +127,7 @@ describe('the listen streams', () => {
   it('of addresses that have many make room for an address that has fewer [security 41]', async () => {
     const { streams } = setUp();
     const held = await fill(streams);
-    const neighbour = { ref: undefined, peer: peerOf('198.51.100.1') };
+    const neighbour = { ref: undefined, clientKey: clientKeyOf('198.51.100.1') };
     expect(streams.hasRoomFor(neighbour)).toBe(true);
     await streams.hold(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(streams.size).toBe(500);
@@ -130,21 +135,21 @@ describe('the listen streams', () => {
     expect(await held[0]?.text()).toMatch(
       /"acknowledged".*\n\n.*\n.*"id":"stream-0".*"resultType":"complete"/,
     );
-    expect(streams.hasRoomFor({ ref: undefined, peer: peerOf('192.0.2.1') })).toBe(false);
+    expect(streams.hasRoomFor({ ref: undefined, clientKey: clientKeyOf('192.0.2.1') })).toBe(false);
   });
 
   it('make room until all have as many, and then for nobody: streams do not push each other out in turn [security 41]', async () => {
     const { streams } = setUp();
     await fill(streams);
-    const neighbour = { ref: undefined, peer: peerOf('198.51.100.1') };
+    const neighbour = { ref: undefined, clientKey: clientKeyOf('198.51.100.1') };
     let opened = 0;
     while (streams.hasRoomFor(neighbour)) {
       await streams.hold(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
       opened++;
     }
     expect(opened).toBe(45);
-    const others = Array.from({ length: 10 }, (_, number) => peerOf(`192.0.2.${number}`));
-    expect(others.some((peer) => streams.hasRoomFor({ ref: undefined, peer }))).toBe(false);
+    const others = Array.from({ length: 10 }, (_, number) => clientKeyOf(`192.0.2.${number}`));
+    expect(others.some((clientKey) => streams.hasRoomFor({ ref: undefined, clientKey }))).toBe(false);
     expect(streams.size).toBe(500);
   });
 });

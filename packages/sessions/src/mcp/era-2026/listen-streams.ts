@@ -1,6 +1,6 @@
 import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
-import type { Peer } from '../../limits/client-key.js';
-import { FairShares } from '../../limits/fair-eviction.js';
+import type { ClientKey } from '../../limits/client-key.js';
+import { FairEviction } from '../../limits/fair-eviction.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
@@ -18,20 +18,20 @@ export interface ListenStreamsOptions {
 }
 
 /** How many streams a session may have, */
-const MOST_PER_SESSION = 4;
+const MAX_STREAMS_PER_SESSION = 4;
 /** how many all those that name none, */
-const MOST_WITHOUT_SESSION = 500;
+const MAX_STREAMS_WITHOUT_SESSION = 500;
 /** and how many of these one address. */
-const MOST_OF_PEER = 50;
+const MAX_STREAMS_PER_CLIENT = 50;
 /** Whose streams are that count for no address. */
-const NO_PEER = '';
+const NO_CLIENT_KEY = '';
 
 /** In whose name a stream is opened. */
-export interface Listener {
+export interface ListenRequest {
   /** Absent: in nobody's. */
   readonly ref: SessionRef | undefined;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
 }
 
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
@@ -55,7 +55,7 @@ export class ListenStreams {
   readonly #clock: Clock;
   readonly #deadlines: Deadlines;
   readonly #streams = new Map<SessionRef, Set<ListenStream>>();
-  readonly #withoutSession = new FairShares<ListenStream>();
+  readonly #withoutSession = new FairEviction<ListenStream>();
 
   constructor({ registry, events, clock, deadlines }: ListenStreamsOptions) {
     this.#registry = registry;
@@ -76,22 +76,25 @@ export class ListenStreams {
   }
 
   /** Whether one more stream may be opened, be it that another one makes room for it. */
-  hasRoomFor({ ref, peer }: Listener): boolean {
-    if (ref !== undefined) return (this.#streams.get(ref)?.size ?? 0) < MOST_PER_SESSION;
-    const { size } = this.#withoutSession.of(peer ?? NO_PEER);
-    if (peer !== undefined && size >= MOST_OF_PEER) return false;
+  hasRoomFor({ ref, clientKey }: ListenRequest): boolean {
+    if (ref !== undefined) return (this.#streams.get(ref)?.size ?? 0) < MAX_STREAMS_PER_SESSION;
+    const { size } = this.#withoutSession.of(clientKey ?? NO_CLIENT_KEY);
+    if (clientKey !== undefined && size >= MAX_STREAMS_PER_CLIENT) return false;
     // Whoever would then have the most would be the next to make room, in turn for ever.
-    return this.#withoutSession.size < MOST_WITHOUT_SESSION || size + 1 < this.#withoutSession.largest().size;
+    return (
+      this.#withoutSession.size < MAX_STREAMS_WITHOUT_SESSION ||
+      size + 1 < this.#withoutSession.largest().size
+    );
   }
 
   /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
   async hold(
-    { ref, peer }: Listener,
+    { ref, clientKey }: ListenRequest,
     body: unknown,
     response: StreamResponse,
     bounds: StreamBounds,
   ): Promise<Response> {
-    if (ref === undefined) return this.#holdWithoutSession(peer, body, response, bounds);
+    if (ref === undefined) return this.#holdWithoutSession(clientKey, body, response, bounds);
     const closed = this.#registry.streamOpened(ref);
     const stream = new EventStream(response, {
       clock: this.#clock,
@@ -115,13 +118,13 @@ export class ListenStreams {
   }
 
   #holdWithoutSession(
-    peer: Peer | undefined,
+    clientKey: ClientKey | undefined,
     body: unknown,
     response: StreamResponse,
     bounds: StreamBounds,
   ): Response {
     const [oldest] = this.#withoutSession.largest();
-    if (oldest && this.#withoutSession.size >= MOST_WITHOUT_SESSION) complete(oldest);
+    if (oldest && this.#withoutSession.size >= MAX_STREAMS_WITHOUT_SESSION) complete(oldest);
     const stream = new EventStream(response, {
       clock: this.#clock,
       deadlines: this.#deadlines,
@@ -132,7 +135,7 @@ export class ListenStreams {
       },
     });
     const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
-    this.#withoutSession.add(listening, peer ?? NO_PEER);
+    this.#withoutSession.add(listening, clientKey ?? NO_CLIENT_KEY);
     return stream.response;
   }
 

@@ -6,10 +6,10 @@ import type { Accounts } from '../../account/accounts.js';
 import { LiveSession, refusingSession, type Session } from '../../account/session.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 import { ErrorCode } from '../wire/error-response.js';
-import { type LoginNeed, type ToolHandler, withLoginNeed } from './login-requirement.js';
-import { type NamedSession, refusalOf } from './resolved-session.js';
+import { type LoginRequirement, type ToolHandler, withLoginRequirement } from './login-requirement.js';
+import { type ResolvedSession, refusalOf } from './resolved-session.js';
 import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
@@ -18,11 +18,11 @@ export type Era = '2025' | '2026';
 /** What is known of a request before the protocol sees it. */
 export interface RequestContext extends CalledTool {
   readonly era: Era;
-  readonly named: NamedSession;
+  readonly named: ResolvedSession;
   /** Whether it came over loopback and nothing else. */
   readonly isLoopback: boolean;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
-  readonly peer: Peer | undefined;
+  readonly clientKey: ClientKey | undefined;
   /** Who is calling; nobody says so in open access. */
   readonly principal: Principal | undefined;
 }
@@ -36,7 +36,7 @@ export interface CurrentSession {
    * tells the client what to do. If the client opens links itself (URL elicitation, 2026-07-28), the call of a tool
    * waits for the login and then runs the handler, once.
    */
-  loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginNeed): Handler;
+  loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginRequirement): Handler;
 }
 
 /** Only tools have an argument for the session. */
@@ -76,8 +76,10 @@ export class RequestContexts implements CurrentSession {
     throw new SessionError('no_request', 'There is no request here. Ask for the session while a tool runs.');
   }
 
-  loginFirst<Handler extends ToolHandler>(handler: Handler, need: LoginNeed = {}): Handler {
-    return withLoginNeed(handler, need, () => this.#assertLoggedIn(need.provider ?? this.#defaultProvider));
+  loginFirst<Handler extends ToolHandler>(handler: Handler, need: LoginRequirement = {}): Handler {
+    return withLoginRequirement(handler, need, () =>
+      this.#assertLoggedIn(need.provider ?? this.#defaultProvider),
+    );
   }
 
   /** @throws SessionError if no user is logged in at the provider; the message says what to do */

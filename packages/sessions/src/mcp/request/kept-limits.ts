@@ -41,9 +41,9 @@ export const MAX_URI_CHARACTERS = 2048;
 export const MAX_SUBSCRIPTIONS = 100;
 
 /** The user or address that the data of a request counts for; `undefined` for clients on this machine. */
-export function clientKeyOf({
-  peer,
+export function quotaKeyOf({
+  clientKey,
   principal,
-}: Pick<RequestContext, 'peer' | 'principal'>): string | undefined {
-  return principal ? `${principal.issuer}\n${principal.subject}` : peer;
+}: Pick<RequestContext, 'clientKey' | 'principal'>): string | undefined {
+  return principal ? `${principal.issuer}\n${principal.subject}` : clientKey;
 }

@@ -17,8 +17,8 @@ function statesOf() {
   const clock = new VirtualClock();
   const vault = new Vault(new KeyHierarchy(systemRandom(32)), systemRandom, 'request-state');
   const states = new RequestStates(vault, systemRandom, clock);
-  const flood = (times: number, holderOf: (time: number) => RequestStateHolder) => {
-    for (let time = 0; time < times; time++) states.seal('flood', BINDING, holderOf(time));
+  const flood = (times: number, quotaKeyOf: (time: number) => RequestStateHolder) => {
+    for (let time = 0; time < times; time++) states.seal('flood', BINDING, quotaKeyOf(time));
   };
   return { clock, states, flood };
 }

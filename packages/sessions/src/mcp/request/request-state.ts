@@ -1,5 +1,5 @@
 import { SessionError } from '../../errors.js';
-import { FairShares } from '../../limits/fair-eviction.js';
+import { FairEviction } from '../../limits/fair-eviction.js';
 import type { Clock } from '../../time/clock.js';
 import { secretBuffer, secretBytes, wipe } from '../../vault/memory.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
@@ -7,9 +7,9 @@ import type { SealContext, SealedRecord, Vault } from '../../vault/vault.js';
 
 const LIFETIME_MS = 10 * 60 * 1000;
 /** How many states may be out, */
-const MOST = 10_000;
+const MAX_STATES = 10_000;
 /** and how many of one session: as many calls of it as may wait at the same time, and then some. */
-const MOST_OF_SESSION = 100;
+const MAX_STATES_PER_SESSION = 100;
 const SALT_BYTES = 32;
 /** Tells our states from those of an author's tools. */
 const PREFIX = 'login.';
@@ -38,8 +38,8 @@ export class RequestStates {
   readonly #clock: Clock;
   /** Until when each state may come back, by its nonce; the oldest first. */
   readonly #outstanding = new Map<string, number>();
-  readonly #ofSession = new FairShares<string>();
-  readonly #ofClient = new FairShares<string>();
+  readonly #ofSession = new FairEviction<string>();
+  readonly #ofClient = new FairEviction<string>();
 
   /** @param vault one for the purpose `request-state` */
   constructor(vault: Vault, random: RandomSource, clock: Clock) {
@@ -53,11 +53,11 @@ export class RequestStates {
     return this.#outstanding.size;
   }
 
-  seal(payload: string, binding: RequestStateBinding, holder: RequestStateHolder): string {
+  seal(payload: string, binding: RequestStateBinding, quotaKey: RequestStateHolder): string {
     const nonce = randomToken(this.#random);
     this.#forgetExpired();
-    this.#makeRoom(holder.session);
-    this.#remember(nonce, holder);
+    this.#makeRoom(quotaKey.session);
+    this.#remember(nonce, quotaKey);
     const text = `${nonce}${payload}`;
     const { salt, bytes } = this.#vault.seal(secretBytes(text), contextOf(binding));
     const sealed = secretBuffer(salt.length + bytes.length);
@@ -118,8 +118,8 @@ export class RequestStates {
   /** What is one too many goes at the expense of those who have most out. */
   #makeRoom(session: string): void {
     const ofSession = this.#ofSession.of(session);
-    if (ofSession.size >= MOST_OF_SESSION) this.#forgetOldest(ofSession);
-    else if (this.#outstanding.size >= MOST) this.#forgetOldest(this.#ofClient.largest());
+    if (ofSession.size >= MAX_STATES_PER_SESSION) this.#forgetOldest(ofSession);
+    else if (this.#outstanding.size >= MAX_STATES) this.#forgetOldest(this.#ofClient.largest());
   }
 
   #forgetOldest(nonces: ReadonlySet<string>): void {

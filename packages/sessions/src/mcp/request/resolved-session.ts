@@ -2,7 +2,7 @@ import type { SessionId } from '../../session/ids.js';
 import type { EndReason, SessionRecord } from '../../session/session-record.js';
 
 /** The session that a request named, as it stood when the request came in. */
-export type NamedSession =
+export type ResolvedSession =
   | {
       readonly state: 'live';
       readonly record: SessionRecord;
@@ -17,7 +17,7 @@ export type NamedSession =
  * Why nothing is done in the named session, for the model to read; `undefined` if something may be.
  * @param servesPending whether what was asked for is there for logins that are not finished
  */
-export function refusalOf(named: NamedSession, servesPending: boolean): string | undefined {
+export function refusalOf(named: ResolvedSession, servesPending: boolean): string | undefined {
   switch (named.state) {
     case 'none':
       return undefined;
@@ -56,7 +56,7 @@ function whyEnded(reason: EndReason): string {
       return 'its login was not finished in time';
     case 'operator':
     case 'deleted':
-    case 'unheard':
+    case 'connection_expired':
     case 'cap':
     case 'shutdown':
       return 'the server closed it';

@@ -18,10 +18,10 @@ import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { type BeginCall, guardServer, type ServerGuardOptions } from './guarded-server.js';
 import { ParkedCalls } from './parked-calls.js';
-import type { CallsInWork } from './running-calls.js';
+import type { RunningCalls } from './running-calls.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
-import { gateTools } from './tool-guard.js';
+import { guardTools } from './tool-guard.js';
 
 /** How the server introduces itself to clients. */
 export interface ServerInfo extends Implementation {
@@ -46,7 +46,7 @@ export type ServerFactoryOptions = {
   readonly contexts: RequestContexts;
   readonly subscriptions: Subscriptions;
   /** Counts the requests whose handlers are running. */
-  readonly callsInWork: CallsInWork;
+  readonly callsInWork: RunningCalls;
   /** The providers; the first is the default. */
   readonly choices: readonly LoginChoice[];
   /** For what travels through clients between the rounds of a call. */
@@ -55,7 +55,7 @@ export type ServerFactoryOptions = {
   readonly argumentElements: number;
   /** Which clients are asked to open links. */
   readonly elicitation: Elicitation;
-} & Omit<LoginToolOptions, keyof Surroundings | 'inputSchema' | 'rounds' | 'elicitation'> &
+} & Omit<LoginToolOptions, keyof ServerEnvironment | 'inputSchema' | 'rounds' | 'elicitation'> &
   LogoutToolOptions &
   ServerGuardOptions &
   SessionStatusToolOptions;
@@ -67,7 +67,7 @@ const LOGIN_INSTRUCTIONS =
 const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';
 
 /** What a server object has to know of the connection that it is made for. */
-export interface Surroundings {
+export interface ServerEnvironment {
   /** Whether requests name their session by an argument. If not, it is that of the connection or the caller. */
   readonly hasHandles: boolean;
   /** Whether each request has a server object of its own. If not, it is that of a connection. */
@@ -92,11 +92,11 @@ export class ServerFactory {
     this.#make({ hasHandles: true, isPerRequest: true }, true);
   }
 
-  make(surroundings: Surroundings): McpServer {
+  make(surroundings: ServerEnvironment): McpServer {
     return this.#make(surroundings, false);
   }
 
-  #make({ hasHandles, isPerRequest, openBrowser }: Surroundings, strict: boolean): McpServer {
+  #make({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, strict: boolean): McpServer {
     const { register, contexts } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
@@ -107,7 +107,7 @@ export class ServerFactory {
       requestState: {
         verify: (state, protocol) => {
           const { toolName = '' } = contexts.get();
-          const checksItself = toolName === 'login' || needy.has(toolName);
+          const checksItself = toolName === 'login' || requiresLogin.has(toolName);
           return checksItself ? undefined : requestState?.verify?.(state, protocol);
         },
       },
@@ -125,7 +125,7 @@ export class ServerFactory {
       openBrowser,
     };
     const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
-    const needy = gateTools(server, { hasHandles, contexts, parked, strict });
+    const requiresLogin = guardTools(server, { hasHandles, contexts, parked, strict });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);

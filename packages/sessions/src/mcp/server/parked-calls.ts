@@ -8,16 +8,16 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { loginRequired, reauthenticationRequired, sessionRequired } from '../../account/account-errors.js';
-import { holderOf } from '../../login/login-attempt.js';
+import { quotaKeyOf } from '../../login/login-attempt.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import { withRequestState } from '../request/call-context.js';
 import type { RequestContext } from '../request/context.js';
-import type { LoginNeed } from '../request/login-requirement.js';
+import type { LoginRequirement } from '../request/login-requirement.js';
 import type { RequestStateBinding, RequestStates } from '../request/request-state.js';
 import { SESSION_META_KEY, withoutSessionArgument } from '../request/session-argument.js';
 import { type LoginToolOptions, login } from '../tools/login/login.js';
 import type { LoginAnswer } from '../tools/login/login-answer.js';
-import { type LoginCall, placeOf } from '../tools/login/login-call.js';
+import { type LoginCall, originOf } from '../tools/login/login-call.js';
 import { loginResult, nextWhilePending } from '../tools/login/login-results.js';
 import { errorResult } from '../tools/tool-result.js';
 import type { SessionOutput } from './session-output.js';
@@ -31,7 +31,7 @@ export interface ParkedCallsOptions extends LoginToolOptions {
 type ToolResult = CallToolResult | InputRequiredResult;
 /** A tool that needs a login. */
 interface NeedyTool {
-  readonly need: LoginNeed;
+  readonly need: LoginRequirement;
   readonly output: SessionOutput;
   /** Runs the tool in the SDK's context of its call. */
   readonly run: (protocol: ServerContext) => unknown;
@@ -91,7 +91,7 @@ export class ParkedCalls {
     return (
       context.era === '2026' &&
       elicitation.mayAsk(elicitation.clientOf(this.#server, protocol, context)) &&
-      logins.endsInBrowser({ clientName: undefined, ...placeOf(context) }, provider)
+      logins.endsInBrowser({ clientName: undefined, ...originOf(context) }, provider)
     );
   }
 
@@ -133,8 +133,8 @@ export class ParkedCalls {
     const result = (await this.#whilePresent(resolved.record, () => contexts.run(live, run))) as ToolResult;
     if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
     const { requestState: state } = result;
-    const holder = { session: resolved.record.ref, client: holderOf(placeOf(context)) };
-    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), holder);
+    const quotaKey = { session: resolved.record.ref, client: quotaKeyOf(originOf(context)) };
+    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), quotaKey);
     return { ...result, requestState: WENT_ON + sealed };
   }
 

@@ -4,7 +4,7 @@ import { reachedFrom } from '../../../../../test/support/in-memory-client.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { CALL_BYTES, CALL_LIMITS } from '../request/kept-limits.js';
-import { CallsInWork } from './running-calls.js';
+import { RunningCalls } from './running-calls.js';
 
 const MCP = 'https://mcp.example/mcp';
 const MINUTE_MS = 60_000;
@@ -34,31 +34,35 @@ const HOLD = { name: 'hold', arguments: {} };
 
 it('calls that name no session are taken in until those of an address take up 64 MiB [security 40]', async () => {
   const { releases, from } = start();
-  const peer = rawPeer2026(from(1));
+  const clientKey = rawPeer2026(from(1));
   const expected = Math.floor(QUARTER / (CALL_BYTES.byItself + 1024));
-  const calls = Array.from({ length: QUARTER / CALL_BYTES.byItself }, () => peer.ask('tools/call', HOLD));
+  const calls = Array.from({ length: QUARTER / CALL_BYTES.byItself }, () =>
+    clientKey.ask('tools/call', HOLD),
+  );
   await expect.poll(() => releases.length).toBeGreaterThanOrEqual(expected);
-  expect((await peer.ask('tools/call', HOLD)).error).toEqual(BUSY);
+  expect((await clientKey.ask('tools/call', HOLD)).error).toEqual(BUSY);
   expect((await rawPeer2026(from(2)).ask('tools/list', {})).error).toBeUndefined();
   for (const release of releases) release();
   const answers = await Promise.all(calls);
   expect(answers.filter(({ result }) => result).length).toBe(releases.length);
-  expect((await peer.ask('tools/list', {})).error).toBeUndefined();
+  expect((await clientKey.ask('tools/list', {})).error).toBeUndefined();
 });
 
 it('a call of 2025 counts until its handler is done, with what it was sent, although its client has hung up [security 40]', async () => {
   const { releases, from } = start();
-  const peer = await rawPeer2025(from(1));
+  const clientKey = await rawPeer2025(from(1));
   const text = 'x'.repeat(1000 * 1024);
   const callAndHangUp = async (id: number) => {
     const params = { ...HOLD, arguments: { text } };
-    const response = await peer.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
+    const response = await clientKey.post(
+      JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
+    );
     await response.body?.cancel();
   };
   const expected = Math.floor(QUARTER / (2 * text.length + CALL_BYTES.ofConnection + 1024));
   for (let id = 1; id <= expected + 2; id++) await callAndHangUp(id);
   expect(releases).toHaveLength(expected);
-  expect((await peer.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
+  expect((await clientKey.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
   releases.shift()?.();
   await expect
     .poll(async () => {
@@ -73,7 +77,7 @@ it('what a handler that got stuck has taken up is given back a minute after its 
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  const calls = new CallsInWork({ contexts: { peek: () => undefined }, clock, deadlines });
+  const calls = new RunningCalls({ contexts: { peek: () => undefined }, clock, deadlines });
   const client = new AbortController();
   const fill = () => calls.begin({}, CALL_LIMITS.maxBytes - 1024, client.signal);
   const done = [fill(), fill(), fill(), fill()];

@@ -3,7 +3,7 @@ import { bytesOfJson, KeptBytes } from '../../limits/kept-bytes.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 import type { RequestContexts } from '../request/context.js';
-import { CALL_LIMITS, clientKeyOf } from '../request/kept-limits.js';
+import { CALL_LIMITS, quotaKeyOf } from '../request/kept-limits.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { propertyOf } from '../wire/json-rpc.js';
 
@@ -13,7 +13,7 @@ const ABANDONED_MS = 60_000;
 const TOO_MUCH =
   'Too many of your requests are in flight. Wait for some of them to be answered, or try again in a moment.';
 
-export interface CallsInWorkOptions {
+export interface RunningCallsOptions {
   readonly contexts: Pick<RequestContexts, 'peek'>;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
@@ -23,11 +23,11 @@ export interface CallsInWorkOptions {
  * Limits the memory of requests whose handlers are running. A handler continues after its 2025 client has disconnected,
  * so a request counts until its handler returns.
  */
-export class CallsInWork {
-  readonly #options: CallsInWorkOptions;
+export class RunningCalls {
+  readonly #options: RunningCallsOptions;
   readonly #kept = new KeptBytes(CALL_LIMITS);
 
-  constructor(options: CallsInWorkOptions) {
+  constructor(options: RunningCallsOptions) {
     this.#options = options;
   }
 
@@ -40,7 +40,7 @@ export class CallsInWork {
   begin(request: unknown, ownBytes: number, signal: AbortSignal): () => void {
     const { contexts, clock, deadlines } = this.#options;
     const context = contexts.peek();
-    const kept = this.#kept.open(context && clientKeyOf(context));
+    const kept = this.#kept.open(context && quotaKeyOf(context));
     if (!kept.resize(ownBytes + bytesOfJson(propertyOf(request, 'params')))) {
       throw new ProtocolError(ErrorCode.serverBusy, TOO_MUCH);
     }

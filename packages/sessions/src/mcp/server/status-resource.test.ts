@@ -23,16 +23,19 @@ const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T 
   'account.refreshed': [{ type: 'account.refreshed', ...ofTokens }, true],
   'account.moved': [{ type: 'account.moved', ...ofTokens }, false],
   'account.refresh_failed': [
-    { type: 'account.refresh_failed', ...ofTokens, trouble: 'provider_unavailable' },
+    { type: 'account.refresh_failed', ...ofTokens, failureReason: 'provider_unavailable' },
     true,
   ],
   'account.expires_soon': [
     { type: 'account.expires_soon', ...ofAccount, generation: 1, expiresAtMs: 1 },
     true,
   ],
-  'account.odd_answer': [{ type: 'account.odd_answer', ...ofAccount, oddity: 'scope_widened' }, false],
+  'account.odd_answer': [
+    { type: 'account.odd_answer', ...ofAccount, nonconformance: 'scope_widened' },
+    false,
+  ],
   'account.reauthentication_required': [
-    { type: 'account.reauthentication_required', ...ofAccount, trouble: 'grant_revoked' },
+    { type: 'account.reauthentication_required', ...ofAccount, failureReason: 'grant_revoked' },
     true,
   ],
   'account.removed': [{ type: 'account.removed', ...ofAccount }, true],

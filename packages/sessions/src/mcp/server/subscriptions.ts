@@ -4,7 +4,7 @@ import { bytesOfText, type KeptBytes, type KeptShare } from '../../limits/kept-b
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type { RequestContexts } from '../request/context.js';
-import { clientKeyOf, MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS } from '../request/kept-limits.js';
+import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/kept-limits.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
 export interface SubscriptionsOptions {
@@ -104,7 +104,7 @@ export class Subscriptions {
     const { ref } = context.named.record;
     const subscribed = this.#subscribers.get(ref)?.get(server) ?? {
       uris: new Set(),
-      share: this.#options.kept.open(clientKeyOf(context)),
+      share: this.#options.kept.open(quotaKeyOf(context)),
     };
     const { uris, share } = subscribed;
     if (method === 'resources/unsubscribe') uris.delete(uri);

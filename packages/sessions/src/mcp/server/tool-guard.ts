@@ -1,6 +1,6 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import type { RequestContexts } from '../request/context.js';
-import { loginNeedOf, type ToolHandler } from '../request/login-requirement.js';
+import { loginRequirementOf, type ToolHandler } from '../request/login-requirement.js';
 import { refusalOf } from '../request/resolved-session.js';
 import { assertArgumentFree, withSessionArgument } from '../request/session-argument.js';
 import {
@@ -24,7 +24,7 @@ type Register = (
 /** The tools that a pending handle serves. */
 const PENDING_TOOLS: ReadonlySet<string> = new Set(['login', 'session_status']);
 
-export interface ToolGateOptions {
+export interface ToolGuardOptions {
   /** Whether requests name their session by an argument. */
   readonly hasHandles: boolean;
   readonly contexts: RequestContexts;
@@ -39,9 +39,9 @@ export interface ToolGateOptions {
  * answered here, and where there are handles the tool's schema gains the argument that carries one.
  * @returns the names of those that need a login; it grows with the tools
  */
-export function gateTools(server: McpServer, options: ToolGateOptions): ReadonlySet<string> {
+export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlySet<string> {
   const { hasHandles, contexts, parked, strict } = options;
-  const needy = new Set<string>();
+  const requiresLogin = new Set<string>();
   // One signature for the overloads of registerTool: the gate passes on whatever it is given.
   const register = server.registerTool.bind(server) as unknown as Register;
 
@@ -57,8 +57,8 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
     const takesArguments = config.inputSchema !== undefined;
     const bounded = withFewIssues(schema);
     const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
-    const need = loginNeedOf(callback as ToolHandler);
-    if (need) needy.add(name);
+    const need = loginRequirementOf(callback as ToolHandler);
+    if (need) requiresLogin.add(name);
     const outputSchema =
       config.outputSchema === undefined ? undefined : withoutDefaultDialect(checked('outputSchema'));
     const output = sessionOutputOf(outputSchema);
@@ -84,5 +84,5 @@ export function gateTools(server: McpServer, options: ToolGateOptions): Readonly
     );
   };
   server.registerTool = gated as unknown as RegisterTool;
-  return needy;
+  return requiresLogin;
 }

@@ -105,7 +105,7 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
 function endsAtMs(record: SessionRecord, lifetimes: Lifetimes, now: number): number {
   if (record.kind === 'pending-handle') return record.lastRequestAtMs + lifetimes.loginAttemptMs;
   return record.signedInAtMs === undefined
-    ? now + lifetimes.unheardMs
+    ? now + lifetimes.connectionTtlMs
     : record.signedInAtMs + lifetimes.absoluteMs;
 }
 

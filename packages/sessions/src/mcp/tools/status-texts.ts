@@ -1,7 +1,7 @@
 import { loginEnded } from '../../account/account-errors.js';
 import type { AccountStatus } from '../../account/account-status.js';
 import type { PendingLogin } from '../../login/logins.js';
-import { type AccountTrouble, hasHandle, type SessionRecord } from '../../session/session-record.js';
+import { type AccountFailureReason, hasHandle, type SessionRecord } from '../../session/session-record.js';
 import { callAgain, presentCode } from './login/login-again.js';
 
 /**
@@ -70,7 +70,7 @@ function whyDead({ provider, reason }: AccountStatus): string {
   return `The login at "${provider}" ${reason ? TROUBLE_TEXTS[reason] : 'is over'}.`;
 }
 
-const TROUBLE_TEXTS: Readonly<Record<AccountTrouble, string>> = {
+const TROUBLE_TEXTS: Readonly<Record<AccountFailureReason, string>> = {
   grant_revoked: 'has expired there or was revoked',
   no_refresh_token: 'has run out, and could not be renewed',
   provider_unavailable: 'could not be renewed: the provider cannot be reached',

@@ -2,10 +2,10 @@ import type { SessionRef } from '../../session/ids.js';
 import { ErrorCode, errorResponse } from './error-response.js';
 
 /** How many requests of one session are served at a time. */
-export const MOST_AT_ONCE = 100;
+export const MAX_IN_FLIGHT = 100;
 
 /** Counts the requests that are being served for each session, where each of them stands alone. */
-export class RequestsUnderWay {
+export class InFlightLimit {
   readonly #counts = new Map<SessionRef, number>();
 
   /**
@@ -14,7 +14,7 @@ export class RequestsUnderWay {
    */
   begin(ref: SessionRef): (() => void) | undefined {
     const count = this.#counts.get(ref) ?? 0;
-    if (count >= MOST_AT_ONCE) return undefined;
+    if (count >= MAX_IN_FLIGHT) return undefined;
     this.#counts.set(ref, count + 1);
     return () => this.#end(ref);
   }
@@ -31,7 +31,7 @@ export function tooManyAtOnce(id?: unknown): Response {
   return errorResponse(
     503,
     ErrorCode.serverBusy,
-    `No more than ${MOST_AT_ONCE} requests of a session are served at a time. Wait for some to be answered.`,
+    `No more than ${MAX_IN_FLIGHT} requests of a session are served at a time. Wait for some to be answered.`,
     { id, headers: { 'retry-after': '1' } },
   );
 }

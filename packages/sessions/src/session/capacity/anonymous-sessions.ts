@@ -1,6 +1,6 @@
-import type { Peer } from '../../limits/client-key.js';
-import { FairShares } from '../../limits/fair-eviction.js';
-import { tooOften } from '../../limits/too-many-requests.js';
+import type { ClientKey } from '../../limits/client-key.js';
+import { FairEviction } from '../../limits/fair-eviction.js';
+import { tooManyRequests } from '../../limits/too-many-requests.js';
 import type { Clock } from '../../time/clock.js';
 import type { SessionRef } from '../ids.js';
 
@@ -20,10 +20,10 @@ const QUIET_MS = 10 * 60_000;
 /** The sessions in which nobody is logged in: which of them has to make room, and how many one address may have. */
 export class AnonymousSessions {
   readonly #options: AnonymousSessionsOptions;
-  readonly #shares = new FairShares<SessionRef>();
+  readonly #shares = new FairEviction<SessionRef>();
   readonly #heardAtMs = new Map<SessionRef, number>();
   /** How many are being started from an address. */
-  readonly #starting = new Map<Peer, number>();
+  readonly #starting = new Map<ClientKey, number>();
 
   constructor(options: AnonymousSessionsOptions) {
     this.#options = options;
@@ -34,9 +34,9 @@ export class AnonymousSessions {
     return this.#heardAtMs.size;
   }
 
-  /** @param holder the address that it was started from, or its user; once somebody has logged in, the account */
-  add(ref: SessionRef, holder: string = NOBODY): void {
-    this.#shares.add(ref, holder);
+  /** @param quotaKey the address that it was started from, or its user; once somebody has logged in, the account */
+  add(ref: SessionRef, quotaKey: string = NOBODY): void {
+    this.#shares.add(ref, quotaKey);
     this.#heardAtMs.set(ref, this.#options.clock.now());
   }
 
@@ -46,8 +46,8 @@ export class AnonymousSessions {
 
   /** Notes a request of the session's client. */
   heard(ref: SessionRef): void {
-    const holder = this.delete(ref);
-    if (holder !== undefined) this.add(ref, holder);
+    const quotaKey = this.delete(ref);
+    if (quotaKey !== undefined) this.add(ref, quotaKey);
   }
 
   /** @returns whom it was counted for; `undefined` if it was not here */
@@ -57,12 +57,12 @@ export class AnonymousSessions {
   }
 
   /** Counts a session that is being started. @returns what to call when that is done */
-  starting(peer: Peer): () => void {
-    this.#starting.set(peer, (this.#starting.get(peer) ?? 0) + 1);
+  starting(clientKey: ClientKey): () => void {
+    this.#starting.set(clientKey, (this.#starting.get(clientKey) ?? 0) + 1);
     return () => {
-      const left = (this.#starting.get(peer) ?? 1) - 1;
-      if (left === 0) this.#starting.delete(peer);
-      else this.#starting.set(peer, left);
+      const left = (this.#starting.get(clientKey) ?? 1) - 1;
+      if (left === 0) this.#starting.delete(clientKey);
+      else this.#starting.set(clientKey, left);
     };
   }
 
@@ -76,15 +76,15 @@ export class AnonymousSessions {
    * The one that has to make room for another one of its address; `undefined` as long as there is room.
    * @throws SessionError `too_many_requests` when all of them are in use
    */
-  toMakeRoomAt(peer: Peer): SessionRef | undefined {
+  toMakeRoomAt(clientKey: ClientKey): SessionRef | undefined {
     const { mostPerPeer, isPresent, clock } = this.#options;
-    const share = this.#shares.of(peer);
-    if (share.size + (this.#starting.get(peer) ?? 0) < mostPerPeer) return undefined;
+    const share = this.#shares.of(clientKey);
+    if (share.size + (this.#starting.get(clientKey) ?? 0) < mostPerPeer) return undefined;
     const longestUnheard = [...share].find((ref) => !isPresent(ref));
     const heardAtMs = longestUnheard && this.#heardAtMs.get(longestUnheard);
     const waitMs = (heardAtMs ?? clock.now()) + QUIET_MS - clock.now();
     if (waitMs <= 0) return longestUnheard;
-    throw tooOften(
+    throw tooManyRequests(
       'Too many sessions of your address wait for their users to log in. Log in to one of them, or end one.',
       Math.ceil(waitMs / 1000),
     );

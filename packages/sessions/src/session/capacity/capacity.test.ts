@@ -1,27 +1,27 @@
 import { describe, expect, it } from 'vitest';
-import { peerOf } from '../../limits/client-key.js';
+import { clientKeyOf } from '../../limits/client-key.js';
 import { MapSessionStore } from '../../store/map-session-store.js';
 import { SessionBench } from '../../testing/session-bench.js';
 import { ownerOf, type SessionRef } from '../ids.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
-const here = peerOf('192.0.2.1');
-const elsewhere = peerOf('192.0.2.2');
+const here = clientKeyOf('192.0.2.1');
+const elsewhere = clientKeyOf('192.0.2.2');
 
 /** A session of an address in which a user was logged in once. */
-async function signedOut(bench: SessionBench, subject: string, peer = here): Promise<SessionRef> {
-  const { ref, epoch } = (await bench.registry.start('connection', 'holder', peer)).record;
+async function signedOut(bench: SessionBench, subject: string, clientKey = here): Promise<SessionRef> {
+  const { ref, epoch } = (await bench.registry.start('connection', 'quotaKey', clientKey)).record;
   await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant(subject));
   await bench.registry.signOut(ref, 'idle');
   return ref;
 }
 
 /** Starts sessions of an address. @returns how many of them are there when all have started */
-async function startAll(bench: SessionBench, count: number, peer = elsewhere): Promise<number> {
+async function startAll(bench: SessionBench, count: number, clientKey = elsewhere): Promise<number> {
   const refs: SessionRef[] = [];
   for (let number = 0; number < count; number++) {
-    refs.push((await bench.registry.start('connection', 'holder', peer)).record.ref);
+    refs.push((await bench.registry.start('connection', 'quotaKey', clientKey)).record.ref);
   }
   await bench.clock.advance(0);
   return refs.filter((ref) => bench.registry.has(ref)).length;
@@ -31,10 +31,10 @@ describe('a full node', () => {
   it('ends the longest-unheard session nobody is logged in to [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 3 });
     await bench.loggedIn('alice');
-    const first = await bench.registry.start('connection', 'holder');
-    const second = await bench.registry.start('connection', 'holder');
+    const first = await bench.registry.start('connection', 'quotaKey');
+    const second = await bench.registry.start('connection', 'quotaKey');
     await bench.registry.touch(first.record.ref);
-    await bench.registry.start('connection', 'holder');
+    await bench.registry.start('connection', 'quotaKey');
     await bench.clock.advance(0);
     expect((await bench.registry.resolve('connection', first.id)).state).toBe('live');
     expect(await bench.registry.resolve('connection', second.id)).toEqual({ state: 'ended', reason: 'cap' });
@@ -45,7 +45,7 @@ describe('a full node', () => {
     const { id, record } = await bench.loggedIn('alice');
     await bench.loggedIn('bob');
     await bench.registry.signOut(record.ref, 'logout');
-    await bench.registry.start('connection', 'holder');
+    await bench.registry.start('connection', 'quotaKey');
     await bench.clock.advance(0);
     expect(await bench.registry.resolve('connection', id)).toEqual({ state: 'ended', reason: 'cap' });
   });
@@ -54,7 +54,7 @@ describe('a full node', () => {
     const bench = new SessionBench({ maxSessions: 2 });
     await bench.loggedIn('alice');
     await bench.loggedIn('bob');
-    const refused = bench.registry.start('connection', 'holder');
+    const refused = bench.registry.start('connection', 'quotaKey');
     await expect(refused).rejects.toMatchObject({
       code: 'limit_reached',
       message: expect.stringMatching(/Try again in a minute/),
@@ -69,24 +69,28 @@ describe('a full node', () => {
     for (const subject of ['alice', 'bob', 'carol']) await bench.loggedIn(subject);
     expect(await startAll(bench, 5)).toBe(2);
     expect(bench.registry.size).toBe(5);
-    await Promise.allSettled(Array.from({ length: 20 }, () => bench.registry.start('connection', 'holder')));
+    await Promise.allSettled(
+      Array.from({ length: 20 }, () => bench.registry.start('connection', 'quotaKey')),
+    );
     await bench.clock.advance(0);
     expect(bench.registry.size).toBe(5);
   });
 
   it('lets in no more than it may, however many come at once [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 10 });
-    await Promise.allSettled(Array.from({ length: 60 }, () => bench.registry.start('connection', 'holder')));
+    await Promise.allSettled(
+      Array.from({ length: 60 }, () => bench.registry.start('connection', 'quotaKey')),
+    );
     await bench.clock.advance(0);
     expect(bench.registry.size).toBeLessThanOrEqual(10);
   });
 
   it('spares a session that somebody is quicker to log in to, or takes no login [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 1 });
-    const { id, record } = await bench.registry.start('connection', 'holder');
-    const lease = { ref: record.ref, epoch: 0 };
-    const login = bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
-    const [isLoggedIn] = await Promise.all([login, bench.registry.start('connection', 'holder')]);
+    const { id, record } = await bench.registry.start('connection', 'quotaKey');
+    const snapshot = { ref: record.ref, epoch: 0 };
+    const login = bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
+    const [isLoggedIn] = await Promise.all([login, bench.registry.start('connection', 'quotaKey')]);
     await bench.clock.advance(0);
     const { state } = await bench.registry.resolve('connection', id);
     expect(state).toBe(isLoggedIn ? 'live' : 'ended');
@@ -95,7 +99,7 @@ describe('a full node', () => {
   it('takes from whoever was logged in most often and left, not from those who have just come [security 39, 41]', async () => {
     const bench = new SessionBench({ maxSessions: 50 });
     while (bench.registry.size < 50)
-      await signedOut(bench, 'mallory', peerOf(`192.0.2.${bench.registry.size}`));
+      await signedOut(bench, 'mallory', clientKeyOf(`192.0.2.${bench.registry.size}`));
     expect(await startAll(bench, 10)).toBe(10);
   });
 
@@ -137,7 +141,7 @@ describe('a full node', () => {
     const alices = [await signedOut(bench, 'alice'), await signedOut(bench, 'alice')];
     const get = store.get.bind(store);
     store.get = () => Promise.reject(new Error('down'));
-    const newcomer = await bench.registry.start('connection', 'holder', elsewhere);
+    const newcomer = await bench.registry.start('connection', 'quotaKey', elsewhere);
     await bench.clock.advance(SECOND);
     expect(bench.errors).toMatchObject([{ code: 'store_unavailable' }]);
     store.get = get;
@@ -149,7 +153,8 @@ describe('a full node', () => {
 
 describe('the sessions of an address', () => {
   const LIMITS = { anonymousSessionsPerAddress: 200 };
-  const start = (bench: SessionBench, peer = here) => bench.registry.start('connection', 'holder', peer);
+  const start = (bench: SessionBench, clientKey = here) =>
+    bench.registry.start('connection', 'quotaKey', clientKey);
 
   it('are limited as long as nobody has logged in to them, and the refusal says when to come back [security 39]', async () => {
     const bench = new SessionBench({ limits: LIMITS });
@@ -164,7 +169,7 @@ describe('the sessions of an address', () => {
     expect(bench.eventsOf('session.refused')).toHaveLength(51);
     expect(bench.eventsOf('session.refused')[0]).toMatchObject({ reason: 'address' });
     await expect(start(bench, elsewhere)).resolves.toBeDefined();
-    await expect(bench.registry.start('connection', 'holder')).resolves.toBeDefined();
+    await expect(bench.registry.start('connection', 'quotaKey')).resolves.toBeDefined();
   });
 
   it('make room for one another once they have been quiet for ten minutes, their clients gone [security 39]', async () => {
@@ -187,8 +192,8 @@ describe('the sessions of an address', () => {
     const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
     const [first, second] = sessions;
     if (!first || !second) throw new Error('There are 200.');
-    const lease = { ref: first.record.ref, epoch: 0 };
-    await bench.accounts.commitLogin(lease, 'idp', bench.provider.grant('alice'));
+    const snapshot = { ref: first.record.ref, epoch: 0 };
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
     await start(bench);
     await bench.registry.signOut(first.record.ref, 'logout');
     await expect(start(bench)).rejects.toThrow('Too many sessions');

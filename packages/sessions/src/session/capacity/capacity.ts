@@ -1,11 +1,11 @@
 import { SessionError } from '../../errors.js';
-import type { Peer } from '../../limits/client-key.js';
+import type { ClientKey } from '../../limits/client-key.js';
 import type { Clock } from '../../time/clock.js';
 import type { SessionRef } from '../ids.js';
 import type { SessionEvents } from '../session-events.js';
 import { AnonymousSessions } from './anonymous-sessions.js';
 
-export interface SessionPlacesOptions {
+export interface SessionCapacityOptions {
   readonly clock: Clock;
   readonly events: SessionEvents;
   readonly maxSessions: number;
@@ -16,7 +16,7 @@ export interface SessionPlacesOptions {
   readonly size: () => number;
   readonly isPresent: (ref: SessionRef) => boolean;
   /** Ends a session for another one, unless somebody is quicker to log in to it. */
-  readonly crowdOut: (ref: SessionRef) => Promise<void>;
+  readonly evict: (ref: SessionRef) => Promise<void>;
   /** Whether a session that could not be crowded out is still there. */
   readonly has: (ref: SessionRef) => boolean;
   readonly onError: (error: unknown) => void;
@@ -28,14 +28,14 @@ const RETRY_WHEN_FULL_SECONDS = 60;
  * The places of a node: how many sessions there may be, and which of those in which nobody is logged in has to
  * make room for another one.
  */
-export class SessionPlaces {
-  readonly #options: SessionPlacesOptions;
+export class SessionCapacity {
+  readonly #options: SessionCapacityOptions;
   readonly #anonymous: AnonymousSessions;
   /** Sessions that are being ended to make room; their places are given away already. */
   readonly #leaving = new Set<SessionRef>();
   #starting = 0;
 
-  constructor(options: SessionPlacesOptions) {
+  constructor(options: SessionCapacityOptions) {
     this.#options = options;
     this.#anonymous = new AnonymousSessions(options);
   }
@@ -44,11 +44,11 @@ export class SessionPlaces {
    * Starts a session where there is room for it, or room can be made.
    * @throws SessionError `limit_reached`, `too_many_requests`
    */
-  async take<T>(start: () => Promise<T>, peer?: Peer): Promise<T> {
-    if (peer !== undefined) this.#makeRoomAt(peer);
+  async take<T>(start: () => Promise<T>, clientKey?: ClientKey): Promise<T> {
+    if (clientKey !== undefined) this.#makeRoomAt(clientKey);
     this.#makeRoom();
     this.#starting++;
-    const started = peer === undefined ? undefined : this.#anonymous.starting(peer);
+    const started = clientKey === undefined ? undefined : this.#anonymous.starting(clientKey);
     try {
       return await start();
     } finally {
@@ -57,9 +57,9 @@ export class SessionPlaces {
     }
   }
 
-  /** Notes a session in which nobody is logged in. @param holder the address or user it counts for, if for any */
-  anonymous(ref: SessionRef, holder: string | undefined): void {
-    this.#anonymous.add(ref, holder);
+  /** Notes a session in which nobody is logged in. @param quotaKey the address or user it counts for, if for any */
+  anonymous(ref: SessionRef, quotaKey: string | undefined): void {
+    this.#anonymous.add(ref, quotaKey);
   }
 
   /** Notes a request of a session. */
@@ -81,9 +81,9 @@ export class SessionPlaces {
     this.#leaving.delete(ref);
   }
 
-  #makeRoomAt(peer: Peer): void {
+  #makeRoomAt(clientKey: ClientKey): void {
     try {
-      const quiet = this.#anonymous.toMakeRoomAt(peer);
+      const quiet = this.#anonymous.toMakeRoomAt(clientKey);
       if (quiet) this.#giveAway(quiet);
     } catch (error) {
       this.#options.events.emit({ type: 'session.refused', reason: 'address' });
@@ -110,17 +110,17 @@ export class SessionPlaces {
   }
 
   #giveAway(ref: SessionRef): void {
-    const holder = this.#anonymous.delete(ref);
+    const quotaKey = this.#anonymous.delete(ref);
     this.#leaving.add(ref);
-    this.#leave(ref, holder).catch(this.#options.onError);
+    this.#leave(ref, quotaKey).catch(this.#options.onError);
   }
 
-  async #leave(ref: SessionRef, holder: string | undefined): Promise<void> {
+  async #leave(ref: SessionRef, quotaKey: string | undefined): Promise<void> {
     try {
-      await this.#options.crowdOut(ref);
+      await this.#options.evict(ref);
     } catch (error) {
       // It stays, and may have to make room another time.
-      if (this.#options.has(ref)) this.#anonymous.add(ref, holder);
+      if (this.#options.has(ref)) this.#anonymous.add(ref, quotaKey);
       throw error;
     } finally {
       this.#leaving.delete(ref);

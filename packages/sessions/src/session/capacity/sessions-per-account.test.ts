@@ -38,12 +38,12 @@ describe('an account that is logged in to as many sessions as it may', () => {
   it('signs nobody else out, whatever the name at another provider [security 39]', async () => {
     const { bench, logIn, areLoggedIn } = setUp();
     const others = [await logIn('bob'), await logIn('carol')];
-    const elsewhere = await bench.registry.start('connection', 'holder');
-    const lease = { ref: elsewhere.record.ref, epoch: 0 };
-    await bench.accounts.commitLogin(lease, 'another', bench.provider.grant('alice'));
+    const elsewhere = await bench.registry.start('connection', 'quotaKey');
+    const snapshot = { ref: elsewhere.record.ref, epoch: 0 };
+    await bench.accounts.commitLogin(snapshot, 'another', bench.provider.grant('alice'));
     for (let number = 0; number < 20; number++) await logIn('alice');
     expect(await areLoggedIn(...others)).toEqual([true, true]);
-    expect((await bench.registry.get(lease.ref))?.accounts).toHaveProperty('another');
+    expect((await bench.registry.get(snapshot.ref))?.accounts).toHaveProperty('another');
     expect(bench.eventsOf('session.signed_out')).toHaveLength(17);
   });
 

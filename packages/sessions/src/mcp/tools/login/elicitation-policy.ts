@@ -65,9 +65,9 @@ export class ElicitationPolicy {
   /** The client of the current request. */
   clientOf(server: McpServer, protocol: ServerContext, context: RequestContext): AskableClient {
     const info = clientInfoOf(server, protocol);
-    const { named, era, peer } = context;
+    const { named, era, clientKey } = context;
     return {
-      key: named.state === 'live' ? named.record.ref : digestOf(JSON.stringify([info, peer])),
+      key: named.state === 'live' ? named.record.ref : digestOf(JSON.stringify([info, clientKey])),
       isAskable:
         this.#mode === 'auto' && supportsUrlElicitation(server, protocol) && !cannotBeAsked(info, era),
     };

@@ -1,4 +1,4 @@
-import type { SessionLease } from '../../../account/accounts.js';
+import type { SessionSnapshot } from '../../../account/accounts.js';
 import { SessionError } from '../../../errors.js';
 import type { LoginOrigin } from '../../../login/login-attempt.js';
 import { parseSessionId, type SessionId } from '../../../session/ids.js';
@@ -15,7 +15,7 @@ export interface LoginCall {
   readonly from: Omit<LoginOrigin, 'clientName'>;
   readonly provider: string;
   readonly record: SessionRecord;
-  readonly lease: SessionLease;
+  readonly snapshot: SessionSnapshot;
   /** The handle of a 2026 session, or of the login on its way to one. */
   readonly handle: SessionId | undefined;
   /** Whether that handle is new: nobody but this call knows it. */
@@ -25,8 +25,8 @@ export interface LoginCall {
 }
 
 /** Where a call comes from. */
-export function placeOf({ isLoopback, principal, peer }: RequestContext): LoginCall['from'] {
-  return { isLoopback, starter: principal, peer };
+export function originOf({ isLoopback, principal, clientKey }: RequestContext): LoginCall['from'] {
+  return { isLoopback, initiator: principal, clientKey };
 }
 
 /**
@@ -41,13 +41,13 @@ export async function loginCallOf(
   { handleOfRound, client }: { handleOfRound: string | undefined; client: ClientInfo | undefined },
 ): Promise<LoginCall> {
   const { era, named } = context;
-  const from = placeOf(context);
+  const from = originOf(context);
   const callOn = (record: SessionRecord, handle: SessionId | undefined, isNew = false): LoginCall => {
-    const lease = { ref: record.ref, epoch: record.epoch };
+    const snapshot = { ref: record.ref, epoch: record.epoch };
     // Sessions with a handle, and those of bearer access, outlive the client's connection.
-    const isTied = handle === undefined && from.starter === undefined;
+    const isTied = handle === undefined && from.initiator === undefined;
     const isShortLived = isTied && connectsForEachCall(client, era);
-    return { era, from, provider, record, handle, isNew, isShortLived, lease };
+    return { era, from, provider, record, handle, isNew, isShortLived, snapshot };
   };
   if (named.state === 'live') {
     const record = await registry.get(named.record.ref);
@@ -63,6 +63,6 @@ export async function loginCallOf(
       'This login was not finished in time. Call `login` to start a new one.',
     );
   }
-  const { id, record } = await registry.start('pending-handle', 'holder', context.peer);
+  const { id, record } = await registry.start('pending-handle', 'quotaKey', context.clientKey);
   return callOn(record, id, true);
 }

@@ -36,7 +36,7 @@ export async function elicitLogin(
   { client, pending }: ClientQuestion,
 ): Promise<LoginStep> {
   const { logins, elicitation, clock } = options;
-  const { lease, provider } = call;
+  const { snapshot, provider } = call;
   const over = new AbortController();
   const waiting = withRequestProperties(protocol, {
     signal: AbortSignal.any([protocol.mcpReq.signal, over.signal]),
@@ -56,14 +56,14 @@ export async function elicitLogin(
       settled(options, call, waiting, pending, CALL_MS, clock.now()),
     ]);
     if (typeof outcome === 'object') return finishedStep(logins, call, outcome);
-    const current = logins.pending(lease.ref, provider);
-    if (!isAccepted) elicitation.stopAsking(lease.ref);
+    const current = logins.pending(snapshot.ref, provider);
+    if (!isAccepted) elicitation.stopAsking(snapshot.ref);
     if (outcome === undefined) {
       return { kind: 'pending', login: { ...(current ?? pending), isNew: !isAccepted } };
     }
     return current
       ? { kind: 'pending', login: { ...current, isNew: true }, refusal: outcome }
-      : { kind: 'failed', failure: logins.takeFailure(lease.ref, provider) ?? 'declined' };
+      : { kind: 'failed', failure: logins.takeFailure(snapshot.ref, provider) ?? 'declined' };
   } finally {
     // Takes the question back if it still stands.
     over.abort();

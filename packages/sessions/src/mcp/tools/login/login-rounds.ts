@@ -6,7 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { SessionError } from '../../../errors.js';
-import { holderOf } from '../../../login/login-attempt.js';
+import { quotaKeyOf } from '../../../login/login-attempt.js';
 import type { Logins } from '../../../login/logins.js';
 import type { Clock } from '../../../time/clock.js';
 import type { RequestStateBinding, RequestStates } from '../../request/request-state.js';
@@ -85,7 +85,7 @@ export class LoginRounds {
   ): Promise<LoginStep | InputRequiredResult> {
     const { logins, elicitation } = this.#options;
     const { provider } = call;
-    const { ref } = call.lease;
+    const { ref } = call.snapshot;
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
     // A decline counts even if a user has logged in to the session meanwhile.
@@ -114,7 +114,7 @@ export class LoginRounds {
       startedAtMs: round?.startedAtMs ?? this.#options.clock.now(),
       ...(call.handle && { handle: call.handle }),
     };
-    const holder = { session: call.lease.ref, client: holderOf(call.from) };
-    return this.#options.states.seal(JSON.stringify(next), binding, holder);
+    const quotaKey = { session: call.snapshot.ref, client: quotaKeyOf(call.from) };
+    return this.#options.states.seal(JSON.stringify(next), binding, quotaKey);
   }
 }

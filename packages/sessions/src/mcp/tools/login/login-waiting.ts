@@ -18,11 +18,11 @@ export function isLoggedIn({ record, provider }: LoginCall): boolean {
 /** Where a login that is over has got a call. Of a failure, its client has heard then. */
 export function finishedStep(
   logins: Logins,
-  { lease, provider }: LoginCall,
+  { snapshot, provider }: LoginCall,
   outcome: LoginOutcome,
 ): LoginStep {
   if (outcome.kind === 'authenticated') return { kind: 'finished' };
-  logins.takeFailure(lease.ref, provider);
+  logins.takeFailure(snapshot.ref, provider);
   return { kind: 'failed', failure: outcome.failure };
 }
 
@@ -34,7 +34,7 @@ export interface LoginWaitingOptions {
 /** Waits for the user, and tells a client that wants to know that it does. */
 export function settled(
   { logins, clock }: LoginWaitingOptions,
-  { lease, provider }: LoginCall,
+  { snapshot, provider }: LoginCall,
   protocol: ServerContext,
   pending: PendingLogin,
   waitMs: number,
@@ -42,6 +42,6 @@ export function settled(
 ): Promise<LoginOutcome | undefined> {
   if (waitMs === 0) return Promise.resolve(undefined);
   return withProgress(protocol, clock, { message: waitingFor(pending), sinceMs }, () =>
-    logins.settled(lease.ref, provider, waitMs, protocol.mcpReq.signal),
+    logins.settled(snapshot.ref, provider, waitMs, protocol.mcpReq.signal),
   );
 }

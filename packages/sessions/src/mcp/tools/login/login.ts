@@ -16,7 +16,7 @@ import type { RequestContext, RequestContexts } from '../../request/context.js';
 import type { RequestStateBinding } from '../../request/request-state.js';
 import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
 import type { LoginAnswer, LoginStep } from './login-answer.js';
-import { type LoginCall, loginCallOf, placeOf } from './login-call.js';
+import { type LoginCall, loginCallOf, originOf } from './login-call.js';
 import { elicitLogin } from './login-elicitation.js';
 import type { LoginArguments } from './login-input.js';
 import { descriptionOf, loginOutputSchema, loginResult } from './login-results.js';
@@ -92,7 +92,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   // Before a pending handle is minted that would lead nowhere.
   if (context.named.state === 'none' && !round) {
     await logins.prepare(provider);
-    logins.assertMayStart(placeOf(context));
+    logins.assertMayStart(originOf(context));
   }
   const call = await loginCallOf(registry, context, provider, {
     handleOfRound: round?.handle,
@@ -101,7 +101,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
     async (error: unknown) => {
       // Nobody will ever know the handle.
-      if (call.isNew) await registry.end(call.lease.ref, 'login_expired');
+      if (call.isNew) await registry.end(call.snapshot.ref, 'login_expired');
       throw error;
     },
   );
@@ -123,15 +123,15 @@ async function nextStep(
 ): Promise<LoginStep | InputRequiredResult> {
   const { logins, rounds, elicitation } = options;
   const { server, args, protocol, call, client, round, binding } = turn;
-  const { lease, provider } = call;
+  const { snapshot, provider } = call;
   if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.goOn(call, protocol, round, binding);
   if (isLoggedIn(call)) return { kind: 'finished' };
 
-  const failure = logins.takeFailure(lease.ref, provider);
+  const failure = logins.takeFailure(snapshot.ref, provider);
   if (failure) return { kind: 'failed', failure };
   const origin = { clientName: clientNameOf(server, protocol), ...call.from };
-  const started = await logins.start(lease, provider, origin, args.flow);
+  const started = await logins.start(snapshot, provider, origin, args.flow);
   if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
     const question = { client, pending: started };
     return call.era === '2025'
@@ -139,7 +139,7 @@ async function nextStep(
       : rounds.ask(call, question, binding);
   }
   // The client is not asked after the model has the link.
-  const isNews = client.isAskable && elicitation.stopAsking(lease.ref);
+  const isNews = client.isAskable && elicitation.stopAsking(snapshot.ref);
   return shownByModel(options, call, protocol, { ...started, isNew: started.isNew || isNews });
 }
 
@@ -162,10 +162,10 @@ async function shownByModel(
 }
 
 async function confirmed(logins: Logins, call: LoginCall, code: string): Promise<LoginStep> {
-  const { lease, provider } = call;
-  const outcome = await logins.confirm(lease, provider, code);
+  const { snapshot, provider } = call;
+  const outcome = await logins.confirm(snapshot, provider, code);
   if (outcome) return finishedStep(logins, call, outcome);
-  return { kind: 'wrong_code', login: logins.pending(lease.ref, provider) };
+  return { kind: 'wrong_code', login: logins.pending(snapshot.ref, provider) };
 }
 
 /** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
@@ -173,11 +173,11 @@ async function authenticated(
   { registry, accounts, elicitation }: LoginToolOptions,
   call: LoginCall,
 ): Promise<LoginAnswer> {
-  const current = await registry.get(call.lease.ref);
+  const current = await registry.get(call.snapshot.ref);
   const isPending = current?.kind === 'pending-handle';
   const promoted = isPending ? await accounts.promote(current) : undefined;
   const record = isPending ? promoted?.record : current;
-  if (promoted) elicitation.moved(call.lease.ref, promoted.record.ref);
+  if (promoted) elicitation.moved(call.snapshot.ref, promoted.record.ref);
   const account = record?.accounts[call.provider];
   if (!account) return { kind: 'failed', failure: 'signed_out' };
   return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle };
