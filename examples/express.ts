@@ -6,7 +6,7 @@ const sessions = createSessions(notes);
 const app = express();
 
 // Serves /mcp and the pages of a login; the rest is the app's own.
-app.use(sessions.nodeHandler);
+app.use(sessions.middleware);
 
 app.get('/', (_request, response) => {
   response.send('Notes of everybody');

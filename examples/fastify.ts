@@ -7,7 +7,7 @@ const app = fastify();
 
 // Serves /mcp and the pages of a login; the rest is the app's own. This hook runs before bodies are parsed.
 app.addHook('onRequest', ({ raw: request }, { raw: response }, next) =>
-  sessions.nodeHandler(request, response, next),
+  sessions.middleware(request, response, next),
 );
 
 app.get('/', async () => 'Notes of everybody');

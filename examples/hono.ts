@@ -9,7 +9,7 @@ const app = new Hono<{ Bindings: HttpBindings }>();
 app.get('/', (c) => c.text('Notes of everybody'));
 
 // The rest: /mcp and the pages of a login. `c.env` shows that a login comes from this machine.
-app.all('*', (c) => sessions.fetch(c.req.raw, c.env));
+app.all('*', (c) => sessions.handleRequest(c.req.raw, c.env));
 
 const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () =>
   console.log(`MCP endpoint: ${notes.publicUrl}/mcp`),

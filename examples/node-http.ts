@@ -7,7 +7,7 @@ const sessions = createSessions(notes);
 // Slow clients are cut off in time.
 const server = createServer(nodeServerOptions, (request, response) => {
   // Serves /mcp and the pages of a login; the rest is the app's own.
-  sessions.nodeHandler(request, response, () => {
+  sessions.middleware(request, response, () => {
     if (request.url === '/') response.end('Notes of everybody');
     else response.writeHead(404).end('There is no such page.');
   });

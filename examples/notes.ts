@@ -8,7 +8,7 @@ export const port = Number(env.PORT ?? 3000);
 /** What the examples serve: notes, which users reach with a login of their own. */
 export const notes: SessionsOptions = {
   server: { name: 'notes', version: '1.0.0' },
-  provider: {
+  providers: {
     issuer: env.MCP_SESSIONS_ISSUER ?? 'https://id.example.com',
     clientId: env.MCP_SESSIONS_CLIENT_ID ?? 'notes',
     clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
@@ -17,9 +17,9 @@ export const notes: SessionsOptions = {
   },
   apiOrigins: [api],
   publicUrl: `http://127.0.0.1:${port}`,
-  tools: (server, sessions) => {
+  tools: (server, context) => {
     server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {
-      const response = await sessions.current().fetch(`${api}/me`);
+      const response = await context.session().fetch(`${api}/me`);
       return { content: [{ type: 'text', text: await response.text() }] };
     });
   },

@@ -20,7 +20,7 @@ class NotesModule {}
 const app = await NestFactory.create(NotesModule);
 
 // Serves /mcp and the pages of a login. The app serves all other paths.
-app.use(sessions.nodeHandler);
+app.use(sessions.middleware);
 await app.listen(port, '127.0.0.1');
 
 process.once('SIGTERM', async () => {

@@ -5,7 +5,7 @@ const api = env.NOTES_API ?? 'https://notes.example.com';
 
 const options: SessionsOptions = {
   server: { name: 'notes', version: '1.0.0' },
-  provider: {
+  providers: {
     issuer: env.MCP_SESSIONS_ISSUER ?? 'https://id.example.com',
     clientId: env.MCP_SESSIONS_CLIENT_ID ?? 'notes',
     clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
@@ -16,9 +16,9 @@ const options: SessionsOptions = {
   publicUrl: env.PUBLIC_URL ?? 'http://127.0.0.1:3000',
   // Next.js adds forwarding headers to every request, so no client counts as a client of this machine.
   access: 'open-to-network',
-  tools: (server, sessions) => {
+  tools: (server, context) => {
     server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {
-      const response = await sessions.current().fetch(`${api}/me`);
+      const response = await context.session().fetch(`${api}/me`);
       return { content: [{ type: 'text', text: await response.text() }] };
     });
   },

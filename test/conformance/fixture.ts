@@ -34,7 +34,7 @@ export async function startFixture(): Promise<Fixture> {
       registerPrompts(server);
     },
     // No scenario logs in, so no provider is ever asked: nothing listens on the discard port.
-    provider: { issuer: 'http://127.0.0.1:9/', clientId: 'conformance' },
+    providers: { issuer: 'http://127.0.0.1:9/', clientId: 'conformance' },
     apiOrigins: [],
   });
   const { url } = await sessions.listen({ port: 0 });

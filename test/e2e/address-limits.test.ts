@@ -226,7 +226,7 @@ describe('an address that guesses access tokens', () => {
     const issuer = 'http://127.0.0.1:9';
     const sessions = createSessions({
       server: { name: 'guarded', version: '1.0.0' },
-      provider: { issuer, clientId: 'test' },
+      providers: { issuer, clientId: 'test' },
       apiOrigins: [],
       access: { issuer },
       limits: { refusedTokensPerMinute: 60 },

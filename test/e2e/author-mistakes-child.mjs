@@ -82,7 +82,7 @@ function registerMistakes(server, context) {
     const progress = { method: 'notifications/progress', params: { progressToken: 'p', progress: 1 } };
     const sampling = { messages: [], maxTokens: 1 };
     const question = { message: 'Well?', requestedSchema: { type: 'object', properties: {} } };
-    const current = context.current();
+    const session = context.session();
     return [
       () => void mcpReq.notify(progress),
       () => void mcpReq.notify({ method: 'notifications/message', params: { level: 'info', data: 10n } }),
@@ -103,8 +103,8 @@ function registerMistakes(server, context) {
       () => server.sendToolListChanged(),
       () => server.sendResourceListChanged(),
       () => server.sendPromptListChanged(),
-      () => void current.fetch('http://127.0.0.1:9/'),
-      () => void current.withAccessToken(() => Promise.reject(new Error('no'))),
+      () => void session.fetch('http://127.0.0.1:9/'),
+      () => void session.withAccessToken(() => Promise.reject(new Error('no'))),
     ];
   };
   const sayerOf = (mcpReq) => {
@@ -191,16 +191,16 @@ const logged = (level) => (entry) => {
 };
 const sessions = createSessions({
   server: { name: 'mistaken', version: '1.0.0' },
-  provider: { issuer: 'http://127.0.0.1:9', clientId: 'mistaken', scopes: ['openid'] },
+  providers: { issuer: 'http://127.0.0.1:9', clientId: 'mistaken', scopes: ['openid'] },
   apiOrigins: ['http://127.0.0.1:9'],
   lifetimes: { shutdownDrainMs: 0 },
   logger: { debug: logged('debug'), info: logged('info'), warn: logged('warn'), error: logged('error') },
   tools: registerMistakes,
 });
-sessions.subscribe(() => {
+sessions.onEvent(() => {
   throw new Error('listener');
 });
-sessions.subscribe(async () => {
+sessions.onEvent(async () => {
   throw new Error('asynchronous listener');
 });
 

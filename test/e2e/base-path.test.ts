@@ -20,7 +20,7 @@ function notesAt(publicUrl: string, name: string, access?: AccessOptions): Notes
   const provider = new FaultingProvider();
   const sessions = createSessions({
     server: { name, version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [],
     publicUrl,
     access,
@@ -65,34 +65,35 @@ const hono = (app: Hono<{ Bindings: HttpBindings }>): RequestListener =>
   getRequestListener((request, env) => app.fetch(request, env as HttpBindings));
 
 const MOUNTS: readonly (readonly [string, Mount])[] = [
-  ['by Express at that path', ({ nodeHandler }) => expressApp((app) => app.use('/api', nodeHandler))],
-  ['by Express at the root', ({ nodeHandler }) => expressApp((app) => app.use(nodeHandler))],
+  ['by Express at that path', ({ middleware }) => expressApp((app) => app.use('/api', middleware))],
+  ['by Express at the root', ({ middleware }) => expressApp((app) => app.use(middleware))],
   [
     'by a router of Express below another',
-    ({ nodeHandler }) =>
-      expressApp((app) => app.use('/', express.Router().use('/api', express.Router().use(nodeHandler)))),
+    ({ middleware }) =>
+      expressApp((app) => app.use('/', express.Router().use('/api', express.Router().use(middleware)))),
   ],
   [
     'by Hono at that path',
-    ({ fetch }) =>
+    ({ handleRequest: fetch }) =>
       hono(new Hono<{ Bindings: HttpBindings }>().mount('/api', (request, env) => fetch(request, env))),
   ],
   [
     'by a route of Hono',
-    ({ fetch }) => hono(new Hono<{ Bindings: HttpBindings }>().all('/api/*', (c) => fetch(c.req.raw, c.env))),
+    ({ handleRequest: fetch }) =>
+      hono(new Hono<{ Bindings: HttpBindings }>().all('/api/*', (c) => fetch(c.req.raw, c.env))),
   ],
   [
     'alone, behind a proxy that leaves the path',
-    ({ nodeHandler }) =>
+    ({ middleware }) =>
       (...request) =>
-        nodeHandler(...request),
+        middleware(...request),
   ],
   [
     'alone, behind a proxy that strips the path',
-    ({ nodeHandler }) =>
+    ({ middleware }) =>
       (request, response) => {
         request.url = withoutBase(request);
-        nodeHandler(request, response);
+        middleware(request, response);
       },
   ],
 ];
@@ -164,10 +165,10 @@ describe('metadata of a protected resource below a path', () => {
   ])('is the same document %s, for a server of its own and as middleware', async (_where, path) => {
     const access = { issuer: 'http://127.0.0.1:9' };
     const mounts: Mount[] = [
-      ({ nodeHandler }) =>
+      ({ middleware }) =>
         (...request) =>
-          nodeHandler(...request),
-      ({ nodeHandler }) => expressApp((app) => app.use(nodeHandler)),
+          middleware(...request),
+      ({ middleware }) => expressApp((app) => app.use(middleware)),
     ];
     for (const mount of mounts) {
       const origin = await serve((address) => mount(notesAt(`${address}/api`, 'notes', access).sessions));
@@ -183,7 +184,7 @@ describe('metadata of a protected resource below a path', () => {
 
   it('is at the root without a path, too', async () => {
     const access = { issuer: 'http://127.0.0.1:9' };
-    const origin = await serve((address) => notesAt(address, 'notes', access).sessions.nodeHandler);
+    const origin = await serve((address) => notesAt(address, 'notes', access).sessions.middleware);
     for (const path of [WELL_KNOWN, `${WELL_KNOWN}/mcp`, `/mcp${WELL_KNOWN}`]) {
       expect(JSON.parse((await send(`${origin}${path}`)).text)).toMatchObject({ resource: `${origin}/mcp` });
     }
@@ -196,7 +197,7 @@ describe('two servers on one host', () => {
     const origin = await serve((address) => {
       const [a, b] = [notesAt(`${address}/a`, 'notes a'), notesAt(`${address}/b`, 'notes b')];
       servers.push(a, b);
-      return expressApp((app) => app.use(a.sessions.nodeHandler).use('/b', b.sessions.nodeHandler));
+      return expressApp((app) => app.use(a.sessions.middleware).use('/b', b.sessions.middleware));
     });
     await expectSideBySide(servers, [`${origin}/a`, `${origin}/b`]);
   });
@@ -209,7 +210,7 @@ describe('two servers on one host', () => {
       const cookies = new Map<string, string>();
       const request = async (url: string | URL, init: RequestInit = {}) => {
         const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-        const response = await sessions.fetch(
+        const response = await sessions.handleRequest(
           new Request(url, { ...init, headers: { ...init.headers, cookie } }),
         );
         for (const line of response.headers.getSetCookie()) {
@@ -265,7 +266,7 @@ async function initializeOver(sessions: Sessions, mcp: string) {
     accept: 'application/json, text/event-stream',
   };
   const post = (message: object) =>
-    sessions.fetch(
+    sessions.handleRequest(
       new Request(mcp, {
         method: 'POST',
         headers,
@@ -295,7 +296,7 @@ describe('two servers on two ports of this machine', () => {
         await serve((address) => {
           const notes = notesAt(address, name);
           servers.push(notes);
-          return notes.sessions.nodeHandler;
+          return notes.sessions.middleware;
         }),
       );
     }
@@ -309,7 +310,7 @@ describe('a server that is mounted elsewhere than its public URL says', () => {
     ['/v1', '/api', 'at /v1', 'at /api'],
   ])('says so at the first request: mounted at %s, with the path "%s"', async (mount, path, where, right) => {
     const origin = await serve((address) =>
-      expressApp((app) => app.use(mount, notesAt(`${address}${path}`, 'notes').sessions.nodeHandler)),
+      expressApp((app) => app.use(mount, notesAt(`${address}${path}`, 'notes').sessions.middleware)),
     );
     const answer = await initialize(`${origin}${mount}/mcp`);
     expect(answer.status).toBe(500);
@@ -322,14 +323,14 @@ describe('a server that is mounted elsewhere than its public URL says', () => {
     const origin = await serve((address) => {
       const { sessions } = notesAt(address, 'notes');
       const app = new Hono<{ Bindings: HttpBindings }>();
-      return hono(app.mount('/api', (request, env) => sessions.fetch(request, env)));
+      return hono(app.mount('/api', (request, env) => sessions.handleRequest(request, env)));
     });
     const answer = await initialize(`${origin}/api/mcp`);
     expect(answer).toMatchObject({ status: 500, text: expect.stringContaining('is mounted at /api') });
   });
 
   it('names the endpoint in the answer at another path', async () => {
-    const origin = await serve((address) => notesAt(`${address}/api`, 'notes').sessions.nodeHandler);
+    const origin = await serve((address) => notesAt(`${address}/api`, 'notes').sessions.middleware);
     const answer = await initialize(`${origin}/v1/mcp`);
     expect(answer).toMatchObject({ status: 404, text: expect.stringContaining(`${origin}/api/mcp`) });
   });

@@ -43,13 +43,13 @@ beforeAll(async () => {
     runtime: { clock },
     apiOrigins: [api.origin],
     access: ({ issuer }) => ({ issuer, requiredScopes: ['mcp'] }),
-    tools: (server, sessions) => {
-      server.registerTool('peek', { description: 'Tells what it sees of the request.' }, async (context) => {
-        const headers = [...(context.http?.req?.headers ?? [])];
-        const response = await sessions.current().fetch(new URL('/peek', api.origin));
+    tools: (server, context) => {
+      server.registerTool('peek', { description: 'Tells what it sees of the request.' }, async (protocol) => {
+        const headers = [...(protocol.http?.req?.headers ?? [])];
+        const response = await context.session().fetch(new URL('/peek', api.origin));
         await response.text();
         return {
-          content: [{ type: 'text', text: JSON.stringify({ headers, authInfo: context.http?.authInfo }) }],
+          content: [{ type: 'text', text: JSON.stringify({ headers, authInfo: protocol.http?.authInfo }) }],
         };
       });
     },

@@ -18,7 +18,7 @@ function start(change: Parameters<typeof startTranscribed>[0] = {}): Transcribed
 /** Connects a client that declares URL elicitation. @returns also the links that it was asked to open */
 async function connect(
   era: (typeof ERAS)[number],
-  server: Pick<Sessions, 'fetch'>,
+  server: Pick<Sessions, 'handleRequest'>,
   answer: 'accept' | 'decline' | 'cancel' | 'fail',
   clientInfo?: { name: string; version: string },
 ) {
@@ -36,7 +36,7 @@ async function connect(
 
 /** One request of a 2026 client that declares URL elicitation and knows nothing of `input_required`. */
 async function callOnce(
-  server: Pick<Sessions, 'fetch'>,
+  server: Pick<Sessions, 'handleRequest'>,
   tool: string,
   args: Record<string, unknown> = {},
   clientInfo = { name: 'unaware', version: '1.0.0' },
@@ -49,7 +49,7 @@ async function callOnce(
     headers: { ...headers },
     body: body ?? '',
   });
-  const response = await server.fetch(request);
+  const response = await server.handleRequest(request);
   const text = await response.text();
   const { result } = messageOf({
     status: response.status,

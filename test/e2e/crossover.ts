@@ -94,11 +94,11 @@ export function describeCrossover(count: number): void {
 
   beforeAll(async () => {
     notes = await startInProcessNotes({
-      tools: (server, sessions) => {
+      tools: (server, context) => {
         server.server.registerCapabilities({ logging: {}, resources: { subscribe: true } });
         const whoIsIt = async (meeting: Meeting) => {
           await meeting.join();
-          return sessions.current().withAccessToken(ownerOf);
+          return context.session().withAccessToken(ownerOf);
         };
 
         server.registerTool(

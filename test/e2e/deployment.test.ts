@@ -20,7 +20,7 @@ function deploy(options: Partial<SessionsOptions> = {}): Deployed {
   const write = (line: string) => void warnings.push(JSON.parse(line).msg);
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch },
@@ -67,7 +67,7 @@ describe('health', () => {
     await once(server, 'listening');
     // A TCP server that listens has an AddressInfo.
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    server.on('request', deploy({ publicUrl: `${origin}/api` }).sessions.nodeHandler);
+    server.on('request', deploy({ publicUrl: `${origin}/api` }).sessions.middleware);
     onTestFinished(async () => void (await once(server.close(), 'close')));
     for (const path of ['/healthz', '/api/healthz']) {
       expect(await send(`${origin}${path}`)).toMatchObject({ status: 200 });
@@ -137,18 +137,18 @@ describe('a framework whose request.url is always localhost, such as Next.js', (
   it('serves its public host, and no other [security 43]', async () => {
     const { sessions } = deploy({ publicUrl: `${PUBLIC}/api`, access: 'open-to-network' });
     const init = { method: 'POST', headers: JSON_HEADERS, body: ORIGINAL_INITIALIZE };
-    const opened = await sessions.fetch(handedOver('/api/mcp', 'mcp.example.com', init));
+    const opened = await sessions.handleRequest(handedOver('/api/mcp', 'mcp.example.com', init));
     expect(opened.status).toBe(200);
     await opened.text();
     for (const host of ['evil.example.com', 'localhost:3000', 'localhost']) {
-      expect((await sessions.fetch(handedOver('/api/mcp', host, init))).status).toBe(403);
+      expect((await sessions.handleRequest(handedOver('/api/mcp', host, init))).status).toBe(403);
     }
   });
 
   it('takes a browser through a login', async () => {
     const { sessions, provider } = deploy({ publicUrl: `${PUBLIC}/api`, access: 'open-to-network' });
-    const throughNext: Pick<Sessions, 'fetch'> = {
-      async fetch(request) {
+    const throughNext: Pick<Sessions, 'handleRequest'> = {
+      async handleRequest(request) {
         const { pathname, search, host } = new URL(request.url);
         const body = request.method === 'POST' ? await request.text() : undefined;
         const init = {
@@ -156,11 +156,11 @@ describe('a framework whose request.url is always localhost, such as Next.js', (
           headers: request.headers,
           ...(body !== undefined && { body }),
         };
-        return sessions.fetch(handedOver(pathname + search, host, init));
+        return sessions.handleRequest(handedOver(pathname + search, host, init));
       },
     };
     const post = (headers: Record<string, string>, body: string) =>
-      throughNext.fetch(new Request(`${PUBLIC}/api/mcp`, { method: 'POST', headers, body }));
+      throughNext.handleRequest(new Request(`${PUBLIC}/api/mcp`, { method: 'POST', headers, body }));
     const opened = await post(JSON_HEADERS, ORIGINAL_INITIALIZE);
     const headers = { ...JSON_HEADERS, 'mcp-session-id': opened.headers.get('mcp-session-id') ?? '' };
     await opened.text();
@@ -205,7 +205,7 @@ describe('the operator is warned', () => {
     });
     const { url } = await sessions.listen({ port: 0 });
     expect(url).toBe('https://mcp.example.com/mcp');
-    const server = createServer(sessions.nodeHandler).listen(0, '127.0.0.1');
+    const server = createServer(sessions.middleware).listen(0, '127.0.0.1');
     await once(server, 'listening');
     onTestFinished(async () => void (await once(server.close(), 'close')));
     const { port } = server.address() as AddressInfo;
@@ -223,7 +223,7 @@ describe('the operator is warned', () => {
       access: 'open-to-network',
     });
     const headers = { 'x-forwarded-prefix': prefix };
-    await sessions.fetch(new Request('https://mcp.example.com/mcp', { headers }));
+    await sessions.handleRequest(new Request('https://mcp.example.com/mcp', { headers }));
     expect(warnings).toEqual(isWarned ? [expect.stringContaining(`strips the path "${prefix}"`)] : []);
   });
 
@@ -284,7 +284,7 @@ describe('a request over a Unix socket', () => {
     const requests: IncomingMessage[] = [];
     const server = createServer((request, response) => {
       requests.push(request);
-      sessions.nodeHandler(request, response);
+      sessions.middleware(request, response);
     });
     const path = `/tmp/mcp-sessions-test-${process.pid}.sock`;
     server.listen(path);
@@ -307,11 +307,13 @@ describe('requests of other runtimes, which have no side of Node', () => {
     const { sessions } = deploy({ publicUrl: 'https://mcp.example.com', access: 'open-to-network' });
     const init = { method: 'POST', body: ORIGINAL_INITIALIZE };
     for (const headers of [JSON_HEADERS, { ...JSON_HEADERS, host: 'mcp.example.com' }]) {
-      const response = await sessions.fetch(new Request('https://mcp.example.com/mcp', { ...init, headers }));
+      const response = await sessions.handleRequest(
+        new Request('https://mcp.example.com/mcp', { ...init, headers }),
+      );
       expect(response.status).toBe(200);
       await response.text();
     }
     const elsewhere = new Request('https://evil.example.com/mcp', { ...init, headers: JSON_HEADERS });
-    expect((await sessions.fetch(elsewhere)).status).toBe(403);
+    expect((await sessions.handleRequest(elsewhere)).status).toBe(403);
   });
 });

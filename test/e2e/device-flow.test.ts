@@ -110,7 +110,7 @@ describe('polls for a code', () => {
     const sessions = createSessions({
       server: { name: 'test', version: '1.0.0' },
       publicUrl: 'http://127.0.0.1:3000',
-      provider: { ...provider.options, deviceFlow: 'allowed' },
+      providers: { ...provider.options, deviceFlow: 'allowed' },
       apiOrigins: [],
       lifetimes: { shutdownDrainMs: 0, ...lifetimes },
       runtime: { fetch: provider.fetch, clock },

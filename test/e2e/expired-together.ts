@@ -42,7 +42,7 @@ export function expiringTogether(mcpTokens: McpTokenFormat): void {
     clock.leap(2 * HOUR_MS);
     const restarted = createSessions({
       server: { name: 'restarted', version: '1.0.0' },
-      provider: { issuer: notes.provider.issuer, clientId: 'other' },
+      providers: { issuer: notes.provider.issuer, clientId: 'other' },
       apiOrigins: [],
       access: { ...access, audience: notes.mcp },
       trustedProxies: ['127.0.0.1'],

@@ -29,7 +29,7 @@ beforeEach(async () => {
   pushed = new Journal();
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0, disconnectGraceMs: GRACE_MS },
     runtime: { fetch: provider.fetch, clock },
@@ -40,7 +40,7 @@ beforeEach(async () => {
       });
     },
   });
-  sessions.subscribe((event) => events.push(event));
+  sessions.onEvent((event) => events.push(event));
   const { url } = await sessions.listen({ port: 0 });
   proxy = await startTcpProxy(url);
   mcp = new URL(proxy.through(url));

@@ -28,13 +28,13 @@ beforeAll(async () => {
   notes = await startInProcessNotes({
     // Some of its clients come through a proxy.
     access: 'open-to-network',
-    tools: (server, sessions) => {
+    tools: (server, context) => {
       server.registerTool('slow', { description: 'Waits until it is released.' }, async () => {
         slow.started.open();
         await slow.released.opened;
         return { content: [{ type: 'text', text: 'released' }] };
       });
-      const readMe = async () => (await sessions.current().fetch(new URL('/me', notes.api.origin))).text();
+      const readMe = async () => (await context.session().fetch(new URL('/me', notes.api.origin))).text();
       server.registerResource('me', 'test://me', { description: 'Who is logged in.' }, async ({ href }) => ({
         contents: [{ uri: href, text: await readMe() }],
       }));

@@ -30,7 +30,7 @@ function start({ publicUrl = 'https://mcp.test', access = { issuer: ISSUER } }: 
   const issuer = { document: DOCUMENT as object | undefined, asked: [] as string[] };
   const sessions = createSessions({
     server: { name: 'notes', version: '1' },
-    provider: { issuer: 'https://id.test', clientId: 'notes' },
+    providers: { issuer: 'https://id.test', clientId: 'notes' },
     apiOrigins: [],
     publicUrl,
     access,
@@ -48,7 +48,7 @@ function start({ publicUrl = 'https://mcp.test', access = { issuer: ISSUER } }: 
   });
   onTestFinished(() => sessions.close());
   const get = (path: string, init?: RequestInit) =>
-    sessions.fetch(new Request(new URL(path, publicUrl), init));
+    sessions.handleRequest(new Request(new URL(path, publicUrl), init));
   return { sessions, issuer, clock, get };
 }
 
@@ -129,7 +129,7 @@ it('leaves the well-known paths to an authorization server on the same origin', 
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { sessions } = start({ publicUrl: `${origin}/api`, access: { issuer: origin } });
   const app = express();
-  app.use(sessions.nodeHandler);
+  app.use(sessions.middleware);
   app.get(WELL_KNOWN, (_request, response) => {
     response.json({ issuer: origin });
   });

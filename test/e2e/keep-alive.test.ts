@@ -35,7 +35,7 @@ beforeEach(async () => {
   events = [];
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0, disconnectGraceMs: GRACE_MS },
     runtime: { fetch: provider.fetch, clock },
@@ -51,7 +51,7 @@ beforeEach(async () => {
       });
     },
   });
-  sessions.subscribe((event) => events.push(event));
+  sessions.onEvent((event) => events.push(event));
   ({ url: mcp } = await sessions.listen({ port: 0 }));
   proxy = await startTcpProxy(mcp);
   client = await connect2025(mcp);

@@ -29,9 +29,9 @@ beforeEach(() => {
 afterEach(() => sessions.close());
 
 /** The server as it is to clients of an address. */
-const from = (index: number): Pick<Sessions, 'fetch'> => {
+const from = (index: number): Pick<Sessions, 'handleRequest'> => {
   const server = reachedFrom(sessions, `203.0.113.${index}`);
-  return { fetch: (request) => server.fetch(new Request(MCP, request)) };
+  return { handleRequest: (request) => server.handleRequest(new Request(MCP, request)) };
 };
 const longUri = (index: number) => `long:${index}:`.padEnd(LONG, 'x');
 const subscribe = (peer: RawPeer, uri: string, id?: number) => peer.ask('resources/subscribe', { uri }, id);
@@ -94,7 +94,7 @@ describe('what a 2025 client subscribes to', () => {
     expect((await subscribe(last!, SHORT)).error).toBeUndefined();
     const [{ secret }] = peers as [(typeof peers)[0]];
     const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
-    expect((await from(1).fetch(new Request(MCP, { method: 'DELETE', headers }))).status).toBe(200);
+    expect((await from(1).handleRequest(new Request(MCP, { method: 'DELETE', headers }))).status).toBe(200);
     expect(await fill(await rawPeer2025(from(1)))).toBeGreaterThan(0);
   });
 });
@@ -162,7 +162,7 @@ describe('what a client says of itself', () => {
     const clientInfo = { name: 'raw', version: '1' };
     const params = { protocolVersion: '2025-11-25', capabilities, clientInfo };
     const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
-    return from(index).fetch(new Request(MCP, { method: 'POST', headers: JSON_HEADERS, body }));
+    return from(index).handleRequest(new Request(MCP, { method: 'POST', headers: JSON_HEADERS, body }));
   };
   const many = (count: number) => ({
     experimental: Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), {}])),

@@ -27,7 +27,7 @@ beforeEach(async () => {
   const provider = new FaultingProvider();
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
@@ -108,7 +108,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
       headers = {},
       body = '',
     } = request2026('tools/call', { name: 'hold', arguments: {} });
-    const answer = sessions.fetch(new Request(mcp, { method, headers, body }));
+    const answer = sessions.handleRequest(new Request(mcp, { method, headers, body }));
     await began.opened;
     await clock.advance(CALL_MS);
     await (await answer).body?.cancel();

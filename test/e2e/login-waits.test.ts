@@ -19,7 +19,7 @@ async function setUp(options: Partial<SessionsOptions> = {}) {
   const provider = new FaultingProvider();
   const sessions = createSessions({
     server: { name: 'test', version: '1' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
@@ -28,7 +28,7 @@ async function setUp(options: Partial<SessionsOptions> = {}) {
   });
   onTestFinished(() => sessions.close());
   const events: SessionEvent[] = [];
-  sessions.subscribe((event) => void events.push(event));
+  sessions.onEvent((event) => void events.push(event));
   const { url } = await sessions.listen({ port: 0 });
   /** The user follows the link and logs in. @returns the page that they see in the end */
   const follow = async (link: string, user: string) => {
@@ -182,7 +182,7 @@ async function connectedByHandle(url: string): Promise<string> {
 describe('a login that does not start', () => {
   it.each(['2025', '2026'] as const)('leaves no session that nobody knows (%s)', async (era) => {
     const { url, provider, events } = await setUp({
-      provider: { ...new FaultingProvider().options, deviceFlow: 'only' },
+      providers: { ...new FaultingProvider().options, deviceFlow: 'only' },
     });
     provider.failUntilMended('device', { status: 503 });
     const client = era === '2025' ? await connect2025(url) : client2026(url);
@@ -200,7 +200,7 @@ describe('a login that does not start', () => {
 describe('a device login whose provider wants to be left alone', () => {
   it('is answered for before its client gives the call up', async () => {
     const { url, provider, clock } = await setUp({
-      provider: { ...new FaultingProvider().options, deviceFlow: 'only' },
+      providers: { ...new FaultingProvider().options, deviceFlow: 'only' },
     });
     const client = await connect2025(url);
     await client.call('login');

@@ -14,7 +14,7 @@ let clock: VirtualClock;
 let provider: FaultingProvider;
 let sessions: Sessions;
 /** The server as clients and browsers on its own machine reach it. */
-let here: Pick<Sessions, 'fetch'>;
+let here: Pick<Sessions, 'handleRequest'>;
 let events: SessionEvent[];
 let began: Latch;
 let released: Latch;
@@ -27,14 +27,14 @@ beforeEach(() => {
   released = createLatch();
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: ['https://api.test'],
     publicUrl: 'http://127.0.0.1:3000',
     lifetimes: { shutdownDrainMs: 0, idleMs: IDLE_MS, disconnectGraceMs: 2_000 },
     runtime: { fetch: provider.fetch, clock },
     tools: (server, context) => {
       const work = async () => {
-        const session = context.current();
+        const session = context.session();
         began.open();
         await released.opened;
         const { status } = await session.fetch(API);
@@ -44,12 +44,12 @@ beforeEach(() => {
       server.registerTool(
         'work_logged_in',
         { description: 'The same.', inputSchema: z.object({}) },
-        context.loginFirst(work),
+        context.requireLogin(work),
       );
     },
   });
   here = reachedFrom(sessions, '127.0.0.1');
-  sessions.subscribe((event) => events.push(event));
+  sessions.onEvent((event) => events.push(event));
 });
 
 afterEach(() => sessions.close());

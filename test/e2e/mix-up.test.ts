@@ -98,11 +98,11 @@ describe.each(['honest', 'hostile'])(
       const sessions = createSessions({
         server: { name: 'two', version: '1.0.0' },
         tools: () => undefined,
-        provider: [a, b],
+        providers: [a, b],
         apiOrigins: [],
         lifetimes: { shutdownDrainMs: 0 },
       });
-      sessions.subscribe((event) => events.push(event));
+      sessions.onEvent((event) => events.push(event));
       ({ url: mcp } = await sessions.listen({ port: 0 }));
       close = () => sessions.close();
     });
@@ -177,7 +177,7 @@ describe('the redirect URI of a provider that is not the default one', () => {
       const sessions = createSessions({
         server: { name: 'two', version: '1.0.0' },
         tools: () => undefined,
-        provider: [honestOptions(), { ...hostile.options, name }],
+        providers: [honestOptions(), { ...hostile.options, name }],
         apiOrigins: [],
         lifetimes: { shutdownDrainMs: 0 },
       });

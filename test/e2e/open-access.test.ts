@@ -8,7 +8,7 @@ import { locationOf, StepBrowser } from '../support/step-browser.js';
 const OPTIONS: SessionsOptions = {
   server: { name: 'test', version: '1.0.0' },
   tools: () => undefined,
-  provider: { issuer: 'https://idp.example', clientId: 'test' },
+  providers: { issuer: 'https://idp.example', clientId: 'test' },
   apiOrigins: [],
 };
 
@@ -99,7 +99,7 @@ describe('open access beyond this machine', () => {
       access: 'open-to-network',
       publicUrl: 'https://mcp.example.com',
     });
-    const server = createServer(sessions.nodeHandler);
+    const server = createServer(sessions.middleware);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     const address = server.address();
     const port = typeof address === 'object' ? address?.port : undefined;

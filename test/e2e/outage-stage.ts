@@ -72,22 +72,24 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
   const sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [API],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: observed, clock, random: new SeededRandom(20).bytes },
     tools: (server, current) => {
       server.registerTool('who', { description: 'Says who is logged in' }, async () => {
-        const response = await current.current().fetch(`${API}/me`);
+        const response = await current.session().fetch(`${API}/me`);
         return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
       });
     },
   });
   onTestFinished(() => sessions.close());
   const events: SessionEvent[] = [];
-  sessions.subscribe((event) => events.push(event));
+  sessions.onEvent((event) => events.push(event));
   const failureReasons = () =>
-    events.flatMap((event) => (event.type === 'account.reauthentication_required' ? [event.failureReason] : []));
+    events.flatMap((event) =>
+      event.type === 'account.reauthentication_required' ? [event.failureReason] : [],
+    );
   const refreshes = () => asked.filter(({ form }) => form.get('grant_type') === 'refresh_token');
   /** Lets time pass until so many refreshes were asked for. */
   const untilAsked = async (times: number) => {
@@ -127,7 +129,8 @@ export async function loggedIn(
   user: string,
 ): Promise<Client> {
   let headers: Record<string, string> = JSON_HEADERS;
-  const post = (body: string) => sessions.fetch(new Request(ENDPOINT, { method: 'POST', headers, body }));
+  const post = (body: string) =>
+    sessions.handleRequest(new Request(ENDPOINT, { method: 'POST', headers, body }));
   const clientInfo = { name: 'test', version: '1.0.0' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const initialized = await post(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));

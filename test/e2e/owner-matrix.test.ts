@@ -48,7 +48,7 @@ beforeAll(async () => {
       access: ({ issuer }) => ({ issuer, requiredScopes: ['mcp'] }),
       tools: (server, sessions) => {
         const act = async () => ({ content: [{ type: 'text' as const, text: 'done' }] });
-        server.registerTool('act', { description: 'Needs a login.' }, sessions.loginFirst(act));
+        server.registerTool('act', { description: 'Needs a login.' }, sessions.requireLogin(act));
         server.registerPrompt('hello', { description: 'Says hello.' }, async () => ({
           messages: [{ role: 'user', content: { type: 'text', text: 'hello' } }],
         }));

@@ -26,7 +26,7 @@ async function setUp() {
   };
   const sessions = createSessions({
     server: { name: 'test', version: '1', requestState },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
@@ -35,9 +35,9 @@ async function setUp() {
       server.registerTool(
         'act',
         { description: 'Does something in the name of the user.', inputSchema },
-        current.loginFirst(async ({ what }: { what: string }) => {
+        current.requireLogin(async ({ what }: { what: string }) => {
           await current
-            .current()
+            .session()
             .withAccessToken(async (token) => ran.push(`${what} ${provider.userOf(token)}`));
           return { content: [{ type: 'text' as const, text: 'done' }] };
         }),
@@ -51,7 +51,7 @@ async function setUp() {
             size: z.string().transform(BigInt),
           }),
         },
-        current.loginFirst(async ({ ids, size }: { ids: Set<string>; size: bigint }) => {
+        current.requireLogin(async ({ ids, size }: { ids: Set<string>; size: bigint }) => {
           ran.push(`${[...ids].join()} of ${size}`);
           return { content: [{ type: 'text' as const, text: 'done' }] };
         }),
@@ -59,7 +59,7 @@ async function setUp() {
       server.registerTool(
         'ask',
         { description: 'Asks for something before it acts.', inputSchema },
-        current.loginFirst(async ({ what }: { what: string }, { mcpReq }) => {
+        current.requireLogin(async ({ what }: { what: string }, { mcpReq }) => {
           const state = mcpReq.requestState();
           if (state === undefined) {
             const confirm = inputRequired.elicitUrl({ message: 'Sure?', url: 'https://example.com/' });
@@ -67,7 +67,7 @@ async function setUp() {
           }
           const { kind } = inputResponse(mcpReq.inputResponses, 'confirm');
           await current
-            .current()
+            .session()
             .withAccessToken(async (token) => ran.push(`${kind} ${provider.userOf(token)}`));
           return { content: [{ type: 'text' as const, text: `${state}` }] };
         }),

@@ -14,7 +14,7 @@ it.each(ERAS)('users see the display name of a provider, and models its name (%s
   const client = await (era === '2025' ? inMemory2025(server.here, open) : inMemory2026(server.here, open));
   const { loginUrl } = (await client.call('login')).structured;
   expect(asked).toEqual(['Log in to Acme Staff (SSO) in your browser.']);
-  const page = await (await server.here.fetch(new Request(String(loginUrl)))).text();
+  const page = await (await server.here.handleRequest(new Request(String(loginUrl)))).text();
   expect(page).toMatch(/Log in at.*<bdi>Acme Staff \(SSO\)<\/bdi> · <bdi>provider.test<\/bdi>/s);
   expect((await client.call('login', { provider: 'elsewhere' })).text).toMatch(/The providers are: acme/);
 });

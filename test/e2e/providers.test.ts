@@ -29,13 +29,13 @@ import { type RecordingApi, startRecordingApi } from '../support/recording-api.j
 const RESOURCE = 'urn:test:notes';
 
 /** Calls an address with the token of one of the session's accounts. */
-const registerTools: RegisterTools = (server, sessions) => {
+const registerTools: RegisterTools = (server, context) => {
   const inputSchema = z.object({ provider: z.string().optional(), url: z.string() });
   server.registerTool(
     'call',
     { description: 'Calls an address.', inputSchema },
     async ({ provider, url }) => {
-      const response = await sessions.current().fetch(url, {}, provider === undefined ? {} : { provider });
+      const response = await context.session().fetch(url, {}, provider === undefined ? {} : { provider });
       return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
     },
   );
@@ -85,7 +85,7 @@ describe('two providers, one of them without discovery', () => {
     const sessions = createSessions({
       server: { name: 'two', version: '1.0.0' },
       tools: registerTools,
-      provider: [
+      providers: [
         {
           name: 'sample',
           issuer: sample.issuer,
@@ -112,7 +112,7 @@ describe('two providers, one of them without discovery', () => {
       apiOrigins: [common.origin],
       lifetimes: { shutdownDrainMs: 1000 },
     });
-    sessions.subscribe((event) => events.push(event));
+    sessions.onEvent((event) => events.push(event));
     ({ url: mcp } = await sessions.listen({ port: 0 }));
     close = async () => {
       await sessions.close();
@@ -276,11 +276,12 @@ describe('two providers, one of them without discovery', () => {
       );
       expect(refreshed?.form.get('client_secret')).toBe(git.clientSecret);
       git.revoke(`app-${era}`);
-      await expect
-        .poll(since)
-        .toContainEqual(
-          expect.objectContaining({ type: 'account.reauthentication_required', failureReason: 'grant_revoked' }),
-        );
+      await expect.poll(since).toContainEqual(
+        expect.objectContaining({
+          type: 'account.reauthentication_required',
+          failureReason: 'grant_revoked',
+        }),
+      );
       expect(git.tokenRequests.at(-1)?.answer.get('error')).toBe('bad_refresh_token');
       expect((await callGit(client)).text).toContain('provider "git"');
     });
@@ -357,7 +358,7 @@ describe('a client that proves who it is', () => {
     const sessions = createSessions({
       server: { name: 'test', version: '1.0.0' },
       tools: registerTools,
-      provider: {
+      providers: {
         name: 'sample',
         issuer: served.origin,
         clientId: client.clientId,
@@ -371,7 +372,7 @@ describe('a client that proves who it is', () => {
     });
     onTestFinished(() => sessions.close());
     const events: SessionEvent[] = [];
-    sessions.subscribe((event) => events.push(event));
+    sessions.onEvent((event) => events.push(event));
     const { url: mcp } = await sessions.listen({ port: 0 });
     /** Which of the tokens issued so far the provider still knows. */
     const living = async () => {

@@ -17,14 +17,14 @@ async function listening(era: Era, accessTokenSeconds: number) {
   const sessions = createSessions({
     server: { name: 'test', version: '1' },
     publicUrl: PUBLIC_URL,
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [],
     lifetimes: { absoluteMs: 60 * MINUTE_MS, shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
     tools: () => undefined,
   });
   onTestFinished(() => sessions.close());
-  const fetch = async (init: RequestInit) => sessions.fetch(new Request(`${PUBLIC_URL}/mcp`, init));
+  const fetch = async (init: RequestInit) => sessions.handleRequest(new Request(`${PUBLIC_URL}/mcp`, init));
   let session = '';
   const headers = (): Record<string, string> =>
     session === '' ? { ...JSON_HEADERS } : { ...JSON_HEADERS, 'mcp-session-id': session };

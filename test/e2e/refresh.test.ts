@@ -60,10 +60,10 @@ async function untilRefreshIsSent(): Promise<void> {
   while (sentRefreshes === before) await clock.advance(100);
 }
 
-const registerTools: RegisterTools = (server, sessions) => {
+const registerTools: RegisterTools = (server, context) => {
   server.registerTool('counted_whoami', { description: 'Counts its calls.' }, async () => {
     entered++;
-    const response = await sessions.current().fetch(new URL('/me', notes.api.origin));
+    const response = await context.session().fetch(new URL('/me', notes.api.origin));
     return { content: [{ type: 'text', text: await response.text() }] };
   });
   const inputSchema = z.object({
@@ -79,7 +79,7 @@ const registerTools: RegisterTools = (server, sessions) => {
       const sent = isStream
         ? { body: new Blob([body ?? '']).stream(), duplex: 'half' }
         : { ...(body !== undefined && { body }) };
-      const response = await sessions.current().fetch(url, { method, ...sent } as RequestInit);
+      const response = await context.session().fetch(url, { method, ...sent } as RequestInit);
       return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
     },
   );

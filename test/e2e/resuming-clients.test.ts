@@ -22,7 +22,7 @@ beforeEach(() => {
   opened = new Journal();
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: ['https://api.test'],
     publicUrl: 'http://127.0.0.1:3000',
     lifetimes: { shutdownDrainMs: 0 },
@@ -40,7 +40,7 @@ afterEach(() => sessions.close());
 /** The server, as clients reach it; every GET is noted. */
 const reach = async (url: string | URL, init?: RequestInit): Promise<Response> => {
   const request = new Request(url, init);
-  const response = await sessions.fetch(request);
+  const response = await sessions.handleRequest(request);
   if (request.method === 'GET') {
     opened.add({ lastEventId: request.headers.get('last-event-id'), status: response.status });
   }

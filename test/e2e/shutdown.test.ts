@@ -28,7 +28,7 @@ async function serve(options: Partial<SessionsOptions> = {}): Promise<Serving> {
   const warnings: object[] = [];
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: [],
     logger: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
     tools: (server) => {
@@ -119,7 +119,9 @@ describe('closing', () => {
   it('lets a call of a web-standard request finish, up to the last byte of its answer', async () => {
     const { sessions, provider: _, isRunning, finish, mcp } = await serve();
     const { body = '', headers } = request2026('tools/call', { name: 'slow', arguments: {} });
-    const answering = sessions.fetch(new Request(mcp, { method: 'POST', headers: { ...headers }, body }));
+    const answering = sessions.handleRequest(
+      new Request(mcp, { method: 'POST', headers: { ...headers }, body }),
+    );
     await isRunning;
     const closed = sessions.close();
     finish();
@@ -197,7 +199,7 @@ describe('closing', () => {
       return new Promise(() => undefined);
     });
     const ended: string[] = [];
-    sessions.subscribe(({ type }) => void ended.push(type));
+    sessions.onEvent(({ type }) => void ended.push(type));
     const closed = sessions.close({ drainMs: 60_000 });
     await asked.opened;
     expect(ended.filter((type) => type === 'session.ended')).toHaveLength(3);

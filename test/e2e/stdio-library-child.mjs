@@ -6,7 +6,7 @@ import registerNotesTools from '../support/notes-tools.mjs';
 const env = process.env;
 const sessions = createSessions({
   server: { name: 'author', version: '1.0.0' },
-  provider: {
+  providers: {
     issuer: env.MCP_SESSIONS_ISSUER,
     clientId: env.MCP_SESSIONS_CLIENT_ID,
     clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
@@ -24,6 +24,6 @@ const refused = (promise) =>
 const serving = sessions.serveStdio({ openBrowser: false });
 console.error(`again: ${await refused(sessions.serveStdio())}`);
 console.error(`listen: ${await refused(sessions.listen({ port: 0 }))}`);
-console.error(`fetch: ${await refused(sessions.fetch(new Request('http://127.0.0.1/mcp')))}`);
+console.error(`fetch: ${await refused(sessions.handleRequest(new Request('http://127.0.0.1/mcp')))}`);
 await serving;
 console.error('over');

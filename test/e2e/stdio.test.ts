@@ -209,7 +209,7 @@ describe('serveStdio', () => {
   it('is refused with a public URL, and on an object that serves HTTP', async () => {
     const options = {
       server: { name: 'test', version: '1.0.0' },
-      provider: { issuer: stage.provider.issuer, clientId: 'test' },
+      providers: { issuer: stage.provider.issuer, clientId: 'test' },
       apiOrigins: [],
       tools: () => undefined,
     };

@@ -55,7 +55,7 @@ beforeAll(async () => {
   };
   const common = {
     server: { name: 'guarded', version: '1.0.0' },
-    provider: { issuer, clientId: 'test' },
+    providers: { issuer, clientId: 'test' },
     apiOrigins: [],
     tools: () => undefined,
   };
@@ -65,7 +65,7 @@ beforeAll(async () => {
     access: { issuer, introspection, requiredScopes: ['mcp'] },
     logger: pino({ level: 'info' }, { write: (line) => void lines.push(line) }),
   });
-  sessions.subscribe((event) => events.push(event));
+  sessions.onEvent((event) => events.push(event));
   mcp = (await sessions.listen({ port: 0 })).url;
   cognito = createSessions({ ...common, access: { issuer, introspection, clientIds: ['app'] } });
   lenient = (await cognito.listen({ port: 0 })).url;

@@ -13,11 +13,11 @@ const done = (text) => ({ content: [{ type: 'text', text }] });
 const inputSchema = z.object({ name: z.string() });
 
 // biome-ignore lint/style/noDefaultExport: this is what `--tools` asks for.
-export default function registerTroubleTools(server, sessions) {
+export default function registerTroubleTools(server, context) {
   server.server.registerCapabilities({ logging: {} });
 
   server.registerTool('whoami', { description: 'Tells who is logged in.' }, async () => {
-    const response = await sessions.current().fetch(new URL('/me', process.env.NOTES_API));
+    const response = await context.session().fetch(new URL('/me', process.env.NOTES_API));
     const structuredContent = await response.json();
     return { ...done(JSON.stringify(structuredContent)), structuredContent };
   });

@@ -25,7 +25,7 @@ afterAll(() => sessions.close());
 
 const from = (address: string) => {
   const server = reachedFrom(sessions, address);
-  return { fetch: (request: Request) => server.fetch(new Request(MCP, request)) };
+  return { handleRequest: (request: Request) => server.handleRequest(new Request(MCP, request)) };
 };
 const peers: Record<string, (address: string) => Promise<RawPeer>> = {
   '2025': (address) => rawPeer2025(from(address)),

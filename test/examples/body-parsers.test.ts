@@ -28,7 +28,7 @@ async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<st
   const env = provider.serverEnvironment;
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
-    provider: {
+    providers: {
       issuer: provider.issuer,
       clientId: env.MCP_SESSIONS_CLIENT_ID ?? '',
       clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
@@ -37,9 +37,9 @@ async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<st
     },
     apiOrigins: [provider.api],
     publicUrl: origin,
-    tools: (server, current) => {
+    tools: (server, context) => {
       server.registerTool('whoami', { description: 'Tells who is logged in' }, async () => {
-        const response = await current.current().fetch(`${provider.api}/me`);
+        const response = await context.session().fetch(`${provider.api}/me`);
         return { content: [{ type: 'text', text: await response.text() }] };
       });
     },
@@ -55,7 +55,7 @@ async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<st
 const parsing = (extended: boolean) => (sessions: Sessions) => {
   const app = express();
   app.use(express.json(), express.urlencoded({ extended }));
-  app.use(sessions.nodeHandler);
+  app.use(sessions.middleware);
   app.post('/mine', (request, response) => {
     response.json(request.body);
   });
@@ -66,7 +66,7 @@ const parsing = (extended: boolean) => (sessions: Sessions) => {
 const parsingAroundHono = (sessions: Sessions) => {
   const app = express();
   const inner = new Hono<{ Bindings: HttpBindings }>();
-  inner.all('*', (c) => sessions.fetch(c.req.raw, c.env));
+  inner.all('*', (c) => sessions.handleRequest(c.req.raw, c.env));
   app.use(express.json(), express.urlencoded());
   app.post('/mine', (request, response) => {
     response.json(request.body);

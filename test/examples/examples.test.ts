@@ -37,7 +37,7 @@ beforeAll(async () => {
   provider = await startIdentityProviderProcess();
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
-    provider: { issuer: provider.issuer, clientId: 'mcp-sessions', scopes: ['openid'] },
+    providers: { issuer: provider.issuer, clientId: 'mcp-sessions', scopes: ['openid'] },
     apiOrigins: [],
     tools: () => {},
   });

@@ -9,8 +9,8 @@ import { z } from 'zod';
 
 /** Everything that MCP lets a server offer, in the name of the user. @param api where the notes are */
 export function fuzzedTools(api: string): RegisterTools {
-  return (server, sessions) => {
-    const ask = async (init?: RequestInit) => (await sessions.current().fetch(`${api}/notes`, init)).text();
+  return (server, context) => {
+    const ask = async (init?: RequestInit) => (await context.session().fetch(`${api}/notes`, init)).text();
     const asTool = async (init?: RequestInit): Promise<CallToolResult> => ({
       content: [{ type: 'text', text: await ask(init) }],
     });
@@ -24,12 +24,12 @@ export function fuzzedTools(api: string): RegisterTools {
     server.registerTool(
       'note_first',
       { description: 'Adds a note, after a login if need be.', inputSchema },
-      sessions.loginFirst(({ text }: z.infer<typeof inputSchema>) => add(text)),
+      context.requireLogin(({ text }: z.infer<typeof inputSchema>) => add(text)),
     );
     server.registerTool(
       'ask_first',
       { description: 'Asks whether to add a note, after a login if need be.', inputSchema },
-      sessions.loginFirst(async ({ text }: z.infer<typeof inputSchema>, { mcpReq }) => {
+      context.requireLogin(async ({ text }: z.infer<typeof inputSchema>, { mcpReq }) => {
         if (mcpReq.requestState() !== undefined) {
           const { kind } = inputResponse(mcpReq.inputResponses, 'confirm');
           return add(`${kind} ${text}`);

@@ -87,7 +87,7 @@ answerParent({
     sessions = createSessions({
       server: { name: 'fuzz', version: '0.0.0' },
       tools: fuzzedTools(issuer),
-      provider: [
+      providers: [
         { ...provider, name: 'main' },
         { ...provider, name: 'codes', deviceFlow: 'allowed' },
       ],
@@ -99,7 +99,7 @@ answerParent({
       logger: pino({ level: 'error' }, { write: (line: string) => void errors.push(line) }),
       runtime: { clock },
     });
-    sessions.subscribe((event) => {
+    sessions.onEvent((event) => {
       if (!('ref' in event)) return;
       if (event.type === 'session.started') live.set(event.ref, [event.kind]);
       else live.get(event.ref)?.push(event.type);

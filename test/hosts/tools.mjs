@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { registerNotesTools } from '../../packages/server/dist/sample/notes-tools.js';
 
 // biome-ignore lint/style/noDefaultExport: this is what `--tools` asks for.
-export default function registerTools(server, sessions) {
-  registerNotesTools(process.env.NOTES_API)(server, sessions);
+export default function registerTools(server, context) {
+  registerNotesTools(process.env.NOTES_API)(server, context);
   server.registerTool(
     'wait',
     {

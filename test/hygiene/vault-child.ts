@@ -26,7 +26,7 @@ answerParent({
     const sessions = createSessions({
       server: { name: 'hygiene', version: '0.0.0' },
       tools: () => undefined,
-      provider: {
+      providers: {
         name: PROVIDER,
         issuer,
         clientId,

@@ -21,12 +21,12 @@ answerParent({
       server: { name: 'soak', version: '0.0.0' },
       tools: () => undefined,
       // Without `openid` the provider is asked who logged in.
-      provider: { issuer, clientId: 'soak', scopes: ['profile'] },
+      providers: { issuer, clientId: 'soak', scopes: ['profile'] },
       apiOrigins: [],
       maxSessions,
       limits: { anonymousSessions: maxSessions },
     });
-    sessions.subscribe((event) => {
+    sessions.onEvent((event) => {
       if (event.type === 'account.authenticated') loggedIn++;
       if (event.type === 'session.ended') ended++;
       if (event.type === 'account.revoked') revoked++;

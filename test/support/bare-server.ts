@@ -12,7 +12,7 @@ const MCP = 'http://127.0.0.1:3000/mcp';
 export function createBareServer(tools: RegisterTools, options: Partial<SessionsOptions> = {}): Sessions {
   return createSessions({
     server: { name: 'bare', version: '1.0.0' },
-    provider: { issuer: 'http://127.0.0.1:9', clientId: 'bare', scopes: ['openid'] },
+    providers: { issuer: 'http://127.0.0.1:9', clientId: 'bare', scopes: ['openid'] },
     apiOrigins: [],
     publicUrl: new URL(MCP).origin,
     lifetimes: { shutdownDrainMs: 0 },
@@ -31,7 +31,9 @@ export interface RawPeer {
 }
 
 /** A connection of the 2025-11-25 revision. */
-export async function rawPeer2025(server: Pick<Sessions, 'fetch'>): Promise<RawPeer & { secret: string }> {
+export async function rawPeer2025(
+  server: Pick<Sessions, 'handleRequest'>,
+): Promise<RawPeer & { secret: string }> {
   const clientInfo = { name: 'raw', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
@@ -50,7 +52,7 @@ export async function rawPeer2025(server: Pick<Sessions, 'fetch'>): Promise<RawP
 }
 
 /** A client of the 2026-07-28 revision. */
-export function rawPeer2026(server: Pick<Sessions, 'fetch'>): RawPeer {
+export function rawPeer2026(server: Pick<Sessions, 'handleRequest'>): RawPeer {
   return {
     era: '2026',
     post: (body, more) => {
@@ -70,10 +72,10 @@ export async function messageIn(response: Response): Promise<RpcMessage> {
 }
 
 function fetchFrom(
-  server: Pick<Sessions, 'fetch'>,
+  server: Pick<Sessions, 'handleRequest'>,
   { headers, body }: RawRequest,
   { signal }: { signal?: AbortSignal } = {},
 ): Promise<Response> {
   const request = { method: 'POST', headers: { ...headers }, body: body ?? '', ...(signal && { signal }) };
-  return server.fetch(new Request(MCP, request));
+  return server.handleRequest(new Request(MCP, request));
 }

@@ -5,7 +5,7 @@ import type { OpenAddress } from './eliciting-clients.js';
 import { messageOf, type RawRequest, type RpcMessage, request2026, type ToolAnswer } from './raw-mcp.js';
 
 type Result = NonNullable<RpcMessage['result']>;
-type Server = Pick<Sessions, 'fetch'>;
+type Server = Pick<Sessions, 'handleRequest'>;
 interface ClientInfo {
   readonly name: string;
   readonly version: string;
@@ -27,11 +27,11 @@ export interface InMemoryClient {
 export function reachedFrom(server: Server, remoteAddress: string): Server {
   const socket = { localAddress: '127.0.0.1', remoteAddress };
   return {
-    fetch: (request) => {
+    handleRequest: (request) => {
       // As much of Node's side of a request as the server looks at.
       const { pathname, search } = new URL(request.url);
       const incoming = { socket, url: `${pathname}${search}`, headers: {} } as IncomingMessage;
-      return server.fetch(request, { incoming });
+      return server.handleRequest(request, { incoming });
     },
   };
 }
@@ -47,7 +47,9 @@ const questionSchema = elicitationSchema.extend({ id: z.unknown(), method: z.lit
 const introductionSchema = z.looseObject({ instructions: z.string() });
 
 function send(server: Server, { headers, body }: RawRequest): Promise<Response> {
-  return server.fetch(new Request(MCP, { method: 'POST', headers: { ...headers }, body: body ?? '' }));
+  return server.handleRequest(
+    new Request(MCP, { method: 'POST', headers: { ...headers }, body: body ?? '' }),
+  );
 }
 
 async function post(server: Server, request: RawRequest): Promise<RpcMessage> {
@@ -112,7 +114,7 @@ export async function inMemory2025(
     listTools: () => ask('tools/list', {}),
     request: ask,
     instructions: async () => introductionSchema.parse(introduction).instructions,
-    end: () => server.fetch(new Request(MCP, { method: 'DELETE', headers })),
+    end: () => server.handleRequest(new Request(MCP, { method: 'DELETE', headers })),
   };
 }
 

@@ -76,11 +76,11 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
   const registerNotes = registerNotesTools(api.origin);
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
-    tools: (server, current) => {
-      registerNotes(server, current);
-      options.tools?.(server, current);
+    tools: (server, context) => {
+      registerNotes(server, context);
+      options.tools?.(server, context);
     },
-    provider: {
+    providers: {
       name: 'sample',
       issuer,
       ...client,
@@ -98,7 +98,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     ...(options.logger && { logger: options.logger }),
   });
   const events: SessionEvent[] = [];
-  sessions.subscribe((event) => events.push(event));
+  sessions.onEvent((event) => events.push(event));
   const { url } = await sessions.listen({ port: 0 });
   return {
     mcp: url,
@@ -108,7 +108,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     events,
     next: (fits) =>
       new Promise((resolve) => {
-        const unsubscribe = sessions.subscribe((event) => {
+        const unsubscribe = sessions.onEvent((event) => {
           if (!fits(event)) return;
           unsubscribe();
           resolve(event);

@@ -2,9 +2,9 @@
 import { z } from 'zod';
 
 // biome-ignore lint/style/noDefaultExport: this is what `--tools` asks for.
-export default function registerNotesTools(server, sessions) {
+export default function registerNotesTools(server, context) {
   async function call(path, init) {
-    const response = await sessions.current().fetch(new URL(path, process.env.NOTES_API), init);
+    const response = await context.session().fetch(new URL(path, process.env.NOTES_API), init);
     const structuredContent = await response.json();
     if (!response.ok) throw new Error(structuredContent.message);
     return { content: [{ type: 'text', text: JSON.stringify(structuredContent) }], structuredContent };

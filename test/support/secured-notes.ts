@@ -88,7 +88,7 @@ export async function startSecuredNotes(
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     tools: registerNotesTools(api.origin),
-    provider: {
+    providers: {
       name: 'sample',
       issuer: upstream.issuer,
       ...client,
@@ -103,7 +103,7 @@ export async function startSecuredNotes(
     lifetimes: { shutdownDrainMs: 1000 },
     logger: pino({ level: 'info' }, { write: (line) => audit.add(JSON.parse(line)) }),
   });
-  const inner = createServer(sessions.nodeHandler);
+  const inner = createServer(sessions.middleware);
   await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve));
   // Only a server on a pipe has an address of another kind.
   proxy.forwardTo(`http://127.0.0.1:${(inner.address() as AddressInfo).port}`);

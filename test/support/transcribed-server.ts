@@ -1,5 +1,10 @@
 import { expect } from 'vitest';
-import { createSessions, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
+import {
+  createSessions,
+  type ProviderOptions,
+  type Sessions,
+  type SessionsOptions,
+} from '../../packages/sessions/src/index.js';
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { type InMemoryClient, inMemory2025, inMemory2026, reachedFrom } from './in-memory-client.js';
 import type { Transcript } from './transcript.js';
@@ -11,7 +16,7 @@ export type Era = (typeof ERAS)[number];
 export interface TranscribedServer {
   readonly sessions: Sessions;
   /** The server as this machine reaches it: its logins need no code. */
-  readonly here: Pick<Sessions, 'fetch'>;
+  readonly here: Pick<Sessions, 'handleRequest'>;
   readonly clock: VirtualClock;
   readonly provider: FaultingProvider;
   /** A client that cannot be asked to open addresses. */
@@ -20,9 +25,9 @@ export interface TranscribedServer {
   browse(loginUrl: unknown, user?: string): Promise<string>;
 }
 
-type Change = Omit<Partial<SessionsOptions>, 'provider'> & {
+type Change = Omit<Partial<SessionsOptions>, 'providers'> & {
   /** What is different about the providers, of which there is one by default. */
-  readonly providers?: readonly Partial<SessionsOptions['provider'] & object>[];
+  readonly providers?: readonly Partial<ProviderOptions>[];
 };
 
 export function startTranscribed({ providers = [{}], ...change }: Change = {}): TranscribedServer {
@@ -32,16 +37,16 @@ export function startTranscribed({ providers = [{}], ...change }: Change = {}): 
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
-    provider: providers.map((each) => ({ ...provider.options, apiOrigins, ...each })),
+    providers: providers.map((each) => ({ ...provider.options, apiOrigins, ...each })),
     apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
-    tools: (server, current) => {
+    tools: (server, context) => {
       server.registerTool(
         'list_notes',
         { description: 'Lists the notes of the user.' },
-        current.loginFirst(async () => {
-          await current.current().fetch('https://api.test/notes');
+        context.requireLogin(async () => {
+          await context.session().fetch('https://api.test/notes');
           return { content: [{ type: 'text' as const, text: '{"notes":[]}' }] };
         }),
       );
@@ -64,11 +69,11 @@ export function startTranscribed({ providers = [{}], ...change }: Change = {}): 
 /** The user's browser follows a link, and presses a button on the page there. */
 export async function press(
   button: 'continue' | 'decline',
-  server: Pick<Sessions, 'fetch'>,
+  server: Pick<Sessions, 'handleRequest'>,
   loginUrl: unknown,
 ): Promise<void> {
   const url = String(loginUrl);
-  const page = await server.fetch(new Request(url));
+  const page = await server.handleRequest(new Request(url));
   const form = /name="form" value="([^"]*)"/.exec(await page.text())?.[1] ?? '';
   const cookie = page.headers
     .getSetCookie()
@@ -76,7 +81,7 @@ export async function press(
     .join('; ');
   const headers = { cookie, origin: new URL(url).origin };
   const body = new URLSearchParams({ form, action: button });
-  await server.fetch(new Request(url, { method: 'POST', headers, body }));
+  await server.handleRequest(new Request(url, { method: 'POST', headers, body }));
 }
 
 /** The arguments that name a session, where there are handles. */

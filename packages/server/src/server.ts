@@ -94,13 +94,14 @@ function assemble(
     allowDebugging,
   }: Configuration,
   branding: Branding,
-  { api: _, close: __, onListening: ___, ...options }: Backend,
+  { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
   // Synchronous, so that nothing is lost when the process exits.
   const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
   surviveMistakes(logger);
   const sessions = createSessions({
     ...options,
+    providers,
     ...allowed,
     branding,
     maxSessions,
@@ -115,7 +116,7 @@ function assemble(
 
 /** An unreachable provider is no reason not to start, but the operator should not hear of it from users. */
 function reportUnreadiness(sessions: Sessions, logger: Logger): void {
-  sessions.ready().catch((error: Error) => logger.warn(error.message));
+  sessions.checkProviders().catch((error: Error) => logger.warn(error.message));
 }
 
 async function startBackend({ upstream, toolsModule }: Configuration): Promise<Backend> {

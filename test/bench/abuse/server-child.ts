@@ -10,7 +10,7 @@ answerParent({
     const sessions = createSessions({
       server: { name: 'bench', version: '0.0.0' },
       // It is never asked: nothing in this benchmark logs in.
-      provider: { issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['openid'] },
+      providers: { issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['openid'] },
       apiOrigins: [],
       access: 'open-to-network',
       // Addresses are made up in `X-Forwarded-For`.

@@ -23,11 +23,11 @@ answerParent({
     sessions = createSessions({
       server: { name: 'bench', version: '0.0.0' },
       // Without `openid` the provider is asked who logged in.
-      provider: { issuer: provider, clientId: 'bench', scopes: ['profile'] },
-      tools: (server) => {
+      providers: { issuer: provider, clientId: 'bench', scopes: ['profile'] },
+      tools: (server, context) => {
         server.registerTool('call_api', { description: 'Calls the API.' }, async () => {
-          const response = await sessions?.current().fetch(`${provider}/api`);
-          return { content: [{ type: 'text', text: `${response?.status}` }], isError: !response?.ok };
+          const response = await context.session().fetch(`${provider}/api`);
+          return { content: [{ type: 'text', text: `${response.status}` }], isError: !response.ok };
         });
       },
       apiOrigins: [provider],
@@ -40,7 +40,7 @@ answerParent({
         },
       },
     });
-    sessions.subscribe((event) => {
+    sessions.onEvent((event) => {
       if (event.type !== 'account.refreshed') return;
       dueAtMs.push(event.refreshAtMs ?? Number.NaN);
       onRefreshed();

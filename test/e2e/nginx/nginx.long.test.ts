@@ -22,7 +22,7 @@ describe.skipIf(!isInstalled(NGINX))('behind nginx as Debian ships it', () => {
     const provider = new FaultingProvider();
     sessions = createSessions({
       server: { name: 'test', version: '1.0.0' },
-      provider: provider.options,
+      providers: provider.options,
       apiOrigins: ['https://api.test'],
       access: 'open-to-network',
       lifetimes: { shutdownDrainMs: 0 },

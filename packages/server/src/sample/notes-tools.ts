@@ -12,9 +12,9 @@ const problem = z.object({ message: z.string() });
  * whoever calls the tool, and nobody else's; without a login, a call waits for one where its client can be asked to.
  */
 export function registerNotesTools(apiOrigin: string): RegisterTools {
-  return (server, sessions) => {
+  return (server, context) => {
     async function call<T>(schema: z.ZodType<T>, path: string, init?: RequestInit): Promise<T> {
-      const response = await sessions.current().fetch(new URL(path, apiOrigin), init);
+      const response = await context.session().fetch(new URL(path, apiOrigin), init);
       if (!response.ok) throw new Error(await explain(response));
       return schema.parse(await response.json());
     }
@@ -27,7 +27,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
         outputSchema: caller,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
-      sessions.loginFirst(async () => structured(await call(caller, '/me'))),
+      context.requireLogin(async () => structured(await call(caller, '/me'))),
     );
 
     server.registerTool(
@@ -39,7 +39,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
         outputSchema: notes,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
-      sessions.loginFirst(async () => structured(await call(notes, '/notes'))),
+      context.requireLogin(async () => structured(await call(notes, '/notes'))),
     );
 
     server.registerTool(
@@ -58,7 +58,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
           openWorldHint: false,
         },
       },
-      sessions.loginFirst(async ({ text }: { text: string }) => {
+      context.requireLogin(async ({ text }: { text: string }) => {
         const body = JSON.stringify({ text });
         const headers = { 'content-type': 'application/json' };
         return structured(await call(note, '/notes', { method: 'POST', headers, body }));

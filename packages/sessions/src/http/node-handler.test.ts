@@ -25,7 +25,7 @@ afterEach(async () => {
 function sessionsAt(publicUrl: string): Sessions {
   return createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
+    providers: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
     apiOrigins: [],
     publicUrl,
     lifetimes: { shutdownDrainMs: 0 },
@@ -56,14 +56,14 @@ const behindParser =
   async (request: IncomingMessage & { body?: unknown }, response) => {
     const body = parse(await buffer(request));
     if (body !== undefined) request.body = body;
-    sessions.nodeHandler(request, response);
+    sessions.middleware(request, response);
   };
 
 /** An app that passes on whatever is not the library's, and answers it itself. */
 const inFrontOfRoutes =
   (sessions: Sessions): RequestListener =>
   (request, response) =>
-    sessions.nodeHandler(request, response, () => response.end(`mine: ${request.url}`));
+    sessions.middleware(request, response, () => response.end(`mine: ${request.url}`));
 
 const parseJson = (body: Buffer): unknown => JSON.parse(body.toString());
 
@@ -121,7 +121,7 @@ describe('behind a body parser, web-standard requests', () => {
     const origin = await serve((sessions) => {
       const listener = getRequestListener((request, env) =>
         // Node's server of HTTP/1 makes no other requests.
-        sessions.fetch(request, env as HttpBindings),
+        sessions.handleRequest(request, env as HttpBindings),
       );
       return async (request: IncomingMessage & { body?: unknown }, response) => {
         request.body = parseJson(await buffer(request));
@@ -138,7 +138,7 @@ describe('behind a body parser, web-standard requests', () => {
     const init = { method: 'POST', body: INITIALIZE, headers: JSON_HEADERS };
     const request = new Request('http://127.0.0.1:3000/mcp', init);
     await request.text();
-    const response = await sessions.fetch(request);
+    const response = await sessions.handleRequest(request);
     expect(response.status).toBe(500);
     expect(await response.text()).toContain('before the body parser');
   });
@@ -189,14 +189,14 @@ describe('as middleware, the handler', () => {
   it('leaves a body that it passes on unread', async () => {
     const origin = await serve(
       (sessions) => (request, response) =>
-        sessions.nodeHandler(request, response, async () => response.end(await text(request))),
+        sessions.middleware(request, response, async () => response.end(await text(request))),
     );
     const response = await post(`${origin}/mine`, 'all of it');
     expect(await response.text()).toBe('all of it');
   });
 
   it('answers every path when there is nobody to pass it on to', async () => {
-    const origin = await serve((sessions) => (request, response) => sessions.nodeHandler(request, response));
+    const origin = await serve((sessions) => (request, response) => sessions.middleware(request, response));
     const [foreign, health] = await Promise.all([fetch(`${origin}/mine`), fetch(`${origin}/healthz`)]);
     expect(foreign.status).toBe(404);
     expect(await health.json()).toEqual({ status: 'ok' });
@@ -206,7 +206,7 @@ describe('as middleware, the handler', () => {
 describe('a client that sends many requests before it has any answer', () => {
   /** How many answers come to so many requests that are sent at once. */
   async function answersTo(requests: number): Promise<number> {
-    const origin = await serve((sessions) => (request, response) => sessions.nodeHandler(request, response));
+    const origin = await serve((sessions) => (request, response) => sessions.middleware(request, response));
     const { port, host } = new URL(origin);
     const socket = connect(Number(port), '127.0.0.1');
     socket.on('error', () => undefined);

@@ -21,7 +21,7 @@ afterEach(async () => {
 async function start(options: Partial<SessionsOptions> = {}): Promise<{ sessions: Sessions; url: string }> {
   const sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
-    provider: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
+    providers: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
     apiOrigins: [],
     access: 'open-to-network',
     trustedProxies: ['127.0.0.1'],
@@ -166,7 +166,7 @@ describe('a body that comes in many pieces', () => {
         },
       });
       const init = { method: 'POST', headers: JSON_TYPE, body, duplex: 'half' } as const;
-      return sessions.fetch(new Request(url, init)).then((response) => response.text());
+      return sessions.handleRequest(new Request(url, init)).then((response) => response.text());
     };
     expect(await post(piecesOf(10_000, 1))).toMatch(/too many small pieces/);
     expect(await post(piecesOf(MIB, KIB))).toMatch(RECEIVED);

@@ -77,7 +77,7 @@ describe('what clients leave unread', () => {
     const answers = new UnreadAnswers(32 * MIB);
     const cut: string[] = [];
     const server = createServer((request, response) => {
-      const clientKey = String(request.headers['x-clientKey']);
+      const clientKey = String(request.headers['x-address']);
       response.destroy = () => {
         cut.push(clientKey);
         request.socket.destroy();
@@ -100,7 +100,7 @@ describe('what clients leave unread', () => {
       const socket = connect(port, '127.0.0.1').pause();
       sockets.push(socket);
       socket.on('error', () => undefined);
-      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Peer: ${clientKey}\r\nX-Bytes: ${bytes}\r\n\r\n`);
+      socket.write(`GET / HTTP/1.1\r\nHost: x\r\nX-Address: ${clientKey}\r\nX-Bytes: ${bytes}\r\n\r\n`);
       return socket;
     };
     const honest = ask('192.0.2.1', 8 * MIB);

@@ -5,7 +5,7 @@ import { readLimitedText } from '../limits/read-limited-text.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
-import { keyAuthentication } from './client-key.js';
+import { keyAuthentication } from './client-assertion-key.js';
 import { providerFailure } from './provider-failure.js';
 import type { ProviderSettings } from './provider-options.js';
 import { readTokenAnswer } from './token-answers.js';

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../secure-url.js';
-import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-key.js';
+import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 
 /** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';

@@ -12,7 +12,7 @@ import {
   readJsonBody,
   receivedJsonEarly,
 } from '../http/body/json-body.js';
-import type { RequestScheduler } from '../http/body/turns.js';
+import type { RequestScheduler } from '../http/body/request-scheduler.js';
 import type { CallsInFlight } from '../http/calls-in-flight.js';
 import { clientOf } from '../http/client-address.js';
 import type { DeploymentWarnings } from '../http/deployment-warnings.js';

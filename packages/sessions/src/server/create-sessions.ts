@@ -4,7 +4,7 @@ import { createSessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
 import { BasePath } from '../http/base-path.js';
 import { BodyMemoryLimit } from '../http/body/body-memory-limit.js';
-import { RequestScheduler } from '../http/body/turns.js';
+import { RequestScheduler } from '../http/body/request-scheduler.js';
 import { CallsInFlight } from '../http/calls-in-flight.js';
 import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
@@ -35,7 +35,7 @@ import { logIdOf } from '../session/ids.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { systemClock } from '../time/clock.js';
-import { DrainTimer } from '../time/patience.js';
+import { DrainTimer } from '../time/drain-timer.js';
 import { systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 import { createApp, createLoginApp, MCP_PATH } from './app.js';
@@ -240,7 +240,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     isClosing: () => closing !== undefined,
   });
   const handleRequest = nodeHandlerOf(app, basePath);
-  const nodeHandler: Sessions['nodeHandler'] = (...request) => {
+  const nodeHandler: Sessions['middleware'] = (...request) => {
     serving.overHttp();
     handleRequest(...request);
   };
@@ -277,8 +277,8 @@ export function createSessions(options: SessionsOptions): Sessions {
   }
 
   return {
-    nodeHandler,
-    fetch: async (request, { incoming, outgoing } = {}) => {
+    middleware: nodeHandler,
+    handleRequest: async (request, { incoming, outgoing } = {}) => {
       serving.overHttp();
       return app.fetch(request, { ...(incoming && { incoming }), ...(outgoing && { outgoing }) });
     },
@@ -286,11 +286,9 @@ export function createSessions(options: SessionsOptions): Sessions {
       subscriptions.resourceUpdated(uri);
       endpoint.resourceUpdated(uri);
     },
-    subscribe: (listener) => events.subscribe(listener),
-    current: () => contexts.current(),
-    loginFirst: (handler, need) => contexts.loginFirst(handler, need),
+    onEvent: (listener) => events.subscribe(listener),
 
-    async ready() {
+    async checkProviders() {
       const asked = [accessControl, ...providers.values(), ...(signIn ? [signIn] : [])];
       await Promise.all(asked.map((each) => each.prepare()));
     },

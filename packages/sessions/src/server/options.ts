@@ -19,7 +19,7 @@ export interface SessionsOptions {
   /** Registers your tools, resources and prompts on a server object. Called for every one, so keep it light. */
   readonly tools: RegisterTools;
   /** Where users log in; several are told apart by their names, and the first is the default. */
-  readonly provider: ProviderOptions | readonly ProviderOptions[];
+  readonly providers: ProviderOptions | readonly ProviderOptions[];
   /** Where access tokens may be sent, e.g. `https://api.example.com`. With several providers, each says so itself instead. */
   readonly apiOrigins: readonly string[];
   /**

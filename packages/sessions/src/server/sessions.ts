@@ -1,11 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { Session } from '../account/session.js';
-import type { CurrentSession } from '../mcp/request/context.js';
 import type { SessionListener } from '../session/session-events.js';
 import type { CloseOptions, ListenOptions, ServeStdioOptions } from './options.js';
 
 /** An MCP server whose every client logs in as its own user. */
-export interface Sessions extends CurrentSession {
+export interface Sessions {
   /** Starts an HTTP server of its own, on loopback unless told otherwise. @returns the MCP endpoint's address. */
   listen(options?: ListenOptions): Promise<{ readonly url: string }>;
   /**
@@ -15,14 +13,14 @@ export interface Sessions extends CurrentSession {
    * consumed the body, it is taken from `request.body`. Create the server with {@link nodeServerOptions}, so that slow
    * clients do not hold its connections.
    */
-  readonly nodeHandler: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+  readonly middleware: (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
   /**
    * Serves a web-standard request. Needs `publicUrl`.
    * @param env Node's side of the request, which Hono on Node has as `c.env`. `incoming` shows whether a login
    * came over loopback; without it, logins always ask for the confirmation code. Through `outgoing` the
    * connection of a client that does not read is cut.
    */
-  fetch(request: Request, env?: NodeSide): Promise<Response>;
+  handleRequest(request: Request, env?: NodeSide): Promise<Response>;
   /**
    * Tells every client that subscribed to a resource of yours that it has changed. All subscribers of an
    * address hear of it, whoever they are: an address that stands for one user's data tells the others when.
@@ -37,15 +35,13 @@ export interface Sessions extends CurrentSession {
    */
   serveStdio(options?: ServeStdioOptions): Promise<void>;
   /** Hears what happens to sessions. @returns a function that ends the subscription. */
-  subscribe(listener: SessionListener): () => void;
-  /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
-  current(): Session;
+  onEvent(listener: SessionListener): () => void;
   /**
    * Whether the identity providers can be reached, and in bearer access the authorization server. Nothing needs
    * this: whoever has to ask them does so in time.
    * @throws SessionError `provider_unavailable`, `provider_refused` if not
    */
-  ready(): Promise<void>;
+  checkProviders(): Promise<void>;
   /**
    * Closes the server. New requests and `/healthz` get 503; calls in flight have up to `drainMs` to finish. Then every
    * session ends: its tokens are wiped at once, and revoked upstream within another `drainMs`. The log says what was

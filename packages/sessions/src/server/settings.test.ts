@@ -7,7 +7,7 @@ const provider = { issuer: 'https://id.example.com', clientId: 'test' };
 const options: SessionsOptions = {
   server: { name: 'test', version: '1.0.0' },
   tools: () => undefined,
-  provider,
+  providers: provider,
   apiOrigins: [],
 };
 
@@ -84,23 +84,23 @@ describe('the options of a server', () => {
     ['public URL', { publicUrl: 'https://user@mcp.example.com/' }],
     ['public URL', { publicUrl: 'https://mcp.example.com/a%20b' }],
     ['public URL', { publicUrl: 'https://mcp.example.com//api' }],
-    ['provider', { provider: [] }],
-    ['called "id.example.com"', { provider: [provider, provider] }],
+    ['provider', { providers: [] }],
+    ['called "id.example.com"', { providers: [provider, provider] }],
     [
       '"other" has no `apiOrigins`',
       {
-        provider: [
+        providers: [
           { ...provider, apiOrigins: ['https://api.example.com'] },
           { ...provider, name: 'other' },
         ],
       },
     ],
     ['differ by a slash', { access: { issuer: 'https://id.example.com/' } }],
-    ['scope `openid`', { provider: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
+    ['scope `openid`', { providers: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
     ['must use https', { access: { issuer: 'http://id.example.com' } }],
     ['open-to-network', { publicUrl: 'https://mcp.example.com' }],
-    ['must use https', { provider: { ...provider, issuer: 'http://id.example.com' } }],
-    ['authorizationParams', { provider: { ...provider, authorizationParams: { state: 'x' } } }],
+    ['must use https', { providers: { ...provider, issuer: 'http://id.example.com' } }],
+    ['authorizationParams', { providers: { ...provider, authorizationParams: { state: 'x' } } }],
   ])('are refused when they cannot work, naming what is wrong: %s', (what, wrong) => {
     expect(() => sessionsSettings({ ...options, ...wrong })).toThrow(what);
   });

@@ -133,7 +133,7 @@ function withoutSlash(issuer: string): string {
 }
 
 function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {
-  const [first, ...others] = [options.provider].flat().map(providerSettings);
+  const [first, ...others] = [options.providers].flat().map(providerSettings);
   if (!first) throw new SessionError('configuration', 'Give at least one `provider`.');
   const names = [first, ...others].map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);

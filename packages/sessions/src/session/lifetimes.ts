@@ -52,7 +52,7 @@ export function idleAtMs(
   presence: Presence,
   lifetimes: Lifetimes,
 ): number | undefined {
-  return isPresent(presence) ? undefined : heardAtMs(record, presence) + lifetimes.idleMs;
+  return isPresent(presence) ? undefined : lastSeenAtMs(record, presence) + lifetimes.idleMs;
 }
 
 /**
@@ -60,7 +60,7 @@ export function idleAtMs(
  * has closed and its request is answered. A login counts as activity, too, although the client has sent no request
  * since it got the link.
  */
-export function heardAtMs(record: SessionRecord, presence: Presence): number {
+export function lastSeenAtMs(record: SessionRecord, presence: Presence): number {
   if (isPresent(presence)) return Number.POSITIVE_INFINITY;
   return Math.max(record.lastRequestAtMs, presence.presentUntilMs ?? 0, record.signedInAtMs ?? 0);
 }
@@ -96,5 +96,9 @@ function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifeti
       atMs: record.lastRequestAtMs + lifetimes.loginAttemptMs,
     };
   }
-  return { action: 'end', reason: 'connection_expired', atMs: heardAtMs(record, presence) + lifetimes.connectionTtlMs };
+  return {
+    action: 'end',
+    reason: 'connection_expired',
+    atMs: lastSeenAtMs(record, presence) + lifetimes.connectionTtlMs,
+  };
 }

@@ -17,7 +17,7 @@ export interface BrowserLogin {
  * the client then has to present.
  */
 export async function logIn(
-  sessions: Pick<Sessions, 'fetch'>,
+  sessions: Pick<Sessions, 'handleRequest'>,
   loginUrl: string,
   provider: FaultingProvider,
   user: string,
@@ -38,10 +38,10 @@ export async function logIn(
 
 /** Keeps cookies, and nothing else. */
 class Browser {
-  readonly #sessions: Pick<Sessions, 'fetch'>;
+  readonly #sessions: Pick<Sessions, 'handleRequest'>;
   readonly #cookies = new Map<string, string>();
 
-  constructor(sessions: Pick<Sessions, 'fetch'>) {
+  constructor(sessions: Pick<Sessions, 'handleRequest'>) {
     this.#sessions = sessions;
   }
 
@@ -49,7 +49,7 @@ class Browser {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
     const headers = { cookie, ...(form && { origin: new URL(url).origin }) };
     const sent = form ? { method: 'POST', body: new URLSearchParams(form) } : {};
-    const response = await this.#sessions.fetch(new Request(url, { ...sent, headers }));
+    const response = await this.#sessions.handleRequest(new Request(url, { ...sent, headers }));
     for (const line of response.headers.getSetCookie()) {
       const [pair = ''] = line.split(';', 1);
       const separator = pair.indexOf('=');

@@ -18,7 +18,7 @@ async function connect(sessions: Sessions) {
   const headers: Record<string, string> = { 'content-type': 'application/json', accept };
   const post = (message: object) => {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...message });
-    return sessions.fetch(new Request(ENDPOINT, { method: 'POST', headers, body }));
+    return sessions.handleRequest(new Request(ENDPOINT, { method: 'POST', headers, body }));
   };
   const clientInfo = { name: 'test', version: '1.0.0' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
@@ -43,13 +43,13 @@ function start(clock?: VirtualClock) {
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
-    provider: provider.options,
+    providers: provider.options,
     apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, ...(clock && { clock }) },
-    tools: (server, current) => {
+    tools: (server, context) => {
       server.registerTool('who', { description: 'Says who is logged in' }, async () => {
-        const response = await current.current().fetch('https://api.test/me');
+        const response = await context.session().fetch('https://api.test/me');
         return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
       });
     },

@@ -4,7 +4,7 @@ import type { ClientKey } from '../../limits/client-key.js';
 import type { BodyMemoryLimit, HeldBody } from './body-memory-limit.js';
 import { ChunkLimit } from './chunk-limit.js';
 import type { JsonScan, ScanRefusal } from './json-scan.js';
-import type { RequestScheduler } from './turns.js';
+import type { RequestScheduler } from './request-scheduler.js';
 
 /** Why a body was not received. */
 export type BodyRefusal = 'too-large' | 'too-many-pieces' | 'no-room' | 'unreadable' | ScanRefusal;

@@ -4,7 +4,7 @@ import type { BodyMemoryLimit } from './body-memory-limit.js';
 import type { BodyRefusal } from './incoming-body.js';
 import { JsonScan } from './json-scan.js';
 import { type BodySource, mediaTypeOf, type ReadLimits, readBody, receivedEarly } from './request-body.js';
-import type { RequestScheduler } from './turns.js';
+import type { RequestScheduler } from './request-scheduler.js';
 
 /** A request's body, or why it is none. */
 export type JsonBody =

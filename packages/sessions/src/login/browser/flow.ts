@@ -17,7 +17,7 @@ import {
 import type { LoginAttempts } from '../login-attempts.js';
 import type { LoginChecks } from '../login-checks.js';
 import { failureOf, type LoginCompletion } from '../login-completion.js';
-import { type LoginDestination, placeAt } from '../login-place.js';
+import { type LoginDestination, placeAt } from '../login-destination.js';
 import { shownName } from '../pages/shown-name.js';
 import { DEFAULT_CALLBACK_PATH, providerCallbackPath, SIGN_IN_CALLBACK_PATH } from './callback-paths.js';
 

@@ -1,5 +1,5 @@
 import { html, raw } from 'hono/html';
-import type { LoginDestination } from '../login-place.js';
+import type { LoginDestination } from '../login-destination.js';
 import type { Brand } from './branding.js';
 import { pageStyle } from './page-style.js';
 

@@ -1,6 +1,6 @@
 import { html } from 'hono/html';
 import { waitInWords } from '../../limits/wait-in-words.js';
-import type { LoginDestination } from '../login-place.js';
+import type { LoginDestination } from '../login-destination.js';
 import type { Brand } from './branding.js';
 import { destinationOf, type Markup, type Page, renderMessage } from './page.js';
 

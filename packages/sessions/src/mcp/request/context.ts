@@ -28,22 +28,22 @@ export interface RequestContext extends CalledTool {
 }
 
 /** How tools reach the session of the request they serve. */
-export interface CurrentSession {
+export interface ToolContext {
   /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
-  current(): Session;
+  session(): Session;
   /**
    * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Otherwise the answer
    * tells the client what to do. If the client opens links itself (URL elicitation, 2026-07-28), the call of a tool
    * waits for the login and then runs the handler, once.
    */
-  loginFirst<Handler extends ToolHandler>(handler: Handler, need?: LoginRequirement): Handler;
+  requireLogin<Handler extends ToolHandler>(handler: Handler, need?: LoginRequirement): Handler;
 }
 
 /** Only tools have an argument for the session. */
 const SESSION_REQUIRED_BY_REQUEST = `This request names no session. Call the \`login\` tool first; then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
 
 /** Carries the context of each request to whatever serves it, however many are served at the same time. */
-export class RequestContexts implements CurrentSession {
+export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
   readonly #accounts: Accounts;
   readonly #fetch: SessionFetch;
@@ -76,7 +76,7 @@ export class RequestContexts implements CurrentSession {
     throw new SessionError('no_request', 'There is no request here. Ask for the session while a tool runs.');
   }
 
-  loginFirst<Handler extends ToolHandler>(handler: Handler, need: LoginRequirement = {}): Handler {
+  requireLogin<Handler extends ToolHandler>(handler: Handler, need: LoginRequirement = {}): Handler {
     return withLoginRequirement(handler, need, () =>
       this.#assertLoggedIn(need.provider ?? this.#defaultProvider),
     );
@@ -96,7 +96,7 @@ export class RequestContexts implements CurrentSession {
     }
   }
 
-  current(): Session {
+  session(): Session {
     const { named } = this.get();
     if (named.state === 'none') return refusingSession(sessionRequired());
     const refusal = refusalOf(named, false);

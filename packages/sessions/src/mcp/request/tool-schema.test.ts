@@ -11,7 +11,7 @@ function start(tools: RegisterTools) {
   const sessions = createSessions({
     server: { name: 'test', version: '1' },
     publicUrl: 'http://127.0.0.1:3000',
-    provider: { issuer: 'https://id.example.com', clientId: 'test' },
+    providers: { issuer: 'https://id.example.com', clientId: 'test' },
     apiOrigins: [],
     tools,
   });

@@ -7,7 +7,7 @@ import {
 import { SessionError } from '../../errors.js';
 import type { OpenBrowser } from '../../login/browser/open-browser.js';
 import { isThenable } from '../../time/promises.js';
-import type { CurrentSession, RequestContexts } from '../request/context.js';
+import type { RequestContexts, ToolContext } from '../request/context.js';
 import { CALL_BYTES } from '../request/kept-limits.js';
 import type { RequestStates } from '../request/request-state.js';
 import { type Elicitation, ElicitationPolicy } from '../tools/login/elicitation-policy.js';
@@ -38,7 +38,7 @@ export interface ServerInfo extends Implementation {
  * asynchronous. Messages that handlers send after their request has ended are dropped. Errors of messages sent without
  * `await`, and of listeners, are logged and do not end the process.
  */
-export type RegisterTools = (server: McpServer, sessions: CurrentSession) => void;
+export type RegisterTools = (server: McpServer, context: ToolContext) => void;
 
 export type ServerFactoryOptions = {
   readonly info: ServerInfo;

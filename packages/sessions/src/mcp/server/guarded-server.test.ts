@@ -21,7 +21,7 @@ it('a client that answers a question with an error is no error of the server in 
   onTestFinished(() => sessions.close());
   const post = (message: object, headers: Record<string, string> = {}) => {
     const body = JSON.stringify({ jsonrpc: '2.0', ...message });
-    return sessions.fetch(
+    return sessions.handleRequest(
       new Request(MCP, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body }),
     );
   };

@@ -25,7 +25,7 @@ function start() {
   );
   const from = (index: number) => {
     const server = reachedFrom(sessions, `203.0.113.${index}`);
-    return { fetch: (request: Request) => server.fetch(new Request(MCP, request)) };
+    return { handleRequest: (request: Request) => server.handleRequest(new Request(MCP, request)) };
   };
   return { releases, from };
 }
@@ -34,35 +34,31 @@ const HOLD = { name: 'hold', arguments: {} };
 
 it('calls that name no session are taken in until those of an address take up 64 MiB [security 40]', async () => {
   const { releases, from } = start();
-  const clientKey = rawPeer2026(from(1));
+  const peer = rawPeer2026(from(1));
   const expected = Math.floor(QUARTER / (CALL_BYTES.byItself + 1024));
-  const calls = Array.from({ length: QUARTER / CALL_BYTES.byItself }, () =>
-    clientKey.ask('tools/call', HOLD),
-  );
+  const calls = Array.from({ length: QUARTER / CALL_BYTES.byItself }, () => peer.ask('tools/call', HOLD));
   await expect.poll(() => releases.length).toBeGreaterThanOrEqual(expected);
-  expect((await clientKey.ask('tools/call', HOLD)).error).toEqual(BUSY);
+  expect((await peer.ask('tools/call', HOLD)).error).toEqual(BUSY);
   expect((await rawPeer2026(from(2)).ask('tools/list', {})).error).toBeUndefined();
   for (const release of releases) release();
   const answers = await Promise.all(calls);
   expect(answers.filter(({ result }) => result).length).toBe(releases.length);
-  expect((await clientKey.ask('tools/list', {})).error).toBeUndefined();
+  expect((await peer.ask('tools/list', {})).error).toBeUndefined();
 });
 
 it('a call of 2025 counts until its handler is done, with what it was sent, although its client has hung up [security 40]', async () => {
   const { releases, from } = start();
-  const clientKey = await rawPeer2025(from(1));
+  const peer = await rawPeer2025(from(1));
   const text = 'x'.repeat(1000 * 1024);
   const callAndHangUp = async (id: number) => {
     const params = { ...HOLD, arguments: { text } };
-    const response = await clientKey.post(
-      JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }),
-    );
+    const response = await peer.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
     await response.body?.cancel();
   };
   const expected = Math.floor(QUARTER / (2 * text.length + CALL_BYTES.ofConnection + 1024));
   for (let id = 1; id <= expected + 2; id++) await callAndHangUp(id);
   expect(releases).toHaveLength(expected);
-  expect((await clientKey.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
+  expect((await peer.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
   releases.shift()?.();
   await expect
     .poll(async () => {

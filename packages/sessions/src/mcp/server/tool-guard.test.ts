@@ -10,7 +10,7 @@ function setUp() {
   const sessions = createSessions({
     server: { name: 'test', version: '1' },
     publicUrl: PUBLIC_URL,
-    provider: { issuer: 'https://id.example.com', clientId: 'test' },
+    providers: { issuer: 'https://id.example.com', clientId: 'test' },
     apiOrigins: [],
     tools: (server) => {
       server.registerTool('wait', { description: 'Waits until it is released.' }, async ({ mcpReq }) => {
@@ -43,7 +43,7 @@ function setUp() {
       'mcp-method': 'tools/call',
       'mcp-name': 'wait',
     };
-    return sessions.fetch(
+    return sessions.handleRequest(
       new Request(`${PUBLIC_URL}/mcp`, { method: 'POST', headers, body, ...(signal && { signal }) }),
     );
   };

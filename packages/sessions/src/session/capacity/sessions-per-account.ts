@@ -1,5 +1,5 @@
 import type { SessionRef } from '../ids.js';
-import { heardAtMs } from '../lifetimes.js';
+import { lastSeenAtMs } from '../lifetimes.js';
 import type { SessionEvents } from '../session-events.js';
 import { accountKeyOf, type SessionRecord } from '../session-record.js';
 import type { SessionRegistry } from '../session-registry.js';
@@ -79,7 +79,7 @@ export class SessionsPerAccount {
   async #heardAtMs(ref: SessionRef, account: string): Promise<number> {
     const { registry } = this.#options;
     const record = await registry.get(ref);
-    return record && isIn(record, account) ? heardAtMs(record, registry.presenceOf(ref)) : 0;
+    return record && isIn(record, account) ? lastSeenAtMs(record, registry.presenceOf(ref)) : 0;
   }
 
   #of(account: string): Set<SessionRef> {

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { VirtualClock } from '../testing/index.js';
-import { DrainTimer } from './patience.js';
+import { DrainTimer } from './drain-timer.js';
 
 const never = new Promise<void>(() => undefined);
 

@@ -8,14 +8,14 @@ import { ERAS, named, startTranscribed } from '../support/transcribed-server.js'
 
 /** Everything that an author can wrap. Each notes that it ran. */
 function registerEverything(ran: string[]): RegisterTools {
-  return (server, sessions) => {
+  return (server, context) => {
     const contents = (uri: URL) => ({ contents: [{ uri: uri.href, text: 'secret' }] });
     const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: 'secret' } }];
     server.registerResource(
       'diary',
       'notes://diary',
       {},
-      sessions.loginFirst(async (uri: URL) => {
+      context.requireLogin(async (uri: URL) => {
         ran.push('resource');
         return contents(uri);
       }),
@@ -23,13 +23,13 @@ function registerEverything(ran: string[]): RegisterTools {
     server.registerResource(
       'page',
       new ResourceTemplate('notes://page/{number}', {
-        list: sessions.loginFirst(async () => {
+        list: context.requireLogin(async () => {
           ran.push('list');
           return { resources: [{ uri: 'notes://page/1', name: 'secret' }] };
         }),
       }),
       {},
-      sessions.loginFirst((uri: URL) => {
+      context.requireLogin((uri: URL) => {
         ran.push('template');
         return contents(uri);
       }),
@@ -37,7 +37,7 @@ function registerEverything(ran: string[]): RegisterTools {
     server.registerPrompt(
       'summary',
       { argsSchema: z.object({ of: z.string() }) },
-      sessions.loginFirst(() => {
+      context.requireLogin(() => {
         ran.push('prompt');
         return { messages };
       }),
@@ -45,7 +45,7 @@ function registerEverything(ran: string[]): RegisterTools {
     server.registerPrompt(
       'greeting',
       {},
-      sessions.loginFirst(async () => {
+      context.requireLogin(async () => {
         ran.push('bare prompt');
         return { messages };
       }),
@@ -58,7 +58,7 @@ function registerEverything(ran: string[]): RegisterTools {
       }),
     );
     changed.update({
-      callback: sessions.loginFirst(async () => {
+      callback: context.requireLogin(async () => {
         ran.push('changed tool');
         return { content: [{ type: 'text' as const, text: 'secret' }] };
       }),
@@ -79,10 +79,10 @@ describe.each(ERAS)('a handler that needs a login (%s)', (era) => {
     const ran: string[] = [];
     const server = startTranscribed({
       providers: [{ name: 'work' }, { name: 'home' }],
-      tools: (mcp, sessions) =>
+      tools: (mcp, context) =>
         registerEverything(ran)(mcp, {
-          current: () => sessions.current(),
-          loginFirst: (handler, need) => sessions.loginFirst(handler, { ...change, ...need }),
+          session: () => context.session(),
+          requireLogin: (handler, need) => context.requireLogin(handler, { ...change, ...need }),
         }),
     });
     onTestFinished(() => server.sessions.close());

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { clientKeyOf } from '../../limits/client-key.js';
-import { RequestScheduler } from './turns.js';
+import { RequestScheduler } from './request-scheduler.js';
 
 /** Turns that end when the test ends them, each after so many milliseconds. */
 function turnsByHand() {
