@@ -84,8 +84,8 @@ export function bytesOfText(text: string): number {
 export function bytesOfJson(value: unknown): number {
   if (typeof value === 'string') return bytesOfText(value);
   if (typeof value !== 'object' || value === null) return 16;
-  const inner = Array.isArray(value)
-    ? value.map(bytesOfJson)
-    : Object.entries(value).map(([name, each]) => bytesOfText(name) + bytesOfJson(each));
-  return inner.reduce((sum, bytes) => sum + bytes, 48);
+  let bytes = 48;
+  if (Array.isArray(value)) for (const each of value) bytes += bytesOfJson(each);
+  else for (const [name, each] of Object.entries(value)) bytes += bytesOfText(name) + bytesOfJson(each);
+  return bytes;
 }
