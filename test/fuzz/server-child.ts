@@ -93,9 +93,8 @@ answerParent({
       ],
       apiOrigins: [],
       access: bearer ?? 'open',
-      maxSessions: MANY,
       lifetimes: LIFETIMES,
-      limits: LIMITS,
+      limits: { ...LIMITS, maxSessions: MANY },
       logger: pino({ level: 'error' }, { write: (line: string) => void errors.push(line) }),
       runtime: { clock },
     });

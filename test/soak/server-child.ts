@@ -23,8 +23,7 @@ answerParent({
       // Without `openid` the provider is asked who logged in.
       providers: { issuer, clientId: 'soak', scopes: ['profile'] },
       apiOrigins: [],
-      maxSessions,
-      limits: { anonymousSessions: maxSessions },
+      limits: { maxSessions, anonymousSessions: maxSessions },
     });
     sessions.onEvent((event) => {
       if (event.type === 'account.authenticated') loggedIn++;

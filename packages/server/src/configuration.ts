@@ -21,8 +21,6 @@ export interface Configuration {
   readonly logLevel: LogLevel;
   /** What is absent keeps the library's default. */
   readonly lifetimes: Partial<Lifetimes>;
-  /** How many sessions there may be. Absent: as many as the library says. */
-  readonly maxSessions: number | undefined;
   /** What is absent keeps the library's default. */
   readonly limits: Partial<Limits>;
   /** Which clients are asked to open the link of a login. Default: as the library's option `elicitation`. */
@@ -107,8 +105,10 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(graceSeconds !== undefined && { disconnectGraceMs: graceSeconds * 1000 }),
         ...(drainSeconds !== undefined && { shutdownDrainMs: drainSeconds * 1000 }),
       },
-      maxSessions: flags.maxSessions,
-      limits: parseLimits(environment),
+      limits: {
+        ...parseLimits(environment),
+        ...(flags.maxSessions !== undefined && { maxSessions: flags.maxSessions }),
+      },
       elicitation: flags.elicitation,
       allowed: parseAllowed(environment, upstream.kind === 'sample' && transport.kind === 'http'),
       branding: parseBranding(environment),

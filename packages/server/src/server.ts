@@ -83,16 +83,7 @@ export async function serveStdio(
 }
 
 function assemble(
-  {
-    transport,
-    lifetimes,
-    maxSessions,
-    limits,
-    elicitation,
-    allowed,
-    logLevel,
-    allowDebugging,
-  }: Configuration,
+  { transport, lifetimes, limits, elicitation, allowed, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
 ): { sessions: Sessions; reportUnreadiness: () => void } {
@@ -104,7 +95,6 @@ function assemble(
     providers,
     ...allowed,
     branding,
-    maxSessions,
     limits,
     elicitation,
     lifetimes: { ...(transport.kind === 'stdio' && { shutdownDrainMs: STDIO_DRAIN_MS }), ...lifetimes },

@@ -31,7 +31,7 @@ answerParent({
         });
       },
       apiOrigins: [provider],
-      maxSessions: count,
+      limits: { maxSessions: count },
       allowDebugging: process.execArgv.includes('--cpu-prof'),
       runtime: {
         fetch: (...request) => {

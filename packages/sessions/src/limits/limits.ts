@@ -2,6 +2,8 @@ import { z } from 'zod';
 
 /** How much one client may ask for. What one address may, clients on this machine may without limit. */
 export interface Limits {
+  /** The maximum number of sessions of this node, 1,000,000 at most. Default: 10,000. */
+  readonly maxSessions: number;
   /**
    * How many sessions of this node may be open without a login; open access only. Each takes about 50 KiB of memory.
    * Default: 1,500, or 15 % of `maxSessions` if that is more.
@@ -39,6 +41,7 @@ export interface Limits {
 }
 
 export const DEFAULT_LIMITS: Limits = {
+  maxSessions: 10_000,
   anonymousSessions: 1500,
   anonymousSessionsPerAddress: 1000,
   sessionsPerAccount: 100,
@@ -53,12 +56,15 @@ export const DEFAULT_LIMITS: Limits = {
   toolArgumentElements: 20_000,
 };
 
+const MAX_SESSIONS = 1_000_000;
+
 const COUNT = 'must be a whole number, at least 1';
 const count = z.int(COUNT).positive(COUNT);
 
 /** What limits may be. */
 export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.strictObject(
   {
+    maxSessions: count.max(MAX_SESSIONS, `must be at most ${MAX_SESSIONS.toLocaleString('en')}`),
     anonymousSessions: count,
     anonymousSessionsPerAddress: count,
     sessionsPerAccount: count,

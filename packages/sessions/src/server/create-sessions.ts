@@ -88,7 +88,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     random,
     store,
     lifetimes,
-    maxSessions: settings.maxSessions,
+    maxSessions: limits.maxSessions,
     // With bearer tokens, the limits of users apply.
     maxAnonymousSessions: bearer ? undefined : limits.anonymousSessions,
     limits,

@@ -59,8 +59,6 @@ export interface SessionsOptions {
   readonly trustedProxies?: readonly string[] | undefined;
   /** Deviations from the default lifetimes, in milliseconds. */
   readonly lifetimes?: Partial<Lifetimes> | undefined;
-  /** How many sessions this process holds at most. Default: 10,000. */
-  readonly maxSessions?: number | undefined;
   /** Deviations from the default limits. */
   readonly limits?: Partial<Limits> | undefined;
   /** Gets the audit log. Default: silent. */

@@ -32,12 +32,11 @@ describe('the options of a server', () => {
       unheardMs: 24 * 3_600_000,
       shutdownDrainMs: 10_000,
     });
-    expect(settings.maxSessions).toBe(10_000);
     expect(settings.limits).toEqual(DEFAULT_LIMITS);
   });
 
   it('let more connections in where there may be more sessions [security 39]', () => {
-    const many = sessionsSettings({ ...options, maxSessions: 100_000 }).limits;
+    const many = sessionsSettings({ ...options, limits: { maxSessions: 100_000 } }).limits;
     expect([many.connections, many.anonymousSessions]).toEqual([200_000, 15_000]);
     const limits = { connections: 5, connectionsPerAddress: undefined as never };
     expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
@@ -69,13 +68,13 @@ describe('the options of a server', () => {
     ['Unrecognized key: "title"', { branding: { title: 'Acme' } as never }],
     ['idleMs', { lifetimes: { idleMs: -5 } }],
     ['absoluteMs', { lifetimes: { absoluteMs: Number.NaN } }],
-    ['maxSessions', { maxSessions: 0 }],
+    ['maxSessions', { limits: { maxSessions: 0 } }],
     ['loginStartsPerMinute', { limits: { loginStartsPerMinute: 0 } }],
     ['pendingLogins', { limits: { pendingLogins: 1.5 } }],
     ['must be a whole number, at least 1', { limits: { connections: '5' as never } }],
-    ['must not have loginsPerMinute; there are anonymous', { limits: { loginsPerMinute: 5 } as never }],
+    ['must not have loginsPerMinute; there are maxSessions', { limits: { loginsPerMinute: 5 } as never }],
     ['"proxy" in `trustedProxies`', { trustedProxies: ['proxy'] }],
-    ['maxSessions', { maxSessions: Number.NaN }],
+    ['must be at most 1,000,000', { limits: { maxSessions: 1_000_001 } }],
     ['allowedOrigins', { allowedOrigins: ['https://app.example.com/page'] }],
     ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],
     ['public URL', { publicUrl: 'http://mcp.example.com' }],

@@ -16,7 +16,6 @@ import type { SessionsOptions } from './options.js';
 export interface SessionsSettings {
   readonly brand: Brand;
   readonly lifetimes: Lifetimes;
-  readonly maxSessions: number;
   readonly limits: Limits;
   readonly trustedProxies: TrustedProxies;
   /** The first is the default. */
@@ -27,9 +26,6 @@ export interface SessionsSettings {
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
-
-const DEFAULT_MAX_SESSIONS = 10_000;
-const MAX_SESSIONS = 1_000_000;
 
 /** A stream and a call at a time for each session. */
 const CONNECTIONS_PER_SESSION = 2;
@@ -52,7 +48,6 @@ const schema = z.object({
     .partial()
     .default({}),
   limits: limitsSchema.partial().default({}),
-  maxSessions: z.number().int().positive().max(MAX_SESSIONS).default(DEFAULT_MAX_SESSIONS),
   elicitation: z.enum(['auto', 'never']).default('auto'),
   allowedHosts: allowedHostsSchema.default([]),
   allowedOrigins: allowedOriginsSchema.default([]),
@@ -65,7 +60,6 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     branding,
     lifetimes = {},
     limits = {},
-    maxSessions,
     elicitation,
     allowedHosts,
     allowedOrigins,
@@ -74,7 +68,6 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     branding,
     lifetimes: given(lifetimes),
     limits: given(limits),
-    maxSessions,
     elicitation,
     allowedHosts,
     allowedOrigins,
@@ -89,7 +82,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     ...rest,
     brand: { name: checked.name ?? server.title ?? server.name, logo: checked.logo },
     lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
-    limits: { ...defaultLimits(parsed.data.maxSessions), ...given(parsed.data.limits) },
+    limits: { ...defaultLimits(parsed.data.limits.maxSessions), ...given(parsed.data.limits) },
     trustedProxies: new TrustedProxies(options.trustedProxies ?? []),
     providers: parseProviders(options),
     publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
@@ -99,7 +92,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
   return settings;
 }
 
-function defaultLimits(maxSessions: number): Limits {
+function defaultLimits(maxSessions: number = DEFAULT_LIMITS.maxSessions): Limits {
   const connections = Math.max(DEFAULT_LIMITS.connections, CONNECTIONS_PER_SESSION * maxSessions);
   const anonymousSessions = Math.max(DEFAULT_LIMITS.anonymousSessions, Math.floor(maxSessions * 0.15));
   return { ...DEFAULT_LIMITS, connections, anonymousSessions };
