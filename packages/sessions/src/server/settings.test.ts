@@ -29,7 +29,7 @@ describe('the options of a server', () => {
       absoluteMs: 5000,
       disconnectGraceMs: 120_000,
       loginAttemptMs: 600_000,
-      unheardMs: 24 * 3_600_000,
+      connectionTtlMs: 24 * 3_600_000,
       shutdownDrainMs: 10_000,
     });
     expect(settings.limits).toEqual(DEFAULT_LIMITS);

@@ -42,7 +42,7 @@ const schema = z.object({
       absoluteMs: positive,
       disconnectGraceMs: z.number().nonnegative(),
       loginAttemptMs: positive,
-      unheardMs: positive,
+      connectionTtlMs: positive,
       shutdownDrainMs: z.number().nonnegative(),
     })
     .partial()
