@@ -13,19 +13,20 @@ import type { StreamCloser } from '../session/presence.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
-import { Connections, type ConnectionsOptions, type Incoming } from './era-2025/connections.js';
+import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
 import { ListenStreams } from './era-2026/listen-streams.js';
 import { authInfoOf } from './request/auth-info.js';
 import type { RequestContexts } from './request/context.js';
 import { quotaKeyOf } from './request/kept-limits.js';
+import type { McpRequest } from './request/mcp-request.js';
 import { type ResolvedSession, refusalOf } from './request/resolved-session.js';
 import { calledToolOf, handleOf } from './request/session-argument.js';
 import { bytesOfUris, refusalOfUris } from './server/subscriptions.js';
-import { ErrorCode, errorResponse, isRefusal, thrownResponse } from './wire/error-response.js';
-import { InFlightLimit, tooManyAtOnce } from './wire/in-flight-limit.js';
+import { respondInTime } from './wire/delayed-response.js';
+import { ErrorCode, errorResponse, errorResponseOf, isLimitReached } from './wire/error-response.js';
+import { InFlightLimit, tooManyInFlight } from './wire/in-flight-limit.js';
 import { MAX_ID_CHARACTERS, messagesOf, methodOf, oversizedIdOf, propertyOf } from './wire/json-rpc.js';
-import { answerInTime } from './wire/late-answer.js';
-import { EventStream, isEventStream } from './wire/sse-stream.js';
+import { isSseResponse, SseStream } from './wire/sse-stream.js';
 
 /** The status of the SDK's answer, without a body, to a call that is closed before its result. */
 const CONNECTION_CLOSED = 499;
@@ -90,12 +91,12 @@ export class Endpoint {
   /**
    * Answers every new request with 503, because the server is closing. Messages for calls in flight are still accepted.
    */
-  refuse(): void {
+  drain(): void {
     this.#isClosing = true;
   }
 
   /** Serves one request. Never rejects. */
-  async handle(incoming: Incoming): Promise<Response> {
+  async handle(incoming: McpRequest): Promise<Response> {
     const { request, body } = incoming;
     if (this.#isClosing && !messagesOf(body).every(isAboutCallUnderWay)) return serverClosing();
     const oversized = oversizedIdOf(body);
@@ -108,8 +109,8 @@ export class Endpoint {
         ? await this.#connections.handle(incoming)
         : await this.#handleModern(incoming);
     } catch (error) {
-      if (!isRefusal(error)) this.#onError(error);
-      return thrownResponse(error);
+      if (!isLimitReached(error)) this.#onError(error);
+      return errorResponseOf(error);
     }
   }
 
@@ -120,7 +121,7 @@ export class Endpoint {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async #handleModern(incoming: Incoming): Promise<Response> {
+  async #handleModern(incoming: McpRequest): Promise<Response> {
     const { body, principal } = incoming;
     const named = principal ? await this.#sessionOf(principal) : await this.#nameSession(body);
     return methodOf(body) === 'subscriptions/listen'
@@ -128,8 +129,8 @@ export class Endpoint {
       : this.#answer(incoming, named);
   }
 
-  async #listen(incoming: Incoming, named: ResolvedSession): Promise<Response> {
-    const { body, clientKey, principal, hangUp, countUnread } = incoming;
+  async #listen(incoming: McpRequest, named: ResolvedSession): Promise<Response> {
+    const { body, clientKey, principal, closeConnection, countUnread } = incoming;
     const id = propertyOf(body, 'id');
     const refusal = refusalOf(named, true);
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
@@ -146,27 +147,32 @@ export class Endpoint {
       kept.release();
       throw error;
     });
-    if (isEventStream(response)) {
-      const bounds = { hangUp, countUnread, endsAtMs: principal?.expiresAtMs, onEnd: () => kept.release() };
+    if (isSseResponse(response)) {
+      const bounds = {
+        closeConnection,
+        countUnread,
+        endsAtMs: principal?.expiresAtMs,
+        onEnd: () => kept.release(),
+      };
       return this.#listenStreams.hold(listener, body, response, bounds);
     }
     kept.release();
     return response;
   }
 
-  async #answer(incoming: Incoming, named: ResolvedSession): Promise<Response> {
+  async #answer(incoming: McpRequest, named: ResolvedSession): Promise<Response> {
     const ref = refOf(named);
     const onEnd = ref === undefined ? () => undefined : this.#begin(ref);
-    if (!onEnd) return tooManyAtOnce(propertyOf(incoming.body, 'id'));
+    if (!onEnd) return tooManyInFlight(propertyOf(incoming.body, 'id'));
     let isStreaming = false;
     try {
-      const { request, hangUp, countUnread } = incoming;
+      const { request, closeConnection, countUnread } = incoming;
       const known = this.#dispatch(incoming, named).then((answer) =>
         answer.status === CONNECTION_CLOSED && this.#isClosing
           ? serverClosing(propertyOf(incoming.body, 'id'))
           : answer,
       );
-      const { response, isStream } = await answerInTime(known, {
+      const { response, isStream } = await respondInTime(known, {
         clock: this.#clock,
         deadlines: this.#deadlines,
         accept: request.headers.get('accept'),
@@ -174,8 +180,8 @@ export class Endpoint {
       });
       if (!isStream) return response;
       isStreaming = true;
-      const stream = { clock: this.#clock, deadlines: this.#deadlines, hangUp, countUnread, onEnd };
-      return new EventStream(response, stream).response;
+      const stream = { clock: this.#clock, deadlines: this.#deadlines, closeConnection, countUnread, onEnd };
+      return new SseStream(response, stream).response;
     } finally {
       if (!isStreaming) onEnd('server');
     }
@@ -197,7 +203,7 @@ export class Endpoint {
 
   /** Has the SDK serve a request. */
   #dispatch(
-    { request, body, isLoopback, clientKey, principal }: Incoming,
+    { request, body, isLoopback, clientKey, principal }: McpRequest,
     named: ResolvedSession,
   ): Promise<Response> {
     const context = { era: '2026', named, ...calledToolOf(body), isLoopback, clientKey, principal } as const;

@@ -1,14 +1,14 @@
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { messageLines, type RejectedLine } from './stdio-lines.js';
+import { type RejectedLine, validLines } from './stdio-lines.js';
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
 
 /** What becomes of what a client writes, chunk by chunk. */
 async function read(...chunks: (string | Buffer)[]) {
   const rejected: RejectedLine[] = [];
-  const lines = messageLines((line) => rejected.push(line));
+  const lines = validLines((line) => rejected.push(line));
   const passed = text(lines);
   for (const chunk of chunks) lines.write(chunk);
   lines.end();

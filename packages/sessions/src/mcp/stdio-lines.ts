@@ -30,7 +30,7 @@ const NO_MESSAGE =
  * Passes on lines that are JSON-RPC messages, and calls `onRejected` for the others, which the SDK would drop silently.
  * Skips a byte order mark and empty lines.
  */
-export function messageLines(onRejected: (line: RejectedLine) => void): Transform {
+export function validLines(onRejected: (line: RejectedLine) => void): Transform {
   let unfinished: Buffer[] = [];
   let size = 0;
   return new Transform({

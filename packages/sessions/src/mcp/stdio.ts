@@ -7,8 +7,8 @@ import type { Era, RequestContexts } from './request/context.js';
 import { calledToolOf } from './request/session-argument.js';
 import type { ServerFactory } from './server/factory.js';
 import type { Subscriptions } from './server/subscriptions.js';
-import { messageLines, type RejectedLine } from './stdio-lines.js';
-import { ErrorCode, thrownError } from './wire/error-response.js';
+import { type RejectedLine, validLines } from './stdio-lines.js';
+import { ErrorCode, jsonRpcErrorOf } from './wire/error-response.js';
 import { methodOf } from './wire/json-rpc.js';
 
 export interface StdioOptions {
@@ -28,14 +28,14 @@ export interface StdioOptions {
 export class StdioConnection {
   readonly #options: StdioOptions;
   readonly #ref: SessionRef;
-  readonly #lines = messageLines((line) => this.#reject(line));
+  readonly #lines = validLines((line) => this.#reject(line));
   readonly #wire = new StdioServerTransport(this.#lines);
   /** The kinds of invalid lines that have been reported. */
   readonly #reported = new Set<string>();
   readonly #served: StdioServerHandle;
   #end: () => void = () => undefined;
   /** Resolves when the client has closed its end (EOF), does not read any more (EPIPE), or `stop` was called. */
-  readonly over: Promise<void> = new Promise((resolve) => {
+  readonly closed: Promise<void> = new Promise((resolve) => {
     this.#end = resolve;
   });
 
@@ -136,7 +136,7 @@ export class StdioConnection {
       );
     } catch (error) {
       onError(error);
-      await refuse(message, channel, thrownError(error)).catch(onError);
+      await refuse(message, channel, jsonRpcErrorOf(error)).catch(onError);
     }
   }
 }

@@ -208,7 +208,7 @@ async function serveMcp(
   const { principal } = entered;
   const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
-  const hangUp = outgoing && (() => void outgoing.destroy());
+  const closeConnection = outgoing && (() => void outgoing.destroy());
   const countUnread = unreadAnswers.counterFor(clientKey);
   const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
   if (body.kind !== 'json') return unreadable(body.kind, limits);
@@ -219,12 +219,12 @@ async function serveMcp(
     isLoopback,
     clientKey,
     principal,
-    hangUp,
+    closeConnection,
     countUnread,
   };
   const isCall = request.method === 'POST' && methodOf(body.value) !== 'subscriptions/listen';
   if (!isCall) return endpoint.handle(incoming);
-  const held = limits.room.hold(clientKey, body.bytes, () => hangUp?.());
+  const held = limits.room.hold(clientKey, body.bytes, () => closeConnection?.());
   const answering = endpoint.handle(incoming);
   if (outgoing && !outgoing.destroyed) outgoing.once('close', held.release);
   else void answering.then(held.release);

@@ -17,7 +17,7 @@ import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import { LoginChecks } from '../login/login-checks.js';
 import { Logins } from '../login/logins.js';
 import { Endpoint } from '../mcp/endpoint.js';
-import { HeldConnections, OwnedConnections } from '../mcp/era-2025/connection-sessions.js';
+import { BearerAccessConnections, OpenAccessConnections } from '../mcp/era-2025/connection-registry.js';
 import { RequestContexts } from '../mcp/request/context.js';
 import { SUBSCRIPTION_LIMITS } from '../mcp/request/kept-limits.js';
 import { RequestStates } from '../mcp/request/request-state.js';
@@ -179,9 +179,9 @@ export function createSessions(options: SessionsOptions): Sessions {
     keptSubscriptions,
     registry,
     owners,
-    connectionSessions: owners
-      ? new OwnedConnections(registry, owners, events)
-      : new HeldConnections(registry),
+    connectionRegistry: owners
+      ? new BearerAccessConnections(registry, owners, events)
+      : new OpenAccessConnections(registry),
     events,
     contexts,
     servers,
@@ -254,7 +254,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   };
 
   async function closeEverything(drainMs: number): Promise<void> {
-    endpoint.refuse();
+    endpoint.drain();
     logins.stopWaiting();
     await patience.waitFor(calls.settled(), drainMs);
     const cutCalls = calls.count;
@@ -322,7 +322,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       await serving.through(connection, pages);
       const letGo = holdProcess(() => connection.stop());
       try {
-        await connection.over;
+        await connection.closed;
         await close();
       } finally {
         letGo();

@@ -11,7 +11,7 @@ import { Connection } from './connection.js';
 
 const URL = 'http://127.0.0.1/mcp';
 const ID = 'the-session' as SessionId;
-const UNBOUNDED = { authInfo: undefined, hangUp: undefined, endsAtMs: undefined };
+const UNBOUNDED = { authInfo: undefined, closeConnection: undefined, endsAtMs: undefined };
 const HEADERS = {
   'content-type': 'application/json',
   accept: 'application/json, text/event-stream',
@@ -39,7 +39,7 @@ async function setUp() {
     await new Promise<void>((resolve) => releases.push(resolve));
     return { content: [{ type: 'text', text }] };
   });
-  const onPresent = vi.fn(() => vi.fn());
+  const onStandaloneOpen = vi.fn(() => vi.fn());
   const requests = new AsyncLocalStorage<object>();
   const connection = new Connection(server, ID, {
     clock,
@@ -47,7 +47,7 @@ async function setUp() {
     keptMs: 120_000,
     kept: new KeptBytes(EVENT_LIMITS).open(undefined),
     currentRequest: () => requests.getStore(),
-    onPresent,
+    onStandaloneOpen,
   });
   await connection.open();
   const post = (body: unknown) => {
@@ -109,7 +109,7 @@ async function setUp() {
     say,
     release,
     releases,
-    onPresent,
+    onStandaloneOpen,
   };
 }
 
@@ -172,7 +172,7 @@ describe('a 2025 connection', () => {
   });
 
   it('gives a client that comes back the answer it missed, and ends that stream', async () => {
-    const { call, release, get, onPresent } = await setUp();
+    const { call, release, get, onStandaloneOpen } = await setUp();
     const broken = await call(1, 'missed');
     const reader = broken.body?.getReader();
     const priming = new TextDecoder().decode((await reader?.read())?.value);
@@ -183,7 +183,7 @@ describe('a 2025 connection', () => {
     const resumed = await get({ 'last-event-id': lastEventId });
     expect(await resumed.text()).toContain('missed');
     // It only answers a POST: nobody is present because of it.
-    expect(onPresent).not.toHaveBeenCalled();
+    expect(onStandaloneOpen).not.toHaveBeenCalled();
   });
 
   it('takes a client that comes back at its word that its old stream is dead', async () => {
@@ -229,7 +229,7 @@ describe('a 2025 connection', () => {
   );
 
   it('answers 204 to a client that resumes a finished call', async () => {
-    const { call, release, get, onPresent } = await setUp();
+    const { call, release, get, onStandaloneOpen } = await setUp();
     const answered = await call(1, 'answered');
     await release();
     const ids = eventIdsIn(await answered.text());
@@ -237,7 +237,7 @@ describe('a 2025 connection', () => {
     expect(eventIdsIn(await resumed.text())).toEqual(ids.slice(1));
     const again = await get({ 'last-event-id': ids.at(-1) ?? '' });
     expect([again.status, again.body]).toEqual([204, null]);
-    expect(onPresent).not.toHaveBeenCalled();
+    expect(onStandaloneOpen).not.toHaveBeenCalled();
   });
 
   it('leaves a stream alone when the request that would take its place is refused', async () => {
@@ -327,20 +327,20 @@ describe('a 2025 connection', () => {
   });
 
   it('opens a new stream for a client that resumes from an unknown event', async () => {
-    const { connection, get, onPresent } = await setUp();
+    const { connection, get, onStandaloneOpen } = await setUp();
     const stream = await get({ 'last-event-id': 'of another server' });
     expect(stream.status).toBe(200);
-    expect(onPresent).toHaveBeenCalledOnce();
+    expect(onStandaloneOpen).toHaveBeenCalledOnce();
     await connection.close();
     expect(await stream.text()).toBe('');
   });
 
   it('accepts a returning stream as soon as the one before is closed [security 5]', async () => {
-    const { get, onPresent } = await setUp();
+    const { get, onStandaloneOpen } = await setUp();
     const first = await get();
     expect(first.status).toBe(200);
     await first.body?.cancel();
-    expect(onPresent.mock.results[0]?.value).toHaveBeenCalledWith('client');
+    expect(onStandaloneOpen.mock.results[0]?.value).toHaveBeenCalledWith('client');
     expect((await get()).status).toBe(200);
   });
 
@@ -356,7 +356,7 @@ describe('a 2025 connection', () => {
   });
 
   it('replaces a stream whose client is gone by the first held one [security 5, 36]', async () => {
-    const { get, clock, onPresent } = await setUp();
+    const { get, clock, onStandaloneOpen } = await setUp();
     const first = await get();
     const newcomers = [get(), get(), get()];
     const isHeld = await Promise.race([...newcomers, clock.advance(1_900).then(() => 'held')]);
@@ -365,7 +365,7 @@ describe('a 2025 connection', () => {
     expect((await Promise.all(newcomers)).map(({ status }) => status)).toEqual([200, 409, 409]);
     await expect(first.text()).rejects.toThrow();
     // Its client has not gone: it asked for the next one.
-    expect(onPresent.mock.results.map(({ value }) => value.mock.calls)).toEqual([[['server']], []]);
+    expect(onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls)).toEqual([[['server']], []]);
   });
 
   it('accepts a held stream at once if the open one ends meanwhile [security 5]', async () => {
@@ -377,32 +377,32 @@ describe('a 2025 connection', () => {
   });
 
   it('drops a held stream whose client has gone, and keeps the open one', async () => {
-    const { get, clock, onPresent } = await setUp();
+    const { get, clock, onStandaloneOpen } = await setUp();
     const first = await get();
     const leaving = new AbortController();
     const second = get({}, leaving.signal);
     leaving.abort();
     await clock.advance(3_000);
     expect((await second).status).toBe(409);
-    expect(onPresent).toHaveBeenCalledOnce();
+    expect(onStandaloneOpen).toHaveBeenCalledOnce();
     await first.body?.cancel();
   });
 
   it('answers 404 to a newcomer whose connection ends while it is held [security 10]', async () => {
-    const { get, connection, onPresent } = await setUp();
+    const { get, connection, onStandaloneOpen } = await setUp();
     const first = await get();
     const second = get();
     await first.body?.getReader().read();
     await connection.close();
     expect((await second).status).toBe(404);
-    expect(onPresent).toHaveBeenCalledOnce();
+    expect(onStandaloneOpen).toHaveBeenCalledOnce();
   });
 
   it('treats a client that reads but never answers a ping as absent, not as gone [security 36]', async () => {
-    const { get, pingsOf, answer, clock, onPresent } = await setUp();
+    const { get, pingsOf, answer, clock, onStandaloneOpen } = await setUp();
     const stream = await get();
     const pings = pingsOf(stream);
-    const gone = () => onPresent.mock.results.map(({ value }) => value.mock.calls.flat());
+    const gone = () => onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls.flat());
     await clock.advance(60_000);
     expect(gone()).toEqual([['server']]);
     await clock.advance(600_000);
@@ -415,11 +415,11 @@ describe('a 2025 connection', () => {
   });
 
   it('treats a client whose stream is closed as gone, even if it never answered a ping [security 36]', async () => {
-    const { get, clock, onPresent } = await setUp();
+    const { get, clock, onStandaloneOpen } = await setUp();
     const stream = await get();
     await clock.advance(600_000);
     await stream.body?.cancel();
-    expect(onPresent.mock.results.map(({ value }) => value.mock.calls.flat())).toEqual([
+    expect(onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls.flat())).toEqual([
       ['server'],
       ['client'],
     ]);

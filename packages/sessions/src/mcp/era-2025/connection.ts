@@ -2,14 +2,14 @@ import type { AuthInfo, McpServer } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
 import { messagesOf } from '../wire/json-rpc.js';
-import { type CountUnread, EventStream, isEventStream, type StreamResponse } from '../wire/sse-stream.js';
+import { type CountUnread, isSseResponse, type SseResponse, SseStream } from '../wire/sse-stream.js';
 import { EventBuffer, type EventBufferOptions, STANDALONE_STREAM } from './event-buffer.js';
-import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
+import { isPingResponse, StandaloneStream } from './standalone-stream.js';
 import { ConnectionTransport } from './transport.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
   /** Called when the client's standalone stream opens. @returns what to call when it is over. */
-  readonly onPresent: () => (by: StreamCloser) => void;
+  readonly onStandaloneOpen: () => (by: StreamCloser) => void;
 }
 
 /** A request of a connection's client. */
@@ -18,7 +18,7 @@ export interface ConnectionRequest {
   readonly body: unknown;
   /** What tools may know of who is calling. */
   readonly authInfo: AuthInfo | undefined;
-  readonly hangUp: (() => void) | undefined;
+  readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
   /** When the right to read what it opens runs out. Default: never. */
@@ -28,7 +28,7 @@ export interface ConnectionRequest {
 }
 
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
-type StreamBounds = Pick<ConnectionRequest, 'hangUp' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
+type StreamBounds = Pick<ConnectionRequest, 'closeConnection' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
 
 /** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
 export class Connection {
@@ -38,7 +38,7 @@ export class Connection {
   readonly #transport: ConnectionTransport;
   #standalone: StandaloneStream | undefined;
   /** The streams that answer calls. */
-  readonly #answers = new Map<object, EventStream>();
+  readonly #answers = new Map<object, SseStream>();
 
   constructor(server: McpServer, id: SessionId, options: ConnectionOptions) {
     this.#server = server;
@@ -82,7 +82,7 @@ export class Connection {
     const current = this.#options.currentRequest();
     if (current) this.#events.begin(current);
     const response = await this.#transport.serve(request, rest, { call: current, authInfo });
-    return isEventStream(response)
+    return isSseResponse(response)
       ? this.#answer(response, current, { ...bounds, endsAtMs: undefined })
       : response;
   }
@@ -90,9 +90,9 @@ export class Connection {
   /** What the SDK has to see of a body: not what answers the pings of the standalone stream. */
   #withoutPingAnswers(body: unknown): unknown {
     const messages = messagesOf(body);
-    const others = messages.filter((message) => !isPingAnswer(message));
+    const others = messages.filter((message) => !isPingResponse(message));
     if (others.length === messages.length) return body;
-    for (const message of messages) this.#standalone?.takeAnswer(message);
+    for (const message of messages) this.#standalone?.acceptPingResponse(message);
     return others.length === 0 ? undefined : others;
   }
 
@@ -104,16 +104,16 @@ export class Connection {
     if (stream === undefined || stream === STANDALONE_STREAM) {
       // Nothing is known of that event any more: the client gets what happens from now on.
       const response = await this.#openStandalone(stream ? request : withoutLastEventId(request));
-      return isEventStream(response) ? this.#hold(response, bounds) : response;
+      return isSseResponse(response) ? this.#hold(response, bounds) : response;
     }
     const call = this.#events.requestBehind(stream);
     let response = await this.#transport.handleRequest(request);
     if (response.status === 409 && call) {
       // Whoever knows an event of a call got it, and knows best that nothing comes that way any more.
-      this.#answers.get(call)?.giveUp();
+      this.#answers.get(call)?.disconnect();
       response = await this.#transport.handleRequest(request);
     }
-    return isEventStream(response) ? this.#answer(response, call, bounds) : response;
+    return isSseResponse(response) ? this.#answer(response, call, bounds) : response;
   }
 
   /** Opens the standalone stream. Replaces an open one whose client does not answer a ping. */
@@ -121,42 +121,42 @@ export class Connection {
     const { signal } = request;
     const standing = this.#standalone;
     const response = await this.#transport.handleRequest(request);
-    if (response.status !== 409 || !standing || (await standing.isAnswering()) || signal.aborted)
+    if (response.status !== 409 || !standing || (await standing.isResponsive()) || signal.aborted)
       return response;
-    standing.makeWay();
+    standing.replace();
     return this.#transport.handleRequest(request);
   }
 
   /** A stream that answers a call. */
-  #answer(response: StreamResponse, call: object | undefined, bounds: StreamBounds): Response {
+  #answer(response: SseResponse, call: object | undefined, bounds: StreamBounds): Response {
     const { clock, deadlines } = this.#options;
     const { onAnswered, ...limits } = bounds;
     const onEnd = (by: StreamCloser) => {
       if (call && this.#answers.get(call) === answer) this.#answers.delete(call);
       onAnswered?.(by);
     };
-    const answer = new EventStream(response, { clock, deadlines, ...limits, onEnd });
+    const answer = new SseStream(response, { clock, deadlines, ...limits, onEnd });
     if (call) this.#answers.set(call, answer);
     return answer.response;
   }
 
   /** The client's standalone stream. The request that opened it is answered. */
-  #hold(response: StreamResponse, { onAnswered, ...limits }: StreamBounds): Response {
-    const { clock, deadlines, onPresent } = this.#options;
-    let leave: ((by: StreamCloser) => void) | undefined = onPresent();
+  #hold(response: SseResponse, { onAnswered, ...limits }: StreamBounds): Response {
+    const { clock, deadlines, onStandaloneOpen } = this.#options;
+    let leave: ((by: StreamCloser) => void) | undefined = onStandaloneOpen();
     onAnswered?.('server');
     const standalone = new StandaloneStream(response, {
       clock,
       deadlines,
       ...limits,
-      onHeard: (isHeard) => {
+      onResponsive: (isHeard) => {
         if (!isHeard) leave?.('server');
-        leave = isHeard ? onPresent() : undefined;
+        leave = isHeard ? onStandaloneOpen() : undefined;
       },
       onEnd: (by) => {
         if (this.#standalone === standalone) this.#standalone = undefined;
         // A closed transport is a disconnect, also of a client that no longer answers pings.
-        if (by === 'client') leave ??= onPresent();
+        if (by === 'client') leave ??= onStandaloneOpen();
         leave?.(by);
       },
     });

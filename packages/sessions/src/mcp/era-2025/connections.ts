@@ -1,6 +1,4 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
-import type { Principal } from '../../access/principal.js';
-import type { ClientKey } from '../../limits/client-key.js';
 import { bytesOfJson, KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
@@ -11,19 +9,20 @@ import type { Deadlines } from '../../time/deadlines.js';
 import { authInfoOf } from '../request/auth-info.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
 import { CLIENT_INFO_LIMITS, EVENT_LIMITS, quotaKeyOf } from '../request/kept-limits.js';
+import type { McpRequest } from '../request/mcp-request.js';
 import { calledToolOf } from '../request/session-argument.js';
 import type { ServerFactory } from '../server/factory.js';
 import { ErrorCode, errorResponse } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf } from '../wire/json-rpc.js';
-import { type CountUnread, isEventStream } from '../wire/sse-stream.js';
+import { isSseResponse } from '../wire/sse-stream.js';
 import { Connection, type ConnectionRequest } from './connection.js';
-import type { ConnectionSession, ConnectionSessions } from './connection-sessions.js';
-import { isPingAnswer } from './standalone-stream.js';
+import type { ConnectionRegistry, ResolvedConnection } from './connection-registry.js';
+import { isPingResponse } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
   /** How connections and sessions belong together. */
-  readonly connectionSessions: ConnectionSessions;
+  readonly connectionRegistry: ConnectionRegistry;
   readonly events: SessionEvents;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
@@ -39,22 +38,6 @@ export interface ConnectionsOptions {
 /** The text addresses both the client and the user, because clients show it to their users. */
 const SESSION_NOT_FOUND =
   'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
-
-/** What is known of a request besides itself. */
-export interface Incoming {
-  readonly request: Request;
-  /** The parsed body of a POST. */
-  readonly body: unknown;
-  readonly isLoopback: boolean;
-  /** The address that it counts for; absent for this machine's, and where it is not known. */
-  readonly clientKey: ClientKey | undefined;
-  /** Who is calling, where access asks for it. */
-  readonly principal: Principal | undefined;
-  /** Cuts the connection it came on, where that can be done. */
-  readonly hangUp: (() => void) | undefined;
-  /** Counts the unread bytes of the client. Default: not counted. */
-  readonly countUnread?: CountUnread | undefined;
-}
 
 const SESSION_HEADER = 'mcp-session-id';
 /** What a client says of itself is kept for as long as its connection. */
@@ -80,7 +63,7 @@ export class Connections {
         case 'account.removed':
         case 'account.reauthentication_required':
           // Whoever logs in next may be somebody else.
-          for (const ref of options.connectionSessions.of(event.ref)) {
+          for (const ref of options.connectionRegistry.of(event.ref)) {
             this.#connections.get(ref)?.forgetEvents();
           }
           return;
@@ -89,7 +72,7 @@ export class Connections {
     });
   }
 
-  async handle(incoming: Incoming): Promise<Response> {
+  async handle(incoming: McpRequest): Promise<Response> {
     const id = incoming.request.headers.get(SESSION_HEADER);
     if (id !== null) return this.#continue(incoming, id);
     if (incoming.request.method === 'POST' && isInitializeRequest(incoming.body))
@@ -101,7 +84,7 @@ export class Connections {
     );
   }
 
-  async #initialize(incoming: Incoming): Promise<Response> {
+  async #initialize(incoming: McpRequest): Promise<Response> {
     if (propertyOf(incoming.body, 'id') === undefined) {
       // It would be taken for a notification: the answer to those says nothing, not even the session's id.
       return errorResponse(
@@ -128,8 +111,8 @@ export class Connections {
         { id: propertyOf(incoming.body, 'id'), headers: { 'retry-after': '60' } },
       );
     }
-    const { registry, connectionSessions } = this.#options;
-    const { id, ...started } = await connectionSessions
+    const { registry, connectionRegistry } = this.#options;
+    const { id, ...started } = await connectionRegistry
       .start(incoming.principal, incoming.clientKey)
       .catch((error: unknown) => {
         introduction.release();
@@ -147,17 +130,17 @@ export class Connections {
     return response;
   }
 
-  async #open(incoming: Incoming, id: SessionId, started: ConnectionSession): Promise<Response> {
-    const { connectionSessions, servers, contexts, clock, deadlines, resumableMs } = this.#options;
+  async #open(incoming: McpRequest, id: SessionId, started: ResolvedConnection): Promise<Response> {
+    const { connectionRegistry, servers, contexts, clock, deadlines, resumableMs } = this.#options;
     const server = servers.make({ hasHandles: false, isPerRequest: false });
-    const onPresent = () => connectionSessions.streamOpened(started);
+    const onStandaloneOpen = () => connectionRegistry.streamOpened(started);
     const connection = new Connection(server, id, {
       clock,
       deadlines,
       keptMs: resumableMs,
       kept: this.#keptEvents.open(quotaKeyOf(incoming)),
       currentRequest: () => contexts.peek(),
-      onPresent,
+      onStandaloneOpen,
     });
     await connection.open();
     this.#connections.set(started.connection, connection);
@@ -169,27 +152,27 @@ export class Connections {
     this.#close(ref);
   }
 
-  async #continue(incoming: Incoming, id: string): Promise<Response> {
-    const { registry, connectionSessions } = this.#options;
+  async #continue(incoming: McpRequest, id: string): Promise<Response> {
+    const { registry, connectionRegistry } = this.#options;
     const { request, body, principal } = incoming;
-    const found = await connectionSessions.find(id, principal);
+    const found = await connectionRegistry.find(id, principal);
     const connection = found && this.#connections.get(found.connection);
     if (!found || !connection) {
       return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
     }
     const isPingOnly = messagesOf(body).every(isPing);
-    const onAnswered = isPingOnly ? ignore : connectionSessions.requestBegan(found);
+    const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
     const response = await this.#serve(incoming, found, connection, onAnswered);
     // What the request asked for is done: it does not fail any more.
-    if (response.ok && !isPingOnly) await connectionSessions.touch(found).catch(this.#options.onError);
+    if (response.ok && !isPingOnly) await connectionRegistry.touch(found).catch(this.#options.onError);
     if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
   }
 
   /** @param onAnswered called once, when the client has its answer or has disconnected */
   async #serve(
-    incoming: Incoming,
-    found: ConnectionSession,
+    incoming: McpRequest,
+    found: ResolvedConnection,
     connection: Connection,
     onAnswered: (by: StreamCloser) => void,
   ): Promise<Response> {
@@ -199,7 +182,7 @@ export class Connections {
       const response = await this.#options.contexts.run(contextOf(incoming, found), () =>
         connection.serve(request),
       );
-      isStreaming = isEventStream(response);
+      isStreaming = isSseResponse(response);
       return response;
     } finally {
       if (!isStreaming) onAnswered('server');
@@ -220,19 +203,32 @@ function ignore(): void {
   // A ping shows that the client is present, not that its user is active.
 }
 
-function requestOf({ request, body, hangUp, countUnread, principal }: Incoming): ConnectionRequest {
+function requestOf({
+  request,
+  body,
+  closeConnection,
+  countUnread,
+  principal,
+}: McpRequest): ConnectionRequest {
   const authInfo = principal && authInfoOf(principal);
-  return { request, body, authInfo, hangUp, countUnread, endsAtMs: principal?.expiresAtMs };
+  return {
+    request,
+    body,
+    authInfo,
+    closeConnection: closeConnection,
+    countUnread,
+    endsAtMs: principal?.expiresAtMs,
+  };
 }
 
 function contextOf(
-  { body, isLoopback, clientKey, principal }: Incoming,
-  { session }: ConnectionSession,
+  { body, isLoopback, clientKey, principal }: McpRequest,
+  { session }: ResolvedConnection,
 ): RequestContext {
   const named = { state: 'live', record: session, handle: undefined } as const;
   return { era: '2025', named, ...calledToolOf(body), isLoopback, clientKey, principal };
 }
 
 function isPing(message: unknown): boolean {
-  return methodOf(message) === 'ping' || isPingAnswer(message);
+  return methodOf(message) === 'ping' || isPingResponse(message);
 }

@@ -2,8 +2,8 @@ import { describe, expect, it, vi } from 'vitest';
 import type { StreamCloser } from '../../session/presence.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { isEventStream } from '../wire/sse-stream.js';
-import { isPingAnswer, StandaloneStream } from './standalone-stream.js';
+import { isSseResponse } from '../wire/sse-stream.js';
+import { isPingResponse, StandaloneStream } from './standalone-stream.js';
 
 const SECOND_MS = 1000;
 
@@ -13,15 +13,15 @@ function setUp() {
     throw error;
   });
   const response = new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } });
-  if (!isEventStream(response)) throw new Error('That is no event stream.');
+  if (!isSseResponse(response)) throw new Error('That is no event stream.');
   const ends: StreamCloser[] = [];
-  const hangUp = vi.fn();
+  const closeConnection = vi.fn();
   const heard: boolean[] = [];
   const stream = new StandaloneStream(response, {
     clock,
     deadlines,
-    hangUp,
-    onHeard: (isHeard) => heard.push(isHeard),
+    closeConnection,
+    onResponsive: (isHeard) => heard.push(isHeard),
     onEnd: (by) => ends.push(by),
   });
   const pings: string[] = [];
@@ -32,9 +32,9 @@ function setUp() {
     }
   };
   void read();
-  const answer = () => stream.takeAnswer({ jsonrpc: '2.0', id: pings.at(-1), result: {} });
+  const answer = () => stream.acceptPingResponse({ jsonrpc: '2.0', id: pings.at(-1), result: {} });
   const leave = () => reader?.cancel();
-  return { clock, deadlines, stream, pings, answer, leave, ends, heard, hangUp };
+  return { clock, deadlines, stream, pings, answer, leave, ends, heard, closeConnection };
 }
 
 describe('a standalone stream', () => {
@@ -66,7 +66,7 @@ describe('a standalone stream', () => {
     const { clock, stream, heard } = setUp();
     await clock.advance(25 * SECOND_MS);
     for (const id of ['ping-0', 'ping-2', 1, undefined])
-      stream.takeAnswer({ jsonrpc: '2.0', id, result: {} });
+      stream.acceptPingResponse({ jsonrpc: '2.0', id, result: {} });
     await clock.advance(25 * SECOND_MS + 100);
     expect(heard).toEqual([false]);
   });
@@ -74,7 +74,7 @@ describe('a standalone stream', () => {
   it('is pinged once for all waiting streams, and reports within two seconds that its client does not answer [security 5]', async () => {
     const { clock, stream, pings, ends } = setUp();
     const asked: boolean[] = [];
-    const ask = () => void stream.isAnswering().then((isThere) => asked.push(isThere));
+    const ask = () => void stream.isResponsive().then((isThere) => asked.push(isThere));
     ask();
     ask();
     await clock.advance(1.9 * SECOND_MS);
@@ -87,7 +87,7 @@ describe('a standalone stream', () => {
 
   it('keeps its place when it answers, and is asked again as usual', async () => {
     const { clock, stream, answer, pings, heard } = setUp();
-    const asked = stream.isAnswering();
+    const asked = stream.isResponsive();
     await clock.advance(SECOND_MS);
     answer();
     expect(await asked).toBe(true);
@@ -95,27 +95,27 @@ describe('a standalone stream', () => {
     expect(pings).toHaveLength(1);
     await clock.advance(2 * SECOND_MS);
     expect(pings).toHaveLength(2);
-    const again = stream.isAnswering();
+    const again = stream.isResponsive();
     await clock.advance(3 * SECOND_MS);
     expect(await again).toBe(false);
     expect(heard).toEqual([]);
   });
 
   it('counts as ended by the server when another stream replaces it [security 36]', async () => {
-    const { clock, deadlines, stream, ends, hangUp } = setUp();
-    const asked = stream.isAnswering();
-    stream.makeWay();
+    const { clock, deadlines, stream, ends, closeConnection } = setUp();
+    const asked = stream.isResponsive();
+    stream.replace();
     expect(await asked).toBe(false);
-    expect(await stream.isAnswering()).toBe(false);
+    expect(await stream.isResponsive()).toBe(false);
     expect(ends).toEqual(['server']);
-    expect(hangUp).toHaveBeenCalledOnce();
+    expect(closeConnection).toHaveBeenCalledOnce();
     await clock.advance(60 * SECOND_MS);
     expect(deadlines.size).toBe(0);
   });
 
   it('is no disconnect when it ends after another one was refused [security 36]', async () => {
     const { stream, answer, leave, clock, ends } = setUp();
-    const asked = stream.isAnswering();
+    const asked = stream.isResponsive();
     await clock.advance(0);
     answer();
     expect(await asked).toBe(true);
@@ -135,10 +135,10 @@ describe('a standalone stream', () => {
 
 describe('an answer to a ping', () => {
   it('is told from everything else that a client posts', () => {
-    expect(isPingAnswer({ jsonrpc: '2.0', id: 'ping-1', result: {} })).toBe(true);
-    expect(isPingAnswer({ jsonrpc: '2.0', id: 'ping-1', method: 'tools/call' })).toBe(false);
-    expect(isPingAnswer({ jsonrpc: '2.0', id: 1, result: {} })).toBe(false);
-    expect(isPingAnswer([{ jsonrpc: '2.0', id: 'ping-1', result: {} }])).toBe(false);
-    expect(isPingAnswer(undefined)).toBe(false);
+    expect(isPingResponse({ jsonrpc: '2.0', id: 'ping-1', result: {} })).toBe(true);
+    expect(isPingResponse({ jsonrpc: '2.0', id: 'ping-1', method: 'tools/call' })).toBe(false);
+    expect(isPingResponse({ jsonrpc: '2.0', id: 1, result: {} })).toBe(false);
+    expect(isPingResponse([{ jsonrpc: '2.0', id: 'ping-1', result: {} }])).toBe(false);
+    expect(isPingResponse(undefined)).toBe(false);
   });
 });

@@ -1,6 +1,6 @@
 import type { Deadline } from '../../time/deadlines.js';
 import { methodOf, propertyOf } from '../wire/json-rpc.js';
-import { EventStream, type EventStreamOptions, type StreamResponse } from '../wire/sse-stream.js';
+import { type SseResponse, SseStream, type SseStreamOptions } from '../wire/sse-stream.js';
 
 /** The interval of pings. A client that answers none does not count as present after two of them: within a minute. */
 const PING_INTERVAL_MS = 25_000;
@@ -11,9 +11,9 @@ const PROBE_MS = 2_000;
 /** The SDK numbers its requests, so that no other one has an id like this. */
 const PING_ID_PREFIX = 'ping-';
 
-export interface StandaloneStreamOptions extends EventStreamOptions {
+export interface StandaloneStreamOptions extends SseStreamOptions {
   /** Called with `false` when the client stops answering pings, and with `true` when it answers again. */
-  readonly onHeard?: (isHeard: boolean) => void;
+  readonly onResponsive?: (isHeard: boolean) => void;
 }
 
 /** A ping whose answer decides whether another stream replaces this one. */
@@ -29,7 +29,7 @@ interface Probe {
  * replaces this one.
  */
 export class StandaloneStream {
-  readonly #stream: EventStream;
+  readonly #stream: SseStream;
   readonly #options: StandaloneStreamOptions;
   #pings = 0;
   #unanswered: string | undefined;
@@ -39,10 +39,10 @@ export class StandaloneStream {
   #probe: Probe | undefined;
   #deadline: Deadline;
 
-  constructor(response: StreamResponse, options: StandaloneStreamOptions) {
+  constructor(response: SseResponse, options: StandaloneStreamOptions) {
     this.#options = options;
     this.#deadline = this.#after(PING_INTERVAL_MS, () => this.#tick());
-    this.#stream = new EventStream(response, {
+    this.#stream = new SseStream(response, {
       ...options,
       onEnd: (by) => {
         this.#isOver = true;
@@ -59,7 +59,7 @@ export class StandaloneStream {
   }
 
   /** Takes the answer to a ping. */
-  takeAnswer(answer: unknown): void {
+  acceptPingResponse(answer: unknown): void {
     if (propertyOf(answer, 'id') !== this.#unanswered) return;
     this.#unanswered = undefined;
     this.#hear(true);
@@ -67,7 +67,7 @@ export class StandaloneStream {
   }
 
   /** Sends a ping and resolves with whether the client answers, to decide about another stream. */
-  async isAnswering(): Promise<boolean> {
+  async isResponsive(): Promise<boolean> {
     this.#probe ??= this.#ask();
     const isThere = await this.#probe.outcome;
     if (isThere) this.#hasRefused = true;
@@ -75,8 +75,8 @@ export class StandaloneStream {
   }
 
   /** Ends the stream because another one replaces it. This is not a disconnect of the client. */
-  makeWay(): void {
-    this.#stream.giveUp('server');
+  replace(): void {
+    this.#stream.disconnect('server');
   }
 
   #ask(): Probe {
@@ -102,7 +102,7 @@ export class StandaloneStream {
   #hear(isHeard: boolean): void {
     if (this.#isHeard === isHeard) return;
     this.#isHeard = isHeard;
-    this.#options.onHeard?.(isHeard);
+    this.#options.onResponsive?.(isHeard);
   }
 
   #ping(): void {
@@ -119,7 +119,7 @@ export class StandaloneStream {
 }
 
 /** Whether a message answers a ping of a standalone stream. */
-export function isPingAnswer(message: unknown): boolean {
+export function isPingResponse(message: unknown): boolean {
   const id = propertyOf(message, 'id');
   return typeof id === 'string' && id.startsWith(PING_ID_PREFIX) && methodOf(message) === undefined;
 }

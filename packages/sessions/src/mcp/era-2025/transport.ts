@@ -10,7 +10,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
 import { ErrorCode, errorResponse } from '../wire/error-response.js';
-import { MAX_IN_FLIGHT, tooManyAtOnce } from '../wire/in-flight-limit.js';
+import { MAX_IN_FLIGHT, tooManyInFlight } from '../wire/in-flight-limit.js';
 import { messagesOf, methodOf, propertyOf, requestIdsOf } from '../wire/json-rpc.js';
 import type { EventBuffer } from './event-buffer.js';
 
@@ -54,7 +54,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
   ): Promise<Response> {
     const ids = requestIdsOf(body);
     if (this.#serving.size + ids.length > MAX_IN_FLIGHT) {
-      return tooManyAtOnce();
+      return tooManyInFlight();
     }
     if (new Set(ids).size < ids.length || ids.some((id) => this.#serving.has(id))) {
       return errorResponse(

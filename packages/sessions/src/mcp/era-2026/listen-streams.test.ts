@@ -3,7 +3,7 @@ import { clientKeyOf } from '../../limits/client-key.js';
 import { SessionEvents } from '../../session/session-events.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import { SessionBench } from '../../testing/session-bench.js';
-import { isEventStream } from '../wire/sse-stream.js';
+import { isSseResponse } from '../wire/sse-stream.js';
 import { ListenStreams } from './listen-streams.js';
 
 const LISTEN = {
@@ -28,13 +28,13 @@ function answer(acknowledgement?: string) {
     },
   });
   const response = new Response(body, { headers: { 'content-type': 'text/event-stream' } });
-  if (!isEventStream(response)) throw new Error('That is no event stream.');
+  if (!isSseResponse(response)) throw new Error('That is no event stream.');
   return response;
 }
 
 const NOBODY = { ref: undefined, clientKey: undefined };
 const inTheNameOf = ({ ref }: SessionRecord) => ({ ref, clientKey: undefined });
-const UNBOUNDED = { hangUp: undefined, endsAtMs: undefined };
+const UNBOUNDED = { closeConnection: undefined, endsAtMs: undefined };
 
 describe('the listen streams', () => {
   it('forget a stream that was over before it was acknowledged', async () => {

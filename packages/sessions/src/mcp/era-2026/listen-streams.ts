@@ -8,7 +8,7 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
 import { STATUS_URI, statusChangedBy } from '../server/status-resource.js';
 import { propertyOf } from '../wire/json-rpc.js';
-import { EventStream, type EventStreamOptions, type StreamResponse } from '../wire/sse-stream.js';
+import { type SseResponse, SseStream, type SseStreamOptions } from '../wire/sse-stream.js';
 
 export interface ListenStreamsOptions {
   readonly registry: SessionRegistry;
@@ -27,7 +27,7 @@ const MAX_STREAMS_PER_CLIENT = 50;
 const NO_CLIENT_KEY = '';
 
 /** In whose name a stream is opened. */
-export interface ListenRequest {
+export interface Subscriber {
   /** Absent: in nobody's. */
   readonly ref: SessionRef | undefined;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
@@ -35,7 +35,7 @@ export interface ListenRequest {
 }
 
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
-type StreamBounds = Pick<EventStreamOptions, 'hangUp' | 'countUnread' | 'endsAtMs' | 'onEnd'>;
+type StreamBounds = Pick<SseStreamOptions, 'closeConnection' | 'countUnread' | 'endsAtMs' | 'onEnd'>;
 
 /** One client's `subscriptions/listen`. */
 interface ListenStream {
@@ -43,7 +43,7 @@ interface ListenStream {
   readonly id: unknown;
   /** Not before the acknowledgement. */
   hearsStatus: boolean;
-  readonly stream: EventStream;
+  readonly stream: SseStream;
 }
 
 /**
@@ -76,7 +76,7 @@ export class ListenStreams {
   }
 
   /** Whether one more stream may be opened, be it that another one makes room for it. */
-  hasRoomFor({ ref, clientKey }: ListenRequest): boolean {
+  hasRoomFor({ ref, clientKey }: Subscriber): boolean {
     if (ref !== undefined) return (this.#streams.get(ref)?.size ?? 0) < MAX_STREAMS_PER_SESSION;
     const { size } = this.#withoutSession.of(clientKey ?? NO_CLIENT_KEY);
     if (clientKey !== undefined && size >= MAX_STREAMS_PER_CLIENT) return false;
@@ -89,14 +89,14 @@ export class ListenStreams {
 
   /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
   async hold(
-    { ref, clientKey }: ListenRequest,
+    { ref, clientKey }: Subscriber,
     body: unknown,
-    response: StreamResponse,
+    response: SseResponse,
     bounds: StreamBounds,
   ): Promise<Response> {
     if (ref === undefined) return this.#holdWithoutSession(clientKey, body, response, bounds);
     const closed = this.#registry.streamOpened(ref);
-    const stream = new EventStream(response, {
+    const stream = new SseStream(response, {
       clock: this.#clock,
       deadlines: this.#deadlines,
       ...bounds,
@@ -110,7 +110,7 @@ export class ListenStreams {
     const streams = this.#streams.get(ref) ?? new Set();
     this.#streams.set(ref, streams.add(listening));
     // The acknowledgement has to come first.
-    await stream.begun;
+    await stream.started;
     listening.hearsStatus = hearsStatus(body);
     // The session may have ended meanwhile, and nobody would tell again.
     if (!this.#registry.has(ref)) this.#end(ref);
@@ -120,12 +120,12 @@ export class ListenStreams {
   #holdWithoutSession(
     clientKey: ClientKey | undefined,
     body: unknown,
-    response: StreamResponse,
+    response: SseResponse,
     bounds: StreamBounds,
   ): Response {
     const [oldest] = this.#withoutSession.largest();
     if (oldest && this.#withoutSession.size >= MAX_STREAMS_WITHOUT_SESSION) complete(oldest);
-    const stream = new EventStream(response, {
+    const stream = new SseStream(response, {
       clock: this.#clock,
       deadlines: this.#deadlines,
       ...bounds,

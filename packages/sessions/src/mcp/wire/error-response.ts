@@ -29,7 +29,7 @@ export function errorResponse(
 }
 
 /** Errors that pass, and the status that says so. */
-const PASSING: ReadonlyMap<SessionErrorCode, number> = new Map([
+const TRANSIENT_STATUS: ReadonlyMap<SessionErrorCode, number> = new Map([
   ['limit_reached', 503],
   ['store_unavailable', 503],
   ['too_many_requests', 429],
@@ -38,8 +38,8 @@ const PASSING: ReadonlyMap<SessionErrorCode, number> = new Map([
 const REFUSALS: ReadonlySet<SessionErrorCode> = new Set(['limit_reached', 'too_many_requests']);
 
 /** What a client is told when serving its request threw. */
-export function thrownError(error: unknown): { readonly code: number; readonly message: string } {
-  return isPassing(error)
+export function jsonRpcErrorOf(error: unknown): { readonly code: number; readonly message: string } {
+  return isTransient(error)
     ? { code: ErrorCode.serverBusy, message: error.message }
     : {
         code: ErrorCode.internal,
@@ -48,19 +48,19 @@ export function thrownError(error: unknown): { readonly code: number; readonly m
 }
 
 /** The same, as HTTP carries it. */
-export function thrownResponse(error: unknown): Response {
-  const { code, message } = thrownError(error);
-  if (!isPassing(error)) return errorResponse(500, code, message);
-  return errorResponse(PASSING.get(error.code) ?? 503, code, message, {
+export function errorResponseOf(error: unknown): Response {
+  const { code, message } = jsonRpcErrorOf(error);
+  if (!isTransient(error)) return errorResponse(500, code, message);
+  return errorResponse(TRANSIENT_STATUS.get(error.code) ?? 503, code, message, {
     headers: { 'retry-after': String(error.retryAfterSeconds ?? 60) },
   });
 }
 
 /** Whether an error is a limit at work, and no fault: whoever reached it is told. */
-export function isRefusal(error: unknown): boolean {
+export function isLimitReached(error: unknown): boolean {
   return error instanceof SessionError && REFUSALS.has(error.code);
 }
 
-function isPassing(error: unknown): error is SessionError {
-  return error instanceof SessionError && PASSING.has(error.code);
+function isTransient(error: unknown): error is SessionError {
+  return error instanceof SessionError && TRANSIENT_STATUS.has(error.code);
 }

@@ -27,7 +27,7 @@ export class InFlightLimit {
 }
 
 /** What is answered to one request too many. */
-export function tooManyAtOnce(id?: unknown): Response {
+export function tooManyInFlight(id?: unknown): Response {
   return errorResponse(
     503,
     ErrorCode.serverBusy,

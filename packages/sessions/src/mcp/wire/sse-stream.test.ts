@@ -2,7 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import type { StreamCloser } from '../../session/presence.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { EventStream, isEventStream } from './sse-stream.js';
+import { isSseResponse, SseStream } from './sse-stream.js';
 
 const MIB = 1024 * 1024;
 
@@ -16,21 +16,21 @@ function setUp({ withHangUp = true } = {}) {
     cancel: cancelled,
   });
   const response = new Response(body, { headers: { 'content-type': 'text/event-stream', 'x-kept': 'yes' } });
-  if (!source || !isEventStream(response)) throw new Error('That is no event stream.');
+  if (!source || !isSseResponse(response)) throw new Error('That is no event stream.');
   const ends: StreamCloser[] = [];
-  const hangUp = vi.fn();
+  const closeConnection = vi.fn();
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  const stream = new EventStream(response, {
+  const stream = new SseStream(response, {
     clock,
     deadlines,
-    hangUp: withHangUp ? hangUp : undefined,
+    closeConnection: withHangUp ? closeConnection : undefined,
     onEnd: (by) => ends.push(by),
   });
   const write = (text: string) => source?.enqueue(new TextEncoder().encode(text));
-  return { stream, source, write, cancelled, ends, hangUp, clock, deadlines };
+  return { stream, source, write, cancelled, ends, closeConnection, clock, deadlines };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
@@ -39,7 +39,7 @@ describe('an event stream', () => {
   it("passes on what the SDK writes, with what is added to it, under the SDK's headers", async () => {
     const { stream, write, source, ends } = setUp();
     write('data: first\n\n');
-    await stream.begun;
+    await stream.started;
     stream.send({ added: true });
     write('data: last\n\n');
     source.close();
@@ -53,7 +53,7 @@ describe('an event stream', () => {
   it('lets the client read to the end when the server ends it, and tells the SDK', async () => {
     const { stream, write, ends, cancelled } = setUp();
     write('data: first\n\n');
-    await stream.begun;
+    await stream.started;
     stream.end();
     expect(await stream.response.text()).toBe('data: first\n\n');
     expect(ends).toEqual(['server']);
@@ -64,18 +64,18 @@ describe('an event stream', () => {
     const { stream, cancelled, ends } = setUp();
     await stream.response.body?.cancel();
     stream.end();
-    stream.giveUp();
+    stream.disconnect();
     expect(cancelled).toHaveBeenCalledOnce();
     expect(ends).toEqual(['client']);
   });
 
   it('hangs up on a client that leaves more than a mebibyte unread for ten seconds [security 40]', async () => {
-    const { stream, write, hangUp, ends, cancelled, clock, deadlines } = setUp();
+    const { stream, write, closeConnection, ends, cancelled, clock, deadlines } = setUp();
     write('x'.repeat(2 * MIB));
     await clock.advance(9900);
-    expect(hangUp).not.toHaveBeenCalled();
+    expect(closeConnection).not.toHaveBeenCalled();
     await clock.advance(200);
-    expect(hangUp).toHaveBeenCalledOnce();
+    expect(closeConnection).toHaveBeenCalledOnce();
     expect(ends).toEqual(['client']);
     expect(cancelled).toHaveBeenCalledOnce();
     expect(deadlines.size).toBe(0);
@@ -83,51 +83,51 @@ describe('an event stream', () => {
   });
 
   it('hangs up on a client that leaves the end unread, too [security 40]', async () => {
-    const { write, source, hangUp, clock, ends } = setUp();
+    const { write, source, closeConnection, clock, ends } = setUp();
     write('x'.repeat(8 * MIB));
     source.close();
     await settle();
     expect(ends).toEqual(['server']);
     await clock.advance(10_100);
-    expect(hangUp).toHaveBeenCalledOnce();
+    expect(closeConnection).toHaveBeenCalledOnce();
     expect(ends).toEqual(['server']);
   });
 
   it('hangs up at once on a client for which sixteen mebibytes are waiting [security 40]', async () => {
-    const { write, hangUp, ends } = setUp();
+    const { write, closeConnection, ends } = setUp();
     for (let written = 0; written <= 16; written++) write('x'.repeat(MIB));
     await settle();
-    expect(hangUp).not.toHaveBeenCalled();
+    expect(closeConnection).not.toHaveBeenCalled();
     write('x');
     await settle();
-    expect(hangUp).toHaveBeenCalledOnce();
+    expect(closeConnection).toHaveBeenCalledOnce();
     expect(ends).toEqual(['client']);
   });
 
   it('bears with a client that reads slowly, as long as it reads', async () => {
-    const { stream, write, hangUp, clock, deadlines } = setUp();
+    const { stream, write, closeConnection, clock, deadlines } = setUp();
     for (let written = 0; written < 8; written++) write('x'.repeat(MIB));
     const reader = stream.response.body?.getReader();
     for (let read = 0; read < 8; read++) {
       await clock.advance(9000);
-      for (let piece = 0; piece < 16; piece++) await reader?.read();
+      for (let chunk = 0; chunk < 16; chunk++) await reader?.read();
     }
     await clock.advance(20_000);
-    expect(hangUp).not.toHaveBeenCalled();
+    expect(closeConnection).not.toHaveBeenCalled();
     expect(deadlines.size).toBe(0);
   });
 
   it('lets one message of any size through', async () => {
-    const { stream, write, hangUp, source } = setUp();
+    const { stream, write, closeConnection, source } = setUp();
     write('x'.repeat(20 * MIB));
     source.close();
     expect((await stream.response.text()).length).toBe(20 * MIB);
-    expect(hangUp).not.toHaveBeenCalled();
+    expect(closeConnection).not.toHaveBeenCalled();
   });
 
   it('ends with an error where no connection can be cut', async () => {
     const { stream, ends } = setUp({ withHangUp: false });
-    stream.giveUp();
+    stream.disconnect();
     await expect(stream.response.text()).rejects.toThrow(
       expect.objectContaining({ message: expect.stringMatching(/does not read/) }),
     );

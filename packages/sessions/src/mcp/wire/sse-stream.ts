@@ -3,16 +3,16 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
 /** A client may leave so much unread for as long as it likes, */
-const UNREAD_BYTES = 1024 * 1024;
+const MAX_IDLE_UNREAD_BYTES = 1024 * 1024;
 /** more than that only while it reads on, */
-const PATIENCE_MS = 10_000;
+const READ_TIMEOUT_MS = 10_000;
 /** and no more than this, on top of which one message of any size is let in: what tools write is not held back. */
-const BURST_BYTES = 16 * 1024 * 1024;
+const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
 /** What is passed on at a time: whoever reads takes whole pieces, and has read them as far as we can see. */
-const PIECE_BYTES = 64 * 1024;
+const CHUNK_BYTES = 64 * 1024;
 
 /** A response of the SDK that is a stream of events. */
-export type StreamResponse = Response & { readonly body: ReadableStream<Uint8Array> };
+export type SseResponse = Response & { readonly body: ReadableStream<Uint8Array> };
 
 /** Counts the unread bytes of one client. */
 export interface UnreadCount {
@@ -25,15 +25,15 @@ export interface UnreadCount {
 /**
  * Begins to count the unread bytes of one client.
  * @param unread returns the number of unread bytes
- * @param giveUp closes the client's connection, because the server holds too many unread bytes
+ * @param disconnect closes the client's connection, because the server holds too many unread bytes
  */
-export type CountUnread = (unread: () => number, giveUp: () => void) => UnreadCount;
+export type CountUnread = (unread: () => number, disconnect: () => void) => UnreadCount;
 
-export interface EventStreamOptions {
+export interface SseStreamOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
-  readonly hangUp: (() => void) | undefined;
+  readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
   /** When the right to read it runs out. Default: never. */
@@ -46,12 +46,12 @@ export interface EventStreamOptions {
  * A stream of server-sent events on its way to a client. It passes on what the SDK writes, can be added to
  * and ended from outside, says who ended it, and gives up a client that does not read.
  */
-export class EventStream {
+export class SseStream {
   /** To be answered in place of the SDK's. */
   readonly response: Response;
   /** Resolves when the first event is on its way, or there will be none. */
-  readonly begun: Promise<void>;
-  readonly #options: EventStreamOptions;
+  readonly started: Promise<void>;
+  readonly #options: SseStreamOptions;
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
   readonly #encoder = new TextEncoder();
   #sink: ReadableStreamDefaultController<Uint8Array> | undefined;
@@ -67,11 +67,11 @@ export class EventStream {
   readonly #expiry: Deadline | undefined;
 
   /** @param response of the SDK, with a body */
-  constructor(response: StreamResponse, options: EventStreamOptions) {
+  constructor(response: SseResponse, options: SseStreamOptions) {
     this.#options = options;
     this.#count = options.countUnread?.(
       () => this.#unreadBytes,
-      () => this.giveUp(),
+      () => this.disconnect(),
     );
     this.#source = response.body.getReader();
     const body = new ReadableStream<Uint8Array>(
@@ -79,7 +79,7 @@ export class EventStream {
         start: (sink) => {
           this.#sink = sink;
         },
-        pull: () => this.#passPiece(),
+        pull: () => this.#pullChunk(),
         cancel: () => {
           this.#leave('client');
           this.#forget();
@@ -93,7 +93,7 @@ export class EventStream {
     this.response.headers.delete('connection');
     const { deadlines, endsAtMs } = options;
     this.#expiry = endsAtMs === undefined ? undefined : deadlines.at(endsAtMs, () => this.end());
-    this.begun = new Promise((resolve) => void this.#passOn(resolve));
+    this.started = new Promise((resolve) => void this.#passOn(resolve));
   }
 
   /** Adds a JSON-RPC message. */
@@ -115,57 +115,57 @@ export class EventStream {
    * Closes the connection of a client that is gone or does not read. Drops unread data.
    * @param by the side that ends the stream. Default: the client, by disconnecting
    */
-  giveUp(by: StreamCloser = 'client'): void {
+  disconnect(by: StreamCloser = 'client'): void {
     const sink = this.#sink;
     if (!sink) return;
     this.#leave(by);
     this.#forget();
-    if (this.#options.hangUp) this.#options.hangUp();
+    if (this.#options.closeConnection) this.#options.closeConnection();
     else sink.error(new Error('The client is gone, or does not read what it is sent.'));
   }
 
-  async #passOn(begun: () => void): Promise<void> {
+  async #passOn(started: () => void): Promise<void> {
     try {
       for (let next = await this.#source.read(); !next.done; next = await this.#source.read()) {
         this.#write(next.value);
-        begun();
+        started();
       }
       this.end();
     } catch {
-      this.giveUp();
+      this.disconnect();
     } finally {
-      begun();
+      started();
     }
   }
 
   #write(bytes: Uint8Array): void {
     if (!this.#sink || this.#isEnded) return;
-    if (this.#unreadBytes > BURST_BYTES) {
-      this.giveUp();
+    if (this.#unreadBytes > MAX_UNREAD_BYTES) {
+      this.disconnect();
       return;
     }
-    for (let from = 0; from < bytes.length; from += PIECE_BYTES) {
-      this.#unread.push(bytes.subarray(from, from + PIECE_BYTES));
+    for (let from = 0; from < bytes.length; from += CHUNK_BYTES) {
+      this.#unread.push(bytes.subarray(from, from + CHUNK_BYTES));
     }
     this.#unreadBytes += bytes.length;
     this.#writtenBytes += bytes.length;
     this.#resume?.();
     this.#count?.update();
-    if (this.#unreadBytes > UNREAD_BYTES && !this.#patience) this.#watch();
+    if (this.#unreadBytes > MAX_IDLE_UNREAD_BYTES && !this.#patience) this.#watch();
   }
 
   /** Passes the next chunk to a client that reads, as soon as there is one. */
-  async #passPiece(): Promise<void> {
+  async #pullChunk(): Promise<void> {
     if (this.#unread.length === 0) {
       await new Promise<void>((resolve) => {
         this.#resume = resolve;
       });
       this.#resume = undefined;
     }
-    const piece = this.#unread.shift();
-    if (!this.#sink || !piece) return;
-    this.#unreadBytes -= piece.length;
-    this.#sink.enqueue(piece);
+    const chunk = this.#unread.shift();
+    if (!this.#sink || !chunk) return;
+    this.#unreadBytes -= chunk.length;
+    this.#sink.enqueue(chunk);
     this.#count?.update();
     if (!this.#isEnded || this.#unread.length > 0) return;
     this.#sink.close();
@@ -177,10 +177,10 @@ export class EventStream {
     const { clock, deadlines } = this.#options;
     const readBytes = () => this.#writtenBytes - this.#unreadBytes;
     const before = readBytes();
-    this.#patience = deadlines.at(clock.now() + PATIENCE_MS, () => {
+    this.#patience = deadlines.at(clock.now() + READ_TIMEOUT_MS, () => {
       this.#patience = undefined;
-      if (this.#unreadBytes <= UNREAD_BYTES) return;
-      if (readBytes() === before) this.giveUp();
+      if (this.#unreadBytes <= MAX_IDLE_UNREAD_BYTES) return;
+      if (readBytes() === before) this.disconnect();
       else this.#watch();
     });
   }
@@ -207,7 +207,7 @@ export class EventStream {
 }
 
 /** Whether a response is a stream of server-sent events. */
-export function isEventStream(response: Response): response is StreamResponse {
+export function isSseResponse(response: Response): response is SseResponse {
   const type = response.headers.get('content-type') ?? '';
   return response.body !== null && type.startsWith('text/event-stream');
 }

@@ -8,13 +8,13 @@ import type { SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 
 /** A connection of a 2025 client, and the session that its requests are about. */
-export interface ConnectionSession {
+export interface ResolvedConnection {
   readonly connection: SessionRef;
   readonly session: SessionRecord;
 }
 
 /** How connections and sessions belong together. */
-export interface ConnectionSessions {
+export interface ConnectionRegistry {
   /**
    * @param clientKey the address that it counts for
    * @throws SessionError `limit_reached`, `too_many_requests`
@@ -22,24 +22,24 @@ export interface ConnectionSessions {
   start(
     principal: Principal | undefined,
     clientKey: ClientKey | undefined,
-  ): Promise<ConnectionSession & { readonly id: SessionId }>;
+  ): Promise<ResolvedConnection & { readonly id: SessionId }>;
   /** Finds the connection of an id; `undefined` if there is none, or it is somebody else's. */
-  find(id: string, principal: Principal | undefined): Promise<ConnectionSession | undefined>;
+  find(id: string, principal: Principal | undefined): Promise<ResolvedConnection | undefined>;
   /** Notes a request of the connection's client. */
-  touch(found: ConnectionSession): Promise<void>;
+  touch(found: ResolvedConnection): Promise<void>;
   /** Notes that the client's own stream is open. @returns what to call when it is closed, saying who did it */
-  streamOpened(found: ConnectionSession): (by: StreamCloser) => void;
+  streamOpened(found: ResolvedConnection): (by: StreamCloser) => void;
   /**
    * Notes that a request of the connection is in flight.
    * @returns a function to call when it ends, with the side that ended it
    */
-  requestBegan(found: ConnectionSession): (by: StreamCloser) => void;
+  requestBegan(found: ResolvedConnection): (by: StreamCloser) => void;
   /** The connections of a session. */
   of(session: SessionRef): readonly SessionRef[];
 }
 
 /** In open access a connection is its session, and belongs to whoever knows its id. */
-export class HeldConnections implements ConnectionSessions {
+export class OpenAccessConnections implements ConnectionRegistry {
   readonly #registry: SessionRegistry;
 
   constructor(registry: SessionRegistry) {
@@ -49,27 +49,27 @@ export class HeldConnections implements ConnectionSessions {
   async start(
     _principal: undefined,
     clientKey: ClientKey | undefined,
-  ): Promise<ConnectionSession & { readonly id: SessionId }> {
+  ): Promise<ResolvedConnection & { readonly id: SessionId }> {
     const { id, record } = await this.#registry.start('connection', 'quotaKey', clientKey);
     return { id, connection: record.ref, session: record };
   }
 
-  async find(id: string): Promise<ConnectionSession | undefined> {
+  async find(id: string): Promise<ResolvedConnection | undefined> {
     const resolved = await this.#registry.resolve('connection', id);
     return resolved.state === 'live'
       ? { connection: resolved.record.ref, session: resolved.record }
       : undefined;
   }
 
-  touch({ connection }: ConnectionSession): Promise<void> {
+  touch({ connection }: ResolvedConnection): Promise<void> {
     return this.#registry.touch(connection);
   }
 
-  streamOpened({ connection }: ConnectionSession): (by: StreamCloser) => void {
+  streamOpened({ connection }: ResolvedConnection): (by: StreamCloser) => void {
     return this.#registry.streamOpened(connection);
   }
 
-  requestBegan({ connection }: ConnectionSession): (by: StreamCloser) => void {
+  requestBegan({ connection }: ResolvedConnection): (by: StreamCloser) => void {
     return this.#registry.requestBegan(connection);
   }
 
@@ -79,7 +79,7 @@ export class HeldConnections implements ConnectionSessions {
 }
 
 /** Connections in bearer access. They share the session of their owner, or each has its own. */
-export class OwnedConnections implements ConnectionSessions {
+export class BearerAccessConnections implements ConnectionRegistry {
   readonly #registry: SessionRegistry;
   readonly #owners: OwnerSessions;
   readonly #events: SessionEvents;
@@ -90,13 +90,13 @@ export class OwnedConnections implements ConnectionSessions {
     this.#events = events;
   }
 
-  async start(principal: Principal | undefined): Promise<ConnectionSession & { readonly id: SessionId }> {
+  async start(principal: Principal | undefined): Promise<ResolvedConnection & { readonly id: SessionId }> {
     const session = await this.#owners.ofNewConnection(known(principal));
     const { id, record } = await this.#owners.connect(session);
     return { id, connection: record.ref, session };
   }
 
-  async find(id: string, principal: Principal | undefined): Promise<ConnectionSession | undefined> {
+  async find(id: string, principal: Principal | undefined): Promise<ResolvedConnection | undefined> {
     const owner = known(principal);
     const resolved = await this.#registry.resolve('connection', id);
     if (resolved.state !== 'live') return undefined;
@@ -108,16 +108,16 @@ export class OwnedConnections implements ConnectionSessions {
     return undefined;
   }
 
-  touch({ connection }: ConnectionSession): Promise<void> {
+  touch({ connection }: ResolvedConnection): Promise<void> {
     return this.#owners.touch(connection);
   }
 
-  streamOpened({ connection, session }: ConnectionSession): (by: StreamCloser) => void {
+  streamOpened({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
     const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
     return (by) => this.#noLonger(session.ref, closed, by);
   }
 
-  requestBegan({ connection, session }: ConnectionSession): (by: StreamCloser) => void {
+  requestBegan({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
     const ended = [connection, session.ref].map((ref) => this.#registry.requestBegan(ref));
     return (by) => this.#noLonger(session.ref, ended, by);
   }

@@ -1,7 +1,7 @@
 import { describe, expect, it, vi } from 'vitest';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { answerInTime } from './late-answer.js';
+import { respondInTime } from './delayed-response.js';
 
 const SECOND_MS = 1000;
 const BOTH = 'application/json, text/event-stream';
@@ -17,7 +17,7 @@ function setUp(accept: string | null = BOTH) {
     known = { resolve, reject };
   });
   const cancel = vi.fn();
-  const answer = answerInTime(knownLater, { clock, deadlines, accept, cancel });
+  const answer = respondInTime(knownLater, { clock, deadlines, accept, cancel });
   return { clock, deadlines, known, answer, cancel };
 }
 

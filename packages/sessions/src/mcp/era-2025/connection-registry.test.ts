@@ -4,7 +4,7 @@ import type { SessionRef } from '../../session/ids.js';
 import { OwnerSessions } from '../../session/owner-sessions.js';
 import { SessionBench } from '../../testing/session-bench.js';
 import { systemRandom } from '../../vault/random.js';
-import { HeldConnections, OwnedConnections } from './connection-sessions.js';
+import { BearerAccessConnections, OpenAccessConnections } from './connection-registry.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -33,7 +33,7 @@ function owned({ hasSessionPerConnection = false } = {}) {
     hasSessionPerConnection,
     onError: (error) => bench.errors.push(error),
   });
-  const connections = new OwnedConnections(registry, owners, events);
+  const connections = new BearerAccessConnections(registry, owners, events);
   const logIn = async () => {
     const { ref, epoch } = await owners.of(ALICE);
     await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant('alice'));
@@ -46,7 +46,7 @@ const signOutsOf = (bench: SessionBench) => bench.eventsOf('session.signed_out')
 describe('connections in open access', () => {
   it('are sessions, and belong to whoever knows their id', async () => {
     const { registry } = new SessionBench();
-    const connections = new HeldConnections(registry);
+    const connections = new OpenAccessConnections(registry);
     const { id, connection, session } = await connections.start(undefined, undefined);
     expect(session).toMatchObject({ ref: connection, kind: 'connection' });
     expect(await connections.find(id)).toEqual({ connection, session });

@@ -1,13 +1,13 @@
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
-import { isEventStream, type StreamResponse } from './sse-stream.js';
+import { isSseResponse, type SseResponse } from './sse-stream.js';
 
 /** After this time an answer begins without its result: load balancers wait 30 to 60 seconds for the first byte. */
-const PATIENCE_MS = 5_000;
+const RESPONSE_DELAY_MS = 5_000;
 /** The interval of keep-alive bytes after that: load balancers wait as long between two bytes. */
 const KEEP_ALIVE_MS = 15_000;
 
-export interface LateAnswerOptions {
+export interface DelayedResponseOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** The request's `Accept` header. */
@@ -17,8 +17,8 @@ export interface LateAnswerOptions {
 }
 
 /** An answer, and whether it is a stream. */
-export type Answer =
-  | { readonly isStream: true; readonly response: StreamResponse }
+export type TimelyResponse =
+  | { readonly isStream: true; readonly response: SseResponse }
   | { readonly isStream: false; readonly response: Response };
 
 /**
@@ -27,16 +27,19 @@ export type Answer =
  * JSON, which JSON allows (RFC 8259 section 2).
  * @param known resolves with the answer; a rejection is passed on, or cuts a response that has begun
  */
-export async function answerInTime(known: Promise<Response>, options: LateAnswerOptions): Promise<Answer> {
+export async function respondInTime(
+  known: Promise<Response>,
+  options: DelayedResponseOptions,
+): Promise<TimelyResponse> {
   const { clock, deadlines, accept } = options;
   let patience: Deadline | undefined;
   const late = new Promise<undefined>((resolve) => {
-    patience = deadlines.at(clock.now() + PATIENCE_MS, () => resolve(undefined));
+    patience = deadlines.at(clock.now() + RESPONSE_DELAY_MS, () => resolve(undefined));
   });
   try {
     const response = await Promise.race([known, late]);
     if (response) {
-      return isEventStream(response) ? { isStream: true, response } : { isStream: false, response };
+      return isSseResponse(response) ? { isStream: true, response } : { isStream: false, response };
     }
   } finally {
     patience?.cancel();
@@ -49,7 +52,7 @@ export async function answerInTime(known: Promise<Response>, options: LateAnswer
     'x-accel-buffering': 'no',
   };
   // A response that was created with a body has that body.
-  const response = new Response(begun(known, format, options), { headers }) as StreamResponse;
+  const response = new Response(begun(known, format, options), { headers }) as SseResponse;
   return { isStream: true, response };
 }
 
@@ -67,7 +70,7 @@ const EVENT_STREAM: Format = {
   type: 'text/event-stream',
   keepAlive: ': keepalive\n\n',
   async write(response, send) {
-    if (isEventStream(response)) for await (const frame of response.body) send(frame);
+    if (isSseResponse(response)) for await (const frame of response.body) send(frame);
     else {
       const message = await response.text();
       // A cancelled request has no answer.
@@ -80,7 +83,7 @@ const JSON_TEXT: Format = {
   type: 'application/json',
   keepAlive: ' ',
   async write(response, send) {
-    if (!isEventStream(response)) return send(new Uint8Array(await response.arrayBuffer()));
+    if (!isSseResponse(response)) return send(new Uint8Array(await response.arrayBuffer()));
     // The SDK's stream has one message in each frame. This client can take only the answer, which is the last one.
     let answer: string | undefined;
     for await (const frame of response.body) {
@@ -93,7 +96,7 @@ const JSON_TEXT: Format = {
 function begun(
   known: Promise<Response>,
   { keepAlive, write }: Format,
-  { clock, deadlines, cancel }: LateAnswerOptions,
+  { clock, deadlines, cancel }: DelayedResponseOptions,
 ): ReadableStream<Uint8Array> {
   let next: Deadline | undefined;
   return new ReadableStream({

@@ -1,0 +1,19 @@
+import type { Principal } from '../../access/principal.js';
+import type { ClientKey } from '../../limits/client-key.js';
+import type { CountUnread } from '../wire/sse-stream.js';
+
+/** A request to the MCP endpoint, and what HTTP knows about its client. */
+export interface McpRequest {
+  readonly request: Request;
+  /** The parsed body of a POST. */
+  readonly body: unknown;
+  readonly isLoopback: boolean;
+  /** The client address that the request counts for. Absent for local clients and for unknown addresses. */
+  readonly clientKey: ClientKey | undefined;
+  /** The authenticated caller. Absent in open access. */
+  readonly principal: Principal | undefined;
+  /** Closes the connection of the request, where the server can do that. */
+  readonly closeConnection: (() => void) | undefined;
+  /** Counts the unread bytes of the client. Default: not counted. */
+  readonly countUnread?: CountUnread | undefined;
+}
