@@ -14,8 +14,8 @@ export const notes: SessionsOptions = {
     clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
     scopes: env.MCP_SESSIONS_SCOPES?.split(' ') ?? ['openid', 'offline_access'],
     authorizationParams: JSON.parse(env.MCP_SESSIONS_AUTHORIZATION_PARAMS ?? '{}'),
+    apiOrigins: [api],
   },
-  apiOrigins: [api],
   publicUrl: `http://127.0.0.1:${port}`,
   tools: (server, context) => {
     server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {

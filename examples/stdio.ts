@@ -2,8 +2,12 @@ import { createSessions } from 'mcp-sessions';
 
 const sessions = createSessions({
   server: { name: 'calendar', version: '1.0.0' },
-  providers: { issuer: 'https://id.example.com', clientId: 'calendar', scopes: ['openid', 'offline_access'] },
-  apiOrigins: ['https://api.example.com'],
+  providers: {
+    issuer: 'https://id.example.com',
+    clientId: 'calendar',
+    scopes: ['openid', 'offline_access'],
+    apiOrigins: ['https://api.example.com'],
+  },
   tools: (server, context) => {
     server.registerTool('next_event', { description: 'The next event of the user' }, async () => {
       const response = await context.session().fetch('https://api.example.com/events/next');

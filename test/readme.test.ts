@@ -9,9 +9,9 @@ const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 describe('the example in the README', () => {
   const example = /```ts\n([\s\S]*?)```/.exec(read('README.md'))?.[1];
 
-  it('is the one in examples/, and has fifteen lines', () => {
+  it('is the one in examples/, and has at most twenty lines', () => {
     expect(example).toBe(read('examples/calendar.ts'));
-    expect(example?.trim().split('\n')).toHaveLength(15);
+    expect(example?.trim().split('\n').length).toBeLessThanOrEqual(20);
   });
 
   it('compiles against the built library', () => {

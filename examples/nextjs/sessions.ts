@@ -11,8 +11,8 @@ const options: SessionsOptions = {
     clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
     scopes: env.MCP_SESSIONS_SCOPES?.split(' ') ?? ['openid', 'offline_access'],
     authorizationParams: JSON.parse(env.MCP_SESSIONS_AUTHORIZATION_PARAMS ?? '{}'),
+    apiOrigins: [api],
   },
-  apiOrigins: [api],
   publicUrl: env.PUBLIC_URL ?? 'http://127.0.0.1:3000',
   // Next.js adds forwarding headers to every request, so no client counts as a client of this machine.
   access: 'open-to-network',

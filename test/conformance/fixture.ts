@@ -35,7 +35,6 @@ export async function startFixture(): Promise<Fixture> {
     },
     // No scenario logs in, so no provider is ever asked: nothing listens on the discard port.
     providers: { issuer: 'http://127.0.0.1:9/', clientId: 'conformance' },
-    apiOrigins: [],
   });
   const { url } = await sessions.listen({ port: 0 });
   return { url, close: () => sessions.close() };

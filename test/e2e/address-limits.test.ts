@@ -227,7 +227,6 @@ describe('an address that guesses access tokens', () => {
     const sessions = createSessions({
       server: { name: 'guarded', version: '1.0.0' },
       providers: { issuer, clientId: 'test' },
-      apiOrigins: [],
       access: { issuer },
       limits: { refusedTokensPerMinute: 60 },
       trustedProxies: ['127.0.0.1'],

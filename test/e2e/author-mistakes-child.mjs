@@ -191,8 +191,12 @@ const logged = (level) => (entry) => {
 };
 const sessions = createSessions({
   server: { name: 'mistaken', version: '1.0.0' },
-  providers: { issuer: 'http://127.0.0.1:9', clientId: 'mistaken', scopes: ['openid'] },
-  apiOrigins: ['http://127.0.0.1:9'],
+  providers: {
+    issuer: 'http://127.0.0.1:9',
+    clientId: 'mistaken',
+    scopes: ['openid'],
+    apiOrigins: ['http://127.0.0.1:9'],
+  },
   lifetimes: { shutdownDrainMs: 0 },
   logger: { debug: logged('debug'), info: logged('info'), warn: logged('warn'), error: logged('error') },
   tools: registerMistakes,

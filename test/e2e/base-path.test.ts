@@ -21,7 +21,6 @@ function notesAt(publicUrl: string, name: string, access?: AccessOptions): Notes
   const sessions = createSessions({
     server: { name, version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: [],
     publicUrl,
     access,
     lifetimes: { shutdownDrainMs: 0 },

@@ -21,7 +21,6 @@ function deploy(options: Partial<SessionsOptions> = {}): Deployed {
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch },
     logger: pino({ level: 'warn' }, { write }),

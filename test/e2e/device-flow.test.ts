@@ -111,7 +111,6 @@ describe('polls for a code', () => {
       server: { name: 'test', version: '1.0.0' },
       publicUrl: 'http://127.0.0.1:3000',
       providers: { ...provider.options, deviceFlow: 'allowed' },
-      apiOrigins: [],
       lifetimes: { shutdownDrainMs: 0, ...lifetimes },
       runtime: { fetch: provider.fetch, clock },
       tools: () => undefined,

@@ -43,7 +43,6 @@ export function expiringTogether(mcpTokens: McpTokenFormat): void {
     const restarted = createSessions({
       server: { name: 'restarted', version: '1.0.0' },
       providers: { issuer: notes.provider.issuer, clientId: 'other' },
-      apiOrigins: [],
       access: { ...access, audience: notes.mcp },
       trustedProxies: ['127.0.0.1'],
       runtime: { clock },

@@ -30,7 +30,6 @@ beforeEach(async () => {
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0, disconnectGraceMs: GRACE_MS },
     runtime: { fetch: provider.fetch, clock },
     tools: (server) => {

@@ -31,7 +31,6 @@ function start({ publicUrl = 'https://mcp.test', access = { issuer: ISSUER } }: 
   const sessions = createSessions({
     server: { name: 'notes', version: '1' },
     providers: { issuer: 'https://id.test', clientId: 'notes' },
-    apiOrigins: [],
     publicUrl,
     access,
     lifetimes: { shutdownDrainMs: 0 },

@@ -28,7 +28,6 @@ beforeEach(async () => {
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
     tools: (server) => {

@@ -20,7 +20,6 @@ async function setUp(options: Partial<SessionsOptions> = {}) {
   const sessions = createSessions({
     server: { name: 'test', version: '1' },
     providers: provider.options,
-    apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
     tools: () => undefined,

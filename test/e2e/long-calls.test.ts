@@ -28,7 +28,6 @@ beforeEach(() => {
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: ['https://api.test'],
     publicUrl: 'http://127.0.0.1:3000',
     lifetimes: { shutdownDrainMs: 0, idleMs: IDLE_MS, disconnectGraceMs: 2_000 },
     runtime: { fetch: provider.fetch, clock },

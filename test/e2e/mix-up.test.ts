@@ -47,7 +47,6 @@ async function startHostileProvider(): Promise<HostileProvider> {
       pkce: 'S256',
       clientId: 'at-hostile',
       scopes: [],
-      apiOrigins: [],
     },
     tokenRequests,
     forward: (asked) => new URL(asked.get('redirect_uri') ?? ''),
@@ -99,7 +98,6 @@ describe.each(['honest', 'hostile'])(
         server: { name: 'two', version: '1.0.0' },
         tools: () => undefined,
         providers: [a, b],
-        apiOrigins: [],
         lifetimes: { shutdownDrainMs: 0 },
       });
       sessions.onEvent((event) => events.push(event));
@@ -178,7 +176,6 @@ describe('the redirect URI of a provider that is not the default one', () => {
         server: { name: 'two', version: '1.0.0' },
         tools: () => undefined,
         providers: [honestOptions(), { ...hostile.options, name }],
-        apiOrigins: [],
         lifetimes: { shutdownDrainMs: 0 },
       });
       onTestFinished(() => sessions.close());

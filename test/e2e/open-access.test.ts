@@ -9,7 +9,6 @@ const OPTIONS: SessionsOptions = {
   server: { name: 'test', version: '1.0.0' },
   tools: () => undefined,
   providers: { issuer: 'https://idp.example', clientId: 'test' },
-  apiOrigins: [],
 };
 
 /** What a tunnel or proxy on the same machine gives itself away by. */

@@ -73,7 +73,6 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
     server: { name: 'test', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
     providers: provider.options,
-    apiOrigins: [API],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: observed, clock, random: new SeededRandom(20).bytes },
     tools: (server, current) => {

@@ -27,7 +27,6 @@ async function setUp() {
   const sessions = createSessions({
     server: { name: 'test', version: '1', requestState },
     providers: provider.options,
-    apiOrigins: [],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
     tools: (server, current) => {

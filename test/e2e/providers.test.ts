@@ -109,7 +109,6 @@ describe('two providers, one of them without discovery', () => {
           apiOrigins: [git.api],
         },
       ],
-      apiOrigins: [common.origin],
       lifetimes: { shutdownDrainMs: 1000 },
     });
     sessions.onEvent((event) => events.push(event));
@@ -366,7 +365,6 @@ describe('a client that proves who it is', () => {
         authorizationParams: { resource: RESOURCE },
         ...credentials,
       },
-      apiOrigins: [],
       lifetimes: { shutdownDrainMs: 1000 },
       runtime: { fetch: observed },
     });

@@ -18,7 +18,6 @@ async function listening(era: Era, accessTokenSeconds: number) {
     server: { name: 'test', version: '1' },
     publicUrl: PUBLIC_URL,
     providers: provider.options,
-    apiOrigins: [],
     lifetimes: { absoluteMs: 60 * MINUTE_MS, shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
     tools: () => undefined,

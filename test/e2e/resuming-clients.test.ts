@@ -23,7 +23,6 @@ beforeEach(() => {
   sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: ['https://api.test'],
     publicUrl: 'http://127.0.0.1:3000',
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch },

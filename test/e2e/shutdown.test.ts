@@ -29,7 +29,6 @@ async function serve(options: Partial<SessionsOptions> = {}): Promise<Serving> {
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     providers: provider.options,
-    apiOrigins: [],
     logger: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
     tools: (server) => {
       server.registerTool('slow', { description: 'Takes its time' }, async () => {

@@ -12,8 +12,8 @@ const sessions = createSessions({
     clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
     scopes: env.MCP_SESSIONS_SCOPES.split(' '),
     authorizationParams: JSON.parse(env.MCP_SESSIONS_AUTHORIZATION_PARAMS),
+    apiOrigins: [env.MCP_SESSIONS_API_ORIGINS],
   },
-  apiOrigins: [env.MCP_SESSIONS_API_ORIGINS],
   tools: registerNotesTools,
 });
 const refused = (promise) =>

@@ -210,7 +210,6 @@ describe('serveStdio', () => {
     const options = {
       server: { name: 'test', version: '1.0.0' },
       providers: { issuer: stage.provider.issuer, clientId: 'test' },
-      apiOrigins: [],
       tools: () => undefined,
     };
     const published = createSessions({ ...options, publicUrl: 'http://127.0.0.1:3000' });

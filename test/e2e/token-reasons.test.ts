@@ -56,7 +56,6 @@ beforeAll(async () => {
   const common = {
     server: { name: 'guarded', version: '1.0.0' },
     providers: { issuer, clientId: 'test' },
-    apiOrigins: [],
     tools: () => undefined,
   };
   const introspection = { clientId: 'mcp', clientSecret: 'secret' };

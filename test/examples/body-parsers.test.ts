@@ -34,8 +34,8 @@ async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<st
       clientSecret: env.MCP_SESSIONS_CLIENT_SECRET,
       scopes: ['openid', 'profile', 'notes'],
       authorizationParams: JSON.parse(env.MCP_SESSIONS_AUTHORIZATION_PARAMS ?? '{}'),
+      apiOrigins: [provider.api],
     },
-    apiOrigins: [provider.api],
     publicUrl: origin,
     tools: (server, context) => {
       server.registerTool('whoami', { description: 'Tells who is logged in' }, async () => {

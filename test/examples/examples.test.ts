@@ -38,7 +38,6 @@ beforeAll(async () => {
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     providers: { issuer: provider.issuer, clientId: 'mcp-sessions', scopes: ['openid'] },
-    apiOrigins: [],
     tools: () => {},
   });
   const { url } = await sessions.listen({ port: 0 });

@@ -91,7 +91,6 @@ answerParent({
         { ...provider, name: 'main' },
         { ...provider, name: 'codes', deviceFlow: 'allowed' },
       ],
-      apiOrigins: [],
       access: bearer ?? 'open',
       lifetimes: LIFETIMES,
       limits: { ...LIMITS, maxSessions: MANY },

@@ -34,7 +34,6 @@ answerParent({
         scopes: SCOPES,
         authorizationParams: { resource },
       },
-      apiOrigins: [],
       runtime: { random: random.bytes },
     });
     // Made like every key of the library, except that nobody wipes them.

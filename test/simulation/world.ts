@@ -78,7 +78,8 @@ export class World {
     });
     const { accounts, refreshes, registry } = this.bench;
     const fetch = (url: string | URL | Request, init?: RequestInit) => this.#callApi(String(url), init);
-    this.sessionFetch = createSessionFetch({ accounts, refreshes, registry, apiOrigins: [API], fetch });
+    const apiOrigins = new Map([['idp', [API]]]);
+    this.sessionFetch = createSessionFetch({ accounts, refreshes, registry, apiOrigins, fetch });
   }
 
   /** Whether nothing is on its way to the store or to the provider, or back. */

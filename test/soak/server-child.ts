@@ -22,7 +22,6 @@ answerParent({
       tools: () => undefined,
       // Without `openid` the provider is asked who logged in.
       providers: { issuer, clientId: 'soak', scopes: ['profile'] },
-      apiOrigins: [],
       limits: { maxSessions, anonymousSessions: maxSessions },
     });
     sessions.onEvent((event) => {

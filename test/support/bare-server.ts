@@ -13,7 +13,6 @@ export function createBareServer(tools: RegisterTools, options: Partial<Sessions
   return createSessions({
     server: { name: 'bare', version: '1.0.0' },
     providers: { issuer: 'http://127.0.0.1:9', clientId: 'bare', scopes: ['openid'] },
-    apiOrigins: [],
     publicUrl: new URL(MCP).origin,
     lifetimes: { shutdownDrainMs: 0 },
     tools,

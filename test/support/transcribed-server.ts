@@ -33,12 +33,10 @@ type Change = Omit<Partial<SessionsOptions>, 'providers'> & {
 export function startTranscribed({ providers = [{}], ...change }: Change = {}): TranscribedServer {
   const clock = new VirtualClock();
   const provider = new FaultingProvider();
-  const apiOrigins = ['https://api.test'];
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
-    providers: providers.map((each) => ({ ...provider.options, apiOrigins, ...each })),
-    apiOrigins: [],
+    providers: providers.map((each) => ({ ...provider.options, ...each })),
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, clock },
     tools: (server, context) => {

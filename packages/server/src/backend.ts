@@ -5,10 +5,7 @@ import { loadToolsModule } from './tools-module.js';
 
 /** What sessions are put in front of: a provider, the APIs that take its tokens, and the tools that call them. */
 export interface Backend
-  extends Pick<
-    SessionsOptions,
-    'server' | 'tools' | 'apiOrigins' | 'publicUrl' | 'trustedProxies' | 'access'
-  > {
+  extends Pick<SessionsOptions, 'server' | 'tools' | 'publicUrl' | 'trustedProxies' | 'access'> {
   readonly provider: ProviderOptions;
   /** The API's address, where there is one of ours. */
   readonly api: string | null;
@@ -23,12 +20,11 @@ export interface Backend
  * @throws ConfigurationError when the tools cannot be loaded
  */
 export async function operatorBackend(upstream: OperatorUpstream): Promise<Backend> {
-  const { provider, apiOrigins, publicUrl, trustedProxies, toolsModule, access } = upstream;
+  const { provider, publicUrl, trustedProxies, toolsModule, access } = upstream;
   return {
     server: { name: 'mcp-sessions', version: packageVersion() },
     tools: await loadToolsModule(toolsModule),
     provider,
-    apiOrigins,
     publicUrl,
     trustedProxies,
     access,

@@ -164,8 +164,8 @@ describe('the configuration', () => {
         clientSecret: 'secret',
         scopes: ['openid', 'notes'],
         authorizationParams: { audience: 'https://api.example' },
+        apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
       },
-      apiOrigins: ['https://api.example', 'http://127.0.0.1:8080'],
       publicUrl: 'https://mcp.example',
       access: 'open',
       toolsModule: './tools.mjs',
@@ -221,8 +221,7 @@ describe('the configuration', () => {
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
     expect(upstream).toMatchObject({
       kind: 'operator',
-      provider: { clientSecret: undefined },
-      apiOrigins: [],
+      provider: { clientSecret: undefined, apiOrigins: [] },
     });
   });
 

@@ -8,8 +8,6 @@ import { checkVariables, givenVariables, json, PREFIX } from './variables.js';
 export interface OperatorProvider {
   /** What is absent is left to the library. */
   readonly provider: ProviderOptions;
-  /** Where tools may send the caller's access token. */
-  readonly apiOrigins: string[];
   /** Where browsers reach this server. Absent: its address on loopback. */
   readonly publicUrl?: string | undefined;
   /** The proxies in front of this server. */
@@ -108,8 +106,8 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
       deviceFlow: data.DEVICE_FLOW,
       pkce: data.PKCE,
       identityFields: data.IDENTITY_FIELDS,
+      apiOrigins: data.API_ORIGINS,
     },
-    apiOrigins: data.API_ORIGINS,
     publicUrl: data.PUBLIC_URL,
     trustedProxies: data.TRUSTED_PROXIES,
   };

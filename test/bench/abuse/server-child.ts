@@ -11,7 +11,6 @@ answerParent({
       server: { name: 'bench', version: '0.0.0' },
       // It is never asked: nothing in this benchmark logs in.
       providers: { issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['openid'] },
-      apiOrigins: [],
       access: 'open-to-network',
       // Addresses are made up in `X-Forwarded-For`.
       trustedProxies: ['127.0.0.1'],

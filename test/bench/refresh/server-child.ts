@@ -23,14 +23,13 @@ answerParent({
     sessions = createSessions({
       server: { name: 'bench', version: '0.0.0' },
       // Without `openid` the provider is asked who logged in.
-      providers: { issuer: provider, clientId: 'bench', scopes: ['profile'] },
+      providers: { issuer: provider, clientId: 'bench', scopes: ['profile'], apiOrigins: [provider] },
       tools: (server, context) => {
         server.registerTool('call_api', { description: 'Calls the API.' }, async () => {
           const response = await context.session().fetch(`${provider}/api`);
           return { content: [{ type: 'text', text: `${response.status}` }], isError: !response.ok };
         });
       },
-      apiOrigins: [provider],
       limits: { maxSessions: count },
       allowDebugging: process.execArgv.includes('--cpu-prof'),
       runtime: {

@@ -23,7 +23,6 @@ describe.skipIf(!isInstalled(NGINX))('behind nginx as Debian ships it', () => {
     sessions = createSessions({
       server: { name: 'test', version: '1.0.0' },
       providers: provider.options,
-      apiOrigins: ['https://api.test'],
       access: 'open-to-network',
       lifetimes: { shutdownDrainMs: 0 },
       runtime: { fetch: provider.fetch },

@@ -65,8 +65,8 @@ export async function startSample(
         scopes: ['openid', 'profile', 'notes'],
         authorizationParams: { resource },
         deviceFlow: upstream.deviceFlow,
+        apiOrigins: [api.origin],
       },
-      apiOrigins: [api.origin],
       access: upstream.isBearer ? { issuer, requiredScopes: [MCP_SCOPE] } : 'open',
       api: api.origin,
       onListening: (url) => {

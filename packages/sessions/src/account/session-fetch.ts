@@ -1,5 +1,4 @@
 import { SessionError } from '../errors.js';
-import { isLoopbackHost } from '../secure-url.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Accounts, SessionSnapshot } from './accounts.js';
 import { linkedSignal } from './linked-signal.js';
@@ -19,10 +18,8 @@ export interface SessionFetchOptions {
   readonly accounts: Accounts;
   readonly refreshes: TokenRefresher;
   readonly registry: SessionRegistry;
-  /** Where access tokens may go. */
-  readonly apiOrigins: readonly string[];
-  /** Where those of a provider may go that has a list of its own. */
-  readonly providerOrigins?: ReadonlyMap<string, readonly string[]>;
+  /** The origins to which the access tokens of a provider may be sent, by the provider's name. */
+  readonly apiOrigins: ReadonlyMap<string, readonly string[]>;
   readonly fetch: typeof fetch;
 }
 
@@ -33,15 +30,11 @@ export interface SessionFetchOptions {
  * token once and repeats the call if its body can be sent again.
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
-  const common = originSet(options.apiOrigins);
-  const ofProvider = new Map(
-    [...(options.providerOrigins ?? [])].map(([name, origins]) => [name, originSet(origins)]),
-  );
   const refused = new RefusedGenerations();
 
   return async (snapshot, provider, url, init) => {
     const target = new URL(url);
-    if (!(ofProvider.get(provider) ?? common).has(target.origin)) {
+    if (!options.apiOrigins.get(provider)?.includes(target.origin)) {
       throw new SessionError(
         'origin_not_allowed',
         `No token of "${provider}" is sent to ${target.origin}: it is not one of its configured API origins.`,
@@ -130,26 +123,6 @@ class RefusedGenerations {
   has(session: AbortSignal, provider: string, generation: number): boolean {
     return this.#generations.get(session)?.get(provider) === generation;
   }
-}
-
-function originSet(origins: readonly string[]): ReadonlySet<string> {
-  return new Set(origins.map(apiOrigin));
-}
-
-/** Checks a configured API origin. @throws SessionError `configuration` */
-function apiOrigin(value: string): string {
-  const url = URL.canParse(value) ? new URL(value) : undefined;
-  if (!url || !isSecure(url)) {
-    throw new SessionError(
-      'configuration',
-      `"${value}" cannot be an API origin: give https://host[:port]; http is for loopback only.`,
-    );
-  }
-  return url.origin;
-}
-
-function isSecure(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopbackHost(url.hostname));
 }
 
 function blamesToken({ response, hasLeft }: FollowedResponse): boolean {

@@ -26,7 +26,6 @@ function sessionsAt(publicUrl: string): Sessions {
   return createSessions({
     server: { name: 'test', version: '1.0.0' },
     providers: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
-    apiOrigins: [],
     publicUrl,
     lifetimes: { shutdownDrainMs: 0 },
     tools: () => {},

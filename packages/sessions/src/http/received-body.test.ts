@@ -22,7 +22,6 @@ async function start(options: Partial<SessionsOptions> = {}): Promise<{ sessions
   const sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     providers: { issuer: 'http://127.0.0.1:9', clientId: 'test', scopes: ['openid'] },
-    apiOrigins: [],
     access: 'open-to-network',
     trustedProxies: ['127.0.0.1'],
     lifetimes: { shutdownDrainMs: 0 },

@@ -19,7 +19,43 @@ describe('the options of a provider', () => {
       clientAuthentication: 'none',
       scopes: ['openid'],
       authorizationParams: {},
+      apiOrigins: [],
     });
+  });
+
+  it('accept API origins with and without a final slash [security 47]', () => {
+    const given = ['https://api.example.com', 'https://API.example.com:8443/', 'http://127.0.0.1:8080'];
+    expect(providerSettings({ ...options, apiOrigins: given }).apiOrigins).toEqual([
+      'https://api.example.com',
+      'https://api.example.com:8443',
+      'http://127.0.0.1:8080',
+    ]);
+  });
+
+  it.each([
+    'https://api.example.com/v1',
+    'https://api.example.com/?query',
+    'https://api.example.com/#fragment',
+    'https://user@api.example.com',
+    'http://api.example.com',
+    'ftp://127.0.0.1',
+    'api.example.com',
+  ])('refuse %s as an API origin [security 47]', (origin) => {
+    const wrong = { ...options, apiOrigins: ['https://api.example.com', origin] };
+    expect(() => providerSettings(wrong)).toThrow(
+      expect.objectContaining({
+        code: 'configuration',
+        message: expect.stringContaining('apiOrigins[1]'),
+      }),
+    );
+  });
+
+  it.each<[string, object]>([
+    ['clientID', { clientID: 'x' }],
+    ['userinfo', { ...withEndpoints, endpoints: { ...endpoints, userinfo: 'https://git.example.com/u' } }],
+    ['email', { identityFields: { subject: 'id', email: 'mail' } }],
+  ])('refuse an unknown option by its name: %s', (name, wrong) => {
+    expect(() => providerSettings({ ...options, ...wrong })).toThrow(`Unrecognized key: "${name}"`);
   });
 
   it.each<[string, Partial<ProviderOptions>]>([

@@ -60,7 +60,10 @@ export interface ProviderOptions {
   readonly pkce?: 'S256' | undefined;
   /** The fields of the user info that say who it is. Default: `sub`, and `name` or `preferred_username`. */
   readonly identityFields?: { readonly subject: string; readonly name?: string | undefined } | undefined;
-  /** Where this provider's access tokens may be sent; with several providers, each says its own. Default: the server's `apiOrigins`. */
+  /**
+   * The origins to which `session.fetch` may send this provider's access tokens, such as `https://api.example.com`;
+   * without a path, and with https except on loopback. Default: none.
+   */
   readonly apiOrigins?: readonly string[] | undefined;
 }
 
@@ -71,6 +74,8 @@ export interface ProviderSettings extends ProviderOptions {
   readonly clientAuthentication: ClientAuthentication;
   readonly scopes: readonly string[];
   readonly authorizationParams: Readonly<Record<string, string>>;
+  /** As {@link URL.origin} writes them. */
+  readonly apiOrigins: readonly string[];
 }
 
 /** Parameters that belong to the flow; an operator's value would break its protection. */
@@ -92,6 +97,10 @@ const address = z
   .url({ protocol: /^https?$/ })
   .refine(isSecureAddress, 'must use https: it is not on loopback')
   .refine(hasNoCredentials, 'must not contain a user or password');
+const apiOrigin = address.refine(
+  isOrigin,
+  'must be an origin, such as https://api.example.com, without a path',
+);
 const CLIENT_AUTHENTICATIONS = [
   'client_secret_basic',
   'client_secret_post',
@@ -100,7 +109,7 @@ const CLIENT_AUTHENTICATIONS = [
 ] as const satisfies readonly ClientAuthentication[];
 
 const schema = z
-  .object({
+  .strictObject({
     // The name is a segment of the redirect URI.
     name: z
       .string()
@@ -116,7 +125,7 @@ const schema = z
       .optional(),
     issuer: address,
     endpoints: z
-      .object({
+      .strictObject({
         authorization: address,
         token: address,
         userInfo: address.optional(),
@@ -143,7 +152,10 @@ const schema = z
       .optional(),
     deviceFlow: z.enum(['allowed', 'only']).optional(),
     pkce: z.literal('S256').optional(),
-    identityFields: z.object({ subject: z.string().min(1), name: z.string().min(1).optional() }).optional(),
+    identityFields: z
+      .strictObject({ subject: z.string().min(1), name: z.string().min(1).optional() })
+      .optional(),
+    apiOrigins: z.array(apiOrigin).optional(),
   })
   .refine(({ endpoints, pkce, deviceFlow }) => !endpoints || pkce === 'S256' || deviceFlow === 'only', {
     path: ['pkce'],
@@ -183,6 +195,7 @@ export function providerSettings(options: ProviderOptions): ProviderSettings {
     clientAuthentication: clientAuthenticationOf(options),
     scopes: options.scopes ?? ['openid'],
     authorizationParams: options.authorizationParams ?? {},
+    apiOrigins: (options.apiOrigins ?? []).map((origin) => new URL(origin).origin),
   };
 }
 
@@ -215,6 +228,12 @@ export function isSecureAddress(value: string): boolean {
   if (!URL.canParse(value)) return false;
   const { protocol, hostname } = new URL(value);
   return protocol === 'https:' || isLoopbackHost(hostname);
+}
+
+function isOrigin(value: string): boolean {
+  if (!URL.canParse(value)) return true;
+  const { href, origin } = new URL(value);
+  return href === `${origin}/`;
 }
 
 function hasNoCredentials(value: string): boolean {

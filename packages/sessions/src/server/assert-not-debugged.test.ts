@@ -65,7 +65,6 @@ describe('a library in a process that is being debugged', () => {
         server: { name: 'test', version: '1.0.0' },
         tools: () => undefined,
         provider: { issuer: 'https://id.example.com', clientId: 'test' },
-        apiOrigins: [],
         ${options}
       };
       await createSessions(options).close();

@@ -101,10 +101,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     accounts,
     refreshes,
     registry,
-    apiOrigins: options.apiOrigins,
-    providerOrigins: new Map(
-      settings.providers.flatMap(({ name, apiOrigins }) => (apiOrigins ? [[name, apiOrigins] as const] : [])),
-    ),
+    apiOrigins: new Map(settings.providers.map(({ name, apiOrigins }) => [name, apiOrigins])),
     fetch,
   });
   const owners =

@@ -20,8 +20,6 @@ export interface SessionsOptions {
   readonly tools: RegisterTools;
   /** Where users log in; several are told apart by their names, and the first is the default. */
   readonly providers: ProviderOptions | readonly ProviderOptions[];
-  /** Where access tokens may be sent, e.g. `https://api.example.com`. With several providers, each says so itself instead. */
-  readonly apiOrigins: readonly string[];
   /**
    * The URL at which browsers and clients reach this server; https unless on loopback. Its path is the one that the
    * server is mounted at: with `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI

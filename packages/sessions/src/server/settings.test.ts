@@ -8,7 +8,6 @@ const options: SessionsOptions = {
   server: { name: 'test', version: '1.0.0' },
   tools: () => undefined,
   providers: provider,
-  apiOrigins: [],
 };
 
 /** A WebP of so many bytes, as far as its start tells. */
@@ -85,15 +84,7 @@ describe('the options of a server', () => {
     ['public URL', { publicUrl: 'https://mcp.example.com//api' }],
     ['provider', { providers: [] }],
     ['called "id.example.com"', { providers: [provider, provider] }],
-    [
-      '"other" has no `apiOrigins`',
-      {
-        providers: [
-          { ...provider, apiOrigins: ['https://api.example.com'] },
-          { ...provider, name: 'other' },
-        ],
-      },
-    ],
+    ['apiOrigins', { providers: { ...provider, apiOrigins: ['https://api.example.com/v1'] } }],
     ['differ by a slash', { access: { issuer: 'https://id.example.com/' } }],
     ['scope `openid`', { providers: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
     ['must use https', { access: { issuer: 'http://id.example.com' } }],

@@ -136,13 +136,6 @@ function parseProviders(options: SessionsOptions): SessionsSettings['providers']
       `Two providers are called "${twice}". Give each a \`name\` of its own.`,
     );
   }
-  const open = [first, ...others].find(({ apiOrigins }) => apiOrigins === undefined);
-  if (others.length > 0 && open) {
-    throw new SessionError(
-      'configuration',
-      `With several providers, say of each where its tokens may go: "${open.name}" has no \`apiOrigins\` of its own.`,
-    );
-  }
   return [first, ...others];
 }
 

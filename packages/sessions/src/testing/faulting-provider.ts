@@ -78,9 +78,15 @@ export class FaultingProvider {
     this.#api = api;
   }
 
-  /** What a server under test is configured with. */
+  /** What a server under test is configured with. Its API origin is `https://api.test`. */
   get options(): ProviderOptions {
-    return { name: 'provider', issuer: ISSUER, clientId: 'test', scopes: ['profile'] };
+    return {
+      name: 'provider',
+      issuer: ISSUER,
+      clientId: 'test',
+      scopes: ['profile'],
+      apiOrigins: ['https://api.test'],
+    };
   }
 
   /** Makes the next request to an endpoint go wrong; several of them queue up. */

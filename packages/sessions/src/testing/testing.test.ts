@@ -44,7 +44,6 @@ function start(clock?: VirtualClock) {
     server: { name: 'test', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
     providers: provider.options,
-    apiOrigins: ['https://api.test'],
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch, ...(clock && { clock }) },
     tools: (server, context) => {

@@ -12,7 +12,6 @@ function start(tools: RegisterTools) {
     server: { name: 'test', version: '1' },
     publicUrl: 'http://127.0.0.1:3000',
     providers: { issuer: 'https://id.example.com', clientId: 'test' },
-    apiOrigins: [],
     tools,
   });
   onTestFinished(() => sessions.close());

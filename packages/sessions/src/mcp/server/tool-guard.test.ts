@@ -11,7 +11,6 @@ function setUp() {
     server: { name: 'test', version: '1' },
     publicUrl: PUBLIC_URL,
     providers: { issuer: 'https://id.example.com', clientId: 'test' },
-    apiOrigins: [],
     tools: (server) => {
       server.registerTool('wait', { description: 'Waits until it is released.' }, async ({ mcpReq }) => {
         signals.push(mcpReq.signal);
