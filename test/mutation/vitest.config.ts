@@ -1,11 +1,13 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
-import base from './vitest.config.js';
+import base from '../../vitest.config.js';
 
 const { projects, ...settings } = base.test ?? {};
 
-// What `npm run mutation` runs again for every mutant: the tests that need no other process.
+// The tests that `npm run mutation` repeats for every mutant: those that start no other process.
 export default defineConfig({
   ...base,
+  root: fileURLToPath(new URL('../../', import.meta.url)),
   test: {
     ...settings,
     include: [
@@ -14,7 +16,7 @@ export default defineConfig({
       'test/properties/**/*.test.ts',
     ],
     exclude: ['**/*.long.test.ts'],
-    // Files that share a worker load the sources once: it takes half the time.
+    // Files that share a worker load the sources once, which halves the duration.
     isolate: false,
   },
 });
