@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
-import { isLoopbackHost } from '../secure-url.js';
+import { isSecureUrl } from '../secure-url.js';
 
 /**
  * How clients reach the endpoint.
@@ -74,7 +74,7 @@ const wordSchema = z.enum(
 );
 
 const bearerSchema = z.strictObject({
-  issuer: z.url({ protocol: /^https?$/ }).refine(isSecure, 'must use https: it is not on loopback'),
+  issuer: z.url({ protocol: /^https?$/ }).refine(isSecureUrl, 'must use https: it is not on loopback'),
   audience: z.string().min(1).optional(),
   clientIds: z.array(z.string().min(1)).min(1).optional(),
   requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
@@ -97,10 +97,4 @@ export function accessSettings(options: AccessOptions = 'open'): AccessSettings 
 /** Whether clients have to say who they are. */
 export function isBearer(access: AccessSettings): access is BearerSettings {
   return typeof access === 'object';
-}
-
-function isSecure(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname } = new URL(value);
-  return protocol === 'https:' || isLoopbackHost(hostname);
 }

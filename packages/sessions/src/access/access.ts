@@ -1,12 +1,22 @@
 import type { ClientKey } from '../limits/client-key.js';
 import type { Principal } from './principal.js';
 
-/** A request that wants in. */
+/**
+ * Where a request comes from.
+ *
+ * - `local`: this machine. Its connection, the public URL and its `Host` are loopback, and nothing shows a proxy.
+ * - `remote`: another machine, or a proxy or tunnel, as at least one of these shows.
+ * - `unknown`: its connection is not known, and nothing else shows that it is remote.
+ *
+ * Only `local` is proof: a check that this machine is exempt from applies to `remote` and `unknown` requests.
+ */
+export type RequestOrigin = 'local' | 'remote' | 'unknown';
+
+/** A request to be admitted. */
 export interface ArrivingRequest {
   /** The `Authorization` header. */
   readonly authorization: string | null;
-  /** Whether anything says that the request was not made on this machine. */
-  readonly isFromAfar: boolean;
+  readonly origin: RequestOrigin;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
   readonly clientKey: ClientKey | undefined;
 }

@@ -9,7 +9,7 @@ import type { TokenFault } from './token-fault.js';
 
 const SECOND = 1000;
 const EXPIRED: ReadClaims = { reason: 'expired', fault: 'It has expired.' };
-const near = { isFromAfar: false, clientKey: undefined };
+const near = { origin: 'local', clientKey: undefined } as const;
 
 const fail = (error: unknown) => {
   throw error;

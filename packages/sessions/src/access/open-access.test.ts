@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { OpenAccess } from './open-access.js';
 
-const near = { authorization: null, isFromAfar: false, clientKey: undefined };
-const far = { authorization: null, isFromAfar: true, clientKey: undefined };
+const near = { authorization: null, origin: 'unknown', clientKey: undefined } as const;
+const far = { authorization: null, origin: 'remote', clientKey: undefined } as const;
 
 describe('open access', () => {
   it('lets in who is on this machine, as nobody in particular', async () => {

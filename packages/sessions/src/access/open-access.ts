@@ -1,6 +1,6 @@
 import { type Access, type Admission, type ArrivingRequest, refused } from './access.js';
 
-const FROM_AFAR =
+const REMOTE =
   'This server is open to this machine only, and your request came from elsewhere, or through a proxy or tunnel. Its operator can let clients in with bearer tokens (`access`), or open it to the network by name.';
 
 /** Lets everybody in who is near: what they can do depends on the session they name. */
@@ -17,8 +17,8 @@ export class OpenAccess implements Access {
     return Promise.resolve();
   }
 
-  async admit({ isFromAfar }: ArrivingRequest): Promise<Admission> {
-    if (isFromAfar && !this.#isOpenToNetwork) return refused({ status: 403, description: FROM_AFAR });
+  async admit({ origin }: ArrivingRequest): Promise<Admission> {
+    if (origin === 'remote' && !this.#isOpenToNetwork) return refused({ status: 403, description: REMOTE });
     return { isAdmitted: true, principal: undefined };
   }
 }

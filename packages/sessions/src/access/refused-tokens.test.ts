@@ -42,9 +42,9 @@ function setUp({ isHeld = false } = {}) {
     clock,
   });
   const bring = (token: string, clientKey = GUESSER) =>
-    access.admit({ authorization: `Bearer ${token}`, isFromAfar: true, clientKey });
+    access.admit({ authorization: `Bearer ${token}`, origin: 'remote', clientKey });
   const bringNearby = (token: string) =>
-    access.admit({ authorization: `Bearer ${token}`, isFromAfar: false, clientKey: undefined });
+    access.admit({ authorization: `Bearer ${token}`, origin: 'local', clientKey: undefined });
   /** Answers all that it was asked, until it is asked nothing more. */
   const answerAll = async () => {
     while (held.length > 0) {

@@ -1,5 +1,6 @@
 import type { Server, Socket } from 'node:net';
 import { type ClientKey, clientKeyOf, plainAddressOf } from '../limits/client-key.js';
+import { Counter } from '../limits/counter.js';
 import type { Limits } from '../limits/limits.js';
 import { isLoopbackHost } from '../secure-url.js';
 import type { TrustedProxies } from './trusted-proxies.js';
@@ -12,21 +13,16 @@ export interface ConnectionLimits extends Pick<Limits, 'connections' | 'connecti
 /** Closes connections that are one too many as soon as they are made: on this node, or of their address. */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   server.maxConnections = limits.connections;
-  const counts = new Map<ClientKey, number>();
+  const counts = new Counter<ClientKey>();
   server.on('connection', (socket) => {
     const clientKey = countedPeerOf(socket, limits.trustedProxies);
     if (clientKey === undefined) return;
-    const count = (counts.get(clientKey) ?? 0) + 1;
-    if (count > limits.connectionsPerAddress) {
+    if (counts.get(clientKey) >= limits.connectionsPerAddress) {
       socket.destroy();
       return;
     }
-    counts.set(clientKey, count);
-    socket.once('close', () => {
-      const left = (counts.get(clientKey) ?? 1) - 1;
-      if (left === 0) counts.delete(clientKey);
-      else counts.set(clientKey, left);
-    });
+    counts.add(clientKey, 1);
+    socket.once('close', () => counts.add(clientKey, -1));
   });
 }
 

@@ -8,7 +8,7 @@ const ADDED_ON_THE_WAY =
   /^(forwarded|forwarded-.*|via|cdn-loop|x-forwarded|x-forwarded-.*|x-original-(host|forwarded-.*|url|uri)|x-envoy-.*|cf-.*|fastly-.*|fly-.*|ngrok-.*|tailscale-.*|x-appengine-.*|x-vercel-.*|x-nf-.*|x-azure-.*|x-arr-.*|x-amz-cf-.*|x-akamai-.*)$/;
 /** Headers that name the address or host of a client: `X-Real-IP`, `True-Client-IP`, … */
 const NAMES_A_CLIENT =
-  /(^|-)(client|real|remote|connecting|originating|original|source|clientKey|user|proxyuser|true|proxy)-?(ip|ips|addr|address|host|port)$/;
+  /(^|-)(client|real|remote|connecting|originating|original|source|peer|user|proxyuser|true|proxy)-?(ip|ips|addr|address|host|port)$/;
 
 /** Headers with arguments of tools (`Mcp-Param-…`, revision 2026-07-28), which may have any name. */
 const WRITTEN_BY_CLIENTS = /^mcp-/;

@@ -139,6 +139,7 @@ describe('the guards', () => {
     ...[
       'x-client-ip',
       'x-cluster-client-ip',
+      'x-peer-ip',
       'fastly-client-ip',
       'fly-client-ip',
       'x-envoy-external-address',
@@ -161,7 +162,7 @@ describe('the guards', () => {
     ],
   ])('do not treat a request with the header %s as local', (header) => {
     const request = from('127.0.0.1', { host: '127.0.0.1:3000', [header]: '192.0.2.1' });
-    expect(guardsAt('http://127.0.0.1:3000').isLoopback(request)).toBe(false);
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin(request)).toBe('remote');
   });
 
   it('treat requests with the headers of clients and browsers as local', () => {
@@ -182,35 +183,48 @@ describe('the guards', () => {
     ];
     const headers = Object.fromEntries(names.map((name) => [name, 'x']));
     const request = from('127.0.0.1', { ...headers, host: '127.0.0.1:3000' });
-    expect(guardsAt('http://127.0.0.1:3000').isLoopback(request)).toBe(true);
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin(request)).toBe('local');
   });
 
   it('do not treat a request over HTTP/1.0 as local: nginx adds nothing else by default', () => {
     const { incoming, ...request } = from('127.0.0.1', { host: '127.0.0.1:3000' });
     const old = { ...incoming, httpVersion: '1.0' } as IncomingMessage;
-    expect(guardsAt('http://127.0.0.1:3000').isLoopback({ ...request, incoming: old })).toBe(false);
-    expect(guardsAt('http://127.0.0.1:3000').isLoopback({ ...request, incoming })).toBe(true);
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin({ ...request, incoming: old })).toBe('remote');
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin({ ...request, incoming })).toBe('local');
   });
 
   it.each([
-    ['a plain local request', '127.0.0.1', { host: '127.0.0.1:3000' }, true],
-    ['one over IPv6', '::1', { host: '[::1]:3000' }, true],
+    ['a plain local request', '127.0.0.1', { host: '127.0.0.1:3000' }, 'local'],
+    ['one over IPv6', '::1', { host: '[::1]:3000' }, 'local'],
     [
       'one that a proxy forwarded',
       '127.0.0.1',
       { host: '127.0.0.1:3000', 'x-forwarded-for': '1.2.3.4' },
-      false,
+      'remote',
     ],
-    ['one that a tunnel forwarded', '127.0.0.1', { host: '127.0.0.1:3000', forwarded: 'for=1.2.3.4' }, false],
-    ['one under a public name', '127.0.0.1', { host: 'mcp.example.com' }, false],
-    ['one from the network', '10.0.0.1', { host: '127.0.0.1:3000' }, false],
+    [
+      'one that a tunnel forwarded',
+      '127.0.0.1',
+      { host: '127.0.0.1:3000', forwarded: 'for=1.2.3.4' },
+      'remote',
+    ],
+    ['one under a public name', '127.0.0.1', { host: 'mcp.example.com' }, 'remote'],
+    ['one from the network', '10.0.0.1', { host: '127.0.0.1:3000' }, 'remote'],
   ])('know whether a request is local: %s', (_what, address, headers, expected) => {
-    expect(guardsAt('http://127.0.0.1:3000').isLoopback(from(address, headers))).toBe(expected);
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin(from(address, headers))).toBe(expected);
+  });
+
+  it('do not know the origin of a request without a connection', () => {
+    const request = { url: 'http://127.0.0.1:3000/mcp', headers: new Headers(), incoming: undefined };
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin(request)).toBe('unknown');
+    const forwarded = { ...request, headers: new Headers({ via: '1.1 proxy' }) };
+    expect(guardsAt('http://127.0.0.1:3000').requestOrigin(forwarded)).toBe('remote');
+    expect(guardsAt('https://mcp.example.com').requestOrigin(request)).toBe('remote');
   });
 
   it('never take a server with a public URL for local', () => {
     const request = from('127.0.0.1', { host: '127.0.0.1:3000' });
-    expect(guardsAt('https://mcp.example.com').isLoopback(request)).toBe(false);
+    expect(guardsAt('https://mcp.example.com').requestOrigin(request)).toBe('remote');
   });
 
   it('take a form only from their own page [security 11]', () => {

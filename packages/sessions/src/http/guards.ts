@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { RequestOrigin } from '../access/access.js';
 import { isLoopbackHost } from '../secure-url.js';
 import { hostnameOf } from './allow-lists.js';
 import { targetOf } from './base-path.js';
@@ -62,19 +63,13 @@ export class Guards {
     );
   }
 
-  /**
-   * Whether a request certainly came from this machine: its connection, the public URL and the `Host` are loopback, and
-   * nothing shows that it was forwarded.
-   */
-  isLoopback(request: GuardedRequest): boolean {
-    return request.incoming !== undefined && !this.isFromAfar(request);
+  /** Where a request comes from, by its connection, its headers, its host and the public URL. */
+  requestOrigin(request: GuardedRequest): RequestOrigin {
+    if (this.#isRemote(request)) return 'remote';
+    return request.incoming ? 'local' : 'unknown';
   }
 
-  /**
-   * Whether a request shows that it came from another machine: by its connection, its headers, its host or the public
-   * URL.
-   */
-  isFromAfar(request: GuardedRequest): boolean {
+  #isRemote(request: GuardedRequest): boolean {
     const { headers, incoming } = request;
     return (
       (incoming !== undefined && !isLocalConnection(incoming)) ||

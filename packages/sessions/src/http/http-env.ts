@@ -1,5 +1,6 @@
 import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
+import type { RequestOrigin } from '../access/access.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { BodySource } from './body/request-body.js';
 
@@ -11,10 +12,7 @@ export interface HttpEnv {
     readonly isPlain?: true;
   };
   readonly Variables: {
-    /** Whether the request came from this machine and nowhere else. */
-    isLoopback: boolean;
-    /** Whether anything says that it came from elsewhere. */
-    isFromAfar: boolean;
+    origin: RequestOrigin;
     /** The address that it counts for; absent for this machine's, and where it is not known. */
     clientKey: ClientKey | undefined;
   };

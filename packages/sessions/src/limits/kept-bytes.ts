@@ -1,3 +1,5 @@
+import { Counter } from './counter.js';
+
 /** The limits for one kind of data. */
 export interface KeptBytesLimits {
   /** Bytes that each holder may always keep. */
@@ -28,7 +30,7 @@ export interface KeptShare {
  */
 export class KeptBytes {
   readonly #limits: KeptBytesLimits;
-  readonly #ofClient = new Map<string, number>();
+  readonly #ofClient = new Counter<string>();
   #shared = 0;
 
   constructor(limits: KeptBytesLimits) {
@@ -51,7 +53,7 @@ export class KeptBytes {
       const more = this.#beyondAssured(bytes) - this.#beyondAssured(kept);
       if (bytes > this.#limits.maxBytes || (more > 0 && !this.#hasRoomFor(more, client))) return false;
       this.#shared += more;
-      if (client !== undefined) this.#count(client, more);
+      if (client !== undefined) this.#ofClient.add(client, more);
       kept = bytes;
       return true;
     };
@@ -65,13 +67,7 @@ export class KeptBytes {
   #hasRoomFor(more: number, client: string | undefined): boolean {
     const { sharedBytes } = this.#limits;
     if (this.#shared + more > sharedBytes) return false;
-    return client === undefined || (this.#ofClient.get(client) ?? 0) + more <= sharedBytes / CLIENT_PART;
-  }
-
-  #count(client: string, more: number): void {
-    const bytes = (this.#ofClient.get(client) ?? 0) + more;
-    if (bytes === 0) this.#ofClient.delete(client);
-    else this.#ofClient.set(client, bytes);
+    return client === undefined || this.#ofClient.get(client) + more <= sharedBytes / CLIENT_PART;
   }
 }
 

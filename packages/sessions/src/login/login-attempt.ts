@@ -1,3 +1,4 @@
+import type { RequestOrigin } from '../access/access.js';
 import type { SessionSnapshot } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/granted-tokens.js';
 import type { ClientKey } from '../limits/client-key.js';
@@ -16,8 +17,7 @@ export interface Initiator {
 export interface LoginOrigin {
   /** The client's own name for itself, shown on the connect page as a claim. */
   readonly clientName: string | undefined;
-  /** Whether the request came over loopback and nothing else. */
-  readonly isLoopback: boolean;
+  readonly origin: RequestOrigin;
   /** Absent in open access. */
   readonly initiator: Initiator | undefined;
   /** The address that it counts for; absent for this machine's, and where it is not known. */

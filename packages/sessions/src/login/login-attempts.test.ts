@@ -14,7 +14,7 @@ function attemptOf(session: string, provider = 'idp', clientKey?: ClientKey): Lo
     id: randomToken(systemRandom),
     snapshot: { ref: session as SessionRef, epoch: 0 },
     provider,
-    origin: { clientName: undefined, isLoopback: true, initiator: undefined, clientKey },
+    origin: { clientName: undefined, origin: 'local', initiator: undefined, clientKey },
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,

@@ -21,12 +21,12 @@ export class LoginChecks {
     return this.#options.signIn;
   }
 
-  checkOf({ initiator, isLoopback }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
+  checkOf({ initiator, origin }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
     if (initiator && provider.issuer === initiator.issuer) return 'same-user';
     // There is no browser that could sign in elsewhere, or show a code of ours.
     if (flow === 'device') return 'unchecked';
     if (initiator && this.#options.signIn) return 'sign-in';
-    return isLoopback ? 'none' : 'code';
+    return origin === 'local' ? 'none' : 'code';
   }
 
   /** Whether an ID token is about the user who started a login. */

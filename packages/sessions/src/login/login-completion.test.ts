@@ -52,7 +52,7 @@ async function setUp() {
       id: randomToken(systemRandom),
       snapshot: { ref: record.ref, epoch: record.epoch },
       provider: 'idp',
-      origin: { clientName: undefined, isLoopback: true, initiator: undefined, clientKey: undefined },
+      origin: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
       check: 'none',
       startedAtMs: clock.now(),
       expiresAtMs: clock.now() + 600_000,

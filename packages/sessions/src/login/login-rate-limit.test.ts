@@ -6,11 +6,12 @@ import { Deadlines } from '../time/deadlines.js';
 import { LoginRateLimit } from './login-rate-limit.js';
 
 const alice = { issuer: 'https://id.example.com', subject: 'alice' };
-const fromPeer = (address: string) => ({
-  isLoopback: false,
-  initiator: undefined,
-  clientKey: clientKeyOf(address),
-});
+const fromPeer = (address: string) =>
+  ({
+    origin: 'remote',
+    initiator: undefined,
+    clientKey: clientKeyOf(address),
+  }) as const;
 
 function setUp() {
   const clock = new VirtualClock();
@@ -51,8 +52,8 @@ describe('the starts of logins', () => {
   it('are not counted on this machine, or where nothing is known of the address', () => {
     const { starts } = setUp();
     for (let count = 0; count < 10; count++) {
-      starts.count({ isLoopback: true, initiator: alice, clientKey: undefined });
-      starts.count({ isLoopback: false, initiator: undefined, clientKey: undefined });
+      starts.count({ origin: 'local', initiator: alice, clientKey: undefined });
+      starts.count({ origin: 'remote', initiator: undefined, clientKey: undefined });
     }
   });
 });

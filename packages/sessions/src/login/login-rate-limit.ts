@@ -46,6 +46,6 @@ export class LoginRateLimit {
 }
 
 /** What comes from this machine is not, nor is what nobody knows the origin of. */
-function isCounted({ isLoopback, initiator, clientKey }: Origin): boolean {
-  return !isLoopback && (initiator !== undefined || clientKey !== undefined);
+function isCounted({ origin, initiator, clientKey }: Origin): boolean {
+  return origin !== 'local' && (initiator !== undefined || clientKey !== undefined);
 }

@@ -1,3 +1,4 @@
+import { Counter } from '../limits/counter.js';
 import type { Clock } from '../time/clock.js';
 import { type LoginAttempt, quotaKeyOf } from './login-attempt.js';
 
@@ -10,7 +11,7 @@ const MAX_PER_CLIENT = 500;
 export class LoginWaiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
-  readonly #perQuotaKey = new Map<string, number>();
+  readonly #perQuotaKey = new Counter<string>();
   #isOver = false;
 
   constructor(clock: Clock) {
@@ -19,7 +20,7 @@ export class LoginWaiters {
 
   /** Whether another call may wait for this login. */
   hasRoomFor(attempt: LoginAttempt): boolean {
-    const perQuotaKey = this.#perQuotaKey.get(quotaKeyOf(attempt.origin)) ?? 0;
+    const perQuotaKey = this.#perQuotaKey.get(quotaKeyOf(attempt.origin));
     return (this.#waiting.get(attempt)?.size ?? 0) < MAX_PER_LOGIN && perQuotaKey < MAX_PER_CLIENT;
   }
 
@@ -29,14 +30,14 @@ export class LoginWaiters {
     const waiting = this.#waiting.get(attempt) ?? new Set();
     this.#waiting.set(attempt, waiting);
     const quotaKey = quotaKeyOf(attempt.origin);
-    this.#count(quotaKey, 1);
+    this.#perQuotaKey.add(quotaKey, 1);
     return new Promise((resolve) => {
       const done = () => {
         cancelTimer();
         signal.removeEventListener('abort', done);
         waiting.delete(done);
         if (waiting.size === 0) this.#waiting.delete(attempt);
-        this.#count(quotaKey, -1);
+        this.#perQuotaKey.add(quotaKey, -1);
         resolve();
       };
       const cancelTimer = this.#clock.after(timeoutMs, done);
@@ -54,11 +55,5 @@ export class LoginWaiters {
 
   wake(attempt: LoginAttempt): void {
     for (const done of this.#waiting.get(attempt) ?? []) done();
-  }
-
-  #count(quotaKey: string, more: 1 | -1): void {
-    const count = (this.#perQuotaKey.get(quotaKey) ?? 0) + more;
-    if (count === 0) this.#perQuotaKey.delete(quotaKey);
-    else this.#perQuotaKey.set(quotaKey, count);
   }
 }

@@ -203,10 +203,10 @@ export class Endpoint {
 
   /** Has the SDK serve a request. */
   #dispatch(
-    { request, body, isLoopback, clientKey, principal }: McpRequest,
+    { request, body, origin, clientKey, principal }: McpRequest,
     named: ResolvedSession,
   ): Promise<Response> {
-    const context = { era: '2026', named, ...calledToolOf(body), isLoopback, clientKey, principal } as const;
+    const context = { era: '2026', named, ...calledToolOf(body), origin, clientKey, principal } as const;
     const authInfo = principal && authInfoOf(principal);
     return this.#contexts.run(context, () =>
       this.#modern.fetch(request, { parsedBody: body, ...(authInfo && { authInfo }) }),

@@ -128,7 +128,7 @@ export class StdioConnection {
           era,
           named,
           ...calledToolOf(message),
-          isLoopback: true,
+          origin: 'local',
           clientKey: undefined,
           principal: undefined,
         },

@@ -2,10 +2,11 @@ import * as oidc from 'openid-client';
 import { z } from 'zod';
 import type { GrantedTokens } from '../account/granted-tokens.js';
 import { SessionError } from '../errors.js';
+import { isSecureUrl } from '../secure-url.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import { providerFailure, tokenAnswerIn } from './provider-failure.js';
-import { isSecureAddress, type ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-options.js';
 
 /** A login that a user can approve at the provider, by a code (RFC 8628 section 3.2). */
 export interface DeviceAuthorization {
@@ -43,7 +44,7 @@ const shownSchema = z.object({
   verification_uri: z
     .url({ protocol: /^https?$/ })
     .max(2000)
-    .refine(isSecureAddress),
+    .refine(isSecureUrl),
 });
 
 /**

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
 import { readLimitedText } from '../limits/read-limited-text.js';
+import { omitUndefined } from '../omit-undefined.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
@@ -83,9 +84,8 @@ export class ProviderConnection {
       device_authorization_endpoint: endpoints?.deviceAuthorization,
     };
     // The library takes a missing endpoint for one that is undefined only if it is not there.
-    const known = Object.fromEntries(Object.entries(metadata).filter(([, value]) => value !== undefined));
     const configuration = new oidc.Configuration(
-      known as unknown as oidc.ServerMetadata,
+      omitUndefined(metadata) as unknown as oidc.ServerMetadata,
       clientId,
       undefined,
       await this.#authentication(),

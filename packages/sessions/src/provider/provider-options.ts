@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { SessionError } from '../errors.js';
-import { isLoopbackHost } from '../secure-url.js';
+import { isSecureUrl } from '../secure-url.js';
 import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 
 /** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */
@@ -95,7 +95,7 @@ const RESERVED_PARAMS = [
 
 const address = z
   .url({ protocol: /^https?$/ })
-  .refine(isSecureAddress, 'must use https: it is not on loopback')
+  .refine(isSecureUrl, 'must use https: it is not on loopback')
   .refine(hasNoCredentials, 'must not contain a user or password');
 const apiOrigin = address.refine(
   isOrigin,
@@ -221,13 +221,6 @@ function hasCredential(options: Credentials): boolean {
     default:
       return clientSecret !== undefined && !clientKey;
   }
-}
-
-/** Whether what is sent to an address cannot be read on its way. */
-export function isSecureAddress(value: string): boolean {
-  if (!URL.canParse(value)) return false;
-  const { protocol, hostname } = new URL(value);
-  return protocol === 'https:' || isLoopbackHost(hostname);
 }
 
 function isOrigin(value: string): boolean {

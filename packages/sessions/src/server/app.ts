@@ -141,10 +141,10 @@ function guardedApp(
     const mount = basePath.wrongMountOf(c.req.raw, request.incoming);
     if (mount !== undefined) throw wrongMount(mount, publicUrl());
     warnings.inspect(request);
-    const isLoopback = guards.isLoopback(request);
-    c.set('isLoopback', isLoopback);
-    c.set('clientKey', isLoopback ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
-    c.set('isFromAfar', guards.isFromAfar(request));
+    const origin = guards.requestOrigin(request);
+    const isLocal = origin === 'local';
+    c.set('origin', origin);
+    c.set('clientKey', isLocal ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
     if (c.env?.outgoing) unreadAnswers.watch(c.env.outgoing as ServerResponse, c.get('clientKey'));
     return next();
   });
@@ -190,9 +190,9 @@ async function serveMcp(
   const request = c.req.raw;
   const methods = methodsFor(request.headers.get('mcp-protocol-version'));
   if (!methods.includes(request.method)) return notAllowed(methods);
-  const clientKey = c.get('clientKey');
+  const [origin, clientKey] = [c.get('origin'), c.get('clientKey')];
   const source = receivedJsonEarly(bodySourceOf(c), limits);
-  const entering = door.enter(request, { isFromAfar: c.get('isFromAfar'), clientKey });
+  const entering = door.enter(request, { origin, clientKey });
   // What came of a body that is refused is held until there is an answer.
   const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal), limits));
   const entered = await (refusing ? Promise.race([entering, refusing]) : entering);
@@ -206,7 +206,6 @@ async function serveMcp(
     return errorResponse(406, ErrorCode.invalidRequest, NOT_ACCEPTABLE);
   }
   const { principal } = entered;
-  const isLoopback = c.get('isLoopback');
   const outgoing = c.env?.outgoing;
   const closeConnection = outgoing && (() => void outgoing.destroy());
   const countUnread = unreadAnswers.counterFor(clientKey);
@@ -216,7 +215,7 @@ async function serveMcp(
   const incoming = {
     request: served,
     body: body.value,
-    isLoopback,
+    origin,
     clientKey,
     principal,
     closeConnection,

@@ -56,7 +56,7 @@ async function startIssuer() {
     const settings = accessSettings({ issuer, ...options });
     return composeAccess(settings, surroundings()).admit({
       authorization: `Bearer ${token}`,
-      isFromAfar: true,
+      origin: 'remote',
       clientKey: undefined,
     });
   };
@@ -106,7 +106,7 @@ describe('access, put together', () => {
     const bring = (token: string) =>
       access.admit({
         authorization: `Bearer ${token}`,
-        isFromAfar: true,
+        origin: 'remote',
         clientKey: clientKeyOf('192.0.2.1'),
       });
     const bad = await Promise.all(
@@ -134,7 +134,7 @@ describe('access, put together', () => {
   });
 
   it('is a matter of where a client is, in open access', async () => {
-    const far = { authorization: null, isFromAfar: true, clientKey: undefined };
+    const far = { authorization: null, origin: 'remote', clientKey: undefined } as const;
     expect(await composeAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
     expect(await composeAccess('open-to-network', surroundings()).admit(far)).toMatchObject({
       isAdmitted: true,

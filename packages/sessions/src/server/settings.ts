@@ -6,8 +6,9 @@ import { TrustedProxies } from '../http/trusted-proxies.js';
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from '../limits/limits.js';
 import { type Brand, brandingSchema } from '../login/pages/branding.js';
 import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
+import { omitUndefined } from '../omit-undefined.js';
 import { type ProviderSettings, providerSettings } from '../provider/provider-options.js';
-import { isLoopbackHost } from '../secure-url.js';
+import { isLoopbackHost, isSecureUrl } from '../secure-url.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import { openToNetwork } from './listen-rules.js';
 import type { SessionsOptions } from './options.js';
@@ -66,8 +67,8 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
   } = options;
   const parsed = schema.safeParse({
     branding,
-    lifetimes: given(lifetimes),
-    limits: given(limits),
+    lifetimes: omitUndefined(lifetimes),
+    limits: omitUndefined(limits),
     elicitation,
     allowedHosts,
     allowedOrigins,
@@ -81,8 +82,8 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
   const settings: SessionsSettings = {
     ...rest,
     brand: { name: checked.name ?? server.title ?? server.name, logo: checked.logo },
-    lifetimes: { ...DEFAULT_LIFETIMES, ...given(parsed.data.lifetimes) },
-    limits: { ...defaultLimits(parsed.data.limits.maxSessions), ...given(parsed.data.limits) },
+    lifetimes: { ...DEFAULT_LIFETIMES, ...omitUndefined(parsed.data.lifetimes) },
+    limits: { ...defaultLimits(parsed.data.limits.maxSessions), ...omitUndefined(parsed.data.limits) },
     trustedProxies: new TrustedProxies(options.trustedProxies ?? []),
     providers: parseProviders(options),
     publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
@@ -141,9 +142,8 @@ function parseProviders(options: SessionsOptions): SessionsSettings['providers']
 
 function parsePublicUrl(value: string): URL {
   const url = URL.canParse(value) ? new URL(value) : undefined;
-  const isSecure = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackHost(url.hostname));
   const isPlain = url && PLAIN_PATH.test(url.pathname) && !url.search && !url.hash && !url.username;
-  if (!url || !isSecure || !isPlain) {
+  if (!url || !isSecureUrl(url) || !isPlain) {
     throw new SessionError(
       'configuration',
       `"${value}" cannot be the public URL. Use https://host[:port], with the path that this server is mounted at, if any; http is allowed on loopback only.`,
@@ -152,12 +152,4 @@ function parsePublicUrl(value: string): URL {
   // Links are relative to the public URL.
   if (!url.pathname.endsWith('/')) url.pathname += '/';
   return url;
-}
-
-/** Without what was given as `undefined`: the default stands for that. */
-function given<T extends object>(fields: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  // Leaving out undefined fields is what the return type says; Object.fromEntries cannot.
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
 }

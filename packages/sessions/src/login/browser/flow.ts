@@ -1,3 +1,4 @@
+import type { RequestOrigin } from '../../access/access.js';
 import type { GrantedTokens } from '../../account/granted-tokens.js';
 import { SessionError } from '../../errors.js';
 import type { Provider } from '../../provider/provider.js';
@@ -42,8 +43,7 @@ export interface BrowserReturn {
   readonly query: URLSearchParams;
   /** Returns the cookie of a login in this browser, by the digest of the login's id. */
   readonly cookieOf: (attemptDigest: string) => string | undefined;
-  /** Whether this request, too, came from this machine. */
-  readonly isLoopback: boolean;
+  readonly origin: RequestOrigin;
 }
 
 /** What the connect page shows. */
@@ -137,7 +137,7 @@ export class BrowserLogins {
   }
 
   /** Handles the return of a browser from an authorization server. State and code are used at most once. */
-  async callback({ path, query, cookieOf, isLoopback }: BrowserReturn): Promise<CallbackResult> {
+  async callback({ path, query, cookieOf, origin }: BrowserReturn): Promise<CallbackResult> {
     const { attempts, ended, endings, publicUrl } = this.#options;
     const state = query.get('state') ?? '';
     const found = attempts.takeByState(state);
@@ -161,7 +161,7 @@ export class BrowserLogins {
     try {
       return trip.purpose === 'sign-in'
         ? await this.#signedIn(attempt, trip, url)
-        : await this.#loggedIn(attempt, trip, url, isLoopback);
+        : await this.#loggedIn(attempt, trip, url, origin);
     } finally {
       wipeChecks(trip.checks);
     }
@@ -230,7 +230,7 @@ export class BrowserLogins {
     attempt: LoginAttempt,
     trip: AuthorizationTransaction,
     url: URL,
-    isLoopback: boolean,
+    origin: RequestOrigin,
   ): Promise<CallbackResult> {
     const { checks, endings } = this.#options;
     const answer = await this.#exchange(attempt, this.#providerFor(attempt, 'login'), url, trip);
@@ -244,7 +244,7 @@ export class BrowserLogins {
       case 'sign-in':
         return this.#finish(attempt, granted);
       case 'none':
-        return isLoopback ? this.#finish(attempt, granted) : this.#awaitCode(attempt, granted);
+        return origin === 'local' ? this.#finish(attempt, granted) : this.#awaitCode(attempt, granted);
       case 'code':
       case 'unchecked':
         return this.#awaitCode(attempt, granted);

@@ -113,7 +113,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooOften(c, seconds);
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
-    const result = await logins.callback({ path, query, cookieOf, isLoopback: c.get('isLoopback') });
+    const result = await logins.callback({ path, query, cookieOf, origin: c.get('origin') });
     if (result.kind === 'rejected') return showPage(c, await rejectedCallbackPage(brand));
     if (result.kind === 'mismatched') return showPage(c, await failurePage(brand, 'browser_mismatch', 400));
     if (result.kind === 'code') cookies.keepCode(c, result.attemptId, result.code);

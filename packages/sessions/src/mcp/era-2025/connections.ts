@@ -222,11 +222,11 @@ function requestOf({
 }
 
 function contextOf(
-  { body, isLoopback, clientKey, principal }: McpRequest,
+  { body, origin, clientKey, principal }: McpRequest,
   { session }: ResolvedConnection,
 ): RequestContext {
   const named = { state: 'live', record: session, handle: undefined } as const;
-  return { era: '2025', named, ...calledToolOf(body), isLoopback, clientKey, principal };
+  return { era: '2025', named, ...calledToolOf(body), origin, clientKey, principal };
 }
 
 function isPing(message: unknown): boolean {

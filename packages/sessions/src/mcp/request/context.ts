@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProtocolError } from '@modelcontextprotocol/server';
+import type { RequestOrigin } from '../../access/access.js';
 import type { Principal } from '../../access/principal.js';
 import { sessionRequired } from '../../account/account-errors.js';
 import type { Accounts } from '../../account/accounts.js';
@@ -19,8 +20,7 @@ export type Era = '2025' | '2026';
 export interface RequestContext extends CalledTool {
   readonly era: Era;
   readonly named: ResolvedSession;
-  /** Whether it came over loopback and nothing else. */
-  readonly isLoopback: boolean;
+  readonly origin: RequestOrigin;
   /** The address that it counts for; absent for this machine's, and where it is not known. */
   readonly clientKey: ClientKey | undefined;
   /** Who is calling; nobody says so in open access. */

@@ -1,3 +1,4 @@
+import type { RequestOrigin } from '../../access/access.js';
 import type { Principal } from '../../access/principal.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import type { CountUnread } from '../wire/sse-stream.js';
@@ -7,7 +8,7 @@ export interface McpRequest {
   readonly request: Request;
   /** The parsed body of a POST. */
   readonly body: unknown;
-  readonly isLoopback: boolean;
+  readonly origin: RequestOrigin;
   /** The client address that the request counts for. Absent for local clients and for unknown addresses. */
   readonly clientKey: ClientKey | undefined;
   /** The authenticated caller. Absent in open access. */

@@ -1,4 +1,5 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import { omitUndefined } from '../../omit-undefined.js';
 import { SESSION_META_KEY } from '../request/session-argument.js';
 import { type JsonSchema, outputJsonOf } from '../request/tool-schema.js';
 import { propertyOf } from '../wire/json-rpc.js';
@@ -165,7 +166,7 @@ function orWrapped({ $schema, $defs, definitions, ...natural }: JsonSchema): Jso
   const wrapped = { type: 'object', properties: { result, ...FIELDS }, required: ['result', 'session'] };
   const shared = { $schema, $defs, definitions };
   return {
-    ...Object.fromEntries(Object.entries(shared).filter(([, value]) => value !== undefined)),
+    ...omitUndefined(shared),
     anyOf: [natural, wrapped],
   };
 }

@@ -2,13 +2,14 @@ import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { type AccountStatus, accountStatus } from '../../account/account-status.js';
 import type { Logins, PendingLogin } from '../../login/logins.js';
+import { omitUndefined } from '../../omit-undefined.js';
 import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
 import { isSignedIn, type SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { RequestContexts } from '../request/context.js';
 import { nextStep } from './status-texts.js';
-import { present, structuredResult } from './tool-result.js';
+import { structuredResult } from './tool-result.js';
 
 export interface SessionStatusToolOptions {
   readonly contexts: RequestContexts;
@@ -92,7 +93,7 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
     isSignedIn(record) && record.kind !== 'pending-handle'
       ? idleAtMs(record, presence, lifetimes)
       : undefined;
-  return present({
+  return omitUndefined({
     state,
     signedOut: record.signedOut,
     accounts,

@@ -9,13 +9,3 @@ export function structuredResult(structuredContent: Record<string, unknown>): Ca
 export function errorResult(text: string): CallToolResult {
   return { content: [{ type: 'text', text }], isError: true };
 }
-
-/** The fields that have a value. */
-export function present<T extends Record<string, unknown>>(
-  fields: T,
-): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  // Leaving out undefined fields is what the return type says; Object.fromEntries cannot.
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]?: Exclude<T[K], undefined>;
-  };
-}

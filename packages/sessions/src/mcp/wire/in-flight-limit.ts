@@ -1,3 +1,4 @@
+import { Counter } from '../../limits/counter.js';
 import type { SessionRef } from '../../session/ids.js';
 import { ErrorCode, errorResponse } from './error-response.js';
 
@@ -6,23 +7,16 @@ export const MAX_IN_FLIGHT = 100;
 
 /** Counts the requests that are being served for each session, where each of them stands alone. */
 export class InFlightLimit {
-  readonly #counts = new Map<SessionRef, number>();
+  readonly #counts = new Counter<SessionRef>();
 
   /**
    * Takes in another one, if it may come.
    * @returns what to call once, when it is answered
    */
   begin(ref: SessionRef): (() => void) | undefined {
-    const count = this.#counts.get(ref) ?? 0;
-    if (count >= MAX_IN_FLIGHT) return undefined;
-    this.#counts.set(ref, count + 1);
-    return () => this.#end(ref);
-  }
-
-  #end(ref: SessionRef): void {
-    const count = (this.#counts.get(ref) ?? 1) - 1;
-    if (count === 0) this.#counts.delete(ref);
-    else this.#counts.set(ref, count);
+    if (this.#counts.get(ref) >= MAX_IN_FLIGHT) return undefined;
+    this.#counts.add(ref, 1);
+    return () => this.#counts.add(ref, -1);
   }
 }
 

@@ -1,4 +1,5 @@
 import type { ClientKey } from '../../limits/client-key.js';
+import { Counter } from '../../limits/counter.js';
 import { FairEviction } from '../../limits/fair-eviction.js';
 import { tooManyRequests } from '../../limits/too-many-requests.js';
 import type { Clock } from '../../time/clock.js';
@@ -23,7 +24,7 @@ export class AnonymousSessions {
   readonly #shares = new FairEviction<SessionRef>();
   readonly #heardAtMs = new Map<SessionRef, number>();
   /** How many are being started from an address. */
-  readonly #starting = new Map<ClientKey, number>();
+  readonly #starting = new Counter<ClientKey>();
 
   constructor(options: AnonymousSessionsOptions) {
     this.#options = options;
@@ -58,12 +59,8 @@ export class AnonymousSessions {
 
   /** Counts a session that is being started. @returns what to call when that is done */
   starting(clientKey: ClientKey): () => void {
-    this.#starting.set(clientKey, (this.#starting.get(clientKey) ?? 0) + 1);
-    return () => {
-      const left = (this.#starting.get(clientKey) ?? 1) - 1;
-      if (left === 0) this.#starting.delete(clientKey);
-      else this.#starting.set(clientKey, left);
-    };
+    this.#starting.add(clientKey, 1);
+    return () => this.#starting.add(clientKey, -1);
   }
 
   /** The one that has to make room on this node: the longest unheard of whoever has most of them. */
@@ -79,7 +76,7 @@ export class AnonymousSessions {
   toMakeRoomAt(clientKey: ClientKey): SessionRef | undefined {
     const { mostPerPeer, isPresent, clock } = this.#options;
     const share = this.#shares.of(clientKey);
-    if (share.size + (this.#starting.get(clientKey) ?? 0) < mostPerPeer) return undefined;
+    if (share.size + this.#starting.get(clientKey) < mostPerPeer) return undefined;
     const longestUnheard = [...share].find((ref) => !isPresent(ref));
     const heardAtMs = longestUnheard && this.#heardAtMs.get(longestUnheard);
     const waitMs = (heardAtMs ?? clock.now()) + QUIET_MS - clock.now();

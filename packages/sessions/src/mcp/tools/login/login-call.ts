@@ -25,8 +25,8 @@ export interface LoginCall {
 }
 
 /** Where a call comes from. */
-export function originOf({ isLoopback, principal, clientKey }: RequestContext): LoginCall['from'] {
-  return { isLoopback, initiator: principal, clientKey };
+export function originOf({ origin, principal, clientKey }: RequestContext): LoginCall['from'] {
+  return { origin, initiator: principal, clientKey };
 }
 
 /**

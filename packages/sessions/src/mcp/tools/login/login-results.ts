@@ -1,9 +1,10 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { PendingLogin } from '../../../login/logins.js';
+import { omitUndefined } from '../../../omit-undefined.js';
 import type { LoginFailure } from '../../../session/session-events.js';
 import type { AccountRecord } from '../../../session/session-record.js';
-import { errorResult, present, structuredResult } from '../tool-result.js';
+import { errorResult, structuredResult } from '../tool-result.js';
 import { callAgain, presentCode } from './login-again.js';
 import type { LoginAnswer } from './login-answer.js';
 import type { LoginCall } from './login-call.js';
@@ -101,7 +102,7 @@ const SHORT_LIVED =
 function pendingResult(call: LoginCall, pending: PendingAnswer, defaultProvider: string): CallToolResult {
   const { expiresInSeconds, needsCode, loginUrl, userCode } = pending.login;
   return structuredResult(
-    present({
+    omitUndefined({
       status: needsCode ? 'confirmation_required' : 'pending',
       loginUrl: needsCode ? undefined : loginUrl,
       userCode: needsCode ? undefined : userCode,
@@ -167,10 +168,10 @@ function authenticatedResult(account: AccountRecord, handle: string | undefined)
   const { provider, subject, name } = account;
   const who = name ?? subject;
   return structuredResult(
-    present({
+    omitUndefined({
       status: 'authenticated',
       session: handle,
-      account: present({ provider, subject, name }),
+      account: omitUndefined({ provider, subject, name }),
       next: handle
         ? `Logged in as ${who}. Pass this \`session\` in every further call of any tool.`
         : `Logged in as ${who}. Go on with what the login was needed for.`,
