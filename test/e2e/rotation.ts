@@ -1,5 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { SessionSnapshot } from '../../packages/sessions/src/account/accounts.js';
 import { DEFAULT_LIMITS } from '../../packages/sessions/src/limits/limits.js';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
 import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
@@ -9,6 +8,7 @@ import {
 } from '../../packages/sessions/src/server/compose-sessions.js';
 import { DEFAULT_LIFETIMES } from '../../packages/sessions/src/session/lifetimes.js';
 import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
+import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';

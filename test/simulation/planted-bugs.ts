@@ -1,4 +1,4 @@
-import type { RefreshTokens } from '../../packages/sessions/src/account/granted-tokens.js';
+import type { RefreshTokens } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
 import { TokenRefresher } from '../../packages/sessions/src/account/refresh/refresher.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionChange } from '../../packages/sessions/src/session/session-records.js';

@@ -1,7 +1,10 @@
-import type { SessionSnapshot } from '../../packages/sessions/src/account/accounts.js';
 import { SessionError } from '../../packages/sessions/src/errors.js';
 import type { StreamCloser } from '../../packages/sessions/src/session/presence.js';
-import type { SessionKind, SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import type {
+  SessionKind,
+  SessionRecord,
+  SessionSnapshot,
+} from '../../packages/sessions/src/session/session-record.js';
 import { API, LostError, type World } from './world.js';
 
 const SECOND = 1000;

@@ -1,4 +1,7 @@
-import type { GrantedTokens, RefreshOutcome } from '../../packages/sessions/src/account/granted-tokens.js';
+import type {
+  GrantedTokens,
+  RefreshOutcome,
+} from '../../packages/sessions/src/account/refresh/granted-tokens.js';
 import type { Revocation } from '../../packages/sessions/src/session/session-events.js';
 import type { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';

@@ -1,4 +1,4 @@
-import type { RefreshOutcome } from '../../packages/sessions/src/account/granted-tokens.js';
+import type { RefreshOutcome } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
 
 /** The tokens of one login, from the first to the last refresh. */
 interface Family {

@@ -76,10 +76,10 @@ export class World {
       listener: (event) => this.ledger.hear(event),
       parts: { ...planted, createVault: (keys, bytes) => this.#watched(createVault(keys, bytes)) },
     });
-    const { accounts, refreshes, registry } = this.bench;
+    const { accounts, refresher, registry } = this.bench;
     const fetch = (url: string | URL | Request, init?: RequestInit) => this.#callApi(String(url), init);
     const apiOrigins = new Map([['idp', [API]]]);
-    this.sessionFetch = createSessionFetch({ accounts, refreshes, registry, apiOrigins, fetch });
+    this.sessionFetch = createSessionFetch({ accounts, refresher, registry, apiOrigins, fetch });
   }
 
   /** Whether nothing is on its way to the store or to the provider, or back. */

@@ -1,6 +1,6 @@
-import type { SessionSnapshot } from '../../packages/sessions/src/account/accounts.js';
-import type { RefreshOutcome } from '../../packages/sessions/src/account/granted-tokens.js';
+import type { RefreshOutcome } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
 
 /** What a session goes through before time does the rest. @returns the session that has to end. */
@@ -90,7 +90,7 @@ export const LIVES: readonly Life[] = [
 
 async function refreshFails(bench: SessionBench, user: string): Promise<SessionSnapshot> {
   const { snapshot } = await bench.loggedIn(user);
-  const failed = await bench.refreshes.refresh(snapshot.ref, PROVIDER, 1).catch(() => true);
+  const failed = await bench.refresher.refresh(snapshot.ref, PROVIDER, 1).catch(() => true);
   if (!failed) throw new Error('A refresh succeeded that was to fail.');
   return snapshot;
 }

@@ -25,7 +25,7 @@ describe('an access token', () => {
     expect(bench.provider.held).toHaveLength(1);
     const [refresh] = bench.provider.held;
     refresh?.answer(bench.provider.granted(refresh.refreshToken));
-    await bench.refreshes.settled();
+    await bench.refresher.settled();
     expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
@@ -41,7 +41,7 @@ describe('an access token', () => {
 
   it('without a lifetime and without a refresh token is used until the API refuses it [security 18]', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };
     const granted = bench.provider.grant('alice', { expiresInSeconds: undefined });
     const tokens = { ...granted.tokens, refreshToken: undefined };
@@ -52,7 +52,7 @@ describe('an access token', () => {
 
   it('that expires and cannot be refreshed asks for a new login', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };
     const granted = bench.provider.grant('alice');
     await bench.accounts.commitLogin(snapshot, 'idp', {
@@ -86,7 +86,7 @@ describe('an access token', () => {
     expect(bench.provider.presented).toEqual([]);
     bench.clock.jump(1);
     await bench.accessToken(snapshot);
-    await bench.refreshes.settled();
+    await bench.refresher.settled();
     expect(bench.provider.presented).toEqual(['refresh-alice-1']);
   });
 
@@ -261,7 +261,7 @@ describe('an account whose refresh was put off', () => {
     const { snapshot } = await bench.loggedIn('alice');
     await clock.advance(590 * SECOND);
     await bench.accessToken(snapshot);
-    await bench.refreshes.settled();
+    await bench.refresher.settled();
     const comeBack = () => {
       isDown = false;
     };
@@ -333,7 +333,7 @@ describe('a login', () => {
 
   it('is in the session as the provider described it, and is heard of', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(5 * SECOND);
     const snapshot = { ref: record.ref, epoch: 0 };
     const identity = { subject: 'alice', name: 'Alice' };
@@ -378,7 +378,7 @@ describe('a login', () => {
   it('that the store does not take in is revoked [security 22]', async () => {
     const store = new MapSessionStore();
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     store.replace = () => Promise.reject(new Error('down'));
     const snapshot = { ref: record.ref, epoch: 0 };
     const login = bench.accounts
@@ -446,7 +446,7 @@ describe('a pending handle that becomes a session', () => {
     const promoted = await bench.accounts.promote(current);
     expect(promoted?.record).toMatchObject({
       kind: 'handle',
-      owner: 'quotaKey',
+      owner: 'anonymous',
       signedInAtMs: SECOND,
       generation: 1,
       accounts: { idp: { provider: 'idp', generation: 1, subject: 'alice' } },

@@ -1,31 +1,28 @@
 import { type SessionError, signedOut } from '../errors.js';
+import { loginRequired, notRenewed, reauthenticationRequired } from '../session/account-errors.js';
+import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.js';
 import type { Disposal, RevocationReport } from '../session/disposal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
-import type { AccountRecord, SessionRecord } from '../session/session-record.js';
+import type { AccountRecord, SessionRecord, SessionSnapshot } from '../session/session-record.js';
 import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
 import { wipeTokenSet } from '../vault/token-set.js';
-import { loginRequired, notRenewed, reauthenticationRequired } from './account-errors.js';
-import type { AccountTokens, UnsealedAccount } from './account-tokens.js';
-import type { GrantedTokens } from './granted-tokens.js';
+import type { GrantedTokens } from './refresh/granted-tokens.js';
 import type { TokenRefresher } from './refresh/refresher.js';
+import { tokenTimes } from './refresh/window.js';
 
 export interface AccountsOptions {
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
-  readonly refreshes: TokenRefresher;
+  readonly refresher: TokenRefresher;
   readonly disposal: Disposal;
   readonly events: SessionEvents;
   readonly clock: Clock;
-}
-
-/** A session as somebody was given it: void once the session is signed out. */
-export interface SessionSnapshot {
-  readonly ref: SessionRef;
-  readonly epoch: number;
+  /** A random number from 0 to 1, for jitter. */
+  readonly fraction: () => number;
 }
 
 /** An access token and the token set it is from. */
@@ -60,6 +57,8 @@ export class Accounts {
     const { registry, events, disposal, tokens, clock } = this.#options;
     const { identity } = granted;
     if (!identity) throw new Error('A login without an identity cannot be committed.');
+    const hasRefreshToken = granted.tokens.refreshToken !== undefined;
+    const times = tokenTimes(granted, undefined, hasRefreshToken, this.#options.fraction());
     let sealed: AccountRecord | undefined;
     const change: SessionChange = (record) => {
       tokens.wipe(sealed);
@@ -72,9 +71,10 @@ export class Accounts {
         subject: identity.subject,
         name: identity.name,
         scopes: granted.scopes ?? [],
-        hasRefreshToken: granted.tokens.refreshToken !== undefined,
+        hasRefreshToken,
+        ...times,
       };
-      sealed = tokens.seal(record, account, granted, granted.tokens);
+      sealed = tokens.seal(record, account, granted.tokens);
       return {
         generation,
         accounts: { ...record.accounts, [provider]: sealed },
@@ -108,14 +108,14 @@ export class Accounts {
    * `provider_refused`, `signed_out`
    */
   async accessToken(snapshot: SessionSnapshot, provider: string): Promise<FreshAccessToken> {
-    const { tokens, refreshes, clock } = this.#options;
+    const { tokens, refresher, clock } = this.#options;
     let unreadable: number | undefined;
     for (let tries = 0; tries < READ_TRIES; tries++) {
       const { record, account } = await this.#find(snapshot, provider);
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
       const now = clock.now();
       if (hasRefreshToken && refreshAtMs !== undefined && now >= refreshAtMs) {
-        const refresh = refreshes.refresh(snapshot.ref, provider, generation);
+        const refresh = refresher.refresh(snapshot.ref, provider, generation);
         if (expiresAtMs !== undefined && now >= expiresAtMs - EXPIRY_MARGIN_MS) {
           await refresh;
           continue;
@@ -124,14 +124,14 @@ export class Accounts {
         refresh.catch(() => undefined);
       } else if (expiresAtMs !== undefined && now >= expiresAtMs) {
         if (hasRefreshToken) throw waitingForProvider(account, now);
-        await refreshes.giveUp(record, account, 'no_refresh_token');
+        await refresher.giveUp(record, account, 'no_refresh_token');
         continue;
       }
       const opened = tokens.open(record, account);
       opened?.refreshToken?.wipe();
       if (opened) return { accessToken: opened.accessToken, generation };
       // Wiped since it was read, which the next look tells; or damaged, which is the same again.
-      if (unreadable === generation) await refreshes.giveUp(record, account, 'tokens_unreadable');
+      if (unreadable === generation) await refresher.giveUp(record, account, 'tokens_unreadable');
       unreadable = generation;
     }
     throw notRenewed(provider, 'provider_unavailable', 1);

@@ -4,9 +4,9 @@ import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
+import { LiveSession } from '../mcp/request/session.js';
 import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 import { Secret } from '../vault/secret.js';
-import { LiveSession } from './session.js';
 import { createSessionFetch } from './session-fetch.js';
 
 setFlagsFromString('--expose-gc');
@@ -37,10 +37,10 @@ async function sessionAt(
 ) {
   const bench = new SessionBench(options);
   const { snapshot, record } = await bench.loggedIn('alice');
-  const { accounts, refreshes, registry } = bench;
+  const { accounts, refresher, registry } = bench;
   const sessionFetch = createSessionFetch({
     accounts,
-    refreshes,
+    refresher,
     registry,
     apiOrigins: new Map(['idp', 'other'].map((provider) => [provider, apiOrigins])),
     fetch,

@@ -1,6 +1,7 @@
 import { SessionError } from '../errors.js';
+import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import type { Accounts, SessionSnapshot } from './accounts.js';
+import type { Accounts } from './accounts.js';
 import { linkedSignal } from './linked-signal.js';
 import { type FollowedResponse, followRedirects, isReplayable } from './redirects.js';
 import type { TokenRefresher } from './refresh/refresher.js';
@@ -16,7 +17,7 @@ export type SessionFetch = (
 
 export interface SessionFetchOptions {
   readonly accounts: Accounts;
-  readonly refreshes: TokenRefresher;
+  readonly refresher: TokenRefresher;
   readonly registry: SessionRegistry;
   /** The origins to which the access tokens of a provider may be sent, by the provider's name. */
   readonly apiOrigins: ReadonlyMap<string, readonly string[]>;
@@ -62,7 +63,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const first = await call();
     const mayHelp = !refused.has(signal, provider, first.generation);
     if (!mayHelp || !blamesToken(first) || !isReplayable(init.body)) return first.response;
-    const renewing = options.refreshes.replaceRefused(snapshot.ref, provider, first.generation);
+    const renewing = options.refresher.replaceRefused(snapshot.ref, provider, first.generation);
     const isRenewed = await unlessAborted(renewing, bounded.signal).then(
       () => true,
       (error: unknown) => {

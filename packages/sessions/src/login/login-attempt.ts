@@ -1,9 +1,9 @@
 import type { RequestOrigin } from '../access/access.js';
-import type { SessionSnapshot } from '../account/accounts.js';
-import type { GrantedTokens } from '../account/granted-tokens.js';
+import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { AuthorizationChecks } from '../provider/provider.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
+import type { SessionSnapshot } from '../session/session-record.js';
 import type { SealedRecord } from '../vault/vault.js';
 import type { DeviceLogin } from './device/device-login.js';
 

@@ -46,7 +46,7 @@ async function setUp() {
     random: systemRandom,
     onError: (error) => void bench.errors.push(error),
   });
-  const { record } = await registry.start('connection', 'quotaKey');
+  const { record } = await registry.start('connection', 'anonymous');
   const begin = (): LoginAttempt => {
     const attempt: LoginAttempt = {
       id: randomToken(systemRandom),

@@ -1,5 +1,5 @@
 import type { Accounts } from '../account/accounts.js';
-import type { GrantedTokens } from '../account/granted-tokens.js';
+import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { LoginFailure, SessionEvents } from '../session/session-events.js';

@@ -1,4 +1,4 @@
-import type { Accounts, SessionSnapshot } from '../account/accounts.js';
+import type { Accounts } from '../account/accounts.js';
 import { SessionError, signedOut } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import type { Provider } from '../provider/provider.js';
@@ -6,6 +6,7 @@ import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
 import type { LoginFailure, LoginFlow, SessionEvents } from '../session/session-events.js';
+import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';

@@ -1,4 +1,4 @@
-import type { GrantedTokens } from '../account/granted-tokens.js';
+import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import { digestOf, isSameDigest } from '../vault/secret-digest.js';

@@ -41,7 +41,7 @@ export class StdioConnection {
 
   /** Starts the session, then to read. */
   static async open(options: StdioOptions): Promise<StdioConnection> {
-    const { record } = await options.registry.start('connection', 'quotaKey');
+    const { record } = await options.registry.start('connection', 'anonymous');
     return new StdioConnection(options, record.ref);
   }
 

@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
-import type { GrantedTokens } from '../account/granted-tokens.js';
+import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import { SessionError } from '../errors.js';
 import { isSecureUrl } from '../secure-url.js';
 import type { Clock } from '../time/clock.js';

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Identity } from '../account/granted-tokens.js';
+import type { Identity } from '../account/refresh/granted-tokens.js';
 import { secretBytes } from '../vault/memory.js';
 
 /** Who an ID token is about, and who says so. */

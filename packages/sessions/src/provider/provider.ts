@@ -1,5 +1,5 @@
 import * as oidc from 'openid-client';
-import type { GrantedTokens, RefreshOutcome } from '../account/granted-tokens.js';
+import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
 import { SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';

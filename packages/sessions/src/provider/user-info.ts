@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
-import type { Identity } from '../account/granted-tokens.js';
+import type { Identity } from '../account/refresh/granted-tokens.js';
 import { SessionError } from '../errors.js';
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
 import type { ProviderSettings } from './provider-options.js';

@@ -1,10 +1,10 @@
-import { AccountTokens } from '../account/account-tokens.js';
 import { Accounts } from '../account/accounts.js';
-import type { RefreshTokens } from '../account/granted-tokens.js';
+import type { RefreshTokens } from '../account/refresh/granted-tokens.js';
 import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
 import { TokenRefresher, type TokenRefresherOptions } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import type { Limits } from '../limits/limits.js';
+import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
@@ -59,7 +59,7 @@ export interface ComposedSessions {
   readonly disposal: Disposal;
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
-  readonly refreshes: TokenRefresher;
+  readonly refresher: TokenRefresher;
   readonly accounts: Accounts;
 }
 
@@ -89,20 +89,20 @@ export function composeSessions<C extends Clock>(options: ComposeSessionsOptions
     onError,
   });
   const registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
-  const tokens = new AccountTokens(vault, random);
+  const tokens = new AccountTokens(vault);
   const ask = options.askForTokens;
   const plainRefresh = isPassive
     ? ask
     : new RefreshPolicy({ clock, events, ask, revoke: options.revokeTokens, fraction }).refresh;
   const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
   const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
-  const refreshes = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
-  new SessionsPerAccount({ registry, events, most: options.limits.sessionsPerAccount, onError });
-  const accounts = new Accounts({ registry, tokens, refreshes, disposal, events, clock });
+  const refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
+  new SessionsPerAccount({ registry, events, maxSessions: options.limits.sessionsPerAccount, onError });
+  const accounts = new Accounts({ registry, tokens, refresher, disposal, events, clock, fraction });
   if (!isPassive) {
-    const refresh = refreshes.refresh.bind(refreshes);
+    const refresh = refresher.refresh.bind(refresher);
     new RefreshScheduler({ clock, deadlines, events, refresh });
     new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
   }
-  return { keys, vault, deadlines, events, disposal, registry, tokens, refreshes, accounts };
+  return { keys, vault, deadlines, events, disposal, registry, tokens, refresher, accounts };
 }

@@ -83,7 +83,7 @@ export function createSessions(options: SessionsOptions): Sessions {
     if (provider) return provider;
     throw new SessionError('unknown_provider', `There is no provider "${name}" here.`);
   };
-  const { keys, vault, deadlines, events, disposal, registry, refreshes, accounts } = composeSessions({
+  const { keys, vault, deadlines, events, disposal, registry, refresher, accounts } = composeSessions({
     clock,
     random,
     store,
@@ -99,7 +99,7 @@ export function createSessions(options: SessionsOptions): Sessions {
   });
   const sessionFetch = createSessionFetch({
     accounts,
-    refreshes,
+    refresher,
     registry,
     apiOrigins: new Map(settings.providers.map(({ name, apiOrigins }) => [name, apiOrigins])),
     fetch,
@@ -260,7 +260,7 @@ export function createSessions(options: SessionsOptions): Sessions {
       if (event.type === 'account.revoked' && event.revocation === 'unconfirmed') notRevoked++;
     });
     await registry.endAll('shutdown');
-    await patience.waitFor(Promise.all([disposal.settled(), refreshes.settled()]), drainMs);
+    await patience.waitFor(Promise.all([disposal.settled(), refresher.settled()]), drainMs);
     notRevoked += disposal.pending;
     serving.stop();
     await endpoint.close();

@@ -64,7 +64,7 @@ describe('disposing of accounts', () => {
       const before = await bench.registry.get(record.ref);
       const account = before?.accounts.idp;
       if (!before || !account) throw new Error('Nobody is logged in.');
-      await bench.refreshes.giveUp(before, account, failureReason);
+      await bench.refresher.giveUp(before, account, failureReason);
       await bench.disposal.settled();
       bench.provider.revoked.length = 0;
       const { revoked } = await bench.registry.signOut(record.ref, 'logout');

@@ -32,7 +32,7 @@ function connection(fields: Partial<SessionRecord> = {}): SessionRecord {
     version: 1,
     stamps: [],
     kind: 'connection',
-    owner: 'quotaKey',
+    owner: 'anonymous',
     createdAtMs: 0,
     lastRequestAtMs: 0,
     epoch: 0,

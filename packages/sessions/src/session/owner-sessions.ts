@@ -200,7 +200,7 @@ export class OwnerSessions {
     removeFrom(this.#bySession, session, ref);
     if (this.#bySession.has(session)) return;
     if (hasSessionPerConnection) registry.end(session, reason).catch(onError);
-    else registry.left(session);
+    else registry.clientLeft(session);
   }
 
   #sessionEnded(ref: SessionRef, reason: EndReason): void {

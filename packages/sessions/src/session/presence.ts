@@ -65,7 +65,7 @@ export class SessionPresence {
   }
 
   /** Notes that a client has gone, if it has no stream open that says otherwise. */
-  left(ref: SessionRef, atMs: number): void {
+  clientLeft(ref: SessionRef, atMs: number): void {
     const presence = this.of(ref);
     if (presence.openStreams === 0) this.#entries.set(ref, { ...presence, disconnectedAtMs: atMs });
   }

@@ -93,7 +93,17 @@ export interface SessionRecord {
   readonly accounts: Readonly<Record<string, AccountRecord>>;
 }
 
-/** The record of a session in which nothing has happened yet. */
+/** A session between two sign-outs: void once the session is signed out. */
+export interface SessionSnapshot {
+  readonly ref: SessionRef;
+  readonly epoch: number;
+}
+
+export function snapshotOf({ ref, epoch }: SessionSnapshot): SessionSnapshot {
+  return { ref, epoch };
+}
+
+/** A new record, without logins. */
 export function blankRecord(ref: SessionRef, kind: SessionKind, owner: string, nowMs: number): SessionRecord {
   return {
     ref,

@@ -30,10 +30,10 @@ describe('a session', () => {
     const store = new MapSessionStore();
     store.insert = () => Promise.resolve(false);
     const bench = new SessionBench({ store, maxSessions: 1 });
-    await expect(bench.registry.start('connection', 'quotaKey')).rejects.toThrow('minted twice');
+    await expect(bench.registry.start('connection', 'anonymous')).rejects.toThrow('minted twice');
     expect(bench.registry.size).toBe(0);
     expect(bench.events).toEqual([]);
-    await expect(bench.registry.start('connection', 'quotaKey')).rejects.toThrow('minted twice');
+    await expect(bench.registry.start('connection', 'anonymous')).rejects.toThrow('minted twice');
   });
 
   it('is not left in the store when only the answer to its start was lost', async () => {
@@ -44,7 +44,7 @@ describe('a session', () => {
       throw new Error('lost');
     };
     const bench = new SessionBench({ store });
-    await expect(bench.registry.start('connection', 'quotaKey')).rejects.toThrow('lost');
+    await expect(bench.registry.start('connection', 'anonymous')).rejects.toThrow('lost');
     expect(store.size).toBe(0);
   });
 
@@ -87,7 +87,7 @@ describe('a 2025 connection', () => {
 
   it('is not idle right after a login that took its user longer than that', async () => {
     const bench = new SessionBench({ lifetimes: { idleMs: MINUTE } });
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(5 * MINUTE);
     await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'idp', bench.provider.grant('alice'));
     await bench.clock.advance(50 * SECOND);
@@ -239,7 +239,7 @@ describe('a 2025 connection', () => {
 
   it('ends after a day unheard', async () => {
     const bench = new SessionBench();
-    const { id } = await bench.registry.start('connection', 'quotaKey');
+    const { id } = await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(23 * HOUR);
     expect((await bench.registry.resolve('connection', id)).state).toBe('live');
     await bench.clock.advance(2 * HOUR);
@@ -268,7 +268,7 @@ describe('a 2026 handle', () => {
 
   it('that is pending expires when the login is not finished in time', async () => {
     const bench = new SessionBench();
-    const { id } = await bench.registry.start('pending-handle', 'quotaKey');
+    const { id } = await bench.registry.start('pending-handle', 'anonymous');
     await bench.clock.advance(11 * MINUTE);
     expect(await bench.registry.resolve('handle', id)).toEqual({ state: 'ended', reason: 'login_expired' });
   });
@@ -331,7 +331,7 @@ describe('signing out and ending', () => {
 
   it('void what was handed out before, also where nobody was logged in [security 22]', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: record.epoch };
     const { revoked } = await bench.registry.signOut(record.ref, 'logout');
     expect(await revoked).toEqual([]);
@@ -370,7 +370,7 @@ describe('signing out and ending', () => {
     const bench = new SessionBench({ store });
     await bench.loggedIn('alice');
     const { record: stuck } = await bench.loggedIn('bob');
-    await bench.registry.start('connection', 'quotaKey');
+    await bench.registry.start('connection', 'anonymous');
     const take = store.take.bind(store);
     store.take = (ref) => (ref === stuck.ref ? Promise.reject(new Error('down')) : take(ref));
     const ending = bench.registry.endAll('shutdown');
@@ -412,7 +412,7 @@ describe('a store that is slow, and loses answers', () => {
       if (losses-- > 0) throw new Error('lost');
     });
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     losses = 1;
     const login = bench.accounts.commitLogin(
       { ref: record.ref, epoch: 0 },
@@ -445,7 +445,7 @@ describe('a store that is slow, and loses answers', () => {
   it('says so in words for whoever waits, when it does not come back', async () => {
     const store = storeWith('get', () => Promise.reject(new Error('redis at 192.0.2.5 is down')));
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     const signOut = bench.registry.signOut(record.ref, 'logout').catch((error: unknown) => error);
     await bench.clock.advance(1000);
     expect(await signOut).toMatchObject({
@@ -480,7 +480,7 @@ describe('a store that is slow, and loses answers', () => {
       if (failures-- > 0) throw new Error('down');
     });
     const bench = new SessionBench({ store });
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     const update = () => bench.registry.update(record.ref, () => ({ owner: 'somebody' }));
 
     failures = 2;

@@ -102,7 +102,7 @@ export class SessionRegistry {
     this.#tombstones = new Tombstones(options.clock);
     this.#places = new SessionCapacity({
       ...options,
-      mostPerPeer: options.anonymousSessionsPerAddress,
+      maxPerAddress: options.anonymousSessionsPerAddress,
       size: () => this.size,
       isPresent: (ref) => isPresent(this.#presence.of(ref)),
       evict: (ref) => this.#evict(ref),
@@ -175,7 +175,7 @@ export class SessionRegistry {
 
   /** Notes a request of the session's client. */
   async touch(ref: SessionRef): Promise<void> {
-    this.#places.heard(ref);
+    this.#places.touch(ref);
     await this.#records.touch(ref);
   }
 
@@ -233,9 +233,9 @@ export class SessionRegistry {
   }
 
   /** Notes that the last client of a session has gone, in another way than by its streams. */
-  left(ref: SessionRef): void {
+  clientLeft(ref: SessionRef): void {
     if (!this.#known.has(ref)) return;
-    this.#presence.left(ref, this.#options.clock.now());
+    this.#presence.clientLeft(ref, this.#options.clock.now());
     void this.#reschedule(ref);
   }
 

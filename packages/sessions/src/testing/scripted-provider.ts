@@ -1,4 +1,4 @@
-import type { GrantedTokens, RefreshOutcome } from '../account/granted-tokens.js';
+import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';

@@ -1,5 +1,4 @@
-import type { AccountTokens } from '../account/account-tokens.js';
-import type { Accounts, SessionSnapshot } from '../account/accounts.js';
+import type { Accounts } from '../account/accounts.js';
 import type { TokenRefresher } from '../account/refresh/refresher.js';
 import { DEFAULT_LIMITS, type Limits } from '../limits/limits.js';
 import {
@@ -7,10 +6,16 @@ import {
   type ComposeSessionsParts,
   composeSessions,
 } from '../server/compose-sessions.js';
+import type { AccountTokens } from '../session/account-tokens.js';
 import type { Disposal, RevokeTokens } from '../session/disposal.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';
-import type { SessionKind, SessionRecord } from '../session/session-record.js';
+import {
+  type SessionKind,
+  type SessionRecord,
+  type SessionSnapshot,
+  snapshotOf,
+} from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
@@ -51,7 +56,7 @@ export class SessionBench {
   readonly errors: unknown[] = [];
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
-  readonly refreshes: TokenRefresher;
+  readonly refresher: TokenRefresher;
   readonly disposal: Disposal;
   readonly deadlines: Deadlines;
   readonly tokens: AccountTokens;
@@ -62,7 +67,7 @@ export class SessionBench {
     this.provider = new ScriptedProvider(clock);
     const listeners: SessionListener[] = [(event) => void this.events.push(event)];
     if (options.listener) listeners.push(options.listener);
-    const { keys, events, deadlines, disposal, registry, tokens, refreshes, accounts } = composeSessions({
+    const { keys, events, deadlines, disposal, registry, tokens, refresher, accounts } = composeSessions({
       clock,
       random,
       store: options.store ?? new MapSessionStore(),
@@ -83,7 +88,7 @@ export class SessionBench {
     this.disposal = disposal;
     this.registry = registry;
     this.tokens = tokens;
-    this.refreshes = refreshes;
+    this.refresher = refresher;
     this.accounts = accounts;
   }
 
@@ -92,8 +97,8 @@ export class SessionBench {
     subject: string,
     kind: SessionKind = 'connection',
   ): Promise<{ id: string; record: SessionRecord; snapshot: SessionSnapshot }> {
-    const { id, record } = await this.registry.start(kind, 'quotaKey');
-    const snapshot = { ref: record.ref, epoch: record.epoch };
+    const { id, record } = await this.registry.start(kind, 'anonymous');
+    const snapshot = snapshotOf(record);
     await this.accounts.commitLogin(snapshot, 'idp', this.provider.grant(subject));
     return { id, record, snapshot };
   }

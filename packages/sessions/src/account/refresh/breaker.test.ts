@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Secret } from '../../vault/secret.js';
-import type { RefreshOutcome } from '../granted-tokens.js';
 import { CircuitBreaker } from './breaker.js';
+import type { RefreshOutcome } from './granted-tokens.js';
 
 const SECOND = 1000;
 const cause = new Error('the reason');

@@ -1,5 +1,5 @@
 import type { Clock } from '../../time/clock.js';
-import type { RefreshOutcome } from '../granted-tokens.js';
+import type { RefreshOutcome } from './granted-tokens.js';
 
 /** So many failures in a row open the breaker, */
 const FAILURES = 5;

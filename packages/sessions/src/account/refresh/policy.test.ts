@@ -4,7 +4,7 @@ import { type SessionEvent, SessionEvents } from '../../session/session-events.j
 import { SeededRandom } from '../../testing/seeded-random.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Secret } from '../../vault/secret.js';
-import type { RefreshOutcome } from '../granted-tokens.js';
+import type { RefreshOutcome } from './granted-tokens.js';
 import { RefreshPolicy } from './policy.js';
 
 const SECOND = 1000;

@@ -3,8 +3,8 @@ import type { RevokeTokens } from '../../session/disposal.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
-import type { LostRefresh, RefreshOutcome, RefreshTokens } from '../granted-tokens.js';
 import { CircuitBreaker, type FinalCheck } from './breaker.js';
+import type { LostRefresh, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
 
 /** How many refreshes are under way at one provider. */
 const MAX_IN_FLIGHT = 50;

@@ -6,13 +6,13 @@ import { VirtualClock } from '../../testing/virtual-clock.js';
 import { systemRandom } from '../../vault/random.js';
 import type { Secret } from '../../vault/secret.js';
 import { accountStatus } from '../account-status.js';
-import type { GrantedTokens, RefreshOutcome, RefreshTokens } from '../granted-tokens.js';
+import type { GrantedTokens, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
 
 async function setUp(options: SessionBenchOptions = {}) {
   const bench = new SessionBench(options);
   const { record, snapshot } = await bench.loggedIn('alice');
   const account = async () => (await bench.registry.get(record.ref))?.accounts.idp;
-  const refresh = (generation = 1) => bench.refreshes.refresh(record.ref, 'idp', generation);
+  const refresh = (generation = 1) => bench.refresher.refresh(record.ref, 'idp', generation);
   return { bench, record, snapshot, account, refresh };
 }
 
@@ -93,7 +93,7 @@ describe('a refresh that is granted', () => {
     await bench.clock.advance(0);
     const current = await bench.registry.get(record.ref);
     const given = current?.accounts.idp;
-    if (current && given) await bench.refreshes.giveUp(current, given, 'tokens_unreadable');
+    if (current && given) await bench.refresher.giveUp(current, given, 'tokens_unreadable');
     bench.provider.revoked.length = 0;
     bench.provider.held[0]?.answer({ kind: 'granted', granted: bench.provider.grant('alice') });
     await refreshed;
@@ -125,12 +125,12 @@ describe('a refresh whose answer from the store was lost', () => {
 describe('a refresh that has nothing to do', () => {
   it('does nothing: another generation, another session, an account given up, no refresh token', async () => {
     const { bench, record, snapshot, refresh } = await setUp();
-    const other = await bench.registry.start('connection', 'quotaKey');
+    const other = await bench.registry.start('connection', 'anonymous');
     await refresh(0);
     await refresh(2);
-    await bench.refreshes.refresh(other.record.ref, 'idp', 1);
+    await bench.refresher.refresh(other.record.ref, 'idp', 1);
     await bench.registry.end(other.record.ref, 'deleted');
-    await bench.refreshes.refresh(other.record.ref, 'idp', 1);
+    await bench.refresher.refresh(other.record.ref, 'idp', 1);
 
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };
@@ -139,7 +139,7 @@ describe('a refresh that has nothing to do', () => {
 
     const current = await bench.registry.get(record.ref);
     const account = current?.accounts.idp;
-    if (current && account) await bench.refreshes.giveUp(current, account, 'grant_revoked');
+    if (current && account) await bench.refresher.giveUp(current, account, 'grant_revoked');
     await refresh(2);
     expect(bench.provider.presented).toEqual([]);
   });
@@ -161,7 +161,7 @@ describe('a refresh that has nothing to do', () => {
     const current = before?.accounts.idp;
     if (!before || !current) throw new Error('Nobody is logged in.');
     await Promise.all(
-      Array.from({ length: 10 }, () => bench.refreshes.giveUp(before, current, 'no_refresh_token')),
+      Array.from({ length: 10 }, () => bench.refresher.giveUp(before, current, 'no_refresh_token')),
     );
     expect(bench.eventsOf('account.reauthentication_required')).toHaveLength(1);
     expect(await account()).toMatchObject({ failureReason: 'no_refresh_token' });
@@ -173,7 +173,7 @@ describe('refreshes', () => {
     const { bench, record, snapshot, refresh } = await setUp();
     await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
     bench.provider.holds = true;
-    const both = Promise.all([refresh(1), bench.refreshes.refresh(record.ref, 'other', 2)]);
+    const both = Promise.all([refresh(1), bench.refresher.refresh(record.ref, 'other', 2)]);
     await bench.clock.advance(0);
     expect(bench.provider.presented).toEqual(['refresh-alice-1', 'refresh-bob-2']);
     for (const { refreshToken, answer } of bench.provider.held) answer(bench.provider.granted(refreshToken));
@@ -186,7 +186,7 @@ describe('refreshes', () => {
     const refreshed = refresh().catch(() => 'failed');
     await bench.clock.advance(0);
     let isSettled = false;
-    const settled = bench.refreshes.settled().then(() => {
+    const settled = bench.refresher.settled().then(() => {
       isSettled = true;
     });
     await bench.clock.advance(0);
@@ -281,7 +281,7 @@ describe('a refresh that fails', () => {
 describe('an access token that the API refuses', () => {
   it('is replaced', async () => {
     const { bench, record, snapshot } = await setUp();
-    await bench.refreshes.replaceRefused(record.ref, 'idp', 1);
+    await bench.refresher.replaceRefused(record.ref, 'idp', 1);
     expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
@@ -290,14 +290,14 @@ describe('an access token that the API refuses', () => {
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };
     await bench.accounts.commitLogin(snapshot, 'idp', { ...granted, tokens });
-    await bench.refreshes.replaceRefused(record.ref, 'idp', 1);
+    await bench.refresher.replaceRefused(record.ref, 'idp', 1);
     expect(await account()).toMatchObject({ state: 'authenticated' });
-    const replaced = bench.refreshes.replaceRefused(record.ref, 'idp', 2);
+    const replaced = bench.refresher.replaceRefused(record.ref, 'idp', 2);
     await expect(replaced).rejects.toMatchObject({ code: 'reauthentication_required' });
     expect(await account()).toMatchObject({ failureReason: 'no_refresh_token' });
-    await bench.refreshes.replaceRefused(record.ref, 'idp', 2);
+    await bench.refresher.replaceRefused(record.ref, 'idp', 2);
     await bench.registry.end(record.ref, 'deleted');
-    await bench.refreshes.replaceRefused(record.ref, 'idp', 2);
+    await bench.refresher.replaceRefused(record.ref, 'idp', 2);
     expect(bench.eventsOf('account.reauthentication_required')).toHaveLength(1);
   });
 });
@@ -497,7 +497,7 @@ describe('what comes with a refresh', () => {
     bench.provider.holds = true;
     const seen: unknown[] = [];
     for (const [index, scopes] of answers.entries()) {
-      const refreshed = bench.refreshes.refresh(snapshot.ref, 'idp', 2 + index);
+      const refreshed = bench.refresher.refresh(snapshot.ref, 'idp', 2 + index);
       await bench.clock.advance(0);
       const granted = bench.provider.grant('alice', { scopes });
       bench.provider.held[index]?.answer({ kind: 'granted', granted });

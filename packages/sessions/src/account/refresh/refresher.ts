@@ -1,3 +1,5 @@
+import { notRenewed, reauthenticationRequired } from '../../session/account-errors.js';
+import type { AccountTokens, UnsealedAccount } from '../../session/account-tokens.js';
 import type { Disposal } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
@@ -12,9 +14,8 @@ import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Secret } from '../../vault/secret.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
-import { notRenewed, reauthenticationRequired } from '../account-errors.js';
-import type { AccountTokens, UnsealedAccount } from '../account-tokens.js';
-import type { GrantedTokens, PostponedRefresh, RefreshTokens } from '../granted-tokens.js';
+import type { GrantedTokens, PostponedRefresh, RefreshTokens } from './granted-tokens.js';
+import { tokenTimes } from './window.js';
 
 export interface TokenRefresherOptions {
   readonly registry: SessionRegistry;
@@ -210,8 +211,9 @@ export class TokenRefresher {
         failures: undefined,
         generation,
         scopes,
+        ...tokenTimes(granted, current.lifetimeMs, current.hasRefreshToken, this.#options.fraction()),
       };
-      sealed = sealer.seal(record, renewed, granted, tokens, current.lifetimeMs);
+      sealed = sealer.seal(record, renewed, tokens);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
     };
     const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {

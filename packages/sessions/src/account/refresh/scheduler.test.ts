@@ -167,7 +167,7 @@ describe('a session with scheduled refreshes', () => {
 
   it('hears of the end of a login without refresh token, and is asked for a new one when it comes', async () => {
     const bench = new SessionBench(seeded(1));
-    const { record } = await bench.registry.start('connection', 'quotaKey');
+    const { record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };
     const granted = bench.provider.grant('alice');
     const tokens = { ...granted.tokens, refreshToken: undefined };

@@ -1,4 +1,4 @@
-import type { GrantedTokens } from '../granted-tokens.js';
+import type { GrantedTokens } from './granted-tokens.js';
 
 const MIN_WINDOW_SECONDS = 60;
 const MAX_WINDOW_SECONDS = 300;

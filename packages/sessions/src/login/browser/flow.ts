@@ -1,5 +1,5 @@
 import type { RequestOrigin } from '../../access/access.js';
-import type { GrantedTokens } from '../../account/granted-tokens.js';
+import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import { SessionError } from '../../errors.js';
 import type { Provider } from '../../provider/provider.js';
 import { providerFailure } from '../../provider/provider-failure.js';

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { GrantedTokens } from '../../account/granted-tokens.js';
+import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import { Provider } from '../../provider/provider.js';
 import { providerSettings } from '../../provider/provider-options.js';
 import type { LoginFailure } from '../../session/session-events.js';

@@ -1,4 +1,4 @@
-import type { GrantedTokens } from '../../account/granted-tokens.js';
+import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import type { DeviceAuthorization } from '../../provider/device-authorization.js';
 import type { Provider } from '../../provider/provider.js';
 import type { LoginFailure } from '../../session/session-events.js';

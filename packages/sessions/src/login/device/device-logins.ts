@@ -1,4 +1,4 @@
-import type { GrantedTokens } from '../../account/granted-tokens.js';
+import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import { SessionError } from '../../errors.js';
 import type { Provider } from '../../provider/provider.js';
 import type { Clock } from '../../time/clock.js';

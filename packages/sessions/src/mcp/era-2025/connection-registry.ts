@@ -50,7 +50,7 @@ export class OpenAccessConnections implements ConnectionRegistry {
     _principal: undefined,
     clientKey: ClientKey | undefined,
   ): Promise<ResolvedConnection & { readonly id: SessionId }> {
-    const { id, record } = await this.#registry.start('connection', 'quotaKey', clientKey);
+    const { id, record } = await this.#registry.start('connection', 'anonymous', clientKey);
     return { id, connection: record.ref, session: record };
   }
 
@@ -129,7 +129,7 @@ export class BearerAccessConnections implements ConnectionRegistry {
   #noLonger(session: SessionRef, presences: readonly ((by: StreamCloser) => void)[], by: StreamCloser): void {
     for (const end of presences) end(by);
     // The request may have hidden that the last connection had ended.
-    if (this.of(session).length === 0) this.#registry.left(session);
+    if (this.of(session).length === 0) this.#registry.clientLeft(session);
   }
 }
 

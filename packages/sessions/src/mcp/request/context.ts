@@ -2,15 +2,15 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProtocolError } from '@modelcontextprotocol/server';
 import type { RequestOrigin } from '../../access/access.js';
 import type { Principal } from '../../access/principal.js';
-import { sessionRequired } from '../../account/account-errors.js';
 import type { Accounts } from '../../account/accounts.js';
-import { LiveSession, refusingSession, type Session } from '../../account/session.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
+import { sessionRequired } from '../../session/account-errors.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type ToolHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
+import { LiveSession, refusingSession, type Session } from './session.js';
 import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
 /** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */

@@ -7,8 +7,8 @@ import {
   type ServerOptions,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { loginRequired, reauthenticationRequired, sessionRequired } from '../../account/account-errors.js';
 import { quotaKeyOf } from '../../login/login-attempt.js';
+import { loginRequired, reauthenticationRequired, sessionRequired } from '../../session/account-errors.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import { withRequestState } from '../request/call-context.js';
 import type { RequestContext } from '../request/context.js';

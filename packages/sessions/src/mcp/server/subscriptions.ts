@@ -1,6 +1,6 @@
 import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
-import { sessionRequired } from '../../account/account-errors.js';
 import { bytesOfText, type KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
+import { sessionRequired } from '../../session/account-errors.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type { RequestContexts } from '../request/context.js';

@@ -1,8 +1,8 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { sessionRequired } from '../../account/account-errors.js';
 import type { Accounts } from '../../account/accounts.js';
 import type { Logins } from '../../login/logins.js';
+import { sessionRequired } from '../../session/account-errors.js';
 import type { RevocationReport } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';

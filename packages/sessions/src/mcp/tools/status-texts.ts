@@ -1,6 +1,6 @@
-import { loginEnded } from '../../account/account-errors.js';
 import type { AccountStatus } from '../../account/account-status.js';
 import type { PendingLogin } from '../../login/logins.js';
+import { loginEnded } from '../../session/account-errors.js';
 import { type AccountFailureReason, hasHandle, type SessionRecord } from '../../session/session-record.js';
 import { callAgain, presentCode } from './login/login-again.js';
 

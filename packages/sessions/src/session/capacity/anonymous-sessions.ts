@@ -8,7 +8,7 @@ import type { SessionRef } from '../ids.js';
 export interface AnonymousSessionsOptions {
   readonly clock: Clock;
   /** How many sessions one address may have in which nobody has ever logged in. */
-  readonly mostPerPeer: number;
+  readonly maxPerAddress: number;
   /** Whether the client of a session is there. */
   readonly isPresent: (ref: SessionRef) => boolean;
 }
@@ -46,7 +46,7 @@ export class AnonymousSessions {
   }
 
   /** Notes a request of the session's client. */
-  heard(ref: SessionRef): void {
+  touch(ref: SessionRef): void {
     const quotaKey = this.delete(ref);
     if (quotaKey !== undefined) this.add(ref, quotaKey);
   }
@@ -74,7 +74,7 @@ export class AnonymousSessions {
    * @throws SessionError `too_many_requests` when all of them are in use
    */
   toMakeRoomAt(clientKey: ClientKey): SessionRef | undefined {
-    const { mostPerPeer, isPresent, clock } = this.#options;
+    const { maxPerAddress: mostPerPeer, isPresent, clock } = this.#options;
     const share = this.#shares.of(clientKey);
     if (share.size + this.#starting.get(clientKey) < mostPerPeer) return undefined;
     const longestUnheard = [...share].find((ref) => !isPresent(ref));

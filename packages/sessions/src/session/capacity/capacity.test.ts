@@ -11,7 +11,7 @@ const elsewhere = clientKeyOf('192.0.2.2');
 
 /** A session of an address in which a user was logged in once. */
 async function signedOut(bench: SessionBench, subject: string, clientKey = here): Promise<SessionRef> {
-  const { ref, epoch } = (await bench.registry.start('connection', 'quotaKey', clientKey)).record;
+  const { ref, epoch } = (await bench.registry.start('connection', 'anonymous', clientKey)).record;
   await bench.accounts.commitLogin({ ref, epoch }, 'idp', bench.provider.grant(subject));
   await bench.registry.signOut(ref, 'idle');
   return ref;
@@ -21,7 +21,7 @@ async function signedOut(bench: SessionBench, subject: string, clientKey = here)
 async function startAll(bench: SessionBench, count: number, clientKey = elsewhere): Promise<number> {
   const refs: SessionRef[] = [];
   for (let number = 0; number < count; number++) {
-    refs.push((await bench.registry.start('connection', 'quotaKey', clientKey)).record.ref);
+    refs.push((await bench.registry.start('connection', 'anonymous', clientKey)).record.ref);
   }
   await bench.clock.advance(0);
   return refs.filter((ref) => bench.registry.has(ref)).length;
@@ -31,10 +31,10 @@ describe('a full node', () => {
   it('ends the longest-unheard session nobody is logged in to [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 3 });
     await bench.loggedIn('alice');
-    const first = await bench.registry.start('connection', 'quotaKey');
-    const second = await bench.registry.start('connection', 'quotaKey');
+    const first = await bench.registry.start('connection', 'anonymous');
+    const second = await bench.registry.start('connection', 'anonymous');
     await bench.registry.touch(first.record.ref);
-    await bench.registry.start('connection', 'quotaKey');
+    await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(0);
     expect((await bench.registry.resolve('connection', first.id)).state).toBe('live');
     expect(await bench.registry.resolve('connection', second.id)).toEqual({ state: 'ended', reason: 'cap' });
@@ -45,7 +45,7 @@ describe('a full node', () => {
     const { id, record } = await bench.loggedIn('alice');
     await bench.loggedIn('bob');
     await bench.registry.signOut(record.ref, 'logout');
-    await bench.registry.start('connection', 'quotaKey');
+    await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(0);
     expect(await bench.registry.resolve('connection', id)).toEqual({ state: 'ended', reason: 'cap' });
   });
@@ -54,7 +54,7 @@ describe('a full node', () => {
     const bench = new SessionBench({ maxSessions: 2 });
     await bench.loggedIn('alice');
     await bench.loggedIn('bob');
-    const refused = bench.registry.start('connection', 'quotaKey');
+    const refused = bench.registry.start('connection', 'anonymous');
     await expect(refused).rejects.toMatchObject({
       code: 'limit_reached',
       message: expect.stringMatching(/Try again in a minute/),
@@ -70,7 +70,7 @@ describe('a full node', () => {
     expect(await startAll(bench, 5)).toBe(2);
     expect(bench.registry.size).toBe(5);
     await Promise.allSettled(
-      Array.from({ length: 20 }, () => bench.registry.start('connection', 'quotaKey')),
+      Array.from({ length: 20 }, () => bench.registry.start('connection', 'anonymous')),
     );
     await bench.clock.advance(0);
     expect(bench.registry.size).toBe(5);
@@ -79,7 +79,7 @@ describe('a full node', () => {
   it('lets in no more than it may, however many come at once [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 10 });
     await Promise.allSettled(
-      Array.from({ length: 60 }, () => bench.registry.start('connection', 'quotaKey')),
+      Array.from({ length: 60 }, () => bench.registry.start('connection', 'anonymous')),
     );
     await bench.clock.advance(0);
     expect(bench.registry.size).toBeLessThanOrEqual(10);
@@ -87,10 +87,10 @@ describe('a full node', () => {
 
   it('spares a session that somebody is quicker to log in to, or takes no login [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 1 });
-    const { id, record } = await bench.registry.start('connection', 'quotaKey');
+    const { id, record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };
     const login = bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
-    const [isLoggedIn] = await Promise.all([login, bench.registry.start('connection', 'quotaKey')]);
+    const [isLoggedIn] = await Promise.all([login, bench.registry.start('connection', 'anonymous')]);
     await bench.clock.advance(0);
     const { state } = await bench.registry.resolve('connection', id);
     expect(state).toBe(isLoggedIn ? 'live' : 'ended');
@@ -141,7 +141,7 @@ describe('a full node', () => {
     const alices = [await signedOut(bench, 'alice'), await signedOut(bench, 'alice')];
     const get = store.get.bind(store);
     store.get = () => Promise.reject(new Error('down'));
-    const newcomer = await bench.registry.start('connection', 'quotaKey', elsewhere);
+    const newcomer = await bench.registry.start('connection', 'anonymous', elsewhere);
     await bench.clock.advance(SECOND);
     expect(bench.errors).toMatchObject([{ code: 'store_unavailable' }]);
     store.get = get;
@@ -154,7 +154,7 @@ describe('a full node', () => {
 describe('the sessions of an address', () => {
   const LIMITS = { anonymousSessionsPerAddress: 200 };
   const start = (bench: SessionBench, clientKey = here) =>
-    bench.registry.start('connection', 'quotaKey', clientKey);
+    bench.registry.start('connection', 'anonymous', clientKey);
 
   it('are limited as long as nobody has logged in to them, and the refusal says when to come back [security 39]', async () => {
     const bench = new SessionBench({ limits: LIMITS });
@@ -169,7 +169,7 @@ describe('the sessions of an address', () => {
     expect(bench.eventsOf('session.refused')).toHaveLength(51);
     expect(bench.eventsOf('session.refused')[0]).toMatchObject({ reason: 'address' });
     await expect(start(bench, elsewhere)).resolves.toBeDefined();
-    await expect(bench.registry.start('connection', 'quotaKey')).resolves.toBeDefined();
+    await expect(bench.registry.start('connection', 'anonymous')).resolves.toBeDefined();
   });
 
   it('make room for one another once they have been quiet for ten minutes, their clients gone [security 39]', async () => {

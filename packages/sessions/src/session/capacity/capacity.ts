@@ -11,7 +11,7 @@ export interface SessionCapacityOptions {
   readonly maxSessions: number;
   /** The maximum number of sessions without a login. */
   readonly maxAnonymousSessions: number;
-  readonly mostPerPeer: number;
+  readonly maxPerAddress: number;
   /** How many sessions there are. */
   readonly size: () => number;
   readonly isPresent: (ref: SessionRef) => boolean;
@@ -63,8 +63,8 @@ export class SessionCapacity {
   }
 
   /** Notes a request of a session. */
-  heard(ref: SessionRef): void {
-    this.#anonymous.heard(ref);
+  touch(ref: SessionRef): void {
+    this.#anonymous.touch(ref);
   }
 
   /** Notes that nobody is logged in to a session any more. @param account the last one, if that is known */

@@ -38,7 +38,7 @@ describe('an account that is logged in to as many sessions as it may', () => {
   it('signs nobody else out, whatever the name at another provider [security 39]', async () => {
     const { bench, logIn, areLoggedIn } = setUp();
     const others = [await logIn('bob'), await logIn('carol')];
-    const elsewhere = await bench.registry.start('connection', 'quotaKey');
+    const elsewhere = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: elsewhere.record.ref, epoch: 0 };
     await bench.accounts.commitLogin(snapshot, 'another', bench.provider.grant('alice'));
     for (let number = 0; number < 20; number++) await logIn('alice');

@@ -8,7 +8,7 @@ export interface SessionsPerAccountOptions {
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;
   /** How many sessions one account may be logged in to. */
-  readonly most: number;
+  readonly maxSessions: number;
   /** Hears of a store that failed when nobody was waiting for it. */
   readonly onError: (error: unknown) => void;
 }
@@ -58,7 +58,7 @@ export class SessionsPerAccount {
     if (this.#leaving.has(account)) return;
     this.#leaving.add(account);
     try {
-      while (this.#of(account).size > this.#options.most) await this.#leaveOne(account);
+      while (this.#of(account).size > this.#options.maxSessions) await this.#leaveOne(account);
     } finally {
       this.#leaving.delete(account);
     }

@@ -1,8 +1,7 @@
-import type { SessionSnapshot } from '../../../account/accounts.js';
 import { SessionError } from '../../../errors.js';
 import type { LoginOrigin } from '../../../login/login-attempt.js';
 import { parseSessionId, type SessionId } from '../../../session/ids.js';
-import type { SessionRecord } from '../../../session/session-record.js';
+import type { SessionRecord, SessionSnapshot } from '../../../session/session-record.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
 import type { ClientInfo } from '../../request/client-capabilities.js';
 import type { Era, RequestContext } from '../../request/context.js';
@@ -63,6 +62,6 @@ export async function loginCallOf(
       'This login was not finished in time. Call `login` to start a new one.',
     );
   }
-  const { id, record } = await registry.start('pending-handle', 'quotaKey', context.clientKey);
+  const { id, record } = await registry.start('pending-handle', 'anonymous', context.clientKey);
   return callOn(record, id, true);
 }

@@ -1,5 +1,5 @@
 import { SessionError } from '../errors.js';
-import type { SignOutReason } from '../session/session-record.js';
+import type { SignOutReason } from './session-record.js';
 
 /**
  * Nobody is logged in at a provider that a call needs; what a model reads then.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { AccountRecord, SessionRecord } from '../session/session-record.js';
 import { SessionBench } from '../testing/session-bench.js';
 import { Vault } from '../vault/vault.js';
+import type { AccountRecord, SessionRecord } from './session-record.js';
 
 async function setUp(bench = new SessionBench()) {
   const { record } = await bench.loggedIn('alice');
@@ -22,7 +22,7 @@ function damage({ sealed }: AccountRecord): void {
 describe('the tokens of an account', () => {
   it('open in their own place, and to nothing in another session [security 29]', async () => {
     const { bench, record, account } = await setUp();
-    const other = await bench.registry.start('connection', 'quotaKey');
+    const other = await bench.registry.start('connection', 'anonymous');
     expect(bench.tokens.open(record, account)?.accessToken.reveal()).toBe('access-alice-1');
     expect(bench.tokens.open(other.record, account)).toBeUndefined();
   });
@@ -63,7 +63,7 @@ describe('the tokens of an account', () => {
   it('do not move when they cannot be read', async () => {
     const { bench, record, account } = await setUp();
     damage(account);
-    const other = await bench.registry.start('handle', 'quotaKey');
+    const other = await bench.registry.start('handle', 'anonymous');
     expect(bench.tokens.move(record, other.record)).toEqual({});
   });
 });

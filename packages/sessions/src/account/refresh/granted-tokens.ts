@@ -1,6 +1,6 @@
-import type { GrantNonconformance } from '../session/session-record.js';
-import type { Secret } from '../vault/secret.js';
-import type { TokenSet } from '../vault/token-set.js';
+import type { GrantNonconformance } from '../../session/session-record.js';
+import type { Secret } from '../../vault/secret.js';
+import type { TokenSet } from '../../vault/token-set.js';
 
 /** Who an account belongs to at its provider. */
 export interface Identity {

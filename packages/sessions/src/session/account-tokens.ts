@@ -1,40 +1,27 @@
 import { SessionError } from '../errors.js';
-import { sealContextOf } from '../session/disposal.js';
-import type { AccountRecord, SessionRecord } from '../session/session-record.js';
-import type { RandomSource } from '../vault/random.js';
 import { decodeTokenSet, encodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { Vault } from '../vault/vault.js';
-import type { GrantedTokens } from './granted-tokens.js';
-import { type TokenTimes, tokenTimes } from './refresh/window.js';
+import { sealContextOf } from './disposal.js';
+import type { AccountRecord, SessionRecord } from './session-record.js';
 
-/** An account whose tokens are yet to be sealed. */
-export type UnsealedAccount = Omit<AccountRecord, 'sealed' | keyof TokenTimes>;
+/** An account whose tokens are not sealed yet. */
+export type UnsealedAccount = Omit<AccountRecord, 'sealed'>;
 
-/** Puts the tokens of accounts under seal, and takes them out for the moment of use. */
+/** Seals the tokens of accounts, and opens them for use. */
 export class AccountTokens {
   readonly #vault: Vault;
-  readonly #random: RandomSource;
 
-  constructor(vault: Vault, random: RandomSource) {
+  constructor(vault: Vault) {
     this.#vault = vault;
-    this.#random = random;
   }
 
-  /** An account with `tokens` sealed in it, in the place it has in `record`. The tokens stay the caller's. */
-  seal(
-    record: SessionRecord,
-    account: UnsealedAccount,
-    granted: GrantedTokens,
-    tokens: TokenSet,
-    previousLifetimeMs?: number,
-  ): AccountRecord {
+  /** Seals tokens for an account of a session. The caller wipes `tokens`. */
+  seal(record: SessionRecord, account: UnsealedAccount, tokens: TokenSet): AccountRecord {
     const sealed = this.#vault.seal(encodeTokenSet(tokens), sealContextOf(record, account));
-    const fraction = this.#random(4).readUInt32BE(0) / 2 ** 32;
-    const times = tokenTimes(granted, previousLifetimeMs, account.hasRefreshToken, fraction);
-    return { ...account, ...times, sealed };
+    return { ...account, sealed };
   }
 
-  /** An account's tokens, to be wiped after use; `undefined` if they have been wiped since `record` was read. */
+  /** Opens the tokens of an account. The caller wipes them. @returns `undefined` if the sealed tokens are wiped or damaged */
   open(record: SessionRecord, account: AccountRecord): TokenSet | undefined {
     if (!account.sealed) return undefined;
     try {
@@ -45,7 +32,7 @@ export class AccountTokens {
     }
   }
 
-  /** The accounts of one session sealed for another. What they were sealed in before is wiped. */
+  /** Seals the accounts of one session for another, and wipes the originals. Leaves out accounts that do not open. */
   move(from: SessionRecord, to: SessionRecord): Record<string, AccountRecord> {
     const accounts: Record<string, AccountRecord> = {};
     for (const [provider, account] of Object.entries(from.accounts)) {

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
-import { SessionError } from '../errors.js';
-import { SessionBench } from '../testing/session-bench.js';
+import type { SessionFetch } from '../../account/session-fetch.js';
+import { SessionError } from '../../errors.js';
+import { SessionBench } from '../../testing/session-bench.js';
 import { LiveSession, refusingSession } from './session.js';
-import type { SessionFetch } from './session-fetch.js';
 
 /** A session whose `fetch` only notes for which provider it is called. */
 async function setUp() {

@@ -1,9 +1,10 @@
-import type { SessionError } from '../errors.js';
-import { handled } from '../time/promises.js';
-import type { Secret } from '../vault/secret.js';
-import type { Accounts, SessionSnapshot } from './accounts.js';
-import type { SessionFetch } from './session-fetch.js';
-import { withoutToken } from './without-token.js';
+import type { Accounts } from '../../account/accounts.js';
+import type { SessionFetch } from '../../account/session-fetch.js';
+import { withoutToken } from '../../account/without-token.js';
+import type { SessionError } from '../../errors.js';
+import type { SessionSnapshot } from '../../session/session-record.js';
+import { handled } from '../../time/promises.js';
+import type { Secret } from '../../vault/secret.js';
 
 /** Options for a call in the name of the session's user. */
 export interface SessionCallOptions {
