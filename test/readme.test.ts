@@ -5,13 +5,17 @@ import { describe, expect, it } from 'vitest';
 
 const root = new URL('../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
+const exampleIn = (path: string) => /```ts\n([\s\S]*?)```/.exec(read(path))?.[1];
 
-describe('the example in the README', () => {
-  const example = /```ts\n([\s\S]*?)```/.exec(read('README.md'))?.[1];
+describe.each(['README.md', 'packages/sessions/README.md'])('the example in %s', (path) => {
+  it('is examples/calendar.ts', () => {
+    expect(exampleIn(path)).toBe(read('examples/calendar.ts'));
+  });
+});
 
-  it('is the one in examples/, and has at most twenty lines', () => {
-    expect(example).toBe(read('examples/calendar.ts'));
-    expect(example?.trim().split('\n').length).toBeLessThanOrEqual(20);
+describe('the example in README.md', () => {
+  it('has at most twenty lines', () => {
+    expect(exampleIn('README.md')?.trim().split('\n').length).toBeLessThanOrEqual(20);
   });
 
   it('compiles against the built library', () => {
