@@ -44,7 +44,7 @@ describe('a server with open access', () => {
       for (const request of [initialize, { ...call, headers: { ...call.headers, [name]: value } }]) {
         const answer = await send(notes.mcp, request);
         expect(answer.status).toBe(403);
-        expect(answer.text).toMatch(/open to this machine only.*operator/);
+        expect(answer.text).toMatch(/its own machine only.*operator/);
       }
       expect(notes.events.slice(heard)).toEqual([]);
     },

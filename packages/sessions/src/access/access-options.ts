@@ -3,20 +3,20 @@ import { SessionError } from '../errors.js';
 import { isSecureUrl } from '../secure-url.js';
 
 /**
- * How clients reach the endpoint.
+ * Which requests reach the MCP endpoint.
  *
- * - `open`: whoever holds a session's id is that session. On this machine only.
- * - `open-to-network`: the same from everywhere. Every login has to be confirmed with a code then.
- * - bearer: clients bring an access token of an authorization server (MCP authorization, RFC 6750, RFC 9728),
- *   and a session belongs to whom the token says is calling.
+ * - `open`: requests of this machine, without authentication. The session id is the only credential.
+ * - `open-to-network`: the same for requests of all machines. Every login has to be confirmed with a code.
+ * - bearer: requests with an access token of an authorization server (MCP authorization, RFC 6750, RFC 9728). A
+ *   session belongs to the user and client that the token names.
  */
 export type AccessOptions = 'open' | 'open-to-network' | BearerAccessOptions;
 
-/** Whose access tokens let clients in. */
+/** The access tokens that clients have to send. */
 export interface BearerAccessOptions {
   /** The authorization server's issuer identifier; its metadata is discovered. https, except on loopback. */
   readonly issuer: string;
-  /** What a token has to name as its audience. Default: the endpoint's address, as clients ask for it (RFC 8707). */
+  /** The audience that a token has to name. Default: the URL of the endpoint, which clients request (RFC 8707). */
   readonly audience?: string | undefined;
   /**
    * The ids of the clients whose tokens are accepted. Their tokens need no audience if they have `token_use: access`,
@@ -25,9 +25,9 @@ export interface BearerAccessOptions {
   readonly clientIds?: readonly string[] | undefined;
   /** Scopes that every request needs. Default: none. */
   readonly requiredScopes?: readonly string[] | undefined;
-  /** This server's credentials for introspection (RFC 7662). Default: only JWTs are taken. */
+  /** This server's credentials for introspection (RFC 7662). Default: none; only JWTs are accepted. */
   readonly introspection?: Required<ClientRegistration> | undefined;
-  /** The claim that says who is calling, where `sub` differs from client to client (pairwise). Default: `sub`. */
+  /** The claim that identifies the user. Set it if `sub` differs between clients (pairwise). Default: `sub`. */
   readonly subjectClaim?: string | undefined;
   /**
    * A claim that differs between a user's sign-ins with the same client, such as `sid`. Each value has its own session.
@@ -41,21 +41,21 @@ export interface BearerAccessOptions {
    */
   readonly sessionPerConnection?: boolean | undefined;
   /**
-   * This server's registration for signing browsers in at the authorization server, so that the user who
-   * finishes a login at another provider is the one whose client started it. Its redirect URI is `/login/sign-in`.
-   * Default: such logins are confirmed with a code, except on loopback.
+   * This server's registration at the authorization server for signing in browsers. The sign-in proves that the user who
+   * completes a login at another provider is the user of the client that started it. Its redirect URI is
+   * `/login/sign-in`. Default: none; such logins are confirmed with a code, except on loopback.
    */
   readonly signIn?: ClientRegistration | undefined;
 }
 
-/** A registration at an authorization server. */
+/** A client registration at an authorization server. */
 export interface ClientRegistration {
   readonly clientId: string;
   /** Absent for a public client. */
   readonly clientSecret?: string | undefined;
 }
 
-/** Bearer access, checked, with defaults filled in. */
+/** Bearer access options with every default filled in. */
 export interface BearerSettings extends BearerAccessOptions {
   readonly requiredScopes: readonly string[];
   readonly subjectClaim: string;
@@ -70,7 +70,7 @@ const registration = z.strictObject({
 
 const wordSchema = z.enum(
   ['open', 'open-to-network'],
-  "must be 'open', 'open-to-network', or an object that names the issuer whose tokens let clients in",
+  "must be 'open', 'open-to-network', or an object with the issuer of the access tokens",
 );
 
 const bearerSchema = z.strictObject({
@@ -85,16 +85,16 @@ const bearerSchema = z.strictObject({
   signIn: registration.optional(),
 });
 
-/** Checks how clients are let in. @throws SessionError `configuration`, naming what is wrong. */
+/** Checks the access options. @throws SessionError `configuration`, naming what is wrong. */
 export function accessSettings(options: AccessOptions = 'open'): AccessSettings {
-  // One of the two, and not their union, which would only say that neither fits.
+  // A union of both schemas would report only that neither fits.
   const schema = typeof options === 'object' && options !== null ? bearerSchema : wordSchema;
   const parsed = schema.safeParse(options);
   if (parsed.success) return parsed.data;
   throw new SessionError('configuration', `\`access\` is wrong: ${z.prettifyError(parsed.error)}`);
 }
 
-/** Whether clients have to say who they are. */
+/** Whether clients have to send an access token. */
 export function isBearer(access: AccessSettings): access is BearerSettings {
   return typeof access === 'object';
 }

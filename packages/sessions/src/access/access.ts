@@ -1,5 +1,17 @@
 import type { ClientKey } from '../limits/client-key.js';
-import type { Principal } from './principal.js';
+
+/** The caller whom an access token names. */
+export interface Principal {
+  readonly issuer: string;
+  /** The claim `sub`, or the one that the operator configured. */
+  readonly subject: string;
+  readonly clientId: string;
+  /** The value of `sessionClaim`; absent if the option is not set or the token lacks the claim. */
+  readonly session?: string | undefined;
+  readonly scopes: readonly string[];
+  /** When the token expires, on the clock of this process. */
+  readonly expiresAtMs: number;
+}
 
 /**
  * Where a request comes from.
@@ -12,44 +24,70 @@ import type { Principal } from './principal.js';
  */
 export type RequestOrigin = 'local' | 'remote' | 'unknown';
 
-/** A request to be admitted. */
-export interface ArrivingRequest {
+/** What access control reads of a request. */
+export interface AccessRequest {
   /** The `Authorization` header. */
   readonly authorization: string | null;
   readonly origin: RequestOrigin;
-  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  /** The client key whose rate limits apply; absent for requests of this machine, and for unknown addresses. */
   readonly clientKey: ClientKey | undefined;
 }
 
-/** Why a request is not let in, for whoever sent it. */
+/** Why a request is refused, for the client. */
 export interface Refusal {
   readonly status: 401 | 403 | 429 | 503;
-  /** The error code of RFC 6750 section 3.1; absent where no token was sent. */
+  /** The error code of RFC 6750 section 3.1; absent for a request without a token. */
   readonly error?: 'invalid_token' | 'insufficient_scope';
   readonly description: string;
   readonly retryAfterSeconds?: number;
 }
 
-/** Whether a request is let in, and as whom. In open access nobody says who they are. */
+/** Whether a request is admitted, and for which principal. Open access has no principals. */
 export type Admission =
   | { readonly isAdmitted: true; readonly principal: Principal | undefined }
   | { readonly isAdmitted: false; readonly refusal: Refusal };
 
-/** Who may come in. */
+/** Decides which requests reach the MCP endpoint. */
 export interface Access {
-  /** Looks for whoever has to be asked who is who. @throws SessionError `provider_unavailable`, `provider_refused` */
+  /**
+   * Contacts the authorization server, if there is one.
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
   prepare(): Promise<void>;
   /**
    * Returns the metadata of the authorization server (RFC 8414), discovered once. Absent without an authorization
    * server.
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
-  describeIssuer?(): Promise<Record<string, unknown>>;
-  /** @throws only what is a mistake of ours */
-  admit(arrival: ArrivingRequest): Promise<Admission>;
+  issuerMetadata?(): Promise<Record<string, unknown>>;
+  /** @throws only for faults of this server */
+  admit(request: AccessRequest): Promise<Admission>;
 }
 
-/** Nobody comes in. */
 export function refused(refusal: Refusal): Admission {
   return { isAdmitted: false, refusal };
+}
+
+const REMOTE: Refusal = {
+  status: 403,
+  description:
+    'This server accepts requests of its own machine only. Yours came from another machine, or through a proxy or tunnel. Ask the operator to require bearer tokens, or to open the server to the network (option `access`).',
+};
+
+/** Admits requests without authentication: of this machine only, or of the whole network. */
+export class OpenAccess implements Access {
+  readonly #isOpenToNetwork: boolean;
+
+  constructor(isOpenToNetwork: boolean) {
+    this.#isOpenToNetwork = isOpenToNetwork;
+  }
+
+  prepare(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  async admit({ origin }: AccessRequest): Promise<Admission> {
+    if (origin === 'remote' && !this.#isOpenToNetwork) return refused(REMOTE);
+    return { isAdmitted: true, principal: undefined };
+  }
 }

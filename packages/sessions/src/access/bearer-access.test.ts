@@ -32,7 +32,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
     }),
   };
   const access = new BearerAccess({
-    describeIssuer: () => Promise.resolve({}),
+    issuerMetadata: () => Promise.resolve({}),
     clock,
     onRefused: (fault) => faults.push(fault),
     requiredScopes,

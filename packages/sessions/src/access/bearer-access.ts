@@ -3,10 +3,9 @@ import { SessionError } from '../errors.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { Clock } from '../time/clock.js';
-import { type Access, type Admission, type ArrivingRequest, refused } from './access.js';
-import type { Principal } from './principal.js';
+import { type Access, type AccessRequest, type Admission, type Principal, refused } from './access.js';
 import type { ReadClaims } from './token-claims.js';
-import type { TokenFault } from './token-fault.js';
+import { type TokenFault, tokenFault } from './token-fault.js';
 import { VerificationQueue } from './verification-queue.js';
 
 export interface BearerAdmissionOptions {
@@ -14,79 +13,77 @@ export interface BearerAdmissionOptions {
    * Returns the metadata of the authorization server (RFC 8414).
    * @throws SessionError if it cannot be discovered
    */
-  readonly describeIssuer: () => Promise<Record<string, unknown>>;
-  /** Finds out whose token it is. @throws SessionError when that cannot be found out */
+  readonly issuerMetadata: () => Promise<Record<string, unknown>>;
+  /** Verifies a token and reads its claims. @throws SessionError if that is not possible now */
   readonly verify: (token: string) => Promise<ReadClaims>;
   /** Whether a token can be verified without introspection. Default: no token can. */
   readonly isSelfContained?: (token: string) => boolean;
   readonly requiredScopes: readonly string[];
-  /** How many tokens that are not valid an address may bring. */
+  /** How many invalid tokens are accepted for each client key. */
   readonly refusedTokens: RateLimiter;
   readonly clock: Clock;
   /** Called for every refused token. */
   readonly onRefused?: (fault: TokenFault) => void;
 }
 
-/** A token that was verified is believed so long, and never for longer than it lives. */
-const BELIEVED_MS = 60_000;
+/** How long a verified token is accepted without another verification, unless it expires before. */
+const VERIFIED_TTL_MS = 60_000;
 const MAX_VERIFIED = 10_000;
-/** A token that was refused is not verified again for so long. */
-const DISBELIEVED_MS = 10_000;
+/** How long a rejected token is refused without another verification. */
+const REJECTED_TTL_MS = 10_000;
 const MAX_REJECTED = 10_000;
-/** How long an accepted token is remembered as genuine, in milliseconds. */
-const GENUINE_MS = 24 * 60 * 60 * 1000;
-const MAX_GENUINE = 10_000;
-const MAX_CHARACTERS = 8192;
+/** How long a token that was valid once is verified without a place in the queue. */
+const ONCE_VALID_TTL_MS = 24 * 60 * 60 * 1000;
+const MAX_ONCE_VALID = 10_000;
+const MAX_TOKEN_CHARACTERS = 8192;
 
 /** RFC 6750 section 2.1. */
 const BEARER_PATTERN = /^Bearer +([\w.~+/-]+=*)$/i;
 
-/** A token that has been verified. */
-interface Believed {
+interface VerifiedToken {
   readonly principal: Principal;
   readonly untilMs: number;
 }
 
-/** A token that was refused. */
-interface Disbelieved {
+interface RejectedToken {
   readonly fault: TokenFault;
   readonly untilMs: number;
 }
 
-/** Lets those in who bring an access token of the authorization server (RFC 6750). */
+/** Admits requests that have an access token of the authorization server (RFC 6750). */
 export class BearerAccess implements Access {
   readonly #options: BearerAdmissionOptions;
-  readonly #guesses: VerificationQueue;
-  /** By digest: nothing here lets anybody in. The oldest first. */
-  readonly #verified = new Map<string, Believed>();
+  readonly #queue: VerificationQueue;
+  /** By digest, which is no credential; the oldest first. */
+  readonly #verified = new Map<string, VerifiedToken>();
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
-  /** Why tokens were refused, by digest; the oldest first. */
-  readonly #rejected = new Map<string, Disbelieved>();
-  /** Accepted tokens by digest; the oldest first. */
-  readonly #genuine = new Map<string, { readonly untilMs: number }>();
+  /** By digest; the oldest first. */
+  readonly #rejected = new Map<string, RejectedToken>();
+  /** By digest; the oldest first. */
+  readonly #onceValid = new Map<string, { readonly untilMs: number }>();
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
-    this.#guesses = new VerificationQueue(options.refusedTokens);
+    this.#queue = new VerificationQueue(options.refusedTokens);
   }
 
   async prepare(): Promise<void> {
-    await this.describeIssuer();
+    await this.issuerMetadata();
   }
 
-  describeIssuer(): Promise<Record<string, unknown>> {
-    return this.#options.describeIssuer();
+  issuerMetadata(): Promise<Record<string, unknown>> {
+    return this.#options.issuerMetadata();
   }
 
-  async admit({ authorization, clientKey }: ArrivingRequest): Promise<Admission> {
+  async admit({ authorization, clientKey }: AccessRequest): Promise<Admission> {
     if (authorization === null) {
       return refused({
         status: 401,
-        description: 'Send an access token. `resource_metadata` says where to get one.',
+        description: 'Send an access token. `resource_metadata` names the server that issues one.',
       });
     }
     const token = BEARER_PATTERN.exec(authorization)?.[1];
-    if (token === undefined || token.length > MAX_CHARACTERS) {
+    if (token === undefined || token.length > MAX_TOKEN_CHARACTERS) {
       return this.#refuse(UNREADABLE);
     }
     try {
@@ -102,20 +99,20 @@ export class BearerAccess implements Access {
     const digest = createHash('sha256').update(token).digest('base64url');
     const known = this.#known(digest);
     if (known) return known;
-    // An accepted token was not guessed, even if it has expired or was revoked since.
-    if (this.#isGenuine(digest)) return this.#verify(token, digest);
-    // A token that can be verified here is never refused because of other invalid tokens of the address.
+    // The client did not guess a token that was valid once, even if the token has expired or was revoked since.
+    if (this.#wasValid(digest)) return this.#verify(token, digest);
+    // Other invalid tokens of the same client key never cause the refusal of a self-contained token.
     if (this.#options.isSelfContained?.(token))
-      return this.#guesses.judge(clientKey, await this.#verify(token, digest));
-    return this.#guesses.take(clientKey, () => this.#known(digest) ?? this.#verify(token, digest));
+      return this.#queue.countIfInvalid(clientKey, await this.#verify(token, digest));
+    return this.#queue.verify(clientKey, () => this.#known(digest) ?? this.#verify(token, digest));
   }
 
-  #isGenuine(digest: string): boolean {
-    const genuine = this.#genuine.get(digest);
-    return genuine !== undefined && genuine.untilMs > this.#options.clock.now();
+  #wasValid(digest: string): boolean {
+    const onceValid = this.#onceValid.get(digest);
+    return onceValid !== undefined && onceValid.untilMs > this.#options.clock.now();
   }
 
-  /** What is known of a token already, or is just being found out. */
+  /** The result of an earlier verification, or of the one in flight. */
   #known(digest: string): ReadClaims | Promise<ReadClaims> | undefined {
     const now = this.#options.clock.now();
     const verified = this.#verified.get(digest);
@@ -130,8 +127,8 @@ export class BearerAccess implements Access {
     const verifying = this.#options
       .verify(token)
       .then((read) => {
-        if ('principal' in read) this.#believe(digest, read.principal, now);
-        else this.#disbelieve(digest, read);
+        if ('principal' in read) this.#rememberVerified(digest, read.principal, now);
+        else this.#rememberRejected(digest, read);
         return read;
       })
       .finally(() => this.#verifying.delete(digest));
@@ -139,30 +136,30 @@ export class BearerAccess implements Access {
     return verifying;
   }
 
-  /** @param askedAtMs when its verification began: what happened since then, it may not have seen */
-  #believe(digest: string, principal: Principal, askedAtMs: number): void {
+  /** @param askedAtMs when the verification began; it does not reflect later changes */
+  #rememberVerified(digest: string, principal: Principal, askedAtMs: number): void {
     this.#verified.delete(digest);
     this.#verified.set(digest, {
       principal,
-      untilMs: Math.min(principal.expiresAtMs, askedAtMs + BELIEVED_MS),
+      untilMs: Math.min(principal.expiresAtMs, askedAtMs + VERIFIED_TTL_MS),
     });
-    this.#tidy(this.#verified, MAX_VERIFIED);
-    this.#genuine.delete(digest);
-    this.#genuine.set(digest, { untilMs: askedAtMs + GENUINE_MS });
-    this.#tidy(this.#genuine, MAX_GENUINE);
+    this.#evict(this.#verified, MAX_VERIFIED);
+    this.#onceValid.delete(digest);
+    this.#onceValid.set(digest, { untilMs: askedAtMs + ONCE_VALID_TTL_MS });
+    this.#evict(this.#onceValid, MAX_ONCE_VALID);
   }
 
-  #disbelieve(digest: string, fault: TokenFault): void {
+  #rememberRejected(digest: string, fault: TokenFault): void {
     this.#rejected.delete(digest);
-    this.#rejected.set(digest, { fault, untilMs: this.#options.clock.now() + DISBELIEVED_MS });
-    this.#tidy(this.#rejected, MAX_REJECTED);
+    this.#rejected.set(digest, { fault, untilMs: this.#options.clock.now() + REJECTED_TTL_MS });
+    this.#evict(this.#rejected, MAX_REJECTED);
   }
 
-  #tidy(kept: Map<string, { readonly untilMs: number }>, most: number): void {
+  #evict(entries: Map<string, { readonly untilMs: number }>, max: number): void {
     const now = this.#options.clock.now();
-    for (const [oldest, { untilMs }] of kept) {
-      if (kept.size <= most && untilMs > now) break;
-      kept.delete(oldest);
+    for (const [oldest, { untilMs }] of entries) {
+      if (entries.size <= max && untilMs > now) break;
+      entries.delete(oldest);
     }
   }
 
@@ -180,10 +177,7 @@ export class BearerAccess implements Access {
   }
 }
 
-const UNREADABLE: TokenFault = {
-  reason: 'malformed',
-  fault: 'The Authorization header must be `Bearer` and an access token.',
-};
+const UNREADABLE = tokenFault('malformed', 'The Authorization header must be `Bearer` and an access token.');
 
 function unverifiable(error: unknown): Admission {
   if (!(error instanceof SessionError)) throw error;

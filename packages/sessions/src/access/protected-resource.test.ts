@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { accessSettings, type BearerSettings } from './access-options.js';
-import { challengeOf, protectedResourceMetadata } from './protected-resource.js';
+import { bearerChallenge, protectedResourceMetadata } from './protected-resource.js';
 
 const RESOURCE = new URL('https://mcp.test/mcp');
 const METADATA = new URL('https://mcp.test/.well-known/oauth-protected-resource/mcp');
@@ -25,21 +25,21 @@ describe('the metadata of the protected resource', () => {
 
 describe('a challenge', () => {
   it('carries no error code for whoever brought no token (RFC 6750 section 3.1)', () => {
-    expect(challengeOf({ status: 401, description: 'Bring one.' }, METADATA, [])).toBe(
+    expect(bearerChallenge({ status: 401, description: 'Bring one.' }, METADATA, [])).toBe(
       `Bearer resource_metadata="${METADATA.href}"`,
     );
   });
 
   it('says what was wrong with a token, and which scopes are needed', () => {
     const refusal = { status: 403, error: 'insufficient_scope', description: 'It lacks one.' } as const;
-    expect(challengeOf(refusal, METADATA, ['mcp', 'notes'])).toBe(
+    expect(bearerChallenge(refusal, METADATA, ['mcp', 'notes'])).toBe(
       `Bearer error="insufficient_scope", error_description="It lacks one.", scope="mcp notes", resource_metadata="${METADATA.href}"`,
     );
   });
 
   it('lets nothing out of its quotation marks', () => {
     const description = 'a "quoted", \\ escaped\r\nX: y ünd';
-    const challenge = challengeOf({ status: 401, error: 'invalid_token', description }, METADATA, []);
+    const challenge = bearerChallenge({ status: 401, error: 'invalid_token', description }, METADATA, []);
     expect(challenge).toContain(`error_description="a 'quoted', ' escaped''X: y 'nd"`);
   });
 });

@@ -27,7 +27,7 @@ function setUp({ isHeld = false } = {}) {
   /** Good tokens that are good no more, as only the authorization server knows. */
   const lost = new Set<string>();
   const access = new BearerAccess({
-    describeIssuer: () => Promise.resolve({}),
+    issuerMetadata: () => Promise.resolve({}),
     verify: async (token) => {
       asked.push(token);
       if (isHeld) await new Promise<void>((resolve) => held.push(resolve));

@@ -1,10 +1,9 @@
 import { z } from 'zod';
-import type { TokenFaultReason } from '../session/session-events.js';
-import type { Principal } from './principal.js';
-import { shownClaim, type TokenFault } from './token-fault.js';
-import { kindFault } from './token-kind.js';
+import type { Principal } from './access.js';
+import { shownClaim, type TokenFault, tokenFault } from './token-fault.js';
+import { tokenTypeFault } from './token-type.js';
 
-/** What the claims of an accepted token have to be. */
+/** What this server requires of the claims of a token. */
 export interface TokenExpectations {
   readonly issuer: string;
   readonly audience: string;
@@ -15,18 +14,18 @@ export interface TokenExpectations {
   readonly clientIds?: readonly string[] | undefined;
 }
 
-/** A principal, or what keeps the token from naming one. */
+/** The principal that the claims of a token name, or why the token is refused. */
 export type ReadClaims = { readonly principal: Principal } | TokenFault;
 
 /** The source of claims: a verified JWT, or an introspection response. */
 export type ClaimsSource = 'jwt' | 'introspection';
 
-/** A token that does not say how long it lives is asked about again after this. */
+/** How long the introspection of a token without an expiry is valid. */
 const DEFAULT_LIFETIME_SECONDS = 300;
-/** By how much the issuer's clock may be ahead. */
+/** How far the issuer's clock may be ahead. */
 const CLOCK_TOLERANCE_SECONDS = 5;
 
-/** In UTF-8, in which owners are told apart, all of these are the same. */
+/** Encoded in UTF-8, all unpaired surrogates are the same character, so two users could share a session. */
 const UNPAIRED_SURROGATE = /\p{Surrogate}/u;
 
 /** The claims that name the client: RFC 9068 section 2.2, and those of older servers. */
@@ -55,38 +54,38 @@ export function readClaims(
   now: { readonly ms: number; readonly epochSeconds: number },
 ): ReadClaims {
   const { data, error } = claimsSchema.safeParse(claims);
-  if (!data) return faultOf('malformed', `Its claim ${nameIn(error)} has the wrong type.`);
-  const fault = kindFault(data) ?? issuerFault(data, source, expected) ?? audienceFault(data, expected);
+  if (!data) return tokenFault('malformed', `Its claim ${nameIn(error)} has the wrong type.`);
+  const fault = tokenTypeFault(data) ?? issuerFault(data, source, expected) ?? audienceFault(data, expected);
   if (fault) return fault;
   const clientId = clientIn(data);
   if (typeof clientId !== 'string' || clientId === '') {
-    return faultOf('client', 'It does not name the client that it was issued to (client_id).');
+    return tokenFault('client', 'It does not name the client that it was issued to (client_id).');
   }
   if (expected.clientIds && !expected.clientIds.includes(clientId)) {
-    return faultOf(
+    return tokenFault(
       'client',
       `It was issued to the client ${shownClaim(clientId)}, which this server does not accept. Ask its operator to accept that client.`,
     );
   }
   const { [expected.subjectClaim]: subject } = data;
   if (typeof subject !== 'string' || subject === '') {
-    return faultOf('subject', `It does not name its user (${shownClaim(expected.subjectClaim)}).`);
+    return tokenFault('subject', `It does not name its user (${shownClaim(expected.subjectClaim)}).`);
   }
   if ([subject, clientId].some((name) => UNPAIRED_SURROGATE.test(name))) {
-    return faultOf('malformed', 'Its user or its client is not named in valid Unicode.');
+    return tokenFault('malformed', 'Its user or its client is not named in valid Unicode.');
   }
   const session = expected.sessionClaim === undefined ? undefined : data[expected.sessionClaim];
   if (session !== undefined && typeof session !== 'string') {
-    return faultOf('malformed', `Its claim ${shownClaim(expected.sessionClaim)} has the wrong type.`);
+    return tokenFault('malformed', `Its claim ${shownClaim(expected.sessionClaim)} has the wrong type.`);
   }
   if (source === 'jwt' && data.exp === undefined) {
-    return faultOf('malformed', 'It has no expiry (exp).');
+    return tokenFault('malformed', 'It has no expiry (exp).');
   }
   const { exp = now.epochSeconds + DEFAULT_LIFETIME_SECONDS, nbf = 0 } = data;
   if (nbf > now.epochSeconds + CLOCK_TOLERANCE_SECONDS) {
-    return faultOf('not_yet_valid', 'It is not valid yet (nbf). Try again later.');
+    return tokenFault('not_yet_valid', 'It is not valid yet (nbf). Try again later.');
   }
-  if (exp <= now.epochSeconds) return faultOf('expired', 'It has expired. Get a new one.');
+  if (exp <= now.epochSeconds) return tokenFault('expired', 'It has expired. Get a new one.');
   return {
     principal: {
       issuer: expected.issuer,
@@ -106,7 +105,7 @@ function issuerFault(
 ): TokenFault | undefined {
   if (iss === issuer || (iss === undefined && source === 'introspection')) return undefined;
   const found = iss === undefined ? 'It names no issuer (iss)' : `Its issuer (iss) is ${shownClaim(iss)}`;
-  return faultOf('issuer', `${found}; this server accepts tokens of ${issuer}. Get one there.`);
+  return tokenFault('issuer', `${found}; this server accepts tokens of ${issuer}. Get one there.`);
 }
 
 function audienceFault(
@@ -115,19 +114,19 @@ function audienceFault(
 ): TokenFault | undefined {
   if (aud !== undefined) {
     if ([aud].flat().includes(audience)) return undefined;
-    return faultOf(
+    return tokenFault(
       'audience',
       `Its audience (aud) is ${shownClaim(aud)}; this server expects ${audience}. ${NAME_RESOURCE}`,
     );
   }
   if (!clientIds) {
-    return faultOf(
+    return tokenFault(
       'audience',
       `It names no audience (aud); this server expects ${audience}. ${NAME_RESOURCE}`,
     );
   }
   if (use === 'access') return undefined;
-  return faultOf(
+  return tokenFault(
     'audience',
     `It names no audience (aud), and its token_use is not access; this server requires one of the two.`,
   );
@@ -139,10 +138,6 @@ const NAME_RESOURCE = 'Send it as the resource parameter when you request a toke
 function clientIn(claims: Claims): unknown {
   const name = CLIENT_CLAIMS.find((each) => claims[each] !== undefined && claims[each] !== '');
   return name && claims[name];
-}
-
-function faultOf(reason: TokenFaultReason, fault: string): TokenFault {
-  return { reason, fault };
 }
 
 function nameIn(error: z.ZodError): string {

@@ -3,11 +3,15 @@ import type { TokenFaultReason } from '../session/session-events.js';
 /** Why a token is refused. */
 export interface TokenFault {
   readonly reason: TokenFaultReason;
-  /** Says what is wrong and what was expected, for clients and operators. Contains no secret. */
+  /** What is wrong, what this server expects, and what to do. Contains no secret. */
   readonly fault: string;
 }
 
 const MAX_SHOWN_CHARACTERS = 100;
+
+export function tokenFault(reason: TokenFaultReason, fault: string): TokenFault {
+  return { reason, fault };
+}
 
 /** A claim's value for a message: shortened, printable ASCII, without quotation marks. */
 export function shownClaim(value: unknown): string {

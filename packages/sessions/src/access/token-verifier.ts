@@ -8,17 +8,16 @@ import {
 } from 'jose';
 import pLimit from 'p-limit';
 import { SessionError } from '../errors.js';
-import type { TokenFaultReason } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { type ClaimsSource, type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
-import type { TokenFault } from './token-fault.js';
-import { statedKindFault } from './token-kind.js';
+import { type TokenFault, tokenFault } from './token-fault.js';
+import { statedTypeFault } from './token-type.js';
 
-/** The port to the authorization server whose tokens let clients in. */
+/** The authorization server that issues the access tokens of clients. */
 interface TokenIssuer {
-  /** Where its public keys are. @throws SessionError `provider_unavailable`, `provider_refused` */
+  /** The address of its public keys. @throws SessionError `provider_unavailable`, `provider_refused` */
   jwksUri(): Promise<URL>;
-  /** What it says of a token (RFC 7662). Absent: this server may not ask. @throws as `jwksUri` */
+  /** Introspects a token (RFC 7662). Absent without credentials for introspection. @throws as `jwksUri` */
   readonly introspect?: ((token: string) => Promise<unknown>) | undefined;
 }
 
@@ -27,21 +26,21 @@ export interface TokenVerifierOptions {
   readonly expectations: () => TokenExpectations;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
-  /** Milliseconds since the epoch: what tokens say of their time is in seconds of it. Default: `Date.now`. */
+  /** Milliseconds since the epoch, in whose seconds tokens give times. Default: `Date.now`. */
   readonly wallClock?: () => number;
 }
 
-/** Signatures only, and none that is made with a secret. */
+/** Asymmetric signatures only. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
-/** How many tokens are asked about at the same time, */
+/** Introspection requests in flight. */
 const MAX_IN_FLIGHT = 50;
-/** and how many may wait for that, those included. */
+/** Tokens that wait for introspection, including those in flight. */
 const MAX_WAITING = 1000;
 
-/** Finds out whether a token is genuine and meant for this server: JWTs by their signature, others by asking. */
+/** Verifies that a token was issued for this server: a JWT by its signature, any other by introspection. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
-  readonly #inTurn = pLimit(MAX_IN_FLIGHT);
+  readonly #introspections = pLimit(MAX_IN_FLIGHT);
   #keys: Promise<CompactVerifyGetKey> | undefined;
 
   constructor(options: TokenVerifierOptions) {
@@ -53,7 +52,7 @@ export class TokenVerifier {
     return isJwt(token) || !this.#options.tokenIssuer.introspect;
   }
 
-  /** @throws SessionError `provider_unavailable`, `provider_refused` when that cannot be found out */
+  /** @throws SessionError `provider_unavailable`, `provider_refused` if keys or introspection are not available */
   async verify(token: string): Promise<ReadClaims> {
     return isJwt(token) ? this.#verifyJwt(token) : this.#introspect(token);
   }
@@ -67,7 +66,7 @@ export class TokenVerifier {
       // RFC 7797 section 7: a JWT's payload is always encoded.
       const claims = protectedHeader.b64 === false ? undefined : claimsIn(payload);
       if (claims === undefined) return MALFORMED;
-      return statedKindFault('typ', protectedHeader.typ) ?? this.#read(claims, 'jwt');
+      return statedTypeFault('typ', protectedHeader.typ) ?? this.#read(claims, 'jwt');
     } catch (error) {
       const fault = this.#faultIn(error);
       if (fault) return fault;
@@ -79,8 +78,9 @@ export class TokenVerifier {
   async #introspect(token: string): Promise<ReadClaims> {
     const { introspect } = this.#options.tokenIssuer;
     if (!introspect) return OPAQUE;
-    if (this.#inTurn.activeCount + this.#inTurn.pendingCount >= MAX_WAITING) throw tooMany();
-    const answer = await this.#inTurn(() => introspect(token));
+    if (this.#introspections.activeCount + this.#introspections.pendingCount >= MAX_WAITING)
+      throw tooManyWaiting();
+    const answer = await this.#introspections(() => introspect(token));
     const isActive = typeof answer === 'object' && answer !== null && 'active' in answer && answer.active;
     return isActive === true ? this.#read(answer, 'introspection') : NOT_ACTIVE;
   }
@@ -96,16 +96,16 @@ export class TokenVerifier {
     if (error instanceof errors.JOSEAlgNotAllowed || error instanceof errors.JOSENotSupported)
       return ALGORITHM;
     if (error instanceof errors.JWKSMultipleMatchingKeys) {
-      return faultOf('unknown_key', `It does not name its key (kid), and ${issuer} publishes several.`);
+      return tokenFault('unknown_key', `It does not name its key (kid), and ${issuer} publishes several.`);
     }
     if (error instanceof errors.JWKSNoMatchingKey) {
-      return faultOf(
+      return tokenFault(
         'unknown_key',
         `It is not signed with a key that ${issuer} publishes. Get a new one there.`,
       );
     }
     if (error instanceof errors.JWSSignatureVerificationFailed) {
-      return faultOf('signature', `Its signature does not match a key of ${issuer}. Get a new one there.`);
+      return tokenFault('signature', `Its signature does not match a key of ${issuer}. Get a new one there.`);
     }
     return error instanceof errors.JWSInvalid ? MALFORMED : undefined;
   }
@@ -122,7 +122,7 @@ export class TokenVerifier {
   }
 }
 
-/** Whether a token is a JWT (RFC 7519), and not just in three parts. */
+/** Whether a token is a JWT (RFC 7519). */
 function isJwt(token: string): boolean {
   try {
     return token.split('.').length === 3 && decodeProtectedHeader(token).alg !== undefined;
@@ -141,20 +141,16 @@ function claimsIn(payload: Uint8Array): unknown {
   }
 }
 
-function faultOf(reason: TokenFaultReason, fault: string): TokenFault {
-  return { reason, fault };
-}
-
-const MALFORMED = faultOf('malformed', 'It is not a well-formed JWT. Get a new one.');
-const ALGORITHM = faultOf(
+const MALFORMED = tokenFault('malformed', 'It is not a well-formed JWT. Get a new one.');
+const ALGORITHM = tokenFault(
   'algorithm',
   `The algorithm of its signature, or an extension that it depends on, is not accepted. Accepted algorithms are ${ALGORITHMS.join(', ')}.`,
 );
-const OPAQUE = faultOf(
+const OPAQUE = tokenFault(
   'opaque',
-  'It is not a JWT, and introspection is not configured on this server. Tell its operator.',
+  'It is not a JWT, and introspection is not configured on this server. Ask its operator to configure it.',
 );
-const NOT_ACTIVE = faultOf(
+const NOT_ACTIVE = tokenFault(
   'not_active',
   'The authorization server answered that it is not active: it has expired, was revoked, or is not one of its tokens. Get a new one.',
 );
@@ -163,12 +159,12 @@ function unavailable(cause: unknown): SessionError {
   if (cause instanceof SessionError) return cause;
   return new SessionError(
     'provider_unavailable',
-    'The authorization server cannot be asked for its keys now. Try again in a minute.',
+    'The keys of the authorization server are not available now. Try again in a minute.',
     { cause, retryAfterSeconds: 60 },
   );
 }
 
-function tooMany(): SessionError {
-  const message = 'Too many access tokens are being asked about. Try again in a moment.';
+function tooManyWaiting(): SessionError {
+  const message = 'Too many access tokens are being introspected. Try again in a moment.';
   return new SessionError('limit_reached', message, { retryAfterSeconds: 1 });
 }

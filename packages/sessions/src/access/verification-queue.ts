@@ -4,93 +4,92 @@ import type { RateLimiter } from '../limits/rate-limiter.js';
 import { tooManyRequests } from '../limits/too-many-requests.js';
 import type { ReadClaims } from './token-claims.js';
 
-/** How many tokens of one address are verified at the same time, */
+/** Verifications in flight for one client key. */
 const MAX_IN_FLIGHT = 20;
-/** and how many may wait for that. */
+/** Tokens of one client key that wait for a verification. */
 const MAX_WAITING = 480;
 
-/** A token that is to be verified. */
-interface Guess {
+interface Verification {
   readonly verify: () => ReadClaims | Promise<ReadClaims>;
   readonly resolve: (read: ReadClaims) => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** What an address has brought. */
-interface Share {
-  underWay: number;
+/** The tokens of one client key. */
+interface TokenQueue {
+  inFlight: number;
   /** The oldest first. */
-  readonly waiting: Guess[];
+  readonly waiting: Verification[];
 }
 
 /**
- * The tokens that are not known yet, each of which may cost the authorization server a request. Until it is verified
- * a token counts as one that is not valid: whoever brings many at once gets no further than one after the other.
- * Those for whom nothing is left by that wait for what becomes of the others.
+ * Queues the verification of unknown tokens, each of which may cost the authorization server a request. A token counts
+ * as invalid until it is verified, so a client key with its limit of invalid tokens in flight gets no more
+ * verifications. Further tokens wait until a verification returns its permit.
  */
 export class VerificationQueue {
   readonly #refusedTokens: RateLimiter;
-  readonly #shares = new Map<ClientKey, Share>();
+  readonly #queues = new Map<ClientKey, TokenQueue>();
 
-  /** @param refusedTokens how many tokens that are not valid an address may bring */
+  /** @param refusedTokens limits the invalid tokens of each client key */
   constructor(refusedTokens: RateLimiter) {
     this.#refusedTokens = refusedTokens;
   }
 
   /**
-   * Verifies a token as soon as it may be.
-   * @param clientKey the address that it counts for; absent: it counts for none, and does not wait
+   * Verifies a token as soon as the limit allows.
+   * @param clientKey absent: no limit applies
    * @throws SessionError `too_many_requests`, `limit_reached`; and what `verify` throws
    */
-  async take(clientKey: ClientKey | undefined, verify: Guess['verify']): Promise<ReadClaims> {
+  async verify(clientKey: ClientKey | undefined, verify: Verification['verify']): Promise<ReadClaims> {
     if (clientKey === undefined) return verify();
-    const share = this.#shares.get(clientKey) ?? { underWay: 0, waiting: [] };
-    if (share.waiting.length >= MAX_WAITING) throw tooMany();
-    this.#shares.set(clientKey, share);
+    const queue = this.#queues.get(clientKey) ?? { inFlight: 0, waiting: [] };
+    if (queue.waiting.length >= MAX_WAITING) throw tooManyWaiting();
+    this.#queues.set(clientKey, queue);
     return new Promise((resolve, reject) => {
-      share.waiting.push({ verify, resolve, reject });
-      this.#goOn(clientKey, share);
+      queue.waiting.push({ verify, resolve, reject });
+      this.#startWaiting(clientKey, queue);
     });
   }
 
   /**
-   * Counts a verified token if it is invalid.
-   * @param clientKey as for {@link take}
+   * Counts a token that is already verified if it is invalid.
+   * @param clientKey absent: no limit applies
    * @throws SessionError `too_many_requests`
    */
-  judge(clientKey: ClientKey | undefined, read: ReadClaims): ReadClaims {
+  countIfInvalid(clientKey: ClientKey | undefined, read: ReadClaims): ReadClaims {
     const seconds =
       clientKey === undefined || isGenuine(read) ? undefined : this.#refusedTokens.take(clientKey);
-    if (seconds !== undefined) throw tooManyRefused(seconds);
+    if (seconds !== undefined) throw tooManyInvalid(seconds);
     return read;
   }
 
-  #goOn(clientKey: ClientKey, share: Share): void {
-    while (share.underWay < MAX_IN_FLIGHT && share.waiting.length > 0) {
+  #startWaiting(clientKey: ClientKey, queue: TokenQueue): void {
+    while (queue.inFlight < MAX_IN_FLIGHT && queue.waiting.length > 0) {
       const seconds = this.#refusedTokens.take(clientKey);
-      if (seconds === undefined) void this.#verify(clientKey, share);
-      // What is under way may still be given back.
-      else if (share.underWay > 0) return;
-      else for (const { reject } of share.waiting.splice(0)) reject(tooManyRefused(seconds));
+      if (seconds === undefined) void this.#startNext(clientKey, queue);
+      // A verification in flight may still return its permit.
+      else if (queue.inFlight > 0) return;
+      else for (const { reject } of queue.waiting.splice(0)) reject(tooManyInvalid(seconds));
     }
-    if (share.underWay === 0) this.#shares.delete(clientKey);
+    if (queue.inFlight === 0) this.#queues.delete(clientKey);
   }
 
-  async #verify(clientKey: ClientKey, share: Share): Promise<void> {
-    const guess = share.waiting.shift();
-    if (!guess) return;
-    share.underWay++;
+  async #startNext(clientKey: ClientKey, queue: TokenQueue): Promise<void> {
+    const verification = queue.waiting.shift();
+    if (!verification) return;
+    queue.inFlight++;
     try {
-      const read = await guess.verify();
+      const read = await verification.verify();
       if (isGenuine(read)) this.#refusedTokens.giveBack(clientKey);
-      guess.resolve(read);
+      verification.resolve(read);
     } catch (error) {
-      // Nothing is known of the token.
+      // The token was not verified, so it does not count as invalid.
       this.#refusedTokens.giveBack(clientKey);
-      guess.reject(error);
+      verification.reject(error);
     }
-    share.underWay--;
-    this.#goOn(clientKey, share);
+    queue.inFlight--;
+    this.#startWaiting(clientKey, queue);
   }
 }
 
@@ -99,11 +98,11 @@ function isGenuine(read: ReadClaims): boolean {
   return 'principal' in read || read.reason === 'expired';
 }
 
-function tooManyRefused(retryAfterSeconds: number): SessionError {
-  return tooManyRequests('Too many access tokens from your address were not valid.', retryAfterSeconds);
+function tooManyInvalid(retryAfterSeconds: number): SessionError {
+  return tooManyRequests('Too many access tokens from your address were invalid.', retryAfterSeconds);
 }
 
-function tooMany(): SessionError {
+function tooManyWaiting(): SessionError {
   const message = 'Too many access tokens from your address are being verified. Try again in a moment.';
   return new SessionError('limit_reached', message, { retryAfterSeconds: 1 });
 }

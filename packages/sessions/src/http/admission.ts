@@ -1,8 +1,11 @@
-import type { Access, ArrivingRequest, Refusal } from '../access/access.js';
+import type { Access, AccessRequest, Principal, Refusal } from '../access/access.js';
 import type { BearerSettings } from '../access/access-options.js';
-import type { Principal } from '../access/principal.js';
-import { challengeOf, protectedResourceMetadata } from '../access/protected-resource.js';
-import { placesOf, WELL_KNOWN } from '../access/well-known.js';
+import {
+  bearerChallenge,
+  protectedResourceMetadata,
+  WELL_KNOWN,
+  wellKnownPaths,
+} from '../access/protected-resource.js';
 import { SessionError } from '../errors.js';
 import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
 
@@ -29,7 +32,7 @@ export class AdmissionDoor {
 
   /** The paths of the protected-resource metadata (RFC 9728). Empty without bearer access. */
   get metadataPaths(): readonly string[] {
-    return this.#options.bearer ? placesOf(WELL_KNOWN.protectedResource, this.#path) : [];
+    return this.#options.bearer ? wellKnownPaths(WELL_KNOWN.protectedResource, this.#path) : [];
   }
 
   /**
@@ -38,7 +41,7 @@ export class AdmissionDoor {
    */
   get issuerMetadataPaths(): readonly string[] {
     const { bearer, sharesIssuerOrigin } = this.#options;
-    return bearer && !sharesIssuerOrigin ? placesOf(WELL_KNOWN.authorizationServer, this.#path) : [];
+    return bearer && !sharesIssuerOrigin ? wellKnownPaths(WELL_KNOWN.authorizationServer, this.#path) : [];
   }
 
   /**
@@ -47,7 +50,7 @@ export class AdmissionDoor {
    */
   async issuerMetadata(): Promise<Response> {
     try {
-      return Response.json((await this.#options.access.describeIssuer?.()) ?? {});
+      return Response.json((await this.#options.access.issuerMetadata?.()) ?? {});
     } catch (error) {
       if (!(error instanceof SessionError)) throw error;
       const headers = { 'retry-after': String(Math.ceil(error.retryAfterSeconds ?? 60)) };
@@ -66,7 +69,7 @@ export class AdmissionDoor {
   /** @returns who is calling, or the answer to somebody who is not let in */
   async enter(
     request: Request,
-    from: Omit<ArrivingRequest, 'authorization'>,
+    from: Omit<AccessRequest, 'authorization'>,
   ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
     const admission = await this.#options.access.admit({ ...from, authorization });
@@ -74,7 +77,7 @@ export class AdmissionDoor {
   }
 
   get #metadataPath(): string {
-    return placesOf(WELL_KNOWN.protectedResource, this.#path)[0];
+    return wellKnownPaths(WELL_KNOWN.protectedResource, this.#path)[0];
   }
 
   #turnAway(refusal: Refusal): Response {
@@ -84,7 +87,7 @@ export class AdmissionDoor {
     if (bearer && !isPassing(status)) {
       // Below the public URL, because routers and proxies send such URLs to this server.
       const metadata = new URL(`.${this.#metadataPath}`, publicUrl());
-      headers['www-authenticate'] = challengeOf(refusal, metadata, bearer.requiredScopes);
+      headers['www-authenticate'] = bearerChallenge(refusal, metadata, bearer.requiredScopes);
     }
     if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterSeconds));
     const code = isPassing(status) ? ErrorCode.serverBusy : ErrorCode.invalidRequest;

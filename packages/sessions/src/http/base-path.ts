@@ -1,6 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { getPath } from 'hono/utils/url';
-import { WELL_KNOWN } from '../access/well-known.js';
+import { WELL_KNOWN } from '../access/protected-resource.js';
 
 /** The path of health checks. As middleware, the server leaves this path to the author's app. */
 export const HEALTH_PATH = '/healthz';

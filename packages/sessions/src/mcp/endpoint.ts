@@ -5,7 +5,7 @@ import {
   type McpServer,
   type McpServerFactory,
 } from '@modelcontextprotocol/server';
-import type { Principal } from '../access/principal.js';
+import type { Principal } from '../access/access.js';
 import type { KeptBytes } from '../limits/kept-bytes.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { OwnerSessions } from '../session/owner-sessions.js';

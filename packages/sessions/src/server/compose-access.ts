@@ -1,7 +1,6 @@
-import type { Access } from '../access/access.js';
+import { type Access, OpenAccess } from '../access/access.js';
 import { type AccessSettings, isBearer } from '../access/access-options.js';
 import { BearerAccess } from '../access/bearer-access.js';
-import { OpenAccess } from '../access/open-access.js';
 import { TokenVerifier } from '../access/token-verifier.js';
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
@@ -41,7 +40,7 @@ export function composeAccess(
     fetch,
   });
   return new BearerAccess({
-    describeIssuer: () => authorizationServer.metadata(),
+    issuerMetadata: () => authorizationServer.metadata(),
     verify: (token) => verifier.verify(token),
     isSelfContained: (token) => verifier.isSelfContained(token),
     requiredScopes,

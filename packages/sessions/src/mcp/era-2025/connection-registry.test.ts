@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Principal } from '../../access/principal.js';
+import type { Principal } from '../../access/access.js';
 import type { SessionRef } from '../../session/ids.js';
 import { OwnerSessions } from '../../session/owner-sessions.js';
 import { SessionBench } from '../../testing/session-bench.js';

@@ -1,5 +1,5 @@
 import type { AuthInfo } from '@modelcontextprotocol/server';
-import type { Principal } from '../../access/principal.js';
+import type { Principal } from '../../access/access.js';
 
 /**
  * What tools may know of who is calling, where the SDK has it (`ctx.http.authInfo`). The token itself is not

@@ -1,7 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProtocolError } from '@modelcontextprotocol/server';
-import type { RequestOrigin } from '../../access/access.js';
-import type { Principal } from '../../access/principal.js';
+import type { Principal, RequestOrigin } from '../../access/access.js';
 import type { Accounts } from '../../account/accounts.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';

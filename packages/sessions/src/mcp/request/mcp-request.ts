@@ -1,5 +1,4 @@
-import type { RequestOrigin } from '../../access/access.js';
-import type { Principal } from '../../access/principal.js';
+import type { Principal, RequestOrigin } from '../../access/access.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import type { CountUnread } from '../wire/sse-stream.js';
 
