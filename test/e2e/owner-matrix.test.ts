@@ -43,7 +43,8 @@ let stranger: RegisteredClient;
 beforeAll(async () => {
   [notes, otherIssuer] = await Promise.all([
     startInProcessNotes({
-      runtime: { clock, store: new MapSessionStore(records) },
+      runtime: { clock },
+      store: new MapSessionStore(records),
       logger: pino({ level: 'info' }, { write: (line) => log.push(line) }),
       access: ({ issuer }) => ({ issuer, requiredScopes: ['mcp'] }),
       tools: (server, sessions) => {

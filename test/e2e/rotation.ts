@@ -1,15 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { DEFAULT_LIMITS } from '../../packages/sessions/src/limits/limits.js';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
 import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
-import {
-  type ComposedSessions,
-  composeSessions,
-} from '../../packages/sessions/src/server/compose-sessions.js';
-import { DEFAULT_LIFETIMES } from '../../packages/sessions/src/session/lifetimes.js';
-import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
 import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
@@ -40,12 +33,11 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
    * still by comparison, and takes them all for good.
    */
   const clock = new VirtualClock();
-  const events: SessionEvent[] = [];
   /** The answers of the token endpoint without tokens. */
   const refusals: string[] = [];
   let idp: IdentityProviderProcess;
   let provider: Provider;
-  let library: ComposedSessions;
+  let bench: SessionBench;
   let users: User[];
 
   beforeAll(async () => {
@@ -64,22 +56,13 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
       if (!response.ok) refusals.push(`${response.status} ${await response.clone().text()}`);
       return response;
     });
-    library = composeSessions({
+    bench = new SessionBench({
       clock,
-      random: systemRandom,
-      store: new MapSessionStore(),
-      lifetimes: {
-        ...DEFAULT_LIFETIMES,
-        idleMs: 10 * DAY_MS,
-        absoluteMs: 10 * DAY_MS,
-        connectionTtlMs: 10 * DAY_MS,
-      },
+      scheduler: true,
       maxSessions: sessions,
-      limits: DEFAULT_LIMITS,
-      onError: (error) => expect.unreachable(String(error)),
-      askForTokens: (_name, refreshToken) => provider.refresh(refreshToken),
+      lifetimes: { idleMs: 10 * DAY_MS, absoluteMs: 10 * DAY_MS, connectionTtlMs: 10 * DAY_MS },
+      refreshTokens: (_name, refreshToken) => provider.refresh(refreshToken),
       revokeTokens: (_name, tokens) => provider.revoke(tokens),
-      listeners: () => [(event) => void events.push(event)],
     });
     users = [];
     const work = async () => {
@@ -93,7 +76,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
 
   /** A session whose user has just come back from the provider's own pages. */
   async function logIn(username: string): Promise<User> {
-    const { record } = await library.registry.start('connection', username);
+    const { record } = await bench.registry.start('connection', username);
     const snapshot = { ref: record.ref, epoch: record.epoch };
     const [state, nonce, codeVerifier] = [secret(), secret(), secret()];
     const checks = { state, nonce, codeVerifier };
@@ -101,7 +84,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
     const callback = await new StepBrowser().authorize(atProvider, { username, password: 'any' });
     const granted = await provider.exchange(callback, checks);
     const firstRefreshToken = granted.tokens.refreshToken?.reveal() ?? '';
-    await library.accounts.commitLogin(snapshot, 'idp', granted);
+    await bench.accounts.commitLogin(snapshot, 'idp', granted);
     return { snapshot, firstRefreshToken };
   }
 
@@ -109,7 +92,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
 
   /** What several calls at the same time get in a session. */
   async function accessTokens({ snapshot }: User): Promise<string[]> {
-    const calls = Array.from({ length: CALLS }, () => library.accounts.accessToken(snapshot, 'idp'));
+    const calls = Array.from({ length: CALLS }, () => bench.accounts.accessToken(snapshot, 'idp'));
     return (await Promise.all(calls)).map(({ accessToken }) => accessToken.reveal());
   }
 
@@ -120,8 +103,6 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
     await clock.advance(0);
     return calls;
   }
-
-  const eventsOf = (type: SessionEvent['type']) => events.filter((event) => event.type === type);
 
   // Each step goes on from the one before.
   describe(`${sessions * rounds} refreshes at a provider with rotation and reuse detection`, () => {
@@ -143,8 +124,9 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
 
     it('use no refresh token twice, and force nobody to log in again [security 19]', async () => {
       expect(refusals).toEqual([]);
-      expect(eventsOf('account.reauthentication_required')).toEqual([]);
-      expect(eventsOf('account.refresh_failed')).toEqual([]);
+      expect(bench.errors).toEqual([]);
+      expect(bench.eventsOf('account.reauthentication_required')).toEqual([]);
+      expect(bench.eventsOf('account.refresh_failed')).toEqual([]);
       const tokens = await Promise.all(users.map(accessTokens));
       const states = await Promise.all(tokens.map(([token = '']) => idp.introspect(token)));
       expect(states.filter(({ active }) => active)).toHaveLength(sessions);

@@ -1,15 +1,17 @@
 import { type NotesApi, startNotesApi } from '../../packages/server/src/sample/notes-api.js';
 import { registerNotesTools } from '../../packages/server/src/sample/notes-tools.js';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
-import {
-  createSessions,
-  type DeviceFlow,
-  type Lifetimes,
-  type RegisterTools,
-  type SessionEvent,
-  type Sessions,
-  type SessionsOptions,
+import type {
+  DeviceFlow,
+  Lifetimes,
+  RegisterTools,
+  SessionEvent,
+  Sessions,
+  SessionsOptions,
 } from '../../packages/sessions/src/index.js';
+import { createSessionsWith } from '../../packages/sessions/src/server/create-sessions.js';
+import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import {
   type McpTokenFormat,
   type ProxiedIdentityProvider,
@@ -31,6 +33,8 @@ export interface InProcessNotesOptions {
   readonly trustedProxies?: SessionsOptions['trustedProxies'];
   readonly limits?: SessionsOptions['limits'];
   readonly runtime?: SessionsOptions['runtime'];
+  /** Default: a `Map`. */
+  readonly store?: SessionStore;
   /** Default: off. */
   readonly deviceFlow?: DeviceFlow;
 }
@@ -74,7 +78,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     typeof accessOf === 'function' ? accessOf({ issuer, introspection: resourceServer }) : accessOf;
   const api = await startNotesApi({ port: 0, issuer, credentials: resourceServer, resource: RESOURCE });
   const registerNotes = registerNotesTools(api.origin);
-  const sessions = createSessions({
+  const sessions = createSessionsWith(options.store ?? new MapSessionStore(), {
     server: { name: 'notes', version: '1.0.0' },
     tools: (server, context) => {
       registerNotes(server, context);

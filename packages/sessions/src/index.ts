@@ -27,7 +27,5 @@ export type {
 export type { NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { SessionEvent, SessionListener } from './session/session-events.js';
-export type { SessionRecord } from './session/session-record.js';
-export type { SessionStore } from './session/session-store.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

@@ -1,80 +1,74 @@
+import { isBearer } from '../access/access-options.js';
 import { Accounts } from '../account/accounts.js';
-import type { RefreshTokens } from '../account/refresh/granted-tokens.js';
-import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
-import { TokenRefresher, type TokenRefresherOptions } from '../account/refresh/refresher.js';
+import { RefreshPolicy } from '../account/refresh/policy.js';
+import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
-import type { Limits } from '../limits/limits.js';
+import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
+import { SessionError } from '../errors.js';
+import { LoginChecks } from '../login/login-checks.js';
+import { Logins } from '../login/logins.js';
+import { auditLog } from '../observe/audit-log.js';
+import { Provider } from '../provider/provider.js';
+import { providerSettings } from '../provider/provider-options.js';
 import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
-import type { Lifetimes } from '../session/lifetimes.js';
-import { SessionEvents, type SessionListener } from '../session/session-events.js';
+import { logIdOf } from '../session/ids.js';
+import { OwnerSessions } from '../session/owner-sessions.js';
+import { SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
-import type { SessionStore } from '../session/session-store.js';
-import type { Clock } from '../time/clock.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
-import type { RandomSource } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
+import type { PublicUrl } from './public-url.js';
+import type { SessionsSettings } from './settings.js';
+import type { Surroundings } from './surroundings.js';
 
-export interface ComposeSessionsOptions<C extends Clock = Clock> {
-  readonly clock: C;
-  readonly random: RandomSource;
-  readonly store: SessionStore;
-  readonly lifetimes: Lifetimes;
-  readonly maxSessions: number;
-  /** The maximum number of sessions without a login. Default: `maxSessions`. */
-  readonly maxAnonymousSessions?: number | undefined;
-  readonly limits: Pick<Limits, 'anonymousSessionsPerAddress' | 'sessionsPerAccount'>;
-  readonly onError: (error: unknown) => void;
-  /** One request to a provider's token endpoint. */
-  readonly askForTokens: RefreshPolicyOptions['ask'];
-  readonly revokeTokens: RevokeTokens;
-  /** Hears events before anybody else does. */
-  readonly listeners?: (keys: KeyHierarchy) => readonly SessionListener[];
-  /** Refresh only what a call asks for, and ask for it once. Default: ahead of time, with patience. */
-  readonly isPassive?: boolean;
-  readonly parts?: ComposeSessionsParts<C>;
-}
-
-/** Parts that a simulation replaces by its own. */
-export interface ComposeSessionsParts<C extends Clock = Clock> {
-  readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
-  readonly createDeadlines?: (clock: C, onError: (error: unknown) => void) => Deadlines;
-  /** What the registry is to those that use it. */
-  readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
-  /** What replaces token sets by fresh ones. */
-  readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
-  /** What stands between accounts and their provider. */
-  readonly wrapRefresh?: (refresh: RefreshTokens) => RefreshTokens;
-}
-
-/** Sessions and their accounts, put together; how clients reach them is somebody else's business. */
-export interface ComposedSessions {
+/** Sessions, their accounts, and the logins that add accounts. */
+export interface SessionParts {
   readonly keys: KeyHierarchy;
-  readonly vault: Vault;
   readonly deadlines: Deadlines;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
   readonly registry: SessionRegistry;
-  readonly tokens: AccountTokens;
+  /** The sessions of the users that access tokens name; absent in open access. */
+  readonly owners: OwnerSessions | undefined;
   readonly refresher: TokenRefresher;
   readonly accounts: Accounts;
+  readonly sessionFetch: SessionFetch;
+  readonly providers: ReadonlyMap<string, Provider>;
+  /** The authorization server that browsers sign in at; absent if none is configured. */
+  readonly signIn: Provider | undefined;
+  readonly logins: Logins;
 }
 
-/** Puts sessions and accounts together. */
-export function composeSessions<C extends Clock>(options: ComposeSessionsOptions<C>): ComposedSessions {
-  const { clock, random, store, lifetimes, maxSessions, onError, parts = {}, isPassive = false } = options;
-  const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-  const keys = new KeyHierarchy(random(32));
-  const vault = parts.createVault?.(keys, random) ?? new Vault(keys, random);
-  const deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
-  const events = new SessionEvents(onError);
-  for (const listener of options.listeners?.(keys) ?? []) events.subscribe(listener);
+/** Composes what is independent of MCP and HTTP. */
+export function composeSessions(
+  settings: SessionsSettings,
+  { clock, random, fetch, store, logger, onError }: Surroundings,
+  publicUrl: PublicUrl,
+): SessionParts {
+  const { lifetimes, limits } = settings;
+  const bearer = isBearer(settings.access) ? settings.access : undefined;
+  const [{ name: defaultProvider }] = settings.providers;
+  const providers = new Map(settings.providers.map((each) => [each.name, new Provider(each, clock, fetch)]));
+  const providerNamed = (name: string) => {
+    const provider = providers.get(name);
+    if (provider) return provider;
+    throw new SessionError('unknown_provider', `There is no provider "${name}" here.`);
+  };
 
-  const disposal = new Disposal(vault, options.revokeTokens, events);
-  const plainRegistry = new SessionRegistry({
+  const keys = new KeyHierarchy(random(32));
+  const vault = new Vault(keys, random);
+  const deadlines = new Deadlines(clock, onError);
+  const events = new SessionEvents(onError);
+  events.subscribe(auditLog({ logger, logIdOf: (ref) => logIdOf(keys, ref), clock }));
+
+  const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
+  const disposal = new Disposal(vault, revoke, events);
+  const { maxSessions, anonymousSessions, anonymousSessionsPerAddress } = limits;
+  const registry = new SessionRegistry({
     store,
     keys,
     random,
@@ -84,25 +78,90 @@ export function composeSessions<C extends Clock>(options: ComposeSessionsOptions
     events,
     disposal,
     maxSessions,
-    maxAnonymousSessions: options.maxAnonymousSessions ?? maxSessions,
-    anonymousSessionsPerAddress: options.limits.anonymousSessionsPerAddress,
+    // With bearer tokens, the limits of users apply.
+    maxAnonymousSessions: bearer ? maxSessions : anonymousSessions,
+    anonymousSessionsPerAddress,
     onError,
   });
-  const registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
+  const owners =
+    bearer &&
+    new OwnerSessions({
+      keys,
+      registry,
+      events,
+      random,
+      maxConnections: limits.connectionsPerUser,
+      hasSessionPerConnection: bearer.sessionPerConnection,
+      onError,
+    });
+
   const tokens = new AccountTokens(vault);
-  const ask = options.askForTokens;
-  const plainRefresh = isPassive
-    ? ask
-    : new RefreshPolicy({ clock, events, ask, revoke: options.revokeTokens, fraction }).refresh;
-  const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
-  const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
-  const refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
-  new SessionsPerAccount({ registry, events, maxSessions: options.limits.sessionsPerAccount, onError });
+  const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
+  const ask: ConstructorParameters<typeof RefreshPolicy>[0]['ask'] = (name, refreshToken) =>
+    providerNamed(name).refresh(refreshToken);
+  const refreshTokens = new RefreshPolicy({ clock, events, ask, revoke, fraction }).refresh;
+  const refresher = new TokenRefresher({
+    registry,
+    tokens,
+    disposal,
+    events,
+    clock,
+    refreshTokens,
+    fraction,
+  });
   const accounts = new Accounts({ registry, tokens, refresher, disposal, events, clock, fraction });
-  if (!isPassive) {
-    const refresh = refresher.refresh.bind(refresher);
-    new RefreshScheduler({ clock, deadlines, events, refresh });
-    new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
+  const sessionsPerAccount = new SessionsPerAccount({
+    registry,
+    maxSessions: limits.sessionsPerAccount,
+    onError,
+  });
+  const refresh = refresher.refresh.bind(refresher);
+  const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
+  const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
+  for (const listener of [sessionsPerAccount, scheduler, expiryNotices]) {
+    events.subscribe((event) => listener.handle(event));
   }
-  return { keys, vault, deadlines, events, disposal, registry, tokens, refresher, accounts };
+
+  const sessionFetch = createSessionFetch({
+    accounts,
+    refresher,
+    registry,
+    apiOrigins: new Map(settings.providers.map(({ name, apiOrigins }) => [name, apiOrigins])),
+    fetch,
+  });
+  const signIn =
+    bearer?.signIn &&
+    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);
+  const logins = new Logins({
+    providers,
+    defaultProvider,
+    checks: new LoginChecks({ subjectClaim: bearer?.subjectClaim ?? 'sub', signIn }),
+    accounts,
+    registry,
+    disposal,
+    vault,
+    events,
+    clock,
+    deadlines,
+    random,
+    lifetimes,
+    limits,
+    publicUrl: publicUrl.get,
+    reachable: () => publicUrl.reachable(),
+    onError,
+  });
+  return {
+    keys,
+    deadlines,
+    events,
+    disposal,
+    registry,
+    owners,
+    refresher,
+    accounts,
+    sessionFetch,
+    providers,
+    signIn,
+    logins,
+  };
 }

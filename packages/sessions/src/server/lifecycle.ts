@@ -1,56 +1,73 @@
 import { SessionError } from '../errors.js';
+import { MAX_TIMER_MS } from '../time/clock.js';
 
-/** Something that clients or browsers reach a server through. */
+/** What clients or browsers reach a server through: a port, or stdin and stdout. */
 export interface Listener {
-  /** Lets nothing new in from now on. */
+  /** Accepts nothing new from now on. */
   stop(): void;
   /** Closes what is open. */
   close(): Promise<void>;
 }
 
-/** What a server is reached through: HTTP, or the stdin and stdout of its process, which have one client. */
+/** The transport that a server has chosen, HTTP or stdio, and its listeners. */
 export class Lifecycle {
-  readonly #fronts: Listener[] = [];
-  #over: 'HTTP' | 'stdio' | undefined;
+  readonly #listeners: Listener[] = [];
+  #transport: 'HTTP' | 'stdio' | undefined;
   #isStopped = false;
 
   /** @throws SessionError `configuration` */
   overHttp(): void {
-    if (this.#over === 'stdio') {
+    if (this.#transport === 'stdio') {
       throw new SessionError('configuration', 'This object serves stdio. Create another one for HTTP.');
     }
-    this.#over = 'HTTP';
+    this.#transport = 'HTTP';
   }
 
   /** @throws SessionError `configuration` */
   overStdio(): void {
-    if (this.#over !== undefined) {
+    if (this.#transport !== undefined) {
       throw new SessionError(
         'configuration',
-        `This object serves ${this.#over} already. Create another one for stdio.`,
+        `This object serves ${this.#transport} already. Create another one for stdio.`,
       );
     }
-    this.#over = 'stdio';
+    this.#transport = 'stdio';
   }
 
   /**
-   * Notes what clients come through from now on. What is ready too late is closed at once.
-   * @throws SessionError `configuration`
+   * Adds listeners. If the server has been stopped meanwhile, closes them at once.
+   * @throws SessionError `configuration` if the server has been stopped
    */
-  async through(...fronts: readonly Listener[]): Promise<void> {
-    this.#fronts.push(...fronts);
+  async through(...listeners: readonly Listener[]): Promise<void> {
+    this.#listeners.push(...listeners);
     if (!this.#isStopped) return;
-    for (const front of fronts) front.stop();
-    await Promise.all(fronts.map((front) => front.close()));
+    for (const listener of listeners) listener.stop();
+    await Promise.all(listeners.map((listener) => listener.close()));
     throw new SessionError('configuration', 'This object has been closed. Create another one.');
   }
 
   stop(): void {
     this.#isStopped = true;
-    for (const front of this.#fronts) front.stop();
+    for (const listener of this.#listeners) listener.stop();
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#fronts.map((front) => front.close()));
+    await Promise.all(this.#listeners.map((listener) => listener.close()));
   }
+}
+
+const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/**
+ * Keeps this process alive, and replaces the default action of the signals that end it.
+ * @param onSignal called for every such signal; clients and package runners may send several
+ * @returns a function that undoes both
+ */
+export function holdProcess(onSignal: () => void): () => void {
+  const timer = setInterval(() => undefined, MAX_TIMER_MS);
+  for (const signal of END_SIGNALS) process.on(signal, onSignal);
+  return () => {
+    clearInterval(timer);
+    for (const signal of END_SIGNALS) process.off(signal, onSignal);
+  };
 }

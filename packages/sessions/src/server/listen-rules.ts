@@ -1,9 +1,7 @@
 import type { AccessSettings } from '../access/access-options.js';
 import { SessionError } from '../errors.js';
 import { isLoopbackHost } from '../secure-url.js';
-
-/** The longest delay of a timer. Node fires longer ones at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { MAX_TIMER_MS } from '../time/clock.js';
 
 /** @throws SessionError `configuration` */
 export function assertMayServeStdio({

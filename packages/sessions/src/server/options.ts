@@ -6,7 +6,6 @@ import type { RegisterTools, ServerInfo } from '../mcp/server/factory.js';
 import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
 import type { ProviderOptions } from '../provider/provider-options.js';
 import type { Lifetimes } from '../session/lifetimes.js';
-import type { SessionStore } from '../session/session-store.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 
@@ -79,8 +78,6 @@ export interface Runtime {
   readonly random: RandomSource;
   /** Calls providers and APIs. Default: the global `fetch`. */
   readonly fetch: typeof fetch;
-  /** Where session records are kept. Default: a `Map`. */
-  readonly store: SessionStore;
 }
 
 /** How to serve stdin and stdout. */

@@ -14,7 +14,7 @@ import { openToNetwork } from './listen-rules.js';
 import type { SessionsOptions } from './options.js';
 
 /** The options of a server, checked, with every default filled in. */
-export interface SessionsSettings {
+export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tools'> {
   readonly brand: Brand;
   readonly lifetimes: Lifetimes;
   readonly limits: Limits;
@@ -81,6 +81,8 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
   const { branding: checked, ...rest } = parsed.data;
   const settings: SessionsSettings = {
     ...rest,
+    server,
+    tools: options.tools,
     brand: { name: checked.name ?? server.title ?? server.name, logo: checked.logo },
     lifetimes: { ...DEFAULT_LIFETIMES, ...omitUndefined(parsed.data.lifetimes) },
     limits: { ...defaultLimits(parsed.data.limits.maxSessions), ...omitUndefined(parsed.data.limits) },

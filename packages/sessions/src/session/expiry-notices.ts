@@ -2,7 +2,7 @@ import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { SessionRef } from './ids.js';
 import type { Lifetimes } from './lifetimes.js';
-import type { SessionEvents } from './session-events.js';
+import type { SessionEvent, SessionEvents } from './session-events.js';
 import type { SessionRegistry } from './session-registry.js';
 
 const NOTICE_MS = 5 * 60 * 1000;
@@ -27,19 +27,21 @@ export class ExpiryNotices {
   constructor(options: ExpiryNoticesOptions) {
     this.#options = options;
     this.#noticeMs = Math.min(NOTICE_MS, options.lifetimes.absoluteMs * NOTICE_SHARE);
-    options.events.subscribe((event) => {
-      switch (event.type) {
-        case 'account.authenticated':
-        case 'account.moved':
-          if (!this.#planned.has(event.ref)) void this.#plan(event.ref);
-          return;
-        case 'session.signed_out':
-        case 'session.ended':
-          this.#cancel(event.ref);
-          return;
-        default:
-      }
-    });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handle(event: SessionEvent): void {
+    switch (event.type) {
+      case 'account.authenticated':
+      case 'account.moved':
+        if (!this.#planned.has(event.ref)) void this.#plan(event.ref);
+        return;
+      case 'session.signed_out':
+      case 'session.ended':
+        this.#cancel(event.ref);
+        return;
+      default:
+    }
   }
 
   async #plan(ref: SessionRef): Promise<void> {

@@ -5,5 +5,4 @@ export {
 } from './faulting-provider.js';
 export { type BrowserLogin, logIn } from './log-in.js';
 export { SeededRandom } from './seeded-random.js';
-export { UnrulySessionStore } from './unruly-session-store.js';
 export { VirtualClock } from './virtual-clock.js';

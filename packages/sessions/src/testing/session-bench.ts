@@ -1,32 +1,41 @@
-import type { Accounts } from '../account/accounts.js';
-import type { TokenRefresher } from '../account/refresh/refresher.js';
+import { Accounts } from '../account/accounts.js';
+import type { RefreshTokens } from '../account/refresh/granted-tokens.js';
+import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
+import { TokenRefresher, type TokenRefresherOptions } from '../account/refresh/refresher.js';
+import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { DEFAULT_LIMITS, type Limits } from '../limits/limits.js';
-import {
-  type ComposeSessionsOptions,
-  type ComposeSessionsParts,
-  composeSessions,
-} from '../server/compose-sessions.js';
-import type { AccountTokens } from '../session/account-tokens.js';
-import type { Disposal, RevokeTokens } from '../session/disposal.js';
+import { AccountTokens } from '../session/account-tokens.js';
+import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
+import { Disposal, type RevokeTokens } from '../session/disposal.js';
+import { ExpiryNotices } from '../session/expiry-notices.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
-import type { SessionEvent, SessionEvents, SessionListener } from '../session/session-events.js';
+import { type SessionEvent, SessionEvents, type SessionListener } from '../session/session-events.js';
 import {
   type SessionKind,
   type SessionRecord,
   type SessionSnapshot,
   snapshotOf,
 } from '../session/session-record.js';
-import type { SessionRegistry } from '../session/session-registry.js';
+import { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
-import type { Deadlines } from '../time/deadlines.js';
-import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { Deadlines } from '../time/deadlines.js';
+import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, systemRandom } from '../vault/random.js';
+import { Vault } from '../vault/vault.js';
 import { ScriptedProvider } from './scripted-provider.js';
 import { VirtualClock } from './virtual-clock.js';
 
-/** Parts that a test replaces by its own. */
-export type SessionBenchParts = ComposeSessionsParts<VirtualClock>;
+/** What a simulation replaces, to plant a fault. */
+export interface SessionBenchParts {
+  readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
+  readonly createDeadlines?: (clock: VirtualClock, onError: (error: unknown) => void) => Deadlines;
+  /** The registry that everything else uses. */
+  readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
+  readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
+  /** What the refresher calls to get fresh tokens. */
+  readonly wrapRefresh?: (refresh: RefreshTokens) => RefreshTokens;
+}
 
 export interface SessionBenchOptions {
   readonly lifetimes?: Partial<Lifetimes>;
@@ -36,21 +45,19 @@ export interface SessionBenchOptions {
   readonly store?: SessionStore;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
-  readonly refreshTokens?: ComposeSessionsOptions['askForTokens'];
+  readonly refreshTokens?: RefreshPolicyOptions['ask'];
   readonly revokeTokens?: RevokeTokens;
-  /** Refresh in the background, with tries and a breaker. Default: only when a call asks for it, and once. */
+  /** Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it. */
   readonly scheduler?: boolean;
   readonly parts?: SessionBenchParts;
-  /** Hears events as they happen. */
   readonly listener?: SessionListener;
 }
 
-/** Sessions and accounts put together as in a server, with time and provider in the hands of a test. */
+/** Sessions and accounts, composed of the classes that a server is composed of, with a clock and a provider that a test controls. */
 export class SessionBench {
   readonly clock: VirtualClock;
   readonly provider: ScriptedProvider;
   readonly events: SessionEvent[] = [];
-  /** What they come from. */
   readonly sessionEvents: SessionEvents;
   readonly keys: KeyHierarchy;
   readonly errors: unknown[] = [];
@@ -62,34 +69,64 @@ export class SessionBench {
   readonly tokens: AccountTokens;
 
   constructor(options: SessionBenchOptions = {}) {
-    const { random = systemRandom, clock = new VirtualClock() } = options;
+    const { random = systemRandom, clock = new VirtualClock(), maxSessions = 1000, parts = {} } = options;
+    const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
+    const limits = { ...DEFAULT_LIMITS, ...options.limits };
+    const onError = (error: unknown) => void this.errors.push(error);
+    const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
     this.clock = clock;
     this.provider = new ScriptedProvider(clock);
-    const listeners: SessionListener[] = [(event) => void this.events.push(event)];
-    if (options.listener) listeners.push(options.listener);
-    const { keys, events, deadlines, disposal, registry, tokens, refresher, accounts } = composeSessions({
-      clock,
-      random,
-      store: options.store ?? new MapSessionStore(),
-      lifetimes: { ...DEFAULT_LIFETIMES, ...options.lifetimes },
-      maxSessions: options.maxSessions ?? 1000,
-      maxAnonymousSessions: options.maxAnonymousSessions,
-      limits: { ...DEFAULT_LIMITS, ...options.limits },
-      onError: (error) => void this.errors.push(error),
-      askForTokens: options.refreshTokens ?? this.provider.refresh,
-      revokeTokens: options.revokeTokens ?? this.provider.revoke,
-      listeners: () => listeners,
-      isPassive: options.scheduler !== true,
-      ...(options.parts && { parts: options.parts }),
-    });
-    this.keys = keys;
+    const { refreshTokens: ask = this.provider.refresh, revokeTokens: revoke = this.provider.revoke } =
+      options;
+
+    this.keys = new KeyHierarchy(random(32));
+    const vault = parts.createVault?.(this.keys, random) ?? new Vault(this.keys, random);
+    this.deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
+    const events = new SessionEvents(onError);
     this.sessionEvents = events;
-    this.deadlines = deadlines;
-    this.disposal = disposal;
-    this.registry = registry;
-    this.tokens = tokens;
-    this.refresher = refresher;
-    this.accounts = accounts;
+    events.subscribe((event) => void this.events.push(event));
+    if (options.listener) events.subscribe(options.listener);
+
+    this.disposal = new Disposal(vault, revoke, events);
+    const { keys, deadlines, disposal } = this;
+    const plainRegistry = new SessionRegistry({
+      store: options.store ?? new MapSessionStore(),
+      keys,
+      random,
+      clock,
+      deadlines,
+      lifetimes,
+      events,
+      disposal,
+      maxSessions,
+      maxAnonymousSessions: options.maxAnonymousSessions ?? maxSessions,
+      anonymousSessionsPerAddress: limits.anonymousSessionsPerAddress,
+      onError,
+    });
+    this.registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
+    this.tokens = new AccountTokens(vault);
+    const { registry, tokens } = this;
+    const plainRefresh = options.scheduler
+      ? new RefreshPolicy({ clock, events, ask, revoke, fraction }).refresh
+      : ask;
+    const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
+    const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
+    this.refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
+    const { refresher } = this;
+    this.accounts = new Accounts({ registry, tokens, refresher, disposal, events, clock, fraction });
+
+    const sessionsPerAccount = new SessionsPerAccount({
+      registry,
+      maxSessions: limits.sessionsPerAccount,
+      onError,
+    });
+    events.subscribe((event) => sessionsPerAccount.handle(event));
+    if (!options.scheduler) return;
+    const refresh = refresher.refresh.bind(refresher);
+    const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
+    const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
+    events.subscribe((event) => scheduler.handle(event));
+    events.subscribe((event) => expiryNotices.handle(event));
   }
 
   /** A session in which `subject` is logged in. */

@@ -1,3 +1,6 @@
+/** The longest delay of a timer, in milliseconds. Node fires longer ones at once. */
+export const MAX_TIMER_MS: number = 2 ** 31 - 1;
+
 /** Time as this library sees it. Handed in from outside, so that a test can own it. */
 export interface Clock {
   /** Milliseconds on a clock that never goes back. Its zero means nothing. */

@@ -1,7 +1,4 @@
-import type { Clock } from './clock.js';
-
-/** The longest delay of a timer. Node fires longer ones at once. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
+import { type Clock, MAX_TIMER_MS } from './clock.js';
 
 /** Waits for promises, each for a limited time, until all waits are ended. */
 export class DrainTimer {

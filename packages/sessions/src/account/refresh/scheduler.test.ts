@@ -28,15 +28,15 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
   const events = new SessionEvents(fail);
   const deadlines = new Deadlines(clock, fail);
   const calls: string[] = [];
-  new RefreshScheduler({
+  const scheduler = new RefreshScheduler({
     clock,
     deadlines,
-    events,
     refresh: (session, provider, generation) => {
       calls.push(`${session} ${provider} ${generation} at ${clock.now() / SECOND}`);
       return refreshed();
     },
   });
+  events.subscribe((event) => scheduler.handle(event));
   const tell = (fields: Partial<Planning> = {}) =>
     events.emit({
       type: 'account.refreshed',

@@ -1,6 +1,6 @@
 import { SessionError } from '../../errors.js';
 import type { SessionRef } from '../../session/ids.js';
-import type { SessionEvent, SessionEvents } from '../../session/session-events.js';
+import type { SessionEvent } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
@@ -10,7 +10,6 @@ type RefreshAccount = (ref: SessionRef, provider: string, generation: number) =>
 export interface RefreshSchedulerOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly events: SessionEvents;
   readonly refresh: RefreshAccount;
 }
 
@@ -34,10 +33,10 @@ export class RefreshScheduler {
 
   constructor(options: RefreshSchedulerOptions) {
     this.#options = options;
-    options.events.subscribe((event) => this.#hear(event));
   }
 
-  #hear(event: SessionEvent): void {
+  /** Follows an event. Call it for each one. */
+  handle(event: SessionEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.refreshed':

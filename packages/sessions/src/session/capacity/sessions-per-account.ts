@@ -1,12 +1,11 @@
 import type { SessionRef } from '../ids.js';
 import { lastSeenAtMs } from '../lifetimes.js';
-import type { SessionEvents } from '../session-events.js';
+import type { SessionEvent } from '../session-events.js';
 import { accountKeyOf, type SessionRecord } from '../session-record.js';
 import type { SessionRegistry } from '../session-registry.js';
 
 export interface SessionsPerAccountOptions {
   readonly registry: SessionRegistry;
-  readonly events: SessionEvents;
   /** How many sessions one account may be logged in to. */
   readonly maxSessions: number;
   /** Hears of a store that failed when nobody was waiting for it. */
@@ -27,19 +26,21 @@ export class SessionsPerAccount {
 
   constructor(options: SessionsPerAccountOptions) {
     this.#options = options;
-    options.events.subscribe((event) => {
-      switch (event.type) {
-        case 'account.authenticated':
-        case 'account.moved':
-          this.#loggedIn(event.ref, event.provider).catch(options.onError);
-          return;
-        case 'session.signed_out':
-        case 'session.ended':
-          for (const account of this.#accountsOf.get(event.ref) ?? []) this.#forget(event.ref, account);
-          return;
-        default:
-      }
-    });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handle(event: SessionEvent): void {
+    switch (event.type) {
+      case 'account.authenticated':
+      case 'account.moved':
+        this.#loggedIn(event.ref, event.provider).catch(this.#options.onError);
+        return;
+      case 'session.signed_out':
+      case 'session.ended':
+        for (const account of this.#accountsOf.get(event.ref) ?? []) this.#forget(event.ref, account);
+        return;
+      default:
+    }
   }
 
   async #loggedIn(ref: SessionRef, provider: string): Promise<void> {

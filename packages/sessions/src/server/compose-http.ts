@@ -1,0 +1,107 @@
+import type { RequestListener } from 'node:http';
+import type { Hono } from 'hono';
+import type { Access } from '../access/access.js';
+import { isBearer } from '../access/access-options.js';
+import { BasePath } from '../http/base-path.js';
+import { BodyMemoryLimit } from '../http/body/body-memory-limit.js';
+import { RequestScheduler } from '../http/body/request-scheduler.js';
+import { CallsInFlight } from '../http/calls-in-flight.js';
+import { DeploymentWarnings } from '../http/deployment-warnings.js';
+import { Guards } from '../http/guards.js';
+import type { HttpEnv } from '../http/http-env.js';
+import { nodeHandlerOf } from '../http/listen.js';
+import { UnreadAnswers } from '../http/unread-answers.js';
+import { LoginRequestLimits } from '../login/browser/request-limits.js';
+import type { Endpoint } from '../mcp/endpoint.js';
+import { createApp, createLoginApp } from './app.js';
+import { composeAccess } from './compose-access.js';
+import type { SessionParts } from './compose-sessions.js';
+import type { PublicUrl } from './public-url.js';
+import type { SessionsSettings } from './settings.js';
+import type { Surroundings } from './surroundings.js';
+
+/** The HTTP side of a server. */
+export interface HttpParts {
+  /** Verifies the access tokens of clients. */
+  readonly access: Access;
+  readonly calls: CallsInFlight;
+  /** All routes. */
+  readonly app: Hono<HttpEnv>;
+  /** All routes, for Node's HTTP server. */
+  readonly handler: ReturnType<typeof nodeHandlerOf>;
+  /** The routes of a login only, for a server whose client uses stdio. */
+  readonly createLoginHandler: () => RequestListener;
+}
+
+export interface ComposeHttpOptions {
+  readonly endpoint: Endpoint;
+  readonly publicUrl: PublicUrl;
+  /** Whether the server is closing. */
+  readonly isClosing: () => boolean;
+}
+
+/** Composes the routes of the endpoint and of logins, with what protects them. */
+export function composeHttp(
+  settings: SessionsSettings,
+  { clock, random, fetch, logger, onError }: Surroundings,
+  { keys, deadlines, events, logins }: SessionParts,
+  { endpoint, publicUrl, isClosing }: ComposeHttpOptions,
+): HttpParts {
+  const { limits, trustedProxies, brand, lifetimes } = settings;
+  const bearer = isBearer(settings.access) ? settings.access : undefined;
+  const configuredUrl = publicUrl.known;
+  // A public URL that `listen` chooses has no path.
+  const basePath = new BasePath(configuredUrl?.pathname.slice(0, -1) ?? '');
+  const calls = new CallsInFlight();
+  const loginApp = {
+    guards: new Guards({
+      publicUrl: publicUrl.get,
+      allowedHosts: settings.allowedHosts,
+      allowedOrigins: settings.allowedOrigins,
+    }),
+    basePath,
+    warnings: new DeploymentWarnings({
+      trustedProxies,
+      publicUrl: publicUrl.get,
+      warn: (message) => logger.warn({}, message),
+    }),
+    trustedProxies,
+    logins: logins.browsers,
+    loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
+    bodyRoom: new BodyMemoryLimit(),
+    unreadAnswers: new UnreadAnswers(),
+    keys,
+    random,
+    publicUrl: publicUrl.get,
+    brand,
+    loginAttemptMs: lifetimes.loginAttemptMs,
+    onError,
+  };
+  const access = composeAccess(settings.access, {
+    publicUrl: publicUrl.get,
+    clock,
+    deadlines,
+    limits,
+    fetch,
+    events,
+  });
+  const app = createApp({
+    ...loginApp,
+    endpoint,
+    argumentElements: limits.toolArgumentElements,
+    bearer,
+    serverName: brand.name,
+    sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === configuredUrl?.origin,
+    access,
+    turns: new RequestScheduler({ now: () => clock.now() }),
+    calls,
+    isClosing,
+  });
+  return {
+    access,
+    calls,
+    app,
+    handler: nodeHandlerOf(app, basePath),
+    createLoginHandler: () => nodeHandlerOf(createLoginApp(loginApp), basePath),
+  };
+}

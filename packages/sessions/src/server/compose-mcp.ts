@@ -1,0 +1,74 @@
+import { KeptBytes } from '../limits/kept-bytes.js';
+import { Endpoint } from '../mcp/endpoint.js';
+import { BearerAccessConnections, OpenAccessConnections } from '../mcp/era-2025/connection-registry.js';
+import { RequestContexts } from '../mcp/request/context.js';
+import { SUBSCRIPTION_LIMITS } from '../mcp/request/kept-limits.js';
+import { RequestStates } from '../mcp/request/request-state.js';
+import { ServerFactory } from '../mcp/server/factory.js';
+import { RunningCalls } from '../mcp/server/running-calls.js';
+import { Subscriptions } from '../mcp/server/subscriptions.js';
+import { Vault } from '../vault/vault.js';
+import type { SessionParts } from './compose-sessions.js';
+import type { SessionsSettings } from './settings.js';
+import type { Surroundings } from './surroundings.js';
+
+/** The MCP server: its tools, and the endpoint for clients over HTTP. */
+export interface McpParts {
+  readonly contexts: RequestContexts;
+  readonly subscriptions: Subscriptions;
+  readonly servers: ServerFactory;
+  readonly endpoint: Endpoint;
+}
+
+/** Composes both protocol eras over the sessions. */
+export function composeMcp(
+  settings: SessionsSettings,
+  { clock, random, onError, onProtocolError }: Surroundings,
+  { keys, deadlines, events, registry, owners, accounts, sessionFetch, logins }: SessionParts,
+): McpParts {
+  const { lifetimes, limits, providers } = settings;
+  const [{ name: defaultProvider }] = providers;
+  const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
+  const keptSubscriptions = new KeptBytes(SUBSCRIPTION_LIMITS);
+  const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
+  const servers = new ServerFactory({
+    callsInWork: new RunningCalls({ contexts, clock, deadlines }),
+    info: settings.server,
+    register: settings.tools,
+    contexts,
+    subscriptions,
+    onError,
+    onProtocolError,
+    elicitation: settings.elicitation,
+    registry,
+    owners,
+    accounts,
+    logins,
+    argumentElements: limits.toolArgumentElements,
+    states: new RequestStates(new Vault(keys, random, 'request-state'), random, clock),
+    clock,
+    random,
+    lifetimes,
+    defaultProvider,
+    providers: providers.map(({ name }) => name),
+    choices: providers.map(({ name, deviceFlow }) => ({ name, hasChoiceOfFlow: deviceFlow === 'allowed' })),
+    hasDeviceFlow: providers.some(({ deviceFlow }) => deviceFlow !== undefined),
+  });
+  const endpoint = new Endpoint({
+    keptSubscriptions,
+    registry,
+    owners,
+    connectionRegistry: owners
+      ? new BearerAccessConnections(registry, owners, events)
+      : new OpenAccessConnections(registry),
+    events,
+    contexts,
+    servers,
+    clock,
+    deadlines,
+    resumableMs: lifetimes.disconnectGraceMs,
+    onError,
+    onProtocolError,
+  });
+  return { contexts, subscriptions, servers, endpoint };
+}

@@ -1,0 +1,77 @@
+import type { TokenRefresher } from '../account/refresh/refresher.js';
+import type { CallsInFlight } from '../http/calls-in-flight.js';
+import type { Logins } from '../login/logins.js';
+import type { Endpoint } from '../mcp/endpoint.js';
+import type { QuietLogger } from '../observe/quiet-logger.js';
+import { logUnfinished } from '../observe/unfinished.js';
+import type { Disposal } from '../session/disposal.js';
+import type { SessionEvents } from '../session/session-events.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { DrainTimer } from '../time/drain-timer.js';
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import type { Lifecycle } from './lifecycle.js';
+
+export interface ShutdownOptions {
+  readonly clock: Clock;
+  readonly logger: QuietLogger;
+  readonly lifecycle: Lifecycle;
+  readonly endpoint: Endpoint;
+  readonly calls: CallsInFlight;
+  readonly logins: Logins;
+  readonly registry: SessionRegistry;
+  readonly events: SessionEvents;
+  readonly disposal: Disposal;
+  readonly refresher: TokenRefresher;
+  readonly deadlines: Deadlines;
+  readonly keys: KeyHierarchy;
+}
+
+/** Closes a server in order: calls finish, sessions end, tokens are revoked, listeners close, keys are wiped. */
+export class Shutdown {
+  readonly #options: ShutdownOptions;
+  readonly #drain: DrainTimer;
+  #done: Promise<void> | undefined;
+
+  constructor(options: ShutdownOptions) {
+    this.#options = options;
+    this.#drain = new DrainTimer(options.clock);
+  }
+
+  get hasBegun(): boolean {
+    return this.#done !== undefined;
+  }
+
+  /** Begins to close, or shortens the drain times of a shutdown that has begun. */
+  run(drainMs: number): Promise<void> {
+    if (this.#done) this.#drain.endAfter(drainMs);
+    this.#done ??= this.#close(drainMs);
+    return this.#done;
+  }
+
+  async #close(drainMs: number): Promise<void> {
+    const { logger, lifecycle, endpoint, calls, logins, registry, deadlines, keys } = this.#options;
+    const { events, disposal, refresher } = this.#options;
+    endpoint.drain();
+    logins.stopWaiting();
+    await this.#drain.waitFor(calls.settled(), drainMs);
+    const cutCalls = calls.count;
+    let notRevoked = 0;
+    events.subscribe((event) => {
+      if (event.type === 'account.revoked' && event.revocation === 'unconfirmed') notRevoked++;
+    });
+    await registry.endAll('shutdown');
+    await this.#drain.waitFor(Promise.all([disposal.settled(), refresher.settled()]), drainMs);
+    notRevoked += disposal.pending;
+    lifecycle.stop();
+    await endpoint.close();
+    await lifecycle.close();
+    // Sessions that started while the others ended.
+    await registry.endAll('shutdown');
+    logUnfinished(logger, { cutCalls, notRevoked });
+    logins.close();
+    deadlines.clear();
+    keys.wipe();
+  }
+}
