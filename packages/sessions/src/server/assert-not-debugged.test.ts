@@ -51,7 +51,7 @@ describe('a process that is being debugged', () => {
 describe('a library in a process that is being debugged', () => {
   const folder = mkdtempSync(join(tmpdir(), 'debugging-gate-'));
   afterAll(() => rmSync(folder, { recursive: true }));
-  const library = new URL('../dist/index.js', import.meta.url).href;
+  const library = new URL('../../dist/index.js', import.meta.url).href;
 
   /** Runs a process that creates sessions twice, with the built library, and returns what it printed. */
   async function created(
@@ -64,7 +64,7 @@ describe('a library in a process that is being debugged', () => {
       const options = {
         server: { name: 'test', version: '1.0.0' },
         tools: () => undefined,
-        provider: { issuer: 'https://id.example.com', clientId: 'test' },
+        providers: { issuer: 'https://id.example.com', clientId: 'test' },
         ${options}
       };
       await createSessions(options).close();
