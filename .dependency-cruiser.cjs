@@ -27,7 +27,7 @@ const modules = {
   account: upToSession,
   provider: upToAccount,
   access: upToSession,
-  'mcp/wire': upToSession,
+  'mcp/wire': foundation,
   http: [...upToSession, 'access', 'mcp/wire'],
   login: [...upToHttp, 'account', 'provider'],
   'mcp/request': upToLogin,

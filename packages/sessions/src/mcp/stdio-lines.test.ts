@@ -5,7 +5,7 @@ import { type RejectedLine, validLines } from './stdio-lines.js';
 
 const PING = '{"jsonrpc":"2.0","id":1,"method":"ping"}';
 
-/** What becomes of what a client writes, chunk by chunk. */
+/** Filters the chunks that a client writes. */
 async function read(...chunks: (string | Buffer)[]) {
   const rejected: RejectedLine[] = [];
   const lines = validLines((line) => rejected.push(line));
@@ -15,15 +15,15 @@ async function read(...chunks: (string | Buffer)[]) {
   return { passed: await passed, rejected };
 }
 
-describe('the lines of a client over stdio', () => {
-  it('are passed on if they are messages, with empty lines and byte order marks left out', async () => {
+describe('validLines', () => {
+  it('passes messages on, without empty lines and byte order marks', async () => {
     const { passed, rejected } = await read(`\uFEFF${PING}\n`, '\n  \r\n', `\uFEFF${PING}\r\n`);
     expect(passed.split('\n').map((line) => line.trim())).toEqual([PING, PING, '']);
     expect(rejected).toEqual([]);
   });
 
   it.each<[string, string, Partial<RejectedLine>]>([
-    ['junk', 'this is no JSON', { id: null, code: -32700 }],
+    ['text that is not JSON', 'this is not JSON', { id: null, code: -32700 }],
     ['half a message', '{"jsonrpc":"2.0","id":1,', { id: null, code: -32700 }],
     [
       'a batch',
@@ -39,21 +39,21 @@ describe('the lines of a client over stdio', () => {
       { id: null, code: -32600, message: expect.stringMatching(/not null/) },
     ],
     ['an id that is an object', '{"jsonrpc":"2.0","id":{},"method":"ping"}', { id: null, code: -32600 }],
-    ['another JSON-RPC', '{"jsonrpc":"1.0","id":7,"method":"ping"}', { id: 7, code: -32600 }],
-    ['no method', '{"jsonrpc":"2.0","id":"a"}', { id: 'a', code: -32600 }],
-    ['a method that is no text', '{"jsonrpc":"2.0","id":2,"method":3}', { id: 2, code: -32600 }],
-  ])('are answered if they are %s', async (_what, line, answer) => {
+    ['another JSON-RPC version', '{"jsonrpc":"1.0","id":7,"method":"ping"}', { id: 7, code: -32600 }],
+    ['a request without a method', '{"jsonrpc":"2.0","id":"a"}', { id: 'a', code: -32600 }],
+    ['a method that is not a string', '{"jsonrpc":"2.0","id":2,"method":3}', { id: 2, code: -32600 }],
+  ])('rejects %s with an error', async (_what, line, answer) => {
     const { passed, rejected } = await read(`${line}\n${PING}\n`);
     expect(rejected).toEqual([expect.objectContaining({ ...answer, isAnswered: true })]);
     expect(passed).toBe(`${PING}\n`);
   });
 
-  it('are not answered if they look like a response', async () => {
+  it('rejects an invalid response without an error', async () => {
     const { rejected } = await read('{"jsonrpc":"2.0","id":{},"result":{}}\n');
     expect(rejected).toEqual([expect.objectContaining({ isAnswered: false })]);
   });
 
-  it('are passed on unfinished above 10 MiB, which the transport takes for the end of the connection [security 40]', async () => {
+  it('passes a line of more than 10 MiB on unfinished, so that the transport closes the connection [security 40]', async () => {
     const { passed, rejected } = await read(Buffer.alloc(10 * 1024 * 1024 + 1, 'x'));
     expect(passed).toHaveLength(10 * 1024 * 1024 + 1);
     const message = expect.stringMatching(/longer than 10 MiB/);
@@ -61,7 +61,7 @@ describe('the lines of a client over stdio', () => {
     expect((await read(Buffer.alloc(1024, 'x'))).passed).toBe('');
   });
 
-  it('are the same wherever their chunks are split', async () => {
+  it('finds the same lines wherever the input is split into chunks', async () => {
     const whole = Buffer.from(`${PING.replace('ping', 'pïng')}\njunk\n${PING}\n`);
     const expected = await read(whole);
     await fc.assert(

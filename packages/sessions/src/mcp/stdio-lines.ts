@@ -3,9 +3,9 @@ import { parseJSONRPCMessage, STDIO_DEFAULT_MAX_BUFFER_SIZE } from '@modelcontex
 import { ErrorCode } from './wire/error-response.js';
 import { propertyOf } from './wire/json-rpc.js';
 
-/** A line that is not a JSON-RPC message, and the answer to it. */
+/** A line that is not a JSON-RPC message, and the error that answers it. */
 export interface RejectedLine {
-  /** `null` if the id is not known (JSON-RPC 2.0 section 5). */
+  /** `null` if the id is unknown (JSON-RPC 2.0 section 5). */
   readonly id: string | number | null;
   readonly code: number;
   readonly message: string;
@@ -21,9 +21,9 @@ const NOT_JSON =
 const BATCH = 'This server does not accept batches over stdio. Send every message on its own line.';
 const TOO_LONG =
   'A line is longer than 10 MiB, so the connection ends. Send large content in several requests.';
-const NO_OBJECT = 'This line is not a JSON-RPC message: a message is an object.';
+const NOT_AN_OBJECT = 'This line is not a JSON-RPC message: a message is an object.';
 const NULL_ID = 'The id of a request must be a string or an integer, not null.';
-const NO_MESSAGE =
+const NOT_A_MESSAGE =
   'This is not a JSON-RPC 2.0 message: it needs `jsonrpc: "2.0"`, a `method` and, as a request, an `id` that is a string or an integer.';
 
 /**
@@ -90,6 +90,6 @@ function invalidRequest(value: unknown): RejectedLine {
 
 function whyInvalid(value: unknown, id: unknown): string {
   if (Array.isArray(value)) return BATCH;
-  if (typeof value !== 'object' || value === null) return NO_OBJECT;
-  return id === null ? NULL_ID : NO_MESSAGE;
+  if (typeof value !== 'object' || value === null) return NOT_AN_OBJECT;
+  return id === null ? NULL_ID : NOT_A_MESSAGE;
 }

@@ -7,8 +7,9 @@ import type { Era, RequestContexts } from './request/context.js';
 import { calledToolOf } from './request/session-argument.js';
 import type { ServerFactory } from './server/factory.js';
 import type { Subscriptions } from './server/subscriptions.js';
+import { serveMessagesThrough } from './stdio-adapter.js';
 import { type RejectedLine, validLines } from './stdio-lines.js';
-import { ErrorCode, jsonRpcErrorOf } from './wire/error-response.js';
+import { ErrorCode, type JsonRpcError, jsonRpcErrorOf } from './wire/error-response.js';
 import { methodOf } from './wire/json-rpc.js';
 
 export interface StdioOptions {
@@ -18,13 +19,13 @@ export interface StdioOptions {
   readonly subscriptions: Subscriptions;
   readonly openBrowser: OpenBrowser | undefined;
   readonly onError: (error: unknown) => void;
-  /** Hears what the SDK reports: mostly what the client did wrong, which is answered. */
+  /** Called with what the SDK reports, mostly mistakes of the client. The SDK answers each of them. */
   readonly onProtocolError: (error: unknown) => void;
   /** Called with the reason, once for each kind of invalid line. */
   readonly onBadLine: (reason: string) => void;
 }
 
-/** The one client of a process that speaks over stdin and stdout, in either era, and its one session. */
+/** The connection of a process over stdin and stdout, in either era. It has one client and one session. */
 export class StdioConnection {
   readonly #options: StdioOptions;
   readonly #ref: SessionRef;
@@ -34,12 +35,12 @@ export class StdioConnection {
   readonly #reported = new Set<string>();
   readonly #served: StdioServerHandle;
   #end: () => void = () => undefined;
-  /** Resolves when the client has closed its end (EOF), does not read any more (EPIPE), or `stop` was called. */
+  /** Resolves when the client has closed its end (EOF), has stopped reading (EPIPE), or `stop` was called. */
   readonly closed: Promise<void> = new Promise((resolve) => {
     this.#end = resolve;
   });
 
-  /** Starts the session, then to read. */
+  /** Starts the session and begins to read. */
   static async open(options: StdioOptions): Promise<StdioConnection> {
     const { record } = await options.registry.start('connection', 'anonymous');
     return new StdioConnection(options, record.ref);
@@ -49,25 +50,24 @@ export class StdioConnection {
     const { registry, servers, subscriptions, openBrowser, onProtocolError } = options;
     this.#options = options;
     this.#ref = ref;
-    // The client is there as long as the pipe is.
+    // The client counts as present as long as the pipe is open.
     registry.streamOpened(ref);
     this.#served = serveStdio(
       ({ era }) => {
         const server = servers.make({ hasHandles: false, isPerRequest: false, openBrowser });
-        // The SDK passes on only what the client listens to (`subscriptions/listen`).
+        // The SDK forwards only notifications that the client listens to (`subscriptions/listen`).
         if (era === 'modern') subscriptions.add(ref, server);
-        const connect = server.connect.bind(server);
-        server.connect = async (channel) => {
-          await connect(channel);
-          this.#giveContext(channel, era === 'legacy' ? '2025' : '2026');
-        };
+        const revision = era === 'legacy' ? '2025' : '2026';
+        serveMessagesThrough(server, (message, channel, deliver) =>
+          this.#serve(message, revision, channel, deliver),
+        );
         return server;
       },
       { transport: this.#wire, onerror: onProtocolError },
     );
     const { stdin } = process;
     stdin.pipe(this.#lines);
-    // A stream that closes without an end does not end the streams that it is piped to.
+    // `pipe` does not end its target when the source closes without `end`.
     if (stdin.readableEnded || stdin.destroyed) this.#lines.end();
     else stdin.once('close', () => this.#lines.end());
     const closeServed = this.#wire.onclose;
@@ -79,14 +79,14 @@ export class StdioConnection {
     };
   }
 
-  /** Takes no more messages, and aborts what is being served. */
+  /** Accepts no further messages, and aborts the calls in flight. */
   stop(): void {
     this.#served.close().catch(this.#options.onError);
-    // Closing waits for a client that does not read; the end does not.
+    // `close` waits for a client that does not read; `closed` does not.
     this.#end();
   }
 
-  /** Lets go of stdin and stdout, even if the client does not read what is still on its way. */
+  /** Releases stdin and stdout, even if the client has not read all output. */
   async close(): Promise<void> {
     await this.#wire.close();
   }
@@ -99,41 +99,21 @@ export class StdioConnection {
       onBadLine(message);
     }
     if (!isAnswered) return;
-    // The SDK's type lacks `null`, which JSON-RPC requires if the id is not known.
+    // The SDK's type lacks `null`, which JSON-RPC requires for an unknown id.
     const answer = { jsonrpc: '2.0', id, error: { code, message } } as JSONRPCMessage;
     this.#wire.send(answer).catch(onProtocolError);
   }
 
-  /** From now on every message is served in the context of the session, one that the channel is given at once. */
-  #giveContext(channel: Transport, era: Era): void {
-    const deliver = channel.onmessage;
-    let turn = Promise.resolve();
-    channel.onmessage = (message, extra) => {
-      // Looking up the session takes time, and a message must not overtake the one before it.
-      turn = turn.then(() => this.#serve(message, era, channel, () => deliver?.(message, extra)));
-    };
-  }
-
-  /** Never rejects. */
+  /** Serves a message in the context of the session. Never rejects. */
   async #serve(message: JSONRPCMessage, era: Era, channel: Transport, deliver: () => void): Promise<void> {
     const { registry, contexts, onError } = this.#options;
     try {
       if (methodOf(message) !== 'ping') await registry.touch(this.#ref);
-      // Read anew for every message: signing out changes the record.
+      // The record is read for every message, because a sign-out changes it.
       const record = await registry.get(this.#ref);
       if (!record) return await refuse(message, channel, SERVER_CLOSING);
       const named = { state: 'live', record, handle: undefined } as const;
-      contexts.run(
-        {
-          era,
-          named,
-          ...calledToolOf(message),
-          origin: 'local',
-          clientKey: undefined,
-          principal: undefined,
-        },
-        deliver,
-      );
+      contexts.run({ ...LOCAL_CLIENT, era, named, ...calledToolOf(message) }, deliver);
     } catch (error) {
       onError(error);
       await refuse(message, channel, jsonRpcErrorOf(error)).catch(onError);
@@ -141,12 +121,11 @@ export class StdioConnection {
   }
 }
 
-const SERVER_CLOSING = { code: ErrorCode.serverBusy, message: 'This server is closing.' };
+/** Over stdio, the client runs on this machine and has no credentials. */
+const LOCAL_CLIENT = { origin: 'local', clientKey: undefined, principal: undefined } as const;
 
-async function refuse(
-  message: JSONRPCMessage,
-  channel: Transport,
-  error: { readonly code: number; readonly message: string },
-): Promise<void> {
+const SERVER_CLOSING: JsonRpcError = { code: ErrorCode.serverBusy, message: 'This server is closing.' };
+
+async function refuse(message: JSONRPCMessage, channel: Transport, error: JsonRpcError): Promise<void> {
   if (isJSONRPCRequest(message)) await channel.send({ jsonrpc: '2.0', id: message.id, error });
 }

@@ -21,7 +21,7 @@ const INTRUDERS: readonly (Principal & { readonly who: string })[] = [
   { ...ALICE, who: 'the same name at another issuer', issuer: 'https://other.test' },
 ];
 
-function owned({ hasSessionPerConnection = false } = {}) {
+function setUpBearer({ hasSessionPerConnection = false } = {}) {
   const bench = new SessionBench();
   const { keys, registry, sessionEvents: events } = bench;
   const owners = new OwnerSessions({
@@ -44,7 +44,7 @@ function owned({ hasSessionPerConnection = false } = {}) {
 const signOutsOf = (bench: SessionBench) => bench.eventsOf('session.signed_out').map(({ reason }) => reason);
 
 describe('connections in open access', () => {
-  it('are sessions, and belong to whoever knows their id', async () => {
+  it('are sessions, and serve every client that knows their id', async () => {
     const { registry } = new SessionBench();
     const connections = new OpenAccessConnections(registry);
     const { id, connection, session } = await connections.start(undefined, undefined);
@@ -57,8 +57,8 @@ describe('connections in open access', () => {
 });
 
 describe('connections in bearer access', () => {
-  it('share the session of their owner', async () => {
-    const { connections, owners } = owned();
+  it('share the session of their user', async () => {
+    const { connections, owners } = setUpBearer();
     const [first, second] = [await connections.start(ALICE), await connections.start(ALICE)];
     const { ref } = await owners.of(ALICE);
     expect([first.session.ref, second.session.ref]).toEqual([ref, ref]);
@@ -69,44 +69,44 @@ describe('connections in bearer access', () => {
     expect(connections.of(ref)).toEqual([first.connection, second.connection]);
   });
 
-  it('are found with every new token of their owner, whatever its scopes and its end', async () => {
-    const { connections } = owned();
+  it('are found with every token of their user', async () => {
+    const { connections } = setUpBearer();
     const { id } = await connections.start(ALICE);
     expect(await connections.find(id, { ...ALICE, scopes: ['more'], expiresAtMs: 1 })).toBeDefined();
   });
 
   it.each(INTRUDERS)(
-    'are unknown to $who, nothing happens to them, and it is told [security 4, 49]',
+    'are unknown to $who, stay unchanged, and emit an event [security 4, 49]',
     async (intruder) => {
-      const { bench, connections } = owned();
+      const { bench, connections } = setUpBearer();
       const { id, connection } = await connections.start(ALICE);
       await bench.clock.advance(MINUTE);
       const before = await bench.registry.get(connection);
       const { size } = bench.registry;
       expect(await connections.find(id, intruder)).toBeUndefined();
       expect(await bench.registry.get(connection)).toEqual(before);
-      // Nor is there anything new that the intruder could fill the node with.
+      // The attempt creates nothing on the node.
       expect(bench.registry.size).toBe(size);
       expect(bench.eventsOf('session.not_owned')).toEqual([{ type: 'session.not_owned', ref: connection }]);
       expect(await connections.find(id, ALICE)).toBeDefined();
     },
   );
 
-  it('are not named by the references that stand for them inside, nor by those of sessions [security 2, 6]', async () => {
-    const { bench, connections } = owned();
+  it('are not found by their internal reference, or by that of their session [security 2, 6]', async () => {
+    const { bench, connections } = setUpBearer();
     const { connection, session } = await connections.start(ALICE);
     for (const ref of [connection, session.ref]) expect(await connections.find(ref, ALICE)).toBeUndefined();
     expect(bench.eventsOf('session.not_owned')).toEqual([]);
   });
 
-  it('are not asked about without a principal: that would be a mistake of ours', async () => {
-    const { connections } = owned();
+  it('throw an error without a principal', async () => {
+    const { connections } = setUpBearer();
     await expect(connections.start(undefined)).rejects.toThrow('every request has a principal');
     await expect(connections.find('id', undefined)).rejects.toThrow('every request has a principal');
   });
 
-  it('count their requests for their session, too', async () => {
-    const { bench, connections, logIn } = owned();
+  it('keep their session active with their requests', async () => {
+    const { bench, connections, logIn } = setUpBearer();
     const found = await connections.start(ALICE);
     await logIn();
     for (let request = 0; request < 5; request++) {
@@ -117,9 +117,9 @@ describe('connections in bearer access', () => {
   });
 });
 
-describe('a stream of an owned connection', () => {
-  it('says that the client is there, for the connection and for its session [security 36]', async () => {
-    const { bench, connections, logIn } = owned();
+describe('a stream of a connection in bearer access', () => {
+  it('keeps the connection and its session present [security 36]', async () => {
+    const { bench, connections, logIn } = setUpBearer();
     const found = await connections.start(ALICE);
     await logIn();
     const close = connections.streamOpened(found);
@@ -130,8 +130,8 @@ describe('a stream of an owned connection', () => {
     expect(signOutsOf(bench)).toEqual(['disconnect']);
   });
 
-  it('that the server closed is no disconnect [security 36]', async () => {
-    const { bench, connections, logIn } = owned();
+  it('does not count as a disconnect when the server closes it [security 36]', async () => {
+    const { bench, connections, logIn } = setUpBearer();
     const found = await connections.start(ALICE);
     await logIn();
     connections.streamOpened(found)('server');
@@ -139,13 +139,13 @@ describe('a stream of an owned connection', () => {
     expect(signOutsOf(bench)).toEqual([]);
   });
 
-  it('does not hide that its connection was the last one: ended with it, the login is wiped after the grace [security 34]', async () => {
-    const { bench, connections, logIn } = owned();
+  it('lets the grace start when the last connection ends [security 34]', async () => {
+    const { bench, connections, logIn } = setUpBearer();
     const found = await connections.start(ALICE);
     await logIn();
     const close = connections.streamOpened(found);
     await bench.clock.advance(SECOND);
-    // What ends a connection closes its streams, which is heard of afterwards.
+    // The end of a connection closes its streams, which report it later.
     await bench.registry.end(found.connection, 'deleted');
     close('server');
     await bench.clock.advance(119 * SECOND);
@@ -154,8 +154,8 @@ describe('a stream of an owned connection', () => {
     expect(signOutsOf(bench)).toEqual(['disconnect']);
   });
 
-  it('that ends with one of several connections is no disconnect [security 34]', async () => {
-    const { bench, connections, logIn } = owned();
+  it('does not start the grace while another connection is open [security 34]', async () => {
+    const { bench, connections, logIn } = setUpBearer();
     const found = await connections.start(ALICE);
     await connections.start(ALICE);
     await logIn();
@@ -166,8 +166,8 @@ describe('a stream of an owned connection', () => {
     expect(signOutsOf(bench)).toEqual([]);
   });
 
-  it('leaves no presence behind [security 38]', async () => {
-    const { bench, connections } = owned();
+  it('leaves no presence when its session ends [security 38]', async () => {
+    const { bench, connections } = setUpBearer();
     const found = await connections.start(ALICE);
     const close = connections.streamOpened(found);
     await bench.registry.end(found.session.ref, 'operator');

@@ -7,30 +7,34 @@ import type { SessionEvents } from '../../session/session-events.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 
-/** A connection of a 2025 client, and the session that its requests are about. */
+/** A connection of a 2025 client, and the session that its requests use. */
 export interface ResolvedConnection {
   readonly connection: SessionRef;
   readonly session: SessionRecord;
 }
 
-/** How connections and sessions belong together. */
+/** Maps the connections of 2025 clients to sessions. */
 export interface ConnectionRegistry {
   /**
-   * @param clientKey the address that it counts for
+   * Starts a connection.
+   * @param clientKey the address that the connection counts for
    * @throws SessionError `limit_reached`, `too_many_requests`
    */
   start(
     principal: Principal | undefined,
     clientKey: ClientKey | undefined,
   ): Promise<ResolvedConnection & { readonly id: SessionId }>;
-  /** Finds the connection of an id; `undefined` if there is none, or it is somebody else's. */
+  /** Finds the connection of an id; `undefined` if there is none, or if it belongs to another caller. */
   find(id: string, principal: Principal | undefined): Promise<ResolvedConnection | undefined>;
-  /** Notes a request of the connection's client. */
+  /** Records the activity of a request. */
   touch(found: ResolvedConnection): Promise<void>;
-  /** Notes that the client's own stream is open. @returns what to call when it is closed, saying who did it */
+  /**
+   * Records that the standalone stream is open.
+   * @returns a function to call when the stream ends, with the side that ended it
+   */
   streamOpened(found: ResolvedConnection): (by: StreamCloser) => void;
   /**
-   * Notes that a request of the connection is in flight.
+   * Records that a request of the connection is in flight.
    * @returns a function to call when it ends, with the side that ended it
    */
   requestBegan(found: ResolvedConnection): (by: StreamCloser) => void;
@@ -38,7 +42,7 @@ export interface ConnectionRegistry {
   of(session: SessionRef): readonly SessionRef[];
 }
 
-/** In open access a connection is its session, and belongs to whoever knows its id. */
+/** Connections in open access. A connection is its own session, and belongs to every client that knows its id. */
 export class OpenAccessConnections implements ConnectionRegistry {
   readonly #registry: SessionRegistry;
 
@@ -78,7 +82,7 @@ export class OpenAccessConnections implements ConnectionRegistry {
   }
 }
 
-/** Connections in bearer access. They share the session of their owner, or each has its own. */
+/** Connections in bearer access. The connections of one user share a session, or each has its own. */
 export class BearerAccessConnections implements ConnectionRegistry {
   readonly #registry: SessionRegistry;
   readonly #owners: OwnerSessions;
@@ -91,13 +95,13 @@ export class BearerAccessConnections implements ConnectionRegistry {
   }
 
   async start(principal: Principal | undefined): Promise<ResolvedConnection & { readonly id: SessionId }> {
-    const session = await this.#owners.ofNewConnection(known(principal));
+    const session = await this.#owners.ofNewConnection(requirePrincipal(principal));
     const { id, record } = await this.#owners.connect(session);
     return { id, connection: record.ref, session };
   }
 
   async find(id: string, principal: Principal | undefined): Promise<ResolvedConnection | undefined> {
-    const owner = known(principal);
+    const owner = requirePrincipal(principal);
     const resolved = await this.#registry.resolve('connection', id);
     if (resolved.state !== 'live') return undefined;
     const { record } = resolved;
@@ -114,27 +118,31 @@ export class BearerAccessConnections implements ConnectionRegistry {
 
   streamOpened({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
     const closed = [connection, session.ref].map((ref) => this.#registry.streamOpened(ref));
-    return (by) => this.#noLonger(session.ref, closed, by);
+    return (by) => this.#markEnded(session.ref, closed, by);
   }
 
   requestBegan({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
     const ended = [connection, session.ref].map((ref) => this.#registry.requestBegan(ref));
-    return (by) => this.#noLonger(session.ref, ended, by);
+    return (by) => this.#markEnded(session.ref, ended, by);
   }
 
   of(session: SessionRef): readonly SessionRef[] {
     return this.#owners.connectionsOf(session);
   }
 
-  #noLonger(session: SessionRef, presences: readonly ((by: StreamCloser) => void)[], by: StreamCloser): void {
+  #markEnded(
+    session: SessionRef,
+    presences: readonly ((by: StreamCloser) => void)[],
+    by: StreamCloser,
+  ): void {
     for (const end of presences) end(by);
-    // The request may have hidden that the last connection had ended.
+    // While the request or stream counted, the end of the last connection was not a disconnect.
     if (this.of(session).length === 0) this.#registry.clientLeft(session);
   }
 }
 
-/** Whoever comes in says who they are. */
-function known(principal: Principal | undefined): Principal {
+/** In bearer access every request is authenticated. */
+function requirePrincipal(principal: Principal | undefined): Principal {
   if (principal) return principal;
   throw new Error('In bearer access every request has a principal.');
 }

@@ -19,7 +19,7 @@ const HEADERS = {
   'mcp-protocol-version': '2025-11-25',
 };
 
-/** A connection with a tool that waits until it is released, and says how far it has got. */
+/** A connection with a tool that waits until the test releases it. */
 async function setUp() {
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, (error) => {
@@ -28,7 +28,7 @@ async function setUp() {
   const server = new McpServer({ name: 'test', version: '1' }, { capabilities: { resources: {} } });
   const progress: (() => Promise<void>)[] = [];
   const releases: (() => void)[] = [];
-  /** What a tool says to nobody in particular, from within its call. */
+  /** Send a notification that belongs to no request, from within a call. */
   const say: (() => Promise<void>)[] = [];
   const inputSchema = z.object({ text: z.string() });
   server.registerTool('wait', { inputSchema }, async ({ text }, { mcpReq }) => {
@@ -46,7 +46,7 @@ async function setUp() {
     deadlines,
     keptMs: 120_000,
     kept: new KeptBytes(EVENT_LIMITS).open(undefined),
-    currentRequest: () => requests.getStore(),
+    currentPost: () => requests.getStore(),
     onStandaloneOpen,
   });
   await connection.open();
@@ -60,12 +60,12 @@ async function setUp() {
       body: undefined,
       ...UNBOUNDED,
     });
-  /** Reads a stream for the pings that it carries. */
+  /** Finds pings in a stream. */
   const pingsOf = (stream: Response) => {
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
-    if (!reader) throw new Error('There is nothing to read.');
+    if (!reader) throw new Error('The response has no body.');
     return {
-      /** Waits for the one of that number. */
+      /** Waits for the ping with that number. */
       async number(number: number): Promise<string> {
         const id = `ping-${number}`;
         for (let text = ''; !text.includes(`"${id}"`); ) text += (await reader.read()).value;
@@ -121,8 +121,8 @@ async function refusalOf(response: Response): Promise<string> {
 
 const eventIdsIn = (text: string) => [...text.matchAll(/^id: (.+)$/gm)].map(([, id]) => id ?? '');
 
-describe('a 2025 connection', () => {
-  it('refuses a request with the id of one that is still being served, and serves that one', async () => {
+describe('Connection', () => {
+  it('refuses a second request with an id that is in use, and serves the first', async () => {
     const { call, release, post } = await setUp();
     const first = await call(1, 'the first');
     expect(await refusalOf(await call(1, 'the second'))).toMatch(/an id of its own/);
@@ -135,7 +135,7 @@ describe('a 2025 connection', () => {
     expect(await again.text()).toContain('once more');
   });
 
-  it('takes an id again after a request with it that it did not accept', async () => {
+  it('accepts an id again after it refused a request with that id', async () => {
     const { connection, call, release } = await setUp();
     const headers = { ...HEADERS, accept: 'text/html' };
     const body = { jsonrpc: '2.0', id: 1, method: 'ping' };
@@ -146,7 +146,7 @@ describe('a 2025 connection', () => {
     expect(await accepted.text()).toContain('accepted');
   });
 
-  it('ends the stream of a request that its client has cancelled, and takes what its tool still reports', async () => {
+  it('ends the stream of a cancelled request, and ignores later notifications of its tool', async () => {
     const { call, post, release, progress } = await setUp();
     const cancelled = await call(1, 'cancelled');
     await expect.poll(() => progress).toHaveLength(1);
@@ -160,7 +160,7 @@ describe('a 2025 connection', () => {
     expect(await next.text()).toContain('the next');
   });
 
-  it('does nothing about the cancellation of a request that it does not know', async () => {
+  it('ignores the cancellation of an unknown request', async () => {
     const { call, post, release } = await setUp();
     const running = await call(1, 'running');
     for (const requestId of [2, '1', undefined]) {
@@ -171,7 +171,7 @@ describe('a 2025 connection', () => {
     expect(await running.text()).toContain('running');
   });
 
-  it('gives a client that comes back the answer it missed, and ends that stream', async () => {
+  it('sends a missed response to a client that resumes, and ends the stream', async () => {
     const { call, release, get, onStandaloneOpen } = await setUp();
     const broken = await call(1, 'missed');
     const reader = broken.body?.getReader();
@@ -182,11 +182,11 @@ describe('a 2025 connection', () => {
     await release();
     const resumed = await get({ 'last-event-id': lastEventId });
     expect(await resumed.text()).toContain('missed');
-    // It only answers a POST: nobody is present because of it.
+    // The stream of a POST does not count as presence.
     expect(onStandaloneOpen).not.toHaveBeenCalled();
   });
 
-  it('takes a client that comes back at its word that its old stream is dead', async () => {
+  it('lets a client resume a stream that is still open', async () => {
     const { call, release, get } = await setUp();
     const silent = await call(1, 'missed');
     const reader = silent.body?.getReader();
@@ -199,7 +199,7 @@ describe('a 2025 connection', () => {
     await expect(reader?.read()).rejects.toThrow();
   });
 
-  it('resumes a call whose old stream is silent', async () => {
+  it('replaces the open stream of a call by the resumed one', async () => {
     const { get, call, release, progress } = await setUp();
     const silent = await call(1, 'missed');
     await expect.poll(() => progress).toHaveLength(1);
@@ -215,7 +215,7 @@ describe('a 2025 connection', () => {
   });
 
   it.each(['2025-03-26', '2025-06-18'])(
-    'gives the events of a call no ids in revision %s: its clients would resume a finished call',
+    'gives the events of a call no ids in revision %s, whose clients would resume a finished call',
     async (revision) => {
       const { callAs, release, progress } = await setUp();
       const running = await callAs(revision, 1, 'answered');
@@ -240,7 +240,7 @@ describe('a 2025 connection', () => {
     expect(onStandaloneOpen).not.toHaveBeenCalled();
   });
 
-  it('leaves a stream alone when the request that would take its place is refused', async () => {
+  it('keeps a stream when the request that would replace it is refused', async () => {
     const { call, release, get } = await setUp();
     const running = await call(1, 'running');
     const reader = running.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -253,14 +253,14 @@ describe('a 2025 connection', () => {
   it('refuses more than 100 calls at a time [security 40]', async () => {
     const { call, release, releases } = await setUp();
     const calls = await Promise.all(Array.from({ length: 100 }, (_, id) => call(id + 1, 'busy')));
-    const refused = await call(101, 'one too many');
+    const refused = await call(101, 'above the limit');
     expect([refused.status, refused.headers.get('retry-after')]).toEqual([503, '1']);
     await expect.poll(() => releases).toHaveLength(100);
     await release();
     expect(await calls[99]?.text()).toContain('busy');
   });
 
-  it('closes the stream of a batch only with the last of its calls', async () => {
+  it('closes the stream of a batch with the last of its calls', async () => {
     const { post, release, progress } = await setUp();
     const call = (id: number) => ({
       jsonrpc: '2.0',
@@ -275,10 +275,10 @@ describe('a 2025 connection', () => {
     expect(await batch.text()).toContain('call 2');
   });
 
-  it('does not tell whoever comes after a sign-out what a tool has to say that was called before', async () => {
+  it('sends no notification of a call from before a sign-out to the standalone stream', async () => {
     const { connection, call, get, say, release } = await setUp();
     const stream = await get();
-    const running = await call(1, 'of the one before');
+    const running = await call(1, 'private');
     await expect.poll(() => say).toHaveLength(1);
     connection.forgetEvents();
     await say[0]?.();
@@ -288,7 +288,7 @@ describe('a 2025 connection', () => {
     expect(await stream.text()).not.toContain('spoken');
   });
 
-  it('takes answers to pings and cancellations out of a batch, too', async () => {
+  it('accepts responses to pings and cancellations in a batch', async () => {
     const { get, post, callAs } = await setUp();
     const stream = await get();
     const reader = stream.body?.pipeThrough(new TextDecoderStream()).getReader();
@@ -306,9 +306,9 @@ describe('a 2025 connection', () => {
     expect((await post([{ jsonrpc: '2.0', id, result: {} }])).status).toBe(202);
   });
 
-  it('hands out nothing of what was called before a sign-out to whoever comes after it', async () => {
+  it('replays no events of a call from before a sign-out', async () => {
     const { connection, call, release, get } = await setUp();
-    const broken = await call(1, 'of the one before');
+    const broken = await call(1, 'private');
     const reader = broken.body?.pipeThrough(new TextDecoderStream()).getReader();
     const [lastEventId = ''] = eventIdsIn((await reader?.read())?.value ?? '');
     await reader?.cancel();
@@ -317,7 +317,7 @@ describe('a 2025 connection', () => {
     expect((await get({ 'last-event-id': lastEventId })).status).toBe(204);
   });
 
-  it('answers 204 to a client that resumes a forgotten call', async () => {
+  it('answers 204 to a client that resumes a call whose events were dropped', async () => {
     const { connection, call, release, get } = await setUp();
     const answered = await call(1, 'private');
     await release();
@@ -328,14 +328,14 @@ describe('a 2025 connection', () => {
 
   it('opens a new stream for a client that resumes from an unknown event', async () => {
     const { connection, get, onStandaloneOpen } = await setUp();
-    const stream = await get({ 'last-event-id': 'of another server' });
+    const stream = await get({ 'last-event-id': 'unknown' });
     expect(stream.status).toBe(200);
     expect(onStandaloneOpen).toHaveBeenCalledOnce();
     await connection.close();
     expect(await stream.text()).toBe('');
   });
 
-  it('accepts a returning stream as soon as the one before is closed [security 5]', async () => {
+  it('accepts another standalone stream when the open one is closed [security 5]', async () => {
     const { get, onStandaloneOpen } = await setUp();
     const first = await get();
     expect(first.status).toBe(200);
@@ -344,7 +344,7 @@ describe('a 2025 connection', () => {
     expect((await get()).status).toBe(200);
   });
 
-  it('holds a second stream until the client answers a ping on the first, and refuses it then [security 5]', async () => {
+  it('refuses a second standalone stream once the client answers a ping on the first [security 5]', async () => {
     const { get, pingsOf, answer, clock } = await setUp();
     const pings = pingsOf(await get());
     for (let tries = 1; tries <= 3; tries++) {
@@ -355,20 +355,20 @@ describe('a 2025 connection', () => {
     }
   });
 
-  it('replaces a stream whose client is gone by the first held one [security 5, 36]', async () => {
+  it('replaces a stream whose client does not answer by the first waiting one [security 5, 36]', async () => {
     const { get, clock, onStandaloneOpen } = await setUp();
     const first = await get();
     const newcomers = [get(), get(), get()];
-    const isHeld = await Promise.race([...newcomers, clock.advance(1_900).then(() => 'held')]);
-    expect(isHeld).toBe('held');
+    const outcome = await Promise.race([...newcomers, clock.advance(1_900).then(() => 'waiting')]);
+    expect(outcome).toBe('waiting');
     await clock.advance(200);
     expect((await Promise.all(newcomers)).map(({ status }) => status)).toEqual([200, 409, 409]);
     await expect(first.text()).rejects.toThrow();
-    // Its client has not gone: it asked for the next one.
+    // The client has opened another stream, so this is not a disconnect.
     expect(onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls)).toEqual([[['server']], []]);
   });
 
-  it('accepts a held stream at once if the open one ends meanwhile [security 5]', async () => {
+  it('accepts a waiting stream at once when the open one ends [security 5]', async () => {
     const { get } = await setUp();
     const first = await get();
     const second = get();
@@ -376,7 +376,7 @@ describe('a 2025 connection', () => {
     expect((await second).status).toBe(200);
   });
 
-  it('drops a held stream whose client has gone, and keeps the open one', async () => {
+  it('drops a waiting stream whose client has disconnected, and keeps the open one', async () => {
     const { get, clock, onStandaloneOpen } = await setUp();
     const first = await get();
     const leaving = new AbortController();
@@ -388,7 +388,7 @@ describe('a 2025 connection', () => {
     await first.body?.cancel();
   });
 
-  it('answers 404 to a newcomer whose connection ends while it is held [security 10]', async () => {
+  it('answers 404 to a waiting stream when its connection ends [security 10]', async () => {
     const { get, connection, onStandaloneOpen } = await setUp();
     const first = await get();
     const second = get();
@@ -398,23 +398,23 @@ describe('a 2025 connection', () => {
     expect(onStandaloneOpen).toHaveBeenCalledOnce();
   });
 
-  it('treats a client that reads but never answers a ping as absent, not as gone [security 36]', async () => {
+  it('treats a client that answers no ping as absent, not as disconnected [security 36]', async () => {
     const { get, pingsOf, answer, clock, onStandaloneOpen } = await setUp();
     const stream = await get();
     const pings = pingsOf(stream);
-    const gone = () => onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls.flat());
+    const ends = () => onStandaloneOpen.mock.results.map(({ value }) => value.mock.calls.flat());
     await clock.advance(60_000);
-    expect(gone()).toEqual([['server']]);
+    expect(ends()).toEqual([['server']]);
     await clock.advance(600_000);
-    expect(gone()).toEqual([['server']]);
-    // One for every 25 seconds; the latest is answered.
+    expect(ends()).toEqual([['server']]);
+    // The stream has carried a ping every 25 seconds.
     await answer(await pings.number(26));
-    expect(gone()).toEqual([['server'], []]);
+    expect(ends()).toEqual([['server'], []]);
     await pings.leave();
-    expect(gone()).toEqual([['server'], ['client']]);
+    expect(ends()).toEqual([['server'], ['client']]);
   });
 
-  it('treats a client whose stream is closed as gone, even if it never answered a ping [security 36]', async () => {
+  it('treats a client that closes its stream as disconnected, even if it never answered a ping [security 36]', async () => {
     const { get, clock, onStandaloneOpen } = await setUp();
     const stream = await get();
     await clock.advance(600_000);
@@ -425,7 +425,7 @@ describe('a 2025 connection', () => {
     ]);
   });
 
-  it('says when a call is over: with its answer, or when its client gives it up', async () => {
+  it('reports the end of a call, by its response or by the disconnect of its client', async () => {
     const { call, release, post } = await setUp();
     const answered = vi.fn();
     const running = await call(1, 'answered', answered);

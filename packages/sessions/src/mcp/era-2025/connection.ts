@@ -8,51 +8,51 @@ import { isPingResponse, StandaloneStream } from './standalone-stream.js';
 import { ConnectionTransport } from './transport.js';
 
 export interface ConnectionOptions extends EventBufferOptions {
-  /** Called when the client's standalone stream opens. @returns what to call when it is over. */
+  /** Called when the client's standalone stream opens. @returns a function to call when the stream ends */
   readonly onStandaloneOpen: () => (by: StreamCloser) => void;
 }
 
-/** A request of a connection's client. */
+/** A request on a connection. */
 export interface ConnectionRequest {
   readonly request: Request;
   readonly body: unknown;
-  /** What tools may know of who is calling. */
+  /** The caller, for tools. */
   readonly authInfo: AuthInfo | undefined;
   readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
-  /** When the right to read what it opens runs out. Default: never. */
+  /** When the access token of the request expires, which ends the streams that it opens. Default: never. */
   readonly endsAtMs: number | undefined;
-  /** Called when a stream that answers the request has ended; not called for other answers. */
+  /** Called when the stream of the response has ended. Not called for other responses. */
   readonly onAnswered?: ((by: StreamCloser) => void) | undefined;
 }
 
 /** The deadline of a stream, and the callbacks that cut it, count its unread bytes and report its end. */
 type StreamBounds = Pick<ConnectionRequest, 'closeConnection' | 'countUnread' | 'endsAtMs' | 'onAnswered'>;
 
-/** The protocol session of one 2025 client: its server object, its streams, and what it may have missed. */
+/** The protocol session of one 2025 client: its server object, its streams, and the events that it can replay. */
 export class Connection {
   readonly #server: McpServer;
   readonly #options: ConnectionOptions;
   readonly #events: EventBuffer;
   readonly #transport: ConnectionTransport;
   #standalone: StandaloneStream | undefined;
-  /** The streams that answer calls. */
-  readonly #answers = new Map<object, SseStream>();
+  /** The response streams of POSTs in flight. */
+  readonly #responses = new Map<object, SseStream>();
 
   constructor(server: McpServer, id: SessionId, options: ConnectionOptions) {
     this.#server = server;
     this.#options = options;
     this.#events = new EventBuffer(options);
-    this.#transport = new ConnectionTransport(id, this.#events, options.currentRequest);
+    this.#transport = new ConnectionTransport(id, this.#events, options.currentPost);
   }
 
-  /** Makes it ready to serve. */
+  /** Connects the server object to the transport. Call it before `serve`. */
   async open(): Promise<void> {
     await this.#server.connect(this.#transport);
   }
 
-  /** Serves a request, `initialize` first. */
+  /** Serves a request. The first one must be `initialize`. */
   async serve(incoming: ConnectionRequest): Promise<Response> {
     const { request, body } = incoming;
     switch (request.method) {
@@ -65,30 +65,28 @@ export class Connection {
     }
   }
 
-  /** Forgets what could be asked for again: its user has signed out. */
+  /** Drops the events that could be replayed, because the user has signed out. */
   forgetEvents(): void {
     this.#events.clear();
   }
 
-  /** Closes every stream. */
+  /** Ends calls in flight with an error, and closes every stream. */
   async close(): Promise<void> {
     await this.#server.close();
     this.#events.clear();
   }
 
   async #post({ request, body, authInfo, ...bounds }: ConnectionRequest): Promise<Response> {
-    const rest = this.#withoutPingAnswers(body);
+    const rest = this.#withoutPingResponses(body);
     if (rest === undefined) return new Response(null, { status: 202 });
-    const current = this.#options.currentRequest();
-    if (current) this.#events.begin(current);
-    const response = await this.#transport.serve(request, rest, { call: current, authInfo });
+    const response = await this.#transport.serve(request, rest, authInfo);
     return isSseResponse(response)
-      ? this.#answer(response, current, { ...bounds, endsAtMs: undefined })
+      ? this.#streamResponse(response, this.#options.currentPost(), { ...bounds, endsAtMs: undefined })
       : response;
   }
 
-  /** What the SDK has to see of a body: not what answers the pings of the standalone stream. */
-  #withoutPingAnswers(body: unknown): unknown {
+  /** A body without the responses to pings of the standalone stream, which the SDK did not send. */
+  #withoutPingResponses(body: unknown): unknown {
     const messages = messagesOf(body);
     const others = messages.filter((message) => !isPingResponse(message));
     if (others.length === messages.length) return body;
@@ -98,66 +96,65 @@ export class Connection {
 
   async #openStream({ request, ...bounds }: ConnectionRequest): Promise<Response> {
     const lastEventId = request.headers.get('last-event-id');
-    // The status that ends reconnecting (HTML, "Server-sent events"). The client would resume an empty stream at once.
+    // 204 stops reconnection (HTML, "Server-sent events"). After an empty stream, the client would reconnect at once.
     if (lastEventId !== null && this.#events.isLast(lastEventId)) return new Response(null, { status: 204 });
     const stream = lastEventId === null ? STANDALONE_STREAM : this.#events.streamOf(lastEventId);
     if (stream === undefined || stream === STANDALONE_STREAM) {
-      // Nothing is known of that event any more: the client gets what happens from now on.
+      // The stream cannot be resumed after that event. The client gets a new stream.
       const response = await this.#openStandalone(stream ? request : withoutLastEventId(request));
-      return isSseResponse(response) ? this.#hold(response, bounds) : response;
+      return isSseResponse(response) ? this.#streamStandalone(response, bounds) : response;
     }
-    const call = this.#events.requestBehind(stream);
+    const post = this.#events.postOf(stream);
     let response = await this.#transport.handleRequest(request);
-    if (response.status === 409 && call) {
-      // Whoever knows an event of a call got it, and knows best that nothing comes that way any more.
-      this.#answers.get(call)?.disconnect();
+    if (response.status === 409 && post) {
+      // Only the client of the open stream knows its event ids, so that stream is dead.
+      this.#responses.get(post)?.disconnect();
       response = await this.#transport.handleRequest(request);
     }
-    return isSseResponse(response) ? this.#answer(response, call, bounds) : response;
+    return isSseResponse(response) ? this.#streamResponse(response, post, bounds) : response;
   }
 
   /** Opens the standalone stream. Replaces an open one whose client does not answer a ping. */
   async #openStandalone(request: Request): Promise<Response> {
     const { signal } = request;
-    const standing = this.#standalone;
+    const open = this.#standalone;
     const response = await this.#transport.handleRequest(request);
-    if (response.status !== 409 || !standing || (await standing.isResponsive()) || signal.aborted)
-      return response;
-    standing.replace();
+    if (response.status !== 409 || !open || (await open.isResponsive()) || signal.aborted) return response;
+    open.replace();
     return this.#transport.handleRequest(request);
   }
 
-  /** A stream that answers a call. */
-  #answer(response: SseResponse, call: object | undefined, bounds: StreamBounds): Response {
+  /** Streams the response to a POST. */
+  #streamResponse(response: SseResponse, post: object | undefined, bounds: StreamBounds): Response {
     const { clock, deadlines } = this.#options;
     const { onAnswered, ...limits } = bounds;
     const onEnd = (by: StreamCloser) => {
-      if (call && this.#answers.get(call) === answer) this.#answers.delete(call);
+      if (post && this.#responses.get(post) === stream) this.#responses.delete(post);
       onAnswered?.(by);
     };
-    const answer = new SseStream(response, { clock, deadlines, ...limits, onEnd });
-    if (call) this.#answers.set(call, answer);
-    return answer.response;
+    const stream = new SseStream(response, { clock, deadlines, ...limits, onEnd });
+    if (post) this.#responses.set(post, stream);
+    return stream.response;
   }
 
-  /** The client's standalone stream. The request that opened it is answered. */
-  #hold(response: SseResponse, { onAnswered, ...limits }: StreamBounds): Response {
+  /** Opens the client's standalone stream. Its request does not count as in flight. */
+  #streamStandalone(response: SseResponse, { onAnswered, ...limits }: StreamBounds): Response {
     const { clock, deadlines, onStandaloneOpen } = this.#options;
-    let leave: ((by: StreamCloser) => void) | undefined = onStandaloneOpen();
+    let markClosed: ((by: StreamCloser) => void) | undefined = onStandaloneOpen();
     onAnswered?.('server');
     const standalone = new StandaloneStream(response, {
       clock,
       deadlines,
       ...limits,
-      onResponsive: (isHeard) => {
-        if (!isHeard) leave?.('server');
-        leave = isHeard ? onStandaloneOpen() : undefined;
+      onResponsive: (isResponsive) => {
+        if (!isResponsive) markClosed?.('server');
+        markClosed = isResponsive ? onStandaloneOpen() : undefined;
       },
       onEnd: (by) => {
         if (this.#standalone === standalone) this.#standalone = undefined;
-        // A closed transport is a disconnect, also of a client that no longer answers pings.
-        if (by === 'client') leave ??= onStandaloneOpen();
-        leave?.(by);
+        // The end of the TCP connection is a disconnect, even if the client did not answer the last ping.
+        if (by === 'client') markClosed ??= onStandaloneOpen();
+        markClosed?.(by);
       },
     });
     this.#standalone = standalone;

@@ -21,17 +21,17 @@ import { isPingResponse } from './standalone-stream.js';
 
 export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
-  /** How connections and sessions belong together. */
+  /** Maps connections to sessions. */
   readonly connectionRegistry: ConnectionRegistry;
   readonly events: SessionEvents;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** How long a client whose stream broke can ask for what it missed: as long as its login waits for it. */
+  /** How long a client can resume a broken stream: the grace of its login after a disconnect. */
   readonly resumableMs: number;
   readonly onError: (error: unknown) => void;
-  /** Hears what the SDK reports: mostly what clients did wrong, each of which is answered. */
+  /** Called with what the SDK reports, mostly mistakes of clients. The SDK answers each of them. */
   readonly onProtocolError: (error: unknown) => void;
 }
 
@@ -40,16 +40,16 @@ const SESSION_NOT_FOUND =
   'Session not found: it has ended, or this server was restarted. For the client: send `initialize` without `Mcp-Session-Id`. For its user: reconnect this server in the client, or restart the client.';
 
 const SESSION_HEADER = 'mcp-session-id';
-/** What a client says of itself is kept for as long as its connection. */
+/** The maximum length of `initialize`, whose client information is kept as long as the connection. */
 const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
 
-/** The connections of 2025 clients: one protocol session each, from `initialize` until it ends. */
+/** The connections of 2025 clients. Each is a protocol session, from `initialize` to its end. */
 export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #connections = new Map<SessionRef, Connection>();
   /** The client information of 2025 connections. */
-  readonly #introductions = new Map<SessionRef, KeptShare>();
-  readonly #keptOfClients = new KeptBytes(CLIENT_INFO_LIMITS);
+  readonly #clientInfo = new Map<SessionRef, KeptShare>();
+  readonly #keptClientInfo = new KeptBytes(CLIENT_INFO_LIMITS);
   readonly #keptEvents = new KeptBytes(EVENT_LIMITS);
 
   constructor(options: ConnectionsOptions) {
@@ -62,7 +62,7 @@ export class Connections {
         case 'session.signed_out':
         case 'account.removed':
         case 'account.reauthentication_required':
-          // Whoever logs in next may be somebody else.
+          // Another user may log in next.
           for (const ref of options.connectionRegistry.of(event.ref)) {
             this.#connections.get(ref)?.forgetEvents();
           }
@@ -72,6 +72,7 @@ export class Connections {
     });
   }
 
+  /** @throws SessionError if a limit is reached or the store fails */
   async handle(incoming: McpRequest): Promise<Response> {
     const id = incoming.request.headers.get(SESSION_HEADER);
     if (id !== null) return this.#continue(incoming, id);
@@ -86,7 +87,7 @@ export class Connections {
 
   async #initialize(incoming: McpRequest): Promise<Response> {
     if (propertyOf(incoming.body, 'id') === undefined) {
-      // It would be taken for a notification: the answer to those says nothing, not even the session's id.
+      // The SDK would take it for a notification, and its response would not carry the session id.
       return errorResponse(
         400,
         ErrorCode.invalidRequest,
@@ -102,8 +103,8 @@ export class Connections {
         'This `initialize` is too large: 16 KiB are enough.',
       );
     }
-    const introduction = this.#keptOfClients.open(quotaKeyOf(incoming));
-    if (!introduction.resize(bytes)) {
+    const clientInfo = this.#keptClientInfo.open(quotaKeyOf(incoming));
+    if (!clientInfo.resize(bytes)) {
       return errorResponse(
         503,
         ErrorCode.serverBusy,
@@ -115,18 +116,17 @@ export class Connections {
     const { id, ...started } = await connectionRegistry
       .start(incoming.principal, incoming.clientKey)
       .catch((error: unknown) => {
-        introduction.release();
+        clientInfo.release();
         throw error;
       });
     const { connection } = started;
-    this.#introductions.set(connection, introduction);
-    const serving = this.#open(incoming, id, started).catch(async (error: unknown) => {
-      await this.#giveUp(connection);
+    this.#clientInfo.set(connection, clientInfo);
+    const response = await this.#open(incoming, id, started).catch(async (error: unknown) => {
+      await this.#discard(connection);
       throw error;
     });
-    const response = await serving;
-    // The session may have ended meanwhile, and then nobody would close the connection.
-    if (!response.ok || !registry.has(connection)) await this.#giveUp(connection);
+    // If the session has ended in the meantime, its event has been missed.
+    if (!response.ok || !registry.has(connection)) await this.#discard(connection);
     return response;
   }
 
@@ -139,7 +139,7 @@ export class Connections {
       deadlines,
       keptMs: resumableMs,
       kept: this.#keptEvents.open(quotaKeyOf(incoming)),
-      currentRequest: () => contexts.peek(),
+      currentPost: () => contexts.peek(),
       onStandaloneOpen,
     });
     await connection.open();
@@ -147,7 +147,7 @@ export class Connections {
     return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
   }
 
-  async #giveUp(ref: SessionRef): Promise<void> {
+  async #discard(ref: SessionRef): Promise<void> {
     await this.#options.registry.end(ref, 'deleted');
     this.#close(ref);
   }
@@ -163,13 +163,13 @@ export class Connections {
     const isPingOnly = messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
     const response = await this.#serve(incoming, found, connection, onAnswered);
-    // What the request asked for is done: it does not fail any more.
+    // The request has been served, so a failure of the store is only reported.
     if (response.ok && !isPingOnly) await connectionRegistry.touch(found).catch(this.#options.onError);
     if (request.method === 'DELETE' && response.ok) await registry.end(found.connection, 'deleted');
     return response;
   }
 
-  /** @param onAnswered called once, when the client has its answer or has disconnected */
+  /** @param onAnswered called once, when the client has the response or has disconnected */
   async #serve(
     incoming: McpRequest,
     found: ResolvedConnection,
@@ -190,8 +190,8 @@ export class Connections {
   }
 
   #close(ref: SessionRef): void {
-    this.#introductions.get(ref)?.release();
-    this.#introductions.delete(ref);
+    this.#clientInfo.get(ref)?.release();
+    this.#clientInfo.delete(ref);
     const connection = this.#connections.get(ref);
     if (!connection) return;
     this.#connections.delete(ref);
@@ -200,7 +200,7 @@ export class Connections {
 }
 
 function ignore(): void {
-  // A ping shows that the client is present, not that its user is active.
+  // A ping does not count as activity of the user.
 }
 
 function requestOf({

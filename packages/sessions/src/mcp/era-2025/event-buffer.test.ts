@@ -13,23 +13,23 @@ function setUp() {
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
   });
-  const request = {};
+  const post = {};
   const all = new KeptBytes(EVENT_LIMITS);
   const buffer = new EventBuffer({
     clock,
     deadlines,
     keptMs: KEPT_MS,
     kept: all.open(undefined),
-    currentRequest: () => request,
+    currentPost: () => post,
   });
-  buffer.begin(request);
-  return { clock, deadlines, buffer, all, request };
+  buffer.begin(post, 1);
+  return { clock, deadlines, buffer, all, post };
 }
 
 const message = (text: string) =>
   ({ jsonrpc: '2.0', method: 'notifications/message', params: { text } }) as const;
 
-/** Has a stream begin as it does for clients that can resume it. */
+/** Opens a stream as the SDK does for clients that can resume it. */
 const prime = (buffer: EventBuffer, stream: string) =>
   buffer.storeEvent(stream, {} as ReturnType<typeof message>);
 
@@ -41,8 +41,8 @@ async function replay(buffer: EventBuffer, after: string): Promise<string[]> {
   return texts;
 }
 
-describe('an event buffer', () => {
-  it('gives back what came after an event on the same stream, and nothing of another', async () => {
+describe('EventBuffer', () => {
+  it('replays the later events of the same stream only', async () => {
     const { buffer } = setUp();
     for (const stream of ['a', 'b']) await prime(buffer, stream);
     const first = await buffer.storeEvent('a', message('one'));
@@ -52,7 +52,7 @@ describe('an event buffer', () => {
     expect(await replay(buffer, first)).toEqual(['two', 'three']);
   });
 
-  it('knows on which stream an event was sent, and of the standalone one always', async () => {
+  it('finds the stream of an event, and the standalone stream at any time', async () => {
     const { buffer } = setUp();
     await prime(buffer, 'a');
     const event = await buffer.storeEvent('a', message('one'));
@@ -73,10 +73,10 @@ describe('an event buffer', () => {
     ]);
   });
 
-  it('knows the stream of a call until it is answered, however long that takes and whatever else is sent', async () => {
-    const { buffer, clock, request } = setUp();
+  it('finds the stream of a call while the call is in flight, even without any of its events', async () => {
+    const { buffer, clock, post } = setUp();
     const priming = await prime(buffer, 'call');
-    expect(buffer.requestBehind('call')).toBe(request);
+    expect(buffer.postOf('call')).toBe(post);
     for (let number = 0; number < 150; number++) await buffer.storeEvent(STANDALONE, message('another'));
     await clock.advance(2 * KEPT_MS);
     expect(buffer.size).toBe(0);
@@ -87,7 +87,7 @@ describe('an event buffer', () => {
     expect(buffer.streamOf(priming)).toBeUndefined();
   });
 
-  it('knows nothing of an event of another connection [security 8]', async () => {
+  it('does not find events of another connection [security 8]', async () => {
     const mine = setUp().buffer;
     const theirs = setUp().buffer;
     for (const [buffer, stream] of [
@@ -95,13 +95,13 @@ describe('an event buffer', () => {
       [mine, 'b'],
     ] as const)
       await prime(buffer, stream);
-    const event = await theirs.storeEvent('a', message('of somebody else'));
+    const event = await theirs.storeEvent('a', message('of another user'));
     await mine.storeEvent('b', message('mine'));
     expect(await mine.getStreamIdForEventId(event)).toBeUndefined();
     await expect(replay(mine, event)).rejects.toThrow(RangeError);
   });
 
-  it('goes on from an event that it has dropped, with what it still has of that stream', async () => {
+  it('replays the remaining events after an event that was dropped', async () => {
     const { buffer } = setUp();
     await prime(buffer, 'a');
     const first = await buffer.storeEvent('a', message('0'));
@@ -111,7 +111,7 @@ describe('an event buffer', () => {
     expect([texts[0], texts.at(-1)]).toEqual(['51', '150']);
   });
 
-  it('keeps no more than its share of text, however few the events', async () => {
+  it('drops the oldest events above its share of bytes', async () => {
     const { buffer } = setUp();
     await prime(buffer, 'a');
     const large = 'x'.repeat(100 * 1024);
@@ -121,7 +121,7 @@ describe('an event buffer', () => {
     expect(buffer.size).toBe(0);
   });
 
-  it('keeps less when all buffers together keep much', async () => {
+  it('drops events when all buffers together reach the shared limit', async () => {
     const { buffer, all } = setUp();
     const large = message('x'.repeat(10 * 1024));
     for (let number = 0; number < 10; number++) await buffer.storeEvent(STANDALONE, large);
@@ -145,7 +145,7 @@ describe('an event buffer', () => {
     expect(all.sharedBytes).toBe(0);
   });
 
-  it('forgets events when their time is over, each in its turn, and leaves no deadline behind', async () => {
+  it('drops each event when it expires, and leaves no deadline behind', async () => {
     const { buffer, clock, deadlines } = setUp();
     await prime(buffer, 'a');
     const first = await buffer.storeEvent('a', message('one'));
@@ -159,7 +159,7 @@ describe('an event buffer', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('forgets every event at once when it is cleared, and its deadline', async () => {
+  it('drops every event and its deadline when it is cleared', async () => {
     const { buffer, deadlines } = setUp();
     const event = await buffer.storeEvent(STANDALONE, message('one'));
     await buffer.storeEvent(STANDALONE, message('two'));
@@ -169,8 +169,8 @@ describe('an event buffer', () => {
     expect(await replay(buffer, event)).toEqual(['three']);
   });
 
-  it('keeps nothing of a call that was made before it was cleared, whenever that ends', async () => {
-    const { buffer, request } = setUp();
+  it('stores no events of calls from before it was cleared', async () => {
+    const { buffer, post } = setUp();
     const priming = await prime(buffer, 'call');
     buffer.clear();
     expect(buffer.streamOf(priming)).toBeUndefined();
@@ -184,13 +184,13 @@ describe('an event buffer', () => {
     ]);
     expect(late).toBe('');
     expect(buffer.size).toBe(0);
-    buffer.begin(request);
+    buffer.begin(post, 1);
     await prime(buffer, 'next');
     const next = await buffer.storeEvent('next', message('kept'));
     expect(buffer.streamOf(next)).toBe('next');
   });
 
-  it('gives events of a call no ids, and keeps none, unless its client was given one to begin with', async () => {
+  it('stores no events of a stream without a priming event, and gives them no ids', async () => {
     const { buffer, all } = setUp();
     expect(await buffer.storeEvent('old', message('progress'))).toBe('');
     expect(await buffer.storeEvent('old', { jsonrpc: '2.0', id: 1, result: {} })).toBe('');
@@ -198,8 +198,9 @@ describe('an event buffer', () => {
     expect(await buffer.storeEvent(STANDALONE, message('for every revision'))).toBe(`${STANDALONE}/1`);
   });
 
-  it('gives every event of a batch an id, also after the first of its answers', async () => {
-    const { buffer } = setUp();
+  it('gives every event of a batch an id, also after the first response', async () => {
+    const { buffer, post } = setUp();
+    buffer.begin(post, 2);
     const first = await prime(buffer, 'batch');
     await buffer.storeEvent('batch', { jsonrpc: '2.0', id: 1, result: {} });
     expect(buffer.isLast(await buffer.storeEvent('batch', message('progress')))).toBe(false);
@@ -207,7 +208,7 @@ describe('an event buffer', () => {
     expect(buffer.isLast(first)).toBe(false);
   });
 
-  it('tells the last event of a call, from its answer on and also when all of it is forgotten', async () => {
+  it('recognizes the last event of a call, even when its events are dropped', async () => {
     const { buffer, clock } = setUp();
     const priming = await prime(buffer, 'call');
     const progress = await buffer.storeEvent('call', message('progress'));
@@ -216,7 +217,7 @@ describe('an event buffer', () => {
     expect([priming, progress, answer].map((id) => buffer.isLast(id))).toEqual([false, false, true]);
     await clock.advance(2 * KEPT_MS);
     expect([priming, progress, answer].map((id) => buffer.isLast(id))).toEqual([true, true, true]);
-    const others = [`${STANDALONE}/1`, 'no id of ours', ''];
+    const others = [`${STANDALONE}/1`, 'not an event id', ''];
     expect(others.map((id) => buffer.isLast(id))).toEqual([false, false, false]);
   });
 });

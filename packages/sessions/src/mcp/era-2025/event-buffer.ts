@@ -5,19 +5,19 @@ import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
 /** The maximum number of events of a connection. */
 const MAX_EVENTS = 100;
-/** The name that the SDK gives to the stream of a GET. */
+/** The SDK's id of the standalone stream, which a client opens with GET. */
 export const STANDALONE_STREAM = '_GET_stream';
 
 const EVENT_ID = /^(.+)\/(\d{1,15})$/;
 
-/** The number of the event on its connection. */
+/** An event, by its stream and its number on the connection. */
 interface SentEvent {
   readonly stream: StreamId;
   readonly number: number;
 }
 
 interface BufferedEvent extends SentEvent {
-  /** The message as JSON, because the size of its objects in memory is not known. */
+  /** The message as JSON: the size of a string in memory is known, that of an object is not. */
   readonly text: string;
   readonly untilMs: number;
 }
@@ -27,26 +27,39 @@ export interface EventBufferOptions {
   readonly kept: KeptShare;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** How long an event can be asked for again. */
+  /** How long an event can be replayed. */
   readonly keptMs: number;
-  /** The request that is being served, as an object that stands for no other. */
-  readonly currentRequest: () => object | undefined;
+  /** The POST that is being served, as an object that identifies it. */
+  readonly currentPost: () => object | undefined;
+}
+
+/** A POST with calls. */
+interface PostedCalls {
+  readonly calls: number;
+  /** The number of times that the buffer had been cleared when the POST arrived. */
+  readonly generation: number;
+}
+
+/** A stream that will bring further responses. */
+interface OpenStream {
+  readonly post: object | undefined;
+  unanswered: number;
 }
 
 /**
- * What one connection was sent lately, so that a client whose stream broke can have the rest of it
- * (`Last-Event-ID`, MCP 2025-11-25 "Resumability and Redelivery"). Bounded in number, size and time; it
- * belongs to its connection and knows of no other.
+ * The last events of one connection. A client whose stream broke gets the rest of it with `Last-Event-ID` (MCP
+ * 2025-11-25, "Resumability and Redelivery"). Bounded in number, bytes and time. The SDK stores each event before it
+ * sends it.
  */
 export class EventBuffer implements EventStore {
   readonly #options: EventBufferOptions;
   #events: BufferedEvent[] = [];
-  /** The streams of calls that have not been answered: they can be resumed even if all they were sent is gone. */
-  readonly #unanswered = new Map<StreamId, object | undefined>([[STANDALONE_STREAM, undefined]]);
-  /** How often everything had been forgotten when a request began: nothing is kept of one from before. */
-  readonly #begun = new WeakMap<object, number>();
-  #clearings = 0;
-  #storingFor: object | undefined;
+  /** Open streams can be resumed even if none of their events is left. */
+  readonly #open = new Map<StreamId, OpenStream>([
+    [STANDALONE_STREAM, { post: undefined, unanswered: Number.POSITIVE_INFINITY }],
+  ]);
+  readonly #posts = new WeakMap<object, PostedCalls>();
+  #generation = 0;
   #bytes = 0;
   #numbered = 0;
   #expiry: Deadline | undefined;
@@ -55,49 +68,38 @@ export class EventBuffer implements EventStore {
     this.#options = options;
   }
 
-  /** How many events can be asked for. */
+  /** The number of events that can be replayed. */
   get size(): number {
     return this.#events.length;
   }
 
-  /** Notes that a request begins. */
-  begin(request: object): void {
-    this.#begun.set(request, this.#clearings);
+  /** Notes the calls of a POST, before the SDK opens their stream. */
+  begin(post: object, calls: number): void {
+    this.#posts.set(post, { calls, generation: this.#generation });
   }
 
-  /** Runs what stores an event for a request before it waits for anything, wherever it was called from. */
-  storing<T>(request: object | undefined, store: () => T): T {
-    this.#storingFor = request;
-    try {
-      return store();
-    } finally {
-      this.#storingFor = undefined;
-    }
+  /** Whether a POST arrived before the buffer was cleared. The next user must not see its events. */
+  isStale(post: object | undefined): boolean {
+    return post !== undefined && this.#posts.get(post)?.generation !== this.#generation;
   }
 
-  /** Whether a request was made before everything was forgotten last: what comes of it is for nobody else. */
-  isStale(request: object | undefined): boolean {
-    return request !== undefined && this.#begun.get(request) !== this.#clearings;
-  }
-
-  /** The request that a stream answers, while it does. */
-  requestBehind(stream: StreamId): object | undefined {
-    return this.#unanswered.get(stream);
+  /** The POST whose responses an open stream brings. */
+  postOf(stream: StreamId): object | undefined {
+    return this.#open.get(stream)?.post;
   }
 
   /**
-   * @returns the event id; an empty one, which the SDK omits, on the stream of a call that did not begin with a priming
-   * event. Before revision 2025-11-25, clients resume a stream with event ids even after it has brought the answer
+   * Stores a message, or the priming event that opens the stream of a POST.
+   * @returns the event id; an empty one, which the SDK omits, on a stream without a priming event. Before revision
+   * 2025-11-25, clients resume a stream with event ids even after it has brought the response
    */
   storeEvent(stream: StreamId, message: JSONRPCMessage): Promise<EventId> {
     const isPriming = !('jsonrpc' in message);
-    if (!isPriming && !this.#isResumable(stream)) return Promise.resolve('');
+    if (isPriming) this.#openStream(stream);
+    else if (!this.#isResumable(stream)) return Promise.resolve('');
     const number = ++this.#numbered;
-    const request = this.#storingFor ?? this.#options.currentRequest();
-    if (!this.#unanswered.has(stream)) this.#unanswered.set(stream, request);
-    if (!isPriming && !this.#isOfBefore(stream)) this.#keep(stream, number, message);
-    const isAnswer = 'result' in message || 'error' in message;
-    if (isAnswer && stream !== STANDALONE_STREAM) this.#unanswered.delete(stream);
+    if (!isPriming && !this.#isStaleStream(stream)) this.#keep(stream, number, message);
+    if ('result' in message || 'error' in message) this.#countResponse(stream);
     return Promise.resolve(`${stream}/${number}`);
   }
 
@@ -105,18 +107,18 @@ export class EventBuffer implements EventStore {
     return Promise.resolve(this.streamOf(eventId));
   }
 
-  /** The stream an event was sent on; `undefined` if nothing can be had after it any more. */
+  /** The stream of an event; `undefined` if the stream cannot be resumed after it. */
   streamOf(eventId: EventId): StreamId | undefined {
     return this.#find(eventId)?.stream;
   }
 
-  /** Whether an event belongs to the stream of a call, and no event will follow it. */
+  /** Whether an event belongs to the stream of a POST, and no event follows it. */
   isLast(eventId: EventId): boolean {
     const [, stream] = EVENT_ID.exec(eventId) ?? [];
     if (stream === undefined || stream === STANDALONE_STREAM) return false;
     const found = this.#find(eventId);
     if (!found) return true;
-    return !this.#unanswered.has(stream) && !this.#events.some((event) => isAfter(event, found));
+    return !this.#open.has(stream) && !this.#events.some((event) => isAfter(event, found));
   }
 
   async replayEventsAfter(
@@ -124,38 +126,49 @@ export class EventBuffer implements EventStore {
     { send }: { send: (eventId: EventId, message: JSONRPCMessage) => Promise<void> },
   ): Promise<StreamId> {
     const last = this.#find(lastEventId);
-    if (!last) throw new RangeError('Nothing is kept after this event.');
+    if (!last) throw new RangeError('The stream cannot be resumed after this event.');
     const missed = this.#events.filter((event) => isAfter(event, last));
-    // The text was made from a message.
+    // Each text is a serialized message.
     for (const { stream, number, text } of missed)
       await send(`${stream}/${number}`, JSON.parse(text) as JSONRPCMessage);
     return last.stream;
   }
 
-  /** Forgets every event, and keeps nothing of what is under way: it is for whoever has been here until now. */
+  /** Drops every event, and stores none of calls in flight: they belong to the user who has signed out. */
   clear(): void {
     this.#events = [];
     this.#bytes = 0;
     this.#options.kept.release();
     this.#expiry?.cancel();
     this.#expiry = undefined;
-    this.#clearings++;
+    this.#generation++;
+  }
+
+  #openStream(stream: StreamId): void {
+    const post = this.#options.currentPost();
+    const unanswered = (post && this.#posts.get(post)?.calls) ?? 1;
+    this.#open.set(stream, { post, unanswered });
+  }
+
+  #countResponse(stream: StreamId): void {
+    const open = this.#open.get(stream);
+    if (open && --open.unanswered === 0) this.#open.delete(stream);
   }
 
   #find(eventId: EventId): SentEvent | undefined {
     const [, stream = '', digits] = EVENT_ID.exec(eventId) ?? [];
     const number = Number(digits);
-    const isUnderWay = this.#unanswered.has(stream) && !this.#isOfBefore(stream);
-    const isKnown = isUnderWay || this.#events.some((event) => event.stream === stream);
+    const isOpen = this.#open.has(stream) && !this.#isStaleStream(stream);
+    const isKnown = isOpen || this.#events.some((event) => event.stream === stream);
     return isKnown && number >= 1 && number <= this.#numbered ? { stream, number } : undefined;
   }
 
   #isResumable(stream: StreamId): boolean {
-    return this.#unanswered.has(stream) || this.#events.some((event) => event.stream === stream);
+    return this.#open.has(stream) || this.#events.some((event) => event.stream === stream);
   }
 
-  #isOfBefore(stream: StreamId): boolean {
-    return this.isStale(this.#unanswered.get(stream));
+  #isStaleStream(stream: StreamId): boolean {
+    return this.isStale(this.postOf(stream));
   }
 
   #keep(stream: StreamId, number: number, message: JSONRPCMessage): void {

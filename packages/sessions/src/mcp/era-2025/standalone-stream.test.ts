@@ -13,15 +13,15 @@ function setUp() {
     throw error;
   });
   const response = new Response(new ReadableStream(), { headers: { 'content-type': 'text/event-stream' } });
-  if (!isSseResponse(response)) throw new Error('That is no event stream.');
+  if (!isSseResponse(response)) throw new Error('The response is not an event stream.');
   const ends: StreamCloser[] = [];
   const closeConnection = vi.fn();
-  const heard: boolean[] = [];
+  const reports: boolean[] = [];
   const stream = new StandaloneStream(response, {
     clock,
     deadlines,
     closeConnection,
-    onResponsive: (isHeard) => heard.push(isHeard),
+    onResponsive: (isResponsive) => reports.push(isResponsive),
     onEnd: (by) => ends.push(by),
   });
   const pings: string[] = [];
@@ -34,47 +34,47 @@ function setUp() {
   void read();
   const answer = () => stream.acceptPingResponse({ jsonrpc: '2.0', id: pings.at(-1), result: {} });
   const leave = () => reader?.cancel();
-  return { clock, deadlines, stream, pings, answer, leave, ends, heard, closeConnection };
+  return { clock, deadlines, stream, pings, answer, leave, ends, reports, closeConnection };
 }
 
-describe('a standalone stream', () => {
-  it('goes on as long as its client answers its pings', async () => {
-    const { clock, pings, answer, ends, heard } = setUp();
+describe('StandaloneStream', () => {
+  it('stays open while the client answers pings', async () => {
+    const { clock, pings, answer, ends, reports } = setUp();
     for (let minute = 0; minute < 60; minute++) {
       await clock.advance(25 * SECOND_MS);
       answer();
     }
     expect(pings).toHaveLength(60);
     expect(new Set(pings).size).toBe(60);
-    expect([ends, heard]).toEqual([[], []]);
+    expect([ends, reports]).toEqual([[], []]);
   });
 
-  it('stays when its client does not answer, which no longer counts as heard within a minute [security 5, 36]', async () => {
-    const { clock, pings, answer, ends, heard } = setUp();
+  it('stays open when the client does not answer, and reports it within a minute [security 5, 36]', async () => {
+    const { clock, pings, answer, ends, reports } = setUp();
     await clock.advance(49 * SECOND_MS);
-    expect(heard).toEqual([]);
+    expect(reports).toEqual([]);
     await clock.advance(11 * SECOND_MS);
-    expect(heard).toEqual([false]);
+    expect(reports).toEqual([false]);
     await clock.advance(60 * 60 * SECOND_MS);
-    expect([heard, ends]).toEqual([[false], []]);
+    expect([reports, ends]).toEqual([[false], []]);
     expect(pings.length).toBeGreaterThan(100);
     answer();
-    expect([heard, ends]).toEqual([[false, true], []]);
+    expect([reports, ends]).toEqual([[false, true], []]);
   });
 
-  it('takes no answer but that to its latest ping', async () => {
-    const { clock, stream, heard } = setUp();
+  it('accepts only the response to the latest ping', async () => {
+    const { clock, stream, reports } = setUp();
     await clock.advance(25 * SECOND_MS);
     for (const id of ['ping-0', 'ping-2', 1, undefined])
       stream.acceptPingResponse({ jsonrpc: '2.0', id, result: {} });
     await clock.advance(25 * SECOND_MS + 100);
-    expect(heard).toEqual([false]);
+    expect(reports).toEqual([false]);
   });
 
-  it('is pinged once for all waiting streams, and reports within two seconds that its client does not answer [security 5]', async () => {
+  it('sends one ping for all waiting streams, and reports after two seconds that the client does not answer [security 5]', async () => {
     const { clock, stream, pings, ends } = setUp();
     const asked: boolean[] = [];
-    const ask = () => void stream.isResponsive().then((isThere) => asked.push(isThere));
+    const ask = () => void stream.isResponsive().then((isResponsive) => asked.push(isResponsive));
     ask();
     ask();
     await clock.advance(1.9 * SECOND_MS);
@@ -85,8 +85,8 @@ describe('a standalone stream', () => {
     expect(ends).toEqual([]);
   });
 
-  it('keeps its place when it answers, and is asked again as usual', async () => {
-    const { clock, stream, answer, pings, heard } = setUp();
+  it('reports that the client answers, and keeps the interval of its pings', async () => {
+    const { clock, stream, answer, pings, reports } = setUp();
     const asked = stream.isResponsive();
     await clock.advance(SECOND_MS);
     answer();
@@ -98,10 +98,10 @@ describe('a standalone stream', () => {
     const again = stream.isResponsive();
     await clock.advance(3 * SECOND_MS);
     expect(await again).toBe(false);
-    expect(heard).toEqual([]);
+    expect(reports).toEqual([]);
   });
 
-  it('counts as ended by the server when another stream replaces it [security 36]', async () => {
+  it('reports the server as the side that ended a replaced stream [security 36]', async () => {
     const { clock, deadlines, stream, ends, closeConnection } = setUp();
     const asked = stream.isResponsive();
     stream.replace();
@@ -113,7 +113,7 @@ describe('a standalone stream', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('is no disconnect when it ends after another one was refused [security 36]', async () => {
+  it('reports no disconnect after another stream was refused [security 36]', async () => {
     const { stream, answer, leave, clock, ends } = setUp();
     const asked = stream.isResponsive();
     await clock.advance(0);
@@ -123,7 +123,7 @@ describe('a standalone stream', () => {
     expect(ends).toEqual(['server']);
   });
 
-  it('stops asking when its client has gone', async () => {
+  it('sends no pings after the client has disconnected', async () => {
     const { clock, deadlines, leave, pings, ends } = setUp();
     await leave();
     await clock.advance(60 * SECOND_MS);
@@ -133,8 +133,8 @@ describe('a standalone stream', () => {
   });
 });
 
-describe('an answer to a ping', () => {
-  it('is told from everything else that a client posts', () => {
+describe('isPingResponse', () => {
+  it('recognizes only responses to pings of this server', () => {
     expect(isPingResponse({ jsonrpc: '2.0', id: 'ping-1', result: {} })).toBe(true);
     expect(isPingResponse({ jsonrpc: '2.0', id: 'ping-1', method: 'tools/call' })).toBe(false);
     expect(isPingResponse({ jsonrpc: '2.0', id: 1, result: {} })).toBe(false);

@@ -19,7 +19,7 @@ function setUp() {
   return { bench, events, streams: new ListenStreams({ registry, events, clock, deadlines }) };
 }
 
-/** What the SDK answers: an acknowledgement, unless there is none. */
+/** A response of the SDK, with or without an acknowledgement. */
 function answer(acknowledgement?: string) {
   const body = new ReadableStream<Uint8Array>({
     start: (controller) => {
@@ -28,80 +28,78 @@ function answer(acknowledgement?: string) {
     },
   });
   const response = new Response(body, { headers: { 'content-type': 'text/event-stream' } });
-  if (!isSseResponse(response)) throw new Error('That is no event stream.');
+  if (!isSseResponse(response)) throw new Error('The response is not an event stream.');
   return response;
 }
 
-const NOBODY = { ref: undefined, clientKey: undefined };
-const inTheNameOf = ({ ref }: SessionRecord) => ({ ref, clientKey: undefined });
+const WITHOUT_SESSION = { ref: undefined, clientKey: undefined };
+const subscriberOf = ({ ref }: SessionRecord) => ({ ref, clientKey: undefined });
 const UNBOUNDED = { closeConnection: undefined, endsAtMs: undefined };
 
-describe('the listen streams', () => {
-  it('forget a stream that was over before it was acknowledged', async () => {
+describe('ListenStreams', () => {
+  it('removes a stream that ended before the acknowledgement', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
-    await streams.hold(inTheNameOf(record), LISTEN, answer(), UNBOUNDED);
+    await streams.add(subscriberOf(record), LISTEN, answer(), UNBOUNDED);
     expect(streams.size).toBe(0);
     expect(bench.registry.presenceOf(record.ref).openStreams).toBe(0);
   });
 
-  it('end a stream whose session ended while it was opened [security 10]', async () => {
+  it('ends a stream if its session ended while the stream was being opened [security 10]', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
     await bench.registry.end(record.ref, 'logout');
-    const response = await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    const response = await streams.add(subscriberOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(await response.text()).toMatch(/"acknowledged".*\n\n.*\n.*"resultType":"complete"/);
     expect(streams.size).toBe(0);
   });
 
-  it('leave nothing open when the store fails meanwhile', async () => {
+  it('opens and closes a stream while the store fails', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
     vi.spyOn(bench.registry, 'get').mockRejectedValue(new Error('The store is down.'));
-    const response = await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    const response = await streams.add(subscriberOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(streams.size).toBe(1);
     await response.body?.cancel();
     expect(streams.size).toBe(0);
   });
 
-  it('forget a stream when its client goes, and the session may have another', async () => {
+  it('allows a session four streams, and another one after a client has closed one', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
-    const held: Response[] = [];
+    const responses: Response[] = [];
     for (let number = 0; number < 4; number++) {
-      held.push(await streams.hold(inTheNameOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED));
+      responses.push(await streams.add(subscriberOf(record), LISTEN, answer('"acknowledged"'), UNBOUNDED));
     }
-    expect([streams.hasRoomFor(inTheNameOf(record)), streams.hasRoomFor(NOBODY)]).toEqual([false, true]);
-    await held[0]?.body?.cancel();
-    expect([streams.hasRoomFor(inTheNameOf(record)), streams.size]).toEqual([true, 3]);
+    expect([streams.hasRoomFor(subscriberOf(record)), streams.hasRoomFor(WITHOUT_SESSION)]).toEqual([
+      false,
+      true,
+    ]);
+    await responses[0]?.body?.cancel();
+    expect([streams.hasRoomFor(subscriberOf(record)), streams.size]).toEqual([true, 3]);
   });
 
-  it('are bounded in number where they name no session, whoever opens them', async () => {
+  it('allows at most 500 streams without a session', async () => {
     const { streams } = setUp();
-    const held: Response[] = [];
+    const responses: Response[] = [];
     for (let number = 0; number < 500; number++) {
-      held.push(await streams.hold(NOBODY, LISTEN, answer('"acknowledged"'), UNBOUNDED));
+      responses.push(await streams.add(WITHOUT_SESSION, LISTEN, answer('"acknowledged"'), UNBOUNDED));
     }
-    expect(streams.hasRoomFor(NOBODY)).toBe(false);
-    await held[7]?.body?.cancel();
-    expect(streams.hasRoomFor(NOBODY)).toBe(true);
-    for (const response of held) await response.body?.cancel();
+    expect(streams.hasRoomFor(WITHOUT_SESSION)).toBe(false);
+    await responses[7]?.body?.cancel();
+    expect(streams.hasRoomFor(WITHOUT_SESSION)).toBe(true);
+    for (const response of responses) await response.body?.cancel();
     expect(streams.size).toBe(0);
   });
 
-  it('of one address that name no session leave room for those of others [security 40, 41]', async () => {
+  it('allows one address at most 50 streams without a session, and other addresses more [security 40, 41]', async () => {
     const { bench, streams } = setUp();
     const { record } = await bench.loggedIn('alice', 'handle');
     const greedy = clientKeyOf('192.0.2.1');
-    const held: Response[] = [];
+    const responses: Response[] = [];
     for (let number = 0; number < 50; number++) {
-      held.push(
-        await streams.hold(
-          { ref: undefined, clientKey: greedy },
-          LISTEN,
-          answer('"acknowledged"'),
-          UNBOUNDED,
-        ),
+      responses.push(
+        await streams.add({ ref: undefined, clientKey: greedy }, LISTEN, answer('"acknowledged"'), UNBOUNDED),
       );
     }
     const hasRoom = (ref: SessionRecord['ref'] | undefined, address: string) =>
@@ -109,42 +107,44 @@ describe('the listen streams', () => {
     expect(hasRoom(undefined, '192.0.2.1')).toBe(false);
     expect(hasRoom(record.ref, '192.0.2.1')).toBe(true);
     expect(hasRoom(undefined, '192.0.2.2')).toBe(true);
-    await held[0]?.body?.cancel();
+    await responses[0]?.body?.cancel();
     expect(hasRoom(undefined, '192.0.2.1')).toBe(true);
   });
 
-  /** Fills the node: ten addresses have as many as one may. */
+  /** Fills the node: each of ten addresses has as many streams as it may have. */
   async function fill(streams: ListenStreams): Promise<Response[]> {
-    const held: Response[] = [];
+    const responses: Response[] = [];
     for (let number = 0; number < 500; number++) {
       const clientKey = clientKeyOf(`192.0.2.${number % 10}`);
       const body = { ...LISTEN, id: `stream-${number}` };
-      held.push(await streams.hold({ ref: undefined, clientKey }, body, answer('"acknowledged"'), UNBOUNDED));
+      responses.push(
+        await streams.add({ ref: undefined, clientKey }, body, answer('"acknowledged"'), UNBOUNDED),
+      );
     }
-    return held;
+    return responses;
   }
 
-  it('of addresses that have many make room for an address that has fewer [security 41]', async () => {
+  it('evicts a stream of the address with the most for an address with fewer [security 41]', async () => {
     const { streams } = setUp();
-    const held = await fill(streams);
+    const responses = await fill(streams);
     const neighbour = { ref: undefined, clientKey: clientKeyOf('198.51.100.1') };
     expect(streams.hasRoomFor(neighbour)).toBe(true);
-    await streams.hold(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+    await streams.add(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
     expect(streams.size).toBe(500);
-    // The end that the client understands: it may open another one.
-    expect(await held[0]?.text()).toMatch(
+    // The graceful closure, after which the client may open another stream.
+    expect(await responses[0]?.text()).toMatch(
       /"acknowledged".*\n\n.*\n.*"id":"stream-0".*"resultType":"complete"/,
     );
     expect(streams.hasRoomFor({ ref: undefined, clientKey: clientKeyOf('192.0.2.1') })).toBe(false);
   });
 
-  it('make room until all have as many, and then for nobody: streams do not push each other out in turn [security 41]', async () => {
+  it('evicts no stream once all addresses have equally many [security 41]', async () => {
     const { streams } = setUp();
     await fill(streams);
     const neighbour = { ref: undefined, clientKey: clientKeyOf('198.51.100.1') };
     let opened = 0;
     while (streams.hasRoomFor(neighbour)) {
-      await streams.hold(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
+      await streams.add(neighbour, LISTEN, answer('"acknowledged"'), UNBOUNDED);
       opened++;
     }
     expect(opened).toBe(45);

@@ -2,6 +2,7 @@ import { SUBSCRIPTION_ID_META_KEY } from '@modelcontextprotocol/server';
 import type { ClientKey } from '../../limits/client-key.js';
 import { FairEviction } from '../../limits/fair-eviction.js';
 import type { SessionRef } from '../../session/ids.js';
+import type { StreamCloser } from '../../session/presence.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
@@ -17,20 +18,20 @@ export interface ListenStreamsOptions {
   readonly deadlines: Deadlines;
 }
 
-/** How many streams a session may have, */
+/** The maximum number of streams of one session. */
 const MAX_STREAMS_PER_SESSION = 4;
-/** how many all those that name none, */
+/** The maximum number of streams without a session on this node. */
 const MAX_STREAMS_WITHOUT_SESSION = 500;
-/** and how many of these one address. */
+/** The maximum number of streams without a session of one address. */
 const MAX_STREAMS_PER_CLIENT = 50;
-/** Whose streams are that count for no address. */
+/** The quota key of streams that count for no address. */
 const NO_CLIENT_KEY = '';
 
-/** In whose name a stream is opened. */
+/** The session and the address that a stream counts for. */
 export interface Subscriber {
-  /** Absent: in nobody's. */
+  /** Absent if the request names no session. */
   readonly ref: SessionRef | undefined;
-  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  /** Absent for local clients and for unknown addresses. */
   readonly clientKey: ClientKey | undefined;
 }
 
@@ -41,14 +42,14 @@ type StreamBounds = Pick<SseStreamOptions, 'closeConnection' | 'countUnread' | '
 interface ListenStream {
   /** The JSON-RPC id of its request, which all its messages carry. */
   readonly id: unknown;
-  /** Not before the acknowledgement. */
-  hearsStatus: boolean;
+  /** Whether status changes are sent. `false` until the stream has acknowledged the subscription. */
+  sendsStatus: boolean;
   readonly stream: SseStream;
 }
 
 /**
- * The listen streams of 2026 clients. Of those that named a session each hears of its own session's status and no
- * other's, and ends with its session. The SDK's own way to them has no owners.
+ * The open `subscriptions/listen` streams of 2026 clients. A stream that names a session gets the status changes of that
+ * session only, and ends with it. The SDK sends every change to every stream, because it does not know sessions.
  */
 export class ListenStreams {
   readonly #registry: SessionRegistry;
@@ -63,61 +64,71 @@ export class ListenStreams {
     this.#deadlines = deadlines;
     events.subscribe((event) => {
       const changed = statusChangedBy(event);
-      if (changed) this.#tell(changed);
+      if (changed) this.#notify(changed);
       if (event.type === 'session.ended') this.#end(event.ref);
     });
   }
 
-  /** How many streams are open. */
+  /** The number of open streams. */
   get size(): number {
     let { size } = this.#withoutSession;
     for (const streams of this.#streams.values()) size += streams.size;
     return size;
   }
 
-  /** Whether one more stream may be opened, be it that another one makes room for it. */
+  /** Whether one more stream may be opened. On a full node it may replace the oldest stream of the largest client. */
   hasRoomFor({ ref, clientKey }: Subscriber): boolean {
     if (ref !== undefined) return (this.#streams.get(ref)?.size ?? 0) < MAX_STREAMS_PER_SESSION;
     const { size } = this.#withoutSession.of(clientKey ?? NO_CLIENT_KEY);
     if (clientKey !== undefined && size >= MAX_STREAMS_PER_CLIENT) return false;
-    // Whoever would then have the most would be the next to make room, in turn for ever.
+    // Clients with equally many streams must not evict each other in turn.
     return (
       this.#withoutSession.size < MAX_STREAMS_WITHOUT_SESSION ||
       size + 1 < this.#withoutSession.largest().size
     );
   }
 
-  /** Takes in the SDK's answer to a listen request. @returns what to answer instead. */
-  async hold(
+  /**
+   * Adds a stream.
+   * @param body the listen request
+   * @param response the response of the SDK
+   * @returns the response to send in its place
+   */
+  async add(
     { ref, clientKey }: Subscriber,
     body: unknown,
     response: SseResponse,
     bounds: StreamBounds,
   ): Promise<Response> {
-    if (ref === undefined) return this.#holdWithoutSession(clientKey, body, response, bounds);
-    const closed = this.#registry.streamOpened(ref);
-    const stream = new SseStream(response, {
-      clock: this.#clock,
-      deadlines: this.#deadlines,
-      ...bounds,
-      onEnd: (by) => {
-        this.#forget(ref, listening);
-        closed(by);
-        bounds.onEnd?.(by);
-      },
-    });
-    const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
-    const streams = this.#streams.get(ref) ?? new Set();
-    this.#streams.set(ref, streams.add(listening));
-    // The acknowledgement has to come first.
-    await stream.started;
-    listening.hearsStatus = hearsStatus(body);
-    // The session may have ended meanwhile, and nobody would tell again.
-    if (!this.#registry.has(ref)) this.#end(ref);
-    return stream.response;
+    return ref === undefined
+      ? this.#addWithoutSession(clientKey, body, response, bounds)
+      : this.#addOfSession(ref, body, response, bounds);
   }
 
-  #holdWithoutSession(
+  async #addOfSession(
+    ref: SessionRef,
+    body: unknown,
+    response: SseResponse,
+    bounds: StreamBounds,
+  ): Promise<Response> {
+    const closed = this.#registry.streamOpened(ref);
+    const onEnd = (by: StreamCloser) => {
+      this.#forget(ref, listening);
+      closed(by);
+      bounds.onEnd?.(by);
+    };
+    const listening = this.#listenStream(body, response, { ...bounds, onEnd });
+    const streams = this.#streams.get(ref) ?? new Set();
+    this.#streams.set(ref, streams.add(listening));
+    // The acknowledgement must be the first message of the stream.
+    await listening.stream.started;
+    listening.sendsStatus = subscribedUrisOf(body).includes(STATUS_URI);
+    // If the session has ended since the request was resolved, its event has been missed.
+    if (!this.#registry.has(ref)) this.#end(ref);
+    return listening.stream.response;
+  }
+
+  #addWithoutSession(
     clientKey: ClientKey | undefined,
     body: unknown,
     response: SseResponse,
@@ -125,23 +136,23 @@ export class ListenStreams {
   ): Response {
     const [oldest] = this.#withoutSession.largest();
     if (oldest && this.#withoutSession.size >= MAX_STREAMS_WITHOUT_SESSION) complete(oldest);
-    const stream = new SseStream(response, {
-      clock: this.#clock,
-      deadlines: this.#deadlines,
-      ...bounds,
-      onEnd: (by) => {
-        this.#withoutSession.delete(listening);
-        bounds.onEnd?.(by);
-      },
-    });
-    const listening: ListenStream = { id: propertyOf(body, 'id'), hearsStatus: false, stream };
+    const onEnd = (by: StreamCloser) => {
+      this.#withoutSession.delete(listening);
+      bounds.onEnd?.(by);
+    };
+    const listening = this.#listenStream(body, response, { ...bounds, onEnd });
     this.#withoutSession.add(listening, clientKey ?? NO_CLIENT_KEY);
-    return stream.response;
+    return listening.stream.response;
   }
 
-  #tell(ref: SessionRef): void {
-    for (const { id, hearsStatus, stream } of this.#streams.get(ref) ?? []) {
-      if (!hearsStatus) continue;
+  #listenStream(body: unknown, response: SseResponse, bounds: StreamBounds): ListenStream {
+    const stream = new SseStream(response, { clock: this.#clock, deadlines: this.#deadlines, ...bounds });
+    return { id: propertyOf(body, 'id'), sendsStatus: false, stream };
+  }
+
+  #notify(ref: SessionRef): void {
+    for (const { id, sendsStatus, stream } of this.#streams.get(ref) ?? []) {
+      if (!sendsStatus) continue;
       const params = { uri: STATUS_URI, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
       stream.send({ jsonrpc: '2.0', method: 'notifications/resources/updated', params });
     }
@@ -158,14 +169,16 @@ export class ListenStreams {
   }
 }
 
-/** The end that a server gives to a subscription (MCP 2026-07-28, subscriptions, "Graceful Closure"). */
+/** Ends a subscription in the way of MCP 2026-07-28, subscriptions, "Graceful Closure". */
 function complete({ id, stream }: ListenStream): void {
   const result = { resultType: 'complete', _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
   stream.send({ jsonrpc: '2.0', id, result });
   stream.end();
 }
 
-function hearsStatus(body: unknown): boolean {
+/** The URIs that a `subscriptions/listen` request names. */
+export function subscribedUrisOf(body: unknown): string[] {
   const uris = propertyOf(propertyOf(propertyOf(body, 'params'), 'notifications'), 'resourceSubscriptions');
-  return Array.isArray(uris) && uris.includes(STATUS_URI);
+  // The SDK rejects URIs that are not strings.
+  return Array.isArray(uris) ? uris.filter((uri) => typeof uri === 'string') : [];
 }

@@ -21,7 +21,7 @@ function setUp(accept: string | null = BOTH) {
   return { clock, deadlines, known, answer, cancel };
 }
 
-/** A stream as the SDK makes them, each frame a chunk of its own. */
+/** A stream like the SDK's: each frame is one chunk. */
 function streamOf(...frames: string[]): Response {
   const encoder = new TextEncoder();
   const body = new ReadableStream({
@@ -36,8 +36,8 @@ function streamOf(...frames: string[]): Response {
 const frame = (message: object) => `event: message\ndata: ${JSON.stringify(message)}\n\n`;
 const PROGRESS = { jsonrpc: '2.0', method: 'notifications/progress', params: { progress: 1 } };
 
-describe('an answer', () => {
-  it('goes out as it is when it is known within five seconds, and leaves nothing behind', async () => {
+describe('respondInTime', () => {
+  it('returns a response within five seconds unchanged, and cancels the deadline', async () => {
     const { clock, deadlines, known, answer } = setUp();
     await clock.advance(4.9 * SECOND_MS);
     const response = Response.json(ANSWER, { status: 400 });
@@ -46,20 +46,20 @@ describe('an answer', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('that is a stream is one', async () => {
+  it('marks a response that is an event stream', async () => {
     const { known, answer } = setUp();
     known.resolve(streamOf(frame(ANSWER)));
     expect(await answer).toMatchObject({ isStream: true });
   });
 
-  it('fails as it does', async () => {
+  it('rejects if the response fails within five seconds', async () => {
     const { deadlines, known, answer } = setUp();
     known.reject(new Error('no answer'));
     await expect(answer).rejects.toThrow('no answer');
     expect(deadlines.size).toBe(0);
   });
 
-  it('that takes longer begins as an event stream, with a comment at once and every 15 seconds', async () => {
+  it('starts an event stream after five seconds, with a comment at once and every 15 seconds', async () => {
     const { clock, deadlines, known, answer } = setUp();
     await clock.advance(5.1 * SECOND_MS);
     const { isStream, response } = await answer;
@@ -75,7 +75,7 @@ describe('an answer', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('goes on with what the SDK has to say meanwhile', async () => {
+  it('continues with the messages of the SDK’s stream', async () => {
     const { clock, known, answer } = setUp();
     await clock.advance(6 * SECOND_MS);
     const { response } = await answer;
@@ -88,7 +88,7 @@ describe('an answer', () => {
     ['*/*', Response.json(ANSWER)],
     [null, Response.json(ANSWER)],
     ['application/json', streamOf(frame(PROGRESS), frame(ANSWER), ': keepalive\n\n')],
-  ])('to a client that accepts %s is JSON after white space', async (accept, answered) => {
+  ])('sends JSON after white space to a client that accepts %s', async (accept, answered) => {
     const { clock, known, answer } = setUp(accept);
     await clock.advance(21 * SECOND_MS);
     const { isStream, response } = await answer;
@@ -99,7 +99,7 @@ describe('an answer', () => {
     expect(JSON.parse(text)).toEqual(ANSWER);
   });
 
-  it('whose client has gone is cancelled, and what still comes of it is dropped', async () => {
+  it('cancels the call when the client disconnects, and drops the response', async () => {
     const { clock, deadlines, known, answer, cancel } = setUp();
     await clock.advance(6 * SECOND_MS);
     const { response } = await answer;
@@ -110,7 +110,7 @@ describe('an answer', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('to a request that is cancelled otherwise ends without one', async () => {
+  it('ends the stream without a response if the request is cancelled', async () => {
     const { clock, known, answer } = setUp();
     await clock.advance(6 * SECOND_MS);
     const { response } = await answer;
@@ -118,7 +118,7 @@ describe('an answer', () => {
     expect(await response.text()).toBe(': keepalive\n\n');
   });
 
-  it('that fails after it has begun is cut', async () => {
+  it('aborts the stream if the response fails later', async () => {
     const { clock, known, answer } = setUp();
     await clock.advance(6 * SECOND_MS);
     const { response } = await answer;

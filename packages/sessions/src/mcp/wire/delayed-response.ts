@@ -2,9 +2,9 @@ import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 import { isSseResponse, type SseResponse } from './sse-stream.js';
 
-/** After this time an answer begins without its result: load balancers wait 30 to 60 seconds for the first byte. */
+/** After this time a response starts without its result. Load balancers wait 30 to 60 seconds for the first byte. */
 const RESPONSE_DELAY_MS = 5_000;
-/** The interval of keep-alive bytes after that: load balancers wait as long between two bytes. */
+/** The interval of keep-alive bytes from then on. Load balancers wait 30 to 60 seconds between two bytes, too. */
 const KEEP_ALIVE_MS = 15_000;
 
 export interface DelayedResponseOptions {
@@ -12,37 +12,37 @@ export interface DelayedResponseOptions {
   readonly deadlines: Deadlines;
   /** The request's `Accept` header. */
   readonly accept: string | null;
-  /** Called when the client has stopped waiting; cancels the call. */
+  /** Called when the client has disconnected. Cancels the call. */
   readonly cancel: () => void;
 }
 
-/** An answer, and whether it is a stream. */
+/** A response, and whether it is a stream. */
 export type TimelyResponse =
   | { readonly isStream: true; readonly response: SseResponse }
   | { readonly isStream: false; readonly response: Response };
 
 /**
- * Returns the answer once it is known. After five seconds it returns a response that begins without the answer: for
- * clients that accept event streams, a stream with comments until the answer; for others, white space and then the
- * JSON, which JSON allows (RFC 8259 section 2).
- * @param known resolves with the answer; a rejection is passed on, or cuts a response that has begun
+ * Resolves with the response, or after five seconds with one that starts without its result. Such a response is a stream
+ * with comments until the result, or, for a client that does not accept event streams, white space before the JSON (RFC
+ * 8259 section 2).
+ * @param pending the response; its rejection is passed on, or aborts a response that has started
  */
 export async function respondInTime(
-  known: Promise<Response>,
+  pending: Promise<Response>,
   options: DelayedResponseOptions,
 ): Promise<TimelyResponse> {
   const { clock, deadlines, accept } = options;
-  let patience: Deadline | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    patience = deadlines.at(clock.now() + RESPONSE_DELAY_MS, () => resolve(undefined));
+  let deadline: Deadline | undefined;
+  const timeout = new Promise<undefined>((resolve) => {
+    deadline = deadlines.at(clock.now() + RESPONSE_DELAY_MS, () => resolve(undefined));
   });
   try {
-    const response = await Promise.race([known, late]);
+    const response = await Promise.race([pending, timeout]);
     if (response) {
       return isSseResponse(response) ? { isStream: true, response } : { isStream: false, response };
     }
   } finally {
-    patience?.cancel();
+    deadline?.cancel();
   }
   const format = accept?.toLowerCase().includes('text/event-stream') ? EVENT_STREAM : JSON_TEXT;
   const headers = {
@@ -51,16 +51,16 @@ export async function respondInTime(
     // Disables the response buffer of nginx.
     'x-accel-buffering': 'no',
   };
-  // A response that was created with a body has that body.
-  const response = new Response(begun(known, format, options), { headers }) as SseResponse;
+  // A response that is created with a body always has one.
+  const response = new Response(delayedBody(pending, format, options), { headers }) as SseResponse;
   return { isStream: true, response };
 }
 
-/** The wire format of a response that begins before its answer is known. */
+/** The wire format of a response that starts before its result is known. */
 interface Format {
   readonly type: string;
   readonly keepAlive: string;
-  /** Writes the SDK's answer. */
+  /** Writes the SDK's response. */
   readonly write: (response: Response, send: (bytes: Uint8Array) => void) => Promise<void>;
 }
 
@@ -73,7 +73,7 @@ const EVENT_STREAM: Format = {
     if (isSseResponse(response)) for await (const frame of response.body) send(frame);
     else {
       const message = await response.text();
-      // A cancelled request has no answer.
+      // A cancelled request has no response.
       if (message) send(encoder.encode(`event: message\ndata: ${message}\n\n`));
     }
   },
@@ -84,29 +84,29 @@ const JSON_TEXT: Format = {
   keepAlive: ' ',
   async write(response, send) {
     if (!isSseResponse(response)) return send(new Uint8Array(await response.arrayBuffer()));
-    // The SDK's stream has one message in each frame. This client can take only the answer, which is the last one.
-    let answer: string | undefined;
+    // Each frame of the SDK's stream holds one message. JSON has room for the last one, which is the result.
+    let result: string | undefined;
     for await (const frame of response.body) {
-      answer = /^data: (.*)$/m.exec(new TextDecoder().decode(frame))?.[1] ?? answer;
+      result = /^data: (.*)$/m.exec(new TextDecoder().decode(frame))?.[1] ?? result;
     }
-    if (answer !== undefined) send(encoder.encode(answer));
+    if (result !== undefined) send(encoder.encode(result));
   },
 };
 
-function begun(
-  known: Promise<Response>,
+function delayedBody(
+  pending: Promise<Response>,
   { keepAlive, write }: Format,
   { clock, deadlines, cancel }: DelayedResponseOptions,
 ): ReadableStream<Uint8Array> {
   let next: Deadline | undefined;
   return new ReadableStream({
     start(sink) {
-      const stayAlive = () => {
+      const sendKeepAlive = () => {
         sink.enqueue(encoder.encode(keepAlive));
-        next = deadlines.at(clock.now() + KEEP_ALIVE_MS, stayAlive);
+        next = deadlines.at(clock.now() + KEEP_ALIVE_MS, sendKeepAlive);
       };
-      stayAlive();
-      known
+      sendKeepAlive();
+      pending
         .then((response) => write(response, (bytes) => sink.enqueue(bytes)))
         .then(() => sink.close())
         .catch((error: unknown) => sink.error(error))

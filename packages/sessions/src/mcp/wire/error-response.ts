@@ -1,6 +1,6 @@
 import { SessionError, type SessionErrorCode } from '../../errors.js';
 
-/** JSON-RPC codes of errors that are answered before the protocol sees the request. */
+/** The JSON-RPC error codes of this server. */
 export const ErrorCode = {
   parse: -32700,
   invalidRequest: -32600,
@@ -14,11 +14,16 @@ export const ErrorCode = {
 
 export interface ErrorResponseOptions {
   readonly headers?: Record<string, string>;
-  /** The id of the request, where it is known and matters. */
+  /** The id of the request. Default: `null`, as JSON-RPC requires for an unknown id. */
   readonly id?: unknown;
 }
 
-/** An error as HTTP and JSON-RPC carry it. */
+export interface JsonRpcError {
+  readonly code: number;
+  readonly message: string;
+}
+
+/** A JSON-RPC error in an HTTP response. */
 export function errorResponse(
   status: number,
   code: number,
@@ -28,17 +33,17 @@ export function errorResponse(
   return Response.json({ jsonrpc: '2.0', error: { code, message }, id }, { status, headers });
 }
 
-/** Errors that pass, and the status that says so. */
+/** The HTTP status of errors that a later retry may avoid. */
 const TRANSIENT_STATUS: ReadonlyMap<SessionErrorCode, number> = new Map([
   ['limit_reached', 503],
   ['store_unavailable', 503],
   ['too_many_requests', 429],
 ]);
 
-const REFUSALS: ReadonlySet<SessionErrorCode> = new Set(['limit_reached', 'too_many_requests']);
+const LIMIT_ERRORS: ReadonlySet<SessionErrorCode> = new Set(['limit_reached', 'too_many_requests']);
 
-/** What a client is told when serving its request threw. */
-export function jsonRpcErrorOf(error: unknown): { readonly code: number; readonly message: string } {
+/** The JSON-RPC error for an error that was thrown while a request was served. Hides what is not for clients. */
+export function jsonRpcErrorOf(error: unknown): JsonRpcError {
   return isTransient(error)
     ? { code: ErrorCode.serverBusy, message: error.message }
     : {
@@ -47,7 +52,7 @@ export function jsonRpcErrorOf(error: unknown): { readonly code: number; readonl
       };
 }
 
-/** The same, as HTTP carries it. */
+/** The HTTP response for an error that was thrown while a request was served. */
 export function errorResponseOf(error: unknown): Response {
   const { code, message } = jsonRpcErrorOf(error);
   if (!isTransient(error)) return errorResponse(500, code, message);
@@ -56,11 +61,35 @@ export function errorResponseOf(error: unknown): Response {
   });
 }
 
-/** Whether an error is a limit at work, and no fault: whoever reached it is told. */
+/** Whether an error means that a client reached a limit, which is not a fault of the server. */
 export function isLimitReached(error: unknown): boolean {
-  return error instanceof SessionError && REFUSALS.has(error.code);
+  return error instanceof SessionError && LIMIT_ERRORS.has(error.code);
 }
 
 function isTransient(error: unknown): error is SessionError {
   return error instanceof SessionError && TRANSIENT_STATUS.has(error.code);
+}
+
+const SERVER_CLOSING: JsonRpcError = {
+  code: ErrorCode.serverBusy,
+  message: 'This server is closing. Try again in 10 seconds.',
+};
+
+/** The response to a request that arrives, or is cut off, while the server closes. */
+export function serverClosing(id?: unknown): Response {
+  const { code, message } = SERVER_CLOSING;
+  return errorResponse(503, code, message, { id, headers: { 'retry-after': '10' } });
+}
+
+/** The maximum number of requests of one 2025 connection, or one 2026 session, that are served at a time. */
+export const MAX_IN_FLIGHT = 100;
+
+/** The response to a request above that limit. */
+export function tooManyInFlight(id?: unknown): Response {
+  return errorResponse(
+    503,
+    ErrorCode.serverBusy,
+    `No more than ${MAX_IN_FLIGHT} requests of a session are served at a time. Wait for some to be answered.`,
+    { id, headers: { 'retry-after': '1' } },
+  );
 }

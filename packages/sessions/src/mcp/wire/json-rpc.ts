@@ -1,4 +1,4 @@
-/** A property of something that may be anything. */
+/** An own property of a value of unknown type. */
 export function propertyOf(value: unknown, name: string): unknown {
   return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
     ? (value as Record<string, unknown>)[name]

@@ -1,17 +1,17 @@
 import { describe, expect, it } from 'vitest';
 import { elementsOutsideArguments, shapeOfValue } from './json-shape.js';
 
-const FAR = { depth: 1000, elements: 1_000_000 };
+const UNLIMITED = { depth: 1000, elements: 1_000_000 };
 
-describe('the shape of a JSON value', () => {
-  it('is measured only up to the limit', () => {
-    const most = { depth: 3, elements: 10 };
-    expect(shapeOfValue(JSON.parse('['.repeat(5000) + ']'.repeat(5000)), most).depth).toBe(4);
-    expect(shapeOfValue([[...'a'.repeat(11)], [...'b'.repeat(500)]], most).elements).toBe(13);
+describe('shapeOfValue', () => {
+  it('stops measuring above the limit', () => {
+    const max = { depth: 3, elements: 10 };
+    expect(shapeOfValue(JSON.parse('['.repeat(5000) + ']'.repeat(5000)), max).depth).toBe(4);
+    expect(shapeOfValue([[...'a'.repeat(11)], [...'b'.repeat(500)]], max).elements).toBe(13);
   });
 });
 
-describe('the elements of a request', () => {
+describe('elementsOutsideArguments', () => {
   const rows = Array.from({ length: 100 }, () => [1, 2]);
   const call = {
     jsonrpc: '2.0',
@@ -19,9 +19,9 @@ describe('the elements of a request', () => {
     method: 'tools/call',
     params: { name: 'sum', arguments: { rows, n: 1 } },
   };
-  const outside = (body: unknown) => elementsOutsideArguments(body, shapeOfValue(body, FAR));
+  const outside = (body: unknown) => elementsOutsideArguments(body, shapeOfValue(body, UNLIMITED));
 
-  it('count outside the arguments of tool calls, including the names of arguments', () => {
+  it('counts the elements outside tool arguments, and the names of the arguments', () => {
     expect(outside(call)).toBe(8);
     expect(outside([call, call])).toBe(18);
   });
@@ -33,7 +33,7 @@ describe('the elements of a request', () => {
     { ...call, params: { arguments: Object.fromEntries(rows.map((row, index) => [`k${index}`, row])) } },
     { arguments: rows },
     [rows],
-  ])('count everywhere else: %#', (body) => {
+  ])('counts the elements in all other places: %#', (body) => {
     expect(outside(body)).toBeGreaterThan(100);
   });
 });

@@ -6,22 +6,22 @@ export interface JsonShape {
   readonly elements: number;
 }
 
-/** The shape of a parsed value. Stops when the shape exceeds `most`. */
-export function shapeOfValue(value: unknown, most: JsonShape): JsonShape {
+/** The shape of a parsed value. Stops when the shape exceeds `max`. */
+export function shapeOfValue(value: unknown, max: JsonShape): JsonShape {
   let deepest = 0;
   let elements = 0;
-  const look = (inner: unknown, depth: number) => {
+  const visit = (inner: unknown, depth: number) => {
     if (typeof inner !== 'object' || inner === null) return;
     deepest = Math.max(deepest, depth);
-    if (deepest > most.depth) return;
+    if (deepest > max.depth) return;
     const values: unknown[] = Array.isArray(inner) ? inner : Object.values(inner);
     elements += values.length;
     for (const each of values) {
-      if (elements > most.elements) return;
-      look(each, depth + 1);
+      if (elements > max.elements) return;
+      visit(each, depth + 1);
     }
   };
-  look(value, 1);
+  visit(value, 1);
   return { depth: deepest, elements };
 }
 

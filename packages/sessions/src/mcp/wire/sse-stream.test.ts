@@ -1,12 +1,11 @@
 import { describe, expect, it, vi } from 'vitest';
-import type { StreamCloser } from '../../session/presence.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { isSseResponse, SseStream } from './sse-stream.js';
+import { type EndedBy, isSseResponse, SseStream } from './sse-stream.js';
 
 const MIB = 1024 * 1024;
 
-function setUp({ withHangUp = true } = {}) {
+function setUp({ closesConnections = true } = {}) {
   let source: ReadableStreamDefaultController<Uint8Array> | undefined;
   const cancelled = vi.fn();
   const body = new ReadableStream<Uint8Array>({
@@ -16,8 +15,8 @@ function setUp({ withHangUp = true } = {}) {
     cancel: cancelled,
   });
   const response = new Response(body, { headers: { 'content-type': 'text/event-stream', 'x-kept': 'yes' } });
-  if (!source || !isSseResponse(response)) throw new Error('That is no event stream.');
-  const ends: StreamCloser[] = [];
+  if (!source || !isSseResponse(response)) throw new Error('The response is not an event stream.');
+  const ends: EndedBy[] = [];
   const closeConnection = vi.fn();
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, (error) => {
@@ -26,7 +25,7 @@ function setUp({ withHangUp = true } = {}) {
   const stream = new SseStream(response, {
     clock,
     deadlines,
-    closeConnection: withHangUp ? closeConnection : undefined,
+    closeConnection: closesConnections ? closeConnection : undefined,
     onEnd: (by) => ends.push(by),
   });
   const write = (text: string) => source?.enqueue(new TextEncoder().encode(text));
@@ -35,8 +34,8 @@ function setUp({ withHangUp = true } = {}) {
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
-describe('an event stream', () => {
-  it("passes on what the SDK writes, with what is added to it, under the SDK's headers", async () => {
+describe('SseStream', () => {
+  it('forwards the SDK’s stream and headers, and adds further messages', async () => {
     const { stream, write, source, ends } = setUp();
     write('data: first\n\n');
     await stream.started;
@@ -50,7 +49,7 @@ describe('an event stream', () => {
     expect(ends).toEqual(['server']);
   });
 
-  it('lets the client read to the end when the server ends it, and tells the SDK', async () => {
+  it('lets the client read the rest when the server ends the stream, and cancels the SDK’s stream', async () => {
     const { stream, write, ends, cancelled } = setUp();
     write('data: first\n\n');
     await stream.started;
@@ -60,7 +59,7 @@ describe('an event stream', () => {
     expect(cancelled).toHaveBeenCalledOnce();
   });
 
-  it('tells the SDK and its owner, once, when the client goes', async () => {
+  it('cancels the SDK’s stream and reports the end once when the client disconnects', async () => {
     const { stream, cancelled, ends } = setUp();
     await stream.response.body?.cancel();
     stream.end();
@@ -69,7 +68,7 @@ describe('an event stream', () => {
     expect(ends).toEqual(['client']);
   });
 
-  it('hangs up on a client that leaves more than a mebibyte unread for ten seconds [security 40]', async () => {
+  it('disconnects a client that leaves more than 1 MiB unread for ten seconds [security 40]', async () => {
     const { stream, write, closeConnection, ends, cancelled, clock, deadlines } = setUp();
     write('x'.repeat(2 * MIB));
     await clock.advance(9900);
@@ -82,7 +81,7 @@ describe('an event stream', () => {
     stream.send({ nothing: 'happens' });
   });
 
-  it('hangs up on a client that leaves the end unread, too [security 40]', async () => {
+  it('disconnects a client that leaves the end of a finished stream unread [security 40]', async () => {
     const { write, source, closeConnection, clock, ends } = setUp();
     write('x'.repeat(8 * MIB));
     source.close();
@@ -93,7 +92,7 @@ describe('an event stream', () => {
     expect(ends).toEqual(['server']);
   });
 
-  it('hangs up at once on a client for which sixteen mebibytes are waiting [security 40]', async () => {
+  it('disconnects a client with more than 16 MiB unread at once [security 40]', async () => {
     const { write, closeConnection, ends } = setUp();
     for (let written = 0; written <= 16; written++) write('x'.repeat(MIB));
     await settle();
@@ -104,7 +103,7 @@ describe('an event stream', () => {
     expect(ends).toEqual(['client']);
   });
 
-  it('bears with a client that reads slowly, as long as it reads', async () => {
+  it('keeps a client that reads slowly', async () => {
     const { stream, write, closeConnection, clock, deadlines } = setUp();
     for (let written = 0; written < 8; written++) write('x'.repeat(MIB));
     const reader = stream.response.body?.getReader();
@@ -117,7 +116,7 @@ describe('an event stream', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('lets one message of any size through', async () => {
+  it('sends one message of any size', async () => {
     const { stream, write, closeConnection, source } = setUp();
     write('x'.repeat(20 * MIB));
     source.close();
@@ -125,8 +124,8 @@ describe('an event stream', () => {
     expect(closeConnection).not.toHaveBeenCalled();
   });
 
-  it('ends with an error where no connection can be cut', async () => {
-    const { stream, ends } = setUp({ withHangUp: false });
+  it('ends the stream with an error if the connection cannot be closed', async () => {
+    const { stream, ends } = setUp({ closesConnections: false });
     stream.disconnect();
     await expect(stream.response.text()).rejects.toThrow(
       expect.objectContaining({ message: expect.stringMatching(/does not read/) }),

@@ -1,17 +1,19 @@
-import type { StreamCloser } from '../../session/presence.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
-/** A client may leave so much unread for as long as it likes, */
+/** The maximum number of unread bytes that a client may leave for any time. */
 const MAX_IDLE_UNREAD_BYTES = 1024 * 1024;
-/** more than that only while it reads on, */
+/** With more unread bytes than that, a client must read something within this time. */
 const READ_TIMEOUT_MS = 10_000;
-/** and no more than this, on top of which one message of any size is let in: what tools write is not held back. */
+/** The maximum number of unread bytes to which a message is added. The message itself may have any size. */
 const MAX_UNREAD_BYTES = 16 * 1024 * 1024;
-/** What is passed on at a time: whoever reads takes whole pieces, and has read them as far as we can see. */
+/** The size of the chunks that a client takes. A chunk counts as read when it is taken. */
 const CHUNK_BYTES = 64 * 1024;
 
-/** A response of the SDK that is a stream of events. */
+/** The side that ended a stream. */
+export type EndedBy = 'client' | 'server';
+
+/** A response that is a stream of server-sent events. */
 export type SseResponse = Response & { readonly body: ReadableStream<Uint8Array> };
 
 /** Counts the unread bytes of one client. */
@@ -25,31 +27,31 @@ export interface UnreadCount {
 /**
  * Begins to count the unread bytes of one client.
  * @param unread returns the number of unread bytes
- * @param disconnect closes the client's connection, because the server holds too many unread bytes
+ * @param disconnect closes the client's connection; called when the server holds too many unread bytes
  */
 export type CountUnread = (unread: () => number, disconnect: () => void) => UnreadCount;
 
 export interface SseStreamOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** Cuts the connection below; without it, the stream of a client that is given up ends with an error. */
+  /** Closes the TCP connection of a client that does not read. Without it, the stream ends with an error. */
   readonly closeConnection: (() => void) | undefined;
   /** Counts the unread bytes. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
-  /** When the right to read it runs out. Default: never. */
+  /** When the stream ends because the access token of its client expires. Default: never. */
   readonly endsAtMs?: number | undefined;
-  /** Called once, when the stream is over. */
-  readonly onEnd?: (by: StreamCloser) => void;
+  /** Called once, when the stream has ended. */
+  readonly onEnd?: (by: EndedBy) => void;
 }
 
 /**
- * A stream of server-sent events on its way to a client. It passes on what the SDK writes, can be added to
- * and ended from outside, says who ended it, and gives up a client that does not read.
+ * A stream of server-sent events to one client. It forwards the SDK's stream, takes further messages, reports which side
+ * ended it, and disconnects a client that does not read.
  */
 export class SseStream {
-  /** To be answered in place of the SDK's. */
+  /** The response to send in place of the SDK's. */
   readonly response: Response;
-  /** Resolves when the first event is on its way, or there will be none. */
+  /** Resolves when the first event has been queued, or the stream has ended without one. */
   readonly started: Promise<void>;
   readonly #options: SseStreamOptions;
   readonly #source: ReadableStreamDefaultReader<Uint8Array>;
@@ -63,10 +65,10 @@ export class SseStream {
   #resume: (() => void) | undefined;
   #isEnded = false;
   #writtenBytes = 0;
-  #patience: Deadline | undefined;
+  #readTimeout: Deadline | undefined;
   readonly #expiry: Deadline | undefined;
 
-  /** @param response of the SDK, with a body */
+  /** @param response the response of the SDK */
   constructor(response: SseResponse, options: SseStreamOptions) {
     this.#options = options;
     this.#count = options.countUnread?.(
@@ -81,19 +83,19 @@ export class SseStream {
         },
         pull: () => this.#pullChunk(),
         cancel: () => {
-          this.#leave('client');
-          this.#forget();
+          this.#finish('client');
+          this.#release();
         },
       },
-      // Without a second queue, only chunks that are read leave the counted one.
+      // With a queue of its own, the stream would take chunks that the client has not read.
       { highWaterMark: 0 },
     );
     this.response = new Response(body, response);
-    // Node decides whether to keep the connection: the client may have asked to close it.
+    // Node sets this header itself: the client may have asked to close the connection.
     this.response.headers.delete('connection');
     const { deadlines, endsAtMs } = options;
     this.#expiry = endsAtMs === undefined ? undefined : deadlines.at(endsAtMs, () => this.end());
-    this.started = new Promise((resolve) => void this.#passOn(resolve));
+    this.started = new Promise((resolve) => void this.#forward(resolve));
   }
 
   /** Adds a JSON-RPC message. */
@@ -101,30 +103,30 @@ export class SseStream {
     this.#write(this.#encoder.encode(`event: message\ndata: ${JSON.stringify(message)}\n\n`));
   }
 
-  /** Ends the stream after what has been written. */
+  /** Ends the stream after the messages that have been written. */
   end(): void {
     if (this.#isEnded) return;
-    this.#leave('server');
-    // What is unread is still held for a client that may not be reading.
+    this.#finish('server');
+    // The stream closes when the client has taken the unread chunks.
     if (this.#unread.length > 0) return;
     this.#sink?.close();
-    this.#forget();
+    this.#release();
   }
 
   /**
-   * Closes the connection of a client that is gone or does not read. Drops unread data.
+   * Closes the connection of the client and drops unread bytes.
    * @param by the side that ends the stream. Default: the client, by disconnecting
    */
-  disconnect(by: StreamCloser = 'client'): void {
+  disconnect(by: EndedBy = 'client'): void {
     const sink = this.#sink;
     if (!sink) return;
-    this.#leave(by);
-    this.#forget();
+    this.#finish(by);
+    this.#release();
     if (this.#options.closeConnection) this.#options.closeConnection();
-    else sink.error(new Error('The client is gone, or does not read what it is sent.'));
+    else sink.error(new Error('The client does not read its stream.'));
   }
 
-  async #passOn(started: () => void): Promise<void> {
+  async #forward(started: () => void): Promise<void> {
     try {
       for (let next = await this.#source.read(); !next.done; next = await this.#source.read()) {
         this.#write(next.value);
@@ -151,10 +153,10 @@ export class SseStream {
     this.#writtenBytes += bytes.length;
     this.#resume?.();
     this.#count?.update();
-    if (this.#unreadBytes > MAX_IDLE_UNREAD_BYTES && !this.#patience) this.#watch();
+    if (this.#unreadBytes > MAX_IDLE_UNREAD_BYTES && !this.#readTimeout) this.#awaitRead();
   }
 
-  /** Passes the next chunk to a client that reads, as soon as there is one. */
+  /** Hands the next chunk to the reading client, as soon as there is one. */
   async #pullChunk(): Promise<void> {
     if (this.#unread.length === 0) {
       await new Promise<void>((resolve) => {
@@ -169,24 +171,24 @@ export class SseStream {
     this.#count?.update();
     if (!this.#isEnded || this.#unread.length > 0) return;
     this.#sink.close();
-    this.#forget();
+    this.#release();
   }
 
-  /** Looks again later: who has read nothing by then is given up. */
-  #watch(): void {
+  /** Disconnects the client if it reads nothing within the timeout. */
+  #awaitRead(): void {
     const { clock, deadlines } = this.#options;
     const readBytes = () => this.#writtenBytes - this.#unreadBytes;
     const before = readBytes();
-    this.#patience = deadlines.at(clock.now() + READ_TIMEOUT_MS, () => {
-      this.#patience = undefined;
+    this.#readTimeout = deadlines.at(clock.now() + READ_TIMEOUT_MS, () => {
+      this.#readTimeout = undefined;
       if (this.#unreadBytes <= MAX_IDLE_UNREAD_BYTES) return;
       if (readBytes() === before) this.disconnect();
-      else this.#watch();
+      else this.#awaitRead();
     });
   }
 
-  /** Nothing more is written. */
-  #leave(by: StreamCloser): void {
+  /** Accepts no further messages. */
+  #finish(by: EndedBy): void {
     if (this.#isEnded) return;
     this.#isEnded = true;
     this.#expiry?.cancel();
@@ -194,15 +196,15 @@ export class SseStream {
     this.#options.onEnd?.(by);
   }
 
-  /** Nothing more is held. */
-  #forget(): void {
+  /** Drops what is held. */
+  #release(): void {
     this.#sink = undefined;
     this.#unread = [];
     this.#unreadBytes = 0;
     this.#resume?.();
     this.#count?.release();
-    this.#patience?.cancel();
-    this.#patience = undefined;
+    this.#readTimeout?.cancel();
+    this.#readTimeout = undefined;
   }
 }
 

@@ -1,0 +1,199 @@
+import {
+  createMcpHandler,
+  type McpHttpHandler,
+  type McpServer,
+  type McpServerFactory,
+} from '@modelcontextprotocol/server';
+import type { Principal } from '../../access/access.js';
+import { Counter } from '../../limits/counter.js';
+import type { KeptBytes } from '../../limits/kept-bytes.js';
+import type { SessionId, SessionRef } from '../../session/ids.js';
+import type { OwnerSessions } from '../../session/owner-sessions.js';
+import type { StreamCloser } from '../../session/presence.js';
+import { authInfoOf } from '../request/auth-info.js';
+import type { RequestContexts } from '../request/context.js';
+import { quotaKeyOf } from '../request/kept-limits.js';
+import type { McpRequest } from '../request/mcp-request.js';
+import { type ResolvedSession, refusalOf } from '../request/resolved-session.js';
+import { calledToolOf, handleOf } from '../request/session-argument.js';
+import type { ServerFactory } from '../server/factory.js';
+import { bytesOfUris, refusalOfUris } from '../server/subscriptions.js';
+import { respondInTime } from '../wire/delayed-response.js';
+import {
+  ErrorCode,
+  errorResponse,
+  MAX_IN_FLIGHT,
+  serverClosing,
+  tooManyInFlight,
+} from '../wire/error-response.js';
+import { methodOf, propertyOf } from '../wire/json-rpc.js';
+import { isSseResponse, SseStream } from '../wire/sse-stream.js';
+import { ListenStreams, type ListenStreamsOptions, subscribedUrisOf } from './listen-streams.js';
+
+/** The status of the SDK's response, without a body, to a call whose server object closes before the result. */
+const CONNECTION_CLOSED = 499;
+
+const TOO_MANY_STREAMS =
+  'Too many `subscriptions/listen` are open. Close one, log in and listen in the name of your session, or try again in a minute.';
+
+export interface StatelessHandlerOptions extends ListenStreamsOptions {
+  /** The sessions of authenticated callers. Absent in open access, where handles name sessions. */
+  readonly owners: OwnerSessions | undefined;
+  readonly contexts: RequestContexts;
+  readonly servers: ServerFactory;
+  /** Counts the bytes of the URIs that clients listen to. */
+  readonly keptSubscriptions: KeptBytes;
+  readonly onError: (error: unknown) => void;
+  /** Called with what the SDK reports, mostly mistakes of clients. The SDK answers each of them. */
+  readonly onProtocolError: (error: unknown) => void;
+}
+
+/** Serves clients of MCP 2026-07-28, which has no protocol sessions: every request is served by its own server object. */
+export class StatelessHandler {
+  readonly #options: StatelessHandlerOptions;
+  readonly #listenStreams: ListenStreams;
+  readonly #sdk: McpHttpHandler;
+  /** The number of calls in flight of each session. */
+  readonly #inFlight = new Counter<SessionRef>();
+  /** The server objects of requests in flight. */
+  readonly #servers = new WeakMap<Request, McpServer>();
+  #isClosing = false;
+
+  constructor(options: StatelessHandlerOptions) {
+    this.#options = options;
+    this.#listenStreams = new ListenStreams(options);
+    const makeServer: McpServerFactory = ({ requestInfo }) => {
+      const server = options.servers.make({ hasHandles: !options.owners, isPerRequest: true });
+      if (requestInfo) this.#servers.set(requestInfo, server);
+      return server;
+    };
+    this.#sdk = createMcpHandler(makeServer, {
+      legacy: 'reject',
+      onerror: options.onProtocolError,
+      // `ListenStreams` limits subscriptions for each session and address; the SDK only limits their sum.
+      maxSubscriptions: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  /** Notifies the clients that listen to this resource. */
+  resourceUpdated(uri: string): void {
+    this.#sdk.notify.resourceUpdated(uri);
+  }
+
+  /** @throws SessionError if a limit is reached or the store fails */
+  async handle(incoming: McpRequest): Promise<Response> {
+    const { body, principal } = incoming;
+    const named = principal ? await this.#sessionOfOwner(principal) : await this.#sessionOfHandle(body);
+    return methodOf(body) === 'subscriptions/listen'
+      ? this.#listen(incoming, named)
+      : this.#call(incoming, named);
+  }
+
+  /** Ends calls and streams. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#sdk.close();
+    // The SDK responds to the calls that it ends in the next turn of the event loop.
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+
+  async #listen(incoming: McpRequest, named: ResolvedSession): Promise<Response> {
+    const { body, clientKey, principal, closeConnection, countUnread } = incoming;
+    const id = propertyOf(body, 'id');
+    const uris = subscribedUrisOf(body);
+    const refusal = refusalOf(named, true) ?? refusalOfUris(uris);
+    if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
+    const kept = this.#options.keptSubscriptions.open(quotaKeyOf(incoming));
+    const subscriber = { ref: refOf(named), clientKey };
+    if (!this.#listenStreams.hasRoomFor(subscriber) || !kept.resize(bytesOfUris(uris))) {
+      const headers = { 'retry-after': '60' };
+      return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, { id, headers });
+    }
+    let isStreaming = false;
+    try {
+      const response = await this.#dispatch(incoming, named);
+      isStreaming = isSseResponse(response);
+      if (!isSseResponse(response)) return response;
+      const endsAtMs = principal?.expiresAtMs;
+      const bounds = { closeConnection, countUnread, endsAtMs, onEnd: () => kept.release() };
+      return this.#listenStreams.add(subscriber, body, response, bounds);
+    } finally {
+      if (!isStreaming) kept.release();
+    }
+  }
+
+  async #call(incoming: McpRequest, named: ResolvedSession): Promise<Response> {
+    const { clock, deadlines, onError } = this.#options;
+    const { request, body, closeConnection, countUnread } = incoming;
+    const id = propertyOf(body, 'id');
+    const ref = refOf(named);
+    const onEnd = ref === undefined ? () => undefined : this.#startCall(ref);
+    if (!onEnd) return tooManyInFlight(id);
+    let isStreaming = false;
+    try {
+      const pending = this.#dispatch(incoming, named).then((response) =>
+        response.status === CONNECTION_CLOSED && this.#isClosing ? serverClosing(id) : response,
+      );
+      const { response, isStream } = await respondInTime(pending, {
+        clock,
+        deadlines,
+        accept: request.headers.get('accept'),
+        cancel: () => void this.#servers.get(request)?.close().catch(onError),
+      });
+      if (!isStream) return response;
+      isStreaming = true;
+      return new SseStream(response, { clock, deadlines, closeConnection, countUnread, onEnd }).response;
+    } finally {
+      if (!isStreaming) onEnd('server');
+    }
+  }
+
+  /**
+   * Counts a call of a session, unless the session has too many in flight.
+   * @returns a function to call once, when the call has ended
+   */
+  #startCall(ref: SessionRef): ((by: StreamCloser) => void) | undefined {
+    if (this.#inFlight.get(ref) >= MAX_IN_FLIGHT) return undefined;
+    this.#inFlight.add(ref, 1);
+    const ended = this.#options.registry.requestBegan(ref);
+    return (by) => {
+      this.#inFlight.add(ref, -1);
+      ended(by);
+    };
+  }
+
+  /** Passes a request to the SDK. */
+  #dispatch(
+    { request, body, origin, clientKey, principal }: McpRequest,
+    named: ResolvedSession,
+  ): Promise<Response> {
+    const context = { era: '2026', named, ...calledToolOf(body), origin, clientKey, principal } as const;
+    const authInfo = principal && authInfoOf(principal);
+    return this.#options.contexts.run(context, () =>
+      this.#sdk.fetch(request, { parsedBody: body, ...(authInfo && { authInfo }) }),
+    );
+  }
+
+  async #sessionOfOwner(principal: Principal): Promise<ResolvedSession> {
+    const { registry, owners } = this.#options;
+    const record = await owners?.of(principal);
+    if (!record) return { state: 'none' };
+    await registry.touch(record.ref);
+    return { state: 'live', record, handle: undefined };
+  }
+
+  async #sessionOfHandle(body: unknown): Promise<ResolvedSession> {
+    const { registry } = this.#options;
+    const handle = handleOf(body);
+    if (handle.kind !== 'handle') return { state: handle.kind === 'none' ? 'none' : 'unknown' };
+    const resolved = await registry.resolve('handle', handle.value);
+    if (resolved.state !== 'live') return resolved;
+    await registry.touch(resolved.record.ref);
+    // A handle that resolves is a session id.
+    return { ...resolved, handle: handle.value as SessionId };
+  }
+}
+
+function refOf(named: ResolvedSession): SessionRef | undefined {
+  return named.state === 'live' ? named.record.ref : undefined;
+}
