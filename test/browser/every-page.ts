@@ -106,7 +106,7 @@ const FAILURES: Readonly<Record<LoginFailure, readonly [heading: string, why: st
   provider_refused: ['The login was refused', 'provider refused', 'Ask your client to log in again'],
   wrong_code: ['Wrong code', 'a wrong code too often', 'exactly as it is shown'],
   superseded: ['There is a newer login', 'taken the place', 'Go on with the latest link or code'],
-  crowded_out: ['Too many logins', 'had to make room', 'Wait a minute'],
+  evicted: ['Too many logins', 'had to make room', 'Wait a minute'],
   signed_out: ['The session is over', 'The client logged out', 'Ask your client to log in again'],
 };
 

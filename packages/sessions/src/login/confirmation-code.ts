@@ -1,9 +1,9 @@
 import type { RandomSource } from '../vault/random.js';
 
-/** Crockford's base 32: no letter that looks like a digit. */
+/** Crockford's base 32, without the letters that look like digits. */
 const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
 
-/** A one-time code of 40 random bits, as `XXXX-XXXX`. */
+/** Generates a one-time code of 40 random bits, as `XXXX-XXXX`. */
 export function mintConfirmationCode(random: RandomSource): string {
   let bits = BigInt(`0x${random(5).toString('hex')}`);
   let code = '';
@@ -14,7 +14,7 @@ export function mintConfirmationCode(random: RandomSource): string {
   return `${code.slice(0, 4)}-${code.slice(4)}`;
 }
 
-/** A code as somebody typed it, made comparable: case, spaces, hyphens and the usual mix-ups do not count. */
+/** Normalises a typed code for comparison: ignores case, spaces and hyphens, and reads O as 0 and I and L as 1. */
 export function normaliseConfirmationCode(typed: string): string {
   const letters = typed.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
   return `${letters.slice(0, 4)}-${letters.slice(4)}`;

@@ -1,70 +1,93 @@
 import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../session/ids.js';
+import type { LoginFailure } from '../session/session-events.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { digestOf } from '../vault/secret-digest.js';
 import { FAILED_LOGIN_KEPT_MS, FailedLogins } from './failed-logins.js';
 
 const MAX_FAILED_LOGINS = 4096;
+const REF = 'session' as SessionRef;
 
 function setUp() {
   const clock = new VirtualClock();
-  const ended = new FailedLogins(clock);
-  /** A login that a browser with that cookie took to the provider, and that then expired. */
-  const add = (id: string) =>
-    ended.add(
-      {
-        id,
-        lastTrip: { stateDigest: digestOf(`state of ${id}`), cookieDigest: digestOf(`cookie of ${id}`) },
-      },
-      'expired',
-    );
-  const found = (id: string) => [
-    ended.failureOf(id),
-    ended.failureAfter(`state of ${id}`, (link) => (link === digestOf(id) ? `cookie of ${id}` : undefined)),
+  const failedLogins = new FailedLogins(clock);
+  const attemptOf = (id: string) => ({ id, snapshot: { ref: REF, epoch: 0 }, provider: 'idp' });
+  /** Adds a login whose browser has consented and keeps a cookie. */
+  const add = (id: string, failure: LoginFailure = 'expired') => {
+    const lastTransaction = {
+      stateDigest: digestOf(`state of ${id}`),
+      cookieDigest: digestOf(`cookie of ${id}`),
+    };
+    failedLogins.add({ ...attemptOf(id), lastTransaction }, failure);
+  };
+  const addWithoutConsent = (id: string, failure: LoginFailure) =>
+    failedLogins.add({ ...attemptOf(id), lastTransaction: undefined }, failure);
+  const find = (id: string) => [
+    failedLogins.failureOf(id),
+    failedLogins.failureOfCallback(`state of ${id}`, (link) =>
+      link === digestOf(id) ? `cookie of ${id}` : undefined,
+    ),
   ];
-  return { clock, ended, add, found };
+  return { clock, failedLogins, add, addWithoutConsent, find };
 }
 
-const TOLD = ['expired', 'expired'];
-const FORGOTTEN = [undefined, undefined];
+const FOUND = ['expired', 'expired'];
+const NOT_FOUND = [undefined, undefined];
 
-describe('what is remembered of logins that failed', () => {
-  it('is found by the link, and by the state with its cookie', () => {
-    const { ended, add, found } = setUp();
+describe('failed logins, for the browser', () => {
+  it('are found by link, and by state together with the cookie', () => {
+    const { failedLogins, add, find } = setUp();
     add('one');
-    expect(found('one')).toEqual(TOLD);
-    expect(found('another')).toEqual(FORGOTTEN);
-    expect(ended.failureAfter('state of one', () => undefined)).toBeUndefined();
-    expect(ended.failureAfter('state of one', () => 'cookie of another')).toBeUndefined();
+    expect(find('one')).toEqual(FOUND);
+    expect(find('another')).toEqual(NOT_FOUND);
+    expect(failedLogins.failureOfCallback('state of one', () => undefined)).toBeUndefined();
+    expect(failedLogins.failureOfCallback('state of one', () => 'cookie of another')).toBeUndefined();
   });
 
-  it('has only a link where no browser agreed', () => {
-    const { ended } = setUp();
-    ended.add({ id: 'one', lastTrip: undefined }, 'crowded_out');
-    expect(ended.failureOf('one')).toBe('crowded_out');
-    expect(ended.failureAfter('', () => '')).toBeUndefined();
+  it('are found by link only if no browser consented', () => {
+    const { failedLogins, addWithoutConsent } = setUp();
+    addWithoutConsent('one', 'evicted');
+    expect(failedLogins.failureOf('one')).toBe('evicted');
+    expect(failedLogins.failureOfCallback('', () => '')).toBeUndefined();
   });
 
-  it('is forgotten after ten minutes', async () => {
-    const { clock, add, found } = setUp();
+  it('are deleted after ten minutes', async () => {
+    const { clock, add, find } = setUp();
     add('one');
     await clock.advance(FAILED_LOGIN_KEPT_MS - 1);
-    expect(found('one')).toEqual(TOLD);
+    expect(find('one')).toEqual(FOUND);
     await clock.advance(1);
-    expect(found('one')).toEqual(FORGOTTEN);
+    expect(find('one')).toEqual(NOT_FOUND);
   });
 
-  it('is forgotten before that when there are too many of them, the oldest first', () => {
-    const { add, found } = setUp();
+  it('are deleted above the limit, the oldest first', () => {
+    const { add, find } = setUp();
     for (let count = 0; count <= MAX_FAILED_LOGINS; count++) add(`${count}`);
-    expect(found('0')).toEqual(FORGOTTEN);
-    expect(found('1')).toEqual(TOLD);
-    expect(found(`${MAX_FAILED_LOGINS}`)).toEqual(TOLD);
+    expect(find('0')).toEqual(NOT_FOUND);
+    expect(find('1')).toEqual(FOUND);
+    expect(find(`${MAX_FAILED_LOGINS}`)).toEqual(FOUND);
   });
 
-  it('is gone when the server closes', () => {
-    const { ended, add, found } = setUp();
+  it('are deleted when the server closes', () => {
+    const { failedLogins, add, find } = setUp();
     add('one');
-    ended.clear();
-    expect(found('one')).toEqual(FORGOTTEN);
+    failedLogins.clear();
+    expect(find('one')).toEqual(NOT_FOUND);
+  });
+});
+
+describe('a failed login, for the client', () => {
+  it.each(['declined', 'evicted', 'browser_mismatch'] as const)('is reported once: %s', (failure) => {
+    const { failedLogins, add } = setUp();
+    add('one', failure);
+    expect(failedLogins.takeUnreported(REF, 'another')).toBeUndefined();
+    expect(failedLogins.takeUnreported(REF, 'idp')).toBe(failure);
+    expect(failedLogins.takeUnreported(REF, 'idp')).toBeUndefined();
+  });
+
+  it('is not reported if the client caused it', () => {
+    const { failedLogins, add } = setUp();
+    add('one', 'superseded');
+    expect(failedLogins.takeUnreported(REF, 'idp')).toBeUndefined();
   });
 });

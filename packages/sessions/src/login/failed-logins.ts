@@ -1,79 +1,119 @@
+import type { SessionRef } from '../session/ids.js';
 import type { LoginFailure } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { digestOf, isSameDigest } from '../vault/secret-digest.js';
-import type { LoginAttempt } from './login-attempt.js';
+import type { LoginAttempt, TransactionDigests } from './login-attempt.js';
 
-/** About as long as a login may last: whoever comes back later has forgotten it, too. */
+/** The default lifetime of a login. */
 export const FAILED_LOGIN_KEPT_MS: number = 10 * 60 * 1000;
 const MAX_FAILED_LOGINS = 4096;
 
-interface EndedLogin {
+/** Failures that the client does not cause itself, so that its next call reports them. */
+const REPORTED: ReadonlySet<LoginFailure> = new Set([
+  'declined',
+  'evicted',
+  'browser_mismatch',
+  'identity_mismatch',
+  'provider_unavailable',
+  'provider_refused',
+]);
+
+interface FailedLoginEntry {
   readonly failure: LoginFailure;
   readonly untilMs: number;
-  /** What the last browser to agree is known by; absent if none did. */
-  readonly trip: LoginAttempt['lastTrip'];
+  /** Identifies the browser that consented last; absent if no browser did. */
+  readonly transaction: TransactionDigests | undefined;
 }
 
 /**
- * Remembers for ten minutes why logins failed, so that whoever comes back to one is told. Nothing else is kept of
- * them, and it is found by digests of what only their links, and the browsers that followed them, know.
+ * Keeps the reasons of failed logins: for ten minutes for the browser, and until its next call for the client. Entries
+ * for browsers contain digests only.
  */
 export class FailedLogins {
   readonly #clock: Clock;
-  readonly #byLink = new Map<string, EndedLogin>();
-  /** By the state that a browser took to the provider: the digest of the link. */
+  readonly #byLink = new Map<string, FailedLoginEntry>();
+  /** The digest of the link by the digest of the `state`. */
   readonly #linkByState = new Map<string, string>();
+  /** By session and provider. */
+  readonly #unreported = new Map<SessionRef, Map<string, LoginFailure>>();
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
-  add({ id, lastTrip }: Pick<LoginAttempt, 'id' | 'lastTrip'>, failure: LoginFailure): void {
+  add(
+    {
+      id,
+      lastTransaction,
+      snapshot,
+      provider,
+    }: Pick<LoginAttempt, 'id' | 'lastTransaction' | 'snapshot' | 'provider'>,
+    failure: LoginFailure,
+  ): void {
     const link = digestOf(id);
     const untilMs = this.#clock.now() + FAILED_LOGIN_KEPT_MS;
-    this.#byLink.set(link, { failure, untilMs, trip: lastTrip });
-    if (lastTrip) this.#linkByState.set(lastTrip.stateDigest, link);
-    this.#makeRoom();
+    this.#byLink.set(link, { failure, untilMs, transaction: lastTransaction });
+    if (lastTransaction) this.#linkByState.set(lastTransaction.stateDigest, link);
+    this.#deleteOld();
+    if (!REPORTED.has(failure)) return;
+    const unreported = this.#unreported.get(snapshot.ref) ?? new Map<string, LoginFailure>();
+    this.#unreported.set(snapshot.ref, unreported.set(provider, failure));
   }
 
-  /** Why the login of a link failed. */
+  /** The failure of the login with this link. */
   failureOf(attemptId: string): LoginFailure | undefined {
     return this.#find(digestOf(attemptId))?.failure;
   }
 
   /**
-   * Why the login failed that a browser comes back to from the provider. Only the browser is told that agreed last.
-   * @param cookieOf the secret that this browser keeps for a login, by the digest of its link
+   * The failure of the login that an authorization response belongs to. Only the browser that consented last gets it.
+   * @param cookieOf returns this browser's cookie of a login, by the digest of the login's link
    */
-  failureAfter(
+  failureOfCallback(
     state: string,
     cookieOf: (linkDigest: string) => string | undefined,
   ): LoginFailure | undefined {
     const link = this.#linkByState.get(digestOf(state));
-    const ended = link === undefined ? undefined : this.#find(link);
-    if (link === undefined || !ended?.trip) return undefined;
+    const entry = link === undefined ? undefined : this.#find(link);
+    if (link === undefined || !entry?.transaction) return undefined;
     const cookie = cookieOf(link);
-    const isItsBrowser = cookie !== undefined && isSameDigest(digestOf(cookie), ended.trip.cookieDigest);
-    return isItsBrowser ? ended.failure : undefined;
+    const isSameBrowser =
+      cookie !== undefined && isSameDigest(digestOf(cookie), entry.transaction.cookieDigest);
+    return isSameBrowser ? entry.failure : undefined;
   }
 
-  /** Forgets all of them. */
+  /** Returns the failure of a session's latest login at a provider, once, if its client does not know it yet. */
+  takeUnreported(ref: SessionRef, provider: string): LoginFailure | undefined {
+    const unreported = this.#unreported.get(ref);
+    const failure = unreported?.get(provider);
+    unreported?.delete(provider);
+    if (unreported?.size === 0) this.#unreported.delete(ref);
+    return failure;
+  }
+
+  /** Deletes what a session's client would be told. */
+  deleteUnreported(ref: SessionRef): void {
+    this.#unreported.delete(ref);
+  }
+
+  /** Deletes everything. */
   clear(): void {
     this.#byLink.clear();
     this.#linkByState.clear();
+    this.#unreported.clear();
   }
 
-  #find(link: string): EndedLogin | undefined {
-    const ended = this.#byLink.get(link);
-    return ended && ended.untilMs > this.#clock.now() ? ended : undefined;
+  #find(link: string): FailedLoginEntry | undefined {
+    const entry = this.#byLink.get(link);
+    return entry && entry.untilMs > this.#clock.now() ? entry : undefined;
   }
 
-  /** Forgets the oldest: those whose time is over, and those that are too many. */
-  #makeRoom(): void {
-    for (const [link, { untilMs, trip }] of this.#byLink) {
+  /** Deletes the oldest entries: those that have expired, and those above the limit. */
+  #deleteOld(): void {
+    for (const [link, { untilMs, transaction }] of this.#byLink) {
       if (this.#byLink.size <= MAX_FAILED_LOGINS && untilMs > this.#clock.now()) break;
       this.#byLink.delete(link);
-      if (trip) this.#linkByState.delete(trip.stateDigest);
+      if (transaction) this.#linkByState.delete(transaction.stateDigest);
     }
   }
 }

@@ -5,40 +5,46 @@ import type { AuthorizationChecks } from '../provider/provider.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SealedRecord } from '../vault/vault.js';
-import type { DeviceLogin } from './device/device-login.js';
+import type { DevicePoller } from './device/device-poller.js';
 
-/** Whom the bearer token of the request named that started a login. */
+/** The user who started a login, as the access token of the request names them. */
 export interface Initiator {
   readonly issuer: string;
   readonly subject: string;
 }
 
-/** Where a login was started from. */
+/** The origin of the request that started a login. */
 export interface LoginOrigin {
-  /** The client's own name for itself, shown on the connect page as a claim. */
+  /** The client's self-reported name, shown on the connect page. */
   readonly clientName: string | undefined;
   readonly origin: RequestOrigin;
   /** Absent in open access. */
   readonly initiator: Initiator | undefined;
-  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  /** The key of the client's address in limits; absent for requests over loopback and unknown addresses. */
   readonly clientKey: ClientKey | undefined;
 }
 
-/** Whose a login is as far as fairness goes: a user's or, where nobody says who they are, an address's. */
+/** The key that a login counts for in quotas: the initiator or, in open access, the client's address. */
 export function quotaKeyOf({ initiator, clientKey }: Pick<LoginOrigin, 'initiator' | 'clientKey'>): string {
   return initiator ? JSON.stringify([initiator.issuer, initiator.subject]) : (clientKey ?? '');
 }
 
-/** A browser that was sent away. */
-export interface AuthorizationTransaction {
-  /** To show who its user is, or to log in at the provider. */
-  readonly purpose: 'sign-in' | 'login';
+/** The purpose of an authorization request: to identify the browser's user at `access.signIn`, or to obtain tokens. */
+export type AuthorizationPurpose = 'sign-in' | 'login';
+
+/** An authorization request that a browser was redirected to, and that has no response yet (RFC 6749 section 4.1). */
+export interface AuthorizationTransaction extends TransactionDigests {
+  readonly purpose: AuthorizationPurpose;
   readonly checks: AuthorizationChecks;
+}
+
+/** The digests that identify an authorization transaction and the browser that has to complete it. */
+export interface TransactionDigests {
   readonly stateDigest: string;
   readonly cookieDigest: string;
 }
 
-/** Tokens that wait for the confirmation code; sealed, and of no use until then. */
+/** Sealed tokens that no account has until the session presents the confirmation code. */
 export interface UnconfirmedGrant {
   readonly granted: Omit<GrantedTokens, 'tokens'>;
   readonly sealed: SealedRecord;
@@ -47,7 +53,7 @@ export interface UnconfirmedGrant {
   triesLeft: number;
 }
 
-/** How an attempt ended. */
+/** The result of a login attempt. */
 export type LoginOutcome = { readonly kind: 'authenticated' } | FailedLogin;
 
 export interface FailedLogin {
@@ -55,27 +61,34 @@ export interface FailedLogin {
   readonly failure: LoginFailure;
 }
 
-/** A started login. Its owner is the session that started it. */
+/** A login that a session has started and that has not ended yet. */
 export interface LoginAttempt {
-  /** In the link. It lets a browser see the connect page, and nothing more. */
+  /** The id in the link. It gives access to the connect page only. */
   readonly id: string;
   readonly snapshot: SessionSnapshot;
   readonly provider: string;
+  /** The scopes of the authorization request. */
+  readonly scopes: readonly string[];
   readonly origin: LoginOrigin;
   readonly check: LoginCheck;
   readonly startedAtMs: number;
   readonly expiresAtMs: number;
-  /** What polls for it in the device flow; absent where a browser follows the link. */
-  device: DeviceLogin | undefined;
-  /** The latest browser to have consented. */
-  trip: AuthorizationTransaction | undefined;
-  /** What the latest browser to have consented is known by, also when its trip is over. */
-  lastTrip: Pick<AuthorizationTransaction, 'stateDigest' | 'cookieDigest'> | undefined;
-  inert: UnconfirmedGrant | undefined;
+  /** Absent unless the device flow is used. */
+  devicePoller: DevicePoller | undefined;
+  /** The open transaction of the browser that consented last. */
+  transaction: AuthorizationTransaction | undefined;
+  /** The digests of the latest transaction, open or not. */
+  lastTransaction: TransactionDigests | undefined;
+  unconfirmed: UnconfirmedGrant | undefined;
   outcome: LoginOutcome | undefined;
 }
 
-/** Wipes what a browser's return was to be checked against. */
+/** Wipes the secrets of an authorization request. */
 export function wipeChecks({ state, nonce, codeVerifier }: AuthorizationChecks): void {
   for (const secret of [state, nonce, codeVerifier]) secret.wipe();
+}
+
+/** The failure of a login attempt; `undefined` unless it has failed. */
+export function failureOf(outcome: LoginOutcome | undefined): LoginFailure | undefined {
+  return outcome?.kind === 'failed' ? outcome.failure : undefined;
 }

@@ -14,14 +14,15 @@ function attemptOf(session: string, provider = 'idp', clientKey?: ClientKey): Lo
     id: randomToken(systemRandom),
     snapshot: { ref: session as SessionRef, epoch: 0 },
     provider,
+    scopes: ['openid'],
     origin: { clientName: undefined, origin: 'local', initiator: undefined, clientKey },
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,
-    device: undefined,
-    trip: undefined,
-    lastTrip: undefined,
-    inert: undefined,
+    devicePoller: undefined,
+    transaction: undefined,
+    lastTransaction: undefined,
+    unconfirmed: undefined,
     outcome: undefined,
   };
 }
@@ -33,56 +34,61 @@ function setUp() {
     attempts.add(attempt, () => attempts.remove(attempt));
     return attempt;
   };
-  /** A browser agreed, and is at the provider. */
+  /** A browser has consented and is at the provider. */
   const consent = (attempt: LoginAttempt, state: string) => {
     const checks = {
       state: Secret.fromString(state),
       nonce: Secret.fromString('nonce'),
       codeVerifier: Secret.fromString('verifier'),
     };
-    attempts.setTrip(attempt, { purpose: 'login', checks, stateDigest: digestOf(state), cookieDigest: '' });
+    attempts.setTransaction(attempt, {
+      purpose: 'login',
+      checks,
+      stateDigest: digestOf(state),
+      cookieDigest: '',
+    });
     return checks;
   };
   return { clock, attempts, add, consent };
 }
 
-describe('the logins under way', () => {
+describe('pending logins', () => {
   it('are three at most for one session [security 41]', () => {
     const { attempts, add } = setUp();
     const session = 'session' as SessionRef;
     for (const provider of ['a', 'b', 'c']) {
-      attempts.assertRoomIn(session, provider);
+      attempts.assertSessionCapacity(session, provider);
       add(attemptOf(session, provider));
     }
-    expect(() => attempts.assertRoomIn(session, 'd')).toThrow('Too many logins');
-    // It takes the place of the one that is under way there.
-    expect(() => attempts.assertRoomIn(session, 'c')).not.toThrow();
-    expect(() => attempts.assertRoomIn('another' as SessionRef, 'd')).not.toThrow();
+    expect(() => attempts.assertSessionCapacity(session, 'd')).toThrow('too many pending logins');
+    // It supersedes the pending login at that provider.
+    expect(() => attempts.assertSessionCapacity(session, 'c')).not.toThrow();
+    expect(() => attempts.assertSessionCapacity('another' as SessionRef, 'd')).not.toThrow();
   });
 
-  it('are a thousand at most, of which the oldest that no user takes part in makes room [security 41]', () => {
+  it('are a thousand at most; the oldest without consent is evicted [security 41]', () => {
     const { attempts, add, consent } = setUp();
     const first = add(attemptOf('first'));
     consent(first, 'state');
     const second = add(attemptOf('second'));
     for (let index = 0; index < 998; index++) {
-      expect(attempts.toMakeRoom('')).toBeUndefined();
+      expect(attempts.evictionCandidate('')).toBeUndefined();
       add(attemptOf(`flood ${index}`));
     }
-    expect(attempts.toMakeRoom('')).toBe(second);
+    expect(attempts.evictionCandidate('')).toBe(second);
     attempts.remove(second);
-    expect(attempts.toMakeRoom('')).toBeUndefined();
+    expect(attempts.evictionCandidate('')).toBeUndefined();
   });
 
-  it('are not taken for unattended while what a browser brought is redeemed [security 41]', () => {
+  it('are not evicted as without consent while their code is redeemed [security 41]', () => {
     const { attempts, add, consent } = setUp();
     consent(add(attemptOf('first')), 'state');
     attempts.takeByState('state');
     const flood = Array.from({ length: 999 }, (_, index) => add(attemptOf(`flood ${index}`)));
-    expect(attempts.toMakeRoom('')).toBe(flood[0]);
+    expect(attempts.evictionCandidate('')).toBe(flood[0]);
   });
 
-  it('may be given other time than they began with', async () => {
+  it('expire at the time that was set last', async () => {
     const { clock, attempts, add } = setUp();
     const attempt = add(attemptOf('session'));
     const ended: number[] = [];
@@ -94,7 +100,7 @@ describe('the logins under way', () => {
     expect(ended).toHaveLength(1);
   });
 
-  it('make room where somebody has most of them under way, and not where somebody has few [security 41]', () => {
+  it('are evicted from the address with the most of them, and not from one with few [security 41]', () => {
     const { attempts, add, consent } = setUp();
     const flooding = clientKeyOf('192.0.2.1');
     const other = clientKeyOf('192.0.2.2') ?? '';
@@ -103,20 +109,20 @@ describe('the logins under way', () => {
       add(attemptOf(`flood ${index}`, 'idp', flooding)),
     );
     const [first, second] = flood;
-    expect(attempts.toMakeRoom(other)).toBe(first);
-    expect(attempts.toMakeRoom('a third')).toBe(first);
-    expect(attempts.toMakeRoom(flooding ?? '')).toBe(first);
+    expect(attempts.evictionCandidate(other)).toBe(first);
+    expect(attempts.evictionCandidate('a third')).toBe(first);
+    expect(attempts.evictionCandidate(flooding ?? '')).toBe(first);
     for (const [index, attempt] of flood.entries()) if (attempt !== second) consent(attempt, `${index}`);
-    expect(attempts.toMakeRoom(other)).toBe(second);
+    expect(attempts.evictionCandidate(other)).toBe(second);
     if (second) consent(second, 'second');
-    // Whoever floods may well click through all of them.
-    expect(attempts.toMakeRoom(other)).toBe(first);
-    expect(attempts.toMakeRoom(flooding ?? '')).toBe(early);
+    // A flooding client may consent to all of its logins.
+    expect(attempts.evictionCandidate(other)).toBe(first);
+    expect(attempts.evictionCandidate(flooding ?? '')).toBe(early);
     consent(early, 'early');
-    expect(attempts.toMakeRoom(flooding ?? '')).toBeUndefined();
+    expect(attempts.evictionCandidate(flooding ?? '')).toBeUndefined();
   });
 
-  it('are found by a state once, and by the latest browser only [security 12, 15]', () => {
+  it('are found once by a state, and by that of the latest consent only [security 12, 15]', () => {
     const { attempts, add, consent } = setUp();
     const attempt = add(attemptOf('session'));
     const earlier = consent(attempt, 'earlier');
@@ -127,7 +133,7 @@ describe('the logins under way', () => {
     expect(attempts.takeByState('later')).toBeUndefined();
   });
 
-  it('are over when their time is [security 12]', async () => {
+  it('are removed when they expire [security 12]', async () => {
     const { clock, attempts, add } = setUp();
     const attempt = add(attemptOf('session'));
     await clock.advance(600_100);

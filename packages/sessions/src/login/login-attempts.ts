@@ -6,61 +6,71 @@ import type { Deadline, Deadlines } from '../time/deadlines.js';
 import { digestOf } from '../vault/secret-digest.js';
 import { type AuthorizationTransaction, type LoginAttempt, quotaKeyOf, wipeChecks } from './login-attempt.js';
 
-/** How many logins one session may have under way. */
+/** The maximum number of pending logins of one session. */
 const MAX_PER_SESSION = 3;
 
-/** The logins that are under way, found by link, by session, or by the state of a browser at the provider. */
+/** A transaction and the attempt that it belongs to. */
+export interface OpenTransaction {
+  readonly attempt: LoginAttempt;
+  readonly transaction: AuthorizationTransaction;
+}
+
+/** The pending logins of a node. Finds them by link, by session, and by the `state` of an authorization response. */
 export class LoginAttempts {
   readonly #deadlines: Deadlines;
-  readonly #most: number;
+  readonly #maxAttempts: number;
   readonly #byId = new Map<string, LoginAttempt>();
   readonly #byState = new Map<string, LoginAttempt>();
   readonly #bySession = new Map<SessionRef, Map<string, LoginAttempt>>();
   readonly #expiries = new Map<LoginAttempt, Deadline>();
-  /** By whom they were started. */
-  readonly #shares = new FairEviction<LoginAttempt>();
+  /** The attempts by quota key. */
+  readonly #eviction = new FairEviction<LoginAttempt>();
 
-  /** @param most how many logins may be under way on this node */
-  constructor(deadlines: Deadlines, most: number = DEFAULT_LIMITS.pendingLogins) {
+  /** @param maxAttempts the maximum number of pending logins of this node */
+  constructor(deadlines: Deadlines, maxAttempts: number = DEFAULT_LIMITS.pendingLogins) {
     this.#deadlines = deadlines;
-    this.#most = most;
+    this.#maxAttempts = maxAttempts;
   }
 
   /**
-   * The attempt that has to make room for another one of `quota key`'s: the oldest in which no user has taken part
-   * yet, of whoever has most under way. Users who are at it are interrupted only where somebody has more of them
-   * under way than `quota key` has. `undefined` as long as there is room, or when nothing may go.
+   * The attempt to evict before another one of `quotaKey` is added: the oldest without a consent, of the quota key with
+   * the most attempts. An attempt with a consent is evicted only if its quota key has more attempts than `quotaKey`.
+   * @returns `undefined` while there is capacity, and if no attempt may be evicted
    */
-  toMakeRoom(quotaKey: string): LoginAttempt | undefined {
-    if (this.#byId.size < this.#most) return undefined;
-    const largest = this.#shares.largest();
+  evictionCandidate(quotaKey: string): LoginAttempt | undefined {
+    if (this.#byId.size < this.#maxAttempts) return undefined;
+    const largest = this.#eviction.largest();
     const [oldest] = largest;
     return (
-      firstUnattended(largest) ??
-      (largest.size > this.#shares.of(quotaKey).size + 1 ? oldest : firstUnattended(this.#byId.values()))
+      firstWithoutConsent(largest) ??
+      (largest.size > this.#eviction.of(quotaKey).size + 1
+        ? oldest
+        : firstWithoutConsent(this.#byId.values()))
     );
   }
 
-  /** @throws SessionError `limit_reached` when a session has too many of them for another one at `provider`. */
-  assertRoomIn(ref: SessionRef, provider: string): void {
-    const elsewhere = this.allOf(ref).filter((attempt) => attempt.provider !== provider);
-    if (elsewhere.length >= MAX_PER_SESSION)
-      throw tooMany('Too many logins are under way here. Finish one, or try again in a minute.');
+  /** @throws SessionError `limit_reached` if the session has too many pending logins for another one at `provider` */
+  assertSessionCapacity(ref: SessionRef, provider: string): void {
+    const others = this.allOf(ref).filter((attempt) => attempt.provider !== provider);
+    if (others.length >= MAX_PER_SESSION)
+      throw limitReached(
+        'This session has too many pending logins. Complete one of them, or try again in a minute.',
+      );
   }
 
-  /** @throws SessionError `limit_reached` when the node has too many of them. */
+  /** @throws SessionError `limit_reached` if the node has too many pending logins */
   add(attempt: LoginAttempt, onExpiry: () => void): void {
-    if (this.#byId.size >= this.#most)
-      throw tooMany('This server has too many logins under way. Try again in a minute.');
+    if (this.#byId.size >= this.#maxAttempts)
+      throw limitReached('This server has too many pending logins. Try again in a minute.');
     const ofSession = this.#bySession.get(attempt.snapshot.ref) ?? new Map<string, LoginAttempt>();
     this.#byId.set(digestOf(attempt.id), attempt);
-    this.#shares.add(attempt, quotaKeyOf(attempt.origin));
+    this.#eviction.add(attempt, quotaKeyOf(attempt.origin));
     ofSession.set(attempt.provider, attempt);
     this.#bySession.set(attempt.snapshot.ref, ofSession);
     this.expireAt(attempt, attempt.expiresAtMs, onExpiry);
   }
 
-  /** Sets when an attempt runs out, in place of what was set before. */
+  /** Sets the expiry of an attempt, in place of the previous one. */
   expireAt(attempt: LoginAttempt, atMs: number, onExpiry: () => void): void {
     this.#expiries.get(attempt)?.cancel();
     this.#expiries.set(attempt, this.#deadlines.at(atMs, onExpiry));
@@ -71,7 +81,7 @@ export class LoginAttempts {
   }
 
   /** The latest attempt of a session at a provider. */
-  of(ref: SessionRef, provider: string): LoginAttempt | undefined {
+  latest(ref: SessionRef, provider: string): LoginAttempt | undefined {
     return this.#bySession.get(ref)?.get(provider);
   }
 
@@ -79,34 +89,35 @@ export class LoginAttempts {
     return [...(this.#bySession.get(ref)?.values() ?? [])];
   }
 
-  /** Notes the browser that consented last; an earlier one's way back is closed. */
-  setTrip(attempt: LoginAttempt, trip: AuthorizationTransaction): void {
-    this.dropTrip(attempt);
-    attempt.trip = trip;
-    attempt.lastTrip = { stateDigest: trip.stateDigest, cookieDigest: trip.cookieDigest };
-    this.#byState.set(trip.stateDigest, attempt);
+  /** Sets the open transaction of an attempt. The responses of earlier ones are no longer accepted. */
+  setTransaction(attempt: LoginAttempt, transaction: AuthorizationTransaction): void {
+    this.dropTransaction(attempt);
+    const { stateDigest, cookieDigest } = transaction;
+    attempt.transaction = transaction;
+    attempt.lastTransaction = { stateDigest, cookieDigest };
+    this.#byState.set(stateDigest, attempt);
   }
 
-  /** Finds the attempt of a callback by its `state`. */
-  byState(state: string): { attempt: LoginAttempt; trip: AuthorizationTransaction } | undefined {
+  /** Finds the transaction of an authorization response by its `state`. */
+  byState(state: string): OpenTransaction | undefined {
     const attempt = this.#byState.get(digestOf(state));
-    return attempt?.trip && { attempt, trip: attempt.trip };
+    return attempt?.transaction && { attempt, transaction: attempt.transaction };
   }
 
-  /** Takes the attempt of a callback by its `state`, which is valid once. */
-  takeByState(state: string): { attempt: LoginAttempt; trip: AuthorizationTransaction } | undefined {
+  /** Takes the transaction of an authorization response by its `state`, which is valid once. */
+  takeByState(state: string): OpenTransaction | undefined {
     const found = this.byState(state);
     if (!found) return undefined;
-    this.#byState.delete(found.trip.stateDigest);
-    found.attempt.trip = undefined;
+    this.#byState.delete(found.transaction.stateDigest);
+    found.attempt.transaction = undefined;
     return found;
   }
 
   remove(attempt: LoginAttempt): void {
-    this.dropTrip(attempt);
-    attempt.device?.stop();
+    this.dropTransaction(attempt);
+    attempt.devicePoller?.stop();
     this.#byId.delete(digestOf(attempt.id));
-    this.#shares.delete(attempt);
+    this.#eviction.delete(attempt);
     this.#expiries.get(attempt)?.cancel();
     this.#expiries.delete(attempt);
     const ofSession = this.#bySession.get(attempt.snapshot.ref);
@@ -114,21 +125,21 @@ export class LoginAttempts {
     if (ofSession?.size === 0) this.#bySession.delete(attempt.snapshot.ref);
   }
 
-  /** Forgets the browser that consented: its way back is closed. */
-  dropTrip(attempt: LoginAttempt): void {
-    const { trip } = attempt;
-    if (!trip) return;
-    this.#byState.delete(trip.stateDigest);
-    attempt.trip = undefined;
-    wipeChecks(trip.checks);
+  /** Drops the open transaction of an attempt. Its response is no longer accepted. */
+  dropTransaction(attempt: LoginAttempt): void {
+    const { transaction } = attempt;
+    if (!transaction) return;
+    this.#byState.delete(transaction.stateDigest);
+    attempt.transaction = undefined;
+    wipeChecks(transaction.checks);
   }
 }
 
-function tooMany(message: string): SessionError {
+function limitReached(message: string): SessionError {
   return new SessionError('limit_reached', message, { retryAfterSeconds: 60 });
 }
 
-function firstUnattended(attempts: Iterable<LoginAttempt>): LoginAttempt | undefined {
-  for (const attempt of attempts) if (!attempt.lastTrip) return attempt;
+function firstWithoutConsent(attempts: Iterable<LoginAttempt>): LoginAttempt | undefined {
+  for (const attempt of attempts) if (!attempt.lastTransaction) return attempt;
   return undefined;
 }

@@ -7,36 +7,38 @@ import { FailedLogins } from './failed-logins.js';
 import type { LoginAttempt } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import { LoginCompletion } from './login-completion.js';
+import { LoginWaiters } from './login-waiters.js';
 
-/** A store that holds back the answer to the next `replace` until it is let go. */
-class HoldingStore extends MapSessionStore {
-  #held: Promise<void> | undefined;
+/** A store that delays the result of the next `replace`. */
+class DelayingStore extends MapSessionStore {
+  #delay: Promise<void> | undefined;
 
-  holdNext(): () => void {
-    let letGo: () => void = () => undefined;
-    this.#held = new Promise((resolve) => {
-      letGo = resolve;
+  delayNext(): () => void {
+    let release: () => void = () => undefined;
+    this.#delay = new Promise((resolve) => {
+      release = resolve;
     });
-    return letGo;
+    return release;
   }
 
   override async replace(...next: Parameters<MapSessionStore['replace']>): Promise<boolean> {
-    const held = this.#held;
-    this.#held = undefined;
-    const isDone = await super.replace(...next);
-    await held;
-    return isDone;
+    const delay = this.#delay;
+    this.#delay = undefined;
+    const isReplaced = await super.replace(...next);
+    await delay;
+    return isReplaced;
   }
 }
 
 async function setUp() {
-  const store = new HoldingStore();
+  const store = new DelayingStore();
   const bench = new SessionBench({ store });
   const { registry, accounts, disposal, clock, deadlines, keys, sessionEvents: events } = bench;
   const attempts = new LoginAttempts(deadlines);
-  const endings = new LoginCompletion({
+  const completion = new LoginCompletion({
     attempts,
-    ended: new FailedLogins(clock),
+    failedLogins: new FailedLogins(clock),
+    waiters: new LoginWaiters(clock),
     accounts,
     registry,
     disposal,
@@ -47,72 +49,57 @@ async function setUp() {
     onError: (error) => void bench.errors.push(error),
   });
   const { record } = await registry.start('connection', 'anonymous');
-  const begin = (): LoginAttempt => {
+  const start = (): LoginAttempt => {
     const attempt: LoginAttempt = {
       id: randomToken(systemRandom),
       snapshot: { ref: record.ref, epoch: record.epoch },
       provider: 'idp',
+      scopes: ['openid'],
       origin: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
       check: 'none',
       startedAtMs: clock.now(),
       expiresAtMs: clock.now() + 600_000,
-      device: undefined,
-      trip: undefined,
-      lastTrip: undefined,
-      inert: undefined,
+      devicePoller: undefined,
+      transaction: undefined,
+      lastTransaction: undefined,
+      unconfirmed: undefined,
       outcome: undefined,
     };
-    attempts.add(attempt, () => endings.fail(attempt, 'expired'));
+    attempts.add(attempt, () => completion.fail(attempt, 'expired'));
     return attempt;
   };
-  return { bench, store, endings, record, begin };
+  return { bench, store, completion, record, start };
 }
 
-describe('a login that is given up while it is taken in', () => {
-  it('leaves nothing behind, and its tokens are revoked [security 15]', async () => {
-    const { bench, store, endings, record, begin } = await setUp();
-    const letGo = store.holdNext();
-    const attempt = begin();
-    const finishing = endings.finish(attempt, bench.provider.grant('alice'));
+describe('a login that fails during the commit of its tokens', () => {
+  it('adds no account, and revokes the tokens [security 15]', async () => {
+    const { bench, store, completion, record, start } = await setUp();
+    const release = store.delayNext();
+    const attempt = start();
+    const completing = completion.complete(attempt, bench.provider.grant('alice'));
     await bench.clock.advance(0);
-    endings.fail(attempt, 'superseded');
-    letGo();
-    expect(await finishing).toEqual({ kind: 'failed', failure: 'superseded' });
+    completion.fail(attempt, 'superseded');
+    release();
+    expect(await completing).toEqual({ kind: 'failed', failure: 'superseded' });
     await bench.disposal.settled();
     expect((await bench.registry.get(record.ref))?.accounts).toEqual({});
     expect(bench.provider.revoked).toHaveLength(2);
   });
 
-  it('takes nothing from the login that came after it [security 15]', async () => {
-    const { bench, store, endings, record, begin } = await setUp();
-    const letGo = store.holdNext();
-    const first = begin();
-    const finishing = endings.finish(first, bench.provider.grant('alice'));
+  it('keeps the account of a newer login [security 15]', async () => {
+    const { bench, store, completion, record, start } = await setUp();
+    const release = store.delayNext();
+    const first = start();
+    const completing = completion.complete(first, bench.provider.grant('alice'));
     await bench.clock.advance(0);
-    endings.fail(first, 'superseded');
-    expect(await endings.finish(begin(), bench.provider.grant('bob'))).toEqual({ kind: 'authenticated' });
-    letGo();
-    expect(await finishing).toEqual({ kind: 'failed', failure: 'superseded' });
+    completion.fail(first, 'superseded');
+    expect(await completion.complete(start(), bench.provider.grant('bob'))).toEqual({
+      kind: 'authenticated',
+    });
+    release();
+    expect(await completing).toEqual({ kind: 'failed', failure: 'superseded' });
     await bench.disposal.settled();
     expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'bob' });
     expect(bench.provider.revoked.filter((token) => token.includes('bob'))).toEqual([]);
-  });
-});
-
-describe('a login that has ended without its client', () => {
-  it.each(['declined', 'crowded_out', 'browser_mismatch'] as const)(
-    'is told of once: %s',
-    async (failure) => {
-      const { endings, record, begin } = await setUp();
-      endings.fail(begin(), failure);
-      expect(endings.takeFailure(record.ref, 'idp')).toBe(failure);
-      expect(endings.takeFailure(record.ref, 'idp')).toBeUndefined();
-    },
-  );
-
-  it('is not told of where its session did that itself', async () => {
-    const { endings, record, begin } = await setUp();
-    endings.fail(begin(), 'superseded');
-    expect(endings.takeFailure(record.ref, 'idp')).toBeUndefined();
   });
 });

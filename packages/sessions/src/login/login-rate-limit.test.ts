@@ -6,7 +6,7 @@ import { Deadlines } from '../time/deadlines.js';
 import { LoginRateLimit } from './login-rate-limit.js';
 
 const alice = { issuer: 'https://id.example.com', subject: 'alice' };
-const fromPeer = (address: string) =>
+const fromAddress = (address: string) =>
   ({
     origin: 'remote',
     initiator: undefined,
@@ -24,28 +24,28 @@ function setUp() {
 describe('the starts of logins', () => {
   it('are limited for each address, and the refusal says when to come back [security 39]', async () => {
     const { clock, starts } = setUp();
-    const origin = fromPeer('192.0.2.1');
+    const origin = fromAddress('192.0.2.1');
     for (let count = 0; count < 3; count++) starts.count(origin);
     const refusal = expect.objectContaining({
       code: 'too_many_requests',
       message: expect.stringContaining('Try again in 20 seconds'),
       retryAfterSeconds: 20,
     });
-    expect(() => starts.assertMay(origin)).toThrow(refusal);
+    expect(() => starts.assertAllowed(origin)).toThrow(refusal);
     expect(() => starts.count(origin)).toThrow(refusal);
-    expect(() => starts.count(fromPeer('192.0.2.2'))).not.toThrow();
+    expect(() => starts.count(fromAddress('192.0.2.2'))).not.toThrow();
     await clock.advance(20_000);
-    expect(() => starts.assertMay(origin)).not.toThrow();
+    expect(() => starts.assertAllowed(origin)).not.toThrow();
     expect(() => starts.count(origin)).not.toThrow();
   });
 
   it('are limited for each user, from wherever they come, where clients say whose they are [security 41]', () => {
     const { starts } = setUp();
     for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3'])
-      starts.count({ ...fromPeer(address), initiator: alice });
-    expect(() => starts.count({ ...fromPeer('192.0.2.4'), initiator: alice })).toThrow('Try again');
+      starts.count({ ...fromAddress(address), initiator: alice });
+    expect(() => starts.count({ ...fromAddress('192.0.2.4'), initiator: alice })).toThrow('Try again');
     expect(() =>
-      starts.count({ ...fromPeer('192.0.2.1'), initiator: { ...alice, subject: 'bob' } }),
+      starts.count({ ...fromAddress('192.0.2.1'), initiator: { ...alice, subject: 'bob' } }),
     ).not.toThrow();
   });
 

@@ -11,41 +11,41 @@ export interface LoginRateLimitOptions extends Omit<RateLimiterOptions, 'perMinu
 
 type Origin = Omit<LoginOrigin, 'clientName'>;
 
-/** How often logins are started: by each user or, where nobody says who they are, from each address. */
+/** Limits how many logins each user or, in open access, each address starts within a minute. */
 export class LoginRateLimit {
-  readonly #ofAddress: RateLimiter;
-  readonly #ofUser: RateLimiter;
+  readonly #perAddress: RateLimiter;
+  readonly #perUser: RateLimiter;
   readonly #events: SessionEvents;
 
   constructor(options: LoginRateLimitOptions) {
     this.#events = options.events;
     const { limits } = options;
-    this.#ofAddress = new RateLimiter({ ...options, perMinute: limits.loginStartsPerMinute });
-    this.#ofUser = new RateLimiter({ ...options, perMinute: limits.loginStartsPerUserPerMinute });
+    this.#perAddress = new RateLimiter({ ...options, perMinute: limits.loginStartsPerMinute });
+    this.#perUser = new RateLimiter({ ...options, perMinute: limits.loginStartsPerUserPerMinute });
   }
 
-  /** @throws SessionError `too_many_requests` if another one may not be started yet */
-  assertMay(origin: Origin): void {
+  /** @throws SessionError `too_many_requests` if the limit is reached */
+  assertAllowed(origin: Origin): void {
     if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).waitSeconds(quotaKeyOf(origin)));
   }
 
-  /** Counts one that is started. @throws SessionError as `assertMay` */
+  /** Counts a login. @throws SessionError as `assertAllowed` */
   count(origin: Origin): void {
     if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).take(quotaKeyOf(origin)));
   }
 
   #limiterFor({ initiator }: Origin): RateLimiter {
-    return initiator ? this.#ofUser : this.#ofAddress;
+    return initiator ? this.#perUser : this.#perAddress;
   }
 
   #refuseFor(seconds: number | undefined): void {
     if (seconds === undefined) return;
-    this.#events.emit({ type: 'login.refused', reason: 'too_often' });
-    throw tooManyRequests('Too many logins were started from here within a minute.', seconds);
+    this.#events.emit({ type: 'login.refused', reason: 'rate_limited' });
+    throw tooManyRequests('Too many logins were started within a minute.', seconds);
   }
 }
 
-/** What comes from this machine is not, nor is what nobody knows the origin of. */
+/** Requests over loopback are not counted, nor are those of an unknown address in open access. */
 function isCounted({ origin, initiator, clientKey }: Origin): boolean {
   return origin !== 'local' && (initiator !== undefined || clientKey !== undefined);
 }

@@ -2,31 +2,34 @@ import { Counter } from '../limits/counter.js';
 import type { Clock } from '../time/clock.js';
 import { type LoginAttempt, quotaKeyOf } from './login-attempt.js';
 
-/** How many calls may wait for one login, */
+/** The maximum number of calls that wait for one login. */
 const MAX_PER_LOGIN = 20;
-/** and how many of one user or address: each keeps what it needs for its answer. */
+/** The maximum number of waiting calls of one user or address. Each keeps the memory of its response. */
 const MAX_PER_CLIENT = 500;
 
-/** Calls that wait for a browser. */
+/** The calls that wait for a login to end. */
 export class LoginWaiters {
   readonly #clock: Clock;
   readonly #waiting = new Map<LoginAttempt, Set<() => void>>();
   readonly #perQuotaKey = new Counter<string>();
-  #isOver = false;
+  #isClosed = false;
 
   constructor(clock: Clock) {
     this.#clock = clock;
   }
 
   /** Whether another call may wait for this login. */
-  hasRoomFor(attempt: LoginAttempt): boolean {
+  canWait(attempt: LoginAttempt): boolean {
     const perQuotaKey = this.#perQuotaKey.get(quotaKeyOf(attempt.origin));
     return (this.#waiting.get(attempt)?.size ?? 0) < MAX_PER_LOGIN && perQuotaKey < MAX_PER_CLIENT;
   }
 
-  /** Resolves when the attempt is woken, after `timeoutMs`, or when `signal` aborts; at once if there is no room. */
+  /**
+   * Resolves when `wake` is called for the attempt, after `timeoutMs`, or when `signal` aborts; at once if no other
+   * call may wait.
+   */
   wait(attempt: LoginAttempt, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    if (this.#isOver || !this.hasRoomFor(attempt)) return Promise.resolve();
+    if (this.#isClosed || !this.canWait(attempt)) return Promise.resolve();
     const waiting = this.#waiting.get(attempt) ?? new Set();
     this.#waiting.set(attempt, waiting);
     const quotaKey = quotaKeyOf(attempt.origin);
@@ -47,9 +50,9 @@ export class LoginWaiters {
     });
   }
 
-  /** Ends all waits, and every later one at once. */
-  wakeAll(): void {
-    this.#isOver = true;
+  /** Resolves all waits, and later ones at once. */
+  close(): void {
+    this.#isClosed = true;
     for (const attempt of this.#waiting.keys()) this.wake(attempt);
   }
 

@@ -12,19 +12,21 @@ import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
-import { BrowserLogins } from './browser/flow.js';
-import { DeviceLogins } from './device/device-logins.js';
+import { BrowserFlow } from './browser/flow.js';
+import { DeviceFlow } from './device/flow.js';
 import { FailedLogins } from './failed-logins.js';
+import type { InitiatorVerifier } from './initiator-verifier.js';
 import { type LoginAttempt, type LoginOrigin, type LoginOutcome, quotaKeyOf } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
-import type { LoginChecks } from './login-checks.js';
 import { LoginCompletion } from './login-completion.js';
 import { LoginRateLimit } from './login-rate-limit.js';
+import { LoginWaiters } from './login-waiters.js';
+import { type PendingLogin, pendingLoginOf, type StartedLogin } from './pending-login.js';
 
 export interface LoginsOptions {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly defaultProvider: string;
-  readonly checks: LoginChecks;
+  readonly initiatorVerifier: InitiatorVerifier;
   readonly accounts: Accounts;
   readonly registry: SessionRegistry;
   readonly disposal: Disposal;
@@ -35,63 +37,56 @@ export interface LoginsOptions {
   readonly random: RandomSource;
   readonly lifetimes: Lifetimes;
   readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'loginStartsPerUserPerMinute' | 'pendingLogins'>;
-  /** Where browsers reach this server; known once `reachable` has resolved. */
+  /** The address at which browsers reach this server; known once `reachable` has resolved. */
   readonly publicUrl: () => URL;
-  /** Makes sure that browsers reach this server. */
+  /** Resolves once browsers can reach this server. */
   readonly reachable: () => Promise<void>;
   readonly onError: (error: unknown) => void;
 }
 
-/** A login that was started, as the session that started it sees it. */
-export interface PendingLogin {
+/** A login to start. */
+export interface LoginRequest {
   readonly provider: string;
-  /** The provider's name on the pages of a login. */
-  readonly providerName: string;
-  /** Where the user logs in. */
-  readonly loginUrl: string;
-  /** What the user types in there; absent where the link is all. */
-  readonly userCode: string | undefined;
-  readonly expiresInSeconds: number;
-  /** How long it takes, at most, until what the user has just done is known here. */
-  readonly knownWithinMs: number;
-  /** The browser is done, and shows a code that the session has to present. */
-  readonly needsCode: boolean;
-}
-
-/** A login as the call sees it that asked for it. */
-export interface StartedLogin extends PendingLogin {
-  /** Whether that call started it; if not, it was under way. */
-  readonly isNew: boolean;
+  readonly origin: LoginOrigin;
+  /** Default: the flow of the pending login, else the link, unless the provider has the device flow only. */
+  readonly flow?: LoginFlow | undefined;
+  /**
+   * Scopes to request besides the provider's configured ones. If there are any, the scopes of the session's account at
+   * the provider are requested, too, so that a login that adds a scope loses none. Default: none.
+   */
+  readonly scopes?: readonly string[] | undefined;
 }
 
 /**
- * Logins from start to finish. The session that starts one and the browser that finishes it are tied
- * together: the browser by a cookie set when its user agreed, the session by a check that depends on how
- * clients are let in.
+ * Logins from start to completion. The user who starts a login and the user who completes it must be the same: a cookie
+ * set at consent identifies the browser, and a check that depends on the access mode identifies the user
+ * (MCP client/elicitation, Phishing).
  */
 export class Logins {
   readonly #options: LoginsOptions;
   readonly #attempts: LoginAttempts;
-  readonly #ended: FailedLogins;
-  readonly #starts: LoginRateLimit;
-  readonly #endings: LoginCompletion;
-  readonly #devices: DeviceLogins;
-  /** What the browsers see that follow the links. */
-  readonly browsers: BrowserLogins;
+  readonly #failedLogins: FailedLogins;
+  readonly #rateLimit: LoginRateLimit;
+  readonly #waiters: LoginWaiters;
+  readonly #completion: LoginCompletion;
+  readonly #deviceFlow: DeviceFlow;
+  /** Logins in browsers that open the link. */
+  readonly browserFlow: BrowserFlow;
 
   constructor(options: LoginsOptions) {
     this.#options = options;
     const { clock, deadlines, events, limits } = options;
+    this.#rateLimit = new LoginRateLimit({ limits, clock, deadlines, events });
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
-    this.#starts = new LoginRateLimit({ limits, clock, deadlines, events });
-    this.#ended = new FailedLogins(clock);
-    this.#endings = new LoginCompletion({ ...options, attempts: this.#attempts, ended: this.#ended });
-    this.#devices = new DeviceLogins({ ...options, endings: this.#endings });
-    this.browsers = new BrowserLogins({
+    this.#failedLogins = new FailedLogins(clock);
+    this.#waiters = new LoginWaiters(clock);
+    const state = { attempts: this.#attempts, failedLogins: this.#failedLogins };
+    this.#completion = new LoginCompletion({ ...options, ...state, waiters: this.#waiters });
+    this.#deviceFlow = new DeviceFlow({ ...options, ...state, completion: this.#completion });
+    this.browserFlow = new BrowserFlow({
       ...options,
-      attempts: this.#attempts,
-      ended: this.#ended,
-      endings: this.#endings,
+      ...state,
+      completion: this.#completion,
       providerOf: (name) => this.#provider(name),
     });
   }
@@ -102,173 +97,173 @@ export class Logins {
   }
 
   /**
-   * Makes sure that a provider exists and can be reached.
+   * Discovers a provider's metadata unless that has been done.
    * @throws SessionError `unknown_provider`, `provider_unavailable`, `provider_refused`
    */
   async prepare(providerName: string): Promise<void> {
     await this.#provider(providerName).prepare();
   }
 
-  /** @throws SessionError `too_many_requests` if whoever asks may not start another login yet */
-  assertMayStart(origin: Omit<LoginOrigin, 'clientName'>): void {
-    this.#starts.assertMay(origin);
+  /** @throws SessionError `too_many_requests` if the user or address has started too many logins within a minute */
+  assertStartAllowed(origin: Omit<LoginOrigin, 'clientName'>): void {
+    this.#rateLimit.assertAllowed(origin);
   }
 
   /**
-   * Starts a login, or returns the one that is under way.
-   * @param wanted how the user is to log in. Default: as it is under way, else by link, where there is one
-   * @throws SessionError as `prepare` and `assertMayStart`, `limit_reached`, `login_failed`
+   * Starts a login, or returns the pending one if it has the requested flow and scopes. Otherwise the new login
+   * supersedes the pending one.
+   * @throws SessionError as `prepare` and `assertStartAllowed`, `signed_out`, `limit_reached`, `login_failed`
    */
-  async start(
-    snapshot: SessionSnapshot,
-    providerName: string,
-    origin: LoginOrigin,
-    wanted?: LoginFlow,
-  ): Promise<StartedLogin> {
-    const { clock, events, lifetimes, random, reachable } = this.#options;
-    await this.prepare(providerName);
-    const provider = this.#provider(providerName);
-    const flow = flowAt(provider, wanted);
+  async start(snapshot: SessionSnapshot, request: LoginRequest): Promise<StartedLogin> {
+    const { registry, reachable } = this.#options;
+    const { scopes = [] } = request;
+    await this.prepare(request.provider);
+    const provider = this.#provider(request.provider);
+    const flow = flowAt(provider, request.flow);
     if (flow === 'link') await reachable();
-    const record = await this.#options.registry.get(snapshot.ref);
+    const record = await registry.get(snapshot.ref);
     if (record?.epoch !== snapshot.epoch) throw signedOut();
-    const underWay = this.#attempts.of(snapshot.ref, providerName);
-    const isAsWanted = wanted === undefined || flow === (underWay?.device ? 'device' : 'link');
-    if (underWay?.snapshot.epoch === snapshot.epoch && isAsWanted) {
-      await this.#devices.begun(underWay);
-      return { ...this.#describe(underWay), isNew: false };
+    const pending = this.#attempts.latest(snapshot.ref, provider.name);
+    const hasFlow = request.flow === undefined || flow === (pending?.devicePoller ? 'device' : 'link');
+    const hasScopes = scopes.every((scope) => pending?.scopes.includes(scope));
+    if (pending?.snapshot.epoch === snapshot.epoch && hasFlow && hasScopes) {
+      await this.#deviceFlow.waitForCode(pending);
+      return { ...this.#describe(pending), isNew: false };
     }
-    this.#attempts.assertRoomIn(snapshot.ref, providerName);
-    this.#starts.count(origin);
-    if (underWay) this.#endings.fail(underWay, 'superseded');
-    const now = clock.now();
-    const attempt: LoginAttempt = {
-      id: randomToken(random),
-      snapshot,
-      provider: providerName,
-      origin,
-      check: this.#options.checks.checkOf(origin, provider, flow),
-      startedAtMs: now,
-      expiresAtMs: now + lifetimes.loginAttemptMs,
-      device: undefined,
-      trip: undefined,
-      lastTrip: undefined,
-      inert: undefined,
-      outcome: undefined,
-    };
-    const crowdedOut = this.#attempts.toMakeRoom(quotaKeyOf(origin));
-    if (crowdedOut) this.#endings.fail(crowdedOut, 'crowded_out');
-    this.#attempts.add(attempt, () => this.#endings.fail(attempt, 'expired'));
-    const { check } = attempt;
-    events.emit({ type: 'login.started', ref: snapshot.ref, provider: providerName, flow, check });
-    if (flow === 'device') await this.#devices.begin(attempt, provider);
+    this.#attempts.assertSessionCapacity(snapshot.ref, provider.name);
+    this.#rateLimit.count(request.origin);
+    if (pending) this.#completion.fail(pending, 'superseded');
+    const granted = scopes.length > 0 ? (record.accounts[provider.name]?.scopes ?? []) : [];
+    const attempt = this.#add(snapshot, request, flow, [...provider.scopes, ...granted, ...scopes]);
+    if (flow === 'device') await this.#deviceFlow.start(attempt, provider);
     return { ...this.#describe(attempt), isNew: true };
   }
 
-  /** Whether a login that is started from there is over when its browser is done, and needs no code besides. */
-  endsInBrowser(origin: LoginOrigin, providerName: string): boolean {
+  /** Whether a login from `origin` is complete when its browser is done, without a confirmation code. */
+  completesInBrowser(origin: LoginOrigin, providerName: string): boolean {
     const provider = this.#provider(providerName);
     const flow = flowAt(provider, undefined);
-    return flow === 'link' && this.#options.checks.checkOf(origin, provider, flow) !== 'code';
+    return flow === 'link' && this.#options.initiatorVerifier.checkFor(origin, provider, flow) !== 'code';
   }
 
-  /** The login that a session has under way at a provider. */
+  /** The pending login of a session at a provider. */
   pending(ref: SessionRef, provider: string): PendingLogin | undefined {
-    const attempt = this.#attempts.of(ref, provider);
+    const attempt = this.#attempts.latest(ref, provider);
     return attempt && this.#describe(attempt);
   }
 
-  /** Why the last login of a session at a provider failed, if its client could not know; said once. */
+  /** Returns the failure of a session's latest login at a provider, once, if its client does not know it yet. */
   takeFailure(ref: SessionRef, provider: string): LoginFailure | undefined {
-    return this.#endings.takeFailure(ref, provider);
+    return this.#failedLogins.takeUnreported(ref, provider);
   }
 
-  /** Gives up the logins that a session has under way, or the one at `provider`. */
+  /** Ends the pending logins of a session, or the one at `provider`. */
   cancel(ref: SessionRef, provider?: string): void {
     for (const attempt of this.#attempts.allOf(ref)) {
-      if (provider === undefined || attempt.provider === provider) this.#endings.fail(attempt, 'signed_out');
+      if (provider === undefined || attempt.provider === provider)
+        this.#completion.fail(attempt, 'signed_out');
     }
   }
 
-  /** Whether another call may wait for the login of a session. Those that may not are answered at once. */
-  mayWait(ref: SessionRef, provider: string): boolean {
-    const attempt = this.#attempts.of(ref, provider);
-    return attempt !== undefined && this.#endings.mayWait(attempt);
+  /** Whether another call may wait for the login of a session. */
+  canWait(ref: SessionRef, provider: string): boolean {
+    const attempt = this.#attempts.latest(ref, provider);
+    return attempt !== undefined && this.#waiters.canWait(attempt);
   }
 
   /**
-   * Waits until the login of a session is over, has got as far as its code, or `timeoutMs` have passed.
-   * @returns how it ended; `undefined` while it goes on.
+   * Waits until the login of a session ends or needs a confirmation code, or `timeoutMs` have passed.
+   * @returns the outcome; `undefined` while the login is pending
    */
-  async settled(
+  async waitUntilSettled(
     ref: SessionRef,
     provider: string,
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<LoginOutcome | undefined> {
-    const attempt = this.#attempts.of(ref, provider);
-    if (!attempt || attempt.inert) return attempt?.outcome;
-    await this.#endings.wait(attempt, timeoutMs, signal);
+    const attempt = this.#attempts.latest(ref, provider);
+    if (!attempt || attempt.unconfirmed) return attempt?.outcome;
+    await this.#waiters.wait(attempt, timeoutMs, signal);
     return attempt.outcome;
   }
 
   /**
-   * Presents the code that the browser showed.
-   * @returns how the login ended; `undefined` when the code is wrong and may be tried again, or none is due.
+   * Presents a confirmation code.
+   * @returns the outcome; `undefined` if the code is wrong and another try is left, or if no code is expected
    */
   async confirm(
     snapshot: SessionSnapshot,
     provider: string,
-    typed: string,
+    code: string,
   ): Promise<LoginOutcome | undefined> {
-    const attempt = this.#attempts.of(snapshot.ref, provider);
+    const attempt = this.#attempts.latest(snapshot.ref, provider);
     if (attempt?.snapshot.epoch !== snapshot.epoch) return undefined;
-    return this.#endings.confirm(attempt, typed);
+    return this.#completion.confirm(attempt, code);
   }
 
-  /** Makes calls that wait for a login answer at once with its status, now and in future. */
+  /** Resolves the waits of all calls, and later ones at once. */
   stopWaiting(): void {
-    this.#endings.stopWaiting();
+    this.#waiters.close();
   }
 
-  /** Forgets how logins ended. */
+  /** Deletes the reasons of failed logins. */
   close(): void {
-    this.#ended.clear();
+    this.#failedLogins.clear();
+  }
+
+  #add(
+    snapshot: SessionSnapshot,
+    { provider, origin }: LoginRequest,
+    flow: LoginFlow,
+    scopes: readonly string[],
+  ): LoginAttempt {
+    const { clock, events, initiatorVerifier, lifetimes, random } = this.#options;
+    const startedAtMs = clock.now();
+    const check = initiatorVerifier.checkFor(origin, this.#provider(provider), flow);
+    const attempt: LoginAttempt = {
+      id: randomToken(random),
+      snapshot,
+      provider,
+      scopes: [...new Set(scopes)],
+      origin,
+      check,
+      startedAtMs,
+      expiresAtMs: startedAtMs + lifetimes.loginAttemptMs,
+      devicePoller: undefined,
+      transaction: undefined,
+      lastTransaction: undefined,
+      unconfirmed: undefined,
+      outcome: undefined,
+    };
+    const evicted = this.#attempts.evictionCandidate(quotaKeyOf(origin));
+    if (evicted) this.#completion.fail(evicted, 'evicted');
+    this.#attempts.add(attempt, () => this.#completion.fail(attempt, 'expired'));
+    events.emit({ type: 'login.started', ref: snapshot.ref, provider, flow, check });
+    return attempt;
   }
 
   #describe(attempt: LoginAttempt): PendingLogin {
     const { clock, publicUrl } = this.#options;
-    const { device } = attempt;
-    const expiresAtMs =
-      attempt.inert?.expiresAtMs ?? Math.min(attempt.expiresAtMs, device?.expiresAtMs ?? Infinity);
-    return {
-      provider: attempt.provider,
-      providerName: this.#provider(attempt.provider).displayName,
-      loginUrl: device?.verificationUri ?? new URL(`./connect/${attempt.id}`, publicUrl()).href,
-      userCode: device?.userCode,
-      knownWithinMs: device?.knownWithinMs ?? 0,
-      expiresInSeconds: Math.max(0, Math.round((expiresAtMs - clock.now()) / 1000)),
-      needsCode: attempt.inert !== undefined,
-    };
+    return pendingLoginOf(attempt, this.#provider(attempt.provider), publicUrl(), clock.now());
   }
 
   #provider(name: string): Provider {
     const { providers } = this.#options;
     const provider = providers.get(name);
     if (provider) return provider;
-    const known = [...providers.keys()].join(', ');
     throw new SessionError(
       'unknown_provider',
-      `There is no such provider here. The providers are: ${known}.`,
+      `Unknown provider. Use one of: ${[...providers.keys()].join(', ')}.`,
     );
   }
 }
 
-function flowAt({ name, deviceFlow }: Provider, wanted: LoginFlow | undefined): LoginFlow {
+/** The flow of a login. @param requested default: the link, where there is one */
+function flowAt({ name, deviceFlow }: Provider, requested: LoginFlow | undefined): LoginFlow {
   if (deviceFlow === 'only') return 'device';
-  if (wanted !== 'device' || deviceFlow) return wanted ?? 'link';
+  if (requested !== 'device' || deviceFlow) return requested ?? 'link';
   throw new SessionError(
     'login_failed',
-    `"${name}" gives out no codes here. Call \`login\` without \`flow\` to get a link.`,
+    `The device flow is not available for the provider "${name}". Call \`login\` without \`flow\` to get a link.`,
   );
 }

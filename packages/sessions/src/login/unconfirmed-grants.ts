@@ -10,7 +10,7 @@ import type { LoginAttempt, UnconfirmedGrant } from './login-attempt.js';
 const CODE_LIFETIME_MS = 5 * 60 * 1000;
 const CODE_TRIES = 5;
 
-/** Keeps the tokens of a login under seal until the session that started it presents the confirmation code. */
+/** Keeps the tokens of a login sealed until the session that started it presents the confirmation code. */
 export class UnconfirmedGrants {
   readonly #vault: Vault;
   readonly #random: RandomSource;
@@ -22,41 +22,41 @@ export class UnconfirmedGrants {
     this.#clock = clock;
   }
 
-  /** Seals what was granted. @returns the code that releases it, which is kept nowhere. */
-  put(attempt: LoginAttempt, granted: GrantedTokens): { code: string; inert: UnconfirmedGrant } {
+  /** Seals the tokens of an attempt. @returns the confirmation code, of which only the digest is kept */
+  put(attempt: LoginAttempt, granted: GrantedTokens): { code: string; expiresAtMs: number } {
     const { tokens, ...rest } = granted;
     const code = mintConfirmationCode(this.#random);
-    const inert: UnconfirmedGrant = {
+    const expiresAtMs = this.#clock.now() + CODE_LIFETIME_MS;
+    attempt.unconfirmed = {
       granted: rest,
       sealed: this.#vault.seal(encodeTokenSet(tokens), contextOf(attempt)),
       codeDigest: digestOf(code),
-      expiresAtMs: this.#clock.now() + CODE_LIFETIME_MS,
+      expiresAtMs,
       triesLeft: CODE_TRIES,
     };
     wipeTokenSet(tokens);
-    attempt.inert = inert;
-    return { code, inert };
+    return { code, expiresAtMs };
   }
 
-  /** Compares a code as somebody typed it. A wrong one costs a try. */
-  isRight(inert: UnconfirmedGrant, typed: string): boolean {
-    if (isSameDigest(digestOf(normaliseConfirmationCode(typed)), inert.codeDigest)) return true;
-    inert.triesLeft--;
+  /** Compares a code as the user typed it. A wrong code uses up a try. */
+  isCorrectCode(unconfirmed: UnconfirmedGrant, typed: string): boolean {
+    if (isSameDigest(digestOf(normaliseConfirmationCode(typed)), unconfirmed.codeDigest)) return true;
+    unconfirmed.triesLeft--;
     return false;
   }
 
-  /** Takes out what waits in an attempt; `undefined` if nothing does. */
+  /** Takes the tokens out of an attempt; `undefined` if it has none. */
   take(attempt: LoginAttempt): GrantedTokens | undefined {
-    const { inert } = attempt;
-    if (!inert) return undefined;
-    attempt.inert = undefined;
-    const tokens = decodeTokenSet(this.#vault.open(inert.sealed, contextOf(attempt)));
-    this.#vault.wipe(inert.sealed);
-    return { ...inert.granted, tokens };
+    const { unconfirmed } = attempt;
+    if (!unconfirmed) return undefined;
+    attempt.unconfirmed = undefined;
+    const tokens = decodeTokenSet(this.#vault.open(unconfirmed.sealed, contextOf(attempt)));
+    this.#vault.wipe(unconfirmed.sealed);
+    return { ...unconfirmed.granted, tokens };
   }
 }
 
-/** Inert tokens belong to an attempt: no account has them, so they have no generation either. */
+/** Unconfirmed tokens belong to an attempt, not to an account, so they have no generation. */
 function contextOf(attempt: LoginAttempt): SealContext {
   const { snapshot, id, provider } = attempt;
   return { sessionRef: snapshot.ref, owner: digestOf(id), provider, generation: 0 };

@@ -29,7 +29,7 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'account.reauthentication_required', ref, provider: 'idp', failureReason: 'grant_revoked' },
   { type: 'account.removed', ref, provider: 'idp' },
   { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
-  { type: 'login.refused', reason: 'too_often' },
+  { type: 'login.refused', reason: 'rate_limited' },
   { type: 'session.signed_out', ref, reason: 'account_cap' },
   { type: 'token.refused', reason: 'audience', fault: 'It names no audience (aud).' },
   { type: 'token.refused', reason: 'expired', fault: 'It has expired.' },
@@ -68,21 +68,21 @@ describe('the audit log', () => {
     expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
     expect(entries[9]).toMatchObject({ failureReason: 'provider_unavailable', level: 40 });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
-    expect(entries[13]).toMatchObject({ reason: 'too_often', level: 40 });
+    expect(entries[13]).toMatchObject({ reason: 'rate_limited', level: 40 });
     expect(entries[14]).toMatchObject({ reason: 'account_cap', level: 40 });
   });
 
   it('is not filled by those who are refused: it says how often that happened [security 49]', async () => {
     const { lines, clock, listener } = startLog();
     for (let time = 0; time < 1000; time++) {
-      listener({ type: 'login.refused', reason: 'too_often' });
+      listener({ type: 'login.refused', reason: 'rate_limited' });
       listener({ type: 'session.refused', reason: 'address' });
     }
     listener({ type: 'session.refused', reason: 'cap' });
     expect(lines()).toHaveLength(3);
     await clock.advance(60_000);
     expect(lines().slice(3)).toMatchObject([
-      { event: 'login.refused', reason: 'too_often', times: 999, level: 40 },
+      { event: 'login.refused', reason: 'rate_limited', times: 999, level: 40 },
       { event: 'session.refused', reason: 'address', times: 999, level: 40 },
     ]);
   });

@@ -82,11 +82,16 @@ export class Provider {
 
   /**
    * The address that starts a login at the provider, with PKCE S256 (RFC 7636), state and nonce.
+   * @param scopes the scopes to request. Default: the configured ones
    * @throws SessionError as `prepare`
    */
-  async authorizationUrl(redirectUri: URL, checks: AuthorizationChecks): Promise<URL> {
+  async authorizationUrl(
+    redirectUri: URL,
+    checks: AuthorizationChecks,
+    scopes: readonly string[] = this.scopes,
+  ): Promise<URL> {
     const configuration = await this.#connection.configured();
-    const { scopes, authorizationParams } = this.#settings;
+    const { authorizationParams } = this.#settings;
     return oidc.buildAuthorizationUrl(configuration, {
       ...authorizationParams,
       redirect_uri: redirectUri.href,
@@ -101,11 +106,16 @@ export class Provider {
   /**
    * Redeems the code of an authorization response, after state, `iss` (RFC 9207) and nonce are checked.
    * @param callback the address the browser came back to
+   * @param scopes the requested scopes. Default: the configured ones
    * @throws what openid-client throws; {@link providerFailure} reads it. SessionError `provider_refused`
    * or `provider_unavailable` when the provider does not say who logged in. Tokens that were granted all the
    * same are revoked.
    */
-  async exchange(callback: URL, checks: AuthorizationChecks): Promise<GrantedTokens> {
+  async exchange(
+    callback: URL,
+    checks: AuthorizationChecks,
+    scopes: readonly string[] = this.scopes,
+  ): Promise<GrantedTokens> {
     const configuration = await this.#connection.configured();
     const requestedAtMs = this.#clock.now();
     const response = await this.#connection.redeem(
@@ -113,27 +123,28 @@ export class Provider {
         oidc.authorizationCodeGrant(configuration, callback, {
           expectedState: checks.state.reveal(),
           pkceCodeVerifier: checks.codeVerifier.reveal(),
-          ...(this.#settings.scopes.includes('openid') && {
+          ...(scopes.includes('openid') && {
             expectedNonce: checks.nonce.reveal(),
             idTokenExpected: true,
           }),
         }),
       (tokens) => void this.discard(tokens),
     );
-    return this.#identified(configuration, response, requestedAtMs);
+    return this.#identified(configuration, response, { requestedAtMs, scopes });
   }
 
   /**
    * Asks for a code that a user can approve a login with (RFC 8628).
+   * @param scopes the scopes to request. Default: the configured ones
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
-  async authorizeDevice(): Promise<DeviceAuthorization> {
+  async authorizeDevice(scopes: readonly string[] = this.scopes): Promise<DeviceAuthorization> {
     const configuration = await this.#connection.configured();
-    return requestDeviceAuthorization(configuration, this.#settings, this.#clock);
+    return requestDeviceAuthorization(configuration, { ...this.#settings, scopes }, this.#clock);
   }
 
   /** Asks, once, for the tokens of a login that the user may have approved by now. Never rejects. */
-  async pollDevice(deviceCode: Secret): Promise<DevicePoll> {
+  async pollDevice(deviceCode: Secret, scopes: readonly string[] = this.scopes): Promise<DevicePoll> {
     try {
       const configuration = await this.#connection.configured();
       const requestedAtMs = this.#clock.now();
@@ -141,7 +152,10 @@ export class Provider {
         () => requestDeviceTokens(configuration, deviceCode),
         (tokens) => void this.discard(tokens),
       );
-      return { kind: 'granted', granted: await this.#identified(configuration, response, requestedAtMs) };
+      return {
+        kind: 'granted',
+        granted: await this.#identified(configuration, response, { requestedAtMs, scopes }),
+      };
     } catch (error) {
       return devicePollOf(error);
     }
@@ -151,11 +165,11 @@ export class Provider {
   async #identified(
     configuration: oidc.Configuration,
     response: TokenResponse,
-    requestedAtMs: number,
+    { requestedAtMs, scopes }: { requestedAtMs: number; scopes: readonly string[] },
   ): Promise<GrantedTokens> {
     const tokens = this.#granted(response, requestedAtMs);
     // Not told otherwise, what was asked for was granted (RFC 6749 section 5.1).
-    const granted = { ...tokens, scopes: tokens.scopes ?? this.scopes };
+    const granted = { ...tokens, scopes: tokens.scopes ?? scopes };
     const claims = response.claims();
     if (claims) return { ...granted, identity: identityOf(claims), idTokenClaims: claims };
     try {

@@ -22,7 +22,7 @@ import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http/http-limits.js';
 import type { TrustedProxies } from '../http/trusted-proxies.js';
 import type { UnreadAnswers } from '../http/unread-answers.js';
 import { type LoginRoutesOptions, loginRoutes } from '../login/browser/routes.js';
-import { showPage, wantsPage } from '../login/browser/show-page.js';
+import { acceptsHtml, showPage } from '../login/browser/show-page.js';
 import { errorPage } from '../login/pages/problem-pages.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
@@ -60,7 +60,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   const {
     guards,
     endpoint,
-    bodyRoom: room,
+    bodyMemory: room,
     turns,
     argumentElements,
     unreadAnswers,
@@ -121,7 +121,7 @@ function guardedApp(
   const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500, message: string) => {
     const code = status === 500 ? ErrorCode.internal : ErrorCode.invalidRequest;
     const headers = { vary: 'Accept' };
-    if (c.req.path === MCP_PATH || !wantsPage(c)) return errorResponse(status, code, message, { headers });
+    if (c.req.path === MCP_PATH || !acceptsHtml(c)) return errorResponse(status, code, message, { headers });
     c.header('vary', headers.vary);
     return showPage(c, await errorPage(brand, status, message));
   };

@@ -5,7 +5,7 @@ import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
 import { SessionError } from '../errors.js';
-import { LoginChecks } from '../login/login-checks.js';
+import { InitiatorVerifier } from '../login/initiator-verifier.js';
 import { Logins } from '../login/logins.js';
 import { auditLog } from '../observe/audit-log.js';
 import { Provider } from '../provider/provider.js';
@@ -135,7 +135,7 @@ export function composeSessions(
   const logins = new Logins({
     providers,
     defaultProvider,
-    checks: new LoginChecks({ subjectClaim: bearer?.subjectClaim ?? 'sub', signIn }),
+    initiatorVerifier: new InitiatorVerifier({ subjectClaim: bearer?.subjectClaim ?? 'sub', signIn }),
     accounts,
     registry,
     disposal,

@@ -22,7 +22,7 @@ export type LoginFailure =
   | 'provider_refused'
   | 'wrong_code'
   | 'superseded'
-  | 'crowded_out'
+  | 'evicted'
   | 'signed_out';
 
 /**
@@ -85,7 +85,7 @@ export type SessionEvent =
    */
   | { readonly type: 'token.refused'; readonly reason: TokenFaultReason; readonly fault: string }
   /** Whoever asked had started too many within a minute. */
-  | { readonly type: 'login.refused'; readonly reason: 'too_often' }
+  | { readonly type: 'login.refused'; readonly reason: 'rate_limited' }
   | {
       readonly type: 'login.started';
       readonly ref: SessionRef;

@@ -1,6 +1,6 @@
 /** The variables that a browser and its launcher need: paths, user, locale and display. */
 const NEEDED = new Set([
-  // Everywhere.
+  // All systems.
   ...[
     'PATH',
     'HOME',
@@ -15,7 +15,7 @@ const NEEDED = new Set([
     'TMP',
     'BROWSER',
   ],
-  // Desktops of Linux.
+  // Linux desktops.
   ...[
     'DISPLAY',
     'WAYLAND_DISPLAY',
@@ -31,7 +31,7 @@ const NEEDED = new Set([
     'PULSE_SERVER',
     'NO_AT_BRIDGE',
   ],
-  // Linux inside Windows.
+  // Windows Subsystem for Linux.
   ...['WSL_DISTRO_NAME', 'WSL_INTEROP', 'WSLENV', 'WSL2_GUI_APPS_ENABLED'],
   // Windows.
   ...['SYSTEMROOT', 'SYSTEMDRIVE', 'WINDIR', 'COMSPEC', 'PATHEXT', 'OS', 'PUBLIC', 'ALLUSERSPROFILE'],
@@ -42,10 +42,10 @@ const NEEDED = new Set([
   // macOS.
   ...['__CF_USER_TEXT_ENCODING', 'SECURITYSESSIONID'],
 ]);
-/** Settings of locales, of desktops and of the libraries that draw windows. */
+/** Settings of locales, desktops and window toolkits. */
 const NEEDED_FAMILY = /^(?:LC|XDG|GTK|GDK|QT|KDE|MOZ)_[A-Z0-9_]+$/;
 
-/** The part of an environment that a browser needs. Names are compared without case, as on Windows. */
+/** Selects the environment variables that a browser needs. Names are compared without case, as on Windows. */
 export function browserEnvironment(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   return Object.fromEntries(
     Object.entries(environment).filter(([name]) => {

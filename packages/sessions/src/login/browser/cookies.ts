@@ -1,24 +1,24 @@
 import type { Context } from 'hono';
-import { getCookie, setCookie } from 'hono/cookie';
+import { getCookie, getSignedCookie, setCookie, setSignedCookie } from 'hono/cookie';
 import type { HttpEnv } from '../../http/http-env.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
-import { secretBytes } from '../../vault/memory.js';
+import { wipe } from '../../vault/memory.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
 import { FAILED_LOGIN_KEPT_MS } from '../failed-logins.js';
-import type { FinishedLogin } from './flow.js';
+import type { CompletedLogin } from './flow.js';
 
 export interface LoginCookiesOptions {
   readonly keys: KeyHierarchy;
   readonly publicUrl: () => URL;
-  /** How long a started login can be finished. */
+  /** The lifetime of a login. */
   readonly loginAttemptMs: number;
 }
 
 const CODE_SECONDS = 300;
-/** It is read by the page that the browser is sent to. */
-const FINISHED_SECONDS = 60;
+/** The page that the browser is redirected to reads it. */
+const COMPLETED_SECONDS = 60;
 
-/** What a login leaves in the browser that goes through it. Whatever is read back is what was written here. */
+/** The cookies of logins. Their names depend on the login, so that several logins in one browser do not interfere. */
 export class LoginCookies {
   readonly #options: LoginCookiesOptions;
 
@@ -26,97 +26,91 @@ export class LoginCookies {
     this.#options = options;
   }
 
-  /** The secret that ties a browser to a login. @param attemptDigest of the login's id */
+  /** The secret that binds a browser to a login. @param attemptDigest of the login's id */
   binding(c: Context<HttpEnv>, attemptDigest: string): string | undefined {
-    return this.#read(c, bindingNameOf(attemptDigest));
+    return getCookie(c, bindingNameOf(attemptDigest), this.#prefix);
   }
 
-  /** Keeps it for as long as the browser can be told how the login ended. */
+  /** Keeps the binding for as long as the reason of a failed login is kept. */
   bind(c: Context<HttpEnv>, attemptId: string, secret: string): void {
     const seconds = Math.ceil((this.#options.loginAttemptMs + FAILED_LOGIN_KEPT_MS) / 1000);
-    this.#write(c, bindingNameOf(digestOf(attemptId)), secret, seconds);
+    setCookie(c, bindingNameOf(digestOf(attemptId)), secret, this.#attributes(seconds));
   }
 
-  /** What shows that a form of a login comes from a page that this browser was shown. */
+  /** The CSRF token of the connect page, which is valid in the bound browser only. */
   formTokenOf(attemptId: string, binding: string): string {
     return this.#options.keys.mac('form', attemptId, binding).toString('base64url');
   }
 
-  /** Whether a form that came in is such a one. */
+  /** Whether a form has the CSRF token of this browser's connect page. */
   isOwnForm(c: Context<HttpEnv>, attemptId: string, token: string | null): boolean {
     const binding = this.binding(c, digestOf(attemptId));
     return binding !== undefined && isSameDigest(token ?? '', this.formTokenOf(attemptId, binding));
   }
 
-  /** Keeps a code together with what shows that it came from here: codes must not be tried this way. */
-  keepCode(c: Context<HttpEnv>, attemptId: string, code: string): void {
-    this.#write(c, codeNameOf(attemptId), `${code}.${this.#codeMacOf(attemptId, code)}`, CODE_SECONDS);
+  /** Keeps a confirmation code for its page, signed, so that the page cannot be used to try codes. */
+  async keepCode(c: Context<HttpEnv>, attemptId: string, code: string): Promise<void> {
+    const key = this.#keyOf('code', attemptId);
+    await setSignedCookie(c, codeNameOf(attemptId), code, key, this.#attributes(CODE_SECONDS));
   }
 
-  code(c: Context<HttpEnv>, attemptId: string): string | undefined {
-    const [code = '', mac = ''] = this.#read(c, codeNameOf(attemptId))?.split('.') ?? [];
-    return isSameDigest(mac, this.#codeMacOf(attemptId, code)) ? code : undefined;
+  async code(c: Context<HttpEnv>, attemptId: string): Promise<string | undefined> {
+    const key = this.#keyOf('code', attemptId);
+    return (await getSignedCookie(c, key, codeNameOf(attemptId), this.#prefix)) || undefined;
   }
 
-  /** Keeps for the last page how a login ended. */
-  keepFinished(c: Context<HttpEnv>, { account, clientName = '' }: FinishedLogin): void {
-    const fields = [account, clientName].map((field) => secretBytes(field).toString('base64url'));
-    this.#write(c, this.#finishedName, [...fields, this.#finishedMacOf(fields)].join('.'), FINISHED_SECONDS);
+  /** Keeps the result of a login for the last page. */
+  async keepCompleted(c: Context<HttpEnv>, { account, clientName }: CompletedLogin): Promise<void> {
+    const value = JSON.stringify({ account, clientName });
+    await setSignedCookie(
+      c,
+      this.#completedName,
+      value,
+      this.#keyOf('done'),
+      this.#attributes(COMPLETED_SECONDS),
+    );
   }
 
-  /** Takes it out: cookies go to every port of a machine, and a name is nobody else's business. */
-  takeFinished(c: Context<HttpEnv>): Omit<FinishedLogin, 'kind'> | undefined {
-    const kept = this.#read(c, this.#finishedName);
-    if (kept === undefined) return undefined;
-    this.#write(c, this.#finishedName, '', 0);
-    const [account = '', clientName = '', mac = ''] = kept.split('.');
-    if (!isSameDigest(mac, this.#finishedMacOf([account, clientName]))) return undefined;
-    return { account: textIn(account), clientName: textIn(clientName) };
+  /** Takes the result of a login. Cookies are sent to every port of a host, so the name must not stay in one. */
+  async takeCompleted(c: Context<HttpEnv>): Promise<Omit<CompletedLogin, 'kind'> | undefined> {
+    const value = await getSignedCookie(c, this.#keyOf('done'), this.#completedName, this.#prefix);
+    if (value === undefined) return undefined;
+    setCookie(c, this.#completedName, '', this.#attributes(0));
+    // The signature shows that `keepCompleted` wrote it.
+    return value === false ? undefined : (JSON.parse(value) as Omit<CompletedLogin, 'kind'>);
   }
 
-  #codeMacOf(attemptId: string, code: string): string {
-    return this.#options.keys.mac('form', 'code', attemptId, code).toString('base64url');
-  }
-
-  #finishedMacOf(fields: readonly string[]): string {
-    return this.#options.keys.mac('form', 'done', ...fields).toString('base64url');
+  /** The signing key of one kind of cookie, or of one login's. A signature covers the value, not the name. */
+  #keyOf(...info: readonly string[]): string {
+    const key = this.#options.keys.derive('form', 'cookie', ...info);
+    try {
+      return key.toString('base64url');
+    } finally {
+      wipe(key);
+    }
   }
 
   /** Servers at other paths or ports of this host receive the same cookies, so the name depends on the public URL. */
-  get #finishedName(): string {
+  get #completedName(): string {
     return `mcp-login-done-${digestOf(this.#options.publicUrl().href).slice(0, 16)}`;
   }
 
-  get #isSecure(): boolean {
-    return this.#options.publicUrl().protocol === 'https:';
+  /** The prefix requires the path `/`, and prevents other hosts of the domain from setting these cookies. */
+  get #prefix(): 'host' | undefined {
+    return this.#options.publicUrl().protocol === 'https:' ? 'host' : undefined;
   }
 
-  #read(c: Context<HttpEnv>, name: string): string | undefined {
-    return this.#isSecure ? getCookie(c, name, 'host') : getCookie(c, name);
-  }
-
-  #write(c: Context<HttpEnv>, name: string, value: string, maxAge: number): void {
-    setCookie(c, name, value, {
-      httpOnly: true,
-      sameSite: 'Lax',
-      maxAge,
-      // The prefix requires the path `/`, and prevents other hosts of the domain from setting these cookies.
-      ...(this.#isSecure
-        ? { secure: true, prefix: 'host', path: '/' }
-        : { path: this.#options.publicUrl().pathname }),
-    });
+  #attributes(maxAge: number) {
+    const { pathname } = this.#options.publicUrl();
+    const prefix = this.#prefix;
+    return { httpOnly: true, sameSite: 'Lax', maxAge, path: pathname, ...(prefix && { prefix }) } as const;
   }
 }
 
-/** Cookies are named per login, so that two logins in one browser do not meet. */
 function bindingNameOf(attemptDigest: string): string {
   return `mcp-login-${attemptDigest.slice(0, 16)}`;
 }
 
 function codeNameOf(attemptId: string): string {
   return `mcp-login-code-${digestOf(attemptId).slice(0, 16)}`;
-}
-
-function textIn(field: string): string {
-  return secretBytes(field, 'base64url').toString();
 }

@@ -3,7 +3,7 @@ import { type ListeningServer, listen } from '../../http/listen.js';
 
 const HOST = '127.0.0.1';
 
-/** Serves the login pages on a free port of this machine, from the first login on and not before. */
+/** Serves the login pages on a free port of the loopback interface, from the first login on. */
 export class LoginListener {
   readonly #listener: RequestListener;
   #opening: Promise<ListeningServer> | undefined;
@@ -12,7 +12,7 @@ export class LoginListener {
     this.#listener = listener;
   }
 
-  /** Starts to listen, unless that has been done. @returns where browsers find the pages. */
+  /** Starts to listen, once. @returns the base URL of the pages */
   async open(): Promise<URL> {
     this.#opening ??= listen(this.#listener, { port: 0, host: HOST });
     try {
@@ -24,19 +24,19 @@ export class LoginListener {
     }
   }
 
-  /** Accepts no new connections from now on. */
+  /** Stops to accept connections. */
   stop(): void {
     void this.#opening?.then((server) => server.stop(), ignore);
   }
 
-  /** Closes what is open. */
+  /** Closes all connections. */
   async close(): Promise<void> {
     const server = await this.#opening?.catch(ignore);
     await server?.close();
   }
 }
 
-/** Whoever opened the listener has heard of the error. */
+/** `open` has reported the error. */
 function ignore(): undefined {
   return undefined;
 }

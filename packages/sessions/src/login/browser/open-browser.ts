@@ -1,19 +1,16 @@
 import { spawn } from 'node:child_process';
 import { browserEnvironment } from './browser-environment.js';
 
-/**
- * Opens a URL in the browser of the user at this machine, if there is one. Never rejects: the user gets the URL in
- * another way, too.
- */
+/** Opens a URL in the browser of this machine's user. Never rejects, because the user gets the URL in another way, too. */
 export type OpenBrowser = (url: string) => Promise<void>;
 
-/** What tells whether a browser can show itself. */
+/** The properties of a process that tell whether it can open a browser. */
 export interface DesktopEnvironment {
   readonly platform: NodeJS.Platform;
   readonly environment: NodeJS.ProcessEnv;
 }
 
-/** The desktop this process runs on. */
+/** The properties of this process. */
 export function currentDesktop(): DesktopEnvironment {
   return { platform: process.platform, environment: process.env };
 }
@@ -21,7 +18,7 @@ export function currentDesktop(): DesktopEnvironment {
 /**
  * The function that opens the desktop's browser; `undefined` without a desktop. The browser gets only the environment
  * variables that it needs, because the environment contains secrets of this server.
- * @param onError hears why an address could not be opened
+ * @param onError called if no command could open a URL
  */
 export function browserOpener(
   { platform, environment }: DesktopEnvironment,
@@ -63,7 +60,7 @@ function launch([program = '', ...parameters]: readonly string[], env: NodeJS.Pr
   });
 }
 
-/** A Linux machine may well be a server without a screen. */
+/** Linux has a desktop only if there is a display. */
 function hasBrowser({ platform, environment }: DesktopEnvironment): boolean {
   if (platform === 'darwin' || platform === 'win32') return true;
   return Boolean(environment.DISPLAY || environment.WAYLAND_DISPLAY);

@@ -4,10 +4,10 @@ import type { Page } from '../pages/page.js';
 import { pageStyleHash } from '../pages/page-style.js';
 
 /**
- * Answers with a page that may do nothing but show itself and send its form.
+ * Responds with a page. Its content security policy allows the page's style, logo and form only.
  *
- * The form may lead on to any https address: browsers apply `form-action` to every redirect that follows,
- * and a provider may well send its users on to another one.
+ * `form-action` allows every https address: browsers apply it to all redirects that follow the form, and a provider may
+ * redirect its users to other hosts.
  */
 export function showPage(c: Context<HttpEnv>, page: Page): Response {
   const policy = [
@@ -25,7 +25,7 @@ export function showPage(c: Context<HttpEnv>, page: Page): Response {
   return c.html(page.html, page.status);
 }
 
-/** Whether whoever asks is a person's browser, and no program. */
-export function wantsPage(c: Context<HttpEnv>): boolean {
+/** Whether the request comes from a browser rather than a program. */
+export function acceptsHtml(c: Context<HttpEnv>): boolean {
   return c.req.header('accept')?.includes('text/html') ?? false;
 }

@@ -71,7 +71,7 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
     reason: 'Another login has taken the place of this one.',
     advice: 'Go on with the latest link or code that your client shows.',
   },
-  crowded_out: {
+  evicted: {
     title: 'Too many logins',
     reason: 'Too many logins were started here, and this one had to make room.',
     advice: 'Wait a minute, then ask your client to log in again.',

@@ -1,19 +1,29 @@
 import { html, raw } from 'hono/html';
-import type { LoginDestination } from '../login-destination.js';
+import type { Provider } from '../../provider/provider.js';
 import type { Brand } from './branding.js';
 import { pageStyle } from './page-style.js';
 
-/** A page in a browser, and what it may do. */
+/** A page, and what its content security policy has to allow. */
 export interface Page {
   readonly status: 200 | 400 | 403 | 404 | 413 | 429 | 500 | 502;
   readonly html: string;
-  /** Whether it shows a picture, which is in the page itself. */
+  /** Whether the page contains a picture as a `data:` URL. */
   readonly hasPicture: boolean;
+}
+
+/** An authorization server on the pages: its name, and the host that the browser is redirected to. */
+export type LoginDestination = Pick<Provider, 'displayName' | 'host'>;
+
+const MAX_NAME_LENGTH = 80;
+
+/** Shortens a name from a client or provider, and removes control and direction characters, which could mislead. */
+export function printableName(name: string): string {
+  return name.replaceAll(/\p{C}/gu, '').slice(0, MAX_NAME_LENGTH);
 }
 
 export type Markup = ReturnType<typeof html>;
 
-/** What a page says, and how it went. */
+/** The content of a page without a form. */
 export interface Message {
   readonly status: Page['status'];
   readonly mark: keyof typeof MARKS;
@@ -21,7 +31,7 @@ export interface Message {
   readonly body: Markup;
 }
 
-/** Drawn in a square of 48. */
+/** The paths of the symbols, in a view box of 48 by 48. */
 const MARKS = {
   onward: 'M15 24h18M26 17l7 7-7 7',
   good: 'M16 24.5l5.5 5.5L32.5 18.5',
@@ -30,9 +40,8 @@ const MARKS = {
 };
 
 /**
- * Puts a page together: language, title, whose it is, look. No script, nothing from elsewhere.
- *
- * @param brand absent where it is nobody's business whose page it is
+ * Renders a page without scripts and external resources.
+ * @param brand absent where the page must not name the server
  */
 export async function renderPage(
   brand: Brand | undefined,
@@ -62,7 +71,7 @@ function header({ name, logo }: Brand): Markup {
   return html`<header>${logo === undefined ? '' : html`<img src="${logo}" alt="">`}${nameOf(name)}</header>`;
 }
 
-/** A page that tells something and asks nothing. */
+/** Renders a page without a form. */
 export function renderMessage(
   brand: Brand | undefined,
   { status, mark, title, body }: Message,
@@ -77,12 +86,12 @@ export function renderMessage(
   );
 }
 
-/** What a place is called here, and which host the browser goes to. */
-export function destinationOf({ name, host }: LoginDestination): Markup {
-  return name === host ? nameOf(host) : html`${nameOf(name)} · ${nameOf(host)}`;
+/** The name and host of an authorization server; the host only if it has no other name. */
+export function destinationOf({ displayName, host }: LoginDestination): Markup {
+  return displayName === host ? nameOf(host) : html`${nameOf(displayName)} · ${nameOf(host)}`;
 }
 
-/** A name from outside keeps its writing direction to itself. */
+/** Isolates the writing direction of a text that this server does not control. */
 export function nameOf(text: string): Markup {
   return html`<bdi>${text}</bdi>`;
 }

@@ -5,7 +5,7 @@ import { connectPage, donePage } from './pages.js';
 const BRAND = { name: 'Notes', logo: undefined };
 const REQUEST: ConnectRequest = {
   clientName: 'Example Client',
-  provider: { name: 'sample', host: 'id.example.com' },
+  provider: { displayName: 'sample', host: 'id.example.com' },
   scopes: ['openid'],
   startedSecondsAgo: 0,
   signInAt: undefined,
@@ -26,12 +26,12 @@ describe('the connect page', () => {
   });
 
   it('says the host once that has no other name', async () => {
-    const place = { name: 'id.example.com', host: 'id.example.com' };
+    const place = { displayName: 'id.example.com', host: 'id.example.com' };
     expect(await connectText({ provider: place })).toContain('Log in at id.example.com Asks for');
   });
 
   it('says where the browser signs in first', async () => {
-    const signInAt = { name: 'staff', host: 'sso.example.com' };
+    const signInAt = { displayName: 'staff', host: 'sso.example.com' };
     expect(await connectText({ signInAt })).toMatch(/first sign in at staff · sso\.example\.com *,/);
   });
 

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import type { ConnectRequest, FinishedLogin } from '../browser/flow.js';
+import type { CompletedLogin, ConnectRequest } from '../browser/flow.js';
 import type { Brand } from './branding.js';
 import { destinationOf, type Markup, nameOf, type Page, renderMessage, renderPage } from './page.js';
 
@@ -58,7 +58,7 @@ function ago(seconds: number): string {
  *
  * @param login as whom and for which client, where that is known
  */
-export function donePage(brand: Brand, login?: Omit<FinishedLogin, 'kind'>): Promise<Page> {
+export function donePage(brand: Brand, login?: Omit<CompletedLogin, 'kind'>): Promise<Page> {
   return renderMessage(brand, {
     status: 200,
     mark: 'good',
@@ -69,7 +69,7 @@ export function donePage(brand: Brand, login?: Omit<FinishedLogin, 'kind'>): Pro
   });
 }
 
-function summary({ account, clientName }: Omit<FinishedLogin, 'kind'>): Markup {
+function summary({ account, clientName }: Omit<CompletedLogin, 'kind'>): Markup {
   const client = clientName?.trim();
   return html`<p>You are logged in as <strong>${nameOf(account)}</strong>. ${client ? nameOf(client) : 'Your client'} can go on.</p>`;
 }

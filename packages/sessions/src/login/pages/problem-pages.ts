@@ -1,14 +1,13 @@
 import { html } from 'hono/html';
 import { waitInWords } from '../../limits/wait-in-words.js';
-import type { LoginDestination } from '../login-destination.js';
 import type { Brand } from './branding.js';
-import { destinationOf, type Markup, type Page, renderMessage } from './page.js';
+import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 
 /** What answers a form has the address of the form's page, and opening that once more changes nothing. */
 const AGAIN = html`<p><a href="">Open the login again</a></p>`;
 
 /** There is no login behind this address, or no longer. */
-export function goneLinkPage(brand: Brand): Promise<Page> {
+export function expiredLinkPage(brand: Brand): Promise<Page> {
   return problem(
     brand,
     404,
@@ -18,7 +17,7 @@ export function goneLinkPage(brand: Brand): Promise<Page> {
 }
 
 /** A form was sent by another page than ours, or by a browser that keeps no cookies. */
-export function wrongFormPage(brand: Brand, status: 403 | 413 = 403): Promise<Page> {
+export function invalidFormPage(brand: Brand, status: 403 | 413 = 403): Promise<Page> {
   return problem(
     brand,
     status,
@@ -53,7 +52,7 @@ export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Pr
 export type ProviderFailureReason = 'provider_unavailable' | 'provider_refused';
 
 /** The user cannot be sent on to where they log in. */
-export function providerTroublePage(
+export function providerErrorPage(
   brand: Brand,
   place: LoginDestination,
   failureReason: ProviderFailureReason,

@@ -5,7 +5,7 @@ import {
   type ServerContext,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import { shownName } from '../../login/pages/shown-name.js';
+import { printableName } from '../../login/pages/page.js';
 
 const envelopeSchema = z
   .object({
@@ -37,7 +37,7 @@ export function clientInfoOf(server: McpServer, context: ServerContext): ClientI
 export function clientNameOf(server: McpServer, context: ServerContext): string | undefined {
   const info = clientInfoOf(server, context);
   const name = info?.title ?? info?.name;
-  return name === undefined ? undefined : shownName(name);
+  return name === undefined ? undefined : printableName(name);
 }
 
 /** Whether a client can be asked to open an address (URL mode elicitation). */

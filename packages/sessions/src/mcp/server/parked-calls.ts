@@ -91,7 +91,7 @@ export class ParkedCalls {
     return (
       context.era === '2026' &&
       elicitation.mayAsk(elicitation.clientOf(this.#server, protocol, context)) &&
-      logins.endsInBrowser({ clientName: undefined, ...originOf(context) }, provider)
+      logins.completesInBrowser({ clientName: undefined, ...originOf(context) }, provider)
     );
   }
 

@@ -11,7 +11,7 @@ const ofTokens = { ...ofAccount, generation: 1, refreshAtMs: undefined };
 const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T }, boolean] } = {
   'session.started': [{ type: 'session.started', ref, kind: 'connection' }, false],
   'session.refused': [{ type: 'session.refused', reason: 'cap' }, false],
-  'login.refused': [{ type: 'login.refused', reason: 'too_often' }, false],
+  'login.refused': [{ type: 'login.refused', reason: 'rate_limited' }, false],
   'token.refused': [{ type: 'token.refused', reason: 'expired', fault: 'It has expired.' }, false],
   'session.not_owned': [{ type: 'session.not_owned', ref }, false],
   'session.signed_out': [{ type: 'session.signed_out', ref, reason: 'idle' }, true],

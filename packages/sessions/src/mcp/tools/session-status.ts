@@ -1,7 +1,8 @@
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { type AccountStatus, accountStatus } from '../../account/account-status.js';
-import type { Logins, PendingLogin } from '../../login/logins.js';
+import type { Logins } from '../../login/logins.js';
+import type { PendingLogin } from '../../login/pending-login.js';
 import { omitUndefined } from '../../omit-undefined.js';
 import { idleAtMs, type Lifetimes } from '../../session/lifetimes.js';
 import { isSignedIn, type SessionRecord } from '../../session/session-record.js';

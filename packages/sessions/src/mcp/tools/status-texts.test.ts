@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountStatus } from '../../account/account-status.js';
-import type { PendingLogin } from '../../login/logins.js';
+import type { PendingLogin } from '../../login/pending-login.js';
 import type { SessionRef } from '../../session/ids.js';
 import { blankRecord, type SessionKind } from '../../session/session-record.js';
 import { nextStep } from './status-texts.js';
@@ -14,7 +14,7 @@ const underWay = (change: Partial<PendingLogin>): PendingLogin => ({
   loginUrl: 'https://server.test/connect/1',
   userCode: undefined,
   expiresInSeconds: 600,
-  knownWithinMs: 0,
+  detectionDelayMs: 0,
   needsCode: false,
   ...change,
 });

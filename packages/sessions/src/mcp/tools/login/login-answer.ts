@@ -1,4 +1,4 @@
-import type { PendingLogin, StartedLogin } from '../../../login/logins.js';
+import type { PendingLogin, StartedLogin } from '../../../login/pending-login.js';
 import type { LoginFailure } from '../../../session/session-events.js';
 import type { AccountRecord } from '../../../session/session-record.js';
 import type { LoginCall } from './login-call.js';

@@ -1,5 +1,6 @@
 import type { ElicitResult, ServerContext } from '@modelcontextprotocol/server';
-import type { Logins, PendingLogin } from '../../../login/logins.js';
+import type { Logins } from '../../../login/logins.js';
+import type { PendingLogin } from '../../../login/pending-login.js';
 import type { Clock } from '../../../time/clock.js';
 import { type RandomSource, randomToken } from '../../../vault/random.js';
 import { withRequestProperties } from '../../request/call-context.js';

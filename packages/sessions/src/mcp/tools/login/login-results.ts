@@ -1,6 +1,6 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
 import { z } from 'zod';
-import type { PendingLogin } from '../../../login/logins.js';
+import type { PendingLogin } from '../../../login/pending-login.js';
 import { omitUndefined } from '../../../omit-undefined.js';
 import type { LoginFailure } from '../../../session/session-events.js';
 import type { AccountRecord } from '../../../session/session-record.js';
@@ -198,7 +198,7 @@ function failureText(failure: LoginFailure): string {
       return 'The confirmation code was wrong too often. Call `login` to start a new login.';
     case 'superseded':
       return 'A newer login has taken the place of this one. Call `login` to go on with it.';
-    case 'crowded_out':
+    case 'evicted':
       return 'Too many logins were started at this server, and this one had to make room. Try `login` again in a minute.';
     case 'signed_out':
       return 'The session was signed out before the login was finished. Call `login` to start a new one.';

@@ -98,7 +98,7 @@ export class LoginRounds {
       return { kind: 'pending', login: { ...pending, isNew: true }, refusal: action };
     }
 
-    const mayWait = logins.mayWait(ref, provider);
+    const mayWait = logins.canWait(ref, provider);
     const waitMs = mayWait ? PATIENCE_MS : 0;
     const outcome = await settled(this.#options, call, protocol, pending, waitMs, round.startedAtMs);
     if (outcome) return finishedStep(logins, call, outcome);

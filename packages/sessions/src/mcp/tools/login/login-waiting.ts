@@ -1,6 +1,7 @@
 import type { ServerContext } from '@modelcontextprotocol/server';
 import type { LoginOutcome } from '../../../login/login-attempt.js';
-import type { Logins, PendingLogin } from '../../../login/logins.js';
+import type { Logins } from '../../../login/logins.js';
+import type { PendingLogin } from '../../../login/pending-login.js';
 import type { Clock } from '../../../time/clock.js';
 import { withProgress } from '../../request/progress.js';
 import type { LoginStep } from './login-answer.js';
@@ -42,6 +43,6 @@ export function settled(
 ): Promise<LoginOutcome | undefined> {
   if (waitMs === 0) return Promise.resolve(undefined);
   return withProgress(protocol, clock, { message: waitingFor(pending), sinceMs }, () =>
-    logins.settled(snapshot.ref, provider, waitMs, protocol.mcpReq.signal),
+    logins.waitUntilSettled(snapshot.ref, provider, waitMs, protocol.mcpReq.signal),
   );
 }

@@ -7,7 +7,8 @@ import {
 import type { z } from 'zod';
 import type { Accounts } from '../../../account/accounts.js';
 import type { OpenBrowser } from '../../../login/browser/open-browser.js';
-import type { Logins, StartedLogin } from '../../../login/logins.js';
+import type { Logins } from '../../../login/logins.js';
+import type { StartedLogin } from '../../../login/pending-login.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
 import type { Clock } from '../../../time/clock.js';
 import type { RandomSource } from '../../../vault/random.js';
@@ -92,7 +93,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   // Before a pending handle is minted that would lead nowhere.
   if (context.named.state === 'none' && !round) {
     await logins.prepare(provider);
-    logins.assertMayStart(originOf(context));
+    logins.assertStartAllowed(originOf(context));
   }
   const call = await loginCallOf(registry, context, provider, {
     handleOfRound: round?.handle,
@@ -131,7 +132,7 @@ async function nextStep(
   const failure = logins.takeFailure(snapshot.ref, provider);
   if (failure) return { kind: 'failed', failure };
   const origin = { clientName: clientNameOf(server, protocol), ...call.from };
-  const started = await logins.start(snapshot, provider, origin, args.flow);
+  const started = await logins.start(snapshot, { provider, origin, flow: args.flow });
   if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
     const question = { client, pending: started };
     return call.era === '2025'
@@ -156,7 +157,7 @@ async function shownByModel(
   }
   // The user may have approved just now, and the provider is asked only every few seconds.
   const { clock, logins } = options;
-  const waitMs = Math.min(started.knownWithinMs, PATIENCE_MS);
+  const waitMs = Math.min(started.detectionDelayMs, PATIENCE_MS);
   const outcome = await settled(options, call, protocol, started, waitMs, clock.now());
   return outcome ? finishedStep(logins, call, outcome) : { kind: 'pending', login: started };
 }

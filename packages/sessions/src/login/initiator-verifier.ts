@@ -2,18 +2,18 @@ import type { Provider } from '../provider/provider.js';
 import type { LoginCheck, LoginFlow } from '../session/session-events.js';
 import type { Initiator, LoginOrigin } from './login-attempt.js';
 
-export interface LoginChecksOptions {
-  /** The claim that says who a token is about. */
+export interface InitiatorVerifierOptions {
+  /** The claim of an ID token that identifies the user. */
   readonly subjectClaim: string;
-  /** The authorization server that issues clients' tokens, where browsers can be signed in there. */
+  /** The authorization server that issues the clients' access tokens, if browsers can sign in there. */
   readonly signIn: Provider | undefined;
 }
 
-/** Chooses how a login is checked, and checks whom a browser turned out to be. */
-export class LoginChecks {
-  readonly #options: LoginChecksOptions;
+/** Verifies that the user who completes a login is the one who started it. */
+export class InitiatorVerifier {
+  readonly #options: InitiatorVerifierOptions;
 
-  constructor(options: LoginChecksOptions) {
+  constructor(options: InitiatorVerifierOptions) {
     this.#options = options;
   }
 
@@ -21,16 +21,17 @@ export class LoginChecks {
     return this.#options.signIn;
   }
 
-  checkOf({ initiator, origin }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
+  /** The check that a login from `origin` needs. */
+  checkFor({ initiator, origin }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
     if (initiator && provider.issuer === initiator.issuer) return 'same-user';
-    // There is no browser that could sign in elsewhere, or show a code of ours.
+    // In the device flow, no browser comes to this server that could sign in or show a code.
     if (flow === 'device') return 'unchecked';
     if (initiator && this.#options.signIn) return 'sign-in';
     return origin === 'local' ? 'none' : 'code';
   }
 
-  /** Whether an ID token is about the user who started a login. */
-  isSameUser(
+  /** Whether the claims of an ID token identify the user who started a login. */
+  isInitiator(
     initiator: Initiator | undefined,
     idTokenClaims: Readonly<Record<string, unknown>> | undefined,
   ): boolean {

@@ -5,54 +5,53 @@ import type { LoginFailure } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
-export interface DeviceLoginOptions {
+export interface DevicePollerOptions {
   readonly provider: Pick<Provider, 'authorizeDevice' | 'pollDevice'>;
+  /** The scopes to request. */
+  readonly scopes: readonly string[];
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  /** The user has approved. Comes late, too, when nobody wants it any more. */
+  /** Called when the user has approved; after `stop`, too, if a poll was in flight. */
   readonly onGranted: (granted: GrantedTokens) => void;
   readonly onFailure: (failure: LoginFailure) => void;
 }
 
-/** RFC 8628 section 3.5. */
+/** The increase of the interval after `slow_down` (RFC 8628 section 3.5). */
 const SLOW_DOWN_MS = 5000;
-/** Polls that fail are pressed on with at least so often, unless the provider wants it otherwise. */
+/** The maximum pause after failed polls, unless the provider's interval or its `Retry-After` is longer. */
 const MAX_PAUSE_MS = 60_000;
-/** Answers that end it. */
+/** The poll results that end a login. */
 const FAILURES = {
   denied: 'declined',
   expired: 'expired',
   refused: 'provider_refused',
 } as const satisfies Record<string, LoginFailure>;
-/** How long the answer to a poll may take before whoever waits for it gives up. */
-const ANSWER_MS = 3000;
+/** The time that `detectionDelayMs` allows for the response to a poll. */
+const RESPONSE_MS = 3000;
 
-/**
- * One login by the device flow (RFC 8628): the code that the user types in at the provider, and the polls that ask
- * what came of it, one at a time.
- */
-export class DeviceLogin {
-  readonly #options: DeviceLoginOptions;
+/** The client side of one device authorization (RFC 8628): requests the user code, then polls, one request at a time. */
+export class DevicePoller {
+  readonly #options: DevicePollerOptions;
   #authorization: DeviceAuthorization | undefined;
-  #begun: Promise<void> | undefined;
+  #started: Promise<void> | undefined;
   #intervalMs = 0;
-  /** How many polls in a row have brought no answer. */
-  #failed = 0;
+  /** The number of polls in a row that failed. */
+  #failures = 0;
   #nextAtMs: number | undefined;
   #next: Deadline | undefined;
-  #isOver = false;
+  #isStopped = false;
 
-  constructor(options: DeviceLoginOptions) {
+  constructor(options: DevicePollerOptions) {
     this.#options = options;
   }
 
   /**
-   * Asks the provider for the code, once, and starts to poll.
+   * Requests the user code, once, and starts to poll.
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
-  begin(): Promise<void> {
-    this.#begun ??= this.#begin();
-    return this.#begun;
+  start(): Promise<void> {
+    this.#started ??= this.#start();
+    return this.#started;
   }
 
   get userCode(): string | undefined {
@@ -63,30 +62,30 @@ export class DeviceLogin {
     return this.#authorization?.verificationUri;
   }
 
-  /** When the provider forgets the code; absent until there is one. */
+  /** When the user code expires; absent until there is one. */
   get expiresAtMs(): number | undefined {
     return this.#authorization?.expiresAtMs;
   }
 
-  /** How long it takes, at most, until what the user has just done is known here. */
-  get knownWithinMs(): number {
+  /** The maximum time until this server detects that the user has approved. */
+  get detectionDelayMs(): number {
     const untilNextMs =
       this.#nextAtMs === undefined ? this.#intervalMs : this.#nextAtMs - this.#options.clock.now();
-    return Math.max(untilNextMs, 0) + ANSWER_MS;
+    return Math.max(untilNextMs, 0) + RESPONSE_MS;
   }
 
-  /** Asks no more. What a poll under way brings still goes to `onGranted`. */
+  /** Stops to poll. Tokens from a poll in flight still go to `onGranted`. */
   stop(): void {
-    this.#isOver = true;
+    this.#isStopped = true;
     this.#next?.cancel();
     this.#authorization?.deviceCode.wipe();
   }
 
-  async #begin(): Promise<void> {
-    const authorization = await this.#options.provider.authorizeDevice();
+  async #start(): Promise<void> {
+    const authorization = await this.#options.provider.authorizeDevice(this.#options.scopes);
     this.#authorization = authorization;
     this.#intervalMs = authorization.intervalMs;
-    if (this.#isOver) authorization.deviceCode.wipe();
+    if (this.#isStopped) authorization.deviceCode.wipe();
     else this.#pollAfter(this.#intervalMs, authorization);
   }
 
@@ -103,17 +102,17 @@ export class DeviceLogin {
   }
 
   async #poll(authorization: DeviceAuthorization): Promise<void> {
-    const { provider, onGranted, onFailure } = this.#options;
+    const { provider, scopes, onGranted, onFailure } = this.#options;
     this.#nextAtMs = undefined;
-    const poll = await provider.pollDevice(authorization.deviceCode);
+    const poll = await provider.pollDevice(authorization.deviceCode, scopes);
     if (poll.kind === 'granted') return onGranted(poll.granted);
-    if (this.#isOver) return;
+    if (this.#isStopped) return;
     switch (poll.kind) {
       case 'pending':
-        this.#failed = 0;
+        this.#failures = 0;
         return this.#pollAfter(this.#intervalMs, authorization);
       case 'slow_down':
-        this.#failed = 0;
+        this.#failures = 0;
         this.#intervalMs += SLOW_DOWN_MS;
         return this.#pollAfter(this.#intervalMs, authorization);
       case 'unavailable':
@@ -123,10 +122,10 @@ export class DeviceLogin {
     }
   }
 
-  /** Twice as long for every poll in a row that brings no answer. */
+  /** Doubles with every failed poll in a row. */
   #pauseMs(retryAfterSeconds = 0): number {
-    this.#failed++;
-    const longest = Math.max(this.#intervalMs, MAX_PAUSE_MS);
-    return Math.max(Math.min(this.#intervalMs * 2 ** this.#failed, longest), retryAfterSeconds * 1000);
+    this.#failures++;
+    const maxPauseMs = Math.max(this.#intervalMs, MAX_PAUSE_MS);
+    return Math.max(Math.min(this.#intervalMs * 2 ** this.#failures, maxPauseMs), retryAfterSeconds * 1000);
   }
 }

@@ -5,7 +5,7 @@ import { providerSettings } from '../../provider/provider-options.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import { FaultingProvider, VirtualClock } from '../../testing/index.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { DeviceLogin } from './device-login.js';
+import { DevicePoller } from './device-poller.js';
 
 const slowDown = { status: 400, body: '{"error":"slow_down"}' };
 
@@ -16,8 +16,9 @@ async function begin(change: (upstream: FaultingProvider) => void = () => undefi
   const settings = providerSettings({ ...upstream.options, deviceFlow: 'allowed' });
   const granted: GrantedTokens[] = [];
   const failures: LoginFailure[] = [];
-  const login = new DeviceLogin({
+  const login = new DevicePoller({
     provider: new Provider(settings, clock, upstream.fetch),
+    scopes: settings.scopes,
     clock,
     deadlines: new Deadlines(clock, () => undefined),
     onGranted: (tokens) => granted.push(tokens),
@@ -26,7 +27,7 @@ async function begin(change: (upstream: FaultingProvider) => void = () => undefi
       login.stop();
     },
   });
-  await login.begin();
+  await login.start();
   return { clock, upstream, login, granted, failures };
 }
 
@@ -38,7 +39,7 @@ async function polls({ clock, upstream }: Awaited<ReturnType<typeof begin>>, sec
 }
 
 describe('a login by the device flow', () => {
-  const open: DeviceLogin[] = [];
+  const open: DevicePoller[] = [];
   afterEach(() => {
     for (const login of open.splice(0)) login.stop();
   });
@@ -162,14 +163,15 @@ describe('a login by the device flow', () => {
     const clock = new VirtualClock();
     const upstream = new FaultingProvider();
     const settings = providerSettings({ ...upstream.options, deviceFlow: 'only' });
-    const login = new DeviceLogin({
+    const login = new DevicePoller({
       provider: new Provider(settings, clock, upstream.fetch),
+      scopes: settings.scopes,
       clock,
       deadlines: new Deadlines(clock, () => undefined),
       onGranted: () => undefined,
       onFailure: () => undefined,
     });
-    const beginning = login.begin();
+    const beginning = login.start();
     login.stop();
     await beginning;
     await clock.advance(60_000);

@@ -1,0 +1,115 @@
+import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
+import { SessionError } from '../../errors.js';
+import type { Provider } from '../../provider/provider.js';
+import { providerFailure } from '../../provider/provider-failure.js';
+import type { LoginFailure } from '../../session/session-events.js';
+import { type RandomSource, randomToken } from '../../vault/random.js';
+import { Secret } from '../../vault/secret.js';
+import { digestOf } from '../../vault/secret-digest.js';
+import type { InitiatorVerifier } from '../initiator-verifier.js';
+import {
+  type AuthorizationPurpose,
+  type AuthorizationTransaction,
+  type LoginAttempt,
+  wipeChecks,
+} from '../login-attempt.js';
+import type { LoginAttempts } from '../login-attempts.js';
+import { callbackPathOf } from './redirect-uris.js';
+
+export interface AuthorizationOptions {
+  readonly attempts: LoginAttempts;
+  readonly initiatorVerifier: InitiatorVerifier;
+  readonly providerOf: (name: string) => Provider;
+  /** The name of the provider whose redirect URI is `/callback`. */
+  readonly defaultProvider: string;
+  readonly random: RandomSource;
+  readonly publicUrl: () => URL;
+}
+
+/** Builds authorization requests and redeems the codes of their responses (RFC 6749 section 4.1). */
+export class Authorization {
+  readonly #options: AuthorizationOptions;
+
+  constructor(options: AuthorizationOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Starts a transaction, which replaces the open one of the attempt.
+   * @param cookieDigest identifies the browser
+   * @returns the authorization request; `undefined` if the attempt has ended meanwhile
+   * @throws SessionError `provider_unavailable`, `provider_refused`
+   */
+  async start(
+    attempt: LoginAttempt,
+    purpose: AuthorizationPurpose,
+    cookieDigest: string,
+  ): Promise<URL | undefined> {
+    const { attempts, random, publicUrl } = this.#options;
+    const state = randomToken(random);
+    const checks = {
+      state: Secret.fromString(state),
+      nonce: Secret.fromString(randomToken(random)),
+      codeVerifier: Secret.fromString(randomToken(random)),
+    };
+    const provider = this.#providerFor(attempt, purpose);
+    const redirectUri = new URL(`.${this.callbackPathOf(attempt, purpose)}`, publicUrl());
+    const url = await provider.authorizationUrl(redirectUri, checks, scopesOf(attempt, purpose));
+    if (attempt.outcome || attempt.unconfirmed) {
+      wipeChecks(checks);
+      return undefined;
+    }
+    attempts.setTransaction(attempt, { purpose, checks, stateDigest: digestOf(state), cookieDigest });
+    return url;
+  }
+
+  /**
+   * Redeems the code of an authorization response, and wipes the checks of its transaction.
+   * @param query the query parameters of the response
+   * @throws as `Provider.exchange`; {@link loginFailureOf} reads it
+   */
+  async exchange(
+    attempt: LoginAttempt,
+    { purpose, checks }: AuthorizationTransaction,
+    query: URLSearchParams,
+  ): Promise<GrantedTokens> {
+    const callback = new URL(`.${this.callbackPathOf(attempt, purpose)}`, this.#options.publicUrl());
+    callback.search = query.toString();
+    try {
+      return await this.#providerFor(attempt, purpose).exchange(callback, checks, scopesOf(attempt, purpose));
+    } finally {
+      wipeChecks(checks);
+    }
+  }
+
+  /** The path of the redirect URI that a response has to come to. */
+  callbackPathOf({ provider }: LoginAttempt, purpose: AuthorizationPurpose): string {
+    return callbackPathOf(purpose, provider, this.#options.defaultProvider);
+  }
+
+  /** Revokes the tokens of a `sign-in`, which only identifies the user. */
+  discard(attempt: LoginAttempt, { tokens }: GrantedTokens): void {
+    void this.#providerFor(attempt, 'sign-in').discard(tokens);
+  }
+
+  #providerFor(attempt: LoginAttempt, purpose: AuthorizationPurpose): Provider {
+    const { initiatorVerifier, providerOf } = this.#options;
+    return purpose === 'sign-in' && initiatorVerifier.signIn
+      ? initiatorVerifier.signIn
+      : providerOf(attempt.provider);
+  }
+}
+
+/** Additional scopes are requested from the provider only. */
+function scopesOf({ scopes }: LoginAttempt, purpose: AuthorizationPurpose): readonly string[] | undefined {
+  return purpose === 'login' ? scopes : undefined;
+}
+
+/** The failure of a login whose authorization request or token request failed. */
+export function loginFailureOf(error: unknown): LoginFailure {
+  if (error instanceof SessionError)
+    return error.code === 'provider_unavailable' ? error.code : 'provider_refused';
+  const { kind } = providerFailure(error);
+  if (kind === 'denied') return 'declined';
+  return kind === 'unavailable' || kind === 'lost' ? 'provider_unavailable' : 'provider_refused';
+}

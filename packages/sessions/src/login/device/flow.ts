@@ -1,0 +1,83 @@
+import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
+import { SessionError } from '../../errors.js';
+import type { Provider } from '../../provider/provider.js';
+import type { Clock } from '../../time/clock.js';
+import type { Deadlines } from '../../time/deadlines.js';
+import type { FailedLogins } from '../failed-logins.js';
+import type { InitiatorVerifier } from '../initiator-verifier.js';
+import type { LoginAttempt } from '../login-attempt.js';
+import type { LoginCompletion } from '../login-completion.js';
+import { DevicePoller } from './device-poller.js';
+
+export interface DeviceFlowOptions {
+  readonly completion: LoginCompletion;
+  readonly failedLogins: FailedLogins;
+  readonly initiatorVerifier: InitiatorVerifier;
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  readonly onError: (error: unknown) => void;
+}
+
+/** Logins by the device flow (RFC 8628): the user enters a code at the provider, and this server polls for the tokens. */
+export class DeviceFlow {
+  readonly #options: DeviceFlowOptions;
+
+  constructor(options: DeviceFlowOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Requests the user code of an attempt, and polls until the attempt ends.
+   * @throws SessionError `provider_unavailable`, `provider_refused`, `login_failed`; they end the attempt
+   */
+  start(attempt: LoginAttempt, provider: Provider): Promise<void> {
+    const { clock, deadlines, completion, onError } = this.#options;
+    attempt.devicePoller = new DevicePoller({
+      provider,
+      scopes: attempt.scopes,
+      clock,
+      deadlines,
+      onGranted: (granted) => void this.#complete(attempt, granted).catch(onError),
+      onFailure: (failure) => void completion.fail(attempt, failure),
+    });
+    return this.waitForCode(attempt);
+  }
+
+  /** Resolves once an attempt has its user code; at once for an attempt by link. @throws SessionError as `start` */
+  async waitForCode(attempt: LoginAttempt): Promise<void> {
+    const { completion, failedLogins } = this.#options;
+    try {
+      await attempt.devicePoller?.start();
+    } catch (error) {
+      const isUnavailable = error instanceof SessionError && error.code === 'provider_unavailable';
+      completion.fail(attempt, isUnavailable ? 'provider_unavailable' : 'provider_refused');
+      // The error tells the client.
+      failedLogins.takeUnreported(attempt.snapshot.ref, attempt.provider);
+      throw error;
+    }
+    if (!attempt.outcome) return;
+    throw new SessionError(
+      'login_failed',
+      'This login was canceled before the provider returned a code. Call `login` again.',
+    );
+  }
+
+  async #complete(attempt: LoginAttempt, answer: GrantedTokens): Promise<void> {
+    const { completion, initiatorVerifier } = this.#options;
+    const { idTokenClaims, ...granted } = answer;
+    if (
+      attempt.check === 'same-user' &&
+      !initiatorVerifier.isInitiator(attempt.origin.initiator, idTokenClaims)
+    ) {
+      completion.reject(attempt, granted, 'identity_mismatch');
+      return;
+    }
+    try {
+      await completion.complete(attempt, granted);
+    } catch (error) {
+      // The device code is used up, so the user has to start again, as after a failure of the provider.
+      completion.fail(attempt, 'provider_unavailable');
+      throw error;
+    }
+  }
+}

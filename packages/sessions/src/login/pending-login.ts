@@ -1,0 +1,45 @@
+import type { Provider } from '../provider/provider.js';
+import type { LoginAttempt } from './login-attempt.js';
+
+/** A pending login, for the session that started it. */
+export interface PendingLogin {
+  readonly provider: string;
+  /** The provider's name on the login pages. */
+  readonly providerName: string;
+  /** The address at which the user logs in. */
+  readonly loginUrl: string;
+  /** The code that the user enters at `loginUrl`; absent unless the device flow is used. */
+  readonly userCode: string | undefined;
+  readonly expiresInSeconds: number;
+  /** The maximum time until this server detects that the user has logged in. */
+  readonly detectionDelayMs: number;
+  /** Whether the browser shows a confirmation code that the session has to present. */
+  readonly needsCode: boolean;
+}
+
+/** The pending login that a call to start one has returned. */
+export interface StartedLogin extends PendingLogin {
+  /** Whether this call has started it; `false` if it was pending before. */
+  readonly isNew: boolean;
+}
+
+/** Describes a login attempt. @param publicUrl the address of this server, for the link */
+export function pendingLoginOf(
+  attempt: LoginAttempt,
+  { displayName }: Pick<Provider, 'displayName'>,
+  publicUrl: URL,
+  nowMs: number,
+): PendingLogin {
+  const { id, provider, devicePoller, unconfirmed, expiresAtMs } = attempt;
+  const endsAtMs =
+    unconfirmed?.expiresAtMs ?? Math.min(expiresAtMs, devicePoller?.expiresAtMs ?? Number.POSITIVE_INFINITY);
+  return {
+    provider,
+    providerName: displayName,
+    loginUrl: devicePoller?.verificationUri ?? new URL(`./connect/${id}`, publicUrl).href,
+    userCode: devicePoller?.userCode,
+    expiresInSeconds: Math.max(0, Math.round((endsAtMs - nowMs) / 1000)),
+    detectionDelayMs: devicePoller?.detectionDelayMs ?? 0,
+    needsCode: unconfirmed !== undefined,
+  };
+}
