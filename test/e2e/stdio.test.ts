@@ -173,6 +173,8 @@ describe('the process over stdio', () => {
     await server.lines.first('the answer after the mark', (line) => JSON.parse(line).id === 91);
     const answers = server.lines.entries.map((line) => JSON.parse(line)).filter(({ id }) => id === null);
     expect(answers.map(({ error }) => error.code)).toEqual([-32700, -32600, -32600, -32700]);
+    server.stdin.end();
+    await server.ended;
     const told = server.stderr.entries.filter((line) =>
       line.includes('A line on stdin is not a JSON-RPC message'),
     );
