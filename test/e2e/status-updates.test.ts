@@ -245,7 +245,7 @@ describe('a resource of the author’s', () => {
     const listening = await listen(mcp, undefined, [uri]);
     const deaf = await listen(mcp, undefined);
     for (const stream of [listening, deaf]) await acknowledged(stream);
-    sessions.resourceUpdated(uri);
+    sessions.resourceUpdatedForAll(uri);
     for (const stream of [streams[0], listening]) {
       const update = await stream.messages.first('the update', ({ method }) => method === UPDATED);
       expect(update.params?.uri).toBe(uri);

@@ -112,8 +112,8 @@ export class StdioConnection {
       // The record is read for every message, because a sign-out changes it.
       const record = await registry.get(this.#ref);
       if (!record) return await refuse(message, channel, SERVER_CLOSING);
-      const named = { state: 'live', record, handle: undefined } as const;
-      contexts.run({ ...LOCAL_CLIENT, era, named, ...calledToolOf(message) }, deliver);
+      const resolved = { state: 'live', record, handle: undefined } as const;
+      contexts.run({ ...LOCAL_CLIENT, era, resolved, ...calledToolOf(message) }, deliver);
     } catch (error) {
       onError(error);
       await refuse(message, channel, jsonRpcErrorOf(error)).catch(onError);

@@ -27,12 +27,13 @@ export function composeMcp(
   { keys, deadlines, events, registry, owners, accounts, sessionFetch, logins }: SessionParts,
 ): McpParts {
   const { lifetimes, limits, providers } = settings;
-  const [{ name: defaultProvider }] = providers;
-  const contexts = new RequestContexts(accounts, sessionFetch, defaultProvider);
+  const [{ name: defaultProvider }, ...others] = providers;
+  const names = [defaultProvider, ...others.map(({ name }) => name)] as const;
+  const contexts = new RequestContexts({ accounts, fetch: sessionFetch, providers: names });
   const keptSubscriptions = new KeptBytes(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
   const servers = new ServerFactory({
-    callsInWork: new RunningCalls({ contexts, clock, deadlines }),
+    runningCalls: new RunningCalls({ contexts, clock, deadlines }),
     info: settings.server,
     register: settings.tools,
     contexts,
@@ -50,7 +51,7 @@ export function composeMcp(
     random,
     lifetimes,
     defaultProvider,
-    providers: providers.map(({ name }) => name),
+    providers: names,
     choices: providers.map(({ name, deviceFlow }) => ({ name, hasChoiceOfFlow: deviceFlow === 'allowed' })),
     hasDeviceFlow: providers.some(({ deviceFlow }) => deviceFlow !== undefined),
   });

@@ -75,7 +75,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       return http.app.fetch(request, { ...(incoming && { incoming }), ...(outgoing && { outgoing }) });
     },
 
-    resourceUpdated(uri) {
+    resourceUpdatedForAll(uri) {
       mcp.subscriptions.resourceUpdated(uri);
       mcp.endpoint.resourceUpdated(uri);
     },

@@ -25,7 +25,7 @@ export interface Sessions {
    * Tells every client that subscribed to a resource of yours that it has changed. All subscribers of an
    * address hear of it, whoever they are: an address that stands for one user's data tells the others when.
    */
-  resourceUpdated(uri: string): void;
+  resourceUpdatedForAll(uri: string): void;
   /**
    * Serves one client over stdin and stdout, and takes SIGINT and SIGTERM for this process meanwhile. Logins
    * come back to a free port of 127.0.0.1, which is opened when the first one starts.

@@ -6,7 +6,7 @@ import type { SessionEvents } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
-import { authInfoOf } from '../request/auth-info.js';
+import { authInfoOf } from '../request/call-context.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
 import { CLIENT_INFO_LIMITS, EVENT_LIMITS, quotaKeyOf } from '../request/kept-limits.js';
 import type { McpRequest } from '../request/mcp-request.js';
@@ -225,8 +225,8 @@ function contextOf(
   { body, origin, clientKey, principal }: McpRequest,
   { session }: ResolvedConnection,
 ): RequestContext {
-  const named = { state: 'live', record: session, handle: undefined } as const;
-  return { era: '2025', named, ...calledToolOf(body), origin, clientKey, principal };
+  const resolved = { state: 'live', record: session, handle: undefined } as const;
+  return { era: '2025', resolved, ...calledToolOf(body), origin, clientKey, principal };
 }
 
 function isPing(message: unknown): boolean {

@@ -1,4 +1,5 @@
-import type { ServerContext } from '@modelcontextprotocol/server';
+import type { AuthInfo, ServerContext } from '@modelcontextprotocol/server';
+import type { Principal } from '../../access/access.js';
 
 type Requests = ServerContext['mcpReq'];
 
@@ -22,4 +23,12 @@ function withProperties<T extends object>(original: T, replaced: Partial<T>): T 
   );
   // Of the same prototype and with the same properties, it is of the same type.
   return Object.create(Object.getPrototypeOf(original), { ...properties, ...added }) as T;
+}
+
+/**
+ * What tools may know of who is calling, where the SDK has it (`ctx.http.authInfo`). The token itself is not
+ * among it: it lets its client in here, and is nobody else's to use.
+ */
+export function authInfoOf({ issuer, subject, clientId, scopes }: Principal): AuthInfo {
+  return { token: '', clientId, scopes: [...scopes], extra: { issuer, subject } };
 }

@@ -7,63 +7,74 @@ import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import { sessionRequired } from '../../session/account-errors.js';
 import { ErrorCode } from '../wire/error-response.js';
-import { type LoginRequirement, type ToolHandler, withLoginRequirement } from './login-requirement.js';
+import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
 import { LiveSession, refusingSession, type Session } from './session.js';
 import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
-/** Which revisions a request speaks: those up to 2025-11-25 have sessions, 2026-07-28 has none. */
+/** The protocol era of a request: `2025` has protocol sessions (up to 2025-11-25), `2026` has none (2026-07-28). */
 export type Era = '2025' | '2026';
 
-/** What is known of a request before the protocol sees it. */
+/** What is known of a request before the SDK handles it. */
 export interface RequestContext extends CalledTool {
   readonly era: Era;
-  readonly named: ResolvedSession;
+  /** The session that the request names. */
+  readonly resolved: ResolvedSession;
   readonly origin: RequestOrigin;
-  /** The address that it counts for; absent for this machine's, and where it is not known. */
+  /** The address that the request counts for; absent for clients on this machine, and if it is not known. */
   readonly clientKey: ClientKey | undefined;
-  /** Who is calling; nobody says so in open access. */
+  /** The authenticated caller; absent in open access. */
   readonly principal: Principal | undefined;
+  /** The provider of `requireLogin`, while a handler that requires a login runs. */
+  readonly requiredProvider?: string | undefined;
 }
 
-/** How tools reach the session of the request they serve. */
+/** Gives tools, resources and prompts access to the session of the request that they handle. */
 export interface ToolContext {
-  /** The session of the request at hand. @throws SessionError `no_request` outside of one. */
+  /**
+   * The session of the current request. Call it in a handler, for each request: do not keep the session for later
+   * requests.
+   * @throws SessionError `no_request` outside of a request
+   */
   session(): Session;
   /**
-   * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Otherwise the answer
-   * tells the client what to do. If the client opens links itself (URL elicitation, 2026-07-28), the call of a tool
-   * waits for the login and then runs the handler, once.
+   * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Without a login, the
+   * call is answered with a text that tells the model to call `login`. If the client opens links itself (URL
+   * elicitation, revision 2026-07-28), the call of a tool waits for the login and then runs the handler, once.
+   * @throws SessionError `configuration` if there is no provider of that name
    */
-  requireLogin<Handler extends ToolHandler>(handler: Handler, need?: LoginRequirement): Handler;
+  requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement): T;
 }
 
-/** Only tools have an argument for the session. */
-const SESSION_REQUIRED_BY_REQUEST = `This request names no session. Call the \`login\` tool first; then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
+export interface RequestContextsOptions {
+  readonly accounts: Accounts;
+  readonly fetch: SessionFetch;
+  /** The names of the providers; the first is the default. */
+  readonly providers: readonly [string, ...string[]];
+}
 
-/** Carries the context of each request to whatever serves it, however many are served at the same time. */
+/** The error of requests without arguments: resources and prompts. */
+const SESSION_REQUIRED_IN_META = `This request names no session. Call the \`login\` tool first. Then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
+
+/** Carries the context of each request through the calls that handle it. */
 export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
-  readonly #accounts: Accounts;
-  readonly #fetch: SessionFetch;
-  readonly #defaultProvider: string;
+  readonly #options: RequestContextsOptions;
 
-  constructor(accounts: Accounts, fetch: SessionFetch, defaultProvider: string) {
-    this.#accounts = accounts;
-    this.#fetch = fetch;
-    this.#defaultProvider = defaultProvider;
+  constructor(options: RequestContextsOptions) {
+    this.#options = options;
   }
 
-  run<T>(context: RequestContext, serve: () => T): T {
-    return this.#storage.run(context, serve);
+  run<T>(context: RequestContext, handle: () => T): T {
+    return this.#storage.run(context, handle);
   }
 
-  /** Runs what no request is the reason for, whoever set it off. */
+  /** Runs a function outside of any request. */
   outside(run: () => void): void {
     this.#storage.exit(run);
   }
 
-  /** The request at hand, if there is one. */
+  /** The context of the current request, if there is one. */
   peek(): RequestContext | undefined {
     return this.#storage.getStore();
   }
@@ -72,23 +83,37 @@ export class RequestContexts implements ToolContext {
   get(): RequestContext {
     const context = this.peek();
     if (context) return context;
-    throw new SessionError('no_request', 'There is no request here. Ask for the session while a tool runs.');
-  }
-
-  requireLogin<Handler extends ToolHandler>(handler: Handler, need: LoginRequirement = {}): Handler {
-    return withLoginRequirement(handler, need, () =>
-      this.#assertLoggedIn(need.provider ?? this.#defaultProvider),
+    throw new SessionError(
+      'no_request',
+      'No request is being handled. Call `context.session()` in a handler, while it runs.',
     );
   }
 
-  /** @throws SessionError if no user is logged in at the provider; the message says what to do */
+  requireLogin<T extends RequestHandler>(handler: T, requirement: LoginRequirement = {}): T {
+    const { providers } = this.#options;
+    const { provider = providers[0] } = requirement;
+    if (!providers.includes(provider)) {
+      throw new SessionError(
+        'configuration',
+        `\`requireLogin\` names the provider "${provider}", which is not configured. Use one of: ${providers.join(', ')}.`,
+      );
+    }
+    const guarded = async (...parameters: never[]) => {
+      await this.#assertLoggedIn(provider);
+      return this.run({ ...this.get(), requiredProvider: provider }, () => handler(...parameters));
+    };
+    // It takes the same arguments and returns the same result, as a promise.
+    return withLoginRequirement(guarded as unknown as T, { provider });
+  }
+
+  /** @throws SessionError or ProtocolError if no user is logged in at the provider; the message says what to do */
   async #assertLoggedIn(provider: string): Promise<void> {
-    const { named, toolName } = this.get();
-    const missing = toolName === undefined ? SESSION_REQUIRED_BY_REQUEST : sessionRequired().message;
-    const refusal = named.state === 'none' ? missing : refusalOf(named, false);
+    const { resolved, toolName } = this.get();
+    const missing = toolName === undefined ? SESSION_REQUIRED_IN_META : sessionRequired().message;
+    const refusal = resolved.state === 'none' ? missing : refusalOf(resolved, false);
     try {
       if (refusal !== undefined) throw new SessionError('login_required', refusal);
-      if (named.state === 'live') await this.#accounts.assertLoggedIn(named.record, provider);
+      if (resolved.state === 'live') await this.#options.accounts.assertLoggedIn(resolved.record, provider);
     } catch (error) {
       if (toolName !== undefined || !(error instanceof SessionError)) throw error;
       throw new ProtocolError(ErrorCode.sessionRequired, error.message);
@@ -96,12 +121,13 @@ export class RequestContexts implements ToolContext {
   }
 
   session(): Session {
-    const { named } = this.get();
-    if (named.state === 'none') return refusingSession(sessionRequired());
-    const refusal = refusalOf(named, false);
+    const { resolved, requiredProvider } = this.get();
+    if (resolved.state === 'none') return refusingSession(sessionRequired());
+    const refusal = refusalOf(resolved, false);
     if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
-    if (named.state !== 'live') throw new Error('Only a live session is not refused.');
-    const { ref, epoch } = named.record;
-    return new LiveSession({ ref, epoch }, this.#accounts, this.#fetch, this.#defaultProvider);
+    if (resolved.state !== 'live') throw new Error('Only a live session is not refused.');
+    const { ref, epoch } = resolved.record;
+    const { accounts, fetch, providers } = this.#options;
+    return new LiveSession({ ref, epoch }, accounts, fetch, requiredProvider ?? providers[0]);
   }
 }

@@ -1,35 +1,22 @@
-/** The handler of a tool, whatever its arguments. */
-export type ToolHandler = (...parameters: never[]) => unknown;
+/** The handler of a tool, resource or prompt, with any arguments. */
+export type RequestHandler = (...parameters: never[]) => unknown;
 
-/** What a tool cannot do without. */
+/** The login that a handler requires. */
 export interface LoginRequirement {
-  /** Where its user has to be logged in. Default: at the first configured provider. */
+  /** The name of the provider. Default: the first configured provider. */
   readonly provider?: string | undefined;
 }
 
-const LOGIN_NEED: unique symbol = Symbol('what a tool handler cannot do without');
+const LOGIN_REQUIREMENT: unique symbol = Symbol('login requirement');
 
-type NeedyHandler = ToolHandler & { readonly [LOGIN_NEED]?: LoginRequirement };
+type MarkedHandler = RequestHandler & { readonly [LOGIN_REQUIREMENT]?: LoginRequirement };
 
-/**
- * The same handler, marked as one that needs a login. It checks for the login itself, so that it also protects
- * resources and prompts, which the tool gate does not check.
- * @param assertLoggedIn rejects if no user is logged in
- */
-export function withLoginRequirement<Handler extends ToolHandler>(
-  handler: Handler,
-  need: LoginRequirement,
-  assertLoggedIn: () => Promise<void>,
-): Handler {
-  const requiresLogin = async (...parameters: never[]) => {
-    await assertLoggedIn();
-    return handler(...parameters);
-  };
-  // It is called as the original is, and answers what that answers.
-  return Object.assign(requiresLogin, { [LOGIN_NEED]: need }) as unknown as Handler;
+/** Marks a handler as one that requires a login, so that the tool guard can wait for the login. */
+export function withLoginRequirement<T extends RequestHandler>(handler: T, requirement: LoginRequirement): T {
+  return Object.assign(handler, { [LOGIN_REQUIREMENT]: requirement });
 }
 
-/** What a handler said it needs. */
-export function loginRequirementOf(handler: ToolHandler): LoginRequirement | undefined {
-  return (handler as NeedyHandler)[LOGIN_NEED];
+/** The login requirement of a handler; `undefined` if it has none. */
+export function loginRequirementOf(handler: RequestHandler): LoginRequirement | undefined {
+  return (handler as MarkedHandler)[LOGIN_REQUIREMENT];
 }

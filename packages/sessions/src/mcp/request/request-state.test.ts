@@ -3,11 +3,11 @@ import { VirtualClock } from '../../testing/virtual-clock.js';
 import { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import { systemRandom } from '../../vault/random.js';
 import { Vault } from '../../vault/vault.js';
-import { type RequestStateHolder, RequestStates } from './request-state.js';
+import { type RequestStateQuota, RequestStates } from './request-state.js';
 
 const MINUTE = 60_000;
 const BINDING = { session: 'alice', tool: 'login', arguments: '[]' };
-const ALICE: RequestStateHolder = { session: 'alice', client: 'hers' };
+const ALICE: RequestStateQuota = { session: 'alice', client: 'hers' };
 const INVALID = {
   code: 'login_failed',
   message: expect.stringMatching(/invalid, expired or used up\. Call/),
@@ -17,7 +17,7 @@ function statesOf() {
   const clock = new VirtualClock();
   const vault = new Vault(new KeyHierarchy(systemRandom(32)), systemRandom, 'request-state');
   const states = new RequestStates(vault, systemRandom, clock);
-  const flood = (times: number, quotaKeyOf: (time: number) => RequestStateHolder) => {
+  const flood = (times: number, quotaKeyOf: (time: number) => RequestStateQuota) => {
     for (let time = 0; time < times; time++) states.seal('flood', BINDING, quotaKeyOf(time));
   };
   return { clock, states, flood };

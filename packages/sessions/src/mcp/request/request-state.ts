@@ -22,7 +22,7 @@ export interface RequestStateBinding {
 }
 
 /** Who has to make room when too many states are out. */
-export interface RequestStateHolder {
+export interface RequestStateQuota {
   readonly session: string;
   /** The user or address that the session counts for. */
   readonly client: string;
@@ -53,7 +53,7 @@ export class RequestStates {
     return this.#outstanding.size;
   }
 
-  seal(payload: string, binding: RequestStateBinding, quotaKey: RequestStateHolder): string {
+  seal(payload: string, binding: RequestStateBinding, quotaKey: RequestStateQuota): string {
     const nonce = randomToken(this.#random);
     this.#forgetExpired();
     this.#makeRoom(quotaKey.session);
@@ -95,7 +95,7 @@ export class RequestStates {
     return text;
   }
 
-  #remember(nonce: string, { session, client }: RequestStateHolder): void {
+  #remember(nonce: string, { session, client }: RequestStateQuota): void {
     this.#outstanding.set(nonce, this.#clock.now() + LIFETIME_MS);
     this.#ofSession.add(nonce, session);
     this.#ofClient.add(nonce, client);

@@ -17,18 +17,18 @@ export type ResolvedSession =
  * Why nothing is done in the named session, for the model to read; `undefined` if something may be.
  * @param servesPending whether what was asked for is there for logins that are not finished
  */
-export function refusalOf(named: ResolvedSession, servesPending: boolean): string | undefined {
-  switch (named.state) {
+export function refusalOf(resolved: ResolvedSession, servesPending: boolean): string | undefined {
+  switch (resolved.state) {
     case 'none':
       return undefined;
     case 'live':
-      return named.record.kind === 'pending-handle' && !servesPending
+      return resolved.record.kind === 'pending-handle' && !servesPending
         ? 'This handle belongs to a login that is not finished. Call `login` with it until it returns the session handle, then use that one.'
         : undefined;
     case 'unknown':
       return 'No session has this handle. Call `login` without `session` to get a new one.';
     case 'ended':
-      return `The session of this handle has ended: ${whyEnded(named.reason)}. ${whereNow(named.reason)}`;
+      return `The session of this handle has ended: ${whyEnded(resolved.reason)}. ${whereNow(resolved.reason)}`;
   }
 }
 

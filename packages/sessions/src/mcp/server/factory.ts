@@ -10,10 +10,10 @@ import { isThenable } from '../../time/promises.js';
 import type { RequestContexts, ToolContext } from '../request/context.js';
 import { CALL_BYTES } from '../request/kept-limits.js';
 import type { RequestStates } from '../request/request-state.js';
+import { LoginRounds } from '../tools/login/elicitation.js';
 import { type Elicitation, ElicitationPolicy } from '../tools/login/elicitation-policy.js';
 import { type LoginToolOptions, registerLoginTool } from '../tools/login/login.js';
-import { type LoginChoice, loginInputSchema } from '../tools/login/login-input.js';
-import { LoginRounds } from '../tools/login/login-rounds.js';
+import { type LoginChoice, loginInputSchema } from '../tools/login/login-texts.js';
 import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { type BeginCall, guardServer, type ServerGuardOptions } from './guarded-server.js';
@@ -46,7 +46,7 @@ export type ServerFactoryOptions = {
   readonly contexts: RequestContexts;
   readonly subscriptions: Subscriptions;
   /** Counts the requests whose handlers are running. */
-  readonly callsInWork: RunningCalls;
+  readonly runningCalls: RunningCalls;
   /** The providers; the first is the default. */
   readonly choices: readonly LoginChoice[];
   /** For what travels through clients between the rounds of a call. */
@@ -114,7 +114,7 @@ export class ServerFactory {
       ...(capabilities && { capabilities }),
     });
     const ownBytes = isPerRequest ? CALL_BYTES.byItself : CALL_BYTES.ofConnection;
-    const begin: BeginCall = (request, signal) => this.#options.callsInWork.begin(request, ownBytes, signal);
+    const begin: BeginCall = (request, signal) => this.#options.runningCalls.begin(request, ownBytes, signal);
     guardServer(server, { ...this.#options, begin });
     const login = {
       ...this.#options,

@@ -16,9 +16,9 @@ import type { LoginRequirement } from '../request/login-requirement.js';
 import type { RequestStateBinding, RequestStates } from '../request/request-state.js';
 import { SESSION_META_KEY, withoutSessionArgument } from '../request/session-argument.js';
 import { type LoginToolOptions, login } from '../tools/login/login.js';
-import type { LoginAnswer } from '../tools/login/login-answer.js';
+import type { LoginAnswer } from '../tools/login/login-call.js';
 import { type LoginCall, originOf } from '../tools/login/login-call.js';
-import { loginResult, nextWhilePending } from '../tools/login/login-results.js';
+import { loginResult, nextWhilePending } from '../tools/login/login-texts.js';
 import { errorResult } from '../tools/tool-result.js';
 import type { SessionOutput } from './session-output.js';
 
@@ -30,7 +30,7 @@ export interface ParkedCallsOptions extends LoginToolOptions {
 
 type ToolResult = CallToolResult | InputRequiredResult;
 /** A tool that needs a login. */
-interface NeedyTool {
+interface ToolRequiringLogin {
   readonly need: LoginRequirement;
   readonly output: SessionOutput;
   /** Runs the tool in the SDK's context of its call. */
@@ -38,8 +38,8 @@ interface NeedyTool {
 }
 
 /** Marks the state of a call that has been let go on, and now asks for something itself. */
-const WENT_ON = 'went-on.';
-const wentOnSchema = z.object({ handle: z.string(), state: z.string().optional() });
+const RESUMED = 'went-on.';
+const resumedSchema = z.object({ handle: z.string(), state: z.string().optional() });
 
 /**
  * Calls of tools that cannot do without a login. Where there is none, the call says so; if its client can be
@@ -56,14 +56,14 @@ export class ParkedCalls {
   }
 
   /** Runs a tool when its user is logged in. */
-  async run(tool: NeedyTool, protocol: ServerContext): Promise<unknown> {
+  async run(tool: ToolRequiringLogin, protocol: ServerContext): Promise<unknown> {
     const { contexts, states, defaultProvider } = this.#options;
     const provider = tool.need.provider ?? defaultProvider;
     const context = contexts.get();
     const called = calledIn(context);
     const state: unknown = protocol.mcpReq.requestState();
-    if (typeof state === 'string' && state.startsWith(WENT_ON)) {
-      return this.#goOnAgain(state, called, protocol, tool);
+    if (typeof state === 'string' && state.startsWith(RESUMED)) {
+      return this.#resume(state, called, protocol, tool);
     }
     const isBack = states.isOurs(state);
     if (!isBack && (await this.#isLoggedIn(context, provider)))
@@ -76,8 +76,8 @@ export class ParkedCalls {
     if (answer.kind !== 'authenticated') return notDone(call, answer, defaultProvider);
     const run = () => tool.run(withRequestState(protocol, undefined));
     return answer.handle === undefined
-      ? this.#goOn(context, run)
-      : this.#goOnWith(answer.handle, context, called, { ...tool, run });
+      ? this.#runAfterLogin(context, run)
+      : this.#runInNewSession(answer.handle, context, called, { ...tool, run });
   }
 
   /** A state of the author's, as the author's own check lets the tool see it. */
@@ -95,47 +95,47 @@ export class ParkedCalls {
     );
   }
 
-  async #isLoggedIn({ named }: RequestContext, provider: string): Promise<boolean> {
-    if (named.state !== 'live') return false;
-    const record = await this.#options.registry.get(named.record.ref);
+  async #isLoggedIn({ resolved }: RequestContext, provider: string): Promise<boolean> {
+    if (resolved.state !== 'live') return false;
+    const record = await this.#options.registry.get(resolved.record.ref);
     return record?.accounts[provider]?.state === 'authenticated';
   }
 
   /** What the tool would have run into. */
-  #refuse({ named }: RequestContext, provider: string): CallToolResult {
-    if (named.state !== 'live') return errorResult(sessionRequired().message);
-    const { accounts, signedOut } = named.record;
+  #refuse({ resolved }: RequestContext, provider: string): CallToolResult {
+    if (resolved.state !== 'live') return errorResult(sessionRequired().message);
+    const { accounts, signedOut } = resolved.record;
     const isDead = accounts[provider] !== undefined;
     const reason = isDead ? reauthenticationRequired(provider) : loginRequired(provider, signedOut);
     return errorResult(reason.message);
   }
 
   /** Runs the tool in the session that the request named, and that somebody has just logged in to. */
-  async #goOn(context: RequestContext, run: () => unknown): Promise<unknown> {
+  async #runAfterLogin(context: RequestContext, run: () => unknown): Promise<unknown> {
     const { contexts, registry } = this.#options;
-    const { named } = context;
-    const record = named.state === 'live' ? await registry.get(named.record.ref) : undefined;
-    return record ? contexts.run({ ...context, named: liveOf(record) }, run) : this.#gone();
+    const { resolved } = context;
+    const record = resolved.state === 'live' ? await registry.get(resolved.record.ref) : undefined;
+    return record ? contexts.run({ ...context, resolved: liveOf(record) }, run) : this.#sessionEnded();
   }
 
   /** The same in a session whose handle is news to the client, and stays so until it gets a result. */
-  async #goOnWith(
+  async #runInNewSession(
     handle: string,
     context: RequestContext,
     called: Called,
-    { output, run }: Pick<NeedyTool, 'output'> & { readonly run: () => unknown },
+    { output, run }: Pick<ToolRequiringLogin, 'output'> & { readonly run: () => unknown },
   ): Promise<unknown> {
     const { contexts, registry, states } = this.#options;
     const resolved = await registry.resolve('handle', handle);
-    if (resolved.state !== 'live') return this.#gone();
-    const live = { ...context, named: liveOf(resolved.record) };
+    if (resolved.state !== 'live') return this.#sessionEnded();
+    const live = { ...context, resolved: liveOf(resolved.record) };
     // A tool answers what the SDK takes for a result.
     const result = (await this.#whilePresent(resolved.record, () => contexts.run(live, run))) as ToolResult;
     if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
     const { requestState: state } = result;
     const quotaKey = { session: resolved.record.ref, client: quotaKeyOf(originOf(context)) };
     const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), quotaKey);
-    return { ...result, requestState: WENT_ON + sealed };
+    return { ...result, requestState: RESUMED + sealed };
   }
 
   /** The client is present in its new session until the answer. The request named another session. */
@@ -149,21 +149,21 @@ export class ParkedCalls {
   }
 
   /** A call that went on has asked its client for something, and here it is. */
-  async #goOnAgain(
+  async #resume(
     state: string,
     called: Called,
     protocol: ServerContext,
-    tool: NeedyTool,
+    tool: ToolRequiringLogin,
   ): Promise<unknown> {
     const { contexts, states } = this.#options;
-    const payload: unknown = JSON.parse(states.open(state.slice(WENT_ON.length), bindingOf(called)));
-    const { handle, state: own } = wentOnSchema.parse(payload);
+    const payload: unknown = JSON.parse(states.open(state.slice(RESUMED.length), bindingOf(called)));
+    const { handle, state: own } = resumedSchema.parse(payload);
     const verified = await this.#verified(withRequestState(protocol, undefined), own);
     const run = () => tool.run(verified);
-    return this.#goOnWith(handle, contexts.get(), called, { ...tool, run });
+    return this.#runInNewSession(handle, contexts.get(), called, { ...tool, run });
   }
 
-  #gone(): CallToolResult {
+  #sessionEnded(): CallToolResult {
     return errorResult(
       'The session was signed out while the login was under way. Call `login` to start a new one.',
     );
@@ -178,10 +178,10 @@ function calledIn({ toolName = '', toolArguments }: RequestContext): Called {
 }
 
 function bindingOf(called: Called): RequestStateBinding {
-  return { ...called, session: WENT_ON };
+  return { ...called, session: RESUMED };
 }
 
-function liveOf(record: SessionRecord): RequestContext['named'] {
+function liveOf(record: SessionRecord): RequestContext['resolved'] {
   return { state: 'live', record, handle: undefined };
 }
 

@@ -18,7 +18,7 @@ export function registerStatusResource(server: McpServer, options: SessionStatus
       mimeType: 'application/json',
     },
     async () => {
-      const refusal = refusalOf(options.contexts.get().named, true);
+      const refusal = refusalOf(options.contexts.get().resolved, true);
       if (refusal) throw new ProtocolError(ProtocolErrorCode.InvalidParams, refusal);
       const text = JSON.stringify(await currentStatus(options));
       return { contents: [{ uri: STATUS_URI, mimeType: 'application/json', text }] };

@@ -100,8 +100,8 @@ export class Subscriptions {
 
   #note(method: (typeof METHODS)[number], uri: string, server: McpServer): void {
     const context = this.#options.contexts.get();
-    if (context.named.state !== 'live') throw sessionRequired();
-    const { ref } = context.named.record;
+    if (context.resolved.state !== 'live') throw sessionRequired();
+    const { ref } = context.resolved.record;
     const subscribed = this.#subscribers.get(ref)?.get(server) ?? {
       uris: new Set(),
       share: this.#options.kept.open(quotaKeyOf(context)),

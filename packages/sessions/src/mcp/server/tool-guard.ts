@@ -1,16 +1,16 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import type { RequestContexts } from '../request/context.js';
-import { loginRequirementOf, type ToolHandler } from '../request/login-requirement.js';
+import { loginRequirementOf, type RequestHandler } from '../request/login-requirement.js';
 import { refusalOf } from '../request/resolved-session.js';
 import { assertArgumentFree, withSessionArgument } from '../request/session-argument.js';
 import {
   assertListable,
   type SchemaPlace,
   standardSchemaOf,
+  withFewIssues,
   withoutDefaultDialect,
 } from '../request/tool-schema.js';
 import { errorResult } from '../tools/tool-result.js';
-import { withFewIssues } from './few-issues.js';
 import type { ParkedCalls } from './parked-calls.js';
 import { sessionOutputOf } from './session-output.js';
 
@@ -57,7 +57,7 @@ export function guardTools(server: McpServer, options: ToolGuardOptions): Readon
     const takesArguments = config.inputSchema !== undefined;
     const bounded = withFewIssues(schema);
     const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
-    const need = loginRequirementOf(callback as ToolHandler);
+    const need = loginRequirementOf(callback as RequestHandler);
     if (need) requiresLogin.add(name);
     const outputSchema =
       config.outputSchema === undefined ? undefined : withoutDefaultDialect(checked('outputSchema'));
@@ -71,7 +71,7 @@ export function guardTools(server: McpServer, options: ToolGuardOptions): Readon
         ...(outputSchema && { outputSchema: need && hasHandles ? output.schema : outputSchema }),
       },
       (...parameters) => {
-        const refusal = refusalOf(contexts.get().named, PENDING_TOOLS.has(name));
+        const refusal = refusalOf(contexts.get().resolved, PENDING_TOOLS.has(name));
         if (refusal) return errorResult(refusal);
         const given = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
         if (!need) return callback(...given);

@@ -68,9 +68,9 @@ async function logout(
   { provider, everywhere = false }: LogoutArguments,
 ): Promise<RevocationReport[]> {
   const { contexts, owners } = options;
-  const { named } = contexts.get();
-  if (named.state !== 'live') throw sessionRequired();
-  const { ref } = named.record;
+  const { resolved } = contexts.get();
+  if (resolved.state !== 'live') throw sessionRequired();
+  const { ref } = resolved.record;
   const refs = everywhere && owners ? owners.ofSameUser(ref) : [ref];
   const reports = await Promise.all(refs.map((each) => logoutOf(options, each, provider)));
   return reports.flat();

@@ -67,8 +67,8 @@ export function registerSessionStatusTool(server: McpServer, options: SessionSta
 
 /** The status of the session that the request at hand named. */
 export async function currentStatus(options: SessionStatusToolOptions): Promise<Record<string, unknown>> {
-  const { named } = options.contexts.get();
-  const record = named.state === 'live' ? await options.registry.get(named.record.ref) : undefined;
+  const { resolved } = options.contexts.get();
+  const record = resolved.state === 'live' ? await options.registry.get(resolved.record.ref) : undefined;
   return record ? describe(options, record) : nobody();
 }
 

@@ -2,7 +2,7 @@ import type { AccountStatus } from '../../account/account-status.js';
 import type { PendingLogin } from '../../login/pending-login.js';
 import { loginEnded } from '../../session/account-errors.js';
 import { type AccountFailureReason, hasHandle, type SessionRecord } from '../../session/session-record.js';
-import { callAgain, presentCode } from './login/login-again.js';
+import { callAgain, presentCode } from './login/login-texts.js';
 
 /**
  * What `session_status` says to do now.

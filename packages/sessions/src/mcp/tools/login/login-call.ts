@@ -1,11 +1,13 @@
 import { SessionError } from '../../../errors.js';
 import type { LoginOrigin } from '../../../login/login-attempt.js';
+import type { PendingLogin, StartedLogin } from '../../../login/pending-login.js';
 import { parseSessionId, type SessionId } from '../../../session/ids.js';
-import type { SessionRecord, SessionSnapshot } from '../../../session/session-record.js';
+import type { LoginFailure } from '../../../session/session-events.js';
+import type { AccountRecord, SessionRecord, SessionSnapshot } from '../../../session/session-record.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
 import type { ClientInfo } from '../../request/client-capabilities.js';
 import type { Era, RequestContext } from '../../request/context.js';
-import { connectsForEachCall } from './host-quirks.js';
+import { connectsForEachCall } from './elicitation-policy.js';
 
 /** One call of the `login` tool, and the session it is about. */
 export interface LoginCall {
@@ -39,7 +41,7 @@ export async function loginCallOf(
   provider: string,
   { handleOfRound, client }: { handleOfRound: string | undefined; client: ClientInfo | undefined },
 ): Promise<LoginCall> {
-  const { era, named } = context;
+  const { era, resolved } = context;
   const from = originOf(context);
   const callOn = (record: SessionRecord, handle: SessionId | undefined, isNew = false): LoginCall => {
     const snapshot = { ref: record.ref, epoch: record.epoch };
@@ -48,15 +50,15 @@ export async function loginCallOf(
     const isShortLived = isTied && connectsForEachCall(client, era);
     return { era, from, provider, record, handle, isNew, isShortLived, snapshot };
   };
-  if (named.state === 'live') {
-    const record = await registry.get(named.record.ref);
-    if (record) return callOn(record, named.handle);
+  if (resolved.state === 'live') {
+    const record = await registry.get(resolved.record.ref);
+    if (record) return callOn(record, resolved.handle);
   }
   if (handleOfRound !== undefined) {
     const resolved = await registry.resolve('handle', handleOfRound);
     if (resolved.state === 'live') return callOn(resolved.record, parseSessionId(handleOfRound));
   }
-  if (named.state === 'live' || handleOfRound !== undefined) {
+  if (resolved.state === 'live' || handleOfRound !== undefined) {
     throw new SessionError(
       'login_failed',
       'This login was not finished in time. Call `login` to start a new one.',
@@ -65,3 +67,28 @@ export async function loginCallOf(
   const { id, record } = await registry.start('pending-handle', 'anonymous', context.clientKey);
   return callOn(record, id, true);
 }
+
+/** A login that has not come to its good end. */
+type UnfinishedLogin =
+  | {
+      readonly kind: 'pending';
+      readonly login: StartedLogin;
+      /** The client's answer to the question whether to open the link, unless it accepted. */
+      readonly refusal?: 'decline' | 'cancel';
+    }
+  /** A code was presented that opens nothing; `login` is what is under way. */
+  | { readonly kind: 'wrong_code'; readonly login: PendingLogin | undefined }
+  | { readonly kind: 'failed'; readonly failure: LoginFailure };
+
+/** How far a call has got with its login; `finished`: somebody has logged in, and the session may need its handle. */
+export type LoginStep = UnfinishedLogin | { readonly kind: 'finished' };
+
+/** What a call says of its login. */
+export type LoginAnswer =
+  | UnfinishedLogin
+  | {
+      readonly kind: 'authenticated';
+      readonly account: AccountRecord;
+      /** Where sessions have handles: that of the session. */
+      readonly handle: LoginCall['handle'];
+    };

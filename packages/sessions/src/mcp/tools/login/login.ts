@@ -15,14 +15,18 @@ import type { RandomSource } from '../../../vault/random.js';
 import { clientInfoOf, clientNameOf } from '../../request/client-capabilities.js';
 import type { RequestContext, RequestContexts } from '../../request/context.js';
 import type { RequestStateBinding } from '../../request/request-state.js';
+import {
+  elicitLogin,
+  finishedStep,
+  isLoggedIn,
+  type LoginRounds,
+  PATIENCE_MS,
+  type Round,
+  waitForLogin,
+} from './elicitation.js';
 import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
-import type { LoginAnswer, LoginStep } from './login-answer.js';
-import { type LoginCall, loginCallOf, originOf } from './login-call.js';
-import { elicitLogin } from './login-elicitation.js';
-import type { LoginArguments } from './login-input.js';
-import { descriptionOf, loginOutputSchema, loginResult } from './login-results.js';
-import type { LoginRounds, Round } from './login-rounds.js';
-import { finishedStep, isLoggedIn, PATIENCE_MS, settled } from './login-waiting.js';
+import { type LoginAnswer, type LoginCall, type LoginStep, loginCallOf, originOf } from './login-call.js';
+import { descriptionOf, type LoginArguments, loginOutputSchema, loginResult } from './login-texts.js';
 
 export interface LoginToolOptions {
   readonly contexts: RequestContexts;
@@ -91,7 +95,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   const round = rounds.roundOf(protocol, binding);
   const provider = args.provider ?? defaultProvider;
   // Before a pending handle is minted that would lead nowhere.
-  if (context.named.state === 'none' && !round) {
+  if (context.resolved.state === 'none' && !round) {
     await logins.prepare(provider);
     logins.assertStartAllowed(originOf(context));
   }
@@ -126,7 +130,7 @@ async function nextStep(
   const { server, args, protocol, call, client, round, binding } = turn;
   const { snapshot, provider } = call;
   if (args.code !== undefined) return confirmed(logins, call, args.code);
-  if (round) return rounds.goOn(call, protocol, round, binding);
+  if (round) return rounds.resume(call, protocol, round, binding);
   if (isLoggedIn(call)) return { kind: 'finished' };
 
   const failure = logins.takeFailure(snapshot.ref, provider);
@@ -157,8 +161,12 @@ async function shownByModel(
   }
   // The user may have approved just now, and the provider is asked only every few seconds.
   const { clock, logins } = options;
-  const waitMs = Math.min(started.detectionDelayMs, PATIENCE_MS);
-  const outcome = await settled(options, call, protocol, started, waitMs, clock.now());
+  const forMs = Math.min(started.detectionDelayMs, PATIENCE_MS);
+  const outcome = await waitForLogin(options, call, protocol, {
+    pending: started,
+    forMs,
+    sinceMs: clock.now(),
+  });
   return outcome ? finishedStep(logins, call, outcome) : { kind: 'pending', login: started };
 }
 
@@ -184,6 +192,6 @@ async function authenticated(
   return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle };
 }
 
-function sessionOf({ named }: RequestContext): string {
-  return named.state === 'live' ? named.record.ref : '';
+function sessionOf({ resolved }: RequestContext): string {
+  return resolved.state === 'live' ? resolved.record.ref : '';
 }

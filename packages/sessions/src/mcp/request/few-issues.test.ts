@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import { z } from 'zod';
-import { withFewIssues } from './few-issues.js';
+import { withFewIssues } from '../request/tool-schema.js';
 
 const schema = withFewIssues(z.object({ rows: z.array(z.string()) }))['~standard'];
 

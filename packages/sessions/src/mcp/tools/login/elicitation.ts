@@ -1,0 +1,243 @@
+import {
+  type ElicitResult,
+  type InputRequiredResult,
+  inputRequired,
+  inputResponse,
+  type ServerContext,
+} from '@modelcontextprotocol/server';
+import { z } from 'zod';
+import { SessionError } from '../../../errors.js';
+import { type LoginOutcome, quotaKeyOf } from '../../../login/login-attempt.js';
+import type { Logins } from '../../../login/logins.js';
+import type { PendingLogin } from '../../../login/pending-login.js';
+import type { Clock } from '../../../time/clock.js';
+import { type RandomSource, randomToken } from '../../../vault/random.js';
+import { withRequestProperties } from '../../request/call-context.js';
+import { withProgress } from '../../request/progress.js';
+import type { RequestStateBinding, RequestStates } from '../../request/request-state.js';
+import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
+import type { LoginCall, LoginStep } from './login-call.js';
+import { invitation, waitingFor } from './login-texts.js';
+
+export interface LoginElicitationOptions {
+  readonly logins: Logins;
+  readonly elicitation: ElicitationPolicy;
+  readonly clock: Clock;
+  readonly random: RandomSource;
+}
+
+/** Clients give a call up after 60 seconds: by then the model must have the link. */
+const CALL_MS = 45_000;
+
+/** A login whose link a client is asked to open. */
+export interface LinkQuestion {
+  readonly client: AskableClient;
+  readonly pending: PendingLogin;
+}
+
+/**
+ * Asks a 2025 client to open the link, within the call: a request of ours, while it waits for its answer. Unlike
+ * the SDK's way to do so, which waits ten minutes for the user, this one is over before the client's patience is.
+ */
+export async function elicitLogin(
+  options: LoginElicitationOptions,
+  call: LoginCall,
+  protocol: ServerContext,
+  { client, pending }: LinkQuestion,
+): Promise<LoginStep> {
+  const { logins, elicitation, clock } = options;
+  const { snapshot, provider } = call;
+  const over = new AbortController();
+  const waiting = withRequestProperties(protocol, {
+    signal: AbortSignal.any([protocol.mcpReq.signal, over.signal]),
+  });
+  let isAccepted = false;
+  elicitation.asked(client);
+  const answered = ask(options, waiting, pending).then((action) => {
+    if (action !== 'accept') return action;
+    isAccepted = true;
+    elicitation.answered(client);
+    // That the user agreed to open the link does not say that they have logged in.
+    return new Promise<never>(() => undefined);
+  });
+  try {
+    const outcome = await Promise.race([
+      answered,
+      waitForLogin(options, call, waiting, { pending, forMs: CALL_MS, sinceMs: clock.now() }),
+    ]);
+    if (typeof outcome === 'object') return finishedStep(logins, call, outcome);
+    const current = logins.pending(snapshot.ref, provider);
+    if (!isAccepted) elicitation.stopAsking(snapshot.ref);
+    if (outcome === undefined) {
+      return { kind: 'pending', login: { ...(current ?? pending), isNew: !isAccepted } };
+    }
+    return current
+      ? { kind: 'pending', login: { ...current, isNew: true }, refusal: outcome }
+      : { kind: 'failed', failure: logins.takeFailure(snapshot.ref, provider) ?? 'declined' };
+  } finally {
+    // Takes the question back if it still stands.
+    over.abort();
+  }
+}
+
+/** What the user says to the question; a client that cannot ask it has as good as dismissed it. */
+async function ask(
+  { random }: LoginElicitationOptions,
+  { mcpReq }: ServerContext,
+  pending: PendingLogin,
+): Promise<ElicitResult['action']> {
+  const params = {
+    mode: 'url',
+    message: invitation(pending),
+    url: pending.loginUrl,
+    elicitationId: randomToken(random),
+  };
+  const request = { method: 'elicitation/create', params } as const;
+  try {
+    const { action } = await mcpReq.send(request, { signal: mcpReq.signal, timeout: 2 * CALL_MS });
+    return action;
+  } catch {
+    return 'cancel';
+  }
+}
+
+export interface LoginRoundsOptions {
+  readonly logins: Logins;
+  readonly elicitation: ElicitationPolicy;
+  readonly states: RequestStates;
+  readonly clock: Clock;
+}
+
+/** Clients go ten rounds at most. */
+const MAX_ROUNDS = 8;
+
+/** A call that has come back for a login that is under way. */
+export interface Round {
+  /** Counts from 1. */
+  readonly round: number;
+  readonly startedAtMs: number;
+  /** Where sessions have handles: that of the login, which is news to the client until it gets a result. */
+  readonly handle?: string | undefined;
+}
+
+const roundSchema: z.ZodType<Round> = z.object({
+  round: z.number(),
+  startedAtMs: z.number(),
+  handle: z.string().optional(),
+});
+
+/**
+ * Calls of 2026-07-28 that wait for a login: the client is asked to open the link, comes back with what its user
+ * said to that, and comes again as long as the user is at it.
+ */
+export class LoginRounds {
+  readonly #options: LoginRoundsOptions;
+
+  constructor(options: LoginRoundsOptions) {
+    this.#options = options;
+  }
+
+  /** The round that a call has come back with. @throws SessionError `login_failed` */
+  roundOf(protocol: ServerContext, binding: RequestStateBinding): Round | undefined {
+    const state = protocol.mcpReq.requestState();
+    if (state === undefined) return undefined;
+    if (typeof state !== 'string')
+      throw new SessionError('login_failed', 'The requestState must be a string.');
+    return roundSchema.parse(JSON.parse(this.#options.states.open(state, binding)));
+  }
+
+  /** Asks the client to open the link. */
+  ask(call: LoginCall, { client, pending }: LinkQuestion, binding: RequestStateBinding): InputRequiredResult {
+    this.#options.elicitation.asked(client);
+    const login = inputRequired.elicitUrl({ message: invitation(pending), url: pending.loginUrl });
+    return inputRequired({
+      inputRequests: { login },
+      requestState: this.#nextState(call, undefined, binding),
+    });
+  }
+
+  /** The user has been asked to open the link, and may be at it. */
+  async resume(
+    call: LoginCall,
+    protocol: ServerContext,
+    round: Round,
+    binding: RequestStateBinding,
+  ): Promise<LoginStep | InputRequiredResult> {
+    const { logins, elicitation } = this.#options;
+    const { provider } = call;
+    const { ref } = call.snapshot;
+    const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
+    const action = answer.kind === 'elicit' ? answer.action : 'accept';
+    // A decline counts even if a user has logged in to the session meanwhile.
+    if (isLoggedIn(call))
+      return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
+    const pending = logins.pending(ref, provider);
+    if (!pending) return { kind: 'failed', failure: logins.takeFailure(ref, provider) ?? 'expired' };
+    if (action !== 'accept') {
+      elicitation.stopAsking(ref);
+      return { kind: 'pending', login: { ...pending, isNew: true }, refusal: action };
+    }
+
+    const mayWait = logins.canWait(ref, provider);
+    const wait = { pending, forMs: mayWait ? PATIENCE_MS : 0, sinceMs: round.startedAtMs };
+    const outcome = await waitForLogin(this.#options, call, protocol, wait);
+    if (outcome) return finishedStep(logins, call, outcome);
+    const current = logins.pending(ref, provider) ?? pending;
+    const goesOn = mayWait && round.round < MAX_ROUNDS && !current.needsCode;
+    if (!goesOn) return { kind: 'pending', login: { ...current, isNew: false } };
+    return inputRequired({ requestState: this.#nextState(call, round, binding) });
+  }
+
+  #nextState(call: LoginCall, round: Round | undefined, binding: RequestStateBinding): string {
+    const next: Round = {
+      round: (round?.round ?? 0) + 1,
+      startedAtMs: round?.startedAtMs ?? this.#options.clock.now(),
+      ...(call.handle && { handle: call.handle }),
+    };
+    const quotaKey = { session: call.snapshot.ref, client: quotaKeyOf(call.from) };
+    return this.#options.states.seal(JSON.stringify(next), binding, quotaKey);
+  }
+}
+
+/** How long one call waits for its user, in milliseconds. Clients give up after 60 seconds. */
+export const PATIENCE_MS = 25_000;
+
+/** Whether a user is logged in at the provider of a call. */
+export function isLoggedIn({ record, provider }: LoginCall): boolean {
+  return record.accounts[provider]?.state === 'authenticated';
+}
+
+/** The step that a completed login leads to. A failure is reported once. */
+export function finishedStep(
+  logins: Logins,
+  { snapshot, provider }: LoginCall,
+  outcome: LoginOutcome,
+): LoginStep {
+  if (outcome.kind === 'authenticated') return { kind: 'finished' };
+  logins.takeFailure(snapshot.ref, provider);
+  return { kind: 'failed', failure: outcome.failure };
+}
+
+export interface LoginWait {
+  readonly pending: PendingLogin;
+  /** The maximum time to wait, in milliseconds; 0: do not wait. */
+  readonly forMs: number;
+  /** When the call, or the first round of it, began to wait. Progress counts from then. */
+  readonly sinceMs: number;
+}
+
+/**
+ * Waits until the login is completed, and sends progress to a client that asked for it.
+ * @returns `undefined` if the login is still pending
+ */
+export async function waitForLogin(
+  { logins, clock }: Pick<LoginElicitationOptions, 'logins' | 'clock'>,
+  { snapshot, provider }: LoginCall,
+  protocol: ServerContext,
+  { pending, forMs, sinceMs }: LoginWait,
+): Promise<LoginOutcome | undefined> {
+  if (forMs === 0) return undefined;
+  return withProgress(protocol, clock, { message: waitingFor(pending), sinceMs }, () =>
+    logins.waitUntilSettled(snapshot.ref, provider, forMs, protocol.mcpReq.signal),
+  );
+}
