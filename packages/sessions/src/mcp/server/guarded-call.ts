@@ -74,7 +74,7 @@ interface GuardedSignal {
  * A signal that aborts when the source signal does, until it is released. Reports errors of its listeners. With a
  * signal of Node, such an error would end the process (`uncaughtException`).
  */
-export function guardedSignal(source: AbortSignal, report: (error: unknown) => void): GuardedSignal {
+function guardedSignal(source: AbortSignal, report: (error: unknown) => void): GuardedSignal {
   const controller = new AbortController();
   const { signal } = controller;
   guardListeners(signal, report);

@@ -171,7 +171,7 @@ const HOST_QUIRKS: readonly HostQuirk[] = [
 ];
 
 /** Whether a client is known to declare URL elicitation without asking its user. */
-export function cannotBeAsked(info: ClientInfo | undefined, era: Era): boolean {
+function cannotBeAsked(info: ClientInfo | undefined, era: Era): boolean {
   return hasQuirk('cannot-be-asked', info, era);
 }
 
