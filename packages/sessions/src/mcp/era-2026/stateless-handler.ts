@@ -10,7 +10,7 @@ import type { KeptBytes } from '../../limits/kept-bytes.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
-import { authInfoOf } from '../request/auth-info.js';
+import { authInfoOf } from '../request/call-context.js';
 import type { RequestContexts } from '../request/context.js';
 import { quotaKeyOf } from '../request/kept-limits.js';
 import type { McpRequest } from '../request/mcp-request.js';
@@ -83,10 +83,10 @@ export class StatelessHandler {
   /** @throws SessionError if a limit is reached or the store fails */
   async handle(incoming: McpRequest): Promise<Response> {
     const { body, principal } = incoming;
-    const named = principal ? await this.#sessionOfOwner(principal) : await this.#sessionOfHandle(body);
+    const resolved = principal ? await this.#sessionOfOwner(principal) : await this.#sessionOfHandle(body);
     return methodOf(body) === 'subscriptions/listen'
-      ? this.#listen(incoming, named)
-      : this.#call(incoming, named);
+      ? this.#listen(incoming, resolved)
+      : this.#call(incoming, resolved);
   }
 
   /** Ends calls and streams. */
@@ -97,21 +97,21 @@ export class StatelessHandler {
     await new Promise((resolve) => setImmediate(resolve));
   }
 
-  async #listen(incoming: McpRequest, named: ResolvedSession): Promise<Response> {
+  async #listen(incoming: McpRequest, resolved: ResolvedSession): Promise<Response> {
     const { body, clientKey, principal, closeConnection, countUnread } = incoming;
     const id = propertyOf(body, 'id');
     const uris = subscribedUrisOf(body);
-    const refusal = refusalOf(named, true) ?? refusalOfUris(uris);
+    const refusal = refusalOf(resolved, true) ?? refusalOfUris(uris);
     if (refusal) return errorResponse(400, ErrorCode.invalidParams, refusal, { id });
     const kept = this.#options.keptSubscriptions.open(quotaKeyOf(incoming));
-    const subscriber = { ref: refOf(named), clientKey };
+    const subscriber = { ref: refOf(resolved), clientKey };
     if (!this.#listenStreams.hasRoomFor(subscriber) || !kept.resize(bytesOfUris(uris))) {
       const headers = { 'retry-after': '60' };
       return errorResponse(503, ErrorCode.serverBusy, TOO_MANY_STREAMS, { id, headers });
     }
     let isStreaming = false;
     try {
-      const response = await this.#dispatch(incoming, named);
+      const response = await this.#dispatch(incoming, resolved);
       isStreaming = isSseResponse(response);
       if (!isSseResponse(response)) return response;
       const endsAtMs = principal?.expiresAtMs;
@@ -122,16 +122,16 @@ export class StatelessHandler {
     }
   }
 
-  async #call(incoming: McpRequest, named: ResolvedSession): Promise<Response> {
+  async #call(incoming: McpRequest, resolved: ResolvedSession): Promise<Response> {
     const { clock, deadlines, onError } = this.#options;
     const { request, body, closeConnection, countUnread } = incoming;
     const id = propertyOf(body, 'id');
-    const ref = refOf(named);
+    const ref = refOf(resolved);
     const onEnd = ref === undefined ? () => undefined : this.#startCall(ref);
     if (!onEnd) return tooManyInFlight(id);
     let isStreaming = false;
     try {
-      const pending = this.#dispatch(incoming, named).then((response) =>
+      const pending = this.#dispatch(incoming, resolved).then((response) =>
         response.status === CONNECTION_CLOSED && this.#isClosing ? serverClosing(id) : response,
       );
       const { response, isStream } = await respondInTime(pending, {
@@ -165,9 +165,9 @@ export class StatelessHandler {
   /** Passes a request to the SDK. */
   #dispatch(
     { request, body, origin, clientKey, principal }: McpRequest,
-    named: ResolvedSession,
+    resolved: ResolvedSession,
   ): Promise<Response> {
-    const context = { era: '2026', named, ...calledToolOf(body), origin, clientKey, principal } as const;
+    const context = { era: '2026', resolved, ...calledToolOf(body), origin, clientKey, principal } as const;
     const authInfo = principal && authInfoOf(principal);
     return this.#options.contexts.run(context, () =>
       this.#sdk.fetch(request, { parsedBody: body, ...(authInfo && { authInfo }) }),
@@ -194,6 +194,6 @@ export class StatelessHandler {
   }
 }
 
-function refOf(named: ResolvedSession): SessionRef | undefined {
-  return named.state === 'live' ? named.record.ref : undefined;
+function refOf(resolved: ResolvedSession): SessionRef | undefined {
+  return resolved.state === 'live' ? resolved.record.ref : undefined;
 }
