@@ -7,7 +7,7 @@ if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScr
  * The modules of the library and what each may import: itself and the modules listed beside it, type-only imports
  * included. A module is a folder or a single file. The modules below `mcp/` are listed one by one.
  */
-const foundation = ['errors', 'omit-undefined', 'secure-url', 'time'];
+const foundation = ['errors', 'omit-undefined', 'parse-options', 'secure-url', 'time'];
 const counting = [...foundation, 'limits'];
 const upToSession = [...counting, 'vault', 'session'];
 const upToAccount = [...upToSession, 'account'];
@@ -19,6 +19,7 @@ const upToMcp = [...upToServer, 'mcp/era-2025', 'mcp/era-2026', 'mcp'];
 const modules = {
   errors: [],
   'omit-undefined': [],
+  'parse-options': ['errors'],
   'secure-url': [],
   time: [],
   limits: foundation,

@@ -188,7 +188,7 @@ describe('the command line', () => {
 
   it.each([
     ['{"connections":0}', /^MCP_SESSIONS_LIMITS: connections must be a whole number, at least 1[.]\n$/],
-    ['{"logins":5}', /^MCP_SESSIONS_LIMITS must not have logins; there are anonymousSessions[^\n]*[.]\n$/],
+    ['{"logins":5}', /^MCP_SESSIONS_LIMITS: unknown option `logins`; the options are maxSessions, [^\n]*\n$/],
   ])('refuses the limits %s in one line that names the variable', async (limits, message) => {
     const { code, stderr } = await run(FREE_PORTS, { environment: { MCP_SESSIONS_LIMITS: limits } });
     expect(code).toBe(1);

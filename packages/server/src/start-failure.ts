@@ -11,7 +11,7 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
   if (!(cause instanceof Error)) return cause;
   const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
   const setting = issue && settingOf(issue.path);
-  if (setting) return new ConfigurationError(`${setting} ${issue.message}.`, { cause });
+  if (setting) return new ConfigurationError(sentenceOf(setting, issue), { cause });
   // Node adds these to system errors; its types leave the port out.
   const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
   const flag = flagOf(port, configuration);
@@ -31,6 +31,11 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
     default:
       return cause;
   }
+}
+
+/** An unknown option is not named by the path of its issue, but by the message. */
+function sentenceOf(setting: string, { code, message }: ZodError['issues'][number]): string {
+  return code === 'unrecognized_keys' ? `${setting}: ${message}` : `${setting} ${message}.`;
 }
 
 /** What the operator calls an option of the library that only it checks. */

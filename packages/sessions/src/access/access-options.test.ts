@@ -56,7 +56,7 @@ describe('access', () => {
   ])('is refused with %s, and the message names it', (_what, options, message) => {
     const wrong = () => accessSettings(options as AccessOptions);
     expect(wrong).toThrow(expect.objectContaining({ code: 'configuration' }));
-    expect(wrong).toThrow(/^`access` is wrong: /);
+    expect(wrong).toThrow(/^`access` is invalid: /);
     expect(wrong).toThrow(message);
   });
 });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SessionError } from '../errors.js';
+import { parseOptions } from '../parse-options.js';
 import { isSecureUrl } from '../secure-url.js';
 
 /**
@@ -89,9 +89,7 @@ const bearerSchema = z.strictObject({
 export function accessSettings(options: AccessOptions = 'open'): AccessSettings {
   // A union of both schemas would report only that neither fits.
   const schema = typeof options === 'object' && options !== null ? bearerSchema : wordSchema;
-  const parsed = schema.safeParse(options);
-  if (parsed.success) return parsed.data;
-  throw new SessionError('configuration', `\`access\` is wrong: ${z.prettifyError(parsed.error)}`);
+  return parseOptions(schema, options, '`access` is invalid');
 }
 
 /** Whether clients have to send an access token. */

@@ -61,27 +61,19 @@ const MAX_SESSIONS = 1_000_000;
 const COUNT = 'must be a whole number, at least 1';
 const count = z.int(COUNT).positive(COUNT);
 
-/** What limits may be. */
-export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.strictObject(
-  {
-    maxSessions: count.max(MAX_SESSIONS, `must be at most ${MAX_SESSIONS.toLocaleString('en')}`),
-    anonymousSessions: count,
-    anonymousSessionsPerAddress: count,
-    sessionsPerAccount: count,
-    loginStartsPerMinute: count,
-    loginStartsPerUserPerMinute: count,
-    invalidLoginRequestsPerMinute: count,
-    refusedTokensPerMinute: count,
-    pendingLogins: count,
-    connectionsPerUser: count,
-    connections: count,
-    connectionsPerAddress: count,
-    toolArgumentElements: count,
-  },
-  {
-    error: (issue) =>
-      issue.code === 'unrecognized_keys'
-        ? `must not have ${issue.keys.join(', ')}; there are ${Object.keys(DEFAULT_LIMITS).join(', ')}`
-        : undefined,
-  },
-);
+/** Validates {@link Limits}. */
+export const limitsSchema: z.ZodObject<Record<keyof Limits, z.ZodInt>> = z.strictObject({
+  maxSessions: count.max(MAX_SESSIONS, `must be at most ${MAX_SESSIONS.toLocaleString('en')}`),
+  anonymousSessions: count,
+  anonymousSessionsPerAddress: count,
+  sessionsPerAccount: count,
+  loginStartsPerMinute: count,
+  loginStartsPerUserPerMinute: count,
+  invalidLoginRequestsPerMinute: count,
+  refusedTokensPerMinute: count,
+  pendingLogins: count,
+  connectionsPerUser: count,
+  connections: count,
+  connectionsPerAddress: count,
+  toolArgumentElements: count,
+});

@@ -55,7 +55,7 @@ describe('the options of a provider', () => {
     ['userinfo', { ...withEndpoints, endpoints: { ...endpoints, userinfo: 'https://git.example.com/u' } }],
     ['email', { identityFields: { subject: 'id', email: 'mail' } }],
   ])('refuse an unknown option by its name: %s', (name, wrong) => {
-    expect(() => providerSettings({ ...options, ...wrong })).toThrow(`Unrecognized key: "${name}"`);
+    expect(() => providerSettings({ ...options, ...wrong })).toThrow(`unknown option \`${name}\``);
   });
 
   it.each<[string, Partial<ProviderOptions>]>([

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { SessionError } from '../errors.js';
+import { parseOptions } from '../parse-options.js';
 import { isSecureUrl } from '../secure-url.js';
 import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 
@@ -180,13 +180,7 @@ const schema = z
 
 /** Checks provider options. @throws SessionError `configuration`, naming what is wrong. */
 export function providerSettings(options: ProviderOptions): ProviderSettings {
-  const parsed = schema.safeParse(options);
-  if (!parsed.success) {
-    throw new SessionError(
-      'configuration',
-      `The provider options are wrong: ${z.prettifyError(parsed.error)}`,
-    );
-  }
+  parseOptions(schema, options, 'The provider options are invalid');
   const name = options.name ?? new URL(options.issuer).host;
   return {
     ...options,

@@ -5,13 +5,15 @@ import { allowedHostsSchema, allowedOriginsSchema } from '../http/allow-lists.js
 import { TrustedProxies } from '../http/trusted-proxies.js';
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from '../limits/limits.js';
 import { type Brand, brandingSchema } from '../login/pages/branding.js';
+import type { RegisterTools, ServerInfo } from '../mcp/server/factory.js';
 import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
 import { omitUndefined } from '../omit-undefined.js';
+import { parseOptions } from '../parse-options.js';
 import { type ProviderSettings, providerSettings } from '../provider/provider-options.js';
 import { isLoopbackHost, isSecureUrl } from '../secure-url.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import { openToNetwork } from './listen-rules.js';
-import type { SessionsOptions } from './options.js';
+import type { Runtime, SessionsOptions } from './options.js';
 
 /** The options of a server, checked, with every default filled in. */
 export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tools'> {
@@ -35,57 +37,61 @@ const CONNECTIONS_PER_SESSION = 2;
 const PLAIN_PATH = /^\/([\w.~-]+\/)*[\w.~-]*$/;
 
 const positive = z.number().positive();
-const schema = z.object({
+const anything = z.custom<NonNullable<unknown>>().optional();
+
+const lifetimesSchema = z.strictObject({
+  idleMs: positive,
+  absoluteMs: positive,
+  disconnectGraceMs: z.number().nonnegative(),
+  loginAttemptMs: positive,
+  connectionTtlMs: positive,
+  shutdownDrainMs: z.number().nonnegative(),
+} satisfies Record<keyof Lifetimes, z.ZodType>);
+
+const runtimeSchema = z.strictObject({
+  clock: anything,
+  random: anything,
+  fetch: anything,
+} satisfies Record<keyof Runtime, z.ZodType>);
+
+const schema = z.strictObject({
+  server: z.custom<ServerInfo>((value) => typeof value === 'object' && value !== null, 'must be an object'),
   branding: brandingSchema.default({}),
-  lifetimes: z
-    .object({
-      idleMs: positive,
-      absoluteMs: positive,
-      disconnectGraceMs: z.number().nonnegative(),
-      loginAttemptMs: positive,
-      connectionTtlMs: positive,
-      shutdownDrainMs: z.number().nonnegative(),
-    })
-    .partial()
-    .default({}),
-  limits: limitsSchema.partial().default({}),
+  tools: z.custom<RegisterTools>((value) => typeof value === 'function', 'must be a function'),
+  // Validated by functions of their own.
+  providers: anything,
+  publicUrl: anything,
+  access: anything,
+  trustedProxies: anything,
   elicitation: z.enum(['auto', 'never']).default('auto'),
   allowedHosts: allowedHostsSchema.default([]),
   allowedOrigins: allowedOriginsSchema.default([]),
-});
+  lifetimes: lifetimesSchema.partial().default({}),
+  limits: limitsSchema.partial().default({}),
+  logger: anything,
+  allowDebugging: z.boolean().optional(),
+  runtime: runtimeSchema.optional(),
+} satisfies Record<keyof SessionsOptions, z.ZodType>);
 
-/** Checks the options. @throws SessionError `configuration`, naming what is wrong. */
+/**
+ * Validates the options.
+ * @throws SessionError `configuration`, naming what is invalid
+ */
 export function sessionsSettings(options: SessionsOptions): SessionsSettings {
-  const {
-    server,
-    branding,
-    lifetimes = {},
-    limits = {},
-    elicitation,
-    allowedHosts,
-    allowedOrigins,
-  } = options;
-  const parsed = schema.safeParse({
-    branding,
-    lifetimes: omitUndefined(lifetimes),
-    limits: omitUndefined(limits),
-    elicitation,
-    allowedHosts,
-    allowedOrigins,
-  });
-  if (!parsed.success) {
-    throw new SessionError('configuration', `The options are wrong: ${z.prettifyError(parsed.error)}`, {
-      cause: parsed.error,
-    });
-  }
-  const { branding: checked, ...rest } = parsed.data;
+  const { server, tools, branding, lifetimes, limits, ...rest } = parseOptions(
+    schema,
+    options,
+    'The options are invalid',
+  );
   const settings: SessionsSettings = {
-    ...rest,
     server,
-    tools: options.tools,
-    brand: { name: checked.name ?? server.title ?? server.name, logo: checked.logo },
-    lifetimes: { ...DEFAULT_LIFETIMES, ...omitUndefined(parsed.data.lifetimes) },
-    limits: { ...defaultLimits(parsed.data.limits.maxSessions), ...omitUndefined(parsed.data.limits) },
+    tools,
+    brand: { name: branding.name ?? server.title ?? server.name, logo: branding.logo },
+    lifetimes: { ...DEFAULT_LIFETIMES, ...omitUndefined(lifetimes) },
+    limits: { ...defaultLimits(limits.maxSessions), ...omitUndefined(limits) },
+    elicitation: rest.elicitation,
+    allowedHosts: rest.allowedHosts,
+    allowedOrigins: rest.allowedOrigins,
     trustedProxies: new TrustedProxies(options.trustedProxies ?? []),
     providers: parseProviders(options),
     publicUrl: options.publicUrl === undefined ? undefined : parsePublicUrl(options.publicUrl),
