@@ -1,11 +1,11 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Browser } from '../support/browser.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { connectOAuth, OAUTH_KINDS } from '../support/oauth-clients.js';
-import { StandingClock } from '../support/standing-clock.js';
 
 const TOKEN_MS = 120_000;
-const clock = new StandingClock();
+const clock = new ManualClock();
 let notes: InProcessNotes;
 
 beforeAll(async () => {
@@ -42,7 +42,7 @@ describe.each(OAUTH_KINDS)('a client of %s', (kind) => {
 
     const before = client.accessTokens.length;
     vi.setSystemTime(Date.now() + TOKEN_MS);
-    clock.leap(TOKEN_MS);
+    clock.advance(TOKEN_MS);
     expect((await client.call('whoami')).structured).toMatchObject({ subject: user });
     expect(client.accessTokens.length).toBeGreaterThan(before);
     // The new token opens the same session.

@@ -3,7 +3,7 @@ import { Browser } from '../support/browser.js';
 import { connectEliciting, ELICITING_KINDS } from '../support/eliciting-clients.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { CLIENT_KINDS, connect } from '../support/mcp-clients.js';
-import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-flow-stage.js';
+import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-flow-setup.js';
 
 let notes: InProcessNotes;
 

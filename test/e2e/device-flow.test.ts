@@ -6,7 +6,7 @@ import { inMemory2025 } from '../support/in-memory-client.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { connect } from '../support/mcp-clients.js';
 import { connect2025 } from '../support/raw-mcp.js';
-import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-flow-stage.js';
+import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-flow-setup.js';
 
 let notes: InProcessNotes;
 const MINUTE_MS = 60_000;

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import { expectNoLoginLost } from './ten-minutes-outage.js';
+import { expectNoLoginLost } from './long-outage.js';
 
 const html = { body: '<h1>Oops</h1>', headers: { 'content-type': 'text/html' } };
 

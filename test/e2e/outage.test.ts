@@ -4,8 +4,8 @@ import { text } from 'node:stream/consumers';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import type { ProviderFault, VirtualClock } from '../../packages/sessions/src/testing/index.js';
-import { loggedIn, pass, SECOND, start } from './outage-stage.js';
-import { expectNoLoginLost } from './ten-minutes-outage.js';
+import { expectNoLoginLost } from './long-outage.js';
+import { loggedIn, pass, SECOND, start } from './outage-setup.js';
 
 const MINUTE = 60 * SECOND;
 

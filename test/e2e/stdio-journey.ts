@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Journal } from '../support/journal.js';
 import type { ClientKind } from '../support/mcp-clients.js';
 import { isAlive } from './stdio-process.js';
-import { add, inFrontOf, ownProvider, type StdioStage } from './stdio-stage.js';
+import { add, inFrontOf, ownProvider, type StdioStage } from './stdio-setup.js';
 
 /** What every client of ours can do with a server that it has started. */
 export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {

@@ -5,7 +5,7 @@ import { end, own } from '../support/child-processes.js';
 import { eventually, Journal } from '../support/journal.js';
 import { describeStdioClient } from './stdio-journey.js';
 import { isAlive, MAIN, type StdioProcess } from './stdio-process.js';
-import { inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-stage.js';
+import { inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-setup.js';
 
 const LIBRARY_CHILD = fileURLToPath(new URL('./stdio-library-child.mjs', import.meta.url));
 const CLIENT_CHILD = fileURLToPath(new URL('./stdio-client-child.mjs', import.meta.url));

@@ -10,7 +10,7 @@ import { send } from '../support/raw-mcp.js';
 import { runServer } from '../support/server-process.js';
 import { describeStdioClient } from './stdio-journey.js';
 import { listeningAddresses, MAIN } from './stdio-process.js';
-import { add, inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-stage.js';
+import { add, inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-setup.js';
 
 const LIBRARY_CHILD = fileURLToPath(new URL('./stdio-library-child.mjs', import.meta.url));
 

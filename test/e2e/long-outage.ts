@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import type { ProviderFault } from '../../packages/sessions/src/testing/index.js';
-import { type Client, loggedIn, pass, SECOND, start } from './outage-stage.js';
+import { type Client, loggedIn, pass, SECOND, start } from './outage-setup.js';
 
 const OUTAGE_SECONDS = 600;
 /** How often every user calls. */

@@ -6,6 +6,7 @@ import type { SessionRecord } from '../../packages/sessions/src/session/session-
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { Browser } from '../support/browser.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { type RegisteredClient, registerMcpClient } from '../support/mcp-tokens.js';
 import {
   call2025,
@@ -23,7 +24,6 @@ import {
   send,
   startLogin,
 } from '../support/raw-mcp.js';
-import { StandingClock } from '../support/standing-clock.js';
 import { locationOf, StepBrowser } from '../support/step-browser.js';
 import { heard, openWire, primingId, Wire2025 } from './wire-stream.js';
 
@@ -31,7 +31,7 @@ const MINUTE = 60_000;
 /** Of the form of an id of ours, and none. */
 const UNKNOWN_ID = 'unknown-id-unknown-id-unknown-id-unknown-id';
 
-const clock = new StandingClock();
+const clock = new ManualClock();
 const records = new Map<SessionRecord['ref'], SessionRecord>();
 const log: string[] = [];
 let notes: InProcessNotes;
@@ -183,7 +183,7 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection in the hand
     const victim = await victimOf2025();
     const { headers } = await wayIn(victim.name);
     const status = (await victim.client.call('session_status')).structured;
-    clock.leap(MINUTE);
+    clock.advance(MINUTE);
     const before = allRecords();
     const heardBefore = notes.events.length;
     for (const [what, request] of requestsOf2025(victim.eventId)) {
@@ -318,7 +318,7 @@ describe.each([...INTRUDERS, STRANGER])('in 2026, %s', (_who, wayIn) => {
       const { headers } = await wayIn(victim.name);
       // What the intruder's own session has to say is the same in both rounds.
       await sendWith(request2026('tools/call', { name: 'login', arguments: {} }), headers);
-      clock.leap(MINUTE);
+      clock.advance(MINUTE);
       const [known, unknown] = [name(victim.client.secret), name(UNKNOWN_ID)];
       const toUnknown = requestsOf2026(unknown);
       for (const [index, [what, request]] of requestsOf2026(known).entries()) {

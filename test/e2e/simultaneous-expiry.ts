@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { type BearerAccessOptions, createSessions } from '../../packages/sessions/src/index.js';
 import { startInProcessNotes } from '../support/in-process-notes.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { type McpTokens, type RegisteredClient, registerMcpClient } from '../support/mcp-tokens.js';
 import type { McpTokenFormat } from '../support/proxied-identity-provider.js';
 import { request2026, send } from '../support/raw-mcp.js';
-import { StandingClock } from '../support/standing-clock.js';
 
 const HOUR_MS = 3_600_000;
 const USERS = 100;
@@ -13,7 +13,7 @@ const status = request2026('tools/call', { name: 'session_status', arguments: {}
 
 /** Tests with a hundred users behind one address, whose tokens expire together. */
 export function expiringTogether(mcpTokens: McpTokenFormat): void {
-  const clock = new StandingClock();
+  const clock = new ManualClock();
   const servers: Record<string, string> = {};
   let close: () => Promise<void>;
   let access: BearerAccessOptions;
@@ -39,7 +39,7 @@ export function expiringTogether(mcpTokens: McpTokenFormat): void {
     servers['has seen them before'] = notes.mcp;
     await Promise.all(tokens.map(({ accessToken }) => call(notes.mcp, accessToken)));
     vi.setSystemTime(Date.now() + 2 * HOUR_MS);
-    clock.leap(2 * HOUR_MS);
+    clock.advance(2 * HOUR_MS);
     const restarted = createSessions({
       server: { name: 'restarted', version: '1.0.0' },
       providers: { issuer: notes.provider.issuer, clientId: 'other' },
@@ -81,7 +81,7 @@ export function expiringTogether(mcpTokens: McpTokenFormat): void {
       expect(answers).toEqual(Array.from({ length: USERS }, () => 200));
       // The next server sees expired tokens, too.
       vi.setSystemTime(Date.now() + 2 * HOUR_MS);
-      clock.leap(2 * HOUR_MS);
+      clock.advance(2 * HOUR_MS);
     },
   );
 }

@@ -1,8 +1,8 @@
-// Tools that take as long, and send as much, as a test wants. Anybody may call them.
+// Tools whose duration and output a test controls. They need no login.
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 
-/** Calls that are held, by name. */
+/** Waiting calls, by name. */
 const held = new Map();
 const aborted = [];
 /** How many bytes each flood has tried to send, by name. */
@@ -13,10 +13,10 @@ const done = (text) => ({ content: [{ type: 'text', text }] });
 const inputSchema = z.object({ name: z.string() });
 
 // biome-ignore lint/style/noDefaultExport: this is what `--tools` asks for.
-export default function registerTroubleTools(server, context) {
+export default function registerBlockingTools(server, context) {
   server.server.registerCapabilities({ logging: {} });
 
-  server.registerTool('whoami', { description: 'Tells who is logged in.' }, async () => {
+  server.registerTool('whoami', { description: 'Returns the user who is logged in.' }, async () => {
     const response = await context.session().fetch(new URL('/me', process.env.NOTES_API));
     const structuredContent = await response.json();
     return { ...done(JSON.stringify(structuredContent)), structuredContent };
@@ -34,16 +34,16 @@ export default function registerTroubleTools(server, context) {
     return done(`released ${name}`);
   });
 
-  server.registerTool('release', { description: 'Ends a wait.', inputSchema }, ({ name }) => {
+  server.registerTool('release', { description: 'Releases a waiting call.', inputSchema }, ({ name }) => {
     const resolve = held.get(name);
     held.delete(name);
     resolve?.();
-    return done(resolve ? 'released' : 'nobody waits');
+    return done(resolve ? 'released' : 'nothing is waiting');
   });
 
   server.registerTool(
     'say',
-    { description: 'Speaks on the standalone stream.', inputSchema },
+    { description: 'Sends a message on the standalone stream.', inputSchema },
     async ({ name }) => {
       await server.server.sendLoggingMessage({ level: 'info', data: `said ${name}` });
       return done('said');
@@ -78,7 +78,7 @@ export default function registerTroubleTools(server, context) {
   server.registerTool(
     'large',
     {
-      description: 'Says much, at once.',
+      description: 'Sends many notifications and a large result.',
       inputSchema: z.object({ notifications: z.number(), resultBytes: z.number() }),
     },
     async ({ notifications, resultBytes }, { mcpReq }) => {
@@ -87,7 +87,7 @@ export default function registerTroubleTools(server, context) {
     },
   );
 
-  server.registerTool('look', { description: 'Tells what goes on in this process.' }, () => {
+  server.registerTool('look', { description: 'Reports the state of this process.' }, () => {
     const structuredContent = {
       pid: process.pid,
       held: [...held.keys()],

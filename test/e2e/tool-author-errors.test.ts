@@ -12,7 +12,7 @@ import { FREE_PORTS, startServer } from '../support/server-process.js';
 import { startStdio } from './stdio-process.js';
 
 const TOOLS = fileURLToPath(new URL('./uncaught-tools.mjs', import.meta.url));
-const CHILD = fileURLToPath(new URL('./author-mistakes-child.mjs', import.meta.url));
+const CHILD = fileURLToPath(new URL('./tool-author-errors-child.mjs', import.meta.url));
 
 /** Kinds of results that cannot be sent, as the child names them. */
 const UNSENDABLE = [

@@ -1,7 +1,7 @@
 import { type Clock, systemClock } from '../../packages/sessions/src/time/clock.js';
 
-/** A clock that goes on only when a test says so, while timers take as long as they take. */
-export class StandingClock implements Clock {
+/** A clock that moves only when a test advances it. Timers run in real time. */
+export class ManualClock implements Clock {
   readonly after: Clock['after'] = systemClock.after;
   #nowMs = 0;
 
@@ -9,7 +9,7 @@ export class StandingClock implements Clock {
     return this.#nowMs;
   }
 
-  leap(durationMs: number): void {
+  advance(durationMs: number): void {
     this.#nowMs += durationMs;
   }
 }

@@ -1,4 +1,4 @@
 import { describe } from 'vitest';
-import { expiringTogether } from './expired-together.js';
+import { expiringTogether } from './simultaneous-expiry.js';
 
 describe('a hundred users behind one address with tokens that are JWTs', () => expiringTogether('jwt'));

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { client2026, connect2025, type RawWay, startLogin } from '../support/raw-mcp.js';
-import { StandingClock } from '../support/standing-clock.js';
 import { StepBrowser } from '../support/step-browser.js';
 
 const USERS = 500;
@@ -11,7 +11,7 @@ const OFFICE: RawWay = { headers: { 'x-forwarded-for': '203.0.113.50' } };
 let notes: InProcessNotes;
 beforeAll(async () => {
   // No time passes: all of them come within the same minute.
-  const runtime = { clock: new StandingClock() };
+  const runtime = { clock: new ManualClock() };
   notes = await startInProcessNotes({ access: 'open-to-network', trustedProxies: ['127.0.0.1'], runtime });
 });
 afterAll(() => notes.close());

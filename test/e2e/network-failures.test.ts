@@ -9,7 +9,7 @@ import { client2026, connect2025, logIn, type RawClient, request2026 } from '../
 import { CUTS, type Cut, startTcpProxy } from './tcp-proxy.js';
 import { CALL_ID, call2026, heard, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
 
-const TOOLS = fileURLToPath(new URL('./trouble-tools.mjs', import.meta.url));
+const TOOLS = fileURLToPath(new URL('./blocking-tools.mjs', import.meta.url));
 /** How much is sent to those who do not read. */
 const FLOOD_BYTES = 200 * 1024 * 1024;
 /** A server that kept what nobody reads would grow by all of it, and more. */
