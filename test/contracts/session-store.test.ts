@@ -1,6 +1,6 @@
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
-import { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
-import { UnrulySessionStore } from '../../packages/sessions/src/testing/unruly-session-store.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
 import { describeSessionStore } from './session-store-contract.js';
 
 describeSessionStore('of a Map', () => new MapSessionStore());
@@ -11,5 +11,5 @@ describeSessionStore('that is slow and reorders', () => {
     for (let turns = random.below(5); turns > 0; turns--)
       await new Promise((resolve) => setImmediate(resolve));
   };
-  return new UnrulySessionStore(new MapSessionStore(), travel);
+  return new UnreliableSessionStore(new MapSessionStore(), travel);
 });

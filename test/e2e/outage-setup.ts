@@ -1,13 +1,9 @@
 import { expect, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createSessions, type SessionEvent, type Sessions } from '../../packages/sessions/src/index.js';
-import {
-  FaultingProvider,
-  logIn,
-  SeededRandom,
-  VirtualClock,
-} from '../../packages/sessions/src/testing/index.js';
+import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { call2025, JSON_HEADERS, messageOf, type RpcMessage } from '../support/raw-mcp.js';
+import { SeededRandom } from '../support/seeded-random.js';
 
 export const SECOND = 1000;
 const TOKEN_SECONDS = 600;

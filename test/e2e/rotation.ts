@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
 import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
 import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
-import { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
@@ -10,6 +9,7 @@ import {
   type IdentityProviderProcess,
   startIdentityProviderProcess,
 } from '../support/identity-provider-process.js';
+import { SessionBench } from '../support/session-bench.js';
 import { StepBrowser } from '../support/step-browser.js';
 
 /** How many calls come at the same time in every session. */

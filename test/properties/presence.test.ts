@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import type { StreamCloser } from '../../packages/sessions/src/session/presence.js';
-import { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
+import { SessionBench } from '../support/session-bench.js';
 
 const SECOND_MS = 1000;
 const IDLE_MS = 60 * SECOND_MS;

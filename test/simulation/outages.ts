@@ -1,4 +1,4 @@
-import type { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
+import type { SeededRandom } from '../support/seeded-random.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
+import { SeededRandom } from '../support/seeded-random.js';
 import type { Violation } from './ledger.js';
 import { LONGEST_RETRY_AFTER_SECONDS } from './outages.js';
 import { Scenario } from './scenario.js';

@@ -3,10 +3,10 @@ import type {
   RefreshOutcome,
 } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
 import type { Revocation } from '../../packages/sessions/src/session/session-events.js';
-import type { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import type { TokenSet } from '../../packages/sessions/src/vault/token-set.js';
+import type { SeededRandom } from '../support/seeded-random.js';
 import { Outages } from './outages.js';
 import { TokenFamilies } from './token-families.js';
 

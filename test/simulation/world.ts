@@ -4,12 +4,12 @@ import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import { isSignedIn, type SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
-import { SeededRandom } from '../../packages/sessions/src/testing/seeded-random.js';
-import { SessionBench, type SessionBenchParts } from '../../packages/sessions/src/testing/session-bench.js';
-import { UnrulySessionStore } from '../../packages/sessions/src/testing/unruly-session-store.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { SessionBench, type SessionBenchParts } from '../support/session-bench.js';
+import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
 import { Ledger } from './ledger.js';
 import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js';
 
@@ -66,7 +66,7 @@ export class World {
     this.bench = new SessionBench({
       random: random.bytes,
       clock,
-      store: new UnrulySessionStore(
+      store: new UnreliableSessionStore(
         wrapStore(this.#watchingGivenUp(this.#countingSignOuts(new MapSessionStore(this.#records)))),
         travel,
       ),

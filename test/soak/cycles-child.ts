@@ -2,9 +2,9 @@
 import { queryObjects } from 'node:v8';
 import { z } from 'zod';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
-import { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
+import { SessionBench } from '../support/session-bench.js';
 import { countEntries } from './collections.js';
 import type { Held, Left } from './cycles.js';
 import { LIVES, troubleOf } from './lives.js';

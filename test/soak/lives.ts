@@ -1,7 +1,7 @@
 import type { RefreshOutcome } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
-import type { SessionBench } from '../../packages/sessions/src/testing/session-bench.js';
+import type { SessionBench } from '../support/session-bench.js';
 
 /** What a session goes through before time does the rest. @returns the session that has to end. */
 export type Life = (bench: SessionBench, user: string) => Promise<SessionRef>;

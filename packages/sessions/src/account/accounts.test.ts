@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { ScriptedProvider } from '../../../../test/support/scripted-provider.js';
+import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
 import { MapSessionStore } from '../store/map-session-store.js';
-import { ScriptedProvider } from '../testing/scripted-provider.js';
-import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 
 const SECOND = 1000;

@@ -4,8 +4,8 @@ import { inspect } from 'node:util';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
+import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
 import { LiveSession } from '../mcp/request/session.js';
-import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
 import { Secret } from '../vault/secret.js';
 import { createSessionFetch } from './session-fetch.js';
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../test/support/session-bench.js';
 import { MapSessionStore } from '../store/map-session-store.js';
-import { SessionBench } from '../testing/session-bench.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 import { FailedLogins } from './failed-logins.js';

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SessionBench } from '../testing/session-bench.js';
+import { SessionBench } from '../../../../test/support/session-bench.js';
 import { Vault } from '../vault/vault.js';
 import type { AccountRecord, SessionRecord } from './session-record.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SessionBench } from '../testing/session-bench.js';
+import { SessionBench } from '../../../../test/support/session-bench.js';
 import type { TokenSet } from '../vault/token-set.js';
 import { type RevokeTokens, sealContextOf } from './disposal.js';
 import type { Revocation } from './session-events.js';

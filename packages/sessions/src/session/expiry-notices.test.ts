@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SessionBench } from '../testing/session-bench.js';
+import { SessionBench } from '../../../../test/support/session-bench.js';
 import type { Lifetimes } from './lifetimes.js';
 
 const MINUTE_MS = 60_000;

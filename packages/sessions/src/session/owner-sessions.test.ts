@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
+import { UnreliableSessionStore } from '../../../../test/support/unreliable-session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
-import { SessionBench, type SessionBenchOptions } from '../testing/session-bench.js';
-import { UnrulySessionStore } from '../testing/unruly-session-store.js';
 import { systemRandom } from '../vault/random.js';
 import type { OwnerIdentity, SessionId, SessionRef } from './ids.js';
 import { OwnerSessions } from './owner-sessions.js';
@@ -96,7 +96,7 @@ describe('the session of an owner', () => {
   it('is one when the store is slow and answers out of order', async () => {
     const late: (() => void)[] = [];
     const travel = () => new Promise<void>((resolve) => late.push(resolve));
-    const bench = new OwnersBench({ store: new UnrulySessionStore(new MapSessionStore(), travel) });
+    const bench = new OwnersBench({ store: new UnreliableSessionStore(new MapSessionStore(), travel) });
     const asked = Promise.all(Array.from({ length: 20 }, () => bench.owners.of(ALICE)));
     let isDone = false;
     void asked.finally(() => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../test/support/session-bench.js';
 import { MapSessionStore } from '../store/map-session-store.js';
-import { SessionBench } from '../testing/session-bench.js';
 import type { SessionStore } from './session-store.js';
 
 const SECOND = 1000;

@@ -4,5 +4,4 @@ export {
   type ProviderFault,
 } from './faulting-provider.js';
 export { type BrowserLogin, logIn } from './log-in.js';
-export { SeededRandom } from './seeded-random.js';
 export { VirtualClock } from './virtual-clock.js';

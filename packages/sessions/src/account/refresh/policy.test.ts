@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../../../../test/support/seeded-random.js';
 import type { SessionRef } from '../../session/ids.js';
 import { type SessionEvent, SessionEvents } from '../../session/session-events.js';
-import { SeededRandom } from '../../testing/seeded-random.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Secret } from '../../vault/secret.js';
 import type { RefreshOutcome } from './granted-tokens.js';

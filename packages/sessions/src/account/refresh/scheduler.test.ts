@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { SeededRandom } from '../../../../../test/support/seeded-random.js';
+import { SessionBench } from '../../../../../test/support/session-bench.js';
 import { SessionError } from '../../errors.js';
 import type { SessionRef } from '../../session/ids.js';
 import { type SessionEvent, SessionEvents } from '../../session/session-events.js';
-import { SeededRandom } from '../../testing/seeded-random.js';
-import { SessionBench } from '../../testing/session-bench.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { RefreshScheduler } from './scheduler.js';

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../../test/support/session-bench.js';
 import type { Principal } from '../../access/access.js';
 import type { SessionRef } from '../../session/ids.js';
 import { OwnerSessions } from '../../session/owner-sessions.js';
-import { SessionBench } from '../../testing/session-bench.js';
 import { systemRandom } from '../../vault/random.js';
 import { BearerAccessConnections, OpenAccessConnections } from './connection-registry.js';
 

@@ -1,8 +1,8 @@
 import { describe, expect, it, vi } from 'vitest';
+import { SessionBench } from '../../../../../test/support/session-bench.js';
 import { clientKeyOf } from '../../limits/client-key.js';
 import { SessionEvents } from '../../session/session-events.js';
 import type { SessionRecord } from '../../session/session-record.js';
-import { SessionBench } from '../../testing/session-bench.js';
 import { isSseResponse } from '../wire/sse-stream.js';
 import { ListenStreams } from './listen-streams.js';
 

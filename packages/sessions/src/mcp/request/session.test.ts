@@ -1,8 +1,8 @@
 import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../../test/support/session-bench.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
-import { SessionBench } from '../../testing/session-bench.js';
 import { LiveSession, refusingSession } from './session.js';
 
 /** A session whose `fetch` only notes for which provider it is called. */

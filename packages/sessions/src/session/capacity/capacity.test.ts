@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../../test/support/session-bench.js';
 import { clientKeyOf } from '../../limits/client-key.js';
 import { MapSessionStore } from '../../store/map-session-store.js';
-import { SessionBench } from '../../testing/session-bench.js';
 import { ownerOf, type SessionRef } from '../ids.js';
 
 const SECOND = 1000;

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
 import { MapSessionStore } from '../../store/map-session-store.js';
-import { SessionBench, type SessionBenchOptions } from '../../testing/session-bench.js';
 import type { SessionRef } from '../ids.js';
 import type { SessionKind } from '../session-record.js';
 

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import type { RandomSource } from '../vault/random.js';
+import type { RandomSource } from '../../packages/sessions/src/vault/random.js';
 
-/** Random numbers that are the same for the same seed. For tests: whoever knows the seed knows them all. */
+/** Random numbers that depend on the seed only. */
 export class SeededRandom {
   #state: number;
 
@@ -9,7 +9,7 @@ export class SeededRandom {
     this.#state = seed >>> 0;
   }
 
-  /** A number from 0 to 1, without 1 (mulberry32). */
+  /** A number from 0 (inclusive) to 1 (exclusive), by mulberry32. */
   fraction(): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -17,24 +17,24 @@ export class SeededRandom {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   }
 
-  /** A whole number from 0 to `limit`, without `limit`. */
+  /** An integer from 0 (inclusive) to `limit` (exclusive). */
   below(limit: number): number {
     return Math.floor(this.fraction() * limit);
   }
 
-  /** Whether something happens that has this probability. */
+  /** Returns true with this probability. */
   chance(probability: number): boolean {
     return this.fraction() < probability;
   }
 
-  /** One of the items. @throws RangeError when there are none. */
+  /** Returns one of the items. @throws RangeError if there are none */
   pick<T>(items: readonly T[]): T {
     const item = items[this.below(items.length)];
-    if (item === undefined) throw new RangeError('There is nothing to pick from.');
+    if (item === undefined) throw new RangeError('There are no items.');
     return item;
   }
 
-  /** Random bytes, each call's in a buffer of its own outside the shared pool, as the system's are. */
+  /** Random bytes. Each call returns a new buffer outside of the shared pool, as the system's random source does. */
   readonly bytes: RandomSource = (size) => {
     const bytes = Buffer.from(new ArrayBuffer(size));
     for (let offset = 0; offset < size; offset += 32) {

@@ -1,39 +1,49 @@
-import { Accounts } from '../account/accounts.js';
-import type { RefreshTokens } from '../account/refresh/granted-tokens.js';
-import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
-import { TokenRefresher, type TokenRefresherOptions } from '../account/refresh/refresher.js';
-import { RefreshScheduler } from '../account/refresh/scheduler.js';
-import { DEFAULT_LIMITS, type Limits } from '../limits/limits.js';
-import { AccountTokens } from '../session/account-tokens.js';
-import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
-import { Disposal, type RevokeTokens } from '../session/disposal.js';
-import { ExpiryNotices } from '../session/expiry-notices.js';
-import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
-import { type SessionEvent, SessionEvents, type SessionListener } from '../session/session-events.js';
+import { Accounts } from '../../packages/sessions/src/account/accounts.js';
+import type { RefreshTokens } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
+import {
+  RefreshPolicy,
+  type RefreshPolicyOptions,
+} from '../../packages/sessions/src/account/refresh/policy.js';
+import {
+  TokenRefresher,
+  type TokenRefresherOptions,
+} from '../../packages/sessions/src/account/refresh/refresher.js';
+import { RefreshScheduler } from '../../packages/sessions/src/account/refresh/scheduler.js';
+import { DEFAULT_LIMITS, type Limits } from '../../packages/sessions/src/limits/limits.js';
+import { AccountTokens } from '../../packages/sessions/src/session/account-tokens.js';
+import { SessionsPerAccount } from '../../packages/sessions/src/session/capacity/sessions-per-account.js';
+import { Disposal, type RevokeTokens } from '../../packages/sessions/src/session/disposal.js';
+import { ExpiryNotices } from '../../packages/sessions/src/session/expiry-notices.js';
+import { DEFAULT_LIFETIMES, type Lifetimes } from '../../packages/sessions/src/session/lifetimes.js';
+import {
+  type SessionEvent,
+  SessionEvents,
+  type SessionListener,
+} from '../../packages/sessions/src/session/session-events.js';
 import {
   type SessionKind,
   type SessionRecord,
   type SessionSnapshot,
   snapshotOf,
-} from '../session/session-record.js';
-import { SessionRegistry } from '../session/session-registry.js';
-import type { SessionStore } from '../session/session-store.js';
-import { MapSessionStore } from '../store/map-session-store.js';
-import { Deadlines } from '../time/deadlines.js';
-import { KeyHierarchy } from '../vault/key-hierarchy.js';
-import { type RandomSource, systemRandom } from '../vault/random.js';
-import { Vault } from '../vault/vault.js';
+} from '../../packages/sessions/src/session/session-record.js';
+import { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
+import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
+import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
+import { type RandomSource, systemRandom } from '../../packages/sessions/src/vault/random.js';
+import { Vault } from '../../packages/sessions/src/vault/vault.js';
 import { ScriptedProvider } from './scripted-provider.js';
-import { VirtualClock } from './virtual-clock.js';
 
-/** What a simulation replaces, to plant a fault. */
+/** Parts that a simulation replaces to inject a fault. */
 export interface SessionBenchParts {
   readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
   readonly createDeadlines?: (clock: VirtualClock, onError: (error: unknown) => void) => Deadlines;
-  /** The registry that everything else uses. */
+  /** Its result replaces the registry in every other part. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
   readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
-  /** What the refresher calls to get fresh tokens. */
+  /** Its result replaces the function that requests new tokens. */
   readonly wrapRefresh?: (refresh: RefreshTokens) => RefreshTokens;
 }
 
@@ -129,7 +139,7 @@ export class SessionBench {
     events.subscribe((event) => expiryNotices.handle(event));
   }
 
-  /** A session in which `subject` is logged in. */
+  /** Starts a session and logs `subject` in. */
   async loggedIn(
     subject: string,
     kind: SessionKind = 'connection',
@@ -140,13 +150,13 @@ export class SessionBench {
     return { id, record, snapshot };
   }
 
-  /** The access token that a call in this session would carry now. */
+  /** The access token that a call of this session sends now. */
   async accessToken(snapshot: SessionSnapshot): Promise<string> {
     const { accessToken } = await this.accounts.accessToken(snapshot, 'idp');
     return accessToken.reveal();
   }
 
-  /** The events of a type, so far. */
+  /** The events of one type so far. */
   eventsOf<T extends SessionEvent['type']>(type: T): Extract<SessionEvent, { type: T }>[] {
     return this.events.filter((event): event is Extract<SessionEvent, { type: T }> => event.type === type);
   }

@@ -1,29 +1,29 @@
-import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
-import type { Revocation } from '../session/session-events.js';
-import type { Clock } from '../time/clock.js';
-import { Secret } from '../vault/secret.js';
-import type { TokenSet } from '../vault/token-set.js';
+import type {
+  GrantedTokens,
+  RefreshOutcome,
+} from '../../packages/sessions/src/account/refresh/granted-tokens.js';
+import type { Revocation } from '../../packages/sessions/src/session/session-events.js';
+import type { Clock } from '../../packages/sessions/src/time/clock.js';
+import { Secret } from '../../packages/sessions/src/vault/secret.js';
+import type { TokenSet } from '../../packages/sessions/src/vault/token-set.js';
 
-/** A refresh that the provider has received and not answered yet. */
+/** A refresh that the provider has received and not answered. */
 export interface HeldRefresh {
   readonly refreshToken: string;
   answer(outcome: RefreshOutcome): void;
 }
 
-/**
- * A provider's ports with every answer in the hands of a test. Unless refreshes are held, each is granted
- * with rotated tokens.
- */
+/** A provider whose answers the test decides. It grants every refresh with rotated tokens, unless it holds refreshes. */
 export class ScriptedProvider {
   readonly #clock: Clock;
   #issued = 0;
-  /** The refresh tokens that were presented, in their order. */
+  /** The presented refresh tokens, in order. */
   readonly presented: string[] = [];
-  /** The tokens that were revoked. */
+  /** The revoked tokens, in order. */
   readonly revoked: string[] = [];
-  /** Refreshes that wait for an answer. */
+  /** Refreshes without an answer. */
   readonly held: HeldRefresh[] = [];
-  /** Keep refreshes unanswered. */
+  /** Whether refreshes stay without an answer. */
   holds = false;
   expiresInSeconds: number | undefined = 600;
   revocation: Revocation = 'confirmed';
@@ -32,7 +32,7 @@ export class ScriptedProvider {
     this.#clock = clock;
   }
 
-  /** Fresh tokens, as a login or a refresh brings them. */
+  /** New tokens, as a login or a refresh grants them. */
   grant(subject: string, fields: Partial<GrantedTokens> = {}): GrantedTokens {
     const number = ++this.#issued;
     return {
@@ -55,7 +55,7 @@ export class ScriptedProvider {
     return new Promise((answer) => this.held.push({ refreshToken: presented, answer }));
   };
 
-  /** A refresh's answer: rotated tokens for whom the presented one was issued. */
+  /** The answer to a refresh: rotated tokens of the same subject. */
   granted(presented: string): RefreshOutcome {
     const subject = presented.split('-')[1] ?? '';
     return { kind: 'granted', granted: this.grant(subject) };
