@@ -1,0 +1,4 @@
+import theme from 'vitepress/theme';
+import './style.js';
+
+export default theme;
