@@ -2,9 +2,9 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body/body-memory-limit.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
-import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-answers.js';
-import type { KeptBytesLimits } from '../packages/sessions/src/limits/kept-bytes.js';
+import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-response-limit.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
+import type { MemoryQuotaLimits } from '../packages/sessions/src/limits/memory-quota.js';
 import {
   CALL_BYTES,
   CALL_LIMITS,
@@ -79,8 +79,8 @@ describe('the table of what clients without a login make a node keep', () => {
   const LISTEN_STREAMS = 4;
   const LISTEN_STREAMS_WITHOUT_SESSION = 500;
   const sessions = DEFAULT_LIMITS.anonymousSessions;
-  const kept = ({ assuredBytes, sharedBytes }: KeptBytesLimits, holders: number) =>
-    assuredBytes * holders + sharedBytes;
+  const kept = ({ guaranteedBytes, sharedBytes }: MemoryQuotaLimits, holders: number) =>
+    guaranteedBytes * holders + sharedBytes;
   const worst: readonly [what: string, bytes: number][] = [
     ['sessions: ', sessions * SESSION_BYTES],
     ['client information: ', kept(CLIENT_INFO_LIMITS, sessions)],

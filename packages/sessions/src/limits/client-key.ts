@@ -1,12 +1,12 @@
 import { isIP } from 'node:net';
 
-declare const peerBrand: unique symbol;
+declare const clientKeyBrand: unique symbol;
 
 /**
  * Whom a request is counted for: an IPv4 address, or the first 64 bits of an IPv6 one, of which whoever has one
  * usually has all (RFC 6177).
  */
-export type ClientKey = string & { readonly [peerBrand]: true };
+export type ClientKey = string & { readonly [clientKeyBrand]: true };
 
 /** Whom an address is counted for; `undefined` if it is none. */
 export function clientKeyOf(value: string): ClientKey | undefined {

@@ -13,14 +13,14 @@ import {
   receivedJsonEarly,
 } from '../http/body/json-body.js';
 import type { RequestScheduler } from '../http/body/request-scheduler.js';
-import type { CallsInFlight } from '../http/calls-in-flight.js';
 import { clientOf } from '../http/client-address.js';
 import type { DeploymentWarnings } from '../http/deployment-warnings.js';
 import type { GuardedRequest } from '../http/guards.js';
 import { bodySourceOf, type HttpEnv } from '../http/http-env.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http/http-limits.js';
+import type { RequestsInFlight } from '../http/requests-in-flight.js';
 import type { TrustedProxies } from '../http/trusted-proxies.js';
-import type { UnreadAnswers } from '../http/unread-answers.js';
+import type { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { type LoginRoutesOptions, loginRoutes } from '../login/browser/routes.js';
 import { acceptsHtml, showPage } from '../login/browser/show-page.js';
 import { errorPage } from '../login/pages/problem-pages.js';
@@ -29,7 +29,7 @@ import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
 import { methodOf } from '../mcp/wire/json-rpc.js';
 
 export interface LoginAppOptions extends LoginRoutesOptions {
-  readonly unreadAnswers: UnreadAnswers;
+  readonly unreadResponses: UnreadResponseLimit;
   readonly basePath: BasePath;
   readonly warnings: DeploymentWarnings;
   readonly trustedProxies: TrustedProxies;
@@ -40,8 +40,8 @@ export interface AppOptions extends LoginAppOptions, AdmissionOptions {
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
   /** Decides which request begins next. */
-  readonly turns: RequestScheduler;
-  readonly calls: CallsInFlight;
+  readonly scheduler: RequestScheduler;
+  readonly requestsInFlight: RequestsInFlight;
   /** Whether the server is closing. */
   readonly isClosing: () => boolean;
 }
@@ -61,10 +61,10 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     guards,
     endpoint,
     bodyMemory: room,
-    turns,
+    scheduler: turns,
     argumentElements,
-    unreadAnswers,
-    calls,
+    unreadResponses: unreadAnswers,
+    requestsInFlight: calls,
     publicUrl,
     isClosing,
   } = options;
@@ -110,7 +110,16 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 
 /** An app without routes, behind the guards. */
 function guardedApp(
-  { guards, basePath, publicUrl, trustedProxies, unreadAnswers, warnings, brand, onError }: LoginAppOptions,
+  {
+    guards,
+    basePath,
+    publicUrl,
+    trustedProxies,
+    unreadResponses: unreadAnswers,
+    warnings,
+    brand,
+    onError,
+  }: LoginAppOptions,
   nothingHere: () => string,
 ): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({
@@ -177,8 +186,8 @@ function wrongMount(mount: string, publicUrl: URL): SessionError {
 }
 
 interface McpRouteOptions extends JsonBodyLimits {
-  readonly calls: CallsInFlight;
-  readonly unreadAnswers: UnreadAnswers;
+  readonly calls: RequestsInFlight;
+  readonly unreadAnswers: UnreadResponseLimit;
 }
 
 async function serveMcp(

@@ -5,12 +5,12 @@ import { isBearer } from '../access/access-options.js';
 import { BasePath } from '../http/base-path.js';
 import { BodyMemoryLimit } from '../http/body/body-memory-limit.js';
 import { RequestScheduler } from '../http/body/request-scheduler.js';
-import { CallsInFlight } from '../http/calls-in-flight.js';
 import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
 import type { HttpEnv } from '../http/http-env.js';
 import { nodeHandlerOf } from '../http/listen.js';
-import { UnreadAnswers } from '../http/unread-answers.js';
+import { RequestsInFlight } from '../http/requests-in-flight.js';
+import { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { createApp, createLoginApp } from './app.js';
@@ -24,7 +24,7 @@ import type { Surroundings } from './surroundings.js';
 export interface HttpParts {
   /** Verifies the access tokens of clients. */
   readonly access: Access;
-  readonly calls: CallsInFlight;
+  readonly calls: RequestsInFlight;
   /** All routes. */
   readonly app: Hono<HttpEnv>;
   /** All routes, for Node's HTTP server. */
@@ -52,7 +52,7 @@ export function composeHttp(
   const configuredUrl = publicUrl.known;
   // A public URL that `listen` chooses has no path.
   const basePath = new BasePath(configuredUrl?.pathname.slice(0, -1) ?? '');
-  const calls = new CallsInFlight();
+  const calls = new RequestsInFlight();
   const loginApp = {
     guards: new Guards({
       publicUrl: publicUrl.get,
@@ -69,7 +69,7 @@ export function composeHttp(
     browserFlow: logins.browserFlow,
     loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
     bodyMemory: new BodyMemoryLimit(),
-    unreadAnswers: new UnreadAnswers(),
+    unreadResponses: new UnreadResponseLimit(),
     keys,
     random,
     publicUrl: publicUrl.get,
@@ -93,8 +93,8 @@ export function composeHttp(
     serverName: brand.name,
     sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === configuredUrl?.origin,
     access,
-    turns: new RequestScheduler({ now: () => clock.now() }),
-    calls,
+    scheduler: new RequestScheduler({ now: () => clock.now() }),
+    requestsInFlight: calls,
     isClosing,
   });
   return {

@@ -1,4 +1,4 @@
-import { KeptBytes } from '../limits/kept-bytes.js';
+import { MemoryQuota } from '../limits/memory-quota.js';
 import { Endpoint } from '../mcp/endpoint.js';
 import { BearerAccessConnections, OpenAccessConnections } from '../mcp/era-2025/connection-registry.js';
 import { RequestContexts } from '../mcp/request/context.js';
@@ -30,7 +30,7 @@ export function composeMcp(
   const [{ name: defaultProvider }, ...others] = providers;
   const names = [defaultProvider, ...others.map(({ name }) => name)] as const;
   const contexts = new RequestContexts({ accounts, fetch: sessionFetch, providers: names });
-  const keptSubscriptions = new KeptBytes(SUBSCRIPTION_LIMITS);
+  const keptSubscriptions = new MemoryQuota(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
   const servers = new ServerFactory({
     runningCalls: new RunningCalls({ contexts, clock, deadlines }),

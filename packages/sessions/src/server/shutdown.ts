@@ -1,5 +1,5 @@
 import type { TokenRefresher } from '../account/refresh/refresher.js';
-import type { CallsInFlight } from '../http/calls-in-flight.js';
+import type { RequestsInFlight } from '../http/requests-in-flight.js';
 import type { Logins } from '../login/logins.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import type { QuietLogger } from '../observe/quiet-logger.js';
@@ -18,7 +18,7 @@ export interface ShutdownOptions {
   readonly logger: QuietLogger;
   readonly lifecycle: Lifecycle;
   readonly endpoint: Endpoint;
-  readonly calls: CallsInFlight;
+  readonly calls: RequestsInFlight;
   readonly logins: Logins;
   readonly registry: SessionRegistry;
   readonly events: SessionEvents;

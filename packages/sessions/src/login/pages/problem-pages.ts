@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { waitInWords } from '../../limits/wait-in-words.js';
+import { formatWait } from '../../limits/too-many-requests.js';
 import type { Brand } from './branding.js';
 import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 
@@ -45,7 +45,7 @@ export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Pr
     brand,
     429,
     'Too many requests',
-    html`Too many logins are under way from your network. Wait ${waitInWords(retryAfterSeconds)}, then load this page again.`,
+    html`Too many logins are under way from your network. Wait ${formatWait(retryAfterSeconds)}, then load this page again.`,
   );
 }
 

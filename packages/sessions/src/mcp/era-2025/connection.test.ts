@@ -2,7 +2,7 @@ import { AsyncLocalStorage, AsyncResource } from 'node:async_hooks';
 import { McpServer } from '@modelcontextprotocol/server';
 import { describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { KeptBytes } from '../../limits/kept-bytes.js';
+import { MemoryQuota } from '../../limits/memory-quota.js';
 import type { SessionId } from '../../session/ids.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
@@ -45,7 +45,7 @@ async function setUp() {
     clock,
     deadlines,
     keptMs: 120_000,
-    kept: new KeptBytes(EVENT_LIMITS).open(undefined),
+    kept: new MemoryQuota(EVENT_LIMITS).open(undefined),
     currentPost: () => requests.getStore(),
     onStandaloneOpen,
   });

@@ -1,5 +1,5 @@
 import { isInitializeRequest } from '@modelcontextprotocol/server';
-import { bytesOfJson, KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
+import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { SessionEvents } from '../../session/session-events.js';
@@ -48,9 +48,9 @@ export class Connections {
   readonly #options: ConnectionsOptions;
   readonly #connections = new Map<SessionRef, Connection>();
   /** The client information of 2025 connections. */
-  readonly #clientInfo = new Map<SessionRef, KeptShare>();
-  readonly #keptClientInfo = new KeptBytes(CLIENT_INFO_LIMITS);
-  readonly #keptEvents = new KeptBytes(EVENT_LIMITS);
+  readonly #clientInfo = new Map<SessionRef, QuotaShare>();
+  readonly #keptClientInfo = new MemoryQuota(CLIENT_INFO_LIMITS);
+  readonly #keptEvents = new MemoryQuota(EVENT_LIMITS);
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
+import { MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { EVENT_LIMITS } from '../request/kept-limits.js';
@@ -14,7 +14,7 @@ function setUp() {
     throw error;
   });
   const post = {};
-  const all = new KeptBytes(EVENT_LIMITS);
+  const all = new MemoryQuota(EVENT_LIMITS);
   const buffer = new EventBuffer({
     clock,
     deadlines,
@@ -126,10 +126,10 @@ describe('EventBuffer', () => {
     const large = message('x'.repeat(10 * 1024));
     for (let number = 0; number < 10; number++) await buffer.storeEvent(STANDALONE, large);
     expect(buffer.size).toBe(10);
-    const others: KeptShare[] = [];
+    const others: QuotaShare[] = [];
     for (
       let bytes = EVENT_LIMITS.maxBytes;
-      bytes > EVENT_LIMITS.assuredBytes;
+      bytes > EVENT_LIMITS.guaranteedBytes;
       bytes = Math.floor(bytes / 2)
     ) {
       for (let other = all.open(undefined); other.resize(bytes); other = all.open(undefined))

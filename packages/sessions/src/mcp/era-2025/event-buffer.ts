@@ -1,5 +1,5 @@
 import type { EventId, EventStore, JSONRPCMessage, StreamId } from '@modelcontextprotocol/server';
-import { bytesOfText, type KeptShare } from '../../limits/kept-bytes.js';
+import { bytesOfText, type QuotaShare } from '../../limits/memory-quota.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
@@ -24,7 +24,7 @@ interface BufferedEvent extends SentEvent {
 
 export interface EventBufferOptions {
   /** Counts the kept bytes, and refuses those above the limit. */
-  readonly kept: KeptShare;
+  readonly kept: QuotaShare;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** How long an event can be replayed. */

@@ -6,7 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { Principal } from '../../access/access.js';
 import { Counter } from '../../limits/counter.js';
-import type { KeptBytes } from '../../limits/kept-bytes.js';
+import type { MemoryQuota } from '../../limits/memory-quota.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
@@ -42,7 +42,7 @@ export interface StatelessHandlerOptions extends ListenStreamsOptions {
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
   /** Counts the bytes of the URIs that clients listen to. */
-  readonly keptSubscriptions: KeptBytes;
+  readonly keptSubscriptions: MemoryQuota;
   readonly onError: (error: unknown) => void;
   /** Called with what the SDK reports, mostly mistakes of clients. The SDK answers each of them. */
   readonly onProtocolError: (error: unknown) => void;

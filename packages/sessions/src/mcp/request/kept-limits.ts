@@ -1,31 +1,31 @@
-import type { KeptBytesLimits } from '../../limits/kept-bytes.js';
+import type { MemoryQuotaLimits } from '../../limits/memory-quota.js';
 import type { RequestContext } from './context.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
 
 /** The client information of a 2025 connection (the parameters of `initialize`), kept as long as the connection. */
-export const CLIENT_INFO_LIMITS: KeptBytesLimits = {
-  assuredBytes: 2 * KIB,
+export const CLIENT_INFO_LIMITS: MemoryQuotaLimits = {
+  guaranteedBytes: 2 * KIB,
   maxBytes: 64 * KIB,
   sharedBytes: 8 * MIB,
 };
 /** The URIs that one connection, or one `subscriptions/listen`, has subscribed to. */
-export const SUBSCRIPTION_LIMITS: KeptBytesLimits = {
-  assuredBytes: KIB / 2,
+export const SUBSCRIPTION_LIMITS: MemoryQuotaLimits = {
+  guaranteedBytes: KIB / 2,
   maxBytes: 64 * KIB,
   sharedBytes: 8 * MIB,
 };
 /** The last events of one 2025 connection, for resumption. */
-export const EVENT_LIMITS: KeptBytesLimits = {
-  assuredBytes: 2 * KIB,
+export const EVENT_LIMITS: MemoryQuotaLimits = {
+  guaranteedBytes: 2 * KIB,
   maxBytes: 512 * KIB,
   sharedBytes: 8 * MIB,
 };
 
 /** Requests whose handlers are running: a fixed size for each request, and its parameters. */
-export const CALL_LIMITS: KeptBytesLimits = {
-  assuredBytes: 0,
+export const CALL_LIMITS: MemoryQuotaLimits = {
+  guaranteedBytes: 0,
   maxBytes: 64 * MIB,
   sharedBytes: 256 * MIB,
 };

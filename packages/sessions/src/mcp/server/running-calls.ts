@@ -1,5 +1,5 @@
 import { ProtocolError } from '@modelcontextprotocol/server';
-import { bytesOfJson, KeptBytes } from '../../limits/kept-bytes.js';
+import { bytesOfJson, MemoryQuota } from '../../limits/memory-quota.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 import type { RequestContexts } from '../request/context.js';
@@ -25,7 +25,7 @@ export interface RunningCallsOptions {
  */
 export class RunningCalls {
   readonly #options: RunningCallsOptions;
-  readonly #kept = new KeptBytes(CALL_LIMITS);
+  readonly #kept = new MemoryQuota(CALL_LIMITS);
 
   constructor(options: RunningCallsOptions) {
     this.#options = options;

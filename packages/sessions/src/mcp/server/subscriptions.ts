@@ -1,5 +1,5 @@
 import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
-import { bytesOfText, type KeptBytes, type KeptShare } from '../../limits/kept-bytes.js';
+import { bytesOfText, type MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import { sessionRequired } from '../../session/account-errors.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
@@ -11,7 +11,7 @@ export interface SubscriptionsOptions {
   readonly contexts: RequestContexts;
   readonly events: SessionEvents;
   /** Counts the bytes of the subscriptions. */
-  readonly kept: KeptBytes;
+  readonly kept: MemoryQuota;
   readonly onError: (error: unknown) => void;
 }
 
@@ -22,7 +22,7 @@ const NO_ROOM =
 /** The resources that clients have subscribed to. */
 interface Subscribed {
   readonly uris: Set<string>;
-  readonly share: KeptShare;
+  readonly share: QuotaShare;
 }
 
 /** The clients of a session. */

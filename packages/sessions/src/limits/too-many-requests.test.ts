@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest';
-import { tooManyRequests } from './too-many-requests.js';
-import { waitInWords } from './wait-in-words.js';
+import { formatWait, tooManyRequests } from './too-many-requests.js';
 
 it.each([
   [1, 'a second'],
@@ -9,6 +8,6 @@ it.each([
   [121, '3 minutes'],
   [600, '10 minutes'],
 ])('a wait of %i seconds is %s', (seconds, words) => {
-  expect(waitInWords(seconds)).toBe(words);
+  expect(formatWait(seconds)).toBe(words);
   expect(tooManyRequests('Too many.', seconds).message).toBe(`Too many. Try again in ${words}.`);
 });

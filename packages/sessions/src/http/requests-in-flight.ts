@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 
 /** Counts the requests in flight. Standalone streams and listen streams do not count. */
-export class CallsInFlight {
+export class RequestsInFlight {
   #count = 0;
   readonly #waiting: (() => void)[] = [];
 

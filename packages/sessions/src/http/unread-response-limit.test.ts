@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { clientKeyOf } from '../limits/client-key.js';
-import { UnreadAnswers } from './unread-answers.js';
+import { UnreadResponseLimit } from './unread-response-limit.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -12,7 +12,7 @@ const here = clientKeyOf('192.0.2.1');
 const there = clientKeyOf('192.0.2.2');
 
 /** An answer of which so much is unread. */
-function unread(answers: UnreadAnswers, clientKey = here) {
+function unread(answers: UnreadResponseLimit, clientKey = here) {
   const giveUp = vi.fn();
   let bytes = 0;
   const count = answers.counterFor(clientKey)(() => bytes, giveUp);
@@ -32,7 +32,7 @@ function unread(answers: UnreadAnswers, clientKey = here) {
 
 describe('what clients leave unread', () => {
   it('is dropped above the maximum: the client with the most loses its oldest answer first [security 40]', () => {
-    const answers = new UnreadAnswers(10 * MIB);
+    const answers = new UnreadResponseLimit(10 * MIB);
     const [first, second, third, other] = [here, here, here, there].map((clientKey) =>
       unread(answers, clientKey),
     ) as [ReturnType<typeof unread>, ...ReturnType<typeof unread>[]];
@@ -48,7 +48,7 @@ describe('what clients leave unread', () => {
   });
 
   it('counts with its current size, even if the client has read without a notice', () => {
-    const answers = new UnreadAnswers(10 * MIB);
+    const answers = new UnreadResponseLimit(10 * MIB);
     const reading = unread(answers);
     const other = unread(answers, there);
     reading.set(9 * MIB);
@@ -59,7 +59,7 @@ describe('what clients leave unread', () => {
   });
 
   it('no longer counts once it has been read or its client is cut off', () => {
-    const answers = new UnreadAnswers(MIB);
+    const answers = new UnreadResponseLimit(MIB);
     const read = unread(answers);
     read.set(500 * KIB);
     read.set(0);
@@ -74,7 +74,7 @@ describe('what clients leave unread', () => {
   });
 
   it('is counted of responses that Node holds, and cuts their connections [security 40]', async () => {
-    const answers = new UnreadAnswers(32 * MIB);
+    const answers = new UnreadResponseLimit(32 * MIB);
     const cut: string[] = [];
     const server = createServer((request, response) => {
       const clientKey = String(request.headers['x-address']);

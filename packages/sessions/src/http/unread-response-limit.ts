@@ -10,7 +10,7 @@ export const MAX_UNREAD_BYTES: number = 64 * 1024 * 1024;
  * Counts the bytes of answers that clients have not read, and that this server holds. Above the maximum, a connection
  * of the client that holds the most is closed.
  */
-export class UnreadAnswers {
+export class UnreadResponseLimit {
   readonly #room: BodyMemoryLimit;
 
   /** @param mostBytes the maximum number of unread bytes. Default: 64 MiB. */
