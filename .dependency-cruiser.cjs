@@ -41,7 +41,7 @@ const modules = {
   observe: upToSession,
   server: [...upToMcp, 'store', 'observe'],
   testing: [...upToMcp, 'store', 'observe', 'server'],
-  index: [...upToMcp, 'server'],
+  index: [...upToMcp, 'observe', 'server'],
 };
 
 const library = '^packages/sessions/src/';

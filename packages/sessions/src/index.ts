@@ -10,6 +10,7 @@ export { SESSION_META_KEY } from './mcp/request/session-argument.js';
 export type { RegisterTools, ServerInfo } from './mcp/server/factory.js';
 export { STATUS_URI } from './mcp/server/status-resource.js';
 export type { Elicitation } from './mcp/tools/login/elicitation-policy.js';
+export type { Logger } from './observe/logger.js';
 export type {
   ClientAuthentication,
   DeviceFlow,

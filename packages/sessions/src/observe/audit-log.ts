@@ -2,13 +2,13 @@ import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { LogThrottle } from './log-throttle.js';
-import type { QuietLogger } from './quiet-logger.js';
+import type { Logger } from './logger.js';
 
 /** The faults of tokens that expire normally. All others show a wrong configuration or an attack. */
 const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);
 
 export interface AuditLogOptions {
-  readonly logger: QuietLogger;
+  readonly logger: Logger;
   /** What a session is called in logs. */
   readonly logIdOf: (ref: SessionRef) => string;
   readonly clock: Clock;

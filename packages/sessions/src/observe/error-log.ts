@@ -1,5 +1,5 @@
 import { AuthorError, SessionError } from '../errors.js';
-import type { QuietLogger } from './quiet-logger.js';
+import type { Logger } from './logger.js';
 
 /** Where what went wrong is reported. */
 export interface ErrorLog {
@@ -10,7 +10,7 @@ export interface ErrorLog {
 }
 
 /** Writes errors to a logger, without what they may quote. */
-export function errorLog(logger: QuietLogger): ErrorLog {
+export function errorLog(logger: Logger): ErrorLog {
   return {
     onError: (error) => logger.error({ err: withoutDetails(error) }, 'internal error'),
     onProtocolError: (error) => logger.debug({ err: withoutDetails(error) }, 'protocol error'),

@@ -1,4 +1,4 @@
-import type { QuietLogger } from './quiet-logger.js';
+import type { Logger } from './logger.js';
 
 /** The calls and revocations that a server had not finished when it closed. */
 export interface Unfinished {
@@ -9,7 +9,7 @@ export interface Unfinished {
 }
 
 /** Logs a warning for each number that is not 0. */
-export function logUnfinished(logger: QuietLogger, { cutCalls, notRevoked }: Unfinished): void {
+export function logUnfinished(logger: Logger, { cutCalls, notRevoked }: Unfinished): void {
   if (cutCalls > 0) {
     logger.warn(
       { event: 'shutdown.calls_cut', calls: cutCalls },

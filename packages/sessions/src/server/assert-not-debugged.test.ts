@@ -89,7 +89,10 @@ describe('a library in a process that is being debugged', () => {
   });
 
   it('warns through its logger, if it has one [security 33]', async () => {
-    const { stdout, stderr } = await created('logger: { warn: (text) => console.log(text) },', debugged);
+    const { stdout, stderr } = await created(
+      'logger: { warn: (_entry, text) => console.log(text) },',
+      debugged,
+    );
     expect(stdout).toMatch(/^With --heapsnapshot-signal=SIGUSR2, [^\n]*\n/);
     expect(stderr).toBe('');
   });

@@ -1,7 +1,7 @@
 import { url as inspectorUrl } from 'node:inspector';
 import { debuglog } from 'node:util';
-import type { Logger } from 'pino';
 import { SessionError } from '../errors.js';
+import type { Logger } from '../observe/logger.js';
 import { givenNodeOptions, type NodeOptionSources } from './node-options.js';
 
 /**
@@ -85,7 +85,7 @@ export function assertNotDebugged(allowed: boolean | undefined, logger: Logger |
     );
   }
   const warning = `${finding} Use test accounts only. \`allowDebugging: true\` silences this warning, \`false\` refuses to start.`;
-  if (logger) logger.warn(warning);
+  if (logger) logger.warn({}, warning);
   else if (!hasWarned) process.emitWarning(warning, { code: 'MCP_SESSIONS_DEBUGGING' });
   hasWarned ||= !logger;
 }

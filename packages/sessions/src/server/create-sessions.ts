@@ -1,10 +1,9 @@
-import { pino } from 'pino';
 import { listen } from '../http/listen.js';
 import { LoginListener } from '../login/browser/listener.js';
 import { browserOpener, currentDesktop } from '../login/browser/open-browser.js';
 import { StdioConnection } from '../mcp/stdio.js';
 import { errorLog } from '../observe/error-log.js';
-import { quietLogger } from '../observe/quiet-logger.js';
+import { quietLogger } from '../observe/logger.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { systemClock } from '../time/clock.js';
@@ -38,7 +37,7 @@ export function createSessions(options: SessionsOptions): Sessions {
 export function createSessionsWith(store: SessionStore, options: SessionsOptions): Sessions {
   assertNotDebugged(options.allowDebugging, options.logger);
   const settings = sessionsSettings(options);
-  const logger = quietLogger(options.logger ?? pino({ level: 'silent' }));
+  const logger = quietLogger(options.logger);
   const surroundings: Surroundings = {
     clock: systemClock,
     random: systemRandom,

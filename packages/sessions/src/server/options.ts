@@ -1,9 +1,9 @@
-import type { Logger } from 'pino';
 import type { AccessOptions } from '../access/access-options.js';
 import type { Limits } from '../limits/limits.js';
 import type { Branding } from '../login/pages/branding.js';
 import type { RegisterTools, ServerInfo } from '../mcp/server/factory.js';
 import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
+import type { Logger } from '../observe/logger.js';
 import type { ProviderOptions } from '../provider/provider-options.js';
 import type { Lifetimes } from '../session/lifetimes.js';
 import type { Clock } from '../time/clock.js';

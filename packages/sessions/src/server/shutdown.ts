@@ -2,7 +2,7 @@ import type { TokenRefresher } from '../account/refresh/refresher.js';
 import type { RequestsInFlight } from '../http/requests-in-flight.js';
 import type { Logins } from '../login/logins.js';
 import type { Endpoint } from '../mcp/endpoint.js';
-import type { QuietLogger } from '../observe/quiet-logger.js';
+import type { Logger } from '../observe/logger.js';
 import { logUnfinished } from '../observe/unfinished.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionEvents } from '../session/session-events.js';
@@ -15,7 +15,7 @@ import type { Lifecycle } from './lifecycle.js';
 
 export interface ShutdownOptions {
   readonly clock: Clock;
-  readonly logger: QuietLogger;
+  readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly endpoint: Endpoint;
   readonly calls: RequestsInFlight;
