@@ -2,26 +2,26 @@ import type { Page } from 'playwright-core';
 
 type Rgb = readonly [red: number, green: number, blue: number];
 
-/** Two colours that have to be told apart. */
+/** Two colours that need a contrast. */
 interface Pair {
   readonly what: string;
   readonly color: Rgb;
   readonly background: Rgb;
 }
 
-/** A rectangle that can be pressed. */
+/** The size of a control. */
 interface Target {
   readonly label: string;
   readonly width: number;
   readonly height: number;
 }
 
-/** What a page looks like, measured in the browser. */
+/** The appearance of a page, measured in the browser. */
 export interface Appearance {
   readonly language: string;
   readonly title: string;
   readonly headings: readonly string[];
-  /** By how many pixels the page is wider than the window. */
+  /** The pixels by which the page is wider than the window. */
   readonly overflowPx: number;
   readonly background: Rgb;
   readonly texts: readonly Pair[];
@@ -30,7 +30,7 @@ export interface Appearance {
   readonly targets: readonly Target[];
 }
 
-/** Measures a page. Colours come out as they are painted, whatever they are written as. */
+/** Measures a page. Colours are measured as painted, in any notation. */
 export function appearanceOf(page: Page): Promise<Appearance> {
   return page.evaluate(() => {
     const canvas = document.createElement('canvas');
@@ -38,7 +38,7 @@ export function appearanceOf(page: Page): Promise<Appearance> {
     const brush = canvas.getContext('2d', { willReadFrequently: true });
     if (!brush) throw new Error('This browser cannot draw.');
 
-    /** The colour that these make, painted one over the other. */
+    /** The colour that results from painting these over one another. */
     const painted = (colors: string[]): [number, number, number] => {
       brush.clearRect(0, 0, 1, 1);
       for (const color of colors) {
@@ -87,7 +87,7 @@ export function appearanceOf(page: Page): Promise<Appearance> {
   });
 }
 
-/** What has the focus, and how it shows. */
+/** The focused element and its focus ring. */
 export interface Focus {
   readonly label: string;
   readonly isVisible: boolean;
@@ -113,13 +113,13 @@ export function focusOf(page: Page): Promise<Focus> {
   });
 }
 
-/** From 1, the same, to 21, black on white (WCAG 2.2, "contrast ratio"). */
+/** The contrast ratio: 1 for equal colours, 21 for black on white (WCAG 2.2, "contrast ratio"). */
 export function contrast({ color, background }: Pair): number {
   const [darker = 0, lighter = 0] = [luminance(color), luminance(background)].sort((a, b) => a - b);
   return (lighter + 0.05) / (darker + 0.05);
 }
 
-/** From 0, black, to 1, white (WCAG 2.2, "relative luminance"). */
+/** The relative luminance: 0 for black, 1 for white (WCAG 2.2, "relative luminance"). */
 export function luminance([red, green, blue]: Rgb): number {
   return 0.2126 * linear(red) + 0.7152 * linear(green) + 0.0722 * linear(blue);
 }

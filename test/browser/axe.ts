@@ -2,13 +2,13 @@ import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 
 /**
- * What axe finds wrong with a page, by all of its rules, best practices included; each with the elements it is
- * wrong with. Its script is put in by the debugger: the content security policy holds, and would refuse it.
+ * The violations that axe finds in a page, with the elements, by all of its rules including best practices. The debugger
+ * injects its script, because the content security policy forbids scripts.
  */
 export async function violationsOf(page: Page): Promise<string[]> {
   await page.evaluate(axe.source);
   const violations = await page.evaluate(async () => {
-    // What the script has just defined there.
+    // The injected script defines it.
     const { axe: inPage } = globalThis as unknown as { axe: typeof axe };
     return (await inPage.run()).violations;
   });

@@ -11,12 +11,12 @@ export function hasChromium(): boolean {
   return isInstalled(CHROMIUM);
 }
 
-/** A browser window that notes what goes wrong in it. */
+/** A browser window that records its problems. */
 export interface Window {
   readonly page: Page;
   /** Console errors and warnings, violations of the content security policy, failed requests. */
   readonly problems: string[];
-  /** The host names that were asked for anything. */
+  /** The host names of all requests. */
   readonly hosts: Set<string>;
   close(): Promise<void>;
 }
@@ -29,7 +29,7 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  // Names that exist in tests only (RFC 6761).
+  // Names reserved for tests (RFC 6761).
   '--host-resolver-rules=MAP *.test 127.0.0.1',
 ];
 
@@ -39,11 +39,11 @@ export async function openWindow(): Promise<Window> {
   const context = await chromium.launchPersistentContext(profile, {
     executablePath: CHROMIUM.path,
     args: FLAGS,
-    // A proxy in a test has made its certificate itself.
+    // A proxy in a test has a self-signed certificate.
     ignoreHTTPSErrors: true,
     timeout: 0,
   });
-  // What hangs is ended by the test's own limit.
+  // The time limit of the test applies.
   context.setDefaultTimeout(0);
   const problems: string[] = [];
   const hosts = new Set<string>();

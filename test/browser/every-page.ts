@@ -2,26 +2,26 @@ import type { Page } from 'playwright-core';
 import type { LoginFailure } from '../../packages/sessions/src/session/session-events.js';
 import type { PageStage } from './page-stage.js';
 
-/** A page, how a browser gets there, and what it has to say. */
+/** A page, how a browser opens it, and its expected content. */
 export interface PageCase {
-  /** Names its pictures. */
+  /** The name of its screenshots. */
   readonly name: string;
   readonly open: (page: Page, stage: PageStage) => Promise<unknown>;
   readonly status: number;
   readonly heading: string;
   readonly says: readonly string[];
-  /** What the Tab key reaches, in order. */
+  /** The elements that the Tab key reaches, in order. */
   readonly tabStops?: readonly string[];
-  /** Whether it keeps to itself whose server this is. */
+  /** Whether the page must not name the server. */
   readonly isNameless?: boolean;
 }
 
 const QUESTION = { status: 200, heading: 'Log in to Notes?', tabStops: ['Decline', 'Continue'] };
 
-/** A client's name as long as any that is shown, without a place to break it. */
+/** A client's name of the maximum length, without a line break opportunity. */
 const LONG_NAME = 'W'.repeat(80);
-/** Says that a request came through a proxy, and so from elsewhere. */
-const FROM_AFAR = { 'x-forwarded-for': '192.0.2.1' };
+/** Marks a request as forwarded by a proxy, and so as remote. */
+const REMOTE = { 'x-forwarded-for': '192.0.2.1' };
 
 const press = (page: Page, name: string) => page.getByRole('button', { name, exact: true }).click();
 
@@ -32,19 +32,23 @@ const LOGIN_PAGES: readonly PageCase[] = [
     open: async (page, stage) => page.goto(await stage.link()),
     says: [
       'Example Client',
-      'nobody has verified it',
+      'Self-reported name, not verified',
       'sample · 127.0.0.1:',
-      'who you are',
+      'your identity',
       'just now',
-      'Continue only if you asked for this yourself.',
-      'If somebody sent you the link, decline.',
+      'Continue only if you started this login.',
+      'If another person sent you the link, decline.',
     ],
   },
   {
     ...QUESTION,
     name: 'connect-sign-in',
     open: async (page, stage) => page.goto(await stage.signInLink('up')),
-    says: ['sample · 127.0.0.1:', 'You first sign in at 127.0.0.1:', 'to show that it is you who asked'],
+    says: [
+      'sample · 127.0.0.1:',
+      'First, you sign in at 127.0.0.1:',
+      'to confirm that you started this login',
+    ],
   },
   {
     ...QUESTION,
@@ -56,20 +60,24 @@ const LOGIN_PAGES: readonly PageCase[] = [
     ...QUESTION,
     name: 'connect-no-name',
     open: async (page, stage) => page.goto(await stage.link(' ')),
-    says: ['Gives no name'],
+    says: ['No name given'],
   },
   {
     name: 'code',
     async open(page, stage) {
-      await page.setExtraHTTPHeaders(FROM_AFAR);
+      await page.setExtraHTTPHeaders(REMOTE);
       await page.goto(await stage.link());
       await press(page, 'Continue');
       await press(page, 'alice');
       await page.waitForURL(/\/code$/);
     },
     status: 200,
-    heading: 'One more step',
-    says: ['Give this code to the client', 'within five minutes', 'tell nobody'],
+    heading: 'Confirm in your client',
+    says: [
+      'Enter this code in the client in which you started the login',
+      'expires in five minutes',
+      'Do not give the code to another person.',
+    ],
   },
   {
     name: 'done',
@@ -82,9 +90,9 @@ const LOGIN_PAGES: readonly PageCase[] = [
     status: 200,
     heading: 'You are logged in',
     says: [
-      'You are logged in as alice. Example Client can go on.',
-      'You can close this window',
-      'Notes keeps your access in its memory only.',
+      'You are logged in as alice.',
+      'You can close this window and return to Example Client.',
+      'Notes keeps your access tokens in memory only.',
     ],
   },
   {
@@ -92,22 +100,26 @@ const LOGIN_PAGES: readonly PageCase[] = [
     open: (page, stage) => page.goto(stage.at('/login/done')),
     status: 200,
     heading: 'You are logged in',
-    says: ['You can close this window', 'when your client has not used it for a while'],
+    says: ['You can close this window and return to your client.', 'after a period of inactivity'],
   },
 ];
 
-/** What a user is told of a failure: its heading, why, and what to do. */
+/** The content of the page of each failure: its heading, the reason, and what to do next. */
 const FAILURES: Readonly<Record<LoginFailure, readonly [heading: string, why: string, advice: string]>> = {
-  declined: ['Nobody was logged in', 'was declined', 'ask your client for a new link'],
-  expired: ['This took too long', 'has expired', 'Ask your client to log in again'],
-  browser_mismatch: ['Another browser', 'went from one browser to another', 'stay in one browser'],
-  identity_mismatch: ['Another user', 'You are not the user', 'use the same account here as in the client'],
-  provider_unavailable: ['The provider did not answer', 'nothing was connected', 'Wait a minute'],
-  provider_refused: ['The login was refused', 'provider refused', 'Ask your client to log in again'],
-  wrong_code: ['Wrong code', 'a wrong code too often', 'exactly as it is shown'],
-  superseded: ['There is a newer login', 'taken the place', 'Go on with the latest link or code'],
-  evicted: ['Too many logins', 'had to make room', 'Wait a minute'],
-  signed_out: ['The session is over', 'The client logged out', 'Ask your client to log in again'],
+  declined: ['Login declined', 'No access was granted', 'ask your client for a new link'],
+  expired: ['Login expired', 'not completed in time', 'Ask your client to log in again'],
+  browser_mismatch: ['Different browser', 'in another browser', 'use one browser for the whole login'],
+  identity_mismatch: [
+    'Different user',
+    'not the user who started this login',
+    'use the same account here as in the client',
+  ],
+  provider_unavailable: ['Provider unavailable', 'did not respond', 'Wait a minute'],
+  provider_refused: ['Login rejected', 'provider rejected', 'Ask your client to log in again'],
+  wrong_code: ['Incorrect code', 'an incorrect code too many times', 'exactly as shown'],
+  superseded: ['Login replaced', 'A newer login', 'Use the latest link or code'],
+  evicted: ['Too many logins', 'too many pending logins', 'Wait a minute'],
+  signed_out: ['Session ended', 'The client logged out', 'Ask your client to log in again'],
 };
 
 const FAILURE_PAGES = Object.entries(FAILURES).map(
@@ -122,22 +134,22 @@ const FAILURE_PAGES = Object.entries(FAILURES).map(
 
 const PROBLEM_PAGES: readonly PageCase[] = [
   {
-    name: 'gone-link',
+    name: 'expired-link',
     open: (page, stage) => page.goto(stage.at('/connect/none')),
     status: 404,
-    heading: 'This link has expired',
-    says: ['ask your client to log in again for a new link.'],
+    heading: 'Link expired',
+    says: ['ask your client for a new link.'],
   },
   {
-    name: 'wrong-form',
+    name: 'invalid-form',
     async open(page, stage) {
       await page.goto(await stage.link());
       await page.context().clearCookies();
       await press(page, 'Continue');
     },
     status: 403,
-    heading: 'This page cannot go on',
-    says: ['Allow cookies for this address'],
+    heading: 'Form rejected',
+    says: ['Allow cookies for this site'],
     tabStops: ['Open the login again'],
   },
   {
@@ -150,16 +162,16 @@ const PROBLEM_PAGES: readonly PageCase[] = [
       await press(page, 'Continue');
     },
     status: 413,
-    heading: 'This page cannot go on',
-    says: ['larger than this form'],
+    heading: 'Form rejected',
+    says: ['The form data is too large.'],
     tabStops: ['Open the login again'],
   },
   {
     name: 'rejected-callback',
     open: (page, stage) => page.goto(stage.at('/callback?state=none&code=none')),
     status: 400,
-    heading: 'This login cannot be finished',
-    says: ['Ask your client to log in again, and open the new link here.'],
+    heading: 'Login cannot be completed',
+    says: ['Ask your client to log in again, and open the new link in this browser.'],
   },
   {
     name: 'provider-down',
@@ -168,7 +180,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
       await press(page, 'Continue');
     },
     status: 502,
-    heading: 'The login is not available',
+    heading: 'Login unavailable',
     says: ['127.0.0.1', 'cannot be reached', 'Wait a minute, then try again.'],
     tabStops: ['Open the login again'],
   },
@@ -179,32 +191,32 @@ const PROBLEM_PAGES: readonly PageCase[] = [
       await press(page, 'Continue');
     },
     status: 502,
-    heading: 'The login is not available',
-    says: ['127.0.0.1', 'Waiting does not help: tell whoever runs this server.'],
+    heading: 'Login unavailable',
+    says: ['127.0.0.1', 'not configured correctly', 'Contact the operator of this server.'],
   },
   {
-    name: 'too-often',
+    name: 'too-many-requests',
     async open(page, stage) {
-      await page.setExtraHTTPHeaders(FROM_AFAR);
-      await page.goto(stage.atImpatient('/callback'));
-      await page.goto(stage.atImpatient('/callback'));
+      await page.setExtraHTTPHeaders(REMOTE);
+      await page.goto(stage.atLimited('/callback'));
+      await page.goto(stage.atLimited('/callback'));
     },
     status: 429,
     heading: 'Too many requests',
-    says: ['from your network', 'then load this page again'],
+    says: ['from your network', 'then reload this page'],
   },
   {
     name: 'not-found',
     open: (page, stage) => page.goto(stage.at('/nothing')),
     status: 404,
-    heading: 'This page does not exist',
+    heading: 'Page not found',
     says: ['The MCP endpoint is http', '/mcp.'],
   },
   {
     name: 'refused',
     open: (page, stage) => page.goto(stage.underOtherName('/login/done')),
     status: 403,
-    heading: 'This request is refused',
+    heading: 'Request rejected',
     says: ['Use its public URL.'],
     isNameless: true,
   },
@@ -212,17 +224,17 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     name: 'server-error',
     open: async (page, stage) => page.goto(await stage.brokenLink()),
     status: 500,
-    heading: 'Something went wrong',
+    heading: 'Internal error',
     says: ['Try again; if it stays so, tell its operator.'],
   },
 ];
 
-/** Pages that differ in more than their words. */
+/** Pages that differ in more than their text. */
 export const EVERY_KIND_OF_PAGE: readonly PageCase[] = [
   ...LOGIN_PAGES,
   ...FAILURE_PAGES.slice(0, 1),
   ...PROBLEM_PAGES,
 ];
 
-/** Every page that people can meet. */
+/** All pages. */
 export const EVERY_PAGE: readonly PageCase[] = [...LOGIN_PAGES, ...FAILURE_PAGES, ...PROBLEM_PAGES];

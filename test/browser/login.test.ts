@@ -30,7 +30,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await browser?.close();
   });
 
-  it('goes from the link to the end by keyboard alone, and the client is logged in [security 14, 45]', async () => {
+  it('works by keyboard alone, from the link to the last page [security 14, 45]', async () => {
     const client = await connect();
     const { loginUrl } = await login(client);
 
@@ -41,7 +41,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
       CLIENT_NAME,
       'Notes',
       'Notes (demo identity provider)',
-      'who you are',
+      'your identity',
       'profile',
       'notes',
       'just now',
@@ -63,7 +63,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
 
     expectGuarded(await done);
     await page.waitForURL(/\/login\/done$/);
-    await page.getByText(`You are logged in as alice. ${CLIENT_NAME} can go on.`).waitFor();
+    await page.getByText(`You can close this window and return to ${CLIENT_NAME}.`).waitFor();
     expect(await login(client)).toMatchObject({ status: 'authenticated', account: { subject: 'alice' } });
     expectQuiet();
   });
@@ -76,7 +76,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await page.keyboard.press('Space');
 
     await page.waitForURL(/\/login\/failed\/declined$/);
-    await page.getByRole('heading', { name: 'Nobody was logged in' }).waitFor();
+    await page.getByRole('heading', { name: 'Login declined' }).waitFor();
     expect(await call(client, 'session_status')).toMatchObject({ state: 'anonymous' });
     const told = await client.callTool({ name: 'login', arguments: {} });
     expect(told).toMatchObject({ isError: true, content: [{ text: expect.stringContaining('declined') }] });
@@ -92,7 +92,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await page.getByRole('button', { name: 'Cancel' }).click();
 
     await page.waitForURL(/\/login\/failed\/declined$/);
-    await page.getByRole('heading', { name: 'Nobody was logged in' }).waitFor();
+    await page.getByRole('heading', { name: 'Login declined' }).waitFor();
     expect(await call(client, 'session_status')).toMatchObject({ state: 'anonymous' });
     expectQuiet();
   });
@@ -117,14 +117,14 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     expectQuiet();
   });
 
-  it('takes consent from its own page and its own browser only [security 11]', async () => {
+  it('accepts consent only from its own page and browser [security 11]', async () => {
     const client = await connect();
     const { loginUrl } = await login(client);
     await page.goto(String(loginUrl));
     const form = await page.locator('input[name=form]').inputValue();
     expect(await page.context().cookies()).toMatchObject([{ httpOnly: true, sameSite: 'Lax' }]);
 
-    // Another page of this machine, to which cookies go as well: they know no ports.
+    // Cookies are also sent to pages at other ports of this host.
     await page.goto(`${server.addresses.identityProvider}/.well-known/openid-configuration`);
     await page.evaluate(
       ([action, token]) => {
@@ -137,12 +137,12 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
       },
       [String(loginUrl), form],
     );
-    await page.getByRole('heading', { name: 'This request is refused' }).waitFor();
+    await page.getByRole('heading', { name: 'Request rejected' }).waitFor();
 
     await page.goto(String(loginUrl));
     await page.context().clearCookies();
     await page.getByRole('button', { name: 'Continue' }).click();
-    await page.getByRole('heading', { name: 'This page cannot go on' }).waitFor();
+    await page.getByRole('heading', { name: 'Form rejected' }).waitFor();
     await tabTo(page, 'Open the login again');
     await page.keyboard.press('Enter');
     await page.getByRole('heading', { name: 'Log in to Notes?' }).waitFor();
@@ -156,7 +156,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     return client;
   }
 
-  /** Nothing went wrong in the browser, and it asked nobody but this machine. */
+  /** The browser had no problems and sent requests to this host only. */
   function expectQuiet(): void {
     expect(browser.problems).toEqual([]);
     expect([...browser.hosts]).toEqual(['127.0.0.1']);
@@ -169,7 +169,7 @@ async function call(
   args: Record<string, string> = {},
 ): Promise<Record<string, unknown>> {
   const { structuredContent } = await client.callTool({ name, arguments: args });
-  // All tools called here answer with a structure.
+  // All tools called here return structured content.
   return structuredContent as Record<string, unknown>;
 }
 
@@ -177,7 +177,7 @@ function login(client: Client, code?: string): Promise<Record<string, unknown>> 
   return call(client, 'login', code === undefined ? {} : { code });
 }
 
-/** How a button looks, wherever it stands. */
+/** The style of a button, without its horizontal position. */
 function lookOf(page: Page, label: string): Promise<Record<string, unknown>> {
   return page.getByRole('button', { name: label }).evaluate((button) => {
     const { width, height, top } = button.getBoundingClientRect();

@@ -4,25 +4,25 @@ import { expect } from 'vitest';
 import { appearanceOf, contrast, focusOf, luminance } from './appearance.js';
 import { violationsOf } from './axe.js';
 
-/** Where the pictures go. */
+/** The folder of the screenshots. */
 export const SCREENSHOTS: string = fileURLToPath(new URL('../../test-results/screenshots/', import.meta.url));
 
 const SCHEMES = ['light', 'dark'] as const;
 const PHONE = { width: 360, height: 640 };
 const SIZES = [PHONE, { width: 1280, height: 800 }];
-/** WCAG 2.2, 1.4.10: what is left of a usual window that is zoomed to 400 %. */
+/** A desktop window at a zoom of 400 % (WCAG 2.2, 1.4.10). */
 const NARROWEST = { width: 320, height: 256 };
 
-/** WCAG 2.2, 1.4.3 (text) and 1.4.11 (what shows where a control is). */
+/** WCAG 2.2, 1.4.3 (text) and 1.4.11 (controls). */
 const TEXT_CONTRAST = 4.5;
 const CONTROL_CONTRAST = 3;
-/** WCAG 2.2, 2.5.5: what a thumb hits. */
+/** WCAG 2.2, 2.5.5. */
 const TARGET_PX = 44;
 
-/** Holds a page to what can be measured. */
+/** Checks the appearance of a page. */
 export type CheckLooks = (page: Page, name: string) => Promise<void>;
 
-/** What a page looks like on a phone by day. */
+/** Checks a page on a phone, in the light scheme. */
 export async function expectGoodLookOnPhone(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ colorScheme: 'light' });
   await page.setViewportSize(PHONE);
@@ -30,7 +30,7 @@ export async function expectGoodLookOnPhone(page: Page, name: string): Promise<v
   expect(await violationsOf(page), name).toEqual([]);
 }
 
-/** Takes pictures of a page, light and dark, on a phone and on a desktop, and holds them to what can be measured. */
+/** Checks a page and takes screenshots: light and dark, on a phone and on a desktop. */
 export async function expectGoodLooks(page: Page, name: string): Promise<void> {
   const backgrounds = { light: Number.NaN, dark: Number.NaN };
   for (const colorScheme of SCHEMES) {
@@ -53,7 +53,7 @@ export async function expectGoodLooks(page: Page, name: string): Promise<void> {
   await page.emulateMedia({ forcedColors: 'none' });
 }
 
-/** @returns how bright the page's background is */
+/** @returns the luminance of the page's background */
 async function expectGoodLook(page: Page, look: string): Promise<number> {
   const { language, title, headings, overflowPx, background, texts, fields, targets } =
     await appearanceOf(page);
@@ -80,7 +80,7 @@ function faint(pairs: ReadonlyArray<Parameters<typeof contrast>[0]>, least: numb
     .map((pair) => `${pair.what}: ${contrast(pair).toFixed(2)}`);
 }
 
-/** What is animated, or would be once it changes. */
+/** The elements with an animation or a transition. */
 function movingIn(page: Page): Promise<string[]> {
   return page.evaluate(() =>
     [...document.querySelectorAll('*')]
@@ -92,7 +92,7 @@ function movingIn(page: Page): Promise<string[]> {
   );
 }
 
-/** Security headers of a page, and an address that tells nothing. */
+/** Checks the security headers of a page. */
 export function expectGuarded(response: Response | null, status = 200): void {
   const headers = response?.headers();
   expect(response?.status()).toBe(status);
@@ -108,7 +108,7 @@ export function expectGuarded(response: Response | null, status = 200): void {
   expect(policy).not.toContain('script-src');
 }
 
-/** The next thing that the Tab key reaches is `label`, and one sees that it was reached. */
+/** Presses the Tab key, and checks that it focuses `label` visibly. */
 export async function tabTo(page: Page, label: string): Promise<void> {
   await page.keyboard.press('Tab');
   for (const colorScheme of SCHEMES) {

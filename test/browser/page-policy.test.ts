@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { hasChromium, openWindow, type Window } from './chromium.js';
-import { NOSY_LOGO } from './logo.js';
+import { ACTIVE_LOGO } from './logo.js';
 
-describe.skipIf(!hasChromium())('the policy of the pages', () => {
+describe.skipIf(!hasChromium())('the content security policy of the pages', () => {
   let plain: InProcessNotes;
   let branded: InProcessNotes;
   let browser: Window;
@@ -12,7 +12,7 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
   beforeAll(async () => {
     [plain, branded, browser] = await Promise.all([
       startInProcessNotes(),
-      startInProcessNotes({ branding: { name: 'Acme Notes', logo: NOSY_LOGO } }),
+      startInProcessNotes({ branding: { name: 'Acme Notes', logo: ACTIVE_LOGO } }),
       openWindow(),
     ]);
   });
@@ -25,18 +25,18 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
 
   it.each([
     ['an inline script', '<script>document.title = "run"</script>', 'script-src-elem'],
-    ['a script from here', '<script src="/login/done"></script>', 'script-src-elem'],
+    ['a script of this server', '<script src="/login/done"></script>', 'script-src-elem'],
     ['a handler', '<img src="x" onerror="document.title = \'run\'">', 'img-src'],
-    ['a link that is a script', '<a href="javascript:document.title = \'run\'">x</a>', 'script-src-elem'],
-    ['a style of another page', '<style>main { display: none }</style>', 'style-src-elem'],
+    ['a javascript: link', '<a href="javascript:document.title = \'run\'">x</a>', 'script-src-elem'],
+    ['a style element', '<style>main { display: none }</style>', 'style-src-elem'],
     ['a style on an element', '<p style="display: none">x</p>', 'style-src-attr'],
     ['a picture', '<img src="data:image/gif;base64,R0lGODlhAQABAAAAACw=">', 'img-src'],
     ['another base', '<base href="http://elsewhere.test/">', 'base-uri'],
-  ])('forbids %s that would get into one [security 45]', async (_what, markup, directive) => {
+  ])('forbids %s [security 45]', async (_what, markup, directive) => {
     const { page } = browser;
     await page.goto(pageOf(plain));
     await page.evaluate((inserted) => {
-      // Scripts run that come by a fragment, not those that come by innerHTML.
+      // Scripts in a fragment run, unlike those in innerHTML.
       document.body.append(document.createRange().createContextualFragment(inserted));
       document.querySelector('a')?.click();
     }, markup);
@@ -45,7 +45,7 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
     expect([...browser.hosts]).toEqual(['127.0.0.1']);
   });
 
-  it('forbids another page to frame one [security 45]', async () => {
+  it('forbids other pages to frame a page [security 45]', async () => {
     const { page } = browser;
     await page.goto(`${plain.provider.issuer}/.well-known/openid-configuration`);
     await page.evaluate((framed) => {
@@ -56,14 +56,14 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
     await expect.poll(() => browser.problems.join('\n')).toContain('frame-ancestors');
   });
 
-  it('allows pictures that are in the page only where there is a logo [security 45]', async () => {
+  it('allows data: pictures only on pages with a logo [security 45]', async () => {
     const policyOf = async (notes: InProcessNotes) =>
       (await fetch(pageOf(notes))).headers.get('content-security-policy');
     expect(await policyOf(plain)).not.toContain('img-src');
     expect(await policyOf(branded)).toMatch(/; img-src data:;/);
   });
 
-  it('shows a logo beside the name, and lets it run and load nothing [security 45, 46]', async () => {
+  it('shows a logo beside the name without running its script or loading its pictures [security 45, 46]', async () => {
     const { page } = browser;
     await page.goto(pageOf(branded));
     const logo = page.getByRole('banner').locator('img');
@@ -76,17 +76,17 @@ describe.skipIf(!hasChromium())('the policy of the pages', () => {
     expect(browser.problems).toEqual([]);
   });
 
-  it('shows errors as a page to people and as JSON to programs, and at the endpoint as JSON to everybody', async () => {
+  it('shows errors as a page to browsers, as JSON to programs, and as JSON to all at the endpoint', async () => {
     const answerOf = async (path: string, headers: Record<string, string>) => {
       const answer = await fetch(new URL(path, plain.mcp), { headers });
       return [answer.status, answer.headers.get('content-type')?.split(';')[0]];
     };
     const person = { accept: 'text/html,*/*;q=0.8' };
-    const stranger = { ...person, origin: 'https://elsewhere.test' };
+    const otherOrigin = { ...person, origin: 'https://elsewhere.test' };
     expect(await answerOf('/nothing', person)).toEqual([404, 'text/html']);
     expect(await answerOf('/nothing', { accept: '*/*' })).toEqual([404, 'application/json']);
-    expect(await answerOf('/login/done', stranger)).toEqual([403, 'text/html']);
-    expect(await answerOf('/mcp', stranger)).toEqual([403, 'application/json']);
+    expect(await answerOf('/login/done', otherOrigin)).toEqual([403, 'text/html']);
+    expect(await answerOf('/mcp', otherOrigin)).toEqual([403, 'application/json']);
     for (const headers of [person, { accept: '*/*' }]) {
       const { headers: answered } = await fetch(new URL('/nothing', plain.mcp), { headers });
       expect(answered.get('vary')).toContain('Accept');

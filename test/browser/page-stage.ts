@@ -5,19 +5,19 @@ import { connect2025, startLogin } from '../support/raw-mcp.js';
 import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
 import { LOGO } from './logo.js';
 
-/** Servers that together show every page there is. */
+/** Servers that together show all pages. */
 export interface PageStage {
-  /** A page of a server that works. */
+  /** A page of a server without faults. */
   at(path: string): string;
-  /** The same, under a name that it does not know. */
+  /** The same page, under a host name that the server does not allow. */
   underOtherName(path: string): string;
-  /** A page of a server that serves an address no other one within the minute. */
-  atImpatient(path: string): string;
-  /** The link of a login that a client of that name has started. */
+  /** A page of a server that allows one invalid request a minute. */
+  atLimited(path: string): string;
+  /** The link of a login that a client of this name has started. */
   link(clientName?: string): Promise<string>;
-  /** The same, where the browser has to sign in first, at a place that works or does not. */
+  /** The link of a login that needs a sign-in first, at an authorization server in this state. */
   signInLink(state: 'up' | 'down' | 'unknown'): Promise<string>;
-  /** The link of a login at a server that breaks when it is opened. */
+  /** The link of a login at a server that fails when the link is opened. */
   brokenLink(): Promise<string>;
   close(): Promise<void>;
 }
@@ -28,10 +28,10 @@ const CLIENT = 'Example Client';
 export async function startPageStage(): Promise<PageStage> {
   let isBroken = false;
   const random = (size: number) => {
-    if (isBroken) throw new Error('There is no randomness left.');
+    if (isBroken) throw new Error('The random source failed.');
     return systemRandom(size);
   };
-  const [notes, impatient, broken, secured, misdirected] = await Promise.all([
+  const [notes, limited, broken, secured, misdirected] = await Promise.all([
     startInProcessNotes({ branding: BRANDING }),
     startInProcessNotes({ limits: { invalidLoginRequestsPerMinute: 1 } }),
     startInProcessNotes({ runtime: { random } }),
@@ -41,14 +41,14 @@ export async function startPageStage(): Promise<PageStage> {
   const clients: Client[] = [];
   return {
     at: (path) => addressOf(notes, path),
-    atImpatient: (path) => addressOf(impatient, path),
+    atLimited: (path) => addressOf(limited, path),
     underOtherName: (path) => addressOf(notes, path).replace('127.0.0.1', 'elsewhere.test'),
     async link(title = CLIENT) {
       const client = new Client({ name: 'example', title, version: '1.0.0' });
       clients.push(client);
       await client.connect(new StreamableHTTPClientTransport(new URL(notes.mcp)));
       const { structuredContent } = await client.callTool({ name: 'login', arguments: {} });
-      // `login` answers with a structure.
+      // `login` returns structured content.
       return String((structuredContent as Record<string, unknown>).loginUrl);
     },
     async signInLink(state) {
@@ -68,7 +68,7 @@ export async function startPageStage(): Promise<PageStage> {
     async close() {
       isBroken = false;
       await Promise.all(clients.map((client) => client.close()));
-      await closeAll(notes, impatient, broken, secured, misdirected);
+      await closeAll(notes, limited, broken, secured, misdirected);
     },
   };
 }

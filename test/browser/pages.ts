@@ -6,16 +6,16 @@ import type { PageCase } from './every-page.js';
 import { type CheckLooks, expectGuarded, SCREENSHOTS, tabTo } from './looks.js';
 import { type PageStage, startPageStage } from './page-stage.js';
 
-/** What a browser says of every answer that is an error, whatever page comes with it. */
+/** The console message of a browser for every response with an error status. */
 const EXPECTED_PROBLEM = /Failed to load resource/;
 
-/** @param checkLooks in how many looks each page is held to what can be measured */
+/** Tests each page in a browser. @param checkLooks checks its appearance */
 export function describePages(pages: readonly PageCase[], checkLooks: CheckLooks): void {
   describe.skipIf(!hasChromium())('a page of a login', () => {
     let stage: PageStage;
     let browser: Window;
     let page: Page;
-    /** What the window's last page came with. */
+    /** The response of the last navigation. */
     let last: Response | null;
 
     beforeAll(async () => {
@@ -37,7 +37,7 @@ export function describePages(pages: readonly PageCase[], checkLooks: CheckLooks
     afterEach(() => page?.close());
 
     it.each(pages)(
-      '$name: says what to do, to everybody, on every screen [security 45]',
+      '$name: is complete, accessible and guarded [security 45]',
       async ({ name, open, status, heading, says, tabStops = [], isNameless = false }) => {
         await open(page, stage);
 

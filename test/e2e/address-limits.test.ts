@@ -175,7 +175,7 @@ describe('an address that requests login pages without a valid link', () => {
     expect(refused.status).toBe(429);
     expect(Number(refused.headers['retry-after'])).toBeGreaterThan(0);
     expect(refused.headers['content-security-policy']).toContain("default-src 'none'");
-    expect(refused.text).toMatch(/Wait (a second|\d+ seconds), then load this page again/);
+    expect(refused.text).toMatch(/Wait (a second|\d+ seconds), then reload this page/);
 
     expect(await client.call('session_status')).toMatchObject({ isError: false });
     expect((await send(callback(), from('203.0.113.21'))).status).toBe(400);

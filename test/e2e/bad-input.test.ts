@@ -340,13 +340,13 @@ describe('a browser that comes back from the provider', () => {
 
   async function expectRejected(answer: RawAnswer, client: RawClient, redeemed: number) {
     expect(answer.status).toBe(400);
-    expect(answer.text).toMatch(/cannot be finished/);
+    expect(answer.text).toMatch(/cannot be completed/);
     await expectNotRedeemed(client, redeemed);
   }
 
   async function expectStopped(answer: RawAnswer, client: RawClient, redeemed: number) {
     expect(answer.status).toBe(400);
-    expect(answer.text).toMatch(/Another browser/);
+    expect(answer.text).toMatch(/Different browser/);
     await expectNotRedeemed(client, redeemed);
   }
 

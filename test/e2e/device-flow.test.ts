@@ -73,7 +73,7 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
     const client = await clientIn(era, notes.mcp);
     const { structured } = await client.call('login');
     const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
-    expect((await new Browser().open(String(structured.loginUrl))).text).toContain('There is a newer login');
+    expect((await new Browser().open(String(structured.loginUrl))).text).toContain('Login replaced');
     // Calling again without saying how goes on with what is under way.
     expect(await codeOf(client)).toEqual({ loginUrl, userCode });
     const again = await client.call('login', { flow: 'link' });

@@ -46,8 +46,8 @@ async function arriveAt(browser: StepBrowser, address: string | URL, headers = {
 
 /** How long a login may take unless told otherwise. */
 const LOGIN_ATTEMPT_MS = 10 * 60 * 1000;
-const UNFINISHED = 'This login cannot be finished';
-const GONE = 'This link has expired';
+const UNFINISHED = 'Login cannot be completed';
+const GONE = 'Link expired';
 
 describe('a user whose login has failed is told why, by the link and on the way back', () => {
   it('declined on our page', async () => {
@@ -55,8 +55,8 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const browser = new StepBrowser();
     const form = await browser.openConnectPage(link);
     const answer = await browser.post(link, { form, action: 'decline' });
-    expect(await arriveAt(browser, locationOf(answer, link))).toBe('Nobody was logged in');
-    expect(await arriveAt(browser, link)).toBe('Nobody was logged in');
+    expect(await arriveAt(browser, locationOf(answer, link))).toBe('Login declined');
+    expect(await arriveAt(browser, link)).toBe('Login declined');
     for (const action of ['decline', 'continue']) {
       const late = await browser.post(link, { form, action });
       expect(locationOf(late, link).pathname).toBe('/login/failed/declined');
@@ -68,7 +68,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const browser = new StepBrowser();
     const callback = await browser.authorize(await browser.consent(link), { cancel: 'yes' });
     for (const address of [callback, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('Nobody was logged in');
+      expect(await arriveAt(browser, address)).toBe('Login declined');
     }
   });
 
@@ -76,16 +76,16 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const { link, browser, callback } = await onTheWayBack(timed);
     await clock.advance(LOGIN_ATTEMPT_MS);
     for (const address of [callback, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('This took too long');
+      expect(await arriveAt(browser, address)).toBe('Login expired');
     }
   });
 
   it('in another browser than it began in', async () => {
     const { link, browser, callback } = await onTheWayBack();
     const other = new StepBrowser();
-    expect(await arriveAt(other, callback)).toBe('Another browser');
-    expect(await arriveAt(browser, callback)).toBe('Another browser');
-    expect(await arriveAt(browser, link)).toBe('Another browser');
+    expect(await arriveAt(other, callback)).toBe('Different browser');
+    expect(await arriveAt(browser, callback)).toBe('Different browser');
+    expect(await arriveAt(browser, link)).toBe('Different browser');
   });
 
   it('as another user than the client’s', async () => {
@@ -93,7 +93,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const browser = secured.browser();
     const callback = await browser.logInUntilCallback(link, 'mallory');
     for (const address of [callback, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('Another user');
+      expect(await arriveAt(browser, address)).toBe('Different user');
     }
   });
 
@@ -104,7 +104,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
       notes.provider.isDown = false;
     });
     for (const heading of [first, await arriveAt(browser, callback), await arriveAt(browser, link)]) {
-      expect(heading).toBe('The provider did not answer');
+      expect(heading).toBe('Provider unavailable');
     }
   });
 
@@ -112,7 +112,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const { link, browser, callback } = await onTheWayBack();
     callback.searchParams.set('code', 'made-up');
     for (const address of [callback, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('The login was refused');
+      expect(await arriveAt(browser, address)).toBe('Login rejected');
     }
   });
 
@@ -121,10 +121,10 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const fromAfar = { 'x-forwarded-for': '192.0.2.1' };
     const answer = await browser.request(callback, { headers: fromAfar });
     const codePage = locationOf(answer, callback);
-    expect(await arriveAt(browser, codePage)).toBe('One more step');
+    expect(await arriveAt(browser, codePage)).toBe('Confirm in your client');
     for (let tries = 0; tries < 5; tries++) await client.call('login', { code: `000${tries}-0000` });
     for (const address of [codePage, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('Wrong code');
+      expect(await arriveAt(browser, address)).toBe('Incorrect code');
     }
   });
 
@@ -132,7 +132,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const { client, link, browser, callback } = await onTheWayBack();
     await client.call('login', { flow: 'device' });
     for (const address of [callback, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('There is a newer login');
+      expect(await arriveAt(browser, address)).toBe('Login replaced');
     }
   });
 
@@ -149,7 +149,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     const { client, link, browser, callback } = await onTheWayBack();
     await (way === 'end' ? client.end() : client.call('logout'));
     for (const address of [callback, callback, link]) {
-      expect(await arriveAt(browser, address)).toBe('The session is over');
+      expect(await arriveAt(browser, address)).toBe('Session ended');
     }
   });
 });
@@ -164,7 +164,7 @@ describe('a user who cannot be sent on', () => {
       const form = await browser.openConnectPage(link);
       const answer = await browser.post(link, { form, action: 'continue' });
       expect(answer.status).toBe(502);
-      expect(answer.text).toContain('Waiting does not help');
+      expect(answer.text).toContain('Contact the operator');
       expect(answer.text).not.toMatch(/cannot be reached|Wait a minute/);
       expect(strange.audit.entries).toContainEqual(
         expect.objectContaining({ err: expect.objectContaining({ code: 'provider_refused' }) }),
@@ -184,7 +184,7 @@ describe('how a login ended', () => {
     const [name] = browser.cookies.keys();
     stranger.cookies.set(String(name), { value: 'another', path: '/' });
     expect(await arriveAt(stranger, callback)).toBe(UNFINISHED);
-    expect(await arriveAt(browser, callback)).toBe('The session is over');
+    expect(await arriveAt(browser, callback)).toBe('Session ended');
   });
 
   it('is not told by a state or a link that never was one', async () => {
@@ -215,7 +215,7 @@ describe('the last page of a login that worked out', () => {
     const { browser, callback } = await onTheWayBack();
     const done = locationOf(await browser.request(callback), callback);
     expect(done.pathname + done.search).toBe('/login/done');
-    expect(await textOf(browser, done)).toContain('You are logged in as alice. raw can go on.');
+    expect(await textOf(browser, done)).toContain('You are logged in as alice.');
     expect([...browser.cookies.keys()].join()).not.toContain('mcp-login-done');
     expect(await textOf(browser, done)).not.toContain('alice');
   });

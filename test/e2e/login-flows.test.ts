@@ -83,7 +83,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
       isError: true,
       text: expect.stringMatching(/not finished in time/),
     });
-    expect((await new Browser().open(link())).text).toContain('This took too long');
+    expect((await new Browser().open(link())).text).toContain('Login expired');
     await client.close();
   });
 });

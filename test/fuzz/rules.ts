@@ -57,7 +57,7 @@ const GUARDS = [
   'There is nothing here',
   'the body is not JSON',
   'nested deeper than',
-  'cannot go on',
+  'Form rejected',
 ];
 
 /** A server that refuses a body need not read it, and a client that still sends it may not see the answer. */

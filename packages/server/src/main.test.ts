@@ -215,7 +215,7 @@ describe('the command line', () => {
     const { code, stderr } = await run(FREE_PORTS, { environment: { MCP_SESSIONS_LOGO: logo } });
     await rm(folder, { recursive: true });
     expect(code).toBe(1);
-    expect(stderr).toMatch(/^MCP_SESSIONS_LOGO must contain the kind of picture that it says[^\n]*\n$/);
+    expect(stderr).toMatch(/^MCP_SESSIONS_LOGO must contain a picture of the declared type[^\n]*\n$/);
   });
 
   it.each([

@@ -15,28 +15,30 @@ describe('a branding', () => {
     ['svg+xml', SVG],
     ['svg+xml', `\uFEFF<?xml version="1.0"?>\n<!-- a > b -->\n<!DOCTYPE svg>\n${SVG}`],
     ['svg+xml', "<svg\n  width='9'\n  xmlns='http://www.w3.org/2000/svg'>"],
-  ])('has a logo that contains what it says: %s', (type, contents) => {
+  ])('accepts a logo of the declared type: %s', (type, contents) => {
     const logo = logoOf(type, contents);
     expect(brandingSchema.parse({ logo })).toEqual({ logo });
   });
 
   it.each([
-    ['a PNG that says it is an SVG', 'svg+xml', PNG],
-    ['an SVG that says it is a PNG', 'png', SVG],
-    ['a PNG that says it is a WebP', 'webp', PNG],
+    ['a PNG declared as SVG', 'svg+xml', PNG],
+    ['an SVG declared as PNG', 'png', SVG],
+    ['a PNG declared as WebP', 'webp', PNG],
     ['text', 'png', 'hello'],
-    ['a page with an SVG in it', 'svg+xml', `<html>${SVG}</html>`],
-    ['an SVG that browsers do not draw', 'svg+xml', '<svg></svg>'],
-  ])('is refused with %s for a logo', (_what, type, contents) => {
-    expect(() => brandingSchema.parse({ logo: logoOf(type, contents) })).toThrow('the kind of picture');
+    ['an HTML page with an SVG', 'svg+xml', `<html>${SVG}</html>`],
+    ['an SVG without namespace', 'svg+xml', '<svg></svg>'],
+  ])('rejects a logo that is %s', (_what, type, contents) => {
+    expect(() => brandingSchema.parse({ logo: logoOf(type, contents) })).toThrow(
+      'a picture of the declared type',
+    );
   });
 
-  it('has a name in any script, shown as it is', () => {
+  it('accepts a name in any script', () => {
     expect(brandingSchema.parse({ name: '予定表 – Ünïcode' })).toEqual({ name: '予定表 – Ünïcode' });
   });
 
   it.each(['Acme\u202Esetoń', 'Acme\nNotes', 'Acme\u0000'])(
-    'is refused with the name %j, which would be shown otherwise',
+    'rejects the name %j, which contains control or direction characters',
     (name) => {
       expect(() => brandingSchema.parse({ name })).toThrow('control or direction characters');
     },

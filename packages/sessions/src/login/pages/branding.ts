@@ -1,24 +1,24 @@
 import { z } from 'zod';
 
-/** How the pages that people see during a login show whose they are. */
+/** The name and logo on the pages of a login. */
 export interface Branding {
   /** Up to 80 characters. Default: the server's `title`, or else its `name`. */
   readonly name?: string | undefined;
   /**
    * A picture as a `data:` URL in base64: PNG, SVG or WebP, up to 64 KiB. It is shown 40 pixels high and at most
-   * 160 wide, on a light and on a dark ground. Default: none.
+   * 160 wide, on a light and on a dark background. Default: none.
    */
   readonly logo?: string | undefined;
 }
 
-/** {@link Branding}, checked, with every default filled in. */
+/** {@link Branding}, validated, with all defaults. */
 export interface Brand {
   readonly name: string;
   readonly logo: string | undefined;
 }
 
 const MAX_NAME_LENGTH = 80;
-/** It travels with every page, over slow networks too. */
+/** Every page contains it, also over slow networks. */
 const MAX_LOGO_BYTES = 64 * 1024;
 
 const LOGO_PREFIX = /^data:image\/(png|svg\+xml|webp);base64,/;
@@ -42,10 +42,7 @@ export const brandingSchema: z.ZodType<Branding> = z.strictObject({
       message: 'must be a picture of at most 64 KiB',
       abort: true,
     })
-    .refine(
-      isWhatItSays,
-      'must contain the kind of picture that it says it does; an SVG names its namespace (xmlns)',
-    )
+    .refine(hasDeclaredType, 'must contain a picture of the declared type; an SVG needs the xmlns attribute')
     .optional(),
 });
 
@@ -54,13 +51,13 @@ function isPicture(logo: string): boolean {
 }
 
 const PNG_SIGNATURE = '\x89PNG\r\n\x1a\n';
-/** An `svg` element after what XML allows before it: a declaration, comments, a document type. */
+/** An `svg` element after a declaration, comments and a document type, which XML allows before it. */
 const SVG_START = /^\uFEFF?\s*(?:<\?.*?\?>\s*|<!--.*?-->\s*|<!DOCTYPE[^>[]*>\s*)*<svg\b[^>]*>/s;
-/** Browsers draw nothing without it. */
+/** Browsers do not draw an SVG without it. */
 const SVG_NAMESPACE = /\sxmlns\s*=\s*["']http:\/\/www\.w3\.org\/2000\/svg["']/;
 
-/** A picture that browsers cannot draw is noticed by users only. */
-function isWhatItSays(logo: string): boolean {
+/** Otherwise only users would notice a picture that browsers cannot draw. */
+function hasDeclaredType(logo: string): boolean {
   const bytes = bytesOf(logo);
   const start = bytes.toString('latin1', 0, 12);
   switch (LOGO_PREFIX.exec(logo)?.[1]) {

@@ -3,7 +3,7 @@ import type { LoginFailure } from '../../session/session-events.js';
 import type { Brand } from './branding.js';
 import { type Page, renderMessage } from './page.js';
 
-/** The login did not work out: why, and what to do. */
+/** The last page of a login that failed: the reason, and what to do next. */
 export function failurePage(
   brand: Brand,
   failure: LoginFailure,
@@ -20,7 +20,7 @@ export function failurePage(
   });
 }
 
-/** Whether `value` names a failure that has a page. */
+/** Whether `value` is a failure. */
 export function isLoginFailure(value: string): value is LoginFailure {
   return Object.hasOwn(FAILURES, value);
 }
@@ -31,54 +31,58 @@ interface Explanation {
   readonly advice: string;
 }
 
-const AGAIN = 'Ask your client to log in again.';
+const LOG_IN_AGAIN = 'Ask your client to log in again.';
 
 const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
   declined: {
-    title: 'Nobody was logged in',
-    reason: 'The login was declined, so nothing was connected.',
-    advice: 'If you did want to log in, ask your client for a new link.',
+    title: 'Login declined',
+    reason: 'The login was declined. No access was granted.',
+    advice: 'If you want to log in after all, ask your client for a new link.',
   },
-  expired: { title: 'This took too long', reason: 'The login has expired.', advice: AGAIN },
+  expired: {
+    title: 'Login expired',
+    reason: 'The login was not completed in time.',
+    advice: LOG_IN_AGAIN,
+  },
   browser_mismatch: {
-    title: 'Another browser',
-    reason: 'The login went from one browser to another on its way, so it was stopped.',
-    advice: 'Ask your client to log in again, and stay in one browser from the link to the end.',
+    title: 'Different browser',
+    reason: 'The login was continued in another browser than the one it started in, so it was canceled.',
+    advice: 'Ask your client to log in again, and use one browser for the whole login.',
   },
   identity_mismatch: {
-    title: 'Another user',
-    reason: 'You are not the user whose client asked for this login, so nothing was connected.',
+    title: 'Different user',
+    reason: 'You are not the user who started this login. No access was granted.',
     advice:
-      'If the client is yours, ask it to log in again, and use the same account here as in the client. If somebody sent you the link, there is nothing else to do.',
+      'If you started it, ask your client to log in again, and use the same account here as in the client. If another person sent you the link, close this window.',
   },
   provider_unavailable: {
-    title: 'The provider did not answer',
-    reason: 'The login could not be finished, so nothing was connected.',
+    title: 'Provider unavailable',
+    reason: 'The identity provider did not respond. No access was granted.',
     advice: 'Wait a minute, then ask your client to log in again.',
   },
   provider_refused: {
-    title: 'The login was refused',
-    reason: 'The identity provider refused, or its answer was not valid.',
-    advice: `${AGAIN} If it is refused again, tell whoever runs this server.`,
+    title: 'Login rejected',
+    reason: 'The identity provider rejected the login, or its response was not valid.',
+    advice: `${LOG_IN_AGAIN} If it is rejected again, contact the operator of this server.`,
   },
   wrong_code: {
-    title: 'Wrong code',
-    reason: 'The client gave a wrong code too often, so nothing was connected.',
-    advice: `${AGAIN} Then give it the new code exactly as it is shown.`,
+    title: 'Incorrect code',
+    reason: 'The client sent an incorrect code too many times. No access was granted.',
+    advice: `${LOG_IN_AGAIN} Enter the new code exactly as shown.`,
   },
   superseded: {
-    title: 'There is a newer login',
-    reason: 'Another login has taken the place of this one.',
-    advice: 'Go on with the latest link or code that your client shows.',
+    title: 'Login replaced',
+    reason: 'A newer login has replaced this one.',
+    advice: 'Use the latest link or code that your client shows.',
   },
   evicted: {
     title: 'Too many logins',
-    reason: 'Too many logins were started here, and this one had to make room.',
+    reason: 'This server has too many pending logins, so this one was canceled.',
     advice: 'Wait a minute, then ask your client to log in again.',
   },
   signed_out: {
-    title: 'The session is over',
-    reason: 'The client logged out before you were done.',
-    advice: AGAIN,
+    title: 'Session ended',
+    reason: 'The client logged out before the login was complete.',
+    advice: LOG_IN_AGAIN,
   },
 };

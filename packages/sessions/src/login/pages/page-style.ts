@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 
-/** The look of all pages: small, readable, light and dark, phone and desktop. Nothing in it moves. */
+/** The style of all pages, for light and dark schemes, phones and desktops. It has no animations. */
 export const pageStyle: string = `
 :root {
   color-scheme: light dark;
@@ -74,5 +74,5 @@ button:hover, a:hover { border-color: var(--accent); background: var(--tint); }
 }
 `;
 
-/** What the content security policy names the style by (CSP Level 3, hash source). */
+/** The hash of the style in the content security policy (CSP Level 3, hash source). */
 export const pageStyleHash: string = `sha256-${createHash('sha256').update(pageStyle).digest('base64')}`;

@@ -3,86 +3,86 @@ import { formatWait } from '../../limits/too-many-requests.js';
 import type { Brand } from './branding.js';
 import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 
-/** What answers a form has the address of the form's page, and opening that once more changes nothing. */
-const AGAIN = html`<p><a href="">Open the login again</a></p>`;
+/** The response to a form has the address of the connect page, so the empty link loads that page. */
+const RELOAD = html`<p><a href="">Open the login again</a></p>`;
 
-/** There is no login behind this address, or no longer. */
+/** The link belongs to no pending login. */
 export function expiredLinkPage(brand: Brand): Promise<Page> {
   return problem(
     brand,
     404,
-    'This link has expired',
-    html`Its login was finished, or was over long ago. If you are not logged in, ask your client to log in again for a new link.`,
+    'Link expired',
+    html`This login is complete, or it has expired. If you are not logged in, ask your client for a new link.`,
   );
 }
 
-/** A form was sent by another page than ours, or by a browser that keeps no cookies. */
+/** The form has no valid CSRF token (403), or is too large (413). */
 export function invalidFormPage(brand: Brand, status: 403 | 413 = 403): Promise<Page> {
   return problem(
     brand,
     status,
-    'This page cannot go on',
+    'Form rejected',
     status === 413
-      ? html`What your browser sent is larger than this form.`
-      : html`Your browser did not send back the cookie of this login. Allow cookies for this address, then go back to the start.`,
-    AGAIN,
+      ? html`The form data is too large.`
+      : html`Your browser did not send the cookie of this login. Allow cookies for this site, then open the login again.`,
+    RELOAD,
   );
 }
 
-/** A browser came back that this server is not waiting for. */
+/** The authorization response belongs to no pending login of this browser. */
 export function rejectedCallbackPage(brand: Brand): Promise<Page> {
   return problem(
     brand,
     400,
-    'This login cannot be finished',
-    html`It was already used, has expired, or was started in another browser. Ask your client to log in again, and open the new link here.`,
+    'Login cannot be completed',
+    html`The login is complete, has expired, or was started in another browser. Ask your client to log in again, and open the new link in this browser.`,
   );
 }
 
-/** Too many pages were asked for from one address. */
+/** The address has reached its limit for page requests. */
 export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Promise<Page> {
   return problem(
     brand,
     429,
     'Too many requests',
-    html`Too many logins are under way from your network. Wait ${formatWait(retryAfterSeconds)}, then load this page again.`,
+    html`This server received too many requests from your network. Wait ${formatWait(retryAfterSeconds)}, then reload this page.`,
   );
 }
 
 export type ProviderFailureReason = 'provider_unavailable' | 'provider_refused';
 
-/** The user cannot be sent on to where they log in. */
+/** The browser cannot be redirected to the authorization server. */
 export function providerErrorPage(
   brand: Brand,
-  place: LoginDestination,
+  destination: LoginDestination,
   failureReason: ProviderFailureReason,
 ): Promise<Page> {
-  const title = 'The login is not available';
+  const title = 'Login unavailable';
   return failureReason === 'provider_unavailable'
     ? problem(
         brand,
         502,
         title,
-        html`${destinationOf(place)} cannot be reached, so your login has not started yet. Wait a minute, then try again.`,
-        AGAIN,
+        html`${destinationOf(destination)} cannot be reached, so your login has not started. Wait a minute, then try again.`,
+        RELOAD,
       )
     : problem(
         brand,
         502,
         title,
-        html`This server and ${destinationOf(place)} are not set up for each other, so your login has not started. Waiting does not help: tell whoever runs this server.`,
+        html`This server is not configured correctly for ${destinationOf(destination)}, so your login has not started. Contact the operator of this server.`,
       );
 }
 
 const TITLES = {
-  403: 'This request is refused',
-  404: 'This page does not exist',
-  500: 'Something went wrong',
+  403: 'Request rejected',
+  404: 'Page not found',
+  500: 'Internal error',
 };
 
 /**
- * A browser asked for something else than a login, or met an error that nobody foresaw. Where it is refused for the
- * name it asked for, or for the page it comes from, it is not told whose server this is.
+ * An error outside of the login's own pages. A request that is rejected for its host or origin does not learn the name
+ * of the server.
  */
 export function errorPage(brand: Brand, status: keyof typeof TITLES, message: string): Promise<Page> {
   return problem(status === 403 ? undefined : brand, status, TITLES[status], html`${message}`);
@@ -93,7 +93,7 @@ function problem(
   status: Page['status'],
   title: string,
   text: Markup,
-  onward?: Markup,
+  action?: Markup,
 ): Promise<Page> {
-  return renderMessage(brand, { status, mark: 'bad', title, body: html`<p>${text}</p>${onward ?? ''}` });
+  return renderMessage(brand, { status, mark: 'bad', title, body: html`<p>${text}</p>${action ?? ''}` });
 }
