@@ -234,13 +234,14 @@ describe.each(INTRUDERS)('an attempt of %s on somebody’s connection', (_who, w
     const logged = log.length;
     await sendWith({ method: 'DELETE' }, headers, { 'mcp-session-id': victim.client.secret });
     const event = await heardOf;
-    const connection = records.get('ref' in event ? event.ref : ('' as SessionRecord['ref']));
-    expect(connection).toMatchObject({ kind: 'owned-connection' });
+    const logId = 'logId' in event ? event.logId : undefined;
+    const started = notes.events.find((each) => each.type === 'session.started' && each.logId === logId);
+    expect(started).toMatchObject({ kind: 'owned-connection' });
     const lines = log.slice(logged).map((line) => JSON.parse(line));
     expect(lines).toEqual([
       expect.objectContaining({
         event: 'session.not_owned',
-        session: expect.stringMatching(/^[0-9a-f]{12}$/),
+        session: logId,
         level: 40,
       }),
     ]);

@@ -98,10 +98,10 @@ answerParent({
       runtime: { clock },
     });
     sessions.onEvent((event) => {
-      if (!('ref' in event)) return;
-      if (event.type === 'session.started') live.set(event.ref, [event.kind]);
-      else live.get(event.ref)?.push(event.type);
-      if (event.type === 'session.ended') live.delete(event.ref);
+      if (!('logId' in event)) return;
+      if (event.type === 'session.started') live.set(event.logId, [event.kind]);
+      else live.get(event.logId)?.push(event.type);
+      if (event.type === 'session.ended') live.delete(event.logId);
     });
     const { url } = await sessions.listen({ port: 0 });
     return new URL(url).origin;

@@ -1,4 +1,4 @@
-import type { SessionEvent } from '../../packages/sessions/src/session/session-events.js';
+import type { InternalEvent } from '../../packages/sessions/src/session/session-events.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { TokenFamilies } from './token-families.js';
 
@@ -57,7 +57,7 @@ export class Ledger {
       if (login.ref === from) Object.assign(login, { ref: to, epoch: 0, signOuts: 0 });
   }
 
-  hear(event: SessionEvent): void {
+  hear(event: InternalEvent): void {
     switch (event.type) {
       case 'session.ended':
         if (this.#ended.has(event.ref)) this.#violated('A session ended twice.');

@@ -16,9 +16,9 @@ import { Disposal, type RevokeTokens } from '../../packages/sessions/src/session
 import { ExpiryNotices } from '../../packages/sessions/src/session/expiry-notices.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../../packages/sessions/src/session/lifetimes.js';
 import {
-  type SessionEvent,
+  type InternalEvent,
+  type InternalListener,
   SessionEvents,
-  type SessionListener,
 } from '../../packages/sessions/src/session/session-events.js';
 import {
   type SessionKind,
@@ -60,14 +60,14 @@ export interface SessionBenchOptions {
   /** Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it. */
   readonly scheduler?: boolean;
   readonly parts?: SessionBenchParts;
-  readonly listener?: SessionListener;
+  readonly listener?: InternalListener;
 }
 
 /** Sessions and accounts, composed of the classes that a server is composed of, with a clock and a provider that a test controls. */
 export class SessionBench {
   readonly clock: VirtualClock;
   readonly provider: ScriptedProvider;
-  readonly events: SessionEvent[] = [];
+  readonly events: InternalEvent[] = [];
   readonly sessionEvents: SessionEvents;
   readonly keys: KeyHierarchy;
   readonly errors: unknown[] = [];
@@ -157,7 +157,7 @@ export class SessionBench {
   }
 
   /** The events of one type so far. */
-  eventsOf<T extends SessionEvent['type']>(type: T): Extract<SessionEvent, { type: T }>[] {
-    return this.events.filter((event): event is Extract<SessionEvent, { type: T }> => event.type === type);
+  eventsOf<T extends InternalEvent['type']>(type: T): Extract<InternalEvent, { type: T }>[] {
+    return this.events.filter((event): event is Extract<InternalEvent, { type: T }> => event.type === type);
   }
 }

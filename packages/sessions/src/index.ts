@@ -27,6 +27,6 @@ export type {
 } from './server/options.js';
 export type { NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
-export type { SessionEvent, SessionListener } from './session/session-events.js';
+export type { EventSession, SessionEvent, SessionListener } from './session/session-events.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

@@ -353,7 +353,9 @@ describe('a login', () => {
     expect(bench.eventsOf('account.authenticated')[0]).toEqual({
       type: 'account.authenticated',
       ref: record.ref,
+      epoch: 0,
       provider: 'idp',
+      subject: 'alice',
       generation: 1,
       refreshAtMs,
     });
@@ -401,7 +403,7 @@ describe('a logout from one provider', () => {
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
     expect(Object.keys((await bench.registry.get(record.ref))?.accounts ?? {})).toEqual(['other']);
     expect(bench.eventsOf('account.removed')).toEqual([
-      { type: 'account.removed', ref: record.ref, provider: 'idp' },
+      { type: 'account.removed', ref: record.ref, epoch: 0, provider: 'idp', subject: 'alice' },
     ]);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
@@ -456,7 +458,9 @@ describe('a pending handle that becomes a session', () => {
       {
         type: 'account.moved',
         ref,
+        epoch: 0,
         provider: 'idp',
+        subject: 'alice',
         generation: 1,
         refreshAtMs: accounts.idp?.refreshAtMs,
       },

@@ -4,7 +4,12 @@ import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.j
 import type { Disposal, RevocationReport } from '../session/disposal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
-import type { AccountRecord, SessionRecord, SessionSnapshot } from '../session/session-record.js';
+import {
+  type AccountRecord,
+  type SessionRecord,
+  type SessionSnapshot,
+  snapshotOf,
+} from '../session/session-record.js';
 import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -84,20 +89,28 @@ export class Accounts {
     };
     const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
       tokens.wipe(sealed);
-      void disposal.revoke(snapshot, provider, granted.tokens);
+      void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
       throw error;
     });
     const account = changed?.after.accounts[provider];
     if (!changed || !account) {
       tokens.wipe(sealed);
-      void disposal.revoke(snapshot, provider, granted.tokens);
+      void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
       return undefined;
     }
     wipeTokenSet(granted.tokens);
     const replaced = changed.before.accounts[provider];
     if (replaced) void disposal.dispose(changed.before, [replaced]);
     const { generation, refreshAtMs } = account;
-    events.emit({ type: 'account.authenticated', ref: snapshot.ref, provider, generation, refreshAtMs });
+    const { subject } = identity;
+    events.emit({
+      type: 'account.authenticated',
+      ...snapshotOf(snapshot),
+      provider,
+      subject,
+      generation,
+      refreshAtMs,
+    });
     return generation;
   }
 
@@ -151,7 +164,8 @@ export class Accounts {
     });
     const removed = changed?.before.accounts[provider];
     if (changed && removed) {
-      events.emit({ type: 'account.removed', ref, provider });
+      const { subject } = removed;
+      events.emit({ type: 'account.removed', ...snapshotOf(changed.after), provider, subject });
       return disposal.dispose(changed.before, [removed]);
     }
     const record = await registry.get(ref);
@@ -187,8 +201,9 @@ export class Accounts {
       return undefined;
     }
     const record = changed.after;
-    for (const { provider, generation, refreshAtMs } of Object.values(accounts)) {
-      events.emit({ type: 'account.moved', ref: record.ref, provider, generation, refreshAtMs });
+    for (const { provider, subject, generation, refreshAtMs } of Object.values(accounts)) {
+      const moved = { provider, subject, generation, refreshAtMs };
+      events.emit({ type: 'account.moved', ...snapshotOf(record), ...moved });
     }
     return { id: started.id, record };
   }

@@ -107,7 +107,7 @@ export class LoginCompletion {
     failedLogins.add(attempt, failure);
     this.#end(attempt, outcome);
     const { snapshot, provider } = attempt;
-    events.emit({ type: 'login.failed', ref: snapshot.ref, provider, failure });
+    events.emit({ type: 'login.failed', ...snapshot, provider, failure });
     return outcome;
   }
 
@@ -117,8 +117,8 @@ export class LoginCompletion {
     return { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
   }
 
-  #revoke({ snapshot, provider }: LoginAttempt, { tokens }: GrantedTokens): void {
-    void this.#options.disposal.revoke(snapshot, provider, tokens);
+  #revoke({ snapshot, provider }: LoginAttempt, { tokens, identity }: GrantedTokens): void {
+    void this.#options.disposal.revoke(snapshot, { provider, ...identity }, tokens);
   }
 
   #end(attempt: LoginAttempt, outcome: LoginOutcome): LoginOutcome {

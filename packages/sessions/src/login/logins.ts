@@ -238,7 +238,7 @@ export class Logins {
     const evicted = this.#attempts.evictionCandidate(quotaKeyOf(origin));
     if (evicted) this.#completion.fail(evicted, 'evicted');
     this.#attempts.add(attempt, () => this.#completion.fail(attempt, 'expired'));
-    events.emit({ type: 'login.started', ref: snapshot.ref, provider, flow, check });
+    events.emit({ type: 'login.started', ...snapshot, provider, flow, check });
     return attempt;
   }
 

@@ -1,47 +1,44 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent } from '../session/session-events.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { auditLog } from './audit-log.js';
 
-const ref = 'a-session-reference' as SessionRef;
+const session = { session: 'AAAAAAAAAAAAAAAAAAAAAA', logId: 'abcdef012345' };
+const ofAccount = { ...session, provider: 'idp', subject: 'alice@example.com' };
 
 /** One of each kind. */
 const EVENTS: readonly SessionEvent[] = [
-  { type: 'session.started', ref, kind: 'connection' },
-  { type: 'session.signed_out', ref, reason: 'logout' },
-  { type: 'session.ended', ref, reason: 'idle' },
+  { type: 'session.started', ...session, kind: 'connection' },
+  { type: 'session.signed_out', ...session, reason: 'logout' },
+  { type: 'session.ended', ...session, reason: 'idle' },
   { type: 'session.refused', reason: 'cap' },
-  { type: 'login.started', ref, provider: 'idp', flow: 'device', check: 'unchecked' },
-  { type: 'login.failed', ref, provider: 'idp', failure: 'browser_mismatch' },
-  { type: 'account.authenticated', ref, provider: 'idp', generation: 1, refreshAtMs: 5 },
-  { type: 'account.refreshed', ref, provider: 'idp', generation: 2, refreshAtMs: 5 },
-  { type: 'account.moved', ref, provider: 'idp', generation: 2, refreshAtMs: 5 },
+  { type: 'login.started', ...session, provider: 'idp', flow: 'device', check: 'unchecked' },
+  { type: 'login.failed', ...session, provider: 'idp', failure: 'browser_mismatch' },
+  { type: 'account.authenticated', ...ofAccount, generation: 1, refreshAtMs: 5 },
+  { type: 'account.refreshed', ...ofAccount, generation: 2, refreshAtMs: 5 },
+  { type: 'account.moved', ...ofAccount, generation: 2, refreshAtMs: 5 },
   {
     type: 'account.refresh_failed',
-    ref,
-    provider: 'idp',
+    ...ofAccount,
     generation: 1,
     failureReason: 'provider_unavailable',
     refreshAtMs: 1,
   },
-  { type: 'account.reauthentication_required', ref, provider: 'idp', failureReason: 'grant_revoked' },
-  { type: 'account.removed', ref, provider: 'idp' },
-  { type: 'account.revoked', ref, provider: 'idp', revocation: 'confirmed' },
+  { type: 'account.reauthentication_required', ...ofAccount, failureReason: 'grant_revoked' },
+  { type: 'account.removed', ...ofAccount },
+  { type: 'account.revoked', ...ofAccount, revocation: 'confirmed' },
   { type: 'login.refused', reason: 'rate_limited' },
-  { type: 'session.signed_out', ref, reason: 'account_cap' },
+  { type: 'session.signed_out', ...session, reason: 'account_cap' },
   { type: 'token.refused', reason: 'audience', fault: 'It names no audience (aud).' },
   { type: 'token.refused', reason: 'expired', fault: 'It has expired.' },
 ];
-
-const logIdOf = (each: SessionRef) => (each === ref ? 'abcdef012345' : 'fedcba543210');
 
 function startLog() {
   const written: string[] = [];
   const logger = pino({ base: null, timestamp: false }, { write: (line: string) => void written.push(line) });
   const clock = new VirtualClock();
-  const listener = auditLog({ logger, logIdOf, clock });
+  const listener = auditLog({ logger, clock });
   const lines = (): Record<string, unknown>[] => written.map((line) => JSON.parse(line));
   return { clock, listener, lines };
 }
@@ -53,7 +50,7 @@ function logged(events: readonly SessionEvent[]): Record<string, unknown>[] {
 }
 
 describe('the audit log', () => {
-  it('says what happened, to which session, and why [security 49]', () => {
+  it('writes what happened, to which session, and why [security 49]', () => {
     const entries = logged(EVENTS);
     expect(entries.map(({ event }) => event)).toEqual(EVENTS.map(({ type }) => type));
     expect(entries[1]).toMatchObject({ session: 'abcdef012345', reason: 'logout' });
@@ -72,7 +69,7 @@ describe('the audit log', () => {
     expect(entries[14]).toMatchObject({ reason: 'account_cap', level: 40 });
   });
 
-  it('is not filled by those who are refused: it says how often that happened [security 49]', async () => {
+  it('counts refusals and writes their number once a minute [security 49]', async () => {
     const { lines, clock, listener } = startLog();
     for (let time = 0; time < 1000; time++) {
       listener({ type: 'login.refused', reason: 'rate_limited' });
@@ -87,25 +84,37 @@ describe('the audit log', () => {
     ]);
   });
 
-  it('is not filled by whoever presents what is somebody else’s, and says of which session [security 49]', async () => {
+  it('counts requests for another principal’s connection, for each session [security 49]', async () => {
     const { lines, clock, listener } = startLog();
-    const other = 'another-session-reference' as SessionRef;
-    for (let time = 0; time < 1000; time++) listener({ type: 'session.not_owned', ref });
-    listener({ type: 'session.not_owned', ref: other });
+    const other = { session: 'BBBBBBBBBBBBBBBBBBBBBB', logId: 'fedcba543210' };
+    for (let time = 0; time < 1000; time++) listener({ type: 'session.not_owned', ...session });
+    listener({ type: 'session.not_owned', ...other });
     expect(lines()).toMatchObject([
-      { event: 'session.not_owned', session: logIdOf(ref), level: 40 },
-      { event: 'session.not_owned', session: logIdOf(other), level: 40 },
+      { event: 'session.not_owned', session: session.logId, level: 40 },
+      { event: 'session.not_owned', session: other.logId, level: 40 },
     ]);
     await clock.advance(60_000);
     expect(lines().slice(2)).toMatchObject([
-      { event: 'session.not_owned', session: logIdOf(ref), times: 999, level: 40 },
+      { event: 'session.not_owned', session: session.logId, times: 999, level: 40 },
     ]);
   });
 
-  it('names a session by its log id only, and takes nothing that it does not know [security 48]', () => {
+  it('adds the session id where a login begins or ends [security 49]', () => {
+    const entries = logged(EVENTS).filter((entry) => 'sessionId' in entry);
+    expect(entries.map(({ event }) => event)).toEqual([
+      'session.signed_out',
+      'account.authenticated',
+      'account.moved',
+      'session.signed_out',
+    ]);
+    for (const entry of entries)
+      expect(entry).toMatchObject({ session: session.logId, sessionId: session.session });
+  });
+
+  it('writes listed fields only: no subject, and nothing unknown [security 48]', () => {
     const smuggled = EVENTS.map((event) => ({ ...event, accessToken: 'canary', id: 'canary' }));
     const text = JSON.stringify(logged(smuggled));
     expect(text).not.toContain('canary');
-    expect(text).not.toContain(ref);
+    expect(text).not.toContain('alice');
   });
 });

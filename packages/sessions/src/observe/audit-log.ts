@@ -1,4 +1,3 @@
-import type { SessionRef } from '../session/ids.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { LogThrottle } from './log-throttle.js';
@@ -9,20 +8,17 @@ const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);
 
 export interface AuditLogOptions {
   readonly logger: Logger;
-  /** What a session is called in logs. */
-  readonly logIdOf: (ref: SessionRef) => string;
   readonly clock: Clock;
 }
 
 /**
- * Writes what happens to sessions as JSON lines. It takes from an event only fields that are named here,
- * so nothing secret can get in; a session appears under an id that exists only in logs. Refusals are counted:
- * whoever is refused must not fill the log by asking again. So are requests of those whose session it is not, for
- * each session.
+ * Writes events as JSON lines. Only the fields that are listed below are written, so no secret can get into the log.
+ * `session` is the session's log id. Refused requests are counted, so that a client cannot fill the log by repeating
+ * one; requests for another principal's connection are counted for each session.
  */
-export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionListener {
+export function auditLog({ logger, clock }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {
-    const session = 'ref' in event ? { session: logIdOf(event.ref) } : {};
+    const session = 'logId' in event ? { session: event.logId } : {};
     const entry = { event: event.type, ...session, ...entryOf(event), ...(times !== undefined && { times }) };
     logger[levelOf(event)](entry, event.type);
   };
@@ -34,7 +30,7 @@ export function auditLog({ logger, logIdOf, clock }: AuditLogOptions): SessionLi
   };
 }
 
-/** What is counted together; `undefined` for what is written each time. */
+/** The key under which refusals are counted together; `undefined` for events that are always written. */
 function refusalOf(event: SessionEvent): string | undefined {
   switch (event.type) {
     case 'session.refused':
@@ -42,7 +38,7 @@ function refusalOf(event: SessionEvent): string | undefined {
     case 'token.refused':
       return `${event.type} ${event.reason}`;
     case 'session.not_owned':
-      return `${event.type} ${event.ref}`;
+      return `${event.type} ${event.logId}`;
     default:
       return undefined;
   }
@@ -56,6 +52,7 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'session.not_owned':
       return {};
     case 'session.signed_out':
+      return { reason: event.reason, sessionId: event.session };
     case 'session.ended':
     case 'session.refused':
     case 'login.refused':
@@ -70,13 +67,14 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'login.failed':
       return { provider: event.provider, failure: event.failure };
     case 'account.authenticated':
-    case 'account.refreshed':
     case 'account.moved':
+      return { provider: event.provider, generation: event.generation, sessionId: event.session };
+    case 'account.refreshed':
       return { provider: event.provider, generation: event.generation };
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
       return { provider: event.provider, failureReason: event.failureReason };
-    case 'account.odd_answer':
+    case 'account.nonconforming_answer':
       return { provider: event.provider, nonconformance: event.nonconformance };
     case 'account.revoked':
       return { provider: event.provider, revocation: event.revocation };
@@ -97,7 +95,7 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
     case 'session.not_owned':
     case 'account.refresh_failed':
     case 'account.reauthentication_required':
-    case 'account.odd_answer':
+    case 'account.nonconforming_answer':
       return 'warn';
     default:
       return 'info';

@@ -14,9 +14,8 @@ import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
-import { logIdOf } from '../session/ids.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
-import { SessionEvents } from '../session/session-events.js';
+import { publicListener, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
@@ -63,7 +62,7 @@ export function composeSessions(
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
   const events = new SessionEvents(onError);
-  events.subscribe(auditLog({ logger, logIdOf: (ref) => logIdOf(keys, ref), clock }));
+  events.subscribe(publicListener(keys, auditLog({ logger, clock })));
 
   const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
   const disposal = new Disposal(vault, revoke, events);

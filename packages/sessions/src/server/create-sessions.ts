@@ -4,6 +4,7 @@ import { browserOpener, currentDesktop } from '../login/browser/open-browser.js'
 import { StdioConnection } from '../mcp/stdio.js';
 import { errorLog } from '../observe/error-log.js';
 import { quietLogger } from '../observe/logger.js';
+import { publicListener } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { systemClock } from '../time/clock.js';
@@ -79,7 +80,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       mcp.endpoint.resourceUpdated(uri);
     },
 
-    onEvent: (listener) => events.subscribe(listener),
+    onEvent: (listener) => events.subscribe(publicListener(parts.keys, listener)),
 
     async checkProviders() {
       const contacted = [http.access, ...providers.values(), ...(signIn ? [signIn] : [])];

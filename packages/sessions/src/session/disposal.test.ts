@@ -24,8 +24,22 @@ describe('disposing of accounts', () => {
       { provider: 'other', revocation: 'unsupported' },
     ]);
     expect(bench.eventsOf('account.revoked')).toEqual([
-      { type: 'account.revoked', ref: record.ref, provider: 'idp', revocation: 'unsupported' },
-      { type: 'account.revoked', ref: record.ref, provider: 'other', revocation: 'unsupported' },
+      {
+        type: 'account.revoked',
+        ref: record.ref,
+        epoch: 0,
+        provider: 'idp',
+        subject: 'alice',
+        revocation: 'unsupported',
+      },
+      {
+        type: 'account.revoked',
+        ref: record.ref,
+        epoch: 0,
+        provider: 'other',
+        subject: 'bob',
+        revocation: 'unsupported',
+      },
     ]);
   });
 

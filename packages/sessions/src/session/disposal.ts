@@ -2,7 +2,12 @@ import pLimit, { type LimitFunction } from 'p-limit';
 import { decodeTokenSet, type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { SealContext, Vault } from '../vault/vault.js';
 import type { Revocation, SessionEvents } from './session-events.js';
-import type { AccountRecord, SessionRecord } from './session-record.js';
+import {
+  type AccountRecord,
+  type SessionRecord,
+  type SessionSnapshot,
+  snapshotOf,
+} from './session-record.js';
 
 /** The port to a provider's revocation endpoint (RFC 7009). Bounded in time; never rejects. */
 export type RevokeTokens = (provider: string, tokens: TokenSet) => Promise<Revocation>;
@@ -54,15 +59,15 @@ export class Disposal {
         const revocation = account.failureReason === 'grant_revoked' ? 'confirmed' : 'unconfirmed';
         return Promise.resolve({ provider, revocation });
       }
-      return this.revoke(record, provider, tokens);
+      return this.revoke(record, account, tokens);
     });
     return Promise.all(revocations);
   }
 
   /** Has tokens revoked that are in no session, or no longer, and wipes them. */
   async revoke(
-    record: Pick<SessionRecord, 'ref'>,
-    provider: string,
+    session: SessionSnapshot,
+    { provider, subject }: { readonly provider: string; readonly subject?: string | undefined },
     tokens: TokenSet,
   ): Promise<RevocationReport> {
     const inTurn = this.#inTurn.get(provider) ?? pLimit(MAX_CONCURRENT);
@@ -71,7 +76,7 @@ export class Disposal {
     this.#running.add(revoking);
     try {
       const revocation = await revoking;
-      this.#events.emit({ type: 'account.revoked', ref: record.ref, provider, revocation });
+      this.#events.emit({ type: 'account.revoked', ...snapshotOf(session), provider, subject, revocation });
       return { provider, revocation };
     } finally {
       this.#running.delete(revoking);

@@ -17,7 +17,7 @@ describe('the notice that a login is about to reach its longest lifetime', () =>
     await bench.clock.advance(12 * HOUR_MS - 5 * MINUTE_MS - 1000);
     expect(notices()).toEqual([]);
     await bench.clock.advance(1200);
-    expect(notices()).toEqual([{ type: 'session.expires_soon', ref: record.ref }]);
+    expect(notices()).toEqual([{ type: 'session.expires_soon', ref: record.ref, epoch: 0 }]);
     await bench.clock.advance(4 * MINUTE_MS);
     expect(notices()).toHaveLength(1);
   });
@@ -65,6 +65,6 @@ describe('the notice that a login is about to reach its longest lifetime', () =>
     await bench.clock.advance(4 * MINUTE_MS);
     const promoted = await bench.accounts.promote(record);
     await bench.clock.advance(4 * MINUTE_MS + 200);
-    expect(notices()).toEqual([{ type: 'session.expires_soon', ref: promoted?.record.ref }]);
+    expect(notices()).toEqual([{ type: 'session.expires_soon', ref: promoted?.record.ref, epoch: 0 }]);
   });
 });

@@ -2,7 +2,8 @@ import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
 import type { SessionRef } from './ids.js';
 import type { Lifetimes } from './lifetimes.js';
-import type { SessionEvent, SessionEvents } from './session-events.js';
+import type { InternalEvent, SessionEvents } from './session-events.js';
+import { type SessionSnapshot, snapshotOf } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
 
 const NOTICE_MS = 5 * 60 * 1000;
@@ -30,11 +31,11 @@ export class ExpiryNotices {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: SessionEvent): void {
+  handle(event: InternalEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.moved':
-        if (!this.#planned.has(event.ref)) void this.#plan(event.ref);
+        if (!this.#planned.has(event.ref)) void this.#plan(snapshotOf(event));
         return;
       case 'session.signed_out':
       case 'session.ended':
@@ -44,7 +45,8 @@ export class ExpiryNotices {
     }
   }
 
-  async #plan(ref: SessionRef): Promise<void> {
+  async #plan(session: SessionSnapshot): Promise<void> {
+    const { ref } = session;
     const { registry, events, clock, deadlines, lifetimes } = this.#options;
     const plan: Plan = { deadline: undefined };
     this.#planned.set(ref, plan);
@@ -56,7 +58,7 @@ export class ExpiryNotices {
       this.#planned.delete(ref);
       return;
     }
-    const give = () => events.emit({ type: 'session.expires_soon', ref });
+    const give = () => events.emit({ type: 'session.expires_soon', ...session });
     plan.deadline = deadlines.at(signedInAtMs + lifetimes.absoluteMs - this.#noticeMs, give);
   }
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { systemRandom } from '../vault/random.js';
-import { logIdOf, mintSessionId, parseSessionId, sessionRefOf } from './ids.js';
+import { logIdOf, mintSessionId, parseSessionId, publicIdOf, sessionRefOf } from './ids.js';
 
 const keys = new KeyHierarchy(randomBytes(32));
 
@@ -31,6 +31,17 @@ describe('session ids', () => {
     expect(logIdOf(keys, ref)).toMatch(/^[0-9a-f]{12}$/);
     expect(Buffer.from(ref, 'base64url').toString('hex')).not.toContain(logIdOf(keys, ref));
     expect(logIdOf(keys, ref)).toBe(keys.mac('log-id', ref).toString('hex', 0, 6));
+  });
+
+  it('have a public id of 128 bits that changes with the epoch and opens nothing [security 1]', () => {
+    const ref = sessionRefOf(keys, 'handle', mintSessionId(systemRandom));
+    const id = publicIdOf(keys, { ref, epoch: 0 });
+    expect(Buffer.from(id, 'base64url')).toHaveLength(16);
+    expect(publicIdOf(keys, { ref, epoch: 0 })).toBe(id);
+    expect(publicIdOf(keys, { ref, epoch: 1 })).not.toBe(id);
+    expect(publicIdOf(new KeyHierarchy(randomBytes(32)), { ref, epoch: 0 })).not.toBe(id);
+    expect(parseSessionId(id)).toBeUndefined();
+    expect(ref).not.toContain(id);
   });
 
   it.each(['', 'short', 'x'.repeat(42), 'x'.repeat(44), `${'x'.repeat(42)}=`, `${'x'.repeat(42)}\n`])(

@@ -32,6 +32,7 @@ export interface Owner {
   readonly subjectKey: string;
 }
 
+const PUBLIC_ID_BYTES = 16;
 const ID_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
 /** A new id: 256 random bits in base64url. */
@@ -68,7 +69,18 @@ export function ownerSessionRefOf(keys: KeyHierarchy, { key }: Owner): SessionRe
   return keys.mac('id-lookup', 'owner-session', key).toString('base64url') as SessionRef;
 }
 
-/** How a session appears in logs: 12 hex digits under a key of their own. */
+/**
+ * The id of a session between two sign-outs for tools, events and operators: 128 bits in base64url. It identifies the
+ * session and gives no access to it, so tools may store and log it.
+ */
+export function publicIdOf(
+  keys: KeyHierarchy,
+  { ref, epoch }: { readonly ref: SessionRef; readonly epoch: number },
+): string {
+  return keys.mac('public-id', ref, epoch).subarray(0, PUBLIC_ID_BYTES).toString('base64url');
+}
+
+/** The id of a session in the audit log: 12 hex digits. It does not change with a sign-out. */
 export function logIdOf(keys: KeyHierarchy, ref: SessionRef): string {
   return keys.mac('log-id', ref).toString('hex').slice(0, 12);
 }

@@ -55,7 +55,7 @@ describe('the lifetimes', () => {
       absoluteMs: 12 * HOUR,
       disconnectGraceMs: 2 * MINUTE,
       loginAttemptMs: 10 * MINUTE,
-      unheardMs: 24 * HOUR,
+      connectionTtlMs: 24 * HOUR,
       shutdownDrainMs: 10_000,
     });
   });

@@ -210,7 +210,7 @@ describe('the connections of an owner', () => {
     const live = await Promise.all([...connections, eleventh, bobs].map((each) => bench.isLive(each)));
     expect(live).toEqual([true, false, ...new Array(8).fill(true), true, true]);
     expect(bench.eventsOf('session.ended')).toEqual([
-      { type: 'session.ended', ref: connections[1]!.record.ref, reason: 'cap' },
+      { type: 'session.ended', ref: connections[1]!.record.ref, epoch: 0, reason: 'cap' },
     ]);
   });
 

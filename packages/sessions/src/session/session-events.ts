@@ -1,14 +1,16 @@
 import { isThenable } from '../time/promises.js';
-import type { SessionRef } from './ids.js';
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { logIdOf, publicIdOf } from './ids.js';
 import type {
   AccountFailureReason,
   EndReason,
   GrantNonconformance,
   SessionKind,
+  SessionSnapshot,
   SignOutReason,
 } from './session-record.js';
 
-/** What the provider said of tokens that were to be revoked. */
+/** The provider's answer to a revocation (RFC 7009). */
 export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported';
 
 /** How a login attempt failed. */
@@ -16,7 +18,7 @@ export type LoginFailure =
   | 'declined'
   | 'expired'
   | 'browser_mismatch'
-  /** The user who finished it is not the one who started it. */
+  /** One user started the login and another one finished it. */
   | 'identity_mismatch'
   | 'provider_unavailable'
   | 'provider_refused'
@@ -25,20 +27,17 @@ export type LoginFailure =
   | 'evicted'
   | 'signed_out';
 
-/**
- * How a user logs in: in a browser that follows a link of ours, or by a code typed in at the provider's own page
- * (RFC 8628).
- */
+/** How a user logs in: through a link to this server, or by typing a code into the provider's page (RFC 8628). */
 export type LoginFlow = 'link' | 'device';
 
 /**
- * How it is made sure that whoever finishes a login is whoever started it (MCP client/elicitation, Phishing).
+ * How the server checks that one user starts and finishes a login (MCP client/elicitation, Phishing).
  *
- * - `same-user`: the provider issued the client's token, too, and its ID token names the same user.
- * - `sign-in`: the browser signs in first at the authorization server that issued the client's token.
- * - `code`: the browser shows a code that the session has to present.
- * - `none`: both are on this machine, where no remote browser can come.
- * - `unchecked`: it is not. The device flow has no browser of ours, and the operator has turned it on knowing that.
+ * - `same-user`: the provider also issued the client's token, and its ID token names the same user.
+ * - `sign-in`: the browser first signs in at the authorization server that issued the client's token.
+ * - `code`: the browser shows a code, which the session has to present.
+ * - `none`: no check. Client and browser are on this machine, which no remote browser can reach.
+ * - `unchecked`: no check is possible in the device flow. The operator has to turn it on.
  */
 export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none' | 'unchecked';
 
@@ -68,104 +67,110 @@ export const TOKEN_FAULT_REASONS = [
   'key_bound',
 ] as const;
 
-/** Everything that happens to a session. Contains no tokens, ids or handles, so that it can be logged. */
-export type SessionEvent =
-  | { readonly type: 'session.started'; readonly ref: SessionRef; readonly kind: SessionKind }
-  | { readonly type: 'session.signed_out'; readonly ref: SessionRef; readonly reason: SignOutReason }
-  /** Its login is about to reach its longest lifetime. */
-  | { readonly type: 'session.expires_soon'; readonly ref: SessionRef }
-  | { readonly type: 'session.ended'; readonly ref: SessionRef; readonly reason: EndReason }
-  /** A session or connection was refused: the limit of the node (`cap`), of the address or of the user is reached. */
+/** How a session appears in events. The values are no secrets: neither gives access to anything. */
+export interface EventSession {
+  /** The session's `id`, as tools see it. In `session.signed_out`, the id that ends with this event. */
+  readonly session: string;
+  /** The session's id in the audit log. It does not change with a sign-out. */
+  readonly logId: string;
+}
+
+/** The user of a provider. */
+interface EventAccount {
+  readonly provider: string;
+  readonly subject: string;
+}
+
+/** An event; `Session` are its fields that name the session. */
+type EventOf<Session> =
+  | (Session & { readonly type: 'session.started'; readonly kind: SessionKind })
+  | (Session & { readonly type: 'session.signed_out'; readonly reason: SignOutReason })
+  /** The login reaches its maximum lifetime soon. */
+  | (Session & { readonly type: 'session.expires_soon' })
+  | (Session & { readonly type: 'session.ended'; readonly reason: EndReason })
+  /** The server refused a session or a connection: the limit of the node (`cap`), the address or the user is reached. */
   | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' | 'user' }
-  /** Somebody presented the id of a connection that is another principal's. */
-  | { readonly type: 'session.not_owned'; readonly ref: SessionRef }
-  /**
-   * A request was refused because of its access token. `fault` says what is wrong and what was expected; it contains no
-   * secret.
-   */
+  /** A request named a connection that belongs to another principal. */
+  | (Session & { readonly type: 'session.not_owned' })
+  /** The server refused an access token. `fault` says what is wrong and what was expected; it contains no secret. */
   | { readonly type: 'token.refused'; readonly reason: TokenFaultReason; readonly fault: string }
-  /** Whoever asked had started too many within a minute. */
+  /** The server refused a login: the client, or its address, started too many within a minute. */
   | { readonly type: 'login.refused'; readonly reason: 'rate_limited' }
-  | {
+  | (Session & {
       readonly type: 'login.started';
-      readonly ref: SessionRef;
       readonly provider: string;
       readonly flow: LoginFlow;
       readonly check: LoginCheck;
-    }
-  | {
-      readonly type: 'login.failed';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly failure: LoginFailure;
-    }
-  | {
-      /** `account.moved`: from a pending handle to the session handle it became. */
-      readonly type: 'account.authenticated' | 'account.refreshed' | 'account.moved';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly generation: number;
-      readonly refreshAtMs: number | undefined;
-    }
-  | {
-      /** It is tried again at `refreshAtMs`. */
-      readonly type: 'account.refresh_failed';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly generation: number;
-      readonly failureReason: AccountFailureReason;
-      readonly refreshAtMs: number | undefined;
-    }
-  | {
-      readonly type: 'account.reauthentication_required';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly failureReason: AccountFailureReason;
-    }
-  | {
-      /** Its access token runs out at `expiresAtMs`, and cannot be renewed. */
-      readonly type: 'account.expires_soon';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly generation: number;
-      readonly expiresAtMs: number;
-    }
-  | {
-      /** Good tokens came with something that was left out of account. */
-      readonly type: 'account.odd_answer';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly nonconformance: GrantNonconformance;
-    }
-  | { readonly type: 'account.removed'; readonly ref: SessionRef; readonly provider: string }
-  | {
-      readonly type: 'account.revoked';
-      readonly ref: SessionRef;
-      readonly provider: string;
-      readonly revocation: Revocation;
-    };
+    })
+  | (Session & { readonly type: 'login.failed'; readonly provider: string; readonly failure: LoginFailure })
+  | (Session &
+      EventAccount & {
+        /** `account.moved`: the login of a pending handle is complete, and the account has a session handle now. */
+        readonly type: 'account.authenticated' | 'account.refreshed' | 'account.moved';
+        readonly generation: number;
+        readonly refreshAtMs: number | undefined;
+      })
+  | (Session &
+      EventAccount & {
+        /** The next try is at `refreshAtMs`. */
+        readonly type: 'account.refresh_failed';
+        readonly generation: number;
+        readonly failureReason: AccountFailureReason;
+        readonly refreshAtMs: number | undefined;
+      })
+  | (Session &
+      EventAccount & {
+        readonly type: 'account.reauthentication_required';
+        readonly failureReason: AccountFailureReason;
+      })
+  | (Session &
+      EventAccount & {
+        /** The access token expires at `expiresAtMs`, and there is no refresh token. */
+        readonly type: 'account.expires_soon';
+        readonly generation: number;
+        readonly expiresAtMs: number;
+      })
+  | (Session &
+      EventAccount & {
+        /** The server accepted the tokens of an answer and ignored a part that does not conform. */
+        readonly type: 'account.nonconforming_answer';
+        readonly nonconformance: GrantNonconformance;
+      })
+  | (Session & EventAccount & { readonly type: 'account.removed' })
+  | (Session &
+      Pick<EventAccount, 'provider'> & {
+        readonly type: 'account.revoked';
+        /** Absent for the tokens of a login that ended before the user was known. */
+        readonly subject?: string | undefined;
+        readonly revocation: Revocation;
+      });
 
-/**
- * Called with every event, in order, in the tick in which it happens. Errors and rejections of the listener are logged.
- */
+/** An event of a session, a login or an account. Contains no tokens, session ids of the protocol or handles. */
+export type SessionEvent = EventOf<EventSession>;
+
+/** Called with every event, in order, in the tick in which it happens. The server logs its errors and rejections. */
 export type SessionListener = (event: SessionEvent) => void;
 
-/** Tells listeners what happens. */
+/** An event with the internal reference of its session. */
+export type InternalEvent = EventOf<SessionSnapshot>;
+export type InternalListener = (event: InternalEvent) => void;
+
+/** Distributes events to listeners. */
 export class SessionEvents {
-  readonly #listeners = new Set<SessionListener>();
+  readonly #listeners = new Set<InternalListener>();
   readonly #onError: (error: unknown) => void;
 
   constructor(onError: (error: unknown) => void) {
     this.#onError = onError;
   }
 
-  /** @returns a function that ends the subscription. */
-  subscribe(listener: SessionListener): () => void {
+  /** @returns a function that ends the subscription */
+  subscribe(listener: InternalListener): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  emit(event: SessionEvent): void {
+  emit(event: InternalEvent): void {
     for (const listener of this.#listeners) {
       try {
         const answer: unknown = listener(event);
@@ -175,4 +180,15 @@ export class SessionEvents {
       }
     }
   }
+}
+
+/** Gives a listener events with the ids that may leave the library, in place of the internal reference. */
+export function publicListener(keys: KeyHierarchy, listener: SessionListener): InternalListener {
+  return (event) => {
+    if (!('ref' in event)) return listener(event);
+    const { ref, epoch, ...fields } = event;
+    const session = { session: publicIdOf(keys, { ref, epoch }), logId: logIdOf(keys, ref) };
+    // Of a union, TypeScript keeps only the fields that all members have.
+    return listener({ ...fields, ...session } as SessionEvent);
+  };
 }

@@ -20,7 +20,9 @@ describe('a session', () => {
       epoch: 0,
       accounts: {},
     });
-    expect(bench.events).toEqual([{ type: 'session.started', ref: record.ref, kind: 'connection' }]);
+    expect(bench.events).toEqual([
+      { type: 'session.started', ref: record.ref, epoch: 0, kind: 'connection' },
+    ]);
     expect(await bench.registry.resolve('connection', id)).toEqual({ state: 'live', record });
     for (const other of ['', 'no id at all', record.ref, `${id} `])
       expect(await bench.registry.resolve('connection', other)).toEqual({ state: 'unknown' });
@@ -351,10 +353,10 @@ describe('signing out and ending', () => {
     expect(await (await bench.registry.end(ended.record.ref, 'deleted')).revoked).toEqual([]);
     expect(await (await bench.registry.signOut(ended.record.ref, 'logout')).revoked).toEqual([]);
     expect(bench.eventsOf('session.signed_out')).toEqual([
-      { type: 'session.signed_out', ref: signedOut.record.ref, reason: 'logout' },
+      { type: 'session.signed_out', ref: signedOut.record.ref, epoch: 0, reason: 'logout' },
     ]);
     expect(bench.eventsOf('session.ended')).toEqual([
-      { type: 'session.ended', ref: ended.record.ref, reason: 'deleted' },
+      { type: 'session.ended', ref: ended.record.ref, epoch: 0, reason: 'deleted' },
     ]);
   });
 

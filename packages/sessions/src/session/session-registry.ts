@@ -28,6 +28,7 @@ import {
   type SessionKind,
   type SessionRecord,
   type SignOutReason,
+  snapshotOf,
 } from './session-record.js';
 import { type ChangedSession, type SessionChange, SessionRecords } from './session-records.js';
 import { SessionSignals } from './session-signals.js';
@@ -70,6 +71,7 @@ type IsRight = (record: SessionRecord) => boolean;
 interface KnownSession {
   /** The newest version that was seen: answers can come late. */
   version: number;
+  epoch: number;
   deadline: Deadline | undefined;
   /** Whether a request in flight has extended the deadline. */
   isDeferred: boolean;
@@ -319,13 +321,13 @@ export class SessionRegistry {
 
   /** Takes a session into this node's books. @param quotaKey whom it counts for until somebody logs in */
   #admit(record: SessionRecord, quotaKey: string | undefined): void {
-    const { ref, kind, version } = record;
+    const { ref, kind, version, epoch } = record;
     if (this.#known.has(ref)) return;
-    this.#known.set(ref, { version, deadline: undefined, isDeferred: false });
+    this.#known.set(ref, { version, epoch, deadline: undefined, isDeferred: false });
     // A connection of somebody's goes when its owner's session has to make room.
     if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, quotaKey);
     this.#schedule(record);
-    this.#options.events.emit({ type: 'session.started', ref, kind });
+    this.#options.events.emit({ type: 'session.started', ...snapshotOf(record), kind });
   }
 
   /** Signs a session out that goes on as anonymous, if that is still right when it comes to it. */
@@ -340,7 +342,7 @@ export class SessionRegistry {
     this.#signals.abort(ref);
     if (!isSignedIn(changed.before)) return NOTHING_REVOKED;
     const revoked = this.#dispose(changed.before);
-    this.#options.events.emit({ type: 'session.signed_out', ref, reason });
+    this.#options.events.emit({ type: 'session.signed_out', ...snapshotOf(changed.before), reason });
     return { revoked };
   }
 
@@ -358,13 +360,14 @@ export class SessionRegistry {
     this.#places.keep(ref);
     this.#presence.forget(ref);
     this.#tombstones.add(ref, reason);
-    this.#options.events.emit({ type: 'session.ended', ref, reason });
+    this.#options.events.emit({ type: 'session.ended', ref, epoch: known.epoch, reason });
   }
 
   #noteChange({ before, after }: ChangedSession): void {
     const known = this.#known.get(after.ref);
     if (!known || known.version > after.version) return;
     known.version = after.version;
+    known.epoch = after.epoch;
     if (isSignedIn(after)) this.#places.keep(after.ref);
     else this.#places.signedOut(after.ref, lastAccountOf(before));
     this.#schedule(after);
@@ -411,7 +414,8 @@ export class SessionRegistry {
 
   /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
   async #evict(ref: SessionRef): Promise<void> {
-    const voided = await this.update(ref, (record) =>
+    // `update` would note the new epoch, and the event of the end would name another session than that of the start.
+    const voided = await this.#records.update(ref, (record) =>
       isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
     );
     if (voided) await this.end(ref, 'cap');

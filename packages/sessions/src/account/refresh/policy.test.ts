@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { SeededRandom } from '../../../../../test/support/seeded-random.js';
 import type { SessionRef } from '../../session/ids.js';
-import { type SessionEvent, SessionEvents } from '../../session/session-events.js';
+import { type InternalEvent, SessionEvents } from '../../session/session-events.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Secret } from '../../vault/secret.js';
 import type { RefreshOutcome } from './granted-tokens.js';
@@ -71,11 +71,13 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
     return outcome;
   };
   const times = () => requests.map(({ atMs }) => atMs);
-  const login: SessionEvent = {
+  const login: InternalEvent & { type: 'account.authenticated' } = {
     type: 'account.authenticated',
     // Its value is of no importance here.
     ref: 'session' as SessionRef,
+    epoch: 0,
     provider: 'idp',
+    subject: 'alice',
     generation: 1,
     refreshAtMs: undefined,
   };

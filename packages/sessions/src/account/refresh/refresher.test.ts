@@ -39,7 +39,9 @@ describe('a refresh that is granted', () => {
       {
         type: 'account.refreshed',
         ref: record.ref,
+        epoch: 0,
         provider: 'idp',
+        subject: 'alice',
         generation: 2,
         refreshAtMs: after?.refreshAtMs,
       },
@@ -220,7 +222,14 @@ describe('a refresh that fails', () => {
       });
       expect(before?.sealed?.bytes.every((byte) => byte === 0)).toBe(true);
       expect(bench.eventsOf('account.reauthentication_required')).toEqual([
-        { type: 'account.reauthentication_required', ref: record.ref, provider: 'idp', failureReason },
+        {
+          type: 'account.reauthentication_required',
+          ref: record.ref,
+          epoch: 0,
+          provider: 'idp',
+          subject: 'alice',
+          failureReason,
+        },
       ]);
     },
   );
@@ -239,7 +248,9 @@ describe('a refresh that fails', () => {
       {
         type: 'account.refresh_failed',
         ref: record.ref,
+        epoch: 0,
         provider: 'idp',
+        subject: 'alice',
         generation: 1,
         failureReason: 'provider_unavailable',
         refreshAtMs: bench.clock.now() + 7000,
@@ -504,7 +515,10 @@ describe('what comes with a refresh', () => {
       await refreshed;
       seen.push((await account())?.scopes);
     }
-    return { seen, odd: bench.eventsOf('account.odd_answer').map(({ nonconformance }) => nonconformance) };
+    return {
+      seen,
+      odd: bench.eventsOf('account.nonconforming_answer').map(({ nonconformance }) => nonconformance),
+    };
   }
 
   it('may narrow the scopes, and never widens them [security 23]', async () => {
@@ -533,8 +547,15 @@ describe('what comes with a refresh', () => {
     await refreshed;
     expect(await account()).toMatchObject({ state: 'authenticated', generation: 2, subject: 'alice' });
     expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
-    expect(bench.eventsOf('account.odd_answer')).toEqual([
-      { type: 'account.odd_answer', ref: record.ref, provider: 'idp', nonconformance: 'id_token_invalid' },
+    expect(bench.eventsOf('account.nonconforming_answer')).toEqual([
+      {
+        type: 'account.nonconforming_answer',
+        ref: record.ref,
+        epoch: 0,
+        provider: 'idp',
+        subject: 'alice',
+        nonconformance: 'id_token_invalid',
+      },
     ]);
     expect(bench.provider.revoked).toEqual([]);
   });
@@ -542,6 +563,6 @@ describe('what comes with a refresh', () => {
   it('is nothing odd in an ordinary answer', async () => {
     const { bench, refresh } = await setUp();
     await refresh();
-    expect(bench.eventsOf('account.odd_answer')).toEqual([]);
+    expect(bench.eventsOf('account.nonconforming_answer')).toEqual([]);
   });
 });

@@ -3,11 +3,12 @@ import type { AccountTokens, UnsealedAccount } from '../../session/account-token
 import type { Disposal } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
-import type {
-  AccountFailureReason,
-  AccountRecord,
-  GrantNonconformance,
-  SessionRecord,
+import {
+  type AccountFailureReason,
+  type AccountRecord,
+  type GrantNonconformance,
+  type SessionRecord,
+  snapshotOf,
 } from '../../session/session-record.js';
 import type { ChangedSession, SessionChange } from '../../session/session-records.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
@@ -103,8 +104,9 @@ export class TokenRefresher {
     if (lost) void this.#options.disposal.dispose(changed.before, [lost]);
     const event = {
       type: 'account.reauthentication_required',
-      ref: record.ref,
+      ...snapshotOf(record),
       provider,
+      subject: account.subject,
       failureReason,
     } as const;
     this.#options.events.emit(event);
@@ -152,10 +154,11 @@ export class TokenRefresher {
 
   async #runOut(record: SessionRecord, account: AccountRecord): Promise<void> {
     const { clock, events } = this.#options;
-    const { provider, generation, expiresAtMs } = account;
+    const { provider, subject, generation, expiresAtMs } = account;
     if (expiresAtMs === undefined) return;
     if (clock.now() >= expiresAtMs) return this.giveUp(record, account, 'no_refresh_token');
-    events.emit({ type: 'account.expires_soon', ref: record.ref, provider, generation, expiresAtMs });
+    const expiring = { provider, subject, generation, expiresAtMs };
+    events.emit({ type: 'account.expires_soon', ...snapshotOf(record), ...expiring });
   }
 
   async #renew(record: SessionRecord, account: AccountRecord, refreshToken: Secret): Promise<void> {
@@ -191,11 +194,11 @@ export class TokenRefresher {
     oldRefreshToken: Secret,
   ): Promise<void> {
     const { registry, events, disposal, tokens: sealer } = this.#options;
-    const { provider } = account;
+    const { provider, subject } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
     if (isSomebodyElses(granted, account)) {
       await this.giveUp(started, account, 'identity_changed');
-      await disposal.revoke(started, provider, tokens);
+      await disposal.revoke(started, account, tokens);
       throw reauthenticationRequired(provider);
     }
     let sealed: AccountRecord | undefined;
@@ -218,37 +221,39 @@ export class TokenRefresher {
     };
     const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
       sealer.wipe(sealed);
-      await disposal.revoke(started, provider, tokens);
+      await disposal.revoke(started, account, tokens);
       throw error;
     });
     if (!changed) {
       sealer.wipe(sealed);
-      await disposal.revoke(started, provider, tokens);
+      await disposal.revoke(started, account, tokens);
       return;
     }
     wipeTokenSet(tokens);
     sealer.wipe(changed.before.accounts[provider]);
     const { generation, refreshAtMs } = changed.after.accounts[provider] ?? account;
-    events.emit({ type: 'account.refreshed', ref: started.ref, provider, generation, refreshAtMs });
+    const session = snapshotOf(started);
+    events.emit({ type: 'account.refreshed', ...session, provider, subject, generation, refreshAtMs });
     for (const nonconformance of odditiesOf(granted, account)) {
-      events.emit({ type: 'account.odd_answer', ref: started.ref, provider, nonconformance });
+      events.emit({ type: 'account.nonconforming_answer', ...session, provider, subject, nonconformance });
     }
   }
 
   /** Keeps the account as it is, to be tried again later. @throws SessionError always */
   async #postpone(record: SessionRecord, account: AccountRecord, outcome: PostponedRefresh): Promise<void> {
     const { clock, events, fraction } = this.#options;
-    const { ref } = record;
-    const { provider, generation } = account;
+    const { provider, subject, generation } = account;
     const failureReason = outcome.kind === 'refused' ? 'provider_refused' : 'provider_unavailable';
     const failures = (account.failures ?? 0) + 1;
     const backoffMs = fraction() * Math.min(FIRST_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS);
     const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
     const pauseMs = Math.max(MIN_PAUSE_MS, backoffMs, askedMs);
     const refreshAtMs = clock.now() + pauseMs;
-    const changed = await this.#change(ref, account, { failureReason, failures, refreshAtMs });
-    if (changed)
-      events.emit({ type: 'account.refresh_failed', ref, provider, generation, failureReason, refreshAtMs });
+    const changed = await this.#change(record.ref, account, { failureReason, failures, refreshAtMs });
+    if (changed) {
+      const failed = { provider, subject, generation, refreshAtMs };
+      events.emit({ type: 'account.refresh_failed', ...snapshotOf(record), ...failed, failureReason });
+    }
     throw notRenewed(provider, failureReason, pauseMs / 1000, outcome.cause);
   }
 

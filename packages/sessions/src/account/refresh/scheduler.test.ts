@@ -3,7 +3,7 @@ import { SeededRandom } from '../../../../../test/support/seeded-random.js';
 import { SessionBench } from '../../../../../test/support/session-bench.js';
 import { SessionError } from '../../errors.js';
 import type { SessionRef } from '../../session/ids.js';
-import { type SessionEvent, SessionEvents } from '../../session/session-events.js';
+import { type InternalEvent, SessionEvents } from '../../session/session-events.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { RefreshScheduler } from './scheduler.js';
@@ -14,9 +14,11 @@ const [ref, other] = ['one', 'other'] as unknown as [SessionRef, SessionRef];
 const failure = (code: 'provider_unavailable' | 'reauthentication_required' | 'store_unavailable') =>
   Promise.reject(new SessionError(code, 'the reason'));
 
+const ofAccount = { ref, epoch: 0, provider: 'idp', subject: 'alice' };
+
 /** The events that tell when an account is to be refreshed. */
 type Planning = Extract<
-  SessionEvent,
+  InternalEvent,
   { type: 'account.authenticated' | 'account.refreshed' | 'account.moved' }
 >;
 
@@ -40,8 +42,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
   const tell = (fields: Partial<Planning> = {}) =>
     events.emit({
       type: 'account.refreshed',
-      ref,
-      provider: 'idp',
+      ...ofAccount,
       generation: 1,
       refreshAtMs: 60 * SECOND,
       ...fields,
@@ -49,8 +50,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
   const tellFailed = (refreshAtMs: number) =>
     events.emit({
       type: 'account.refresh_failed',
-      ref,
-      provider: 'idp',
+      ...ofAccount,
       generation: 1,
       failureReason: 'provider_unavailable',
       refreshAtMs,
@@ -89,7 +89,7 @@ describe('the scheduler', () => {
     tell();
     tell({ provider: 'second', generation: 2, refreshAtMs: 70 * SECOND });
     tell({ ref: other, refreshAtMs: 80 * SECOND });
-    events.emit({ type: 'account.removed', ref, provider: 'idp' });
+    events.emit({ type: 'account.removed', ...ofAccount });
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one second 2 at 70', 'other idp 1 at 80']);
   });
@@ -108,18 +108,18 @@ describe('the scheduler', () => {
     const { clock, events, calls, tell } = setUp();
     tell();
     await clock.advance(60 * SECOND);
-    const event = { type: 'account.expires_soon', ref, provider: 'idp', generation: 1 } as const;
+    const event = { type: 'account.expires_soon', ...ofAccount, generation: 1 } as const;
     events.emit({ ...event, expiresAtMs: 120 * SECOND });
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one idp 1 at 60', 'one idp 1 at 120']);
   });
 
-  it.each<SessionEvent>([
-    { type: 'account.removed', ref, provider: 'idp' },
-    { type: 'account.reauthentication_required', ref, provider: 'idp', failureReason: 'grant_revoked' },
-    { type: 'session.signed_out', ref, reason: 'logout' },
-    { type: 'session.ended', ref, reason: 'deleted' },
-    { type: 'account.refreshed', ref, provider: 'idp', generation: 2, refreshAtMs: undefined },
+  it.each<InternalEvent>([
+    { type: 'account.removed', ...ofAccount },
+    { type: 'account.reauthentication_required', ...ofAccount, failureReason: 'grant_revoked' },
+    { type: 'session.signed_out', ref, epoch: 0, reason: 'logout' },
+    { type: 'session.ended', ref, epoch: 0, reason: 'deleted' },
+    { type: 'account.refreshed', ...ofAccount, generation: 2, refreshAtMs: undefined },
   ])('forgets an account that is gone, or needs no refresh: $type', async (event) => {
     const { clock, deadlines, events, calls, tell } = setUp();
     tell();
@@ -180,7 +180,9 @@ describe('a session with scheduled refreshes', () => {
       {
         type: 'account.expires_soon',
         ref: record.ref,
+        epoch: 0,
         provider: 'idp',
+        subject: 'alice',
         generation: 1,
         expiresAtMs: 600 * SECOND,
       },

@@ -1,6 +1,6 @@
 import { SessionError } from '../../errors.js';
 import type { SessionRef } from '../../session/ids.js';
-import type { SessionEvent } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
@@ -36,7 +36,7 @@ export class RefreshScheduler {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: SessionEvent): void {
+  handle(event: InternalEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.refreshed':

@@ -87,7 +87,9 @@ describe('connections in bearer access', () => {
       expect(await bench.registry.get(connection)).toEqual(before);
       // The attempt creates nothing on the node.
       expect(bench.registry.size).toBe(size);
-      expect(bench.eventsOf('session.not_owned')).toEqual([{ type: 'session.not_owned', ref: connection }]);
+      expect(bench.eventsOf('session.not_owned')).toEqual([
+        { type: 'session.not_owned', ref: connection, epoch: 0 },
+      ]);
       expect(await connections.find(id, ALICE)).toBeDefined();
     },
   );

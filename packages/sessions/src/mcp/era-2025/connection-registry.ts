@@ -4,7 +4,7 @@ import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { SessionEvents } from '../../session/session-events.js';
-import type { SessionRecord } from '../../session/session-record.js';
+import { type SessionRecord, snapshotOf } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 
 /** A connection of a 2025 client, and the session that its requests use. */
@@ -108,7 +108,7 @@ export class BearerAccessConnections implements ConnectionRegistry {
     if (this.#owners.isOwn(record, owner)) {
       return { connection: record.ref, session: await this.#owners.ofConnection(record.ref, owner) };
     }
-    this.#events.emit({ type: 'session.not_owned', ref: record.ref });
+    this.#events.emit({ type: 'session.not_owned', ...snapshotOf(record) });
     return undefined;
   }
 

@@ -1,22 +1,23 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionRef } from '../../session/ids.js';
-import type { SessionEvent } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import { statusChangedBy } from './status-resource.js';
 
 const ref = 'the-session' as SessionRef;
-const ofAccount = { ref, provider: 'idp' };
+const session = { ref, epoch: 0 };
+const ofAccount = { ...session, provider: 'idp', subject: 'alice' };
 const ofTokens = { ...ofAccount, generation: 1, refreshAtMs: undefined };
 
 /** Every event there is, and whether it changes what `session_status` says. */
-const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T }, boolean] } = {
-  'session.started': [{ type: 'session.started', ref, kind: 'connection' }, false],
+const EVENTS: { readonly [T in InternalEvent['type']]: [InternalEvent & { type: T }, boolean] } = {
+  'session.started': [{ type: 'session.started', ...session, kind: 'connection' }, false],
   'session.refused': [{ type: 'session.refused', reason: 'cap' }, false],
   'login.refused': [{ type: 'login.refused', reason: 'rate_limited' }, false],
   'token.refused': [{ type: 'token.refused', reason: 'expired', fault: 'It has expired.' }, false],
-  'session.not_owned': [{ type: 'session.not_owned', ref }, false],
-  'session.signed_out': [{ type: 'session.signed_out', ref, reason: 'idle' }, true],
-  'session.ended': [{ type: 'session.ended', ref, reason: 'deleted' }, true],
-  'session.expires_soon': [{ type: 'session.expires_soon', ref }, true],
+  'session.not_owned': [{ type: 'session.not_owned', ...session }, false],
+  'session.signed_out': [{ type: 'session.signed_out', ...session, reason: 'idle' }, true],
+  'session.ended': [{ type: 'session.ended', ...session, reason: 'deleted' }, true],
+  'session.expires_soon': [{ type: 'session.expires_soon', ...session }, true],
   'login.started': [{ type: 'login.started', ...ofAccount, flow: 'link', check: 'code' }, true],
   'login.failed': [{ type: 'login.failed', ...ofAccount, failure: 'declined' }, true],
   'account.authenticated': [{ type: 'account.authenticated', ...ofTokens }, true],
@@ -30,8 +31,8 @@ const EVENTS: { readonly [T in SessionEvent['type']]: [SessionEvent & { type: T 
     { type: 'account.expires_soon', ...ofAccount, generation: 1, expiresAtMs: 1 },
     true,
   ],
-  'account.odd_answer': [
-    { type: 'account.odd_answer', ...ofAccount, nonconformance: 'scope_widened' },
+  'account.nonconforming_answer': [
+    { type: 'account.nonconforming_answer', ...ofAccount, nonconformance: 'scope_widened' },
     false,
   ],
   'account.reauthentication_required': [

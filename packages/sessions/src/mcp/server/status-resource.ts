@@ -1,6 +1,6 @@
 import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextprotocol/server';
 import type { SessionRef } from '../../session/ids.js';
-import type { SessionEvent } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import { refusalOf } from '../request/resolved-session.js';
 import { currentStatus, type SessionStatusToolOptions } from '../tools/session-status.js';
 
@@ -27,7 +27,7 @@ export function registerStatusResource(server: McpServer, options: SessionStatus
 }
 
 /** The session whose status an event has changed, if it has. */
-export function statusChangedBy(event: SessionEvent): SessionRef | undefined {
+export function statusChangedBy(event: InternalEvent): SessionRef | undefined {
   switch (event.type) {
     case 'session.signed_out':
     case 'session.ended':
@@ -47,7 +47,7 @@ export function statusChangedBy(event: SessionEvent): SessionRef | undefined {
     case 'token.refused':
     case 'session.not_owned':
     case 'account.moved':
-    case 'account.odd_answer':
+    case 'account.nonconforming_answer':
     case 'account.revoked':
       return undefined;
   }

@@ -29,7 +29,7 @@ describe('an account that is logged in to as many sessions as it may', () => {
     const fourth = await logIn('alice');
     expect(await areLoggedIn(first, second, third, fourth)).toEqual([true, false, true, true]);
     expect(bench.eventsOf('session.signed_out')).toEqual([
-      { type: 'session.signed_out', ref: second, reason: 'account_cap' },
+      { type: 'session.signed_out', ref: second, epoch: 0, reason: 'account_cap' },
     ]);
     expect(await bench.registry.get(second)).toMatchObject({ signedOut: 'account_cap', accounts: {} });
     expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);

@@ -1,6 +1,6 @@
 import type { SessionRef } from '../ids.js';
 import { lastSeenAtMs } from '../lifetimes.js';
-import type { SessionEvent } from '../session-events.js';
+import type { InternalEvent } from '../session-events.js';
 import { accountKeyOf, type SessionRecord } from '../session-record.js';
 import type { SessionRegistry } from '../session-registry.js';
 
@@ -29,7 +29,7 @@ export class SessionsPerAccount {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: SessionEvent): void {
+  handle(event: InternalEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.moved':
