@@ -28,12 +28,12 @@ export interface ProviderEndpoints {
 export type DeviceFlow = 'allowed' | 'only';
 
 /** One upstream authorization server and this server's registration there. */
-export interface ProviderOptions {
+export interface ProviderOptions<Name extends string = string> {
   /**
    * The provider's name in results, in the `provider` argument of `login`, and in its redirect URI: `/callback` for the
    * first provider, `/login/callback/` and the name for any other. Default: the issuer's host.
    */
-  readonly name?: string | undefined;
+  readonly name?: Name | undefined;
   /** The provider's name on the pages of a login, up to 80 characters. Default: `name`. */
   readonly displayName?: string | undefined;
   /** Its issuer identifier, from which the rest is discovered unless `endpoints` says it. https, except on loopback. */

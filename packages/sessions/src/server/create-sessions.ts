@@ -30,7 +30,9 @@ const DEFAULT_PORT = 3000;
  * `middleware` or `handleRequest` is called.
  * @throws SessionError `configuration` if the options are invalid; the message says what to change
  */
-export function createSessions(options: SessionsOptions): Sessions {
+export function createSessions<ProviderName extends string = string>(
+  options: SessionsOptions<ProviderName>,
+): Sessions {
   return createSessionsWith(new MapSessionStore(), options);
 }
 

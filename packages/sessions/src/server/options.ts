@@ -9,16 +9,16 @@ import type { Lifetimes } from '../session/lifetimes.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 
-/** What {@link createSessions} needs. */
-export interface SessionsOptions {
+/** The options of {@link createSessions}. `ProviderName`: the names of `providers`. */
+export interface SessionsOptions<ProviderName extends string = string> {
   /** How the server introduces itself. */
   readonly server: ServerInfo;
   /** Name and logo on the pages that people see during a login. Default: the server's title or name, no logo. */
   readonly branding?: Branding | undefined;
   /** Registers your tools, resources and prompts on a server object. Called for every one, so keep it light. */
-  readonly tools: RegisterTools;
+  readonly tools: RegisterTools<NoInfer<ProviderName>>;
   /** Where users log in; several are told apart by their names, and the first is the default. */
-  readonly providers: ProviderOptions | readonly ProviderOptions[];
+  readonly providers: ProviderOptions<ProviderName> | readonly ProviderOptions<ProviderName>[];
   /**
    * The URL at which browsers and clients reach this server; https unless on loopback. Its path is the one that the
    * server is mounted at: with `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI

@@ -29,21 +29,24 @@ export interface RequestContext extends CalledTool {
   readonly requiredProvider?: string | undefined;
 }
 
-/** Gives tools, resources and prompts access to the session of the request that they handle. */
-export interface ToolContext {
+/**
+ * Gives tools, resources and prompts access to the session of the request that they handle. `ProviderName`: the names
+ * of the configured providers.
+ */
+export interface ToolContext<ProviderName extends string = string> {
   /**
    * The session of the current request. Call it in a handler, for each request: do not keep the session for later
    * requests.
    * @throws SessionError `no_request` outside of a request
    */
-  session(): Session;
+  session(): Session<ProviderName>;
   /**
    * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Without a login, the
    * call is answered with a text that tells the model to call `login`. If the client opens links itself (URL
    * elicitation, revision 2026-07-28), the call of a tool waits for the login and then runs the handler, once.
    * @throws SessionError `configuration` if there is no provider of that name
    */
-  requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement): T;
+  requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement<ProviderName>): T;
 }
 
 export interface RequestContextsOptions {

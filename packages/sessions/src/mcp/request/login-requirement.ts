@@ -2,9 +2,9 @@
 export type RequestHandler = (...parameters: never[]) => unknown;
 
 /** The login that a handler requires. */
-export interface LoginRequirement {
+export interface LoginRequirement<ProviderName extends string = string> {
   /** The name of the provider. Default: the first configured provider. */
-  readonly provider?: string | undefined;
+  readonly provider?: ProviderName | undefined;
 }
 
 const LOGIN_REQUIREMENT: unique symbol = Symbol('login requirement');

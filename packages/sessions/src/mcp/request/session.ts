@@ -7,9 +7,9 @@ import { handled } from '../../time/promises.js';
 import type { Secret } from '../../vault/secret.js';
 
 /** Options for a call in the name of the session's user. */
-export interface SessionCallOptions {
+export interface SessionCallOptions<ProviderName extends string = string> {
   /** Whose account, if the session can have several. Default: the first configured provider's. */
-  readonly provider?: string;
+  readonly provider?: ProviderName;
 }
 
 /**
@@ -17,7 +17,7 @@ export interface SessionCallOptions {
  * sign-out its methods reject, also if a tool has kept the object. The rejection of a call without `await` does not end
  * the process.
  */
-export interface Session {
+export interface Session<ProviderName extends string = string> {
   /**
    * `fetch` in the name of the logged-in user: adds the access token, refreshed if necessary, to requests to the
    * configured API origins. A redirect to another origin is followed with a GET without the token, the headers and the
@@ -25,14 +25,17 @@ export interface Session {
    * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`, `origin_not_allowed`,
    * `signed_out`
    */
-  fetch(url: string | URL, init?: RequestInit, options?: SessionCallOptions): Promise<Response>;
+  fetch(url: string | URL, init?: RequestInit, options?: SessionCallOptions<ProviderName>): Promise<Response>;
   /**
    * Calls `use` with a fresh access token, for what `fetch` cannot do. Do not keep the token: it is refreshed and
    * revoked independently of this call.
    * @throws SessionError as `fetch`; also throws the errors of `use`, or a TypeError in place of an error that contains
    * the token
    */
-  withAccessToken<T>(use: (accessToken: string) => Promise<T>, options?: SessionCallOptions): Promise<T>;
+  withAccessToken<T>(
+    use: (accessToken: string) => Promise<T>,
+    options?: SessionCallOptions<ProviderName>,
+  ): Promise<T>;
 }
 
 /** The session of a request that names none that could be used: it refuses, and says why. */

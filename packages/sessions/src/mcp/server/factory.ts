@@ -38,7 +38,10 @@ export interface ServerInfo extends Implementation {
  * asynchronous. Messages that handlers send after their request has ended are dropped. Errors of messages sent without
  * `await`, and of listeners, are logged and do not end the process.
  */
-export type RegisterTools = (server: McpServer, context: ToolContext) => void;
+export type RegisterTools<ProviderName extends string = string> = (
+  server: McpServer,
+  context: ToolContext<ProviderName>,
+) => void;
 
 export type ServerFactoryOptions = {
   readonly info: ServerInfo;
