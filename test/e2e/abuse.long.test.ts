@@ -16,10 +16,10 @@ import {
 } from '../support/raw-mcp.js';
 
 const REPORT_MEMORY = fileURLToPath(new URL('../support/report-memory.mjs', import.meta.url));
-/** A server that was left alone has no more than these open: its own to the provider and the API. */
+/** An idle server has at most this number of open connections: its own to the provider and the API. */
 const MOST_CONNECTIONS_AT_REST = 6;
 
-/** A MiB of answers that are not read, and what was read of the requests. */
+/** The memory of one connection: 1 MiB of unread responses, and buffered requests. */
 const MOST_OF_A_CONNECTION_BYTES = 2 * 1024 * 1024;
 
 let deployment: Deployment;
@@ -31,7 +31,7 @@ beforeAll(async () => {
     flags: ['--access', 'open-to-network'],
     environment: {
       MCP_SESSIONS_TRUSTED_PROXIES: '127.0.0.1',
-      // Few enough that floods of some hundred requests use them up.
+      // A flood of some hundred requests reaches this limit.
       MCP_SESSIONS_LIMITS: '{"anonymousSessionsPerAddress":200}',
     },
     nodeOptions: ['--expose-gc', '--import', REPORT_MEMORY],
@@ -47,7 +47,7 @@ function from(address: string): RawWay {
   return { headers: { 'x-forwarded-for': address } };
 }
 
-/** Logs in from afar, where the browser shows a code. */
+/** Logs a remote client in, with the confirmation code. */
 async function logIn(client: RawClient, username: string): Promise<void> {
   const page = await new Browser().logIn(await startLogin(client), username);
   const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page.text)?.[0];
@@ -55,7 +55,7 @@ async function logIn(client: RawClient, username: string): Promise<void> {
   if (structured.status !== 'authenticated') throw new Error(`${username} is not logged in: ${text}`);
 }
 
-/** Works and logs in, in both eras, as somebody does who knows nothing of all this. */
+/** Expects that a logged-in client can work, and that new clients of both eras can log in. */
 async function expectService(): Promise<void> {
   expect((await bystander.call('whoami')).structured).toMatchObject({ subject: 'bystander' });
   const way = from('203.0.113.101');
@@ -66,7 +66,7 @@ async function expectService(): Promise<void> {
   }
 }
 
-/** Does something many times, 50 at a time, while others are served again and again. */
+/** Does something many times, 50 at a time, and checks meanwhile that other clients are served. */
 async function whileServing(times: number, act: () => Promise<unknown>): Promise<void> {
   let left = times;
   const work = async () => {
@@ -84,7 +84,7 @@ const reportSchema = z.looseObject({
   connections: z.number(),
 });
 
-/** What the server holds, once its garbage has been collected. */
+/** The memory and the connections of the server, after a garbage collection. */
 async function held(): Promise<z.infer<typeof reportSchema>> {
   const { audit } = deployment.server;
   const reports = () => audit.entries.filter(({ event }) => event === 'memory');
@@ -93,7 +93,7 @@ async function held(): Promise<z.infer<typeof reportSchema>> {
   return reportSchema.parse(await audit.until('the memory', () => reports()[before]));
 }
 
-/** Waits until every connection is closed that clients have left open. */
+/** Waits until the server has closed the connections of clients. */
 function untilAtRest(): Promise<true> {
   return eventually('the connections to be closed', async () => {
     return (await held()).connections <= MOST_CONNECTIONS_AT_REST || undefined;
@@ -107,7 +107,7 @@ function openSocket(): Socket {
   return socket;
 }
 
-/** Says something, then goes on with the same byte every half a second until it is cut off. */
+/** Sends a text, then one byte every half second until the server disconnects. */
 async function drip(start: string, byte: string): Promise<void> {
   const socket = openSocket();
   socket.resume();
@@ -119,14 +119,14 @@ async function drip(start: string, byte: string): Promise<void> {
 
 const HEAD = `POST /mcp HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nX-Forwarded-For: 203.0.113.1\r\n`;
 
-describe('a client that takes its time', () => {
+describe('a slow client', () => {
   it.concurrent.each([
-    ['says nothing', '', ''],
+    ['sends nothing', '', ''],
     ['sends its headers byte by byte', `${HEAD}X-Slow: `, 'x'],
     ['sends its body byte by byte', `${HEAD}Content-Length: 1000\r\n\r\n`, ' '],
-    ['never comes to the end of a chunk', `${HEAD}Transfer-Encoding: chunked\r\n\r\n1000\r\n`, ' '],
+    ['never finishes a chunk', `${HEAD}Transfer-Encoding: chunked\r\n\r\n1000\r\n`, ' '],
   ])(
-    'and %s, a hundred times over, is cut off and delays no other client [security 40]',
+    'that %s on 100 connections is disconnected and does not delay other clients [security 40]',
     async (_what, start, byte) => {
       const cutOff = Promise.all(Array.from({ length: 100 }, () => drip(start, byte)));
       await expectService();
@@ -135,13 +135,13 @@ describe('a client that takes its time', () => {
     },
   );
 
-  it('leaves nothing behind', () => untilAtRest());
+  it('has no open connection afterwards', () => untilAtRest());
 });
 
-describe('a client that never reads', () => {
+describe('a client that does not read', () => {
   const request = 'GET /login/done HTTP/1.1\r\nHost: 127.0.0.1\r\nX-Forwarded-For: 203.0.113.2\r\n\r\n';
 
-  /** Asks again and again without reading an answer, until it is cut off. */
+  /** Sends requests without reading responses, until the server disconnects. */
   async function askOn(requestsAtOnce: number): Promise<void> {
     const socket = openSocket().pause();
     const asking = setInterval(() => socket.write(request.repeat(requestsAtOnce)), 10);
@@ -150,10 +150,10 @@ describe('a client that never reads', () => {
   }
 
   it.each([
-    ['and asks on and on', 4],
-    ['and asks all at once', 4000],
+    ['that keeps sending requests', 4],
+    ['that sends thousands of requests at once', 4000],
   ])(
-    '%s, on many connections, is cut off and delays no other client [security 40]',
+    '%s, on 20 connections, is disconnected and does not delay other clients [security 40]',
     async (_what, atOnce) => {
       const before = await held();
       const cutOff = Promise.all(Array.from({ length: 20 }, () => askOn(atOnce)));
@@ -176,10 +176,10 @@ describe('a flood from one address', () => {
   };
 
   it.each(Object.entries(floods))(
-    'of %s holds up nobody, and takes up no more than its share [security 39, 41]',
+    'of %s does not delay other clients and stays within the limits of one address [security 39, 41]',
     async (name, act) => {
       const way = from(`198.51.100.${Object.keys(floods).indexOf(name)}`);
-      // Everything that one address may take up is taken up by these.
+      // These requests use up all limits of one address.
       await whileServing(1200, () => act(way));
       const early = await held();
       await whileServing(600, () => act(way));
@@ -189,12 +189,12 @@ describe('a flood from one address', () => {
     },
   );
 
-  it('of everything at once delays no other client, and passes [security 39, 41]', async () => {
+  it('of all kinds of requests does not delay other clients, and the address recovers [security 39, 41]', async () => {
     const way = from('198.51.100.50');
     const client = await connect2025(mcp, way);
     await whileServing(600, () => Promise.all(Object.values(floods).map((act) => act(way))));
     await eventually('the limit', async () => (await initialize(mcp, way)).status === 429 || undefined);
-    // It may not start another session, but its own go on as soon as the minute has.
+    // The address may not start another session. After a minute, its own session can log in.
     await eventually('another login', async () => {
       const { isError } = await client.call('login');
       return isError ? undefined : true;

@@ -14,19 +14,19 @@ const eras = {
   '2026': async (): Promise<RawClient> => client2026(notes.mcp),
 };
 
-/** Logs in once more than the account may. @returns its sessions, the oldest first, and a neighbour's */
-async function logInOnceTooOften(era: keyof typeof eras) {
+/** Logs in one time too many. @returns the sessions of the account, the oldest first, and one of another account */
+async function exceedAccountLimit(era: keyof typeof eras) {
   const connected = async (user: string) => logIn(await eras[era](), new Browser(), user);
   const neighbour = await connected(`neighbour-${era}`);
-  const madeRoom = notes.next((event) => 'reason' in event && event.reason === 'account_cap');
+  const evicted = notes.next((event) => 'reason' in event && event.reason === 'account_cap');
   const clients: RawClient[] = [];
   for (let times = 0; times < 3; times++) clients.push(await connected(`frequent-${era}`));
-  await madeRoom;
+  await evicted;
   return { clients, neighbour };
 }
 
-it('one login more than an account may have is its own oldest one’s end, and says so [security 34, 39]', async () => {
-  const { clients, neighbour } = await logInOnceTooOften('2025');
+it('a login above the account limit signs out the oldest session of the account, which reports the reason [security 34, 39]', async () => {
+  const { clients, neighbour } = await exceedAccountLimit('2025');
   const [first, ...others] = clients;
   const status = await first?.call('session_status');
   expect(status).toMatchObject({
@@ -37,8 +37,8 @@ it('one login more than an account may have is its own oldest one’s end, and s
     expect(await client.call('whoami')).toMatchObject({ isError: false });
 });
 
-it('ends the handle of the oldest one, where there are handles [security 34, 39]', async () => {
-  const { clients, neighbour } = await logInOnceTooOften('2026');
+it('a login above the account limit ends the oldest handle of the account in 2026 [security 34, 39]', async () => {
+  const { clients, neighbour } = await exceedAccountLimit('2026');
   const [first, ...others] = clients;
   const refused = await first?.call('whoami');
   expect(refused?.isError).toBe(true);

@@ -24,7 +24,7 @@ const MINUTE_MS = 60_000;
 const clock = new ManualClock();
 let notes: InProcessNotes;
 beforeAll(async () => {
-  // What reaches the server through a proxy on this machine is what comes from afar.
+  // Requests through a trusted proxy on this machine count as remote.
   notes = await startNotes({
     trustedProxies: ['127.0.0.1', '10.0.0.0/8'],
     limits: { anonymousSessionsPerAddress: 200 },
@@ -35,7 +35,7 @@ afterAll(() => notes.close());
 const startNotes = (options: InProcessNotesOptions) =>
   startInProcessNotes({ access: 'open-to-network', runtime: { clock }, ...options });
 
-/** What the proxy adds to a request that comes from an address. */
+/** The header that the proxy adds to a request from an address. */
 const from = (address: string): RawWay => ({ headers: { 'x-forwarded-for': address } });
 
 const initializeOften = (times: number, wayOf: (index: number) => RawWay, { mcp } = notes) =>
@@ -47,7 +47,7 @@ const statusesOf = (answers: readonly RawAnswer[]) => {
   return Object.fromEntries(counts);
 };
 
-/** Logs in from afar, where the browser shows a code. */
+/** Logs a remote client in, with the confirmation code. */
 async function logInWithCode(client: RawClient, username: string): Promise<void> {
   const page = await new Browser().logIn(await startLogin(client), username);
   const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page.text)?.[0];
@@ -60,10 +60,10 @@ const eras = {
   '2026': async (way: RawWay): Promise<RawClient> => client2026(notes.mcp, undefined, way),
 };
 
-describe('an address that starts one session after the other and never logs in', () => {
+describe('an address that starts sessions and does not log in', () => {
   const flood = from('203.0.113.1');
 
-  it('gets as many of them as the limit allows, then 429 with Retry-After [security 39]', async () => {
+  it('gets sessions up to the limit, then 429 with Retry-After [security 39]', async () => {
     const answers = await initializeOften(210, () => flood);
     expect(statusesOf(answers)).toEqual({ 200: 200, 429: 10 });
     const refused = await initialize(notes.mcp, flood);
@@ -74,7 +74,7 @@ describe('an address that starts one session after the other and never logs in',
     expect({ isError, text }).toEqual({ isError: true, text: expect.stringMatching(/Try again in/) });
   });
 
-  it('cannot get more by saying that it comes from elsewhere [security 39]', async () => {
+  it('does not get more sessions with a forged X-Forwarded-For [security 39]', async () => {
     const answers = await initializeOften(20, (index) => from(`198.51.100.${index}, 203.0.113.1`));
     expect(statusesOf(answers)).toEqual({ 429: 20 });
     const viaTwo = await initialize(notes.mcp, from('198.51.100.1, 203.0.113.1, 10.1.1.1'));
@@ -82,13 +82,13 @@ describe('an address that starts one session after the other and never logs in',
   });
 
   it.each(Object.entries(eras))(
-    'keeps nobody else from logging in, in the %s era [security 39, 41]',
+    'does not keep other addresses from logging in in %s [security 39, 41]',
     async (era, connect) => {
       await logInWithCode(await connect(from('203.0.113.2')), `neighbour-${era}`);
     },
   );
 
-  it('may go on with those it has, and gets another one when one has ended or is quiet for long [security 39]', async () => {
+  it('keeps its sessions, and gets another one when one has ended or has been idle [security 39]', async () => {
     const late = from('203.0.113.3');
     const client = await connect2025(notes.mcp, late);
     await initializeOften(199, () => late);
@@ -101,22 +101,22 @@ describe('an address that starts one session after the other and never logs in',
     expect(statusesOf(await initializeOften(20, () => late))).toEqual({ 200: 20 });
   });
 
-  it('is a network of 64 bits, where it speaks IPv6 [security 39]', async () => {
+  it('is a /64 network in IPv6 [security 39]', async () => {
     const answers = await initializeOften(210, (index) => from(`2001:db8:0:1:${index.toString(16)}::1`));
     expect(statusesOf(answers)).toEqual({ 200: 200, 429: 10 });
     expect((await initialize(notes.mcp, from('2001:db8:0:2::1'))).status).toBe(200);
   });
 });
 
-describe('what a client says of its address', () => {
-  it('is not verified where no proxy is trusted [security 39]', async () => {
+describe('the X-Forwarded-For header of a client', () => {
+  it('is ignored where no proxy is trusted [security 39]', async () => {
     const bare = await startNotes({ limits: { anonymousSessionsPerAddress: 5 } });
     onTestFinished(() => bare.close());
     const answers = await initializeOften(9, (index) => from(`203.0.113.${index}`), bare);
     expect(statusesOf(answers)).toEqual({ 200: 5, 429: 4 });
   });
 
-  it('is not verified if another proxy is trusted than the one it comes through [security 39]', async () => {
+  it('is ignored if the request comes through another proxy than the trusted one [security 39]', async () => {
     const other = await startNotes({
       trustedProxies: ['10.0.0.0/8', '::1'],
       limits: { anonymousSessionsPerAddress: 5 },
@@ -126,17 +126,17 @@ describe('what a client says of its address', () => {
     expect(statusesOf(answers)).toEqual({ 200: 5, 429: 4 });
   });
 
-  it('does not make it near: its logins need a code, trusted proxy or not', async () => {
+  it('does not make the client local: its logins need a confirmation code', async () => {
     for (const address of ['127.0.0.1', '::1']) {
       const client = await connect2025(notes.mcp, from(address));
-      const page = await new Browser().logIn(await startLogin(client), 'somebody');
+      const page = await new Browser().logIn(await startLogin(client), 'alice');
       expect(page.url).toMatch(/\/code$/);
     }
   });
 });
 
-describe('an address that starts one login after the other', () => {
-  it('starts as many in a minute as the limit allows, then gets an error that says when to retry [security 39, 41]', async () => {
+describe('an address that starts logins', () => {
+  it('starts logins up to the limit per minute, then gets an error that says when to retry [security 39, 41]', async () => {
     const notes = await startNotes({
       trustedProxies: ['127.0.0.1'],
       limits: { loginStartsPerMinute: 20 },
@@ -165,7 +165,7 @@ describe('an address that starts one login after the other', () => {
 describe('an address that requests login pages without a valid link', () => {
   const callback = () => new URL('/callback?state=x&code=y', notes.mcp);
 
-  it('gets 300 in a minute, then a page that says when to come back [security 41]', async () => {
+  it('gets 300 pages per minute, then 429 with a page that says when to retry [security 41]', async () => {
     const flood = from('203.0.113.20');
     const client = await connect2025(notes.mcp, flood);
     const link = await startLogin(client);
@@ -184,7 +184,7 @@ describe('an address that requests login pages without a valid link', () => {
     expect((await send(callback(), flood)).status).toBe(400);
   });
 
-  it('does not stop users behind it from logging in: requests of a login do not count for the address [security 41]', async () => {
+  it('does not keep its users from logging in, because requests of a login do not count for the address [security 41]', async () => {
     const office = from('203.0.113.22');
     const client = await connect2025(notes.mcp, office);
     await Promise.all(Array.from({ length: 301 }, () => send(callback(), office)));
@@ -192,7 +192,7 @@ describe('an address that requests login pages without a valid link', () => {
     const browser = new StepBrowser(undefined, office.headers);
     const link = await startLogin(client);
     const back = await browser.logInUntilCallback(link, 'late');
-    // Neither without its cookie nor after it was used is a state worth anything.
+    // The exemption needs the cookie of the login, and a `state` that has not been used.
     expect((await send(back, office)).status).toBe(429);
     const end = await browser.request(back);
     expect(end.status).toBe(303);
@@ -201,7 +201,7 @@ describe('an address that requests login pages without a valid link', () => {
     expect((await browser.request(back)).status).toBe(429);
   });
 
-  it('is served the pages of one login 60 times a minute, and those of its other logins still [security 41]', async () => {
+  it('gets the pages of one login 60 times per minute, and those of other logins independently [security 41]', async () => {
     const office = from('203.0.113.23');
     const [one, other] = await Promise.all([connect2025(notes.mcp, office), connect2025(notes.mcp, office)]);
     const link = await startLogin(one);
@@ -211,8 +211,8 @@ describe('an address that requests login pages without a valid link', () => {
   });
 });
 
-describe('a client on this machine', () => {
-  it('may start as many sessions and logins, and see as many pages, as it likes', async () => {
+describe('a local client', () => {
+  it('has no limit of sessions, logins or pages', async () => {
     expect(statusesOf(await initializeOften(210, () => ({})))).toEqual({ 200: 210 });
     const logins = await Promise.all(Array.from({ length: 70 }, () => client2026(notes.mcp).call('login')));
     expect(logins.every(({ structured }) => structured.status === 'pending')).toBe(true);
@@ -222,7 +222,7 @@ describe('a client on this machine', () => {
 });
 
 describe('an address that guesses access tokens', () => {
-  it('gets the page as often as the limit allows, then 429; other addresses are not affected [security 41]', async () => {
+  it('gets 401 up to the limit, then 429, without effect on other addresses [security 41]', async () => {
     const issuer = 'http://127.0.0.1:9';
     const sessions = createSessions({
       server: { name: 'guarded', version: '1.0.0' },

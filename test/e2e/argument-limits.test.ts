@@ -33,20 +33,20 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
   const requestOf = (method: string, params: Record<string, unknown>, meta: object = {}) =>
     request2026(method, params, { meta }).body ?? '';
 
-  it('calls a tool with a table of 5,000 rows and 2 columns by default', async () => {
+  it('may have a table of 5,000 rows and 2 columns by default', async () => {
     const peer = await peers[era]!();
     const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(5000) });
     expect(result?.content).toEqual([{ type: 'text', text: '10000' }]);
   });
 
-  it('with more elements in the arguments of a tool than it may have is told so [security 40]', async () => {
+  it('with too many elements in tool arguments is refused with the limit [security 40]', async () => {
     const peer = await peers[era]!();
     const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(MOST / 3 + 1) });
     expect(result).toMatchObject({ isError: true });
     expect(result?.content[0]?.text).toContain(`the maximum of ${MOST} elements`);
   });
 
-  it('whose table does not fit the schema is answered with the first of the reasons [security 40]', async () => {
+  it('whose table does not match the schema gets the first reason [security 40]', async () => {
     const peer = await peers[era]!();
     const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(5000, 0) });
     expect(result).toMatchObject({ isError: true });
@@ -55,7 +55,7 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
     expect(text).not.toContain('rows.1');
   });
 
-  it('whose small table does not fit the schema is answered with a few of the reasons', async () => {
+  it('whose small table does not match the schema gets a few reasons', async () => {
     const peer = await peers[era]!();
     const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(100, 0) });
     expect(result).toMatchObject({ isError: true });
@@ -91,7 +91,7 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
   );
 });
 
-it('a batch of 100 calls is not too wide', async () => {
+it('a batch of 100 calls is accepted', async () => {
   const peer = await rawPeer2025(sessions);
   const call = (id: number) => ({
     jsonrpc: '2.0',
@@ -106,7 +106,7 @@ it('a batch of 100 calls is not too wide', async () => {
   expect((await response.text()).match(/"text":"4"/g)).toHaveLength(100);
 });
 
-it('the bound on the arguments of tools is an option', async () => {
+it('the limit on tool arguments is an option', async () => {
   const strict = createBareServer(
     (server) => server.registerTool('any', { inputSchema: z.looseObject({}) }, () => ({ content: [] })),
     { limits: { toolArgumentElements: 10 } },

@@ -75,7 +75,7 @@ describe('a request to the MCP endpoint', () => {
   };
 
   it.each(Object.entries(unknownIds))(
-    'with a session id that is %s is answered 404, whatever the method',
+    'with a session id that is %s is answered 404 for every method',
     async (_, id) => {
       for (const method of ['POST', 'GET', 'DELETE']) {
         const body = method === 'POST' ? { body: call2025('whoami') } : {};
@@ -97,7 +97,7 @@ describe('a request to the MCP endpoint', () => {
     expect(errorOf(answer)?.message).toMatch(/initialize/);
   });
 
-  it('that initializes without a JSON-RPC id is refused, for nobody would hear of the session', async () => {
+  it('that sends `initialize` without a JSON-RPC id is refused', async () => {
     const params = {
       protocolVersion: '2025-11-25',
       capabilities: {},
@@ -113,7 +113,7 @@ describe('a request to the MCP endpoint', () => {
     expect(startedOrEnded()).toBe(before);
   });
 
-  it('by a method that it does not know is answered 400 or 405', async () => {
+  it('with an unknown HTTP method is answered 400 or 405', async () => {
     for (const method of ['PUT', 'PATCH']) {
       const answer = await send(notes.mcp, { method, headers: JSON_HEADERS, body: '{}' });
       expect([400, 405]).toContain(answer.status);
@@ -139,7 +139,7 @@ describe('a request to the MCP endpoint', () => {
     '[[]]',
     '{"jsonrpc":"2.0"}',
     '{"jsonrpc":"1.0","id":1,"method":"ping"}',
-  ])('with the body %s, which is JSON but no request, is answered 400', async (body) => {
+  ])('with the body %s, which is JSON but not a request, is answered 400', async (body) => {
     const answer = await send(notes.mcp, post(body));
     expect(answer.status).toBe(400);
     expect(errorOf(answer)?.message).toBeTruthy();
@@ -154,7 +154,7 @@ describe('a request to the MCP endpoint', () => {
     },
   );
 
-  it('[security 40] of more than 1 MiB is answered 413, whether it says so or not', async () => {
+  it('[security 40] of more than 1 MiB is answered 413, with or without Content-Length', async () => {
     const chunk = ' '.repeat(MIB / 8);
     const announced = await send(notes.mcp, post(' '.repeat(MIB + 1)));
     const chunked = await send(notes.mcp, {
@@ -168,7 +168,7 @@ describe('a request to the MCP endpoint', () => {
     }
   });
 
-  it('in chunks is as good as any other as long as it is not too large', async () => {
+  it('in chunks is served', async () => {
     const { headers = {}, body = '' } = request2026('tools/call', { name: 'session_status', arguments: {} });
     const chunks = [body.slice(0, 20), body.slice(20)];
     expect((await send(notes.mcp, { method: 'POST', headers, chunks })).status).toBe(200);
@@ -214,7 +214,7 @@ describe('[security 43] a request', () => {
     '127.0.0.1.evil.example',
     'localhost.evil.example',
     'notlocalhost',
-    // Names that no URL may have.
+    // Names that are not valid in a URL.
     '.4',
     '1.2.3.4.5',
     '256.256.256.256',
@@ -222,9 +222,9 @@ describe('[security 43] a request', () => {
     '203.0.113.7',
   ];
 
-  it.each(paths)('for another host than this one is answered 403 at %s', async (path) => {
+  it.each(paths)('with a foreign Host header is answered 403 at %s', async (path) => {
     for (const host of hosts.flatMap((name) => [name, `${name}:${new URL(notes.mcp).port}`])) {
-      // Whether the process is healthy is told under every name.
+      // The health check accepts every host name.
       const methods = ['GET', 'POST', 'DELETE', 'OPTIONS'].filter(
         (each) => path !== '/healthz' || each !== 'GET',
       );
@@ -253,7 +253,7 @@ describe('[security 43] a request', () => {
     }
   });
 
-  it('from a page of another origin does nothing', async () => {
+  it('from a page of another origin has no effect', async () => {
     const [survivor] = survivors;
     const headers = { ...JSON_HEADERS, 'mcp-session-id': survivor!.secret, origin: EVIL_ORIGIN };
     expect((await send(notes.mcp, { method: 'POST', headers, body: call2025('logout') })).status).toBe(403);
@@ -289,7 +289,7 @@ describe.each(eras)('a %s tool call', (era) => {
   );
 
   it.each(['nowhere', '__proto__', 'constructor', ''])(
-    'of `login` or `logout` at the unknown provider %j says so',
+    'of `login` or `logout` for the unknown provider %j names the mistake',
     async (provider) => {
       const user = await loggedIn(era);
       for (const tool of ['login', 'logout']) {
@@ -306,7 +306,7 @@ describe('a 2026 tool call', () => {
   const notAHandle = [42, true, {}, [], ['x'], '', 'x', '__proto__', UNKNOWN_ID, 'A'.repeat(10_000)];
 
   it.each(notAHandle.map((session) => ({ session })))(
-    'with $session for a session is refused by every tool',
+    'with $session as the session is refused by every tool',
     async ({ session }) => {
       for (const tool of tools) {
         const answer = await client2026(notes.mcp).call(tool, { session });
@@ -315,7 +315,7 @@ describe('a 2026 tool call', () => {
     },
   );
 
-  it('that names two sessions, one hidden in `_meta` and another in its arguments, is refused', async () => {
+  it('that names different sessions in `_meta` and in its arguments is refused', async () => {
     const [, survivor] = survivors;
     const mallory = await loggedIn('2026');
     const meta = { 'dev.mcp-sessions/session': survivor!.secret };
@@ -324,13 +324,13 @@ describe('a 2026 tool call', () => {
     expect(messageOf(answer).result).toMatchObject({ isError: true });
   });
 
-  it('of `logout` that names no session does not say that somebody was logged out', async () => {
+  it('of `logout` without a session asks for a session', async () => {
     const answer = await client2026(notes.mcp).call('logout');
     expect(answer).toMatchObject({ isError: true, text: expect.stringContaining('session') });
   });
 });
 
-describe('a browser that comes back from the provider', () => {
+describe('a callback from the provider', () => {
   async function callback() {
     const client = await connect2025(notes.mcp);
     const browser = new StepBrowser();
@@ -344,7 +344,7 @@ describe('a browser that comes back from the provider', () => {
     await expectNotRedeemed(client, redeemed);
   }
 
-  async function expectStopped(answer: RawAnswer, client: RawClient, redeemed: number) {
+  async function expectOtherBrowser(answer: RawAnswer, client: RawClient, redeemed: number) {
     expect(answer.status).toBe(400);
     expect(answer.text).toMatch(/Different browser/);
     await expectNotRedeemed(client, redeemed);
@@ -367,7 +367,7 @@ describe('a browser that comes back from the provider', () => {
   };
 
   it.each(Object.entries(changes))(
-    '[security 46] %s is rejected, and its code is not redeemed',
+    '[security 46] %s is rejected, and the code is not redeemed',
     async (_, change) => {
       const { client, browser, url, redeemed } = await callback();
       change(url);
@@ -375,12 +375,12 @@ describe('a browser that comes back from the provider', () => {
     },
   );
 
-  it('[security 11] without its cookie is stopped, and its code is not redeemed', async () => {
+  it('[security 11] without the cookie of the login is rejected, and the code is not redeemed', async () => {
     const { client, url, redeemed } = await callback();
-    await expectStopped(await new StepBrowser().request(url), client, redeemed);
+    await expectOtherBrowser(await new StepBrowser().request(url), client, redeemed);
   });
 
-  it('[security 11] with the cookie it had before it consented is stopped', async () => {
+  it('[security 11] with the cookie from before the consent is rejected', async () => {
     const client = await connect2025(notes.mcp);
     const link = await startLogin(client);
     const browser = new StepBrowser();
@@ -388,10 +388,10 @@ describe('a browser that comes back from the provider', () => {
     const early = new Map(browser.cookies);
     const url = await browser.logInUntilCallback(link, 'alice');
     for (const [name, cookie] of early) browser.cookies.set(name, cookie);
-    await expectStopped(await browser.request(url), client, redeemedCodes());
+    await expectOtherBrowser(await browser.request(url), client, redeemedCodes());
   });
 
-  it('a second time is rejected, and the login of the first time stays', async () => {
+  it('that is repeated is rejected, and the login stays', async () => {
     const { client, browser, url, redeemed } = await callback();
     expect(locationOf(await browser.request(url), url).pathname).toBe('/login/done');
     expect((await browser.request(url)).status).toBe(400);
@@ -399,7 +399,7 @@ describe('a browser that comes back from the provider', () => {
     expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
   });
 
-  it('twice at the same time redeems its code once', async () => {
+  it('that arrives twice at the same time redeems the code once', async () => {
     const { client, browser, url, redeemed } = await callback();
     const answers = await Promise.all([browser.request(url), browser.request(url)]);
     expect(answers.map(({ status }) => status).sort()).toEqual([303, 400]);
@@ -407,7 +407,7 @@ describe('a browser that comes back from the provider', () => {
     expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
   });
 
-  it('[security 12] from another issuer than it was sent to is turned away, and its code is not redeemed', async () => {
+  it('[security 12] with another issuer is rejected, and the code is not redeemed', async () => {
     const { client, browser, url, redeemed } = await callback();
     url.searchParams.set('iss', EVIL_ORIGIN);
     expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/provider_refused');
@@ -415,24 +415,24 @@ describe('a browser that comes back from the provider', () => {
     expect(await client.call('whoami')).toMatchObject({ isError: true });
   });
 
-  it('with a code that the provider never gave is told so, and the client can log in again', async () => {
+  it('with an invalid code shows the reason, and the client can log in again', async () => {
     const { client, browser, url } = await callback();
     url.searchParams.set('code', 'made-up');
     expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/provider_refused');
-    await expectToldAndLoggedIn(client, /refused/);
+    await expectReasonThenLogin(client, /refused/);
   });
 
-  it('whose user cancelled there is told so, and the client can log in again', async () => {
+  it('of a cancelled login shows the reason, and the client can log in again', async () => {
     const client = await connect2025(notes.mcp);
     const browser = new StepBrowser();
     const url = await browser.authorize(await browser.consent(await startLogin(client)), { cancel: 'yes' });
     expect(url.searchParams.get('error')).toBe('access_denied');
     expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/declined');
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
-    await expectToldAndLoggedIn(client, /declined/);
+    await expectReasonThenLogin(client, /declined/);
   });
 
-  it('[security 12] too late is told so, and its code is not redeemed', async () => {
+  it('[security 12] of an expired login shows the reason, and the code is not redeemed', async () => {
     const clock = new VirtualClock();
     const timed = await startInProcessNotes({ runtime: { clock } });
     try {
@@ -464,7 +464,7 @@ describe('the connect page', () => {
     return { client, url: await startLogin(client) };
   }
 
-  it('[security 11] has no side effects when it is only looked at', async () => {
+  it('[security 11] has no side effects when it is loaded', async () => {
     const { client, url } = await link();
     const [events, before] = [notes.events.length, (await client.call('session_status')).structured];
     for (const method of ['GET', 'HEAD', 'GET']) expect((await send(url, { method })).status).toBe(200);
@@ -494,7 +494,7 @@ describe('the connect page', () => {
   };
 
   it.each(Object.entries(forgeries))(
-    '[security 11] sent %s is answered 403 and changes nothing',
+    '[security 11] submitted %s is answered 403 and changes nothing',
     async (_, forge) => {
       const { client, url } = await link();
       const browser = new StepBrowser();
@@ -507,7 +507,7 @@ describe('the connect page', () => {
   );
 
   it.each(['multipart/form-data', 'multipart/form-data; boundary=x', 'text/plain', 'application/json'])(
-    'sent as %s is a mistake of the sender, not of the server',
+    'submitted as %s is answered with a 4xx status',
     async (type) => {
       const { url } = await link();
       const headers = { 'content-type': type, origin: at('/').origin };
@@ -517,14 +517,14 @@ describe('the connect page', () => {
     },
   );
 
-  it('sent with more than a form is answered 413', async () => {
+  it('submitted with a large body is answered 413', async () => {
     const { url } = await link();
     const browser = new StepBrowser();
     expect((await browser.post(url, { form: 'x'.repeat(20_000) })).status).toBe(413);
   });
 
   it.each([UNKNOWN_ID, 'x', '__proto__', '%E0%A4%A', '..%2f..%2fmcp', '%00'])(
-    'of the unknown link %s says that it has expired',
+    'of the unknown link %s says that the link has expired',
     async (id) => {
       const answer = await send(at(`/connect/${id}`));
       expect(answer.status).toBe(404);
@@ -534,7 +534,7 @@ describe('the connect page', () => {
     },
   );
 
-  it('declined ends the login, and says so to browser and client', async () => {
+  it('ends the login when the user declines, and tells browser and client', async () => {
     const { client, url } = await link();
     const browser = new StepBrowser();
     const form = await browser.openConnectPage(url);
@@ -543,10 +543,10 @@ describe('the connect page', () => {
     );
     expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/declined');
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
-    await expectToldAndLoggedIn(client, /declined/);
+    await expectReasonThenLogin(client, /declined/);
   });
 
-  it('[security 46] shows what a client calls itself as text, whatever it is', async () => {
+  it('[security 46] escapes the name of the client', async () => {
     const clientInfo = { name: '<script>alert(1)</script>"\'&', version: '1' };
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
     const body = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params });
@@ -568,7 +568,7 @@ describe('the connect page', () => {
   });
 
   it.each(['https://evil.example', '%2f%2fevil.example', '__proto__', 'constructor'])(
-    '[security 46] is left for no page but our own: /login/failed/%s is none',
+    '[security 46] does not redirect to another site: /login/failed/%s is answered 404',
     async (failure) => {
       const answer = await send(at(`/login/failed/${failure}`));
       expect(answer.status).toBe(404);
@@ -577,8 +577,8 @@ describe('the connect page', () => {
   );
 });
 
-describe('a provider that cannot be reached', () => {
-  it('at the first login makes `login` say so, and is found once it is back', async () => {
+describe('an unreachable provider', () => {
+  it('makes the first `login` fail with the reason, and later logins succeed', async () => {
     const clock = new VirtualClock();
     const other = await startInProcessNotes({ runtime: { clock } });
     try {
@@ -599,7 +599,7 @@ describe('a provider that cannot be reached', () => {
     }
   });
 
-  it('when the code is to be redeemed fails the login, and the next one works', async () => {
+  it('makes a login fail when its code is redeemed, and the next login succeeds', async () => {
     const client = await connect2025(notes.mcp);
     const browser = new StepBrowser();
     const url = await browser.logInUntilCallback(await startLogin(client), 'alice');
@@ -607,10 +607,10 @@ describe('a provider that cannot be reached', () => {
     const answer = await browser.request(url);
     notes.provider.isDown = false;
     expect(locationOf(answer, url).pathname).toBe('/login/failed/provider_unavailable');
-    await expectToldAndLoggedIn(client, /could not be reached/);
+    await expectReasonThenLogin(client, /could not be reached/);
   });
 
-  it('at logout does not keep the tokens here: the account is gone, its revocation unconfirmed', async () => {
+  it('does not keep `logout` from wiping the tokens, and the revocation is reported as unconfirmed', async () => {
     const user = await loggedIn('2025');
     notes.provider.isDown = true;
     const answer = await user.call('logout');
@@ -624,7 +624,7 @@ describe('a provider that cannot be reached', () => {
 });
 
 describe('the log', () => {
-  /** Goes through logins, calls and mistakes of every kind. @returns every secret that was met on the way. */
+  /** Performs logins, calls and mistakes of every kind. @returns the secrets that were involved */
   async function tour(mcp: string, breakProvider: () => Promise<void> | void): Promise<Set<string>> {
     const secrets = new Set<string>();
     const clients: RawClient[] = [await connect2025(mcp), client2026(mcp)];
@@ -640,7 +640,7 @@ describe('the log', () => {
       for (const { value } of browser.cookies.values()) secrets.add(value);
       expect((await new StepBrowser().request(url)).status).toBe(400);
       expect((await browser.request(url)).status).toBe(303);
-      await expectToldAndLoggedIn(client, /another browser/);
+      await expectReasonThenLogin(client, /another browser/);
       secrets.add(client.secret);
       expect(await client.call('whoami')).toMatchObject({ isError: false });
       expect(await client.call('add_note', { text: 42 })).toMatchObject({ isError: true });
@@ -664,7 +664,7 @@ describe('the log', () => {
     expect([...secrets, ...tokens].filter((secret) => log.includes(secret))).toEqual([]);
   }
 
-  it('[security 48] of the library, at its most talkative, contains no secret, whatever goes wrong', async () => {
+  it('[security 48] of the library at level trace contains no secret', async () => {
     const lines: string[] = [];
     const logger = pino({ level: 'trace' }, { write: (line) => lines.push(line) });
     const logged = await startInProcessNotes({ logger });
@@ -678,7 +678,7 @@ describe('the log', () => {
     }
   });
 
-  it('[security 48] of the server at log level debug, and all else it prints, contains no secret', async () => {
+  it('[security 48] of the server at level debug contains no secret, and neither does its other output', async () => {
     const { provider, server, mcp, stop } = await startDeployment({ flags: ['--log-level', 'debug'] });
     try {
       const secrets = await tour(mcp, () => provider.stop());
@@ -691,13 +691,13 @@ describe('the log', () => {
   });
 });
 
-/** A client hears once why its login failed, and can then log in as if nothing had been. */
-async function expectToldAndLoggedIn(client: RawClient, reason: RegExp): Promise<void> {
+/** Expects that a client gets the reason of a failed login once, and can then log in. */
+async function expectReasonThenLogin(client: RawClient, reason: RegExp): Promise<void> {
   expect(await client.call('login')).toMatchObject({ isError: true, text: expect.stringMatching(reason) });
   await logIn(client, new Browser(), 'alice');
 }
 
-/** A client that a new user is logged in to. */
+/** A client with a new user who is logged in. */
 async function loggedIn(era: (typeof eras)[number]): Promise<RawClient> {
   return logIn(await clients[era](), new Browser(), `user-${++users}`);
 }

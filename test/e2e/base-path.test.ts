@@ -31,11 +31,11 @@ function notesAt(publicUrl: string, name: string, access?: AccessOptions): Notes
   return { sessions, provider };
 }
 
-/** Serves an app that is made once its address is known. @returns its origin */
+/** Serves an app that is created when its address is known. @returns its origin */
 async function serve(appOf: (origin: string) => RequestListener): Promise<string> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
-  // A TCP server that listens has an AddressInfo.
+  // The address of a listening TCP server is an AddressInfo.
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   server.on('request', appOf(origin));
   onTestFinished(async () => {
@@ -60,7 +60,7 @@ function expressApp(use: (app: express.Express) => void): RequestListener {
 type Mount = (sessions: Sessions) => RequestListener;
 
 const hono = (app: Hono<{ Bindings: HttpBindings }>): RequestListener =>
-  // Node's server of HTTP/1 makes no other requests.
+  // Node's HTTP/1 server creates requests of this type.
   getRequestListener((request, env) => app.fetch(request, env as HttpBindings));
 
 const MOUNTS: readonly (readonly [string, Mount])[] = [
@@ -101,7 +101,7 @@ function withoutBase({ url = '' }: IncomingMessage): string {
   return url.startsWith('/api/') ? url.slice('/api'.length) : url;
 }
 
-/** Takes a browser through a login. @returns its last page and where that is */
+/** Completes a login in a browser. @returns the last page and its URL */
 async function browse(browser: StepBrowser, loginUrl: string, provider: FaultingProvider, user: string) {
   const atProvider = await browser.consent(loginUrl);
   const callback = provider.authorize(atProvider, user);
@@ -109,8 +109,8 @@ async function browse(browser: StepBrowser, loginUrl: string, provider: Faulting
   return { callback, last, page: await browser.request(last) };
 }
 
-describe.each(MOUNTS)('below a path, mounted %s', (_how, mount) => {
-  it('a login stays below the path from its link to its last page, and so do its cookies', async () => {
+describe.each(MOUNTS)('a server below a path, mounted %s', (_how, mount) => {
+  it('keeps all pages and cookies of a login below the path', async () => {
     let notes: Notes | undefined;
     const origin = await serve((address) => {
       notes = notesAt(`${address}/api`, 'notes');
@@ -130,7 +130,7 @@ describe.each(MOUNTS)('below a path, mounted %s', (_how, mount) => {
     expect(await startLogin(modern)).toMatch(`${origin}/api/connect/`);
   });
 
-  it('a declined login ends on a page below the path', async () => {
+  it('ends a declined login on a page below the path', async () => {
     const origin = await serve((address) => mount(notesAt(`${address}/api/`, 'notes').sessions));
     const loginUrl = await startLogin(await connect2025(`${origin}/api/mcp`));
     const browser = new StepBrowser();
@@ -140,7 +140,7 @@ describe.each(MOUNTS)('below a path, mounted %s', (_how, mount) => {
     expect(await browser.request(declined)).toMatchObject({ status: 200 });
   });
 
-  it('the challenge names metadata that is there, and the resource is the endpoint', async () => {
+  it('names existing metadata in its challenge, with the endpoint as the resource', async () => {
     const access = { issuer: 'http://127.0.0.1:9' };
     const origin = await serve((address) => mount(notesAt(`${address}/api`, 'notes', access).sessions));
     const refused = await initialize(`${origin}/api/mcp`);
@@ -161,7 +161,7 @@ describe('metadata of a protected resource below a path', () => {
     ['appended to the endpoint', `/api/mcp${WELL_KNOWN}`],
     ['appended to the path', `/api${WELL_KNOWN}`],
     ['at the root', WELL_KNOWN],
-  ])('is the same document %s, for a server of its own and as middleware', async (_where, path) => {
+  ])('is the same document %s, for a standalone server and for middleware', async (_where, path) => {
     const access = { issuer: 'http://127.0.0.1:9' };
     const mounts: Mount[] = [
       ({ middleware }) =>
@@ -181,7 +181,7 @@ describe('metadata of a protected resource below a path', () => {
     }
   });
 
-  it('is at the root without a path, too', async () => {
+  it('is at the root if the public URL has no path', async () => {
     const access = { issuer: 'http://127.0.0.1:9' };
     const origin = await serve((address) => notesAt(address, 'notes', access).sessions.middleware);
     for (const path of [WELL_KNOWN, `${WELL_KNOWN}/mcp`, `/mcp${WELL_KNOWN}`]) {
@@ -191,7 +191,7 @@ describe('metadata of a protected resource below a path', () => {
 });
 
 describe('two servers on one host', () => {
-  it('serve the same browser side by side, each below its path', async () => {
+  it('serve overlapping logins of one browser, each below its path', async () => {
     const servers: Notes[] = [];
     const origin = await serve((address) => {
       const [a, b] = [notesAt(`${address}/a`, 'notes a'), notesAt(`${address}/b`, 'notes b')];
@@ -201,7 +201,7 @@ describe('two servers on one host', () => {
     await expectSideBySide(servers, [`${origin}/a`, `${origin}/b`]);
   });
 
-  it('share no names of cookies, for those of https have no path of their own', async () => {
+  it('use different cookie names, because __Host- cookies have no path', async () => {
     const names = new Set<string>();
     const all: string[] = [];
     for (const publicUrl of ['https://mcp.test/a', 'https://mcp.test/b']) {
@@ -238,7 +238,7 @@ describe('two servers on one host', () => {
   });
 });
 
-/** Two logins in one browser that overlap: nothing of one gets in the way of the other. */
+/** Expects that two overlapping logins in one browser both succeed. */
 async function expectSideBySide(servers: readonly Notes[], addresses: readonly string[]): Promise<void> {
   const browser = new StepBrowser();
   const clients = await Promise.all(addresses.map((address) => connect2025(`${address}/mcp`)));
@@ -286,8 +286,8 @@ async function initializeOver(sessions: Sessions, mcp: string) {
   };
 }
 
-describe('two servers on two ports of this machine', () => {
-  it('serve the same browser side by side, for which ports share their cookies', async () => {
+describe('two servers on two local ports', () => {
+  it('serve overlapping logins of one browser, which shares cookies between ports', async () => {
     const servers: Notes[] = [];
     const addresses: string[] = [];
     for (const name of ['notes a', 'notes b']) {
@@ -303,22 +303,25 @@ describe('two servers on two ports of this machine', () => {
   });
 });
 
-describe('a server that is mounted elsewhere than its public URL says', () => {
+describe('a server whose mount path differs from its public URL', () => {
   it.each([
     ['/api', '', 'at /api', 'at the root'],
     ['/v1', '/api', 'at /v1', 'at /api'],
-  ])('says so at the first request: mounted at %s, with the path "%s"', async (mount, path, where, right) => {
-    const origin = await serve((address) =>
-      expressApp((app) => app.use(mount, notesAt(`${address}${path}`, 'notes').sessions.middleware)),
-    );
-    const answer = await initialize(`${origin}${mount}/mcp`);
-    expect(answer.status).toBe(500);
-    expect(answer.text).toContain(`mcp-sessions is mounted ${where}`);
-    expect(answer.text).toContain(`Mount it ${right}, or set \`publicUrl\` to ${origin}${mount}.`);
-    expect(await send(`${origin}${mount}/mine`)).toMatchObject({ status: 404, text: AUTHOR });
-  });
+  ])(
+    'reports it at the first request: mounted at %s, with the path "%s"',
+    async (mount, path, where, right) => {
+      const origin = await serve((address) =>
+        expressApp((app) => app.use(mount, notesAt(`${address}${path}`, 'notes').sessions.middleware)),
+      );
+      const answer = await initialize(`${origin}${mount}/mcp`);
+      expect(answer.status).toBe(500);
+      expect(answer.text).toContain(`mcp-sessions is mounted ${where}`);
+      expect(answer.text).toContain(`Mount it ${right}, or set \`publicUrl\` to ${origin}${mount}.`);
+      expect(await send(`${origin}${mount}/mine`)).toMatchObject({ status: 404, text: AUTHOR });
+    },
+  );
 
-  it('says so where Hono has mounted it', async () => {
+  it('reports it when Hono mounts it', async () => {
     const origin = await serve((address) => {
       const { sessions } = notesAt(address, 'notes');
       const app = new Hono<{ Bindings: HttpBindings }>();
@@ -328,7 +331,7 @@ describe('a server that is mounted elsewhere than its public URL says', () => {
     expect(answer).toMatchObject({ status: 500, text: expect.stringContaining('is mounted at /api') });
   });
 
-  it('names the endpoint in the answer at another path', async () => {
+  it('names the endpoint in the response at another path', async () => {
     const origin = await serve((address) => notesAt(`${address}/api`, 'notes').sessions.middleware);
     const answer = await initialize(`${origin}/v1/mcp`);
     expect(answer).toMatchObject({ status: 404, text: expect.stringContaining(`${origin}/api/mcp`) });

@@ -23,12 +23,12 @@ import { type RecordingApi, startRecordingApi } from '../support/recording-api.j
 import { heard, openWire, type WireStream } from './wire-stream.js';
 
 const SECOND = 1000;
-/** Of tokens that are to run out: before a client that answers no pings is given up. */
+/** The lifetime of tokens that expire in a test. */
 const SHORT_SECONDS = 20;
-/** Of all others: nothing is refreshed meanwhile. */
+/** The lifetime of all other tokens, longer than any test. */
 const LONG_SECONDS = 3600;
 const GRACE_SECONDS = 120;
-/** What the server believes for so long, it asks about again. */
+/** The time after which the server introspects a token again. */
 const BELIEVED_SECONDS = 60;
 
 const clock = new VirtualClock();
@@ -65,7 +65,7 @@ afterAll(async () => {
 });
 
 let users = 0;
-/** A name that nobody else has, and that would be found in any answer it got into. */
+/** A unique user name that a test can search for in every response. */
 const newUser = () => `user-${++users}-canary`;
 
 const bearer = (token: string): RawWay & { readonly headers: { readonly authorization: string } } => ({
@@ -91,7 +91,7 @@ const with2026 = (way: RawWay): RawRequest => ({
   headers: { ...status2026.headers, ...way.headers },
 });
 
-/** A request of every verb, and of both eras. */
+/** Requests with every method, and of both eras. */
 const REQUESTS: readonly [what: string, request: RawRequest][] = [
   ['POST', { method: 'POST', headers: JSON_HEADERS, body: call2025('session_status') }],
   ['GET', { headers: { accept: 'text/event-stream' } }],
@@ -102,7 +102,7 @@ const REQUESTS: readonly [what: string, request: RawRequest][] = [
 const metadataAddress = () => new URL('/.well-known/oauth-protected-resource/mcp', notes.mcp).href;
 
 describe('a client without a token', () => {
-  it.each(REQUESTS)('is told with every %s where to get one (RFC 9728)', async (_what, request) => {
+  it.each(REQUESTS)('is told with every %s where to get a token (RFC 9728)', async (_what, request) => {
     const headers = { ...request.headers, 'mcp-session-id': 'A'.repeat(43) };
     const answer = await send(notes.mcp, { ...request, headers });
     expect(answer.status).toBe(401);
@@ -112,7 +112,7 @@ describe('a client without a token', () => {
     expect(messageOf(answer).error?.message).toMatch(/access token/);
   });
 
-  it('finds under that address what the endpoint is and whom to ask, exactly', async () => {
+  it('finds the resource and its authorization servers in the metadata', async () => {
     const answer = await send(metadataAddress());
     expect(answer.status).toBe(200);
     expect(JSON.parse(answer.text)).toEqual({
@@ -124,7 +124,7 @@ describe('a client without a token', () => {
     });
   });
 
-  it('may be a page: the challenge is exposed to it, and so is the metadata, whatever it asks with [security 44]', async () => {
+  it('may be a web page: CORS exposes the challenge and the metadata [security 44]', async () => {
     const { origin } = new URL(notes.mcp);
     const refused = await send(notes.mcp, { ...status2026, headers: { ...status2026.headers, origin } });
     expect(refused.status).toBe(401);
@@ -149,7 +149,7 @@ describe('a client without a token', () => {
     });
   });
 
-  it('gets in neither with a cookie nor with a token in the address or the body [security 44]', async () => {
+  it('is refused with a cookie, or with a token in the URL or the body [security 44]', async () => {
     const token = await editor.tokenFor(newUser());
     const inQuery = new URL(notes.mcp);
     inQuery.searchParams.set('access_token', token);
@@ -178,19 +178,16 @@ describe('a client without a token', () => {
 });
 
 describe('a token', () => {
-  it.each(REQUESTS)(
-    'minted for another resource is refused with every %s [security 9]',
-    async (_what, request) => {
-      const elsewhere = await registerMcpClient(notes.provider.issuer, 'http://127.0.0.1:1/mcp');
-      const { headers } = await wayOf(newUser(), elsewhere);
-      const answer = await send(notes.mcp, { ...request, headers: { ...request.headers, ...headers } });
-      expect(answer.status).toBe(401);
-      expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="invalid_token", /);
-      expect(answer.headers['www-authenticate']).toContain(`resource_metadata="${metadataAddress()}"`);
-    },
-  );
+  it.each(REQUESTS)('for another resource is refused with every %s [security 9]', async (_what, request) => {
+    const elsewhere = await registerMcpClient(notes.provider.issuer, 'http://127.0.0.1:1/mcp');
+    const { headers } = await wayOf(newUser(), elsewhere);
+    const answer = await send(notes.mcp, { ...request, headers: { ...request.headers, ...headers } });
+    expect(answer.status).toBe(401);
+    expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="invalid_token", /);
+    expect(answer.headers['www-authenticate']).toContain(`resource_metadata="${metadataAddress()}"`);
+  });
 
-  it('of another issuer is refused, however good it is there [security 4, 9]', async () => {
+  it('of another issuer is refused [security 4, 9]', async () => {
     const other = await startInProcessNotes({ access: ({ issuer }) => ({ issuer }) });
     onTestFinished(() => other.close());
     const stranger = await registerMcpClient(other.provider.issuer, notes.mcp);
@@ -199,15 +196,18 @@ describe('a token', () => {
     expect(answer.headers['www-authenticate']).toContain('error="invalid_token"');
   });
 
-  it.each(REQUESTS)('without the scope that is needed is told so with every %s', async (_what, request) => {
-    const narrow = await registerMcpClient(notes.provider.issuer, notes.mcp, 'openid');
-    const { headers } = await wayOf(newUser(), narrow);
-    const answer = await send(notes.mcp, { ...request, headers: { ...request.headers, ...headers } });
-    expect(answer.status).toBe(403);
-    expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="insufficient_scope", .*scope="mcp"/);
-  });
+  it.each(REQUESTS)(
+    'without the required scope is refused with every %s, and the challenge names the scope',
+    async (_what, request) => {
+      const narrow = await registerMcpClient(notes.provider.issuer, notes.mcp, 'openid');
+      const { headers } = await wayOf(newUser(), narrow);
+      const answer = await send(notes.mcp, { ...request, headers: { ...request.headers, ...headers } });
+      expect(answer.status).toBe(403);
+      expect(answer.headers['www-authenticate']).toMatch(/^Bearer error="insufficient_scope", .*scope="mcp"/);
+    },
+  );
 
-  it('is none of an upstream provider’s that somebody got hold of [security 9]', async () => {
+  it('of an upstream provider is refused [security 9]', async () => {
     const client = await logIn(
       await connectIn('2026', await wayOf(newUser())),
       new Browser(),
@@ -219,7 +219,7 @@ describe('a token', () => {
     }
   });
 
-  it('in two Authorization headers is none, be it the same one twice', async () => {
+  it('in two Authorization headers is refused, even if both are the same', async () => {
     const [first, second] = [await editor.tokenFor(newUser()), await editor.tokenFor(newUser())];
     for (const tokens of [
       [first, second],
@@ -231,19 +231,19 @@ describe('a token', () => {
     expect(await statusWith([`Bearer ${first}`])).toBe(200);
   });
 
-  it.each(['Basic', 'DPoP', 'Token'])('under the scheme %s is none', async (scheme) => {
+  it.each(['Basic', 'DPoP', 'Token'])('under the scheme %s is refused', async (scheme) => {
     const token = await editor.tokenFor(newUser());
     const headers = { authorization: `${scheme} ${token}` };
     expect((await send(notes.mcp, with2026({ headers }))).status).toBe(401);
   });
 });
 
-/** The status of an answer to a request with several headers of the same name. */
+/** The status of the response to a request with repeated headers. */
 function statusWith(authorizations: readonly string[]): Promise<number | undefined> {
   return new Promise((resolve, reject) => {
     const { headers, body = '' } = status2026;
     const named = { ...headers, 'content-length': `${Buffer.byteLength(body)}` };
-    // As a flat list, in which names may come again.
+    // A flat list may repeat names.
     const lines = [
       ...Object.entries(named).flat(),
       ...authorizations.flatMap((each) => ['authorization', each]),
@@ -262,7 +262,7 @@ function statusWith(authorizations: readonly string[]): Promise<number | undefin
 }
 
 describe.each(eras)('a client of %s', (era) => {
-  it('keeps its bearer token between itself and this server: neither tools nor APIs get to see it [security 9]', async () => {
+  it('sends its bearer token to this server only: tools and APIs do not get it [security 9]', async () => {
     const user = newUser();
     const way = await wayOf(user);
     const client = await logIn(await connectIn(era, way), new Browser(), user);
@@ -277,7 +277,7 @@ describe.each(eras)('a client of %s', (era) => {
     expect(JSON.stringify(request)).not.toContain(token);
   });
 
-  it('goes on in the same session with every new token of its own [security 4]', async () => {
+  it('continues in the same session with a new token [security 4]', async () => {
     const user = newUser();
     const client = await logIn(await connectIn(era, await wayOf(user)), new Browser(), user);
     const renewed = await wayOf(user);
@@ -298,7 +298,7 @@ describe.each(eras)('a client of %s', (era) => {
     expect(messageOf(next).result?.structuredContent).toMatchObject({ subject: user });
   });
 
-  it('has a session of its own for each of one user’s clients [security 4]', async () => {
+  it('has one session for each client of a user [security 4]', async () => {
     const user = newUser();
     const inEditor = await logIn(await connectIn(era, await wayOf(user)), new Browser(), user);
     const inTerminal = await connectIn(era, await wayOf(user, terminal));
@@ -309,7 +309,7 @@ describe.each(eras)('a client of %s', (era) => {
     expect((await inTerminal.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
   });
 
-  it('shares the session with the other era, and with every connection of the same owner', async () => {
+  it('shares the session with the other era and with all connections of the same user and client', async () => {
     const user = newUser();
     const way = await wayOf(user);
     const first = await logIn(await connectIn(era, way), new Browser(), user);
@@ -322,7 +322,7 @@ describe.each(eras)('a client of %s', (era) => {
     expect(await first.call('whoami')).toMatchObject({ isError: true });
   });
 
-  it('logs its user out everywhere when asked to, and nobody else', async () => {
+  it('logs out all sessions of its user with `everywhere`, and no other user', async () => {
     const [user, other] = [newUser(), newUser()];
     const mine = [
       await logIn(await connectIn('2025', await wayOf(user)), new Browser(), user),
@@ -364,7 +364,7 @@ describe('a stream', () => {
   }
 
   it.each(eras)(
-    'of %s ends when the token that opened it expires, and can be opened again with the next [security 10]',
+    'of %s ends when its token expires, and can be opened again with a new token [security 10]',
     async (era) => {
       const user = newUser();
       const { client, stream } = await open(era, await shortWayOf(user));
@@ -387,7 +387,7 @@ describe('a stream', () => {
   );
 
   it.each(eras)(
-    'of %s whose token expires is no disconnect: its user stays logged in [security 36]',
+    'of %s whose token expires is not a disconnect: its user stays logged in [security 36]',
     async (era) => {
       const user = newUser();
       const { client, stream } = await open(era, await shortWayOf(user));
@@ -400,7 +400,7 @@ describe('a stream', () => {
     },
   );
 
-  it('of 2025 ends with its connection, and that of another connection of the same owner goes on [security 10, 34]', async () => {
+  it('of 2025 ends with its connection, and the stream of another connection continues [security 10, 34]', async () => {
     const user = newUser();
     const way = await wayOf(user);
     const [ending, going] = [await open('2025', way), await open('2025', way)];
@@ -424,7 +424,7 @@ describe('a stream', () => {
     going.stream.drop();
   });
 
-  it('that is open when the last connection is ended does not hide that: its user is signed out after the grace [security 34]', async () => {
+  it('of the last connection does not delay the sign-out after that connection is deleted [security 34]', async () => {
     const user = newUser();
     const way = await wayOf(user);
     const { client, stream } = await open('2025', way);
@@ -440,23 +440,26 @@ describe('a stream', () => {
     expect(notes.events.filter(({ type }) => type === 'session.signed_out')).toHaveLength(before + 1);
   });
 
-  it.each(eras)('of %s ends when its session ends, as when the server closes [security 10]', async (era) => {
-    const own = await startInProcessNotes({ access: ({ issuer }) => ({ issuer }) });
-    const client = await registerMcpClient(own.provider.issuer, own.mcp);
-    const way = await wayOf(newUser(), client);
-    const connection = await connect2025(own.mcp, way);
-    const stream = await openWire(
-      own.mcp,
-      era === '2025' ? get2025(way, connection.secret) : listen2026(way),
-    );
-    if (era === '2026') await acknowledged(stream);
-    await own.close();
-    await stream.over;
-    const ended = own.events.filter(
-      (event): event is Extract<SessionEvent, { type: 'session.ended' }> => event.type === 'session.ended',
-    );
-    expect(ended.map(({ reason }) => reason)).toEqual(['shutdown', 'shutdown']);
-  });
+  it.each(eras)(
+    'of %s ends when its session ends, for example when the server closes [security 10]',
+    async (era) => {
+      const own = await startInProcessNotes({ access: ({ issuer }) => ({ issuer }) });
+      const client = await registerMcpClient(own.provider.issuer, own.mcp);
+      const way = await wayOf(newUser(), client);
+      const connection = await connect2025(own.mcp, way);
+      const stream = await openWire(
+        own.mcp,
+        era === '2025' ? get2025(way, connection.secret) : listen2026(way),
+      );
+      if (era === '2026') await acknowledged(stream);
+      await own.close();
+      await stream.over;
+      const ended = own.events.filter(
+        (event): event is Extract<SessionEvent, { type: 'session.ended' }> => event.type === 'session.ended',
+      );
+      expect(ended.map(({ reason }) => reason)).toEqual(['shutdown', 'shutdown']);
+    },
+  );
 });
 
 describe('opaque tokens', () => {
@@ -479,7 +482,7 @@ describe('opaque tokens', () => {
   const introspections = () =>
     opaque.provider.exchanges.filter(({ path }) => path === '/token/introspection');
 
-  it('let in whom the authorization server says they speak for (RFC 7662)', async () => {
+  it('are accepted for the user that introspection returns (RFC 7662)', async () => {
     const user = newUser();
     const mine = client2026(opaque.mcp, undefined, await wayOf(user, client));
     await logIn(mine, new Browser(), user);
@@ -488,7 +491,7 @@ describe('opaque tokens', () => {
     expect(await other.call('whoami')).toMatchObject({ isError: true });
   });
 
-  it('are asked about once, however many requests come with one at the same time', async () => {
+  it('are introspected once for simultaneous requests', async () => {
     const token = await client.tokenFor(newUser());
     const before = introspections().length;
     const statuses = await Promise.all(Array.from({ length: 20 }, () => statusOf(token)));
@@ -496,7 +499,7 @@ describe('opaque tokens', () => {
     expect(introspections()).toHaveLength(before + 1);
   });
 
-  it('that were revoked are refused as soon as they are asked about again', async () => {
+  it('that were revoked are refused at the next introspection', async () => {
     const token = await client.tokenFor(newUser());
     expect(await statusOf(token)).toBe(200);
     await client.revoke(token);
@@ -504,16 +507,16 @@ describe('opaque tokens', () => {
     expect(await statusOf(token)).toBe(401);
   });
 
-  it('minted for another resource are refused [security 9]', async () => {
+  it('for another resource are refused [security 9]', async () => {
     const elsewhere = await registerMcpClient(opaque.provider.issuer, 'http://127.0.0.1:1/mcp');
     expect(await statusOf(await elsewhere.tokenFor(newUser()))).toBe(401);
   });
 
-  it('that nobody issued are refused', async () => {
+  it('that were never issued are refused', async () => {
     expect(await statusOf('made-up')).toBe(401);
   });
 
-  it('cannot be judged while the authorization server is down: 503, and the same token is good again afterwards', async () => {
+  it('are answered 503 while the authorization server is down, and accepted again afterwards', async () => {
     const token = await client.tokenFor(newUser());
     opaque.provider.isDown = true;
     const answer = await send(opaque.mcp, with2026(bearer(token)));
@@ -525,7 +528,7 @@ describe('opaque tokens', () => {
   });
 });
 
-it('an id that a client chose for itself is not taken, whoever brings it [security 6]', async () => {
+it('a session id that a client chose is not accepted [security 6]', async () => {
   const way = await wayOf(newUser());
   const headers = { ...way.headers, 'mcp-session-id': 'B'.repeat(43) };
   const answer = await initialize(notes.mcp, { headers });

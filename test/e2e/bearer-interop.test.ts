@@ -23,7 +23,7 @@ afterAll(async () => {
 });
 
 describe.each(OAUTH_KINDS)('a client of %s', (kind) => {
-  it('finds the authorization server from the 401, gets itself a token, renews it, and logs in upstream [security 4, 9]', async () => {
+  it('discovers the authorization server from the 401, gets and renews a token, and logs in upstream [security 4, 9]', async () => {
     const user = `${kind.replaceAll(/\W/g, '')}-user`;
     const client = await connectOAuth(kind, notes.mcp, user);
     expect(await client.call('whoami')).toMatchObject({
@@ -45,7 +45,7 @@ describe.each(OAUTH_KINDS)('a client of %s', (kind) => {
     clock.advance(TOKEN_MS);
     expect((await client.call('whoami')).structured).toMatchObject({ subject: user });
     expect(client.accessTokens.length).toBeGreaterThan(before);
-    // The new token opens the same session.
+    // The session is the same with the new token.
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'authenticated' });
     expect((await client.call('logout')).structured).toMatchObject({ status: 'logged_out' });
     await client.close();

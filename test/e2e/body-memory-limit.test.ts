@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { createBareServer } from '../support/bare-server.js';
 import { request2026 } from '../support/raw-mcp.js';
 
-/** Each counts with two bytes for a character, and 64 MiB may be held: 32 of these fit, and 30 of one address. */
+/** A character counts as two bytes. 32 bodies of this size fit into 64 MiB. */
 const MOST = 32;
 const OF_GREEDY = 28;
 const OF_SECOND = 10;
@@ -36,7 +36,7 @@ async function hold(address: string): Promise<string> {
   return response.text();
 }
 
-it('bodies of calls that are served take up 64 MiB; then the client with most of them loses its oldest [security 40]', async () => {
+it('bodies of calls in flight use at most 64 MiB; above that, the oldest call of the client with the most is disconnected [security 40]', async () => {
   const honest = hold('203.0.113.2');
   await expect.poll(() => releases).toHaveLength(1);
   const holdAll = async (address: string, count: number) => {

@@ -23,13 +23,13 @@ const ROWS: Row[] = [
     start: (mcp: string) => connectBridged(kind, mcp),
   })),
   {
-    // The bridge speaks 2026 for a client that speaks 2025: only the model sees the handle.
+    // The bridge speaks 2026 for a 2025 client. The handle is visible to the model only.
     client: 'SDK 1.x through mcp-remote --protocol auto',
     hasHandle: true,
     start: (mcp) => connectBridged('SDK 1.x', mcp, ['--protocol', 'auto']),
   },
   {
-    client: 'the command line of the Inspector in 2026',
+    client: 'the Inspector CLI in 2026',
     hasHandle: true,
     async start(mcp) {
       await fetchInspector();
@@ -48,7 +48,7 @@ describe('mcp-remote', () => {
     expect(await client.oauthFiles()).toEqual([]);
   });
 
-  it('sends no DELETE when its client ends: its user is signed out after the grace [security 34, 36]', async () => {
+  it('sends no DELETE when its client ends, so that its user is signed out after the grace [security 34, 36]', async () => {
     const { mcp, provider, server } = await deploy({ flags: ['--grace-seconds', '2'] });
     const client = await connectBridged('SDK 1.x', mcp);
     const { structured } = await client.call('login');
@@ -62,12 +62,12 @@ describe('mcp-remote', () => {
   });
 });
 
-// In 2025 the connection stands for the session, and each command has a connection of its own: a login
-// that one command starts cannot be of use to the next.
-describe('the command line of the Inspector in 2025', () => {
+// In 2025 a connection is a session, and each command opens a new connection. A login that one command
+// starts is lost for the next one.
+describe('the Inspector CLI in 2025', () => {
   beforeAll(fetchInspector);
 
-  it('lists the tools, and is told that no user is logged in', async () => {
+  it('lists the tools and reports that no user is logged in', async () => {
     const inspector = await startInspector((await deploy()).mcp, 'legacy');
     onTestFinished(() => inspector.close());
     expect(await inspector.listTools()).toEqual(expect.arrayContaining(['login', 'logout', 'list_notes']));
@@ -75,7 +75,7 @@ describe('the command line of the Inspector in 2025', () => {
     expect(structured).toMatchObject({ state: 'anonymous', accounts: [] });
   });
 
-  it('loses a login with the command that started it, and the grace signs it out [security 34, 36]', async () => {
+  it('loses a login with the command that started it, and the user is signed out after the grace [security 34, 36]', async () => {
     const { mcp, provider, server } = await deploy({ flags: ['--grace-seconds', '2'] });
     const inspector = await startInspector(mcp, 'legacy');
     onTestFinished(() => inspector.close());

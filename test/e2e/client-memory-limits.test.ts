@@ -60,15 +60,15 @@ async function fill(peer: RawPeer): Promise<number> {
   }
 }
 
-describe('what a 2025 client subscribes to', () => {
-  it('has addresses of 2,048 characters at most [security 40]', async () => {
+describe('the subscriptions of 2025 clients', () => {
+  it('have URIs of at most 2,048 characters [security 40]', async () => {
     const peer = await rawPeer2025(from(1));
     expect((await subscribe(peer, 'x'.repeat(LONG))).error).toBeUndefined();
     const { error } = await subscribe(peer, 'x'.repeat(LONG + 1));
     expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining('2048 characters') });
   });
 
-  it('takes up 64 KiB for each connection at most, and room again once it is given up [security 40]', async () => {
+  it('use at most 64 KiB for each connection, which unsubscribing frees [security 40]', async () => {
     const peer = await rawPeer2025(from(1));
     const most = await fill(peer);
     expect(most).toBeGreaterThan(0);
@@ -79,7 +79,7 @@ describe('what a 2025 client subscribes to', () => {
     expect((await subscribe(peer, longUri(99))).error).toBeUndefined();
   });
 
-  it('takes up a quarter of 8 MiB for one address, until its connections end [security 40]', async () => {
+  it('use at most a quarter of 8 MiB for one address, which the end of its connections frees [security 40]', async () => {
     const peers: Awaited<ReturnType<typeof rawPeer2025>>[] = [];
     let characters = 0;
     for (let taken = 1; taken > 0; characters += taken) {
@@ -99,7 +99,7 @@ describe('what a 2025 client subscribes to', () => {
   });
 });
 
-describe('what a 2026 client listens to', () => {
+describe('the subscriptions of 2026 clients', () => {
   it.each([
     ['a longer address than 2,048 characters', ['x'.repeat(LONG + 1)], 400, '2048 characters'],
     ['more than 100', Array.from({ length: 101 }, (_, index) => `n:${index}`), 400, '100 subscriptions'],
@@ -110,7 +110,7 @@ describe('what a 2026 client listens to', () => {
     expect((await messageIn(response)).error?.message).toContain(message);
   });
 
-  it('takes up what subscriptions do, until its stream ends [security 40]', async () => {
+  it('have the same limits, until their stream ends [security 40]', async () => {
     const uris = Array.from({ length: 15 }, (_, index) => longUri(index));
     const open = async () => {
       const streams: Response[] = [];
@@ -129,9 +129,9 @@ describe('what a 2026 client listens to', () => {
   });
 });
 
-describe('what is kept while a request is served', () => {
+describe('a request in flight', () => {
   it.each(['2025', '2026'])(
-    'is no id and no progress token of more than 256 characters, in %s [security 40]',
+    'has an id and a progress token of at most 256 characters in %s [security 40]',
     async (era) => {
       const peer = era === '2025' ? await rawPeer2025(from(1)) : rawPeer2026(from(1));
       const params = { name: 'any', arguments: {} };
@@ -157,7 +157,7 @@ describe('what is kept while a request is served', () => {
   );
 });
 
-describe('what a client says of itself', () => {
+describe('the client information of `initialize`', () => {
   const initialize = (index: number, capabilities: object) => {
     const clientInfo = { name: 'raw', version: '1' };
     const params = { protocolVersion: '2025-11-25', capabilities, clientInfo };
@@ -168,11 +168,11 @@ describe('what a client says of itself', () => {
     experimental: Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), {}])),
   });
 
-  it('is refused if it takes up more than 64 KiB in memory, however short it is [security 40]', async () => {
+  it('is refused if it needs more than 64 KiB in memory [security 40]', async () => {
     expect((await initialize(1, many(1150))).status).toBe(413);
   });
 
-  it('takes up a quarter of 8 MiB for one address, and what is short is always let in [security 40]', async () => {
+  it('uses at most a quarter of 8 MiB for one address, and is always accepted if it is short [security 40]', async () => {
     const large = many(700);
     let connections = 0;
     for (let status = 200; status === 200; connections++) ({ status } = await initialize(1, large));

@@ -60,9 +60,9 @@ async function callOnce(
   return result;
 }
 
-describe.each(ERAS)('a client that refuses to open a link without asking its user (%s)', (era) => {
+describe.each(ERAS)('a client that declines elicitation automatically (%s)', (era) => {
   it.each(['decline', 'cancel'] as const)(
-    'gets that link at once after a %s, and its user logs in by it',
+    'gets the link at once after a %s, and its user can log in with it',
     async (action) => {
       const server = start();
       const { client, asked } = await connect(era, server.here, action);
@@ -82,7 +82,7 @@ describe.each(ERAS)('a client that refuses to open a link without asking its use
     },
   );
 
-  it('is not asked again: the next `login` of the session gives the same link', async () => {
+  it('gets the same link without elicitation from the next `login`', async () => {
     const server = start();
     const { client, asked } = await connect(era, server.here, 'decline');
     const first = await client.call('login');
@@ -92,7 +92,7 @@ describe.each(ERAS)('a client that refuses to open a link without asking its use
     expect(asked).toHaveLength(1);
   });
 
-  it('is not asked about the login that follows one which was not finished in time', async () => {
+  it('gets no elicitation for a login after an expired one', async () => {
     const server = start();
     const { client, asked } = await connect(era, server.here, 'decline');
     const first = await client.call('login');
@@ -104,7 +104,7 @@ describe.each(ERAS)('a client that refuses to open a link without asking its use
     expect(asked).toHaveLength(1);
   });
 
-  it('tells the model to stop if the user did decline', async () => {
+  it('reports a decline of the user to the model', async () => {
     const server = start();
     const { client } = await connect(era, server.here, 'decline');
     expect((await client.call('login')).structured.next).toMatch(
@@ -113,8 +113,8 @@ describe.each(ERAS)('a client that refuses to open a link without asking its use
   });
 });
 
-describe('a 2025 client that fails when it is asked', () => {
-  it('gets the link at once, and is not asked again', async () => {
+describe('a 2025 client that fails on elicitation', () => {
+  it('gets the link at once, and no further elicitation', async () => {
     const server = start();
     const { client, asked } = await connect('2025', server.here, 'fail');
     const first = await client.call('login');
@@ -124,8 +124,8 @@ describe('a 2025 client that fails when it is asked', () => {
   });
 });
 
-describe('a 2026 client that takes a question for a failure', () => {
-  it('gets a link from its next `login`, and its user logs in by it', async () => {
+describe('a 2026 client that treats elicitation as a failure', () => {
+  it('gets a link from its next `login`, and its user can log in with it', async () => {
     const server = start();
     expect(await callOnce(server.here, 'login')).toMatchObject({ resultType: 'input_required' });
     const { structuredContent: linked } = await callOnce(server.here, 'login');
@@ -153,7 +153,7 @@ describe('a 2026 client that takes a question for a failure', () => {
     expect((await callOnce(server.here, 'login')).structuredContent).toMatchObject({ status: 'pending' });
   });
 
-  it('is not asked about a second provider either, once its user has logged in by link', async () => {
+  it('gets no elicitation for a second provider after a login by link', async () => {
     const server = start({ providers: [{ name: 'work' }, { name: 'home' }] });
     await callOnce(server.here, 'login');
     const { structuredContent: linked } = await callOnce(server.here, 'login');
@@ -163,21 +163,21 @@ describe('a 2026 client that takes a question for a failure', () => {
     expect(home.structuredContent).toMatchObject({ status: 'pending' });
   });
 
-  it('is asked again after an hour: its user may have closed the question', async () => {
+  it('gets elicitation again after an hour, because its user may have closed the prompt', async () => {
     const server = start();
     await callOnce(server.here, 'login');
     await server.clock.advance(61 * MINUTE_MS);
     expect(await callOnce(server.here, 'login')).toMatchObject({ resultType: 'input_required' });
   });
 
-  it('does not affect the questions of other clients', async () => {
+  it('does not affect elicitation of other clients', async () => {
     const server = start();
     await callOnce(server.here, 'login');
     const other = { name: 'aware', version: '1.0.0' };
     expect(await callOnce(server.here, 'login', {}, other)).toMatchObject({ resultType: 'input_required' });
   });
 
-  it('gets the link from the next `login` with bearer tokens, too, which name no client software', async () => {
+  it('gets the link from the next `login` with bearer tokens, which name no client software', async () => {
     const notes = await startSecuredNotes('same issuer');
     onTestFinished(() => notes.close());
     const { headers = {}, agent } = await notes.wayOf('alice');
@@ -210,8 +210,8 @@ describe('a 2026 client that takes a question for a failure', () => {
   });
 });
 
-describe('a 2026 client that answers questions', () => {
-  it('may have four of them open', async () => {
+describe('a 2026 client that answers elicitation', () => {
+  it('may have four open elicitations', async () => {
     const server = start();
     const { client } = await connect('2026', server.here, 'cancel', { name: 'unaware', version: '1.0.0' });
     await client.call('login');
@@ -222,8 +222,8 @@ describe('a 2026 client that answers questions', () => {
   });
 });
 
-describe.each(ERAS)('nobody is asked (%s)', (era) => {
-  it('where `login` is called with `link: true`, nor by the calls that go on with that login', async () => {
+describe.each(ERAS)('no elicitation (%s)', (era) => {
+  it('is sent for `login` with `link: true`, or for later calls that continue that login', async () => {
     const server = start();
     const { client, asked } = await connect(era, server.here, 'accept');
     const { structured } = await client.call('login', { link: true });
@@ -239,7 +239,7 @@ describe.each(ERAS)('nobody is asked (%s)', (era) => {
     expect(asked).toEqual([]);
   });
 
-  it("where the operator says `elicitation: 'never'`, not even by a call that needs a login", async () => {
+  it("is sent with `elicitation: 'never'`, even for a call that requires a login", async () => {
     const server = start({ elicitation: 'never' });
     const { client, asked } = await connect(era, server.here, 'accept');
     expect((await client.call('list_notes')).text).toMatch(/[Cc]all (the )?`login`/);
@@ -248,7 +248,7 @@ describe.each(ERAS)('nobody is asked (%s)', (era) => {
   });
 });
 
-it('a client that is known not to ask its user is not asked, up to the version that was seen to', async () => {
+it('a client with a known elicitation defect gets no elicitation up to the affected version', async () => {
   const server = start();
   const asksIn = async (name: string, version: string, era: (typeof ERAS)[number] = '2025') => {
     const { client, asked } = await connect(era, server.here, 'decline', { name, version });
@@ -265,7 +265,7 @@ it('a client that is known not to ask its user is not asked, up to the version t
   expect(await asksIn('copilot-cli', '1.0.102', '2025')).toBe(1);
 });
 
-it('the description of `login` says what to do when a call of it fails in the client', async () => {
+it('the description of `login` says what to do if a call fails in the client', async () => {
   const server = start();
   const { tools } = (await (await server.clientOf('2026')).listTools()) as {
     tools: { name: string; description: string }[];
@@ -276,12 +276,15 @@ it('the description of `login` says what to do when a call of it fails in the cl
 it.each([
   ['mcporter', '0.12.3'],
   ['inspector-cli', '2.12.0'],
-])('%s, a process for each call, is told that a login ends with its connection', async (name, version) => {
-  const server = start();
-  const cli = await inMemory2025(server.here, undefined, { name, version });
-  const told = { next: expect.stringMatching(/a login ends with its connection. Tell the user/) };
-  expect((await cli.call('login')).structured).toMatchObject(told);
-  // A handle outlives the process.
-  const modern = inMemory2026(server.here, undefined, { name, version });
-  expect((await modern.call('login')).structured).not.toMatchObject(told);
-});
+])(
+  '%s, which starts a process for each call, is told that a login ends with its connection',
+  async (name, version) => {
+    const server = start();
+    const cli = await inMemory2025(server.here, undefined, { name, version });
+    const told = { next: expect.stringMatching(/a login ends with its connection. Tell the user/) };
+    expect((await cli.call('login')).structured).toMatchObject(told);
+    // A handle outlives the process.
+    const modern = inMemory2026(server.here, undefined, { name, version });
+    expect((await modern.call('login')).structured).not.toMatchObject(told);
+  },
+);

@@ -41,8 +41,8 @@ async function startLogin(login: () => Promise<z.infer<typeof loginSchema>>, use
 /** The code with its last digit changed. */
 const wrong = (code: string) => code.slice(0, -1) + (code.endsWith('0') ? '1' : '0');
 
-describe('a login that may have been forwarded', () => {
-  it('counts only once its client presents the code that the browser shows', async () => {
+describe('a login that needs a confirmation code', () => {
+  it('is completed when its client presents the code that the browser shows', async () => {
     const { client, login, whoami } = await connectForwarded();
     const { page, code } = await startLogin(login, 'alice');
     expect(page.url).toMatch(/\/connect\/[^/]+\/code$/);
@@ -55,7 +55,7 @@ describe('a login that may have been forwarded', () => {
     await client.close();
   });
 
-  it('is lost with the fifth wrong code, and its tokens are revoked', async () => {
+  it('ends with the fifth wrong code, and its tokens are revoked', async () => {
     const { client, login } = await connectForwarded();
     const { code } = await startLogin(login, 'bob');
     const revoked = notes.next((event) => event.type === 'account.revoked');
@@ -71,7 +71,7 @@ describe('a login that may have been forwarded', () => {
     await client.close();
   });
 
-  it('is shown to the browser that finished the login, and tells nobody else whether a code is right [security 45]', async () => {
+  it('shows the code only to the browser that finished it, and reveals to no other session whether a code is right [security 45]', async () => {
     const { client, login } = await connectForwarded();
     const { structuredContent } = await login();
     const browser = new Browser();
@@ -88,7 +88,7 @@ describe('a login that may have been forwarded', () => {
     await client.close();
   });
 
-  it('does not count for another session that presents its code', async () => {
+  it('is not completed by another session that presents the code', async () => {
     const victim = await connectForwarded();
     const attacker = await connectForwarded();
     const { code } = await startLogin(victim.login, 'carol');

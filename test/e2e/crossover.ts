@@ -183,14 +183,14 @@ export function describeCrossover(count: number): void {
   }
 
   // Each step goes on from the one before.
-  describe(`${count} clients of both eras, at the same time and with identical JSON-RPC ids and progress tokens`, () => {
-    it('are each a session of its own', () => {
+  describe(`${count} simultaneous clients of both eras with identical JSON-RPC ids and progress tokens`, () => {
+    it('have one session each', () => {
       const raw = users.filter(({ client }) => client.isRaw);
       expect(new Set(raw.map(({ client }) => client.secret)).size).toBe(count - 4 * SDK_CLIENTS_PER_KIND);
       expect(new Set(users.map(({ client }) => client.kind))).toEqual(new Set(RECORDED_KINDS));
     });
 
-    it('[security 8] get every answer, error and notification of their own while all are being served', async () => {
+    it('[security 8] receive all of their own results, errors and notifications', async () => {
       await Promise.all(
         users.flatMap(({ canary, client }) => [
           client.request('tools/call', { name: 'speak', arguments: { canary } }, 101),
@@ -215,7 +215,7 @@ export function describeCrossover(count: number): void {
       );
     });
 
-    it('[security 8] write where only they read', async () => {
+    it('[security 8] write data that only they can read', async () => {
       await Promise.all(
         users.map(async ({ canary, client }) => {
           const answers = await Promise.all([
@@ -231,7 +231,7 @@ export function describeCrossover(count: number): void {
       );
     });
 
-    it('[security 8] have received not a byte of anybody else’s', async () => {
+    it('[security 8] receive no byte of another client', async () => {
       await Promise.all(users.map(({ client }) => client.close()));
       for (const { canary, client } of users) {
         const seen = everythingOf(client);

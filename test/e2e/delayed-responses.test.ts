@@ -56,8 +56,8 @@ const holdFor = (accept: string) => {
   return openWire(mcp, { ...request, headers: { ...headers, accept } });
 };
 
-describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () => {
-  it('begins after five, and says something before a load balancer gives up', async () => {
+describe('the response to a 2026 call whose tool is silent for 66 seconds', () => {
+  it('starts after five seconds and sends keep-alive bytes before a load balancer times out', async () => {
     const answer = call2026(mcp, 'hold', {});
     await began.opened;
     await clock.advance(PATIENCE_MS);
@@ -71,7 +71,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     expect(comments.length).toBeGreaterThan((CALL_MS - PATIENCE_MS) / NGINX_MS);
   });
 
-  it.each(['SDK 2.x pinned to 2026', 'SDK 2.x auto'] as const)('is understood by %s', async (kind) => {
+  it.each(['SDK 2.x pinned to 2026', 'SDK 2.x auto'] as const)('is read by %s', async (kind) => {
     const client = await connect(kind, mcp);
     const answer = client.call('hold');
     await began.opened;
@@ -81,7 +81,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     await client.close();
   });
 
-  it('is JSON for a client that accepts nothing else', async () => {
+  it('is JSON for a client that accepts only JSON', async () => {
     const answer = holdFor('application/json');
     await began.opened;
     await clock.advance(CALL_MS);
@@ -93,7 +93,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     });
   });
 
-  it('is dropped if its client has gone: the call is cancelled', async () => {
+  it('is dropped and the call is cancelled if the client disconnects', async () => {
     const answer = call2026(mcp, 'hold', {});
     await began.opened;
     await clock.advance(CALL_MS);
@@ -101,7 +101,7 @@ describe('the answer to a 2026 call whose tool says nothing for 66 seconds', () 
     await aborted.opened;
   });
 
-  it('is dropped if only the end of its response shows that the client has gone', async () => {
+  it('is dropped if only the closed response shows that the client has disconnected', async () => {
     const {
       method = '',
       headers = {},

@@ -45,9 +45,9 @@ const ORIGINAL_INITIALIZE = JSON.stringify({
   params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'test', version: '1' } },
 });
 
-describe('health', () => {
+describe('the health check', () => {
   it.each(['10.0.3.7:3000', 'evil.example.com', '[fd00::7]:3000', 'my_pod', 'localhost'])(
-    'is told under the host %s, which serves nothing else [security 43]',
+    'answers under the host %s, which serves nothing else [security 43]',
     async (host) => {
       const { origin } = await listening();
       const health = await send(`${origin}/healthz`, {
@@ -61,7 +61,7 @@ describe('health', () => {
     },
   );
 
-  it('is told below the path of the public URL, too', async () => {
+  it('answers below the path of the public URL', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
     // A TCP server that listens has an AddressInfo.
@@ -74,26 +74,29 @@ describe('health', () => {
   });
 });
 
-describe('Accept', () => {
-  it.each(['*/*', 'text/*, application/*', undefined])('%s lets a 2025 client in', async (accept) => {
-    const { origin } = await listening();
-    const headers = { 'content-type': 'application/json', ...(accept !== undefined && { accept }) };
-    const opened = await send(`${origin}/mcp`, { method: 'POST', headers, body: ORIGINAL_INITIALIZE });
-    expect(opened.status).toBe(200);
-    const session = { ...headers, 'mcp-session-id': String(opened.headers['mcp-session-id']) };
-    const called = await send(`${origin}/mcp`, {
-      method: 'POST',
-      headers: session,
-      body: call2025('session_status'),
-    });
-    expect(called).toMatchObject({ status: 200, text: expect.stringContaining('"state"') });
-    const stream = await fetch(`${origin}/mcp`, { headers: session });
-    expect(stream.status).toBe(200);
-    await stream.body?.cancel();
-  });
+describe('the Accept header', () => {
+  it.each(['*/*', 'text/*, application/*', undefined])(
+    '%s is accepted from a 2025 client',
+    async (accept) => {
+      const { origin } = await listening();
+      const headers = { 'content-type': 'application/json', ...(accept !== undefined && { accept }) };
+      const opened = await send(`${origin}/mcp`, { method: 'POST', headers, body: ORIGINAL_INITIALIZE });
+      expect(opened.status).toBe(200);
+      const session = { ...headers, 'mcp-session-id': String(opened.headers['mcp-session-id']) };
+      const called = await send(`${origin}/mcp`, {
+        method: 'POST',
+        headers: session,
+        body: call2025('session_status'),
+      });
+      expect(called).toMatchObject({ status: 200, text: expect.stringContaining('"state"') });
+      const stream = await fetch(`${origin}/mcp`, { headers: session });
+      expect(stream.status).toBe(200);
+      await stream.body?.cancel();
+    },
+  );
 
   it.each(['application/json', 'text/event-stream', '*/*, text/event-stream;q=0', 'text/html'])(
-    '%s does not let a 2025 client in, whose answers may be of either kind',
+    '%s is refused from a 2025 client, which must accept JSON and event streams',
     async (accept) => {
       const { origin } = await listening();
       const headers = { ...JSON_HEADERS, accept };
@@ -133,7 +136,7 @@ describe('a framework whose request.url is always localhost, such as Next.js', (
     });
   }
 
-  it('serves its public host, and no other [security 43]', async () => {
+  it('serves its public host only [security 43]', async () => {
     const { sessions } = deploy({ publicUrl: `${PUBLIC}/api`, access: 'open-to-network' });
     const init = { method: 'POST', headers: JSON_HEADERS, body: ORIGINAL_INITIALIZE };
     const opened = await sessions.handleRequest(handedOver('/api/mcp', 'mcp.example.com', init));
@@ -144,7 +147,7 @@ describe('a framework whose request.url is always localhost, such as Next.js', (
     }
   });
 
-  it('takes a browser through a login', async () => {
+  it('completes a login', async () => {
     const { sessions, provider } = deploy({ publicUrl: `${PUBLIC}/api`, access: 'open-to-network' });
     const throughNext: Pick<Sessions, 'handleRequest'> = {
       async handleRequest(request) {
@@ -171,10 +174,10 @@ describe('a framework whose request.url is always localhost, such as Next.js', (
   });
 });
 
-describe('the operator is warned', () => {
+describe('the operator gets a warning', () => {
   const forwarded = (more: Record<string, string> = {}) => ({ 'x-forwarded-for': '192.0.2.1', ...more });
 
-  it('of a proxy that is not trusted, once, whatever clients send', async () => {
+  it('about an untrusted proxy, once', async () => {
     const { origin, warnings } = await listening();
     for (let index = 0; index < 5; index++) {
       const headers = { ...forwarded(), 'x-real-ip': `192.0.2.${index}`, [`cf-${index}`]: 'x' };
@@ -184,19 +187,19 @@ describe('the operator is warned', () => {
     expect(warnings[0]).toContain('MCP_SESSIONS_TRUSTED_PROXIES');
   });
 
-  it('of nothing when the proxy is trusted and names its clients', async () => {
+  it('never with a trusted proxy that names its clients', async () => {
     const { origin, warnings } = await listening({ trustedProxies: ['127.0.0.1'] });
     await send(`${origin}/mcp`, { headers: forwarded() });
     expect(warnings).toEqual([]);
   });
 
-  it('of a trusted proxy that names its clients in a header that is not read', async () => {
+  it('about a trusted proxy that names its clients in another header', async () => {
     const { origin, warnings } = await listening({ trustedProxies: ['127.0.0.1'] });
     await send(`${origin}/mcp`, { headers: { forwarded: 'for=192.0.2.1' } });
     expect(warnings).toEqual([expect.stringContaining('sends no X-Forwarded-For, only "forwarded"')]);
   });
 
-  it('of a proxy that rewrites Host', async () => {
+  it('about a proxy that rewrites Host', async () => {
     const { sessions, warnings } = deploy({
       publicUrl: 'https://mcp.example.com',
       access: 'open-to-network',
@@ -216,7 +219,7 @@ describe('the operator is warned', () => {
     ['/api', true],
     ['/api/', true],
     ['/notes/', false],
-  ])('of a proxy that strips a path of which the public URL knows nothing: %s', async (prefix, isWarned) => {
+  ])('about a proxy that strips a path which the public URL lacks: %s', async (prefix, isWarned) => {
     const { sessions, warnings } = deploy({
       publicUrl: 'https://mcp.example.com/notes',
       access: 'open-to-network',
@@ -226,7 +229,7 @@ describe('the operator is warned', () => {
     expect(warnings).toEqual(isWarned ? [expect.stringContaining(`strips the path "${prefix}"`)] : []);
   });
 
-  it('of hosts and origins that are refused, once each, and quotes little of them', async () => {
+  it('about refused hosts and origins, once each, with a short excerpt', async () => {
     const { origin, warnings } = await listening();
     const name = `${'a'.repeat(60)}.${'b'.repeat(60)}`;
     for (const host of [name, 'other.example.com']) await send(`${origin}/mcp`, { headers: { host } });
@@ -240,7 +243,7 @@ describe('the operator is warned', () => {
     for (const warning of warnings) expect(warning.length).toBeLessThan(600);
   });
 
-  it('of nothing by what clients of this machine send', async () => {
+  it('never about requests of local clients', async () => {
     const { origin, warnings } = await listening();
     const client = await connect2025(`${origin}/mcp`);
     await client.call('session_status');
@@ -268,7 +271,7 @@ function throughNginx(origin: string, body: string): Promise<string> {
 }
 
 describe('a proxy on this machine that adds no header and rewrites Host', () => {
-  it('does not make its clients clients of this machine, if it speaks HTTP/1.0 as nginx does', async () => {
+  it('does not make its clients local if it speaks HTTP/1.0, as nginx does', async () => {
     const { origin, warnings } = await listening();
     const answer = await throughNginx(origin, ORIGINAL_INITIALIZE);
     expect(answer).toMatch(/^HTTP\/1.1 403 /);
@@ -278,7 +281,7 @@ describe('a proxy on this machine that adds no header and rewrites Host', () => 
 });
 
 describe('a request over a Unix socket', () => {
-  it('is not taken for one of this machine: a proxy is usually at its other end', async () => {
+  it('does not count as local, because it usually comes from a proxy', async () => {
     const { sessions } = deploy({ publicUrl: 'http://127.0.0.1:3000' });
     const requests: IncomingMessage[] = [];
     const server = createServer((request, response) => {
@@ -301,8 +304,8 @@ describe('a request over a Unix socket', () => {
   });
 });
 
-describe('requests of other runtimes, which have no side of Node', () => {
-  it('are served whether they bring Host or not, as Deno and Bun make them', async () => {
+describe('web-standard requests of other runtimes', () => {
+  it('are served with and without Host, as Deno and Bun create them', async () => {
     const { sessions } = deploy({ publicUrl: 'https://mcp.example.com', access: 'open-to-network' });
     const init = { method: 'POST', body: ORIGINAL_INITIALIZE };
     for (const headers of [JSON_HEADERS, { ...JSON_HEADERS, host: 'mcp.example.com' }]) {

@@ -7,7 +7,7 @@ const ERAS = ['2025', '2026'] as const;
 
 /** Whether a server with those settings tells who approves a login from who began it. */
 export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): void {
-  describe(`the device flow, where links are checked by "${setting}"`, () => {
+  describe(`the device flow with the login check "${setting}"`, () => {
     const isChecked = setting === 'same issuer';
     let notes: SecuredNotes;
     beforeAll(async () => {
@@ -30,8 +30,8 @@ export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): vo
       return { client, started: lines().find(({ event }) => event === 'login.started') };
     }
 
-    describe.each(ERAS)('of a %s client', (era) => {
-      it('takes in the login of its own user, and the audit log says whether that was checked [security 14, 49]', async () => {
+    describe.each(ERAS)('for a %s client', (era) => {
+      it('accepts the login of its own user, and the audit log says whether the user was verified [security 14, 49]', async () => {
         const user = `own-${era}`;
         const { client, started } = await approvedBy(user, user, era);
         expect(started).toMatchObject({ flow: 'device', check: isChecked ? 'same-user' : 'unchecked' });
@@ -39,7 +39,7 @@ export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): vo
       });
 
       if (isChecked)
-        it('refuses and revokes the login of another user', async () => {
+        it('rejects the login of another user, and revokes its tokens', async () => {
           const { client } = await approvedBy(`attacker-${era}`, `victim-${era}`, era);
           expect(await client.call('login')).toMatchObject({
             isError: true,
@@ -52,7 +52,7 @@ export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): vo
         });
       // Not a promise but a warning: this is why it is off unless the operator turns it on.
       else
-        it('cannot tell who approves, and takes in the login of another user', async () => {
+        it('accepts the login of another user, because it cannot verify who approves', async () => {
           const { client } = await approvedBy(`attacker-${era}`, `victim-${era}`, era);
           expect((await client.call('login')).structured).toMatchObject({
             account: { subject: `victim-${era}` },

@@ -7,13 +7,13 @@ import { clientIn, codeOf, ERAS, failureOf, newUser, successOf } from './device-
 
 let notes: InProcessNotes;
 
-describe('where the operator allows nothing but the device flow', () => {
+describe('with the device flow as the only login', () => {
   beforeAll(async () => {
     notes = await startInProcessNotes({ deviceFlow: 'only' });
   });
   afterAll(() => notes.close());
 
-  it.each(CLIENT_KINDS)('a client that cannot open addresses gets a code (%s)', async (kind) => {
+  it.each(CLIENT_KINDS)('gives a code to a client without elicitation (%s)', async (kind) => {
     const user = newUser();
     const client = await connect(kind, notes.mcp);
     const { structured } = await client.call('login');
@@ -31,7 +31,7 @@ describe('where the operator allows nothing but the device flow', () => {
   });
 
   it.each(ELICITING_KINDS)(
-    'a client that can open addresses is asked to, and told the code (%s)',
+    'sends elicitation with the code to a client that supports it (%s)',
     async (kind) => {
       const user = newUser();
       const approving: Promise<unknown>[] = [];
@@ -47,7 +47,7 @@ describe('where the operator allows nothing but the device flow', () => {
     },
   );
 
-  it.each(ELICITING_KINDS)('a client that declines to open it is told the code (%s)', async (kind) => {
+  it.each(ELICITING_KINDS)('gives the code to a client that declines elicitation (%s)', async (kind) => {
     const client = await connectEliciting(kind, notes.mcp, async () => 'decline');
     const { isError, structured } = await client.call('login');
     expect({ isError, ...structured }).toMatchObject({
@@ -58,15 +58,15 @@ describe('where the operator allows nothing but the device flow', () => {
     await client.close();
   });
 
-  describe.each(ERAS)('in the %s era', (era) => {
-    it('the same code is given again while the login is under way', async () => {
+  describe.each(ERAS)('in %s', (era) => {
+    it('returns the same code while the login is pending', async () => {
       const client = await clientIn(era, notes.mcp);
       const first = await codeOf(client);
       expect(await codeOf(client)).toEqual(first);
       expect((await client.call('login')).structured.next).toMatch(/not finished/);
     });
 
-    it('the user says no to the code', async () => {
+    it('reports that the user denied the code', async () => {
       const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
       const declined = failureOf(notes, 'declined');
@@ -80,7 +80,7 @@ describe('where the operator allows nothing but the device flow', () => {
       expect(await codeOf(client)).not.toEqual({ loginUrl, userCode });
     });
 
-    it('the user cancels at the login', async () => {
+    it('reports that the user cancelled the sign-in', async () => {
       const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
       const declined = failureOf(notes, 'declined');
@@ -94,7 +94,7 @@ describe('where the operator allows nothing but the device flow', () => {
       });
     });
 
-    it('a user who mistypes the code may try again', async () => {
+    it('lets a user who mistyped the code try again', async () => {
       const user = newUser();
       const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);
@@ -108,7 +108,7 @@ describe('where the operator allows nothing but the device flow', () => {
       expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
     });
 
-    it('a login that came to its end after its client had given up is there at the next call', async () => {
+    it('reports a login that completed after the call was given up at the next call', async () => {
       const user = newUser();
       const client = await clientIn(era, notes.mcp);
       const { loginUrl, userCode } = await codeOf(client);

@@ -19,7 +19,7 @@ const polls = () =>
   notes.provider.exchanges.filter(({ form }) => form.get('grant_type')?.endsWith(':device_code')).length;
 
 it.each(['SDK 1.x', 'SDK 2.x pinned to 2026'] as const)(
-  'where the operator allows nothing but the device flow, a client gets a code (%s)',
+  'a client gets a code if the device flow is the only login (%s)',
   async (kind) => {
     notes = await startInProcessNotes({ deviceFlow: 'only' });
     const user = newUser();
@@ -40,7 +40,7 @@ it.each(['SDK 1.x', 'SDK 2.x pinned to 2026'] as const)(
   },
 );
 
-it('a login that is not finished ends with its code, and the next one has a new code', async () => {
+it('a pending login ends when its code expires, and the next one has a new code', async () => {
   const clock = new VirtualClock();
   notes = await startInProcessNotes({ deviceFlow: 'only', runtime: { clock } });
   const client = await connect2025(notes.mcp);
@@ -55,20 +55,20 @@ it('a login that is not finished ends with its code, and the next one has a new 
   await notes.close();
 });
 
-describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
+describe.each(ERAS)('with the device flow as an alternative (%s)', (era) => {
   beforeAll(async () => {
     notes = await startInProcessNotes({ deviceFlow: 'allowed' });
   });
   afterAll(() => notes.close());
 
-  it('a login goes by link, unless the model asks for a code', async () => {
+  it('a login uses a link, unless the model asks for a code', async () => {
     const client = await clientIn(era, notes.mcp);
     const { structured } = await client.call('login');
     expect(structured).toMatchObject({ loginUrl: expect.stringContaining('/connect/') });
     expect(structured).not.toHaveProperty('userCode');
   });
 
-  it('a link that does not load is given up for a code, and the code for a link [security 15]', async () => {
+  it('a login can change from a link to a code and back [security 15]', async () => {
     const user = newUser();
     const client = await clientIn(era, notes.mcp);
     const { structured } = await client.call('login');
@@ -83,7 +83,7 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
     expect((await client.call('login')).structured).toMatchObject({ account: { subject: user } });
   });
 
-  it('tokens that come when nobody wants them any more are revoked [security 15, 22]', async () => {
+  it('tokens that arrive after the login was replaced are revoked [security 15, 22]', async () => {
     const user = newUser();
     const client = await clientIn(era, notes.mcp);
     const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
@@ -103,7 +103,7 @@ describe.each(ERAS)('where the operator allows the device flow (%s)', (era) => {
   });
 });
 
-describe('polls for a code', () => {
+describe('polling for a code', () => {
   async function begin(lifetimes: Partial<Lifetimes> = {}) {
     const clock = new VirtualClock();
     const provider = new FaultingProvider();
@@ -129,7 +129,7 @@ describe('polls for a code', () => {
     ['the end of the session', ({ client }) => client.end()],
     ['the shutdown of the server', ({ sessions }) => sessions.close()],
   ];
-  it.each(ends)('stop with %s [security 15, 22, 34]', async (_end, end) => {
+  it.each(ends)('stops with %s [security 15, 22, 34]', async (_end, end) => {
     const begun = await begin();
     const { clock, provider, sessions } = begun;
     await end(begun);
@@ -142,14 +142,14 @@ describe('polls for a code', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it('stop when the login expires, although the code is good for longer [security 12]', async () => {
+  it('stops when the login expires, even if the code is valid longer [security 12]', async () => {
     const { clock, provider, sessions } = await begin({ loginAttemptMs: 12_000 });
     await clock.advance(60_000);
     expect(provider.requests.token).toBe(2);
     await sessions.close();
   });
 
-  it('are for one code, however many calls ask for it at once', async () => {
+  it('happens once for simultaneous calls', async () => {
     const { clock, provider, sessions, client } = await begin();
     await client.call('logout');
     const asked = Array.from({ length: 5 }, () => client.call('login', { flow: 'device' }));
@@ -161,7 +161,7 @@ describe('polls for a code', () => {
     await sessions.close();
   });
 
-  it('bring a call that waits its answer as soon as there is one', async () => {
+  it('completes a waiting call as soon as the login is approved', async () => {
     const { clock, provider, sessions, client } = await begin();
     provider.approve('CODE-1', 'alice');
     const calling = client.call('login');
@@ -171,7 +171,7 @@ describe('polls for a code', () => {
   });
 });
 
-it('where the operator says nothing there is no device flow', async () => {
+it('the device flow is disabled by default', async () => {
   notes = await startInProcessNotes();
   const client = await connect2025(notes.mcp);
   const { structured } = await client.call('login', { flow: 'device' });

@@ -18,11 +18,11 @@ const start = async (sessionPerConnection: boolean) => {
   client = await registerMcpClient(notes.provider.issuer, notes.mcp);
 };
 
-describe('two devices of a user whose host has one client id for all of them', () => {
+describe('two devices with the same client id', () => {
   beforeAll(() => start(false));
   afterAll(() => notes.close());
 
-  it('share a login, and its end', async () => {
+  it('share a login and its sign-out', async () => {
     const [laptop, phone] = [
       await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
       await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
@@ -34,11 +34,11 @@ describe('two devices of a user whose host has one client id for all of them', (
   });
 });
 
-describe('the same devices, where each connection has a session of its own', () => {
+describe('two devices with one session for each connection', () => {
   beforeAll(() => start(true));
   afterAll(() => notes.close());
 
-  it('log in and out alone, and find their own session with every new token', async () => {
+  it('log in and out independently, and keep their session with a new token', async () => {
     const [laptop, phone] = [
       await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
       await connect2025(notes.mcp, bearer(await client.tokenFor('alice'))),
@@ -54,7 +54,7 @@ describe('the same devices, where each connection has a session of its own', () 
     expect(await stateOf(modern)).not.toBe('authenticated');
   });
 
-  it('log out everywhere when they are asked to', async () => {
+  it('log out of all sessions with `everywhere`', async () => {
     const way = bearer(await client.tokenFor('bob'));
     const [laptop, phone] = [await connect2025(notes.mcp, way), await connect2025(notes.mcp, way)];
     for (const device of [laptop, phone]) await logIn(device, new Browser(), 'bob');
@@ -62,7 +62,7 @@ describe('the same devices, where each connection has a session of its own', () 
     expect(await stateOf(laptop)).not.toBe('authenticated');
   });
 
-  it('lose their tokens with their connection: the provider hears of it', async () => {
+  it('have their tokens revoked when their connection ends', async () => {
     const device = await connect2025(notes.mcp, bearer(await client.tokenFor('carol')));
     await logIn(device, new Browser(), 'carol');
     const revoked = notes.next(({ type }) => type === 'account.revoked');
@@ -71,8 +71,8 @@ describe('the same devices, where each connection has a session of its own', () 
   });
 });
 
-describe('a user who may have two connections through one client', () => {
-  it('loses the longest idle one with the third: the limit is the operator’s [security 39]', async () => {
+describe('a user with the limit of two connections for each client', () => {
+  it('loses the longest idle connection when a third one opens [security 39]', async () => {
     const limited = await startInProcessNotes({
       access: ({ issuer }) => ({ issuer }),
       limits: { connectionsPerUser: 2 },
@@ -86,7 +86,7 @@ describe('a user who may have two connections through one client', () => {
     expect((await second.end()).status).toBe(200);
   });
 
-  it('keeps both while one serves a call and one holds a stream: the third is refused [security 36, 39]', async () => {
+  it('keeps connections with a call in flight or an open stream, and the third one is refused [security 36, 39]', async () => {
     const [began, released] = [createLatch(), createLatch()];
     const limited = await startInProcessNotes({
       access: ({ issuer }) => ({ issuer }),
@@ -117,7 +117,7 @@ describe('a user who may have two connections through one client', () => {
     stream.drop();
   });
 
-  it('gets an error for the calls of a connection that ends [security 39]', async () => {
+  it('gets an error for the calls of an evicted connection [security 39]', async () => {
     const began = createLatch();
     const held = await startInProcessNotes({
       tools: (server) => {

@@ -45,8 +45,8 @@ function openingAs(name: string): [OpenAddress, Promise<unknown>[]] {
   return [open, opened];
 }
 
-describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) => {
-  it('is asked to open the link, and is logged in by the same call', async () => {
+describe.each(ELICITING_KINDS)('a client with URL elicitation (%s)', (kind) => {
+  it('gets elicitation with the link, and is logged in by the same call', async () => {
     const asked: string[] = [];
     const open: OpenAddress = async ({ message, url }) => {
       asked.push(message, new URL(url).pathname);
@@ -64,7 +64,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
     });
   });
 
-  it('is logged in by the same call when its user takes a while in the browser', async () => {
+  it('is logged in by the same call when its user is slow', async () => {
     const [open, opened] = openingAs('bob');
     await withClient(kind, open, async (client) => {
       expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'bob' } });
@@ -72,7 +72,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
     });
   });
 
-  it('whose user declines to open the link gets that link for later, and is not asked again', async () => {
+  it('gets the link and no further elicitation when its user declines', async () => {
     const asked: string[] = [];
     const open: OpenAddress = async ({ url }) => {
       asked.push(url);
@@ -92,7 +92,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
     });
   });
 
-  it('whose user dismisses the question gets the link at once, for later', async () => {
+  it('gets the link when its user dismisses the prompt', async () => {
     await withClient(
       kind,
       async () => 'cancel',
@@ -106,7 +106,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
     );
   });
 
-  it('whose user declines on the connect page is told so by the same call', async () => {
+  it('gets the reason from the same call when its user declines on the connect page', async () => {
     const open: OpenAddress = async ({ url }) => {
       const browser = new Browser();
       await browser.submit(await browser.open(url), { action: 'decline' });
@@ -120,7 +120,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
     });
   });
 
-  it('whose user cancels at the provider is told so by the same call', async () => {
+  it('gets the reason from the same call when its user cancels at the provider', async () => {
     const open: OpenAddress = async ({ url }) => {
       const browser = new Browser();
       const provider = await browser.submit(await browser.open(url), { action: 'continue' });
@@ -135,7 +135,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
     });
   });
 
-  it('that is logged in already is not asked again', async () => {
+  it('gets no elicitation when it is logged in', async () => {
     const [open, opened] = openingAs('carol');
     await withClient(kind, open, async (client) => {
       await client.call('login');
@@ -145,7 +145,7 @@ describe.each(ELICITING_KINDS)('a client that can open addresses (%s)', (kind) =
   });
 });
 
-it('clients of all kinds that log in at the same time are each asked for their own login', async () => {
+it('simultaneous clients of all kinds get elicitation for their own login', async () => {
   await Promise.all(
     [...ELICITING_KINDS, ...ELICITING_KINDS, ...ELICITING_KINDS].map(async (kind, index) => {
       const name = `user-${index}`;
@@ -159,7 +159,7 @@ it('clients of all kinds that log in at the same time are each asked for their o
   );
 });
 
-describe('[security 16] the state that a login carries through its client', () => {
+describe('[security 16] the request state of a login', () => {
   const capabilities = { elicitation: { url: {} } };
   const parkedSchema = z.object({
     requestState: z.string(),
@@ -180,14 +180,14 @@ describe('[security 16] the state that a login carries through its client', () =
   const accepted = { inputResponses: { login: { action: 'accept' } } };
   const refused = { isError: true, content: [{ text: expect.stringMatching(/requestState/) }] };
 
-  it('finishes the login when it comes back unchanged', async () => {
+  it('completes the login when it is returned unchanged', async () => {
     const { requestState, url } = await started();
     await new Browser().logIn(url, 'alice');
     const { structuredContent } = await round({ ...accepted, requestState });
     expect(structuredContent).toMatchObject({ status: 'authenticated', account: { subject: 'alice' } });
   });
 
-  it('shows nothing of what is in it', async () => {
+  it('is opaque', async () => {
     const { requestState, url } = await started();
     const id = new URL(url).pathname.split('/').at(-1)!;
     const bytes = Buffer.from(requestState, 'base64url').toString('latin1');
@@ -221,7 +221,7 @@ describe('[security 16] the state that a login carries through its client', () =
     });
   });
 
-  it('is refused when it is used again, finished or not', async () => {
+  it('is refused when it is used a second time', async () => {
     const { requestState, url } = await started();
     await new Browser().logIn(url, 'alice');
     await round({ ...accepted, requestState });
@@ -232,7 +232,7 @@ describe('[security 16] the state that a login carries through its client', () =
     expect(await round({ ...accepted, requestState: other.requestState })).toMatchObject(refused);
   });
 
-  it('is good for one of two uses at the same time', async () => {
+  it('is accepted for one of two simultaneous uses', async () => {
     const { requestState, url } = await started();
     await new Browser().logIn(url, 'alice');
     const results = await Promise.all([1, 2].map(() => round({ ...accepted, requestState })));
@@ -241,7 +241,7 @@ describe('[security 16] the state that a login carries through its client', () =
     ).toHaveLength(1);
   });
 
-  it('is refused with other arguments, or with a session that it was not made for', async () => {
+  it('is refused with other arguments or another session', async () => {
     const { secret } = await logIn(client2026(notes.mcp), new Browser(), 'bob');
     for (const args of [{ provider: 'sample' }, { code: 'AAAA-AAAA' }, { session: secret }]) {
       const { requestState } = await started();
@@ -253,7 +253,7 @@ describe('[security 16] the state that a login carries through its client', () =
     expect(await round({ ...accepted, requestState })).toMatchObject(refused);
   });
 
-  it('opens nothing for another tool', async () => {
+  it('is refused for another tool', async () => {
     const { requestState, url } = await started();
     await new Browser().logIn(url, 'alice');
     for (const tool of ['whoami', 'list_notes', 'session_status', 'logout']) {
@@ -262,7 +262,7 @@ describe('[security 16] the state that a login carries through its client', () =
     }
   });
 
-  it('is not asked for by 2025 clients that send one', async () => {
+  it('is ignored from 2025 clients', async () => {
     const { requestState, url } = await started();
     await new Browser().logIn(url, 'alice');
     const connection = await connect2025(notes.mcp);

@@ -33,7 +33,7 @@ const pass = (seconds: number) => vi.setSystemTime(Date.now() + seconds * SECOND
 const scopesOf = ({ scope = '' }: { scope: string | undefined }) => scope.split(' ').sort();
 
 describe('an MCP client of the embedded provider', () => {
-  it('is granted offline_access if it asks for it, and may name it again at refresh', async () => {
+  it('gets offline_access if it asks for it, and may repeat it at refresh', async () => {
     const client = await register('mcp offline_access');
     const tokens = await client.tokensFor('alice');
     expect(scopesOf(tokens)).toEqual(['mcp', 'offline_access']);
@@ -41,7 +41,7 @@ describe('an MCP client of the embedded provider', () => {
     expect(scopesOf(refreshed)).toEqual(['mcp', 'offline_access']);
   });
 
-  it('may name at refresh what was never granted, and gets what was', async () => {
+  it('gets the granted scopes when it asks for others at refresh', async () => {
     const client = await register('mcp');
     const tokens = await client.tokensFor('alice');
     expect(scopesOf(tokens)).toEqual(['mcp']);
@@ -52,20 +52,20 @@ describe('an MCP client of the embedded provider', () => {
     expect(scopesOf(again)).toContain('mcp');
   });
 
-  it('does not get the scope of the MCP server by naming it at refresh', async () => {
+  it('does not get the scope of the MCP server at refresh', async () => {
     const client = await register('openid');
     const { refreshToken } = await client.tokensFor('alice');
     await expect(client.refresh(refreshToken, 'mcp')).rejects.toMatchObject({ error: 'invalid_scope' });
   });
 
-  it('gets access tokens that live an hour, which hosts that refresh five minutes early need', async () => {
+  it('gets access tokens for an hour, which hosts that refresh five minutes early need', async () => {
     const client = await register('mcp');
     const tokens = await client.tokensFor('alice');
     expect(tokens.expiresInSeconds).toBe(3600);
     expect((await client.refresh(tokens.refreshToken)).expiresInSeconds).toBe(3600);
   });
 
-  it('may refresh in parallel: a rotated refresh token works for ten seconds more', async () => {
+  it('may refresh in parallel, because a rotated refresh token stays valid for ten seconds', async () => {
     const client = await register('mcp');
     const { refreshToken } = await client.tokensFor('alice');
     const parallel = await Promise.all([1, 2, 3].map(() => client.refresh(refreshToken)));
@@ -76,7 +76,7 @@ describe('an MCP client of the embedded provider', () => {
     }
   });
 
-  it('loses its grant when it uses a rotated refresh token later, however often it did before', async () => {
+  it('loses its grant when it uses a rotated refresh token after that time', async () => {
     const client = await register('mcp');
     const { refreshToken } = await client.tokensFor('alice');
     const first = await client.refresh(refreshToken);
@@ -104,7 +104,7 @@ describe('a registration at the embedded provider', () => {
     await expect.poll(statusOf).toBe(200);
   };
 
-  it('of a client on this machine survives a restart: its user signs in again, and it gets tokens', async () => {
+  it('of a local client survives a restart, and its user can sign in again', async () => {
     const client = await register('mcp offline_access');
     const { refreshToken } = await client.tokensFor('alice');
     await restart();
@@ -135,7 +135,7 @@ describe('a registration at the embedded provider', () => {
     return (await response.json()) as Record<string, unknown>;
   };
 
-  it('of a client elsewhere does not, and the page says what to remove', async () => {
+  it('of a remote client is lost with a restart, and the page says what to remove', async () => {
     const redirectUri = 'https://app.example/callback';
     const { client_id: clientId } = await post({ redirect_uris: [redirectUri] });
     await restart();
@@ -144,7 +144,7 @@ describe('a registration at the embedded provider', () => {
     expect(page.text).toMatch(/Remove the saved sign-in of this server/);
   });
 
-  it('of a client that comes back to an app’s own scheme is accepted, and the page says the same after a restart', async () => {
+  it('of a client with a private-use URI scheme is accepted, and is lost with a restart', async () => {
     const redirectUris = ['cursor://mcp/oauth/callback', 'http://localhost:8787/callback'];
     const { client_id: clientId } = await post({ redirect_uris: redirectUris });
     const statusOf = async (uri: string) =>
@@ -160,7 +160,7 @@ describe('a registration at the embedded provider', () => {
     expect(page.text).toMatch(/Remove the saved sign-in of this server/);
   });
 
-  it('is shown to the user who signs in: its name, as a claim, and where the browser goes', async () => {
+  it('is shown to the user who signs in, with the self-reported name and the redirect target', async () => {
     const redirectUri = 'http://localhost:41234/callback';
     const registered = await post({
       redirect_uris: [redirectUri],
@@ -175,7 +175,7 @@ describe('a registration at the embedded provider', () => {
     expect(page.text).toContain('http://localhost:41234');
   });
 
-  it('allows any port of its loopback redirect URIs, and no other address', async () => {
+  it('allows any port of its loopback redirect URIs, and no other URI', async () => {
     const { client_id: clientId } = await post({ redirect_uris: ['http://127.0.0.1:1/cb'] });
     const statusOf = async (uri: string) =>
       (await new StepBrowser().request(authorize(String(clientId), uri))).status;
@@ -187,7 +187,7 @@ describe('a registration at the embedded provider', () => {
 });
 
 describe('the MCP server itself, as a client of the embedded provider', () => {
-  it('stays under strict reuse detection', async () => {
+  it('has strict reuse detection', async () => {
     const oidc = await import('openid-client');
     const configuration = await oidc.discovery(
       new URL(provider.issuer),

@@ -49,8 +49,8 @@ const LOGIN_ATTEMPT_MS = 10 * 60 * 1000;
 const UNFINISHED = 'Login cannot be completed';
 const GONE = 'Link expired';
 
-describe('a user whose login has failed is told why, by the link and on the way back', () => {
-  it('declined on our page', async () => {
+describe('the page after a failed login gives the reason', () => {
+  it('that the user declined on the connect page', async () => {
     const link = await startLogin(await connect2025(notes.mcp));
     const browser = new StepBrowser();
     const form = await browser.openConnectPage(link);
@@ -63,7 +63,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('declined at the provider', async () => {
+  it('that the user declined at the provider', async () => {
     const link = await startLogin(await connect2025(notes.mcp));
     const browser = new StepBrowser();
     const callback = await browser.authorize(await browser.consent(link), { cancel: 'yes' });
@@ -72,7 +72,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('out of time, at the provider or before', async () => {
+  it('that the login expired, at the provider or before', async () => {
     const { link, browser, callback } = await onTheWayBack(timed);
     await clock.advance(LOGIN_ATTEMPT_MS);
     for (const address of [callback, callback, link]) {
@@ -80,7 +80,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('in another browser than it began in', async () => {
+  it('that another browser started the login', async () => {
     const { link, browser, callback } = await onTheWayBack();
     const other = new StepBrowser();
     expect(await arriveAt(other, callback)).toBe('Different browser');
@@ -88,7 +88,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     expect(await arriveAt(browser, link)).toBe('Different browser');
   });
 
-  it('as another user than the client’s', async () => {
+  it('that the user is not the user of the client', async () => {
     const link = await startLogin(await connect2025(secured.mcp, await secured.wayOf('alice')));
     const browser = secured.browser();
     const callback = await browser.logInUntilCallback(link, 'mallory');
@@ -97,7 +97,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('at a provider that cannot be reached', async () => {
+  it('that the provider was unreachable', async () => {
     const { link, browser, callback } = await onTheWayBack();
     notes.provider.isDown = true;
     const first = await arriveAt(browser, callback).finally(() => {
@@ -108,7 +108,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('at a provider that refuses', async () => {
+  it('that the provider refused', async () => {
     const { link, browser, callback } = await onTheWayBack();
     callback.searchParams.set('code', 'made-up');
     for (const address of [callback, callback, link]) {
@@ -116,7 +116,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('by five wrong codes, when the page with the code is loaded again', async () => {
+  it('that five wrong codes were entered, when the code page is loaded again', async () => {
     const { client, link, browser, callback } = await onTheWayBack();
     const fromAfar = { 'x-forwarded-for': '192.0.2.1' };
     const answer = await browser.request(callback, { headers: fromAfar });
@@ -128,7 +128,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('for a newer one', async () => {
+  it('that a newer login replaced it', async () => {
     const { client, link, browser, callback } = await onTheWayBack();
     await client.call('login', { flow: 'device' });
     for (const address of [callback, callback, link]) {
@@ -136,7 +136,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
     }
   });
 
-  it('to make room', async () => {
+  it('that it was evicted', async () => {
     const link = await startLogin(await connect2025(narrow.mcp));
     await startLogin(await connect2025(narrow.mcp));
     expect(await arriveAt(new StepBrowser(), link)).toBe('Too many logins');
@@ -145,7 +145,7 @@ describe('a user whose login has failed is told why, by the link and on the way 
   it.each([
     ['logged out', 'logout'],
     ['went', 'end'],
-  ] as const)('because the client %s', async (_, way) => {
+  ] as const)('that the client %s', async (_, way) => {
     const { client, link, browser, callback } = await onTheWayBack();
     await (way === 'end' ? client.end() : client.call('logout'));
     for (const address of [callback, callback, link]) {
@@ -154,8 +154,8 @@ describe('a user whose login has failed is told why, by the link and on the way 
   });
 });
 
-describe('a user who cannot be sent on', () => {
-  it('is told to wait only where that helps, and the operator hears of it where it does not', async () => {
+describe('a user whose login cannot start', () => {
+  it('is told to wait if that helps; otherwise the operator gets an error', async () => {
     const strange = await startSecuredNotes('sign-in');
     try {
       const link = await startLogin(await connect2025(strange.mcp, await strange.wayOf('alice')));
@@ -175,8 +175,8 @@ describe('a user who cannot be sent on', () => {
   });
 });
 
-describe('how a login ended', () => {
-  it('is not told to a browser that does not have its cookie [security 11]', async () => {
+describe('the result of a login', () => {
+  it('is not shown to a browser without the cookie of the login [security 11]', async () => {
     const { client, browser, callback } = await onTheWayBack();
     await client.call('logout');
     const stranger = new StepBrowser();
@@ -187,7 +187,7 @@ describe('how a login ended', () => {
     expect(await arriveAt(browser, callback)).toBe('Session ended');
   });
 
-  it('is not told by a state or a link that never was one', async () => {
+  it('is not shown for an unknown state or link', async () => {
     const { client, link, browser, callback } = await onTheWayBack();
     await client.call('logout');
     for (const state of ['', 'A', `${callback.searchParams.get('state')}A`]) {
@@ -199,7 +199,7 @@ describe('how a login ended', () => {
     expect(await arriveAt(browser, `${link}A/code`)).toBe(GONE);
   });
 
-  it('is not remembered of one that worked out', async () => {
+  it('is not stored after a success', async () => {
     const { link, browser, callback } = await onTheWayBack();
     expect(await arriveAt(browser, callback)).toBe('You are logged in');
     expect(await arriveAt(browser, callback)).toBe(UNFINISHED);
@@ -207,11 +207,11 @@ describe('how a login ended', () => {
   });
 });
 
-describe('the last page of a login that worked out', () => {
+describe('the last page of a successful login', () => {
   const textOf = async (browser: StepBrowser, url: URL) =>
     parseHTML((await browser.request(url)).text).document.querySelector('main')?.textContent;
 
-  it('says once as whom and for which client, and the browser keeps no name', async () => {
+  it('names the user and the client once, and the browser stores no name', async () => {
     const { browser, callback } = await onTheWayBack();
     const done = locationOf(await browser.request(callback), callback);
     expect(done.pathname + done.search).toBe('/login/done');
@@ -220,7 +220,7 @@ describe('the last page of a login that worked out', () => {
     expect(await textOf(browser, done)).not.toContain('alice');
   });
 
-  it('says nothing that this server has not written', async () => {
+  it('shows only values that this server has written', async () => {
     const { browser, callback } = await onTheWayBack();
     const done = locationOf(await browser.request(callback), callback);
     const key = [...browser.cookies.keys()].find((name) => name.startsWith('mcp-login-done'));
@@ -241,7 +241,7 @@ describe('the last page of a login that worked out', () => {
     }
   });
 
-  it('shows names as text, whatever they are [security 46]', async () => {
+  it('escapes names [security 46]', async () => {
     const link = await startLogin(await connect2025(notes.mcp));
     const browser = new StepBrowser();
     const callback = await browser.logInUntilCallback(link, '<b>\u202e&"');

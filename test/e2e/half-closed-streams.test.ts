@@ -106,9 +106,9 @@ const signOuts = () => events.filter(({ type }) => type === 'session.signed_out'
 const statuses = (count: number) =>
   opened.until(`${count} streams`, (entries) => (entries.length >= count ? entries : undefined));
 
-describe.each(Object.entries(CLIENTS))('%s, whose half of the stream alone is cut', (_, connect) => {
+describe.each(Object.entries(CLIENTS))('%s whose side of the stream is closed', (_, connect) => {
   it.each(CUTS)(
-    'by %s, gets another one, hears what is pushed, and stays logged in [security 5, 36]',
+    'by %s opens another stream, gets notifications and stays logged in [security 5, 36]',
     async (cut) => {
       const client = await connect();
       await statuses(1);

@@ -34,7 +34,7 @@ async function costOf(target: string, headers: Record<string, string>): Promise<
   return cpuCost(answered, usedCpuMs);
 }
 
-it.each(HEADERS)('the header %s costs little CPU, whatever it is filled with [security 40]', async (name) => {
+it.each(HEADERS)('the header %s costs little CPU with any content [security 40]', async (name) => {
   for (const filling of [...FILLINGS, DISTINCT]) {
     const cost = await costOf(url, { [name]: wide(filling) });
     expect(isTooDear(cost), `${filling.slice(0, 20)}: ${cost.cpuMs} ms`).toBe(false);
@@ -42,7 +42,7 @@ it.each(HEADERS)('the header %s costs little CPU, whatever it is filled with [se
 });
 
 it.each(['/', '/connect/', '/callback?state=', '/.well-known/', '/mcp?'])(
-  'a target that begins with %s costs little CPU, whatever follows [security 40]',
+  'a request target that begins with %s costs little CPU [security 40]',
   async (beginning) => {
     for (const filling of [...FILLINGS, '/../', '&', 'a=b&'].filter((each) => !/\s/.test(each))) {
       const target = new URL(url).origin + beginning + filling.repeat(LENGTH / filling.length);

@@ -85,7 +85,7 @@ function expectServed(answer: RawAnswer, trace: unknown): void {
   expect(executed).toEqual([trace]);
 }
 
-describe('a 2026 request whose headers say something else than its body executes nothing', () => {
+describe('a 2026 request whose headers differ from its body has no effect', () => {
   it.each<[string, Headers]>([
     ['another Mcp-Method', { 'mcp-method': 'tools/list' }],
     ['an Mcp-Method in another case', { 'mcp-method': 'Tools/Call' }],
@@ -125,7 +125,7 @@ describe('a 2026 request whose headers say something else than its body executes
     expectServed(await ask(request), params.name ?? params.uri);
   });
 
-  it('by an `initialize` under the 2026 version, and no session starts', async () => {
+  it('as `initialize` with the 2026 version, and starts no session', async () => {
     const before = notes.events.length;
     const clientInfo = { name: 'raw', version: '1' };
     const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
@@ -160,7 +160,7 @@ describe('a 2026 request', () => {
     expectServed(await deliver(args, changes), args);
   });
 
-  it('of a revision that is not served is told which ones are', async () => {
+  it('of an unsupported revision gets the list of supported ones', async () => {
     const meta = { 'io.modelcontextprotocol/protocolVersion': '2027-01-01' };
     const request = request2026('tools/call', { name: 'deliver', arguments: {} }, { meta });
     const answer = await ask(request, { 'mcp-protocol-version': '2027-01-01' });
@@ -170,7 +170,7 @@ describe('a 2026 request', () => {
     expect(executed).toEqual([]);
   });
 
-  it('that says so only in its header is refused, not served as one of 2025', async () => {
+  it('that names its revision only in the header is refused', async () => {
     const body = JSON.stringify({ jsonrpc: '2.0', id: 7, method: 'tools/call', params: { name: 'deliver' } });
     const request = { ...request2026('tools/call', { name: 'deliver' }), body };
     const { secret } = await connect2025(notes.mcp);
@@ -182,16 +182,16 @@ describe('a 2026 request', () => {
     expect(executed).toEqual([]);
   });
 
-  it('of a method that there is not is answered 404', async () => {
+  it('with an unknown method is answered 404', async () => {
     const answer = await ask(request2026('ping', {}));
     expect(answer.status).toBe(404);
     expect(messageOf(answer).error?.code).toBe(-32601);
   });
 });
 
-describe('in the 2026 revision there is', () => {
+describe('the 2026 revision has', () => {
   it.each(['GET', 'DELETE', 'PUT'])(
-    'no %s: it is answered 405, and ends no 2025 session that it names [security 54]',
+    'no %s, which is answered 405 and ends no 2025 session [security 54]',
     async (method) => {
       const client = await connect2025(notes.mcp);
       for (const id of [undefined, UNKNOWN_ID, client.secret]) {
@@ -206,7 +206,7 @@ describe('in the 2026 revision there is', () => {
     },
   );
 
-  it('no Mcp-Session-Id: whatever it is, it is ignored and never echoed [security 54]', async () => {
+  it('no Mcp-Session-Id, which is ignored and not echoed [security 54]', async () => {
     const alice = await logIn(await connect2025(notes.mcp), new Browser(), 'alice');
     const handle = (await logIn(client2026(notes.mcp), new Browser(), 'bob')).secret;
     for (const id of [alice.secret, handle, UNKNOWN_ID, 'x', 'A'.repeat(5000)]) {

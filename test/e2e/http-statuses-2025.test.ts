@@ -69,7 +69,7 @@ describe('an unknown session id', () => {
   it.each([
     ['a call', CALL],
     ['`initialize`', message('initialize', { protocolVersion: '2025-11-25', capabilities: {} })],
-  ])('in %s is answered with the next step for its client and for its user', async (_what, body) => {
+  ])('in %s is answered with the next step for the client and for its user', async (_what, body) => {
     const answer = await ask('POST', { 'mcp-session-id': UNKNOWN_ID }, body);
     expect(answer.status).toBe(404);
     const text = messageOf(answer).error?.message;
@@ -79,7 +79,7 @@ describe('an unknown session id', () => {
 });
 
 describe('a 2025 session', () => {
-  it('answers 200 to a request, 202 without a body to what is none, and 404 to all once it was deleted', async () => {
+  it('answers 200 to requests, 202 without a body to other messages, and 404 after its deletion', async () => {
     const session = await startSession();
     await expectAlive(session);
     const notification = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
@@ -93,14 +93,14 @@ describe('a 2025 session', () => {
   });
 
   it.each(['2025-03-26', '2025-06-18', '2025-11-25'])(
-    'is served under the MCP-Protocol-Version %s',
+    'accepts the MCP-Protocol-Version %s',
     async (version) => {
       await expectAlive({ ...(await startSession()), 'mcp-protocol-version': version });
     },
   );
 
   it.each(['1999-01-01', '2025-11-26', 'nonsense'])(
-    'is answered 400 under the MCP-Protocol-Version %s, and goes on',
+    'answers 400 to the MCP-Protocol-Version %s, and stays open',
     async (version) => {
       const session = await startSession();
       for (const method of METHODS) {
@@ -113,7 +113,7 @@ describe('a 2025 session', () => {
     },
   );
 
-  it('has one stream: a second one replaces a first that answers no ping', async () => {
+  it('has one standalone stream: a second one replaces a first whose client does not answer a ping', async () => {
     const session = await startSession();
     const first = await openStream(session);
     expect(first.status).toBe(200);
@@ -125,14 +125,14 @@ describe('a 2025 session', () => {
 });
 
 describe('a 2025 request is answered', () => {
-  it.each(METHODS)('400 by %s without a session id', async (method) => {
+  it.each(METHODS)('400 for %s without a session id', async (method) => {
     const answer = await ask(method);
     expect(answer.status).toBe(400);
     expect(messageOf(answer).error?.message).toMatch(/initialize/);
     expect(executed).toEqual([]);
   });
 
-  it.each(METHODS)('404 by %s with a session id that is unknown', async (method) => {
+  it.each(METHODS)('404 for %s with an unknown session id', async (method) => {
     const answer = await ask(method, { 'mcp-session-id': UNKNOWN_ID });
     expect(answer.status).toBe(404);
     expect(messageOf(answer).error?.message).toMatch(/initialize/);
@@ -140,7 +140,7 @@ describe('a 2025 request is answered', () => {
   });
 
   it.each(['PUT', 'PATCH', 'HEAD'])(
-    '405 by %s, with the methods there are, whatever session it names',
+    '405 for %s, with the allowed methods, in every session',
     async (method) => {
       const session = await startSession();
       for (const named of [{}, session, { 'mcp-session-id': UNKNOWN_ID }]) {
@@ -157,14 +157,14 @@ describe('a 2025 request is answered', () => {
     ['POST', 'text/event-stream'],
     ['POST', 'text/html'],
     ['GET', 'application/json'],
-  ])('406 by %s where it accepts only %s', async (method, accept) => {
+  ])('406 for %s if it accepts only %s', async (method, accept) => {
     const session = await startSession();
     expect((await ask(method, { ...session, accept })).status).toBe(406);
     expect(executed).toEqual([]);
     await expectAlive(session);
   });
 
-  it('406 where it would initialize but not accept the answer, and no session is left', async () => {
+  it('406 for an `initialize` that does not accept the response, without a new session', async () => {
     const before = notes.events.length;
     const answer = await initialize({ accept: 'application/json' });
     expect(answer.status).toBe(406);
@@ -179,7 +179,7 @@ describe('a 2025 request is answered', () => {
     'application/x-www-form-urlencoded',
     'application/jsonp',
     'text/plain; a=application/json',
-  ])('415 where its body is %s', async (type) => {
+  ])('415 if its body is %s', async (type) => {
     const session = await startSession();
     expect((await ask('POST', { ...session, 'content-type': type })).status).toBe(415);
     expect((await initialize({ 'content-type': type })).status).toBe(415);

@@ -86,7 +86,7 @@ function claimsOf(jwt: string): Record<string, unknown> {
 }
 
 describe('an MCP client that names neither scope nor resource', () => {
-  it('gets a token for the MCP endpoint with the scope that it needs, as clients of SDK 1.10 and 1.12', async () => {
+  it('gets a token for the MCP endpoint with the required scope, like clients of SDK 1.10 and 1.12', async () => {
     const { clientId, tokens } = await tokensFor();
     expect(claimsOf(String(tokens.access_token))).toMatchObject({ aud: MCP, scope: 'mcp', sub: 'alice' });
     const refreshed = await askForTokens({
@@ -97,12 +97,12 @@ describe('an MCP client that names neither scope nor resource', () => {
     expect(claimsOf(String(refreshed.access_token))).toMatchObject({ aud: MCP, scope: 'mcp' });
   });
 
-  it('gets the same with parameters that have no value (RFC 6749 section 3.1)', async () => {
+  it('gets the same token with parameters without a value (RFC 6749 section 3.1)', async () => {
     const { tokens } = await tokensFor({ scope: '', resource: '' });
     expect(claimsOf(String(tokens.access_token))).toMatchObject({ aud: MCP, scope: 'mcp' });
   });
 
-  it('gets no token for the endpoint while there is none', async () => {
+  it('gets no token for the endpoint before the endpoint exists', async () => {
     mcpEndpoint = undefined;
     const clientId = String((await register(OLD_SDK)).json.client_id);
     expect((await callbackOf(addressOf(clientId))).searchParams.get('error')).toBe('access_denied');
@@ -116,7 +116,7 @@ describe('an MCP client that names one of them', () => {
     expect(claimsOf(String(tokens.access_token))).toMatchObject({ aud: resource, scope: 'mcp' });
   });
 
-  it('gets the scope that it names, and no other', async () => {
+  it('gets only the scope that it names', async () => {
     const { tokens } = await tokensFor({ scope: 'openid' });
     const { aud, scope } = claimsOf(String(tokens.access_token));
     expect(aud).toBe(MCP);
@@ -131,16 +131,16 @@ describe('the MCP server’s own client', () => {
   });
 });
 
-describe('a host that asks its user for an account and for consent', () => {
+describe('a host that requests account selection and consent', () => {
   it.each(['consent select_account', 'select_account', 'consent', 'login'])(
-    'gets in with prompt=%s, as the second sign-in of Copilot CLI',
+    'is accepted with prompt=%s, like the second sign-in of Copilot CLI',
     async (prompt) => {
       const { tokens } = await tokensFor({ prompt });
       expect(claimsOf(String(tokens.access_token))).toMatchObject({ aud: MCP, sub: 'alice' });
     },
   );
 
-  it('is refused with prompt=none and another one, as OpenID Connect Core says', async () => {
+  it('is refused with prompt=none and another value (OpenID Connect Core)', async () => {
     const clientId = String((await register(OLD_SDK)).json.client_id);
     const answer = await new StepBrowser().request(addressOf(clientId, { prompt: 'none select_account' }));
     expect(answer.headers.location).toContain('error=invalid_request');
@@ -148,7 +148,7 @@ describe('a host that asks its user for an account and for consent', () => {
 });
 
 describe('a registration with empty lists', () => {
-  it('is one for a client that refreshes, as Gemini CLI registers after its sign-in', async () => {
+  it('allows refresh, as Gemini CLI needs after its sign-in', async () => {
     const { status, json } = await register(GEMINI_STORED);
     expect(status).toBe(201);
     expect(json).toMatchObject({ grant_types: ['refresh_token'], redirect_uris: [] });
@@ -163,7 +163,7 @@ describe('a registration with empty lists', () => {
     });
   });
 
-  it('opens no token of another client', async () => {
+  it('gives no access to tokens of another client', async () => {
     const { tokens } = await tokensFor();
     const { json } = await register(GEMINI_STORED);
     const refreshed = await askForTokens({
@@ -175,7 +175,7 @@ describe('a registration with empty lists', () => {
   });
 
   it.each([REDIRECT_URI, 'https://app.example/callback'])(
-    'has the defaults of RFC 7591 where it comes back to %s',
+    'has the defaults of RFC 7591 for the redirect URI %s',
     async (redirectUri) => {
       const metadata = {
         redirect_uris: [redirectUri],

@@ -65,7 +65,7 @@ let users = 0;
 /** A name that nobody else has, and that would be found in any answer it got into. */
 const newUser = () => `user-${++users}-canary`;
 
-describe.each(pairs)('with a $of session logged in, a $by client', ({ of, by }) => {
+describe.each(pairs)('with a $of session with a login, and a $by client', ({ of, by }) => {
   async function victim() {
     const name = newUser();
     const client = await logIn(await clients[of](), new Browser(), name);
@@ -74,12 +74,12 @@ describe.each(pairs)('with a $of session logged in, a $by client', ({ of, by }) 
     return { client, name, note };
   }
 
-  it.each(['logged in as somebody else', 'not logged in'])(
-    'that is %s sees nothing of it through any tool',
+  it.each(['logged in as another user', 'not logged in'])(
+    'that is %s gets no data of it from any tool',
     async (state) => {
       const { client, name, note } = await victim();
       const other = await clients[by]();
-      if (state === 'logged in as somebody else') await logIn(other, new Browser(), newUser());
+      if (state === 'logged in as another user') await logIn(other, new Browser(), newUser());
       const seen = await everythingSeenBy(other);
       for (const secret of [name, note, client.secret, ...notes.provider.issuedTokens]) {
         expect(seen).not.toContain(secret);
@@ -88,14 +88,14 @@ describe.each(pairs)('with a $of session logged in, a $by client', ({ of, by }) 
     },
   );
 
-  it('does not end it by logging out itself', async () => {
+  it('does not end it with its own logout', async () => {
     const { client, name } = await victim();
     const other = await logIn(await clients[by](), new Browser(), newUser());
     await other.call('logout');
     expect((await client.call('whoami')).structured).toMatchObject({ subject: name });
   });
 
-  it('logged in as the same user is a session of its own, and outlives its logout', async () => {
+  it('logged in as the same user has another session, which survives the logout', async () => {
     const { client, name } = await victim();
     const other = await logIn(await clients[by](), new Browser(), name);
     await client.call('logout');
@@ -105,7 +105,7 @@ describe.each(pairs)('with a $of session logged in, a $by client', ({ of, by }) 
 });
 
 describe('ids of the two eras', () => {
-  it('[security 54] a 2025 session id opens no 2026 session', async () => {
+  it('[security 54] do not accept a 2025 session id as a 2026 handle', async () => {
     const connection = await logIn(await connect2025(notes.mcp), new Browser(), newUser());
     const thief = client2026(notes.mcp, connection.secret);
     for (const tool of TOOLS) {
@@ -117,7 +117,7 @@ describe('ids of the two eras', () => {
     }
   });
 
-  it('[security 54] a 2026 handle is unknown as a 2025 session id, whatever the method', async () => {
+  it('[security 54] do not accept a 2026 handle as a 2025 session id, for any method', async () => {
     const { secret } = await logIn(client2026(notes.mcp), new Browser(), newUser());
     const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
     for (const method of ['POST', 'GET', 'DELETE']) {
@@ -127,7 +127,7 @@ describe('ids of the two eras', () => {
     expect(await client2026(notes.mcp, secret).call('whoami')).toMatchObject({ isError: false });
   });
 
-  it('[security 54] a 2026 request that carries a 2025 session id is nobody’s, and gets no id back', async () => {
+  it('[security 54] do not name the session of a 2026 request with a 2025 session id', async () => {
     const name = newUser();
     const { secret } = await logIn(await connect2025(notes.mcp), new Browser(), name);
     const request = request2026('tools/call', { name: 'whoami', arguments: {} });
@@ -141,7 +141,7 @@ describe('ids of the two eras', () => {
   });
 });
 
-describe('a login that is under way', () => {
+describe('a pending login', () => {
   const thefts = {
     'the cookies of another login': () => undefined,
     // Under the name of the right cookie.
@@ -153,7 +153,7 @@ describe('a login that is under way', () => {
   };
 
   it.each(Object.entries(thefts))(
-    '[security 11] cannot be finished with %s: its code is not redeemed',
+    '[security 11] cannot be completed with %s, and the code is not redeemed',
     async (_, prepare) => {
       const [alice, bob] = [await connect2025(notes.mcp), await connect2025(notes.mcp)];
       const [aliceBrowser, bobBrowser] = [new StepBrowser(), new StepBrowser()];
@@ -167,7 +167,7 @@ describe('a login that is under way', () => {
     },
   );
 
-  it('ends in the session that started it, not in the one that asks about it', async () => {
+  it('completes in the session that started it, not in one that asks about it', async () => {
     const [alice, bob] = [client2026(notes.mcp), client2026(notes.mcp)];
     const name = newUser();
     const link = await startLogin(alice);
@@ -177,36 +177,33 @@ describe('a login that is under way', () => {
     expect((await alice.call('login')).structured).toMatchObject({ account: { subject: name } });
   });
 
-  it.each(eras)(
-    'of the %s era: two started at once in two browsers each end in their own session',
-    async (era) => {
-      const sessions = await Promise.all(
-        [newUser(), newUser()].map(async (name) => ({
-          name,
-          client: await clients[era](),
-          browser: new StepBrowser(),
-        })),
-      );
-      const callbacks: { browser: StepBrowser; callback: URL }[] = [];
-      for (const { client, browser, name } of sessions) {
-        callbacks.push({
-          browser,
-          callback: await browser.logInUntilCallback(await startLogin(client), name),
-        });
-      }
-      const answers = await Promise.all(callbacks.map(({ browser, callback }) => browser.request(callback)));
-      expect(answers.map((answer) => locationOf(answer, notes.mcp).pathname)).toEqual([
-        '/login/done',
-        '/login/done',
-      ]);
-      for (const { client, name } of sessions) {
-        expect((await client.call('login')).structured).toMatchObject({ account: { subject: name } });
-        expect((await client.call('whoami')).structured).toMatchObject({ subject: name });
-      }
-    },
-  );
+  it.each(eras)('of %s completes in its own session when two run in two browsers', async (era) => {
+    const sessions = await Promise.all(
+      [newUser(), newUser()].map(async (name) => ({
+        name,
+        client: await clients[era](),
+        browser: new StepBrowser(),
+      })),
+    );
+    const callbacks: { browser: StepBrowser; callback: URL }[] = [];
+    for (const { client, browser, name } of sessions) {
+      callbacks.push({
+        browser,
+        callback: await browser.logInUntilCallback(await startLogin(client), name),
+      });
+    }
+    const answers = await Promise.all(callbacks.map(({ browser, callback }) => browser.request(callback)));
+    expect(answers.map((answer) => locationOf(answer, notes.mcp).pathname)).toEqual([
+      '/login/done',
+      '/login/done',
+    ]);
+    for (const { client, name } of sessions) {
+      expect((await client.call('login')).structured).toMatchObject({ account: { subject: name } });
+      expect((await client.call('whoami')).structured).toMatchObject({ subject: name });
+    }
+  });
 
-  it.each(eras)('of the %s era: two in one browser, step by step side by side, do not meet', async (era) => {
+  it.each(eras)('of %s completes in its own session when two run in one browser', async (era) => {
     const browser = new StepBrowser();
     const [first, second] = [await clients[era](), await clients[era]()];
     const [firstName, secondName] = [newUser(), newUser()];
@@ -221,7 +218,7 @@ describe('a login that is under way', () => {
     expect((await second.call('login')).structured).toMatchObject({ account: { subject: secondName } });
   });
 
-  it('cannot be taken over with its confirmation code by another session', async () => {
+  it('cannot be completed with its confirmation code by another session', async () => {
     const [alice, bob] = [forwardedClient(), forwardedClient()];
     const browser = new StepBrowser();
     const name = newUser();
@@ -251,7 +248,7 @@ describe('[security 7] a pending handle', () => {
     { when: 'after the browser is done', isBrowserDone: true },
   ];
 
-  it.each(stages)('serves only `login` and `session_status` $when', async ({ isBrowserDone }) => {
+  it.each(stages)('is accepted only by `login` and `session_status` $when', async ({ isBrowserDone }) => {
     const { client, name } = await pending(isBrowserDone);
     for (const tool of ['whoami', 'list_notes', 'add_note', 'logout', 'slow']) {
       const answer = await client.call(tool, tool === 'add_note' ? { text: 'too early' } : {});
@@ -263,7 +260,7 @@ describe('[security 7] a pending handle', () => {
     expect(status.text).not.toContain(name);
   });
 
-  it.each(stages)('opens no resource and no prompt $when', async ({ isBrowserDone }) => {
+  it.each(stages)('is refused for resources and prompts $when', async ({ isBrowserDone }) => {
     const { handle, name } = await pending(isBrowserDone);
     const meta = { [HANDLE_META_KEY]: handle };
     const resource = await send(notes.mcp, request2026('resources/read', { uri: 'test://me' }, { meta }));
@@ -274,7 +271,7 @@ describe('[security 7] a pending handle', () => {
     }
   });
 
-  it('becomes a session handle that opens them', async () => {
+  it('is replaced by a session handle that is accepted for them', async () => {
     const { client, name } = await pending(true);
     await client.call('login');
     const meta = { [HANDLE_META_KEY]: client.secret };
@@ -283,7 +280,7 @@ describe('[security 7] a pending handle', () => {
     for (const answer of [resource, prompt]) expect(answer.text).toContain(name);
   });
 
-  it('dies when the login is finished: the session has a handle that nobody knew before', async () => {
+  it('ends when the login completes, and the session gets a new handle', async () => {
     const { client, handle, name } = await pending(true);
     const completed = await client.call('login');
     expect(completed.structured).toMatchObject({ status: 'authenticated', session: client.secret });
@@ -298,7 +295,7 @@ describe('[security 7] a pending handle', () => {
     }
   });
 
-  it('that finishes its login twice at the same time becomes one session, not two', async () => {
+  it('that completes its login twice at the same time gets one session', async () => {
     const { client, handle } = await pending(true);
     const twice = [client2026(notes.mcp, handle), client2026(notes.mcp, handle)];
     const answers = await Promise.all(twice.map((each) => each.call('login')));
@@ -307,7 +304,7 @@ describe('[security 7] a pending handle', () => {
   });
 });
 
-describe('clients at the same time', () => {
+describe('simultaneous clients', () => {
   it.each(pairs)('a slow call of a $of client does not delay a $by client', async ({ of, by }) => {
     Object.assign(slow, { started: createLatch(), released: createLatch() } satisfies Record<string, Latch>);
     const [waiting, other] = [await clients[of](), await clients[by]()];

@@ -54,8 +54,8 @@ function start({ publicUrl = 'https://mcp.test', access = { issuer: ISSUER } }: 
 /** What the clients of SDK 1.10 send. */
 const OLD_SDK = { headers: { 'mcp-protocol-version': '2024-11-05' } };
 
-describe('the metadata of the authorization server, where clients of 2025-03-26 look for it', () => {
-  it('is the issuer’s own document, word for word, and asked for once', async () => {
+describe('the authorization server metadata for clients of 2025-03-26', () => {
+  it('is the unchanged document of the issuer, fetched once', async () => {
     const { issuer, get } = start();
     for (const path of [WELL_KNOWN, `${WELL_KNOWN}/mcp`, `/mcp${WELL_KNOWN}`]) {
       const answer = await get(path, OLD_SDK);
@@ -74,7 +74,7 @@ describe('the metadata of the authorization server, where clients of 2025-03-26 
     },
   );
 
-  it('is for pages of the origins that may call the endpoint, and no others', async () => {
+  it('is readable by web pages of the allowed origins only', async () => {
     const { get } = start();
     const own = { headers: { origin: 'https://mcp.test' } };
     expect((await get(WELL_KNOWN, own)).headers.get('access-control-allow-origin')).toBe('https://mcp.test');
@@ -88,7 +88,7 @@ describe('the metadata of the authorization server, where clients of 2025-03-26 
     expect((await get(WELL_KNOWN, { headers: { origin: 'https://evil.test' } })).status).toBe(403);
   });
 
-  it('is 503 with Retry-After while the issuer cannot be reached, and available afterwards', async () => {
+  it('is answered 503 with Retry-After while the issuer is unreachable, and available afterwards', async () => {
     const { issuer, clock, get } = start();
     issuer.document = undefined;
     const failed = await get(WELL_KNOWN);
@@ -102,7 +102,7 @@ describe('the metadata of the authorization server, where clients of 2025-03-26 
     expect((await get(WELL_KNOWN)).status).toBe(200);
   });
 
-  it('of another issuer than the configured one is not passed on [security 12]', async () => {
+  it('is not forwarded if it names another issuer [security 12]', async () => {
     const { issuer, get } = start();
     issuer.document = { ...DOCUMENT, issuer: 'https://evil.test', token_endpoint: 'https://evil.test/token' };
     const refused = await get(WELL_KNOWN);
@@ -110,14 +110,14 @@ describe('the metadata of the authorization server, where clients of 2025-03-26 
     expect(await refused.text()).not.toContain('evil.test/token');
   });
 
-  it('does not exist in open access, and the issuer is not asked', async () => {
+  it('does not exist in open access, and the issuer gets no request', async () => {
     const { issuer, get } = start({ access: 'open-to-network' });
     expect((await get(WELL_KNOWN)).status).toBe(404);
     expect(issuer.asked).toEqual([]);
   });
 });
 
-it('leaves the well-known paths to an authorization server on the same origin', async () => {
+it('an authorization server on the same origin keeps its well-known paths', async () => {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   onTestFinished(async () => {

@@ -108,7 +108,7 @@ async function expectOpen(stream: WireStream): Promise<void> {
 }
 
 describe('the standalone stream of a 2025 client', () => {
-  it('[security 5] stays for as long as its client answers the pings that it carries', async () => {
+  it('[security 5] stays open while its client answers pings', async () => {
     const stream = await wire.listen(mcp);
     for (let count = 1; count <= 6; count++) await passAndAnswer(stream, count);
     const second = wire.listen(mcp);
@@ -118,7 +118,7 @@ describe('the standalone stream of a 2025 client', () => {
   });
 
   it.each(['never answered', 'has answered until now'])(
-    '[security 5] of a client that %s makes way for the next one two seconds after that asks',
+    '[security 5] of a client that %s is replaced two seconds after the client opens another one',
     async (past) => {
       const silent = await wire.listen(proxy.through(mcp));
       if (past === 'has answered until now') await passAndAnswer(silent, 1);
@@ -129,7 +129,7 @@ describe('the standalone stream of a 2025 client', () => {
     },
   );
 
-  it.each(CUTS)('[security 5] that is cut by %s makes room for the next one, without a ping', async (cut) => {
+  it.each(CUTS)('[security 5] that is cut by %s is replaced at once', async (cut) => {
     await logInAs('alice');
     const first = await wire.listen(proxy.through(mcp));
     expect(first.status).toBe(200);
@@ -146,7 +146,7 @@ describe('the standalone stream of a 2025 client', () => {
     expect(await isPresent()).toBe(true);
   });
 
-  it('[security 5] is not kept by answers to pings that were never sent', async () => {
+  it('[security 5] is not kept by responses to pings that were never sent', async () => {
     await wire.listen(proxy.through(mcp));
     proxy.goSilent();
     await clock.advance(PING_INTERVAL_MS);
@@ -157,11 +157,11 @@ describe('the standalone stream of a 2025 client', () => {
   });
 });
 
-describe('a client that goes away without a word', () => {
+describe('a client that disconnects silently', () => {
   const signedOut = () =>
     events.flatMap((event) => (event.type === 'session.signed_out' ? event.reason : []));
 
-  it('[security 34, 36] is absent from then on, signed out when idle, told so when it comes back, and can log in again', async () => {
+  it('[security 34, 36] is signed out when idle, gets the reason when it returns, and can log in again', async () => {
     await logInAs('alice');
     await wire.listen(proxy.through(mcp));
     proxy.goSilent();
@@ -181,7 +181,7 @@ describe('a client that goes away without a word', () => {
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'authenticated' });
   });
 
-  it('[security 36] goes on where its user is logged in when it comes back for another stream', async () => {
+  it('[security 36] continues with its login when it opens another stream in time', async () => {
     await logInAs('alice');
     const lost = await wire.listen(proxy.through(mcp));
     proxy.cutClientHalf('RST');
@@ -210,7 +210,7 @@ describe('a stream for a client that sends `Connection: close`', () => {
 });
 
 describe('a 2025 call whose stream is cut', () => {
-  it('can be resumed however long it has been running', async () => {
+  it('can be resumed after any time', async () => {
     const stream = await wire.call(proxy.through(mcp), 'hold');
     const lastEventId = await primingId(stream);
     await clock.advance(HOUR_MS);
@@ -221,7 +221,7 @@ describe('a 2025 call whose stream is cut', () => {
     await heard(resumed, 'released');
   });
 
-  it('can be resumed whatever else its session is sent meanwhile', async () => {
+  it('can be resumed after many other messages', async () => {
     const stream = await wire.call(proxy.through(mcp), 'hold');
     const lastEventId = await primingId(stream);
     proxy.cut('RST');
@@ -232,7 +232,7 @@ describe('a 2025 call whose stream is cut', () => {
     await heard(resumed, 'released');
   });
 
-  it('is not kept for ever', async () => {
+  it('cannot be resumed after the grace', async () => {
     const stream = await wire.call(proxy.through(mcp), 'hold');
     const lastEventId = await primingId(stream);
     proxy.cut('RST');

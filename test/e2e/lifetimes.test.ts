@@ -87,7 +87,7 @@ async function comeAndGo(mcp: string, client: RawClient): Promise<void> {
 }
 
 describe('the idle timeout', () => {
-  it('[security 34] wipes and revokes a 2025 login; its session goes on, says why, and can log in again', async () => {
+  it('[security 34] wipes and revokes a 2025 login, and the session reports the reason and can log in again', async () => {
     const { clock, notes, mcp } = await start({ idleMs: SHORT_MS });
     const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
     expect(await notes.provider.livingTokens()).toHaveLength(2);
@@ -99,7 +99,7 @@ describe('the idle timeout', () => {
     expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
   });
 
-  it('[security 34] wipes and revokes a 2026 login, and its handle is unknown from then on', async () => {
+  it('[security 34] wipes and revokes a 2026 login, and ends its handle', async () => {
     const { clock, notes, mcp } = await start({ idleMs: SHORT_MS });
     const client = await connect('SDK 2.x pinned to 2026', mcp);
     await client.logIn('alice');
@@ -115,7 +115,7 @@ describe('the idle timeout', () => {
     await client.close();
   });
 
-  it('[security 36] spares the client whose stream is open, and takes the one that has none', async () => {
+  it('[security 36] does not sign out a client with an open stream', async () => {
     const { clock, notes, mcp } = await start({ idleMs: SHORT_MS });
     const present = await connect('SDK 1.x', mcp);
     await present.logIn('alice');
@@ -129,7 +129,7 @@ describe('the idle timeout', () => {
 });
 
 describe('the absolute timeout', () => {
-  it('[security 34] ends the logins of both eras, however busy and present their clients are', async () => {
+  it('[security 34] ends the logins of active clients of both eras', async () => {
     const { clock, notes, mcp } = await start({ absoluteMs: SHORT_MS });
     const [old, modern] = await Promise.all([connect('SDK 2.x in 2025', mcp), connect('SDK 2.x auto', mcp)]);
     const users: [McpClient, string][] = [
@@ -156,7 +156,7 @@ describe('the absolute timeout', () => {
 });
 
 describe('the grace after a disconnect', () => {
-  it('[security 34, 36] wipes and revokes the login of a 2025 client that was killed', async () => {
+  it('[security 34, 36] wipes and revokes the login of a killed 2025 client when it is over', async () => {
     const { clock, notes, mcp } = await start({ disconnectGraceMs: SHORT_MS });
     const client = await startClientProcess(mcp);
     const { loginUrl } = await client.call('login');
@@ -169,7 +169,7 @@ describe('the grace after a disconnect', () => {
     expect(await livingUsersAfter(1, notes)).toEqual([]);
   });
 
-  it('[security 34, 36] spares clients that come back in time, by stream or by call, and takes one that does not', async () => {
+  it('[security 34, 36] keeps the login of clients that return in time with a stream or a call', async () => {
     const { clock, notes, mcp } = await start({ disconnectGraceMs: SHORT_MS });
     const logInAs = async (user: string) => logIn(await connect2025(mcp), new Browser(), user);
     const byStream = await logInAs('alice');
@@ -191,7 +191,7 @@ describe('the grace after a disconnect', () => {
     stream.drop();
   });
 
-  it('[security 35] of zero seconds wipes at once', async () => {
+  it('[security 35] of zero seconds wipes a login at once', async () => {
     const { notes, mcp } = await start({ disconnectGraceMs: 0 });
     const client = await connect('SDK 1.x', mcp);
     await client.logIn('alice');
@@ -201,7 +201,7 @@ describe('the grace after a disconnect', () => {
     expect(await livingUsersAfter(1, notes)).toEqual([]);
   });
 
-  it('[security 56] is none of a 2026 client’s: its login stays when it goes, for whoever has the handle', async () => {
+  it('[security 56] does not apply to 2026 clients, whose handle stays valid', async () => {
     const { notes, mcp } = await start({ disconnectGraceMs: 0 });
     const stateless = await connect('SDK 2.x pinned to 2026', mcp);
     await stateless.logIn('alice');
@@ -232,7 +232,7 @@ describe('the standalone stream', () => {
 });
 
 describe('DELETE', () => {
-  it('[security 6, 34] revokes the login, and makes the id unknown to every request', async () => {
+  it('[security 6, 34] revokes the login and ends the session id', async () => {
     const { notes, mcp } = await start();
     const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
     const other = await logIn(await connect2025(mcp), new Browser(), 'bob');
@@ -247,18 +247,15 @@ describe('DELETE', () => {
     expect((await other.call('whoami')).structured).toMatchObject({ subject: 'bob' });
   });
 
-  it.each(['SDK 1.x', 'SDK 2.x in 2025'] as const)(
-    'is what %s sends to terminate its session',
-    async (kind) => {
-      const { notes, mcp } = await start();
-      const client = await connect(kind, mcp);
-      await client.logIn('alice');
-      await client.terminate();
-      await heard(notes, 'session.ended', 'deleted');
-      expect(await livingUsersAfter(1, notes)).toEqual([]);
-      await client.close();
-    },
-  );
+  it.each(['SDK 1.x', 'SDK 2.x in 2025'] as const)('is sent by %s to end its session', async (kind) => {
+    const { notes, mcp } = await start();
+    const client = await connect(kind, mcp);
+    await client.logIn('alice');
+    await client.terminate();
+    await heard(notes, 'session.ended', 'deleted');
+    expect(await livingUsersAfter(1, notes)).toEqual([]);
+    await client.close();
+  });
 
   it('[security 54] does not end a 2026 session', async () => {
     const { mcp } = await start();

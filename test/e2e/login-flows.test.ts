@@ -39,8 +39,8 @@ const whenWaiting = (hear: (progress: Progress) => void) => (progress: Progress)
   if (progress.message?.startsWith('Waiting for the user')) hear(progress);
 };
 
-describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)', (kind) => {
-  it('tells a client that asked for it what it waits for, until it is over', async () => {
+describe.each(ELICITING_KINDS)('a `login` call that waits for the browser (%s)', (kind) => {
+  it('sends progress to a client that requested it', async () => {
     const { client, link } = await opening(kind);
     const heard: Progress[] = [];
     const told = createLatch();
@@ -59,7 +59,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
     await client.close();
   });
 
-  it('says nothing in between to a client that did not ask', async () => {
+  it('sends no progress to a client that did not request it', async () => {
     const { client, link } = await opening(kind);
     const started = notes.next(({ type }) => type === 'login.started');
     const calling = client.call('login');
@@ -71,7 +71,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
     await client.close();
   });
 
-  it('ends with the login when its user never comes back [security 12]', async () => {
+  it('ends when the login expires [security 12]', async () => {
     await notes.close();
     const clock = new VirtualClock();
     notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 20_000 }, runtime: { clock } });
@@ -88,7 +88,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for the browser (%s)'
   });
 });
 
-describe.each(ELICITING_KINDS)('a call of login that waits for a code to be typed in (%s)', (kind) => {
+describe.each(ELICITING_KINDS)('a `login` call that waits for a device code (%s)', (kind) => {
   const calling = async (onprogress?: (progress: Progress) => void) => {
     await notes.close();
     notes = await startInProcessNotes({ deviceFlow: 'only' });
@@ -103,7 +103,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for a code to be type
     return { client, call, userCode, approve: () => new Browser().approve(url, userCode, 'alice') };
   };
 
-  it('tells a client that asked for it which code that is', async () => {
+  it('sends progress with the code to a client that requested it', async () => {
     const told = createLatch();
     const heard: Progress[] = [];
     const { client, call, userCode, approve } = await calling(
@@ -121,7 +121,7 @@ describe.each(ELICITING_KINDS)('a call of login that waits for a code to be type
     await client.close();
   });
 
-  it('says nothing in between to a client that did not ask', async () => {
+  it('sends no progress to a client that did not request it', async () => {
     const { client, call, approve } = await calling();
     await approve();
     expect((await call).isError).toBe(false);
@@ -130,8 +130,8 @@ describe.each(ELICITING_KINDS)('a call of login that waits for a code to be type
   });
 });
 
-describe('a call of a tool that waits for a login', () => {
-  it('tells a client that asked for it what it waits for, and goes on then', async () => {
+describe('a tool call that waits for a login', () => {
+  it('sends progress to a client that requested it, and continues after the login', async () => {
     const { client, link } = await opening('SDK 2.x in 2026');
     const told = createLatch();
     const heard: Progress[] = [];
@@ -147,7 +147,7 @@ describe('a call of a tool that waits for a login', () => {
     await client.close();
   });
 
-  it('says nothing in between to a client that did not ask', async () => {
+  it('sends no progress to a client that did not request it', async () => {
     const { client, link } = await opening('SDK 2.x in 2026');
     const calling = client.call('add_note', { text: 'after the login' });
     await expect.poll(link).not.toBe('');
@@ -158,8 +158,8 @@ describe('a call of a tool that waits for a login', () => {
   });
 });
 
-describe.each(ELICITING_KINDS)('a client that gave its call up (%s)', (kind) => {
-  it('can log in by its next call', async () => {
+describe.each(ELICITING_KINDS)('a client that cancelled its call (%s)', (kind) => {
+  it('can log in with its next call', async () => {
     const { client, link } = await opening(kind);
     const giveUp = new AbortController();
     const onprogress = whenWaiting(() => giveUp.abort());
@@ -181,14 +181,14 @@ describe.each(ELICITING_KINDS)('a client that gave its call up (%s)', (kind) => 
   });
 });
 
-describe.each(ERAS)('clients that show links, of the %s era', (era) => {
-  it('find a login that came to its end without them at their next call', async () => {
+describe.each(ERAS)('clients without elicitation in %s', (era) => {
+  it('get a login that completed in the meantime from their next call', async () => {
     const client = await clientOf(era);
     await new Browser().logIn(await startLogin(client), 'alice');
     expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
   });
 
-  it('get the same link until it expires, and then another', async () => {
+  it('get the same link until it expires, then another one', async () => {
     await notes.close();
     const clock = new VirtualClock();
     notes = await startInProcessNotes({ lifetimes: { loginAttemptMs: 20_000 }, runtime: { clock } });
@@ -203,7 +203,7 @@ describe.each(ERAS)('clients that show links, of the %s era', (era) => {
     expect(await startLogin(next)).not.toBe(link);
   });
 
-  it('log in two users through one browser at the same time [security 8, 11]', async () => {
+  it('can log in two users in one browser at the same time [security 8, 11]', async () => {
     const [one, other] = [await clientOf(era), await clientOf(era)];
     const browser = new StepBrowser();
     const [atProvider, otherAtProvider] = [

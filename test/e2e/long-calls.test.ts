@@ -75,7 +75,7 @@ describe.each<[era: string, connect: () => Promise<InMemoryClient>]>([
   ['2025', () => inMemory2025(here)],
   ['2026', async () => inMemory2026(here)],
 ])('a call in the %s era that takes longer than its session may be idle', (_, connect) => {
-  it('goes on with its login, and is idle only from its answer on [security 34, 36]', async () => {
+  it('keeps its login, and the idle time starts with its response [security 34, 36]', async () => {
     const client = await connect();
     const started = (await client.call('login')).structured;
     await logIn(here, linkSchema.parse(started).loginUrl, provider, 'alice');
@@ -94,7 +94,7 @@ describe.each<[era: string, connect: () => Promise<InMemoryClient>]>([
 });
 
 describe('a call that has waited for its user to log in', () => {
-  it('may take any time in its new session [security 34, 36]', async () => {
+  it('may run for any time in its new session [security 34, 36]', async () => {
     const client = inMemory2026(here, async ({ url }) => {
       await logIn(here, url, provider, 'alice');
       return 'accept';

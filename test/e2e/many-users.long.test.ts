@@ -41,7 +41,7 @@ async function textsOf({ client }: User): Promise<string[]> {
 
 // Each step goes on from the one before: it is one day in the life of twenty users.
 describe('twenty clients of both eras and both SDK generations', () => {
-  it('log in at the same time, each as its own user', async () => {
+  it('can log in at the same time, each as its own user', async () => {
     const logins = await forEachUser(({ name, client }) => client.logIn(name));
     expect(logins.map(({ account }) => account)).toEqual(
       users.map(({ name }) => ({ provider, subject: name, name })),
@@ -50,7 +50,7 @@ describe('twenty clients of both eras and both SDK generations', () => {
     expect(users.filter(({ client }) => client.era === '2025' && !client.handle)).toHaveLength(CLIENTS / 2);
   });
 
-  it('[security 8] list only their own notes, however their calls cross', async () => {
+  it('[security 8] list only their own notes in interleaved calls', async () => {
     await forEachUser(async ({ name, client }) => {
       await Promise.all(
         [1, 2].map((number) => client.call('add_note', { text: `${name} writes ${number}` })),
@@ -62,7 +62,7 @@ describe('twenty clients of both eras and both SDK generations', () => {
     );
   });
 
-  it('keep working while the tokens of each are refreshed three times', async () => {
+  it('keep working while their tokens are refreshed three times', async () => {
     const names = users.map(({ name }) => name);
     let heard = 0;
     while (!areAllRefreshed(deployment.server.audit.entries)) {
@@ -79,7 +79,7 @@ describe('twenty clients of both eras and both SDK generations', () => {
     expect(states.map(({ structured }) => structured.state)).toEqual(users.map(() => 'authenticated'));
   });
 
-  it('[security 34] leave no living token behind when they log out', async () => {
+  it('[security 34] leave no valid token when they log out', async () => {
     const { issued, activeTokens } = deployment.provider;
     expect(await usersOfActiveTokens()).toEqual(new Set(users.map(({ name }) => name)));
     const answers = await forEachUser(({ client }) => client.call('logout'));

@@ -85,7 +85,7 @@ async function consentAt(client: RawClient, browser: StepBrowser, provider: stri
 }
 
 describe.each(['honest', 'hostile'])(
-  'of two providers of which the default is the %s one, a hostile one',
+  'a hostile provider beside an honest one, with the %s one as the default',
   (first) => {
     let mcp: string;
     let close: () => Promise<void>;
@@ -106,7 +106,7 @@ describe.each(['honest', 'hostile'])(
     });
     afterAll(() => close());
 
-    it('gets neither code nor verifier of the other, which sends no `iss` [security 12]', async () => {
+    it('gets neither code nor verifier of the honest one, which sends no `iss` [security 12]', async () => {
       const client = await connect2025(mcp);
       // The honest provider knows this server under one redirect URI, and takes no other.
       const registered = (await consentAt(client, new StepBrowser(), 'honest')).searchParams;
@@ -140,14 +140,14 @@ describe.each(['honest', 'hostile'])(
   },
 );
 
-describe('a provider that is hostile to the authorization server of bearer access', () => {
+describe('a provider that attacks the authorization server of bearer access', () => {
   let notes: SecuredNotes;
   beforeAll(async () => {
     notes = await startSecuredNotes('sign-in');
   });
   afterAll(() => notes.close());
 
-  it('gets no code of it: browsers that sign in come back elsewhere than those that log in [security 12]', async () => {
+  it('gets no code of it, because sign-ins have another redirect URI than logins [security 12]', async () => {
     const client = await connect2025(notes.mcp, await notes.wayOf('alice'));
     const browser = notes.browser();
     const link = await startLogin(client);
@@ -168,9 +168,9 @@ describe('a provider that is hostile to the authorization server of bearer acces
   });
 });
 
-describe('the redirect URI of a provider that is not the default one', () => {
+describe('the redirect URI of a provider that is not the default', () => {
   it.each(['git hub', 'a/b', '100%', 'é?#', 'https://id.example:8443/x', '...'])(
-    'holds its name, such as "%s", and a response there is its own',
+    'contains its name, such as "%s", and accepts only its own responses',
     async (name) => {
       const sessions = createSessions({
         server: { name: 'two', version: '1.0.0' },

@@ -94,7 +94,7 @@ async function expectOpen(stream: WireStream, client: RawClient): Promise<void> 
 }
 
 describe('the standalone stream of a 2025 client', () => {
-  it('[security 5] that has fallen silent is pinged when another one opens, and is replaced', async () => {
+  it('[security 5] that does not answer a ping is replaced when another one opens', async () => {
     const { client, wire, name } = await connect();
     await logIn(client, new Browser(), name);
     const { proxy, through } = await proxied();
@@ -106,7 +106,7 @@ describe('the standalone stream of a 2025 client', () => {
     second.drop();
   });
 
-  it('[security 5] that is alive keeps its place, however often another wants it', async () => {
+  it('[security 5] that answers pings is not replaced', async () => {
     const { client, wire } = await connect();
     const first = await wire.listen(mcp);
     for (let tries = 1; tries <= 3; tries++) {
@@ -134,7 +134,7 @@ describe('a 2025 call whose stream is cut', () => {
     return { client, wire, name, lastEventId };
   }
 
-  it.each(CUTS)('by %s goes on, and its client gets the result when it comes back', async (cut) => {
+  it.each(CUTS)('by %s continues, and its client gets the result when it resumes', async (cut) => {
     const { wire, name, lastEventId } = await cutCall(cut);
     const resumed = await resume(wire, lastEventId);
     await bystander.call('release', { name });
@@ -143,14 +143,14 @@ describe('a 2025 call whose stream is cut', () => {
     await resumed.over;
   });
 
-  it('has its result kept for a client that comes back later', async () => {
+  it('has its result stored for a client that resumes later', async () => {
     const { wire, name, lastEventId } = await cutCall();
     expect((await bystander.call('release', { name })).text).toBe('released');
     const resumed = await resume(wire, lastEventId);
     await heard(resumed, `released ${name}`);
   });
 
-  it('shows nothing of it to another session that names its event, and is still there for its own', async () => {
+  it('is not visible to another session that names its event id', async () => {
     const { wire, name, lastEventId } = await cutCall();
     await bystander.call('release', { name });
     const thief = await connect();
@@ -160,7 +160,7 @@ describe('a 2025 call whose stream is cut', () => {
     await heard(await resume(wire, lastEventId), `released ${name}`);
   });
 
-  it('is not found by an event that was never sent: that is a standalone stream like any other', async () => {
+  it('is not resumed with an unknown event id, which opens a standalone stream', async () => {
     const { client, wire } = await connect();
     for (const lastEventId of ['never-sent', '_GET_stream/999', `${'x'.repeat(4000)}`]) {
       const stream = await wire.listen(mcp, { lastEventId });
@@ -177,7 +177,7 @@ describe('a 2025 call whose stream is cut', () => {
     }
   });
 
-  it('left behind by a silent network has its result kept', async () => {
+  it('on a silent network has its result stored', async () => {
     const { wire, name } = await connect();
     const { proxy, through } = await proxied();
     const stream = await wire.call(through, 'hold', { name });
@@ -204,7 +204,7 @@ describe('a 2026 call', () => {
   ];
   const cases = states.flatMap((state) => CUTS.map((cut) => ({ ...state, cut })));
 
-  it.each(cases)('that $state is cancelled by $cut, and nothing of it is left', async ({ isQuiet, cut }) => {
+  it.each(cases)('that $state is cancelled by $cut', async ({ isQuiet, cut }) => {
     const name = `call-${++users}`;
     const { proxy, through } = await proxied();
     const call = call2026(through, 'hold', { name, isQuiet });
@@ -215,12 +215,12 @@ describe('a 2026 call', () => {
     await isBroken;
     await untilServer('the call to be aborted', ({ aborted }) => aborted.includes(name));
     expect((await look()).held).not.toContain(name);
-    expect((await bystander.call('release', { name })).text).toBe('nobody waits');
+    expect((await bystander.call('release', { name })).text).toBe('nothing is waiting');
   });
 });
 
 describe('the listen stream of a 2026 client', () => {
-  it.each(CUTS)('[security 36] that is cut by %s no longer says that it is there', async (cut) => {
+  it.each(CUTS)('[security 36] that is cut by %s no longer counts as present', async (cut) => {
     const client = await logIn(client2026(mcp), new Browser(), `user-${++users}`);
     const { proxy, through } = await proxied();
     const meta = { 'dev.mcp-sessions/session': client.secret };
@@ -235,7 +235,7 @@ describe('the listen stream of a 2026 client', () => {
 });
 
 describe('behind a proxy that buffers', () => {
-  it('calls of both eras get their answers when it flushes, and nobody else waits for that', async () => {
+  it('calls of both eras get their responses when it flushes, without delay for other clients', async () => {
     const { client, wire, name } = await connect();
     await logIn(client, new Browser(), name);
     const { proxy, through } = await proxied();
@@ -254,7 +254,7 @@ describe('behind a proxy that buffers', () => {
   });
 });
 
-describe('a client that never reads', () => {
+describe('a client that does not read', () => {
   const floods = {
     'the stream of its 2025 call': async (name: string) => {
       const { wire } = await connect();
@@ -270,7 +270,7 @@ describe('a client that never reads', () => {
   };
 
   it.each(Object.entries(floods))(
-    '[security 40] loses %s, takes up no memory, and holds up nobody',
+    '[security 40] loses %s, uses no memory, and does not delay other clients',
     async (_, start) => {
       const name = `call-${++users}`;
       const { now: before } = await memoryOf(pid);
@@ -305,14 +305,14 @@ describe('a client that reads', () => {
     { ...amount, era: '2026' as const },
   ]);
 
-  it.each(cases)('gets $what of 3 MiB whole in the $era era', async ({ era, notifications, resultBytes }) => {
+  it.each(cases)('gets $what of 3 MiB completely in $era', async ({ era, notifications, resultBytes }) => {
     const stream = await large[era]({ notifications, resultBytes });
     expect(await stream.text).toContain('that is all');
   });
 });
 
-describe('after all of it', () => {
-  it('no call is left in the server, and no socket of those who had trouble', async () => {
+describe('after these tests', () => {
+  it('no call and no failed connection is left in the server', async () => {
     expect((await look()).held).toEqual([]);
     const sockets = await eventually('the sockets to be closed', async () => {
       const open = await socketsOf(pid);
@@ -322,34 +322,31 @@ describe('after all of it', () => {
   });
 });
 
-describe('a client that stays away for longer than the grace', () => {
-  it.each(CUTS)(
-    '[security 34, 36] after a cut by %s finds itself signed out, but not broken',
-    async (cut) => {
-      const { mcp, server } = await deploymentWithShortGrace();
-      const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
-      const proxy = await startTcpProxy(mcp);
-      onTestFinished(() => proxy.close());
-      const wire = new Wire2025(client.secret);
-      await wire.listen(proxy.through(mcp));
-      await untilPresent(client, true);
-      proxy.cut(cut);
-      await server.audit.first('the sign-out', ({ event, reason }) => {
-        return event === 'session.signed_out' && reason === 'disconnect';
-      });
-      expect(await client.call('whoami')).toMatchObject({
-        isError: true,
-        text: expect.stringMatching(/call .*`login`/i),
-      });
-      expect((await client.call('session_status')).structured).toMatchObject({
-        state: 'anonymous',
-        signedOut: 'disconnect',
-      });
-      expect((await wire.listen(mcp)).status).toBe(200);
-      await logIn(client, new Browser(), 'alice');
-      expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
-    },
-  );
+describe('a client that returns after the grace', () => {
+  it.each(CUTS)('[security 34, 36] is signed out after a cut by %s, and can log in again', async (cut) => {
+    const { mcp, server } = await deploymentWithShortGrace();
+    const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
+    const proxy = await startTcpProxy(mcp);
+    onTestFinished(() => proxy.close());
+    const wire = new Wire2025(client.secret);
+    await wire.listen(proxy.through(mcp));
+    await untilPresent(client, true);
+    proxy.cut(cut);
+    await server.audit.first('the sign-out', ({ event, reason }) => {
+      return event === 'session.signed_out' && reason === 'disconnect';
+    });
+    expect(await client.call('whoami')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/call .*`login`/i),
+    });
+    expect((await client.call('session_status')).structured).toMatchObject({
+      state: 'anonymous',
+      signedOut: 'disconnect',
+    });
+    expect((await wire.listen(mcp)).status).toBe(200);
+    await logIn(client, new Browser(), 'alice');
+    expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+  });
 
   async function deploymentWithShortGrace(): Promise<Deployment> {
     const short = await startDeployment({ flags: ['--grace-seconds', '1'] });

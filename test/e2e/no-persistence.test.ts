@@ -30,8 +30,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-describe('a server that may not write any file', () => {
-  it('logs in, refreshes and logs out, in both eras [security 33]', async () => {
+describe('a server without permission to write files', () => {
+  it('serves logins, refreshes and logouts in both eras [security 33]', async () => {
     const { provider, server, mcp } = deployment;
     for (const kind of ['SDK 1.x', 'SDK 2.x pinned to 2026'] as const) {
       const client = await connect(kind, mcp);
@@ -48,11 +48,11 @@ describe('a server that may not write any file', () => {
     expect(provider.issued.entries.length).toBeGreaterThanOrEqual(8);
   });
 
-  it('leaves no token where it ran [security 33]', async () => {
+  it('leaves no token in its folder [security 33]', async () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
-  it('starts at all only because the permission is really asked for', async () => {
+  it('cannot write files in these tests, because Node enforces the permission', async () => {
     const script = `require('node:fs').writeFileSync(${JSON.stringify(join(folder, 'x'))}, '')`;
     const { code } = await runServer({
       nodeOptions: [PERMISSION, '--allow-fs-read=*', '-e', script],

@@ -30,7 +30,7 @@ describe('a server with open access', () => {
   afterAll(() => notes.close());
 
   it.each(Object.entries(TRACES))(
-    'does not take a request for one of this machine that carries `%s` [security 43]',
+    'does not treat a request with `%s` as local [security 43]',
     async (name, value) => {
       const heard = notes.events.length;
       const body = JSON.stringify({
@@ -50,7 +50,7 @@ describe('a server with open access', () => {
     },
   );
 
-  it('refuses a session that was started here to whoever comes through a tunnel', async () => {
+  it('refuses a session that was started locally to a client behind a tunnel', async () => {
     const { secret } = await connect2025(notes.mcp);
     const headers = { ...JSON_HEADERS, 'mcp-session-id': secret, via: '1.1 tunnel' };
     for (const method of ['GET', 'DELETE']) {
@@ -61,7 +61,7 @@ describe('a server with open access', () => {
     expect((await send(notes.mcp, { method: 'POST', headers: local, body: ping })).status).toBe(200);
   });
 
-  it('asks for the code when a login that was started here comes back through a tunnel', async () => {
+  it('requires the confirmation code when a login that was started locally returns through a tunnel', async () => {
     const client = await connect2025(notes.mcp);
     const browser = new StepBrowser();
     const callback = await browser.logInUntilCallback(await startLogin(client), 'alice');
@@ -72,14 +72,14 @@ describe('a server with open access', () => {
 });
 
 describe('open access beyond this machine', () => {
-  it('does not start at a public address unless it is asked for by name [security 43]', () => {
+  it('does not start with a public URL without `open-to-network` [security 43]', () => {
     const options = { ...OPTIONS, publicUrl: 'https://mcp.example.com' };
     expect(() => createSessions(options)).toThrow(/bearer tokens.*open-to-network/);
     expect(() => createSessions({ ...options, access: 'open' })).toThrow(SessionError);
     expect(() => createSessions({ ...options, access: 'open-to-network' })).not.toThrow();
   });
 
-  it('does not listen there unless it is asked for by name [security 43]', async () => {
+  it('does not listen on a public address without `open-to-network` [security 43]', async () => {
     await expect(createSessions(OPTIONS).listen({ port: 0, host: '0.0.0.0' })).rejects.toThrow(
       /bearer tokens.*open-to-network/,
     );
@@ -87,12 +87,12 @@ describe('open access beyond this machine', () => {
     await expect(named.listen({ port: 0, host: '0.0.0.0' })).rejects.toThrow(/publicUrl/);
   });
 
-  it('is refused over stdio, which has one client', async () => {
+  it('is refused over stdio', async () => {
     const sessions = createSessions({ ...OPTIONS, access: 'open-to-network' });
     await expect(sessions.serveStdio()).rejects.toThrow(/Leave out `access`/);
   });
 
-  it('lets a request in that came through a proxy, once it is asked for', async () => {
+  it('accepts a request through a proxy with `open-to-network`', async () => {
     const sessions = createSessions({
       ...OPTIONS,
       access: 'open-to-network',
@@ -110,7 +110,7 @@ describe('open access beyond this machine', () => {
     await sessions.close();
   });
 
-  it('makes its links and redirect URIs from its public URL, whatever the headers say [security 13]', async () => {
+  it('builds links and redirect URIs from its public URL, not from request headers [security 13]', async () => {
     const open = await startInProcessNotes({ access: 'open-to-network' });
     onTestFinished(() => open.close());
     const { origin } = new URL(open.mcp);

@@ -3,7 +3,7 @@ import { expectNoLoginLost } from './long-outage.js';
 
 const html = { body: '<h1>Oops</h1>', headers: { 'content-type': 'text/html' } };
 
-describe('ten minutes without the provider lose no login of fifty, and ask little [security 20]', () => {
+describe('a ten-minute outage of the provider loses none of fifty logins, and causes few requests [security 20]', () => {
   it.each([
     { what: 'connections refused', fault: 'refused' as const },
     { what: '429', fault: { status: 429 } },

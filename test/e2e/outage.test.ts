@@ -9,10 +9,10 @@ import { loggedIn, pass, SECOND, start } from './outage-setup.js';
 
 const MINUTE = 60 * SECOND;
 
-it('ten minutes in which the provider refuses connections lose no login, and ask little [security 20]', () =>
+it('ten minutes of refused connections lose no login, and cause few requests [security 20]', () =>
   expectNoLoginLost({ fault: 'refused', users: 10 }));
 
-describe('a connection that is reset after the refresh was sent', () => {
+describe('a refresh whose connection is reset', () => {
   /** A server that takes whole requests, and then tears down the connection instead of answering. */
   async function startTearing() {
     const bodies: string[] = [];
@@ -27,7 +27,7 @@ describe('a connection that is reset after the refresh was sent', () => {
     return { url: `http://127.0.0.1:${port}/token`, bodies };
   }
 
-  it('is sent once more, and then the user has to log in again [security 20]', async () => {
+  it('is sent once more, then the user has to log in again [security 20]', async () => {
     const { url, bodies } = await startTearing();
     const { clock, provider, sessions, failureReasons, passing } = start({
       refresh: (_input, init) => fetch(url, init),
@@ -46,7 +46,7 @@ describe('a connection that is reset after the refresh was sent', () => {
     expect(bodies).toHaveLength(2);
   });
 
-  it('does no harm if it was not carried out and the second one is [security 20]', async () => {
+  it('succeeds the second time if the provider did not process the first [security 20]', async () => {
     const { url, bodies } = await startTearing();
     const { clock, provider, sessions, events, failureReasons, passing } = start({
       refresh: (input, init) => (bodies.length === 0 ? fetch(url, init) : provider.fetch(input, init)),
@@ -61,7 +61,7 @@ describe('a connection that is reset after the refresh was sent', () => {
   });
 });
 
-describe('an answer that comes a byte at a time', () => {
+describe('a token response that arrives byte by byte', () => {
   /** One byte each second. */
   const dripping = (clock: VirtualClock) => async (answer: Response) => {
     const bytes = new Uint8Array(await answer.arrayBuffer());
@@ -80,7 +80,7 @@ describe('an answer that comes a byte at a time', () => {
     return new Response(body, { status: answer.status, headers: answer.headers });
   };
 
-  it('counts as lost after 30 seconds, and its tokens are revoked when they are there [security 20, 22]', async () => {
+  it('counts as lost after 30 seconds, and its tokens are revoked when it is complete [security 20, 22]', async () => {
     const { clock, provider, sessions, failureReasons, refreshes, revoked, untilAsked } = start();
     const client = await loggedIn(sessions, provider, 'alice');
     let late = '';
@@ -110,7 +110,7 @@ describe('an answer that comes a byte at a time', () => {
     expect(refreshes()).toHaveLength(2);
   });
 
-  it('is taken if it is there within 30 seconds', async () => {
+  it('is accepted within 30 seconds', async () => {
     const { clock, provider, sessions, events, refreshes } = start();
     const client = await loggedIn(sessions, provider, 'alice');
     provider.failNext('token', async (answer) => {
@@ -125,7 +125,7 @@ describe('an answer that comes a byte at a time', () => {
   });
 });
 
-describe('an answer that is no token answer', () => {
+describe('a response that is not a token response', () => {
   const html = { body: '<html>Sign in</html>', headers: { 'content-type': 'text/html' } };
   const elsewhere = { location: 'https://elsewhere.test/token' };
 

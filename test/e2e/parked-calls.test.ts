@@ -146,8 +146,8 @@ function progressIn(events: string): unknown[] {
 
 const progressSchema = z.object({ params: z.looseObject({}) });
 
-describe('a 2026 call that needs a login, of a client that opens addresses', () => {
-  it('waits for the login, goes on once, and tells the handle in text and `_meta` [security 7, 16]', async () => {
+describe('a 2026 call that requires a login, of a client with URL elicitation', () => {
+  it('waits for the login, runs the tool once, and returns the handle in text and `_meta` [security 7, 16]', async () => {
     const { call, follow, back, ran } = await setUp();
     const parked = await call({});
     expect(parked).toMatchObject({ resultType: 'input_required', isError: false });
@@ -163,7 +163,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual(['wrote alice', 'again alice']);
   });
 
-  it('runs the tool no second time, whoever sends the state again [security 16]', async () => {
+  it('does not run the tool again when the state is sent again [security 16]', async () => {
     const { call, follow, back, ran } = await setUp();
     const parked = await call({});
     await follow(parked.link, 'alice');
@@ -176,7 +176,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
   it.each([
     ['another tool', { name: 'ask' }],
     ['other arguments', { arguments: { what: 'deleted' } }],
-  ])('takes its state for no call of %s [security 16]', async (_what, more) => {
+  ])('refuses its state for a call of %s [security 16]', async (_what, more) => {
     const { call, follow, back, ran } = await setUp();
     const parked = await call({});
     await follow(parked.link, 'alice');
@@ -187,7 +187,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
-  it('is bound to the arguments as its client gave them, whatever the schema makes of them [security 16]', async () => {
+  it('is bound to the arguments as its client sent them [security 16]', async () => {
     const { call, follow, back, ran } = await setUp();
     const removing = (...ids: string[]) => ({ name: 'remove', arguments: { ids, size: '5' } });
     const parked = await call(removing('draft'));
@@ -203,7 +203,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual(['draft of 5']);
   });
 
-  it('takes no state that was changed, cut or made up [security 16]', async () => {
+  it('refuses a state that was changed, cut or made up [security 16]', async () => {
     const { call, back, ran } = await setUp();
     const { requestState = '' } = await call({});
     const changed = requestState.slice(0, -8) + (requestState.endsWith('A') ? 'B' : 'A').repeat(8);
@@ -220,7 +220,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
-  it('is held for 25 seconds a round, and after the last one says that the login goes on', async () => {
+  it('waits 25 seconds in each round, and reports after the last one that the login is still pending', async () => {
     const { call, back, held, ran, follow } = await setUp();
     const parked = await call({});
     let state = parked.requestState;
@@ -244,7 +244,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
-  it('tells a client that asked for it what it waits for: every five seconds, on from round to round', async () => {
+  it('sends progress every five seconds in all rounds to a client that requested it', async () => {
     const { call, back, backAndHeld, follow, ran } = await setUp();
     const parked = await call({});
     const message = 'Waiting for the user to log in to provider in the browser.';
@@ -259,7 +259,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual(['wrote alice']);
   });
 
-  it('is not done when the user declines, and gives the link for later', async () => {
+  it('does not run the tool when the user declines, and returns the link', async () => {
     const { call, follow, back, ran } = await setUp();
     const parked = await call({});
     const declined = await back(parked.requestState, 'decline');
@@ -273,7 +273,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
-  it('is not done when the user declines in the client, though they have logged in', async () => {
+  it('does not run the tool when the user declines in the client, even after a login', async () => {
     const { call, follow, back, ran } = await setUp();
     const parked = await call({});
     await follow(parked.link, 'alice');
@@ -284,7 +284,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
-  it('is not parked where a login has to be confirmed with a code [security 7]', async () => {
+  it('does not wait if the login needs a confirmation code [security 7]', async () => {
     const notes = await startInProcessNotes({ access: 'open-to-network' });
     onTestFinished(() => notes.close());
     const request = request2026('tools/call', { name: 'whoami', arguments: {} }, { capabilities: ELICITING });
@@ -297,7 +297,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(notes.events).toEqual([]);
   });
 
-  it('is not parked for a client that cannot be asked to open addresses', async () => {
+  it('does not wait for a client without URL elicitation', async () => {
     const { call, ran } = await setUp();
     expect(await call({}, { capabilities: {} })).toMatchObject({
       isError: true,
@@ -306,7 +306,7 @@ describe('a 2026 call that needs a login, of a client that opens addresses', () 
     expect(ran).toEqual([]);
   });
 
-  it('may ask for something itself after it has gone on, and is still in its session', async () => {
+  it('may send elicitation of its own after the login, and keeps its session', async () => {
     const { call, follow, back, ran, checked } = await setUp();
     const parked = await call({ name: 'ask' });
     await follow(parked.link, 'alice');
@@ -339,7 +339,7 @@ describe('with the real client', () => {
   });
   afterAll(() => notes.close());
 
-  it('a call without a login goes on by itself when the user has logged in', async () => {
+  it('a call without a login continues when the user has logged in', async () => {
     const client = await connectEliciting('SDK 2.x in 2026', notes.mcp, async ({ url }) => {
       void new Browser().logIn(url, 'alice');
       return 'accept';

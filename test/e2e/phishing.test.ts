@@ -9,7 +9,7 @@ const CODE_PATTERN = /[0-9A-Z]{4}-[0-9A-Z]{4}/;
 let users = 0;
 const newUser = (role: string) => `${role}-${++users}`;
 
-describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => {
+describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (setting) => {
   let notes: SecuredNotes;
   beforeAll(async () => {
     notes = await startSecuredNotes(setting);
@@ -64,8 +64,8 @@ describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => 
     expect((await client.call('session_status')).structured.state).not.toBe('authenticated');
   }
 
-  describe.each(ERAS)('of a %s client', (era) => {
-    it('a login that its own user finishes succeeds [security 7, 14]', async () => {
+  describe.each(ERAS)('for a %s client', (era) => {
+    it('a login that its own user completes succeeds [security 7, 14]', async () => {
       const user = newUser('user');
       const client = await clientOf(user, era);
       const browser = notes.browser();
@@ -81,7 +81,7 @@ describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => 
       expect((await client.call('whoami')).structured).toMatchObject({ subject: user });
     });
 
-    it('a forwarded link gives the attacker nothing of the victim who follows it', async () => {
+    it('a forwarded link gives the attacker no access to the account of the victim', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(attacker, era);
       const heard = notes.audit.entries.length;
@@ -99,7 +99,7 @@ describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => 
       await expect.poll(() => livingTokens(victim)).toEqual([]);
     });
 
-    it('a forwarded address of the provider gives the attacker nothing of the victim who follows it [security 11]', async () => {
+    it('a forwarded authorization URL gives the attacker no access to the account of the victim [security 11]', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(attacker, era);
       const heard = notes.audit.entries.length;
@@ -116,7 +116,7 @@ describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => 
       expect(await livingTokens(victim)).toEqual([]);
     });
 
-    it('a connect page that the attacker agreed to before gives the attacker nothing of the victim who opens it [security 11]', async () => {
+    it('a connect page with the consent of the attacker gives the attacker no access to the account of the victim [security 11]', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(attacker, era);
       const heard = notes.audit.entries.length;
@@ -135,7 +135,7 @@ describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => 
       await expect.poll(() => livingTokens(victim)).toEqual([]);
     });
 
-    it('the attacker cannot log in as himself inside the session of the victim', async () => {
+    it('the attacker cannot log in to the session of the victim', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(victim, era);
       const heard = notes.audit.entries.length;
@@ -158,7 +158,7 @@ describe.each(SETTINGS)('behind a TLS proxy, with the check "%s"', (setting) => 
       await expect.poll(() => livingTokens(attacker)).toEqual([]);
     });
 
-    it('a callback that comes late neither overwrites nor ends the login that came after it [security 12, 15]', async () => {
+    it('a late callback neither overwrites nor ends a newer login [security 12, 15]', async () => {
       const user = newUser('user');
       const client = await clientOf(user, era);
       const link = await startLogin(client);

@@ -3,7 +3,7 @@ import { startSample } from '../../packages/server/src/sample/start-sample.js';
 import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
 import { ERAS, startTranscribed } from '../support/transcribed-server.js';
 
-it.each(ERAS)('users see the display name of a provider, and models its name (%s)', async (era) => {
+it.each(ERAS)('users see the display name of a provider, and models see its name (%s)', async (era) => {
   const server = startTranscribed({ providers: [{ name: 'acme', displayName: 'Acme Staff (SSO)' }] });
   onTestFinished(() => server.sessions.close());
   const asked: string[] = [];
@@ -23,7 +23,7 @@ it.each(['', 'x'.repeat(81), 'Acme\u202e'])('the display name %j is refused at s
   expect(() => startTranscribed({ providers: [{ displayName }] })).toThrow(/displayName/);
 });
 
-it('the demo says that its identity provider is one', async () => {
+it('the sample names its identity provider as a sample', async () => {
   const backend = await startSample(
     {
       kind: 'sample',

@@ -133,7 +133,7 @@ describe('two providers, one of them without discovery', () => {
   describe.each(eras)('in a %s session', (era) => {
     const connect = () => clients[era](mcp);
 
-    it('logs in where no ID token and no discovery say who it is', async () => {
+    it('logs in at a provider without ID token and discovery', async () => {
       const client = await connect();
       const { structured } = await logInAt(client, 'git', 'octocat');
       expect(structured).toMatchObject({
@@ -160,7 +160,7 @@ describe('two providers, one of them without discovery', () => {
       ]);
     });
 
-    it('keeps both, each with its own state, and under one handle [security 7]', async () => {
+    it('has accounts of both, each with its own state, under one handle [security 7]', async () => {
       const client = await connect();
       await logInAt(client, 'sample', 'alice');
       const { secret } = client;
@@ -185,18 +185,21 @@ describe('two providers, one of them without discovery', () => {
     it.each([
       ['git', 'sample', 'alice'],
       ['sample', 'git', 'octocat'],
-    ])('names "%s" to a call that needs it while only "%s" is logged in', async (missing, present, user) => {
-      const client = await connect();
-      await logInAt(client, present, user);
-      git.shown.length = 0;
-      const refused = await (missing === 'git' ? callGit(client) : callNotes(client));
-      expect(refused.isError).toBe(true);
-      expect(refused.text).toContain(`Call the \`login\` tool with provider "${missing}"`);
-      expect((await accountsOf(client)).next).toContain(`Not logged in at "${missing}": call \`login\``);
-      expect([...git.shown, ...notes.requests]).toEqual([]);
-    });
+    ])(
+      'names "%s" to a call that requires it while the user is logged in at "%s" only',
+      async (missing, present, user) => {
+        const client = await connect();
+        await logInAt(client, present, user);
+        git.shown.length = 0;
+        const refused = await (missing === 'git' ? callGit(client) : callNotes(client));
+        expect(refused.isError).toBe(true);
+        expect(refused.text).toContain(`Call the \`login\` tool with provider "${missing}"`);
+        expect((await accountsOf(client)).next).toContain(`Not logged in at "${missing}": call \`login\``);
+        expect([...git.shown, ...notes.requests]).toEqual([]);
+      },
+    );
 
-    it('sends no token of one to the API of the other, nor to that of all others [security 47]', async () => {
+    it('does not send the token of one provider to APIs of the other [security 47]', async () => {
       const client = await connect();
       await logInAt(client, 'sample', 'alice');
       await logInAt(client, 'git', 'octocat');
@@ -223,7 +226,7 @@ describe('two providers, one of them without discovery', () => {
       expect(bearers(notes)).not.toContain(`Bearer ${gitToken}`);
     });
 
-    it('keeps the one when the user logs out of the other [security 34]', async () => {
+    it('keeps one account when the user logs out of the other [security 34]', async () => {
       const client = await connect();
       await logInAt(client, 'sample', 'alice');
       await logInAt(client, 'git', 'octocat');
@@ -242,7 +245,7 @@ describe('two providers, one of them without discovery', () => {
       expect((await callGit(client)).text).toMatch(/^200/);
     });
 
-    it('uses a token without end until the API refuses it, and leaves the other account alone [security 18]', async () => {
+    it('uses a token without expiry until the API refuses it, and keeps the other account [security 18]', async () => {
       const client = await connect();
       await logInAt(client, 'sample', 'alice');
       await logInAt(client, 'git', `revoked-${era}`);
@@ -262,7 +265,7 @@ describe('two providers, one of them without discovery', () => {
       expect((await callGit(client)).text).toMatch(/^200/);
     });
 
-    it('refreshes with answers in the form of a form, until they say 200 with an error [security 21]', async () => {
+    it('refreshes with form-encoded responses, and treats an error with status 200 as an error [security 21]', async () => {
       git.expiresInSeconds = 2;
       const client = await connect();
       const told = events.length;
@@ -285,7 +288,7 @@ describe('two providers, one of them without discovery', () => {
       expect((await callGit(client)).text).toContain('provider "git"');
     });
 
-    it('hears of a login that the provider refuses with 200, and can start another', async () => {
+    it('reports a login that the provider refuses with status 200, and can start another one', async () => {
       const client = await connect();
       git.failNext('bad_verification_code');
       const page = await browse(client, 'git', 'octocat');
@@ -296,7 +299,7 @@ describe('two providers, one of them without discovery', () => {
       expect((await logInAt(client, 'git', 'octocat')).structured).toMatchObject({ status: 'authenticated' });
     });
 
-    it('is told which providers there are when it asks for another', async () => {
+    it('names the providers when the call names an unknown one', async () => {
       const client = await connect();
       const refused = await client.call('login', { provider: 'nowhere' });
       expect(refused.isError).toBe(true);
@@ -307,7 +310,7 @@ describe('two providers, one of them without discovery', () => {
 
 const REFRESHED = { type: 'account.refreshed' } as const;
 
-describe('a client that proves who it is', () => {
+describe('client authentication', () => {
   /** A request to the provider, as it left. */
   interface Sent {
     readonly path: string;
@@ -445,29 +448,32 @@ describe('a client that proves who it is', () => {
     },
   ];
 
-  it.each(rows)('logs in, refreshes and revokes by $method', async ({ registration, credentials, shows }) => {
-    const { mcp, issuer, sent, events, living } = await startWith(registration, credentials);
-    const client = await connect2025(mcp);
-    expect((await logInAt(client, 'sample', 'alice')).structured).toMatchObject({
-      account: { subject: 'alice' },
-    });
-    await expect.poll(() => events).toContainEqual(expect.objectContaining(REFRESHED));
-    expect(await living()).not.toEqual([]);
-    expect((await client.call('logout')).structured).toMatchObject({
-      accounts: [{ revocation: 'confirmed' }],
-    });
-    expect(await living()).toEqual([]);
+  it.each(rows)(
+    'logs in, refreshes and revokes with $method',
+    async ({ registration, credentials, shows }) => {
+      const { mcp, issuer, sent, events, living } = await startWith(registration, credentials);
+      const client = await connect2025(mcp);
+      expect((await logInAt(client, 'sample', 'alice')).structured).toMatchObject({
+        account: { subject: 'alice' },
+      });
+      await expect.poll(() => events).toContainEqual(expect.objectContaining(REFRESHED));
+      expect(await living()).not.toEqual([]);
+      expect((await client.call('logout')).structured).toMatchObject({
+        accounts: [{ revocation: 'confirmed' }],
+      });
+      expect(await living()).toEqual([]);
 
-    const grants = sent.map(({ form }) => form.get('grant_type') ?? form.get('token_type_hint'));
-    expect(new Set(grants)).toEqual(new Set(['authorization_code', 'refresh_token', 'access_token']));
-    expect(sent.filter(({ path }) => path === '/token/revocation')).toHaveLength(2);
-    for (const each of sent) {
-      expect(each.status).toBe(200);
-      shows(each, issuer);
-    }
-  });
+      const grants = sent.map(({ form }) => form.get('grant_type') ?? form.get('token_type_hint'));
+      expect(new Set(grants)).toEqual(new Set(['authorization_code', 'refresh_token', 'access_token']));
+      expect(sent.filter(({ path }) => path === '/token/revocation')).toHaveLength(2);
+      for (const each of sent) {
+        expect(each.status).toBe(200);
+        shows(each, issuer);
+      }
+    },
+  );
 
-  it('wrongly is refused, and the server says so at once', async () => {
+  it('that is wrong is refused, and the server reports it at once', async () => {
     const { mcp } = await startWith({ client_secret: secret }, { clientSecret: 'another' });
     const client = await connect2025(mcp);
     await browse(client, 'sample', 'alice');

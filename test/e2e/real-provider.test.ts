@@ -71,8 +71,8 @@ async function moduleFile(name: string, content: string): Promise<string> {
   return path;
 }
 
-describe('the server in front of a provider named by the environment', () => {
-  it('lets every kind of client work as its user, with the tools of the operator', async () => {
+describe('the server with a provider from the environment', () => {
+  it('serves the tools of the operator to every kind of client', async () => {
     const { mcp, provider, server } = await deploy();
     expect(server.addresses).toEqual({ mcp, identityProvider: provider.issuer, api: null });
     for (const kind of CLIENT_KINDS) {
@@ -90,7 +90,7 @@ describe('the server in front of a provider named by the environment', () => {
     }
   });
 
-  it('loads neither the embedded provider nor the embedded API', async () => {
+  it('does not load the embedded provider and API', async () => {
     const provider = await startProvider();
     const options = { flags: provider.serverFlags, environment: provider.serverEnvironment };
     const modules = await modulesLoadedBy(options, useOnce);
@@ -106,7 +106,7 @@ describe('the server in front of a provider named by the environment', () => {
     }
   });
 
-  it('[security 40] takes requests that do not announce their length, as long as they are small enough', async () => {
+  it('[security 40] accepts small requests without Content-Length', async () => {
     const { mcp } = await deploy();
     const { headers = {}, body = '' } = request2026('tools/list', {});
     const chunks = [body.slice(0, 20), body.slice(20)];
@@ -115,7 +115,7 @@ describe('the server in front of a provider named by the environment', () => {
     expect((await send(mcp, { method: 'POST', headers, chunks: [...chunks, oneMebibyte] })).status).toBe(413);
   });
 
-  it('ends when Ctrl-C is pressed although the provider hangs and revokes nothing', async () => {
+  it('ends on Ctrl-C even if the provider hangs', async () => {
     const { mcp, provider, server } = await deploy();
     const client = await connect('SDK 2.x pinned to 2026', mcp);
     await client.logIn('alice');
@@ -125,8 +125,8 @@ describe('the server in front of a provider named by the environment', () => {
   });
 });
 
-describe('the server in front of a provider that is down', () => {
-  it('starts, says so at login, and lets every client log in once the provider is up, without a restart', async () => {
+describe('the server with a provider that is down', () => {
+  it('starts, reports it at login, and serves logins without a restart once the provider is up', async () => {
     const provider = await startProvider();
     await provider.goDown();
     const server = await start({ flags: provider.serverFlags, environment: provider.serverEnvironment });
@@ -148,14 +148,14 @@ describe('the server in front of a provider that is down', () => {
   });
 });
 
-describe('the server whose configuration is incomplete', () => {
+describe('the server with an incomplete configuration', () => {
   async function lineOf(options: ServerOptions): Promise<string> {
     const { code, stdout, stderr } = await runServer(options);
     expect({ code, stdout, lines: stderr.length }).toEqual({ code: 1, stdout: [], lines: 1 });
     return stderr[0] ?? '';
   }
 
-  it('says in one line what is missing', async () => {
+  it('names the missing value in one line', async () => {
     const environment = { MCP_SESSIONS_ISSUER: 'http://127.0.0.1:1' };
     expect(await lineOf({ flags: ['--port', '0'], environment })).toMatch(
       /^MCP_SESSIONS_CLIENT_ID is missing/,
@@ -168,18 +168,18 @@ describe('the server whose configuration is incomplete', () => {
     return lineOf({ flags: ['--port', '0', '--tools', path], environment });
   };
 
-  it('says in one line what the library refuses', async () => {
+  it('reports the refusal of the library in one line', async () => {
     const environment = { ...complete, MCP_SESSIONS_PUBLIC_URL: 'http://mcp.example.com' };
     expect(await lineFor('export default () => {};', environment)).toMatch(
       /http:\/\/mcp\.example\.com.* public URL/,
     );
   });
 
-  it('asks for tools of the operator', async () => {
+  it('asks for a tools module', async () => {
     expect(await lineOf({ flags: ['--port', '0'], environment: complete })).toContain('--tools');
   });
 
-  it('says in one line why the tools module cannot be used', async () => {
+  it('reports in one line why the tools module cannot be used', async () => {
     expect(await lineFor("throw new Error('no database');")).toMatch(/cannot be loaded: no database/);
     const taking = `import { z } from '${import.meta.resolve('zod')}';
       export default (server) => server.registerTool(

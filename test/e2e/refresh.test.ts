@@ -111,7 +111,7 @@ async function clientInRefresh<Client extends RawClient>(connecting: Promise<Cli
 }
 
 describe.each(eras)('the access token of a %s session', (era) => {
-  it('[security 17] that has expired is refreshed once, however many calls need it', async () => {
+  it('[security 17] is refreshed once for simultaneous calls when it has expired', async () => {
     const { client, hold } = await clientInRefresh(clients[era](), 'alice');
     await clock.advance((SHORT * 1000) / 2);
     const { structured } = await client.call('session_status');
@@ -127,7 +127,7 @@ describe.each(eras)('the access token of a %s session', (era) => {
     expect(notes.provider.issuedTokens).toHaveLength(issued);
   });
 
-  it('[security 19] is refreshed with the newest refresh token every time, and none is used twice', async () => {
+  it('[security 19] is refreshed with the newest refresh token, and no refresh token is used twice', async () => {
     notes.provider.accessTokenSeconds = SHORT;
     const client = await logIn(await clients[era](), new Browser(), 'alice');
     for (let times = 0; times < 3; times++) {
@@ -146,7 +146,7 @@ describe.each(eras)('the access token of a %s session', (era) => {
     await client.call('logout');
   });
 
-  it('[security 22] that comes back after a logout is revoked and never used', async () => {
+  it('[security 22] is revoked and never used if it arrives after a logout', async () => {
     const { client, hold } = await clientInRefresh(clients[era](), 'alice');
     expect((await client.call('logout')).structured).toMatchObject({ status: 'logged_out' });
     const { access_token, refresh_token } = tokensOf(refreshes().at(-1)!);
@@ -160,8 +160,8 @@ describe.each(eras)('the access token of a %s session', (era) => {
   });
 });
 
-describe('tokens that come back too late', () => {
-  it('[security 22] from a refresh, after a logout, do not disturb the login that followed', async () => {
+describe('tokens that arrive late', () => {
+  it('[security 22] from a refresh, after a logout, do not affect the next login', async () => {
     const { client, hold } = await clientInRefresh(connect2025(notes.mcp), 'alice');
     await client.call('logout');
     await logIn(client, new Browser(), 'bob');
@@ -183,7 +183,7 @@ describe('tokens that come back too late', () => {
     expect(revokedTokens()).toContain(refresh_token);
   });
 
-  it('[security 22] from a login, after a logout, are revoked, and nobody is logged in', async () => {
+  it('[security 22] from a login, after a logout, are revoked, and no user is logged in', async () => {
     const client = await connect2025(notes.mcp);
     const browser = new StepBrowser();
     const callback = await browser.logInUntilCallback(await startLogin(client), 'alice');
@@ -218,7 +218,7 @@ describe('tokens that come back too late', () => {
     );
   });
 
-  it('from a second browser that consented to the same login leave none unrevoked', async () => {
+  it('from a second browser with the same login are revoked', async () => {
     // Through a proxy the tokens of a login wait for its code: whichever browser comes second replaces them.
     const forwarded = { 'x-forwarded-for': '203.0.113.7' };
     const client = await connect2025(notes.mcp);
@@ -258,7 +258,7 @@ describe('an API that answers 401', () => {
   });
 
   it.each([undefined, 'Bearer', 'Bearer realm="x", error="invalid_token"'])(
-    '[security 25] with %j has the token refreshed once and the call repeated with its body',
+    '[security 25] with %j causes one refresh, and the request is repeated with its body',
     async (challenge) => {
       const before = refreshes().length;
       api.answer = ({ headers }) =>
@@ -273,7 +273,7 @@ describe('an API that answers 401', () => {
     },
   );
 
-  it('[security 25] because of missing scopes keeps the token', async () => {
+  it('[security 25] because of missing scopes causes no refresh', async () => {
     const before = refreshes().length;
     api.answer = () => refuse('Bearer error="insufficient_scope"');
     expect((await client.call('call', { url: `${api.origin}/` })).text).toMatch(/^401/);
@@ -281,14 +281,14 @@ describe('an API that answers 401', () => {
     expect(refreshes()).toHaveLength(before);
   });
 
-  it('[security 25] to a body that cannot be sent again is not asked again', async () => {
+  it('[security 25] to a body that cannot be sent again causes no repetition', async () => {
     api.answer = () => refuse();
     const call = { url: `${api.origin}/`, method: 'POST', body: 'streamed', isStream: true };
     expect((await client.call('call', call)).text).toMatch(/^401/);
     expect(api.requests).toMatchObject([{ body: 'streamed' }]);
   });
 
-  it('[security 25] to many calls at once causes one refresh', async () => {
+  it('[security 25] to simultaneous requests causes one refresh', async () => {
     const before = refreshes().length;
     api.answer = ({ headers }) => (headers.authorization === firstToken ? refuse() : { status: 200 });
     const calls = Array.from({ length: 20 }, () => client.call('call', { url: `${api.origin}/` }));
@@ -296,7 +296,7 @@ describe('an API that answers 401', () => {
     expect(refreshes()).toHaveLength(before + 1);
   });
 
-  it('[security 25] to everything, always, causes one refresh, not one for every call', async () => {
+  it('[security 25] to every request causes one refresh, not one for every request', async () => {
     const before = refreshes().length;
     api.answer = () => refuse();
     for (let calls = 0; calls < 5; calls++) {
@@ -316,7 +316,7 @@ describe('[security 47] an access token', () => {
   const redirect = (location: string, status = 307) => ({ status, headers: { location } });
   const authorizations = ({ requests }: RecordingApi) => requests.map(({ headers }) => headers.authorization);
 
-  it('goes to a configured origin', async () => {
+  it('is sent to a configured origin', async () => {
     await client.call('call', { url: `${api.origin}/` });
     expect(authorizations(api)).toEqual([expect.stringMatching(/^Bearer ./)]);
   });
@@ -331,7 +331,7 @@ describe('[security 47] an access token', () => {
       what: 'an origin disguised as user info',
       url: () => `${api.origin}@${new URL(elsewhere.origin).host}/`,
     },
-  ])('does not leave for $what', async ({ url }) => {
+  ])('is not sent to $what', async ({ url }) => {
     const answer = await client.call('call', { url: url() });
     expect(answer).toMatchObject({
       isError: true,
@@ -340,7 +340,7 @@ describe('[security 47] an access token', () => {
     expect([...api.requests, ...elsewhere.requests]).toEqual([]);
   });
 
-  it('follows a redirect within its origin', async () => {
+  it('is sent again after a redirect within its origin', async () => {
     api.answer = ({ path }) => (path === '/' ? redirect('/next') : { status: 200 });
     await client.call('call', { url: `${api.origin}/` });
     expect(authorizations(api)).toEqual([
@@ -352,13 +352,13 @@ describe('[security 47] an access token', () => {
   it.each([
     { what: 'an unknown origin', target: () => elsewhere },
     { what: 'another configured origin', target: () => otherApi },
-  ])('does not follow a redirect to $what', async ({ target }) => {
+  ])('is not sent after a redirect to $what', async ({ target }) => {
     api.answer = () => redirect(`${target().origin}/`);
     await client.call('call', { url: `${api.origin}/` });
     expect(authorizations(target()).filter(Boolean)).toEqual([]);
   });
 
-  it('does not come back into a chain of redirects that has left its origin', async () => {
+  it('is not sent again after a chain of redirects has left its origin', async () => {
     api.answer = ({ path }) => (path === '/' ? redirect(`${elsewhere.origin}/`) : { status: 200 });
     elsewhere.answer = () => redirect(`${api.origin}/chosen-elsewhere`);
     await client.call('call', { url: `${api.origin}/` });

@@ -120,7 +120,7 @@ const FAULTS: readonly [what: string, changes: Changes, reason: string, says: Re
   ['quotation marks and line ends', { aud: 'a"\\\r\nb' }, 'audience', /\(aud\) is a\?\?\?\?b; this server/],
 ];
 
-describe.each(['a JWT', 'introspection'])('a token that says, by %s, that it has', (source) => {
+describe.each(['a JWT', 'introspection'])('a token whose %s says that it has', (source) => {
   const tokenOf = (changes: Changes) => {
     if (source === 'a JWT') return sign({ ...good(), ...changes });
     introspected = { active: true, ...good(), ...changes };
@@ -144,11 +144,11 @@ describe.each(['a JWT', 'introspection'])('a token that says, by %s, that it has
   );
 });
 
-describe('a token of Amazon Cognito, which names no audience', () => {
+describe('a token of Amazon Cognito, which has no audience', () => {
   const token = (changes: Changes = {}) =>
     sign({ ...good(), aud: undefined, token_use: 'access', ...changes });
 
-  it('is accepted where its client is listed, and only there [security 9]', async () => {
+  it('is accepted only if its client is listed [security 9]', async () => {
     expect((await bring(token(), lenient)).status).toBe(200);
     expect((await bring(token())).status).toBe(401);
     expect((await bring(token({ client_id: 'another' }), lenient)).status).toBe(401);
@@ -156,8 +156,8 @@ describe('a token of Amazon Cognito, which names no audience', () => {
   });
 });
 
-describe('a token without a scope that is needed', () => {
-  it('is refused with 403, and that is logged, too', async () => {
+describe('a token without a required scope', () => {
+  it('is refused with 403, and the refusal is logged', async () => {
     const answer = await bring(sign({ ...good(), scope: 'other' }));
     expect(answer.status).toBe(403);
     expect(answer.headers['www-authenticate']).toMatch(/error="insufficient_scope".*lacks the scope mcp/);
@@ -165,7 +165,7 @@ describe('a token without a scope that is needed', () => {
   });
 });
 
-describe('a good token', () => {
+describe('a valid token', () => {
   it('is accepted, as a JWT and by introspection', async () => {
     expect((await bring(sign(good()))).status).toBe(200);
     introspected = { active: true, token_type: 'Bearer', ...good() };

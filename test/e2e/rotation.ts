@@ -106,7 +106,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
 
   // Each step goes on from the one before.
   describe(`${sessions * rounds} refreshes at a provider with rotation and reuse detection`, () => {
-    it('happen once each, however many ask for them [security 17, 19]', async () => {
+    it('happen once for simultaneous calls [security 17, 19]', async () => {
       const seen = new Set<string>();
       for (let round = 0; round < rounds; round++) {
         const tokens = await everybodyCalls();
@@ -122,7 +122,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
       expect(idp.issued.entries).toHaveLength(2 * sessions * (rounds + 1));
     });
 
-    it('use no refresh token twice, and force nobody to log in again [security 19]', async () => {
+    it('use no refresh token twice, and require no new login [security 19]', async () => {
       expect(refusals).toEqual([]);
       expect(bench.errors).toEqual([]);
       expect(bench.eventsOf('account.reauthentication_required')).toEqual([]);
@@ -132,7 +132,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
       expect(states.filter(({ active }) => active)).toHaveLength(sessions);
     });
 
-    it('would not have gone unnoticed by the provider, had one been repeated', async () => {
+    it('would be detected by the provider if one were repeated', async () => {
       const [user] = users;
       const [token = ''] = await accessTokens(user!);
       const again = await provider.refresh(Secret.fromString(user!.firstRefreshToken));

@@ -178,8 +178,8 @@ function aged(status: Readonly<Record<string, unknown>>, seconds: number): unkno
 const eventsSince = (count: number): SessionEvent['type'][] =>
   notes.events.slice(count).map(({ type }) => type);
 
-describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection in the hands of %s', (who, wayIn) => {
-  it('opens with no verb and no tool more than an unknown one does, and nothing happens to its owner [security 4, 6]', async () => {
+describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection, used by %s,', (who, wayIn) => {
+  it('gets the same response as an unknown id, without effect on its owner [security 4, 6]', async () => {
     const victim = await victimOf2025();
     const { headers } = await wayIn(victim.name);
     const status = (await victim.client.call('session_status')).structured;
@@ -207,7 +207,7 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection in the hand
     });
   });
 
-  it('disturbs no stream of its owner, which goes on and says only what is its owner’s [security 4, 5, 58]', async () => {
+  it('does not disturb the stream of its owner [security 4, 5, 58]', async () => {
     const victim = await victimOf2025();
     const intruder = await wayIn(victim.name);
     const stream = await openWire(notes.mcp, { headers: { ...victim.headers, accept: 'text/event-stream' } });
@@ -226,8 +226,8 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection in the hand
   });
 });
 
-describe.each(INTRUDERS)('an attempt of %s on somebody’s connection', (_who, wayIn) => {
-  it('is an event, and a line of the audit log, about the connection it was made on [security 48, 49]', async () => {
+describe.each(INTRUDERS)('an attempt of %s to use another connection', (_who, wayIn) => {
+  it('is an event and an audit log entry about that connection [security 48, 49]', async () => {
     const victim = await victimOf2025();
     const { headers } = await wayIn(victim.name);
     const heardOf = notes.next(({ type }) => type === 'session.not_owned');
@@ -248,7 +248,7 @@ describe.each(INTRUDERS)('an attempt of %s on somebody’s connection', (_who, w
     expect(log.slice(logged).join('')).not.toContain(victim.client.secret);
   });
 
-  it('brings nothing of what the owner was sent, not even through a connection of the intruder’s own [security 4, 8]', async () => {
+  it('does not get events of the owner, even over a connection of the intruder [security 4, 8]', async () => {
     const victim = await victimOf2025();
     const way = await wayIn(victim.name);
     const own = await connect2025(notes.mcp, way);
@@ -312,7 +312,7 @@ function requestsOf2026({ args = {}, meta = {} }: Naming): readonly (readonly [s
 
 describe.each([...INTRUDERS, STRANGER])('in 2026, %s', (_who, wayIn) => {
   it.each(PLACES)(
-    'who brings an id of 2025 %s gets what an unknown one gets, and nothing happens to its owner [security 4, 54, 57]',
+    'with a 2025 id %s gets the same response as with an unknown id, without effect on its owner [security 4, 54, 57]',
     async (_where, name) => {
       const victim = await victimOf2025();
       const before = allRecords();
@@ -341,9 +341,9 @@ function withoutLink(answer: ReturnType<typeof unhurried>) {
   return { ...answer, headers, text: answer.text.replaceAll(/\/connect\/[\w-]+/g, '/connect/…') };
 }
 
-describe('what two owners hear of their sessions', () => {
+describe('the notifications of two owners', () => {
   it.each(INTRUDERS)(
-    'is each its own: to a listener of 2026 nothing is said of %s [security 55, 58]',
+    'are separate: a 2026 listener gets none about %s [security 55, 58]',
     async (_who, wayIn) => {
       const name = newUser();
       const [way, others] = [await wayOf(name, editor), await wayIn(name)];
@@ -371,45 +371,42 @@ describe('what two owners hear of their sessions', () => {
   );
 });
 
-describe.each(INTRUDERS)(
-  'the state of a call that waits for its login, in the hands of %s',
-  (_who, wayIn) => {
-    const ELICITING = { capabilities: { elicitation: { url: {} } } };
+describe.each(INTRUDERS)('the request state of a call that waits for a login, used by %s,', (_who, wayIn) => {
+  const ELICITING = { capabilities: { elicitation: { url: {} } } };
 
-    it.each(['login', 'act'])(
-      'of `%s`: opens nothing, and its owner goes on with it [security 16]',
-      async (tool) => {
-        const name = newUser();
-        const [way, others] = [await wayOf(name, editor), await wayIn(name)];
-        const call = (headers: Way['headers'], more: Record<string, unknown> = {}) =>
-          sendWith(request2026('tools/call', { name: tool, arguments: {}, ...more }, ELICITING), headers);
-        const { result } = messageOf(await call(way.headers));
-        const requestState = result?.requestState;
-        const link = /http[^"]*\/connect\/[\w-]+/.exec(JSON.stringify(result))?.[0] ?? '';
-        const back = (state: string | undefined) => ({
-          requestState: state,
-          inputResponses: { login: { action: 'accept' } },
-        });
-        await new Browser().logIn(link, name);
+  it.each(['login', 'act'])(
+    'is refused for `%s`, and its owner can continue with it [security 16]',
+    async (tool) => {
+      const name = newUser();
+      const [way, others] = [await wayOf(name, editor), await wayIn(name)];
+      const call = (headers: Way['headers'], more: Record<string, unknown> = {}) =>
+        sendWith(request2026('tools/call', { name: tool, arguments: {}, ...more }, ELICITING), headers);
+      const { result } = messageOf(await call(way.headers));
+      const requestState = result?.requestState;
+      const link = /http[^"]*\/connect\/[\w-]+/.exec(JSON.stringify(result))?.[0] ?? '';
+      const back = (state: string | undefined) => ({
+        requestState: state,
+        inputResponses: { login: { action: 'accept' } },
+      });
+      await new Browser().logIn(link, name);
 
-        const replayed = await call(others.headers, back(requestState));
-        const madeUp = await call(others.headers, back('made-up'));
-        expect(messageOf(replayed).result ?? messageOf(replayed).error).toBeDefined();
-        expect(replayed.text).not.toContain(name);
-        expect(replayed.text).not.toContain('done');
-        expect(replayed.text).toMatch(/requestState is invalid/);
-        expect(madeUp.status).toBe(replayed.status);
+      const replayed = await call(others.headers, back(requestState));
+      const madeUp = await call(others.headers, back('made-up'));
+      expect(messageOf(replayed).result ?? messageOf(replayed).error).toBeDefined();
+      expect(replayed.text).not.toContain(name);
+      expect(replayed.text).not.toContain('done');
+      expect(replayed.text).toMatch(/requestState is invalid/);
+      expect(madeUp.status).toBe(replayed.status);
 
-        const went = messageOf(await call(way.headers, back(requestState)));
-        expect(JSON.stringify(went.result)).toMatch(tool === 'login' ? new RegExp(name) : /done/);
-      },
-    );
-  },
-);
+      const went = messageOf(await call(way.headers, back(requestState)));
+      expect(JSON.stringify(went.result)).toMatch(tool === 'login' ? new RegExp(name) : /done/);
+    },
+  );
+});
 
 describe('an id', () => {
   it.each(INTRUDERS)(
-    'from before the login opens nothing after it for %s [security 4, 7]',
+    'from before the login is not valid afterwards for %s [security 4, 7]',
     async (_who, wayIn) => {
       const name = newUser();
       const client = await connect2025(notes.mcp, await wayOf(name, editor));
@@ -424,7 +421,7 @@ describe('an id', () => {
   );
 
   it.each(INTRUDERS)(
-    'of %s, foisted on somebody, is not taken: nobody logs in to a session that is not theirs [security 4, 6]',
+    'of %s that is planted on another user is refused [security 4, 6]',
     async (_who, wayIn) => {
       const name = newUser();
       const attacker = await connect2025(notes.mcp, await wayIn(name));
@@ -437,7 +434,7 @@ describe('an id', () => {
     },
   );
 
-  it('that a client chose for itself is not taken, and is not the id of what it starts [security 6]', async () => {
+  it('that a client chose is not accepted, and is not used for a new session [security 6]', async () => {
     const { headers } = await wayOf(newUser(), editor);
     const chosen = await initialize(notes.mcp, { headers: { ...headers, 'mcp-session-id': UNKNOWN_ID } });
     expect(chosen.status).toBe(404);
@@ -451,7 +448,7 @@ describe('an id', () => {
     expect(answer.status).toBe(404);
   });
 
-  it('that was given up by DELETE is unknown from then on, to its owner and to everybody else [security 6, 34]', async () => {
+  it('is unknown after DELETE, to its owner and to all others [security 6, 34]', async () => {
     const name = newUser();
     const way = await wayOf(name, editor);
     const other: RawClient = client2026(notes.mcp, undefined, way);
@@ -473,7 +470,7 @@ describe('an id', () => {
 
 describe('a callback of a login', () => {
   it.each(['state', 'code', 'iss'])(
-    'that has the parameter `%s` twice is refused, and its code is not redeemed [security 46]',
+    'with the parameter `%s` twice is refused, and its code is not redeemed [security 46]',
     async (parameter) => {
       const name = newUser();
       const client = client2026(notes.mcp, undefined, await wayOf(name, editor));

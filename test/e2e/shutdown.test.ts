@@ -84,7 +84,7 @@ describe('closing', () => {
     },
   );
 
-  it('lets a client answer what a call in flight asks, and refuses other requests', async () => {
+  it('accepts the responses that calls in flight wait for, and refuses other requests', async () => {
     const [asked, answered] = [createLatch(), createLatch()];
     const { sessions, mcp, warnings } = await serve({
       tools: (server) => {
@@ -115,7 +115,7 @@ describe('closing', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('lets a call of a web-standard request finish, up to the last byte of its answer', async () => {
+  it('lets a call of a web-standard request finish, to the last byte of its response', async () => {
     const { sessions, provider: _, isRunning, finish, mcp } = await serve();
     const { body = '', headers } = request2026('tools/call', { name: 'slow', arguments: {} });
     const answering = sessions.handleRequest(
@@ -128,7 +128,7 @@ describe('closing', () => {
     await closed;
   });
 
-  it('waits for no stream, and no longer than the drain time; then it logs what was cut off', async () => {
+  it('does not wait for streams, waits for calls during the drain time only, and logs the calls that it ended', async () => {
     const serving = await serve();
     const { mcp, sessions, warnings } = serving;
     const { secret } = await connect2025(mcp);
@@ -152,14 +152,14 @@ describe('closing', () => {
     await Promise.allSettled([stream.text(), listened.text()]);
   });
 
-  it('ends at once if nothing is in flight', async () => {
+  it('is immediate if no call is in flight', async () => {
     const { sessions, warnings } = await serve({ runtime: { clock: new VirtualClock() } });
     // The clock does not move, so a wait for it would never end.
     await sessions.close();
     expect(warnings).toEqual([]);
   });
 
-  it('does not wait for calls that only wait for a login', async () => {
+  it('does not wait for calls that wait for a login', async () => {
     const clock = new VirtualClock();
     const waits = createLatch();
     const after = (delayMs: number, run: () => void) => {
@@ -188,7 +188,7 @@ describe('closing', () => {
     expect((await waiting).status).toBe(200);
   });
 
-  it('wipes before any provider is asked, and says how many logins it could not revoke [security 34]', async () => {
+  it('wipes tokens before it contacts a provider, and logs how many logins it could not revoke [security 34]', async () => {
     const serving = await serve();
     const { provider, sessions, warnings } = serving;
     for (const user of ['alice', 'bob', 'carol']) await logIn(serving, user);
@@ -212,7 +212,7 @@ describe('closing', () => {
     ]);
   });
 
-  it('gives a slow provider its time: all logins are revoked', async () => {
+  it('revokes all logins at a slow provider', async () => {
     const serving = await serve();
     const { provider, sessions, warnings } = serving;
     for (const user of ['alice', 'bob', 'carol']) await logIn(serving, user);

@@ -65,7 +65,7 @@ export function expiringTogether(mcpTokens: McpTokenFormat): void {
     });
 
   it.each(['has seen them before', 'was started since'])(
-    'are each told by a server that %s to refresh when their tokens expire together, and all calls succeed [security 41]',
+    'refresh after a 401 from a server that %s when their tokens expire together, and all calls succeed [security 41]',
     async (which) => {
       const mcp = servers[which] ?? '';
       const answers = await Promise.all(

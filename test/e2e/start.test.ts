@@ -23,8 +23,8 @@ async function startSample(environment: Readonly<Record<string, string>> = {}): 
   return server;
 }
 
-describe('the server that was built, started with --json', () => {
-  it('prints its addresses as the only line on stdout, and is there when it does', async () => {
+describe('the built server with --json', () => {
+  it('prints its addresses as the only line on stdout when it is ready', async () => {
     const server = await startSample();
     const { mcp, identityProvider, api } = server.addresses;
     const health = await fetch(new URL('/healthz', mcp));
@@ -55,11 +55,11 @@ describe('the server that was built, started with --json', () => {
     }
   });
 
-  it('ends with code 0 when Ctrl-C is pressed', async () => {
+  it('ends with code 0 on Ctrl-C', async () => {
     expect(await (await startSample()).stop()).toEqual({ code: 0, signal: null });
   });
 
-  it('ends just as well with users logged in, streams open and a login under way', async () => {
+  it('ends with code 0 with users logged in, open streams and a pending login', async () => {
     const server = await startSample();
     const { mcp } = server.addresses;
     const clients = await Promise.all(CLIENT_KINDS.map((kind) => connect(kind, mcp)));
@@ -72,7 +72,7 @@ describe('the server that was built, started with --json', () => {
     await Promise.all(clients.map((client) => client.close()));
   });
 
-  it('takes Ctrl-C for one although npm passes it on once more', async () => {
+  it('treats the second Ctrl-C that npm sends as one', async () => {
     const server = await startSample({ npm_lifecycle_event: 'start' });
     const ended = Promise.all([server.stop('SIGINT'), server.stop('SIGINT')]);
     expect((await ended)[0]).toEqual({ code: 0, signal: null });
@@ -94,8 +94,8 @@ describe('the server that was built, started with --json', () => {
   });
 });
 
-describe('the server that was built, started for people', () => {
-  it('says on stderr where everything is and how to connect three clients, and nothing on stdout', async () => {
+describe('the built server without --json', () => {
+  it('prints its addresses and the setup of three clients on stderr, and nothing on stdout', async () => {
     const server = launchServer({ flags: FREE_PORTS });
     running.add(server);
     await server.stderr.first('the last line', (line) => line.includes('Ctrl-C'));
@@ -114,8 +114,8 @@ describe('the server that was built, started for people', () => {
   });
 });
 
-describe('the server that cannot start', () => {
-  it('says in one line which flag is wrong', async () => {
+describe('a server that cannot start', () => {
+  it('names the wrong flag in one line', async () => {
     expect(await runServer({ flags: ['--nonsense'] })).toEqual({
       code: 1,
       signal: null,

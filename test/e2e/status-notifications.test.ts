@@ -86,14 +86,14 @@ async function listening(era: Era, accessTokenSeconds: number) {
 }
 
 describe.each(['2025', '2026'] as const)('a %s client that listens to its status', (era) => {
-  it('hears that its tokens were renewed', async () => {
+  it('is notified of a refresh', async () => {
     const { during, status } = await listening(era, 600);
     expect(await during(7 * MINUTE_MS)).toBe(0);
     expect(await during(2 * MINUTE_MS)).toBe(1);
     expect(await status()).toMatchObject({ state: 'authenticated' });
   });
 
-  it('hears that it needs a new login', async () => {
+  it('is notified when the user has to log in again', async () => {
     const { provider, during, status } = await listening(era, 600);
     provider.failNext('token', { status: 400, body: '{"error":"invalid_grant"}' });
     expect(await during(9 * MINUTE_MS)).toBe(1);
@@ -104,14 +104,14 @@ describe.each(['2025', '2026'] as const)('a %s client that listens to its status
     });
   });
 
-  it('hears that its tokens could not be renewed for now, and when they are', async () => {
+  it('is notified of a failed refresh, and of the next successful one', async () => {
     const { provider, during, status } = await listening(era, 600);
     for (let tries = 0; tries < 3; tries++) provider.failNext('token', { status: 503 });
     expect(await during(9 * MINUTE_MS + 30_000)).toBe(2);
     expect(await status()).toMatchObject({ state: 'authenticated' });
   });
 
-  it('hears that its login is about to reach its longest lifetime, and then that it has', async () => {
+  it('is notified before its login reaches the absolute lifetime, and when it does', async () => {
     const { during } = await listening(era, 2 * 60 * 60);
     expect(await during(54 * MINUTE_MS)).toBe(0);
     expect(await during(2 * MINUTE_MS)).toBe(1);

@@ -102,7 +102,7 @@ function withoutSeconds(status: unknown): unknown {
 }
 
 describe('the status of a session, as a resource', () => {
-  it('says at one address, to each who asks, what `session_status` says of their own session [security 58]', async () => {
+  it('has the same URI for all clients, and the content of `session_status` for each session [security 58]', async () => {
     const { mcp } = await start();
     const alice = await logIn(await connect2025(mcp), browser, 'alice');
     const bob = await logIn(client2026(mcp), browser, 'bob');
@@ -121,7 +121,7 @@ describe('the status of a session, as a resource', () => {
     expect(ofUnknown.error).toEqual({ code: -32602, message: expect.stringMatching(/call `login`/i) });
   });
 
-  it('is in every list, so that lists do not vary with logins [security 55]', async () => {
+  it('is in every list of resources, with and without a login [security 55]', async () => {
     const { mcp } = await start();
     const client = await connect2025(mcp);
     const list = async () => messageOf(await request2025(mcp, client, 'resources/list', {})).result;
@@ -133,7 +133,7 @@ describe('the status of a session, as a resource', () => {
 });
 
 describe('a 2025 client that subscribed to its status', () => {
-  it('hears of its login, refreshes and logout on its own stream, and others hear nothing [security 58]', async () => {
+  it('is notified of its login, refreshes and logout, and other clients are not [security 58]', async () => {
     const { mcp, next } = await start();
     const [alice, bob, carol] = [await connect2025(mcp), await connect2025(mcp), await connect2025(mcp)];
     const [ofAlice, ofBob, ofCarol] = [
@@ -162,7 +162,7 @@ describe('a 2025 client that subscribed to its status', () => {
     expect(updates(ofBob)).toEqual([]);
   });
 
-  it('hears no more once it has unsubscribed', async () => {
+  it('is not notified after it has unsubscribed', async () => {
     const { mcp } = await start();
     const client = await connect2025(mcp);
     const stream = await openStream(mcp, client);
@@ -177,7 +177,7 @@ describe('a 2025 client that subscribed to its status', () => {
     expect(updates(stream)).toHaveLength(2);
   });
 
-  it('hears that its login is about to end, and then that it has', async () => {
+  it('is notified before its login ends, and when it ends', async () => {
     const clock = new VirtualClock();
     const { mcp, events } = await start({ lifetimes: { absoluteMs: 20_000 }, runtime: { clock } });
     const client = await connect2025(mcp);
@@ -194,7 +194,7 @@ describe('a 2025 client that subscribed to its status', () => {
     expect(await read2025(mcp, client)).toMatchObject({ state: 'anonymous', signedOut: 'absolute' });
   });
 
-  it('is told, when it comes back to its stream, what it has missed: nothing but that it was signed out', async () => {
+  it('gets the notification of its sign-out, and no earlier one, when it resumes its stream', async () => {
     const clock = new VirtualClock();
     const { mcp } = await start({
       lifetimes: { disconnectGraceMs: 20 * MINUTE_MS, absoluteMs: 10 * MINUTE_MS },
@@ -215,7 +215,7 @@ describe('a 2025 client that subscribed to its status', () => {
     expect(updates(returned)).toHaveLength(1);
   });
 
-  it('leaves subscriptions to other resources to their author', async () => {
+  it('can subscribe to resources of the author, whose server handles them', async () => {
     const subscribed: string[] = [];
     const { mcp } = await start({
       tools: ({ server }) => {
@@ -233,10 +233,10 @@ describe('a 2025 client that subscribed to its status', () => {
   });
 });
 
-describe('a resource of the author’s', () => {
+describe('a resource of the author', () => {
   const uri = 'notes://all';
 
-  it('is told of to those who subscribed to it, in both eras, and to nobody else', async () => {
+  it('sends updates to its subscribers of both eras only', async () => {
     const { mcp, sessions } = await start();
     const [subscribed, other] = [await connect2025(mcp), await connect2025(mcp)];
     const streams = [await openStream(mcp, subscribed), await openStream(mcp, other)] as const;
@@ -255,7 +255,7 @@ describe('a resource of the author’s', () => {
     expect([updates(streams[1]).length, updates(deaf).length]).toEqual([1, 0]);
   });
 
-  it('can be one of a hundred that a session subscribes to', async () => {
+  it('can be one of a hundred subscriptions of a session', async () => {
     const { mcp } = await start();
     const client = await connect2025(mcp);
     for (let number = 0; number < 100; number++) {
@@ -273,7 +273,7 @@ describe('a resource of the author’s', () => {
 });
 
 describe('a 2026 client that listens to its status', () => {
-  it('hears of its own session and of no other [security 58]', async () => {
+  it('is notified about its own session only [security 58]', async () => {
     const { mcp } = await start();
     const alice = await logIn(client2026(mcp), browser, 'alice');
     const bob = await logIn(client2026(mcp), browser, 'bob');
@@ -292,7 +292,7 @@ describe('a 2026 client that listens to its status', () => {
     expect([ofAlice, ofBob, ofNobody, deaf].map((stream) => updates(stream).length)).toEqual([1, 1, 0, 0]);
   });
 
-  it('has its stream ended with its session, as the end of a subscription [security 10]', async () => {
+  it('gets a graceful closure when its session ends [security 10]', async () => {
     const { mcp } = await start();
     const client = await logIn(client2026(mcp), browser, 'alice');
     const stream = await listen(mcp, client.secret);
@@ -308,7 +308,7 @@ describe('a 2026 client that listens to its status', () => {
     });
   });
 
-  it('is refused with a handle that opens nothing, and told how to get one [security 55]', async () => {
+  it('is refused with an invalid handle, and told how to get a valid one [security 55]', async () => {
     const { mcp } = await start();
     const client = await logIn(client2026(mcp), browser, 'alice');
     await client.call('logout');
@@ -332,7 +332,7 @@ describe('a 2026 client that listens to its status', () => {
     });
   });
 
-  it('may have four streams, and is told when to come back with more [security 40]', async () => {
+  it('may have four streams, and gets Retry-After for more [security 40]', async () => {
     const { mcp } = await start();
     const client = await logIn(client2026(mcp), browser, 'alice');
     const four = await Promise.all(Array.from({ length: 4 }, () => listen(mcp, client.secret)));

@@ -8,7 +8,7 @@ import { add, inFrontOf, ownProvider, type StdioStage } from './stdio-setup.js';
 export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
   const { connect } = stage;
   describe(`over stdio, ${kind}`, () => {
-    it('logs in, works, is refreshed, logs out and logs in again', async () => {
+    it('can log in, call tools, be refreshed, log out and log in again', async () => {
       const strict = await ownProvider({ accessTokenSeconds: 4 });
       const client = await connect(kind, inFrontOf(strict));
       expect(client.protocolVersion).toBe(/2025|1[.]x/.test(kind) ? '2025-11-25' : '2026-07-28');
@@ -49,7 +49,7 @@ export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
       expect(await strict.activeTokens()).toEqual([]);
     });
 
-    it('is told of no session handle, in no tool and no text', async () => {
+    it('sees no session handle in any tool or text', async () => {
       const client = await connect(kind, inFrontOf(stage.provider));
       const tools = await client.tools();
       const pending = await client.call('login');
@@ -67,7 +67,7 @@ export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
       expect(said).not.toMatch(/`session`|session handle/i);
     });
 
-    it('hears when the status of its session changes', async () => {
+    it('is notified when the status of its session changes', async () => {
       const client = await connect(kind, inFrontOf(stage.provider));
       const changes = new Journal<string>();
       await client.subscribe('session://status', (uri) => changes.add(uri));
@@ -79,7 +79,7 @@ export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
       expect(new Set(changes.entries)).toEqual(new Set(['session://status']));
     });
 
-    it('serves the sample to two processes side by side, a user each', async () => {
+    it('can run in two processes with one user each', async () => {
       const [first, second] = await Promise.all([connect(kind, {}), connect(kind, {})]);
       await Promise.all([first.logIn('alice'), second.logIn('bob')]);
       expect((await first.call('whoami')).structured).toMatchObject({ subject: 'alice' });

@@ -26,9 +26,9 @@ describe('the process over stdio', () => {
         send({ id: 'last', method: 'ping' });
       },
     ],
-    ['SIGTERM comes', ({ pid }) => void process.kill(pid, 'SIGTERM')],
-    ['SIGINT comes', ({ pid }) => void process.kill(pid, 'SIGINT')],
-    ['SIGHUP comes', ({ pid }) => void process.kill(pid, 'SIGHUP')],
+    ['it receives SIGTERM', ({ pid }) => void process.kill(pid, 'SIGTERM')],
+    ['it receives SIGINT', ({ pid }) => void process.kill(pid, 'SIGINT')],
+    ['it receives SIGHUP', ({ pid }) => void process.kill(pid, 'SIGHUP')],
     [
       'SIGINT comes twice',
       ({ pid }) => {
@@ -38,7 +38,7 @@ describe('the process over stdio', () => {
     ],
   ];
 
-  it.each(endings)('ends with everything revoked when %s [security 34]', async (_when, act) => {
+  it.each(endings)('ends with all tokens revoked when %s [security 34]', async (_when, act) => {
     const upstream = await ownProvider();
     const server = await start(inFrontOf(upstream));
     await logIn(server, 'alice');
@@ -48,7 +48,7 @@ describe('the process over stdio', () => {
     expect(await upstream.activeTokens()).toEqual([]);
   });
 
-  it('ends although the provider does not answer', async () => {
+  it('ends even if the provider does not respond', async () => {
     const upstream = await ownProvider();
     const server = await start(inFrontOf(upstream));
     await logIn(server, 'alice');
@@ -57,7 +57,7 @@ describe('the process over stdio', () => {
     expect(await server.ended).toEqual({ code: 0, signal: null });
   });
 
-  it('ends although a client dies that has everything open and reads nothing', async () => {
+  it('ends when a client with open calls and unread output dies', async () => {
     const server = await start(inFrontOf(stage.provider));
     await server.call('login');
     server.stdout.destroy();
@@ -70,7 +70,7 @@ describe('the process over stdio', () => {
     ['program', '2026'],
     ['library', '2025'],
     ['library', '2026'],
-  ])('does not outlive a client that is killed while its user logs in: %s, %s', async (what, era) => {
+  ])('ends when its client is killed during a login: %s, %s', async (what, era) => {
     const program = [MAIN, '--stdio', '--log-level', 'debug', ...stage.provider.toolFlags];
     const command = what === 'program' ? program : [LIBRARY_CHILD];
     const child = own(

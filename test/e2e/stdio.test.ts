@@ -39,8 +39,8 @@ async function recordingDesktop() {
   };
 }
 
-describe('a client that opens addresses itself', () => {
-  it.each(ELICITING_KINDS)('is asked to over stdio, and no browser is opened besides: %s', async (name) => {
+describe('a client with URL elicitation', () => {
+  it.each(ELICITING_KINDS)('gets elicitation, and the server opens no browser: %s', async (name) => {
     const kind = name === 'SDK 2.x in 2026' ? 'SDK 2.x pinned to 2026' : name;
     const desktop = await recordingDesktop();
     const asked: string[] = [];
@@ -61,7 +61,7 @@ describe('a client that opens addresses itself', () => {
 });
 
 describe.runIf(process.platform === 'linux')('the browser', () => {
-  it('is opened at the link when a login starts, once, without the server’s environment, and the link is in the result too', async () => {
+  it('is opened once at the link when a login starts, without the environment of the server, and the result has the link', async () => {
     const desktop = await recordingDesktop();
     const server = await start(inFrontOf(stage.provider, desktop.environment));
     const { structured } = await server.call('login');
@@ -79,7 +79,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
     expect(await desktop.links()).toEqual([structured.loginUrl]);
   });
 
-  it('that cannot be opened is no error', async () => {
+  it('causes no error if it cannot be opened', async () => {
     const desktop = await recordingDesktop();
     const environment = { ...desktop.environment, BROWSER: '/does/not/exist' };
     const server = await start(inFrontOf(stage.provider, environment));
@@ -101,8 +101,8 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('the port that logins come back to', () => {
-  it('is opened when the first login starts, on loopback only, and one for all logins [security 43]', async () => {
+describe.runIf(process.platform === 'linux')('the callback port', () => {
+  it('is opened on loopback when the first login starts, and is used for all logins [security 43]', async () => {
     const server = await start(inFrontOf(stage.provider));
     await server.call('session_status');
     expect(await listeningAddresses(server.pid)).toEqual([]);
@@ -115,7 +115,7 @@ describe.runIf(process.platform === 'linux')('the port that logins come back to'
     expect(await listeningAddresses(server.pid)).toEqual([loopback]);
   });
 
-  it('serves logins and nothing else, and only under its own name [security 43]', async () => {
+  it('serves only logins, and only under its own host name [security 43]', async () => {
     const server = await start(inFrontOf(stage.provider));
     const { structured } = await server.call('login');
     const loginUrl = String(structured.loginUrl);
@@ -131,7 +131,7 @@ describe.runIf(process.platform === 'linux')('the port that logins come back to'
 });
 
 describe('the process over stdio', () => {
-  it('says nothing but messages on stdout, whatever happens', async () => {
+  it('writes only messages to stdout', async () => {
     const server = await start({ flags: ['--access-token-seconds', '2'] });
     await server.call('login', { provider: 'nobody' });
     await server.call('login', { code: 'wrong' });
@@ -152,7 +152,7 @@ describe('the process over stdio', () => {
     );
   });
 
-  it('gives the link to a 2026 client that took the question for a failure, by its next `login`', async () => {
+  it('returns the link from the next `login` to a 2026 client that treats elicitation as a failure', async () => {
     const modernCapabilities = { elicitation: { url: {} } };
     const server = await start({ flags: ['--no-browser'], modernCapabilities });
     expect((await server.call('login')).structured).toEqual({});
@@ -165,7 +165,7 @@ describe('the process over stdio', () => {
     expect((await server.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
   });
 
-  it('answers what is no message, and says why on stderr, once for each kind', async () => {
+  it('answers invalid lines with an error, and reports each kind once on stderr', async () => {
     const server = await start({ command: [MAIN, '--stdio'] });
     const batch = '[{"jsonrpc":"2.0","id":90,"method":"ping"}]';
     const lines = ['junk', batch, '{"jsonrpc":"2.0","id":null,"method":"ping"}', 'more junk'];
@@ -182,7 +182,7 @@ describe('the process over stdio', () => {
     expect(told[0]).toContain('not JSON');
   });
 
-  it('is refused together with what belongs to HTTP, in one line', async () => {
+  it('refuses options for HTTP in one line', async () => {
     for (const flags of [['--json'], ['--port', '0']]) {
       expect(await runServer({ flags: ['--stdio', ...flags] })).toEqual({
         code: 1,
@@ -195,7 +195,7 @@ describe('the process over stdio', () => {
 });
 
 describe('serveStdio', () => {
-  it('resolves when all is revoked, lets go of its process, and shares its object with nothing else', async () => {
+  it('resolves when all tokens are revoked, lets the process end, and cannot be called twice', async () => {
     const upstream = await ownProvider();
     const server = await start({ command: [LIBRARY_CHILD], environment: upstream.serverEnvironment });
     await logIn(server, 'alice');
@@ -208,7 +208,7 @@ describe('serveStdio', () => {
     );
   });
 
-  it('is refused with a public URL, and on an object that serves HTTP', async () => {
+  it('is refused with a public URL, and for sessions that serve HTTP', async () => {
     const options = {
       server: { name: 'test', version: '1.0.0' },
       providers: { issuer: stage.provider.issuer, clientId: 'test' },

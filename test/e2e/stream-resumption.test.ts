@@ -110,17 +110,20 @@ class EagerClient {
   }
 }
 
-describe('a client that resumes every stream with an event id, as SDK 1.23 does', () => {
-  it.each(['2025-03-26', '2025-06-18'])('finds none in revision %s, and gets no error', async (revision) => {
-    const client = new EagerClient(revision);
-    await client.connect();
-    for (let calls = 0; calls < 26; calls++) await client.call();
-    await client.rested();
-    expect(opened.entries).toEqual([{ lastEventId: null, status: 200 }]);
-    expect(client.errors).toEqual([]);
-  });
+describe('a client that resumes every stream with an event id, like SDK 1.23', () => {
+  it.each(['2025-03-26', '2025-06-18'])(
+    'finds no event id in revision %s, and gets no error',
+    async (revision) => {
+      const client = new EagerClient(revision);
+      await client.connect();
+      for (let calls = 0; calls < 26; calls++) await client.call();
+      await client.rested();
+      expect(opened.entries).toEqual([{ lastEventId: null, status: 200 }]);
+      expect(client.errors).toEqual([]);
+    },
+  );
 
-  it('is told once for each of them that it is over in revision 2025-11-25, and gets no error', async () => {
+  it('gets one 204 for each finished stream in revision 2025-11-25, and no error', async () => {
     const client = new EagerClient('2025-11-25');
     await client.connect();
     for (let calls = 0; calls < 3; calls++) {
@@ -136,7 +139,7 @@ describe('a client that resumes every stream with an event id, as SDK 1.23 does'
 });
 
 describe('SDK 1.32, which resumes a stream that brought an error', () => {
-  it('is told that it is over, and gets no error besides the one of its call', async () => {
+  it('gets 204, and no error besides that of its call', async () => {
     const errors: string[] = [];
     const client = new Sdk1Client({ name: 'test', version: '1.0.0' });
     const transport = new Sdk1Transport(new URL(MCP), { fetch: reach });

@@ -97,7 +97,7 @@ function abort2026(mcp: string) {
   return { calling, abort: () => client.abort() };
 }
 
-describe('a tool that speaks without waiting, and throws wherever it can,', () => {
+describe('a tool that does not await its notifications and throws in callbacks', () => {
   it('does not end the process when its 2025 call is over', async () => {
     const client = await connect2025(child.mcp);
     expect((await client.call('says_too_much')).text).toBe('said');
@@ -131,7 +131,7 @@ describe('a tool that speaks without waiting, and throws wherever it can,', () =
     await calling;
   });
 
-  it('does not end the process when its 2026 client goes away', async () => {
+  it('does not end the process when its 2026 client disconnects', async () => {
     let abort = () => {};
     const { calling } = await whileHeld(child, () => {
       const aborted = abort2026(child.mcp);
@@ -172,21 +172,18 @@ describe('a result that cannot be sent', () => {
       messageOf(await send(child.mcp, request2026(method, params))),
   };
 
-  describe.each(['2025', '2026'] as const)('in %s', (era) => {
-    it.each(UNSENDABLE)(
-      'is an error result of the tool at once, and logged as an error: %s',
-      async (kind) => {
-        const error = `tools/call \\"${toolOf(kind)}\\" cannot be sent as JSON`;
-        const before = logged(error);
-        const { result } = await clients[era]('tools/call', { name: toolOf(kind), arguments: {} });
-        expect(result).toMatchObject({ isError: true });
-        // The SDK itself refuses values that are not objects.
-        if (!['undefined', 'null', 'number'].includes(kind)) await nextLogged(error, before);
-      },
-    );
+  describe.each(['2025', '2026'] as const)('of %s', (era) => {
+    it.each(UNSENDABLE)('becomes an error result of the tool, and is logged: %s', async (kind) => {
+      const error = `tools/call \\"${toolOf(kind)}\\" cannot be sent as JSON`;
+      const before = logged(error);
+      const { result } = await clients[era]('tools/call', { name: toolOf(kind), arguments: {} });
+      expect(result).toMatchObject({ isError: true });
+      // The SDK itself refuses values that are not objects.
+      if (!['undefined', 'null', 'number'].includes(kind)) await nextLogged(error, before);
+    });
 
     it.each([...UNSENDABLE, ...THROWN])(
-      'is an internal error of a resource or a prompt: %s',
+      'becomes an internal error of a resource or prompt: %s',
       async (kind) => {
         const uri = `bad:${encodeURIComponent(kind)}`;
         const errors = ['resources/read cannot be sent', `prompts/get \\"${kind}\\" cannot be sent`];
@@ -199,7 +196,7 @@ describe('a result that cannot be sent', () => {
       },
     );
 
-    it.each(NO_RESULTS)('is answered where it is no result at all: %s', async (kind) => {
+    it.each(NO_RESULTS)('gets a response if it is not a result: %s', async (kind) => {
       const before = logged('is not a JSON-RPC result');
       const uri = `bad:${encodeURIComponent(kind)}`;
       // In 2026, the SDK writes an array as an object.
@@ -213,7 +210,7 @@ describe('a result that cannot be sent', () => {
     });
 
     it.each(['checks', 'checks_shape', 'checks_result'])(
-      'is an error of a call whose schema rejects while it validates: %s',
+      'becomes an error if its schema rejects during validation: %s',
       async (name) => {
         const { result, error } = await clients[era]('tools/call', { name, arguments: { value: 'x' } });
         expect(result?.isError ?? error?.code).toBeOneOf([true, -32_603]);
@@ -221,12 +218,12 @@ describe('a result that cannot be sent', () => {
       },
     );
 
-    it.each(THROWN)('is an error result of a tool that throws it: %s', async (kind) => {
+    it.each(THROWN)('becomes an error result if the tool throws it: %s', async (kind) => {
       const { result } = await clients[era]('tools/call', { name: toolOf(kind), arguments: {} });
       expect(result).toMatchObject({ isError: true });
     });
 
-    it('is an error result although it fits its schema', async () => {
+    it('becomes an error result even if it matches the output schema', async () => {
       const { result } = await clients[era]('tools/call', { name: 'strict', arguments: {} });
       expect(result).toMatchObject({ isError: true });
     });
@@ -240,7 +237,7 @@ describe('over stdio', () => {
     return server;
   };
 
-  it('mistakes of an author neither end the process nor leave a call without an answer', async () => {
+  it('errors of an author do not end the process, and every call gets a response', async () => {
     const server = await connect();
     for (const kind of [...UNSENDABLE, ...THROWN]) {
       expect(await server.call(toolOf(kind)), kind).toMatchObject({ isError: true });
@@ -255,8 +252,8 @@ describe('over stdio', () => {
   });
 });
 
-describe('mistakes that no library can catch', () => {
-  it('are logged by the program, without what they say, and do not end it', async () => {
+describe('errors outside of calls', () => {
+  it('are logged by the runnable without their message, and do not end it', async () => {
     const server = await startServer({ flags: [...FREE_PORTS, '--tools', TOOLS] });
     onTestFinished(async () => void (await server.stop('SIGKILL')));
     const { mcp } = server.addresses;
@@ -271,7 +268,7 @@ describe('mistakes that no library can catch', () => {
     }
   });
 
-  it('are refused at the start: a `tools` function that is asynchronous', () => {
+  it('an asynchronous `tools` function is refused at start', () => {
     expect(() => createBareServer(() => Promise.reject(new Error('late')))).toThrow(
       /must not be asynchronous/,
     );

@@ -43,8 +43,8 @@ async function ask(peer: RawPeer, id: number): Promise<Response> {
   return peer.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
 }
 
-describe.each(Object.keys(peers))('answers that %s clients leave unread', (era) => {
-  it('are held up to 64 MiB; then the client that holds most loses its oldest [security 40]', async () => {
+describe.each(Object.keys(peers))('unread responses of %s clients', (era) => {
+  it('use at most 64 MiB; above that, the oldest one of the client with the most is dropped [security 40]', async () => {
     const [greedy, honest] = [await peers[era]!('203.0.113.1'), await peers[era]!('203.0.113.2')];
     const early = await ask(honest, 1);
     const unread: Response[] = [];

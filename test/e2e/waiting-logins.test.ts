@@ -49,7 +49,7 @@ async function isSettled(call: Promise<unknown>, url: string): Promise<boolean> 
   return (await Promise.race([call, later])) !== pending;
 }
 
-describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%s)', (kind) => {
+describe.each(KINDS_OF_2025)('a 2025 client with URL elicitation (%s)', (kind) => {
   /** Calls `login`, and waits until the user sees the question. */
   async function asked(open: OpenAddress) {
     const server = await setUp();
@@ -65,7 +65,7 @@ describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%
   }
   const inThought: OpenAddress = () => new Promise(() => undefined);
 
-  it('has the link for its model before it gives the call up, whatever its user is thinking', async () => {
+  it('gets the link for its model before its request timeout when its user does not answer', async () => {
     const { clock, url, call, link } = await asked(inThought);
     await clock.advance(44_999);
     expect(await isSettled(call, url)).toBe(false);
@@ -77,7 +77,7 @@ describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%
     });
   });
 
-  it('has it as early when its user opened the link and is not back', async () => {
+  it('gets the link before its request timeout when its user has opened it and has not returned', async () => {
     const { clock, url, call, link, client, follow } = await asked(async () => 'accept');
     await clock.advance(44_999);
     expect(await isSettled(call, url)).toBe(false);
@@ -90,20 +90,20 @@ describe.each(KINDS_OF_2025)('a client of 2025 that is asked to open the link (%
     expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
   });
 
-  it('is logged in by the same call when its user follows the link without an answer to the question', async () => {
+  it('is logged in by the same call when its user logs in without answering the prompt', async () => {
     const { call, link, follow } = await asked(inThought);
     await follow(link, 'alice');
     expect((await call).structured).toMatchObject({ account: { subject: 'alice' } });
   });
 
-  it('has the link at once when it cannot ask after all', async () => {
+  it('gets the link at once when elicitation fails', async () => {
     const { call, link } = await asked(() => Promise.reject(new Error('no browser here')));
     expect(await call).toMatchObject({ isError: false, structured: { status: 'pending', loginUrl: link } });
   });
 });
 
 describe('calls that wait for the same login', () => {
-  it('are twenty at most; one more is answered at once [security 41]', async () => {
+  it('are limited to twenty, and one more is answered at once [security 41]', async () => {
     const { url, clock, events } = await setUp();
     const ask = async (params: Record<string, unknown>) => {
       const request = request2026(
@@ -132,7 +132,7 @@ describe('calls that wait for the same login', () => {
 });
 
 describe('requests of one 2026 session', () => {
-  it('are a hundred at a time at most [security 40]', async () => {
+  it('are limited to a hundred in flight [security 40]', async () => {
     const going: (() => void)[] = [];
     const tools: SessionsOptions['tools'] = (server) =>
       server.registerTool('wait', { description: 'Waits, and says so.' }, async ({ mcpReq }) => {
@@ -178,8 +178,8 @@ async function connectedByHandle(url: string): Promise<string> {
   return String(messageOf(await send(url, request)).result?.structuredContent.session);
 }
 
-describe('a login that does not start', () => {
-  it.each(['2025', '2026'] as const)('leaves no session that nobody knows (%s)', async (era) => {
+describe('a login that fails to start', () => {
+  it.each(['2025', '2026'] as const)('leaves no session behind (%s)', async (era) => {
     const { url, provider, events } = await setUp({
       providers: { ...new FaultingProvider().options, deviceFlow: 'only' },
     });
@@ -196,8 +196,8 @@ describe('a login that does not start', () => {
   });
 });
 
-describe('a device login whose provider wants to be left alone', () => {
-  it('is answered for before its client gives the call up', async () => {
+describe('a device login whose provider asks for slower polling', () => {
+  it('is answered before the request timeout of its client', async () => {
     const { url, provider, clock } = await setUp({
       providers: { ...new FaultingProvider().options, deviceFlow: 'only' },
     });
@@ -214,7 +214,7 @@ describe('a device login whose provider wants to be left alone', () => {
 });
 
 describe('a confirmation code', () => {
-  it('is good for five minutes, however late its user came to it', async () => {
+  it('is valid for five minutes from the moment it is shown', async () => {
     const { url, clock, follow } = await setUp({ access: 'open-to-network' });
     const client = client2026(url, undefined, { headers: { 'x-forwarded-for': '192.0.2.1' } });
     const { structured } = await client.call('login');

@@ -9,17 +9,17 @@ import { StdioClientTransport as Sdk1Transport } from '@modelcontextprotocol/sdk
 import type { ClientKind } from '../../support/mcp-clients.js';
 import { type MatrixClient, matrixClient } from './matrix-client.js';
 
-/** `mcp-remote`, through which a client that only knows stdio reaches a server over HTTP. */
+/** `mcp-remote` connects clients that only speak stdio to a server over HTTP. */
 const BRIDGE = fileURLToPath(import.meta.resolve('mcp-remote/dist/proxy.js'));
 const INFO = { name: 'bridged', version: '1.0.0' };
 
-/** A client behind a bridge of its own. */
+/** A client with its own bridge. */
 export interface BridgedClient extends MatrixClient {
-  /** The files in which the bridge keeps what it registers and is issued as an OAuth client. */
+  /** The files in which the bridge stores its OAuth registration and tokens. */
   oauthFiles(): Promise<string[]>;
 }
 
-/** Connects a client over stdio to a bridge that it starts, as desktop clients do. */
+/** Connects a client over stdio to a bridge that the client starts, as desktop clients do. */
 export async function connectBridged(
   kind: ClientKind,
   mcp: string,
@@ -31,7 +31,7 @@ export async function connectBridged(
     command: process.execPath,
     args: [BRIDGE, mcp, '--allow-http', ...flags],
     env: { HOME: home, MCP_REMOTE_CONFIG_DIR: config },
-    // It tells of every message.
+    // The bridge logs every message.
     stderr: 'ignore',
   });
   const close = async () => {

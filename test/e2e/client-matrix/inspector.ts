@@ -7,14 +7,14 @@ import { own } from '../../support/child-processes.js';
 import { type MatrixClient, matrixClient } from './matrix-client.js';
 
 const INSPECTOR = '@modelcontextprotocol/inspector@2.12.0';
-/** The oldest Node it runs on. npm brings a newer one along, for the Inspector only. */
+/** The oldest Node that the Inspector supports. npm installs it for the Inspector only. */
 const OLDEST_NODE = [22, 19] as const;
-/** Its exit code when a tool answers with an error. */
+/** The exit code for an error result of a tool. */
 const TOOL_ERROR = 5;
 
 export type InspectorEra = 'legacy' | 'modern';
 
-/** The MCP Inspector's command line: every command connects, does one thing and is gone. */
+/** The MCP Inspector's CLI. Every command opens a connection for one request. */
 export interface Inspector extends MatrixClient {
   listTools(): Promise<string[]>;
 }
@@ -39,14 +39,14 @@ export async function startInspector(mcp: string, era: InspectorEra): Promise<In
   );
 }
 
-/** Has npm fetch the Inspector, unless it has it already. */
+/** Installs the Inspector, unless npm has cached it. */
 export async function fetchInspector(): Promise<void> {
   await runNpm(['--help'], process.env);
 }
 
 const outputSchema = z.object({ result: z.unknown() });
 
-/** @returns the result of one request. */
+/** @returns the result of one request */
 async function runInspector(folder: string, request: readonly string[]): Promise<unknown> {
   const output = await runNpm(['--format', 'json', '--quiet', ...request], {
     ...process.env,

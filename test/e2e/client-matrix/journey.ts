@@ -4,17 +4,17 @@ import { type Deployment, startDeployment } from '../../support/deployment.js';
 import { eventually } from '../../support/journal.js';
 import type { MatrixClient } from './matrix-client.js';
 
-/** Short enough to wait until it is over. */
+/** Short enough for a test to wait for the expiry. */
 const ACCESS_TOKEN_SECONDS = 2;
 
 export interface Row {
   readonly client: string;
-  /** Whether the model is given a handle, as in 2026, or the connection stands for the session, as in 2025. */
+  /** Whether the model gets a handle, as in 2026. In 2025 the connection identifies the session. */
   readonly hasHandle: boolean;
   start(mcp: string): Promise<MatrixClient>;
 }
 
-/** Each client logs in, is refreshed, logs out and logs in again. */
+/** Tests that each client logs in, is refreshed, logs out and logs in again. */
 export function describeJourneys(rows: readonly Row[]): void {
   let deployment: Deployment;
 
@@ -43,7 +43,7 @@ export function describeJourneys(rows: readonly Row[]): void {
     return tokens.filter((_token, index) => subjects[index] === user);
   }
 
-  /** A refresh may be on its way: its old tokens are dead then, and its new ones not known yet. */
+  /** While a refresh is in flight, there may be no valid token. */
   function livingTokensOf(user: string): Promise<string[]> {
     return eventually(`living tokens of ${user}`, async () => {
       const tokens = await activeTokensOf(user);
@@ -56,7 +56,7 @@ export function describeJourneys(rows: readonly Row[]): void {
     return answers.every(({ active }) => !active);
   }
 
-  // Each step goes on from the one before, and no client starts before the last one has logged out.
+  // Each step continues from the one before, and a client starts when the previous one has logged out.
   describe.each(rows.map((row) => [row.client, row] as const))('%s', (user, { hasHandle, start }) => {
     const note = `${user} was here`;
     let client: MatrixClient;
@@ -83,7 +83,7 @@ export function describeJourneys(rows: readonly Row[]): void {
       await client.call('logout').finally(() => client.close());
     });
 
-    it('logs in, and lists the notes of its user and of nobody else [security 8]', async () => {
+    it('logs in and lists only the notes of its user [security 8]', async () => {
       const { status, account } = await logInAudited();
       expect({ status, account }).toMatchObject({ status: 'authenticated', account: { subject: user } });
       expect(client.handle !== undefined).toBe(hasHandle);
@@ -91,7 +91,7 @@ export function describeJourneys(rows: readonly Row[]): void {
       expect(await notesOf(client)).toEqual([note]);
     });
 
-    it('goes on with the tokens of a refresh when those of its login are dead', async () => {
+    it('continues with refreshed tokens when the tokens of its login have expired', async () => {
       const tokens = await livingTokensOf(user);
       await eventually('the tokens of the login to die', async () => (await areDead(tokens)) || undefined);
       expect(await notesOf(client)).toEqual([note]);
@@ -100,7 +100,7 @@ export function describeJourneys(rows: readonly Row[]): void {
       });
     });
 
-    it('leaves no living token behind when it logs out [security 34]', async () => {
+    it('leaves no valid token when it logs out [security 34]', async () => {
       const tokens = await livingTokensOf(user);
       const { structured } = await client.call('logout');
       expect(structured).toMatchObject({ status: 'logged_out', accounts: [{ revocation: 'confirmed' }] });
@@ -116,7 +116,7 @@ export function describeJourneys(rows: readonly Row[]): void {
       });
     });
 
-    it('can log in again, in 2025 on the same connection, and finds its notes', async () => {
+    it('can log in again and finds its notes', async () => {
       const ended = { handle: client.handle, session };
       client.handle = undefined;
       expect(await logInAudited()).toMatchObject({ status: 'authenticated' });

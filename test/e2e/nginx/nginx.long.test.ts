@@ -16,7 +16,7 @@ let nginx: Nginx;
 let host: string;
 let released: Latch;
 
-describe.skipIf(!isInstalled(NGINX))('behind nginx as Debian ships it', () => {
+describe.skipIf(!isInstalled(NGINX))('behind nginx with the configuration of Debian', () => {
   beforeAll(async () => {
     released = createLatch();
     const provider = new FaultingProvider();
@@ -74,7 +74,7 @@ describe.skipIf(!isInstalled(NGINX))('behind nginx as Debian ships it', () => {
     return { 'mcp-session-id': String(answer.headers['mcp-session-id']) };
   }
 
-  it('calls of both eras get their answers although their tools say nothing for longer than it waits', async () => {
+  it('silent calls of both eras outlast the proxy timeout', async () => {
     const headers = { ...JSON_HEADERS, ...(await session2025()) };
     const [old, modern] = await Promise.all([
       open({ headers, body: call2025('hold') }),
