@@ -18,42 +18,42 @@ function setUp() {
   const limits = { loginStartsPerMinute: 3, loginStartsPerUserPerMinute: 3 };
   const deadlines = new Deadlines(clock, () => undefined);
   const events = new SessionEvents(() => undefined);
-  return { clock, starts: new LoginRateLimit({ limits, clock, deadlines, events }) };
+  return { clock, rateLimit: new LoginRateLimit({ limits, clock, deadlines, events }) };
 }
 
-describe('the starts of logins', () => {
-  it('are limited for each address, and the refusal says when to come back [security 39]', async () => {
-    const { clock, starts } = setUp();
+describe('the rate limit of logins', () => {
+  it('applies to each address, and the error states the wait [security 39]', async () => {
+    const { clock, rateLimit } = setUp();
     const origin = fromAddress('192.0.2.1');
-    for (let count = 0; count < 3; count++) starts.count(origin);
+    for (let count = 0; count < 3; count++) rateLimit.count(origin);
     const refusal = expect.objectContaining({
       code: 'too_many_requests',
       message: expect.stringContaining('Try again in 20 seconds'),
       retryAfterSeconds: 20,
     });
-    expect(() => starts.assertAllowed(origin)).toThrow(refusal);
-    expect(() => starts.count(origin)).toThrow(refusal);
-    expect(() => starts.count(fromAddress('192.0.2.2'))).not.toThrow();
+    expect(() => rateLimit.assertAllowed(origin)).toThrow(refusal);
+    expect(() => rateLimit.count(origin)).toThrow(refusal);
+    expect(() => rateLimit.count(fromAddress('192.0.2.2'))).not.toThrow();
     await clock.advance(20_000);
-    expect(() => starts.assertAllowed(origin)).not.toThrow();
-    expect(() => starts.count(origin)).not.toThrow();
+    expect(() => rateLimit.assertAllowed(origin)).not.toThrow();
+    expect(() => rateLimit.count(origin)).not.toThrow();
   });
 
-  it('are limited for each user, from wherever they come, where clients say whose they are [security 41]', () => {
-    const { starts } = setUp();
+  it('applies to each user at all addresses with bearer access [security 41]', () => {
+    const { rateLimit } = setUp();
     for (const address of ['192.0.2.1', '192.0.2.2', '192.0.2.3'])
-      starts.count({ ...fromAddress(address), initiator: alice });
-    expect(() => starts.count({ ...fromAddress('192.0.2.4'), initiator: alice })).toThrow('Try again');
+      rateLimit.count({ ...fromAddress(address), initiator: alice });
+    expect(() => rateLimit.count({ ...fromAddress('192.0.2.4'), initiator: alice })).toThrow('Try again');
     expect(() =>
-      starts.count({ ...fromAddress('192.0.2.1'), initiator: { ...alice, subject: 'bob' } }),
+      rateLimit.count({ ...fromAddress('192.0.2.1'), initiator: { ...alice, subject: 'bob' } }),
     ).not.toThrow();
   });
 
-  it('are not counted on this machine, or where nothing is known of the address', () => {
-    const { starts } = setUp();
+  it('does not apply to requests over loopback or from an unknown address', () => {
+    const { rateLimit } = setUp();
     for (let count = 0; count < 10; count++) {
-      starts.count({ origin: 'local', initiator: alice, clientKey: undefined });
-      starts.count({ origin: 'remote', initiator: undefined, clientKey: undefined });
+      rateLimit.count({ origin: 'local', initiator: alice, clientKey: undefined });
+      rateLimit.count({ origin: 'remote', initiator: undefined, clientKey: undefined });
     }
   });
 });

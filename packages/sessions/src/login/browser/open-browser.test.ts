@@ -5,7 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { browserEnvironment } from './browser-environment.js';
 import { browserOpener } from './open-browser.js';
 
-describe('there is a browser to open', () => {
+describe('a browser can be opened', () => {
   it.each([
     ['on a Mac', 'darwin', {}, true],
     ['on Windows', 'win32', {}, true],
@@ -19,7 +19,7 @@ describe('there is a browser to open', () => {
   });
 });
 
-describe.runIf(process.platform === 'linux')('the browser', () => {
+describe.runIf(process.platform === 'linux')('opening the browser', () => {
   const url = 'http://127.0.0.1:1/connect/x?a=1&b=%20$(id)';
   let folder: string;
   beforeAll(async () => {
@@ -33,7 +33,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
     if (opener) await opener(url);
   }
 
-  /** A folder with one program that writes down its arguments and its whole environment. */
+  /** Creates a folder with one program that records its arguments and environment. */
   async function recordingProgram(name: string) {
     const home = await mkdtemp(join(folder, 'home-'));
     const record = join(home, 'record');
@@ -52,7 +52,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
       read: async () => {
         await expect.poll(() => readFile(record, 'utf8').catch(() => undefined)).toBeDefined();
         return {
-          given: (await readFile(`${record}.arguments`, 'utf8')).trim(),
+          parameters: (await readFile(`${record}.arguments`, 'utf8')).trim(),
           environment: (await readFile(record, 'utf8')).trim().split('\n'),
         };
       },
@@ -60,7 +60,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
   }
 
   it.each(['xdg-open', 'x-www-browser'])(
-    'gets the address, and what it needs to show itself: %s',
+    'passes the URL and the environment variables that a browser needs: %s',
     async (name) => {
       const { home, read } = await recordingProgram(name);
       const errors: unknown[] = [];
@@ -72,15 +72,15 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
         MCP_SESSIONS_CLIENT_SECRET: 'canary',
       };
       await open(environment, errors);
-      const { given, environment: received } = await read();
-      expect(given).toBe(url);
+      const { parameters, environment: received } = await read();
+      expect(parameters).toBe(url);
       expect(received).toEqual(expect.arrayContaining([`HOME=${home}`, 'DISPLAY=:7', 'LC_ALL=C']));
       expect(received.join('\n')).not.toContain('canary');
       expect(errors).toEqual([]);
     },
   );
 
-  it('that is not there is reported once', async () => {
+  it('reports a missing browser once', async () => {
     const errors: unknown[] = [];
     const environment = { PATH: folder, DISPLAY: ':7' };
     await open(environment, errors);
@@ -99,11 +99,11 @@ describe('the environment of the browser', () => {
     'HTTPS_PROXY',
     'SSH_AUTH_SOCK',
     'npm_config__authToken',
-  ])('is without %s [security 48]', (name) => {
+  ])('does not contain %s [security 48]', (name) => {
     expect(browserEnvironment({ [name]: 'canary', HOME: '/home/a' })).toEqual({ HOME: '/home/a' });
   });
 
-  it('keeps what a browser needs, however Windows spells it', () => {
+  it('contains the variables that a browser needs, in the spelling of Windows', () => {
     const needed = {
       Path: 'C:\\',
       SystemRoot: 'C:\\Windows',

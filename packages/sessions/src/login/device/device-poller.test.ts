@@ -8,73 +8,80 @@ import { Deadlines } from '../../time/deadlines.js';
 import { DevicePoller } from './device-poller.js';
 
 const slowDown = { status: 400, body: '{"error":"slow_down"}' };
+const SCOPES = ['openid', 'notes'];
 
-async function begin(change: (upstream: FaultingProvider) => void = () => undefined) {
+async function startPoller(change: (upstream: FaultingProvider) => void = () => undefined) {
   const clock = new VirtualClock();
   const upstream = new FaultingProvider();
   change(upstream);
   const settings = providerSettings({ ...upstream.options, deviceFlow: 'allowed' });
   const granted: GrantedTokens[] = [];
   const failures: LoginFailure[] = [];
-  const login = new DevicePoller({
-    provider: new Provider(settings, clock, upstream.fetch),
-    scopes: settings.scopes,
+  const scopes: (string | null)[] = [];
+  const fetch: typeof globalThis.fetch = (input, init) => {
+    if (init?.body instanceof URLSearchParams) scopes.push(init.body.get('scope'));
+    return upstream.fetch(input, init);
+  };
+  const poller = new DevicePoller({
+    provider: new Provider(settings, clock, fetch),
+    scopes: SCOPES,
     clock,
     deadlines: new Deadlines(clock, () => undefined),
     onGranted: (tokens) => granted.push(tokens),
     onFailure: (failure) => {
       failures.push(failure);
-      login.stop();
+      poller.stop();
     },
   });
-  await login.start();
-  return { clock, upstream, login, granted, failures };
+  await poller.start();
+  return { clock, upstream, poller, granted, failures, scopes };
 }
 
-/** How many polls there are within so many seconds. */
-async function polls({ clock, upstream }: Awaited<ReturnType<typeof begin>>, seconds: number) {
+/** Counts the polls within these seconds. */
+async function polls({ clock, upstream }: Awaited<ReturnType<typeof startPoller>>, seconds: number) {
   const before = upstream.requests.token;
   await clock.advance(seconds * 1000);
   return upstream.requests.token - before;
 }
 
-describe('a login by the device flow', () => {
+describe('the device flow', () => {
   const open: DevicePoller[] = [];
   afterEach(() => {
-    for (const login of open.splice(0)) login.stop();
+    for (const poller of open.splice(0)) poller.stop();
   });
-  const started: typeof begin = async (change) => {
-    const parts = await begin(change);
-    open.push(parts.login);
+  const start: typeof startPoller = async (change) => {
+    const parts = await startPoller(change);
+    open.push(parts.poller);
     return parts;
   };
 
-  it('has a code for the user, and brings tokens once they have approved', async () => {
-    const parts = await started();
-    const { clock, upstream, login, granted } = parts;
-    expect(login).toMatchObject({ userCode: 'CODE-1', verificationUri: 'https://provider.test/device' });
+  it('returns a user code, and tokens after the approval', async () => {
+    const parts = await start();
+    const { clock, upstream, poller, granted, scopes } = parts;
+    expect(poller).toMatchObject({ userCode: 'CODE-1', verificationUri: 'https://provider.test/device' });
+    expect(scopes).toEqual(['openid notes']);
     expect(await polls(parts, 12)).toBe(2);
     upstream.approve('CODE-1', 'alice');
     await clock.advance(3000);
-    expect(granted).toMatchObject([{ identity: { subject: 'alice' } }]);
+    expect(granted).toMatchObject([{ identity: { subject: 'alice' }, scopes: SCOPES }]);
     expect(await polls(parts, 60)).toBe(0);
   });
 
-  it('polls no sooner than the provider wants, and every five seconds if it does not say', async () => {
-    const slow = await started((upstream) => {
+  it('polls at the interval of the provider, by default every five seconds', async () => {
+    const slow = await start((upstream) => {
       upstream.pollSeconds = 20;
     });
     expect(await polls(slow, 19.9)).toBe(0);
     expect(await polls(slow, 40.2)).toBe(3);
-    const silent = await started((upstream) => {
+    const silent = await start((upstream) => {
       upstream.pollSeconds = undefined;
     });
     expect(await polls(silent, 4.9)).toBe(0);
     expect(await polls(silent, 5.2)).toBe(2);
   });
 
-  it('slows down by five seconds each time that it is told to, and stays so', async () => {
-    const parts = await started();
+  it('increases the interval by five seconds at every slow_down', async () => {
+    const parts = await start();
     parts.upstream.failNext('token', slowDown);
     expect(await polls(parts, 5)).toBe(1);
     expect(await polls(parts, 9.9)).toBe(0);
@@ -84,19 +91,19 @@ describe('a login by the device flow', () => {
     expect(await polls(parts, 30.4)).toBe(3);
   });
 
-  it('backs off while the network fails or the provider does, and is as quick as before when it answers', async () => {
-    const parts = await started();
+  it('backs off while polls fail, and returns to its interval after a response', async () => {
+    const parts = await start();
     for (const fault of ['refused', 'lost', { status: 503 }] as const)
       parts.upstream.failNext('token', fault);
-    // After 5, 15 and 35 seconds they fail, after 75 and 80 there are answers.
+    // The polls after 5, 15 and 35 seconds fail, those after 75 and 80 get a response.
     const counts: number[] = [];
     for (const seconds of [5.1, 10.1, 20.1, 40.1, 5.1]) counts.push(await polls(parts, seconds));
     expect(counts).toEqual([1, 1, 1, 1, 1]);
     expect(parts.failures).toEqual([]);
   });
 
-  it('comes back no sooner than a provider that is busy asks', async () => {
-    const parts = await started();
+  it('honours Retry-After', async () => {
+    const parts = await start();
     parts.upstream.failNext('token', { status: 503, retryAfterSeconds: 120 });
     expect(await polls(parts, 5)).toBe(1);
     expect(await polls(parts, 119.9)).toBe(0);
@@ -106,16 +113,16 @@ describe('a login by the device flow', () => {
   it.each([
     ['deny', 'declined'],
     ['expire', 'expired'],
-  ] as const)('ends when the provider says so: %s', async (decide, failure) => {
-    const parts = await started();
+  ] as const)('ends when the user or the provider ends it: %s', async (decide, failure) => {
+    const parts = await start();
     parts.upstream[decide]('CODE-1');
     await parts.clock.advance(5000);
     expect(parts.failures).toEqual([failure]);
     expect(await polls(parts, 60)).toBe(0);
   });
 
-  it('ends when its code is too old, whether or not the provider says so', async () => {
-    const parts = await started((upstream) => {
+  it('ends when its code expires, even without a response that says so', async () => {
+    const parts = await start((upstream) => {
       upstream.userCodeSeconds = 12;
     });
     await parts.clock.advance(12_100);
@@ -123,15 +130,15 @@ describe('a login by the device flow', () => {
     expect(parts.upstream.requests.token).toBe(2);
   });
 
-  it('ends when the provider refuses', async () => {
-    const parts = await started();
+  it('ends when the provider rejects a poll', async () => {
+    const parts = await start();
     parts.upstream.failNext('token', { status: 400, body: '{"error":"invalid_grant"}' });
     await parts.clock.advance(5000);
     expect(parts.failures).toEqual(['provider_refused']);
   });
 
-  it('has one poll at a time under way', async () => {
-    const parts = await started();
+  it('has one poll in flight at a time', async () => {
+    const parts = await start();
     let answer: (response: Response) => void = () => undefined;
     parts.upstream.failNext('token', () => new Promise((resolve) => (answer = resolve)));
     expect(await polls(parts, 9)).toBe(1);
@@ -140,30 +147,30 @@ describe('a login by the device flow', () => {
     expect(await polls(parts, 0.2)).toBe(1);
   });
 
-  it('stops at once, hands over what a poll under way still brings, and leaves no timer behind', async () => {
-    const parts = await started();
-    const { clock, upstream, login, granted } = parts;
-    let letGo = () => {};
-    const held = new Promise<void>((resolve) => (letGo = resolve));
+  it('stops at once, passes on tokens from a poll in flight, and leaves no timer', async () => {
+    const parts = await start();
+    const { clock, upstream, poller, granted } = parts;
+    let release = () => {};
+    const held = new Promise<void>((resolve) => (release = resolve));
     upstream.approve('CODE-1', 'alice');
     upstream.failNext('token', async (response) => {
       await held;
       return response;
     });
     await clock.advance(5000);
-    login.stop();
-    letGo();
+    poller.stop();
+    release();
     await clock.advance(0);
     expect(granted).toMatchObject([{ identity: { subject: 'alice' } }]);
     expect(await polls(parts, 600)).toBe(0);
     expect(clock.timers).toBe(0);
   });
 
-  it('that is stopped before it has its code never polls', async () => {
+  it('never polls if it is stopped before it has its code', async () => {
     const clock = new VirtualClock();
     const upstream = new FaultingProvider();
     const settings = providerSettings({ ...upstream.options, deviceFlow: 'only' });
-    const login = new DevicePoller({
+    const poller = new DevicePoller({
       provider: new Provider(settings, clock, upstream.fetch),
       scopes: settings.scopes,
       clock,
@@ -171,14 +178,14 @@ describe('a login by the device flow', () => {
       onGranted: () => undefined,
       onFailure: () => undefined,
     });
-    const beginning = login.start();
-    login.stop();
-    await beginning;
+    const starting = poller.start();
+    poller.stop();
+    await starting;
     await clock.advance(60_000);
     expect(upstream.requests).toMatchObject({ device: 1, token: 0 });
   });
 
-  it('whose provider gives out no code says why', async () => {
+  it('reports why the provider returned no code', async () => {
     const unavailable = { code: 'provider_unavailable' };
     const refused = { code: 'provider_refused' };
     const odd = {
@@ -195,7 +202,9 @@ describe('a login by the device flow', () => {
       [() => Response.json({ ...odd, verification_uri: 'https://x.test', user_code: '<b>' }), refused],
     ] as const;
     for (const [fault, error] of answers) {
-      await expect(begin((upstream) => upstream.failNext('device', fault))).rejects.toMatchObject(error);
+      await expect(startPoller((upstream) => upstream.failNext('device', fault))).rejects.toMatchObject(
+        error,
+      );
     }
   });
 });
