@@ -145,6 +145,11 @@ export class SessionRegistry {
     }
   }
 
+  /** The references of all sessions of this node. */
+  refs(): readonly SessionRef[] {
+    return [...this.#known.keys()];
+  }
+
   /** Whether this node has a session. */
   has(ref: SessionRef): boolean {
     return this.#known.has(ref);
@@ -280,7 +285,7 @@ export class SessionRegistry {
 
   /** Ends every session of this node. One that the store does not give up is reported and left. */
   async endAll(reason: EndReason): Promise<void> {
-    const ends = [...this.#known.keys()].map((ref) => this.end(ref, reason));
+    const ends = this.refs().map((ref) => this.end(ref, reason));
     for (const end of await Promise.allSettled(ends)) {
       if (end.status === 'rejected') this.#options.onError(end.reason);
     }

@@ -1,0 +1,117 @@
+import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../test/support/session-bench.js';
+import { logIdOf, publicIdOf } from './ids.js';
+import { SessionAdministration, type SignOutFilter } from './session-administration.js';
+
+const MINUTE = 60_000;
+
+async function setUp() {
+  const bench = new SessionBench();
+  const { registry, keys, clock } = bench;
+  const administration = new SessionAdministration({ registry, keys, clock });
+  const alice = await bench.loggedIn('alice');
+  const bob = await bench.loggedIn('bob', 'handle');
+  await bench.accounts.commitLogin(bob.snapshot, 'other', bench.provider.grant('alice'));
+  const anonymous = await registry.start('connection', 'anonymous');
+  await registry.start('owned-connection', 'an owner');
+  const loggedIn = async () => (await administration.list()).flatMap(({ accounts }) => accounts);
+  return { bench, administration, alice, bob, anonymous, loggedIn };
+}
+
+describe('the list of sessions', () => {
+  it('has the id, the log id and the accounts of each session', async () => {
+    const { bench, administration, alice, bob, anonymous } = await setUp();
+    const ids = (record: typeof alice.record) => ({
+      id: publicIdOf(bench.keys, record),
+      logId: logIdOf(bench.keys, record.ref),
+    });
+    expect(await administration.list()).toMatchObject([
+      { ...ids(alice.record), accounts: [{ provider: 'idp', subject: 'alice' }] },
+      {
+        ...ids(bob.record),
+        accounts: [
+          { provider: 'idp', subject: 'bob' },
+          { provider: 'other', subject: 'alice' },
+        ],
+      },
+      { ...ids(anonymous.record), accounts: [] },
+    ]);
+  });
+
+  it('has the times of the start and of the last use', async () => {
+    const { bench, administration, alice, anonymous } = await setUp();
+    await bench.clock.advance(2 * MINUTE);
+    await bench.registry.touch(alice.record.ref);
+    await bench.clock.advance(MINUTE);
+    bench.registry.requestBegan(anonymous.record.ref);
+    const listed = await administration.list();
+    const usedForMs = listed.map(({ startedAt, lastUsedAt }) => lastUsedAt.getTime() - startedAt.getTime());
+    expect(usedForMs).toEqual([2 * MINUTE, 0, 3 * MINUTE]);
+    expect(listed[0]?.startedAt).toEqual(listed[1]?.startedAt);
+  });
+
+  it('contains no reference and no token', async () => {
+    const { bench, administration, alice, bob } = await setUp();
+    const text = JSON.stringify(await administration.list());
+    for (const secret of [alice.id, bob.id, alice.record.ref, bob.record.ref])
+      expect(text).not.toContain(secret);
+    expect(text).not.toContain(await bench.accessToken(alice.snapshot));
+  });
+});
+
+describe('signing sessions out as an operator', () => {
+  it('wipes the tokens of one session and gives it a new id', async () => {
+    const { bench, administration, alice, loggedIn } = await setUp();
+    const id = publicIdOf(bench.keys, alice.snapshot);
+    expect(await administration.signOut({ session: id })).toBe(1);
+    expect(await loggedIn()).toEqual([
+      { provider: 'idp', subject: 'bob' },
+      { provider: 'other', subject: 'alice' },
+    ]);
+    expect(bench.provider.revoked).toContain('refresh-alice-1');
+    expect((await bench.registry.get(alice.record.ref))?.signedOut).toBe('operator');
+    expect((await administration.list()).map((session) => session.id)).not.toContain(id);
+    expect(await administration.signOut({ session: id })).toBe(0);
+  });
+
+  it('aborts the calls of the session', async () => {
+    const { bench, administration, alice, bob } = await setUp();
+    const [signal, other] = [alice, bob].map(({ record }) => bench.registry.signalOf(record.ref));
+    await administration.signOut({ session: publicIdOf(bench.keys, alice.snapshot) });
+    expect(signal?.aborted).toBe(true);
+    expect(other?.aborted).toBe(false);
+  });
+
+  it.each<[SignOutFilter, string[]]>([
+    [{ subject: 'alice' }, []],
+    [{ subject: 'bob' }, ['alice']],
+    [{ provider: 'other' }, ['alice']],
+    [{ subject: 'alice', provider: 'idp' }, ['bob', 'alice']],
+    [{ subject: 'bob', provider: 'other' }, ['alice', 'bob', 'alice']],
+    [{ subject: 'carol' }, ['alice', 'bob', 'alice']],
+  ])('matches accounts by %j', async (filter, left) => {
+    const { administration, loggedIn } = await setUp();
+    await administration.signOut(filter);
+    expect((await loggedIn()).map(({ subject }) => subject)).toEqual(left);
+  });
+
+  it('ends a session with a handle', async () => {
+    const { bench, administration, bob } = await setUp();
+    await administration.signOut({ subject: 'bob' });
+    expect(await bench.registry.resolve('handle', bob.id)).toEqual({ state: 'ended', reason: 'operator' });
+  });
+
+  it.each([
+    {},
+    { subject: undefined },
+    { user: 'alice' },
+    { subject: 7 },
+    { subject: undefined, provider: 'idp' },
+  ])('refuses the filter %j and signs no session out', async (filter) => {
+    const { administration, loggedIn } = await setUp();
+    // Filters from code without types.
+    const signingOut = administration.signOut(filter as SignOutFilter);
+    await expect(signingOut).rejects.toMatchObject({ code: 'configuration' });
+    expect(await loggedIn()).toHaveLength(3);
+  });
+});

@@ -1,0 +1,122 @@
+import { SessionError } from '../errors.js';
+import type { Clock } from '../time/clock.js';
+import type { KeyHierarchy } from '../vault/key-hierarchy.js';
+import { logIdOf, publicIdOf } from './ids.js';
+import { lastSeenAtMs } from './lifetimes.js';
+import type { SessionRecord } from './session-record.js';
+import type { SessionRegistry } from './session-registry.js';
+
+/** A session, as `sessions.list()` shows it. Contains no secrets. */
+export interface ListedSession {
+  /** The session's `id`, as tools and events have it. New after every sign-out. */
+  readonly id: string;
+  /** The session's id in the audit log. */
+  readonly logId: string;
+  /** The users that are logged in, one for each provider. Empty without a login. */
+  readonly accounts: readonly {
+    readonly provider: string;
+    readonly subject: string;
+    readonly name?: string;
+  }[];
+  readonly startedAt: Date;
+  /** When the client was last active; the current time while a request or a stream is open. */
+  readonly lastUsedAt: Date;
+}
+
+/** Which sessions to sign out. A session has to meet every given criterion; at least one is required. */
+export interface SignOutFilter {
+  /** The session's `id`. */
+  readonly session?: string;
+  /** The subject of an account, at `provider` if that is given, too. */
+  readonly subject?: string;
+  /** The name of a provider that the session has an account at. */
+  readonly provider?: string;
+}
+
+export interface SessionAdministrationOptions {
+  readonly registry: SessionRegistry;
+  readonly keys: KeyHierarchy;
+  readonly clock: Clock;
+}
+
+const CRITERIA: ReadonlySet<string> = new Set(['session', 'subject', 'provider']);
+
+/** Lists the sessions of this node for an operator, and signs them out. */
+export class SessionAdministration {
+  readonly #options: SessionAdministrationOptions;
+
+  constructor(options: SessionAdministrationOptions) {
+    this.#options = options;
+  }
+
+  async list(): Promise<ListedSession[]> {
+    const records = await this.#records();
+    const now = this.#options.clock.now();
+    const date = Date.now();
+    return records.map((record) =>
+      this.#describe(record, (atMs) => new Date(date - Math.max(0, now - atMs))),
+    );
+  }
+
+  /**
+   * Signs sessions out: wipes their tokens, and has them revoked. Resolves when the tokens are wiped.
+   * @returns the number of sessions that matched
+   * @throws SessionError `configuration` if the filter is empty or a criterion is not a text, `store_unavailable` after
+   * all other sessions are signed out
+   */
+  async signOut(filter: SignOutFilter): Promise<number> {
+    const matches = this.#matcherOf(filter);
+    const records = (await this.#records()).filter(matches);
+    const signOuts = records.map(({ ref }) => this.#options.registry.signOut(ref, 'operator', matches));
+    for (const result of await Promise.allSettled(signOuts)) {
+      if (result.status === 'rejected') throw result.reason;
+    }
+    return records.length;
+  }
+
+  async #records(): Promise<SessionRecord[]> {
+    const { registry } = this.#options;
+    const records = await Promise.all(registry.refs().map((ref) => registry.get(ref)));
+    // The accounts of an owned connection are those of its owner's session.
+    return records.filter(
+      (record) => record !== undefined && record.kind !== 'owned-connection',
+    ) as SessionRecord[];
+  }
+
+  #describe(record: SessionRecord, dateOf: (atMs: number) => Date): ListedSession {
+    const { registry, keys } = this.#options;
+    return {
+      id: publicIdOf(keys, record),
+      logId: logIdOf(keys, record.ref),
+      accounts: Object.values(record.accounts).map(({ provider, subject, name }) => ({
+        provider,
+        subject,
+        ...(name !== undefined && { name }),
+      })),
+      startedAt: dateOf(record.createdAtMs),
+      lastUsedAt: dateOf(lastSeenAtMs(record, registry.presenceOf(record.ref))),
+    };
+  }
+
+  #matcherOf(filter: SignOutFilter): (record: SessionRecord) => boolean {
+    // A criterion without a value is a mistake: ignoring it would sign out more sessions than meant.
+    const isCriterion = ([name, value]: [string, unknown]) => CRITERIA.has(name) && typeof value === 'string';
+    const criteria = Object.entries(filter);
+    if (criteria.length === 0 || !criteria.every(isCriterion)) {
+      throw new SessionError(
+        'configuration',
+        'Give at least one of `session`, `subject` and `provider`, each as a text, and nothing else.',
+      );
+    }
+    const { session, subject, provider } = filter;
+    const hasAccount = subject !== undefined || provider !== undefined;
+    return (record) =>
+      (session === undefined || publicIdOf(this.#options.keys, record) === session) &&
+      (!hasAccount ||
+        Object.values(record.accounts).some(
+          (account) =>
+            (subject === undefined || account.subject === subject) &&
+            (provider === undefined || account.provider === provider),
+        ));
+  }
+}
