@@ -40,7 +40,7 @@ const modules = {
   store: upToSession,
   observe: upToSession,
   server: [...upToMcp, 'store', 'observe'],
-  testing: [...upToMcp, 'store', 'observe', 'server'],
+  testing: ['time', 'vault', 'provider', 'server'],
   index: [...upToMcp, 'observe', 'server'],
 };
 

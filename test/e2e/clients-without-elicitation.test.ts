@@ -73,7 +73,7 @@ describe.each(ERAS)('a client that declines elicitation automatically (%s)', (er
         loginUrl: asked[0],
         next: expect.stringContaining('If no question was shown, open this link'),
       });
-      await logIn(server.here, String(structured.loginUrl), server.provider, 'alice');
+      await logIn(server.here, structured.loginUrl, { provider: server.provider, user: 'alice' });
       const session = structured.session === undefined ? {} : { session: structured.session };
       expect((await client.call('login', session)).structured).toMatchObject({
         status: 'authenticated',
@@ -138,7 +138,7 @@ describe('a 2026 client that treats elicitation as a failure', () => {
       status: 'pending',
       loginUrl: linked.loginUrl,
     });
-    await logIn(server.here, String(linked.loginUrl), server.provider, 'alice');
+    await logIn(server.here, linked.loginUrl, { provider: server.provider, user: 'alice' });
     const { structuredContent: done } = await callOnce(server.here, 'login', named);
     expect(done).toMatchObject({ status: 'authenticated', account: { subject: 'alice' } });
   });
@@ -157,7 +157,7 @@ describe('a 2026 client that treats elicitation as a failure', () => {
     const server = start({ providers: [{ name: 'work' }, { name: 'home' }] });
     await callOnce(server.here, 'login');
     const { structuredContent: linked } = await callOnce(server.here, 'login');
-    await logIn(server.here, String(linked.loginUrl), server.provider, 'alice');
+    await logIn(server.here, linked.loginUrl, { provider: server.provider, user: 'alice' });
     const { structuredContent: done } = await callOnce(server.here, 'login', { session: linked.session });
     const home = await callOnce(server.here, 'login', { session: done.session, provider: 'home' });
     expect(home.structuredContent).toMatchObject({ status: 'pending' });

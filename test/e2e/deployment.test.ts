@@ -169,7 +169,7 @@ describe('a framework whose request.url is always localhost, such as Next.js', (
     const started = await (await post(headers, call2025('login'))).text();
     const loginUrl = /"loginUrl":"([^"]+)"/.exec(started)?.[1] ?? '';
     expect(loginUrl).toMatch(`${PUBLIC}/api/connect/`);
-    const { code } = await logIn(throughNext, loginUrl, provider, 'alice');
+    const { code } = await logIn(throughNext, loginUrl, { provider, user: 'alice' });
     expect(await (await post(headers, call2025('login', { code }))).text()).toContain('Logged in as alice');
   });
 });

@@ -113,7 +113,7 @@ describe.each(Object.entries(CLIENTS))('%s whose side of the stream is closed', 
       const client = await connect();
       await statuses(1);
       const { loginUrl } = await client.call('login');
-      const { code } = await logIn(sessions, String(loginUrl), provider, 'alice');
+      const { code } = await logIn(sessions, loginUrl, { provider, user: 'alice' });
       await client.call('login', code === undefined ? {} : { code });
       proxy.cutClientHalf(cut);
       // It asks for another stream, and is held while the old one is asked.

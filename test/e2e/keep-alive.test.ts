@@ -63,7 +63,7 @@ afterEach(async () => {
 });
 
 async function logInAs(user: string): Promise<void> {
-  const { code } = await logIn(sessions, await startLogin(client), provider, user);
+  const { code } = await logIn(sessions, await startLogin(client), { provider, user });
   const { structured } = await client.call('login', code === undefined ? {} : { code });
   expect(structured).toMatchObject({ account: { subject: user } });
 }

@@ -78,7 +78,7 @@ describe.each<[era: string, connect: () => Promise<InMemoryClient>]>([
   it('keeps its login, and the idle time starts with its response [security 34, 36]', async () => {
     const client = await connect();
     const started = (await client.call('login')).structured;
-    await logIn(here, linkSchema.parse(started).loginUrl, provider, 'alice');
+    await logIn(here, linkSchema.parse(started).loginUrl, { provider, user: 'alice' });
     const named = typeof started.session === 'string' ? { session: started.session } : {};
     const { structured } = await client.call('login', named);
     const session = typeof structured.session === 'string' ? { session: structured.session } : {};
@@ -96,7 +96,7 @@ describe.each<[era: string, connect: () => Promise<InMemoryClient>]>([
 describe('a call that has waited for its user to log in', () => {
   it('may run for any time in its new session [security 34, 36]', async () => {
     const client = inMemory2026(here, async ({ url }) => {
-      await logIn(here, url, provider, 'alice');
+      await logIn(here, url, { provider, user: 'alice' });
       return 'accept';
     });
     const answer = await workFor(client.call('work_logged_in'));

@@ -33,16 +33,16 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
   let inFlight = 0;
   const load = { mostInFlight: 0 };
 
-  const provider: FaultingProvider = new FaultingProvider(async (input, init) => {
-    const url = new URL(String(input));
-    if (url.origin !== API) {
-      elsewhere.push(url.href);
+  const provider = new FaultingProvider({
+    api: ({ headers }, user) => {
+      const token = headers.get('authorization')?.replace('Bearer ', '') ?? '';
+      if (clock.now() > (issuedAtMs.get(token) ?? 0) + TOKEN_SECONDS * SECOND) expiredUses.push(token);
+      return new Response(user ?? '', { status: user ? 200 : 401 });
+    },
+    fetch: async (input) => {
+      elsewhere.push(String(input));
       return new Response(null, { status: 404 });
-    }
-    const token = new Headers(init?.headers).get('authorization')?.replace('Bearer ', '') ?? '';
-    if (clock.now() > (issuedAtMs.get(token) ?? 0) + TOKEN_SECONDS * SECOND) expiredUses.push(token);
-    const user = provider.userOf(token);
-    return new Response(user ?? '', { status: user ? 200 : 401 });
+    },
   });
   const observed: typeof fetch = async (input, init) => {
     const url = new URL(String(input));
@@ -143,7 +143,7 @@ export async function loggedIn(
     return result;
   };
   const { loginUrl } = (await call('login')).structuredContent;
-  const { code } = await logIn(sessions, String(loginUrl), provider, user);
+  const { code } = await logIn(sessions, loginUrl, { provider, user });
   await call('login', { code });
   return { call, textOf: async (tool) => (await call(tool)).content[0]?.text ?? '' };
 }

@@ -89,7 +89,7 @@ describe.each(ERAS)('a handler that needs a login (%s)', (era) => {
     const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
     const login = async () => {
       const started = (await client.call('login')).structured;
-      await logIn(server.here, String(started.loginUrl), server.provider, 'alice');
+      await logIn(server.here, started.loginUrl, { provider: server.provider, user: 'alice' });
       return named((await client.call('login', named(started))).structured);
     };
     /** Sends one of the requests, in a session if there is one. */

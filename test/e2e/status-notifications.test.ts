@@ -54,7 +54,7 @@ async function listening(era: Era, accessTokenSeconds: number) {
     await ask('initialize', { protocolVersion: '2025-11-25', capabilities: {}, clientInfo });
   }
   const { loginUrl } = await call('login');
-  const { code } = await logIn(sessions, String(loginUrl), provider, 'alice');
+  const { code } = await logIn(sessions, loginUrl, { provider, user: 'alice' });
   await call('login', { code });
   if (era === '2025') await ask('resources/subscribe', { uri: STATUS_URI });
   const stream = await fetch(

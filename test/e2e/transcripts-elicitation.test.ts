@@ -41,7 +41,7 @@ describe.each(ERAS)('what a model reads in the %s era, where its client can open
     const client = await opening(era, transcript, async ({ url }) => {
       transcript.note(`The user says ${action}.`);
       if (action !== 'accept') return action;
-      await logIn(server.here, url, server.provider, 'alice');
+      await logIn(server.here, url, { provider: server.provider, user: 'alice' });
       transcript.note('The user opens the link and logs in as alice.');
       return action;
     });
@@ -107,7 +107,7 @@ it('what a model reads where its client takes the question for a failure', async
   await transcript.call(client, 'list_notes');
   await transcript.call(client, 'list_notes');
   const started = await transcript.call(client, 'login');
-  await logIn(server.here, String(started.loginUrl), server.provider, 'alice');
+  await logIn(server.here, started.loginUrl, { provider: server.provider, user: 'alice' });
   transcript.note('The user opens the link and logs in as alice.');
   const done = await transcript.call(client, 'login', named(started));
   await transcript.call(client, 'list_notes', named(done));
@@ -120,7 +120,7 @@ it.each(ERAS)('what a model reads where it asks for the link (%s)', async (era) 
   const client = await opening(era, transcript, async () => 'accept');
   const started = await transcript.call(client, 'login', { link: true });
   await transcript.call(client, 'login', named(started));
-  await logIn(server.here, String(started.loginUrl), server.provider, 'alice');
+  await logIn(server.here, started.loginUrl, { provider: server.provider, user: 'alice' });
   transcript.note('The user opens the link and logs in as alice.');
   await transcript.call(client, 'login', named(started));
   await isKept(transcript, `elicitation-link-${era}`);
@@ -140,7 +140,7 @@ describe('what a model reads of a call that waits for a login', () => {
     server = startTranscribed();
     const transcript = new Transcript('A call waits for a login');
     const client = await opening('2026', transcript, async ({ url }) => {
-      await logIn(server.here, url, server.provider, 'alice');
+      await logIn(server.here, url, { provider: server.provider, user: 'alice' });
       transcript.note('The user opens the link and logs in as alice.');
       return 'accept';
     });
@@ -177,7 +177,7 @@ describe('what a model reads of a call that waits for a login', () => {
     };
     await whileTimePasses(transcript.call(listening, 'list_notes'));
     const session = /session: ([\w-]{43})/.exec(text)?.[1];
-    await logIn(server.here, link, server.provider, 'alice');
+    await logIn(server.here, link, { provider: server.provider, user: 'alice' });
     transcript.note('The user opens the link after all, and logs in as alice.');
     const done = await transcript.call(client, 'login', { session });
     await transcript.call(client, 'list_notes', named(done));

@@ -1,4 +1,4 @@
-import { afterEach, describe, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { ProviderOptions } from '../../packages/sessions/src/index.js';
 import {
   ERAS,
@@ -63,7 +63,7 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     transcript.note('The user says that this was a mistake.');
     const second = await transcript.call(client, 'login', named(started));
     provider.failNext('token', { status: 503 });
-    await server.browse(second.loginUrl);
+    await expect(server.browse(second.loginUrl)).rejects.toThrow('The identity provider did not respond');
     transcript.note('The user logs in, and the provider fails.');
     await transcript.call(client, 'login', named(started));
     const again = await transcript.call(client, 'login', named(started));

@@ -58,7 +58,7 @@ export function startTranscribed({ providers = [{}], ...change }: Change = {}): 
     provider,
     clientOf: async (era) => (era === '2025' ? inMemory2025(sessions) : inMemory2026(sessions)),
     async browse(loginUrl, user = 'alice') {
-      const { code } = await logIn(sessions, String(loginUrl), provider, user);
+      const { code } = await logIn(sessions, loginUrl, { provider, user });
       return code ?? '';
     },
   };

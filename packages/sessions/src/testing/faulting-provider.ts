@@ -1,68 +1,61 @@
-import { createHash } from 'node:crypto';
-import type { ProviderOptions } from '../provider/provider-options.js';
-import { randomToken, systemRandom } from '../vault/random.js';
+import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import type { ProviderEndpoints, ProviderOptions } from '../provider/provider-options.js';
+import {
+  connectionError,
+  type ProviderEndpoint,
+  type ProviderFault,
+  ProviderFaults,
+} from './provider-faults.js';
+import { type Grant, ProviderGrants } from './provider-grants.js';
 
-/** Where a provider is asked. */
-export type ProviderEndpoint = 'discovery' | 'token' | 'userinfo' | 'revocation' | 'device';
-
-/**
- * How a request goes wrong.
- *
- * - `refused`: nobody listens; nothing was done.
- * - `lost`: the request was carried out, and the connection broke before the answer.
- * - a status: answered with it, and nothing was done.
- * - a function: the request was carried out, and this makes of its answer what arrives, whenever it likes.
- */
-export type ProviderFault =
-  | 'refused'
-  | 'lost'
-  | {
-      readonly status: number;
-      readonly retryAfterSeconds?: number;
-      readonly body?: string;
-      readonly headers?: Readonly<Record<string, string>>;
-    }
-  | ((answer: Response) => Response | Promise<Response>);
-
-interface Grant {
-  readonly user: string;
-  readonly challenge?: string;
-  isAlive: boolean;
-  accessToken: string;
-  refreshToken: string;
+/** How a {@link FaultingProvider} differs from the default. */
+export interface FaultingProviderOptions {
+  /** Default: `provider`. */
+  readonly name?: string;
+  /** Default: `https://provider.test`. */
+  readonly issuer?: string;
+  /** The endpoints of a provider without discovery, such as GitHub's. Default: discovered below the issuer. */
+  readonly endpoints?: ProviderEndpoints;
+  /** Whether token responses contain an ID token, signed with RS256. Default: false. */
+  readonly idTokens?: boolean;
+  /** The claims about a user in ID tokens and user info. Default: `sub` and `name` are the user. */
+  readonly identity?: (user: string) => Readonly<Record<string, unknown>>;
+  /** The origins of the provider's API. Default: `https://api.test`. */
+  readonly apiOrigins?: readonly string[];
+  /**
+   * Answers requests to the API.
+   * @param user whose access token the request has; `undefined` without a valid one. Default: responds 404.
+   */
+  readonly api?: (request: Request, user: string | undefined) => Response | Promise<Response>;
+  /** Handles requests to other origins, such as the `fetch` of a second provider. Default: refuses connections. */
+  readonly fetch?: typeof fetch;
 }
 
-/** What a user has made of a code; `undefined` as long as they have made nothing of it. */
-interface DeviceCode {
-  readonly userCode: string;
-  decision: { readonly user: string } | 'denied' | 'expired' | undefined;
-}
-
-const ISSUER = 'https://provider.test';
-
 /**
- * An OAuth 2.1 authorization server without a network: give its `fetch` to a server under test. It checks
- * PKCE, rotates refresh tokens, ends a grant whose refresh token is used twice, and fails when told to.
+ * An OAuth 2.1 authorization server without a network, whose `fetch` is passed to the server under test. It verifies
+ * PKCE, rotates refresh tokens, ends a grant whose refresh token is used twice, and fails on command. It does not
+ * authenticate clients.
  *
  * ```ts
  * const provider = new FaultingProvider();
- * const sessions = createSessions({ …, provider: provider.options, runtime: { fetch: provider.fetch } });
+ * const sessions = createSessions({ …, providers: provider.options, runtime: { fetch: provider.fetch } });
  * ```
  */
 export class FaultingProvider {
-  readonly #grants: Grant[] = [];
-  readonly #codes = new Map<string, Grant>();
-  readonly #devices = new Map<string, DeviceCode>();
-  readonly #faults: { readonly endpoint: ProviderEndpoint; readonly fault: ProviderFault }[] = [];
-  readonly #standing = new Map<ProviderEndpoint, ProviderFault>();
-  readonly #api: typeof fetch;
-  /** The lifetime of the access tokens issued from now on; `undefined`: it does not say. */
+  readonly #given: FaultingProviderOptions;
+  readonly #issuer: string;
+  readonly #endpoints: ProviderEndpoints;
+  readonly #apiOrigins: readonly string[];
+  readonly #addresses: ReadonlyMap<string, ProviderEndpoint>;
+  readonly #grants = new ProviderGrants();
+  readonly #faults = new ProviderFaults();
+  /** The lifetime of access tokens that are issued from now on; `undefined`: token responses have no `expires_in`. */
   accessTokenSeconds: number | undefined = 600;
-  /** How often it wants to be polled in the device flow; `undefined`: it does not say. */
+  /** The polling interval of the device flow; `undefined`: responses have no `interval`. */
   pollSeconds: number | undefined = 5;
-  /** The lifetime of the codes that it gives out in the device flow from now on. */
+  /** The lifetime of device codes that are issued from now on. */
   userCodeSeconds = 600;
-  /** How many requests each endpoint got. */
+  /** How many requests each endpoint received. */
   readonly requests: Record<ProviderEndpoint, number> = {
     discovery: 0,
     token: 0,
@@ -70,235 +63,232 @@ export class FaultingProvider {
     revocation: 0,
     device: 0,
   };
-  /** How many refresh tokens were used twice. */
-  reuses = 0;
 
-  /** @param api answers requests to other addresses. Default: 404. */
-  constructor(api: typeof fetch = async () => new Response(null, { status: 404 })) {
-    this.#api = api;
+  constructor(options: FaultingProviderOptions = {}) {
+    const { issuer = 'https://provider.test', apiOrigins = ['https://api.test'] } = options;
+    this.#given = options;
+    this.#issuer = issuer;
+    this.#apiOrigins = apiOrigins;
+    this.#endpoints = options.endpoints ?? endpointsBelow(issuer.replace(/\/$/, ''));
+    this.#addresses = addressesOf(this.#endpoints, options.endpoints ? undefined : issuer);
   }
 
-  /** What a server under test is configured with. Its API origin is `https://api.test`. */
+  /** Options for the server under test. */
   get options(): ProviderOptions {
+    const { name = 'provider', endpoints, idTokens = false } = this.#given;
     return {
-      name: 'provider',
-      issuer: ISSUER,
+      name,
+      issuer: this.#issuer,
       clientId: 'test',
-      scopes: ['profile'],
-      apiOrigins: ['https://api.test'],
+      scopes: idTokens ? ['openid', 'profile'] : ['profile'],
+      apiOrigins: this.#apiOrigins,
+      ...(endpoints && { endpoints, pkce: 'S256' }),
     };
   }
 
-  /** Makes the next request to an endpoint go wrong; several of them queue up. */
+  /** How many refresh tokens were used twice. */
+  get reuses(): number {
+    return this.#grants.reuses;
+  }
+
+  /** Makes the next request to an endpoint fail. Several calls queue up. */
   failNext(endpoint: ProviderEndpoint, fault: ProviderFault): void {
-    this.#faults.push({ endpoint, fault });
+    this.#faults.addNext(endpoint, fault);
   }
 
-  /** Makes every request to an endpoint go wrong, after those that {@link failNext} planned, until {@link mend}. */
+  /** Makes every request to an endpoint fail until {@link mend}, after the faults of {@link failNext}. */
   failUntilMended(endpoint: ProviderEndpoint, fault: ProviderFault): void {
-    this.#standing.set(endpoint, fault);
+    this.#faults.setLasting(endpoint, fault);
   }
 
-  /** From now on everything works again. */
+  /** Removes all faults. */
   mend(): void {
-    this.#standing.clear();
-    this.#faults.length = 0;
+    this.#faults.clear();
   }
 
-  /** Logs a user in at the address that a server sent the browser to. @returns where the browser goes next. */
+  /**
+   * Logs a user in, as the provider's login page does.
+   * @param authorizationUrl where the server under test sends the browser
+   * @returns where the provider sends the browser
+   * @throws Error if the URL is not one of this provider's authorization endpoint
+   */
   authorize(authorizationUrl: string | URL, user: string): URL {
-    const { searchParams } = new URL(authorizationUrl);
-    const code = randomToken(systemRandom);
-    const challenge = searchParams.get('code_challenge') ?? '';
-    this.#codes.set(code, { user, challenge, isAlive: true, accessToken: '', refreshToken: '' });
+    const { origin, pathname, searchParams } = new URL(authorizationUrl);
+    if (`${origin}${pathname}` !== addressOf(this.#endpoints.authorization)) {
+      throw new Error(`${origin}${pathname} is not the authorization endpoint of ${this.#issuer}.`);
+    }
     const callback = new URL(searchParams.get('redirect_uri') ?? '');
+    const code = this.#grants.authorize(user, {
+      clientId: searchParams.get('client_id') ?? '',
+      codeChallenge: searchParams.get('code_challenge') ?? '',
+      nonce: searchParams.get('nonce') ?? undefined,
+    });
     callback.searchParams.set('code', code);
     callback.searchParams.set('state', searchParams.get('state') ?? '');
     return callback;
   }
 
-  /** Approves a login by the code that its user was given (RFC 8628). */
+  /** Approves a login of the device flow (RFC 8628). @throws Error if the user code is unknown */
   approve(userCode: string, user: string): void {
-    this.#device(userCode).decision = { user };
+    this.#grants.decide(userCode, { user });
   }
 
-  /** Denies it. */
+  /** Denies a login of the device flow. @throws Error if the user code is unknown */
   deny(userCode: string): void {
-    this.#device(userCode).decision = 'denied';
+    this.#grants.decide(userCode, 'denied');
   }
 
-  /** Forgets the code, as if its time were up. */
+  /** Makes a user code expire. @throws Error if the user code is unknown */
   expire(userCode: string): void {
-    this.#device(userCode).decision = 'expired';
+    this.#grants.decide(userCode, 'expired');
   }
 
-  /** Whom an access token speaks for; `undefined` if it is not, or no longer, good. */
+  /** Ends all grants of a user, as if the user withdrew them at the provider. @throws Error if there are none */
+  endGrant(user: string): void {
+    this.#grants.end(user);
+  }
+
+  /** The user of an access token; `undefined` if the token is not valid. */
   userOf(accessToken: string): string | undefined {
-    return this.#grants.find((grant) => grant.isAlive && grant.accessToken === accessToken)?.user;
+    return this.#grants.userOf(accessToken);
   }
 
-  /** Whose tokens are good. */
+  /** The users whose grants are active, once for each grant. */
   livingUsers(): string[] {
-    return this.#grants.filter(({ isAlive }) => isAlive).map(({ user }) => user);
+    return this.#grants.activeUsers;
   }
 
-  /** Calls the provider, or the API. */
+  /** Handles requests to the provider and its API, and passes others to the `fetch` of the options. */
   readonly fetch: typeof fetch = async (input, init) => {
-    const request = new Request(input, init);
-    const url = new URL(request.url);
-    if (url.origin !== ISSUER) return this.#api(input, init);
-    const endpoint = endpointOf(url.pathname);
-    this.requests[endpoint]++;
-    const fault = this.#takeFault(endpoint);
-    if (fault === 'refused') throw connectionError('ECONNREFUSED');
-    if (typeof fault === 'object') return failure(fault);
-    const response = await this.#answer(endpoint, request);
-    if (fault === 'lost') throw connectionError('ECONNRESET');
-    return fault ? unlessAborted(init?.signal, fault(response)) : response;
+    const url = new URL(input instanceof Request ? input.url : input);
+    const endpoint = this.#addresses.get(addressOf(url));
+    if (endpoint) {
+      this.requests[endpoint]++;
+      const request = new Request(input, init);
+      return this.#faults.apply(endpoint, () => this.#respond(endpoint, request), init?.signal);
+    }
+    const { api, fetch } = this.#given;
+    if (this.#apiOrigins.includes(url.origin)) {
+      const request = new Request(input, init);
+      return api?.(request, this.userOf(bearerToken(request))) ?? new Response(null, { status: 404 });
+    }
+    if (fetch) return fetch(input, init);
+    throw connectionError('ECONNREFUSED');
   };
 
-  #takeFault(endpoint: ProviderEndpoint): ProviderFault | undefined {
-    const index = this.#faults.findIndex((planned) => planned.endpoint === endpoint);
-    return index === -1 ? this.#standing.get(endpoint) : this.#faults.splice(index, 1)[0]?.fault;
-  }
-
-  async #answer(endpoint: ProviderEndpoint, request: Request): Promise<Response> {
-    if (endpoint === 'discovery') return Response.json(METADATA);
+  async #respond(endpoint: ProviderEndpoint, request: Request): Promise<Response> {
+    if (endpoint === 'discovery') return Response.json(metadataOf(this.#issuer, this.#endpoints));
     if (endpoint === 'userinfo') {
-      const user = this.userOf(request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '');
-      return user === undefined
-        ? new Response(null, { status: 401 })
-        : Response.json({ sub: user, name: user });
+      const user = this.userOf(bearerToken(request));
+      return user === undefined ? new Response(null, { status: 401 }) : Response.json(this.#claimsOf(user));
     }
-    if (endpoint === 'device') return this.#giveCode();
     const form = new URLSearchParams(await request.text());
-    return endpoint === 'token' ? this.#issue(form) : this.#revoke(form);
+    if (endpoint === 'device') return this.#authorizeDevice(form);
+    if (endpoint === 'token') return this.#issue(form);
+    this.#grants.revoke(form.get('token') ?? '');
+    return new Response(null, { status: 200 });
   }
 
-  #device(userCode: string): DeviceCode {
-    const device = [...this.#devices.values()].find((each) => each.userCode === userCode);
-    if (device) return device;
-    throw new Error(`There is no code ${userCode}.`);
-  }
-
-  #giveCode(): Response {
-    const deviceCode = randomToken(systemRandom);
+  #authorizeDevice(form: URLSearchParams): Response {
     const userCode = `CODE-${this.requests.device}`;
-    this.#devices.set(deviceCode, { userCode, decision: undefined });
+    const deviceCode = this.#grants.authorizeDevice(userCode, form.get('client_id') ?? '');
     return Response.json({
       device_code: deviceCode,
       user_code: userCode,
-      verification_uri: `${ISSUER}/device`,
+      verification_uri: new URL('/device', this.#endpoints.authorization).href,
       expires_in: this.userCodeSeconds,
       ...(this.pollSeconds !== undefined && { interval: this.pollSeconds }),
     });
   }
 
   #issue(form: URLSearchParams): Response {
-    const decision = this.#devices.get(form.get('device_code') ?? '')?.decision;
-    if (form.has('device_code') && typeof decision !== 'object') return undecided(decision);
-    const grant = form.has('refresh_token') ? this.#refreshed(form) : this.#redeemed(form);
-    if (!grant) return Response.json({ error: 'invalid_grant' }, { status: 400 });
-    grant.accessToken = `access.${grant.user}.${randomToken(systemRandom)}`;
-    grant.refreshToken = `refresh.${grant.user}.${randomToken(systemRandom)}`;
+    const grant = this.#grants.issue(form);
+    if (typeof grant === 'string') return Response.json({ error: grant }, { status: 400 });
     return Response.json({
       access_token: grant.accessToken,
       refresh_token: grant.refreshToken,
       token_type: 'Bearer',
       ...(this.accessTokenSeconds !== undefined && { expires_in: this.accessTokenSeconds }),
+      ...(this.#given.idTokens && { id_token: this.#idToken(grant) }),
     });
   }
 
-  #redeemed(form: URLSearchParams): Grant | undefined {
-    const deviceCode = form.get('device_code');
-    if (deviceCode !== null) return this.#approved(deviceCode);
-    const code = form.get('code') ?? '';
-    const grant = this.#codes.get(code);
-    this.#codes.delete(code);
-    const verifier = createHash('sha256')
-      .update(form.get('code_verifier') ?? '')
-      .digest('base64url');
-    if (!grant || grant.challenge !== verifier) return undefined;
-    this.#grants.push(grant);
-    return grant;
+  #claimsOf(user: string): Readonly<Record<string, unknown>> {
+    return this.#given.identity?.(user) ?? { sub: user, name: user };
   }
 
-  #approved(deviceCode: string): Grant | undefined {
-    const decision = this.#devices.get(deviceCode)?.decision;
-    this.#devices.delete(deviceCode);
-    if (typeof decision !== 'object') return undefined;
-    const grant: Grant = { user: decision.user, isAlive: true, accessToken: '', refreshToken: '' };
-    this.#grants.push(grant);
-    return grant;
-  }
-
-  #refreshed(form: URLSearchParams): Grant | undefined {
-    const presented = form.get('refresh_token') ?? '';
-    const user = presented.split('.')[1];
-    const current = this.#grants.find((grant) => grant.isAlive && grant.refreshToken === presented);
-    if (current) return current;
-    const family = this.#grants.find((grant) => grant.isAlive && grant.user === user);
-    if (family) {
-      this.reuses++;
-      family.isAlive = false;
-    }
-    return undefined;
-  }
-
-  #revoke(form: URLSearchParams): Response {
-    const token = form.get('token');
-    for (const grant of this.#grants) {
-      if (grant.accessToken === token || grant.refreshToken === token) grant.isAlive = false;
-    }
-    return new Response(null, { status: 200 });
+  #idToken({ user, clientId, nonce }: Grant): string {
+    const now = Math.floor(Date.now() / 1000);
+    return signedJwt({
+      iss: this.#issuer,
+      aud: clientId,
+      iat: now,
+      exp: now + 300,
+      ...(nonce !== undefined && { nonce }),
+      ...this.#claimsOf(user),
+    });
   }
 }
 
-const METADATA = {
-  issuer: ISSUER,
-  authorization_endpoint: `${ISSUER}/authorize`,
-  token_endpoint: `${ISSUER}/token`,
-  userinfo_endpoint: `${ISSUER}/userinfo`,
-  revocation_endpoint: `${ISSUER}/revocation`,
-  device_authorization_endpoint: `${ISSUER}/device_authorization`,
-  code_challenge_methods_supported: ['S256'],
-};
-
-function endpointOf(path: string): ProviderEndpoint {
-  if (path.startsWith('/.well-known/')) return 'discovery';
-  return ENDPOINTS[path] ?? 'revocation';
+function endpointsBelow(base: string): ProviderEndpoints {
+  return {
+    authorization: `${base}/authorize`,
+    token: `${base}/token`,
+    userInfo: `${base}/userinfo`,
+    revocation: `${base}/revocation`,
+    deviceAuthorization: `${base}/device_authorization`,
+  };
 }
 
-const ENDPOINTS: Readonly<Record<string, ProviderEndpoint>> = {
-  '/token': 'token',
-  '/userinfo': 'userinfo',
-  '/device_authorization': 'device',
-};
-
-/** RFC 8628 section 3.5. */
-function undecided(decision: 'denied' | 'expired' | undefined): Response {
-  const errors = { denied: 'access_denied', expired: 'expired_token' };
-  const error = decision ? errors[decision] : 'authorization_pending';
-  return Response.json({ error }, { status: 400 });
+/** @param discovered the issuer, if its metadata is discovered (OpenID Connect Discovery, RFC 8414) */
+function addressesOf(
+  endpoints: ProviderEndpoints,
+  discovered: string | undefined,
+): ReadonlyMap<string, ProviderEndpoint> {
+  const addresses = new Map<string, ProviderEndpoint>();
+  const add = (url: string | undefined, endpoint: ProviderEndpoint) => {
+    if (url !== undefined) addresses.set(addressOf(url), endpoint);
+  };
+  add(endpoints.token, 'token');
+  add(endpoints.userInfo, 'userinfo');
+  add(endpoints.revocation, 'revocation');
+  add(endpoints.deviceAuthorization, 'device');
+  if (discovered !== undefined) {
+    const { origin, pathname } = new URL(discovered);
+    const path = pathname.replace(/\/$/, '');
+    add(`${origin}${path}/.well-known/openid-configuration`, 'discovery');
+    add(`${origin}/.well-known/oauth-authorization-server${path}`, 'discovery');
+  }
+  return addresses;
 }
 
-function failure(fault: Extract<ProviderFault, { status: number }>): Response {
-  const headers = new Headers(fault.headers);
-  if (fault.retryAfterSeconds !== undefined) headers.set('retry-after', String(fault.retryAfterSeconds));
-  return new Response(fault.body ?? null, { status: fault.status, headers });
+function addressOf(url: string | URL): string {
+  const { origin, pathname } = new URL(url);
+  return `${origin}${pathname}`;
 }
 
-async function unlessAborted(
-  signal: AbortSignal | null | undefined,
-  response: Response | Promise<Response>,
-): Promise<Response> {
-  signal?.throwIfAborted();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    signal?.addEventListener('abort', () => reject(signal.reason), { once: true });
-  });
-  return Promise.race([response, aborted]);
+function metadataOf(issuer: string, endpoints: ProviderEndpoints): Record<string, unknown> {
+  return {
+    issuer,
+    authorization_endpoint: endpoints.authorization,
+    token_endpoint: endpoints.token,
+    userinfo_endpoint: endpoints.userInfo,
+    revocation_endpoint: endpoints.revocation,
+    device_authorization_endpoint: endpoints.deviceAuthorization,
+    code_challenge_methods_supported: ['S256'],
+    id_token_signing_alg_values_supported: ['RS256'],
+  };
 }
 
-function connectionError(code: string): TypeError {
-  return new TypeError('fetch failed', { cause: Object.assign(new Error(code), { code }) });
+function bearerToken(request: Request): string {
+  return request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
+}
+
+let signingKey: KeyObject | undefined;
+
+function signedJwt(claims: object): string {
+  signingKey ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const signed = `${encode({ alg: 'RS256', typ: 'JWT' })}.${encode(claims)}`;
+  return `${signed}.${sign('sha256', Buffer.from(signed), signingKey).toString('base64url')}`;
 }

@@ -1,42 +1,87 @@
 import type { Sessions } from '../server/sessions.js';
 import type { FaultingProvider } from './faulting-provider.js';
 
-/** How far a browser got. */
+export interface LogInOptions {
+  /** Where the user logs in. */
+  readonly provider: FaultingProvider;
+  readonly user: string;
+  /** How long the whole login may take, in milliseconds. Default: 30 seconds. */
+  readonly timeoutMs?: number;
+}
+
+/** The result of a login in the browser. */
 export interface BrowserLogin {
-  /** The last page's status: 200, unless the login was refused. */
-  readonly status: number;
-  /** The confirmation code that the page shows; pass it to the `login` tool. */
+  /** The confirmation code on the last page, for the `login` tool; `undefined` if the login needs none. */
   readonly code: string | undefined;
 }
 
+const DEFAULT_TIMEOUT_MS = 30_000;
+const MAX_SHOWN_CHARACTERS = 300;
+
 /**
- * Does what a user's browser does with the link that the `login` tool returned, without a network: agrees
- * on the connect page, logs in at the provider, and comes back.
+ * Follows the link of the `login` tool as a user's browser does, without a network: continues on the connect page,
+ * logs in at the provider, and returns to the server.
  *
- * The server cannot know that such a browser is on its own machine, so it shows a confirmation code, which
- * the client then has to present.
+ * Such a browser does not count as one of the server's machine. The last page shows a confirmation code, and the
+ * client passes it to `login`.
+ * @throws Error if the login fails, with the text of the page; if the server sends the browser to another provider; if
+ * the login takes too long
  */
 export async function logIn(
   sessions: Pick<Sessions, 'handleRequest'>,
+  loginUrl: unknown,
+  { provider, user, timeoutMs = DEFAULT_TIMEOUT_MS }: LogInOptions,
+): Promise<BrowserLogin> {
+  if (typeof loginUrl !== 'string' || !URL.canParse(loginUrl)) {
+    throw new Error(
+      `Login of "${user}" failed: ${String(loginUrl)} is not a URL. Pass the \`loginUrl\` that \`login\` returned.`,
+    );
+  }
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    const message = `Login of "${user}" failed: the server did not respond within ${timeoutMs} ms. If it waits for a virtual clock or for a fault of the provider, do not wait for the login before you end that.`;
+    timer = setTimeout(() => reject(new Error(message)), timeoutMs);
+  });
+  try {
+    return await Promise.race([browse(new Browser(sessions), loginUrl, provider, user), timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function browse(
+  browser: Browser,
   loginUrl: string,
   provider: FaultingProvider,
   user: string,
 ): Promise<BrowserLogin> {
-  const browser = new Browser(sessions);
   const connectPage = await browser.open(loginUrl);
-  const form = /name="form" value="([^"]*)"/.exec(await connectPage.text())?.[1];
-  if (form === undefined) return { status: connectPage.status, code: undefined };
-  const agreed = await browser.open(loginUrl, { form, action: 'continue' });
-  const authorizationUrl = agreed.headers.get('location');
-  if (authorizationUrl === null) return { status: agreed.status, code: undefined };
+  const connectHtml = await connectPage.text();
+  const form = /name="form" value="([^"]*)"/.exec(connectHtml)?.[1];
+  if (form === undefined) throw failure(user, connectPage, connectHtml);
+  const continued = await browser.open(loginUrl, { form, action: 'continue' });
+  const authorizationUrl = continued.headers.get('location');
+  if (authorizationUrl === null) throw failure(user, continued, await continued.text());
   const callback = provider.authorize(authorizationUrl, user);
   const returned = await browser.open(callback.href);
   const location = returned.headers.get('location');
-  const last = location === null ? returned : await browser.open(new URL(location, callback).href);
-  return { status: last.status, code: /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(await last.text())?.[0] };
+  const lastUrl = location === null ? undefined : new URL(location, callback);
+  const last = lastUrl ? await browser.open(lastUrl.href) : returned;
+  const html = await last.text();
+  if (!last.ok || lastUrl?.pathname.includes('/login/failed/')) throw failure(user, last, html);
+  return { code: /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(html)?.[0] };
 }
 
-/** Keeps cookies, and nothing else. */
+function failure(user: string, { status }: Response, html: string): Error {
+  const text = html
+    .replaceAll(/<(style|script|head)\b.*?<\/\1>|<[^>]*>/gs, ' ')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, MAX_SHOWN_CHARACTERS);
+  return new Error(`Login of "${user}" failed. The last page (status ${status}) says: ${text}`);
+}
+
+/** Requests pages with the cookies of earlier responses. */
 class Browser {
   readonly #sessions: Pick<Sessions, 'handleRequest'>;
   readonly #cookies = new Map<string, string>();

@@ -1,107 +1,124 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import * as sdk2 from '@modelcontextprotocol/client';
+import { Client as Sdk1Client } from '@modelcontextprotocol/sdk/client/index.js';
+import { StreamableHTTPClientTransport as Sdk1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { createSessions, type Sessions } from '../index.js';
-import { FaultingProvider, logIn, VirtualClock } from './index.js';
+import { createSessions, type ProviderOptions, type Sessions, type SessionsOptions } from '../index.js';
+import {
+  connectClient,
+  FaultingProvider,
+  type FaultingProviderOptions,
+  logIn,
+  VirtualClock,
+} from './index.js';
 
-const ENDPOINT = 'http://127.0.0.1:3000/mcp';
-const accept = 'application/json, text/event-stream';
-const answerSchema = z.object({
-  result: z.object({
-    isError: z.boolean().default(false),
-    content: z.array(z.object({ text: z.string() })),
-    structuredContent: z.record(z.string(), z.unknown()).default({}),
-  }),
+const CLIENT_INFO = { name: 'test', version: '1.0.0' };
+const answerSchema = z.looseObject({
+  isError: z.boolean().default(false),
+  content: z.array(z.looseObject({ text: z.string().default('') })),
+  structuredContent: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** A 2025 client over web-standard requests, without a network. */
-async function connect(sessions: Sessions) {
-  const headers: Record<string, string> = { 'content-type': 'application/json', accept };
-  const post = (message: object) => {
-    const body = JSON.stringify({ jsonrpc: '2.0', id: 1, ...message });
-    return sessions.handleRequest(new Request(ENDPOINT, { method: 'POST', headers, body }));
-  };
-  const clientInfo = { name: 'test', version: '1.0.0' };
-  const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
-  const initialized = await post({ method: 'initialize', params });
-  headers['mcp-session-id'] = initialized.headers.get('mcp-session-id') ?? '';
-  await initialized.text();
-  return async (name: string, args: object = {}) => {
-    const response = await post({ method: 'tools/call', params: { name, arguments: args } });
-    const data = /^data: (\{.*)$/m.exec(await response.text())?.[1] ?? '{}';
-    return answerSchema.parse(JSON.parse(data)).result;
+type Call = (name: string, args?: Record<string, unknown>) => Promise<z.output<typeof answerSchema>>;
+
+async function connect(sessions: Sessions, options: sdk2.ClientOptions = {}): Promise<Call> {
+  const client = new sdk2.Client(CLIENT_INFO, options);
+  await connectClient(sessions, { client, Transport: sdk2.StreamableHTTPClientTransport });
+  onTestFinished(() => client.close());
+  let handle: unknown;
+  return async (name, args = {}) => {
+    const named = { ...(typeof handle === 'string' && { session: handle }), ...args };
+    const answer = answerSchema.parse(await client.callTool({ name, arguments: named }));
+    handle = answer.structuredContent.session ?? handle;
+    return answer;
   };
 }
 
-let sessions: Sessions;
-afterEach(() => sessions.close());
+const text = async (answer: ReturnType<Call>) => (await answer).content[0]?.text;
 
-function start(clock?: VirtualClock) {
-  const provider: FaultingProvider = new FaultingProvider(async (_url, init) => {
-    const token = new Headers(init?.headers).get('authorization')?.replace('Bearer ', '') ?? '';
-    return new Response(provider.userOf(token) ?? '', { status: provider.userOf(token) ? 200 : 401 });
-  });
-  sessions = createSessions({
-    server: { name: 'test', version: '1.0.0' },
+function start(
+  providers: ProviderOptions | readonly ProviderOptions[],
+  runtime: SessionsOptions['runtime'],
+): Sessions {
+  const sessions = createSessions({
+    server: CLIENT_INFO,
     publicUrl: 'http://127.0.0.1:3000',
-    providers: provider.options,
+    providers,
     lifetimes: { shutdownDrainMs: 0 },
-    runtime: { fetch: provider.fetch, ...(clock && { clock }) },
+    runtime,
     tools: (server, context) => {
-      server.registerTool('who', { description: 'Says who is logged in' }, async () => {
-        const response = await context.session().fetch('https://api.test/me');
-        return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
+      const inputSchema = z.object({
+        url: z.string().default('https://api.test/me'),
+        provider: z.string().optional(),
       });
+      server.registerTool(
+        'who',
+        { description: 'Names the user', inputSchema },
+        async ({ url, provider }) => {
+          const response = await context.session().fetch(url, {}, provider === undefined ? {} : { provider });
+          return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
+        },
+      );
     },
   });
-  return provider;
+  onTestFinished(() => sessions.close());
+  return sessions;
 }
 
-async function logInAs(user: string, provider: FaultingProvider) {
+const api: NonNullable<FaultingProviderOptions['api']> = (_request, user) =>
+  new Response(user, { status: user === undefined ? 401 : 200 });
+
+function startWithOne(clock?: VirtualClock, options: FaultingProviderOptions = {}) {
+  const provider = new FaultingProvider({ api, ...options });
+  const sessions = start(provider.options, { fetch: provider.fetch, ...(clock && { clock }) });
+  return { provider, sessions };
+}
+
+async function logInAs(user: string, sessions: Sessions, provider: FaultingProvider) {
   const call = await connect(sessions);
   const { loginUrl } = (await call('login')).structuredContent;
-  const { code } = await logIn(sessions, String(loginUrl), provider, user);
-  const finished = await call('login', { code });
-  return { call, finished };
+  const { code } = await logIn(sessions, loginUrl, { provider, user });
+  return { call, finished: await call('login', { code }) };
 }
 
 describe('a server under test, without a network', () => {
   it('logs clients in as their own users', async () => {
-    const provider = start();
-    const alice = await logInAs('alice', provider);
-    const bob = await logInAs('bob', provider);
+    const { sessions, provider } = startWithOne();
+    const alice = await logInAs('alice', sessions, provider);
+    const bob = await logInAs('bob', sessions, provider);
     expect(alice.finished.structuredContent).toMatchObject({ account: { subject: 'alice' } });
-    expect((await alice.call('who')).content[0]?.text).toBe('200 alice');
-    expect((await bob.call('who')).content[0]?.text).toBe('200 bob');
+    expect(await text(alice.call('who'))).toBe('200 alice');
+    expect(await text(bob.call('who'))).toBe('200 bob');
     await alice.call('logout');
     expect(provider.livingUsers()).toEqual(['bob']);
   });
 
-  it('refreshes when its clock says so, and survives what the provider is told to do', async () => {
+  it('refreshes tokens by its virtual clock, and retries after a failure', async () => {
     const clock = new VirtualClock();
-    const provider = start(clock);
-    const { call } = await logInAs('alice', provider);
+    const { sessions, provider } = startWithOne(clock);
+    const { call } = await logInAs('alice', sessions, provider);
     provider.failNext('token', { status: 503 });
     await clock.advance(601_000);
-    expect((await call('who')).content[0]?.text).toBe('200 alice');
+    expect(await text(call('who'))).toBe('200 alice');
     expect(provider.requests.token).toBeGreaterThanOrEqual(3);
     expect(provider.reuses).toBe(0);
   });
 
-  it('asks for a new login when a provider takes the retry of a lost refresh for a theft [security 20]', async () => {
+  it('requires a new login when a provider treats the retry of a lost refresh as theft [security 20]', async () => {
     const clock = new VirtualClock();
-    const provider = start(clock);
-    const { call } = await logInAs('alice', provider);
+    const { sessions, provider } = startWithOne(clock);
+    const { call } = await logInAs('alice', sessions, provider);
     provider.failNext('token', 'lost');
     await clock.advance(601_000);
-    expect((await call('who')).content[0]?.text).toContain('Call the `login` tool');
+    expect(await text(call('who'))).toContain('Call the `login` tool');
     expect(provider.reuses).toBe(1);
     expect((await call('session_status')).structuredContent).toMatchObject({
       state: 'reauthentication_required',
     });
   });
 
-  it('does not start a login at a provider that is not there', async () => {
-    const provider = start();
+  it('starts no login at a provider that refuses connections', async () => {
+    const { sessions, provider } = startWithOne();
     provider.failNext('discovery', 'refused');
     const call = await connect(sessions);
     expect(await call('login')).toMatchObject({
@@ -110,30 +127,180 @@ describe('a server under test, without a network', () => {
     });
   });
 
-  it('gives up on a provider that hangs, when its clock says so', async () => {
+  it('applies a lasting fault until the provider is mended', async () => {
     const clock = new VirtualClock();
-    const provider = start(clock);
-    const call = await connect(sessions);
-    provider.failNext('token', () => new Promise(() => undefined));
-    const { loginUrl } = (await call('login')).structuredContent;
-    const browsing = logIn(sessions, String(loginUrl), provider, 'alice');
-    await expect.poll(() => provider.requests.token).toBe(1);
-    await clock.advance(10_000);
-    expect((await browsing).code).toBeUndefined();
-    expect((await call('login')).content[0]?.text).toContain('could not be reached');
-  });
-
-  it('meets the same fault until that is mended', async () => {
-    const clock = new VirtualClock();
-    const provider = start(clock);
+    const { sessions, provider } = startWithOne(clock);
     const call = await connect(sessions);
     provider.failUntilMended('discovery', { status: 503, headers: { 'content-type': 'text/html' } });
     for (let tries = 1; tries <= 2; tries++) {
-      expect((await call('login')).content[0]?.text).toContain('cannot be reached');
+      expect(await text(call('login'))).toContain('cannot be reached');
       expect(provider.requests.discovery).toBe(tries);
       await clock.advance(2000);
     }
     provider.mend();
     expect((await call('login')).structuredContent).toMatchObject({ status: 'pending' });
+  });
+
+  it('requires a new login when the user ends the grant at the provider', async () => {
+    const { sessions, provider } = startWithOne();
+    const alice = await logInAs('alice', sessions, provider);
+    const bob = await logInAs('bob', sessions, provider);
+    provider.endGrant('alice');
+    expect(await text(alice.call('who'))).toContain('Call the `login` tool');
+    expect(await text(bob.call('who'))).toBe('200 bob');
+    expect(() => provider.endGrant('carol')).toThrow('The user "carol" has no active grant.');
+  });
+});
+
+describe('logIn', () => {
+  it('reports the page of a failed login', async () => {
+    const { sessions, provider } = startWithOne();
+    const call = await connect(sessions);
+    const { loginUrl } = (await call('login')).structuredContent;
+    provider.failNext('token', { status: 400, body: '{"error":"invalid_grant"}' });
+    await expect(logIn(sessions, loginUrl, { provider, user: 'alice' })).rejects.toThrow(
+      /^Login of "alice" failed. The last page .status 200. says: test .*The identity provider rejected/,
+    );
+  });
+
+  it('reports a login URL that is missing', async () => {
+    const { sessions, provider } = startWithOne();
+    await expect(logIn(sessions, undefined, { provider, user: 'alice' })).rejects.toThrow(
+      'undefined is not a URL. Pass the `loginUrl` that `login` returned.',
+    );
+  });
+
+  it('reports that the server sends the browser to another provider', async () => {
+    const { sessions } = startWithOne();
+    const { loginUrl } = (await (await connect(sessions))('login')).structuredContent;
+    const provider = new FaultingProvider({ issuer: 'https://other.test' });
+    await expect(logIn(sessions, loginUrl, { provider, user: 'alice' })).rejects.toThrow(
+      'https://provider.test/authorize is not the authorization endpoint of https://other.test.',
+    );
+  });
+
+  it('reports that the server does not respond', async () => {
+    const { sessions, provider } = startWithOne(new VirtualClock());
+    const { loginUrl } = (await (await connect(sessions))('login')).structuredContent;
+    provider.failNext('token', () => new Promise(() => undefined));
+    await expect(logIn(sessions, loginUrl, { provider, user: 'alice', timeoutMs: 1 })).rejects.toThrow(
+      'the server did not respond within 1 ms',
+    );
+  });
+
+  it('fails when the virtual clock passes the deadline of a request to the provider', async () => {
+    const clock = new VirtualClock();
+    const { sessions, provider } = startWithOne(clock);
+    const call = await connect(sessions);
+    provider.failNext('token', () => new Promise(() => undefined));
+    const { loginUrl } = (await call('login')).structuredContent;
+    const browsing = logIn(sessions, loginUrl, { provider, user: 'alice' });
+    const failed = expect(browsing).rejects.toThrow('Login of "alice" failed');
+    await expect.poll(() => provider.requests.token).toBe(1);
+    await clock.advance(10_000);
+    await failed;
+    expect(await text(call('login'))).toContain('could not be reached');
+  });
+});
+
+describe('two providers in one test', () => {
+  const google: ProviderOptions = {
+    name: 'google',
+    issuer: 'https://accounts.google.com',
+    clientId: 'google-client',
+    clientSecret: 'secret',
+    authorizationParams: { access_type: 'offline', prompt: 'consent' },
+    apiOrigins: ['https://www.googleapis.com'],
+  };
+  const endpoints = {
+    authorization: 'https://github.com/login/oauth/authorize',
+    token: 'https://github.com/login/oauth/access_token',
+    userInfo: 'https://api.github.com/user',
+  };
+  const github: ProviderOptions = {
+    name: 'github',
+    issuer: 'https://github.com',
+    endpoints,
+    pkce: 'S256',
+    clientId: 'github-client',
+    clientSecret: 'secret',
+    clientAuthentication: 'client_secret_post',
+    scopes: ['repo'],
+    identityFields: { subject: 'id', name: 'login' },
+    apiOrigins: ['https://api.github.com'],
+  };
+
+  it('plays the configurations of Google and GitHub, with ID tokens and without', async () => {
+    const googleProvider = new FaultingProvider({
+      issuer: google.issuer,
+      idTokens: true,
+      identity: (user) => ({ sub: `google-${user}`, name: user }),
+      apiOrigins: ['https://www.googleapis.com'],
+      api: (_request, user) => new Response(`google ${user}`),
+    });
+    const githubProvider = new FaultingProvider({
+      issuer: github.issuer,
+      endpoints,
+      identity: (user) => ({ id: 7, login: user }),
+      apiOrigins: ['https://api.github.com'],
+      api: (_request, user) => new Response(`github ${user}`),
+      fetch: googleProvider.fetch,
+    });
+    const sessions = start([google, github], { fetch: githubProvider.fetch });
+    const call = await connect(sessions);
+    const logInAt = async (name: string, provider: FaultingProvider, user: string) => {
+      const { loginUrl } = (await call('login', { provider: name })).structuredContent;
+      const { code } = await logIn(sessions, loginUrl, { provider, user });
+      return (await call('login', { provider: name, code })).structuredContent;
+    };
+    expect(await logInAt('google', googleProvider, 'alice')).toMatchObject({
+      account: { provider: 'google', subject: 'google-alice', name: 'alice' },
+    });
+    expect(await logInAt('github', githubProvider, 'octocat')).toMatchObject({
+      account: { provider: 'github', subject: '7', name: 'octocat' },
+    });
+    expect(googleProvider.requests.userinfo).toBe(0);
+    expect(githubProvider.requests).toMatchObject({ discovery: 0, userinfo: 1 });
+    const calendar = { url: 'https://www.googleapis.com/calendar', provider: 'google' };
+    expect(await text(call('who', calendar))).toBe('200 google alice');
+    const repositories = { url: 'https://api.github.com/repos', provider: 'github' };
+    expect(await text(call('who', repositories))).toBe('200 github octocat');
+  });
+
+  it('refuses connections to origins that no provider has', async () => {
+    const provider = new FaultingProvider();
+    await expect(provider.fetch('https://other.test')).rejects.toMatchObject({
+      message: 'fetch failed',
+      cause: { code: 'ECONNREFUSED' },
+    });
+  });
+});
+
+describe('connectClient', () => {
+  it.each<[string, sdk2.ClientOptions, string]>([
+    ['2025', { supportedProtocolVersions: ['2025-11-25'] }, '2025-11-25'],
+    ['2026', { versionNegotiation: { mode: { pin: '2026-07-28' } } }, '2026-07-28'],
+  ])('connects a client of the %s era, whose call and close work', async (_era, options, version) => {
+    const { sessions, provider } = startWithOne();
+    const client = new sdk2.Client(CLIENT_INFO, options);
+    await connectClient(sessions, { client, Transport: sdk2.StreamableHTTPClientTransport });
+    expect(client.getNegotiatedProtocolVersion()).toBe(version);
+    const { structuredContent } = answerSchema.parse(await client.callTool({ name: 'login', arguments: {} }));
+    const { code } = await logIn(sessions, structuredContent.loginUrl, { provider, user: 'alice' });
+    expect(code).toMatch(/-/);
+    await client.close();
+  });
+
+  it('connects a client of SDK 1, and returns its transport', async () => {
+    const { sessions } = startWithOne();
+    const client = new Sdk1Client(CLIENT_INFO);
+    const transport = await connectClient(sessions, {
+      client: {
+        connect: (wire: Sdk1Transport) => client.connect(wire as Parameters<typeof client.connect>[0]),
+      },
+      Transport: Sdk1Transport,
+    });
+    expect(transport.sessionId).toMatch(/./);
+    await client.close();
   });
 });
