@@ -74,14 +74,14 @@ describe('a server with open access', () => {
 describe('open access beyond this machine', () => {
   it('does not start with a public URL without `open-to-network` [security 43]', () => {
     const options = { ...OPTIONS, publicUrl: 'https://mcp.example.com' };
-    expect(() => createSessions(options)).toThrow(/bearer tokens.*open-to-network/);
+    expect(() => createSessions(options)).toThrow(/access tokens.*open-to-network/);
     expect(() => createSessions({ ...options, access: 'open' })).toThrow(SessionError);
     expect(() => createSessions({ ...options, access: 'open-to-network' })).not.toThrow();
   });
 
   it('does not listen on a public address without `open-to-network` [security 43]', async () => {
     await expect(createSessions(OPTIONS).listen({ port: 0, host: '0.0.0.0' })).rejects.toThrow(
-      /bearer tokens.*open-to-network/,
+      /access tokens.*open-to-network/,
     );
     const named = createSessions({ ...OPTIONS, access: 'open-to-network' });
     await expect(named.listen({ port: 0, host: '0.0.0.0' })).rejects.toThrow(/publicUrl/);
@@ -89,7 +89,7 @@ describe('open access beyond this machine', () => {
 
   it('is refused over stdio', async () => {
     const sessions = createSessions({ ...OPTIONS, access: 'open-to-network' });
-    await expect(sessions.serveStdio()).rejects.toThrow(/Leave out `access`/);
+    await expect(sessions.serveStdio()).rejects.toThrow(/Remove `access`/);
   });
 
   it('accepts a request through a proxy with `open-to-network`', async () => {

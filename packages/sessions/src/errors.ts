@@ -1,20 +1,20 @@
 /**
- * Why a session could not do what was asked. Stable: programs may branch on it.
+ * The cause of a {@link SessionError}. The codes are stable, so that programs can branch on them.
  *
- * - `login_required`: nobody is logged in here, or not at that provider.
- * - `reauthentication_required`: the login has died at the provider; only a new one helps.
- * - `login_failed`: the login that was asked for cannot go on.
- * - `unknown_provider`: no provider has that name here.
- * - `signed_out`: the session was signed out while this object was still in use.
- * - `provider_unavailable`: the provider did not answer, or answered with an error of its own.
+ * - `login_required`: no user is logged in to the session, or not at this provider.
+ * - `reauthentication_required`: the provider no longer accepts the login. The user has to log in again.
+ * - `login_failed`: the login cannot be completed.
+ * - `unknown_provider`: no configured provider has this name.
+ * - `signed_out`: the session was signed out, or has ended, while the object was in use.
+ * - `provider_unavailable`: the provider did not answer, or answered with a server error.
  * - `store_unavailable`: the session store did not answer.
- * - `provider_refused`: the provider answered, and the answer cannot be used.
- * - `origin_not_allowed`: a token was about to leave for an origin that is not configured.
- * - `limit_reached`: a limit of this server; trying again later helps.
- * - `too_many_requests`: this client, or its address, has asked for more than it may; trying again later helps.
- * - `no_request`: asked for the current session outside of a request.
- * - `configuration`: the options contradict themselves or are incomplete.
- * - `sealed_record_invalid`: a sealed record was changed, or does not belong where it was found.
+ * - `provider_refused`: the answer of the provider is an error, or is invalid.
+ * - `origin_not_allowed`: the origin of the request is not one of the provider's API origins.
+ * - `limit_reached`: a limit of this server is reached. Retry later.
+ * - `too_many_requests`: this client, or its address, has sent too many requests. Retry later.
+ * - `no_request`: `context.session()` was called outside of a request.
+ * - `configuration`: the options are invalid.
+ * - `sealed_record_invalid`: a sealed record was modified, or is not the one that belongs to this place.
  */
 export type SessionErrorCode =
   | 'login_required'
@@ -33,11 +33,11 @@ export type SessionErrorCode =
   | 'sealed_record_invalid';
 
 export interface SessionErrorOptions extends ErrorOptions {
-  /** When trying again makes sense, in seconds. Absent: unknown. */
+  /** The number of seconds after which a retry can succeed. Absent: unknown. */
   readonly retryAfterSeconds?: number | undefined;
 }
 
-/** The one error of this library. Its message is written for whoever reads it, and says what to do next. */
+/** The error class of this library. The message says what happened and what to do. */
 export class SessionError extends Error {
   override readonly name = 'SessionError';
   readonly code: SessionErrorCode;
@@ -50,12 +50,12 @@ export class SessionError extends Error {
   }
 }
 
-/** An error in the author's code, for the log. The message contains no text from a client, a user or a provider. */
+/** An error in the code of a tool, for the log. The message contains no text from a client, a user or a provider. */
 export class AuthorError extends Error {
   override readonly name = 'AuthorError';
 }
 
-/** The session was signed out, or has ended, since it was handed out. */
+/** The error of a session object whose session was signed out, or has ended. */
 export function signedOut(): SessionError {
   return new SessionError(
     'signed_out',

@@ -43,12 +43,12 @@ describe('a process that is being debugged', () => {
     ['a title that looks like an option', { nodeOptions: '"--title=x --inspect"' }],
     ['an option turned off', { execArgv: ['--no-heap-prof'] }],
     ['other parts of Node printed', { isPrinted: (module) => module === 'timers' }],
-  ])('is not one that merely has %s', (_what, settings) => {
+  ])('is not detected because of %s', (_what, settings) => {
     expect(debuggingReason({ ...plain, ...settings })).toBeUndefined();
   });
 });
 
-describe('a library in a process that is being debugged', () => {
+describe('the library in a process that is being debugged', () => {
   const folder = mkdtempSync(join(tmpdir(), 'debugging-gate-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   const library = new URL('../../dist/index.js', import.meta.url).href;
@@ -81,14 +81,14 @@ describe('a library in a process that is being debugged', () => {
 
   const debugged = { NODE_OPTIONS: '"--heapsnapshot-signal=SIGUSR2"' };
 
-  it('warns once, and goes on [security 33]', async () => {
+  it('warns once and continues [security 33]', async () => {
     const { stdout, stderr } = await created('', debugged);
     expect(stdout).toBe('created\n');
     expect(stderr.match(/--heapsnapshot-signal=SIGUSR2, users' tokens can be read/g)).toHaveLength(1);
     expect(stderr).toContain('MCP_SESSIONS_DEBUGGING');
   });
 
-  it('warns through its logger, if it has one [security 33]', async () => {
+  it('warns through its logger if it has one [security 33]', async () => {
     const { stdout, stderr } = await created(
       'logger: { warn: (_entry, text) => console.log(text) },',
       debugged,
@@ -97,17 +97,17 @@ describe('a library in a process that is being debugged', () => {
     expect(stderr).toBe('');
   });
 
-  it('refuses if it is configured to [security 33]', async () => {
+  it('throws with allowDebugging: false [security 33]', async () => {
     const { stdout, stderr } = await created('allowDebugging: false,', debugged);
     expect(stdout).toBe('');
     expect(stderr).toContain('allow debugging');
   });
 
-  it('logs no warning if debugging is allowed', async () => {
+  it('does not warn with allowDebugging: true', async () => {
     expect(await created('allowDebugging: true,', debugged)).toEqual({ stdout: 'created\n', stderr: '' });
   });
 
-  it('finds what an environment file sets, and wildcards [security 33]', async () => {
+  it('detects settings from an environment file, and wildcards [security 33]', async () => {
     const file = join(folder, 'env');
     writeFileSync(file, 'NODE_OPTIONS="--report_on_signal"\n');
     const fromFile = await created('', {}, [`--env-file=${file}`]);

@@ -21,7 +21,7 @@ function surroundings(): ComposeAccessOptions {
   return { publicUrl: () => PUBLIC_URL, clock, deadlines, limits: DEFAULT_LIMITS, fetch, events };
 }
 
-/** An authorization server with a key, and nothing besides what is needed to take its tokens. */
+/** An authorization server with the endpoints that verifying its tokens needs. */
 async function startIssuer() {
   const { privateKey, publicKey } = await generateKeyPair('ES256');
   const jwk = await exportJWK(publicKey);
@@ -36,7 +36,7 @@ async function startIssuer() {
     http.closeAllConnections();
     http.close();
   });
-  // Only a server on a pipe has an address of another kind.
+  // A TCP server that listens has an AddressInfo.
   const issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   answers['/.well-known/oauth-authorization-server'] = {
     issuer,
@@ -63,8 +63,8 @@ async function startIssuer() {
   return { issuer, answers, tokenFor, admitWith };
 }
 
-describe('access, put together', () => {
-  it('takes tokens for the endpoint, exactly, unless told otherwise [security 9]', async () => {
+describe('composed access', () => {
+  it('accepts tokens whose audience is the endpoint, exactly, or the configured one [security 9]', async () => {
     const { tokenFor, admitWith } = await startIssuer();
     const admitted = { isAdmitted: true, principal: { subject: 'alice', clientId: 'client' } };
     expect(await admitWith({}, await tokenFor('https://mcp.test/mcp'))).toMatchObject(admitted);
@@ -78,7 +78,7 @@ describe('access, put together', () => {
     });
   });
 
-  it('goes by the claim and the scopes that were configured', async () => {
+  it('uses the configured subject claim and scopes', async () => {
     const { tokenFor, admitWith } = await startIssuer();
     const token = await tokenFor('https://mcp.test/mcp', { oid: 'object-id', scope: 'mcp' });
     expect(await admitWith({ subjectClaim: 'oid', requiredScopes: ['mcp'] }, token)).toMatchObject({
@@ -87,7 +87,7 @@ describe('access, put together', () => {
     expect(await admitWith({ requiredScopes: ['notes'] }, token)).toMatchObject({ refusal: { status: 403 } });
   });
 
-  it('asks about other tokens where it has credentials for that', async () => {
+  it('introspects opaque tokens if it has credentials', async () => {
     const { issuer, answers, admitWith } = await startIssuer();
     const aud = 'https://mcp.test/mcp';
     answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };
@@ -103,7 +103,7 @@ describe('access, put together', () => {
     const introspection = { clientId: 'mcp', clientSecret: 'secret' };
     const limits = { refusedTokensPerMinute: 3 };
     const access = composeAccess(accessSettings({ issuer, introspection }), { ...surroundings(), limits });
-    const bring = (token: string) =>
+    const send = (token: string) =>
       access.admit({
         authorization: `Bearer ${token}`,
         origin: 'remote',
@@ -114,16 +114,16 @@ describe('access, put together', () => {
     );
     const statuses: (number | true)[] = [];
     for (const token of bad) {
-      const admission = await bring(token);
+      const admission = await send(token);
       statuses.push(admission.isAdmitted || admission.refusal.status);
     }
     expect(statuses).toEqual([401, 401, 401, 429, 429]);
-    expect(await bring(await tokenFor(aud))).toMatchObject({ isAdmitted: true });
-    expect(await bring(await tokenFor(aud, { exp: 1 }))).toMatchObject({ refusal: { status: 401 } });
-    expect(await bring('opaque')).toMatchObject({ refusal: { status: 429 } });
+    expect(await send(await tokenFor(aud))).toMatchObject({ isAdmitted: true });
+    expect(await send(await tokenFor(aud, { exp: 1 }))).toMatchObject({ refusal: { status: 401 } });
+    expect(await send('opaque')).toMatchObject({ refusal: { status: 429 } });
   });
 
-  it('can look whether its authorization server is there', async () => {
+  it('checks whether its authorization server can be reached', async () => {
     const { issuer, answers } = await startIssuer();
     const access = composeAccess(accessSettings({ issuer }), surroundings());
     await expect(access.prepare()).resolves.toBeUndefined();
@@ -133,7 +133,7 @@ describe('access, put together', () => {
     });
   });
 
-  it('is a matter of where a client is, in open access', async () => {
+  it('depends on the origin of the request in open access', async () => {
     const far = { authorization: null, origin: 'remote', clientKey: undefined } as const;
     expect(await composeAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
     expect(await composeAccess('open-to-network', surroundings()).admit(far)).toMatchObject({

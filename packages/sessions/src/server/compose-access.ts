@@ -19,7 +19,7 @@ export interface ComposeAccessOptions {
   readonly events: SessionEvents;
 }
 
-/** Puts together who may come in. */
+/** Composes what decides which clients the endpoint accepts. */
 export function composeAccess(
   settings: AccessSettings,
   { publicUrl, clock, deadlines, limits, fetch, events }: ComposeAccessOptions,

@@ -4,40 +4,40 @@ import { Lifecycle } from './lifecycle.js';
 const configuration = (message: RegExp) =>
   expect.objectContaining({ code: 'configuration', message: expect.stringMatching(message) });
 
-describe('a server', () => {
-  it('serves HTTP in several ways, and then no stdio', () => {
-    const serving = new Lifecycle();
-    serving.overHttp();
-    serving.overHttp();
-    expect(() => serving.overStdio()).toThrow(configuration(/serves HTTP already/));
+describe('the lifecycle of a server', () => {
+  it('allows HTTP any number of times, and stdio no more', () => {
+    const lifecycle = new Lifecycle();
+    lifecycle.overHttp();
+    lifecycle.overHttp();
+    expect(() => lifecycle.overStdio()).toThrow(configuration(/serves HTTP already/));
   });
 
-  it('serves stdio once, and then no HTTP', () => {
-    const serving = new Lifecycle();
-    serving.overStdio();
-    expect(() => serving.overStdio()).toThrow(configuration(/serves stdio already/));
-    expect(() => serving.overHttp()).toThrow(configuration(/Create another one for HTTP/));
+  it('allows stdio once, and HTTP no more', () => {
+    const lifecycle = new Lifecycle();
+    lifecycle.overStdio();
+    expect(() => lifecycle.overStdio()).toThrow(configuration(/serves stdio already/));
+    expect(() => lifecycle.overHttp()).toThrow(configuration(/Create another one for HTTP/));
   });
 
-  it('stops and closes whatever it is reached through', async () => {
-    const heard: string[] = [];
-    const front = (name: string) => ({
-      stop: () => void heard.push(`stop ${name}`),
-      close: async () => void heard.push(`close ${name}`),
+  it('stops and closes its listeners', async () => {
+    const calls: string[] = [];
+    const listener = (name: string) => ({
+      stop: () => void calls.push(`stop ${name}`),
+      close: async () => void calls.push(`close ${name}`),
     });
-    const serving = new Lifecycle();
-    await serving.through(front('pipe'), front('pages'));
-    serving.stop();
-    await serving.close();
-    expect(heard).toEqual(['stop pipe', 'stop pages', 'close pipe', 'close pages']);
+    const lifecycle = new Lifecycle();
+    await lifecycle.through(listener('pipe'), listener('pages'));
+    lifecycle.stop();
+    await lifecycle.close();
+    expect(calls).toEqual(['stop pipe', 'stop pages', 'close pipe', 'close pages']);
   });
 
-  it('closes at once what is ready only after it was stopped, and says so', async () => {
-    const heard: string[] = [];
-    const front = { stop: () => void heard.push('stop'), close: async () => void heard.push('close') };
-    const serving = new Lifecycle();
-    serving.stop();
-    await expect(serving.through(front)).rejects.toThrow(configuration(/has been closed/));
-    expect(heard).toEqual(['stop', 'close']);
+  it('closes listeners that are added after it was stopped, and throws', async () => {
+    const calls: string[] = [];
+    const listener = { stop: () => void calls.push('stop'), close: async () => void calls.push('close') };
+    const lifecycle = new Lifecycle();
+    lifecycle.stop();
+    await expect(lifecycle.through(listener)).rejects.toThrow(configuration(/has been closed/));
+    expect(calls).toEqual(['stop', 'close']);
   });
 });

@@ -14,13 +14,13 @@ export function assertMayServeStdio({
   if (access !== 'open') {
     throw new SessionError(
       'configuration',
-      'Over stdio there is one client, which started this process. Leave out `access`.',
+      'Over stdio there is one client, the one that started this process. Remove `access`.',
     );
   }
   if (!publicUrl) return;
   throw new SessionError(
     'configuration',
-    'Over stdio, logins come back to a free port of 127.0.0.1, never to a `publicUrl`. Leave that out.',
+    'Over stdio, the redirect URI of logins is on a free port of 127.0.0.1. Remove `publicUrl`.',
   );
 }
 
@@ -31,7 +31,7 @@ export function assertMayListen(host: string, access: AccessSettings, publicUrl:
   if (publicUrl) return;
   throw new SessionError(
     'configuration',
-    `Listening on ${host} needs a \`publicUrl\`, under which browsers and clients find this server.`,
+    `Listening on ${host} needs \`publicUrl\`: the URL at which browsers and clients reach this server.`,
   );
 }
 
@@ -44,10 +44,10 @@ export function assertKeepAlive(keepAliveMs: number | undefined): void {
   );
 }
 
-/** Open access is for one machine unless somebody wants it otherwise, and says so. */
+/** The error of open access for other machines that is not configured as such. */
 export function openToNetwork(host: string): SessionError {
   return new SessionError(
     'configuration',
-    `Under ${host}, anybody who knows a session's id could use it. Let clients in with bearer tokens (\`access\`: an authorization server's issuer), or say \`access: 'open-to-network'\`.`,
+    `Other machines can reach ${host}, where knowing the id of a session is enough to use it. Require access tokens (\`access: { issuer }\`), or set \`access: 'open-to-network'\`.`,
   );
 }

@@ -49,13 +49,13 @@ describe('the options of a process', () => {
     expect(options.slice(1)).toEqual(['--heap-prof', '--tls-keylog=f']);
   });
 
-  it('are taken for unknown when the configuration file cannot be read', () => {
+  it('count as unknown if the configuration file cannot be read', () => {
     const path = withConfigFile('{');
     const options = givenNodeOptions({ execArgv: [`--config-file=${path}`], nodeOptions: '' });
     expect(options).toContain('--unreadable-config-file');
   });
 
-  it('are those of the command line when there is no default configuration file', () => {
+  it('are those of the command line if there is no default configuration file', () => {
     const execArgv = ['--experimental-default-config-file'];
     expect(givenNodeOptions({ execArgv, nodeOptions: '' })).toEqual(execArgv);
   });

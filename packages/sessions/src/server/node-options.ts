@@ -8,7 +8,7 @@ export interface NodeOptionSources {
   readonly nodeOptions: string;
 }
 
-/** Stands for the unknown options of a configuration file that cannot be read. */
+/** Replaces the unknown options of a configuration file that cannot be read. */
 const UNREADABLE_CONFIG_FILE = '--unreadable-config-file';
 const CONFIG_FILE = /^--?(?:experimental-)?(?:default-)?config-file$/;
 const DEFAULT_CONFIG_FILE = 'node.config.json';
@@ -28,7 +28,7 @@ export function givenNodeOptions({ execArgv, nodeOptions }: NodeOptionSources): 
   return [...given.filter((option) => option.startsWith('-')), ...files.flatMap(configuredOptions)];
 }
 
-/** Splits `NODE_OPTIONS` as Node does: at spaces outside of double quotes, in which a backslash escapes. */
+/** Splits `NODE_OPTIONS` as Node does: at spaces that are not in double quotes, where a backslash escapes. */
 export function splitNodeOptions(text: string): string[] {
   const options: string[] = [];
   let isQuoted = false;

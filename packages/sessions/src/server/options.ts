@@ -11,54 +11,54 @@ import type { RandomSource } from '../vault/random.js';
 
 /** The options of {@link createSessions}. `ProviderName`: the names of `providers`. */
 export interface SessionsOptions<ProviderName extends string = string> {
-  /** How the server introduces itself. */
+  /** The name, version and instructions that clients get. */
   readonly server: ServerInfo;
-  /** Name and logo on the pages that people see during a login. Default: the server's title or name, no logo. */
+  /** The name and the logo on the pages of a login. Default: the server's title or name, without a logo. */
   readonly branding?: Branding | undefined;
-  /** Registers your tools, resources and prompts on a server object. Called for every one, so keep it light. */
+  /** Registers your tools, resources and prompts. */
   readonly tools: RegisterTools<NoInfer<ProviderName>>;
-  /** Where users log in; several are told apart by their names, and the first is the default. */
+  /** The providers that users log in at. The first is the default. Several providers need different names. */
   readonly providers: ProviderOptions<ProviderName> | readonly ProviderOptions<ProviderName>[];
   /**
-   * The URL at which browsers and clients reach this server; https unless on loopback. Its path is the one that the
-   * server is mounted at: with `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI
-   * `https://host/api/callback`. A proxy in front may strip that path or keep it. Default: the loopback address that
-   * `listen` binds.
+   * The URL at which browsers and clients reach this server. It uses https, except on loopback. Its path is the path
+   * that the server is mounted at: with `https://host/api` the endpoint is `https://host/api/mcp`, and the redirect URI
+   * is `https://host/api/callback`. A proxy may strip this path or keep it. Default: the loopback address that `listen`
+   * binds.
    */
   readonly publicUrl?: string | undefined;
   /**
-   * How clients are let in. Default: `open`, to whoever is on this machine; with a public URL or an address that
-   * others can reach, say who may come in.
+   * Which clients the endpoint accepts. Default: `open`, for clients on this machine. Required with a public URL or a
+   * listening address that other machines can reach.
    */
   readonly access?: AccessOptions | undefined;
   /**
-   * Which clients are asked to open the link of a login (URL elicitation). `auto`: clients that declare it. `never`: no
-   * client; `login` returns the link to the model. Use it for hosts that declare elicitation but do not ask their
-   * users. Default: `auto`.
+   * Which clients are asked to open the link of a login (URL elicitation). `auto`: clients that declare the capability.
+   * `never`: none; `login` returns the link to the model. Use `never` for hosts that declare the capability but do not
+   * ask their users. Default: `auto`.
    */
   readonly elicitation?: Elicitation | undefined;
   /**
-   * Accepted host names besides the one of the public URL, without port and wildcards. `/healthz` accepts every host
-   * name. Default: none.
+   * Host names that are accepted besides that of the public URL, without ports and wildcards. `/healthz` accepts every
+   * host name. Default: none.
    */
   readonly allowedHosts?: readonly string[] | undefined;
   /**
-   * Accepted origins of pages besides the server's own: `https://app.example.com`, `chrome-extension://…`,
-   * `vscode-webview://…`; without wildcards. Pages of other ports of this machine have to be listed, too, such as
-   * `http://localhost:6274` for the MCP Inspector. Default: none.
+   * Origins of web pages that may call the endpoint besides the server's own: `https://app.example.com`,
+   * `chrome-extension://…`, `vscode-webview://…`; without wildcards. Pages on other ports of this machine have to be
+   * listed, too: `http://localhost:6274` for the MCP Inspector. Default: none.
    */
   readonly allowedOrigins?: readonly string[] | undefined;
   /**
-   * The proxies in front of this server, as addresses or ranges (`10.0.0.0/8`, `fd00::/8`). Only what comes from
-   * one of them is counted for the address that its `X-Forwarded-For` names, and not for the proxy's. Public
-   * address and scheme are `publicUrl` all the same. Default: none.
+   * The proxies in front of this server, as addresses or ranges (`10.0.0.0/8`, `fd00::/8`). Their `X-Forwarded-For`
+   * names the client address that the limits count; the header of any other sender is ignored. The public host and
+   * scheme always come from `publicUrl`. Default: none.
    */
   readonly trustedProxies?: readonly string[] | undefined;
-  /** Deviations from the default lifetimes, in milliseconds. */
+  /** Lifetimes that differ from the defaults, in milliseconds. */
   readonly lifetimes?: Partial<Lifetimes> | undefined;
-  /** Deviations from the default limits. */
+  /** Limits that differ from the defaults. */
   readonly limits?: Partial<Limits> | undefined;
-  /** Gets the audit log. Default: silent. */
+  /** Receives the audit log, warnings and errors. Default: nothing is logged. */
   readonly logger?: Logger | undefined;
   /**
    * Whether the process may run under `--inspect`, `--heapsnapshot-…`, `NODE_DEBUG=http` and similar options, which
@@ -66,25 +66,25 @@ export interface SessionsOptions<ProviderName extends string = string> {
    * `process.emitWarning` without a logger.
    */
   readonly allowDebugging?: boolean | undefined;
-  /** Replaces what the library takes from its surroundings, for tests. */
+  /** Replaces the clock, the random source or `fetch`, for tests. */
   readonly runtime?: Partial<Runtime> | undefined;
 }
 
-/** What the library takes from its surroundings. */
+/** The clock, the random source and the HTTP client that the library uses. */
 export interface Runtime {
   /** Default: Node's monotonic clock. */
   readonly clock: Clock;
-  /** Default: Node's CSPRNG. Every key, id and handle comes from here: anything weaker belongs in tests. */
+  /** Default: Node's CSPRNG. All keys, ids and handles are made of it, so use weaker sources in tests only. */
   readonly random: RandomSource;
   /** Calls providers and APIs. Default: the global `fetch`. */
   readonly fetch: typeof fetch;
 }
 
-/** How to serve stdin and stdout. */
+/** Options of `sessions.serveStdio`. */
 export interface ServeStdioOptions {
   /**
-   * Opens the link of a login in the user's browser, unless the client declares that it does so itself. On
-   * Linux only where `DISPLAY` or `WAYLAND_DISPLAY` is set. Default: true.
+   * Whether to open the link of a login in the user's browser, unless the client declares that it opens links. On Linux
+   * this needs `DISPLAY` or `WAYLAND_DISPLAY`. Default: true.
    */
   readonly openBrowser?: boolean | undefined;
 }
@@ -92,22 +92,25 @@ export interface ServeStdioOptions {
 /** Options of `sessions.close`. */
 export interface CloseOptions {
   /**
-   * How long to wait for calls in flight, and then as long again for revocations, in milliseconds. Default:
-   * `shutdownDrainMs`.
+   * The time for calls in flight to finish, and then again for revocations, in milliseconds. Default:
+   * `lifetimes.shutdownDrainMs`.
    */
   readonly drainMs?: number | undefined;
 }
 
-/** Where to listen. */
+/** Options of `sessions.listen`. */
 export interface ListenOptions {
-  /** Default: 3000; `0` takes any free port. */
+  /** `0`: any free port. Default: 3000. */
   readonly port?: number | undefined;
-  /** Default: `127.0.0.1`. Beyond loopback it needs a `publicUrl`, belongs behind TLS, and `access` has to say who may come in. */
+  /**
+   * The address to bind. Other addresses than loopback need `publicUrl` and `access`, and a proxy that adds TLS.
+   * Default: `127.0.0.1`.
+   */
   readonly host?: string | undefined;
   /**
-   * How long a connection is kept between requests, in milliseconds. Set it longer than the load balancer in front
-   * keeps its connections: otherwise the load balancer may send a request on a connection that is closing, and answer
-   * 502. Default: 65,000, for load balancers that keep connections for 60 seconds.
+   * The time that an idle connection is kept open, in milliseconds. Set it longer than the idle timeout of the load
+   * balancer: otherwise the load balancer may send a request on a connection that is closing, and answer 502. Default:
+   * 65,000, for load balancers with an idle timeout of 60 seconds.
    */
   readonly keepAliveMs?: number | undefined;
 }

@@ -10,15 +10,15 @@ const options: SessionsOptions = {
   providers: provider,
 };
 
-/** A WebP of so many bytes, as far as its start tells. */
+/** A file of that size that begins as a WebP picture. */
 const logoOf = (bytes: number) => {
   const picture = Buffer.alloc(bytes);
   picture.write('RIFF....WEBP');
   return `data:image/webp;base64,${picture.toString('base64')}`;
 };
 
-describe('the options of a server', () => {
-  it('have defaults, also for what is given as undefined [security 35]', () => {
+describe('the options of createSessions', () => {
+  it('have defaults, which also replace undefined [security 35]', () => {
     const settings = sessionsSettings({
       ...options,
       lifetimes: { idleMs: undefined as never, absoluteMs: 5000 },
@@ -34,14 +34,14 @@ describe('the options of a server', () => {
     expect(settings.limits).toEqual(DEFAULT_LIMITS);
   });
 
-  it('let more connections in where there may be more sessions [security 39]', () => {
+  it('raise the default limit of connections with that of sessions [security 39]', () => {
     const many = sessionsSettings({ ...options, limits: { maxSessions: 100_000 } }).limits;
     expect([many.connections, many.anonymousSessions]).toEqual([200_000, 15_000]);
     const limits = { connections: 5, connectionsPerAddress: undefined as never };
     expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
   });
 
-  it('show the title of the server, or its name, unless there is a branding', () => {
+  it('use the title of the server, or its name, without a branding', () => {
     const branding = { name: ' Acme Notes ', logo: 'data:image/png;base64,iVBORw0KGgo=' };
     const { server } = options;
     expect(sessionsSettings(options).brand).toEqual({ name: 'test' });
@@ -49,7 +49,7 @@ describe('the options of a server', () => {
     expect(sessionsSettings({ ...options, branding }).brand).toEqual({ ...branding, name: 'Acme Notes' });
   });
 
-  it('take a logo of 64 KiB', () => {
+  it('accept a logo of 64 KiB', () => {
     expect(sessionsSettings({ ...options, branding: { logo: logoOf(65_536) } }).brand.logo).toBe(
       logoOf(65_536),
     );
@@ -87,14 +87,14 @@ describe('the options of a server', () => {
     ['must be at most 1,000,000', { limits: { maxSessions: 1_000_001 } }],
     ['allowedOrigins', { allowedOrigins: ['https://app.example.com/page'] }],
     ['allowedHosts', { allowedHosts: ['mcp.example.com:443'] }],
-    ['public URL', { publicUrl: 'http://mcp.example.com' }],
-    ['public URL', { publicUrl: 'https://mcp.example.com/path?query' }],
-    ['public URL', { publicUrl: 'https://mcp.example.com/#fragment' }],
-    ['public URL', { publicUrl: 'https://user@mcp.example.com/' }],
-    ['public URL', { publicUrl: 'https://mcp.example.com/a%20b' }],
-    ['public URL', { publicUrl: 'https://mcp.example.com//api' }],
-    ['provider', { providers: [] }],
-    ['called "id.example.com"', { providers: [provider, provider] }],
+    ['not a valid `publicUrl`', { publicUrl: 'http://mcp.example.com' }],
+    ['not a valid `publicUrl`', { publicUrl: 'https://mcp.example.com/path?query' }],
+    ['not a valid `publicUrl`', { publicUrl: 'https://mcp.example.com/#fragment' }],
+    ['not a valid `publicUrl`', { publicUrl: 'https://user@mcp.example.com/' }],
+    ['not a valid `publicUrl`', { publicUrl: 'https://mcp.example.com/a%20b' }],
+    ['not a valid `publicUrl`', { publicUrl: 'https://mcp.example.com//api' }],
+    ['`providers` is empty', { providers: [] }],
+    ['have the name "id.example.com"', { providers: [provider, provider] }],
     ['apiOrigins', { providers: { ...provider, apiOrigins: ['https://api.example.com/v1'] } }],
     ['differ by a slash', { access: { issuer: 'https://id.example.com/' } }],
     ['scope `openid`', { providers: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
@@ -102,7 +102,7 @@ describe('the options of a server', () => {
     ['open-to-network', { publicUrl: 'https://mcp.example.com' }],
     ['must use https', { providers: { ...provider, issuer: 'http://id.example.com' } }],
     ['authorizationParams', { providers: { ...provider, authorizationParams: { state: 'x' } } }],
-  ])('are refused when they cannot work, naming what is wrong: %s', (what, wrong) => {
+  ])('are refused if they are invalid, with a message that names the option: %s', (what, wrong) => {
     expect(() => sessionsSettings({ ...options, ...wrong })).toThrow(what);
   });
 });

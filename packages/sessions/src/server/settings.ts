@@ -30,7 +30,7 @@ export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tool
   readonly allowedOrigins: readonly string[];
 }
 
-/** A stream and a call at a time for each session. */
+/** One stream and one call at a time. */
 const CONNECTIONS_PER_SESSION = 2;
 
 /** A path of unreserved characters (RFC 3986 section 2.3), which are never percent-encoded. */
@@ -117,7 +117,7 @@ function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): v
   if (almost) {
     throw new SessionError(
       'configuration',
-      `"${almost.issuer}" and "${access.issuer}" differ by a slash. Give the issuer twice as it writes itself.`,
+      `The issuers "${almost.issuer}" and "${access.issuer}" differ by a slash. Write both exactly as the issuer does in its metadata.`,
     );
   }
   const blind = providers.find(
@@ -126,7 +126,7 @@ function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): v
   if (!blind) return;
   throw new SessionError(
     'configuration',
-    `"${blind.name}" issues the tokens that let clients in, too. Ask it for the scope \`openid\`: only an ID token shows that both belong to the same user.`,
+    `The provider "${blind.name}" also issues the access tokens of clients. Add the scope \`openid\`: only an ID token shows that both belong to the same user.`,
   );
 }
 
@@ -136,13 +136,13 @@ function withoutSlash(issuer: string): string {
 
 function parseProviders(options: SessionsOptions): SessionsSettings['providers'] {
   const [first, ...others] = [options.providers].flat().map(providerSettings);
-  if (!first) throw new SessionError('configuration', 'Give at least one `provider`.');
+  if (!first) throw new SessionError('configuration', '`providers` is empty. Add a provider.');
   const names = [first, ...others].map(({ name }) => name);
   const twice = names.find((name, index) => names.indexOf(name) !== index);
   if (twice !== undefined) {
     throw new SessionError(
       'configuration',
-      `Two providers are called "${twice}". Give each a \`name\` of its own.`,
+      `Two providers have the name "${twice}". Give each a different \`name\`.`,
     );
   }
   return [first, ...others];
@@ -154,7 +154,7 @@ function parsePublicUrl(value: string): URL {
   if (!url || !isSecureUrl(url) || !isPlain) {
     throw new SessionError(
       'configuration',
-      `"${value}" cannot be the public URL. Use https://host[:port], with the path that this server is mounted at, if any; http is allowed on loopback only.`,
+      `"${value}" is not a valid \`publicUrl\`. Use https://host[:port], and the path that this server is mounted at, if there is one. http is allowed on loopback only.`,
     );
   }
   // Links are relative to the public URL.
