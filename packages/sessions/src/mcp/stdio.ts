@@ -54,10 +54,10 @@ export class StdioConnection {
     registry.streamOpened(ref);
     this.#served = serveStdio(
       ({ era }) => {
-        const server = servers.make({ hasHandles: false, isPerRequest: false, openBrowser });
+        const revision = era === 'legacy' ? '2025' : '2026';
+        const server = servers.make({ era: revision, hasHandles: false, isPerRequest: false, openBrowser });
         // The SDK forwards only notifications that the client listens to (`subscriptions/listen`).
         if (era === 'modern') subscriptions.add(ref, server);
-        const revision = era === 'legacy' ? '2025' : '2026';
         serveMessagesThrough(server, (message, channel, deliver) =>
           this.#serve(message, revision, channel, deliver),
         );

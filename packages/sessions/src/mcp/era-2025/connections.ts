@@ -132,7 +132,7 @@ export class Connections {
 
   async #open(incoming: McpRequest, id: SessionId, started: ResolvedConnection): Promise<Response> {
     const { connectionRegistry, servers, contexts, clock, deadlines, resumableMs } = this.#options;
-    const server = servers.make({ hasHandles: false, isPerRequest: false });
+    const server = servers.make({ era: '2025', hasHandles: false, isPerRequest: false });
     const onStandaloneOpen = () => connectionRegistry.streamOpened(started);
     const connection = new Connection(server, id, {
       clock,

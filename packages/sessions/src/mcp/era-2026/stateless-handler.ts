@@ -63,7 +63,7 @@ export class StatelessHandler {
     this.#options = options;
     this.#listenStreams = new ListenStreams(options);
     const makeServer: McpServerFactory = ({ requestInfo }) => {
-      const server = options.servers.make({ hasHandles: !options.owners, isPerRequest: true });
+      const server = options.servers.make({ era: '2026', hasHandles: !options.owners, isPerRequest: true });
       if (requestInfo) this.#servers.set(requestInfo, server);
       return server;
     };

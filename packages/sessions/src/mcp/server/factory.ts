@@ -7,7 +7,7 @@ import {
 import { SessionError } from '../../errors.js';
 import type { OpenBrowser } from '../../login/browser/open-browser.js';
 import { isThenable } from '../../time/promises.js';
-import type { RequestContexts, ToolContext } from '../request/context.js';
+import type { Era, RequestContexts, ToolContext } from '../request/context.js';
 import { CALL_BYTES } from '../request/kept-limits.js';
 import type { RequestStates } from '../request/request-state.js';
 import { LoginRounds } from '../tools/login/elicitation.js';
@@ -16,12 +16,13 @@ import { type LoginToolOptions, registerLoginTool } from '../tools/login/login.j
 import { type LoginChoice, loginInputSchema } from '../tools/login/login-texts.js';
 import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
-import { type BeginCall, guardServer, type ServerGuardOptions } from './guarded-server.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
+import { type BeginCall, guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
+import { ServerTemplate } from './sdk-adapter/server-template.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
-import { guardTools } from './tool-guard.js';
+import { assertServable, guardTools } from './tool-guard.js';
 
 /** How the server introduces itself to clients. */
 export interface ServerInfo extends Implementation {
@@ -34,9 +35,15 @@ export interface ServerInfo extends Implementation {
 }
 
 /**
- * Registers the author's tools, resources and prompts. Called for every server object, so keep it fast. Must not be
- * asynchronous. Messages that handlers send after their request has ended are dropped. Errors of messages sent without
+ * Registers your tools, resources and prompts. Must not be asynchronous.
+ *
+ * In the 2026 era it runs once, when `createSessions` is called; in the 2025 era it runs again for each connection.
+ * Variables in its closure are shared by all users: take what belongs to one user from `context` only. Methods of the
+ * server object that concern a client, such as `getClientCapabilities`, concern the client of the current request.
+ *
+ * Messages that a handler sends after its request has ended are dropped. Errors of messages that are sent without
  * `await`, and of listeners, are logged and do not end the process.
+ * @param server do not connect it; its tools, resources and prompts may also change later
  */
 export type RegisterTools<ProviderName extends string = string> = (
   server: McpServer,
@@ -69,38 +76,50 @@ const LOGIN_INSTRUCTIONS =
   'Every user works with their own account. When a tool asks for a login, call `login`, show the link to the user, and call `login` again once they are done.';
 const HANDLE_INSTRUCTIONS = 'If `login` returns a `session`, pass it in every further call.';
 
-/** What a server object has to know of the connection that it is made for. */
+/** The environment that a server object is made for. */
 export interface ServerEnvironment {
-  /** Whether requests name their session by an argument. If not, it is that of the connection or the caller. */
+  readonly era: Era;
+  /** Whether requests name their session by an argument. If not, the connection or the caller determines it. */
   readonly hasHandles: boolean;
-  /** Whether each request has a server object of its own. If not, it is that of a connection. */
+  /** Whether each request has its own server object. If not, a connection has one. */
   readonly isPerRequest: boolean;
-  /** Opens the link of a login for the user, where the client does not. */
+  /** Opens the link of a login for the user if the client does not. */
   readonly openBrowser?: OpenBrowser | undefined;
 }
 
-/** Makes the server objects of both eras: the same tools, behind the same gate. */
+/**
+ * Makes the server objects of both eras, with the same tools behind the same guard. In the 2026 era `tools` has run once,
+ * when the process started; in the 2025 era it runs for each connection.
+ */
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;
   readonly #loginInput: LoginToolOptions['inputSchema'];
   readonly #rounds: LoginRounds;
   readonly #elicitation: ElicitationPolicy;
+  readonly #template: ServerTemplate;
 
-  /** @throws SessionError `configuration` when a tool that is registered cannot work. */
+  /** @throws SessionError `configuration` if `tools` is asynchronous or registers a tool that cannot be served */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
     this.#loginInput = loginInputSchema(options.choices);
     this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
     this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
-    this.#make({ hasHandles: true, isPerRequest: true }, true);
+    const server = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
+    this.#template = new ServerTemplate(server, assertServable);
+    this.#runTools(server);
   }
 
-  make(surroundings: ServerEnvironment): McpServer {
-    return this.#make(surroundings, false);
+  /** Makes a server object that is ready to be connected. */
+  make(environment: ServerEnvironment): McpServer {
+    const server = this.#create(environment);
+    if (environment.era === '2026') this.#template.applyTo(server);
+    else this.#runTools(server);
+    return server;
   }
 
-  #make({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, strict: boolean): McpServer {
-    const { register, contexts } = this.#options;
+  /** @param isTemplate whether the server object is never connected, so that its tools need no guard */
+  #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): McpServer {
+    const { contexts } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
     const server = new McpServer(info, {
@@ -128,18 +147,23 @@ export class ServerFactory {
       openBrowser,
     };
     const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
-    const requiresLogin = guardTools(server, { hasHandles, contexts, parked, strict });
+    const requiresLogin = isTemplate
+      ? new Set<string>()
+      : guardTools(server, { hasHandles, contexts, parked });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
     registerStatusResource(server, this.#options);
     if (isPerRequest) server.server.registerCapabilities({ resources: { subscribe: true } });
     else this.#options.subscriptions.serve(server);
-    const registered: unknown = register(server, contexts);
-    if (isThenable(registered)) {
-      registered.then(undefined, this.#options.onError);
-      throw new SessionError('configuration', TOOLS_ARE_SYNCHRONOUS);
-    }
     return server;
+  }
+
+  #runTools(server: McpServer): void {
+    const { register, contexts, onError } = this.#options;
+    const returned: unknown = register(server, contexts);
+    if (!isThenable(returned)) return;
+    returned.then(undefined, onError);
+    throw new SessionError('configuration', TOOLS_ARE_SYNCHRONOUS);
   }
 }

@@ -31,7 +31,7 @@ export interface ParkedCallsOptions extends LoginToolOptions {
 type ToolResult = CallToolResult | InputRequiredResult;
 /** A tool that needs a login. */
 interface ToolRequiringLogin {
-  readonly need: LoginRequirement;
+  readonly requirement: LoginRequirement;
   readonly output: SessionOutput;
   /** Runs the tool in the SDK's context of its call. */
   readonly run: (protocol: ServerContext) => unknown;
@@ -58,7 +58,7 @@ export class ParkedCalls {
   /** Runs a tool when its user is logged in. */
   async run(tool: ToolRequiringLogin, protocol: ServerContext): Promise<unknown> {
     const { contexts, states, defaultProvider } = this.#options;
-    const provider = tool.need.provider ?? defaultProvider;
+    const provider = tool.requirement.provider ?? defaultProvider;
     const context = contexts.get();
     const called = calledIn(context);
     const state: unknown = protocol.mcpReq.requestState();

@@ -5,6 +5,7 @@ import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import type { RequestContexts } from '../request/context.js';
 import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/kept-limits.js';
+import { methodOf, replaceMethod } from './sdk-adapter/server-methods.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
 export interface SubscriptionsOptions {
@@ -28,7 +29,6 @@ interface Subscribed {
 /** The clients of a session. */
 type Subscribers = Map<McpServer, Subscribed>;
 
-type SetRequestHandler = McpServer['server']['setRequestHandler'];
 type Handler = (request: { params: { uri: string } }, ...rest: unknown[]) => unknown;
 
 const METHODS = ['resources/subscribe', 'resources/unsubscribe'] as const;
@@ -62,12 +62,10 @@ export class Subscriptions {
     for (const subscribers of this.#subscribers.values()) this.#tell(subscribers, uri);
   }
 
-  /** Serves subscriptions on a server object that belongs to one connection. An author's handlers are asked, too. */
+  /** Handles subscriptions on the server object of a connection. Handlers of the author run, too. */
   serve(subscriber: McpServer): void {
     const { server } = subscriber;
-    // One signature for the overloads of setRequestHandler, which the SDK picks by the method's name.
-    const setHandler = server.setRequestHandler.bind(server) as (method: string, ...rest: unknown[]) => void;
-    const authors = new Map<string, Handler>();
+    const authors = new Map<unknown, Handler>();
     server.registerCapabilities({ resources: { subscribe: true } });
     for (const method of METHODS) {
       const handle: Handler = async (request, ...rest) => {
@@ -77,13 +75,13 @@ export class Subscriptions {
         this.#note(method, uri, subscriber);
         return answer;
       };
-      setHandler(method, handle);
+      methodOf(server, 'setRequestHandler')(method, handle);
     }
-    server.setRequestHandler = ((method: string, ...rest: unknown[]) => {
+    replaceMethod(server, 'setRequestHandler', (set) => (method, ...rest) => {
       const isOurs = METHODS.some((ours) => ours === method);
       if (isOurs) authors.set(method, rest.at(-1) as Handler);
-      else setHandler(method, ...rest);
-    }) as SetRequestHandler;
+      else set(method, ...rest);
+    });
   }
 
   /** Subscribes a client that says in another way what it wants to hear: the SDK passes on no more than that. */

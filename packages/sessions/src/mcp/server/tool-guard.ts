@@ -1,4 +1,5 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
+import { SessionError } from '../../errors.js';
 import type { RequestContexts } from '../request/context.js';
 import { loginRequirementOf, type RequestHandler } from '../request/login-requirement.js';
 import { refusalOf } from '../request/resolved-session.js';
@@ -12,77 +13,88 @@ import {
 } from '../request/tool-schema.js';
 import { errorResult } from '../tools/tool-result.js';
 import type { ParkedCalls } from './parked-calls.js';
+import { replaceMethod } from './sdk-adapter/server-methods.js';
+import type { ToolConfig } from './sdk-adapter/server-template.js';
 import { sessionOutputOf } from './session-output.js';
 
-type RegisterTool = McpServer['registerTool'];
-type Register = (
-  name: string,
-  config: { inputSchema?: unknown; outputSchema?: unknown },
-  callback: (...parameters: unknown[]) => unknown,
-) => ReturnType<RegisterTool>;
+type Callback = (...parameters: unknown[]) => unknown;
 
-/** The tools that a pending handle serves. */
-const PENDING_TOOLS: ReadonlySet<string> = new Set(['login', 'session_status']);
+/** The tools that the library registers. A pending handle may call them. */
+const OWN_TOOLS: ReadonlySet<string> = new Set(['login', 'logout', 'session_status']);
 
 export interface ToolGuardOptions {
   /** Whether requests name their session by an argument. */
   readonly hasHandles: boolean;
   readonly contexts: RequestContexts;
-  /** Runs tools that need a login. */
+  /** Runs tools that require a login. */
   readonly parked: ParkedCalls;
-  /** Look at every schema now, and refuse what cannot work: done once, when the server starts. */
-  readonly strict: boolean;
 }
 
 /**
- * Puts a gate before every tool that is registered from now on: a handle that names no live session is
- * answered here, and where there are handles the tool's schema gains the argument that carries one.
- * @returns the names of those that need a login; it grows with the tools
+ * Checks a tool of the author when the server starts.
+ * @throws SessionError `configuration` if its name is reserved, or if one of its schemas cannot be listed
  */
-export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlySet<string> {
-  const { hasHandles, contexts, parked, strict } = options;
-  const requiresLogin = new Set<string>();
-  // One signature for the overloads of registerTool: the gate passes on whatever it is given.
-  const register = server.registerTool.bind(server) as unknown as Register;
-
-  const gated: Register = (name, config, callback) => {
-    const checked = (option: SchemaPlace['option']) => {
-      const place: SchemaPlace = { tool: name, option };
-      const schema = standardSchemaOf(config[option], place);
-      if (strict) assertListable(schema, place);
-      return schema;
-    };
-    const schema = checked('inputSchema');
-    if (strict) assertArgumentFree(name, schema);
-    const takesArguments = config.inputSchema !== undefined;
-    const bounded = withFewIssues(schema);
-    const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
-    const need = loginRequirementOf(callback as RequestHandler);
-    if (need) requiresLogin.add(name);
-    const outputSchema =
-      config.outputSchema === undefined ? undefined : withoutDefaultDialect(checked('outputSchema'));
-    const output = sessionOutputOf(outputSchema);
-    const hasSchema = takesArguments || hasHandles;
-    return register(
-      name,
-      {
-        ...config,
-        ...(hasSchema && { inputSchema }),
-        ...(outputSchema && { outputSchema: need && hasHandles ? output.schema : outputSchema }),
-      },
-      (...parameters) => {
-        const refusal = refusalOf(contexts.get().resolved, PENDING_TOOLS.has(name));
-        if (refusal) return errorResult(refusal);
-        const given = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-        if (!need) return callback(...given);
-        const args = given.slice(0, -1);
-        // The SDK passes its context last.
-        const protocol = given.at(-1) as ServerContext;
-        const run = (current: ServerContext) => callback(...args, current);
-        return parked.run({ need, output, run }, protocol);
-      },
+export function assertServable(name: string, config: ToolConfig): void {
+  if (OWN_TOOLS.has(name)) {
+    throw new SessionError(
+      'configuration',
+      `The tool name "${name}" is reserved: the server has a tool of this name itself. Rename your tool.`,
     );
+  }
+  const schemaOf = (option: SchemaPlace['option']) => {
+    const place: SchemaPlace = { tool: name, option };
+    const schema = standardSchemaOf(config[option], place);
+    assertListable(schema, place);
+    return schema;
   };
-  server.registerTool = gated as unknown as RegisterTool;
+  assertArgumentFree(name, schemaOf('inputSchema'));
+  if (config.outputSchema !== undefined) schemaOf('outputSchema');
+}
+
+/**
+ * Guards every tool that is registered from now on. A call whose handle names no live session is answered with what to
+ * do. If sessions are named by handles, the input schema of each tool gets the argument for the handle.
+ * @returns the names of the tools that require a login; grows with each registration
+ */
+export function guardTools(
+  server: McpServer,
+  { hasHandles, contexts, parked }: ToolGuardOptions,
+): ReadonlySet<string> {
+  const requiresLogin = new Set<string>();
+  replaceMethod(server, 'registerTool', (register) => (...given) => {
+    const [name, config, callback] = given as [string, ToolConfig, Callback];
+    const bounded = withFewIssues(
+      standardSchemaOf(config.inputSchema, { tool: name, option: 'inputSchema' }),
+    );
+    const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
+    const requirement = loginRequirementOf(callback as RequestHandler);
+    if (requirement) requiresLogin.add(name);
+    const outputSchema =
+      config.outputSchema === undefined
+        ? undefined
+        : withoutDefaultDialect(
+            standardSchemaOf(config.outputSchema, { tool: name, option: 'outputSchema' }),
+          );
+    const output = sessionOutputOf(outputSchema);
+    const takesArguments = config.inputSchema !== undefined;
+    const hasSchema = takesArguments || hasHandles;
+    const guarded: Callback = (...parameters) => {
+      const refusal = refusalOf(contexts.get().resolved, OWN_TOOLS.has(name));
+      if (refusal) return errorResult(refusal);
+      const own = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
+      if (!requirement) return callback(...own);
+      const args = own.slice(0, -1);
+      // The SDK passes its context last.
+      const protocol = own.at(-1) as ServerContext;
+      const run = (current: ServerContext) => callback(...args, current);
+      return parked.run({ requirement, output, run }, protocol);
+    };
+    const guardedConfig = {
+      ...config,
+      ...(hasSchema && { inputSchema }),
+      ...(outputSchema && { outputSchema: requirement && hasHandles ? output.schema : outputSchema }),
+    };
+    return register(name, guardedConfig, guarded);
+  });
   return requiresLogin;
 }

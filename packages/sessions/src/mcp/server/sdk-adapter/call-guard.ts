@@ -1,6 +1,6 @@
 import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
-import { handled } from '../../time/promises.js';
-import { withRequestProperties } from '../request/call-context.js';
+import { handled } from '../../../time/promises.js';
+import { withRequestProperties } from '../../request/call-context.js';
 
 type Requests = ServerContext['mcpReq'];
 

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { expect, it, onTestFinished } from 'vitest';
-import { createBareServer } from '../../../../../test/support/bare-server.js';
-import { JSON_HEADERS } from '../../../../../test/support/raw-mcp.js';
+import { createBareServer } from '../../../../../../test/support/bare-server.js';
+import { JSON_HEADERS } from '../../../../../../test/support/raw-mcp.js';
 
 const MCP = 'http://127.0.0.1:3000/mcp';
 

@@ -1,0 +1,173 @@
+import {
+  isJSONRPCErrorResponse,
+  isJSONRPCResultResponse,
+  type JSONRPCErrorResponse,
+  type JSONRPCMessage,
+  type McpServer,
+  ProtocolError,
+  type RequestId,
+  SdkError,
+  type ServerContext,
+  type Transport,
+} from '@modelcontextprotocol/server';
+import { AuthorError } from '../../../errors.js';
+import { handled } from '../../../time/promises.js';
+import { ErrorCode } from '../../wire/error-response.js';
+import { propertyOf, methodOf as rpcMethodOf } from '../../wire/json-rpc.js';
+import { guardCall } from './call-guard.js';
+import { sendableError, sendableResult } from './sendable.js';
+import { currentServer, replaceMethod, SENDERS } from './server-methods.js';
+
+export interface ServerGuardOptions {
+  /** Called with errors in the author's code. */
+  readonly onError: (error: unknown) => void;
+  /** Called with errors that the SDK reports, most of them caused by clients. */
+  readonly onProtocolError: (error: unknown) => void;
+}
+
+/**
+ * Admits a request.
+ * @returns a function to call when its handler has returned
+ * @throws the error for the client if the request is refused
+ */
+export type BeginCall = (request: unknown, signal: AbortSignal) => () => void;
+
+type Protocol = McpServer['server'];
+type Handler = (request: unknown, context: ServerContext) => unknown;
+
+/**
+ * Guards a server object against errors in the author's code that would end the process or leave a client without an
+ * answer: messages sent too late, unhandled rejections, callbacks that throw, and results that cannot be sent as JSON.
+ * Call it before the author registers anything.
+ */
+export function guardServer(
+  mcp: McpServer,
+  options: ServerGuardOptions & { readonly begin: BeginCall },
+): void {
+  // A client that is asked something may answer with an error, which is a ProtocolError here.
+  const report = (error: unknown) =>
+    error instanceof SdkError || error instanceof ProtocolError
+      ? options.onProtocolError(error)
+      : options.onError(error);
+  guardHandlers(mcp, report, options);
+  guardSenders(mcp, report);
+  guardCallbacks(mcp, options);
+}
+
+function guardHandlers(
+  mcp: McpServer,
+  report: (error: unknown) => void,
+  { begin, onError }: Pick<ServerGuardOptions, 'onError'> & { readonly begin: BeginCall },
+): void {
+  replaceMethod(mcp.server, 'setRequestHandler', (set) => (...given) => {
+    // The handler is the last argument.
+    const [method] = given as [string];
+    const handler = given.at(-1) as Handler;
+    const guarded: Handler = async (request, context) => {
+      const done = begin(request, context.mcpReq.signal);
+      const call = guardCall(context, report);
+      try {
+        const result = await currentServer.run(mcp, () => handler(request, call.context));
+        return sendableResult(method, request, { result, onError });
+      } catch (error) {
+        throw sendableError(error, onError);
+      } finally {
+        call.end();
+        done();
+      }
+    };
+    set(...given.slice(0, -1), typeof handler === 'function' ? guarded : handler);
+  });
+}
+
+/** Guards messages that belong to no request. Their client may have disconnected. */
+function guardSenders(mcp: McpServer, report: (error: unknown) => void): void {
+  const { server } = mcp;
+  const isLate = () => server.transport === undefined;
+  replaceMethod(server, 'notification', (notify) => (...given) => {
+    if (isLate()) return Promise.resolve();
+    const sent = Promise.resolve(notify(...given)).catch((error: unknown) => {
+      if (!isLate()) throw error;
+    });
+    return handled(sent, report);
+  });
+  for (const name of SENDERS) {
+    // The method that sends the message has reported the error.
+    const isLast = name === 'request';
+    replaceMethod(server, name, (send) => (...given) => {
+      const sent = send(...given) as Promise<unknown>;
+      return handled(sent, (error) => isLast && !isLate() && report(error));
+    });
+  }
+  replaceMethod(
+    mcp,
+    'sendLoggingMessage',
+    (log) =>
+      (...given) =>
+        handled(log(...given) as Promise<void>),
+  );
+}
+
+/** Guards the callbacks `onclose` and `onerror`, whose errors the SDK does not catch. */
+function guardCallbacks(mcp: McpServer, { onError, onProtocolError }: ServerGuardOptions): void {
+  const { server } = mcp;
+  let onerror: Protocol['onerror'];
+  const reportError = (error: Error) => attempt(() => (onerror ?? onProtocolError)(error), onError);
+  Object.defineProperty(server, 'onerror', {
+    get: () => reportError,
+    set: (own: Protocol['onerror']) => {
+      onerror = own;
+    },
+  });
+  replaceMethod(mcp, 'connect', (connect) => async (transport) => {
+    const channel = transport as Transport;
+    guardAnswers(channel, onError);
+    await connect(channel);
+    const { onclose } = channel;
+    channel.onclose = () => attempt(() => onclose?.(), onError);
+  });
+}
+
+function attempt(act: () => unknown, onError: (error: unknown) => void): void {
+  try {
+    Promise.resolve(act()).catch(onError);
+  } catch (error) {
+    onError(error);
+  }
+}
+
+/**
+ * Ensures that every request is answered. A value that the SDK accepts as a result may be invalid, or may not be
+ * serializable; the client then gets an internal error.
+ */
+function guardAnswers(transport: Transport, onError: (error: unknown) => void): void {
+  const send = transport.send.bind(transport);
+  transport.send = async (message, options) => {
+    const id = answeredIdOf(message);
+    if (id === undefined) return send(message, options);
+    try {
+      if (!isAnswer(message)) throw new AuthorError('The result of a request is not a JSON-RPC result.');
+      await send(message, options);
+    } catch (error) {
+      // This rejects again if the transport is closed.
+      await send(unanswerable(id), options);
+      onError(error);
+    }
+  };
+}
+
+function answeredIdOf(message: JSONRPCMessage): RequestId | undefined {
+  if (rpcMethodOf(message) !== undefined) return undefined;
+  // The SDK has validated the ids of requests.
+  return propertyOf(message, 'id') as RequestId | undefined;
+}
+
+function isAnswer(message: JSONRPCMessage): boolean {
+  return isJSONRPCResultResponse(message) || isJSONRPCErrorResponse(message);
+}
+
+function unanswerable(id: RequestId): JSONRPCErrorResponse {
+  const message =
+    'The server could not serialize its answer. This is an error of the server. Tell its operator.';
+  return { jsonrpc: '2.0', id, error: { code: ErrorCode.internal, message } };
+}

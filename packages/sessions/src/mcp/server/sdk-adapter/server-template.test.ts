@@ -1,0 +1,160 @@
+import { type McpServer, type RegisteredTool, ResourceTemplate } from '@modelcontextprotocol/server';
+import { describe, expect, it, onTestFinished } from 'vitest';
+import { z } from 'zod';
+import { createBareServer, rawPeer2025, rawPeer2026 } from '../../../../../../test/support/bare-server.js';
+import type { RegisterTools } from '../../../index.js';
+
+function start(tools: RegisterTools) {
+  const sessions = createBareServer(tools);
+  onTestFinished(() => sessions.close());
+  return { sessions, peer: rawPeer2026(sessions) };
+}
+
+const textOf = (text: string) => ({ content: [{ type: 'text' as const, text }] });
+
+describe('`tools`', () => {
+  it('runs once for the process in the 2026 era, and once for each connection in the 2025 era', async () => {
+    let runs = 0;
+    const { sessions, peer } = start((server) => {
+      runs++;
+      server.registerTool('act', {}, async () => textOf('done'));
+    });
+    for (let id = 0; id < 3; id++) await peer.ask('tools/call', { name: 'act', arguments: {} }, id);
+    expect(runs).toBe(1);
+    for (let connections = 1; connections <= 2; connections++) {
+      const connection = await rawPeer2025(sessions);
+      await connection.ask('tools/list', {});
+      await connection.ask('tools/call', { name: 'act', arguments: {} });
+      expect(runs).toBe(1 + connections);
+    }
+  });
+
+  it('is refused at the start if it is asynchronous', () => {
+    const tools = (async () => undefined) as unknown as RegisterTools;
+    expect(() => createBareServer(tools)).toThrow(/`tools` must not be asynchronous/);
+  });
+
+  it.each(['login', 'logout', 'session_status'])(
+    'is refused at the start if it registers a tool %s',
+    (name) => {
+      expect(() =>
+        createBareServer((server) => server.registerTool(name, {}, async () => textOf(''))),
+      ).toThrow(`The tool name "${name}" is reserved`);
+    },
+  );
+
+  it('is refused at the start if it connects the server object', () => {
+    const transport = {
+      start: async () => undefined,
+      send: async () => undefined,
+      close: async () => undefined,
+    };
+    expect(() => createBareServer((server) => void server.connect(transport))).toThrow(/must not connect/);
+  });
+
+  it('is refused at the start if `requireLogin` names a provider that is not configured', () => {
+    const tools: RegisterTools = (server, context) =>
+      server.registerTool(
+        'act',
+        {},
+        context.requireLogin(async () => textOf(''), { provider: 'githb' }),
+      );
+    expect(() => createBareServer(tools)).toThrow(/names the provider "githb", which is not configured/);
+  });
+});
+
+describe('what `tools` does to the server object', () => {
+  it('holds for every 2026 request: prompts, resources, templates and completions', async () => {
+    const { peer } = start((server) => {
+      const of = z.string().transform((text) => text.toUpperCase());
+      server.registerPrompt('summary', { argsSchema: z.object({ of }) }, async ({ of: text }) => ({
+        messages: [{ role: 'user', content: { type: 'text', text } }],
+      }));
+      const contents = (uri: URL) => ({ contents: [{ uri: uri.href, text: 'page' }] });
+      server.registerResource('diary', 'notes://diary', { title: 'Diary', mimeType: 'text/plain' }, contents);
+      const complete = { number: () => ['1', '2'] };
+      const template = new ResourceTemplate('notes://page/{number}', { list: undefined, complete });
+      server.registerResource('page', template, { title: 'Page' }, contents);
+    });
+    const prompt = await peer.ask('prompts/get', { name: 'summary', arguments: { of: 'all' } });
+    expect(prompt.result).toMatchObject({ messages: [{ content: { text: 'ALL' } }] });
+    expect((await peer.ask('resources/list', {})).result).toMatchObject({
+      resources: expect.arrayContaining([
+        expect.objectContaining({ uri: 'notes://diary', title: 'Diary', mimeType: 'text/plain' }),
+      ]),
+    });
+    for (const uri of ['notes://diary', 'notes://page/1'])
+      expect((await peer.ask('resources/read', { uri })).result).toMatchObject({
+        contents: [{ text: 'page' }],
+      });
+    const completion = await peer.ask('completion/complete', {
+      ref: { type: 'ref/resource', uri: 'notes://page/{number}' },
+      argument: { name: 'number', value: '' },
+    });
+    expect(completion.result).toMatchObject({ completion: { values: ['1', '2'] } });
+  });
+
+  it('holds for every 2026 request: handlers and capabilities', async () => {
+    const { peer } = start(({ server }) => {
+      server.registerCapabilities({ experimental: { tides: { high: true } } });
+      server.setRequestHandler(
+        'tides/next',
+        { params: z.object({}), result: z.object({ high: z.boolean() }) },
+        async () => ({
+          high: true,
+        }),
+      );
+    });
+    expect((await peer.ask('tides/next', {})).result).toMatchObject({ high: true });
+    expect((await peer.ask('server/discover', {})).result).toMatchObject({
+      capabilities: { experimental: { tides: { high: true } } },
+    });
+  });
+
+  it('may change later: 2026 clients see updates, removals and new registrations', async () => {
+    let mcp: McpServer | undefined;
+    const tools: Record<string, RegisteredTool> = {};
+    const { peer } = start((server) => {
+      mcp = server;
+      for (const name of ['updated', 'removed', 'disabled', 'renamed'])
+        tools[name] = server.registerTool(name, {}, async () => textOf('before'));
+    });
+    tools.updated?.update({
+      description: 'Changed.',
+      paramsSchema: z.object({ what: z.string() }),
+      callback: async (args: unknown) => textOf(z.object({ what: z.string() }).parse(args).what),
+    });
+    tools.removed?.remove();
+    tools.disabled?.disable();
+    tools.renamed?.update({ name: 'other' });
+    mcp?.registerTool('added', {}, async () => textOf('new'));
+    const listed = z
+      .object({ tools: z.array(z.looseObject({ name: z.string() })) })
+      .parse((await peer.ask('tools/list', {})).result).tools;
+    const own = ['login', 'session_status', 'logout'];
+    expect(listed.map(({ name }) => name)).toEqual([...own, 'updated', 'other', 'added']);
+    const call = async (name: string, args = {}) =>
+      (await peer.ask('tools/call', { name, arguments: args })).result?.content[0]?.text;
+    expect(await call('updated', { what: 'after' })).toBe('after');
+    expect(await call('other')).toBe('before');
+    expect(await call('added')).toBe('new');
+    expect(listed.find(({ name }) => name === 'updated')).toMatchObject({
+      description: 'Changed.',
+      inputSchema: { properties: { session: {} } },
+    });
+  });
+
+  it('concerns the client of the current request, wherever it asks for it', async () => {
+    const { peer, sessions } = start((server) => {
+      server.registerTool('who', {}, async () => textOf(server.server.getClientVersion()?.name ?? 'none'));
+    });
+    const who = { name: 'who', arguments: {} };
+    const connection = await rawPeer2025(sessions);
+    const [modern, legacy] = await Promise.all([
+      peer.ask('tools/call', who),
+      connection.ask('tools/call', who),
+    ]);
+    expect(legacy.result?.content).toMatchObject([{ text: 'raw' }]);
+    expect(modern.result?.content).toMatchObject([{ text: expect.not.stringMatching(/^none$/) }]);
+  });
+});
