@@ -67,7 +67,7 @@ export type ServerFactoryOptions = {
   readonly elicitation: Elicitation;
 } & Omit<LoginToolOptions, keyof ServerEnvironment | 'inputSchema' | 'rounds' | 'elicitation'> &
   LogoutToolOptions &
-  ServerGuardOptions &
+  Pick<ServerGuardOptions, 'onError' | 'onProtocolError'> &
   SessionStatusToolOptions;
 
 const TOOLS_ARE_SYNCHRONOUS =
@@ -119,7 +119,7 @@ export class ServerFactory {
 
   /** @param isTemplate whether the server object is never connected, so that its tools need no guard */
   #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): McpServer {
-    const { contexts } = this.#options;
+    const { contexts, onError } = this.#options;
     const { instructions, capabilities, requestState, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
     const server = new McpServer(info, {
@@ -137,7 +137,8 @@ export class ServerFactory {
     });
     const ownBytes = isPerRequest ? CALL_BYTES.byItself : CALL_BYTES.ofConnection;
     const begin: BeginCall = (request, signal) => this.#options.runningCalls.begin(request, ownBytes, signal);
-    guardServer(server, { ...this.#options, begin });
+    const signOutSignal = () => this.#signOutSignal();
+    guardServer(server, { ...this.#options, begin, signOutSignal });
     const login = {
       ...this.#options,
       inputSchema: this.#loginInput,
@@ -149,7 +150,7 @@ export class ServerFactory {
     const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
     const requiresLogin = isTemplate
       ? new Set<string>()
-      : guardTools(server, { hasHandles, contexts, parked });
+      : guardTools(server, { hasHandles, contexts, parked, signOutSignal, onError });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);
@@ -157,6 +158,11 @@ export class ServerFactory {
     if (isPerRequest) server.server.registerCapabilities({ resources: { subscribe: true } });
     else this.#options.subscriptions.serve(server);
     return server;
+  }
+
+  #signOutSignal(): AbortSignal | undefined {
+    const resolved = this.#options.contexts.peek()?.resolved;
+    return resolved?.state === 'live' ? this.#options.registry.signalOf(resolved.record.ref) : undefined;
   }
 
   #runTools(server: McpServer): void {

@@ -13,6 +13,8 @@ import {
 } from '../request/tool-schema.js';
 import { errorResult } from '../tools/tool-result.js';
 import type { ParkedCalls } from './parked-calls.js';
+import { runUntilSignOut } from './sdk-adapter/call-guard.js';
+import type { SignOutSignal } from './sdk-adapter/server-guard.js';
 import { replaceMethod } from './sdk-adapter/server-methods.js';
 import type { ToolConfig } from './sdk-adapter/server-template.js';
 import { sessionOutputOf } from './session-output.js';
@@ -28,6 +30,9 @@ export interface ToolGuardOptions {
   readonly contexts: RequestContexts;
   /** Runs tools that require a login. */
   readonly parked: ParkedCalls;
+  readonly signOutSignal: SignOutSignal;
+  /** Called with errors of listeners of the author. */
+  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -58,7 +63,7 @@ export function assertServable(name: string, config: ToolConfig): void {
  */
 export function guardTools(
   server: McpServer,
-  { hasHandles, contexts, parked }: ToolGuardOptions,
+  { hasHandles, contexts, parked, signOutSignal, onError }: ToolGuardOptions,
 ): ReadonlySet<string> {
   const requiresLogin = new Set<string>();
   replaceMethod(server, 'registerTool', (register) => (...given) => {
@@ -82,11 +87,13 @@ export function guardTools(
       const refusal = refusalOf(contexts.get().resolved, OWN_TOOLS.has(name));
       if (refusal) return errorResult(refusal);
       const own = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-      if (!requirement) return callback(...own);
       const args = own.slice(0, -1);
       // The SDK passes its context last.
       const protocol = own.at(-1) as ServerContext;
-      const run = (current: ServerContext) => callback(...args, current);
+      if (OWN_TOOLS.has(name)) return callback(...own);
+      const run = (current: ServerContext) =>
+        runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded));
+      if (!requirement) return run(protocol);
       return parked.run({ requirement, output, run }, protocol);
     };
     const guardedConfig = {

@@ -1,4 +1,5 @@
 import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import { linkedSignal } from '../../../account/linked-signal.js';
 import { handled } from '../../../time/promises.js';
 import { withRequestProperties } from '../../request/call-context.js';
 
@@ -15,11 +16,17 @@ export interface GuardedCall {
  * Guards a call against what its handler sends after its end, or without `await`. Notifications of an ended call are
  * dropped. Requests to the client reject, and an unhandled rejection does not end the process. The signal does not
  * abort after the handler has returned: in the 2026 era the SDK aborts it after every call, including successful ones.
+ * @param signOut aborts the handler's signal, too
  * @param report called with each error
  */
-export function guardCall(context: ServerContext, report: (error: unknown) => void): GuardedCall {
+export function guardCall(
+  context: ServerContext,
+  signOut: AbortSignal | undefined,
+  report: (error: unknown) => void,
+): GuardedCall {
   const { mcpReq } = context;
-  const { signal, release } = guardedSignal(mcpReq.signal, report);
+  const source = signOut ? linkedSignal(mcpReq.signal, signOut) : mcpReq.signal;
+  const { signal, release } = guardedSignal(source, report);
   // One of several signatures; the arguments are passed on unchanged.
   const send = mcpReq.send as (...given: unknown[]) => Promise<unknown>;
   let isOver = false;
@@ -68,6 +75,22 @@ interface GuardedSignal {
   readonly signal: AbortSignal;
   /** Stops following the source signal. */
   release(): void;
+}
+
+/** Runs a handler whose signal aborts when its session is signed out, besides its other reasons. */
+export async function runUntilSignOut(
+  context: ServerContext,
+  signOut: AbortSignal | undefined,
+  report: (error: unknown) => void,
+  run: (context: ServerContext) => unknown,
+): Promise<unknown> {
+  if (!signOut) return run(context);
+  const { signal, release } = guardedSignal(linkedSignal(context.mcpReq.signal, signOut), report);
+  try {
+    return await run(withRequestProperties(context, { signal }));
+  } finally {
+    release();
+  }
 }
 
 /**

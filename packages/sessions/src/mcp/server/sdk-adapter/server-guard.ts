@@ -23,6 +23,8 @@ export interface ServerGuardOptions {
   readonly onError: (error: unknown) => void;
   /** Called with errors that the SDK reports, most of them caused by clients. */
   readonly onProtocolError: (error: unknown) => void;
+  readonly begin: BeginCall;
+  readonly signOutSignal: SignOutSignal;
 }
 
 /**
@@ -32,6 +34,9 @@ export interface ServerGuardOptions {
  */
 export type BeginCall = (request: unknown, signal: AbortSignal) => () => void;
 
+/** The signal that aborts when the session of the current request is signed out or ends, if it names one. */
+export type SignOutSignal = () => AbortSignal | undefined;
+
 type Protocol = McpServer['server'];
 type Handler = (request: unknown, context: ServerContext) => unknown;
 
@@ -40,10 +45,7 @@ type Handler = (request: unknown, context: ServerContext) => unknown;
  * answer: messages sent too late, unhandled rejections, callbacks that throw, and results that cannot be sent as JSON.
  * Call it before the author registers anything.
  */
-export function guardServer(
-  mcp: McpServer,
-  options: ServerGuardOptions & { readonly begin: BeginCall },
-): void {
+export function guardServer(mcp: McpServer, options: ServerGuardOptions): void {
   // A client that is asked something may answer with an error, which is a ProtocolError here.
   const report = (error: unknown) =>
     error instanceof SdkError || error instanceof ProtocolError
@@ -57,7 +59,7 @@ export function guardServer(
 function guardHandlers(
   mcp: McpServer,
   report: (error: unknown) => void,
-  { begin, onError }: Pick<ServerGuardOptions, 'onError'> & { readonly begin: BeginCall },
+  { begin, onError, signOutSignal }: Omit<ServerGuardOptions, 'onProtocolError'>,
 ): void {
   replaceMethod(mcp.server, 'setRequestHandler', (set) => (...given) => {
     // The handler is the last argument.
@@ -65,7 +67,9 @@ function guardHandlers(
     const handler = given.at(-1) as Handler;
     const guarded: Handler = async (request, context) => {
       const done = begin(request, context.mcpReq.signal);
-      const call = guardCall(context, report);
+      // The tool guard follows the sign-out of a tool call: its session may be another one after a login.
+      const signOut = method === 'tools/call' ? undefined : signOutSignal();
+      const call = guardCall(context, signOut, report);
       try {
         const result = await currentServer.run(mcp, () => handler(request, call.context));
         return sendableResult(method, request, { result, onError });
