@@ -37,7 +37,7 @@ describe.each(ERAS)('a logout (%s)', (era) => {
     const connect = async (user: string) => {
       const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
       const started = (await client.call('login')).structured;
-      await logIn(server.here, String(started.loginUrl), server.provider, user);
+      await logIn(server.here, started.loginUrl, { provider: server.provider, user });
       return { client, session: named((await client.call('login', named(started))).structured) };
     };
     return { connect, signals, began };

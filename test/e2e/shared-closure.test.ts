@@ -40,7 +40,7 @@ it.each(ERAS)(
       USERS.map(async (user) => {
         const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
         const started = (await client.call('login')).structured;
-        await logIn(server.here, String(started.loginUrl), server.provider, user);
+        await logIn(server.here, started.loginUrl, { provider: server.provider, user });
         return { client, session: named((await client.call('login', named(started))).structured) };
       }),
     );
