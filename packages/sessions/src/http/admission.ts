@@ -11,16 +11,16 @@ import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
 
 export interface AdmissionOptions {
   readonly access: Access;
-  /** Absent where clients do not have to say who they are. */
+  /** Absent in open access. */
   readonly bearer: BearerSettings | undefined;
   readonly publicUrl: () => URL;
   readonly serverName: string;
-  /** Whether the issuer has the origin of the public URL, so that its own metadata is there. */
+  /** Whether the issuer has the origin of the public URL, and so serves its metadata there itself. */
   readonly sharesIssuerOrigin: boolean;
 }
 
-/** The door of the MCP endpoint, as HTTP sees it. */
-export class AdmissionDoor {
+/** Applies access control to the MCP endpoint: HTTP status codes, challenges (RFC 6750) and metadata. */
+export class EndpointAdmission {
   readonly #options: AdmissionOptions;
   readonly #path: string;
 
@@ -58,7 +58,7 @@ export class AdmissionDoor {
     }
   }
 
-  /** What it asks for (RFC 9728). */
+  /** The protected-resource metadata (RFC 9728). */
   metadata(): Record<string, unknown> {
     const { bearer, publicUrl, serverName } = this.#options;
     return bearer
@@ -66,41 +66,41 @@ export class AdmissionDoor {
       : {};
   }
 
-  /** @returns who is calling, or the answer to somebody who is not let in */
-  async enter(
+  /** @returns the authenticated caller, or the response that refuses the request */
+  async admit(
     request: Request,
     from: Omit<AccessRequest, 'authorization'>,
   ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
     const admission = await this.#options.access.admit({ ...from, authorization });
-    return admission.isAdmitted ? { principal: admission.principal } : this.#turnAway(admission.refusal);
+    return admission.isAdmitted ? { principal: admission.principal } : this.#refuse(admission.refusal);
   }
 
   get #metadataPath(): string {
     return wellKnownPaths(WELL_KNOWN.protectedResource, this.#path)[0];
   }
 
-  #turnAway(refusal: Refusal): Response {
+  #refuse(refusal: Refusal): Response {
     const { bearer, publicUrl } = this.#options;
     const { status, description, retryAfterSeconds } = refusal;
     const headers: Record<string, string> = {};
-    if (bearer && !isPassing(status)) {
+    if (bearer && !isTemporary(status)) {
       // Below the public URL, because routers and proxies send such URLs to this server.
       const metadata = new URL(`.${this.#metadataPath}`, publicUrl());
       headers['www-authenticate'] = bearerChallenge(refusal, metadata, bearer.requiredScopes);
     }
     if (retryAfterSeconds !== undefined) headers['retry-after'] = String(Math.ceil(retryAfterSeconds));
-    const code = isPassing(status) ? ErrorCode.serverBusy : ErrorCode.invalidRequest;
+    const code = isTemporary(status) ? ErrorCode.serverBusy : ErrorCode.invalidRequest;
     return errorResponse(status, code, description, { headers });
   }
 }
 
-/** Whether the same request may be let in later. */
-function isPassing(status: Refusal['status']): boolean {
+/** Whether the same request may be admitted later. */
+function isTemporary(status: Refusal['status']): boolean {
   return status === 429 || status === 503;
 }
 
-/** The same request without the credentials it came with: what serves it has no business with them. */
+/** The same request without its `Authorization` header, which only access control needs. */
 export function withoutCredentials(request: Request): Request {
   const headers = new Headers(request.headers);
   headers.delete('authorization');

@@ -1,34 +1,75 @@
-import type { IncomingMessage } from 'node:http';
-import { type ClientKey, clientKeyOf, plainAddressOf } from '../limits/client-key.js';
-import type { TrustedProxies } from './trusted-proxies.js';
+import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
+import { SessionError } from '../errors.js';
+import { type ClientKey, clientKeyOf, type IpAddress, parseAddress } from '../limits/client-key.js';
+import type { GuardedRequest } from './guards.js';
+
+/** The proxies whose `X-Forwarded-For` names the client of a request. */
+export class TrustedProxies {
+  readonly #ranges: readonly (readonly [IpAddress, number])[];
+
+  /**
+   * @param ranges addresses and CIDR ranges
+   * @throws SessionError `configuration`
+   */
+  constructor(ranges: readonly string[]) {
+    this.#ranges = ranges.map(parseRange);
+  }
+
+  has(address: IpAddress): boolean {
+    return this.#ranges.some(
+      ([range, bits]) => range.kind() === address.kind() && address.match(range, bits),
+    );
+  }
+}
 
 /**
- * Whom a request is counted for; `undefined` where nothing is known of its connection.
+ * The client key of a request; `undefined` if the address of its connection is not known.
  *
- * A proxy adds to `X-Forwarded-For` the address that a request came to it from; what stands before that came with
- * the request. So it is read from its end, and only as far as it was written by proxies that are trusted. The
- * header `Forwarded` (RFC 7239) is not read: whichever of the two a proxy leaves alone is the client's to write.
+ * A proxy appends the address of its client to `X-Forwarded-For`. The entries before that came with the request, and
+ * the client may have written them. So this reads the header from its end, as far as trusted proxies have written it.
+ * It does not read `Forwarded` (RFC 7239): a proxy that writes one of the two headers may pass on the other one as the
+ * client wrote it.
  */
-export function clientOf(
-  headers: Headers,
-  incoming: IncomingMessage | undefined,
+export function clientKeyOfRequest(
+  { headers, incoming }: Pick<GuardedRequest, 'headers' | 'incoming'>,
   trustedProxies: TrustedProxies,
 ): ClientKey | undefined {
-  const connected = plainAddressOf(incoming?.socket.remoteAddress ?? '');
-  if (connected === undefined) return undefined;
+  let address = parseAddress(incoming?.socket.remoteAddress ?? '');
+  if (!address) return undefined;
+  if (!trustedProxies.has(address)) return clientKeyOf(address);
   const forwarded = headers.get('x-forwarded-for')?.split(',') ?? [];
-  let address = connected;
   while (trustedProxies.has(address)) {
-    const before = addressIn(forwarded.pop() ?? '');
-    if (before === undefined) break;
-    address = before;
+    const previous = parseForwarded(forwarded.pop() ?? '');
+    if (!previous) break;
+    address = previous;
   }
   return clientKeyOf(address);
 }
 
-/** The address in an element of the list, to which some proxies add a port. */
-function addressIn(element: string): string | undefined {
+/** Parses an entry of `X-Forwarded-For`. Some proxies append a port. */
+function parseForwarded(entry: string): IpAddress | undefined {
   const [, bracketed, ipv4, bare = ''] =
-    /^\s*(?:\[([^\]]*)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+|(\S+))\s*$/.exec(element) ?? [];
-  return plainAddressOf(bracketed ?? ipv4 ?? bare);
+    /^\s*(?:\[([^\]]*)\](?::\d+)?|(\d+\.\d+\.\d+\.\d+):\d+|(\S+))\s*$/.exec(entry) ?? [];
+  return parseAddress(bracketed ?? ipv4 ?? bare);
+}
+
+function parseRange(range: string): readonly [IpAddress, number] {
+  const [address = ''] = range.split('/', 1);
+  const parsed = parseAddress(address);
+  if (parsed && address === range) return [parsed, parsed.kind() === 'ipv4' ? 32 : 128];
+  // The prefix of a mapped IPv4 address would count other bits than that of the address it becomes.
+  const isMapped = parsed?.kind() === 'ipv4' && isIP(address) === 6;
+  if (!parsed || isMapped || !ipaddr.isValidCIDR(range)) {
+    throw new SessionError(
+      'configuration',
+      `"${range}" in \`trustedProxies\` is no address, such as 192.0.2.1 or 2001:db8::1, and no range, such as 10.0.0.0/8 or fd00::/8.`,
+    );
+  }
+  const [network, bits] = ipaddr.parseCIDR(range);
+  if (bits > 0) return [network, bits];
+  throw new SessionError(
+    'configuration',
+    `"${range}" in \`trustedProxies\` contains all addresses, so every client could claim any address. Name the proxies.`,
+  );
 }

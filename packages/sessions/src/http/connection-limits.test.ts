@@ -4,8 +4,8 @@ import { type AddressInfo, connect, type Server, type Socket } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import { setImmediate } from 'node:timers/promises';
 import { afterEach, describe, expect, it } from 'vitest';
+import { TrustedProxies } from './client-address.js';
 import { limitConnections } from './connection-limits.js';
-import { TrustedProxies } from './trusted-proxies.js';
 
 const sockets: Socket[] = [];
 let server: Server;

@@ -1,21 +1,21 @@
 import type { Server, Socket } from 'node:net';
-import { type ClientKey, clientKeyOf, plainAddressOf } from '../limits/client-key.js';
+import { type ClientKey, clientKeyOf, parseAddress } from '../limits/client-key.js';
 import { Counter } from '../limits/counter.js';
 import type { Limits } from '../limits/limits.js';
 import { isLoopbackHost } from '../secure-url.js';
-import type { TrustedProxies } from './trusted-proxies.js';
+import type { TrustedProxies } from './client-address.js';
 
 export interface ConnectionLimits extends Pick<Limits, 'connections' | 'connectionsPerAddress'> {
-  /** Many clients come through one of them. */
+  /** Their connections do not count, because each proxy carries many clients. */
   readonly trustedProxies: TrustedProxies;
 }
 
-/** Closes connections that are one too many as soon as they are made: on this node, or of their address. */
+/** Closes new connections that exceed the limit of this node or of their address, before they can send a request. */
 export function limitConnections(server: Server, limits: ConnectionLimits): void {
   server.maxConnections = limits.connections;
   const counts = new Counter<ClientKey>();
   server.on('connection', (socket) => {
-    const clientKey = countedPeerOf(socket, limits.trustedProxies);
+    const clientKey = countedClientOf(socket, limits.trustedProxies);
     if (clientKey === undefined) return;
     if (counts.get(clientKey) >= limits.connectionsPerAddress) {
       socket.destroy();
@@ -26,11 +26,11 @@ export function limitConnections(server: Server, limits: ConnectionLimits): void
   });
 }
 
-function countedPeerOf(
+function countedClientOf(
   { remoteAddress = '' }: Socket,
   trustedProxies: TrustedProxies,
 ): ClientKey | undefined {
-  const address = plainAddressOf(remoteAddress);
-  if (address === undefined || isLoopbackHost(address) || trustedProxies.has(address)) return undefined;
+  const address = parseAddress(remoteAddress);
+  if (!address || isLoopbackHost(address.toString()) || trustedProxies.has(address)) return undefined;
   return clientKeyOf(address);
 }

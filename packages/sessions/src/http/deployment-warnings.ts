@@ -1,9 +1,9 @@
-import { plainAddressOf } from '../limits/client-key.js';
+import { parseAddress } from '../limits/client-key.js';
 import { isLoopbackHost } from '../secure-url.js';
 import { hostnameOf } from './allow-lists.js';
+import type { TrustedProxies } from './client-address.js';
 import { forwardingHeaderOf, isOverHttp10 } from './forwarding.js';
 import { type GuardedRequest, hostOf } from './guards.js';
-import type { TrustedProxies } from './trusted-proxies.js';
 
 export interface DeploymentWarningsOptions {
   readonly trustedProxies: TrustedProxies;
@@ -14,7 +14,7 @@ export interface DeploymentWarningsOptions {
 
 type Kind =
   | 'untrusted-proxy'
-  | 'unnamed-clients'
+  | 'no-forwarded-for'
   | 'hidden-proxy'
   | 'rewritten-host'
   | 'prefix'
@@ -30,7 +30,7 @@ const MAX_QUOTED_CHARACTERS = 100;
  */
 export class DeploymentWarnings {
   readonly #options: DeploymentWarningsOptions;
-  readonly #told = new Set<Kind>();
+  readonly #logged = new Set<Kind>();
 
   constructor(options: DeploymentWarningsOptions) {
     this.#options = options;
@@ -39,13 +39,13 @@ export class DeploymentWarnings {
   /** Inspects an accepted request. */
   inspect(request: GuardedRequest): void {
     const { headers, incoming } = request;
-    const address = plainAddressOf(incoming?.socket.remoteAddress ?? '');
     const header = forwardingHeaderOf(headers);
     if (header === undefined) {
       if (isOverHttp10(incoming)) this.#warnOf('hidden-proxy', HIDDEN_PROXY);
       return;
     }
     const { trustedProxies, publicUrl } = this.#options;
+    const address = parseAddress(incoming?.socket.remoteAddress ?? '');
     if (address !== undefined && !trustedProxies.has(address)) {
       this.#warnOf(
         'untrusted-proxy',
@@ -53,7 +53,7 @@ export class DeploymentWarnings {
       );
     } else if (address !== undefined && !headers.has('x-forwarded-for')) {
       this.#warnOf(
-        'unnamed-clients',
+        'no-forwarded-for',
         `The trusted proxy ${address} sends no X-Forwarded-For, only ${quoted(header)}, which is not read. All clients behind it count as one client and share its limits. Configure it to send X-Forwarded-For.`,
       );
     }
@@ -86,8 +86,8 @@ export class DeploymentWarnings {
   }
 
   #warnOf(kind: Kind, message: string): void {
-    if (this.#told.has(kind)) return;
-    this.#told.add(kind);
+    if (this.#logged.has(kind)) return;
+    this.#logged.add(kind);
     this.#options.warn(message);
   }
 }

@@ -2,24 +2,26 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { RequestOrigin } from '../access/access.js';
 import type { ClientKey } from '../limits/client-key.js';
-import type { BodySource } from './body/request-body.js';
+import type { BodySource } from './body/body-reader.js';
+import type { RequestEnd } from './request-end.js';
 
-/** What the routes know of a request besides itself. */
+/** The environment of the routes (Hono). */
 export interface HttpEnv {
   /** Node's side of the connection; absent where the handler runs without Node's HTTP server. */
   readonly Bindings: Partial<HttpBindings> & {
-    /** Whether the request is made of `incoming`, and of nothing that somebody has put in between. */
-    readonly isPlain?: true;
+    /** Whether the request has the body of `incoming`. Middleware of other frameworks may have replaced it. */
+    readonly isUnmodified?: true;
   };
   readonly Variables: {
     origin: RequestOrigin;
-    /** The address that it counts for; absent for this machine's, and where it is not known. */
+    /** The client address that the request counts for. Absent for local requests, and for unknown addresses. */
     clientKey: ClientKey | undefined;
+    end: RequestEnd;
   };
 }
 
-/** Where the body of a request comes from. */
+/** The source of a request's body. */
 export function bodySourceOf(c: Context<HttpEnv>): BodySource {
-  const { incoming, isPlain = false } = c.env ?? {};
-  return { request: c.req.raw, incoming, isPlain, clientKey: c.get('clientKey') };
+  const { incoming, isUnmodified = false } = c.env ?? {};
+  return { request: c.req.raw, incoming, isUnmodified, clientKey: c.get('clientKey') };
 }

@@ -1,10 +1,10 @@
 import type { ServerOptions } from 'node:http';
 
-/** The largest body of a request. */
+/** The maximum size of a request body. */
 export const MAX_BODY_BYTES: number = 1024 * 1024;
-/** The largest body of a form. */
+/** The maximum size of a form. */
 export const MAX_FORM_BYTES: number = 16 * 1024;
-/** How deep the JSON of a request may be nested. */
+/** The maximum nesting depth of the JSON of a request. */
 export const MAX_JSON_DEPTH = 32;
 /**
  * The maximum number of array elements and object keys in the JSON of a request, without those inside the arguments of
@@ -19,15 +19,14 @@ export const MAX_JSON_ELEMENTS = 1200;
 export const MAX_OUTER_STRING_BYTES: number = 64 * 1024;
 
 /**
- * How long a connection is kept between requests, in milliseconds. Most load balancers and clients close theirs after
- * 60 seconds at the latest; if the server closed first, a request sent at that moment would fail.
+ * How long a connection is kept between requests, in milliseconds. Most load balancers and clients close idle
+ * connections after at most 60 seconds. If the server closed first, a request sent at that moment would fail.
  */
 export const KEEP_ALIVE_MS = 65_000;
 
 /**
- * What a Node server in front of `nodeHandler` should be created with, so that slow clients do not hold its
- * connections: headers of 16 KiB at most, received within 10 seconds, and a request received within 30. Between
- * requests a connection is kept for 65 seconds; the other limits count from the first byte of a request.
+ * Options for `http.createServer`, so that slow clients do not block connections: headers of at most 16 KiB within 10
+ * seconds, and a request within 30 seconds of its first byte. Between requests a connection is kept for 65 seconds.
  */
 export const nodeServerOptions: Readonly<ServerOptions> = {
   maxHeaderSize: 16 * 1024,
@@ -37,5 +36,5 @@ export const nodeServerOptions: Readonly<ServerOptions> = {
   connectionsCheckingInterval: 5_000,
 };
 
-/** A client that reads nothing of an answer that is waiting for it is cut off between once and twice this. */
-export const UNREAD_PATIENCE_MS = 15_000;
+/** The connection of a client that reads nothing of a waiting response is closed after once to twice this time. */
+export const READ_TIMEOUT_MS = 15_000;

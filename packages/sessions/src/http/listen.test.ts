@@ -5,7 +5,8 @@ import { expect, it, onTestFinished } from 'vitest';
 import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
 import { nodeServerOptions } from './http-limits.js';
-import { listen, nodeHandlerOf } from './listen.js';
+import { listen } from './listen.js';
+import { nodeHandlerOf } from './node-handler.js';
 
 /** What keeps a slow client from holding a connection. */
 const WITHIN = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 };

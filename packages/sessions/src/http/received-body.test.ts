@@ -9,7 +9,7 @@ import type { Sessions } from '../server/sessions.js';
 const KIB = 1024;
 const MIB = 1024 * KIB;
 const JSON_TYPE = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };
-/** Is answered 400 by the protocol, once it was received whole. */
+/** A complete request, to which the protocol layer answers 400. */
 const REQUEST = JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'ping' });
 const RECEIVED = /"Bad Request|initialize/;
 
@@ -45,7 +45,7 @@ const headOf = (url: string, address: string, framing: string) =>
     '',
   ].join('\r\n');
 
-/** A connection that is used up for one request. */
+/** A connection for one request. */
 function open(url: string): { socket: Socket; answered: Promise<string> } {
   const socket = connect(Number(new URL(url).port), '127.0.0.1');
   closings.push(() => socket.destroy());
@@ -58,27 +58,27 @@ function open(url: string): { socket: Socket; answered: Promise<string> } {
   return { socket, answered };
 }
 
-/** Sends a body in pieces. */
-function sendIn(url: string, pieces: readonly string[]): Promise<{ status: number; text: string }> {
+/** Sends a body in chunks. */
+function sendIn(url: string, chunks: readonly string[]): Promise<{ status: number; text: string }> {
   return new Promise((resolve, reject) => {
     const request = httpRequest(url, { method: 'POST', headers: JSON_TYPE, agent: false }, (response) =>
       text(response).then((body) => resolve({ status: response.statusCode ?? 0, text: body }), reject),
     );
     request.on('error', reject);
-    for (const piece of pieces) request.write(piece);
+    for (const chunk of chunks) request.write(chunk);
     request.end();
   });
 }
 
-/** So many bytes of JSON, in pieces of one size. */
-function piecesOf(bytes: number, size: number): string[] {
+/** A number of bytes of JSON, in chunks of one size. */
+function chunksOf(bytes: number, size: number): string[] {
   const body = REQUEST.padEnd(bytes);
   return Array.from({ length: Math.ceil(bytes / size) }, (_, index) =>
     body.slice(index * size, (index + 1) * size),
   );
 }
 
-describe('a body that cannot be a request', () => {
+describe('a body that cannot become a valid request', () => {
   const keys = Array.from({ length: 30_000 }, (_, index) => `"${index.toString(36)}":0`).join();
 
   it.each([
@@ -90,7 +90,7 @@ describe('a body that cannot be a request', () => {
       `{"params":{"uri":"${'x'.repeat(70_000)}`,
       'a string of more than 64 KiB',
     ],
-  ])('%s is refused before all of it has come [security 40]', async (_, beginning, reason) => {
+  ])('is refused before it is complete, %s [security 40]', async (_, beginning, reason) => {
     const { url } = await start();
     const { socket, answered } = open(url);
     socket.write(headOf(url, '203.0.113.1', `Content-Length: ${MIB}`) + beginning);
@@ -99,16 +99,16 @@ describe('a body that cannot be a request', () => {
   });
 });
 
-describe('a body that comes in many pieces', () => {
-  it('of a byte each is refused, and its connection ends [security 40]', async () => {
+describe('a body in many chunks', () => {
+  it('of one byte each is refused, and its connection is closed [security 40]', async () => {
     const { url } = await start();
     const { socket, answered } = open(url);
     socket.write(headOf(url, '203.0.113.1', 'Transfer-Encoding: chunked'));
     socket.write('1\r\n \r\n'.repeat(MIB - 1));
-    expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
+    expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small chunks/s);
   });
 
-  it('is refused while its sender’s token is still being verified, and kept by nobody [security 40]', async () => {
+  it('is refused while the access token is still being verified [security 40]', async () => {
     const issuer = 'https://auth.test';
     const asked: string[] = [];
     const { url } = await start({
@@ -125,10 +125,10 @@ describe('a body that comes in many pieces', () => {
     socket.write(headOf(url, '203.0.113.1', 'Authorization: Bearer a-token\r\nTransfer-Encoding: chunked'));
     await expect.poll(() => asked).toContain(`${issuer}/introspect`);
     socket.write('1\r\n \r\n'.repeat(10_000));
-    expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small pieces/s);
+    expect(await answered).toMatch(/^HTTP\/1.1 400 .*too many small chunks/s);
   });
 
-  it('ends its connection, too, when nobody reads it [security 40]', async () => {
+  it('closes its connection on routes that do not read it, too [security 40]', async () => {
     const { url } = await start();
     for (const [line, status] of [
       ['GET /healthz', 200],
@@ -148,18 +148,18 @@ describe('a body that comes in many pieces', () => {
     ['a byte', 4000, 1],
   ])('of %s each is received', async (_size, bytes, size) => {
     const { url } = await start();
-    const { status, text } = await sendIn(url, piecesOf(bytes, size));
+    const { status, text } = await sendIn(url, chunksOf(bytes, size));
     expect(text).toMatch(RECEIVED);
     expect(status).toBe(400);
   });
 
-  it('is refused in the same way outside of Node’s server [security 40]', async () => {
+  it('is refused in the same way without Node’s HTTP server [security 40]', async () => {
     const { sessions, url } = await start();
-    const post = (pieces: readonly string[]) => {
-      const chunks = pieces.map((piece) => new TextEncoder().encode(piece));
+    const post = (chunks: readonly string[]) => {
+      const encoded = chunks.map((chunk) => new TextEncoder().encode(chunk));
       const body = new ReadableStream({
         pull: (controller) => {
-          const chunk = chunks.shift();
+          const chunk = encoded.shift();
           if (chunk) controller.enqueue(chunk);
           else controller.close();
         },
@@ -167,14 +167,14 @@ describe('a body that comes in many pieces', () => {
       const init = { method: 'POST', headers: JSON_TYPE, body, duplex: 'half' } as const;
       return sessions.handleRequest(new Request(url, init)).then((response) => response.text());
     };
-    expect(await post(piecesOf(10_000, 1))).toMatch(/too many small pieces/);
-    expect(await post(piecesOf(MIB, KIB))).toMatch(RECEIVED);
-    expect(await post(piecesOf(MIB + 1, KIB))).toMatch(/larger than 1 MiB/);
+    expect(await post(chunksOf(10_000, 1))).toMatch(/too many small chunks/);
+    expect(await post(chunksOf(MIB, KIB))).toMatch(RECEIVED);
+    expect(await post(chunksOf(MIB + 1, KIB))).toMatch(/larger than 1 MiB/);
   });
 });
 
-describe('bodies that one address holds back', () => {
-  it('are answered 503, the oldest first, and those of others get through [security 41]', async () => {
+describe('incomplete bodies of one address', () => {
+  it('are answered 503, the oldest first, and bodies of other addresses are received [security 41]', async () => {
     const { url } = await start();
     const bytes = Buffer.alloc(MIB - 1, ' ');
     const answers: string[] = [];

@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { connect, type Socket } from 'node:net';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { clientKeyOf } from '../limits/client-key.js';
+import { RequestEnd } from './request-end.js';
 import { UnreadResponseLimit } from './unread-response-limit.js';
 
 const KIB = 1024;
@@ -11,15 +12,15 @@ const MIB = 1024 * KIB;
 const here = clientKeyOf('192.0.2.1');
 const there = clientKeyOf('192.0.2.2');
 
-/** An answer of which so much is unread. */
-function unread(answers: UnreadResponseLimit, clientKey = here) {
-  const giveUp = vi.fn();
+/** A response with a number of unread bytes. */
+function unread(limit: UnreadResponseLimit, clientKey = here) {
+  const disconnect = vi.fn();
   let bytes = 0;
-  const count = answers.counterFor(clientKey)(() => bytes, giveUp);
+  const count = limit.counterFor(clientKey)(() => bytes, disconnect);
   return {
-    giveUp,
+    disconnect,
     count,
-    /** Changes what is unread, without a word. */
+    /** Changes the number without a call of `update`. */
     be: (now: number) => {
       bytes = now;
     },
@@ -30,60 +31,60 @@ function unread(answers: UnreadResponseLimit, clientKey = here) {
   };
 }
 
-describe('what clients leave unread', () => {
-  it('is dropped above the maximum: the client with the most loses its oldest answer first [security 40]', () => {
-    const answers = new UnreadResponseLimit(10 * MIB);
+describe('the limit of unread responses', () => {
+  it('closes the connection of the client with the most unread bytes, its oldest response first [security 40]', () => {
+    const limit = new UnreadResponseLimit(10 * MIB);
     const [first, second, third, other] = [here, here, here, there].map((clientKey) =>
-      unread(answers, clientKey),
+      unread(limit, clientKey),
     ) as [ReturnType<typeof unread>, ...ReturnType<typeof unread>[]];
     other?.set(3 * MIB);
     first.set(2 * MIB);
     second?.set(3 * MIB);
     third?.set(2 * MIB);
-    expect(answers.size).toBe(10 * MIB);
+    expect(limit.size).toBe(10 * MIB);
     third?.set(3 * MIB);
-    expect(first.giveUp).toHaveBeenCalledOnce();
-    for (const each of [second, third, other]) expect(each?.giveUp).not.toHaveBeenCalled();
-    expect(answers.size).toBe(9 * MIB);
+    expect(first.disconnect).toHaveBeenCalledOnce();
+    for (const each of [second, third, other]) expect(each?.disconnect).not.toHaveBeenCalled();
+    expect(limit.size).toBe(9 * MIB);
   });
 
-  it('counts with its current size, even if the client has read without a notice', () => {
-    const answers = new UnreadResponseLimit(10 * MIB);
-    const reading = unread(answers);
-    const other = unread(answers, there);
+  it('counts the current size, even if the client has read without a call of `update`', () => {
+    const limit = new UnreadResponseLimit(10 * MIB);
+    const reading = unread(limit);
+    const other = unread(limit, there);
     reading.set(9 * MIB);
     reading.be(2 * MIB);
     other.set(5 * MIB);
-    expect(reading.giveUp).not.toHaveBeenCalled();
-    expect(answers.size).toBe(7 * MIB);
+    expect(reading.disconnect).not.toHaveBeenCalled();
+    expect(limit.size).toBe(7 * MIB);
   });
 
-  it('no longer counts once it has been read or its client is cut off', () => {
-    const answers = new UnreadResponseLimit(MIB);
-    const read = unread(answers);
+  it('no longer counts a response that was read, or whose connection was closed', () => {
+    const limit = new UnreadResponseLimit(MIB);
+    const read = unread(limit);
     read.set(500 * KIB);
     read.set(0);
-    expect(answers.size).toBe(0);
-    const late = unread(answers);
+    expect(limit.size).toBe(0);
+    const late = unread(limit);
     late.set(2 * MIB);
-    expect(late.giveUp).toHaveBeenCalledOnce();
+    expect(late.disconnect).toHaveBeenCalledOnce();
     late.set(2 * MIB);
     late.count.release();
-    expect(late.giveUp).toHaveBeenCalledOnce();
-    expect(answers.size).toBe(0);
+    expect(late.disconnect).toHaveBeenCalledOnce();
+    expect(limit.size).toBe(0);
   });
 
-  it('is counted of responses that Node holds, and cuts their connections [security 40]', async () => {
-    const answers = new UnreadResponseLimit(32 * MIB);
-    const cut: string[] = [];
+  it('counts the bytes that Node holds, and closes connections [security 40]', async () => {
+    const limit = new UnreadResponseLimit(32 * MIB);
+    const closed: string[] = [];
     const server = createServer((request, response) => {
       const clientKey = String(request.headers['x-address']);
       response.destroy = () => {
-        cut.push(clientKey);
+        closed.push(clientKey);
         request.socket.destroy();
         return response;
       };
-      answers.watch(response, clientKeyOf(clientKey));
+      limit.watch(response, clientKeyOf(clientKey), new RequestEnd(response));
       response.end(Buffer.alloc(Number(request.headers['x-bytes']), 'x'));
     });
     server.listen(0, '127.0.0.1');
@@ -95,7 +96,7 @@ describe('what clients leave unread', () => {
       for (const socket of sockets) socket.destroy();
       server.close();
     });
-    /** Asks, and reads nothing. */
+    /** Sends a request and reads nothing. */
     const ask = (clientKey: string, bytes: number) => {
       const socket = connect(port, '127.0.0.1').pause();
       sockets.push(socket);
@@ -104,17 +105,17 @@ describe('what clients leave unread', () => {
       return socket;
     };
     const honest = ask('192.0.2.1', 8 * MIB);
-    await expect.poll(() => answers.size).toBeGreaterThan(0);
+    await expect.poll(() => limit.size).toBeGreaterThan(0);
     for (let count = 0; count < 3; count++) ask('192.0.2.2', 20 * MIB);
-    await expect.poll(() => cut).not.toEqual([]);
+    await expect.poll(() => closed).not.toEqual([]);
     let bytes = 0;
     honest.on('data', (data) => {
       bytes += data.length;
     });
     honest.resume();
     await expect.poll(() => bytes).toBeGreaterThan(8 * MIB);
-    expect(new Set(cut)).toEqual(new Set(['192.0.2.2']));
+    expect(new Set(closed)).toEqual(new Set(['192.0.2.2']));
     for (const socket of sockets) socket.destroy();
-    await expect.poll(() => answers.size).toBe(0);
+    await expect.poll(() => limit.size).toBe(0);
   });
 });

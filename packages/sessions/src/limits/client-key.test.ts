@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { clientKeyOf, plainAddressOf } from './client-key.js';
+import { clientKeyOf, parseAddress } from './client-key.js';
 
-describe('the clientKey that a request is counted for', () => {
+describe('the client key of an address', () => {
   it.each([
     ['192.0.2.1', '192.0.2.1'],
     ['::ffff:192.0.2.1', '192.0.2.1'],
@@ -15,11 +15,20 @@ describe('the clientKey that a request is counted for', () => {
     expect(clientKeyOf(address)).toBe(clientKey);
   });
 
-  it.each(['', 'unknown', '192.0.2', '192.0.2.1:80', '[::1]', '_hidden', '1.2.3.4.5', '2001:db8::1::2'])(
-    'is unknown for what is no address: %j',
-    (value) => {
-      expect(clientKeyOf(value)).toBeUndefined();
-      expect(plainAddressOf(value)).toBeUndefined();
-    },
-  );
+  it.each([
+    '',
+    'unknown',
+    '192.0.2',
+    '192.0.2.1:80',
+    '[::1]',
+    '_hidden',
+    '1.2.3.4.5',
+    '010.0.0.1',
+    '0x7f.0.0.1',
+    '1',
+    '2001:db8::1::2',
+  ])('is undefined for an invalid address: %j', (value) => {
+    expect(clientKeyOf(value)).toBeUndefined();
+    expect(parseAddress(value)).toBeUndefined();
+  });
 });

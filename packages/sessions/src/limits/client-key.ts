@@ -1,42 +1,36 @@
 import { isIP } from 'node:net';
+import ipaddr from 'ipaddr.js';
 
 declare const clientKeyBrand: unique symbol;
 
 /**
- * Whom a request is counted for: an IPv4 address, or the first 64 bits of an IPv6 one, of which whoever has one
- * usually has all (RFC 6177).
+ * The key that the limits of a client count by: an IPv4 address, or the first 64 bits of an IPv6 address. Networks
+ * usually assign all addresses with the same 64 bits to one client (RFC 6177).
  */
 export type ClientKey = string & { readonly [clientKeyBrand]: true };
 
-/** Whom an address is counted for; `undefined` if it is none. */
-export function clientKeyOf(value: string): ClientKey | undefined {
-  const address = plainAddressOf(value);
-  if (address === undefined) return undefined;
-  // The brand is made here and nowhere else.
-  if (isIP(address) === 4) return address as ClientKey;
-  return `${groupsOf(address).slice(0, 4).join(':')}::/64` as ClientKey;
-}
+export type IpAddress = ipaddr.IPv4 | ipaddr.IPv6;
 
-/** An address without a zone; one that is IPv4 inside IPv6 as the former (RFC 4291 section 2.5.5.2). */
-export function plainAddressOf(value: string): string | undefined {
+/**
+ * Parses an address and drops its zone. An IPv4 address that is mapped to IPv6 becomes IPv4 (RFC 4291 section 2.5.5.2).
+ * `undefined` if the address is not valid.
+ */
+export function parseAddress(value: string): IpAddress | undefined {
   const address = value.replace(/%.*$/, '');
-  if (isIP(address) !== 6) return isIP(address) === 4 ? address : undefined;
-  const groups = groupsOf(address);
-  const isMapped = groups.slice(0, 6).join(':') === '0:0:0:0:0:ffff';
-  return isMapped ? groups.slice(6).flatMap(bytesOf).join('.') : address;
+  // Without this check, octal, hexadecimal and shortened IPv4 addresses were valid.
+  return isIP(address) === 0 ? undefined : ipaddr.process(address);
 }
 
-/** The eight groups of an IPv6 address, without leading zeros. */
-function groupsOf(address: string): string[] {
-  const [before = [], after = []] = new URL(`http://[${address}]`).hostname
-    .slice(1, -1)
-    .split('::')
-    .map((part) => part.split(':').filter(Boolean));
-  const zeros = Array.from({ length: 8 - before.length - after.length }, () => '0');
-  return [...before, ...zeros, ...after];
+/** The key of an address; `undefined` if the address is not valid. */
+export function clientKeyOf(value: string | IpAddress): ClientKey | undefined {
+  const address = typeof value === 'string' ? parseAddress(value) : value;
+  if (!address) return undefined;
+  const key =
+    'parts' in address ? `${address.parts.slice(0, 4).map(inHex).join(':')}::/64` : address.toString();
+  // All client keys come from here.
+  return key as ClientKey;
 }
 
-function bytesOf(group: string): [number, number] {
-  const value = Number.parseInt(group, 16);
-  return [value >> 8, value & 0xff];
+function inHex(group: number): string {
+  return group.toString(16);
 }

@@ -3,23 +3,17 @@ import { type Context, Hono } from 'hono';
 import { cors } from 'hono/cors';
 import { SessionError } from '../errors.js';
 import { acceptedAnswers, acceptingByName } from '../http/accept.js';
-import { AdmissionDoor, type AdmissionOptions, withoutCredentials } from '../http/admission.js';
+import { type AdmissionOptions, EndpointAdmission, withoutCredentials } from '../http/admission.js';
 import { type BasePath, HEALTH_PATH } from '../http/base-path.js';
-import {
-  type JsonBody,
-  type JsonBodyLimits,
-  kindOf,
-  readJsonBody,
-  receivedJsonEarly,
-} from '../http/body/json-body.js';
+import { JsonBodyReader } from '../http/body/json-body.js';
+import { refusedBodyResponse } from '../http/body/refused-body.js';
 import type { RequestScheduler } from '../http/body/request-scheduler.js';
-import { clientOf } from '../http/client-address.js';
+import { clientKeyOfRequest, type TrustedProxies } from '../http/client-address.js';
 import type { DeploymentWarnings } from '../http/deployment-warnings.js';
 import type { GuardedRequest } from '../http/guards.js';
 import { bodySourceOf, type HttpEnv } from '../http/http-env.js';
-import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http/http-limits.js';
+import { RequestEnd } from '../http/request-end.js';
 import type { RequestsInFlight } from '../http/requests-in-flight.js';
-import type { TrustedProxies } from '../http/trusted-proxies.js';
 import type { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { type LoginRoutesOptions, loginRoutes } from '../login/browser/routes.js';
 import { acceptsHtml, showPage } from '../login/browser/show-page.js';
@@ -52,22 +46,12 @@ export const MCP_PATH = '/mcp';
 const EXPOSED_HEADERS = ['Mcp-Session-Id', 'WWW-Authenticate', 'Retry-After'];
 
 const METHODS = ['GET', 'POST', 'DELETE'];
-/** The first revision with neither streams to open nor sessions to end: it knows nothing but POST. */
+/** The first revision without standalone streams and protocol sessions, and so without GET and DELETE. */
 const POST_ONLY_REVISION = '2026-07-28';
 
-/** Every route of a server whose clients come over HTTP. */
+/** The routes of a server over HTTP: the MCP endpoint, its metadata, logins and health checks. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
-  const {
-    guards,
-    endpoint,
-    bodyMemory: room,
-    scheduler: turns,
-    argumentElements,
-    unreadResponses: unreadAnswers,
-    requestsInFlight: calls,
-    publicUrl,
-    isClosing,
-  } = options;
+  const { guards, publicUrl, isClosing } = options;
   const app = guardedApp(
     options,
     () => `There is nothing here. The MCP endpoint is ${new URL(`.${MCP_PATH}`, publicUrl()).href}.`,
@@ -84,24 +68,22 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     exposeHeaders: EXPOSED_HEADERS,
   });
   app.use(MCP_PATH, crossOrigin);
-  const door = new AdmissionDoor(options, MCP_PATH);
-  app.all(MCP_PATH, (c) =>
-    serveMcp(c, door, endpoint, { room, turns, argumentElements, unreadAnswers, calls }),
-  );
-  for (const path of door.metadataPaths) {
+  const admission = new EndpointAdmission(options, MCP_PATH);
+  app.all(MCP_PATH, (c) => serveMcp(c, admission, options));
+  for (const path of admission.metadataPaths) {
     app.use(path, crossOrigin);
-    app.get(path, (c) => c.json(door.metadata()));
+    app.get(path, (c) => c.json(admission.metadata()));
   }
-  for (const path of door.issuerMetadataPaths) {
+  for (const path of admission.issuerMetadataPaths) {
     app.use(path, crossOrigin);
-    app.get(path, () => door.issuerMetadata());
+    app.get(path, () => admission.issuerMetadata());
   }
 
   app.route('/', loginRoutes(options));
   return app;
 }
 
-/** The routes of a server whose client does not come over HTTP: what its user's browser needs to log in. */
+/** The routes of a server over stdio: the pages of logins. */
 export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
   const app = guardedApp(options, () => 'There is nothing here but logins.');
   app.route('/', loginRoutes(options));
@@ -109,24 +91,13 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 }
 
 /** An app without routes, behind the guards. */
-function guardedApp(
-  {
-    guards,
-    basePath,
-    publicUrl,
-    trustedProxies,
-    unreadResponses: unreadAnswers,
-    warnings,
-    brand,
-    onError,
-  }: LoginAppOptions,
-  nothingHere: () => string,
-): Hono<HttpEnv> {
+function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Hono<HttpEnv> {
+  const { guards, basePath, publicUrl, trustedProxies, unreadResponses, warnings, brand, onError } = options;
   const app = new Hono<HttpEnv>({
     getPath: (request, { env } = {}) => basePath.routeOf(request, env?.incoming),
   });
 
-  /** Says why there is nothing else to answer: to people as a page, to programs as JSON-RPC. */
+  /** Answers with a page if the client accepts one, else with a JSON-RPC error. */
   const refuse = async (c: Context<HttpEnv>, status: 403 | 404 | 500, message: string) => {
     const code = status === 500 ? ErrorCode.internal : ErrorCode.invalidRequest;
     const headers = { vary: 'Accept' };
@@ -150,15 +121,19 @@ function guardedApp(
     const mount = basePath.wrongMountOf(c.req.raw, request.incoming);
     if (mount !== undefined) throw wrongMount(mount, publicUrl());
     warnings.inspect(request);
+    // The server of HTTP/1 is the only one that the Node adapter runs in.
+    const outgoing = c.env?.outgoing as ServerResponse | undefined;
+    const end = new RequestEnd(outgoing);
     const origin = guards.requestOrigin(request);
-    const isLocal = origin === 'local';
+    const clientKey = origin === 'local' ? undefined : clientKeyOfRequest(request, trustedProxies);
+    c.set('end', end);
     c.set('origin', origin);
-    c.set('clientKey', isLocal ? undefined : clientOf(request.headers, request.incoming, trustedProxies));
-    if (c.env?.outgoing) unreadAnswers.watch(c.env.outgoing as ServerResponse, c.get('clientKey'));
+    c.set('clientKey', clientKey);
+    if (outgoing) unreadResponses.watch(outgoing, clientKey, end);
     return next();
   });
 
-  app.notFound((c) => refuse(c, 404, nothingHere()));
+  app.notFound((c) => refuse(c, 404, notFoundMessage()));
   app.onError((error, c) => {
     onError(error);
     const isConfiguration = error instanceof SessionError && error.code === 'configuration';
@@ -178,65 +153,65 @@ function guardedRequestOf(c: Context<HttpEnv>): GuardedRequest {
 }
 
 function wrongMount(mount: string, publicUrl: URL): SessionError {
-  const shown = mount === '' ? 'at the root' : `at ${mount}`;
+  const mounted = mount === '' ? 'at the root' : `at ${mount}`;
+  const expected = publicUrl.pathname === '/' ? 'at the root' : `at ${publicUrl.pathname.slice(0, -1)}`;
   return new SessionError(
     'configuration',
-    `mcp-sessions is mounted ${shown}, but its \`publicUrl\` is ${publicUrl.href}, so its links would not work. Mount it ${publicUrl.pathname === '/' ? 'at the root' : `at ${publicUrl.pathname.slice(0, -1)}`}, or set \`publicUrl\` to ${new URL(mount || '/', publicUrl).href}.`,
+    `mcp-sessions is mounted ${mounted}, but its \`publicUrl\` is ${publicUrl.href}, so its links would not work. Mount it ${expected}, or set \`publicUrl\` to ${new URL(mount || '/', publicUrl).href}.`,
   );
-}
-
-interface McpRouteOptions extends JsonBodyLimits {
-  readonly calls: RequestsInFlight;
-  readonly unreadAnswers: UnreadResponseLimit;
 }
 
 async function serveMcp(
   c: Context<HttpEnv>,
-  door: AdmissionDoor,
-  endpoint: Endpoint,
-  { calls, unreadAnswers, ...limits }: McpRouteOptions,
+  admission: EndpointAdmission,
+  options: AppOptions,
 ): Promise<Response> {
+  const {
+    endpoint,
+    bodyMemory: memory,
+    scheduler,
+    argumentElements,
+    unreadResponses,
+    requestsInFlight,
+  } = options;
   const request = c.req.raw;
-  const methods = methodsFor(request.headers.get('mcp-protocol-version'));
-  if (!methods.includes(request.method)) return notAllowed(methods);
-  const [origin, clientKey] = [c.get('origin'), c.get('clientKey')];
-  const source = receivedJsonEarly(bodySourceOf(c), limits);
-  const entering = door.enter(request, { origin, clientKey });
-  // What came of a body that is refused is held until there is an answer.
-  const refusing = source.early?.refused().then((refusal) => unreadable(kindOf(refusal), limits));
-  const entered = await (refusing ? Promise.race([entering, refusing]) : entering);
-  if (entered instanceof Response) {
-    source.early?.abandon();
-    return entered;
+  const isPost = request.method === 'POST';
+  const methods = request.headers.get('mcp-protocol-version') === POST_ONLY_REVISION ? ['POST'] : METHODS;
+  if (!methods.includes(request.method)) return methodNotAllowed(methods);
+  const [origin, clientKey, end] = [c.get('origin'), c.get('clientKey'), c.get('end')];
+  const reader = new JsonBodyReader(bodySourceOf(c), { memory, scheduler, argumentElements });
+  // A body may be refused while the access token is being verified.
+  const refused = reader.refused().then((refusal) => refusedBodyResponse(refusal, argumentElements));
+  const admitted = await Promise.race([admission.admit(request, { origin, clientKey }), refused]);
+  if (admitted instanceof Response) {
+    reader.cancel();
+    return admitted;
   }
   const accepted = acceptedAnswers(request.headers.get('accept'));
   if (accepted.length === 0 && request.method !== 'DELETE') {
-    source.early?.abandon();
+    reader.cancel();
     return errorResponse(406, ErrorCode.invalidRequest, NOT_ACCEPTABLE);
   }
-  const { principal } = entered;
+  const body = isPost ? await reader.read() : NO_BODY;
+  if (body.kind !== 'json') return refusedBodyResponse(body.kind, argumentElements);
+  const { principal } = admitted;
   const outgoing = c.env?.outgoing;
   const closeConnection = outgoing && (() => void outgoing.destroy());
-  const countUnread = unreadAnswers.counterFor(clientKey);
-  const body = request.method === 'POST' ? await readJsonBody(source, limits) : NO_BODY;
-  if (body.kind !== 'json') return unreadable(body.kind, limits);
-  const served = acceptingByName(principal ? withoutCredentials(request) : request, accepted);
-  const incoming = {
-    request: served,
-    body: body.value,
-    origin,
-    clientKey,
-    principal,
-    closeConnection,
-    countUnread,
-  };
-  const isCall = request.method === 'POST' && methodOf(body.value) !== 'subscriptions/listen';
-  if (!isCall) return endpoint.handle(incoming);
-  const held = limits.room.hold(clientKey, body.bytes, () => closeConnection?.());
-  const answering = endpoint.handle(incoming);
-  if (outgoing && !outgoing.destroyed) outgoing.once('close', held.release);
-  else void answering.then(held.release);
-  return calls.track(answering, outgoing);
+  const answer = () =>
+    endpoint.handle({
+      request: acceptingByName(principal ? withoutCredentials(request) : request, accepted),
+      body: body.value,
+      origin,
+      clientKey,
+      principal,
+      closeConnection,
+      countUnread: unreadResponses.counterFor(clientKey),
+    });
+  if (!isPost || methodOf(body.value) === 'subscriptions/listen') return answer();
+  const reservation = memory.reserve(clientKey, body.bytes, () => closeConnection?.());
+  end.onEnd(reservation.release);
+  requestsInFlight.add(end);
+  return end.follow(answer());
 }
 
 const NOT_ACCEPTABLE =
@@ -244,58 +219,8 @@ const NOT_ACCEPTABLE =
 
 const NO_BODY = { kind: 'json', value: undefined, bytes: 0 } as const;
 
-function methodsFor(revision: string | null): readonly string[] {
-  return revision === POST_ONLY_REVISION ? ['POST'] : METHODS;
-}
-
-function notAllowed(methods: readonly string[]): Response {
+function methodNotAllowed(methods: readonly string[]): Response {
   const allow = methods.join(', ');
   const message = `The MCP endpoint does not serve that method here. Use ${allow}.`;
   return errorResponse(405, ErrorCode.invalidRequest, message, { headers: { allow } });
-}
-
-function unreadable(kind: Exclude<JsonBody['kind'], 'json'>, { argumentElements }: JsonBodyLimits): Response {
-  switch (kind) {
-    case 'wrong-type':
-      return errorResponse(415, ErrorCode.invalidRequest, 'Send the request as application/json.');
-    case 'too-large':
-      return errorResponse(413, ErrorCode.invalidRequest, 'The request is larger than 1 MiB.');
-    case 'too-many-pieces':
-      return errorResponse(
-        400,
-        ErrorCode.invalidRequest,
-        'The request came in too many small pieces. Send it in larger ones.',
-      );
-    case 'no-room':
-      return errorResponse(
-        503,
-        ErrorCode.serverBusy,
-        'Too much is being sent to this server at the same time. Try again in a moment.',
-        { headers: { 'retry-after': '1' } },
-      );
-    case 'malformed':
-      return errorResponse(400, ErrorCode.parse, 'Parse error: the body is not JSON.');
-    case 'too-deep':
-      return errorResponse(
-        400,
-        ErrorCode.invalidRequest,
-        `The JSON is nested deeper than ${MAX_JSON_DEPTH} levels.`,
-      );
-    case 'too-long-string':
-      return errorResponse(
-        400,
-        ErrorCode.invalidRequest,
-        'The request contains a string of more than 64 KiB. Only strings in tool arguments and results may be longer.',
-      );
-    case 'too-many-elements':
-      return errorResponse(
-        400,
-        ErrorCode.invalidRequest,
-        `The JSON has too many array elements and object keys. The arguments of a tool call may have ${inWords(argumentElements)}, the rest of the request ${inWords(MAX_JSON_ELEMENTS)}. Split the request.`,
-      );
-  }
-}
-
-function inWords(count: number): string {
-  return count.toLocaleString('en');
 }

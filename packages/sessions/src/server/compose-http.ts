@@ -8,7 +8,7 @@ import { RequestScheduler } from '../http/body/request-scheduler.js';
 import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
 import type { HttpEnv } from '../http/http-env.js';
-import { nodeHandlerOf } from '../http/listen.js';
+import { nodeHandlerOf } from '../http/node-handler.js';
 import { RequestsInFlight } from '../http/requests-in-flight.js';
 import { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { LoginRequestLimits } from '../login/browser/request-limits.js';

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type AccessSettings, accessSettings, isBearer } from '../access/access-options.js';
 import { SessionError } from '../errors.js';
 import { allowedHostsSchema, allowedOriginsSchema } from '../http/allow-lists.js';
-import { TrustedProxies } from '../http/trusted-proxies.js';
+import { TrustedProxies } from '../http/client-address.js';
 import { DEFAULT_LIMITS, type Limits, limitsSchema } from '../limits/limits.js';
 import { type Brand, brandingSchema } from '../login/pages/branding.js';
 import type { RegisterTools, ServerInfo } from '../mcp/server/factory.js';

@@ -1,29 +1,29 @@
 import type { ClientKey } from '../../limits/client-key.js';
 import { FairEviction } from '../../limits/fair-eviction.js';
 
-/** The maximum number of bytes of all bodies that are being received or served. */
+/** The maximum number of bytes of all bodies that are being received or processed. */
 export const MAX_BODIES_BYTES: number = 64 * 1024 * 1024;
-/** What is counted: a body takes up a whole number of these. */
+/** A body counts with a whole number of blocks. */
 const BLOCK_BYTES = 4096;
-/** A body beyond this makes room before a smaller one does. */
+/** Bodies above this size are evicted first. */
 const SMALL_BYTES = 64 * 1024;
 
-/** A body that is being received. */
-export interface HeldBody {
-  /** Counts it with so many bytes from now on; that may be too much, and it the one that goes. */
+/** The memory that is reserved for one body. */
+export interface MemoryReservation {
+  /** Changes the size in bytes. This may evict a body, also this one. */
   resize(bytes: number): void;
-  /** Counts it no longer. */
+  /** Frees the memory. */
   release(): void;
 }
 
 interface Body {
   readonly blocks: Block[];
-  readonly giveUp: () => void;
-  /** Its current size in bytes, if it can shrink without a call of `resize`. */
-  readonly actual: (() => number) | undefined;
+  readonly onEvicted: () => void;
+  /** Returns its current size in bytes, if it can shrink without a call of `resize`. */
+  readonly currentBytes: (() => number) | undefined;
 }
 
-/** Whoever sends bodies; the oldest of them first. */
+/** The bodies of one client, the oldest first. */
 interface Sender {
   readonly small: Set<Body>;
   readonly large: Set<Body>;
@@ -34,42 +34,47 @@ interface Block {
 }
 
 /**
- * The room for bodies that are being received, which a client can hold back for as long as a request may take. When
- * it is full, whoever takes up most of it loses a body: the oldest large one, which is the slowest.
+ * Limits the memory of all bodies, because a client can send each of them as slowly as the time limit of a request
+ * allows. Above the limit, the client that uses the most memory loses its oldest large body, which is its slowest.
  */
 export class BodyMemoryLimit {
-  readonly #mostBlocks: number;
+  readonly #maxBlocks: number;
   readonly #blocks = new FairEviction<Block>();
   #blockCount = 0;
-  #nameless = 0;
+  #unknownClients = 0;
 
-  /** @param mostBytes how much may be held. Default: 64 MiB. */
-  constructor(mostBytes: number = MAX_BODIES_BYTES) {
-    this.#mostBlocks = mostBytes / BLOCK_BYTES;
+  /** @param maxBytes the maximum number of bytes of all bodies. Default: 64 MiB. */
+  constructor(maxBytes: number = MAX_BODIES_BYTES) {
+    this.#maxBlocks = maxBytes / BLOCK_BYTES;
   }
 
-  /** How many bytes are taken up. */
+  /** The number of bytes in use. */
   get size(): number {
     return this.#blockCount * BLOCK_BYTES;
   }
 
   /**
-   * Takes in a body of which so many bytes have come.
-   * @param clientKey the address that it counts for; absent: for nobody but itself
-   * @param giveUp called when it has to make room, which may be at once; it is not counted then
-   * @param actual its current size in bytes, if it can shrink without a call of `resize`
+   * Reserves memory for a body.
+   * @param clientKey the client that the body counts for; absent: the body counts for itself
+   * @param onEvicted called when the body is evicted, possibly before this function returns; it no longer counts then
+   * @param currentBytes returns its current size in bytes, if it can shrink without a call of `resize`
    */
-  hold(clientKey: ClientKey | undefined, bytes: number, giveUp: () => void, actual?: () => number): HeldBody {
-    const quotaKey = clientKey ?? `nameless ${this.#nameless++}`;
-    const [held] = this.#blocks.of(quotaKey);
-    const sender = held?.sender ?? { small: new Set(), large: new Set() };
-    const body: Body = { blocks: [], giveUp, actual };
+  reserve(
+    clientKey: ClientKey | undefined,
+    bytes: number,
+    onEvicted: () => void,
+    currentBytes?: () => number,
+  ): MemoryReservation {
+    const quotaKey = clientKey ?? `unknown ${this.#unknownClients++}`;
+    const [block] = this.#blocks.of(quotaKey);
+    const sender = block?.sender ?? { small: new Set(), large: new Set() };
+    const body: Body = { blocks: [], onEvicted, currentBytes };
     sender.small.add(body);
     const resize = (size: number) => {
       if (size > SMALL_BYTES && sender.small.delete(body)) sender.large.add(body);
       this.#shrink(body, size);
       while (body.blocks.length * BLOCK_BYTES < size) this.#add({ sender }, body, quotaKey);
-      while (this.#blockCount > this.#mostBlocks) this.#makeRoom();
+      while (this.#blockCount > this.#maxBlocks) this.#evict();
     };
     resize(bytes);
     return { resize, release: () => this.#release(body, sender) };
@@ -81,12 +86,12 @@ export class BodyMemoryLimit {
     this.#blockCount++;
   }
 
-  #makeRoom(): void {
+  #evict(): void {
     for (const { sender } of this.#blocks.largest()) {
       for (const body of sender.large.size > 0 ? sender.large : sender.small) {
-        if (body.actual && this.#shrink(body, body.actual())) return;
+        if (body.currentBytes && this.#shrink(body, body.currentBytes())) return;
         this.#release(body, sender);
-        body.giveUp();
+        body.onEvicted();
         return;
       }
     }

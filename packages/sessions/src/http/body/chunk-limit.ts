@@ -1,20 +1,20 @@
-/** A body may come in so many pieces, */
+/** Every body may have this many chunks, */
 const MAX_CHUNKS = 4096;
-/** and in one more for so many bytes: those that come in proper ones never have too many. */
-const BYTES_FOR_ONE_MORE = 256;
+/** and one more for each of this many bytes. Bodies in chunks of usual sizes never reach the limit. */
+const BYTES_PER_EXTRA_CHUNK = 256;
 
 /**
- * Counts the pieces in which a body comes. Each of them costs much the same, be it a byte or many thousands, and a
- * client can make every byte a chunk of its own (RFC 9112 section 7.1).
+ * Limits the number of chunks of a body. Each chunk takes about the same CPU time, whatever its size, and a client can
+ * send every byte as a chunk (RFC 9112 section 7.1).
  */
 export class ChunkLimit {
   #count = 0;
   #bytes = 0;
 
-  /** Counts one. @returns whether there are too many now */
+  /** Counts a chunk. @returns whether the limit is exceeded */
   add(bytes: number): boolean {
     this.#count++;
     this.#bytes += bytes;
-    return this.#count > MAX_CHUNKS + this.#bytes / BYTES_FOR_ONE_MORE;
+    return this.#count > MAX_CHUNKS + this.#bytes / BYTES_PER_EXTRA_CHUNK;
   }
 }

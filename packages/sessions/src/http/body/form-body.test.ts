@@ -9,14 +9,14 @@ function post(body: string, type = FORM): Request {
   return new Request('http://127.0.0.1/', { method: 'POST', body, headers: { 'content-type': type } });
 }
 
-/** As much of a request as a body parser changes. */
+/** The properties of a request that a body parser changes. */
 function parsed(body: unknown): IncomingMessage {
   return { readableDidRead: true, body } as unknown as IncomingMessage;
 }
 
 async function fieldsOf(request: Request, incoming?: IncomingMessage) {
   const form = await readForm(
-    { request, incoming, isPlain: false, clientKey: undefined },
+    { request, incoming, isUnmodified: false, clientKey: undefined },
     new BodyMemoryLimit(),
   );
   return typeof form === 'string' ? form : Object.fromEntries(form);
@@ -27,28 +27,28 @@ describe('a form', () => {
     expect(await fieldsOf(post('form=a&action=continue'))).toEqual({ form: 'a', action: 'continue' });
   });
 
-  it('is taken from the body parser that has read it', async () => {
+  it('is taken from where a body parser stored it', async () => {
     const incoming = parsed({ form: 'a', action: 'continue' });
     expect(await fieldsOf(post('x=y'), incoming)).toEqual({ form: 'a', action: 'continue' });
     expect(await fieldsOf(post('x=y'), parsed('form=a'))).toEqual({ form: 'a' });
   });
 
-  it('has only fields that were given once, as text', async () => {
+  it('has only fields with one text value', async () => {
     const incoming = parsed({ form: ['a', 'b'], action: { a: 'continue' }, other: 'x' });
     expect(await fieldsOf(post('x=y'), incoming)).toEqual({ other: 'x' });
   });
 
-  it('has no fields when something else was parsed', async () => {
+  it('has no fields if the parsed body is not a form', async () => {
     const incoming = parsed({ form: 'a', action: 'continue' });
     expect(await fieldsOf(post('{}', 'application/json'), incoming)).toEqual({});
     for (const body of [null, 1, true]) expect(await fieldsOf(post('x=y'), parsed(body))).toEqual({});
   });
 
-  it('is refused when it is too large [security 40]', async () => {
+  it('is refused if it is too large [security 40]', async () => {
     expect(await fieldsOf(post('x'.repeat(17 * 1024)))).toBe('too-large');
   });
 
-  it('is refused when it was announced to be too large, even if parsed [security 40]', async () => {
+  it('is refused if its announced size is too large, even if it was parsed [security 40]', async () => {
     const headers = { 'content-type': FORM, 'content-length': String(17 * 1024) };
     const request = new Request('http://127.0.0.1/', { method: 'POST', body: 'x=y', headers });
     expect(await fieldsOf(request, parsed({ form: 'a' }))).toBe('too-large');

@@ -1,16 +1,16 @@
 import { MAX_FORM_BYTES } from '../http-limits.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
-import { type BodySource, mediaTypeOf, readBody } from './request-body.js';
+import { BodyReader, type BodySource, mediaTypeOf } from './body-reader.js';
 
-/** Reads the body of a form. One that is no form has no fields. @throws SessionError as {@link readBody} */
+/** Reads the fields of a form. A body of another type has no fields. @throws SessionError as {@link BodyReader.read} */
 export async function readForm(
   source: BodySource,
-  room: BodyMemoryLimit,
-): Promise<URLSearchParams | 'too-large' | 'no-room'> {
-  const body = await readBody(source, { room, maxBytes: MAX_FORM_BYTES, scan: undefined, turns: undefined });
+  memory: BodyMemoryLimit,
+): Promise<URLSearchParams | 'too-large' | 'memory-full'> {
+  const body = await new BodyReader(source, { memory, maxBytes: MAX_FORM_BYTES }).read();
   switch (body.kind) {
     case 'too-large':
-    case 'no-room':
+    case 'memory-full':
       return body.kind;
     case 'text':
       return new URLSearchParams(body.text);
@@ -23,7 +23,7 @@ export async function readForm(
 
 const isForm = ({ headers }: Request) => mediaTypeOf(headers) === 'application/x-www-form-urlencoded';
 
-/** Fields that were given once; parsers make lists and objects of others. */
+/** The fields with one value. Parsers store other fields as arrays or objects. */
 function fieldsOf(parsed: unknown): [string, string][] {
   if (typeof parsed !== 'object' || parsed === null) return [];
   return Object.entries(parsed).filter((field): field is [string, string] => typeof field[1] === 'string');

@@ -1,7 +1,7 @@
 import type { JsonShape } from '../../mcp/wire/json-shape.js';
 import { MAX_OUTER_STRING_BYTES } from '../http-limits.js';
 
-/** Why a JSON document is refused before all of it has arrived. */
+/** Why a JSON document is refused before it is complete. */
 export type ScanRefusal = 'malformed' | 'too-deep' | 'too-many-elements' | 'too-long-string';
 
 const [QUOTE, COMMA, BACKSLASH] = [0x22, 0x2c, 0x5c];
@@ -12,48 +12,48 @@ const [SPACE, PLAIN] = [1, 2];
 const KINDS: Uint8Array = tableOf([
   // White space, and the bytes of a byte order mark.
   [' \t\r\n\xef\xbb\xbf', SPACE],
-  // Numbers, literals, and the colon behind a key.
+  // Numbers, literals, and the colon after a key.
   ['0123456789+-.eEtrufalsn:', PLAIN],
 ]);
-/** Up to this length of a string, a loop finds its end faster than the native search does. */
-const SHORT_BYTES = 32;
+/** A loop finds the end of a string of up to this length faster than the native search. */
+const SHORT_STRING_BYTES = 32;
 
 /**
- * Measures the shape of a JSON document while its bytes arrive, without creating a string or an object. Refuses a
- * document as soon as it has too many elements or too long a string, is nested too deep, or cannot become valid JSON. This is not a parser:
- * a document that passes may still be invalid.
+ * Measures the shape of a JSON document while its bytes arrive, without creating strings or objects. Refuses a document
+ * as soon as it has too many elements or too long a string, is nested too deep, or cannot become valid JSON. A document
+ * that passes may still be invalid: this is not a parser.
  */
 export class JsonScan {
-  readonly #most: JsonShape;
+  readonly #maxShape: JsonShape;
   /** The closing brackets of the open arrays and objects. */
   readonly #open: number[] = [];
-  #deepest = 0;
+  #depth = 0;
   #elements = 0;
   /** Whether the innermost array or object is still empty. */
   #isEmpty = false;
   #isInString = false;
   #stringBytes = 0;
   #isEscaped = false;
-  #isOver = false;
+  #isComplete = false;
   #refusal: ScanRefusal | undefined;
 
-  /** @param most the largest shape that is accepted */
-  constructor(most: JsonShape) {
-    this.#most = most;
+  /** @param maxShape the largest shape that is accepted */
+  constructor(maxShape: JsonShape) {
+    this.#maxShape = maxShape;
   }
 
   /** The shape of the bytes so far. */
   get shape(): JsonShape {
-    return { depth: this.#deepest, elements: this.#elements };
+    return { depth: this.#depth, elements: this.#elements };
   }
 
-  /** Scans the next bytes. @returns why the document is refused */
-  add(piece: Uint8Array): ScanRefusal | undefined {
+  /** Scans the next bytes. @returns why the document is refused, if it is */
+  add(chunk: Uint8Array): ScanRefusal | undefined {
     let at = 0;
-    while (at < piece.length && !this.#refusal) {
-      const byte = piece[at] ?? 0;
-      if (this.#isInString) at = this.#endOfString(piece, at);
-      else if (KINDS[byte] === SPACE) at = endOfSpace(piece, at);
+    while (at < chunk.length && !this.#refusal) {
+      const byte = chunk[at] ?? 0;
+      if (this.#isInString) at = this.#endOfString(chunk, at);
+      else if (KINDS[byte] === SPACE) at = endOfSpace(chunk, at);
       else {
         this.#take(byte);
         at++;
@@ -62,7 +62,7 @@ export class JsonScan {
     return this.#refusal;
   }
 
-  /** Ends the document. @returns why it is refused */
+  /** Ends the document. @returns why it is refused, if it is */
   end(): ScanRefusal | undefined {
     if (this.#isInString || this.#open.length > 0) this.#refusal ??= 'malformed';
     return this.#refusal;
@@ -75,7 +75,7 @@ export class JsonScan {
   }
 
   #take(byte: number): void {
-    if (this.#isOver) this.#refusal = 'malformed';
+    if (this.#isComplete) this.#refusal = 'malformed';
     switch (byte) {
       case OPEN_ARRAY:
         this.#begin(CLOSE_ARRAY);
@@ -87,7 +87,7 @@ export class JsonScan {
       case CLOSE_OBJECT:
         if (this.#open.pop() !== byte) this.#refusal = 'malformed';
         if (this.#isEmpty) this.#elements--;
-        this.#isOver = this.#open.length === 0;
+        this.#isComplete = this.#open.length === 0;
         break;
       case COMMA:
         this.#count();
@@ -106,45 +106,45 @@ export class JsonScan {
     this.#open.push(closing);
     this.#isEmpty = true;
     this.#count();
-    this.#deepest = Math.max(this.#deepest, this.#open.length);
-    if (this.#deepest > this.#most.depth) this.#refusal = 'too-deep';
+    this.#depth = Math.max(this.#depth, this.#open.length);
+    if (this.#depth > this.#maxShape.depth) this.#refusal = 'too-deep';
   }
 
   #count(): void {
     this.#elements++;
-    if (this.#elements > this.#most.elements) this.#refusal = 'too-many-elements';
+    if (this.#elements > this.#maxShape.elements) this.#refusal = 'too-many-elements';
   }
 
-  /** @returns the index of the first byte after the string, or the end of the piece */
-  #endOfString(piece: Uint8Array, from: number): number {
+  /** @returns the index of the first byte after the string, or the end of the chunk */
+  #endOfString(chunk: Uint8Array, from: number): number {
     const begins = this.#isEscaped ? from + 1 : from;
-    let quote = quoteAfter(piece, begins);
-    while (quote !== -1 && isEscaped(piece, begins, quote)) quote = quoteAfter(piece, quote + 1);
-    this.#stringBytes += (quote === -1 ? piece.length : quote) - from;
+    let quote = quoteAfter(chunk, begins);
+    while (quote !== -1 && isEscaped(chunk, begins, quote)) quote = quoteAfter(chunk, quote + 1);
+    this.#stringBytes += (quote === -1 ? chunk.length : quote) - from;
     if (this.#stringBytes > MAX_OUTER_STRING_BYTES && this.#isOuter) this.#refusal = 'too-long-string';
     this.#isInString = quote === -1;
-    this.#isEscaped = quote === -1 && isEscaped(piece, begins, piece.length);
-    return quote === -1 ? piece.length : quote + 1;
+    this.#isEscaped = quote === -1 && isEscaped(chunk, begins, chunk.length);
+    return quote === -1 ? chunk.length : quote + 1;
   }
 }
 
 /** The index of the next quotation mark, or -1. */
-function quoteAfter(piece: Uint8Array, from: number): number {
-  const end = Math.min(from + SHORT_BYTES, piece.length);
-  for (let at = from; at < end; at++) if (piece[at] === QUOTE) return at;
-  return piece.indexOf(QUOTE, end);
+function quoteAfter(chunk: Uint8Array, from: number): number {
+  const end = Math.min(from + SHORT_STRING_BYTES, chunk.length);
+  for (let at = from; at < end; at++) if (chunk[at] === QUOTE) return at;
+  return chunk.indexOf(QUOTE, end);
 }
 
-/** Whether an odd number of backslashes precedes a byte of a string that begins, or goes on, at `from`. */
-function isEscaped(piece: Uint8Array, from: number, at: number): boolean {
+/** Whether an odd number of backslashes precedes a byte of a string that begins or continues at `from`. */
+function isEscaped(chunk: Uint8Array, from: number, at: number): boolean {
   let before = at;
-  while (before > from && piece[before - 1] === BACKSLASH) before--;
+  while (before > from && chunk[before - 1] === BACKSLASH) before--;
   return (at - before) % 2 === 1;
 }
 
-function endOfSpace(piece: Uint8Array, from: number): number {
+function endOfSpace(chunk: Uint8Array, from: number): number {
   let at = from;
-  while (at < piece.length && KINDS[piece[at] ?? 0] === SPACE) at++;
+  while (at < chunk.length && KINDS[chunk[at] ?? 0] === SPACE) at++;
   return at;
 }
 

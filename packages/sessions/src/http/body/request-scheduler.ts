@@ -1,45 +1,47 @@
 import type { ClientKey } from '../../limits/client-key.js';
+import { Counter } from '../../limits/counter.js';
 
-/** The number of clients among which the next one is chosen, so that choosing takes little time. */
+/** The maximum number of clients that are compared to choose the next one, so that the choice takes little time. */
 const MAX_COMPARED = 64;
+const PERIOD_MS = 1000;
 
-/** Ends the turn, once what began in it has run as far as it can. */
+/** Calls `next` when the request of this turn has run as far as it can. */
 type AfterTurn = (next: () => void) => void;
 
 export interface RequestSchedulerOptions {
-  /** The time in milliseconds, from any start. */
+  /** Returns milliseconds on a monotonic clock. */
   readonly now: () => number;
-  /** Default: `setImmediate`, which runs when everything that was ready has run. */
+  /** Default: `setImmediate`, which runs after everything that was ready. */
   readonly afterTurn?: AfterTurn | undefined;
 }
 
 /**
- * Lets one request begin at a time, so that a client waits for one request of others at most, however many they send.
- * The next request is that of the address that has used the least CPU time in the last seconds. A request that arrives
- * while none is beginning does not wait.
+ * Starts one request at a time, so that a client waits for at most one request of other clients, however many they
+ * send. The next request is that of the address that has used the least CPU time in the last one to two seconds. A
+ * request that arrives while no other one starts does not wait.
  */
 export class RequestScheduler {
   readonly #now: () => number;
   readonly #afterTurn: AfterTurn;
   readonly #waiting = new Map<ClientKey | symbol, (() => void)[]>();
-  /** The milliseconds that addresses have used, in this period of a second and in the one before. */
-  #used = new Map<ClientKey | symbol, number>();
-  #usedBefore = new Map<ClientKey | symbol, number>();
-  #periodBeganMs: number;
+  /** The milliseconds that addresses have used, in the current period and in the previous one. */
+  #used = new Counter<ClientKey | symbol>();
+  #usedBefore = new Counter<ClientKey | symbol>();
+  #periodStartMs: number;
   #isTaken = false;
 
   constructor({ now, afterTurn = (next) => void setImmediate(next) }: RequestSchedulerOptions) {
     this.#now = now;
     this.#afterTurn = afterTurn;
-    this.#periodBeganMs = now();
+    this.#periodStartMs = now();
   }
 
   /**
-   * Resolves when a request may begin.
-   * @param clientKey the address that it counts for; absent: it counts for itself
+   * Resolves when a request may start.
+   * @param clientKey the address that the request counts for; absent: it counts for itself
    */
-  async take(clientKey: ClientKey | undefined): Promise<void> {
-    const quotaKey = clientKey ?? Symbol('request of this machine');
+  async waitForTurn(clientKey: ClientKey | undefined): Promise<void> {
+    const quotaKey = clientKey ?? Symbol('local request');
     if (this.#isTaken) {
       await new Promise<void>((resolve) => {
         const queue = this.#waiting.get(quotaKey) ?? [];
@@ -51,30 +53,30 @@ export class RequestScheduler {
 
   #begin(quotaKey: ClientKey | symbol): void {
     this.#isTaken = true;
-    const beganMs = this.#now();
+    const startMs = this.#now();
     this.#afterTurn(() => {
-      if (typeof quotaKey === 'string') this.#count(quotaKey, beganMs);
+      if (typeof quotaKey === 'string') this.#count(quotaKey, startMs);
       this.#isTaken = false;
       this.#next();
     });
   }
 
-  #count(quotaKey: ClientKey, beganMs: number): void {
+  #count(quotaKey: ClientKey, startMs: number): void {
     const nowMs = this.#now();
-    if (nowMs - this.#periodBeganMs > 1000) {
+    if (nowMs - this.#periodStartMs > PERIOD_MS) {
       this.#usedBefore = this.#used;
-      this.#used = new Map();
-      this.#periodBeganMs = nowMs;
+      this.#used = new Counter();
+      this.#periodStartMs = nowMs;
     }
-    this.#used.set(quotaKey, (this.#used.get(quotaKey) ?? 0) + nowMs - beganMs);
+    this.#used.add(quotaKey, nowMs - startMs);
   }
 
   #next(): void {
-    let [chosen, least]: [ClientKey | symbol | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
+    let [chosen, leastMs]: [ClientKey | symbol | undefined, number] = [undefined, Number.POSITIVE_INFINITY];
     let compared = 0;
     for (const quotaKey of this.#waiting.keys()) {
-      const used = (this.#used.get(quotaKey) ?? 0) + (this.#usedBefore.get(quotaKey) ?? 0);
-      if (used < least) [chosen, least] = [quotaKey, used];
+      const usedMs = this.#used.get(quotaKey) + this.#usedBefore.get(quotaKey);
+      if (usedMs < leastMs) [chosen, leastMs] = [quotaKey, usedMs];
       if (++compared === MAX_COMPARED) break;
     }
     if (chosen === undefined) return;

@@ -79,7 +79,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   app.post('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
     const form = await readForm(bodySourceOf(c), bodyMemory);
-    if (form === 'no-room') return showTooManyRequests(c, 1);
+    if (form === 'memory-full') return showTooManyRequests(c, 1);
     if (form === 'too-large') return showPage(c, await invalidFormPage(brand, 413));
     const isOwn = cookies.isOwnForm(c, attemptId, form.get('form')) && guards.isOwnPage(c.req.raw.headers);
     if (!isOwn) return showPage(c, await invalidFormPage(brand));

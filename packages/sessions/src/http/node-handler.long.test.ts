@@ -5,7 +5,7 @@ import { Hono } from 'hono';
 import { expect, it, onTestFinished } from 'vitest';
 import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
-import { nodeHandlerOf } from './listen.js';
+import { nodeHandlerOf } from './node-handler.js';
 
 // Real time: Node counts it, and counts anew whatever the client's kernel has taken.
 it('an answer that is left unread ends its connection, and no other [security 40]', async () => {

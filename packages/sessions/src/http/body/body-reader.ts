@@ -1,0 +1,145 @@
+import type { IncomingMessage } from 'node:http';
+import { SessionError } from '../../errors.js';
+import type { ClientKey } from '../../limits/client-key.js';
+import { secretBytes } from '../../vault/memory.js';
+import { BodyBuffer, type BodyLimits, type BodyRefusal } from './body-buffer.js';
+import { type ParsedBody, parsedBodyOf } from './parsed-body.js';
+import type { RequestScheduler } from './request-scheduler.js';
+
+/** A request that may have a body. */
+export interface BodySource {
+  readonly request: Request;
+  readonly incoming: IncomingMessage | undefined;
+  /** Whether `request` has the body of `incoming`. */
+  readonly isUnmodified: boolean;
+  readonly clientKey: ClientKey | undefined;
+}
+
+export interface BodyReaderOptions extends BodyLimits {
+  /** Decides when a body that has arrived over a connection is processed. Until then it counts as being received. */
+  readonly scheduler?: RequestScheduler | undefined;
+}
+
+/** A body, or why it is refused. */
+export type RequestBody = ParsedBody | { readonly kind: BodyRefusal };
+
+/** The media type of a body, without parameters. */
+export function mediaTypeOf(headers: Headers): string | undefined {
+  return headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
+}
+
+/** Reads the body of one request within the limits. */
+export class BodyReader {
+  readonly #source: BodySource;
+  readonly #options: BodyReaderOptions;
+  readonly #buffer: BodyBuffer;
+  #receiving: Promise<void> | undefined;
+  #onRefused: (refusal: BodyRefusal) => void = () => undefined;
+  #stop: () => void = () => undefined;
+
+  constructor(source: BodySource, options: BodyReaderOptions) {
+    this.#source = source;
+    this.#options = options;
+    this.#buffer = new BodyBuffer(options, source.clientKey, (refusal) => {
+      this.#stop();
+      this.#onRefused(refusal);
+    });
+  }
+
+  /** Starts to receive the body from Node, which keeps an object of hundreds of bytes for each unread chunk. */
+  start(): void {
+    const incoming = this.#directSource;
+    if (incoming && !this.#isAnnouncedTooLarge) this.#receiving = this.#receiveFrom(incoming);
+  }
+
+  /** Resolves when the body is refused while it arrives, and never otherwise. */
+  refused(): Promise<BodyRefusal> {
+    return new Promise((resolve) => {
+      if (this.#buffer.refusal) resolve(this.#buffer.refusal);
+      else this.#onRefused = resolve;
+    });
+  }
+
+  /** Stops receiving a body that is not needed. */
+  cancel(): void {
+    this.#buffer.refuse('unreadable');
+  }
+
+  /**
+   * Returns the body. If a body parser in front of this server has read it, returns what the parser has stored.
+   * @throws SessionError `configuration` if the body was read and not stored
+   */
+  async read(): Promise<RequestBody> {
+    if (this.#receiving) return this.#received();
+    const { request, incoming } = this.#source;
+    const wasRead = request.bodyUsed || (incoming?.readableDidRead ?? false);
+    const parsed = wasRead ? parsedBodyOf(incoming) : undefined;
+    if (this.#isAnnouncedTooLarge && (parsed || !wasRead)) return { kind: 'too-large' };
+    if (parsed) return this.#scanned(parsed);
+    const direct = this.#directSource;
+    this.#receiving = direct ? this.#receiveFrom(direct) : this.#receiveStream(request);
+    const body = await this.#received();
+    const isLost = body.kind === 'unreadable' || (body.kind === 'text' && body.text === '');
+    if (!wasRead || !isLost) return body;
+    throw new SessionError(
+      'configuration',
+      'The body of this request was read before it reached mcp-sessions. Mount mcp-sessions before the body parser.',
+    );
+  }
+
+  get #isAnnouncedTooLarge(): boolean {
+    return Number(this.#source.request.headers.get('content-length')) > this.#options.maxBytes;
+  }
+
+  /** Node's request, if the body can be read from it. After the connection has closed, only the adapter has the body. */
+  get #directSource(): IncomingMessage | undefined {
+    const { incoming, isUnmodified } = this.#source;
+    return isUnmodified && incoming && !incoming.readableDidRead && !incoming.destroyed
+      ? incoming
+      : undefined;
+  }
+
+  #scanned(body: ParsedBody): RequestBody {
+    const { scan } = this.#options;
+    if (!scan || body.kind !== 'text') return body;
+    const refusal = scan.add(secretBytes(body.text)) ?? scan.end();
+    return refusal ? { kind: refusal } : body;
+  }
+
+  async #received(): Promise<RequestBody> {
+    await this.#receiving;
+    this.#buffer.end();
+    const { refusal } = this.#buffer;
+    return refusal ? { kind: refusal } : { kind: 'text', text: this.#buffer.text() };
+  }
+
+  async #receiveFrom(incoming: IncomingMessage): Promise<void> {
+    const take = (chunk: Buffer) => this.#buffer.add(chunk);
+    const fail = () => this.#buffer.refuse('unreadable');
+    await new Promise<void>((resolve) => {
+      this.#stop = () => {
+        // `end` precedes `close`, so a complete body does not fail.
+        incoming.off('data', take).off('end', this.#stop).off('error', fail).off('close', fail);
+        resolve();
+      };
+      incoming.on('data', take).on('end', this.#stop).on('error', fail).on('close', fail);
+    });
+    const isRefused = this.#buffer.refusal !== undefined;
+    // The rest of a refused body stays in the socket until the response is sent.
+    if (isRefused && !incoming.complete) incoming.pause();
+    if (!isRefused) await this.#options.scheduler?.waitForTurn(this.#source.clientKey);
+    this.#buffer.release();
+  }
+
+  async #receiveStream({ body }: Request): Promise<void> {
+    try {
+      const reader = body?.getReader();
+      this.#stop = () => void reader?.cancel().catch(() => undefined);
+      for (let read = await reader?.read(); read && !read.done; read = await reader?.read())
+        this.#buffer.add(read.value);
+    } catch {
+      this.#buffer.refuse('unreadable');
+    }
+    this.#buffer.release();
+  }
+}

@@ -1,0 +1,71 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { getRequestListener } from '@hono/node-server';
+import type { Hono } from 'hono';
+import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js';
+import { ChunkLimit } from './body/chunk-limit.js';
+import type { HttpEnv } from './http-env.js';
+import { READ_TIMEOUT_MS } from './http-limits.js';
+import { PipeliningLimit } from './pipelining-limit.js';
+
+/** Serves requests of Node's HTTP server. With `next`, serves only requests for the app's own routes. */
+type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
+
+/** Serves an app to Node's HTTP server. Does not replace the global `Request` and `Response`. */
+export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath): NodeHandler {
+  const listener = getRequestListener((request, env) => app.fetch(request, { ...env, isUnmodified: true }), {
+    overrideGlobalObjects: false,
+  });
+  const isOwn = ownRoutesOf(app, basePath);
+  const pipelining = new PipeliningLimit();
+  return (request, response, next) => {
+    if (next && !isOwn(request)) {
+      next();
+      return;
+    }
+    if (!pipelining.admit(request, response)) return;
+    response.setTimeout(READ_TIMEOUT_MS, () => {
+      // An idle connection without an unread response is kept.
+      if (response.writableLength > 0) response.destroy();
+    });
+    response.once('close', () => limitRest(request));
+    void listener(request, response);
+  };
+}
+
+/**
+ * Limits the rest of a body after the response. The adapter reads the rest for a while, so that the client receives the
+ * response. Clients send no such rest with a GET or HEAD, so that ends the connection.
+ */
+function limitRest(request: IncomingMessage): void {
+  if (request.complete || request.destroyed) return;
+  if (request.method === 'GET' || request.method === 'HEAD') {
+    request.socket.destroy();
+    return;
+  }
+  const chunks = new ChunkLimit();
+  request.on('data', (chunk: Buffer) => {
+    if (chunks.add(chunk.length)) request.socket.destroy();
+  });
+}
+
+/** Returns a predicate that tells whether an app has a route for a request, whatever the method. */
+function ownRoutesOf(
+  app: Pick<Hono<HttpEnv>, 'routes'>,
+  base: BasePath,
+): (request: IncomingMessage) => boolean {
+  const paths = app.routes.map(({ path }) => path).filter((path) => !path.endsWith('*'));
+  const patterns = [...new Set(paths)].filter((path) => path !== HEALTH_PATH).map(patternOf);
+  const isRoute = (path: string | undefined) =>
+    path !== undefined && patterns.some((pattern) => pattern.test(path));
+  return (request) => {
+    const whole = wholePathOf(request) ?? '';
+    const path = pathOf(request.url ?? '');
+    // Also serves a request through a wrong mount: the response names the mistake.
+    return isRoute(base.within(whole)) || (path !== whole && isRoute(path));
+  };
+}
+
+/** Routes consist of literal segments and of parameters, such as `/connect/:attempt`. */
+function patternOf(route: string): RegExp {
+  return new RegExp(`^${route.replaceAll('.', '\\.').replaceAll(/:[^/]+/g, '[^/]+')}$`);
+}
