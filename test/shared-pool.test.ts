@@ -59,7 +59,7 @@ describe('the pool that Node shares among small buffers', () => {
 });
 
 /** What may be in the pool. Messages over stdio name no session: the process is one. */
-const NO_SECRET = ['login/branding.ts', 'mcp/stdio-lines.ts'];
+const NO_SECRET = ['login/pages/branding.ts', 'mcp/stdio-lines.ts'];
 /** The one place that makes buffers of its own. */
 const MAKER = 'vault/memory.ts';
 const POOLED = /\bBuffer\.(?:from|concat|allocUnsafe)\(/;

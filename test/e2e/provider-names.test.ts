@@ -16,7 +16,7 @@ it.each(ERAS)('users see the display name of a provider, and models see its name
   expect(asked).toEqual(['Log in to Acme Staff (SSO) in your browser.']);
   const page = await (await server.here.handleRequest(new Request(String(loginUrl)))).text();
   expect(page).toMatch(/Log in at.*<bdi>Acme Staff \(SSO\)<\/bdi> · <bdi>provider.test<\/bdi>/s);
-  expect((await client.call('login', { provider: 'elsewhere' })).text).toMatch(/The providers are: acme/);
+  expect((await client.call('login', { provider: 'elsewhere' })).text).toMatch(/Use one of: acme\./);
 });
 
 it.each(['', 'x'.repeat(81), 'Acme\u202e'])('the display name %j is refused at start', (displayName) => {
