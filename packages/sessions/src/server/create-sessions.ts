@@ -4,6 +4,7 @@ import { browserOpener, currentDesktop } from '../login/browser/open-browser.js'
 import { StdioConnection } from '../mcp/stdio.js';
 import { errorLog } from '../observe/error-log.js';
 import { quietLogger } from '../observe/logger.js';
+import { SessionAdministration } from '../session/session-administration.js';
 import { publicListener } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
 import { MapSessionStore } from '../store/map-session-store.js';
@@ -63,6 +64,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
   const lifecycle = new Lifecycle();
   const shutdown = new Shutdown({ ...surroundings, ...parts, ...mcp, ...http, lifecycle });
   const { events, providers, signIn } = parts;
+  const administration = new SessionAdministration({ ...surroundings, ...parts });
 
   const middleware: Sessions['middleware'] = (...request) => {
     lifecycle.overHttp();
@@ -81,6 +83,10 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       mcp.subscriptions.resourceUpdated(uri);
       mcp.endpoint.resourceUpdated(uri);
     },
+
+    list: () => administration.list(),
+
+    signOut: (filter) => administration.signOut(filter),
 
     onEvent: (listener) => events.subscribe(publicListener(parts.keys, listener)),
 

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ListedSession, SignOutFilter } from '../session/session-administration.js';
 import type { SessionListener } from '../session/session-events.js';
 import type { CloseOptions, ListenOptions, ServeStdioOptions } from './options.js';
 
@@ -38,6 +39,20 @@ export interface Sessions {
    * this call `listen`, `middleware` and `handleRequest` throw it
    */
   serveStdio(options?: ServeStdioOptions): Promise<void>;
+  /**
+   * Lists the sessions of this process, without secrets.
+   * @throws SessionError `store_unavailable`
+   */
+  list(): Promise<readonly ListedSession[]>;
+  /**
+   * Signs out every session that meets all criteria of the filter: aborts its calls, wipes its tokens and revokes them
+   * at the provider. In open access, a session of the 2026 era ends; every other one stays, and its user can log in
+   * again.
+   * @returns the number of matching sessions, when their tokens are wiped
+   * @throws SessionError `configuration` if the filter has no criterion, an unknown one, or one without a value;
+   * `store_unavailable` if a session could not be signed out, after all others are
+   */
+  signOut(filter: SignOutFilter): Promise<number>;
   /**
    * Calls a listener with every event of a session or a login.
    * @returns a function that removes the listener
