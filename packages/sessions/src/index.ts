@@ -1,3 +1,9 @@
+/**
+ * Multi-user sessions for MCP servers: {@link createSessions} makes a server on which each client logs in as its own
+ * user.
+ *
+ * @module mcp-sessions
+ */
 export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './access/access-options.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
 export { nodeServerOptions } from './http/http-limits.js';

@@ -1,4 +1,4 @@
 import theme from 'vitepress/theme';
-import './style.js';
+import './style.css';
 
 export default theme;

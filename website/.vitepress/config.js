@@ -56,7 +56,12 @@ const guides = [
   },
 ];
 
-const api = existsSync(apiSidebar) ? JSON.parse(readFileSync(apiSidebar, 'utf8')) : [];
+const generated = existsSync(apiSidebar) ? JSON.parse(readFileSync(apiSidebar, 'utf8')) : [];
+const api = generated.map((entry) => ({
+  ...entry,
+  collapsed: false,
+  items: entry.items?.map((kind) => ({ ...kind, collapsed: false })),
+}));
 
 export default defineConfig({
   title: 'mcp-sessions',
@@ -66,6 +71,7 @@ export default defineConfig({
   srcDir: 'pages',
   outDir: 'dist',
   metaChunk: true,
+  head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${process.env.DOCS_BASE ?? '/'}icon.svg` }]],
   themeConfig: {
     nav: [
       {

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { checkLinks } from './check-links.js';
 
 const website = fileURLToPath(new URL('.', import.meta.url));
-const root = dirname(dirname(join(website, '.')));
+const root = fileURLToPath(new URL('..', import.meta.url));
 const pages = join(website, 'pages');
 const dist = join(website, 'dist');
 const repositoryUrl = process.env.DOCS_REPOSITORY_URL?.replace(/\/$/, '');
@@ -39,6 +39,9 @@ function rewriteLink(source, text, target) {
   return repositoryUrl ? `[${text}](${repositoryUrl}/${file})` : text;
 }
 
+/** Pages with tables that need the width of the outline. */
+const WIDE = ['docs/limits.md', 'docs/clients.md', 'docs/protocol.md'];
+
 /** A picture follows the reader's choice of light or dark on the website, not that of the system. */
 function rewritePicture(_, attributes, dark, light, rest) {
   const image = (name, path) => `<img class="${name}" loading="lazy" src="./${path}"${attributes}${rest}>`;
@@ -64,7 +67,8 @@ function rewrite(source, markdown) {
 function writePage(source) {
   const path = join(pages, pageOf(source));
   mkdirSync(dirname(path), { recursive: true });
-  writeFileSync(path, rewrite(source, readFileSync(join(root, source), 'utf8')));
+  const frontMatter = WIDE.includes(source) ? '---\naside: false\n---\n\n' : '';
+  writeFileSync(path, frontMatter + rewrite(source, readFileSync(join(root, source), 'utf8')));
 }
 
 const sources = readdirSync(join(root, 'docs'), { recursive: true })
@@ -76,6 +80,12 @@ run('typedoc', '--options', 'typedoc.json');
 for (const source of [...sources, 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']) writePage(source);
 cpSync(join(root, 'docs/images'), join(pages, 'images'), { recursive: true });
 cpSync(join(website, 'home.md'), join(pages, 'index.md'));
+cpSync(join(website, 'api.md'), join(pages, 'api/index.md'));
+mkdirSync(join(pages, 'public'));
+cpSync(join(website, 'icon.svg'), join(pages, 'public/icon.svg'));
+for (const scheme of ['light', 'dark']) {
+  cpSync(join(root, `docs/images/login/connect-${scheme}.png`), join(pages, `public/login-${scheme}.png`));
+}
 run('vitepress', 'build', '.');
 
 // For language models: `llms.txt`, and the pages that it links to, as Markdown.
