@@ -79,8 +79,8 @@ describe('the table of what clients without a login make a node keep', () => {
   const LISTEN_STREAMS = 4;
   const LISTEN_STREAMS_WITHOUT_SESSION = 500;
   const sessions = DEFAULT_LIMITS.anonymousSessions;
-  const kept = ({ guaranteedBytes, sharedBytes }: MemoryQuotaLimits, holders: number) =>
-    guaranteedBytes * holders + sharedBytes;
+  const kept = ({ guaranteedBytes, sharedBytes }: MemoryQuotaLimits, shares: number) =>
+    guaranteedBytes * shares + sharedBytes;
   const worst: readonly [what: string, bytes: number][] = [
     ['sessions: ', sessions * SESSION_BYTES],
     ['client information: ', kept(CLIENT_INFO_LIMITS, sessions)],

@@ -5,7 +5,7 @@ const JSON_TYPE = 'application/json';
 const STREAM = 'text/event-stream';
 const BOTH = [JSON_TYPE, STREAM];
 
-describe('Accept is read as RFC 9110 says', () => {
+describe('the accepted media types of Accept', () => {
   it.each<[string | null, readonly string[]]>([
     [null, BOTH],
     ['', BOTH],

@@ -4,14 +4,14 @@ import { clientKeyOfRequest, TrustedProxies } from './client-address.js';
 
 const trusted = new TrustedProxies(['10.0.0.0/8', '192.0.2.7', 'fd00::/8']);
 
-/** As much of a request as is looked at; a real one cannot come from another machine here. */
+/** The parts of a request that are read. A real request cannot come from another machine in a test. */
 function clientBehind(remoteAddress: string | undefined, forwardedFor?: string, others = {}) {
   const headers = new Headers({ ...others, ...(forwardedFor && { 'x-forwarded-for': forwardedFor }) });
   return clientKeyOfRequest({ headers, incoming: { socket: { remoteAddress } } as IncomingMessage }, trusted);
 }
 
-describe('the address that a request comes from', () => {
-  it('is that of its connection, whatever its headers say, unless that is a trusted proxy [security 39]', () => {
+describe('the client key of a request', () => {
+  it('is the address of its connection, whatever its headers say, unless that is a trusted proxy [security 39]', () => {
     expect(clientBehind('198.51.100.1')).toBe('198.51.100.1');
     expect(clientBehind('198.51.100.1', '203.0.113.9')).toBe('198.51.100.1');
     expect(clientBehind('127.0.0.1', '203.0.113.9')).toBe('127.0.0.1');
@@ -27,11 +27,11 @@ describe('the address that a request comes from', () => {
     ['192.0.2.7', '203.0.113.9, 10.0.0.1,10.0.0.2', '203.0.113.9'],
     ['192.0.2.7', '10.0.0.9, 10.0.0.1', '10.0.0.9'],
     ['192.0.2.7', undefined, '192.0.2.7'],
-  ])('is what trusted proxies say: %s, %s [security 39]', (proxy, forwardedFor, client) => {
+  ])('is the address that trusted proxies name: %s, %s [security 39]', (proxy, forwardedFor, client) => {
     expect(clientBehind(proxy, forwardedFor)).toBe(client);
   });
 
-  it('is never what the client itself wrote before that [security 39]', () => {
+  it('is never an address that the client may have written [security 39]', () => {
     expect(clientBehind('10.0.0.1', '1.1.1.1, 203.0.113.9')).toBe('203.0.113.9');
     expect(clientBehind('10.0.0.1', '1.1.1.1, 203.0.113.9, 10.0.0.2')).toBe('203.0.113.9');
     expect(
@@ -50,11 +50,11 @@ describe('the address that a request comes from', () => {
     '1.2.3',
     '0x7f.1',
     '010.0.0.1',
-  ])('is that of the proxy if it says nothing of use: %j', (forwardedFor) => {
+  ])('is the address of the proxy if its header is not readable: %j', (forwardedFor) => {
     expect(clientBehind('10.0.0.1', forwardedFor)).toBe('10.0.0.1');
   });
 
-  it('is not known without a connection, or with one that has no address', () => {
+  it('is undefined without a connection, or with one that has no address', () => {
     expect(clientBehind(undefined, '203.0.113.9')).toBeUndefined();
     const headers = new Headers({ 'x-forwarded-for': '203.0.113.9' });
     expect(clientKeyOfRequest({ headers, incoming: undefined }, trusted)).toBeUndefined();
@@ -74,11 +74,11 @@ describe('trusted proxies', () => {
     '10/8',
     '0xa.0.0.0/8',
     '::ffff:10.0.0.0/104',
-  ])('are addresses and ranges, and not %j', (range) => {
+  ])('are addresses and ranges, not %j', (range) => {
     expect(() => new TrustedProxies([range])).toThrow(`"${range}" in \`trustedProxies\` is no address`);
   });
 
-  it.each(['0.0.0.0/0', '::/0'])('are not everybody: %s', (range) => {
+  it.each(['0.0.0.0/0', '::/0'])('may not contain all addresses: %s', (range) => {
     expect(() => new TrustedProxies([range])).toThrow('Name the proxies');
   });
 });

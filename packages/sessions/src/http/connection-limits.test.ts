@@ -14,7 +14,7 @@ afterEach(async () => {
   await new Promise((resolve) => server.close(resolve));
 });
 
-/** An address of this machine that is not loopback, if it has any. */
+/** An address of this machine that is not loopback, if there is one. */
 const outside = Object.values(networkInterfaces())
   .flatMap((addresses = []) => addresses)
   .find(({ internal, family }) => !internal && family === 'IPv4')?.address;
@@ -29,8 +29,8 @@ async function serve(trustedProxies: readonly string[] = []) {
   await new Promise<void>((resolve) => server.listen(0, '0.0.0.0', resolve));
   // A TCP server that listens has an AddressInfo.
   const { port } = server.address() as AddressInfo;
-  /** Whether a connection is let in, as far as a request on it is answered. It stays open then. */
-  const isLetIn = async (host: string) => {
+  /** Whether a request on a new connection is answered. The connection stays open then. */
+  const isAccepted = async (host: string) => {
     const socket = connect(port, host);
     sockets.push(socket);
     socket.on('error', () => undefined);
@@ -38,37 +38,37 @@ async function serve(trustedProxies: readonly string[] = []) {
     const answered = once(socket, 'data').then(() => true);
     return Promise.race([answered, once(socket, 'close').then(() => false)]);
   };
-  return { isLetIn };
+  return { isAccepted };
 }
 
-async function countLetIn(isLetIn: (host: string) => Promise<boolean>, host: string): Promise<number> {
+async function countLetIn(isAccepted: (host: string) => Promise<boolean>, host: string): Promise<number> {
   let count = 0;
-  for (let tries = 0; tries < 7; tries++) if (await isLetIn(host)) count++;
+  for (let tries = 0; tries < 7; tries++) if (await isAccepted(host)) count++;
   return count;
 }
 
 describe('the connections of a server', () => {
-  it('are limited in number, those of this machine too', async () => {
-    const { isLetIn } = await serve();
-    expect(await countLetIn(isLetIn, '127.0.0.1')).toBe(5);
+  it('are limited in number, also those of this machine', async () => {
+    const { isAccepted } = await serve();
+    expect(await countLetIn(isAccepted, '127.0.0.1')).toBe(5);
   });
 
   it.skipIf(!outside)(
     'are limited for each address, and come free when they are closed [security 41]',
     async () => {
       const host = outside ?? '';
-      const { isLetIn } = await serve();
-      expect(await countLetIn(isLetIn, host)).toBe(2);
-      expect(await isLetIn('127.0.0.1')).toBe(true);
+      const { isAccepted } = await serve();
+      expect(await countLetIn(isAccepted, host)).toBe(2);
+      expect(await isAccepted('127.0.0.1')).toBe(true);
       for (const socket of sockets.splice(0)) socket.destroy();
-      // The server hears of it when it comes to it.
-      while (!(await isLetIn(host))) await setImmediate();
-      expect(await countLetIn(isLetIn, host)).toBe(1);
+      // The server handles the close later.
+      while (!(await isAccepted(host))) await setImmediate();
+      expect(await countLetIn(isAccepted, host)).toBe(1);
     },
   );
 
   it.skipIf(!outside)('are not limited for a trusted proxy', async () => {
-    const { isLetIn } = await serve([outside ?? '']);
-    expect(await countLetIn(isLetIn, outside ?? '')).toBe(5);
+    const { isAccepted } = await serve([outside ?? '']);
+    expect(await countLetIn(isAccepted, outside ?? '')).toBe(5);
   });
 });

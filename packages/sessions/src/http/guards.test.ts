@@ -23,7 +23,7 @@ function requestUrl(host = ''): string {
 }
 
 describe('the guards', () => {
-  it('let in who addresses the server by its own name [security 43]', () => {
+  it('accept requests to the name of the server [security 43]', () => {
     const guards = guardsAt('https://mcp.example.com', { allowedHosts: ['internal.example.com'] });
     const hosts = ['mcp.example.com', 'mcp.example.com:443', 'internal.example.com'];
     for (const host of hosts) expect(guards.allowsHost(from('10.0.0.1', { host }))).toBe(true);
@@ -36,7 +36,7 @@ describe('the guards', () => {
     },
   );
 
-  it('refuse a name that merely resolves to loopback [security 43]', () => {
+  it('refuse another name that resolves to loopback [security 43]', () => {
     const guards = guardsAt('http://127.0.0.1:3000');
     expect(guards.allowsHost(from('127.0.0.1', { host: 'rebound.example.com:3000' }))).toBe(false);
     for (const host of ['127.0.0.1:3000', 'localhost:3000', '[::1]:3000']) {
@@ -59,7 +59,7 @@ describe('the guards', () => {
     );
   });
 
-  it('refuse pages of other origins, and of none [security 43, 44]', () => {
+  it('refuse pages of other origins, and of the origin null [security 43, 44]', () => {
     const guards = guardsAt('https://mcp.example.com', { allowedOrigins: ['https://app.example.com'] });
     const allows = (origin?: string) =>
       guards.allowsOrigin(
@@ -72,7 +72,7 @@ describe('the guards', () => {
     for (const origin of others) expect(allows(origin)).toBe(false);
   });
 
-  it('let no page of another port or name of this machine call a server on loopback [security 43]', () => {
+  it('refuse pages of other ports and names of this machine [security 43]', () => {
     const guards = guardsAt('http://127.0.0.1:3000');
     const allows = (host: string, origin: string) => guards.allowsOrigin(from('127.0.0.1', { host, origin }));
     expect(allows('127.0.0.1:3000', 'http://127.0.0.1:3000')).toBe(true);
@@ -89,7 +89,7 @@ describe('the guards', () => {
     'vscode-webview://1a2b3c',
     'app://obsidian.md',
     'http://localhost:6274',
-  ])('accept the origin %s if it is listed, and no similar one [security 43, 44]', (origin) => {
+  ])('accept the origin %s if it is listed, but no similar one [security 43, 44]', (origin) => {
     const guards = guardsAt('http://127.0.0.1:3000', { allowedOrigins: [origin] });
     const allows = (given: string) =>
       guards.allowsOrigin(from('127.0.0.1', { host: '127.0.0.1:3000', origin: given }));
@@ -109,13 +109,13 @@ describe('the guards', () => {
     ['mcp.example.com/path', false],
     ['mcp.example.com?x', false],
     ['mcp.example.com, evil.example.com', false],
-  ])('read the host %j as HTTP does [security 43]', (host, expected) => {
+  ])('parse the host %j as HTTP does [security 43]', (host, expected) => {
     const request = { url: 'http://localhost/mcp', headers: new Headers({ host }), incoming: undefined };
     expect(guardsAt('https://mcp.example.com').allowsHost(request)).toBe(expected);
     expect(guardsAt('https://mcp.example.com').allowsHost(from('10.0.0.1', { host }))).toBe(expected);
   });
 
-  it('go by the Host header where a framework writes an address of its own [security 43]', () => {
+  it('use the Host header if a framework writes another host into the URL [security 43]', () => {
     const url = 'https://localhost:3000/mcp';
     const allows = (host: string) =>
       guardsAt('https://mcp.example.com').allowsHost({
@@ -127,7 +127,7 @@ describe('the guards', () => {
     for (const host of ['evil.example.com', 'localhost:3000']) expect(allows(host)).toBe(false);
   });
 
-  it('go by the address where there is no Host header', () => {
+  it('use the URL if there is no Host header', () => {
     const request = { headers: new Headers(), incoming: undefined };
     const guards = guardsAt('https://mcp.example.com');
     expect(guards.allowsHost({ ...request, url: 'https://mcp.example.com/mcp' })).toBe(true);
@@ -210,11 +210,11 @@ describe('the guards', () => {
     ],
     ['one under a public name', '127.0.0.1', { host: 'mcp.example.com' }, 'remote'],
     ['one from the network', '10.0.0.1', { host: '127.0.0.1:3000' }, 'remote'],
-  ])('know whether a request is local: %s', (_what, address, headers, expected) => {
+  ])('find out whether a request is local: %s', (_what, address, headers, expected) => {
     expect(guardsAt('http://127.0.0.1:3000').requestOrigin(from(address, headers))).toBe(expected);
   });
 
-  it('do not know the origin of a request without a connection', () => {
+  it('report an unknown origin without a connection, unless the request is remote', () => {
     const request = { url: 'http://127.0.0.1:3000/mcp', headers: new Headers(), incoming: undefined };
     expect(guardsAt('http://127.0.0.1:3000').requestOrigin(request)).toBe('unknown');
     const forwarded = { ...request, headers: new Headers({ via: '1.1 proxy' }) };
@@ -222,12 +222,12 @@ describe('the guards', () => {
     expect(guardsAt('https://mcp.example.com').requestOrigin(request)).toBe('remote');
   });
 
-  it('never take a server with a public URL for local', () => {
+  it('treat requests to a server with a public host name as remote', () => {
     const request = from('127.0.0.1', { host: '127.0.0.1:3000' });
     expect(guardsAt('https://mcp.example.com').requestOrigin(request)).toBe('remote');
   });
 
-  it('take a form only from their own page [security 11]', () => {
+  it('accept a form only from a page of the server [security 11]', () => {
     const guards = guardsAt('https://mcp.example.com');
     const own = { origin: 'https://mcp.example.com', 'sec-fetch-site': 'same-origin' };
     expect(guards.isOwnPage(new Headers(own))).toBe(true);

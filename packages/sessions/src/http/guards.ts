@@ -5,16 +5,16 @@ import { hostnameOf } from './allow-lists.js';
 import { targetOf } from './base-path.js';
 import { forwardingHeaderOf, isOverHttp10 } from './forwarding.js';
 
-/** Who may talk to this server. */
+/** The hosts and origins that a server accepts. */
 export interface GuardOptions {
   readonly publicUrl: () => URL;
-  /** Host names, besides the public URL's, under which the server may be addressed. */
+  /** Accepted host names, besides that of the public URL. */
   readonly allowedHosts: readonly string[];
-  /** Accepted origins, besides the server's own. */
+  /** Accepted origins, besides that of the public URL. */
   readonly allowedOrigins: readonly string[];
 }
 
-/** A request together with what Node knows of its connection, if it came through Node. */
+/** The parts of a request that the guards read. `incoming` is absent without Node's HTTP server. */
 export interface GuardedRequest {
   /** The URL of the request. Some frameworks write a fixed host into it. */
   readonly url: string;
@@ -22,7 +22,7 @@ export interface GuardedRequest {
   readonly incoming: IncomingMessage | undefined;
 }
 
-/** Protects a server on loopback from pages that reach it under a name of their own (DNS rebinding). */
+/** Checks the host and origin of requests, and where they come from. Protects a server on loopback from DNS rebinding. */
 export class Guards {
   readonly #options: GuardOptions;
 
@@ -55,7 +55,7 @@ export class Guards {
     return this.allowsHost(request) && URL.canParse(own) && origin === new URL(own).origin;
   }
 
-  /** Whether the page that sent a form is this server's own. */
+  /** Whether a form comes from a page of this server. */
   isOwnPage(headers: Headers): boolean {
     const site = headers.get('sec-fetch-site');
     return (
@@ -99,7 +99,7 @@ function requestedHostOf(incoming: IncomingMessage): string | undefined {
   return /^https?:\/\/([^/?#]*)/i.exec(targetOf(incoming))?.[1];
 }
 
-/** Whether both ends of a connection are loopback addresses. A Unix socket is not: a proxy usually uses it. */
+/** Whether both ends of a connection are loopback addresses. A Unix socket is not local, because proxies use them. */
 function isLocalConnection({ socket }: IncomingMessage): boolean {
   return isLoopbackHost(socket.localAddress ?? '') && isLoopbackHost(socket.remoteAddress ?? '');
 }

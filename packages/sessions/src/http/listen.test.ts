@@ -8,20 +8,20 @@ import { nodeServerOptions } from './http-limits.js';
 import { listen } from './listen.js';
 import { nodeHandlerOf } from './node-handler.js';
 
-/** What keeps a slow client from holding a connection. */
+/** The limits for slow clients. */
 const WITHIN = { maxHeaderSize: 16 * 1024, headersTimeout: 10_000, requestTimeout: 30_000 };
-/** Load balancers keep theirs for 60 seconds. */
+/** Load balancers keep idle connections for 60 seconds. */
 const KEPT = { keepAliveTimeout: 65_000 };
 
-it('a server of your own gets headers within 10 seconds, and a request within 30 [security 40]', () => {
-  // How late after its time a connection may be cut off.
+it('nodeServerOptions limits headers to 10 seconds, and a request to 30 [security 40]', () => {
+  // Node checks the limits at this interval.
   expect(nodeServerOptions).toEqual({ ...WITHIN, ...KEPT, connectionsCheckingInterval: 5000 });
   const server = createServer(nodeServerOptions);
   onTestFinished(() => void server.close());
   expect(server).toMatchObject(WITHIN);
 });
 
-it('a server that listens gets headers within 10 seconds, and a request within 30 [security 40]', async () => {
+it('listen limits headers to 10 seconds, and a request to 30 [security 40]', async () => {
   const serving: Server[] = [];
   const { port, close } = await listen(
     (request, response) => {
@@ -38,7 +38,7 @@ it('a server that listens gets headers within 10 seconds, and a request within 3
 it.each([
   { keepAliveMs: undefined, seconds: 65 },
   { keepAliveMs: 620_000, seconds: 620 },
-])('a connection is kept for $seconds seconds after an answer', async ({ keepAliveMs, seconds }) => {
+])('a connection is kept for $seconds seconds after a response', async ({ keepAliveMs, seconds }) => {
   const sockets: Socket[] = [];
   const app = new Hono<HttpEnv>().get('/', (c) => c.text('answered'));
   const handler = nodeHandlerOf(app, new BasePath(''));

@@ -7,9 +7,9 @@ import { BasePath } from './base-path.js';
 import type { HttpEnv } from './http-env.js';
 import { nodeHandlerOf } from './node-handler.js';
 
-// Real time: Node counts it, and counts anew whatever the client's kernel has taken.
-it('an answer that is left unread ends its connection, and no other [security 40]', async () => {
-  // More than the kernel takes.
+// In real time: Node restarts its timer whenever the client's kernel accepts data.
+it('closes the connection of an unread response, and no other connection [security 40]', async () => {
+  // More than the kernel buffers.
   const large = 'x'.repeat(32 * 1024 * 1024);
   const app = new Hono<HttpEnv>().get('/large', (c) => c.text(large));
   const server = createServer(nodeHandlerOf(app, new BasePath('')));

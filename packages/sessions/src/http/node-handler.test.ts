@@ -32,7 +32,7 @@ function sessionsAt(publicUrl: string): Sessions {
   });
 }
 
-/** Serves an app that is given the sessions once its address is known. @returns its origin. */
+/** Serves an app. Creates the sessions for it once its address is known. @returns the origin of the app */
 async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<string> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -48,7 +48,7 @@ async function serve(appOf: (sessions: Sessions) => RequestListener): Promise<st
   return origin;
 }
 
-/** An app whose body parser has read every request, and leaves `parse` of it in `request.body`. */
+/** An app whose body parser reads every request, and stores the result of `parse` in `request.body`. */
 const behindParser =
   (parse: (body: Buffer) => unknown) =>
   (sessions: Sessions): RequestListener =>
@@ -58,7 +58,7 @@ const behindParser =
     sessions.middleware(request, response);
   };
 
-/** An app that passes on whatever is not the library's, and answers it itself. */
+/** An app with routes behind the middleware. */
 const inFrontOfRoutes =
   (sessions: Sessions): RequestListener =>
   (request, response) =>
@@ -74,7 +74,7 @@ describe('behind a body parser, the MCP endpoint', () => {
     ['parsed', parseJson],
     ['text', (body: Buffer) => body.toString()],
     ['bytes', (body: Buffer) => body],
-  ])('takes the body that was read from where the parser left it: %s', async (_kind, parse) => {
+  ])('uses the body that the parser has stored: %s', async (_kind, parse) => {
     const origin = await serve(behindParser(parse));
     const response = await post(`${origin}/mcp`, INITIALIZE);
     expect(response.status).toBe(200);
@@ -107,7 +107,7 @@ describe('behind a body parser, the MCP endpoint', () => {
     expect(response.status).toBe(413);
   });
 
-  it('says what to do when the body was read and nothing is left of it', async () => {
+  it('names the fix if the body was read and not stored', async () => {
     const origin = await serve(behindParser(() => undefined));
     const response = await post(`${origin}/mcp`, INITIALIZE);
     expect(response.status).toBe(500);
@@ -116,7 +116,7 @@ describe('behind a body parser, the MCP endpoint', () => {
 });
 
 describe('behind a body parser, web-standard requests', () => {
-  it('are served when they come with the connection', async () => {
+  it('are served with Node’s request', async () => {
     const origin = await serve((sessions) => {
       const listener = getRequestListener((request, env) =>
         // Node's server of HTTP/1 makes no other requests.
@@ -131,7 +131,7 @@ describe('behind a body parser, web-standard requests', () => {
     expect(response.status).toBe(200);
   });
 
-  it('are refused when they were read before', async () => {
+  it('are refused if their body was read before', async () => {
     const sessions = sessionsAt('http://127.0.0.1:3000');
     closings.push(() => sessions.close());
     const init = { method: 'POST', body: INITIALIZE, headers: JSON_HEADERS };
@@ -154,7 +154,7 @@ describe('as middleware, the handler', () => {
     '/healthz',
     '/callback/x',
     '//127.0.0.1/mcp',
-  ])('passes on what is not its own: %s', async (path) => {
+  ])('passes on paths that are not its own: %s', async (path) => {
     const origin = await serve(inFrontOfRoutes);
     const response = await fetch(`${origin}${path}`);
     expect(await response.text()).toBe(`mine: ${path}`);
@@ -194,7 +194,7 @@ describe('as middleware, the handler', () => {
     expect(await response.text()).toBe('all of it');
   });
 
-  it('answers every path when there is nobody to pass it on to', async () => {
+  it('answers every path if there is no next handler', async () => {
     const origin = await serve((sessions) => (request, response) => sessions.middleware(request, response));
     const [foreign, health] = await Promise.all([fetch(`${origin}/mine`), fetch(`${origin}/healthz`)]);
     expect(foreign.status).toBe(404);
@@ -202,8 +202,8 @@ describe('as middleware, the handler', () => {
   });
 });
 
-describe('a client that sends many requests before it has any answer', () => {
-  /** How many answers come to so many requests that are sent at once. */
+describe('a client that pipelines requests', () => {
+  /** The number of responses to a number of pipelined requests. */
   async function answersTo(requests: number): Promise<number> {
     const origin = await serve((sessions) => (request, response) => sessions.middleware(request, response));
     const { port, host } = new URL(origin);
@@ -219,7 +219,7 @@ describe('a client that sends many requests before it has any answer', () => {
     return answers.split('HTTP/1.1 200').length - 1;
   }
 
-  it('gets them as long as they are few, and loses its connection if they are many [security 40]', async () => {
+  it('gets up to 16 responses, and loses its connection with more requests [security 40]', async () => {
     expect(await answersTo(16)).toBe(16);
     expect(await answersTo(500)).toBeLessThan(17);
   });

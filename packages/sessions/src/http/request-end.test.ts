@@ -58,7 +58,7 @@ describe('the end of a request without Node’s HTTP server', () => {
     return { callback, followed: await end.follow(Promise.resolve(response)) };
   }
 
-  it('comes when its response has been read, which is the same', async () => {
+  it('comes when its unchanged response has been read', async () => {
     const { callback, followed } = await follow(streamOf('a', 'b'));
     expect(callback).not.toHaveBeenCalled();
     expect([followed.status, followed.headers.get('x-kept'), await followed.text()]).toEqual([

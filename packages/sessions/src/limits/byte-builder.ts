@@ -1,50 +1,50 @@
-/** Where small pieces are collected at first. */
-const SMALLEST_BYTES = 4096;
+/** The first allocation for several chunks. */
+const MIN_BYTES = 4096;
 
 const decoder = new TextDecoder();
 
 /**
- * What comes in pieces, put together outside the V8 heap: as strings, a few characters beyond Latin-1 double it, and
- * every small piece costs the heap hundreds of bytes.
+ * Concatenates chunks outside of the V8 heap. On the heap, each small chunk takes hundreds of bytes, and one character
+ * outside of Latin-1 doubles the size of a string.
  */
 export class ByteBuilder {
   #bytes: Uint8Array = new Uint8Array(0);
   #size = 0;
 
-  /** How many bytes have come. */
+  /** The number of bytes. */
   get size(): number {
     return this.#size;
   }
 
-  /** How many bytes are taken up by them, and by room for more. */
+  /** The number of allocated bytes. */
   get capacity(): number {
     return this.#bytes.length;
   }
 
-  add(piece: Uint8Array): void {
-    // Mostly there is one, and it is not copied.
-    if (this.#size === 0) this.#bytes = piece;
+  add(chunk: Uint8Array): void {
+    // A single chunk, the usual case, is not copied.
+    if (this.#size === 0) this.#bytes = chunk;
     else {
-      this.#growTo(this.#size + piece.length);
-      this.#bytes.set(piece, this.#size);
+      this.#growTo(this.#size + chunk.length);
+      this.#bytes.set(chunk, this.#size);
     }
-    this.#size += piece.length;
+    this.#size += chunk.length;
   }
 
-  /** Drops what has come. */
+  /** Drops all bytes. */
   clear(): void {
     this.#bytes = new Uint8Array(0);
     this.#size = 0;
   }
 
-  /** As UTF-8, with replacement characters for what is none; without a byte order mark. */
+  /** Decodes the bytes as UTF-8, with replacement characters for invalid bytes, and without a byte order mark. */
   text(): string {
     return decoder.decode(this.#bytes.subarray(0, this.#size));
   }
 
   #growTo(size: number): void {
     if (size <= this.#bytes.length) return;
-    const larger = Buffer.allocUnsafeSlow(Math.max(size, 2 * this.#bytes.length, SMALLEST_BYTES));
+    const larger = Buffer.allocUnsafeSlow(Math.max(size, 2 * this.#bytes.length, MIN_BYTES));
     larger.set(this.#bytes.subarray(0, this.#size));
     this.#bytes = larger;
   }

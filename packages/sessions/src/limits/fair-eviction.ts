@@ -1,16 +1,16 @@
 /**
- * What is held by somebody each. Where one has to go, it is the oldest of whoever holds most, so that nobody is
- * crowded out by what somebody else takes too much of.
+ * Items that belong to quota keys. To evict one, take the oldest item of the key that holds the most: a key with few
+ * items keeps them, however many items another key adds.
  */
 export class FairEviction<Item> {
   readonly #quotaKeyOf = new Map<Item, string>();
   /** The items of each quota key, the oldest first. */
   readonly #shares = new Map<string, Set<Item>>();
-  /** Holders by how much they hold; of the same size, the longest unchanged first. */
+  /** Quota keys by their number of items. Among equal numbers, the key that is unchanged longest is first. */
   readonly #bySize = new Map<number, Set<string>>();
   #largest = 0;
 
-  /** Takes in an item, as the newest. */
+  /** Adds an item as the newest one. An item that is present already is moved. */
   add(item: Item, quotaKey: string): void {
     this.delete(item);
     const share = this.#shares.get(quotaKey) ?? new Set();
@@ -20,7 +20,7 @@ export class FairEviction<Item> {
     this.#largest = Math.max(this.#largest, share.size);
   }
 
-  /** @returns whose it was; `undefined` if it was not here */
+  /** Removes an item. @returns its quota key; `undefined` if the item was not present */
   delete(item: Item): string | undefined {
     const quotaKey = this.#quotaKeyOf.get(item);
     const share = quotaKey === undefined ? undefined : this.#shares.get(quotaKey);
@@ -29,12 +29,12 @@ export class FairEviction<Item> {
     share.delete(item);
     if (share.size === 0) this.#shares.delete(quotaKey);
     this.#resize(quotaKey, share.size + 1, share.size);
-    // Whoever leaves the largest size has just come to the next one.
+    // The last key of the largest size now has one item less.
     if (!this.#bySize.has(this.#largest)) this.#largest--;
     return quotaKey;
   }
 
-  /** How many items there are. */
+  /** The number of items. */
   get size(): number {
     return this.#quotaKeyOf.size;
   }
@@ -43,12 +43,12 @@ export class FairEviction<Item> {
     return this.#quotaKeyOf.has(item);
   }
 
-  /** What somebody holds, the oldest first. */
+  /** The items of a quota key, the oldest first. */
   of(quotaKey: string): ReadonlySet<Item> {
     return this.#shares.get(quotaKey) ?? new Set();
   }
 
-  /** The share of whoever holds most, the oldest first. */
+  /** The items of the quota key that holds the most, the oldest first. */
   largest(): ReadonlySet<Item> {
     const [quotaKey] = this.#bySize.get(this.#largest) ?? [];
     return quotaKey === undefined ? new Set() : this.of(quotaKey);

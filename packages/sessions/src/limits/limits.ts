@@ -1,36 +1,39 @@
 import { z } from 'zod';
 
-/** How much one client may ask for. What one address may, clients on this machine may without limit. */
+/** Limits for clients. Limits for an address do not apply to clients on this machine. */
 export interface Limits {
   /** The maximum number of sessions of this node, 1,000,000 at most. Default: 10,000. */
   readonly maxSessions: number;
   /**
-   * How many sessions of this node may be open without a login; open access only. Each takes about 50 KiB of memory.
+   * The maximum number of sessions of this node without a login; open access only. Each takes about 50 KiB of memory.
    * Default: 1,500, or 15 % of `maxSessions` if that is more.
    */
   readonly anonymousSessions: number;
-  /** How many sessions of one address may be open that never had a login; open access only. Default: 1,000. */
+  /** The maximum number of sessions of one address that never had a login; open access only. Default: 1,000. */
   readonly anonymousSessionsPerAddress: number;
-  /** How many sessions of this node one account, a user at a provider, may be logged in to. Default: 100. */
+  /** The maximum number of sessions of this node with a login of one account: a user at a provider. Default: 100. */
   readonly sessionsPerAccount: number;
-  /** How many logins one address may start in a minute; open access only. Default: 600. */
+  /** The maximum number of logins that one address starts in a minute; open access only. Default: 600. */
   readonly loginStartsPerMinute: number;
-  /** How many logins one user may start in a minute; bearer access only. Default: 60. */
+  /** The maximum number of logins that one user starts in a minute; bearer access only. Default: 60. */
   readonly loginStartsPerUserPerMinute: number;
-  /** How many requests for login pages without a valid link, state or cookie one address may send in a minute. Default: 300. */
+  /**
+   * The maximum number of requests for login pages without a valid link, state or cookie from one address in a minute.
+   * Default: 300.
+   */
   readonly invalidLoginRequestsPerMinute: number;
   /**
-   * How many invalid access tokens one address may send in a minute, expired ones excepted; bearer access only.
+   * The maximum number of invalid access tokens from one address in a minute, except expired ones; bearer access only.
    * Default: 600.
    */
   readonly refusedTokensPerMinute: number;
-  /** How many logins may be under way on this node. Default: 1,000. */
+  /** The maximum number of pending logins of this node. Default: 1,000. */
   readonly pendingLogins: number;
-  /** How many 2025 connections one user may have through one client; bearer access only. Default: 10. */
+  /** The maximum number of 2025 connections of one user through one client; bearer access only. Default: 10. */
   readonly connectionsPerUser: number;
-  /** How many network connections `listen` keeps open. Default: 20,000, or twice `maxSessions` if that is more. */
+  /** The maximum number of network connections of `listen`. Default: 20,000, or twice `maxSessions` if that is more. */
   readonly connections: number;
-  /** How many network connections one address may have, trusted proxies excepted. Default: 4,000. */
+  /** The maximum number of network connections of one address, except trusted proxies. Default: 4,000. */
   readonly connectionsPerAddress: number;
   /**
    * The maximum number of array elements and object keys in the arguments of one tool call. A table of 5,000 rows and 2

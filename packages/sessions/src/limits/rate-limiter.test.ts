@@ -5,28 +5,25 @@ import { RateLimiter } from './rate-limiter.js';
 
 function setUp(perMinute: number) {
   const clock = new VirtualClock();
-  // Sums of such a number come out a little too large.
+  // Sums of this number are inexact.
   clock.jump(1_000_000.1);
   const deadlines = new Deadlines(clock, (error) => expect.unreachable(String(error)));
   const limiter = new RateLimiter({ perMinute, clock, deadlines });
-  /** How many of `tries` are let through. */
+  /** How many of `tries` are allowed. */
   const taken = (key: string, tries: number) =>
     Array.from({ length: tries }, () => limiter.take(key)).filter((wait) => wait === undefined).length;
   return { clock, deadlines, limiter, taken };
 }
 
-describe('a limit on how often something happens', () => {
-  it.each([1, 7, 60, 300])(
-    'lets %i through at once, and as many in every minute after that',
-    async (most) => {
-      const { clock, taken } = setUp(most);
-      expect(taken('a', most + 5)).toBe(most);
-      await clock.advance(60_000);
-      expect(taken('a', most + 5)).toBe(most);
-    },
-  );
+describe('a rate limiter', () => {
+  it.each([1, 7, 60, 300])('allows %i at once, and as many in every minute after that', async (perMinute) => {
+    const { clock, taken } = setUp(perMinute);
+    expect(taken('a', perMinute + 5)).toBe(perMinute);
+    await clock.advance(60_000);
+    expect(taken('a', perMinute + 5)).toBe(perMinute);
+  });
 
-  it('says when the next one may come, and that is true', async () => {
+  it('returns the seconds after which the next event is allowed', async () => {
     const { clock, limiter, taken } = setUp(6);
     taken('a', 6);
     expect(limiter.waitSeconds('a')).toBe(10);
@@ -37,7 +34,7 @@ describe('a limit on how often something happens', () => {
     expect(taken('a', 3)).toBe(1);
   });
 
-  it('takes back what was given back, and lets nobody have more than all for it', async () => {
+  it('undoes events, and never allows more than the limit because of that', async () => {
     const { clock, limiter, taken } = setUp(6);
     limiter.giveBack('a');
     expect(taken('a', 10)).toBe(6);
@@ -49,13 +46,13 @@ describe('a limit on how often something happens', () => {
     expect(taken('a', 10)).toBe(6);
   });
 
-  it('counts each key for itself [security 41]', () => {
+  it('limits each key independently [security 41]', () => {
     const { taken } = setUp(5);
     taken('flood', 100);
     expect(taken('other', 5)).toBe(5);
   });
 
-  it('remembers nobody for longer than it takes to be even, and keeps no timer then', async () => {
+  it('forgets a key when its bucket is full, and then keeps no timer', async () => {
     const { clock, deadlines, limiter, taken } = setUp(60);
     taken('once', 1);
     taken('often', 60);
@@ -65,7 +62,7 @@ describe('a limit on how often something happens', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it('remembers ten thousand at most, and forgets the longest unused first', () => {
+  it('remembers at most 10,000 keys, and forgets the least recently used one first', () => {
     const { limiter, taken } = setUp(1);
     taken('first', 1);
     for (let index = 0; index < 9999; index++) taken(`${index}`, 1);

@@ -2,22 +2,22 @@ import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 
 export interface RateLimiterOptions {
-  /** How often something may happen at once, and in a minute in the long run. */
+  /** The number of events that a key may have at once, and in each minute after that. */
   readonly perMinute: number;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
 }
 
 const MINUTE_MS = 60_000;
-/** Whoever has more addresses than this is not stopped by counting them. */
+/** Limits per address do not stop a client with more addresses than this. */
 const MAX_KEYS = 10_000;
 
-/** How often something may happen, for each of many (GCRA: a bucket that fills again evenly, as one number). */
+/** Limits how often an event may happen, for each key (GCRA: a token bucket that is stored as one number). */
 export class RateLimiter {
   readonly #options: RateLimiterOptions;
   readonly #intervalMs: number;
-  /** When each will have all of its allowance again; the longest unused first. */
-  readonly #wholeAtMs = new Map<string, number>();
+  /** When the bucket of each key is full again. The key that is unused longest is first. */
+  readonly #fullAtMs = new Map<string, number>();
   #isSweepDue = false;
 
   constructor(options: RateLimiterOptions) {
@@ -25,44 +25,44 @@ export class RateLimiter {
     this.#intervalMs = Math.floor(MINUTE_MS / options.perMinute);
   }
 
-  /** For how many something is remembered. */
+  /** The number of keys whose bucket is not full. */
   get size(): number {
-    return this.#wholeAtMs.size;
+    return this.#fullAtMs.size;
   }
 
   /**
-   * Uses up one of what `key` may, if it may.
-   * @returns `undefined` if so; if not, in how many seconds
+   * Counts an event of a key, if it is allowed.
+   * @returns `undefined` if it is allowed; otherwise the number of seconds after which it is
    */
   take(key: string): number | undefined {
     const waitSeconds = this.waitSeconds(key);
     if (waitSeconds !== undefined) return waitSeconds;
-    const wholeAtMs = this.#wholeAt(key) + this.#intervalMs;
-    this.#wholeAtMs.delete(key);
-    this.#wholeAtMs.set(key, wholeAtMs);
-    const [longestUnused] = this.#wholeAtMs.keys();
-    if (this.#wholeAtMs.size > MAX_KEYS && longestUnused !== undefined) this.#wholeAtMs.delete(longestUnused);
+    const fullAtMs = this.#fullAt(key) + this.#intervalMs;
+    this.#fullAtMs.delete(key);
+    this.#fullAtMs.set(key, fullAtMs);
+    const [leastRecent] = this.#fullAtMs.keys();
+    if (this.#fullAtMs.size > MAX_KEYS && leastRecent !== undefined) this.#fullAtMs.delete(leastRecent);
     this.#sweepLater();
     return undefined;
   }
 
-  /** Undoes one {@link take} of what `key` may, as if it had not happened. */
+  /** Undoes one {@link take}. */
   giveBack(key: string): void {
-    const wholeAtMs = this.#wholeAtMs.get(key);
-    if (wholeAtMs !== undefined) this.#wholeAtMs.set(key, wholeAtMs - this.#intervalMs);
+    const fullAtMs = this.#fullAtMs.get(key);
+    if (fullAtMs !== undefined) this.#fullAtMs.set(key, fullAtMs - this.#intervalMs);
   }
 
-  /** In how many seconds `key` may again; `undefined` if it may now. */
+  /** The number of seconds after which the next event of a key is allowed; `undefined` if it is allowed now. */
   waitSeconds(key: string): number | undefined {
-    const waitMs = this.#wholeAt(key) + this.#intervalMs - this.#now() - MINUTE_MS;
+    const waitMs = this.#fullAt(key) + this.#intervalMs - this.#now() - MINUTE_MS;
     return waitMs > 0 ? Math.ceil(waitMs / 1000) : undefined;
   }
 
-  #wholeAt(key: string): number {
-    return Math.max(this.#wholeAtMs.get(key) ?? 0, this.#now());
+  #fullAt(key: string): number {
+    return Math.max(this.#fullAtMs.get(key) ?? 0, this.#now());
   }
 
-  /** Whole milliseconds: sums of fractions would come out a little too large. */
+  /** Whole milliseconds, because sums of fractions are inexact. */
   #now(): number {
     return Math.floor(this.#options.clock.now());
   }
@@ -76,7 +76,7 @@ export class RateLimiter {
   #sweep(): void {
     this.#isSweepDue = false;
     const now = this.#now();
-    for (const [key, wholeAtMs] of this.#wholeAtMs) if (wholeAtMs <= now) this.#wholeAtMs.delete(key);
-    if (this.#wholeAtMs.size > 0) this.#sweepLater();
+    for (const [key, fullAtMs] of this.#fullAtMs) if (fullAtMs <= now) this.#fullAtMs.delete(key);
+    if (this.#fullAtMs.size > 0) this.#sweepLater();
   }
 }

@@ -1,13 +1,12 @@
 import { ByteBuilder } from './byte-builder.js';
 
-/** More came than may. */
+/** A response is larger than allowed. */
 export class TooLargeError extends Error {
   override readonly name = 'TooLargeError';
 }
 
 /**
- * Reads the text of a response, and stops as soon as there is more of it than may be, whatever it said of its
- * length.
+ * Reads the text of a response. Stops as soon as it exceeds the limit, whatever its `Content-Length` says.
  * @throws TooLargeError
  */
 export async function readLimitedText({ body, headers }: Response, maxBytes: number): Promise<string> {

@@ -1,13 +1,13 @@
 /** The longest delay of a timer, in milliseconds. Node fires longer ones at once. */
 export const MAX_TIMER_MS: number = 2 ** 31 - 1;
 
-/** Time as this library sees it. Handed in from outside, so that a test can own it. */
+/** A clock with timers. Tests pass one of their own. */
 export interface Clock {
-  /** Milliseconds on a clock that never goes back. Its zero means nothing. */
+  /** Returns milliseconds on a monotonic clock with an arbitrary zero. */
   now(): number;
   /**
-   * Runs `run` once, `delayMs` from now.
-   * @returns a function that cancels it; calling that twice, or too late, does nothing.
+   * Runs `run` once, after `delayMs`.
+   * @returns a function that cancels the timer. It has no effect after the timer has fired or was cancelled.
    */
   after(delayMs: number, run: () => void): () => void;
 }

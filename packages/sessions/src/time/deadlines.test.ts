@@ -10,7 +10,7 @@ function setUp() {
 }
 
 describe('Deadlines', () => {
-  it('run in their order, none before its time', async () => {
+  it('run in order, and never early', async () => {
     const { clock, deadlines } = setUp();
     const ran: [string, number][] = [];
     deadlines.at(5000, () => ran.push(['second', clock.now()]));
@@ -23,7 +23,7 @@ describe('Deadlines', () => {
     for (const [name, atMs] of ran) expect(atMs).toBeGreaterThanOrEqual(name === 'first' ? 1234 : 5000);
   });
 
-  it('use one timer for any number of deadlines, and none when there are none [security 37]', async () => {
+  it('use one timer for any number of deadlines, and no timer without deadlines [security 37]', async () => {
     const { clock, deadlines } = setUp();
     const set = Array.from({ length: 1000 }, (_, index) => deadlines.at(1000 + 37 * index, () => undefined));
     expect(deadlines.size).toBe(1000);
@@ -34,7 +34,7 @@ describe('Deadlines', () => {
     expect(clock.timers).toBe(0);
   });
 
-  it('wait longer than setTimeout can [security 37]', async () => {
+  it('may be later than `setTimeout` supports [security 37]', async () => {
     const { clock, deadlines } = setUp();
     const fortyDaysMs = 40 * 24 * 60 * 60 * 1000;
     let ran = false;
@@ -47,7 +47,7 @@ describe('Deadlines', () => {
     expect(ran).toBe(true);
   });
 
-  it('all run although there are more than fit into one slice, and one of them throws', async () => {
+  it('all run if there are more than one slice, and if one of them throws', async () => {
     const { clock, deadlines, errors } = setUp();
     let ran = 0;
     for (let index = 0; index < 1000; index++) {
@@ -62,7 +62,7 @@ describe('Deadlines', () => {
     expect(deadlines.size).toBe(0);
   });
 
-  it('cancelled by one that runs just before, do not run', async () => {
+  it('do not run if the previous deadline cancels them', async () => {
     const { clock, deadlines } = setUp();
     let ran = false;
     deadlines.at(100, () => later.cancel());
@@ -73,7 +73,7 @@ describe('Deadlines', () => {
     expect(ran).toBe(false);
   });
 
-  it('that are over when they are set, run at once', async () => {
+  it('in the past run at once', async () => {
     const { clock, deadlines } = setUp();
     await clock.advance(5000);
     let ran = false;

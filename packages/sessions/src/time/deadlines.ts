@@ -3,13 +3,13 @@ import type { Clock } from './clock.js';
 /** Deadlines that fall into the same bucket run together. */
 const BUCKET_MS = 100;
 
-/** After this many, the event loop gets a turn. */
-const SLICE = 256;
+/** The number of deadlines that run before the event loop continues. */
+const MAX_PER_SLICE = 256;
 
-/** Longer waits are cut: `setTimeout` fires at once beyond 2^31 - 1 ms. */
+/** Longer waits are split, because `setTimeout` fires at once beyond 2^31 - 1 ms. */
 const MAX_WAIT_MS = 2 ** 30;
 
-/** A deadline that can be taken back. */
+/** A deadline that can be cancelled. */
 export interface Deadline {
   cancel(): void;
 }
@@ -19,10 +19,10 @@ interface Entry extends Deadline {
 }
 
 /**
- * Any number of deadlines behind one timer.
+ * Runs any number of deadlines with one timer.
  *
- * Deadlines are rounded up to a tenth of a second and kept in buckets, so setting and cancelling one
- * costs a set operation, and a hundred thousand of them still cost one timer.
+ * Deadlines are rounded up to a tenth of a second and stored in buckets, so to set or cancel one takes one operation on
+ * a set.
  */
 export class Deadlines {
   readonly #clock: Clock;
@@ -31,20 +31,20 @@ export class Deadlines {
   #cancelTimer: (() => void) | undefined;
   #timerBucket = Number.POSITIVE_INFINITY;
 
-  /** @param onError hears what a deadline's function throws; the other deadlines run all the same. */
+  /** @param onError called with an error that the function of a deadline throws. Other deadlines still run. */
   constructor(clock: Clock, onError: (error: unknown) => void) {
     this.#clock = clock;
     this.#onError = onError;
   }
 
-  /** How many deadlines are waiting. */
+  /** The number of pending deadlines. */
   get size(): number {
     let size = 0;
     for (const bucket of this.#buckets.values()) size += bucket.size;
     return size;
   }
 
-  /** Runs `run` at `atMs` on the clock, or as soon as possible when that has passed. */
+  /** Runs `run` at `atMs` on the clock, or as soon as possible if that time has passed. */
   at(atMs: number, run: () => void): Deadline {
     const index = Math.ceil(Math.max(atMs, this.#clock.now()) / BUCKET_MS);
     const entry: Entry = { run, cancel: () => this.#remove(index, entry) };
@@ -55,7 +55,7 @@ export class Deadlines {
     return entry;
   }
 
-  /** Forgets every deadline without running it. */
+  /** Cancels all deadlines. */
   clear(): void {
     this.#buckets.clear();
     this.#disarm();
@@ -83,7 +83,7 @@ export class Deadlines {
 
   #fire(): void {
     this.#disarm();
-    let left = SLICE;
+    let left = MAX_PER_SLICE;
     for (const index of this.#dueBuckets()) {
       for (const entry of this.#buckets.get(index) ?? []) {
         if (left-- === 0) break;

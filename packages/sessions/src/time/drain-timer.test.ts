@@ -14,7 +14,7 @@ async function isOver(waiting: Promise<void>): Promise<boolean> {
   return over;
 }
 
-it('waits until the promise settles, also by a rejection', async () => {
+it('waits until the promise is fulfilled or rejected', async () => {
   const patience = new DrainTimer(new VirtualClock());
   expect(await isOver(patience.waitFor(Promise.resolve(), 1000))).toBe(true);
   expect(await isOver(patience.waitFor(Promise.reject(new Error('no')), 1000))).toBe(true);
@@ -41,7 +41,7 @@ it('ends current and later waits after the delay', async () => {
   expect(await isOver(patience.waitFor(never, 60_000))).toBe(true);
 });
 
-it('sets no timer that is longer than Node supports', () => {
+it('never sets a longer timer than Node supports', () => {
   const delays: number[] = [];
   const after = (delayMs: number) => {
     delays.push(delayMs);

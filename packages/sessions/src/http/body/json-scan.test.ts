@@ -6,7 +6,7 @@ import { JsonScan } from './json-scan.js';
 const FAR = { depth: 1000, elements: 1_000_000 };
 const encoder = new TextEncoder();
 
-/** What comes of a document that arrives in pieces. */
+/** Scans a document in chunks. */
 function scan(text: string, { most = FAR, cuts = [] as readonly number[] } = {}) {
   const bytes = encoder.encode(text);
   const scanning = new JsonScan(most);
@@ -15,7 +15,7 @@ function scan(text: string, { most = FAR, cuts = [] as readonly number[] } = {})
   return { refusal: scanning.end(), shape: scanning.shape };
 }
 
-describe('a JSON document that arrives in pieces', () => {
+describe('a JSON document that arrives in chunks', () => {
   const cuts = fc.array(fc.nat(10_000), { maxLength: 10 });
 
   it('has the shape of its parsed value, wherever it is split [security 40]', () => {
@@ -64,7 +64,7 @@ describe('a JSON document that arrives in pieces', () => {
     expect(new JsonScan(FAR).add(encoder.encode(text))).toBe('malformed');
   });
 
-  it.each(['[', '["open', '["a\\', '{"a":'])('is refused when it ends before it is whole: %s', (text) => {
+  it.each(['[', '["open', '["a\\', '{"a":'])('is refused if it is incomplete: %s', (text) => {
     expect(new JsonScan(FAR).add(encoder.encode(text))).toBeUndefined();
     expect(scan(text).refusal).toBe('malformed');
   });
