@@ -225,15 +225,9 @@ describe('the last page of a successful login', () => {
     const done = locationOf(await browser.request(callback), callback);
     const key = [...browser.cookies.keys()].find((name) => name.startsWith('mcp-login-done'));
     const { value, path } = browser.cookies.get(String(key))!;
-    const [account, client, mac] = value.split('.');
-    const mallory = Buffer.from('mallory').toString('base64url');
-    for (const forged of [
-      `${mallory}.${client}.${mac}`,
-      `${account}.${mallory}.${mac}`,
-      `${mallory}..`,
-      '.',
-      'x',
-    ]) {
+    const forgedValue = value.replace('alice', 'mallory');
+    expect(forgedValue).toContain('mallory');
+    for (const forged of [forgedValue, forgedValue.replace(/\..*/, ''), '.', 'x']) {
       browser.cookies.set(String(key), { value: forged, path });
       const text = await textOf(browser, done);
       expect(text).toContain('You can close this window');
