@@ -26,11 +26,6 @@ export class Endpoint {
     this.#stateless = new StatelessHandler(options);
   }
 
-  /** Notifies the 2026 clients that listen to this resource. */
-  resourceUpdated(uri: string): void {
-    this.#stateless.resourceUpdated(uri);
-  }
-
   /**
    * Answers every new request with 503, because the server is closing. Messages for calls in flight are still accepted.
    */

@@ -80,8 +80,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
     },
 
     resourceUpdatedForAll(uri) {
-      mcp.subscriptions.resourceUpdated(uri);
-      mcp.endpoint.resourceUpdated(uri);
+      mcp.contexts.resourceUpdates.notify(uri);
     },
 
     list: () => administration.list(),

@@ -42,8 +42,8 @@ type StreamBounds = Pick<SseStreamOptions, 'closeConnection' | 'countUnread' | '
 interface ListenStream {
   /** The JSON-RPC id of its request, which all its messages carry. */
   readonly id: unknown;
-  /** Whether status changes are sent. `false` until the stream has acknowledged the subscription. */
-  sendsStatus: boolean;
+  /** The resources whose changes are sent. None until the stream has acknowledged the subscription. */
+  uris: readonly string[];
   readonly stream: SseStream;
 }
 
@@ -64,7 +64,7 @@ export class ListenStreams {
     this.#deadlines = deadlines;
     events.subscribe((event) => {
       const changed = statusChangedBy(event);
-      if (changed) this.#notify(changed);
+      if (changed) this.notify(changed, STATUS_URI);
       if (event.type === 'session.ended') this.#end(event.ref);
     });
   }
@@ -122,7 +122,7 @@ export class ListenStreams {
     this.#streams.set(ref, streams.add(listening));
     // The acknowledgement must be the first message of the stream.
     await listening.stream.started;
-    listening.sendsStatus = subscribedUrisOf(body).includes(STATUS_URI);
+    listening.uris = subscribedUrisOf(body);
     // If the session has ended since the request was resolved, its event has been missed.
     if (!this.#registry.has(ref)) this.#end(ref);
     return listening.stream.response;
@@ -147,13 +147,14 @@ export class ListenStreams {
 
   #listenStream(body: unknown, response: SseResponse, bounds: StreamBounds): ListenStream {
     const stream = new SseStream(response, { clock: this.#clock, deadlines: this.#deadlines, ...bounds });
-    return { id: propertyOf(body, 'id'), sendsStatus: false, stream };
+    return { id: propertyOf(body, 'id'), uris: [], stream };
   }
 
-  #notify(ref: SessionRef): void {
-    for (const { id, sendsStatus, stream } of this.#streams.get(ref) ?? []) {
-      if (!sendsStatus) continue;
-      const params = { uri: STATUS_URI, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
+  /** Notifies the streams of a session that have subscribed to a resource. */
+  notify(ref: SessionRef, uri: string): void {
+    for (const { id, uris, stream } of this.#streams.get(ref) ?? []) {
+      if (!uris.includes(uri)) continue;
+      const params = { uri, _meta: { [SUBSCRIPTION_ID_META_KEY]: id } };
       stream.send({ jsonrpc: '2.0', method: 'notifications/resources/updated', params });
     }
   }

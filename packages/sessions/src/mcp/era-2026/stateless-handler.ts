@@ -73,11 +73,10 @@ export class StatelessHandler {
       // `ListenStreams` limits subscriptions for each session and address; the SDK only limits their sum.
       maxSubscriptions: Number.POSITIVE_INFINITY,
     });
-  }
-
-  /** Notifies the clients that listen to this resource. */
-  resourceUpdated(uri: string): void {
-    this.#sdk.notify.resourceUpdated(uri);
+    options.contexts.resourceUpdates.subscribe((uri, session) => {
+      if (session === undefined) this.#sdk.notify.resourceUpdated(uri);
+      else this.#listenStreams.notify(session, uri);
+    });
   }
 
   /** @throws SessionError if a limit is reached or the store fails */

@@ -9,6 +9,7 @@ import { sessionRequired } from '../../session/account-errors.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
+import { ResourceUpdates } from './resource-updates.js';
 import { LiveSession, refusingSession, type Session } from './session.js';
 import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
@@ -63,6 +64,8 @@ const SESSION_REQUIRED_IN_META = `This request names no session. Call the \`logi
 export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
   readonly #options: RequestContextsOptions;
+  /** Changes of resources that handlers or the server announce. */
+  readonly resourceUpdates: ResourceUpdates = new ResourceUpdates();
 
   constructor(options: RequestContextsOptions) {
     this.#options = options;

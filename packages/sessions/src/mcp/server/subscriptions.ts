@@ -20,9 +20,10 @@ export interface SubscriptionsOptions {
 const NO_ROOM =
   'This server has no room for more subscriptions. Unsubscribe from other resources, or try again later.';
 
-/** The resources that clients have subscribed to. */
+/** The subscriptions of one client. */
 interface Subscribed {
-  readonly uris: Set<string>;
+  /** The resources that the client has subscribed to. `undefined`: the SDK filters, so it gets every change. */
+  readonly uris: Set<string> | undefined;
   readonly share: QuotaShare;
 }
 
@@ -34,8 +35,8 @@ type Handler = (request: { params: { uri: string } }, ...rest: unknown[]) => unk
 const METHODS = ['resources/subscribe', 'resources/unsubscribe'] as const;
 
 /**
- * What clients whose connection is their session have subscribed to (`resources/subscribe`): each hears of its
- * own session's status, and of the author's resources that it named.
+ * The subscriptions of clients with a connection (`resources/subscribe`). A client is notified of the status of its own
+ * session, and of the author's resources that it has subscribed to.
  */
 export class Subscriptions {
   readonly #options: SubscriptionsOptions;
@@ -47,19 +48,18 @@ export class Subscriptions {
       if (event.type === 'session.ended') this.#forget(event.ref);
       const ref = statusChangedBy(event);
       const subscribers = ref && this.#subscribers.get(ref);
-      // Once all have heard of the event: a sign-out makes connections forget what they were sent before it.
-      if (subscribers) queueMicrotask(() => this.#tell(subscribers, STATUS_URI));
+      // After the other listeners: at a sign-out, connections discard the messages that were sent before it.
+      if (subscribers) queueMicrotask(() => this.#notify(subscribers, STATUS_URI));
+    });
+    options.contexts.resourceUpdates.subscribe((uri, session) => {
+      const sessions = session === undefined ? [...this.#subscribers.keys()] : [session];
+      for (const ref of sessions) this.#notify(this.#subscribers.get(ref) ?? new Map(), uri);
     });
   }
 
-  /** How many sessions have subscribed to anything. */
+  /** The number of sessions with subscriptions. */
   get size(): number {
     return this.#subscribers.size;
-  }
-
-  /** Tells everybody who subscribed to a resource of the author's that it has changed. */
-  resourceUpdated(uri: string): void {
-    for (const subscribers of this.#subscribers.values()) this.#tell(subscribers, uri);
   }
 
   /** Handles subscriptions on the server object of a connection. Handlers of the author run, too. */
@@ -84,10 +84,10 @@ export class Subscriptions {
     });
   }
 
-  /** Subscribes a client that says in another way what it wants to hear: the SDK passes on no more than that. */
+  /** Adds a client whose subscriptions the SDK knows (`subscriptions/listen` over stdio). */
   add(ref: SessionRef, server: McpServer): void {
     const share = this.#options.kept.open(undefined);
-    this.#subscribersOf(ref).set(server, { uris: new Set([STATUS_URI]), share });
+    this.#subscribersOf(ref).set(server, { uris: undefined, share });
   }
 
   #subscribersOf(ref: SessionRef): Subscribers {
@@ -105,8 +105,9 @@ export class Subscriptions {
       share: this.#options.kept.open(quotaKeyOf(context)),
     };
     const { uris, share } = subscribed;
+    if (!uris) return;
     if (method === 'resources/unsubscribe') uris.delete(uri);
-    else this.#subscribe(uri, subscribed);
+    else this.#subscribe(uri, { uris, share });
     share.resize(bytesOfUris(uris));
     if (uris.size === 0) this.#remove(ref, server);
     else {
@@ -115,7 +116,7 @@ export class Subscriptions {
     }
   }
 
-  #subscribe(uri: string, { uris, share }: Subscribed): void {
+  #subscribe(uri: string, { uris, share }: { readonly uris: Set<string>; readonly share: QuotaShare }): void {
     if (uris.has(uri)) return;
     const refusal =
       refusalOfUris([...uris, uri]) ?? (share.resize(bytesOfUris([...uris, uri])) ? undefined : NO_ROOM);
@@ -135,11 +136,10 @@ export class Subscriptions {
     this.#subscribers.delete(ref);
   }
 
-  #tell(subscribers: Subscribers, uri: string): void {
+  #notify(subscribers: Subscribers, uri: string): void {
     const { contexts, onError } = this.#options;
     for (const [server, { uris }] of subscribers) {
-      // Of what is given up because it went away, a client is not told any more.
-      if (!uris.has(uri) || !server.isConnected()) continue;
+      if (uris?.has(uri) === false || !server.isConnected()) continue;
       contexts.outside(() => server.server.sendResourceUpdated({ uri }).catch(onError));
     }
   }
