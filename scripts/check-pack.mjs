@@ -16,7 +16,7 @@ const write = (path, text) => writeFile(join(project, path), text);
 const install = (...packages) => run('npm', ['install', '--no-audit', '--no-fund', ...packages]);
 
 /** The versions of @types/node that the declarations have to compile with. */
-const NODE_TYPES = ['20', '22', '24', '26'];
+const NODE_TYPES = ['20', '22', '24', '25', '26'];
 const TOOLS = ['login', 'logout', 'next_event', 'session_status'];
 
 const readme = await readFile(join(root, 'README.md'), 'utf8');

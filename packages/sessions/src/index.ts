@@ -22,6 +22,7 @@ export type {
   DeviceFlow,
   ProviderEndpoints,
   ProviderOptions,
+  RevocableTokens,
 } from './provider/provider-options.js';
 export { createSessions } from './server/create-sessions.js';
 export type {

@@ -1,8 +1,8 @@
-import { type JsonWebKey, webcrypto } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
 
-/** What the JWK of a client may have for its `alg` (RFC 7518 section 3.1, RFC 8037). */
+/** The algorithms of client assertions (RFC 7518 section 3.1, RFC 8037). */
 export const KEY_ALGORITHM_NAMES = [
   'ES256',
   'ES384',
@@ -16,8 +16,26 @@ export const KEY_ALGORITHM_NAMES = [
   'EdDSA',
 ] as const;
 
-/** A private key as a JWK (RFC 7517). */
-export type ClientAssertionKey = JsonWebKey & { readonly alg?: string; readonly kid?: string };
+/** A private key as a JSON Web Key (RFC 7517, RFC 7518 section 6). Not every version of `@types/node` has such a type. */
+export interface ClientAssertionKey {
+  readonly kty?: string;
+  readonly alg?: string;
+  readonly kid?: string;
+  readonly use?: string;
+  readonly key_ops?: string[];
+  readonly ext?: boolean;
+  readonly crv?: string;
+  readonly x?: string;
+  readonly y?: string;
+  readonly n?: string;
+  readonly e?: string;
+  readonly d?: string;
+  readonly p?: string;
+  readonly q?: string;
+  readonly dp?: string;
+  readonly dq?: string;
+  readonly qi?: string;
+}
 
 type KeyAlgorithm = (typeof KEY_ALGORITHM_NAMES)[number];
 type ImportParams = webcrypto.EcKeyImportParams | webcrypto.RsaHashedImportParams | webcrypto.Algorithm;
@@ -36,23 +54,23 @@ const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithm, ImportParams>> = {
 };
 
 /**
- * The way to authenticate with a private key (RFC 7523), for signing only.
- * @throws SessionError `configuration` when the key does not fit its `alg`
+ * Client authentication with a private key (RFC 7523). The key is imported for signing only.
+ * @throws SessionError `configuration` if the key does not match its `alg`
  */
 export async function keyAuthentication(jwk: ClientAssertionKey): Promise<oidc.ClientAuth> {
   const { alg, kid } = jwk;
-  // The options have been checked for it.
+  // `providerSettings` checks the algorithm.
   const algorithm = KEY_ALGORITHMS[alg as KeyAlgorithm];
-  // What the platform says of a key it cannot use might quote it.
+  // The error of the platform may quote the key.
   const key = await webcrypto.subtle.importKey('jwk', jwk, algorithm, false, ['sign']).catch(() => undefined);
   if (!key) {
     throw new SessionError(
       'configuration',
-      `\`clientKey\` is no private key for ${alg}. Give the JWK as it was generated.`,
+      `\`clientKey\` is not a private key for ${alg}. Pass the JWK as it was generated.`,
     );
   }
   return oidc.PrivateKeyJwt(kid === undefined ? { key } : { key, kid }, {
-    // The library would call EdDSA Ed25519 (RFC 9864), which few providers know yet.
+    // The library would write Ed25519 for EdDSA (RFC 9864), which few providers accept.
     [oidc.modifyAssertion]: (header) => {
       header.alg = alg;
     },

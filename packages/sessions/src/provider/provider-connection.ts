@@ -12,7 +12,7 @@ import type { ProviderSettings } from './provider-options.js';
 import { readTokenAnswer } from './token-answers.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
-const REVOCATION_TIMEOUT_MS = 5000;
+export const REVOCATION_TIMEOUT_MS = 5000;
 /** After a failed discovery, the next login waits this long before it asks again. */
 const DISCOVERY_PAUSE_MS = 2000;
 

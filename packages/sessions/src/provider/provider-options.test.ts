@@ -50,6 +50,11 @@ describe('the options of a provider', () => {
     );
   });
 
+  it('refuse a `revoke` that is not a function', () => {
+    const wrong = { ...options, revoke: 'https://git.example.com/revoke' };
+    expect(() => providerSettings(wrong as never)).toThrow(/must be a function[\s\S]*revoke/);
+  });
+
   it.each<[string, object]>([
     ['clientID', { clientID: 'x' }],
     ['userinfo', { ...withEndpoints, endpoints: { ...endpoints, userinfo: 'https://git.example.com/u' } }],

@@ -27,6 +27,12 @@ export interface ProviderEndpoints {
  */
 export type DeviceFlow = 'allowed' | 'only';
 
+/** The tokens of a login that ends. */
+export interface RevocableTokens {
+  readonly accessToken: string;
+  readonly refreshToken: string | undefined;
+}
+
 /** One upstream authorization server and this server's registration there. */
 export interface ProviderOptions<Name extends string = string> {
   /**
@@ -65,6 +71,12 @@ export interface ProviderOptions<Name extends string = string> {
    * without a path, and with https except on loopback. Default: none.
    */
   readonly apiOrigins?: readonly string[] | undefined;
+  /**
+   * Revokes the tokens of a login when it ends, for providers without a revocation endpoint (RFC 7009), such as GitHub.
+   * It must not keep or log the tokens. `signal` aborts after 5 seconds; then, and if the promise rejects, the
+   * revocation is `unconfirmed` in events. Default: the revocation endpoint.
+   */
+  readonly revoke?: ((tokens: RevocableTokens, signal: AbortSignal) => Promise<void>) | undefined;
 }
 
 /** Provider options with every default filled in. */
@@ -156,6 +168,9 @@ const schema = z
       .strictObject({ subject: z.string().min(1), name: z.string().min(1).optional() })
       .optional(),
     apiOrigins: z.array(apiOrigin).optional(),
+    revoke: z
+      .custom<ProviderOptions['revoke']>((value) => typeof value === 'function', 'must be a function')
+      .optional(),
   })
   .refine(({ endpoints, pkce, deviceFlow }) => !endpoints || pkce === 'S256' || deviceFlow === 'only', {
     path: ['pkce'],

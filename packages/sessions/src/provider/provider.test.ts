@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Secret } from '../vault/secret.js';
 import { Provider } from './provider.js';
@@ -9,11 +9,15 @@ type Answer = (url: URL, form: URLSearchParams) => Response;
 const ISSUER = 'https://id.test';
 const ENTRA = 'https://login.microsoftonline.com';
 
-function providerOf(answers: Readonly<Record<string, Answer>>, options: Partial<ProviderOptions> = {}) {
+function providerOf(
+  answers: Readonly<Record<string, Answer>>,
+  options: Partial<ProviderOptions> = {},
+  clock = new VirtualClock(),
+) {
   const revoked: (string | null)[] = [];
   const { issuer = ISSUER } = options;
   const settings = providerSettings({ name: 'idp', clientId: 'client', ...options, issuer });
-  const provider = new Provider(settings, new VirtualClock(), async (input, init) => {
+  const provider = new Provider(settings, clock, async (input, init) => {
     const url = new URL(String(input));
     const form = new URLSearchParams(String(init?.body));
     const answer = answers[url.pathname];
@@ -162,4 +166,49 @@ describe('user info', () => {
   function refused(message: RegExp) {
     return { code: 'provider_refused', message: expect.stringMatching(message) };
   }
+});
+
+describe('a configured `revoke`', () => {
+  const tokens = () => ({
+    accessToken: Secret.fromString('access'),
+    refreshToken: Secret.fromString('refresh'),
+  });
+
+  it('gets the tokens as text, instead of the revocation endpoint', async () => {
+    const revoke = vi.fn<NonNullable<ProviderOptions['revoke']>>(async () => undefined);
+    const { provider, revoked } = providerOf({}, { revoke });
+    expect(await provider.revoke(tokens())).toBe('confirmed');
+    expect(revoke.mock.calls[0]?.[0]).toEqual({ accessToken: 'access', refreshToken: 'refresh' });
+    expect(revoked).toEqual([]);
+    await provider.revoke({ accessToken: Secret.fromString('other'), refreshToken: undefined });
+    expect(revoke.mock.calls[1]?.[0]).toEqual({ accessToken: 'other', refreshToken: undefined });
+  });
+
+  it.each<[string, NonNullable<ProviderOptions['revoke']>]>([
+    ['rejects', () => Promise.reject(new Error('503'))],
+    [
+      'throws',
+      () => {
+        throw new Error('a mistake');
+      },
+    ],
+  ])('leaves the revocation unconfirmed when it %s', async (_how, revoke) => {
+    expect(await providerOf({}, { revoke }).provider.revoke(tokens())).toBe('unconfirmed');
+  });
+
+  it('has five seconds, and leaves the revocation unconfirmed after that', async () => {
+    const clock = new VirtualClock();
+    let given: AbortSignal | undefined;
+    const revoke = (_tokens: object, signal: AbortSignal) => {
+      given = signal;
+      return new Promise<void>(() => undefined);
+    };
+    const revocation = providerOf({}, { revoke }, clock).provider.revoke(tokens());
+    await clock.advance(4999);
+    expect(given?.aborted).toBe(false);
+    await clock.advance(1);
+    expect(given?.aborted).toBe(true);
+    expect(await revocation).toBe('unconfirmed');
+    expect(clock.timers).toBe(0);
+  });
 });

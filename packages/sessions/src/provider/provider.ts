@@ -13,7 +13,7 @@ import {
   requestDeviceTokens,
 } from './device-authorization.js';
 import { refreshedClaims } from './id-token.js';
-import { ProviderConnection } from './provider-connection.js';
+import { ProviderConnection, REVOCATION_TIMEOUT_MS } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
 import type { DeviceFlow, ProviderSettings } from './provider-options.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
@@ -30,7 +30,7 @@ type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelp
 
 /** A refresh that takes longer counts as lost; it is not aborted. */
 const REFRESH_PATIENCE_MS = 30_000;
-const REVOCATION_TRIES = 3;
+const MAX_REVOCATION_TRIES = 3;
 
 /** One upstream authorization server, over openid-client. */
 export class Provider {
@@ -197,8 +197,12 @@ export class Provider {
     return Promise.race([answering, impatience]);
   }
 
-  /** Revokes a token set (RFC 7009), the refresh token first. Never rejects; each request is bounded to 5 s. */
+  /**
+   * Revokes a token set: with the configured `revoke`, or at the revocation endpoint (RFC 7009), the refresh token
+   * first. Never rejects; each request has 5 seconds.
+   */
   async revoke(tokens: TokenSet): Promise<Revocation> {
+    if (this.#settings.revoke) return this.#revokeByHook(this.#settings.revoke, tokens);
     try {
       const configuration = await this.#connection.configured();
       if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
@@ -271,9 +275,30 @@ export class Provider {
     return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
   }
 
-  /** @returns whether the provider confirmed it. */
+  async #revokeByHook(
+    revoke: NonNullable<ProviderSettings['revoke']>,
+    { accessToken, refreshToken }: TokenSet,
+  ): Promise<Revocation> {
+    const deadline = new AbortController();
+    const timeout = new DOMException('The revocation took too long.', 'TimeoutError');
+    const cancel = this.#clock.after(REVOCATION_TIMEOUT_MS, () => deadline.abort(timeout));
+    const expired = new Promise<never>((_resolve, reject) => {
+      deadline.signal.addEventListener('abort', () => reject(timeout), { once: true });
+    });
+    try {
+      const texts = { accessToken: accessToken.reveal(), refreshToken: refreshToken?.reveal() };
+      await Promise.race([revoke(texts, deadline.signal), expired]);
+      return 'confirmed';
+    } catch {
+      return 'unconfirmed';
+    } finally {
+      cancel();
+    }
+  }
+
+  /** @returns whether the provider confirmed the revocation */
   async #revokeOne(configuration: oidc.Configuration, token: Secret, hint: string): Promise<boolean> {
-    for (let tries = 1; tries <= REVOCATION_TRIES; tries++) {
+    for (let tries = 1; tries <= MAX_REVOCATION_TRIES; tries++) {
       try {
         await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: hint });
         return true;
