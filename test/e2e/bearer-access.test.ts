@@ -20,7 +20,7 @@ import {
   send,
 } from '../support/raw-mcp.js';
 import { type RecordingApi, startRecordingApi } from '../support/recording-api.js';
-import { heard, openWire, type WireStream } from './wire-stream.js';
+import { eventContaining, openWire, type WireStream } from './wire-stream.js';
 
 const SECOND = 1000;
 /** The lifetime of tokens that expire in a test. */
@@ -353,7 +353,8 @@ describe('a stream', () => {
   const get2025 = (way: RawWay, id: string): RawRequest => ({
     headers: { ...way.headers, accept: 'text/event-stream', 'mcp-session-id': id },
   });
-  const acknowledged = (stream: WireStream) => heard(stream, 'notifications/subscriptions/acknowledged');
+  const acknowledged = (stream: WireStream) =>
+    eventContaining(stream, 'notifications/subscriptions/acknowledged');
 
   async function open(era: Era, way: RawWay) {
     const client = await connectIn(era, way);
@@ -420,7 +421,7 @@ describe('a stream', () => {
       body: JSON.stringify(subscribe),
     });
     await going.client.call('logout');
-    await heard(going.stream, 'notifications/resources/updated');
+    await eventContaining(going.stream, 'notifications/resources/updated');
     going.stream.drop();
   });
 

@@ -5,7 +5,7 @@ import { z } from 'zod';
 /** Waiting calls, by name. */
 const held = new Map();
 const aborted = [];
-/** How many bytes each flood has tried to send, by name. */
+/** The number of bytes that each flood has written, by name. */
 const floods = new Map();
 const DROP = 'x'.repeat(64 * 1024);
 

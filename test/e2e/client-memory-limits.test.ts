@@ -11,10 +11,10 @@ import { reachedFrom } from '../support/in-memory-client.js';
 import { JSON_HEADERS } from '../support/raw-mcp.js';
 
 const MCP = 'https://mcp.example/mcp';
-/** What is kept of addresses is counted with two bytes for each character: 100 of these do not fit. */
+/** A character counts as two bytes, so that 100 of these exceed the limit. */
 const LONG = 2048;
 const SHORT = 'notes:mine';
-/** How much one address may use of what is kept of one kind. */
+/** The maximum of one address for one kind of data. */
 const QUARTER = (8 * 1024 * 1024) / 4;
 
 let sessions: Sessions;
@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 afterEach(() => sessions.close());
 
-/** The server as it is to clients of an address. */
+/** Requests from one address. */
 const from = (index: number): Pick<Sessions, 'handleRequest'> => {
   const server = reachedFrom(sessions, `203.0.113.${index}`);
   return { handleRequest: (request) => server.handleRequest(new Request(MCP, request)) };
@@ -52,7 +52,7 @@ const listen = (peer: RawPeer, uris: readonly string[]) =>
     }),
   );
 
-/** Subscribes to more and more until it is refused. @returns how many characters were taken */
+/** Subscribes until a subscription is refused. @returns the number of accepted characters */
 async function fill(peer: RawPeer): Promise<number> {
   for (let index = 0; ; index++) {
     const { error } = await subscribe(peer, longUri(index));
@@ -101,10 +101,10 @@ describe('the subscriptions of 2025 clients', () => {
 
 describe('the subscriptions of 2026 clients', () => {
   it.each([
-    ['a longer address than 2,048 characters', ['x'.repeat(LONG + 1)], 400, '2048 characters'],
-    ['more than 100', Array.from({ length: 101 }, (_, index) => `n:${index}`), 400, '100 subscriptions'],
-    ['more than 64 KiB in all', Array.from({ length: 20 }, (_, index) => longUri(index)), 503, 'Too many'],
-  ])('is refused if it is %s [security 40]', async (_, uris, status, message) => {
+    ['a URI of more than 2,048 characters', ['x'.repeat(LONG + 1)], 400, '2048 characters'],
+    ['more than 100 URIs', Array.from({ length: 101 }, (_, index) => `n:${index}`), 400, '100 subscriptions'],
+    ['more than 64 KiB in total', Array.from({ length: 20 }, (_, index) => longUri(index)), 503, 'Too many'],
+  ])('are refused with %s [security 40]', async (_, uris, status, message) => {
     const response = await listen(rawPeer2026(from(1)), uris);
     expect(response.status).toBe(status);
     expect((await messageIn(response)).error?.message).toContain(message);

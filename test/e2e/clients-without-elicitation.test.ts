@@ -15,7 +15,7 @@ function start(change: Parameters<typeof startTranscribed>[0] = {}): Transcribed
   return server;
 }
 
-/** Connects a client that declares URL elicitation. @returns also the links that it was asked to open */
+/** Connects a client that declares URL elicitation. @returns also the links of its elicitations */
 async function connect(
   era: (typeof ERAS)[number],
   server: Pick<Sessions, 'handleRequest'>,
@@ -34,7 +34,7 @@ async function connect(
   return { client, asked };
 }
 
-/** One request of a 2026 client that declares URL elicitation and knows nothing of `input_required`. */
+/** One request of a 2026 client that declares URL elicitation and does not support `input_required`. */
 async function callOnce(
   server: Pick<Sessions, 'handleRequest'>,
   tool: string,

@@ -18,7 +18,7 @@ const loginSchema = z.object({
     .optional(),
 });
 
-/** A client that reaches the server through something that says so, as a tunnel or a proxy does. */
+/** A client behind a tunnel or proxy that adds a header. */
 async function connectForwarded() {
   const requestInit = { headers: { 'x-forwarded-for': '192.0.2.1' } };
   const client = new Client({ name: 'far-away', version: '1.0.0' });

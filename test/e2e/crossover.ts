@@ -14,9 +14,9 @@ import {
   SHARED_RESOURCE,
 } from './recorded-clients.js';
 
-/** Of each kind of real client; the rest is raw, half of each era. */
+/** The number of real clients of each kind. The others are raw, half of each era. */
 const SDK_CLIENTS_PER_KIND = 4;
-/** What every client asks for at once: as many as one client has under way. */
+/** The number of simultaneous calls of each client. */
 const QUESTIONS = 4;
 
 /** Resolves when the expected number of calls has arrived. */
@@ -58,7 +58,7 @@ const ANSWERS = [
   'resource error of',
   'prompt error of',
 ];
-/** What reaches a client of the 2025 era on its standalone stream. */
+/** The messages on the standalone stream of a 2025 client. */
 const ON_ITS_OWN_STREAM = [
   'own stream before of',
   'own stream after of',
@@ -116,7 +116,7 @@ export function describeCrossover(count: number): void {
                 },
               });
               await mcpReq.log('info', `log ${when} of ${name}`);
-              // Without a request they belong to: the SDK sends them on the stream of a GET, if there is one.
+              // These belong to no request, so that the SDK sends them on the standalone stream.
               await server.server.sendLoggingMessage({
                 level: 'info',
                 data: `own stream ${when} of ${name}`,
@@ -138,7 +138,7 @@ export function describeCrossover(count: number): void {
         server.registerResource(
           'canary',
           new ResourceTemplate('canary://of/{canary}', { list: undefined }),
-          { description: 'Whom it belongs to.' },
+          { description: 'The owner of the canary.' },
           async (uri, { canary }) => {
             const name = await whoIsIt(meetings.questions);
             return { contents: [{ uri: uri.href, text: `resource of ${name}, address of ${canary}` }] };
@@ -154,7 +154,7 @@ export function describeCrossover(count: number): void {
         );
         server.registerPrompt(
           'canary',
-          { description: 'Whom it belongs to.', argsSchema: z.object({ canary: z.string() }) },
+          { description: 'The owner of the canary.', argsSchema: z.object({ canary: z.string() }) },
           async ({ canary }) => {
             const text = `prompt of ${await whoIsIt(meetings.questions)}, prompt argument of ${canary}`;
             return { messages: [{ role: 'user', content: { type: 'text', text } }] };
@@ -182,7 +182,7 @@ export function describeCrossover(count: number): void {
     return expectedBy(client).filter((what) => !seen.includes(`${what} ${canary}`));
   }
 
-  // Each step goes on from the one before.
+  // Each step continues from the one before.
   describe(`${count} simultaneous clients of both eras with identical JSON-RPC ids and progress tokens`, () => {
     it('have one session each', () => {
       const raw = users.filter(({ client }) => client.isRaw);
@@ -206,7 +206,7 @@ export function describeCrossover(count: number): void {
         ]),
       );
       expect([meetings.questions.arrived, meetings.refusals.arrived]).toEqual([count * QUESTIONS, count * 2]);
-      // Nothing says when a notification that belongs to no request has arrived. What is missing is shown below.
+      // Notifications without a request have no acknowledgement. The assertion below shows missing ones.
       await eventually('the streams of all', async () => {
         return users.every((user) => missingFor(user).length === 0) || undefined;
       }).catch(() => undefined);

@@ -4,9 +4,9 @@ import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/test
 import { createLatch, type Latch } from '../support/latch.js';
 import { connect } from '../support/mcp-clients.js';
 import { messageOf, request2026 } from '../support/raw-mcp.js';
-import { call2026, heard, openWire } from './wire-stream.js';
+import { call2026, eventContaining, openWire } from './wire-stream.js';
 
-/** What nginx waits for, with its defaults, between two bytes of an answer. */
+/** The default time that nginx waits between two bytes of a response. */
 const NGINX_MS = 60_000;
 const CALL_MS = 66_000;
 const PATIENCE_MS = 5_000;
@@ -18,7 +18,7 @@ let began: Latch;
 let released: Latch;
 let aborted: Latch;
 
-// Real connections, and a clock that only the test moves.
+// Real connections, and a clock that only the test advances.
 beforeEach(async () => {
   clock = new VirtualClock();
   began = createLatch();
@@ -65,7 +65,7 @@ describe('the response to a 2026 call whose tool is silent for 66 seconds', () =
     expect([stream.status, stream.headers['content-type']]).toEqual([200, 'text/event-stream']);
     await clock.advance(CALL_MS - PATIENCE_MS);
     released.open();
-    const { data } = await heard(stream, 'released');
+    const { data } = await eventContaining(stream, 'released');
     expect(JSON.parse(data)).toMatchObject({ id: 7, result: { content: [{ text: 'released' }] } });
     const comments = (await stream.text).match(/^: keepalive$/gm) ?? [];
     expect(comments.length).toBeGreaterThan((CALL_MS - PATIENCE_MS) / NGINX_MS);
@@ -126,7 +126,7 @@ describe('the response to a 2026 call whose tool is silent for 66 seconds', () =
     void sessions.close().finally(() => {
       isClosed = true;
     });
-    // It waits for what is under way on the clock, and no longer than it is told to: not at all.
+    // The drain time is 0 on this clock.
     while (!isClosed) await clock.advance(1);
     const stream = await answer;
     expect(stream.status).toBe(status);

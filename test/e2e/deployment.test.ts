@@ -10,7 +10,7 @@ import { call2025, connect2025, initialize, JSON_HEADERS, request2026, send } fr
 interface Deployed {
   readonly sessions: Sessions;
   readonly provider: FaultingProvider;
-  /** What the operator was warned of. */
+  /** The warnings to the operator. */
   readonly warnings: string[];
 }
 
@@ -31,7 +31,7 @@ function deploy(options: Partial<SessionsOptions> = {}): Deployed {
   return { sessions, provider, warnings };
 }
 
-/** Listens on this machine. @returns its origin as well */
+/** Starts a server on loopback. @returns also its origin */
 async function listening(options: Partial<SessionsOptions> = {}): Promise<Deployed & { origin: string }> {
   const deployed = deploy(options);
   const { url } = await deployed.sessions.listen({ port: 0 });
@@ -64,7 +64,7 @@ describe('the health check', () => {
   it('answers below the path of the public URL', async () => {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
-    // A TCP server that listens has an AddressInfo.
+    // The address of a listening TCP server is an AddressInfo.
     const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     server.on('request', deploy({ publicUrl: `${origin}/api` }).sessions.middleware);
     onTestFinished(async () => void (await once(server.close(), 'close')));
@@ -121,7 +121,7 @@ describe('the Accept header', () => {
 describe('a framework whose request.url is always localhost, such as Next.js', () => {
   const PUBLIC = 'https://mcp.example.com';
 
-  /** As a route handler of Next.js gets it from a client that addresses `host`. */
+  /** A request as a route handler of Next.js gets it from a client that addresses `host`. */
   function handedOver(path: string, host: string, init: RequestInit = {}): Request {
     return new Request(`https://localhost:3000${path}`, {
       ...init,
@@ -254,7 +254,7 @@ describe('the operator gets a warning', () => {
   });
 });
 
-/** One request as nginx sends it to what is behind it, with the directives of its documentation and no other. */
+/** A request as nginx sends it upstream, with the directives of its documentation only. */
 function throughNginx(origin: string, body: string): Promise<string> {
   const { port, host } = new URL(origin);
   return new Promise((resolve, reject) => {

@@ -5,7 +5,7 @@ import { type SETTINGS, type SecuredNotes, startSecuredNotes } from '../support/
 
 const ERAS = ['2025', '2026'] as const;
 
-/** Whether a server with those settings tells who approves a login from who began it. */
+/** Whether a server with those settings verifies that the user who approves a login has started it. */
 export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): void {
   describe(`the device flow with the login check "${setting}"`, () => {
     const isChecked = setting === 'same issuer';
@@ -15,15 +15,15 @@ export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): vo
     });
     afterAll(() => notes.close());
 
-    /** Starts a login of one user, and has another one approve it. */
+    /** Starts a login of one user, which another user approves. */
     async function approvedBy(initiator: string, approver: string, era: (typeof ERAS)[number]) {
       const way = await notes.wayOf(initiator);
       const client: RawClient =
         era === '2025' ? await connect2025(notes.mcp, way) : client2026(notes.mcp, undefined, way);
-      const heard = notes.audit.entries.length;
+      const earlier = notes.audit.entries.length;
       const { structured } = await client.call('login');
       await new Browser().approve(String(structured.loginUrl), String(structured.userCode), approver);
-      const lines = () => notes.audit.entries.slice(heard);
+      const lines = () => notes.audit.entries.slice(earlier);
       await notes.audit.until('the end of the login', () =>
         lines().find(({ event }) => event === 'login.failed' || event === 'account.authenticated'),
       );
@@ -50,7 +50,7 @@ export function describeDeviceFlowChecks(setting: (typeof SETTINGS)[number]): vo
             (await notes.upstream.livingTokens()).filter(({ user }) => user === `victim-${era}`);
           await expect.poll(living).toEqual([]);
         });
-      // Not a promise but a warning: this is why it is off unless the operator turns it on.
+      // A known weakness of the device flow, which is why it is disabled by default.
       else
         it('accepts the login of another user, because it cannot verify who approves', async () => {
           const { client } = await approvedBy(`attacker-${era}`, `victim-${era}`, era);

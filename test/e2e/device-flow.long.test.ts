@@ -21,7 +21,7 @@ describe('with the device flow as the only login', () => {
     expect(structured.next).toMatch(/userCode/);
     const page = await new Browser().approve(String(structured.loginUrl), String(structured.userCode), user);
     expect(page).toMatchObject({ status: 200, text: expect.stringContaining('You are signed in') });
-    // The user says that they are done before the provider was asked again: the call waits for that.
+    // The user confirms before the next poll, so that the call waits for the poll.
     expect((await client.call('login')).structured).toMatchObject({
       status: 'authenticated',
       account: { subject: user },

@@ -29,7 +29,7 @@ it.each(['SDK 1.x', 'SDK 2.x pinned to 2026'] as const)(
     expect(structured.next).toMatch(/userCode/);
     const page = await new Browser().approve(String(structured.loginUrl), String(structured.userCode), user);
     expect(page).toMatchObject({ status: 200, text: expect.stringContaining('You are signed in') });
-    // The user says that they are done before the provider was asked again: the call waits for that.
+    // The user confirms before the next poll, so that the call waits for the poll.
     expect((await client.call('login')).structured).toMatchObject({
       status: 'authenticated',
       account: { subject: user },
@@ -74,7 +74,7 @@ describe.each(ERAS)('with the device flow as an alternative (%s)', (era) => {
     const { structured } = await client.call('login');
     const { loginUrl, userCode } = await codeOf(client, { flow: 'device' });
     expect((await new Browser().open(String(structured.loginUrl))).text).toContain('Login replaced');
-    // Calling again without saying how goes on with what is under way.
+    // A call without `device` or `link` continues the pending login.
     expect(await codeOf(client)).toEqual({ loginUrl, userCode });
     const again = await client.call('login', { flow: 'link' });
     const authenticated = successOf(notes);
@@ -92,7 +92,7 @@ describe.each(ERAS)('with the device flow as an alternative (%s)', (era) => {
     await hold.isHeld;
     const over = failureOf(notes, era === '2025' ? 'signed_out' : 'superseded');
     const revoked = notes.next(({ type }) => type === 'account.revoked');
-    // A pending handle serves no logout.
+    // A pending handle is not accepted by `logout`.
     if (era === '2025') await client.call('logout');
     else await client.call('login', { flow: 'link' });
     await over;
@@ -153,7 +153,7 @@ describe('polling for a code', () => {
     const { clock, provider, sessions, client } = await begin();
     await client.call('logout');
     const asked = Array.from({ length: 5 }, () => client.call('login', { flow: 'device' }));
-    // Those that did not start the login wait for the next poll.
+    // The calls that did not start the login wait for the next poll.
     await clock.advance(9000);
     const answers = await Promise.all(asked);
     expect(new Set(answers.map(({ structured }) => structured.userCode)).size).toBe(1);

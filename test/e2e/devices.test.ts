@@ -111,7 +111,7 @@ describe('a user with the limit of two connections for each client', () => {
     expect(text).toContain('You have 2 connections');
     released.open();
     expect(await call).toMatchObject({ text: 'released' });
-    // Now it is idle, and makes room.
+    // The connection is idle now, so that it can be evicted.
     await connect2025(limited.mcp, way);
     expect((await calling.end()).status).toBe(404);
     stream.drop();

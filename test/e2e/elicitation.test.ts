@@ -15,13 +15,13 @@ import { client2026, connect2025, logIn, messageOf, request2026, send } from '..
 let notes: InProcessNotes;
 
 beforeAll(async () => {
-  // The clock stands still: a call that waited for a time would never be answered.
+  // The clock does not move, so that a call that waits for a time would never return.
   notes = await startInProcessNotes({ runtime: { clock: new VirtualClock() } });
 });
 
 afterAll(() => notes.close());
 
-/** Runs with a client of that kind, and closes it whatever happens. */
+/** Runs with a client of that kind, and closes it in any case. */
 async function withClient(
   kind: ElicitingKind,
   open: OpenAddress,
@@ -35,7 +35,7 @@ async function withClient(
   }
 }
 
-/** Opens the link and goes on at once, while its user logs in. @returns also what was opened. */
+/** A client that accepts elicitation at once, while its user logs in. @returns also the links that it opened */
 function openingAs(name: string): [OpenAddress, Promise<unknown>[]] {
   const opened: Promise<unknown>[] = [];
   const open: OpenAddress = async ({ url }) => {
@@ -172,7 +172,7 @@ describe('[security 16] the request state of a login', () => {
     return result ?? { isError: true, content: [{ text: error?.message }], structuredContent: {} };
   }
 
-  /** The first round of a login: the client has been asked to open the link. */
+  /** The first round of a login: the response has the elicitation. */
   async function started(args: Record<string, unknown> = {}) {
     const { requestState, inputRequests } = parkedSchema.parse(await round({ arguments: args }));
     return { requestState, url: inputRequests.login.params.url };

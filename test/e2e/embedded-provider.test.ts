@@ -94,7 +94,7 @@ describe('a registration at the embedded provider', () => {
     const { port } = new URL(provider.issuer);
     await provider.close();
     provider = await start(Number(port));
-    // Connections that are kept from before are found to be closed.
+    // The kept-alive connections of the stopped server are closed.
     const metadata = new URL('/.well-known/openid-configuration', provider.issuer);
     const statusOf = () =>
       fetch(metadata).then(

@@ -7,7 +7,7 @@ import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.j
 import { locationOf, StepBrowser } from '../support/step-browser.js';
 
 let notes: InProcessNotes;
-/** Its time passes only when the test says so. */
+/** The test advances its clock. */
 let timed: InProcessNotes;
 const clock = new VirtualClock();
 let narrow: InProcessNotes;
@@ -24,7 +24,7 @@ afterAll(async () => {
   await Promise.all([notes, timed, narrow, secured].map((server) => server?.close()));
 });
 
-/** A login whose user is on the way back from the provider, and has not arrived yet. */
+/** A login whose callback has not been requested yet. */
 async function onTheWayBack({ mcp }: InProcessNotes = notes) {
   const client = await connect2025(mcp);
   const link = await startLogin(client);
@@ -33,7 +33,7 @@ async function onTheWayBack({ mcp }: InProcessNotes = notes) {
   return { client, link, browser, callback };
 }
 
-/** The heading of the page at which a browser arrives that opens an address. */
+/** The heading of the page that a browser shows after opening a URL and following its redirects. */
 async function arriveAt(browser: StepBrowser, address: string | URL, headers = {}): Promise<string> {
   let url = new URL(address);
   let answer = await browser.request(url, { headers });
@@ -44,10 +44,10 @@ async function arriveAt(browser: StepBrowser, address: string | URL, headers = {
   return parseHTML(answer.text).document.querySelector('h1')?.textContent ?? '';
 }
 
-/** How long a login may take unless told otherwise. */
+/** The default lifetime of a login. */
 const LOGIN_ATTEMPT_MS = 10 * 60 * 1000;
 const UNFINISHED = 'Login cannot be completed';
-const GONE = 'Link expired';
+const LINK_EXPIRED = 'Link expired';
 
 describe('the page after a failed login gives the reason', () => {
   it('that the user declined on the connect page', async () => {
@@ -195,15 +195,15 @@ describe('the result of a login', () => {
       other.searchParams.set('state', state);
       expect(await arriveAt(browser, other)).toBe(UNFINISHED);
     }
-    expect(await arriveAt(browser, `${link}A`)).toBe(GONE);
-    expect(await arriveAt(browser, `${link}A/code`)).toBe(GONE);
+    expect(await arriveAt(browser, `${link}A`)).toBe(LINK_EXPIRED);
+    expect(await arriveAt(browser, `${link}A/code`)).toBe(LINK_EXPIRED);
   });
 
   it('is not stored after a success', async () => {
     const { link, browser, callback } = await onTheWayBack();
     expect(await arriveAt(browser, callback)).toBe('You are logged in');
     expect(await arriveAt(browser, callback)).toBe(UNFINISHED);
-    expect(await arriveAt(browser, link)).toBe(GONE);
+    expect(await arriveAt(browser, link)).toBe(LINK_EXPIRED);
   });
 });
 

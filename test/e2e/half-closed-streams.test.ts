@@ -17,7 +17,7 @@ let provider: FaultingProvider;
 let sessions: Sessions;
 let events: SessionEvent[];
 let proxy: TcpProxy;
-/** The statuses with which GETs were answered. */
+/** The response statuses of GETs. */
 let opened: Journal<number>;
 let pushed: Journal<string>;
 
@@ -70,7 +70,7 @@ interface Client {
   call(name: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
 }
 
-/** The real clients, told to come back at once and to try twice, as they do by default. */
+/** The real clients, which reconnect at once and twice at most. */
 const CLIENTS: Record<string, () => Promise<Client>> = {
   'SDK 1.x': async () => {
     const client = new Sdk1Client(INFO);
@@ -116,7 +116,7 @@ describe.each(Object.entries(CLIENTS))('%s whose side of the stream is closed', 
       const { code } = await logIn(sessions, loginUrl, { provider, user: 'alice' });
       await client.call('login', code === undefined ? {} : { code });
       proxy.cutClientHalf(cut);
-      // It asks for another stream, and is held while the old one is asked.
+      // The new stream waits for the ping on the old one.
       await proxy.swallowed.until('a ping', (said) => said.join('').includes('"ping"') || undefined);
       await clock.advance(PROBE_MS);
       expect(await statuses(2)).toEqual([200, 200]);

@@ -11,16 +11,16 @@ beforeAll(async () => {
 });
 afterAll(() => sessions.close());
 
-/** As long as the headers of a request may be, with room for the others. */
+/** The maximum length of headers, less some for other headers. */
 const LENGTH = 15_000;
-/** No two characters are the same: encoding them as a host name takes the square of their number. */
+/** Distinct characters: encoding them as a host name takes quadratic time. */
 const DISTINCT = Array.from({ length: LENGTH / 9 }, (_, at) =>
   encodeURIComponent(String.fromCodePoint(0x4e00 + at)),
 ).join('');
 const HEADERS = ['host', 'authorization', ...READ_HEADERS];
 const wide = (filling: string) => `x${filling.repeat(LENGTH / filling.length)}x`;
 
-/** What a request costs, judged as strictly as one that is refused: headers are looked at before it is. */
+/** The limit of a refused request: headers are read before a request is refused. */
 async function costOf(target: string, headers: Record<string, string>): Promise<Cost> {
   const { body = '', headers: usual } = request2026('tools/list', {});
   const answered = async () => {

@@ -18,7 +18,7 @@ const UNKNOWN_ID = 'A'.repeat(43);
 const PAGE = 'test://page';
 const GREETING = 'Grüße, 世界';
 
-/** What `deliver` lists: its two annotated arguments come a second time as `Mcp-Param-Region` and `-Count`. */
+/** The tool `deliver` repeats its two annotated arguments in `Mcp-Param-Region` and `Mcp-Param-Count`. */
 const deliverySchema = {
   type: 'object',
   properties: {
@@ -57,7 +57,7 @@ beforeEach(() => {
 
 afterAll(() => notes.close());
 
-/** What a request's headers become. A header that is undefined goes away. */
+/** Changes to the headers of a request. `undefined` removes a header. */
 type Headers = Readonly<Record<string, string | undefined>>;
 
 function ask({ headers, ...request }: RawRequest, changes: Headers = {}): Promise<RawAnswer> {
@@ -216,12 +216,12 @@ describe('the 2026 revision has', () => {
       executed.length = 0;
       const discovered = await ask(request2026('server/discover', {}), session);
       expect(discovered.status).toBe(200);
-      const nobody = await ask(request2026('tools/call', { name: 'whoami', arguments: {} }), session);
-      expect(messageOf(nobody).result).toMatchObject({ isError: true });
+      const anonymous = await ask(request2026('tools/call', { name: 'whoami', arguments: {} }), session);
+      expect(messageOf(anonymous).result).toMatchObject({ isError: true });
       const mismatched = await deliver({}, { ...session, 'mcp-name': 'whoami' });
       expectMismatch(mismatched);
 
-      for (const answer of [delivered, discovered, nobody, mismatched]) {
+      for (const answer of [delivered, discovered, anonymous, mismatched]) {
         expect(answer.headers).not.toHaveProperty('mcp-session-id');
         expect(answer.text).not.toContain(`${id}"`);
         expect(answer.text).not.toMatch(/alice|bob/);

@@ -8,7 +8,7 @@ import { createCredentials } from '../../packages/server/src/sample/provider-cli
 import { StepBrowser } from '../support/step-browser.js';
 
 const MCP = 'http://127.0.0.1:3000/mcp';
-/** Nothing listens there: the browser stops before it. */
+/** Nothing listens at this address: the browser does not follow the redirect. */
 const REDIRECT_URI = 'http://127.0.0.1:49998/callback';
 const VERIFIER = 'v'.repeat(43);
 
@@ -31,10 +31,10 @@ beforeEach(async () => {
 });
 afterEach(() => provider.close());
 
-/** What the clients of SDK 1.10 and 1.12 register with. */
+/** The registration of clients of SDK 1.10 and 1.12. */
 const OLD_SDK =
   '{"client_name":"old SDK","redirect_uris":["http://127.0.0.1:49998/callback"],"grant_types":["authorization_code","refresh_token"],"response_types":["code"],"token_endpoint_auth_method":"none"}';
-/** What Gemini CLI 0.61 registers with when it has signed in already. */
+/** The registration of Gemini CLI 0.61 after its sign-in. */
 const GEMINI_STORED =
   '{"client_name":"Gemini CLI (Stored OAuth)","redirect_uris":[],"grant_types":[],"response_types":[],"token_endpoint_auth_method":"none"}';
 
@@ -50,7 +50,7 @@ async function askForTokens(form: Record<string, string>): Promise<Record<string
   return (await response.json()) as Record<string, unknown>;
 }
 
-/** The address that an old SDK sends its user to, parameter for parameter. */
+/** The authorization URL of an old SDK. */
 function addressOf(clientId: string, more: Record<string, string> = {}): URL {
   const url = new URL('/auth', provider.issuer);
   url.search = new URLSearchParams({

@@ -26,7 +26,7 @@ const slow = { started: createLatch(), released: createLatch() };
 
 beforeAll(async () => {
   notes = await startInProcessNotes({
-    // Some of its clients come through a proxy.
+    // Some clients use a proxy.
     access: 'open-to-network',
     tools: (server, context) => {
       server.registerTool('slow', { description: 'Waits until it is released.' }, async () => {
@@ -54,7 +54,7 @@ const clients = {
 const eras = ['2025', '2026'] as const;
 const pairs = eras.flatMap((of) => eras.map((by) => ({ of, by })));
 
-/** Everything that a client gets to read when it calls every tool there is. */
+/** All responses that a client gets when it calls every tool. */
 async function everythingSeenBy(client: RawClient): Promise<string> {
   const seen: unknown[] = [];
   for (const tool of TOOLS) seen.push(await client.call(tool, tool === 'add_note' ? { text: 'mine' } : {}));
@@ -62,7 +62,7 @@ async function everythingSeenBy(client: RawClient): Promise<string> {
 }
 
 let users = 0;
-/** A name that nobody else has, and that would be found in any answer it got into. */
+/** A unique user name that a test can search for in every response. */
 const newUser = () => `user-${++users}-canary`;
 
 describe.each(pairs)('with a $of session with a login, and a $by client', ({ of, by }) => {
@@ -144,7 +144,7 @@ describe('ids of the two eras', () => {
 describe('a pending login', () => {
   const thefts = {
     'the cookies of another login': () => undefined,
-    // Under the name of the right cookie.
+    // The wrong value has the name of the right cookie.
     'another login’s cookie': (thief: StepBrowser, victim: StepBrowser) => {
       const [rightName] = victim.cookies.keys();
       const [wrongValue] = thief.cookies.values();

@@ -8,7 +8,7 @@ import { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 
 const WELL_KNOWN = '/.well-known/oauth-authorization-server';
 const ISSUER = 'https://auth.test';
-/** As an authorization server has written it: with what no library knows, too. */
+/** Metadata with a field that no library knows. */
 const DOCUMENT = {
   issuer: ISSUER,
   authorization_endpoint: `${ISSUER}/auth`,
@@ -51,7 +51,7 @@ function start({ publicUrl = 'https://mcp.test', access = { issuer: ISSUER } }: 
   return { sessions, issuer, clock, get };
 }
 
-/** What the clients of SDK 1.10 send. */
+/** The headers of clients of SDK 1.10. */
 const OLD_SDK = { headers: { 'mcp-protocol-version': '2024-11-05' } };
 
 describe('the authorization server metadata for clients of 2025-03-26', () => {
@@ -124,7 +124,7 @@ it('an authorization server on the same origin keeps its well-known paths', asyn
     server.closeAllConnections();
     await once(server.close(), 'close');
   });
-  // A TCP server that listens has an AddressInfo.
+  // The address of a listening TCP server is an AddressInfo.
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const { sessions } = start({ publicUrl: `${origin}/api`, access: { issuer: origin } });
   const app = express();

@@ -5,11 +5,11 @@ import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/s
 import { createLatch, type Latch } from '../support/latch.js';
 import { connect2025, type RawClient, request2026, startLogin } from '../support/raw-mcp.js';
 import { CUTS, startTcpProxy, type TcpProxy } from './tcp-proxy.js';
-import { heard, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
+import { eventContaining, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
 
 const PING_INTERVAL_MS = 25_000;
 const PROBE_MS = 2_000;
-/** Within this a client that is gone without a word no longer counts as present. */
+/** The time after which a silently disconnected client does not count as present. */
 const FOUND_OUT_MS = 60_000;
 const GRACE_MS = 60_000;
 const IDLE_MS = 30 * 60 * 1000;
@@ -27,7 +27,7 @@ let mcp: string;
 let client: RawClient;
 let wire: Wire2025;
 
-// Real connections, and a clock that only the test moves.
+// Real connections, and a clock that only the test advances.
 beforeEach(async () => {
   clock = new VirtualClock();
   provider = new FaultingProvider();
@@ -68,7 +68,7 @@ async function logInAs(user: string): Promise<void> {
   expect(structured).toMatchObject({ account: { subject: user } });
 }
 
-/** The ids of the pings that a stream has carried so far, once there are so many. */
+/** The ids of the pings of a stream, when it has carried that many. */
 function pingsOn(stream: WireStream, count: number): Promise<string[]> {
   return stream.events.until(`${count} pings`, (entries) => {
     const messages = entries.map(({ data }) => pingSchema.safeParse(data && JSON.parse(data)));
@@ -77,7 +77,7 @@ function pingsOn(stream: WireStream, count: number): Promise<string[]> {
   });
 }
 
-/** Lets a ping interval pass, and answers the ping that comes, the `count`th of its stream. */
+/** Advances the clock by a ping interval, and answers the `count`th ping of the stream. */
 async function passAndAnswer(stream: WireStream, count: number): Promise<void> {
   await clock.advance(PING_INTERVAL_MS);
   const ids = await pingsOn(stream, count);
@@ -89,11 +89,11 @@ async function answer(ping: string | undefined): Promise<void> {
   expect((await wire.post(mcp, { id: ping, result: {} })).status).toBe(202);
 }
 
-/** Opens another stream in the place of one whose client the proxy has cut off. */
+/** Opens another stream after the proxy has cut the first one. */
 async function takePlace(): Promise<WireStream> {
   const before = proxy.swallowed.entries.length;
   const next = wire.listen(mcp);
-  // It is held while the old one is asked.
+  // The new stream waits for the ping on the old one.
   await proxy.swallowed.until(
     'a ping',
     (said) => said.slice(before).join('').includes('"ping"') || undefined,
@@ -104,7 +104,7 @@ async function takePlace(): Promise<WireStream> {
 
 async function expectOpen(stream: WireStream): Promise<void> {
   await client.call('say');
-  await heard(stream, 'said');
+  await eventContaining(stream, 'said');
 }
 
 describe('the standalone stream of a 2025 client', () => {
@@ -138,7 +138,7 @@ describe('the standalone stream of a 2025 client', () => {
     expect(await isPresent()).toBe(true);
     proxy.cut(cut);
     await first.over;
-    // The clock stands still: no write to the stream shows that it is broken. Nor does a request for its place.
+    // The clock does not move, so that no ping shows that the stream is broken.
     await expect.poll(isPresent).toBe(false);
     const second = await wire.listen(mcp);
     expect(second.status).toBe(200);
@@ -194,7 +194,7 @@ describe('a client that disconnects silently', () => {
 });
 
 describe('a stream for a client that sends `Connection: close`', () => {
-  // Every request of these is sent with it.
+  // Every request has this header.
   it.each<[stream: string, open: () => Promise<WireStream>]>([
     ['the standalone stream', () => wire.listen(mcp)],
     ['the stream of a 2025 call', () => wire.call(mcp, 'say')],
@@ -218,7 +218,7 @@ describe('a 2025 call whose stream is cut', () => {
     await stream.over;
     const resumed = await wire.listen(mcp, { lastEventId });
     released.open();
-    await heard(resumed, 'released');
+    await eventContaining(resumed, 'released');
   });
 
   it('can be resumed after many other messages', async () => {
@@ -229,7 +229,7 @@ describe('a 2025 call whose stream is cut', () => {
     for (let count = 0; count < 200; count++) await client.call('say');
     const resumed = await wire.listen(mcp, { lastEventId });
     released.open();
-    await heard(resumed, 'released');
+    await eventContaining(resumed, 'released');
   });
 
   it('cannot be resumed after the grace', async () => {

@@ -8,10 +8,10 @@ import { connect, type McpClient } from '../support/mcp-clients.js';
 import { client2026, connect2025, logIn, type RawClient, send, type ToolAnswer } from '../support/raw-mcp.js';
 
 const SECOND_MS = 1000;
-/** Shorter than what passes between two pings, which not every client here answers. */
+/** Shorter than the ping interval, because some clients of these tests do not answer pings. */
 const SHORT_MS = 20 * SECOND_MS;
 
-/** A server whose time passes only when the test says so. */
+/** A server whose clock the test advances. */
 async function start(lifetimes: Partial<Lifetimes> = {}) {
   const clock = new VirtualClock();
   const notes = await startInProcessNotes({ lifetimes, runtime: { clock } });
@@ -25,12 +25,12 @@ type End = 'session.signed_out' | 'session.ended';
 const endsIn = ({ events }: InProcessNotes, type: End, reason: Reason): SessionEvent[] =>
   events.filter((event) => event.type === type && event.reason === reason);
 
-/** Waits until a session was signed out, or ended, for that reason. */
-async function heard(notes: InProcessNotes, type: End, reason: Reason): Promise<void> {
+/** Waits until a session is signed out, or ends, for that reason. */
+async function untilEvent(notes: InProcessNotes, type: End, reason: Reason): Promise<void> {
   await expect.poll(() => endsIn(notes, type, reason)).toHaveLength(1);
 }
 
-/** Lets time pass until a session was signed out because its client has gone, which it learns at its own time. */
+/** Advances the clock until a session is signed out after a disconnect, which the server may detect later. */
 async function untilDisconnected(clock: VirtualClock, notes: InProcessNotes): Promise<void> {
   await expect
     .poll(async () => {
@@ -40,7 +40,7 @@ async function untilDisconnected(clock: VirtualClock, notes: InProcessNotes): Pr
     .toBe(1);
 }
 
-/** The users of the tokens that are alive once the provider has confirmed so many revocations. */
+/** The users of the valid tokens, after that many confirmed revocations. */
 async function livingUsersAfter(
   revocations: number,
   { events, provider }: InProcessNotes,
@@ -51,7 +51,7 @@ async function livingUsersAfter(
   return (await provider.livingTokens()).map(({ user }) => user);
 }
 
-/** What a session that was signed out in its absence says and can do. */
+/** Expects that a signed-out session reports the reason and can log in again. */
 async function expectSignedOut(client: RawClient | McpClient, reason: Reason): Promise<void> {
   const { structured } = await client.call('session_status');
   expect(structured).toMatchObject({ state: 'anonymous', signedOut: reason, accounts: [] });
@@ -61,16 +61,16 @@ async function expectSignedOut(client: RawClient | McpClient, reason: Reason): P
   });
 }
 
-/** Idle does not run while a client is present, so that its status does not say when it would be over. */
+/** The idle time does not run while a client is present, so that the status has no end of it. */
 const isPresent = ({ structured }: Pick<ToolAnswer, 'structured'>) =>
   structured.idleExpiresInSeconds === undefined;
 
-/** Waits until the server knows of the stream that a real client opens by itself. */
+/** Waits until a real client has opened its standalone stream. */
 async function presenceOf(status: () => Promise<Pick<ToolAnswer, 'structured'>>): Promise<void> {
   await expect.poll(async () => isPresent(await status())).toBe(true);
 }
 
-/** A 2025 stream of our own, which can be dropped at will. */
+/** A 2025 stream that the test can drop. */
 async function openStream(mcp: string, sessionId: string) {
   const dropped = new AbortController();
   const headers = { accept: 'text/event-stream', 'mcp-session-id': sessionId };
@@ -92,7 +92,7 @@ describe('the idle timeout', () => {
     const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
     expect(await notes.provider.livingTokens()).toHaveLength(2);
     await clock.advance(SHORT_MS);
-    await heard(notes, 'session.signed_out', 'idle');
+    await untilEvent(notes, 'session.signed_out', 'idle');
     expect(await livingUsersAfter(1, notes)).toEqual([]);
     await expectSignedOut(client, 'idle');
     await logIn(client, new Browser(), 'alice');
@@ -105,7 +105,7 @@ describe('the idle timeout', () => {
     await client.logIn('alice');
     const ended = client.handle;
     await clock.advance(SHORT_MS);
-    await heard(notes, 'session.ended', 'idle');
+    await untilEvent(notes, 'session.ended', 'idle');
     expect(await livingUsersAfter(1, notes)).toEqual([]);
     await expectHandleEnded(client, /not used for too long/);
     client.handle = undefined;
@@ -122,7 +122,7 @@ describe('the idle timeout', () => {
     await presenceOf(() => present.call('session_status'));
     await logIn(await connect2025(mcp), new Browser(), 'bob');
     await clock.advance(SHORT_MS);
-    await heard(notes, 'session.signed_out', 'idle');
+    await untilEvent(notes, 'session.signed_out', 'idle');
     expect((await present.call('whoami')).structured).toMatchObject({ subject: 'alice' });
     await present.close();
   });
@@ -144,8 +144,8 @@ describe('the absolute timeout', () => {
       }
     }
     await clock.advance(SECOND_MS);
-    await heard(notes, 'session.signed_out', 'absolute');
-    await heard(notes, 'session.ended', 'absolute');
+    await untilEvent(notes, 'session.signed_out', 'absolute');
+    await untilEvent(notes, 'session.ended', 'absolute');
     expect(await livingUsersAfter(2, notes)).toEqual([]);
     await expectSignedOut(old, 'absolute');
     await expectHandleEnded(modern, /longest lifetime/);
@@ -181,7 +181,7 @@ describe('the grace after a disconnect', () => {
     expect(stream.status).toBe(200);
     await byCall.call('whoami');
 
-    // The last to go: when its time is up, so is that of the others.
+    // The last one to be signed out.
     (await openStream(mcp, late.secret)).drop();
     await untilDisconnected(clock, notes);
     await expectSignedOut(late, 'disconnect');
@@ -197,7 +197,7 @@ describe('the grace after a disconnect', () => {
     await client.logIn('alice');
     await presenceOf(() => client.call('session_status'));
     await client.close();
-    await heard(notes, 'session.signed_out', 'disconnect');
+    await untilEvent(notes, 'session.signed_out', 'disconnect');
     expect(await livingUsersAfter(1, notes)).toEqual([]);
   });
 
@@ -211,7 +211,7 @@ describe('the grace after a disconnect', () => {
     await streaming.logIn('bob');
     await presenceOf(() => streaming.call('session_status'));
     await streaming.close();
-    await heard(notes, 'session.signed_out', 'disconnect');
+    await untilEvent(notes, 'session.signed_out', 'disconnect');
     const back = await connect('SDK 2.x pinned to 2026', mcp);
     back.handle = stateless.handle;
     expect((await back.call('whoami')).structured).toMatchObject({ subject: 'alice' });
@@ -237,7 +237,7 @@ describe('DELETE', () => {
     const client = await logIn(await connect2025(mcp), new Browser(), 'alice');
     const other = await logIn(await connect2025(mcp), new Browser(), 'bob');
     expect((await client.end()).status).toBe(200);
-    await heard(notes, 'session.ended', 'deleted');
+    await untilEvent(notes, 'session.ended', 'deleted');
     expect(await livingUsersAfter(1, notes)).toEqual(['bob', 'bob']);
     const headers = { accept: 'text/event-stream', 'mcp-session-id': client.secret };
     expect((await send(mcp, { headers })).status).toBe(404);
@@ -252,7 +252,7 @@ describe('DELETE', () => {
     const client = await connect(kind, mcp);
     await client.logIn('alice');
     await client.terminate();
-    await heard(notes, 'session.ended', 'deleted');
+    await untilEvent(notes, 'session.ended', 'deleted');
     expect(await livingUsersAfter(1, notes)).toEqual([]);
     await client.close();
   });
@@ -269,7 +269,7 @@ describe('DELETE', () => {
   });
 });
 
-/** What the handle of an ended session is answered, by every tool. */
+/** The response of every tool to the handle of an ended session. */
 async function expectHandleEnded(client: McpClient, why: RegExp): Promise<void> {
   for (const tool of ['whoami', 'session_status', 'login', 'logout']) {
     const { isError, text } = await client.call(tool);

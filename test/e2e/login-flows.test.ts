@@ -24,7 +24,7 @@ afterEach(() => notes.close());
 const clientOf = (era: (typeof ERAS)[number]): Promise<RawClient> =>
   era === '2025' ? connect2025(notes.mcp) : Promise.resolve(client2026(notes.mcp));
 
-/** A client that opens what it is asked to, and whose user does nothing there until told to. */
+/** A client that opens links, and whose user waits for the test. */
 async function opening(kind: ElicitingKind): Promise<{ client: ElicitingClient; link: () => string }> {
   let link = '';
   const client = await connectEliciting(kind, notes.mcp, async ({ url }) => {
@@ -34,27 +34,27 @@ async function opening(kind: ElicitingKind): Promise<{ client: ElicitingClient; 
   return { client, link: () => link };
 }
 
-/** Some clients tell of rounds of their own in between. */
-const whenWaiting = (hear: (progress: Progress) => void) => (progress: Progress) => {
-  if (progress.message?.startsWith('Waiting for the user')) hear(progress);
+/** Filters progress that some clients add for their own rounds. */
+const whenWaiting = (report: (progress: Progress) => void) => (progress: Progress) => {
+  if (progress.message?.startsWith('Waiting for the user')) report(progress);
 };
 
 describe.each(ELICITING_KINDS)('a `login` call that waits for the browser (%s)', (kind) => {
   it('sends progress to a client that requested it', async () => {
     const { client, link } = await opening(kind);
-    const heard: Progress[] = [];
+    const received: Progress[] = [];
     const told = createLatch();
     const onprogress = whenWaiting((progress) => {
-      heard.push(progress);
+      received.push(progress);
       told.open();
     });
     const calling = client.call('login', {}, { onprogress });
     await told.opened;
     await new Browser().logIn(link(), 'alice');
     expect((await calling).structured).toMatchObject({ account: { subject: 'alice' } });
-    expect(heard[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
+    expect(received[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
     expect(client.notifications).toContain('notifications/progress');
-    const counts = heard.map(({ progress }) => progress);
+    const counts = received.map(({ progress }) => progress);
     expect(counts).toEqual([...new Set(counts)].toSorted((one, other) => one - other));
     await client.close();
   });
@@ -105,17 +105,17 @@ describe.each(ELICITING_KINDS)('a `login` call that waits for a device code (%s)
 
   it('sends progress with the code to a client that requested it', async () => {
     const told = createLatch();
-    const heard: Progress[] = [];
+    const received: Progress[] = [];
     const { client, call, userCode, approve } = await calling(
       whenWaiting((progress) => {
-        heard.push(progress);
+        received.push(progress);
         told.open();
       }),
     );
     await told.opened;
     await approve();
     expect((await call).structured).toMatchObject({ account: { subject: 'alice' } });
-    expect(heard[0]?.message).toBe(
+    expect(received[0]?.message).toBe(
       `Waiting for the user to type in the code ${userCode} at sample, and to approve the login.`,
     );
     await client.close();
@@ -134,16 +134,16 @@ describe('a tool call that waits for a login', () => {
   it('sends progress to a client that requested it, and continues after the login', async () => {
     const { client, link } = await opening('SDK 2.x in 2026');
     const told = createLatch();
-    const heard: Progress[] = [];
+    const received: Progress[] = [];
     const onprogress = whenWaiting((progress) => {
-      heard.push(progress);
+      received.push(progress);
       told.open();
     });
     const calling = client.call('add_note', { text: 'after the login' }, { onprogress });
     await told.opened;
     await new Browser().logIn(link(), 'alice');
     expect((await calling).structured).toMatchObject({ text: 'after the login' });
-    expect(heard[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
+    expect(received[0]?.message).toBe('Waiting for the user to log in to sample in the browser.');
     await client.close();
   });
 
@@ -175,7 +175,7 @@ describe.each(ELICITING_KINDS)('a client that cancelled its call (%s)', (kind) =
     const { structured } = await client.call('login', {}, { onprogress: logInAgain });
     expect(structured).toMatchObject({ account: { subject: 'alice' } });
     await again;
-    // A connection is logged in by then. Without one, the handle that would name the session has gone with the call.
+    // In 2025 the connection is logged in. In 2026 the handle was lost with the cancelled call.
     expect(link() === first).toBe(kind !== 'SDK 2.x in 2026');
     await client.close();
   });

@@ -6,14 +6,14 @@ import { type InMemoryClient, inMemory2025, inMemory2026, reachedFrom } from '..
 import { createLatch, type Latch } from '../support/latch.js';
 
 const IDLE_MS = 10_000;
-/** Longer than idle and grace. */
+/** Longer than the idle time and the grace. */
 const CALL_MS = 12_000;
 const API = 'https://api.test/notes';
 
 let clock: VirtualClock;
 let provider: FaultingProvider;
 let sessions: Sessions;
-/** The server as clients and browsers on its own machine reach it. */
+/** Requests of local clients and browsers. */
 let here: Pick<Sessions, 'handleRequest'>;
 let events: SessionEvent[];
 let began: Latch;
@@ -53,14 +53,14 @@ beforeEach(() => {
 
 afterEach(() => sessions.close());
 
-/** Why logins were wiped; a pending handle that becomes a session handle is none. */
+/** The reasons of sign-outs, without the replacement of pending handles. */
 const signOuts = () =>
   events.flatMap((event) => {
     const isEnd = event.type === 'session.signed_out' || event.type === 'session.ended';
     return isEnd && event.reason !== 'replaced' ? event.reason : [];
   });
 
-/** Lets a call run for longer than its session may be idle. */
+/** Runs a call for longer than the idle timeout of its session. */
 async function workFor(call: Promise<unknown>): Promise<unknown> {
   await Promise.race([began.opened, call]);
   await clock.advance(CALL_MS);

@@ -3,18 +3,18 @@ import type { ProviderFault } from '../../packages/sessions/src/testing/index.js
 import { type Client, loggedIn, pass, SECOND, start } from './outage-setup.js';
 
 const OUTAGE_SECONDS = 600;
-/** How often every user calls. */
+/** The interval of the calls of each user. */
 const CALL_SECONDS = 20;
 
 interface Outage {
-  /** What the token endpoint does. */
+  /** The behaviour of the token endpoint. */
   readonly fault: ProviderFault;
   readonly retryAfterSeconds?: number;
   readonly delaySeconds?: number;
   readonly users: number;
 }
 
-/** Ten minutes without the provider: no login is lost, every call is told when to come back, and little is asked. */
+/** Expects that a ten-minute outage loses no login, that calls are told when to retry, and that few requests are sent. */
 export async function expectNoLoginLost({
   fault,
   retryAfterSeconds = 0,
@@ -30,7 +30,7 @@ export async function expectNoLoginLost({
     clients.push(await loggedIn(sessions, provider, user));
     await clock.advance(4 * SECOND);
   }
-  // Every access token runs out within the outage, and is due to be renewed in it.
+  // Every access token expires during the outage.
   await clock.advance(200 * SECOND);
   const before = refreshes().length;
   expect(before).toBe(0);
@@ -54,16 +54,15 @@ export async function expectNoLoginLost({
   expect(expiredUses).toEqual([]);
   expect(failureReasons()).toEqual([]);
 
-  // Until the breaker opens: four failures, and what was under way when the fifth came, never more than
-  // 50. From then on one probe in 30 seconds, each of which opens it anew.
+  // Before the breaker opens: four failures, and the requests in flight at the fifth, at most 50. Then one
+  // probe in 30 seconds.
   expect(load.mostInFlight).toBeLessThanOrEqual(50);
   const most = 4 + load.mostInFlight + OUTAGE_SECONDS / 30;
   expect(refreshes().length).toBeLessThanOrEqual(most);
   expect(refreshes().length).toBeGreaterThan(5);
 
-  // The last probe may have been a moment ago, and a session may have heard of that at the last moment:
-  // the pause of the breaker, or the provider's, and the longest pause of a session. Then the next probe
-  // is answered, and those that waited for it.
+  // The next probe may come after the pause of the breaker or of the provider, and a session may retry after
+  // its longest pause.
   provider.mend();
   const told = events.length;
   await pass(clock, Math.max(30, retryAfterSeconds) + 30 + 2 * delaySeconds);

@@ -13,7 +13,7 @@ interface User {
 
 let deployment: Deployment;
 let users: User[];
-/** What an account at that provider is called; by default its host. */
+/** The name of the provider. Default: its host. */
 let provider: string;
 
 beforeAll(async () => {
@@ -39,7 +39,7 @@ async function textsOf({ client }: User): Promise<string[]> {
   return (structured.notes as { text: string }[]).map(({ text }) => text);
 }
 
-// Each step goes on from the one before: it is one day in the life of twenty users.
+// Each step continues from the one before.
 describe('twenty clients of both eras and both SDK generations', () => {
   it('can log in at the same time, each as its own user', async () => {
     const logins = await forEachUser(({ name, client }) => client.logIn(name));
@@ -64,11 +64,11 @@ describe('twenty clients of both eras and both SDK generations', () => {
 
   it('keep working while their tokens are refreshed three times', async () => {
     const names = users.map(({ name }) => name);
-    let heard = 0;
+    let refreshes = 0;
     while (!areAllRefreshed(deployment.server.audit.entries)) {
-      // Whenever somebody's tokens have been replaced, everybody calls: with old, new and changing tokens.
-      heard = await deployment.server.audit.until('the next refresh', ({ length }) =>
-        length > heard ? length : undefined,
+      // After each refresh, all clients call a tool.
+      refreshes = await deployment.server.audit.until('the next refresh', ({ length }) =>
+        length > refreshes ? length : undefined,
       );
       const answers = await forEachUser(({ client }) => client.call('whoami'));
       expect(answers.map(({ structured, text }) => structured.subject ?? text)).toEqual(names);
@@ -89,7 +89,7 @@ describe('twenty clients of both eras and both SDK generations', () => {
         accounts: [{ provider, revocation: 'confirmed' }],
       });
     }
-    // One access and one refresh token from the login, and from every refresh since.
+    // The login and each refresh issue an access token and a refresh token.
     expect(issued.entries.length).toBeGreaterThanOrEqual(CLIENTS * 2 * (1 + REFRESHES));
     expect(await activeTokens()).toEqual([]);
     const refused = await forEachUser(({ client }) => client.call('whoami'));
@@ -104,7 +104,7 @@ const TROUBLES = [
   'session.signed_out',
 ];
 
-/** Whether every session there is has had its tokens refreshed as often as this test asks for. */
+/** Whether the tokens of every session have been refreshed often enough. */
 function areAllRefreshed(audit: readonly AuditEntry[]): boolean {
   const refreshes = new Map<string, number>();
   for (const { event, session = '' } of audit) {
@@ -113,7 +113,7 @@ function areAllRefreshed(audit: readonly AuditEntry[]): boolean {
   return [...refreshes.values()].filter((count) => count >= REFRESHES).length === CLIENTS;
 }
 
-/** The users of those tokens that are alive. */
+/** The users of the valid tokens. */
 async function usersOfActiveTokens(): Promise<Set<string | undefined>> {
   const { activeTokens, introspect } = deployment.provider;
   const answers = await Promise.all((await activeTokens()).map(introspect));

@@ -12,11 +12,11 @@ import { connect2025, type RawClient, startLogin } from '../support/raw-mcp.js';
 import { type SecuredNotes, startSecuredNotes } from '../support/secured-notes.js';
 import { locationOf, StepBrowser } from '../support/step-browser.js';
 
-/** A provider that sends browsers on to another one, and waits for the other's codes. */
+/** A provider that redirects browsers to another one, and collects the codes of that one. */
 interface HostileProvider {
   readonly options: ProviderOptions;
   readonly tokenRequests: URLSearchParams[];
-  /** Makes of a request to it the request to the provider that it attacks. */
+  /** Turns an authorization request into one for the attacked provider. */
   forward: (asked: URLSearchParams) => URL;
   close(): Promise<void>;
 }
@@ -33,7 +33,7 @@ async function startHostileProvider(): Promise<HostileProvider> {
     response.writeHead(400, { 'content-type': 'application/json' }).end('{"error":"invalid_grant"}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   const origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const hostile: HostileProvider = {
     options: {
@@ -65,7 +65,7 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([hostile.close(), honest.close()]));
 
-/** The honest one, which sends no `iss` with its codes. */
+/** The honest provider, which sends no `iss` with its codes. */
 const honestOptions = (): ProviderOptions => ({
   name: 'honest',
   issuer: 'https://honest.example',
@@ -79,7 +79,7 @@ const honestOptions = (): ProviderOptions => ({
   apiOrigins: [honest.api],
 });
 
-/** Starts a login at a provider and lets the browser agree. @returns where the browser is sent. */
+/** Starts a login at a provider and consents. @returns the authorization URL */
 async function consentAt(client: RawClient, browser: StepBrowser, provider: string): Promise<URL> {
   return browser.consent(await startLogin(client, { provider }));
 }
@@ -108,7 +108,7 @@ describe.each(['honest', 'hostile'])(
 
     it('gets neither code nor verifier of the honest one, which sends no `iss` [security 12]', async () => {
       const client = await connect2025(mcp);
-      // The honest provider knows this server under one redirect URI, and takes no other.
+      // The honest provider accepts one redirect URI of this server.
       const registered = (await consentAt(client, new StepBrowser(), 'honest')).searchParams;
       hostile.forward = (asked) => {
         const url = new URL(honest.endpoints.authorization);
@@ -158,7 +158,7 @@ describe('a provider that attacks the authorization server of bearer access', ()
     expect(toUpstream.origin).toBe(notes.upstream.issuer);
     expect(toUpstream.searchParams.get('redirect_uri')).toBe(`${notes.origin}/callback`);
     const code = new URL(signedIn);
-    // What the authorization server would answer to a request that the provider forwarded to it.
+    // The response of the authorization server to a request that the provider has forwarded.
     code.searchParams.set('state', toUpstream.searchParams.get('state') ?? '');
     code.searchParams.delete('iss');
     const exchanges = notes.upstream.exchanges.length;

@@ -7,18 +7,26 @@ import { type Deployment, startDeployment } from '../support/deployment.js';
 import { eventually } from '../support/journal.js';
 import { client2026, connect2025, logIn, type RawClient, request2026 } from '../support/raw-mcp.js';
 import { CUTS, type Cut, startTcpProxy } from './tcp-proxy.js';
-import { CALL_ID, call2026, heard, openWire, primingId, Wire2025, type WireStream } from './wire-stream.js';
+import {
+  CALL_ID,
+  call2026,
+  eventContaining,
+  openWire,
+  primingId,
+  Wire2025,
+  type WireStream,
+} from './wire-stream.js';
 
 const TOOLS = fileURLToPath(new URL('./blocking-tools.mjs', import.meta.url));
-/** How much is sent to those who do not read. */
+/** The bytes that a flood sends to a client that does not read. */
 const FLOOD_BYTES = 200 * 1024 * 1024;
-/** A server that kept what nobody reads would grow by all of it, and more. */
+/** The maximum growth of the server, less than the unread bytes. */
 const MOST_GROWTH_BYTES = 100 * 1024 * 1024;
-/** What two sockets of this machine may hold between them, and the MiB that the server keeps. */
+/** The maximum number of bytes that two local sockets and the server buffer. */
 const MOST_IN_KERNEL_BYTES = 32 * 1024 * 1024;
-/** The browsers of these tests keep their connections for as long as the server does. */
+/** The idle connections of the browsers of these tests. */
 const KEPT_BRIEFLY = ['--keep-alive-seconds', '1'];
-/** The one it listens on; stdout and stderr, which Node makes of sockets. */
+/** The listening socket, and the sockets of stdout and stderr. */
 const SOCKETS_OF_AN_IDLE_SERVER = 3;
 
 const lookSchema = z.object({
@@ -30,7 +38,7 @@ const lookSchema = z.object({
 
 let deployment: Deployment;
 let mcp: string;
-/** Somebody whose network is fine, and who sees what goes on in the server. */
+/** A client with a working network, which can inspect the server. */
 let bystander: RawClient;
 let pid: number;
 
@@ -45,7 +53,7 @@ afterAll(() => deployment.stop());
 
 const look = async () => lookSchema.parse((await bystander.call('look')).structured);
 
-/** Waits until something is so in the server. */
+/** Waits until the state of the server meets a condition. */
 function untilServer(what: string, isSo: (state: z.infer<typeof lookSchema>) => boolean) {
   return eventually(what, async () => isSo(await look()) || undefined);
 }
@@ -53,13 +61,13 @@ function untilServer(what: string, isSo: (state: z.infer<typeof lookSchema>) => 
 async function socketsOf(process: number): Promise<number> {
   const folder = `/proc/${process}/fd`;
   const targets = await Promise.all(
-    // A descriptor may be closed between being listed and being looked at.
+    // A descriptor may be closed after it has been listed.
     (await readdir(folder)).map((name) => readlink(`${folder}/${name}`).catch(() => '')),
   );
   return targets.filter((target) => target.startsWith('socket:')).length;
 }
 
-/** The memory that the server has now, and the most it ever had. */
+/** The current and the maximum memory of the server. */
 async function memoryOf(process: number): Promise<{ now: number; most: number }> {
   const status = await readFile(`/proc/${process}/status`, 'utf8');
   const bytes = (field: string) =>
@@ -79,18 +87,18 @@ async function proxied() {
   return { proxy, through: proxy.through(mcp) };
 }
 
-/** Whether the server takes a client to be there. It says so only of those who are logged in. */
+/** Whether the server treats a logged-in client as present. */
 const isPresent = async (client: RawClient) =>
   (await client.call('session_status')).structured.idleExpiresInSeconds === undefined;
 
 const untilPresent = (client: RawClient, expected: boolean) =>
   eventually(`presence to be ${expected}`, async () => (await isPresent(client)) === expected || undefined);
 
-/** A stream is open if it carries what is said on it. */
+/** Expects that a stream is open: it carries a notification. */
 async function expectOpen(stream: WireStream, client: RawClient): Promise<void> {
   const name = `probe-${++users}`;
   await client.call('say', { name });
-  await heard(stream, `said ${name}`);
+  await eventContaining(stream, `said ${name}`);
 }
 
 describe('the standalone stream of a 2025 client', () => {
@@ -111,7 +119,7 @@ describe('the standalone stream of a 2025 client', () => {
     const first = await wire.listen(mcp);
     for (let tries = 1; tries <= 3; tries++) {
       const second = wire.listen(mcp);
-      const ping = await heard(first, `"ping-${tries}"`);
+      const ping = await eventContaining(first, `"ping-${tries}"`);
       const { id } = z.object({ id: z.string() }).parse(JSON.parse(ping.data));
       expect((await wire.post(mcp, { id, result: {} })).status).toBe(202);
       expect((await second).status).toBe(409);
@@ -122,12 +130,12 @@ describe('the standalone stream of a 2025 client', () => {
 });
 
 describe('a 2025 call whose stream is cut', () => {
-  /** A call that is held, and whose client has lost its stream. */
+  /** A waiting call whose client has lost its stream. */
   async function cutCall(cut: Cut = 'RST') {
     const { client, wire, name } = await connect();
     const { proxy, through } = await proxied();
     const stream = await wire.call(through, 'hold', { name });
-    await heard(stream, `holding ${name}`);
+    await eventContaining(stream, `holding ${name}`);
     const lastEventId = await primingId(stream);
     proxy.cut(cut);
     await stream.over;
@@ -138,7 +146,7 @@ describe('a 2025 call whose stream is cut', () => {
     const { wire, name, lastEventId } = await cutCall(cut);
     const resumed = await resume(wire, lastEventId);
     await bystander.call('release', { name });
-    const answer = await heard(resumed, `released ${name}`);
+    const answer = await eventContaining(resumed, `released ${name}`);
     expect(JSON.parse(answer.data)).toMatchObject({ id: CALL_ID });
     await resumed.over;
   });
@@ -147,7 +155,7 @@ describe('a 2025 call whose stream is cut', () => {
     const { wire, name, lastEventId } = await cutCall();
     expect((await bystander.call('release', { name })).text).toBe('released');
     const resumed = await resume(wire, lastEventId);
-    await heard(resumed, `released ${name}`);
+    await eventContaining(resumed, `released ${name}`);
   });
 
   it('is not visible to another session that names its event id', async () => {
@@ -157,7 +165,7 @@ describe('a 2025 call whose stream is cut', () => {
     const stolen = await thief.wire.listen(mcp, { lastEventId });
     expect(stolen.status).toBe(204);
     expect(await stolen.text).toBe('');
-    await heard(await resume(wire, lastEventId), `released ${name}`);
+    await eventContaining(await resume(wire, lastEventId), `released ${name}`);
   });
 
   it('is not resumed with an unknown event id, which opens a standalone stream', async () => {
@@ -185,11 +193,11 @@ describe('a 2025 call whose stream is cut', () => {
     await untilServer('the call to be held', ({ held }) => held.includes(name));
     proxy.goSilent();
     await bystander.call('release', { name });
-    await heard(await resume(wire, lastEventId), `released ${name}`);
+    await eventContaining(await resume(wire, lastEventId), `released ${name}`);
   });
 });
 
-/** Comes back for the rest of a stream, as soon as the server has noticed that it was cut. */
+/** Resumes a stream, as soon as the server has noticed the cut. */
 function resume(wire: Wire2025, lastEventId: string): Promise<WireStream> {
   return eventually('the stream to go on', async () => {
     const stream = await wire.listen(mcp, { lastEventId });
@@ -210,7 +218,7 @@ describe('a 2026 call', () => {
     const call = call2026(through, 'hold', { name, isQuiet });
     const isBroken = call.then(({ over }) => over).catch(() => undefined);
     await untilServer('the call to be held', ({ held }) => held.includes(name));
-    if (!isQuiet) await heard(await call, `holding ${name}`);
+    if (!isQuiet) await eventContaining(await call, `holding ${name}`);
     proxy.cut(cut);
     await isBroken;
     await untilServer('the call to be aborted', ({ aborted }) => aborted.includes(name));
@@ -226,7 +234,7 @@ describe('the listen stream of a 2026 client', () => {
     const meta = { 'dev.mcp-sessions/session': client.secret };
     const filter = { notifications: { toolsListChanged: true } };
     const stream = await openWire(through, request2026('subscriptions/listen', filter, { meta }));
-    await heard(stream, 'acknowledged');
+    await eventContaining(stream, 'acknowledged');
     expect(await isPresent(client)).toBe(true);
     proxy.cut(cut);
     await untilPresent(client, false);
@@ -247,7 +255,7 @@ describe('behind a proxy that buffers', () => {
     expect(await Promise.race([late, bystander.call('look').then(() => 'nothing yet')])).toBe('nothing yet');
     proxy.flush();
     const [old, modern, standalone] = await late;
-    await heard(old!, name);
+    await eventContaining(old!, name);
     expect(modern!.status).toBe(200);
     await expectOpen(standalone!, client);
     standalone!.drop();
@@ -282,7 +290,7 @@ describe('a client that does not read', () => {
       expect((await bystander.call('whoami')).structured).toMatchObject({ subject: 'bystander' });
       await bystander.call('release', { name });
       await untilServer('the end of the flood', ({ floods }) => floods[name]?.isOver === true);
-      // The end of the connection, and what the kernel had taken for it; the rest of the flood is gone.
+      // The client reads what the kernel has buffered, then the end of the connection.
       expect(await stream.readRest()).toBeLessThan(MOST_IN_KERNEL_BYTES);
       expect((await memoryOf(pid)).most - before).toBeLessThan(MOST_GROWTH_BYTES);
     },

@@ -6,7 +6,7 @@ import { type Deployment, startDeployment } from '../support/deployment.js';
 import { connect } from '../support/mcp-clients.js';
 import { runServer } from '../support/server-process.js';
 
-/** Node 20 calls it experimental; later versions do not. */
+/** The flag has another name in Node 20. */
 const PERMISSION = process.allowedNodeEnvironmentFlags.has('--permission')
   ? '--permission'
   : '--experimental-permission';
@@ -35,10 +35,10 @@ describe('a server without permission to write files', () => {
     const { provider, server, mcp } = deployment;
     for (const kind of ['SDK 1.x', 'SDK 2.x pinned to 2026'] as const) {
       const client = await connect(kind, mcp);
-      const heard = server.audit.entries.length;
+      const earlier = server.audit.entries.length;
       await client.logIn('alice');
       await server.audit.until('a refresh', (entries) =>
-        entries.slice(heard).find(({ event }) => event === 'account.refreshed'),
+        entries.slice(earlier).find(({ event }) => event === 'account.refreshed'),
       );
       expect((await client.call('whoami')).structured).toMatchObject({ subject: 'alice' });
       expect((await client.call('logout')).structured).toMatchObject({ status: 'logged_out' });

@@ -11,7 +11,7 @@ const OPTIONS: SessionsOptions = {
   providers: { issuer: 'https://idp.example', clientId: 'test' },
 };
 
-/** What a tunnel or proxy on the same machine gives itself away by. */
+/** Headers that reveal a tunnel or proxy on the same machine. */
 const TRACES = {
   'x-forwarded-for': '203.0.113.7',
   'x-forwarded-host': 'mcp.example.com',
@@ -32,7 +32,7 @@ describe('a server with open access', () => {
   it.each(Object.entries(TRACES))(
     'does not treat a request with `%s` as local [security 43]',
     async (name, value) => {
-      const heard = notes.events.length;
+      const earlier = notes.events.length;
       const body = JSON.stringify({
         jsonrpc: '2.0',
         id: 1,
@@ -46,7 +46,7 @@ describe('a server with open access', () => {
         expect(answer.status).toBe(403);
         expect(answer.text).toMatch(/its own machine only.*operator/);
       }
-      expect(notes.events.slice(heard)).toEqual([]);
+      expect(notes.events.slice(earlier)).toEqual([]);
     },
   );
 

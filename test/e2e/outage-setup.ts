@@ -22,13 +22,13 @@ export interface Client {
   textOf(tool: string): Promise<string>;
 }
 
-/** A server and its provider in this process, with time in the hands of the test. */
+/** A server and its provider in this process. The test advances the clock. */
 export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; delaySeconds?: number } = {}) {
   const clock = new VirtualClock();
   const asked: Asked[] = [];
   const issuedAtMs = new Map<string, number>();
   const elsewhere: string[] = [];
-  /** Uses of tokens that had run out. */
+  /** The number of API requests with an expired token. */
   const expiredUses: string[] = [];
   let inFlight = 0;
   const load = { mostInFlight: 0 };
@@ -86,13 +86,13 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
       event.type === 'account.reauthentication_required' ? [event.failureReason] : [],
     );
   const refreshes = () => asked.filter(({ form }) => form.get('grant_type') === 'refresh_token');
-  /** Lets time pass until so many refreshes were asked for. */
+  /** Advances the clock until that many refreshes have been requested. */
   const untilAsked = async (times: number) => {
     const endMs = clock.now() + TOKEN_SECONDS * SECOND;
     while (refreshes().length < times && clock.now() < endMs) await clock.advance(100);
     expect(refreshes()).toHaveLength(times);
   };
-  /** Lets a second pass, unless a request is under way that takes real time, and looks. */
+  /** Advances the clock by a second, unless a request is in flight. */
   const passing =
     <Seen>(look: () => Seen) =>
     async () => {
@@ -117,7 +117,7 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
   };
 }
 
-/** A client of the 2025 revision, without a network, in which that user is logged in. */
+/** A 2025 client without a network, with a user who is logged in. */
 export async function loggedIn(
   sessions: Sessions,
   provider: FaultingProvider,
@@ -148,7 +148,7 @@ export async function loggedIn(
   return { call, textOf: async (tool) => (await call(tool)).content[0]?.text ?? '' };
 }
 
-/** Lets time pass a second at a time, as calls that came meanwhile need it. */
+/** Advances the clock second by second until the calls have returned. */
 export async function pass(clock: VirtualClock, seconds: number): Promise<void> {
   for (let second = 0; second < seconds; second++) await clock.advance(SECOND);
 }

@@ -13,7 +13,7 @@ it('ten minutes of refused connections lose no login, and cause few requests [se
   expectNoLoginLost({ fault: 'refused', users: 10 }));
 
 describe('a refresh whose connection is reset', () => {
-  /** A server that takes whole requests, and then tears down the connection instead of answering. */
+  /** A server that reads whole requests, and then resets the connection. */
   async function startTearing() {
     const bodies: string[] = [];
     const server = createServer(async (request) => {
@@ -22,7 +22,7 @@ describe('a refresh whose connection is reset', () => {
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
     onTestFinished(() => new Promise<void>((resolve) => server.close(() => resolve())));
-    // Only a server on a pipe has an address of another kind.
+    // The address of a listening TCP server is an AddressInfo.
     const { port } = server.address() as AddressInfo;
     return { url: `http://127.0.0.1:${port}/token`, bodies };
   }
@@ -62,7 +62,7 @@ describe('a refresh whose connection is reset', () => {
 });
 
 describe('a token response that arrives byte by byte', () => {
-  /** One byte each second. */
+  /** One byte per second. */
   const dripping = (clock: VirtualClock) => async (answer: Response) => {
     const bytes = new Uint8Array(await answer.arrayBuffer());
     const body = new ReadableStream<Uint8Array>({
@@ -88,7 +88,7 @@ describe('a token response that arrives byte by byte', () => {
       late = await answer.clone().text();
       return dripping(clock)(answer);
     });
-    // The request that is sent again is not answered either.
+    // The repeated request gets no response either.
     provider.failNext('token', () => new Promise(() => undefined));
     await untilAsked(1);
     const [first] = refreshes();

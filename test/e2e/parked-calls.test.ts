@@ -12,7 +12,7 @@ import { StepBrowser } from '../support/step-browser.js';
 const ELICITING = { elicitation: { url: {} } };
 const HOLD_MS = 25_000;
 
-/** A server whose time and provider are in the hands of the test, and a client of 2026 that opens addresses. */
+/** A server whose clock and provider the test controls, and a 2026 client with URL elicitation. */
 async function setUp() {
   const clock = new VirtualClock();
   const provider = new FaultingProvider();
@@ -99,7 +99,7 @@ async function setUp() {
       progress: progressIn(answer.text),
     };
   };
-  /** The user follows the link and logs in, unless told to decline. */
+  /** The user follows the link, and logs in or declines. */
   const follow = async (link: string, user: string) => {
     const browser = new StepBrowser();
     const atProvider = await browser.consent(link);
@@ -107,12 +107,12 @@ async function setUp() {
   };
   const back = (requestState: string | undefined, action = 'accept', more = {}) =>
     call({ requestState, inputResponses: { login: { action } }, ...more });
-  /** The same for a client that wants to hear of progress, while the round is held as long as it may be. */
+  /** The same for a client that requests progress, in a round of the maximum length. */
   const backAndHeld = async (requestState: string | undefined) => {
     const inputResponses = { login: { action: 'accept' } };
     return held(() => call({ requestState, inputResponses }, { meta: { progressToken: 'token' } }));
   };
-  /** Makes a call and lets as much time pass as it may be held, once it is. */
+  /** Makes a call, and advances the clock by the maximum length of a round. */
   const held = async (act: () => ReturnType<typeof call>) => {
     const timersBefore = clock.timers;
     let isOver = false;
@@ -137,7 +137,7 @@ function linkIn(result: unknown): string {
   return data?.inputRequests.login.params.url ?? '';
 }
 
-/** The progress in an answer that is a stream of events. */
+/** The progress notifications in an event stream. */
 function progressIn(events: string): unknown[] {
   return [...events.matchAll(/^data: ?(.*"notifications\/progress".*)$/gm)].map(
     ([, data = '']) => progressSchema.parse(JSON.parse(data)).params,
@@ -158,7 +158,7 @@ describe('a 2026 call that requires a login, of a client with URL elicitation', 
     const handle = /session: ([\w-]{43})/.exec(done.text)?.[1];
     expect(done.text).toMatch(/^done\n/);
     expect(done._meta).toMatchObject({ [SESSION_META_KEY]: handle });
-    // The handle is that of a session like any other.
+    // The handle names an ordinary session.
     expect((await call({ arguments: { what: 'again', session: handle } })).text).toBe('done');
     expect(ran).toEqual(['wrote alice', 'again alice']);
   });
@@ -327,7 +327,7 @@ describe('a 2026 call that requires a login, of a client with URL elicitation', 
       requestState: later.requestState,
     });
     expect(last.text).toBe('own state of later');
-    // Of the states that came back, their author is asked about none but the author's own.
+    // The author's verifier gets only the author's own states.
     expect(checked).toEqual(['own state of wrote', 'own state of later']);
   });
 });
@@ -347,7 +347,7 @@ describe('with the real client', () => {
     const answer = await client.call('add_note', { text: 'after the login' });
     expect(answer).toMatchObject({ isError: false, structured: { text: 'after the login' } });
     const session = /session: ([\w-]{43})/.exec(answer.text)?.[1];
-    // Some hosts show their models nothing but this.
+    // Some hosts show their models only the text.
     expect(answer.structured).toMatchObject({
       session,
       next: expect.stringContaining('Pass this `session` in every further call'),

@@ -18,10 +18,10 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
 
   const signsIn = setting === 'sign-in';
   const showsCode = setting.startsWith('code');
-  /** What a login fails with whose browser turns out to be another user's. */
+  /** The failure of a login that another user completes. */
   const mismatch = /\/login\/failed\/identity_mismatch$/;
 
-  /** Tokens of a user that the upstream provider still takes. */
+  /** The valid upstream tokens of a user. */
   async function livingTokens(username: string): Promise<string[]> {
     return (await notes.upstream.livingTokens())
       .filter(({ user }) => user === username)
@@ -33,14 +33,14 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
     return era === '2025' ? connect2025(notes.mcp, way) : client2026(notes.mcp, undefined, way);
   };
 
-  /** Goes on from where the connect page leads: signs in, where that is asked, then stands at the provider. */
+  /** Continues after the connect page: signs in, if required. @returns the authorization URL */
   async function toProvider(browser: StepBrowser, url: URL, username: string): Promise<URL> {
     if (!signsIn) return url;
     const callback = await browser.authorize(url, { username, password: 'any' });
     return locationOf(await browser.request(callback), callback);
   }
 
-  /** Takes a login from its link to its end in one browser. @returns the address it ends at */
+  /** Completes a login in one browser. @returns the last URL */
   async function complete(browser: StepBrowser, link: string, username: string): Promise<URL> {
     const atProvider = await toProvider(browser, await browser.consent(link), username);
     if (atProvider.origin !== notes.upstream.issuer) return atProvider;
@@ -48,15 +48,15 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
     return locationOf(await browser.request(callback), callback);
   }
 
-  const failureInAudit = (failure: string, heard: number) =>
+  const failureInAudit = (failure: string, earlier: number) =>
     notes.audit.until(`the failure ${failure} in the audit log`, (lines) =>
-      lines.slice(heard).find((line) => line.event === 'login.failed' && line.failure === failure),
+      lines.slice(earlier).find((line) => line.event === 'login.failed' && line.failure === failure),
     );
 
-  /** Presents codes that nobody showed, until there are no tries left. */
-  async function guess(client: RawClient, heard: number) {
+  /** Presents wrong codes until no tries are left. */
+  async function guess(client: RawClient, earlier: number) {
     for (let tries = 0; tries < 5; tries++) await client.call('login', { code: `000${tries}-0000` });
-    await failureInAudit('wrong_code', heard);
+    await failureInAudit('wrong_code', earlier);
   }
 
   async function expectNothing(client: RawClient) {
@@ -84,16 +84,16 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
     it('a forwarded link gives the attacker no access to the account of the victim', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(attacker, era);
-      const heard = notes.audit.entries.length;
+      const earlier = notes.audit.entries.length;
       const browser = notes.browser();
       const end = await complete(browser, await startLogin(client), victim);
       if (showsCode) {
-        // The code is in the victim's browser only.
+        // Only the browser of the victim shows the code.
         expect((await browser.request(end)).text).toMatch(CODE_PATTERN);
-        await guess(client, heard);
+        await guess(client, earlier);
       } else {
         expect(end.pathname).toMatch(mismatch);
-        await failureInAudit('identity_mismatch', heard);
+        await failureInAudit('identity_mismatch', earlier);
       }
       await expectNothing(client);
       await expect.poll(() => livingTokens(victim)).toEqual([]);
@@ -102,15 +102,15 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
     it('a forwarded authorization URL gives the attacker no access to the account of the victim [security 11]', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(attacker, era);
-      const heard = notes.audit.entries.length;
-      // The attacker's own browser agrees, and shows that it is the attacker's where that is asked.
+      const earlier = notes.audit.entries.length;
+      // The browser of the attacker consents, and signs in as the attacker if required.
       const own = notes.browser();
       const atProvider = await toProvider(own, await own.consent(await startLogin(client)), attacker);
       const browser = notes.browser();
       const callback = await browser.authorize(atProvider, { username: victim, password: 'any' });
       expect((await browser.request(callback)).status).toBe(400);
-      await failureInAudit('browser_mismatch', heard);
-      // The code was never redeemed, and is of no use to the attacker's browser any more.
+      await failureInAudit('browser_mismatch', earlier);
+      // The code has not been redeemed, and the browser of the attacker cannot use it.
       expect(locationOf(await own.request(callback), callback).pathname).toMatch(/\/browser_mismatch$/);
       await expectNothing(client);
       expect(await livingTokens(victim)).toEqual([]);
@@ -119,7 +119,7 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
     it('a connect page with the consent of the attacker gives the attacker no access to the account of the victim [security 11]', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(attacker, era);
-      const heard = notes.audit.entries.length;
+      const earlier = notes.audit.entries.length;
       const link = await startLogin(client);
       const own = notes.browser();
       await toProvider(own, await own.consent(link), attacker);
@@ -127,10 +127,10 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
       const end = await complete(browser, link, victim);
       expect(end.pathname).toMatch(showsCode ? /\/connect\/[^/]+\/code$/ : mismatch);
       if (showsCode) {
-        // Neither the attacker's cookies nor the link show the code.
+        // Neither the cookies of the attacker nor the link reveal the code.
         expect((await own.request(end)).text).not.toMatch(CODE_PATTERN);
-        await guess(client, heard);
-      } else await failureInAudit('identity_mismatch', heard);
+        await guess(client, earlier);
+      } else await failureInAudit('identity_mismatch', earlier);
       await expectNothing(client);
       await expect.poll(() => livingTokens(victim)).toEqual([]);
     });
@@ -138,17 +138,17 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
     it('the attacker cannot log in to the session of the victim', async () => {
       const [attacker, victim] = [newUser('attacker'), newUser('victim')];
       const client = await clientOf(victim, era);
-      const heard = notes.audit.entries.length;
+      const earlier = notes.audit.entries.length;
       const browser = notes.browser();
       const end = await complete(browser, await startLogin(client), attacker);
       await expectNothing(client);
       if (showsCode) {
         expect((await client.call('login')).structured).toMatchObject({ status: 'confirmation_required' });
-        await guess(client, heard);
+        await guess(client, earlier);
       } else {
         expect(end.pathname).toMatch(mismatch);
-        await failureInAudit('identity_mismatch', heard);
-        // Its user is told, and can go on.
+        await failureInAudit('identity_mismatch', earlier);
+        // Its user gets the reason and can continue.
         expect(await client.call('login')).toMatchObject({
           isError: true,
           text: expect.stringMatching(/another user/),
@@ -165,14 +165,14 @@ describe.each(SETTINGS)('behind a TLS proxy, with the login check "%s"', (settin
       const stale = notes.browser();
       const atProvider = await toProvider(stale, await stale.consent(link), user);
       const callback = await stale.authorize(atProvider, { username: user, password: 'any' });
-      // The same user agrees once more, in another browser: that one counts from now on.
+      // The same user consents in another browser, which replaces the first.
       const browser = notes.browser();
       const onTheWay = await toProvider(browser, await browser.consent(link), user);
       expect((await stale.request(callback)).status).toBe(400);
       const fresh = await browser.authorize(onTheWay, { username: user, password: 'any' });
       const end = locationOf(await browser.request(fresh), fresh);
       expect(end.pathname).toMatch(showsCode ? /\/code$/ : /\/login\/done$/);
-      // A callback is good for one time.
+      // A callback is valid once.
       expect((await browser.request(fresh)).status).toBe(400);
     });
   });

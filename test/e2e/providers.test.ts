@@ -28,7 +28,7 @@ import { type RecordingApi, startRecordingApi } from '../support/recording-api.j
 
 const RESOURCE = 'urn:test:notes';
 
-/** Calls an address with the token of one of the session's accounts. */
+/** Requests a URL with the token of an account of the session. */
 const registerTools: RegisterTools = (server, context) => {
   const inputSchema = z.object({ provider: z.string().optional(), url: z.string() });
   server.registerTool(
@@ -47,7 +47,7 @@ const clients = {
 };
 const eras = ['2025', '2026'] as const;
 
-/** Takes a login at a provider as far as the browser goes. */
+/** Completes the browser part of a login. */
 async function browse(client: RawClient, provider: string, username: string): Promise<Page> {
   const { structured, text } = await client.call('login', { provider });
   if (typeof structured.loginUrl !== 'string') throw new Error(`No link: ${text}`);
@@ -96,7 +96,7 @@ describe('two providers, one of them without discovery', () => {
         },
         {
           name: 'git',
-          // A name, which nobody asks for anything.
+          // The issuer is only a name: the test sends no request to it.
           issuer: 'https://git.example',
           endpoints: git.endpoints,
           pkce: 'S256',
@@ -311,7 +311,7 @@ describe('two providers, one of them without discovery', () => {
 const REFRESHED = { type: 'account.refreshed' } as const;
 
 describe('client authentication', () => {
-  /** A request to the provider, as it left. */
+  /** A request to the provider. */
   interface Sent {
     readonly path: string;
     readonly headers: Headers;
@@ -319,7 +319,7 @@ describe('client authentication', () => {
     readonly status: number;
   }
 
-  /** The sample's provider with a client registered in this way, and a server that is that client. */
+  /** The provider of the sample with a registered client, and a server with its credentials. */
   async function startWith(registration: Partial<ClientMetadata>, credentials: Partial<ProviderOptions>) {
     const oidc = await loadOidcProvider();
     const client = createCredentials('mcp-sessions');
@@ -375,7 +375,7 @@ describe('client authentication', () => {
     const events: SessionEvent[] = [];
     sessions.onEvent((event) => events.push(event));
     const { url: mcp } = await sessions.listen({ port: 0 });
-    /** Which of the tokens issued so far the provider still knows. */
+    /** The issued tokens that are still valid. */
     const living = async () => {
       const found = await Promise.all(
         issued.flatMap((token) => [provider?.AccessToken.find(token), provider?.RefreshToken.find(token)]),
@@ -404,7 +404,7 @@ describe('client authentication', () => {
       registration: { client_secret: secret },
       credentials: { clientSecret: secret },
       shows: ({ headers, form }) => {
-        // Encoded as in a form first (RFC 6749 section 2.3.1).
+        // The credentials are form-encoded first (RFC 6749 section 2.3.1).
         const basic = decodeURIComponent(atob(headers.get('authorization')?.replace('Basic ', '') ?? ''));
         expect(basic).toBe(`mcp-sessions:${secret}`);
         expect(form.has('client_secret')).toBe(false);

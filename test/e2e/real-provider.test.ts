@@ -14,7 +14,7 @@ import { request2026, send } from '../support/raw-mcp.js';
 import { FREE_PORTS, runServer, type ServerOptions, startServer } from '../support/server-process.js';
 
 const RECORDER = new URL('../support/record-loaded-modules.mjs', import.meta.url).href;
-/** Modules of the embedded provider and API, and what only they need. */
+/** Modules of the embedded provider and API, and their dependencies. */
 const EMBEDDED = /packages\/server\/dist\/sample\/|node_modules\/(oidc-provider|koa)\//;
 
 let folder: string;
@@ -43,7 +43,7 @@ async function startProvider(): Promise<IdentityProviderProcess> {
   return provider;
 }
 
-/** Starts a server that writes down what it imports, has it used, and reads that. */
+/** Runs a server that records its imports. @returns the imports */
 async function modulesLoadedBy(
   options: ServerOptions,
   use: (mcp: string) => Promise<void>,
@@ -56,7 +56,7 @@ async function modulesLoadedBy(
   return (await readFile(file, 'utf8')).split('\n');
 }
 
-/** Logs in, uses the token, logs out. */
+/** Logs in, calls a tool and logs out. */
 async function useOnce(mcp: string): Promise<void> {
   const client = await connect('SDK 2.x auto', mcp);
   await client.logIn('alice');
@@ -97,7 +97,7 @@ describe('the server with a provider from the environment', () => {
     expect(modules).toContainEqual(expect.stringContaining('packages/server/dist/main.js'));
     expect(modules).toContainEqual(expect.stringContaining('test/support/notes-tools.mjs'));
     expect(modules.filter((url) => EMBEDDED.test(url))).toEqual([]);
-    // The recorder would have seen them.
+    // Shows that the recorder works.
     const embedded = (await modulesLoadedBy({ flags: FREE_PORTS }, useOnce)).filter((url) =>
       EMBEDDED.test(url),
     );

@@ -43,10 +43,10 @@ beforeEach(() => {
 });
 
 const LONG = 3600;
-/** Refreshed after five seconds, give or take half a second. A request has more time than is left then. */
+/** The tokens are refreshed after 4.5 to 5.5 seconds. */
 const SHORT = 10;
 
-/** How many refreshes have been sent. */
+/** The number of refresh requests. */
 let sentRefreshes = 0;
 const observed: typeof fetch = (input, init) => {
   const isRefresh = init?.body instanceof URLSearchParams && init.body.has('refresh_token');
@@ -54,7 +54,7 @@ const observed: typeof fetch = (input, init) => {
   return fetch(input, init);
 };
 
-/** Lets time pass until a refresh is sent, and none while it is on its way. */
+/** Advances the clock until a refresh request is in flight. */
 async function untilRefreshIsSent(): Promise<void> {
   const before = sentRefreshes;
   while (sentRefreshes === before) await clock.advance(100);
@@ -99,7 +99,7 @@ const revokedTokens = () =>
     .filter(({ path }) => path === '/token/revocation')
     .map(({ form }) => form.get('token'));
 
-/** A client whose token is being refreshed: the provider has answered, and the answer is on its way. */
+/** A client with a refresh in flight: the provider has processed it, and the response is held back. */
 async function clientInRefresh<Client extends RawClient>(connecting: Promise<Client>, name: string) {
   notes.provider.accessTokenSeconds = SHORT;
   const client = await logIn(await connecting, new Browser(), name);
@@ -219,7 +219,7 @@ describe('tokens that arrive late', () => {
   });
 
   it('from a second browser with the same login are revoked', async () => {
-    // Through a proxy the tokens of a login wait for its code: whichever browser comes second replaces them.
+    // Behind a proxy, the tokens of a login wait for the confirmation code. A second browser replaces them.
     const forwarded = { 'x-forwarded-for': '203.0.113.7' };
     const client = await connect2025(notes.mcp);
     const link = await startLogin(client);

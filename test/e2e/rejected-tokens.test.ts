@@ -8,7 +8,7 @@ import { request2026, send } from '../support/raw-mcp.js';
 
 const status = request2026('tools/call', { name: 'session_status', arguments: {} });
 
-/** An authorization server that signs and says what a test tells it to. */
+/** An authorization server whose tokens and responses a test defines. */
 let issuer: string;
 let sign: (claims: Record<string, unknown>) => string;
 let introspected: Record<string, unknown>;
@@ -39,7 +39,7 @@ beforeAll(async () => {
     response.end(JSON.stringify(answer ?? {}));
   });
   await new Promise<void>((resolve) => http.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   issuer = `http://127.0.0.1:${(http.address() as AddressInfo).port}`;
   closing.push(() => {
     http.closeAllConnections();

@@ -12,12 +12,12 @@ import {
 import { SessionBench } from '../support/session-bench.js';
 import { StepBrowser } from '../support/step-browser.js';
 
-/** How many calls come at the same time in every session. */
+/** The number of simultaneous calls in every session. */
 const CALLS = 5;
 const TOKEN_SECONDS = 3600;
 const DAY_MS = 24 * 60 * 60 * 1000;
 const REDIRECT_URI = new URL('http://127.0.0.1/callback');
-/** How many users log in at the same time. */
+/** The number of simultaneous logins. */
 const BROWSERS = 10;
 
 interface User {
@@ -26,14 +26,11 @@ interface User {
   readonly firstRefreshToken: string;
 }
 
-/** Users who log in once, and whose access tokens all run out so many times. */
+/** Tests users who log in once, and whose access tokens expire that many times. */
 export function describeRotation({ sessions, rounds }: { sessions: number; rounds: number }): void {
-  /**
-   * The library's clock alone goes forward, so that its tokens run out by the thousand; the provider's stands
-   * still by comparison, and takes them all for good.
-   */
+  /** The clock of the library. The provider has the system clock, for which the tokens do not expire. */
   const clock = new VirtualClock();
-  /** The answers of the token endpoint without tokens. */
+  /** The error responses of the token endpoint. */
   const refusals: string[] = [];
   let idp: IdentityProviderProcess;
   let provider: Provider;
@@ -74,7 +71,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
 
   afterAll(() => idp.stop());
 
-  /** A session whose user has just come back from the provider's own pages. */
+  /** A session whose user has just returned from the provider. */
   async function logIn(username: string): Promise<User> {
     const { record } = await bench.registry.start('connection', username);
     const snapshot = { ref: record.ref, epoch: record.epoch };
@@ -90,31 +87,31 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
 
   const secret = () => Secret.fromString(systemRandom(32).toString('base64url'));
 
-  /** What several calls at the same time get in a session. */
+  /** The tokens that simultaneous calls of a session get. */
   async function accessTokens({ snapshot }: User): Promise<string[]> {
     const calls = Array.from({ length: CALLS }, () => bench.accounts.accessToken(snapshot, 'idp'));
     return (await Promise.all(calls)).map(({ accessToken }) => accessToken.reveal());
   }
 
-  /** Every access token has expired, and all sessions and the scheduler refresh. */
-  async function everybodyCalls(): Promise<string[][]> {
+  /** Calls in every session at a time when every access token has expired. */
+  async function callInEverySession(): Promise<string[][]> {
     clock.jump(TOKEN_SECONDS * 1000);
     const calls = Promise.all(users.map(accessTokens));
     await clock.advance(0);
     return calls;
   }
 
-  // Each step goes on from the one before.
+  // Each step continues from the one before.
   describe(`${sessions * rounds} refreshes at a provider with rotation and reuse detection`, () => {
     it('happen once for simultaneous calls [security 17, 19]', async () => {
       const seen = new Set<string>();
       for (let round = 0; round < rounds; round++) {
-        const tokens = await everybodyCalls();
+        const tokens = await callInEverySession();
         for (const ofSession of tokens) expect(new Set(ofSession).size).toBe(1);
         for (const ofSession of tokens) seen.add(ofSession[0] ?? '');
       }
       expect(seen.size).toBe(sessions * rounds);
-      // A login issues an access token and a refresh token, and so does a refresh.
+      // Each login and each refresh issues an access token and a refresh token.
       await idp.issued.until(
         'the last token',
         ({ length }) => length >= 2 * sessions * (rounds + 1) || undefined,

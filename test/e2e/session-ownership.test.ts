@@ -25,10 +25,10 @@ import {
   startLogin,
 } from '../support/raw-mcp.js';
 import { locationOf, StepBrowser } from '../support/step-browser.js';
-import { heard, openWire, primingId, Wire2025 } from './wire-stream.js';
+import { eventContaining, openWire, primingId, Wire2025 } from './wire-stream.js';
 
 const MINUTE = 60_000;
-/** Of the form of an id of ours, and none. */
+/** A well-formed id that was never issued. */
 const UNKNOWN_ID = 'unknown-id-unknown-id-unknown-id-unknown-id';
 
 const clock = new ManualClock();
@@ -57,7 +57,7 @@ beforeAll(async () => {
     }),
     startInProcessNotes({ access: ({ issuer }) => ({ issuer }) }),
   ]);
-  // Nothing is refreshed meanwhile.
+  // Longer than any test, so that no refresh interferes.
   notes.provider.accessTokenSeconds = 7200;
   otherIssuer.provider.accessTokenSeconds = 7200;
   editor = await registerMcpClient(notes.provider.issuer, notes.mcp);
@@ -68,7 +68,7 @@ beforeAll(async () => {
 afterAll(() => Promise.all([notes.close(), otherIssuer.close()]));
 
 let users = 0;
-/** A name that nobody else has, and that would be found in any answer it got into. */
+/** A unique user name that a test can search for in every response. */
 const newUser = () => `user-${++users}-canary`;
 
 type Way = RawWay & { readonly headers: Readonly<Record<string, string>> };
@@ -77,12 +77,12 @@ async function wayOf(user: string, client: RegisteredClient): Promise<Way> {
   return { headers: { authorization: `Bearer ${await client.tokenFor(user)}` } };
 }
 
-/** Who tries, given the name of the victim. */
+/** The callers that try to use the session of a victim. */
 const INTRUDERS: readonly (readonly [who: string, wayIn: (victim: string) => Promise<Way>])[] = [
   ['another user', () => wayOf(newUser(), editor)],
   ['the same user with another client', (victim) => wayOf(victim, terminal)],
 ];
-/** Somebody who is not let in at all. */
+/** A caller without a token. */
 const STRANGER = ['the same name of another issuer', (victim: string) => wayOf(victim, stranger)] as const;
 
 const CALLS: readonly (readonly [tool: string, args: Record<string, unknown>])[] = [
@@ -107,7 +107,7 @@ const INITIALIZE_PARAMS = {
   clientInfo: { name: 'raw', version: '1' },
 };
 
-/** Everything that a client of 2025 can ask for, of every verb. */
+/** Every request of a 2025 client, with every method. */
 function requestsOf2025(lastEventId: string): readonly (readonly [what: string, request: RawRequest])[] {
   const posts: (readonly [string, string])[] = [
     ...CALLS.map(([tool, args]) => [`${tool} ${JSON.stringify(args)}`, call2025(tool, args)] as const),
@@ -146,13 +146,13 @@ function requestsOf2025(lastEventId: string): readonly (readonly [what: string, 
 const sendWith = (request: RawRequest, ...headers: readonly Readonly<Record<string, string>>[]) =>
   send(notes.mcp, { ...request, headers: Object.assign({}, request.headers, ...headers) });
 
-/** All of an answer but when it was given. */
+/** A response without its `date`. */
 function unhurried({ status, headers, text }: RawAnswer) {
   const { date: _, ...rest } = headers;
   return { status, headers: rest, text };
 }
 
-/** A client of 2025 that is logged in, with a stream of its own and something that it could ask for again. */
+/** A logged-in 2025 client with a standalone stream, and an event that it could resume from. */
 async function victimOf2025() {
   const name = newUser();
   const way = await wayOf(name, editor);
@@ -165,10 +165,10 @@ async function victimOf2025() {
   return { name, way, client, headers, eventId };
 }
 
-/** The records of everybody who is there now. */
+/** All current records. */
 const allRecords = () => new Map(records);
 
-/** A status as it is that much later, if nothing has happened. */
+/** The expected status after that time, without any activity. */
 function aged(status: Readonly<Record<string, unknown>>, seconds: number): unknown {
   return JSON.parse(JSON.stringify(status), (name, value) =>
     name.endsWith('InSeconds') ? value - seconds : value,
@@ -193,14 +193,14 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection, used by %s
       expect(answer.status, what).toBe(who === STRANGER[0] ? 401 : 404);
       expect(answer.text, what).not.toContain('canary');
     }
-    // Not even a session of the intruder's own is there now.
+    // The attempt has created no session.
     expect(records).toEqual(before);
     expect(new Set(eventsSince(heardBefore))).toEqual(
       new Set([who === STRANGER[0] ? 'token.refused' : 'session.not_owned']),
     );
 
     const after = (await victim.client.call('session_status')).structured;
-    // The minute has counted: nobody has asked for anything in this session since.
+    // The minute counts as idle, because the attempts are no activity of the owner.
     expect(after).toEqual(aged(status, 60));
     expect((await victim.client.call('list_notes')).structured).toMatchObject({
       notes: [{ text: `note of ${victim.name}` }],
@@ -219,7 +219,7 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection, used by %s
       await sendWith(request, intruder.headers, { 'mcp-session-id': victim.client.secret });
     }
     await victim.client.call('logout');
-    const { data } = await heard(stream, 'notifications/resources/updated');
+    const { data } = await eventContaining(stream, 'notifications/resources/updated');
     expect(JSON.parse(data)).toMatchObject({ params: { uri: STATUS_URI } });
     expect(stream.events.entries.filter(({ data }) => data.includes('"method"'))).toHaveLength(1);
     stream.drop();
@@ -274,13 +274,13 @@ describe.each(INTRUDERS)('an attempt of %s to use another connection', (_who, wa
     const stream = await resume('unknown');
     expect(stream.status).toBe(200);
     await startLogin(own);
-    await heard(stream, 'notifications/resources/updated');
+    await eventContaining(stream, 'notifications/resources/updated');
     expect(JSON.stringify(stream.events.entries)).not.toContain('canary');
     stream.drop();
   });
 });
 
-/** Everything that a client of 2026 can ask for; each names somebody’s id in one of these ways. */
+/** Every request of a 2026 client. Each names the id of another user in one of these ways. */
 const PLACES: readonly (readonly [where: string, name: (id: string) => Naming])[] = [
   ['as the session of 2025', (id) => ({ headers: { 'mcp-session-id': id } })],
   ['as an argument', (id) => ({ args: { session: id } })],
@@ -317,7 +317,7 @@ describe.each([...INTRUDERS, STRANGER])('in 2026, %s', (_who, wayIn) => {
       const victim = await victimOf2025();
       const before = allRecords();
       const { headers } = await wayIn(victim.name);
-      // What the intruder's own session has to say is the same in both rounds.
+      // The status of the intruder's own session is the same in both rounds.
       await sendWith(request2026('tools/call', { name: 'login', arguments: {} }), headers);
       clock.advance(MINUTE);
       const [known, unknown] = [name(victim.client.secret), name(UNKNOWN_ID)];
@@ -335,7 +335,7 @@ describe.each([...INTRUDERS, STRANGER])('in 2026, %s', (_who, wayIn) => {
   );
 });
 
-/** Each login has a link of its own. */
+/** Every login has another link. */
 function withoutLink(answer: ReturnType<typeof unhurried>) {
   const { 'content-length': _, ...headers } = answer.headers;
   return { ...answer, headers, text: answer.text.replaceAll(/\/connect\/[\w-]+/g, '/connect/…') };
@@ -353,17 +353,17 @@ describe('the notifications of two owners', () => {
       const [stream, othersStream] = await Promise.all(
         [way, others].map(async ({ headers }) => {
           const opened = await openWire(notes.mcp, { ...listen, headers: { ...listen.headers, ...headers } });
-          await heard(opened, 'notifications/subscriptions/acknowledged');
+          await eventContaining(opened, 'notifications/subscriptions/acknowledged');
           return opened;
         }),
       );
       const client = client2026(notes.mcp, undefined, way);
       await logIn(client, new Browser(), name);
       await client.call('logout');
-      await heard(stream!, 'notifications/resources/updated');
-      // Had anything been said to the other one, it would have been said before this.
+      await eventContaining(stream!, 'notifications/resources/updated');
+      // A notification to the other stream would have arrived before this one.
       await startLogin(client2026(notes.mcp, undefined, others));
-      await heard(othersStream!, 'notifications/resources/updated');
+      await eventContaining(othersStream!, 'notifications/resources/updated');
       const updates = othersStream!.events.entries.filter(({ data }) => data.includes('updated'));
       expect(updates).toHaveLength(1);
       for (const each of [stream, othersStream]) each?.drop();
@@ -463,7 +463,7 @@ describe('an id', () => {
         expect(answer.status, what).toBe(404);
       }
     }
-    // What ended is the connection; the session is its owner's.
+    // The connection has ended. The session of the owner has not.
     expect((await other.call('whoami')).structured).toMatchObject({ subject: name });
   });
 });

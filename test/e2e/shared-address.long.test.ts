@@ -10,13 +10,13 @@ const OFFICE: RawWay = { headers: { 'x-forwarded-for': '203.0.113.50' } };
 
 let notes: InProcessNotes;
 beforeAll(async () => {
-  // No time passes: all of them come within the same minute.
+  // The clock does not move, so that all logins are in the same minute.
   const runtime = { clock: new ManualClock() };
   notes = await startInProcessNotes({ access: 'open-to-network', trustedProxies: ['127.0.0.1'], runtime });
 });
 afterAll(() => notes.close());
 
-/** A whole login from behind the office's address, with a page that is loaded again. @returns whose session it is */
+/** A complete login from the shared address, with one page loaded twice. @returns the user of the session */
 async function logIn(index: number): Promise<unknown> {
   const client =
     index % 2 === 0 ? await connect2025(notes.mcp, OFFICE) : client2026(notes.mcp, undefined, OFFICE);

@@ -7,7 +7,7 @@ import { createLatch } from '../support/latch.js';
 import { client2026, connect2025, initialize, request2026, send, startLogin } from '../support/raw-mcp.js';
 import { StepBrowser } from '../support/step-browser.js';
 
-/** How long a call of 2026 waits for its user at a time. */
+/** The length of a round of a 2026 call that waits for a login. */
 const LEG_MS = 25_000;
 
 interface Serving {
@@ -16,9 +16,9 @@ interface Serving {
   readonly origin: string;
   readonly mcp: string;
   readonly warnings: object[];
-  /** A call of the tool `slow` has begun. */
+  /** Opens when a call of the tool `slow` has started. */
   readonly isRunning: Promise<void>;
-  /** Lets it finish. */
+  /** Lets the call finish. */
   finish(): void;
 }
 
@@ -154,7 +154,7 @@ describe('closing', () => {
 
   it('is immediate if no call is in flight', async () => {
     const { sessions, warnings } = await serve({ runtime: { clock: new VirtualClock() } });
-    // The clock does not move, so a wait for it would never end.
+    // The clock does not move, so that a wait would never end.
     await sessions.close();
     expect(warnings).toEqual([]);
   });

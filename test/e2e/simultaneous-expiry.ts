@@ -11,7 +11,7 @@ const USERS = 100;
 const OFFICE = '203.0.113.40';
 const status = request2026('tools/call', { name: 'session_status', arguments: {} });
 
-/** Tests with a hundred users behind one address, whose tokens expire together. */
+/** Tests a hundred users behind one address whose tokens expire at the same time. */
 export function expiringTogether(mcpTokens: McpTokenFormat): void {
   const clock = new ManualClock();
   const servers: Record<string, string> = {};
@@ -79,7 +79,7 @@ export function expiringTogether(mcpTokens: McpTokenFormat): void {
         }),
       );
       expect(answers).toEqual(Array.from({ length: USERS }, () => 200));
-      // The next server sees expired tokens, too.
+      // The tokens are expired for the next server, too.
       vi.setSystemTime(Date.now() + 2 * HOUR_MS);
       clock.advance(2 * HOUR_MS);
     },

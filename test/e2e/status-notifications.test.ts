@@ -9,7 +9,7 @@ const MINUTE_MS = 60_000;
 
 type Era = '2025' | '2026';
 
-/** A logged-in client that listens to its status, where time and provider are in the hands of the test. */
+/** A logged-in client that listens to its status. The test controls clock and provider. */
 async function listening(era: Era, accessTokenSeconds: number) {
   const clock = new VirtualClock();
   const provider = new FaultingProvider();
@@ -76,7 +76,7 @@ async function listening(era: Era, accessTokenSeconds: number) {
   };
   void read();
   await clock.advance(0);
-  /** How many updates came while so much time passed. */
+  /** The number of updates while the clock advanced. */
   const during = async (durationMs: number) => {
     const before = updates;
     await clock.advance(durationMs);

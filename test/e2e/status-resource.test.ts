@@ -59,7 +59,7 @@ async function subscribe(mcp: string, client: RawClient): Promise<void> {
   expect(result).toBeDefined();
 }
 
-/** A `subscriptions/listen` in the name of a handle. */
+/** A `subscriptions/listen` with a handle. */
 function listen(mcp: string, handle: string | undefined, uris: readonly string[] = [STATUS_URI]) {
   const meta = handle === undefined ? {} : { [HANDLE_META_KEY]: handle };
   const params = { notifications: { resourceSubscriptions: uris } };
@@ -79,7 +79,7 @@ const acknowledged = (stream: EventReader) =>
 
 const updates = ({ messages }: EventReader) => messages.entries.filter(({ method }) => method === UPDATED);
 
-/** Waits for that many updates of the status. */
+/** Waits for that number of status updates. */
 async function updated(stream: EventReader, count: number): Promise<void> {
   await stream.messages.until(`${count} updates`, () => updates(stream).length >= count || undefined);
   for (const { params } of updates(stream)) expect(params?.uri).toBe(STATUS_URI);
@@ -96,7 +96,7 @@ function statusOf(result: unknown): unknown {
   return JSON.parse(contents[0]?.text ?? '');
 }
 
-/** A status as it is at any moment: what is left of its times changes from one to the next. */
+/** A status without its remaining times, which change all the time. */
 function withoutSeconds(status: unknown): unknown {
   return JSON.parse(JSON.stringify(status, (key, value) => (key.endsWith('InSeconds') ? 'some' : value)));
 }
@@ -106,7 +106,7 @@ describe('the status of a session, as a resource', () => {
     const { mcp } = await start();
     const alice = await logIn(await connect2025(mcp), browser, 'alice');
     const bob = await logIn(client2026(mcp), browser, 'bob');
-    const nobody = await connect2025(mcp);
+    const anonymous = await connect2025(mcp);
     const read2026 = async (meta: Record<string, string>) =>
       messageOf(await send(mcp, request2026('resources/read', { uri: STATUS_URI }, { meta })));
 
@@ -115,7 +115,7 @@ describe('the status of a session, as a resource', () => {
     expect(await read2025(mcp, alice)).toMatchObject({ accounts: [{ subject: 'alice' }] });
     const ofBob = await read2026({ [HANDLE_META_KEY]: bob.secret });
     expect(statusOf(ofBob.result)).toMatchObject({ accounts: [{ subject: 'bob' }] });
-    expect(await read2025(mcp, nobody)).toMatchObject({ state: 'anonymous' });
+    expect(await read2025(mcp, anonymous)).toMatchObject({ state: 'anonymous' });
     expect(statusOf((await read2026({})).result)).toMatchObject({ state: 'anonymous' });
     const ofUnknown = await read2026({ [HANDLE_META_KEY]: 'x'.repeat(43) });
     expect(ofUnknown.error).toEqual({ code: -32602, message: expect.stringMatching(/call `login`/i) });
@@ -154,7 +154,7 @@ describe('a 2025 client that subscribed to its status', () => {
     await updated(ofAlice, 3);
     await logIn(carol, browser, 'carol');
 
-    // Whatever was meant for them would have come before this.
+    // A notification to the others would have arrived before this one.
     await subscribe(mcp, carol);
     await carol.call('logout');
     await updated(ofCarol, 1);
@@ -243,8 +243,8 @@ describe('a resource of the author', () => {
     await request2025(mcp, subscribed, 'resources/subscribe', { uri });
     await subscribe(mcp, other);
     const listening = await listen(mcp, undefined, [uri]);
-    const deaf = await listen(mcp, undefined);
-    for (const stream of [listening, deaf]) await acknowledged(stream);
+    const silent = await listen(mcp, undefined);
+    for (const stream of [listening, silent]) await acknowledged(stream);
     sessions.resourceUpdatedForAll(uri);
     for (const stream of [streams[0], listening]) {
       const update = await stream.messages.first('the update', ({ method }) => method === UPDATED);
@@ -252,7 +252,7 @@ describe('a resource of the author', () => {
     }
     await startLogin(other);
     await updated(streams[1], 1);
-    expect([updates(streams[1]).length, updates(deaf).length]).toEqual([1, 0]);
+    expect([updates(streams[1]).length, updates(silent).length]).toEqual([1, 0]);
   });
 
   it('can be one of a hundred subscriptions of a session', async () => {
@@ -277,19 +277,21 @@ describe('a 2026 client that listens to its status', () => {
     const { mcp } = await start();
     const alice = await logIn(client2026(mcp), browser, 'alice');
     const bob = await logIn(client2026(mcp), browser, 'bob');
-    const [ofAlice, ofBob, ofNobody, deaf] = [
+    const [ofAlice, ofBob, ofAnonymous, silent] = [
       await listen(mcp, alice.secret),
       await listen(mcp, bob.secret),
       await listen(mcp, undefined),
       await listen(mcp, alice.secret, ['notes://all']),
     ];
-    for (const stream of [ofAlice, ofBob, ofNobody, deaf]) await acknowledged(stream);
+    for (const stream of [ofAlice, ofBob, ofAnonymous, silent]) await acknowledged(stream);
     await alice.call('logout');
     await updated(ofAlice, 1);
     await bob.call('logout');
     await updated(ofBob, 1);
-    await Promise.all([ofAlice.ended, ofBob.ended, deaf.ended]);
-    expect([ofAlice, ofBob, ofNobody, deaf].map((stream) => updates(stream).length)).toEqual([1, 1, 0, 0]);
+    await Promise.all([ofAlice.ended, ofBob.ended, silent.ended]);
+    expect([ofAlice, ofBob, ofAnonymous, silent].map((stream) => updates(stream).length)).toEqual([
+      1, 1, 0, 0,
+    ]);
   });
 
   it('gets a graceful closure when its session ends [security 10]', async () => {

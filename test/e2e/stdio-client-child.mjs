@@ -1,5 +1,5 @@
-// A client that starts a server over stdio, asks it for a login, and waits; to be killed without a word. Its
-// parent hears the server's process id, then that the user was asked to open a link.
+// A client that starts a server over stdio, calls `login` and waits until a test kills it. It sends the
+// process id of the server to its parent, then the link of the elicitation.
 import { Client } from '@modelcontextprotocol/client';
 import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 

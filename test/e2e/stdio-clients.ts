@@ -13,22 +13,22 @@ import { MAIN, toolAnswerOf } from './stdio-process.js';
 export interface StdioClientOptions {
   readonly flags?: readonly string[];
   readonly environment?: Readonly<Record<string, string>>;
-  /** Declares URL elicitation and leaves addresses to this. */
+  /** Declares URL elicitation. Called with each link. */
   readonly open?: OpenAddress;
 }
 
-/** One of the real clients, with a server of its own that it has started. */
+/** A real client with a server that it has started. */
 export interface StdioClient {
   readonly pid: number;
   readonly protocolVersion: string | undefined;
   readonly instructions: string | undefined;
-  /** What the client's transport complained of, such as a line on stdout that is no message. */
+  /** The errors of the client's transport, for example an invalid line on stdout. */
   readonly errors: readonly Error[];
   tools(): Promise<readonly { name: string; inputSchema: { properties?: object | undefined } }[]>;
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
-  /** Has the server tell of every change of a resource, in the way of the client's revision. */
+  /** Subscribes to a resource, in the client's revision. */
   subscribe(uri: string, changed: (uri: string) => void): Promise<void>;
-  /** Logs in through a browser, from the link to the `login` call that completes. @returns its result. */
+  /** Logs in with a browser. @returns the result of the `login` call that completes */
   logIn(username: string): Promise<ToolAnswer>;
   close(): Promise<void>;
 }
@@ -37,7 +37,7 @@ const INFO = { name: 'over-stdio', version: '1.0.0' };
 
 const elicitationSchema = z.object({ mode: z.literal('url'), message: z.string(), url: z.string() });
 
-/** Has a client start a server and connect to it. */
+/** Starts a client, which starts a server and connects to it. */
 export async function connectStdio(kind: ClientKind, options: StdioClientOptions = {}): Promise<StdioClient> {
   const { flags = [], environment = {}, open } = options;
   const command: Command = {

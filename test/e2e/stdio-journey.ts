@@ -2,11 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { Journal } from '../support/journal.js';
 import type { ClientKind } from '../support/mcp-clients.js';
 import { isAlive } from './stdio-process.js';
-import { add, inFrontOf, ownProvider, type StdioStage } from './stdio-setup.js';
+import { add, inFrontOf, ownProvider, type StdioSetup } from './stdio-setup.js';
 
-/** What every client of ours can do with a server that it has started. */
-export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
-  const { connect } = stage;
+/** Tests what a client can do with a server that it has started. */
+export function describeStdioClient(kind: ClientKind, setup: StdioSetup): void {
+  const { connect } = setup;
   describe(`over stdio, ${kind}`, () => {
     it('can log in, call tools, be refreshed, log out and log in again', async () => {
       const strict = await ownProvider({ accessTokenSeconds: 4 });
@@ -50,7 +50,7 @@ export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
     });
 
     it('sees no session handle in any tool or text', async () => {
-      const client = await connect(kind, inFrontOf(stage.provider));
+      const client = await connect(kind, inFrontOf(setup.provider));
       const tools = await client.tools();
       const pending = await client.call('login');
       const completed = await client.logIn('alice');
@@ -68,14 +68,17 @@ export function describeStdioClient(kind: ClientKind, stage: StdioStage): void {
     });
 
     it('is notified when the status of its session changes', async () => {
-      const client = await connect(kind, inFrontOf(stage.provider));
+      const client = await connect(kind, inFrontOf(setup.provider));
       const changes = new Journal<string>();
       await client.subscribe('session://status', (uri) => changes.add(uri));
       await client.logIn('alice');
-      await changes.until('the start and the end of the login', (heard) => heard.length >= 2 || undefined);
+      await changes.until(
+        'the start and the end of the login',
+        (updates) => updates.length >= 2 || undefined,
+      );
       const before = changes.entries.length;
       await client.call('logout');
-      await changes.until('the logout', (heard) => heard.length > before || undefined);
+      await changes.until('the logout', (updates) => updates.length > before || undefined);
       expect(new Set(changes.entries)).toEqual(new Set(['session://status']));
     });
 

@@ -1,4 +1,4 @@
-// A server as an author writes it, over stdio. It does not end its process: the library lets go of it.
+// A server of an author over stdio. It does not call `process.exit`: the process ends when `serveStdio` is done.
 import { createSessions } from 'mcp-sessions';
 // biome-ignore lint/correctness/useImportExtensions: it is run as it stands.
 import registerNotesTools from '../support/notes-tools.mjs';

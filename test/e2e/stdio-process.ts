@@ -9,16 +9,16 @@ import { type Ending, end, own } from '../support/child-processes.js';
 import { Journal } from '../support/journal.js';
 import type { ToolAnswer } from '../support/raw-mcp.js';
 
-/** The program that was built. */
+/** The built program. */
 export const MAIN = fileURLToPath(new URL('../../packages/server/dist/main.js', import.meta.url));
 
 export interface StdioOptions {
-  /** What follows `node`. Default: the program, over stdio, with the audit log. */
+  /** The arguments of `node`. Default: the program, over stdio, with the audit log. */
   readonly command?: readonly string[];
   readonly flags?: readonly string[];
-  /** The whole environment besides `PATH`. */
+  /** The environment besides `PATH`. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** What the client can do, if it is to be one of 2026-07-28. Default: it is one of 2025, and can do nothing. */
+  /** The capabilities of a 2026 client. Default: a 2025 client without capabilities. */
   readonly modernCapabilities?: Readonly<Record<string, unknown>>;
 }
 
@@ -28,18 +28,18 @@ const resultSchema = z.looseObject({
   structuredContent: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** What a tool answered, as a client gets it. */
+/** The result of a tool. */
 export function toolAnswerOf(result: unknown): ToolAnswer {
   const { isError, content, structuredContent: structured } = resultSchema.parse(result);
   return { isError, text: content.map(({ text }) => text).join('\n'), structured };
 }
 
-/** A server over stdio, and a client of 2025 written by hand, so that a test has every byte and can break off. */
+/** A server over stdio, with a hand-written client, so that a test controls every byte. */
 export interface StdioProcess {
   readonly pid: number;
   readonly stdin: Writable;
   readonly stdout: Readable;
-  /** Every line on stdout, as it came. */
+  /** The lines on stdout. */
   readonly lines: Journal<string>;
   readonly stderr: Journal<string>;
   readonly ended: Promise<Ending>;
@@ -61,7 +61,7 @@ export async function startStdio({
       env: { PATH: process.env.PATH, ...environment },
     }),
   );
-  // What is sent to a process that has ended just now is lost, as it should be.
+  // Input of a process that has ended is lost, as expected.
   child.stdin.on('error', () => undefined);
   const lines = new Journal<string>();
   const stderr = new Journal<string>();
@@ -110,7 +110,7 @@ export async function startStdio({
 
 const LISTEN_STATE = '0A';
 
-/** The addresses that a process listens on, as Linux tells (`/proc`): hexadecimal, in the machine's byte order. */
+/** The addresses that a process listens on, from `/proc`: hexadecimal, in the byte order of the machine. */
 export async function listeningAddresses(pid: number): Promise<string[]> {
   const inodes = await socketInodesOf(pid);
   const tables = await Promise.all(['tcp', 'tcp6'].map((table) => readFile(`/proc/net/${table}`, 'utf8')));
@@ -127,7 +127,7 @@ async function socketInodesOf(pid: number): Promise<Set<string>> {
   return new Set(links.map((link) => /^socket:\[(\d+)\]$/.exec(link)?.[1] ?? '').filter(Boolean));
 }
 
-/** Whether a process is there. */
+/** Whether a process is running. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

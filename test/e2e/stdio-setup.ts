@@ -12,17 +12,17 @@ import type { ClientKind } from '../support/mcp-clients.js';
 import { connectStdio, type StdioClient, type StdioClientOptions } from './stdio-clients.js';
 import { type StdioOptions, type StdioProcess, startStdio } from './stdio-process.js';
 
-/** What the tests of a file share: an identity provider, and a folder. */
-export interface StdioStage {
+/** The identity provider and the folder that the tests of a file share. */
+export interface StdioSetup {
   readonly provider: IdentityProviderProcess;
   readonly folder: string;
   /** Starts a server, which ends with the test. */
   start(options: StdioOptions): Promise<StdioProcess>;
-  /** Has a client start a server, and ends both with the test. */
+  /** Starts a client that starts a server. Both end with the test. */
   connect(kind: ClientKind, options: StdioClientOptions): Promise<StdioClient>;
 }
 
-export function setUpStdioStage(): StdioStage {
+export function setUpStdio(): StdioSetup {
   let provider: IdentityProviderProcess;
   let folder: string;
   const closing = new Set<() => Promise<unknown>>();
@@ -58,7 +58,7 @@ export function setUpStdioStage(): StdioStage {
   };
 }
 
-/** What a server in front of a provider is started with. */
+/** The options of a server with a provider. */
 export function inFrontOf({ toolFlags, serverEnvironment }: IdentityProviderProcess, environment = {}) {
   return { flags: toolFlags, environment: { ...serverEnvironment, ...environment } };
 }
@@ -71,7 +71,7 @@ export async function ownProvider(
   return own;
 }
 
-/** Logs in at a server that is spoken to by hand. */
+/** Logs in with a hand-written client. */
 export async function logIn(server: StdioProcess, username: string): Promise<void> {
   const { structured } = await server.call('login');
   await new Browser().logIn(String(structured.loginUrl), username);

@@ -5,16 +5,16 @@ import { end, own } from '../support/child-processes.js';
 import { eventually, Journal } from '../support/journal.js';
 import { describeStdioClient } from './stdio-journey.js';
 import { isAlive, MAIN, type StdioProcess } from './stdio-process.js';
-import { inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-setup.js';
+import { inFrontOf, logIn, ownProvider, setUpStdio } from './stdio-setup.js';
 
 const LIBRARY_CHILD = fileURLToPath(new URL('./stdio-library-child.mjs', import.meta.url));
 const CLIENT_CHILD = fileURLToPath(new URL('./stdio-client-child.mjs', import.meta.url));
 
-const stage = setUpStdioStage();
-const { start } = stage;
+const setup = setUpStdio();
+const { start } = setup;
 
-describeStdioClient('SDK 2.x in 2025', stage);
-describeStdioClient('SDK 2.x auto', stage);
+describeStdioClient('SDK 2.x in 2025', setup);
+describeStdioClient('SDK 2.x auto', setup);
 
 describe('the process over stdio', () => {
   const endings: [string, (server: StdioProcess) => void][] = [
@@ -58,7 +58,7 @@ describe('the process over stdio', () => {
   });
 
   it('ends when a client with open calls and unread output dies', async () => {
-    const server = await start(inFrontOf(stage.provider));
+    const server = await start(inFrontOf(setup.provider));
     await server.call('login');
     server.stdout.destroy();
     server.stdin.destroy();
@@ -71,18 +71,18 @@ describe('the process over stdio', () => {
     ['library', '2025'],
     ['library', '2026'],
   ])('ends when its client is killed during a login: %s, %s', async (what, era) => {
-    const program = [MAIN, '--stdio', '--log-level', 'debug', ...stage.provider.toolFlags];
+    const program = [MAIN, '--stdio', '--log-level', 'debug', ...setup.provider.toolFlags];
     const command = what === 'program' ? program : [LIBRARY_CHILD];
     const child = own(
       fork(CLIENT_CHILD, [process.execPath, ...command], {
         execArgv: [],
-        env: { PATH: process.env.PATH, ERA: era, ...stage.provider.serverEnvironment },
+        env: { PATH: process.env.PATH, ERA: era, ...setup.provider.serverEnvironment },
       }),
     );
-    const heard = new Journal<{ pid?: number; url?: string }>();
-    child.on('message', (message) => heard.add(message as { pid?: number; url?: string }));
-    const { pid = 0 } = await heard.first('the server', (message) => message.pid !== undefined);
-    const { url } = await heard.first('the link', (message) => message.url !== undefined);
+    const messages = new Journal<{ pid?: number; url?: string }>();
+    child.on('message', (message) => messages.add(message as { pid?: number; url?: string }));
+    const { pid = 0 } = await messages.first('the server', (message) => message.pid !== undefined);
+    const { url } = await messages.first('the link', (message) => message.url !== undefined);
     expect(isAlive(pid)).toBe(true);
     await end(child, 'SIGKILL');
     await eventually('the end of the server', async () => (isAlive(pid) ? undefined : true));

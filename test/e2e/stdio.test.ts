@@ -10,27 +10,27 @@ import { send } from '../support/raw-mcp.js';
 import { runServer } from '../support/server-process.js';
 import { describeStdioClient } from './stdio-journey.js';
 import { listeningAddresses, MAIN } from './stdio-process.js';
-import { add, inFrontOf, logIn, ownProvider, setUpStdioStage } from './stdio-setup.js';
+import { add, inFrontOf, logIn, ownProvider, setUpStdio } from './stdio-setup.js';
 
 const LIBRARY_CHILD = fileURLToPath(new URL('./stdio-library-child.mjs', import.meta.url));
 
-const stage = setUpStdioStage();
-const { start, connect } = stage;
+const setup = setUpStdio();
+const { start, connect } = setup;
 
-describeStdioClient('SDK 1.x', stage);
-describeStdioClient('SDK 2.x pinned to 2026', stage);
+describeStdioClient('SDK 1.x', setup);
+describeStdioClient('SDK 2.x pinned to 2026', setup);
 
-/** A desktop whose browser only writes down what it is asked to open. */
+/** A desktop whose browser only records the URLs that it is asked to open. */
 async function recordingDesktop() {
-  const home = await mkdtemp(join(stage.folder, 'home-'));
+  const home = await mkdtemp(join(setup.folder, 'home-'));
   const [browser, opened] = [join(home, 'browser'), join(home, 'opened')];
   const received = join(home, 'environment');
   await writeFile(browser, `#!/bin/sh\nenv > '${received}'\nprintf '%s\\n' "$1" >> '${opened}'\n`);
   await chmod(browser, 0o755);
   return {
-    // Nothing of the machine's own desktop may come in between.
+    // The browser of this machine must not be used.
     environment: { DISPLAY: ':0', BROWSER: browser, HOME: home, XDG_DATA_DIRS: home, XDG_CONFIG_DIRS: home },
-    /** The environment of the browser, once it has been opened. */
+    /** The environment of the opened browser. */
     received: () => readFile(received, 'utf8'),
     async links(): Promise<string[]> {
       const text = await readFile(opened, 'utf8').catch(() => '');
@@ -45,7 +45,7 @@ describe('a client with URL elicitation', () => {
     const desktop = await recordingDesktop();
     const asked: string[] = [];
     const client = await connect(kind, {
-      ...inFrontOf(stage.provider, desktop.environment),
+      ...inFrontOf(setup.provider, desktop.environment),
       open: async ({ url }) => {
         asked.push(url);
         await new Browser().logIn(url, 'alice');
@@ -63,7 +63,7 @@ describe('a client with URL elicitation', () => {
 describe.runIf(process.platform === 'linux')('the browser', () => {
   it('is opened once at the link when a login starts, without the environment of the server, and the result has the link', async () => {
     const desktop = await recordingDesktop();
-    const server = await start(inFrontOf(stage.provider, desktop.environment));
+    const server = await start(inFrontOf(setup.provider, desktop.environment));
     const { structured } = await server.call('login');
     const opened = await eventually('the browser', async () => {
       const links = await desktop.links();
@@ -82,7 +82,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
   it('causes no error if it cannot be opened', async () => {
     const desktop = await recordingDesktop();
     const environment = { ...desktop.environment, BROWSER: '/does/not/exist' };
-    const server = await start(inFrontOf(stage.provider, environment));
+    const server = await start(inFrontOf(setup.provider, environment));
     await logIn(server, 'alice');
   });
 
@@ -92,8 +92,8 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
   ])('is not opened when %s', async (_why, environment, flags) => {
     const desktop = await recordingDesktop();
     const server = await start({
-      command: [MAIN, '--stdio', ...flags, ...stage.provider.toolFlags],
-      environment: { ...stage.provider.serverEnvironment, ...desktop.environment, ...environment },
+      command: [MAIN, '--stdio', ...flags, ...setup.provider.toolFlags],
+      environment: { ...setup.provider.serverEnvironment, ...desktop.environment, ...environment },
     });
     await logIn(server, 'alice');
     await server.stop('SIGTERM');
@@ -103,7 +103,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
 
 describe.runIf(process.platform === 'linux')('the callback port', () => {
   it('is opened on loopback when the first login starts, and is used for all logins [security 43]', async () => {
-    const server = await start(inFrontOf(stage.provider));
+    const server = await start(inFrontOf(setup.provider));
     await server.call('session_status');
     expect(await listeningAddresses(server.pid)).toEqual([]);
     const { structured } = await server.call('login');
@@ -116,7 +116,7 @@ describe.runIf(process.platform === 'linux')('the callback port', () => {
   });
 
   it('serves only logins, and only under its own host name [security 43]', async () => {
-    const server = await start(inFrontOf(stage.provider));
+    const server = await start(inFrontOf(setup.provider));
     const { structured } = await server.call('login');
     const loginUrl = String(structured.loginUrl);
     const rebound = await send(loginUrl, { headers: { host: 'evil.example.com' } });
@@ -133,7 +133,7 @@ describe.runIf(process.platform === 'linux')('the callback port', () => {
 describe('the process over stdio', () => {
   it('writes only messages to stdout', async () => {
     const server = await start({ flags: ['--access-token-seconds', '2'] });
-    await server.call('login', { provider: 'nobody' });
+    await server.call('login', { provider: 'unknown' });
     await server.call('login', { code: 'wrong' });
     await logIn(server, 'alice');
     await server.stderr.first('a refresh', (line) => line.includes('"account.refreshed"'));
@@ -211,7 +211,7 @@ describe('serveStdio', () => {
   it('is refused with a public URL, and for sessions that serve HTTP', async () => {
     const options = {
       server: { name: 'test', version: '1.0.0' },
-      providers: { issuer: stage.provider.issuer, clientId: 'test' },
+      providers: { issuer: setup.provider.issuer, clientId: 'test' },
       tools: () => undefined,
     };
     const published = createSessions({ ...options, publicUrl: 'http://127.0.0.1:3000' });

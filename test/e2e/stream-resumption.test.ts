@@ -8,7 +8,7 @@ import { JSON_HEADERS } from '../support/raw-mcp.js';
 
 const MCP = 'http://127.0.0.1:3000/mcp';
 
-/** A GET that a client has sent, and how it was answered. */
+/** A GET of a client, and the status of its response. */
 interface Opened {
   readonly lastEventId: string | null;
   readonly status: number;
@@ -36,7 +36,7 @@ beforeEach(() => {
 
 afterEach(() => sessions.close());
 
-/** The server, as clients reach it; every GET is noted. */
+/** A server that records every GET. */
 const reach = async (url: string | URL, init?: RequestInit): Promise<Response> => {
   const request = new Request(url, init);
   const response = await sessions.handleRequest(request);
@@ -46,7 +46,7 @@ const reach = async (url: string | URL, init?: RequestInit): Promise<Response> =
   return response;
 };
 
-/** What a client does that resumes every stream which carried an event id, also one that is over. */
+/** A client that resumes every stream with an event id, even a finished one. */
 class EagerClient {
   readonly errors: string[] = [];
   readonly #revision: string;
@@ -79,7 +79,7 @@ class EagerClient {
     await this.#read(response, false);
   }
 
-  /** Resolves when there is nothing left that it wants to resume. */
+  /** Resolves when the client has nothing left to resume. */
   async rested(): Promise<void> {
     await this.#resuming;
   }
@@ -96,7 +96,7 @@ class EagerClient {
     const response = await reach(MCP, { headers: { ...headers, ...resumption } });
     if (response.status === 405) return;
     if (!response.ok) this.errors.push(`Failed to open SSE stream: ${response.status}`);
-    // The standalone stream goes on for as long as the test.
+    // The standalone stream stays open during the test.
     else if (resumptionToken === undefined) void this.#read(response, true);
     else await this.#read(response, true);
   }
@@ -131,7 +131,7 @@ describe('a client that resumes every stream with an event id, like SDK 1.23', (
       await client.rested();
     }
     const resumed = opened.entries.filter(({ lastEventId }) => lastEventId !== null);
-    // `initialize` is a call, too.
+    // The stream of `initialize` counts, too.
     expect(resumed.map(({ status }) => status)).toEqual([204, 204, 204, 204]);
     expect(opened.entries).toHaveLength(resumed.length + 1);
     expect(client.errors).toEqual([]);
@@ -147,7 +147,7 @@ describe('SDK 1.32, which resumes a stream that brought an error', () => {
     // The SDK's own types differ under exactOptionalPropertyTypes.
     await client.connect(transport as Parameters<typeof client.connect>[0]);
     client.onerror = (error) => errors.push(error.message);
-    // The second resumption comes when a client that was not told would be on its way to try again.
+    // The second resumption happens at a time when a client without 204 would retry.
     for (const count of [1, 2]) {
       await expect(client.getPrompt({ name: 'none' })).rejects.toThrow();
       await opened.until(`${count} resumptions`, (entries) => {

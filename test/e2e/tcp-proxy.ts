@@ -3,23 +3,23 @@ import type { AddressInfo } from 'node:net';
 import { connect, createServer, type Socket } from 'node:net';
 import { Journal } from '../support/journal.js';
 
-/** How a connection is cut: politely, or as by a machine that lost its memory. */
+/** The TCP segment that cuts a connection. */
 export const CUTS = ['FIN', 'RST'] as const;
 export type Cut = (typeof CUTS)[number];
 
-/** A network between a client and the server that goes wrong when told to. */
+/** A network between client and server with faults that a test controls. */
 export interface TcpProxy {
-  /** An address of the server, as it is reached through here. */
+  /** The URL of the server through the proxy. */
   through(url: string): string;
-  /** Cuts every connection there is, towards both sides. */
+  /** Cuts every open connection on both sides. */
   cut(how: Cut): void;
   /** Cuts the client's half of every open connection, and keeps the server's half. Drops what the server sends. */
   cutClientHalf(how: Cut): void;
-  /** The bytes that the server has sent since then on connections whose client half is cut. */
+  /** The bytes that the server has sent on connections whose client half is cut. */
   readonly swallowed: Journal<string>;
-  /** Swallows from now on what either side of every connection there is says, its end included. */
+  /** Drops everything on the open connections from now on, including their end. */
   goSilent(): void;
-  /** Keeps what the server says to itself, as a buffering reverse proxy does, until `flush`. */
+  /** Buffers what the server sends until `flush`, like a buffering reverse proxy. */
   buffer(): void;
   flush(): void;
   close(): Promise<void>;
@@ -28,11 +28,11 @@ export interface TcpProxy {
 interface Link {
   readonly sockets: readonly [client: Socket, server: Socket];
   isSilent: boolean;
-  /** What is kept from the client; `undefined`: nothing is kept. */
+  /** The buffered bytes; `undefined` without buffering. */
   held: (() => void)[] | undefined;
 }
 
-/** Starts a proxy in front of whoever listens at `target`. */
+/** Starts a proxy in front of the server at `target`. */
 export async function startTcpProxy(target: string): Promise<TcpProxy> {
   const { port, hostname } = new URL(target);
   const links = new Set<Link>();
@@ -52,7 +52,7 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');
-  // A TCP server that listens has an AddressInfo (Node: server.address()).
+  // The address of a listening TCP server is an AddressInfo.
   const own = (server.address() as AddressInfo).port;
   const allSockets = () => [...links].flatMap(({ sockets }) => sockets);
   return {
@@ -92,12 +92,12 @@ export async function startTcpProxy(target: string): Promise<TcpProxy> {
   };
 }
 
-/** Passes on what one side says, and its end; `pass` decides when. A connection that breaks breaks on both sides. */
+/** Forwards the bytes and the end of one side; `pass` decides when. A broken connection breaks on both sides. */
 function forward(link: Link, from: Socket, to: Socket, pass: (deliver: () => void) => void): void {
   from.on('data', (chunk) => {
     if (link.isSilent) return;
     pass(() => {
-      // What one side does not read is not taken from the other.
+      // Backpressure: bytes are read only when the other side takes them.
       if (!to.write(chunk)) from.pause();
     });
   });

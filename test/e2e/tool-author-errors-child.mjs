@@ -33,7 +33,7 @@ const unsendable = {
     for (let level = 0; level < 100_000; level++) value = { value };
     return { content: [], structuredContent: value };
   },
-  'promises nobody waits for': () => ({
+  'promises without a handler': () => ({
     content: [],
     structuredContent: { first: Promise.reject(new Error('no')), others: [Promise.reject(new Error('no'))] },
   }),

@@ -14,7 +14,7 @@ import { startStdio } from './stdio-process.js';
 const TOOLS = fileURLToPath(new URL('./uncaught-tools.mjs', import.meta.url));
 const CHILD = fileURLToPath(new URL('./tool-author-errors-child.mjs', import.meta.url));
 
-/** Kinds of results that cannot be sent, as the child names them. */
+/** Kinds of results that cannot be sent, by their names in the child. */
 const UNSENDABLE = [
   'bigint',
   'cycle',
@@ -22,7 +22,7 @@ const UNSENDABLE = [
   'toJSON that throws',
   'a getter that throws',
   'no end of nesting',
-  'promises nobody waits for',
+  'promises without a handler',
   'undefined',
   'null',
   'number',
@@ -34,7 +34,7 @@ const THROWN = [
   'throws what cannot be read',
   'throws what cannot be sent',
 ];
-/** Values that the SDK accepts as results, although they are not. */
+/** Values that the SDK accepts as results, although they are not valid. */
 const NO_RESULTS = ['an array', 'a text for _meta'];
 const toolOf = (kind: string) => `returns ${kind}`.replaceAll(' ', '_');
 
@@ -67,7 +67,7 @@ afterAll(() => child.stop('SIGKILL'));
 
 const call2026 = (name: string) => request2026('tools/call', { name, arguments: {} });
 
-/** The server still answers, and what calls do too late has been done. */
+/** Expects that the server still responds, after the late actions of calls. */
 async function expectToLive({ mcp }: Child = child): Promise<void> {
   for (const name of ['later', 'alive']) {
     const { result } = messageOf(await send(mcp, call2026(name)));
@@ -77,7 +77,7 @@ async function expectToLive({ mcp }: Child = child): Promise<void> {
 
 const held = (stderr: Journal<string>) => stderr.entries.filter((line) => line === 'holding').length;
 
-/** Begins to call `holds`, and goes on once the tool runs. */
+/** Calls `holds`, and resolves when the tool runs. */
 async function whileHeld({ stderr }: Child, begin: () => Promise<unknown>) {
   const before = held(stderr);
   const calling = begin().catch(() => undefined);
@@ -155,10 +155,10 @@ describe('a tool that does not await its notifications and throws in callbacks',
 });
 
 describe('a result that cannot be sent', () => {
-  /** How many logged errors say this. */
+  /** The number of logged errors with a text. */
   const logged = (text: string) =>
     child.stderr.entries.filter((line) => line.startsWith('{"level":"error"') && line.includes(text)).length;
-  /** Waits for one more of them than there were. */
+  /** Waits for one more error with that text. */
   const nextLogged = (text: string, before: number) =>
     child.stderr.until(text, () => (logged(text) > before ? true : undefined));
   const clients = {

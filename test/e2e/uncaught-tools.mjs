@@ -1,4 +1,4 @@
-// Tools that fail where neither the library nor the SDK can catch it.
+// Tools whose errors neither the library nor the SDK can catch.
 
 const text = (value) => ({ content: [{ type: 'text', text: value }] });
 

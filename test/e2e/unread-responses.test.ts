@@ -6,14 +6,14 @@ import { reachedFrom } from '../support/in-memory-client.js';
 const MCP = 'https://mcp.example/mcp';
 const MIB = 1024 * 1024;
 const ANSWER = 4 * MIB;
-/** More of them than this server holds for all clients. */
+/** The responses exceed the limit of the server. */
 const TOO_MANY = 20;
 
 const sessions = createBareServer(
   (server) => {
     const inputSchema = z.object({ streams: z.boolean() });
     server.registerTool('large', { inputSchema }, async ({ streams }, { mcpReq }) => {
-      // What speaks before it answers is answered as a stream in every revision.
+      // A tool that sends a notification is answered with a stream in every revision.
       const params = { progressToken: 'p', progress: 1 };
       if (streams) await mcpReq.notify({ method: 'notifications/progress', params });
       return { content: [{ type: 'text', text: 'x'.repeat(ANSWER) }] };
@@ -32,7 +32,7 @@ const peers: Record<string, (address: string) => Promise<RawPeer>> = {
   '2026': async (address) => rawPeer2026(from(address)),
 };
 
-/** Asks for much and reads nothing of it. */
+/** Requests large responses without reading them. */
 async function ask(peer: RawPeer, id: number): Promise<Response> {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',

@@ -13,7 +13,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const KINDS_OF_2025 = ['SDK 1.x', 'SDK 2.x in 2025'] as const;
 
-/** A server whose time and provider are in the hands of the test. */
+/** A server whose clock and provider the test controls. */
 async function setUp(options: Partial<SessionsOptions> = {}) {
   const clock = new VirtualClock();
   const provider = new FaultingProvider();
@@ -29,7 +29,7 @@ async function setUp(options: Partial<SessionsOptions> = {}) {
   const events: SessionEvent[] = [];
   sessions.onEvent((event) => void events.push(event));
   const { url } = await sessions.listen({ port: 0 });
-  /** The user follows the link and logs in. @returns the page that they see in the end */
+  /** The user follows the link and logs in. @returns the last page */
   const follow = async (link: string, user: string) => {
     const browser = new StepBrowser();
     const atProvider = await browser.consent(link);
@@ -39,7 +39,7 @@ async function setUp(options: Partial<SessionsOptions> = {}) {
   return { clock, provider, sessions, events, url, follow };
 }
 
-/** Whether a call has been answered by the time at which the same server has answered another request. */
+/** Whether a call has returned when a later request to the same server has been answered. */
 async function isSettled(call: Promise<unknown>, url: string): Promise<boolean> {
   const pending = Symbol('pending');
   const later = fetch(new URL('/healthz', url)).then(async (answer) => {
@@ -50,7 +50,7 @@ async function isSettled(call: Promise<unknown>, url: string): Promise<boolean> 
 }
 
 describe.each(KINDS_OF_2025)('a 2025 client with URL elicitation (%s)', (kind) => {
-  /** Calls `login`, and waits until the user sees the question. */
+  /** Calls `login`, and waits for the elicitation. */
   async function asked(open: OpenAddress) {
     const server = await setUp();
     const links: string[] = [];
@@ -138,7 +138,7 @@ describe('requests of one 2026 session', () => {
       server.registerTool('wait', { description: 'Waits, and says so.' }, async ({ mcpReq }) => {
         const progressToken = mcpReq._meta?.progressToken;
         if (progressToken !== undefined) {
-          // From now on the answer is a stream.
+          // The response is a stream from now on.
           const params = { progressToken, progress: 0 };
           await mcpReq.notify({ method: 'notifications/progress', params });
         }
@@ -172,7 +172,7 @@ describe('requests of one 2026 session', () => {
   });
 });
 
-/** Starts a login as a client that gets the link. @returns its pending handle */
+/** Starts a login as a client without elicitation. @returns its pending handle */
 async function connectedByHandle(url: string): Promise<string> {
   const request = request2026('tools/call', { name: 'login', arguments: {} });
   return String(messageOf(await send(url, request)).result?.structuredContent.session);

@@ -2,33 +2,33 @@ import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
 import { Journal } from '../support/journal.js';
 import { JSON_HEADERS, type RawRequest, type RawWay, request2026 } from '../support/raw-mcp.js';
 
-/** One event of a stream; the data of a priming event is empty. */
+/** An event of a stream. The data of a priming event is empty. */
 export interface WireEvent {
   readonly id: string | undefined;
   readonly data: string;
 }
 
-/** An answer that is read while it comes. */
+/** A response that is read while it arrives. */
 export interface WireStream {
   readonly status: number;
   readonly headers: IncomingHttpHeaders;
   readonly events: Journal<WireEvent>;
-  /** Resolves when it is over, whoever ended it. */
+  /** Resolves when the stream has ended on either side. */
   readonly over: Promise<void>;
-  /** Everything that was read, once it is over. */
+  /** The whole text, when the stream has ended. */
   readonly text: Promise<string>;
-  /** Reads what was left unread, to the end. @returns how many bytes that was. */
+  /** Reads the unread rest. @returns its number of bytes */
   readRest(): Promise<number>;
   /** Drops the connection. */
   drop(): void;
 }
 
 export interface WireRequest extends RawRequest {
-  /** Whether the answer is read. Default: yes. */
+  /** Whether the response is read. Default: yes. */
   readonly isRead?: boolean;
 }
 
-/** Sends a request on a connection of its own, and resolves as soon as the answer begins. */
+/** Sends a request on a new connection, and resolves when the response starts. */
 export function openWire(
   url: string,
   { method = 'GET', headers = {}, body = '', isRead = true }: WireRequest,
@@ -39,7 +39,7 @@ export function openWire(
     request.once('error', reject);
     request.once('response', (response) => {
       const events = new Journal<WireEvent>();
-      // What breaks is over: that is what the tests ask about.
+      // For the tests, a broken stream has ended.
       response.on('error', () => undefined);
       request.on('error', () => undefined);
       let text = '';
@@ -76,21 +76,21 @@ function addEvent(events: Journal<WireEvent>, block: string): void {
   if (data !== undefined) events.add({ id: /^id: ?(.+)$/m.exec(block)?.[1], data });
 }
 
-/** The first event of a stream whose data has that in it. */
-export function heard(stream: WireStream, what: string): Promise<WireEvent> {
+/** Waits for the first event of a stream whose data contains a text. */
+export function eventContaining(stream: WireStream, what: string): Promise<WireEvent> {
   return stream.events.first(what, ({ data }) => data.includes(what));
 }
 
-/** The id of the event with which a resumable stream of the 2025-11-25 revision begins. */
+/** The id of the priming event of a resumable stream (2025-11-25). */
 export async function primingId(stream: WireStream): Promise<string> {
   const { id } = await stream.events.first('a priming event', ({ id }) => id !== undefined);
   return id ?? '';
 }
 
-/** The JSON-RPC id of every call made here, apart from those that a RawClient counts up to. */
+/** The JSON-RPC id of every call in this file. A RawClient does not use it. */
 export const CALL_ID = 1_000_000;
 
-/** Requests of a 2025 session. Each goes out on a connection of its own. */
+/** Requests of a 2025 session, each on a new TCP connection. */
 export class Wire2025 {
   readonly #headers: Readonly<Record<string, string>>;
 
@@ -103,13 +103,13 @@ export class Wire2025 {
     this.#headers = { ...JSON_HEADERS, ...headers, ...session };
   }
 
-  /** Opens the standalone stream, or goes on with another after the event `lastEventId`. */
+  /** Opens the standalone stream, or resumes a stream after the event `lastEventId`. */
   listen(url: string, { lastEventId, isRead = true }: { lastEventId?: string; isRead?: boolean } = {}) {
     const resumption = lastEventId === undefined ? {} : { 'last-event-id': lastEventId };
     return openWire(url, { headers: { ...this.#headers, ...resumption }, isRead });
   }
 
-  /** Calls a tool. @returns its stream, as soon as that begins. */
+  /** Calls a tool. @returns the stream of the response, when it starts */
   call(url: string, name: string, args: object = {}, { isRead = true } = {}): Promise<WireStream> {
     const _meta = { progressToken: 'progress' };
     const params = { name, arguments: args, _meta };
@@ -123,7 +123,7 @@ export class Wire2025 {
   }
 }
 
-/** Calls a tool in the 2026 era. @returns its answer, as soon as that begins. */
+/** Calls a tool in 2026. @returns the response, when it starts */
 export function call2026(
   url: string,
   name: string,

@@ -8,7 +8,7 @@ import { JSON_HEADERS, messageOf, type RawRequest, type RpcMessage, request2026 
 
 const MCP = 'http://127.0.0.1:3000/mcp';
 
-/** A server whose provider is never asked: for what happens before, or without, a login. */
+/** A server whose provider gets no requests, for tests without a login. */
 export function createBareServer(tools: RegisterTools, options: Partial<SessionsOptions> = {}): Sessions {
   return createSessions({
     server: { name: 'bare', version: '1.0.0' },
@@ -20,12 +20,12 @@ export function createBareServer(tools: RegisterTools, options: Partial<Sessions
   });
 }
 
-/** Sends messages to a server without a network in between. */
+/** Sends messages to a server without a network. */
 export interface RawPeer {
   readonly era: '2025' | '2026';
-  /** Sends a request as it is; gets the response as it is. */
+  /** Sends a raw request. @returns the raw response */
   post(body: string, more?: { signal?: AbortSignal }): Promise<Response>;
-  /** Asks for something. */
+  /** Sends a JSON-RPC request. */
   ask(method: string, params: Record<string, unknown>, id?: number): Promise<RpcMessage>;
 }
 

@@ -16,8 +16,8 @@ interface Form {
 const MAX_REDIRECTS = 10;
 
 /**
- * A browser without a window: follows links, redirects and forms, and keeps cookies by host, as browsers
- * do on loopback, where ports share them.
+ * A browser without a window. Follows links, redirects and forms, and keeps cookies by host: ports share cookies,
+ * as in real browsers.
  */
 export class Browser {
   readonly #cookies = new Map<string, string>();
@@ -34,20 +34,20 @@ export class Browser {
     return this.#navigate(form.action, { method: 'POST', body, headers: { origin } });
   }
 
-  /** Takes a login from its link to its last page, as the given user. */
+  /** Completes a login as the given user. @returns the last page */
   async logIn(loginUrl: string, username: string): Promise<Page> {
     const connect = await this.open(loginUrl);
     const provider = await this.submit(connect, { action: 'continue' });
     return this.submit(provider, { username, password: 'any' });
   }
 
-  /** Takes a code to the provider's page, and says who is there. @returns the last page */
+  /** Enters a device code and signs in. @returns the last page */
   async approve(verificationUri: string, userCode: string, username: string): Promise<Page> {
     const confirm = await this.enterCode(verificationUri, userCode);
     return this.submit(await this.submit(confirm, { confirm: 'yes' }), { username, password: 'any' });
   }
 
-  /** Takes a code to the provider's page. @returns the page that asks whether that is meant */
+  /** Enters a device code. @returns the confirmation page of the provider */
   async enterCode(verificationUri: string, userCode: string): Promise<Page> {
     return this.submit(await this.open(verificationUri), { user_code: userCode });
   }

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 
 const running = new Set<ChildProcess>();
 
-// The last resort, when a test run is over although some test did not end what it started.
+// Ends the children of tests that did not end them.
 process.on('exit', () => {
   for (const child of running) child.kill('SIGKILL');
 });

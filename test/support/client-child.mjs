@@ -1,5 +1,5 @@
-// A real 2025 client in a process of its own, to be killed without a word. The parent names the endpoint,
-// then asks for one tool call after another.
+// A real 2025 client in its own process, which a test can kill. The parent sends the endpoint, then one tool
+// name at a time.
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 
 process.once('disconnect', () => process.exit(0));

@@ -8,11 +8,11 @@ const CHILD = fileURLToPath(new URL('./client-child.mjs', import.meta.url));
 
 const structuredSchema = z.record(z.string(), z.unknown());
 
-/** A real 2025 client in a process of its own, with its standalone stream. */
+/** A real 2025 client in its own process, with its standalone stream. */
 export interface ClientProcess {
-  /** Calls a tool without arguments. @returns its structured result. */
+  /** Calls a tool without arguments. @returns the structured result */
   call(tool: string): Promise<Record<string, unknown>>;
-  /** Ends the process with SIGKILL: it says goodbye to nobody. */
+  /** Ends the process with SIGKILL, so that the client sends nothing. */
   kill(): Promise<void>;
 }
 

@@ -7,12 +7,12 @@ import { type ServerOptions, type ServerProcess, startServer } from './server-pr
 
 export interface DeploymentOptions extends IdentityProviderProcessOptions, ServerOptions {}
 
-/** An identity provider with its API, and the server in front of them: a process each. */
+/** An identity provider with its API, and a server, in one process each. */
 export interface Deployment {
   readonly provider: IdentityProviderProcess;
   readonly server: ServerProcess;
   readonly mcp: string;
-  /** Ends both, unless that has been done. */
+  /** Ends both processes. */
   stop(): Promise<void>;
 }
 

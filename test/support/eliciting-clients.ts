@@ -5,11 +5,11 @@ import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
 import type { ToolAnswer } from './raw-mcp.js';
 
-/** The real clients that can be asked to open an address. */
+/** The real clients with URL elicitation. */
 export const ELICITING_KINDS = ['SDK 1.x', 'SDK 2.x in 2025', 'SDK 2.x in 2026'] as const;
 export type ElicitingKind = (typeof ELICITING_KINDS)[number];
 
-/** What the user of a client does when it is asked to open an address. */
+/** The reaction of a user to an elicitation. */
 export type OpenAddress = (request: {
   readonly message: string;
   readonly url: string;
@@ -21,14 +21,14 @@ export interface Progress {
 }
 
 interface CallOptions {
-  /** Asks for progress. */
+  /** Requests progress. */
   readonly onprogress?: (progress: Progress) => void;
-  /** Gives the call up. */
+  /** Cancels the call. */
   readonly signal?: AbortSignal;
 }
 
 export interface ElicitingClient {
-  /** Every notification that has come over the wire, whatever the client makes of it. */
+  /** Every notification on the wire. */
   readonly notifications: readonly string[];
   call(tool: string, args?: Record<string, unknown>, options?: CallOptions): Promise<ToolAnswer>;
   close(): Promise<void>;
@@ -43,7 +43,7 @@ const resultSchema = z.looseObject({
   structuredContent: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** Connects a client that declares URL elicitation and leaves it to `open`. */
+/** Connects a client that declares URL elicitation. `open` reacts to it. */
 export async function connectEliciting(
   kind: ElicitingKind,
   mcp: string,
@@ -82,7 +82,7 @@ async function sdk1(mcp: string, answer: Answer): Promise<Wire> {
   // The SDK's own types differ under exactOptionalPropertyTypes.
   await client.connect(transport as Parameters<typeof client.connect>[0]);
   return {
-    notifications: heardBy(transport),
+    notifications: methodsBy(transport),
     callTool: (call, options) => client.callTool(call, undefined, options),
     close: () => client.close(),
   };
@@ -98,21 +98,21 @@ async function sdk2In(kind: ElicitingKind, mcp: string, answer: Answer): Promise
   const transport = new sdk2.StreamableHTTPClientTransport(new URL(mcp));
   await client.connect(transport);
   return {
-    notifications: heardBy(transport),
+    notifications: methodsBy(transport),
     callTool: (call, options) => client.callTool(call, options),
     close: () => client.close(),
   };
 }
 
-/** Writes down the notifications that a transport hands to its client from now on. */
-function heardBy<Message extends object>(transport: {
+/** Records the notifications of a transport. */
+function methodsBy<Message extends object>(transport: {
   onmessage?: ((message: Message, ...more: never[]) => void) | undefined;
 }): readonly string[] {
-  const heard: string[] = [];
+  const methods: string[] = [];
   const deliver = transport.onmessage;
   transport.onmessage = (message, ...more) => {
-    if ('method' in message && !('id' in message)) heard.push(String(message.method));
+    if ('method' in message && !('id' in message)) methods.push(String(message.method));
     deliver?.(message, ...more);
   };
-  return heard;
+  return methods;
 }

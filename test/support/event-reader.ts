@@ -9,19 +9,19 @@ const messageSchema = z.looseObject({
 });
 type Message = z.infer<typeof messageSchema>;
 
-/** A stream of server-sent events, read as it comes. */
+/** A stream of server-sent events that is read in the background. */
 export interface EventReader {
   readonly status: number;
   readonly messages: Journal<Message>;
-  /** The ids of the events, those without a message included. */
+  /** The ids of the events, including those without a message. */
   readonly eventIds: Journal<string>;
   /** Resolves when the server has ended the stream. */
   readonly ended: Promise<void>;
-  /** Drops it. */
+  /** Closes the connection. */
   close(): void;
 }
 
-/** Sends a request whose answer is a stream, and reads on in the background. */
+/** Sends a request and reads the stream of its response in the background. */
 export async function readEvents(url: string, init: RequestInit): Promise<EventReader> {
   const dropped = new AbortController();
   const response = await fetch(url, { ...init, signal: dropped.signal });
@@ -42,7 +42,7 @@ export async function readEvents(url: string, init: RequestInit): Promise<EventR
     }
   };
   const ended = read();
-  // Dropping it rejects, which only those who wait for its end want to hear of.
+  // `drop` rejects this promise, which is an error only for tests that wait for the end.
   ended.catch(() => undefined);
   return { status: response.status, messages, eventIds, ended, close: () => dropped.abort() };
 }

@@ -1,5 +1,5 @@
-// The sample's identity provider and notes API in a process of their own. The parent sends what they are to
-// be started with, hears of every token that is issued, and takes both down by letting go of the channel.
+// The sample's identity provider and notes API in their own process. The parent sends the options, receives
+// every issued token, and ends the process by closing the channel.
 import { startIdentityProvider } from '../../packages/server/dist/sample/identity-provider.js';
 import { startNotesApi } from '../../packages/server/dist/sample/notes-api.js';
 

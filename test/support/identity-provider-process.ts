@@ -11,7 +11,7 @@ import { end, own } from './child-processes.js';
 import { Journal } from './journal.js';
 
 const CHILD = fileURLToPath(new URL('./identity-provider-child.mjs', import.meta.url));
-/** Tools that call the notes API at `NOTES_API`, as an operator would write them. */
+/** The tools module of an operator, which calls the notes API at `NOTES_API`. */
 const NOTES_TOOLS = fileURLToPath(new URL('./notes-tools.mjs', import.meta.url));
 const RESOURCE = 'urn:test:notes';
 const toolFlags = ['--tools', NOTES_TOOLS];
@@ -21,10 +21,10 @@ export interface IdentityProviderProcessOptions {
   readonly accessTokenSeconds?: number;
 }
 
-/** What the authorization server says of a token (RFC 7662). */
+/** An introspection response (RFC 7662). */
 type Introspection = z.infer<typeof introspectionSchema>;
 
-/** The sample's identity provider and notes API, in a process of their own. */
+/** The identity provider and the notes API of the sample, in their own process. */
 export interface IdentityProviderProcess {
   readonly issuer: string;
   /** The notes API. */
@@ -33,18 +33,18 @@ export interface IdentityProviderProcess {
   readonly issued: Journal<string>;
   /** Flags that give a server tools for the notes API. */
   readonly toolFlags: readonly string[];
-  /** Flags of a server in front of them. */
+  /** Flags of a server with this provider. */
   readonly serverFlags: readonly string[];
   /** The environment of such a server. */
   readonly serverEnvironment: Readonly<Record<string, string>>;
   introspect(token: string): Promise<Introspection>;
-  /** Those of all tokens ever issued that still open anything. */
+  /** The issued tokens that are still valid. */
   activeTokens(): Promise<string[]>;
-  /** Ends the process. Its ports stay taken, and hang up on whoever calls. */
+  /** Ends the process. Connections to its ports are accepted and closed. */
   goDown(): Promise<void>;
-  /** Starts it again, at the same addresses and for the same client. What was issued before is forgotten. */
+  /** Starts the process again, with the same ports and client. It does not know earlier tokens. */
   comeBack(): Promise<void>;
-  /** Stops the process in its tracks: it accepts connections and answers nothing any more. */
+  /** Stops the process with SIGSTOP: connections are accepted, and requests get no response. */
   freeze(): void;
   stop(): Promise<void>;
 }
@@ -84,7 +84,7 @@ export async function startIdentityProviderProcess({
     },
     async goDown() {
       await end(child, 'SIGKILL');
-      placeholders = await Promise.all([hangUpOn(ports.port), hangUpOn(ports.apiPort)]);
+      placeholders = await Promise.all([refuseConnections(ports.port), refuseConnections(ports.apiPort)]);
     },
     async comeBack() {
       await freePorts();
@@ -95,7 +95,7 @@ export async function startIdentityProviderProcess({
     },
     async stop() {
       await freePorts();
-      // The only signal that ends a frozen process too.
+      // The only signal that ends a stopped process.
       await end(child, 'SIGKILL');
     },
   };
@@ -126,7 +126,7 @@ async function startChild(settings: ChildSettings, issued: Journal<string>) {
 
 const portOf = (origin: string): number => Number(new URL(origin).port);
 
-async function hangUpOn(port: number): Promise<Server> {
+async function refuseConnections(port: number): Promise<Server> {
   const server = createServer((socket) => socket.destroy()).listen(port, '127.0.0.1');
   await once(server, 'listening');
   return server;
@@ -144,10 +144,7 @@ function providerEnvironment(issuer: string, api: string, client: ClientCredenti
   };
 }
 
-/**
- * Asks about tokens with the credentials of the client they were issued to: the provider would tell the API
- * that every refresh token is inactive, for those are none of its business.
- */
+/** Introspects tokens as the client that they were issued to. For the API, every refresh token is inactive. */
 async function introspectionAt(
   issuer: string,
   { clientId, clientSecret }: ClientCredentials,

@@ -11,24 +11,24 @@ interface ClientInfo {
   readonly version: string;
 }
 
-/** A client that reaches a server without a network in between. */
+/** A client of a server without a network. */
 export interface InMemoryClient {
   readonly era: '2025' | '2026';
-  /** Calls a tool, and goes on with the call as long as the server asks for more. */
+  /** Calls a tool, and answers requests for input until the call completes. */
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
   listTools(): Promise<unknown>;
-  /** Sends any other request. @throws Error with code and message of what is answered with an error */
+  /** Sends another request. @throws Error with the code and message of an error response */
   request(method: string, params: Record<string, unknown>): Promise<Result>;
-  /** What the server says of itself. */
+  /** The description of the server. */
   instructions(): Promise<string>;
 }
 
-/** A server as it is to requests from an address; those that say nothing of theirs come from nowhere. */
+/** Sends requests to a server from an address. Default: an unknown address. */
 export function reachedFrom(server: Server, remoteAddress: string): Server {
   const socket = { localAddress: '127.0.0.1', remoteAddress };
   return {
     handleRequest: (request) => {
-      // As much of Node's side of a request as the server looks at.
+      // The part of a Node request that the server reads.
       const { pathname, search } = new URL(request.url);
       const incoming = { socket, url: `${pathname}${search}`, headers: {} } as IncomingMessage;
       return server.handleRequest(request, { incoming });
@@ -74,7 +74,7 @@ const cannotOpen: OpenAddress = async () => 'cancel';
 
 const capabilitiesOf = (answer: OpenAddress) => (answer === cannotOpen ? {} : { elicitation: { url: {} } });
 
-/** Connects a client of the 2025-11-25 revision. With `answer`, it can be asked to open addresses. */
+/** Connects a 2025-11-25 client. With `answer`, it supports URL elicitation. */
 export async function inMemory2025(
   server: Server,
   answer: OpenAddress = cannotOpen,
@@ -118,7 +118,7 @@ export async function inMemory2025(
   };
 }
 
-/** A client of the 2026-07-28 revision. With `answer`, it can be asked to open addresses. */
+/** A 2026-07-28 client. With `answer`, it supports URL elicitation. */
 export function inMemory2026(
   server: Server,
   answer: OpenAddress = cannotOpen,

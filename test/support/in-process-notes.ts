@@ -21,14 +21,14 @@ import {
 export interface InProcessNotesOptions {
   /** Registered beside the notes tools. */
   readonly tools?: RegisterTools;
-  /** Where tokens may go besides the notes API. */
+  /** Further API origins besides the notes API. */
   readonly apiOrigins?: readonly string[];
   readonly branding?: SessionsOptions['branding'];
   readonly lifetimes?: Partial<Lifetimes>;
   readonly logger?: SessionsOptions['logger'];
-  /** Who may come in; where its own identity provider lets clients in, this is told of it. */
+  /** How clients get access. A function gets the identity provider. */
   readonly access?: SessionsOptions['access'] | ((provider: AccessProvider) => SessionsOptions['access']);
-  /** What tokens for MCP servers are, where the identity provider issues any. Default: JWTs. */
+  /** The format of access tokens for MCP servers. Default: JWTs. */
   readonly mcpTokens?: McpTokenFormat;
   readonly trustedProxies?: SessionsOptions['trustedProxies'];
   readonly limits?: SessionsOptions['limits'];
@@ -42,19 +42,19 @@ export interface InProcessNotesOptions {
 /** An identity provider that issues tokens for MCP servers. */
 interface AccessProvider {
   readonly issuer: string;
-  /** Credentials that let a server ask there about tokens. */
+  /** The credentials for introspection. */
   readonly introspection: { readonly clientId: string; readonly clientSecret: string };
 }
 
-/** The sample in the test's own process: a test can look behind it, and hold what it waits for. */
+/** The sample in the process of the test, which can inspect it and delay its provider. */
 export interface InProcessNotes {
   readonly mcp: string;
   readonly provider: ProxiedIdentityProvider;
   readonly api: NotesApi;
   readonly sessions: Sessions;
-  /** Everything that has happened to sessions so far. */
+  /** The session events so far. */
   readonly events: readonly SessionEvent[];
-  /** Resolves with the first event from now on that fits. */
+  /** Resolves with the first event from now on that matches. */
   next(fits: (event: SessionEvent) => boolean): Promise<SessionEvent>;
   close(): Promise<void>;
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
 
-/** A program that tests need and npm does not have. */
+/** A program that tests need and npm does not provide. */
 export interface Program {
-  /** Where Debian's package puts it. */
+  /** Its path in the Debian package. */
   readonly path: string;
   readonly debianPackage: string;
 }

@@ -1,7 +1,7 @@
 /** Limits a wait, so that the error names the awaited event, before the test runner ends the test. */
 const DEADLINE_MS = 240_000;
 
-/** What has been heard so far, and a way to wait for what is still to come. */
+/** A list of received entries. A test can wait for further ones. */
 export class Journal<Entry> {
   readonly #entries: Entry[] = [];
   readonly #waiting = new Set<() => void>();
@@ -16,8 +16,8 @@ export class Journal<Entry> {
   }
 
   /**
-   * Looks at all entries now and after each new one, until `find` answers.
-   * @param what named in the error when that does not come to pass
+   * Calls `find` with all entries, now and after each new entry, until it returns a value.
+   * @param what the name of the awaited event in the error
    */
   until<Found>(what: string, find: (entries: readonly Entry[]) => Found | undefined): Promise<Found> {
     return new Promise((resolve, reject) => {
@@ -32,14 +32,16 @@ export class Journal<Entry> {
       };
       const deadline = setTimeout(() => {
         const last = this.#entries.slice(-10).map((entry) => JSON.stringify(entry));
-        settle(() => reject(new Error(`Waited in vain for ${what}. Heard last:\n${last.join('\n')}`)));
+        settle(() =>
+          reject(new Error(`Timed out while waiting for ${what}. Last entries:\n${last.join('\n')}`)),
+        );
       }, DEADLINE_MS);
       this.#waiting.add(look);
       look();
     });
   }
 
-  /** Resolves with the first entry that fits, heard already or still to come. */
+  /** Resolves with the first entry that matches, including earlier ones. */
   first(what: string, fits: (entry: Entry) => boolean): Promise<Entry> {
     return this.until(what, (entries) => entries.find(fits));
   }
@@ -47,7 +49,7 @@ export class Journal<Entry> {
 
 const PAUSE_MS = 20;
 
-/** Asks again and again until there is an answer, for what sends no event when it happens. */
+/** Polls until `ask` returns a value, for changes that send no event. */
 export async function eventually<Found>(what: string, ask: () => Promise<Found | undefined>): Promise<Found> {
   const deadlineMs = performance.now() + DEADLINE_MS;
   while (performance.now() < deadlineMs) {
@@ -55,5 +57,5 @@ export async function eventually<Found>(what: string, ask: () => Promise<Found |
     if (found !== undefined) return found;
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
-  throw new Error(`Waited in vain for ${what}.`);
+  throw new Error(`Timed out while waiting for ${what}.`);
 }

@@ -1,4 +1,4 @@
-/** A promise that is resolved from outside. */
+/** A promise that a test resolves. */
 export interface Latch {
   readonly opened: Promise<void>;
   open(): void;

@@ -5,7 +5,7 @@ import { z } from 'zod';
 import { Browser } from './browser.js';
 import type { ToolAnswer } from './raw-mcp.js';
 
-/** The real clients, of both SDK generations, in every way they can be made to speak. */
+/** The real clients of both SDK generations, in every protocol mode. */
 export const CLIENT_KINDS = ['SDK 1.x', 'SDK 2.x in 2025', 'SDK 2.x auto', 'SDK 2.x pinned to 2026'] as const;
 export type ClientKind = (typeof CLIENT_KINDS)[number];
 type Era = '2025' | '2026';
@@ -14,18 +14,18 @@ type Era = '2025' | '2026';
 export interface McpClient {
   readonly kind: ClientKind;
   readonly era: Era;
-  /** What a 2026 client got from `login`, and passes with every call. Changed by tests that try others. */
+  /** The handle that a 2026 client got from `login` and sends with every call. Tests may replace it. */
   handle: string | undefined;
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
-  /** Logs in through a browser, from the link to the `login` call that completes. @returns its result. */
+  /** Logs in with a browser. @returns the result of the `login` call that completes */
   logIn(username: string, browser?: Browser): Promise<Readonly<Record<string, unknown>>>;
-  /** Drops every connection and says nothing to the server. */
+  /** Closes every TCP connection without a message. */
   close(): Promise<void>;
   /** Ends a 2025 connection: DELETE. */
   terminate(): Promise<void>;
 }
 
-/** What both generations have in common. */
+/** The interface of both generations. */
 interface Wire {
   readonly era: Era;
   callTool(call: { name: string; arguments: Record<string, unknown> }): Promise<unknown>;

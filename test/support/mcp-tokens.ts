@@ -1,7 +1,7 @@
 import * as oidc from 'openid-client';
 import { StepBrowser } from './step-browser.js';
 
-/** Nobody listens there: the browser stops before it. */
+/** Nothing listens at this address: the browser does not follow the redirect. */
 const REDIRECT_URI = 'http://127.0.0.1:49997/callback';
 
 export interface McpTokens {
@@ -11,16 +11,16 @@ export interface McpTokens {
   readonly expiresInSeconds: number | undefined;
 }
 
-/** An MCP client as the authorization server knows it. */
+/** An MCP client that is registered at the authorization server. */
 export interface RegisteredClient {
   readonly clientId: string;
   /** Gets an access token for a user, by the authorization code flow. */
   tokenFor(username: string): Promise<string>;
   /** Gets an access token and a refresh token for a user. */
   tokensFor(username: string): Promise<McpTokens>;
-  /** Exchanges a refresh token. @param scope what the client asks for. Default: nothing. */
+  /** Exchanges a refresh token. @param scope the requested scope. Default: none */
   refresh(refreshToken: string, scope?: string): Promise<McpTokens>;
-  /** Takes a token back (RFC 7009). */
+  /** Revokes a token (RFC 7009). */
   revoke(token: string): Promise<void>;
 }
 

@@ -10,7 +10,7 @@ import { StepBrowser } from './step-browser.js';
 export const OAUTH_KINDS = ['SDK 1.x', 'SDK 2.x in 2025', 'SDK 2.x in 2026'] as const;
 export type OAuthKind = (typeof OAUTH_KINDS)[number];
 
-/** Nobody listens there: the browser stops before it. */
+/** Nothing listens at this address: the browser does not follow the redirect. */
 const REDIRECT_URL = 'http://127.0.0.1:49998/callback';
 const INFO = { name: 'oauth-client', version: '1.0.0' };
 
@@ -20,15 +20,15 @@ const resultSchema = z.looseObject({
   structuredContent: z.record(z.string(), z.unknown()).default({}),
 });
 
-/** A real client that has got itself an access token, and renews it by itself. */
+/** A real client that obtains and renews its access token itself. */
 export interface OAuthClient {
-  /** The access tokens it has had, the newest last. */
+  /** The access tokens so far, the newest last. */
   readonly accessTokens: readonly string[];
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
   close(): Promise<void>;
 }
 
-/** What a client remembers of its own OAuth: in memory, for one user. */
+/** The OAuth state of a client, in memory, for one user. */
 class Remembered {
   readonly accessTokens: string[] = [];
   readonly browser = new StepBrowser();
@@ -43,7 +43,7 @@ class Remembered {
   #client: sdk2.OAuthClientInformationFull | undefined;
   #tokens: sdk2.OAuthTokens | undefined;
   #codeVerifier = '';
-  /** Where the client wants its user to go. */
+  /** The authorization URL. */
   authorizationUrl: URL | undefined;
 
   clientInformation() {
@@ -69,7 +69,7 @@ class Remembered {
     return this.#codeVerifier;
   }
 
-  /** Signs its user in where it was told to. @returns the parameters that the browser came back with */
+  /** Signs the user in. @returns the parameters of the redirect */
   async authorize(username: string): Promise<URLSearchParams> {
     const url = this.authorizationUrl;
     if (!url) throw new Error('The client did not ask for an authorization.');
@@ -78,7 +78,7 @@ class Remembered {
   }
 }
 
-/** A transport with OAuth of its own, and the client on it. */
+/** A client and its transport with OAuth. */
 interface Attempt {
   connect(): Promise<void>;
   finishAuth(callback: URLSearchParams): Promise<void>;
@@ -87,8 +87,8 @@ interface Attempt {
 }
 
 /**
- * Connects a client that knows nothing but the endpoint's address: it finds out from the 401 where to get a
- * token, registers, and has its user sign in.
+ * Connects a client to an endpoint. The client discovers the authorization server from the 401, registers, and
+ * its user signs in.
  */
 export async function connectOAuth(kind: OAuthKind, mcp: string, username: string): Promise<OAuthClient> {
   const remembered = new Remembered();

@@ -3,32 +3,32 @@ import { createServer, type IncomingMessage, type RequestListener, type ServerRe
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 
-/** A form that was posted to the token endpoint, and what was answered. */
+/** A request to the token endpoint, and its response. */
 interface TokenRequest {
   readonly form: URLSearchParams;
   readonly answer: URLSearchParams;
 }
 
 /**
- * An OAuth 2.0 provider as GitHub's is: no discovery, no ID tokens, answers in the form of a form, errors
- * with status 200, scopes separated by commas, tokens that say nothing of their end, no revocation.
+ * An OAuth 2.0 provider like GitHub: no discovery, no ID tokens, form-encoded responses, errors with status 200,
+ * scopes separated by commas, tokens without expiry, no revocation.
  */
 export interface PlainOAuthProvider {
   readonly clientId: string;
   readonly clientSecret: string;
   readonly endpoints: { readonly authorization: string; readonly token: string; readonly userInfo: string };
-  /** Where its tokens are good: `GET /user`, and whatever else is asked answers with the login. */
+  /** The origin of its API. Every path responds with the login. */
   readonly api: string;
   readonly tokenRequests: TokenRequest[];
   /** The parameters of every authorization request. */
   readonly authorizations: URLSearchParams[];
-  /** Every token that the API was shown. */
+  /** Every token that the API has received. */
   readonly shown: string[];
-  /** The lifetime of tokens issued from now on, which come with a refresh token then. Default: without end. */
+  /** The lifetime of tokens from now on, with refresh tokens. Default: no expiry. */
   expiresInSeconds: number | undefined;
-  /** Answers the next token request with this error, in the manner of the provider. */
+  /** Answers the next token request with this error and status 200. */
   failNext(error: string): void;
-  /** Ends everything that was issued to a login. */
+  /** Revokes everything that was issued to a user. */
   revoke(login: string): void;
   close(): Promise<void>;
 }
@@ -164,7 +164,7 @@ function taken(grants: Map<string, Grant>, key: string | null): Grant | undefine
 async function listen(listener: RequestListener) {
   const server = createServer(listener);
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   const { port } = server.address() as AddressInfo;
   return {
     origin: `http://127.0.0.1:${port}`,

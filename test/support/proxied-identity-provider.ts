@@ -12,55 +12,55 @@ import {
 } from '../../packages/server/src/sample/provider-configuration.js';
 import { createLatch } from './latch.js';
 
-/** A form that was posted to the identity provider, and what came of it. */
+/** A request to the identity provider, and its response. */
 export interface Exchange {
   readonly path: string;
   readonly form: URLSearchParams;
   readonly status: number;
-  /** What was answered; empty for forms. */
+  /** The JSON response; empty for other responses. */
   readonly answer: string;
 }
 
-/** An answer that stays on its way until it is let go. */
+/** A response that the proxy holds back until the test releases it. */
 interface Hold {
-  /** Resolves when the identity provider has answered, and the answer waits here. */
+  /** Resolves when the identity provider has responded and the proxy holds the response. */
   readonly isHeld: Promise<void>;
   release(): void;
 }
 
-/** The sample's identity provider behind a reverse proxy that writes down what is asked, and can hold answers. */
+/** The identity provider of the sample behind a proxy that records requests and can delay responses. */
 export interface ProxiedIdentityProvider {
   readonly issuer: string;
   /** Every access and refresh token, as it was issued. */
   readonly issuedTokens: readonly string[];
-  /** The tokens issued so far that still open anything, and whose they are. */
+  /** The issued tokens that are still valid, with their users. */
   livingTokens(): Promise<readonly { readonly token: string; readonly user: string }[]>;
-  /** Every form posted to the token, revocation and introspection endpoints, in order of the answers. */
+  /** The requests to the token, revocation and introspection endpoints, in the order of the responses. */
   readonly exchanges: readonly Exchange[];
-  /** How long the access tokens live that are issued from now on. */
+  /** The lifetime of access tokens from now on. */
   accessTokenSeconds: number;
-  /** Holds the next answer to a form posted to `path`, or the next with that status. */
+  /** Holds back the next response to a POST to `path`, or the next with that status. */
   holdNext(path: string, status?: number): Hold;
-  /** Lets no request through any more, or lets them through again. */
+  /** Whether the proxy resets all connections. */
   isDown: boolean;
-  /** Says nothing of itself any more, as where a server's configuration names the wrong address. */
+  /** Whether the proxy answers discovery with 404, as with a wrong issuer URL. */
   isUnknown: boolean;
   close(): Promise<void>;
 }
 
-/** How many times tokens were asked for with a grant of that type. */
+/** The token requests with a grant type. */
 export function grantsOf(provider: ProxiedIdentityProvider, grantType: string): Exchange[] {
   return provider.exchanges.filter(({ form }) => form.get('grant_type') === grantType);
 }
 
 export interface ProxiedIdentityProviderOptions extends Omit<Registrations, 'accessTokenSeconds'> {
-  /** Where logins come back to. Default: any port of 127.0.0.1. */
+  /** The redirect URI. Default: any port of 127.0.0.1. */
   readonly redirectUri?: string;
-  /** Default: JWTs. Opaque ones may be asked about with the resource server's credentials. */
+  /** Default: JWTs. Opaque tokens can be introspected with the credentials of the resource server. */
   readonly mcpTokens?: McpTokenFormat | undefined;
 }
 
-/** What access tokens for MCP servers are. */
+/** The format of access tokens for MCP servers. */
 export type McpTokenFormat = 'jwt' | 'opaque';
 
 export async function startProxiedIdentityProvider({
@@ -104,7 +104,7 @@ export async function startProxiedIdentityProvider({
     }
     const body = await buffer(request);
     const { method, url: path = '/', headers } = request;
-    // No connection is used twice: one that the other side is just closing would lose the request.
+    // Connections are not reused, because the other side may be closing an idle one.
     const forwarded = httpRequest({
       host: '127.0.0.1',
       port: innerPort,
@@ -185,7 +185,7 @@ function comingBackTo(redirectUri: string, client: ClientMetadata): ClientMetada
   return { ...client, application_type: 'web', redirect_uris: [redirectUri] };
 }
 
-/** Has tokens issued that mean nothing to anybody who does not ask about them. */
+/** Issues opaque tokens, which need introspection. */
 function issueOpaqueTokens({ features = {} }: Configuration, introspectedBy: string): void {
   const { resourceIndicators, introspection } = features;
   const describe = resourceIndicators?.getResourceServerInfo;
@@ -204,14 +204,14 @@ function issueOpaqueTokens({ features = {} }: Configuration, introspectedBy: str
 
 const DEVICE_PATH = '/device/auth';
 
-/** The provider itself leaves it at five seconds between two polls, which is long in a test. */
+/** Shortens the polling interval of the provider, which is five seconds. */
 function pollable(answer: Buffer): Buffer {
   return Buffer.from(JSON.stringify({ ...JSON.parse(answer.toString()), interval: 1 }));
 }
 
 async function listen(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   return (server.address() as AddressInfo).port;
 }
 

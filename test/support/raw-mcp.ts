@@ -4,22 +4,22 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import type { Browser } from './browser.js';
 
-/** A request exactly as it goes over the wire, `Host` and `Origin` included. */
+/** A request exactly as it is sent, including `Host` and `Origin`. */
 export interface RawRequest {
   readonly method?: string;
   readonly headers?: Readonly<Record<string, string>>;
   /** Sent with a `Content-Length`; as `chunks`, without one. */
   readonly body?: string;
   readonly chunks?: readonly string[];
-  /** Knows the way to an https address. */
+  /** The agent for https URLs. */
   readonly agent?: Agent | undefined;
 }
 
-/** What a client sends with every request, and how it gets through. */
+/** The headers of every request of a client, and its agent. */
 export interface RawWay {
   readonly headers?: Readonly<Record<string, string>>;
   readonly agent?: Agent | undefined;
-  /** What it calls itself to users. Default: nothing but its name, `raw`. */
+  /** The title of the client. Default: none, only the name `raw`. */
   readonly title?: string | undefined;
 }
 
@@ -29,7 +29,7 @@ export interface RawAnswer {
   readonly text: string;
 }
 
-/** Sends a request without a client in between that would tidy it up. Redirects are answered, not followed. */
+/** Sends a request unchanged. Does not follow redirects. */
 export function send(
   url: string | URL,
   { method = 'GET', headers = {}, body, chunks, agent }: RawRequest = {},
@@ -47,7 +47,7 @@ export function send(
       const { statusCode = 0, headers } = response;
       text(response).then((text) => resolve({ status: statusCode, headers, text }), reject);
     });
-    // A server that refuses a body may stop reading it: the answer counts, not the broken pipe.
+    // A server that refuses a body may stop reading it, so that a broken pipe is not an error.
     request.on('error', (error) => isAnswered || reject(error));
     for (const chunk of chunks ?? []) request.write(chunk);
     request.end(body);
@@ -69,18 +69,18 @@ const messageSchema = z.object({
 });
 export type RpcMessage = z.infer<typeof messageSchema>;
 
-/** What a tool answered, whichever the revision. */
+/** The result of a tool, in any revision. */
 export interface ToolAnswer {
   readonly isError: boolean;
   readonly text: string;
   readonly structured: Readonly<Record<string, unknown>>;
 }
 
-/** A caller of tools that shows what goes over the wire. */
+/** A client with access to the wire. */
 export interface RawClient {
-  /** The session id or, once there is one, the handle: what a thief would want to have. */
+  /** The session id of a 2025 client, or the handle of a 2026 client. */
   readonly secret: string;
-  /** JSON-RPC ids count up from 1 in every client, so that they are the same in all of them. */
+  /** JSON-RPC ids start at 1 in every client, so that all clients use the same ids. */
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
 }
 
@@ -90,7 +90,7 @@ export const JSON_HEADERS = {
 };
 const RPC_ID = 7;
 
-/** The JSON-RPC message in an answer, whether it came as JSON or as an event stream. */
+/** The JSON-RPC message in a JSON or event-stream response. */
 export function messageOf({ headers, text }: RawAnswer): RpcMessage {
   const isStream = headers['content-type']?.startsWith('text/event-stream');
   const data = isStream ? [...text.matchAll(/^data: ?(.+)$/gm)].at(-1)?.[1] : text;
@@ -146,13 +146,13 @@ function initializeBody(title: string | undefined): string {
   return JSON.stringify({ jsonrpc: '2.0', id: RPC_ID, method: 'initialize', params });
 }
 
-/** Sends the request that a 2025 connection begins with. */
+/** Sends `initialize`. */
 export function initialize(mcp: string, { headers = {}, agent, title }: RawWay = {}): Promise<RawAnswer> {
   const body = initializeBody(title);
   return send(mcp, { method: 'POST', headers: { ...JSON_HEADERS, ...headers }, body, agent });
 }
 
-/** A client of the 2025-11-25 revision, without a stream of its own. */
+/** A 2025-11-25 client without a standalone stream. */
 export async function connect2025(
   mcp: string,
   { headers: own = {}, agent, title }: RawWay = {},
@@ -173,7 +173,7 @@ export async function connect2025(
   };
 }
 
-/** A client of the 2026-07-28 revision. It keeps the handle that `login` returns and passes it on. */
+/** A 2026-07-28 client. It sends the handle that `login` returns with every call. */
 export function client2026(mcp: string, handle?: string, { headers = {}, agent }: RawWay = {}): RawClient {
   let secret = handle ?? '';
   let calls = 0;
@@ -205,7 +205,7 @@ export async function startLogin(
   return loginUrl;
 }
 
-/** Logs a client in from start to finish. */
+/** Logs a client in. */
 export async function logIn<Client extends RawClient>(
   client: Client,
   browser: Browser,

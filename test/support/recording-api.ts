@@ -15,11 +15,11 @@ interface ApiAnswer {
   readonly body?: string;
 }
 
-/** A server that answers as the test says and remembers what it was asked. */
+/** An API server that records requests. A test defines its responses. */
 export interface RecordingApi {
   readonly origin: string;
   readonly requests: RecordedRequest[];
-  /** Says what is answered from now on. */
+  /** Defines the responses from now on. */
   answer: (request: RecordedRequest) => ApiAnswer;
   close(): Promise<void>;
 }
@@ -35,7 +35,7 @@ export async function startRecordingApi(): Promise<RecordingApi> {
     response.end(answer.body ?? '{}');
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   const { port } = server.address() as AddressInfo;
   const api: RecordingApi = {
     origin: `http://127.0.0.1:${port}`,

@@ -18,7 +18,7 @@ import type { RawWay } from './raw-mcp.js';
 import { StepBrowser } from './step-browser.js';
 import { startTlsProxy } from './tls-proxy.js';
 
-/** How clients get in, and how it is made sure that who finishes a login has started it. */
+/** How clients get access, and how the server verifies the user who completes a login. */
 export const SETTINGS = [
   'same issuer',
   'sign-in',
@@ -32,19 +32,19 @@ const RESOURCE = 'urn:test:notes';
 /** A line of the audit log. */
 type AuditLine = Readonly<Record<string, unknown>>;
 
-/** The sample as operators run it for the world: behind a TLS proxy, with a public URL, and no other switch. */
+/** The sample behind a TLS proxy with a public URL, as an operator deploys it. */
 export interface SecuredNotes {
   readonly mcp: string;
   readonly origin: string;
   readonly sessions: Sessions;
-  /** Where logins lead. */
+  /** The provider of logins. */
   readonly upstream: ProxiedIdentityProvider;
-  /** Where clients get their tokens: the upstream provider, or another one. Unused in open access. */
+  /** The issuer of client tokens: the upstream provider or another one. Unused in open access. */
   readonly authorizationServer: ProxiedIdentityProvider;
   readonly audit: Journal<AuditLine>;
-  /** How a client of a user gets in. */
+  /** The headers and the agent of a client of a user. */
   wayOf(username: string): Promise<RawWay>;
-  /** A browser of its own: its own cookies. */
+  /** A new browser without cookies. */
   browser(): StepBrowser;
   close(): Promise<void>;
 }
@@ -105,7 +105,7 @@ export async function startSecuredNotes(
   });
   const inner = createServer(sessions.middleware);
   await new Promise<void>((resolve) => inner.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   proxy.forwardTo(`http://127.0.0.1:${(inner.address() as AddressInfo).port}`);
   let registered: Promise<RegisteredClient> | undefined;
   return {

@@ -9,17 +9,17 @@ import { Journal } from './journal.js';
 
 const MAIN = fileURLToPath(import.meta.resolve('mcp-sessions-server/dist/main.js'));
 
-/** No port of the sample is fixed, so that any number of them run side by side. */
+/** All ports are free ones, so that servers can run at the same time. */
 export const FREE_PORTS: readonly string[] = ['--port', '0', '--idp-port', '0', '--api-port', '0'];
 
 export interface ServerOptions {
   /** The command line. */
   readonly flags?: readonly string[];
-  /** Options of Node itself. */
+  /** The options of Node. */
   readonly nodeOptions?: readonly string[];
-  /** The folder it is started in. Default: this process's. */
+  /** The working directory. Default: that of the test. */
   readonly folder?: string;
-  /** The whole environment besides `PATH`. */
+  /** The environment besides `PATH`. */
   readonly environment?: Readonly<Record<string, string>>;
 }
 
@@ -41,13 +41,13 @@ const auditSchema = z.looseObject({
 /** A line of the audit log. */
 export type AuditEntry = z.infer<typeof auditSchema>;
 
-/** The server that was built, as an operator starts it, in a process of its own. */
+/** The built server in its own process, as an operator starts it. */
 export interface LaunchedServer {
   readonly stdout: Journal<string>;
   readonly stderr: Journal<string>;
-  /** What the audit log says; empty unless the server is started with `--log-level info`. */
+  /** The audit log; empty unless the server is started with `--log-level info`. */
   readonly audit: Journal<AuditEntry>;
-  /** Resolves when the process has ended and everything it said has been heard. */
+  /** Resolves when the process has ended and its output has been read. */
   readonly ended: Promise<Ending>;
   /** Sends a signal that does not end it. */
   signal(name: NodeJS.Signals): void;
@@ -60,7 +60,7 @@ export interface ServerProcess extends LaunchedServer {
   readonly addresses: Addresses;
 }
 
-/** Starts the server and waits for nothing. */
+/** Starts the server without waiting. */
 export function launchServer({
   flags = [],
   nodeOptions = [],
@@ -104,7 +104,7 @@ export async function startServer({ flags = [], ...options }: ServerOptions = {}
   return { ...server, addresses: addressesSchema.parse(JSON.parse(line)) };
 }
 
-/** Runs the server to its end, for what makes it end by itself. */
+/** Runs a server that ends by itself. */
 export async function runServer(
   options?: ServerOptions,
 ): Promise<Ending & { stdout: string[]; stderr: string[] }> {

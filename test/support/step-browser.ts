@@ -7,12 +7,12 @@ interface Cookie {
   readonly path: string;
 }
 
-/** Where browsers come back to. */
+/** The path of callbacks. */
 const CALLBACK_PATH = /^\/(callback|login\/sign-in|login\/callback\/[^/]+)$/;
 
 /**
- * A browser that goes one step at a time, so that a test can stop it anywhere, take what is in its hands, or
- * change it. Keeps cookies by host and path; ports share them, as in browsers.
+ * A browser that follows a login step by step, so that a test can stop it, read its state or change it. Keeps
+ * cookies by host and path. Ports share cookies, as in real browsers.
  */
 export class StepBrowser {
   readonly cookies = new Map<string, Cookie>();
@@ -20,15 +20,15 @@ export class StepBrowser {
   readonly #headers: Record<string, string>;
 
   /**
-   * @param agent knows the way to https addresses. Default: it is only used for others.
-   * @param headers sent with every request, as a proxy in between would add them
+   * @param agent for https URLs. Default: none
+   * @param headers of every request, such as those that a proxy adds
    */
   constructor(agent?: Agent, headers: Record<string, string> = {}) {
     this.#agent = agent;
     this.#headers = headers;
   }
 
-  /** Requests an address. Redirects are answered, not followed. */
+  /** Requests a URL. Does not follow redirects. */
   async request(
     url: string | URL,
     {
@@ -52,7 +52,7 @@ export class StepBrowser {
     return answer;
   }
 
-  /** Posts a form, from a page of the address's own origin unless told otherwise. */
+  /** Posts a form. Default: with the origin of the URL. */
   post(
     url: string | URL,
     fields: Record<string, string>,
@@ -69,27 +69,27 @@ export class StepBrowser {
     });
   }
 
-  /** Opens a login's link and reads the token that its form carries. */
+  /** Opens the link of a login. @returns the form token */
   async openConnectPage(loginUrl: string): Promise<string> {
     const page = await this.request(loginUrl);
     const input = parseHTML(page.text).document.querySelector('input[name=form]');
     return input?.getAttribute('value') ?? '';
   }
 
-  /** Agrees on the connect page. @returns the address at the provider that the browser is sent to. */
+  /** Consents on the connect page. @returns the authorization URL */
   async consent(loginUrl: string): Promise<URL> {
     const form = await this.openConnectPage(loginUrl);
     return locationOf(await this.post(loginUrl, { form, action: 'continue' }), loginUrl);
   }
 
-  /** Answers the provider's login page. @returns the callback, which is not requested. */
+  /** Signs in at the provider. @returns the callback URL, which is not requested */
   async authorize(atProvider: URL, fields: Record<string, string>): Promise<URL> {
     const loginPage = await this.#follow(atProvider);
     const resume = locationOf(await this.post(loginPage, fields), loginPage);
     return this.#follow(resume);
   }
 
-  /** Takes a login from its link to its callback, which is not requested. */
+  /** Follows a login up to its callback. @returns the callback URL, which is not requested */
   async logInUntilCallback(loginUrl: string, username: string): Promise<URL> {
     return this.authorize(await this.consent(loginUrl), { username, password: 'any' });
   }
@@ -114,7 +114,7 @@ export class StepBrowser {
   }
 }
 
-/** Where an answer redirects to. */
+/** The target of a redirect. */
 export function locationOf(answer: RawAnswer, base: string | URL): URL {
   const { location } = answer.headers;
   if (location === undefined) throw new Error(`No redirect from ${base}: ${answer.status} ${answer.text}`);

@@ -5,17 +5,17 @@ import type { AddressInfo } from 'node:net';
 import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 
-/** The name under which the proxy is known, to its own agent and to nobody else (RFC 6761). */
+/** The host name of the proxy, which only its agent resolves (RFC 6761). */
 const HOSTNAME = 'mcp.example.test';
 const DAYS_VALID = '2';
 
-/** A TLS proxy, as operators put it in front of a server: https outside, http inside. */
+/** A reverse proxy that terminates TLS. */
 export interface TlsProxy {
-  /** Its public address, `https://…`. */
+  /** The public origin, `https://…`. */
   readonly origin: string;
-  /** Finds the way to it, and trusts its certificate. */
+  /** An agent that resolves its host name and trusts its certificate. */
   readonly agent: Agent;
-  /** What it is put in front of. */
+  /** Sets the upstream. */
   forwardTo(origin: string): void;
   close(): Promise<void>;
 }
@@ -46,7 +46,7 @@ export async function startTlsProxy(): Promise<TlsProxy> {
     request.pipe(forwarded);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  // Only a server on a pipe has an address of another kind.
+  // The address of a listening TCP server is an AddressInfo.
   const { port } = server.address() as AddressInfo;
   return {
     origin: `https://${HOSTNAME}:${port}`,
@@ -68,7 +68,7 @@ export async function startTlsProxy(): Promise<TlsProxy> {
   };
 }
 
-/** A certificate for the proxy's name, which only its own agent trusts. */
+/** A self-signed certificate, which only the agent trusts. */
 async function selfSigned(): Promise<{ key: string; certificate: string }> {
   const { stdout } = await promisify(execFile)('openssl', [
     ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],

@@ -83,7 +83,7 @@ export class Transcript {
       text
         .replaceAll(/https?:\/\/(127\.0\.0\.1|mcp\.example\.test):\d+/g, 'https://server.example')
         .replaceAll(/https:\/\/provider\.test/g, 'https://provider.example')
-        // Spread at random, so that not everybody refreshes at once.
+        // Random, so that sessions do not refresh at the same time.
         .replaceAll(/("nextRefreshInSeconds": )\d+/g, '$1<seconds>')
         .replaceAll(/[\w-]{43}/g, (secret) => this.#name(secret, 'id'))
         .replaceAll(/\b[0-9A-Z]{4}-[0-9A-Z]{4}\b/g, (code) => this.#name(code, 'code'))

@@ -65,12 +65,12 @@ export function describeJourneys(rows: readonly Row[]): void {
 
     async function logInAudited() {
       const { audit } = deployment.server;
-      const heard = audit.entries.length;
+      const earlier = audit.entries.length;
       const structured = await logIn(client, user);
       // In 2026 an account is taken in under a pending handle, and moves to the one that stays.
       const event = hasHandle ? 'account.moved' : 'account.authenticated';
       session = await audit.until(`${event} of ${user}`, (entries) => {
-        return entries.slice(heard).find((entry) => entry.event === event)?.session;
+        return entries.slice(earlier).find((entry) => entry.event === event)?.session;
       });
       return structured;
     }

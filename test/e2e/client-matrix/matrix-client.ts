@@ -6,7 +6,7 @@ export interface MatrixClient {
   /** What `login` returned as `session`, if it did: passed with every call. */
   handle: string | undefined;
   call(tool: string, args?: Record<string, unknown>): Promise<ToolAnswer>;
-  /** Ends the client as its user does. Nobody is logged out by that. */
+  /** Ends the client, without a logout. */
   close(): Promise<void>;
 }
 
