@@ -9,7 +9,6 @@ import {
   call2025,
   client2026,
   connect2025,
-  initialize,
   JSON_HEADERS,
   logIn,
   messageOf,
@@ -527,12 +526,4 @@ describe('opaque tokens', () => {
     opaque.provider.isDown = false;
     expect(await statusOf(token)).toBe(200);
   });
-});
-
-it('a session id that a client chose is not accepted [security 6]', async () => {
-  const way = await wayOf(newUser());
-  const headers = { ...way.headers, 'mcp-session-id': 'B'.repeat(43) };
-  const answer = await initialize(notes.mcp, { headers });
-  expect(answer.status).toBe(404);
-  expect(answer.headers).not.toHaveProperty('mcp-session-id');
 });

@@ -426,9 +426,9 @@ describe('an id', () => {
       const name = newUser();
       const attacker = await connect2025(notes.mcp, await wayIn(name));
       const { headers } = await wayOf(name, editor);
-      const foisted = { 'mcp-session-id': attacker.secret };
+      const planted = { 'mcp-session-id': attacker.secret };
       for (const [what, request] of requestsOf2025('event')) {
-        expect((await sendWith(request, headers, foisted)).status, what).toBe(404);
+        expect((await sendWith(request, headers, planted)).status, what).toBe(404);
       }
       expect((await attacker.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
     },
@@ -438,6 +438,7 @@ describe('an id', () => {
     const { headers } = await wayOf(newUser(), editor);
     const chosen = await initialize(notes.mcp, { headers: { ...headers, 'mcp-session-id': UNKNOWN_ID } });
     expect(chosen.status).toBe(404);
+    expect(chosen.headers).not.toHaveProperty('mcp-session-id');
     const { secret } = await connect2025(notes.mcp, { headers });
     expect(secret).not.toBe(UNKNOWN_ID);
     const answer = await sendWith(
