@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Runs `npm test` beside four busy loops on the same two cores, several times in a row, and says how each run
-# ended: scripts/busy-test.sh [times, 3 unless given]. A run that fails only here has a test that waits by the
-# wall clock. Linux only: `taskset` keeps the loops and the tests on two cores.
+# Runs `npm test` several times beside four busy loops on the same two cores, and prints the result of each run:
+# scripts/busy-test.sh [times, default 3]. A test that fails only here depends on the wall clock. Linux only:
+# `taskset` keeps the loops and the tests on two cores.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 times=${1:-3}
@@ -14,7 +14,7 @@ loops=()
 trap 'kill "${loops[@]}" 2>/dev/null' EXIT
 trap 'exit 130' INT TERM
 for _ in 1 2 3 4; do
-  # A loop also ends when this script is killed and cannot end it.
+  # A loop also ends if this script is killed.
   (while kill -0 $$; do for ((i = 0; i < 1000000; i++)); do :; done; done) 2>/dev/null &
   loops+=($!)
 done

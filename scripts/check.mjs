@@ -1,5 +1,4 @@
-// Everything CI checks besides running the tests: the `check:*` scripts of package.json, in their order. All of
-// them run, even after one has failed.
+// Runs the `check:*` scripts of package.json in their order, all of them, even after one has failed.
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 

@@ -1,10 +1,10 @@
-// Installs the programs that tests need and npm does not have: `install-programs.mjs chromium nginx`. It runs before the
-// tests and never fails itself. If a program stays missing, its tests say so and are skipped, or fail if CI or
+// Installs programs that tests need and npm does not have: `install-programs.mjs chromium nginx`. It runs before the
+// tests and never fails. If a program is missing, its tests are skipped with a message, or fail if CI or
 // REQUIRE_PROGRAMS is set.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-/** Where Debian's packages put the programs of the same name. */
+/** The path of each program in the Debian package of the same name. */
 const PATHS = { chromium: '/usr/bin/chromium', nginx: '/usr/sbin/nginx' };
 
 const isMissing = (program) => !existsSync(PATHS[program]);

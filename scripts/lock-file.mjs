@@ -1,6 +1,6 @@
-// Checks that every package in a lock file has `integrity` and none has `resolved`. For platforms other than its own,
-// npm writes entries without `integrity` if it finds packages installed but not in the lock file, and keeps them:
-// `--mend` makes npm write those entries anew.
+// Checks that every package in a lock file has `integrity` and none has `resolved`. If a package is installed but not in
+// the lock file, npm writes entries without `integrity` for other platforms and keeps them. `--mend` makes npm write
+// those entries again.
 // Usage: node scripts/lock-file.mjs [--mend] [path]
 import { spawnSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
@@ -37,6 +37,6 @@ const mistakes = [
   ...entries.filter(([, { resolved }]) => resolved).map(([place]) => `${place} has a "resolved" address`),
 ];
 for (const mistake of mistakes) console.error(`✗ ${mistake}`);
-if (mistakes.length > 0) console.error('Mend it with: node scripts/lock-file.mjs --mend');
-else console.log(`${entries.length} packages, each with its digest.`);
+if (mistakes.length > 0) console.error('To correct it: node scripts/lock-file.mjs --mend');
+else console.log(`${entries.length} packages, all with a digest.`);
 process.exitCode = mistakes.length > 0 || entries.length === 0 ? 1 : 0;

@@ -1,4 +1,4 @@
-// Copies the pictures that docs/login.md shows from those that the browser tests have just taken.
+// Copies the pictures of docs/login.md from the screenshots that the browser tests have taken.
 import { copyFileSync, mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 
@@ -6,7 +6,7 @@ const root = new URL('..', import.meta.url);
 const taken = (name) => fileURLToPath(new URL(`test-results/screenshots/${name}.png`, root));
 const shown = (name) => fileURLToPath(new URL(`docs/images/login/${name}.png`, root));
 
-/** What a picture is of, how wide its window is, and what it is called in the documentation. */
+/** The page, the width of the window, and the name of the picture in the documentation. */
 const PHONE = 360;
 const DESKTOP = 1280;
 const PICTURES = [

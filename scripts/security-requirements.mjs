@@ -1,5 +1,5 @@
-// Which rules of docs/security-requirements.md a test cites in its title, as `[security 17]` or
-// `[security 17, 22]`. A report: only a citation of a rule that does not exist fails.
+// Lists the rules of docs/security-requirements.md that tests cite in their titles, as `[security 17]` or
+// `[security 17, 22]`. It fails only if a test cites a rule that does not exist.
 import { readdirSync, readFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -23,7 +23,7 @@ function testFiles() {
   );
 }
 
-/** `it` of `it.each([…])`, with the modifiers on the way: { name: 'it', modifiers: ['each'] }. */
+/** The called function and its modifiers: for `it.each([…])`, { name: 'it', modifiers: ['each'] }. */
 function callee(expression) {
   const modifiers = [];
   let node = expression;
@@ -35,7 +35,7 @@ function callee(expression) {
   return { name: node.text, modifiers };
 }
 
-/** Titles of the tests and suites in a file, skipped and planned ones left out. */
+/** Titles of the tests and suites in a file, except `skip` and `todo`. */
 function titles(path) {
   const found = [];
   const visit = (node) => {
@@ -74,6 +74,6 @@ const cited = rules.filter((number) => citedBy.get(number).size > 0);
 const uncited = rules.filter((number) => citedBy.get(number).size === 0);
 for (const number of cited) console.log(`${number}\t${[...citedBy.get(number)].join(', ')}`);
 console.log(`\n${cited.length} of ${rules.length} rules are cited by a test.`);
-if (uncited.length > 0) console.log(`No test cites yet: ${uncited.join(', ')}`);
+if (uncited.length > 0) console.log(`Not cited: ${uncited.join(', ')}`);
 for (const mistake of mistakes) console.error(`✗ ${mistake}`);
 process.exitCode = mistakes.length > 0 || rules.length === 0 ? 1 : 0;

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 
 function count(report) {
-  // A file that cannot be loaded has no tests, yet it failed.
+  // A test file that cannot be loaded has no results. It counts as one failure.
   const brokenFiles = report.testResults.filter(
     ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
   ).length;
@@ -17,7 +17,7 @@ function read(path) {
   try {
     return count(JSON.parse(readFileSync(path, 'utf8')));
   } catch {
-    console.error(`The tests left no report at ${path}: the run itself failed.`);
+    console.error(`There is no report at ${path}: the test run failed.`);
     return { passed: 0, failed: 1, skipped: 0 };
   }
 }
