@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
-import type { LoginRequest } from '../../packages/sessions/src/login/logins.js';
+import type { StartLoginOptions } from '../../packages/sessions/src/login/logins.js';
 import { quietLogger } from '../../packages/sessions/src/observe/logger.js';
 import { composeSessions } from '../../packages/sessions/src/server/compose-sessions.js';
 import { PublicUrl } from '../../packages/sessions/src/server/public-url.js';
@@ -49,14 +49,14 @@ async function startSession() {
     new PublicUrl(new URL('http://127.0.0.1:1')),
   );
   const { record } = await registry.start('connection', 'anonymous');
-  const origin = {
+  const source = {
     clientName: undefined,
     origin: 'local',
     initiator: undefined,
     clientKey: undefined,
   } as const;
-  const start = (request: Pick<LoginRequest, 'scopes'> = {}) =>
-    logins.start(snapshotOf(record), { provider: 'sample', origin, ...request });
+  const start = (options: Pick<StartLoginOptions, 'scopes'> = {}) =>
+    logins.start(snapshotOf(record), { provider: 'sample', source, ...options });
   const requestedIn = (url: URL | undefined) => url?.searchParams.get('scope')?.split(' ');
 
   /** Opens the link of a login, and logs in. @returns the requested scopes */

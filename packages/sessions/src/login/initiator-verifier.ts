@@ -1,6 +1,6 @@
 import type { Provider } from '../provider/provider.js';
 import type { LoginCheck, LoginFlow } from '../session/session-events.js';
-import type { Initiator, LoginOrigin } from './login-attempt.js';
+import type { Initiator, LoginSource } from './login-attempt.js';
 
 export interface InitiatorVerifierOptions {
   /** The claim of an ID token that identifies the user. */
@@ -21,8 +21,8 @@ export class InitiatorVerifier {
     return this.#options.signIn;
   }
 
-  /** The check that a login from `origin` needs. */
-  checkFor({ initiator, origin }: LoginOrigin, provider: Provider, flow: LoginFlow): LoginCheck {
+  /** The check that a login from this source needs. */
+  checkFor({ initiator, origin }: LoginSource, provider: Provider, flow: LoginFlow): LoginCheck {
     if (initiator && provider.issuer === initiator.issuer) return 'same-user';
     // In the device flow, no browser comes to this server that could sign in or show a code.
     if (flow === 'device') return 'unchecked';

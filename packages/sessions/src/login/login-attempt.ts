@@ -13,8 +13,8 @@ export interface Initiator {
   readonly subject: string;
 }
 
-/** The origin of the request that started a login. */
-export interface LoginOrigin {
+/** The source of the request that started a login. */
+export interface LoginSource {
   /** The client's self-reported name, shown on the connect page. */
   readonly clientName: string | undefined;
   readonly origin: RequestOrigin;
@@ -25,7 +25,7 @@ export interface LoginOrigin {
 }
 
 /** The key that a login counts for in quotas: the initiator or, in open access, the client's address. */
-export function quotaKeyOf({ initiator, clientKey }: Pick<LoginOrigin, 'initiator' | 'clientKey'>): string {
+export function quotaKeyOf({ initiator, clientKey }: Pick<LoginSource, 'initiator' | 'clientKey'>): string {
   return initiator ? JSON.stringify([initiator.issuer, initiator.subject]) : (clientKey ?? '');
 }
 
@@ -69,7 +69,7 @@ export interface LoginAttempt {
   readonly provider: string;
   /** The scopes of the authorization request. */
   readonly scopes: readonly string[];
-  readonly origin: LoginOrigin;
+  readonly source: LoginSource;
   readonly check: LoginCheck;
   readonly startedAtMs: number;
   readonly expiresAtMs: number;

@@ -15,7 +15,7 @@ function attemptOf(session: string, provider = 'idp', clientKey?: ClientKey): Lo
     snapshot: { ref: session as SessionRef, epoch: 0 },
     provider,
     scopes: ['openid'],
-    origin: { clientName: undefined, origin: 'local', initiator: undefined, clientKey },
+    source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey },
     check: 'none',
     startedAtMs: 0,
     expiresAtMs: 600_000,

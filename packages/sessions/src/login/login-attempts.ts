@@ -64,7 +64,7 @@ export class LoginAttempts {
       throw limitReached('This server has too many pending logins. Try again in a minute.');
     const ofSession = this.#bySession.get(attempt.snapshot.ref) ?? new Map<string, LoginAttempt>();
     this.#byId.set(digestOf(attempt.id), attempt);
-    this.#eviction.add(attempt, quotaKeyOf(attempt.origin));
+    this.#eviction.add(attempt, quotaKeyOf(attempt.source));
     ofSession.set(attempt.provider, attempt);
     this.#bySession.set(attempt.snapshot.ref, ofSession);
     this.expireAt(attempt, attempt.expiresAtMs, onExpiry);

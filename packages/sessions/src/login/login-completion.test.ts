@@ -55,7 +55,7 @@ async function setUp() {
       snapshot: { ref: record.ref, epoch: record.epoch },
       provider: 'idp',
       scopes: ['openid'],
-      origin: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
+      source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
       check: 'none',
       startedAtMs: clock.now(),
       expiresAtMs: clock.now() + 600_000,

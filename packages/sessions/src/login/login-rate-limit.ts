@@ -2,14 +2,14 @@ import type { Limits } from '../limits/limits.js';
 import { RateLimiter, type RateLimiterOptions } from '../limits/rate-limiter.js';
 import { tooManyRequests } from '../limits/too-many-requests.js';
 import type { SessionEvents } from '../session/session-events.js';
-import { type LoginOrigin, quotaKeyOf } from './login-attempt.js';
+import { type LoginSource, quotaKeyOf } from './login-attempt.js';
 
 export interface LoginRateLimitOptions extends Omit<RateLimiterOptions, 'perMinute'> {
   readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'loginStartsPerUserPerMinute'>;
   readonly events: SessionEvents;
 }
 
-type Origin = Omit<LoginOrigin, 'clientName'>;
+type Source = Omit<LoginSource, 'clientName'>;
 
 /** Limits how many logins each user or, in open access, each address starts within a minute. */
 export class LoginRateLimit {
@@ -25,16 +25,16 @@ export class LoginRateLimit {
   }
 
   /** @throws SessionError `too_many_requests` if the limit is reached */
-  assertAllowed(origin: Origin): void {
-    if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).waitSeconds(quotaKeyOf(origin)));
+  assertAllowed(source: Source): void {
+    if (isCounted(source)) this.#refuseFor(this.#limiterFor(source).waitSeconds(quotaKeyOf(source)));
   }
 
   /** Counts a login. @throws SessionError as `assertAllowed` */
-  count(origin: Origin): void {
-    if (isCounted(origin)) this.#refuseFor(this.#limiterFor(origin).take(quotaKeyOf(origin)));
+  count(source: Source): void {
+    if (isCounted(source)) this.#refuseFor(this.#limiterFor(source).take(quotaKeyOf(source)));
   }
 
-  #limiterFor({ initiator }: Origin): RateLimiter {
+  #limiterFor({ initiator }: Source): RateLimiter {
     return initiator ? this.#perUser : this.#perAddress;
   }
 
@@ -46,6 +46,6 @@ export class LoginRateLimit {
 }
 
 /** Requests over loopback are not counted, nor are those of an unknown address in open access. */
-function isCounted({ origin, initiator, clientKey }: Origin): boolean {
+function isCounted({ origin, initiator, clientKey }: Source): boolean {
   return origin !== 'local' && (initiator !== undefined || clientKey !== undefined);
 }

@@ -20,7 +20,7 @@ export class LoginWaiters {
 
   /** Whether another call may wait for this login. */
   canWait(attempt: LoginAttempt): boolean {
-    const perQuotaKey = this.#perQuotaKey.get(quotaKeyOf(attempt.origin));
+    const perQuotaKey = this.#perQuotaKey.get(quotaKeyOf(attempt.source));
     return (this.#waiting.get(attempt)?.size ?? 0) < MAX_PER_LOGIN && perQuotaKey < MAX_PER_CLIENT;
   }
 
@@ -32,7 +32,7 @@ export class LoginWaiters {
     if (this.#isClosed || !this.canWait(attempt)) return Promise.resolve();
     const waiting = this.#waiting.get(attempt) ?? new Set();
     this.#waiting.set(attempt, waiting);
-    const quotaKey = quotaKeyOf(attempt.origin);
+    const quotaKey = quotaKeyOf(attempt.source);
     this.#perQuotaKey.add(quotaKey, 1);
     return new Promise((resolve) => {
       const done = () => {

@@ -16,7 +16,7 @@ import { BrowserFlow } from './browser/flow.js';
 import { DeviceFlow } from './device/flow.js';
 import { FailedLogins } from './failed-logins.js';
 import type { InitiatorVerifier } from './initiator-verifier.js';
-import { type LoginAttempt, type LoginOrigin, type LoginOutcome, quotaKeyOf } from './login-attempt.js';
+import { type LoginAttempt, type LoginOutcome, type LoginSource, quotaKeyOf } from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import { LoginCompletion } from './login-completion.js';
 import { LoginRateLimit } from './login-rate-limit.js';
@@ -44,10 +44,10 @@ export interface LoginsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** A login to start. */
-export interface LoginRequest {
+/** The options of a login. */
+export interface StartLoginOptions {
   readonly provider: string;
-  readonly origin: LoginOrigin;
+  readonly source: LoginSource;
   /** Default: the flow of the pending login, else the link, unless the provider has the device flow only. */
   readonly flow?: LoginFlow | undefined;
   /**
@@ -105,8 +105,8 @@ export class Logins {
   }
 
   /** @throws SessionError `too_many_requests` if the user or address has started too many logins within a minute */
-  assertStartAllowed(origin: Omit<LoginOrigin, 'clientName'>): void {
-    this.#rateLimit.assertAllowed(origin);
+  assertStartAllowed(source: Omit<LoginSource, 'clientName'>): void {
+    this.#rateLimit.assertAllowed(source);
   }
 
   /**
@@ -114,36 +114,36 @@ export class Logins {
    * supersedes the pending one.
    * @throws SessionError as `prepare` and `assertStartAllowed`, `signed_out`, `limit_reached`, `login_failed`
    */
-  async start(snapshot: SessionSnapshot, request: LoginRequest): Promise<StartedLogin> {
+  async start(snapshot: SessionSnapshot, options: StartLoginOptions): Promise<StartedLogin> {
     const { registry, reachable } = this.#options;
-    const { scopes = [] } = request;
-    await this.prepare(request.provider);
-    const provider = this.#provider(request.provider);
-    const flow = flowAt(provider, request.flow);
+    const { scopes = [] } = options;
+    await this.prepare(options.provider);
+    const provider = this.#provider(options.provider);
+    const flow = flowAt(provider, options.flow);
     if (flow === 'link') await reachable();
     const record = await registry.get(snapshot.ref);
     if (record?.epoch !== snapshot.epoch) throw signedOut();
     const pending = this.#attempts.latest(snapshot.ref, provider.name);
-    const hasFlow = request.flow === undefined || flow === (pending?.devicePoller ? 'device' : 'link');
+    const hasFlow = options.flow === undefined || flow === (pending?.devicePoller ? 'device' : 'link');
     const hasScopes = scopes.every((scope) => pending?.scopes.includes(scope));
     if (pending?.snapshot.epoch === snapshot.epoch && hasFlow && hasScopes) {
       await this.#deviceFlow.waitForCode(pending);
       return { ...this.#describe(pending), isNew: false };
     }
     this.#attempts.assertSessionCapacity(snapshot.ref, provider.name);
-    this.#rateLimit.count(request.origin);
+    this.#rateLimit.count(options.source);
     if (pending) this.#completion.fail(pending, 'superseded');
     const granted = scopes.length > 0 ? (record.accounts[provider.name]?.scopes ?? []) : [];
-    const attempt = this.#add(snapshot, request, flow, [...provider.scopes, ...granted, ...scopes]);
+    const attempt = this.#add(snapshot, options, flow, [...provider.scopes, ...granted, ...scopes]);
     if (flow === 'device') await this.#deviceFlow.start(attempt, provider);
     return { ...this.#describe(attempt), isNew: true };
   }
 
-  /** Whether a login from `origin` is complete when its browser is done, without a confirmation code. */
-  completesInBrowser(origin: LoginOrigin, providerName: string): boolean {
+  /** Whether a login from `source` is complete when its browser is done, without a confirmation code. */
+  completesInBrowser(source: LoginSource, providerName: string): boolean {
     const provider = this.#provider(providerName);
     const flow = flowAt(provider, undefined);
-    return flow === 'link' && this.#options.initiatorVerifier.checkFor(origin, provider, flow) !== 'code';
+    return flow === 'link' && this.#options.initiatorVerifier.checkFor(source, provider, flow) !== 'code';
   }
 
   /** The pending login of a session at a provider. */
@@ -213,19 +213,19 @@ export class Logins {
 
   #add(
     snapshot: SessionSnapshot,
-    { provider, origin }: LoginRequest,
+    { provider, source }: StartLoginOptions,
     flow: LoginFlow,
     scopes: readonly string[],
   ): LoginAttempt {
     const { clock, events, initiatorVerifier, lifetimes, random } = this.#options;
     const startedAtMs = clock.now();
-    const check = initiatorVerifier.checkFor(origin, this.#provider(provider), flow);
+    const check = initiatorVerifier.checkFor(source, this.#provider(provider), flow);
     const attempt: LoginAttempt = {
       id: randomToken(random),
       snapshot,
       provider,
       scopes: [...new Set(scopes)],
-      origin,
+      source,
       check,
       startedAtMs,
       expiresAtMs: startedAtMs + lifetimes.loginAttemptMs,
@@ -235,7 +235,7 @@ export class Logins {
       unconfirmed: undefined,
       outcome: undefined,
     };
-    const evicted = this.#attempts.evictionCandidate(quotaKeyOf(origin));
+    const evicted = this.#attempts.evictionCandidate(quotaKeyOf(source));
     if (evicted) this.#completion.fail(evicted, 'evicted');
     this.#attempts.add(attempt, () => this.#completion.fail(attempt, 'expired'));
     events.emit({ type: 'login.started', ...snapshot, provider, flow, check });

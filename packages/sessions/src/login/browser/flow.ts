@@ -76,7 +76,7 @@ export class BrowserFlow {
     const attempt = this.#pending(attemptId);
     return (
       attempt && {
-        clientName: attempt.origin.clientName,
+        clientName: attempt.source.clientName,
         provider: providerOf(attempt.provider),
         scopes: attempt.scopes,
         startedSecondsAgo: Math.round((clock.now() - attempt.startedAtMs) / 1000),
@@ -175,7 +175,7 @@ export class BrowserFlow {
   ): Promise<CallbackResult> {
     const { completion, initiatorVerifier } = this.#options;
     this.#authorization.discard(attempt, granted);
-    if (!initiatorVerifier.isInitiator(attempt.origin.initiator, granted.idTokenClaims)) {
+    if (!initiatorVerifier.isInitiator(attempt.source.initiator, granted.idTokenClaims)) {
       return completion.fail(attempt, 'identity_mismatch');
     }
     // Another browser has consented meanwhile.
@@ -199,7 +199,7 @@ export class BrowserFlow {
     const { initiatorVerifier, completion } = this.#options;
     switch (attempt.check) {
       case 'same-user':
-        return initiatorVerifier.isInitiator(attempt.origin.initiator, idTokenClaims)
+        return initiatorVerifier.isInitiator(attempt.source.initiator, idTokenClaims)
           ? this.#complete(attempt, granted)
           : completion.reject(attempt, granted, 'identity_mismatch');
       case 'sign-in':
@@ -218,7 +218,7 @@ export class BrowserFlow {
     const outcome = await this.#options.completion.complete(attempt, granted);
     if (outcome.kind === 'failed') return outcome;
     const { subject = '', name = subject } = granted.identity ?? {};
-    return { ...outcome, account: printableName(name), clientName: attempt.origin.clientName };
+    return { ...outcome, account: printableName(name), clientName: attempt.source.clientName };
   }
 
   #awaitConfirmation(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {

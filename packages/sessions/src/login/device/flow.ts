@@ -67,7 +67,7 @@ export class DeviceFlow {
     const { idTokenClaims, ...granted } = answer;
     if (
       attempt.check === 'same-user' &&
-      !initiatorVerifier.isInitiator(attempt.origin.initiator, idTokenClaims)
+      !initiatorVerifier.isInitiator(attempt.source.initiator, idTokenClaims)
     ) {
       completion.reject(attempt, granted, 'identity_mismatch');
       return;

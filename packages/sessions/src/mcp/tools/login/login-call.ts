@@ -1,5 +1,5 @@
 import { SessionError } from '../../../errors.js';
-import type { LoginOrigin } from '../../../login/login-attempt.js';
+import type { LoginSource } from '../../../login/login-attempt.js';
 import type { PendingLogin, StartedLogin } from '../../../login/pending-login.js';
 import { parseSessionId, type SessionId } from '../../../session/ids.js';
 import type { LoginFailure } from '../../../session/session-events.js';
@@ -13,7 +13,7 @@ import { connectsForEachCall } from './elicitation-policy.js';
 export interface LoginCall {
   readonly era: Era;
   /** Where the call comes from, as far as the check of its login depends on it. */
-  readonly from: Omit<LoginOrigin, 'clientName'>;
+  readonly from: Omit<LoginSource, 'clientName'>;
   readonly provider: string;
   readonly record: SessionRecord;
   readonly snapshot: SessionSnapshot;

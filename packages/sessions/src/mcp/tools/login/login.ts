@@ -135,8 +135,8 @@ async function nextStep(
 
   const failure = logins.takeFailure(snapshot.ref, provider);
   if (failure) return { kind: 'failed', failure };
-  const origin = { clientName: clientNameOf(server, protocol), ...call.from };
-  const started = await logins.start(snapshot, { provider, origin, flow: args.flow });
+  const source = { clientName: clientNameOf(server, protocol), ...call.from };
+  const started = await logins.start(snapshot, { provider, source, flow: args.flow });
   if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
     const question = { client, pending: started };
     return call.era === '2025'
