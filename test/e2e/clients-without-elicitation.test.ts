@@ -205,7 +205,7 @@ describe('a 2026 client that treats elicitation as a failure', () => {
     });
     expect((await ask('one'))?.structuredContent).toMatchObject({
       loginUrl: second?.structuredContent.loginUrl,
-      next: expect.stringMatching(/^The user has not finished/),
+      next: expect.stringMatching(/^The user has not completed/),
     });
   });
 });

@@ -63,7 +63,7 @@ describe('with the device flow as the only login', () => {
       const client = await clientIn(era, notes.mcp);
       const first = await codeOf(client);
       expect(await codeOf(client)).toEqual(first);
-      expect((await client.call('login')).structured.next).toMatch(/not finished/);
+      expect((await client.call('login')).structured.next).toMatch(/not completed/);
     });
 
     it('reports that the user denied the code', async () => {

@@ -81,7 +81,7 @@ describe.each(ELICITING_KINDS)('a `login` call that waits for the browser (%s)',
     await clock.advance(20_000);
     expect(await calling).toMatchObject({
       isError: true,
-      text: expect.stringMatching(/not finished in time/),
+      text: expect.stringMatching(/not completed in time/),
     });
     expect((await new Browser().open(link())).text).toContain('Login expired');
     await client.close();

@@ -235,7 +235,7 @@ describe('a 2026 call that requires a login, of a client with URL elicitation', 
       state = answer.requestState;
       if (++rounds > 10) throw new Error('A client gives up after ten rounds.');
     }
-    expect(answer.text).toMatch(/not finished. It was not done/);
+    expect(answer.text).toMatch(/not completed. The call was not run/);
     const session = /session: ([\w-]{43})/.exec(answer.text)?.[1];
     expect(answer.text).toContain(parked.link);
     await follow(parked.link, 'alice');
@@ -263,7 +263,7 @@ describe('a 2026 call that requires a login, of a client with URL elicitation', 
     const { call, follow, back, ran } = await setUp();
     const parked = await call({});
     const declined = await back(parked.requestState, 'decline');
-    expect(declined).toMatchObject({ isError: true, text: expect.stringMatching(/It was not done/) });
+    expect(declined).toMatchObject({ isError: true, text: expect.stringMatching(/The call was not run/) });
     expect(declined.text).toContain(`loginUrl: ${parked.link}`);
     expect(declined.text).toContain('If no question was shown, open this link');
     const session = /session: ([\w-]{43})/.exec(declined.text)?.[1];

@@ -84,7 +84,7 @@ describe.each(KINDS_OF_2025)('a 2025 client with URL elicitation (%s)', (kind) =
     await clock.advance(1);
     expect((await call).structured).toMatchObject({
       status: 'pending',
-      next: expect.stringMatching(/^The user has not finished the login yet/),
+      next: expect.stringMatching(/^The user has not completed the login yet/),
     });
     await follow(link, 'alice');
     expect((await client.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });

@@ -8,7 +8,7 @@ export function withRequestProperties(context: ServerContext, replaced: Partial<
   return withProperties(context, { mcpReq: withProperties(context.mcpReq, replaced) });
 }
 
-/** The SDK's context of a call, as if the client had brought another `requestState`, or none. */
+/** The SDK's context of a call with another `requestState`, or none. */
 export function withRequestState(context: ServerContext, state: unknown): ServerContext {
   // The SDK lets the reader choose the type.
   const requestState = (() => state) as Requests['requestState'];
@@ -26,8 +26,8 @@ function withProperties<T extends object>(original: T, replaced: Partial<T>): T 
 }
 
 /**
- * What tools may know of who is calling, where the SDK has it (`ctx.http.authInfo`). The token itself is not
- * among it: it lets its client in here, and is nobody else's to use.
+ * The authenticated caller, in the form in which the SDK passes it to tools (`ctx.http.authInfo`). The token is left out,
+ * because it is for this server only (MCP "Token Passthrough").
  */
 export function authInfoOf({ issuer, subject, clientId, scopes }: Principal): AuthInfo {
   return { token: '', clientId, scopes: [...scopes], extra: { issuer, subject } };

@@ -1,19 +1,19 @@
 import type { ServerContext } from '@modelcontextprotocol/server';
 import type { Clock } from '../../time/clock.js';
 
-/** Often enough for whoever watches, and for clients that wait longer while there is progress. */
+/** Short enough for clients that extend their timeout with each progress notification. */
 const EVERY_MS = 5000;
 
-/** What a call waits for, and since when. */
+/** What a call waits for. */
 export interface Waiting {
   readonly message: string;
-  /** Rounds of one call go on counting where the last one stopped. */
+  /** When the first round of the call began to wait. */
   readonly sinceMs: number;
 }
 
 /**
- * Runs `wait`, and tells a client that asked for progress with its call (MCP basic/utilities/progress) what it is
- * waiting for: at once, and every five seconds. The progress is the seconds waited; how many it will be, nobody knows.
+ * Runs `wait`, and sends progress to a client that has asked for it (MCP basic/utilities/progress): at once, and every
+ * five seconds. The progress is the number of seconds waited. There is no total.
  */
 export async function withProgress<T>(
   { mcpReq }: ServerContext,
@@ -27,7 +27,7 @@ export async function withProgress<T>(
   const tell = () => {
     const progress = Math.round((clock.now() - sinceMs) / 1000);
     const params = { progressToken, progress, message };
-    // A client that is gone ends the call by its signal.
+    // The signal of the call aborts when its client disconnects.
     mcpReq.notify({ method: 'notifications/progress', params }).catch(() => undefined);
     cancel = clock.after(EVERY_MS, tell);
   };

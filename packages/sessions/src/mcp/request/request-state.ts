@@ -6,12 +6,12 @@ import { type RandomSource, randomToken } from '../../vault/random.js';
 import type { SealContext, SealedRecord, Vault } from '../../vault/vault.js';
 
 const LIFETIME_MS = 10 * 60 * 1000;
-/** How many states may be out, */
+/** The maximum number of outstanding states on this node. */
 const MAX_STATES = 10_000;
-/** and how many of one session: as many calls of it as may wait at the same time, and then some. */
+/** The maximum number of outstanding states of one session; more than the calls that it may have in flight. */
 const MAX_STATES_PER_SESSION = 100;
 const SALT_BYTES = 32;
-/** Tells our states from those of an author's tools. */
+/** Marks the states of the library. States of the author's tools have no prefix. */
 const PREFIX = 'login.';
 
 /** What a state is bound to: it opens only for the same session, tool and arguments. */
@@ -21,7 +21,7 @@ export interface RequestStateBinding {
   readonly arguments: string;
 }
 
-/** Who has to make room when too many states are out. */
+/** The session and the client that a state counts for. */
 export interface RequestStateQuota {
   readonly session: string;
   /** The user or address that the session counts for. */
@@ -29,14 +29,14 @@ export interface RequestStateQuota {
 }
 
 /**
- * State that travels through the client between the rounds of one call. To the client it is an opaque
- * string; to us, coming back, it is attacker input: sealed, bound, good for ten minutes and for one use.
+ * State that the client keeps between the rounds of one call. It is encrypted and authenticated, bound to the session,
+ * the tool and the arguments, and valid for ten minutes and one use. A state that a client sends is untrusted input.
  */
 export class RequestStates {
   readonly #vault: Vault;
   readonly #random: RandomSource;
   readonly #clock: Clock;
-  /** Until when each state may come back, by its nonce; the oldest first. */
+  /** The expiry of each outstanding state by its nonce; the oldest first. */
   readonly #outstanding = new Map<string, number>();
   readonly #ofSession = new FairEviction<string>();
   readonly #ofClient = new FairEviction<string>();
@@ -48,7 +48,7 @@ export class RequestStates {
     this.#clock = clock;
   }
 
-  /** How many states are out. */
+  /** The number of outstanding states. */
   get size(): number {
     return this.#outstanding.size;
   }
@@ -56,7 +56,7 @@ export class RequestStates {
   seal(payload: string, binding: RequestStateBinding, quotaKey: RequestStateQuota): string {
     const nonce = randomToken(this.#random);
     this.#forgetExpired();
-    this.#makeRoom(quotaKey.session);
+    this.#evictIfFull(quotaKey.session);
     this.#remember(nonce, quotaKey);
     const text = `${nonce}${payload}`;
     const { salt, bytes } = this.#vault.seal(secretBytes(text), contextOf(binding));
@@ -66,12 +66,12 @@ export class RequestStates {
     return PREFIX + sealed.toString('base64url');
   }
 
-  /** Whether a state looks like one of ours; what it is worth, `open` tells. */
+  /** Whether a state has the form of a library state. `open` verifies it. */
   isOurs(state: unknown): state is string {
     return typeof state === 'string' && state.startsWith(PREFIX);
   }
 
-  /** @throws SessionError `login_failed` when it was changed, is used again, or belongs to another call. */
+  /** @throws SessionError `login_failed` if the state was changed, has expired or was used, or belongs to another call */
   open(state: string, binding: RequestStateBinding): string {
     const sealed = secretBytes(this.isOurs(state) ? state.slice(PREFIX.length) : '', 'base64url');
     const record = { salt: sealed.subarray(0, SALT_BYTES), bytes: sealed.subarray(SALT_BYTES) };
@@ -115,8 +115,8 @@ export class RequestStates {
     }
   }
 
-  /** What is one too many goes at the expense of those who have most out. */
-  #makeRoom(session: string): void {
+  /** Evicts the oldest state of the session, or on a full node of the client with the most states. */
+  #evictIfFull(session: string): void {
     const ofSession = this.#ofSession.of(session);
     if (ofSession.size >= MAX_STATES_PER_SESSION) this.#forgetOldest(ofSession);
     else if (this.#outstanding.size >= MAX_STATES) this.#forgetOldest(this.#ofClient.largest());

@@ -1,12 +1,12 @@
 import type { SessionId } from '../../session/ids.js';
 import type { EndReason, SessionRecord } from '../../session/session-record.js';
 
-/** The session that a request named, as it stood when the request came in. */
+/** The session that a request names, as it was when the request arrived. */
 export type ResolvedSession =
   | {
       readonly state: 'live';
       readonly record: SessionRecord;
-      /** The handle that named it; none where the connection did. */
+      /** The handle in the request; absent if the connection or the caller determines the session. */
       readonly handle: SessionId | undefined;
     }
   | { readonly state: 'ended'; readonly reason: EndReason }
@@ -14,8 +14,8 @@ export type ResolvedSession =
   | { readonly state: 'none' };
 
 /**
- * Why nothing is done in the named session, for the model to read; `undefined` if something may be.
- * @param servesPending whether what was asked for is there for logins that are not finished
+ * Why a request cannot use its session, for the model; `undefined` if it can.
+ * @param servesPending whether the request may use a pending handle
  */
 export function refusalOf(resolved: ResolvedSession, servesPending: boolean): string | undefined {
   switch (resolved.state) {
@@ -28,13 +28,13 @@ export function refusalOf(resolved: ResolvedSession, servesPending: boolean): st
     case 'unknown':
       return 'No session has this handle. Call `login` without `session` to get a new one.';
     case 'ended':
-      return `The session of this handle has ended: ${whyEnded(resolved.reason)}. ${whereNow(resolved.reason)}`;
+      return `The session of this handle has ended: ${whyEnded(resolved.reason)}. ${nextStepAfter(resolved.reason)}`;
   }
 }
 
-function whereNow(reason: EndReason): string {
+function nextStepAfter(reason: EndReason): string {
   return reason === 'replaced'
-    ? 'Pass the `session` that the `login` call returned which finished it; if you do not have that, call `login` without `session`.'
+    ? 'Pass the `session` that the last `login` call returned. If you do not have it, call `login` without `session`.'
     : 'Call `login` without `session` to get a new one.';
 }
 
@@ -47,9 +47,9 @@ function whyEnded(reason: EndReason): string {
     case 'absolute':
       return 'its login reached its longest lifetime';
     case 'disconnect':
-      return 'its client went away';
+      return 'its client disconnected';
     case 'account_cap':
-      return 'its user has logged in to too many other sessions since';
+      return 'its user has logged in to too many other sessions';
     case 'replaced':
       return 'the login was finished and has a new handle';
     case 'login_expired':

@@ -3,10 +3,10 @@ import { SessionError } from '../../errors.js';
 import { methodOf, propertyOf } from '../wire/json-rpc.js';
 import type { JsonSchema } from './tool-schema.js';
 
-/** The argument that names a 2026 session. */
+/** The tool argument that names a session in the 2026 era. */
 const SESSION_ARGUMENT = 'session';
 
-/** Where a host puts a handle that it keeps away from its model. */
+/** The key in `_meta` for hosts that do not show the handle to their model. */
 export const SESSION_META_KEY = 'dev.mcp-sessions/session';
 
 const ARGUMENT_SCHEMA = {
@@ -15,13 +15,13 @@ const ARGUMENT_SCHEMA = {
     'The session handle that `login` returned. Pass it in every call once you have one; leave it out before.',
 };
 
-/** What a request says of its session: nothing, a handle, or something that can be none. */
+/** The handle in a request: none, a handle, or an invalid value. */
 export type HandleInRequest =
   | { readonly kind: 'none' }
   | { readonly kind: 'handle'; readonly value: string }
   | { readonly kind: 'invalid' };
 
-/** The handle that a request names, in the tool's arguments or in `_meta`; in both only if they agree. */
+/** Reads the handle from the arguments of a tool call or from `_meta`. If both have one, they must be equal. */
 export function handleOf(body: unknown): HandleInRequest {
   const params = propertyOf(body, 'params');
   const isToolCall = methodOf(body) === 'tools/call';
@@ -34,10 +34,10 @@ export function handleOf(body: unknown): HandleInRequest {
   return typeof value === 'string' && others.length === 0 ? { kind: 'handle', value } : { kind: 'invalid' };
 }
 
-/** The tool that a request calls, and with what; nothing of other requests. */
+/** The tool that a request calls. Both are `undefined` for other requests. */
 export interface CalledTool {
   readonly toolName: string | undefined;
-  /** As the client gave them, the session argument included. */
+  /** As the client sent them, including the session argument. */
   readonly toolArguments: unknown;
 }
 
@@ -53,8 +53,8 @@ export function calledToolOf(body: unknown): CalledTool {
 }
 
 /**
- * A tool's input schema with the session argument added. What the tool itself gets to see stays as it is:
- * the argument is taken out before the schema validates. Works for whatever implements Standard Schema.
+ * An input schema with the session argument added. The argument is removed before the schema validates, so the tool does
+ * not get it. Works for any Standard Schema.
  */
 export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
   const inner = schema['~standard'];
@@ -70,7 +70,7 @@ export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSch
   };
 }
 
-/** @throws SessionError `configuration` when a tool has an argument of its own where the handle has to go. */
+/** @throws SessionError `configuration` if the tool has an argument of this name itself */
 export function assertArgumentFree(toolName: string, schema: StandardSchemaWithJSON): void {
   const json = schema['~standard'].jsonSchema.input({ target: 'draft-2020-12' });
   if (!declares(json)) return;

@@ -24,13 +24,13 @@ import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
 import { assertServable, guardTools } from './tool-guard.js';
 
-/** How the server introduces itself to clients. */
+/** The server information for clients. */
 export interface ServerInfo extends Implementation {
-  /** For the model: what the server is for. How to log in is added. */
+  /** For the model: what the server is for. The library adds how to log in. */
   readonly instructions?: string;
-  /** Capabilities beyond those that follow from what is registered. */
+  /** Capabilities besides those that follow from the registrations. */
   readonly capabilities?: ServerCapabilities;
-  /** Checks the `requestState` of your own tools before they see it, as the SDK's option of that name does. */
+  /** Verifies the `requestState` of your own tools, as the option of the SDK with this name does. */
   readonly requestState?: ServerOptions['requestState'];
 }
 
@@ -59,7 +59,7 @@ export type ServerFactoryOptions = {
   readonly runningCalls: RunningCalls;
   /** The providers; the first is the default. */
   readonly choices: readonly LoginChoice[];
-  /** For what travels through clients between the rounds of a call. */
+  /** Seals the state of calls that take several rounds. */
   readonly states: RequestStates;
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
@@ -125,7 +125,7 @@ export class ServerFactory {
     const server = new McpServer(info, {
       instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
       maxToolInputElements: this.#options.argumentElements,
-      // `login`, and the calls that wait for one, seal and check their own.
+      // The library seals and verifies the state of `login`, and of calls that wait for a login.
       requestState: {
         verify: (state, protocol) => {
           const { toolName = '' } = contexts.get();

@@ -24,27 +24,26 @@ import type { SessionOutput } from './session-output.js';
 
 export interface ParkedCallsOptions extends LoginToolOptions {
   readonly states: RequestStates;
-  /** Reads the states that an author's tools hand out themselves. */
+  /** Verifies the states of the author's tools. */
   readonly verify: NonNullable<ServerOptions['requestState']>['verify'] | undefined;
 }
 
 type ToolResult = CallToolResult | InputRequiredResult;
-/** A tool that needs a login. */
+/** A tool that requires a login. */
 interface ToolRequiringLogin {
   readonly requirement: LoginRequirement;
   readonly output: SessionOutput;
-  /** Runs the tool in the SDK's context of its call. */
+  /** Runs the tool with the SDK's context of the call. */
   readonly run: (protocol: ServerContext) => unknown;
 }
 
-/** Marks the state of a call that has been let go on, and now asks for something itself. */
+/** Marks the state of a call that has run after a login and now asks its client for input. */
 const RESUMED = 'went-on.';
 const resumedSchema = z.object({ handle: z.string(), state: z.string().optional() });
 
 /**
- * Calls of tools that cannot do without a login. Where there is none, the call says so; if its client can be
- * asked to open addresses, and to come back (2026-07-28), the call waits for the login instead and goes on after
- * it, once.
+ * Calls of tools that require a login. Without a login, the call is answered with an error that says what to do. If the
+ * client supports URL elicitation in multiple rounds (2026-07-28), the call waits for the login and then runs, once.
  */
 export class ParkedCalls {
   readonly #server: McpServer;
@@ -55,7 +54,7 @@ export class ParkedCalls {
     this.#options = options;
   }
 
-  /** Runs a tool when its user is logged in. */
+  /** Runs a tool if a user is logged in, or when the user has logged in. */
   async run(tool: ToolRequiringLogin, protocol: ServerContext): Promise<unknown> {
     const { contexts, states, defaultProvider } = this.#options;
     const provider = tool.requirement.provider ?? defaultProvider;
@@ -73,14 +72,14 @@ export class ParkedCalls {
     const request = { server: this.#server, args: { provider }, protocol: asked, called };
     const { call, answer } = await login(this.#options, request);
     if (isInputRequiredResult(answer)) return answer;
-    if (answer.kind !== 'authenticated') return notDone(call, answer, defaultProvider);
+    if (answer.kind !== 'authenticated') return notRunResult(call, answer, defaultProvider);
     const run = () => tool.run(withRequestState(protocol, undefined));
     return answer.handle === undefined
       ? this.#runAfterLogin(context, run)
       : this.#runInNewSession(answer.handle, context, called, { ...tool, run });
   }
 
-  /** A state of the author's, as the author's own check lets the tool see it. */
+  /** The context with the author's state, as the author's own check returns it. */
   async #verified(protocol: ServerContext, state: unknown): Promise<ServerContext> {
     if (typeof state !== 'string') return protocol;
     return withRequestState(protocol, (await this.#options.verify?.(state, protocol)) ?? state);
@@ -101,16 +100,16 @@ export class ParkedCalls {
     return record?.accounts[provider]?.state === 'authenticated';
   }
 
-  /** What the tool would have run into. */
+  /** The error that the tool would have got from its session. */
   #refuse({ resolved }: RequestContext, provider: string): CallToolResult {
     if (resolved.state !== 'live') return errorResult(sessionRequired().message);
     const { accounts, signedOut } = resolved.record;
-    const isDead = accounts[provider] !== undefined;
-    const reason = isDead ? reauthenticationRequired(provider) : loginRequired(provider, signedOut);
+    const hasExpired = accounts[provider] !== undefined;
+    const reason = hasExpired ? reauthenticationRequired(provider) : loginRequired(provider, signedOut);
     return errorResult(reason.message);
   }
 
-  /** Runs the tool in the session that the request named, and that somebody has just logged in to. */
+  /** Runs the tool in the session of the request, after the login. */
   async #runAfterLogin(context: RequestContext, run: () => unknown): Promise<unknown> {
     const { contexts, registry } = this.#options;
     const { resolved } = context;
@@ -118,7 +117,7 @@ export class ParkedCalls {
     return record ? contexts.run({ ...context, resolved: liveOf(record) }, run) : this.#sessionEnded();
   }
 
-  /** The same in a session whose handle is news to the client, and stays so until it gets a result. */
+  /** Runs the tool in a new session. The client gets its handle with the result, not before. */
   async #runInNewSession(
     handle: string,
     context: RequestContext,
@@ -129,7 +128,7 @@ export class ParkedCalls {
     const resolved = await registry.resolve('handle', handle);
     if (resolved.state !== 'live') return this.#sessionEnded();
     const live = { ...context, resolved: liveOf(resolved.record) };
-    // A tool answers what the SDK takes for a result.
+    // The SDK has typed the handler so.
     const result = (await this.#whilePresent(resolved.record, () => contexts.run(live, run))) as ToolResult;
     if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
     const { requestState: state } = result;
@@ -138,7 +137,7 @@ export class ParkedCalls {
     return { ...result, requestState: RESUMED + sealed };
   }
 
-  /** The client is present in its new session until the answer. The request named another session. */
+  /** Counts the client as present in its new session until the result. The request names another session. */
   async #whilePresent(session: SessionRecord, run: () => unknown): Promise<unknown> {
     const answered = this.#options.registry.requestBegan(session.ref);
     try {
@@ -148,7 +147,7 @@ export class ParkedCalls {
     }
   }
 
-  /** A call that went on has asked its client for something, and here it is. */
+  /** Continues a call that has asked its client for input after the login. */
   async #resume(
     state: string,
     called: Called,
@@ -165,14 +164,14 @@ export class ParkedCalls {
 
   #sessionEnded(): CallToolResult {
     return errorResult(
-      'The session was signed out while the login was under way. Call `login` to start a new one.',
+      'The session was signed out while the login was pending. Call `login` to start a new one.',
     );
   }
 }
 
 type Called = Omit<RequestStateBinding, 'session'>;
 
-/** What comes back for a call has to come back with the same arguments: those the client gave, not what a schema makes of them. */
+/** A state is bound to the tool and its arguments, as the client sent them. */
 function calledIn({ toolName = '', toolArguments }: RequestContext): Called {
   return { tool: toolName, arguments: JSON.stringify(withoutSessionArgument(toolArguments) ?? null) };
 }
@@ -185,12 +184,12 @@ function liveOf(record: SessionRecord): RequestContext['resolved'] {
   return { state: 'live', record, handle: undefined };
 }
 
-/** The rounds are used up, or the login needs more than waiting, or has failed. If it is under way, it goes on. */
-function notDone(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
+/** The result if the login is not completed: it has failed, needs a code, or took more rounds than allowed. */
+function notRunResult(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
   if (answer.kind !== 'pending') return loginResult(call, answer, defaultProvider);
   const { login } = answer;
   const parts = [
-    'This call needs a login, which is not finished. It was not done.',
+    'This call requires a login, which is not completed. The call was not run.',
     !login.needsCode && `loginUrl: ${login.loginUrl}`,
     call.handle && `session: ${call.handle}`,
     nextWhilePending(call, answer, defaultProvider),

@@ -4,17 +4,17 @@ import type { InternalEvent } from '../../session/session-events.js';
 import { refusalOf } from '../request/resolved-session.js';
 import { currentStatus, type SessionStatusToolOptions } from '../tools/session-status.js';
 
-/** Where a client reads the status of its own session, and subscribes to its changes. The same for everybody. */
+/** The URI of the session status. It is the same for all clients; each reads the status of its own session. */
 export const STATUS_URI = 'session://status';
 
-/** Registers the session's status as a resource: what `session_status` says, for whoever asks. */
+/** Registers the status of the session, as `session_status` returns it, as a resource. */
 export function registerStatusResource(server: McpServer, options: SessionStatusToolOptions): void {
   server.registerResource(
     'session_status',
     STATUS_URI,
     {
       title: 'Session status',
-      description: 'Who is logged in here, and for how long. Subscribe to it to hear when that changes.',
+      description: 'Who is logged in, and for how long. Subscribe to it to be notified of changes.',
       mimeType: 'application/json',
     },
     async () => {
@@ -26,7 +26,7 @@ export function registerStatusResource(server: McpServer, options: SessionStatus
   );
 }
 
-/** The session whose status an event has changed, if it has. */
+/** The session whose status an event changes; `undefined` if it changes none. */
 export function statusChangedBy(event: InternalEvent): SessionRef | undefined {
   switch (event.type) {
     case 'session.signed_out':

@@ -15,12 +15,12 @@ export interface LogoutToolOptions {
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
   readonly logins: Logins;
-  /** The sessions of one user; absent where nobody knows whose they are. */
+  /** The sessions of authenticated callers; absent in open access. */
   readonly owners: OwnerSessions | undefined;
 }
 
 const inputSchema = z.object({
-  provider: z.string().max(100).optional().describe('Log out of this provider only. Default: of all.'),
+  provider: z.string().max(100).optional().describe('Log out of this provider only. Default: all providers.'),
 });
 const everywhereSchema = inputSchema.extend({
   everywhere: z
@@ -38,19 +38,19 @@ const outputSchema = z.object({
       revocation: z
         .enum(['confirmed', 'unconfirmed', 'unsupported'])
         .describe(
-          'Whether the provider confirmed that the tokens are dead. Here they are wiped in any case.',
+          'Whether the provider confirmed the revocation of the tokens. This server has wiped them in any case.',
         ),
     }),
   ),
 });
 
-/** Registers `logout`: wipes the tokens here first, then has them revoked at the provider, and reports both. */
+/** Registers the tool `logout`. It wipes the tokens first, then revokes them at the provider, and reports the result. */
 export function registerLogoutTool(server: McpServer, options: LogoutToolOptions): void {
   server.registerTool(
     'logout',
     {
       title: 'Log out',
-      description: 'Logs the user out: wipes their tokens on this server and has the provider revoke them.',
+      description: 'Logs the user out: wipes their tokens on this server and revokes them at the provider.',
       inputSchema: options.owners ? everywhereSchema : inputSchema,
       outputSchema,
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },

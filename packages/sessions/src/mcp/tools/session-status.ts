@@ -26,38 +26,38 @@ type SessionState = 'anonymous' | AccountStatus['state'];
 const outputSchema = z.object({
   state: z
     .enum(['anonymous', 'pending', 'authenticated', 'reauthentication_required'])
-    .describe('The least good state of its accounts.'),
+    .describe('The worst state of the accounts.'),
   signedOut: z
     .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator', 'account_cap'])
     .optional()
-    .describe('Why the last login is gone.'),
+    .describe('Why the last login ended.'),
   accounts: z.array(
     z.object({
       provider: z.string(),
       state: z.enum(['pending', 'authenticated', 'reauthentication_required']),
-      reason: z.string().optional().describe('What went wrong last, as a class.'),
+      reason: z.string().optional().describe('The category of the last failure.'),
       subject: z.string().optional(),
       name: z.string().optional(),
       scopes: z.array(z.string()).optional(),
       accessTokenExpiresInSeconds: z.number().optional(),
-      nextRefreshInSeconds: z.number().optional().describe('Absent: it cannot be renewed.'),
+      nextRefreshInSeconds: z.number().optional().describe('Absent if the token cannot be refreshed.'),
     }),
   ),
-  idleExpiresInSeconds: z.number().optional().describe('Until the login is wiped if no call comes.'),
+  idleExpiresInSeconds: z.number().optional().describe('When the login ends if there is no call until then.'),
   sessionExpiresInSeconds: z
     .number()
-    .describe('Until the login ends, whatever happens; without a login, until this session is forgotten.'),
+    .describe('When the login ends in any case; without a login, when this session ends.'),
   next: z.string().describe('What to do now.'),
 });
 
-/** Registers `session_status`: who is logged in, for how long, and what to do next. */
+/** Registers the tool `session_status`. */
 export function registerSessionStatusTool(server: McpServer, options: SessionStatusToolOptions): void {
   server.registerTool(
     'session_status',
     {
       title: 'Session status',
       description:
-        'Tells who is logged in here, how long the login lasts, and what to do next. Changes nothing.',
+        'Returns who is logged in, how long the login lasts, and what to do next. Changes nothing.',
       outputSchema,
       annotations: { readOnlyHint: true, idempotentHint: true, openWorldHint: false },
     },
@@ -65,14 +65,14 @@ export function registerSessionStatusTool(server: McpServer, options: SessionSta
   );
 }
 
-/** The status of the session that the request at hand named. */
+/** The status of the session that the current request names. */
 export async function currentStatus(options: SessionStatusToolOptions): Promise<Record<string, unknown>> {
   const { resolved } = options.contexts.get();
   const record = resolved.state === 'live' ? await options.registry.get(resolved.record.ref) : undefined;
-  return record ? describe(options, record) : nobody();
+  return record ? describe(options, record) : anonymousStatus();
 }
 
-function nobody(): Record<string, unknown> {
+function anonymousStatus(): Record<string, unknown> {
   return {
     state: 'anonymous',
     accounts: [],
@@ -84,8 +84,8 @@ function nobody(): Record<string, unknown> {
 function describe(options: SessionStatusToolOptions, record: SessionRecord): Record<string, unknown> {
   const { registry, lifetimes, clock } = options;
   const now = clock.now();
-  const underWay = loginsOf(options, record);
-  const accounts = accountsOf(options.providers, record, underWay, now);
+  const pendingLogins = loginsOf(options, record);
+  const accounts = accountsOf(options.providers, record, pendingLogins, now);
   const state = worst(accounts.map((account) => account.state));
   // Ignores requests in flight: this request is one of them.
   const presence = { ...registry.presenceOf(record.ref), requests: 0 };
@@ -100,7 +100,7 @@ function describe(options: SessionStatusToolOptions, record: SessionRecord): Rec
     accounts,
     idleExpiresInSeconds: idle === undefined ? undefined : seconds(idle),
     sessionExpiresInSeconds: seconds(endsAtMs(record, lifetimes, now)),
-    next: nextStep(record, accounts, underWay, options.providers),
+    next: nextStep(record, accounts, pendingLogins, options.providers),
   });
 }
 
@@ -118,14 +118,14 @@ function loginsOf({ providers, logins }: SessionStatusToolOptions, { ref }: Sess
 function accountsOf(
   providers: readonly string[],
   record: SessionRecord,
-  underWay: readonly PendingLogin[],
+  pendingLogins: readonly PendingLogin[],
   now: number,
 ): AccountStatus[] {
   return providers.flatMap((provider): AccountStatus[] => {
     const account = record.accounts[provider];
     const isGood = account?.state === 'authenticated';
     if (isGood && record.kind !== 'pending-handle') return [accountStatus(account, now)];
-    const isPending = isGood || underWay.some((login) => login.provider === provider);
+    const isPending = isGood || pendingLogins.some((login) => login.provider === provider);
     if (isPending) return [{ provider, state: 'pending' }];
     return account ? [accountStatus(account, now)] : [];
   });

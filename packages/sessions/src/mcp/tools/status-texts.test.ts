@@ -29,7 +29,7 @@ function nextWhile(change: Partial<PendingLogin>, kind: SessionKind = 'connectio
 describe('what `session_status` says to do while a login is under way', () => {
   it('is to wait for the user at the link', () => {
     expect(nextWhile({})).toBe(
-      'A login is under way. When the user has finished it in the browser, call `login` again.',
+      'A login is pending. When the user has completed it in the browser, call `login` again.',
     );
   });
 
@@ -44,7 +44,7 @@ describe('what `session_status` says to do while a login is under way', () => {
 
   it('is what the user types in, and where, in the device flow', () => {
     expect(nextWhile({ userCode: 'ABCD-EFGH', loginUrl: 'https://idp.test/device' })).toBe(
-      'A login is under way. When the user has finished it by typing in the code ABCD-EFGH at https://idp.test/device, call `login` again.',
+      'A login is pending. When the user has completed it by entering the code ABCD-EFGH at https://idp.test/device, call `login` again.',
     );
   });
 
@@ -55,6 +55,6 @@ describe('what `session_status` says to do while a login is under way', () => {
     ];
     const record = blankRecord(REF, 'connection', 'somebody', 0);
     const logins = [underWay({ needsCode: true }), underWay({ provider: 'home' })];
-    expect(nextStep(record, accounts, logins, PROVIDERS)).toMatch(/^A login at "home" is under way\./);
+    expect(nextStep(record, accounts, logins, PROVIDERS)).toMatch(/^A login at "home" is pending\./);
   });
 });

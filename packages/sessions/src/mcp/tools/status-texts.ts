@@ -5,20 +5,21 @@ import { type AccountFailureReason, hasHandle, type SessionRecord } from '../../
 import { callAgain, presentCode } from './login/login-texts.js';
 
 /**
- * What `session_status` says to do now.
- * @param underWay the logins that the session has under way
+ * The next step that `session_status` tells the model.
+ * @param pendingLogins the pending logins of the session
  */
 export function nextStep(
   record: SessionRecord,
   accounts: readonly AccountStatus[],
-  underWay: readonly PendingLogin[],
+  pendingLogins: readonly PendingLogin[],
   providers: readonly string[],
 ): string {
-  const dead = accounts.find(({ state }) => state === 'reauthentication_required');
-  if (dead) return `${whyDead(dead)} Call \`login\` with provider "${dead.provider}" to renew it.`;
+  const expired = accounts.find(({ state }) => state === 'reauthentication_required');
+  if (expired)
+    return `${whyExpired(expired)} Call \`login\` with provider "${expired.provider}" to log in again.`;
   const pending = accounts.find(({ state }) => state === 'pending');
   if (pending) {
-    const login = underWay.find(({ provider }) => provider === pending.provider);
+    const login = pendingLogins.find(({ provider }) => provider === pending.provider);
     return finishLogin(record, pending.provider, login, providers);
   }
   if (accounts.length === 0) {
@@ -28,14 +29,14 @@ export function nextStep(
   const missing = providers.filter((name) => accounts.every(({ provider }) => provider !== name));
   const more =
     missing.length > 0
-      ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider for what needs it.`
+      ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider if a tool requires it.`
       : '';
-  return `${accounts.map(outlook).find(Boolean) ?? ALL_GOOD}${more}`;
+  return `${accounts.map(problemOf).find(Boolean) ?? NOTHING_TO_DO}${more}`;
 }
 
-const ALL_GOOD = 'Nothing: the login is good, and its tokens are renewed by themselves.';
+const NOTHING_TO_DO = 'Nothing. The login is valid, and its tokens are refreshed automatically.';
 
-/** @param login absent where its user has finished it, and only the handle is missing */
+/** @param login absent if the user has completed it and the client needs only the handle */
 function finishLogin(
   record: SessionRecord,
   provider: string,
@@ -44,40 +45,40 @@ function finishLogin(
 ): string {
   const isDefault = provider === providers[0];
   const names = { hasHandle: hasHandle(record), provider: isDefault ? undefined : provider };
-  if (!login) return `The user has finished the login: ${callAgain(names)} to get the session handle.`;
+  if (!login) return `The user has completed the login: ${callAgain(names)} to get the session handle.`;
 
   if (login.needsCode) return presentCode(names);
   const { userCode, loginUrl } = login;
-  const how = userCode === undefined ? 'in the browser' : `by typing in the code ${userCode} at ${loginUrl}`;
+  const how = userCode === undefined ? 'in the browser' : `by entering the code ${userCode} at ${loginUrl}`;
   const where = isDefault ? '' : ` at "${provider}"`;
-  return `A login${where} is under way. When the user has finished it ${how}, ${callAgain(names)}.`;
+  return `A login${where} is pending. When the user has completed it ${how}, ${callAgain(names)}.`;
 }
 
-/** What is not as it should be with a login that is good all the same. */
-function outlook(account: AccountStatus): string | undefined {
+/** A problem of an account whose login is still valid. */
+function problemOf(account: AccountStatus): string | undefined {
   const { provider, reason, accessTokenExpiresInSeconds: left, nextRefreshInSeconds: retry } = account;
   if (reason === 'provider_unavailable' || reason === 'provider_refused') {
-    const what = reason === 'provider_unavailable' ? 'could not be reached' : 'refused';
-    return `The login at "${provider}" is good, but "${provider}" ${what} when its token was to be renewed. That is tried again in ${retry ?? 0} seconds; until it works, calls may fail once the token has run out.`;
+    const what = reason === 'provider_unavailable' ? 'cannot be reached' : 'rejects the refresh';
+    return `The login at "${provider}" is valid, but its token could not be refreshed: "${provider}" ${what}. The next try is in ${retry ?? 0} seconds. Calls may fail when the token has expired.`;
   }
   if (left !== undefined && retry === undefined) {
-    return `The login at "${provider}" is good for ${left} seconds; it cannot be renewed, so call \`login\` after that.`;
+    return `The login at "${provider}" is valid for ${left} more seconds and cannot be refreshed. Call \`login\` after that.`;
   }
   return undefined;
 }
 
-function whyDead({ provider, reason }: AccountStatus): string {
-  return `The login at "${provider}" ${reason ? TROUBLE_TEXTS[reason] : 'is over'}.`;
+function whyExpired({ provider, reason }: AccountStatus): string {
+  return `The login at "${provider}" ${reason ? FAILURE_TEXTS[reason] : 'has ended'}.`;
 }
 
-const TROUBLE_TEXTS: Readonly<Record<AccountFailureReason, string>> = {
-  grant_revoked: 'has expired there or was revoked',
-  no_refresh_token: 'has run out, and could not be renewed',
-  provider_unavailable: 'could not be renewed: the provider cannot be reached',
-  provider_refused: 'could not be renewed: the provider refuses',
-  identity_changed: 'came back as somebody else’s, and was dropped',
-  refresh_lost: 'was lost when the provider’s answer to its renewal did not arrive',
-  tokens_unreadable: 'was damaged here',
+const FAILURE_TEXTS: Readonly<Record<AccountFailureReason, string>> = {
+  grant_revoked: 'has expired at the provider or was revoked',
+  no_refresh_token: 'has expired and could not be refreshed',
+  provider_unavailable: 'could not be refreshed: the provider cannot be reached',
+  provider_refused: 'could not be refreshed: the provider rejected the refresh',
+  identity_changed: 'was removed, because its refresh returned the tokens of another user',
+  refresh_lost: 'was lost, because the response of the provider to a refresh did not arrive',
+  tokens_unreadable: 'could not be decrypted by this server',
 };
 
 function choice(providers: readonly string[]): string {

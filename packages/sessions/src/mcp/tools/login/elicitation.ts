@@ -26,7 +26,7 @@ export interface LoginElicitationOptions {
   readonly random: RandomSource;
 }
 
-/** Clients give a call up after 60 seconds: by then the model must have the link. */
+/** How long a call waits for the user. Clients give up after 60 seconds; the model must have the link by then. */
 const CALL_MS = 45_000;
 
 /** A login whose link a client is asked to open. */
@@ -36,8 +36,8 @@ export interface LinkQuestion {
 }
 
 /**
- * Asks a 2025 client to open the link, within the call: a request of ours, while it waits for its answer. Unlike
- * the SDK's way to do so, which waits ten minutes for the user, this one is over before the client's patience is.
+ * Asks a 2025 client to open the link: sends it an elicitation request within the call. The elicitation of the SDK waits
+ * for ten minutes; this one ends before the client gives up.
  */
 export async function elicitLogin(
   options: LoginElicitationOptions,
@@ -57,7 +57,7 @@ export async function elicitLogin(
     if (action !== 'accept') return action;
     isAccepted = true;
     elicitation.answered(client);
-    // That the user agreed to open the link does not say that they have logged in.
+    // The user has agreed to open the link, but has not logged in yet.
     return new Promise<never>(() => undefined);
   });
   try {
@@ -75,12 +75,12 @@ export async function elicitLogin(
       ? { kind: 'pending', login: { ...current, isNew: true }, refusal: outcome }
       : { kind: 'failed', failure: logins.takeFailure(snapshot.ref, provider) ?? 'declined' };
   } finally {
-    // Takes the question back if it still stands.
+    // Cancels the elicitation if it is unanswered.
     over.abort();
   }
 }
 
-/** What the user says to the question; a client that cannot ask it has as good as dismissed it. */
+/** The answer of the user. A client that cannot ask counts as one that cancelled. */
 async function ask(
   { random }: LoginElicitationOptions,
   { mcpReq }: ServerContext,
@@ -108,15 +108,15 @@ export interface LoginRoundsOptions {
   readonly clock: Clock;
 }
 
-/** Clients go ten rounds at most. */
+/** Some clients allow ten rounds. */
 const MAX_ROUNDS = 8;
 
-/** A call that has come back for a login that is under way. */
+/** A later round of a call that waits for a login. */
 export interface Round {
   /** Counts from 1. */
   readonly round: number;
   readonly startedAtMs: number;
-  /** Where sessions have handles: that of the login, which is news to the client until it gets a result. */
+  /** The pending handle, if sessions are named by handles. The client gets it with the result. */
   readonly handle?: string | undefined;
 }
 
@@ -127,8 +127,8 @@ const roundSchema: z.ZodType<Round> = z.object({
 });
 
 /**
- * Calls of 2026-07-28 that wait for a login: the client is asked to open the link, comes back with what its user
- * said to that, and comes again as long as the user is at it.
+ * Calls of 2026-07-28 that wait for a login in several rounds: the client is asked to open the link, returns the answer of
+ * its user, and repeats the call until the login is completed.
  */
 export class LoginRounds {
   readonly #options: LoginRoundsOptions;
@@ -137,7 +137,7 @@ export class LoginRounds {
     this.#options = options;
   }
 
-  /** The round that a call has come back with. @throws SessionError `login_failed` */
+  /** The round of a call, from its request state. @throws SessionError `login_failed` */
   roundOf(protocol: ServerContext, binding: RequestStateBinding): Round | undefined {
     const state = protocol.mcpReq.requestState();
     if (state === undefined) return undefined;
@@ -156,7 +156,7 @@ export class LoginRounds {
     });
   }
 
-  /** The user has been asked to open the link, and may be at it. */
+  /** Continues after the client was asked to open the link. */
   async resume(
     call: LoginCall,
     protocol: ServerContext,
@@ -168,7 +168,7 @@ export class LoginRounds {
     const { ref } = call.snapshot;
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
-    // A decline counts even if a user has logged in to the session meanwhile.
+    // A decline counts even if a user has logged in meanwhile.
     if (isLoggedIn(call))
       return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
     const pending = logins.pending(ref, provider);

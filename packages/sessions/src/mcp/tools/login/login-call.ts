@@ -9,30 +9,30 @@ import type { ClientInfo } from '../../request/client-capabilities.js';
 import type { Era, RequestContext } from '../../request/context.js';
 import { connectsForEachCall } from './elicitation-policy.js';
 
-/** One call of the `login` tool, and the session it is about. */
+/** One call that starts or continues a login, and its session. */
 export interface LoginCall {
   readonly era: Era;
-  /** Where the call comes from, as far as the check of its login depends on it. */
+  /** The caller, as far as the check of the login depends on it. */
   readonly from: Omit<LoginSource, 'clientName'>;
   readonly provider: string;
   readonly record: SessionRecord;
   readonly snapshot: SessionSnapshot;
-  /** The handle of a 2026 session, or of the login on its way to one. */
+  /** The session handle or pending handle, if sessions are named by handles. */
   readonly handle: SessionId | undefined;
-  /** Whether that handle is new: nobody but this call knows it. */
+  /** Whether this call has created the handle, so that no client has it yet. */
   readonly isNew: boolean;
   /** Whether the session ends with this call, because its client is known to open a new connection for every call. */
   readonly isShortLived: boolean;
 }
 
-/** Where a call comes from. */
+/** The caller of a request. */
 export function originOf({ origin, principal, clientKey }: RequestContext): LoginCall['from'] {
   return { origin, initiator: principal, clientKey };
 }
 
 /**
- * Finds the session of a `login` call. A 2026 client over HTTP that names none, in open access, gets a pending handle, which
- * comes back with its next call, or with the next round of this one.
+ * Finds the session of a `login` call. In open access, a 2026 client over HTTP that names no session gets a pending
+ * handle. It sends the handle with its next call, or with the next round of this one.
  * @throws SessionError `login_failed`, `limit_reached`, `too_many_requests`
  */
 export async function loginCallOf(
@@ -61,34 +61,34 @@ export async function loginCallOf(
   if (resolved.state === 'live' || handleOfRound !== undefined) {
     throw new SessionError(
       'login_failed',
-      'This login was not finished in time. Call `login` to start a new one.',
+      'This login was not completed in time. Call `login` to start a new one.',
     );
   }
   const { id, record } = await registry.start('pending-handle', 'anonymous', context.clientKey);
   return callOn(record, id, true);
 }
 
-/** A login that has not come to its good end. */
+/** A login that is not completed, or has failed. */
 type UnfinishedLogin =
   | {
       readonly kind: 'pending';
       readonly login: StartedLogin;
-      /** The client's answer to the question whether to open the link, unless it accepted. */
+      /** The answer of the client to the elicitation, unless it accepted. */
       readonly refusal?: 'decline' | 'cancel';
     }
-  /** A code was presented that opens nothing; `login` is what is under way. */
+  /** The presented code is wrong; `login` is the pending login, if there is one. */
   | { readonly kind: 'wrong_code'; readonly login: PendingLogin | undefined }
   | { readonly kind: 'failed'; readonly failure: LoginFailure };
 
-/** How far a call has got with its login; `finished`: somebody has logged in, and the session may need its handle. */
+/** The state of a login. `finished`: a user has logged in, and a pending handle may have to be replaced. */
 export type LoginStep = UnfinishedLogin | { readonly kind: 'finished' };
 
-/** What a call says of its login. */
+/** The state of a login as the result of a call. */
 export type LoginAnswer =
   | UnfinishedLogin
   | {
       readonly kind: 'authenticated';
       readonly account: AccountRecord;
-      /** Where sessions have handles: that of the session. */
+      /** The session handle, if sessions are named by handles. */
       readonly handle: LoginCall['handle'];
     };

@@ -7,7 +7,7 @@ import type { AccountRecord } from '../../../session/session-record.js';
 import { errorResult, structuredResult } from '../tool-result.js';
 import type { LoginAnswer, LoginCall } from './login-call.js';
 
-/** What `login` can be asked for. */
+/** The arguments of `login`. */
 export interface LoginArguments {
   readonly provider?: string | undefined;
   readonly code?: string | undefined;
@@ -15,10 +15,10 @@ export interface LoginArguments {
   readonly link?: boolean | undefined;
 }
 
-/** A provider as far as the arguments of `login` depend on it. */
+/** A provider, as far as the arguments of `login` depend on it. */
 export interface LoginChoice {
   readonly name: string;
-  /** Whether its users may ask for a code instead of a link. */
+  /** Whether users may choose a code instead of a link. */
   readonly hasChoiceOfFlow: boolean;
 }
 
@@ -77,15 +77,15 @@ const userCodeSchema = z
   .optional()
   .describe('Show it to the user, who types it in at loginUrl. It is not the argument `code`.');
 
-/** What the texts of `login` depend on. */
+/** The configuration that the texts of `login` depend on. */
 export interface LoginTextsOptions {
-  /** Whether sessions have handles; one that has none is none of the model's business. */
+  /** Whether sessions are named by handles. */
   readonly hasHandles: boolean;
-  /** Whether users may log in by a code at the provider's own page. */
+  /** Whether users may log in with a code on the page of the provider (device flow). */
   readonly hasDeviceFlow: boolean;
 }
 
-/** The structured result of `login`. */
+/** The output schema of `login`. */
 export function loginOutputSchema({ hasHandles, hasDeviceFlow }: LoginTextsOptions): z.ZodType {
   return outputSchema.extend({
     ...(hasDeviceFlow && { userCode: userCodeSchema }),
@@ -93,27 +93,27 @@ export function loginOutputSchema({ hasHandles, hasDeviceFlow }: LoginTextsOptio
   });
 }
 
-/** What `tools/list` says of `login`. */
+/** The description of `login` in `tools/list`. */
 export function descriptionOf(hasDeviceFlow: boolean): string {
   const what = hasDeviceFlow ? 'a link, or a link and a code to type in there,' : 'a link';
   return `Logs the user in, so that the other tools can work in their name. Gives ${what} for the user to open in a browser; call \`login\` again when they have done so. Calling it again is always safe. If a call fails in the client, or the user saw no question and no link, call it with \`link: true\`.`;
 }
 
-/** What a client tells its user whom it asks to open the link. */
+/** The message of the elicitation. */
 export function invitation({ providerName, userCode }: PendingLogin): string {
   return userCode === undefined
     ? `Log in to ${providerName} in your browser.`
     : `Log in to ${providerName}: type in the code ${userCode} on its page. Only if you asked for this login yourself.`;
 }
 
-/** What a client tells its user while a call waits for them. */
+/** The message of the progress notifications. */
 export function waitingFor({ providerName, userCode }: PendingLogin): string {
   return userCode === undefined
     ? `Waiting for the user to log in to ${providerName} in the browser.`
     : `Waiting for the user to type in the code ${userCode} at ${providerName}, and to approve the login.`;
 }
 
-/** What `login` answers. */
+/** The result of `login`. */
 export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
   switch (answer.kind) {
     case 'authenticated':
@@ -127,7 +127,7 @@ export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvide
   }
 }
 
-/** What a model is to do while a login goes on. */
+/** The next step for the model while a login is pending. */
 export function nextWhilePending(
   call: LoginCall,
   { login: { needsCode, userCode, isNew }, refusal }: PendingAnswer,
@@ -146,7 +146,7 @@ type PendingAnswer = Extract<LoginAnswer, { kind: 'pending' }>;
 const SHORT_LIVED =
   'This client usually opens a new connection for every call, and a login ends with its connection. Tell the user to configure the client to keep its connection open, or to use another client. If it keeps the connection open:';
 
-/** The login goes on in a browser. */
+/** The result while the login is pending. */
 function pendingResult(call: LoginCall, pending: PendingAnswer, defaultProvider: string): CallToolResult {
   const { expiresInSeconds, needsCode, loginUrl, userCode } = pending.login;
   return structuredResult(
@@ -185,10 +185,10 @@ function afterRefusal(refusal: 'decline' | 'cancel', userCode: string | undefine
 
 function stillOpen(userCode: string | undefined): string {
   const what = userCode === undefined ? 'loginUrl' : 'loginUrl and userCode';
-  return `The user has not finished the login yet. Show them ${what} again if they need it.`;
+  return `The user has not completed the login yet. Show them ${what} again if they need it.`;
 }
 
-/** A login failed. Where it was not at the default provider, the next one has to name its provider again. */
+/** The result of a failed login. Names a provider that is not the default, because the next call must name it again. */
 function failedResult(
   failure: LoginFailure,
   { provider }: Pick<LoginCall, 'provider'>,
@@ -198,7 +198,7 @@ function failedResult(
   return errorResult(`${failureText(failure)}${where}`);
 }
 
-/** A code was presented that opens nothing. */
+/** The result for a wrong code. */
 function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
   if (pending?.needsCode)
     return errorResult(
@@ -207,11 +207,11 @@ function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
   return errorResult(
     pending?.userCode === undefined
       ? 'No login is waiting for a code here. Call `login` without `code`.'
-      : 'This login takes no `code`: the user types userCode in at loginUrl. Call `login` without `code` to hear whether they have.',
+      : 'This login takes no `code`: the user types userCode in at loginUrl. Call `login` without `code` to check whether they have.',
   );
 }
 
-/** Somebody is logged in. */
+/** The result of a completed login. */
 function authenticatedResult(account: AccountRecord, handle: string | undefined): CallToolResult {
   const { provider, subject, name } = account;
   const who = name ?? subject;
@@ -222,51 +222,51 @@ function authenticatedResult(account: AccountRecord, handle: string | undefined)
       account: omitUndefined({ provider, subject, name }),
       next: handle
         ? `Logged in as ${who}. Pass this \`session\` in every further call of any tool.`
-        : `Logged in as ${who}. Go on with what the login was needed for.`,
+        : `Logged in as ${who}. Continue with the task that required the login.`,
     }),
   );
 }
 
-/** Why a login failed, and what to do about it. */
+/** Why a login failed, and what to do. */
 function failureText(failure: LoginFailure): string {
   switch (failure) {
     case 'declined':
       return 'The user declined to log in. Ask them before you try again.';
     case 'expired':
-      return 'The login was not finished in time. Call `login` to start a new one.';
+      return 'The login was not completed in time. Call `login` to start a new one.';
     case 'browser_mismatch':
-      return 'The login was finished by another browser than the one that started it, and was refused. Call `login` to start a new one.';
+      return 'The login was rejected: it was completed in another browser than the one that started it. Call `login` to start a new one.';
     case 'identity_mismatch':
-      return 'The login was finished by another user than the one this client is signed in as, and was refused; nothing of it is kept. Call `login` to start a new one, and have that user finish it.';
+      return 'The login was rejected: it was completed by another user than the one whose token this client has. None of its data was kept. Call `login` to start a new one, and ask that user to complete it.';
     case 'provider_unavailable':
       return 'The identity provider could not be reached. Try `login` again in a minute.';
     case 'provider_refused':
-      return 'The identity provider refused the login, or its answer was not valid. Call `login` to try again; if it stays so, tell the operator of this server.';
+      return 'The identity provider rejected the login, or its response was not valid. Call `login` to try again. If it fails again, tell the operator of this server.';
     case 'wrong_code':
-      return 'The confirmation code was wrong too often. Call `login` to start a new login.';
+      return 'A wrong confirmation code was entered too often. Call `login` to start a new login.';
     case 'superseded':
-      return 'A newer login has taken the place of this one. Call `login` to go on with it.';
+      return 'A newer login has replaced this one. Call `login` to continue with it.';
     case 'evicted':
-      return 'Too many logins were started at this server, and this one had to make room. Try `login` again in a minute.';
+      return 'The login was cancelled, because too many logins are pending at this server. Try `login` again in a minute.';
     case 'signed_out':
-      return 'The session was signed out before the login was finished. Call `login` to start a new one.';
+      return 'The session was signed out before the login was completed. Call `login` to start a new one.';
   }
 }
 
-/** What a call names that goes on with a login. */
+/** What a call must name to continue a login. */
 export interface LoginNames {
-  /** Whether it names the session by a handle. */
+  /** Whether the session is named by a handle. */
   readonly hasHandle: boolean;
-  /** The provider; absent where it is the default one. */
+  /** The provider; absent if it is the default. */
   readonly provider: string | undefined;
 }
 
-/** How the model goes on with a login that is under way. */
+/** The instruction to continue a pending login. */
 export function callAgain(names: LoginNames): string {
   return callAgainWith(namedIn(names));
 }
 
-/** What the model does where the browser shows a confirmation code. */
+/** The instruction if the browser shows a confirmation code. */
 export function presentCode(names: LoginNames): string {
   return `The browser shows a confirmation code. Ask the user for it and ${callAgainWith([...namedIn(names), 'the `code`'])}.`;
 }

@@ -38,17 +38,17 @@ export interface LoginToolOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   readonly defaultProvider: string;
-  /** From {@link loginInputSchema}; one for all server objects. */
+  /** From {@link loginInputSchema}; shared by all server objects. */
   readonly inputSchema: z.ZodType<LoginArguments>;
-  /** Whether users may log in by a code at the provider's own page. */
+  /** Whether users may log in with a code on the page of the provider (device flow). */
   readonly hasDeviceFlow: boolean;
   /** Whether sessions are named by handles, which `login` returns. */
   readonly hasHandles: boolean;
-  /** Opens the link for the user, where the client does not. */
+  /** Opens the link for the user if the client does not. */
   readonly openBrowser?: OpenBrowser | undefined;
 }
 
-/** Registers `login`: it starts a login, goes on with it, or finishes it. Calling it again is always safe. */
+/** Registers the tool `login`. It starts a login, continues it, or completes it. It may be called again at any time. */
 export function registerLoginTool(server: McpServer, options: LoginToolOptions): void {
   server.registerTool(
     'login',
@@ -68,10 +68,10 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
   );
 }
 
-/** A call that has to do with a login. */
+/** A call, and how far its login has come. */
 export interface LoginProgress {
   readonly call: LoginCall;
-  /** What to tell of the login; or what to ask the client for, which comes back then. */
+  /** The state of the login, or the input that the call asks its client for. */
   readonly answer: LoginAnswer | InputRequiredResult;
 }
 
@@ -94,7 +94,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
   const round = rounds.roundOf(protocol, binding);
   const provider = args.provider ?? defaultProvider;
-  // Before a pending handle is minted that would lead nowhere.
+  // Checked before a pending handle is created for a login that cannot start.
   if (context.resolved.state === 'none' && !round) {
     await logins.prepare(provider);
     logins.assertStartAllowed(originOf(context));
@@ -105,7 +105,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   });
   const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
     async (error: unknown) => {
-      // Nobody will ever know the handle.
+      // No client gets the handle.
       if (call.isNew) await registry.end(call.snapshot.ref, 'login_expired');
       throw error;
     },
@@ -114,7 +114,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   return { call, answer: await authenticated(options, call) };
 }
 
-/** A call, its login, and the state of both. */
+/** One round of a call and its login. */
 interface LoginTurn extends LoginRequest {
   readonly call: LoginCall;
   readonly client: AskableClient;
@@ -148,7 +148,7 @@ async function nextStep(
   return shownByModel(options, call, protocol, { ...started, isNew: started.isNew || isNews });
 }
 
-/** The model shows the link. Whoever calls again asks what has become of the login. */
+/** The model shows the link. A repeated call returns the state of the login. */
 async function shownByModel(
   options: LoginToolOptions,
   call: LoginCall,
@@ -159,7 +159,7 @@ async function shownByModel(
     if (started.userCode === undefined) void options.openBrowser?.(started.loginUrl);
     return { kind: 'pending', login: started };
   }
-  // The user may have approved just now, and the provider is asked only every few seconds.
+  // The user may have approved already: the provider is polled only every few seconds.
   const { clock, logins } = options;
   const forMs = Math.min(started.detectionDelayMs, PATIENCE_MS);
   const outcome = await waitForLogin(options, call, protocol, {
@@ -177,7 +177,7 @@ async function confirmed(logins: Logins, call: LoginCall, code: string): Promise
   return { kind: 'wrong_code', login: logins.pending(snapshot.ref, provider) };
 }
 
-/** The end of a login. A pending handle becomes the session handle here, and nowhere else. */
+/** Completes a login. Only this replaces a pending handle with the session handle. */
 async function authenticated(
   { registry, accounts, elicitation }: LoginToolOptions,
   call: LoginCall,
