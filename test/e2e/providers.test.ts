@@ -28,17 +28,17 @@ import { type RecordingApi, startRecordingApi } from '../support/recording-api.j
 
 const RESOURCE = 'urn:test:notes';
 
-/** Requests a URL with the token of an account of the session. */
+/** Requests a URL with the token of the account at the provider that has it among its API origins. */
 const registerTools: RegisterTools = (server, context) => {
-  const inputSchema = z.object({ provider: z.string().optional(), url: z.string() });
-  server.registerTool(
-    'call',
-    { description: 'Calls an address.', inputSchema },
-    async ({ provider, url }) => {
-      const response = await context.session().fetch(url, {}, provider === undefined ? {} : { provider });
-      return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
-    },
-  );
+  const inputSchema = z.object({ url: z.string() });
+  const call = async ({ url }: { url: string }) => {
+    const response = await context.session().fetch(url);
+    const text = `${response.status} ${await response.text()}`;
+    return { content: [{ type: 'text' as const, text }] };
+  };
+  const description = 'Calls an address.';
+  server.registerTool('call', { description, inputSchema }, call);
+  server.registerTool('call_logged_in', { description, inputSchema }, context.requireLogin(call));
 };
 
 const clients = {
@@ -126,7 +126,7 @@ describe('two providers, one of them without discovery', () => {
     common.requests.length = 0;
   });
 
-  const callGit = (client: RawClient) => client.call('call', { provider: 'git', url: `${git.api}/repos` });
+  const callGit = (client: RawClient) => client.call('call', { url: `${git.api}/repos` });
   const callNotes = (client: RawClient) => client.call('call', { url: `${notes.origin}/notes` });
   const bearers = (api: RecordingApi) => api.requests.map(({ headers }) => headers.authorization);
 
@@ -204,25 +204,24 @@ describe('two providers, one of them without discovery', () => {
       await logInAt(client, 'sample', 'alice');
       await logInAt(client, 'git', 'octocat');
       git.shown.length = 0;
-      const crossed = [
-        { provider: 'git', url: notes.origin },
-        { provider: 'sample', url: git.api },
-        { url: git.api },
-        { provider: 'git', url: common.origin },
-        { provider: 'sample', url: common.origin },
-        { provider: 'git', url: new URL(git.endpoints.token).origin },
-      ];
-      for (const args of crossed) {
-        const refused = await client.call('call', args);
-        expect(refused.isError).toBe(true);
-        expect(refused.text).toContain('not one of its configured API origins');
+      const others = [common.origin, new URL(git.endpoints.token).origin];
+      for (const tool of ['call', 'call_logged_in']) {
+        for (const url of others) {
+          const refused = await client.call(tool, { url });
+          expect(refused.isError).toBe(true);
+          expect(refused.text).toContain('not among the `apiOrigins` of a provider');
+        }
       }
       expect([...git.shown, ...notes.requests, ...common.requests]).toEqual([]);
+      // The handler requires a login at `sample`, and the token of `git` goes to the API of `git` all the same.
+      await client.call('call_logged_in', { url: `${git.api}/repos` });
+      await client.call('call_logged_in', { url: `${notes.origin}/notes` });
       await callGit(client);
       await callNotes(client);
       const [gitToken = ''] = git.shown;
       expect(gitToken).toMatch(/^gho_/);
-      expect(bearers(notes)).toEqual([expect.stringMatching(/^Bearer /)]);
+      expect(git.shown).toEqual([gitToken, gitToken]);
+      expect(bearers(notes)).toEqual([expect.stringMatching(/^Bearer /), expect.stringMatching(/^Bearer /)]);
       expect(bearers(notes)).not.toContain(`Bearer ${gitToken}`);
     });
 

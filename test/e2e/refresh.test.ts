@@ -335,7 +335,7 @@ describe('[security 47] an access token', () => {
     const answer = await client.call('call', { url: url() });
     expect(answer).toMatchObject({
       isError: true,
-      text: expect.stringContaining('not one of its configured API origins'),
+      text: expect.stringContaining('not among the `apiOrigins` of a provider'),
     });
     expect([...api.requests, ...elsewhere.requests]).toEqual([]);
   });

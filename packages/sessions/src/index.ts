@@ -5,6 +5,7 @@
  * @module mcp-sessions
  */
 export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './access/access-options.js';
+export type { Account } from './account/accounts.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
 export { nodeServerOptions } from './http/http-limits.js';
 export type { Limits } from './limits/limits.js';

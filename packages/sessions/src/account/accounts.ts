@@ -30,7 +30,19 @@ export interface AccountsOptions {
   readonly fraction: () => number;
 }
 
-/** An access token and the token set it is from. */
+/** The account of a logged-in user. */
+export interface Account {
+  /** The provider's name. */
+  readonly provider: string;
+  /** Identifies the user at the provider: `sub` of the ID token, or what the provider calls it. */
+  readonly subject: string;
+  /** The user's name for people, if the provider gave one. Not verified, and not unique. */
+  readonly name?: string;
+  /** The granted scopes. */
+  readonly scopes: readonly string[];
+}
+
+/** An access token and the generation of its token set. */
 export interface FreshAccessToken {
   readonly accessToken: Secret;
   readonly generation: number;
@@ -124,7 +136,7 @@ export class Accounts {
     const { tokens, refresher, clock } = this.#options;
     let unreadable: number | undefined;
     for (let tries = 0; tries < READ_TRIES; tries++) {
-      const { record, account } = await this.#find(snapshot, provider);
+      const { record, account } = await this.#require(snapshot, provider);
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
       const now = clock.now();
       if (hasRefreshToken && refreshAtMs !== undefined && now >= refreshAtMs) {
@@ -148,6 +160,32 @@ export class Accounts {
       unreadable = generation;
     }
     throw notRenewed(provider, 'provider_unavailable', 1);
+  }
+
+  /**
+   * The accounts of a session whose login is valid.
+   * @throws SessionError `signed_out`
+   */
+  async list(snapshot: SessionSnapshot): Promise<Account[]> {
+    const { accounts } = await this.#read(snapshot);
+    return Object.values(accounts)
+      .filter(({ state }) => state === 'authenticated')
+      .map(({ provider, subject, name, scopes }) => ({
+        provider,
+        subject,
+        ...(name !== undefined && { name }),
+        scopes,
+      }));
+  }
+
+  /** The valid login of a session at a provider, if there is one. @throws SessionError `signed_out` */
+  async find(snapshot: SessionSnapshot, provider: string): Promise<Account | undefined> {
+    return (await this.list(snapshot)).find((account) => account.provider === provider);
+  }
+
+  /** Signs a session out, unless it is signed out already. Resolves when its tokens are wiped. */
+  async signOut({ ref, epoch }: SessionSnapshot): Promise<void> {
+    await this.#options.registry.signOut(ref, 'logout', (record) => record.epoch === epoch);
   }
 
   /**
@@ -213,15 +251,20 @@ export class Accounts {
    * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
    */
   async assertLoggedIn(snapshot: SessionSnapshot, provider: string): Promise<void> {
-    await this.#find(snapshot, provider);
+    await this.#require(snapshot, provider);
   }
 
-  async #find(
+  async #read(snapshot: SessionSnapshot): Promise<SessionRecord> {
+    const record = await this.#options.registry.get(snapshot.ref);
+    if (!record || record.epoch !== snapshot.epoch) throw signedOut();
+    return record;
+  }
+
+  async #require(
     snapshot: SessionSnapshot,
     provider: string,
   ): Promise<{ record: SessionRecord; account: AccountRecord }> {
-    const record = await this.#options.registry.get(snapshot.ref);
-    if (!record || record.epoch !== snapshot.epoch) throw signedOut();
+    const record = await this.#read(snapshot);
     const account = record.accounts[provider];
     if (!account) throw loginRequired(provider, record.signedOut);
     if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);

@@ -1,12 +1,7 @@
 const MAX_REDIRECTS = 5;
-/** The headers that describe a body, which are removed together with it (Fetch standard, section 4.4). */
-const BODY_HEADERS = [
-  'content-encoding',
-  'content-language',
-  'content-length',
-  'content-location',
-  'content-type',
-];
+const REDIRECT_STATUSES: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+/** The headers that describe a body (Fetch standard, section 4.4). */
+const BODY_HEADERS = ['encoding', 'language', 'length', 'location', 'type'].map((name) => `content-${name}`);
 
 /** The response to a request after its redirects. */
 export interface FollowedResponse {
@@ -28,62 +23,55 @@ export async function followRedirects(
   init: RequestInit,
   authorization: string,
 ): Promise<FollowedResponse> {
-  let url = callable(start);
+  let url = httpUrl(start);
+  let request = { ...init, headers: authorizedHeaders(init.headers, authorization) };
   let hasLeft = false;
-  let request = { ...init, headers: headersOf(init.headers, { authorization }) };
   for (let redirects = 0; ; redirects++) {
     const response = await fetch(url, { ...request, redirect: 'manual' });
-    const location = response.headers.get('location');
-    if (!isRedirect(response.status) || !location || init.redirect === 'manual') return { response, hasLeft };
+    const location = REDIRECT_STATUSES.has(response.status) && response.headers.get('location');
+    if (!location || init.redirect === 'manual') return { response, hasLeft };
     if (init.redirect === 'error')
       throw new TypeError('The API redirects, and the caller allows no redirect.');
     if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return { response, hasLeft };
     await response.body?.cancel();
-    const next = callable(location, url);
-    const isHere = next.origin === url.origin;
-    request = isHere ? redirected(request, response.status) : bare(request);
-    hasLeft ||= !isHere;
+    const next = httpUrl(location, url);
+    const leaves = next.origin !== url.origin;
+    request = leaves ? withoutContents(request) : redirected(request, response.status);
+    hasLeft ||= leaves;
     url = next;
   }
 }
 
-/** Whether a body can be sent more than once. */
+/** Whether a body can be sent more than once: streams and other async iterables cannot. */
 export function isReplayable(body: RequestInit['body']): boolean {
-  return !(body instanceof ReadableStream) && !isAsyncIterable(body);
-}
-
-function isAsyncIterable(body: unknown): boolean {
-  return typeof body === 'object' && body !== null && Symbol.asyncIterator in body && !(body instanceof Blob);
+  return typeof body !== 'object' || body === null || !(Symbol.asyncIterator in body);
 }
 
 /**
- * Parses an http or https URL without credentials. Errors of the platform would quote the URL and the secrets in it.
+ * Parses an http or https URL without credentials.
+ * @throws TypeError that does not quote the URL, which can contain secrets
  */
-function callable(address: string | URL, base?: URL): URL {
+function httpUrl(address: string | URL, base?: URL): URL {
   const url = URL.canParse(address, base) ? new URL(address, base) : undefined;
   if (url?.protocol !== 'https:' && url?.protocol !== 'http:')
-    throw new TypeError('The API redirects to a URL that is neither http nor https.');
+    throw new TypeError('The URL of the call, or of a redirect, is not an http or https URL.');
   if (url.username || url.password)
     throw new TypeError('The URL contains a user name or a password. Remove them.');
   return url;
 }
 
-/** Builds the headers. Errors of the platform would quote a header's value. */
-function headersOf(given: RequestInit['headers'], own: Readonly<Record<string, string>>): Headers {
+/** @throws TypeError that does not quote a header */
+function authorizedHeaders(given: RequestInit['headers'], authorization: string): Headers {
   try {
     const headers = new Headers(given);
-    for (const [name, value] of Object.entries(own)) headers.set(name, value);
+    headers.set('authorization', authorization);
     return headers;
   } catch {
     throw new TypeError('A header of this call has a name or a value that HTTP does not allow.');
   }
 }
 
-function isRedirect(status: number): boolean {
-  return status === 301 || status === 302 || status === 303 || status === 307 || status === 308;
-}
-
-/** The request after a redirect: a 303, and a POST's 301 or 302, turn it into a GET (Fetch standard, section 4.4). */
+/** A 303, and a POST's 301 or 302, turn the request into a GET (Fetch standard, section 4.4). */
 function redirected<T extends RequestInit & { headers: Headers }>(request: T, status: number): T {
   const method = request.method?.toUpperCase() ?? 'GET';
   const becomesGet =
@@ -93,12 +81,8 @@ function redirected<T extends RequestInit & { headers: Headers }>(request: T, st
   return { ...request, method: 'GET', body: null };
 }
 
-/** The request for another origin: a GET or HEAD without headers, body and referrer. */
-function bare(request: RequestInit): RequestInit & { headers: Headers } {
+function withoutContents(request: RequestInit): RequestInit & { headers: Headers } {
   const { headers: _headers, body: _body, referrer: _referrer, ...rest } = request;
-  return {
-    ...rest,
-    method: request.method?.toUpperCase() === 'HEAD' ? 'HEAD' : 'GET',
-    headers: new Headers(),
-  };
+  const method = request.method?.toUpperCase() === 'HEAD' ? 'HEAD' : 'GET';
+  return { ...rest, method, headers: new Headers() };
 }

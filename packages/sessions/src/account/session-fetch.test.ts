@@ -5,7 +5,8 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
-import { LiveSession } from '../mcp/request/session.js';
+import { liveSession } from '../mcp/request/session.js';
+import { publicIdOf } from '../session/ids.js';
 import { Secret } from '../vault/secret.js';
 import { createSessionFetch } from './session-fetch.js';
 
@@ -31,7 +32,7 @@ async function startApi(handle: Handler): Promise<string> {
 }
 
 async function sessionAt(
-  apiOrigins: string[],
+  apiOrigins: string[] | ReadonlyMap<string, readonly string[]>,
   options: SessionBenchOptions = {},
   fetch: typeof globalThis.fetch = globalThis.fetch,
 ) {
@@ -42,10 +43,18 @@ async function sessionAt(
     accounts,
     refresher,
     registry,
-    apiOrigins: new Map(['idp', 'other'].map((provider) => [provider, apiOrigins])),
+    apiOrigins: Array.isArray(apiOrigins)
+      ? new Map(['idp', 'other'].map((provider) => [provider, apiOrigins]))
+      : apiOrigins,
     fetch,
   });
-  return { bench, record, session: new LiveSession(snapshot, accounts, sessionFetch, 'idp') };
+  const sessionFor = (required: string | undefined) =>
+    liveSession(
+      snapshot,
+      { accounts, fetch: sessionFetch, idOf: (session) => publicIdOf(bench.keys, session) },
+      { required, byDefault: 'idp' },
+    );
+  return { bench, record, sessionFor, session: sessionFor(undefined) };
 }
 
 async function eventually(holds: () => boolean): Promise<void> {
@@ -81,6 +90,56 @@ describe('session.fetch', () => {
       message: expect.stringContaining(other),
     });
     expect(requests).toBe(0);
+  });
+
+  it('finds the provider by the origin, and prefers that of the handler [security 47]', async () => {
+    const seen: (string | undefined)[] = [];
+    const start = () =>
+      startApi((request, response) => {
+        seen.push(request.headers.authorization);
+        response.end();
+      });
+    const [ofIdp, ofOther, shared] = [await start(), await start(), await start()];
+    const { session, sessionFor, bench, record } = await sessionAt(
+      new Map([
+        ['idp', [ofIdp, shared]],
+        ['other', [ofOther, shared]],
+      ]),
+    );
+    await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'other', bench.provider.grant('bob'));
+    for (const origin of [ofIdp, ofOther, shared]) {
+      await session.fetch(origin);
+      await sessionFor('other').fetch(origin);
+    }
+    const [alice, bob] = ['Bearer access-alice-1', 'Bearer access-bob-2'];
+    expect(seen).toEqual([alice, alice, bob, bob, alice, bob]);
+  });
+
+  it('takes a Request, and sends its body again after a refresh [security 25]', async () => {
+    const seen: unknown[] = [];
+    const origin = await startApi((request, response, body) => {
+      const { authorization, 'content-type': type, 'x-mine': mine } = request.headers;
+      seen.push({ method: request.method, authorization, type, mine, body });
+      response.writeHead(authorization === 'Bearer access-alice-1' ? 401 : 200).end();
+    });
+    const { session } = await sessionAt([origin]);
+    const headers = { 'content-type': 'application/json', 'x-mine': '1' };
+    const request = new Request(`${origin}/notes`, { method: 'POST', body: '{"a":1}', headers });
+    expect((await session.fetch(request, { headers: { ...headers, 'x-mine': '2' } })).status).toBe(200);
+    const sent = { method: 'POST', type: 'application/json', mine: '2', body: '{"a":1}' };
+    expect(seen).toEqual([
+      { ...sent, authorization: 'Bearer access-alice-1' },
+      { ...sent, authorization: 'Bearer access-alice-2' },
+    ]);
+  });
+
+  it('follows the redirect mode and the signal of a Request', async () => {
+    const { origin } = await startRedirecting(302);
+    const { session } = await sessionAt([origin]);
+    const manual = await session.fetch(new Request(`${origin}/`, { redirect: 'manual' }));
+    expect(manual.status).toBe(302);
+    const aborted = new Request(`${origin}/`, { signal: AbortSignal.abort(new Error('enough')) });
+    await expect(session.fetch(aborted)).rejects.toThrow('enough');
   });
 
   it('follows a redirect with the token on the same origin only [security 47]', async () => {
@@ -351,7 +410,7 @@ describe('session.fetch', () => {
       requests++;
       response.writeHead(401).end();
     });
-    const { session, bench, record } = await sessionAt([origin]);
+    const { session, sessionFor, bench, record } = await sessionAt([origin]);
     for (let call = 0; call < 4; call++) expect((await session.fetch(origin)).status).toBe(401);
     expect(bench.provider.presented).toHaveLength(1);
     expect(requests).toBe(5);
@@ -359,7 +418,7 @@ describe('session.fetch', () => {
     // Another account's tokens have not been refused yet, nor have those of a later login.
     const snapshot = { ref: record.ref, epoch: 0 };
     await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('bob'));
-    for (let call = 0; call < 3; call++) await session.fetch(origin, {}, { provider: 'other' });
+    for (let call = 0; call < 3; call++) await sessionFor('other').fetch(origin);
     expect(bench.provider.presented).toHaveLength(2);
     await session.fetch(origin);
     expect(bench.provider.presented).toHaveLength(2);
@@ -527,6 +586,7 @@ describe('an error of session.fetch', () => {
     ['a header of the author’s', '/', { headers: { 'x-api-key': 'canary\n1' } }],
     ['a header name', '/', { headers: { 'canary\n': '1' } }],
     ['the password in an address', '//user:canary@127.0.0.1:1/', {}],
+    ['an address without a host', '//:canary', {}],
   ])('does not quote %s [security 48]', async (_what, path, init) => {
     const session = await withToken('token');
     const address = path === '/' ? 'http://127.0.0.1:1/' : `http:${path}`;

@@ -1,18 +1,21 @@
 import { SessionError } from '../errors.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import { useSecret } from '../vault/secret.js';
 import type { Accounts } from './accounts.js';
 import { linkedSignal } from './linked-signal.js';
 import { type FollowedResponse, followRedirects, isReplayable } from './redirects.js';
 import type { TokenRefresher } from './refresh/refresher.js';
-import { withoutToken } from './without-token.js';
 
-/** `fetch` with the access token of one session's account. */
+/**
+ * `fetch` with the access token of one session's account.
+ * @param provider the preferred provider; absent, or if the URL is not among its API origins: the first provider with
+ * that API origin
+ */
 export type SessionFetch = (
   snapshot: SessionSnapshot,
-  provider: string,
-  url: string | URL,
-  init: RequestInit,
+  provider: string | undefined,
+  ...request: Parameters<typeof fetch>
 ) => Promise<Response>;
 
 export interface SessionFetchOptions {
@@ -31,89 +34,118 @@ export interface SessionFetchOptions {
  * token once and repeats the call if its body can be sent again.
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
-  const refused = new RefusedGenerations();
+  const origins = new Map([...options.apiOrigins].map(([name, urls]) => [name, new Set(urls)]));
+  const rejected = new RejectedGenerations();
 
-  return async (snapshot, provider, url, init) => {
-    const target = new URL(url);
-    if (!options.apiOrigins.get(provider)?.includes(target.origin)) {
-      throw new SessionError(
-        'origin_not_allowed',
-        `No token of "${provider}" is sent to ${target.origin}: it is not one of its configured API origins.`,
-      );
-    }
+  return async (snapshot, preferred, input, given = {}) => {
+    const url = urlOf(input);
+    const provider = providerOf(origins, url.origin, preferred);
+    const init = input instanceof Request ? await initOf(input, given) : given;
     const signal = options.registry.signalOf(snapshot.ref);
-    // One of its own for every call: thousands of them listening to the session's signal would be a leak.
-    const bounded = { ...init, signal: linkedSignal(...(init.signal ? [init.signal, signal] : [signal])) };
+    // The session's signal outlives its calls. Each call has a signal of its own, so that listeners do not pile up.
+    const linked = linkedSignal(...(init.signal ? [init.signal, signal] : [signal]));
     const call = async () => {
-      const { accessToken, generation } = await unlessAborted(
-        options.accounts.accessToken(snapshot, provider),
-        bounded.signal,
-        (late) => late.accessToken.wipe(),
+      const pending = options.accounts.accessToken(snapshot, provider);
+      const { accessToken, generation } = await unlessAborted(pending, linked, (late) =>
+        late.accessToken.wipe(),
       );
-      const secret = accessToken.reveal();
-      try {
-        const followed = await followRedirects(options.fetch, target, bounded, `Bearer ${secret}`);
-        return { ...followed, generation };
-      } catch (error) {
-        throw withoutToken(error, secret);
-      } finally {
-        accessToken.wipe();
-      }
+      const request = { ...init, signal: linked };
+      const followed = await useSecret(accessToken, (token) =>
+        followRedirects(options.fetch, url, request, `Bearer ${token}`),
+      );
+      return { ...followed, generation };
     };
     const first = await call();
-    const mayHelp = !refused.has(signal, provider, first.generation);
-    if (!mayHelp || !blamesToken(first) || !isReplayable(init.body)) return first.response;
+    if (rejected.has(signal, provider, first.generation)) return first.response;
+    if (!blamesToken(first) || !isReplayable(init.body)) return first.response;
     const renewing = options.refresher.replaceRefused(snapshot.ref, provider, first.generation);
-    const isRenewed = await unlessAborted(renewing, bounded.signal).then(
+    const isRenewed = await unlessAborted(renewing, linked).then(
       () => true,
       (error: unknown) => {
-        if (isPassing(error)) return false;
+        if (isTemporary(error)) return false;
         throw error;
       },
     );
-    // The provider cannot say now; what the API said is all there is to know.
     if (!isRenewed) return first.response;
     await first.response.body?.cancel();
     const second = await call();
-    if (blamesToken(second)) refused.add(signal, provider, second.generation);
+    if (blamesToken(second)) rejected.add(signal, provider, second.generation);
     return second.response;
   };
 }
 
-/** Waits for work that goes on whatever happens, but no longer than somebody wants its result. */
+/** @throws SessionError `origin_not_allowed` */
+function providerOf(
+  origins: ReadonlyMap<string, ReadonlySet<string>>,
+  origin: string,
+  preferred: string | undefined,
+): string {
+  if (preferred !== undefined && origins.get(preferred)?.has(origin)) return preferred;
+  for (const [name, ofProvider] of origins) if (ofProvider.has(origin)) return name;
+  throw new SessionError(
+    'origin_not_allowed',
+    `No access token is sent to ${origin}: it is not among the \`apiOrigins\` of a provider. Ask the operator to add it.`,
+  );
+}
+
+/** @throws TypeError that does not quote the URL, which can contain secrets */
+function urlOf(input: string | URL | Request): URL {
+  const address = input instanceof Request ? input.url : input;
+  if (URL.canParse(address)) return new URL(address);
+  throw new TypeError('The URL of the call is not valid. Give an absolute URL.');
+}
+
+/** The parts of a Request, with its body in memory so that it can be sent again. */
+async function initOf(input: Request, init: RequestInit): Promise<RequestInit> {
+  const request = requestOf(input, init);
+  const body = request.body === null ? null : await request.arrayBuffer();
+  const { method, headers, redirect, signal } = request;
+  return { ...init, method, headers, body, redirect, signal };
+}
+
+/** @throws TypeError that does not quote a header */
+function requestOf(input: Request, init: RequestInit): Request {
+  try {
+    return new Request(input, init);
+  } catch {
+    throw new TypeError('The request cannot be sent: its body is used, or `init` does not fit it.');
+  }
+}
+
+/**
+ * Waits for a result until the signal aborts. The work itself continues.
+ * @param discard called with a result that comes after the abort
+ */
 async function unlessAborted<T>(
   work: Promise<T>,
   signal: AbortSignal,
   discard: (late: T) => void = () => undefined,
 ): Promise<T> {
-  let giveUp: () => void = () => undefined;
+  let stop: () => void = () => undefined;
   const aborted = new Promise<never>((_resolve, reject) => {
-    giveUp = () => {
+    stop = () => {
       work.then(discard, () => undefined);
       reject(signal.reason);
     };
-    if (signal.aborted) giveUp();
-    else signal.addEventListener('abort', giveUp, { once: true });
+    if (signal.aborted) stop();
+    else signal.addEventListener('abort', stop, { once: true });
   });
   try {
     return await Promise.race([work, aborted]);
   } finally {
-    signal.removeEventListener('abort', giveUp);
+    signal.removeEventListener('abort', stop);
   }
 }
 
-function isPassing(error: unknown): boolean {
+function isTemporary(error: unknown): boolean {
   return (
     error instanceof SessionError &&
     (error.code === 'provider_unavailable' || error.code === 'provider_refused')
   );
 }
 
-/**
- * Token sets that an API refused although they had just been renewed for it: renewing them once more would
- * not help. Kept as long as nobody signs out.
- */
-class RefusedGenerations {
+/** Token sets that an API rejected right after their renewal: another renewal would not help. Kept until the sign-out. */
+class RejectedGenerations {
   readonly #generations = new WeakMap<AbortSignal, Map<string, number>>();
 
   add(session: AbortSignal, provider: string, generation: number): void {

@@ -7,6 +7,7 @@ import { RequestStates } from '../mcp/request/request-state.js';
 import { ServerFactory } from '../mcp/server/factory.js';
 import { RunningCalls } from '../mcp/server/running-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
+import { publicIdOf } from '../session/ids.js';
 import { Vault } from '../vault/vault.js';
 import type { SessionParts } from './compose-sessions.js';
 import type { SessionsSettings } from './settings.js';
@@ -29,7 +30,12 @@ export function composeMcp(
   const { lifetimes, limits, providers } = settings;
   const [{ name: defaultProvider }, ...others] = providers;
   const names = [defaultProvider, ...others.map(({ name }) => name)] as const;
-  const contexts = new RequestContexts({ accounts, fetch: sessionFetch, providers: names });
+  const contexts = new RequestContexts({
+    accounts,
+    fetch: sessionFetch,
+    idOf: (session) => publicIdOf(keys, session),
+    providers: names,
+  });
   const keptSubscriptions = new MemoryQuota(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
   const servers = new ServerFactory({

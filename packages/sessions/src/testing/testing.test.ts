@@ -47,18 +47,11 @@ function start(
     lifetimes: { shutdownDrainMs: 0 },
     runtime,
     tools: (server, context) => {
-      const inputSchema = z.object({
-        url: z.string().default('https://api.test/me'),
-        provider: z.string().optional(),
+      const inputSchema = z.object({ url: z.string().default('https://api.test/me') });
+      server.registerTool('who', { description: 'Names the user', inputSchema }, async ({ url }) => {
+        const response = await context.session().fetch(url);
+        return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
       });
-      server.registerTool(
-        'who',
-        { description: 'Names the user', inputSchema },
-        async ({ url, provider }) => {
-          const response = await context.session().fetch(url, {}, provider === undefined ? {} : { provider });
-          return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };
-        },
-      );
     },
   });
   onTestFinished(() => sessions.close());
@@ -261,9 +254,9 @@ describe('two providers in one test', () => {
     });
     expect(googleProvider.requests.userinfo).toBe(0);
     expect(githubProvider.requests).toMatchObject({ discovery: 0, userinfo: 1 });
-    const calendar = { url: 'https://www.googleapis.com/calendar', provider: 'google' };
+    const calendar = { url: 'https://www.googleapis.com/calendar' };
     expect(await text(call('who', calendar))).toBe('200 google alice');
-    const repositories = { url: 'https://api.github.com/repos', provider: 'github' };
+    const repositories = { url: 'https://api.github.com/repos' };
     expect(await text(call('who', repositories))).toBe('200 github octocat');
   });
 

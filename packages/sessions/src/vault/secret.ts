@@ -4,10 +4,8 @@ import { secretBuffer, secretBytes, wipe } from './memory.js';
 const REDACTED = '[secret]';
 
 /**
- * A secret on its way: kept as bytes outside the V8 heap, shown to nobody by accident.
- *
- * `toString`, `toJSON` and `inspect` redact. {@link reveal} makes a string, which JavaScript cannot wipe:
- * call it at the moment of use and let the string go.
+ * A secret as bytes outside the V8 heap. `toString`, `toJSON` and `inspect` redact it. {@link reveal} creates a string,
+ * which JavaScript cannot wipe: call it at the moment of use, and do not keep the string.
  */
 export class Secret {
   readonly #bytes: Buffer;
@@ -22,7 +20,7 @@ export class Secret {
     return new Secret(secretBytes(value));
   }
 
-  /** Copies bytes into a secret; the source stays the caller's to wipe. */
+  /** Copies bytes into a secret. The caller wipes the source. */
   static fromBytes(value: Uint8Array): Secret {
     const bytes = secretBuffer(value.length);
     bytes.set(value);
@@ -33,19 +31,19 @@ export class Secret {
     return this.#bytes.length;
   }
 
-  /** The secret as text. @throws when it has been wiped. */
+  /** The secret as text. @throws Error if it is wiped */
   reveal(): string {
-    this.#assertAlive();
+    this.#assertNotWiped();
     return this.#bytes.toString('utf8');
   }
 
-  /** Copies the secret's bytes to `target` at `offset`. @throws when it has been wiped. */
+  /** Copies the secret's bytes to `target` at `offset`. @throws Error if it is wiped */
   copyTo(target: Buffer, offset: number): void {
-    this.#assertAlive();
+    this.#assertNotWiped();
     this.#bytes.copy(target, offset);
   }
 
-  /** Overwrites the bytes. Whoever still holds this object can no longer reveal anything. */
+  /** Overwrites the bytes. From then on, `reveal` and `copyTo` throw. */
   wipe(): void {
     this.#wiped = true;
     wipe(this.#bytes);
@@ -59,9 +57,32 @@ export class Secret {
     return REDACTED;
   }
 
-  #assertAlive(): void {
+  #assertNotWiped(): void {
     if (this.#wiped) throw new Error('This secret has been wiped.');
   }
 }
 
 Object.defineProperty(Secret.prototype, inspect.custom, { value: () => REDACTED });
+
+/** Shorter secrets could also be part of ordinary words. */
+const MIN_SEARCHED_LENGTH = 8;
+
+/**
+ * Calls `use` with the text of a secret, and wipes the secret. An error whose text, causes or properties contain the
+ * secret is replaced, because errors are shown to models, and logged.
+ * @throws the error of `use`, or a TypeError in its place
+ */
+export async function useSecret<T>(secret: Secret, use: (text: string) => Promise<T>): Promise<T> {
+  const text = secret.reveal();
+  secret.wipe();
+  try {
+    return await use(text);
+  } catch (error) {
+    const hasSecret =
+      text.length >= MIN_SEARCHED_LENGTH &&
+      inspect(error, { depth: 8, maxStringLength: null }).includes(text);
+    throw hasSecret
+      ? new TypeError('The call failed. Its error contains the access token and is not shown.')
+      : error;
+  }
+}

@@ -1,16 +1,15 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProtocolError } from '@modelcontextprotocol/server';
 import type { Principal, RequestOrigin } from '../../access/access.js';
-import type { Accounts } from '../../account/accounts.js';
-import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import { sessionRequired } from '../../session/account-errors.js';
+import { snapshotOf } from '../../session/session-record.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
 import { ResourceUpdates } from './resource-updates.js';
-import { LiveSession, refusingSession, type Session } from './session.js';
+import { liveSession, refusingSession, type Session, type SessionServices } from './session.js';
 import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
 /** The protocol era of a request: `2025` has protocol sessions (up to 2025-11-25), `2026` has none (2026-07-28). */
@@ -50,9 +49,7 @@ export interface ToolContext<ProviderName extends string = string> {
   requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement<ProviderName>): T;
 }
 
-export interface RequestContextsOptions {
-  readonly accounts: Accounts;
-  readonly fetch: SessionFetch;
+export interface RequestContextsOptions extends SessionServices {
   /** The names of the providers; the first is the default. */
   readonly providers: readonly [string, ...string[]];
 }
@@ -132,8 +129,7 @@ export class RequestContexts implements ToolContext {
     const refusal = refusalOf(resolved, false);
     if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
     if (resolved.state !== 'live') throw new Error('Only a live session is not refused.');
-    const { ref, epoch } = resolved.record;
-    const { accounts, fetch, providers } = this.#options;
-    return new LiveSession({ ref, epoch }, accounts, fetch, requiredProvider ?? providers[0]);
+    const [byDefault] = this.#options.providers;
+    return liveSession(snapshotOf(resolved.record), this.#options, { required: requiredProvider, byDefault });
   }
 }

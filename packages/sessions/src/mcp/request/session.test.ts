@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../../test/support/session-bench.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
-import { LiveSession, refusingSession } from './session.js';
+import { publicIdOf } from '../../session/ids.js';
+import { liveSession, refusingSession } from './session.js';
 
 /** A session whose `fetch` only notes for which provider it is called. */
 async function setUp() {
@@ -15,28 +16,84 @@ async function setUp() {
     fetched.push(call);
     return Promise.resolve(new Response('answer'));
   };
+  const idOf = (session: typeof snapshot) => publicIdOf(bench.keys, session);
+  const sessionOf = (providers: { required?: string; byDefault: string }) =>
+    liveSession(snapshot, { accounts: bench.accounts, fetch, idOf }, { required: undefined, ...providers });
   return {
     bench,
     record,
     snapshot,
     fetched,
-    session: new LiveSession(snapshot, bench.accounts, fetch, 'idp'),
+    session: sessionOf({ byDefault: 'idp' }),
+    sessionOf,
   };
 }
 
 describe('a session', () => {
-  it('acts for its default account unless told for which', async () => {
-    const { session, snapshot, fetched } = await setUp();
-    expect(await (await session.fetch('https://api.example.com')).text()).toBe('answer');
-    const init = { method: 'POST' };
-    await session.fetch('https://api.example.com', init, { provider: 'other' });
-    expect(fetched).toEqual([
-      [snapshot, 'idp', 'https://api.example.com', {}],
-      [snapshot, 'other', 'https://api.example.com', init],
-    ]);
+  it('gives the token of the first provider, of the required one, or of the named one', async () => {
+    const { session, sessionOf } = await setUp();
     const use = (accessToken: string) => Promise.resolve(accessToken);
     expect(await session.withAccessToken(use)).toBe('access-alice-1');
+    expect(await sessionOf({ required: 'other', byDefault: 'idp' }).withAccessToken(use)).toBe(
+      'access-bob-2',
+    );
     expect(await session.withAccessToken(use, { provider: 'other' })).toBe('access-bob-2');
+  });
+
+  it('fetches for the required provider, also as a function of its own', async () => {
+    const { session, sessionOf, snapshot, fetched } = await setUp();
+    // Any API client takes it in place of the global one.
+    const fetch: typeof globalThis.fetch = session.fetch;
+    const init = { method: 'POST' };
+    expect(await (await fetch('https://api.example.com', init)).text()).toBe('answer');
+    await sessionOf({ required: 'other', byDefault: 'idp' }).fetch('https://api.example.com');
+    expect(fetched).toEqual([
+      [snapshot, undefined, 'https://api.example.com', init],
+      [snapshot, 'other', 'https://api.example.com'],
+    ]);
+  });
+
+  it('says who is logged in', async () => {
+    const { session, sessionOf } = await setUp();
+    const [alice, bob] = [
+      { provider: 'idp', subject: 'alice' },
+      { provider: 'other', subject: 'bob' },
+    ];
+    expect(await session.account()).toMatchObject(alice);
+    expect(await session.account('other')).toMatchObject(bob);
+    expect(await sessionOf({ required: 'other', byDefault: 'idp' }).account()).toMatchObject(bob);
+    expect(await session.account('third')).toBeUndefined();
+    expect(await session.accounts()).toEqual([expect.objectContaining(alice), expect.objectContaining(bob)]);
+    expect(JSON.stringify(await session.accounts())).not.toContain('access-');
+  });
+
+  it('does not show a login that has to be renewed', async () => {
+    const { session, bench, record } = await setUp();
+    const current = await bench.registry.get(record.ref);
+    const account = current?.accounts.idp;
+    if (!current || !account) throw new Error('No user is logged in.');
+    await bench.refresher.giveUp(current, account, 'grant_revoked');
+    expect(await session.account()).toBeUndefined();
+    expect(await session.accounts()).toMatchObject([{ provider: 'other' }]);
+  });
+
+  it('is signed out at once, and once: a later login stays [security 10]', async () => {
+    const { session, bench, record } = await setUp();
+    const signal = bench.registry.signalOf(record.ref);
+    await session.signOut();
+    expect(signal.aborted).toBe(true);
+    expect((await bench.registry.get(record.ref))?.accounts).toEqual({});
+    await expect(session.account()).rejects.toMatchObject({ code: 'signed_out' });
+    await bench.accounts.commitLogin({ ref: record.ref, epoch: 1 }, 'idp', bench.provider.grant('carol'));
+    await session.signOut();
+    expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'carol' });
+    await expect(session.accounts()).rejects.toMatchObject({ code: 'signed_out' });
+  });
+
+  it('has an id that changes with a sign-out', async () => {
+    const { session, bench, snapshot } = await setUp();
+    expect(session.id).toBe(publicIdOf(bench.keys, snapshot));
+    expect(session.id).not.toBe(publicIdOf(bench.keys, { ...snapshot, epoch: 1 }));
   });
 
   it('gives no access token once it was signed out [security 10]', async () => {
@@ -63,10 +120,14 @@ describe('a session', () => {
     await expect(call).rejects.toMatchObject({ code: 'login_required' });
   });
 
-  it('that a request does not name refuses everything, and says why', async () => {
+  it('without a name in the request has no accounts, and rejects calls that need one', async () => {
     const reason = new SessionError('login_required', 'Call the `login` tool.');
     const session = refusingSession(reason);
     await expect(session.fetch('https://api.example.com')).rejects.toBe(reason);
     await expect(session.withAccessToken(() => Promise.resolve())).rejects.toBe(reason);
+    expect(() => session.id).toThrow('Call the `login` tool.');
+    expect(await session.account()).toBeUndefined();
+    expect(await session.accounts()).toEqual([]);
+    await session.signOut();
   });
 });

@@ -1,31 +1,49 @@
-import type { Accounts } from '../../account/accounts.js';
+import type { Account, Accounts } from '../../account/accounts.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
-import { withoutToken } from '../../account/without-token.js';
-import type { SessionError } from '../../errors.js';
+import { SessionError } from '../../errors.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
-import type { Secret } from '../../vault/secret.js';
+import { useSecret } from '../../vault/secret.js';
 
-/** Options for a call in the name of the session's user. */
+/** Options of `session.withAccessToken`. */
 export interface SessionCallOptions<ProviderName extends string = string> {
-  /** Whose account, if the session can have several. Default: the first configured provider's. */
+  /** The provider of the account. Default: that of the handler's `requireLogin`, else the first configured one. */
   readonly provider?: ProviderName;
 }
 
 /**
- * The session of the current request, for tools. It does not expose tokens, except through `withAccessToken`. After a
- * sign-out its methods reject, also if a tool has kept the object. The rejection of a call without `await` does not end
- * the process.
+ * The session of the current request. After a sign-out its methods reject with `signed_out`, also if a tool has kept
+ * the object. A rejection that nothing awaits does not end the process.
  */
 export interface Session<ProviderName extends string = string> {
   /**
-   * `fetch` in the name of the logged-in user: adds the access token, refreshed if necessary, to requests to the
-   * configured API origins. A redirect to another origin is followed with a GET without the token, the headers and the
-   * body.
-   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`, `origin_not_allowed`,
-   * `signed_out`
+   * Identifies the session until its next sign-out: 128 bits, derived from a key of this process. It gives no access,
+   * so it may be stored and logged. Events have it as `session`.
+   * @throws SessionError `login_required` if the request names no session
    */
-  fetch(url: string | URL, init?: RequestInit, options?: SessionCallOptions<ProviderName>): Promise<Response>;
+  readonly id: string;
+  /**
+   * The account of the logged-in user; `undefined` if no user is logged in at the provider, or the login has to be
+   * renewed.
+   * @param provider Default: the provider of the handler's `requireLogin`, else the first configured one
+   */
+  account(provider?: ProviderName): Promise<Account | undefined>;
+  /** The accounts at all providers. Empty if no user is logged in. */
+  accounts(): Promise<readonly Account[]>;
+  /**
+   * Logs the user out at all providers. Resolves when the tokens are wiped; their revocation at the providers goes on.
+   * Aborts the running calls of the session. Does nothing if the session is signed out already.
+   */
+  signOut(): Promise<void>;
+  /**
+   * `fetch` in the name of the logged-in user, for any API client that takes a `fetch`. Adds the access token, refreshed
+   * if necessary, to requests to the `apiOrigins` of a provider: that of the handler's `requireLogin`, if the URL is
+   * among its `apiOrigins`, else the first provider with that origin. A redirect to another origin is followed with a
+   * GET without the token, the headers and the body. The body of a `Request` is read into memory before it is sent.
+   * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`, `provider_refused`,
+   * `origin_not_allowed`, `signed_out`
+   */
+  readonly fetch: typeof globalThis.fetch;
   /**
    * Calls `use` with a fresh access token, for what `fetch` cannot do. Do not keep the token: it is refreshed and
    * revoked independently of this call.
@@ -38,50 +56,45 @@ export interface Session<ProviderName extends string = string> {
   ): Promise<T>;
 }
 
-/** The session of a request that names none that could be used: it refuses, and says why. */
+/** What sessions are made of. */
+export interface SessionServices {
+  readonly accounts: Accounts;
+  readonly fetch: SessionFetch;
+  /** The public id of a session. */
+  readonly idOf: (session: SessionSnapshot) => string;
+}
+
+/** The session of a request without a session. It has no accounts, and rejects calls that need one. */
 export function refusingSession(reason: SessionError): Session {
   const refuse = () => handled(Promise.reject(reason));
-  return { fetch: refuse, withAccessToken: refuse };
+  return {
+    get id(): string {
+      throw new SessionError(reason.code, reason.message);
+    },
+    account: () => Promise.resolve(undefined),
+    accounts: () => Promise.resolve([]),
+    signOut: () => Promise.resolve(),
+    fetch: refuse,
+    withAccessToken: refuse,
+  };
 }
 
-/** A session that somebody may be logged in to. */
-export class LiveSession implements Session {
-  readonly #snapshot: SessionSnapshot;
-  readonly #accounts: Accounts;
-  readonly #fetch: SessionFetch;
-  readonly #defaultProvider: string;
-
-  constructor(snapshot: SessionSnapshot, accounts: Accounts, fetch: SessionFetch, defaultProvider: string) {
-    this.#snapshot = snapshot;
-    this.#accounts = accounts;
-    this.#fetch = fetch;
-    this.#defaultProvider = defaultProvider;
-  }
-
-  fetch(url: string | URL, init: RequestInit = {}, options: SessionCallOptions = {}): Promise<Response> {
-    const provider = options.provider ?? this.#defaultProvider;
-    return handled(this.#fetch(this.#snapshot, provider, url, init));
-  }
-
-  withAccessToken<T>(use: (accessToken: string) => Promise<T>, options: SessionCallOptions = {}): Promise<T> {
-    return handled(this.#useToken(use, options.provider ?? this.#defaultProvider));
-  }
-
-  async #useToken<T>(use: (accessToken: string) => Promise<T>, provider: string): Promise<T> {
-    const { accessToken } = await this.#accounts.accessToken(this.#snapshot, provider);
-    const text = takeText(accessToken);
-    try {
-      return await use(text);
-    } catch (error) {
-      throw withoutToken(error, text);
-    }
-  }
-}
-
-function takeText(secret: Secret): string {
-  try {
-    return secret.reveal();
-  } finally {
-    secret.wipe();
-  }
+/** The session that a request names. */
+export function liveSession(
+  snapshot: SessionSnapshot,
+  { accounts, fetch, idOf }: SessionServices,
+  providers: { readonly required: string | undefined; readonly byDefault: string },
+): Session {
+  const usual = providers.required ?? providers.byDefault;
+  return {
+    id: idOf(snapshot),
+    account: (provider = usual) => handled(accounts.find(snapshot, provider)),
+    accounts: () => handled(accounts.list(snapshot)),
+    signOut: () => handled(accounts.signOut(snapshot)),
+    fetch: (...request) => handled(fetch(snapshot, providers.required, ...request)),
+    withAccessToken: (use, { provider = usual } = {}) =>
+      handled(
+        accounts.accessToken(snapshot, provider).then(({ accessToken }) => useSecret(accessToken, use)),
+      ),
+  };
 }
