@@ -148,7 +148,7 @@ describe('the process over stdio', () => {
       expect(JSON.parse(line)).toMatchObject({ jsonrpc: '2.0' });
     }
     expect(server.stderr.entries[0]).toBe(
-      'notes: waiting for an MCP client on stdin. Clients start this by themselves; --help says more.',
+      'notes: waiting for an MCP client on stdin. MCP clients start this command themselves; see --help.',
     );
   });
 
@@ -188,7 +188,7 @@ describe('the process over stdio', () => {
         code: 1,
         signal: null,
         stdout: [],
-        stderr: [expect.stringMatching(/^With --stdio, .*[.] Leave out --(json|port) or --stdio[.]$/)],
+        stderr: [expect.stringMatching(/^With --stdio, .*[.] Remove --(json|port) or --stdio[.]$/)],
       });
     }
   });

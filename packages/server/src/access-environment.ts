@@ -4,7 +4,7 @@ import { ConfigurationError } from './configuration-error.js';
 import type { AccessMode } from './flags.js';
 import { checkVariables, givenVariables, PREFIX } from './variables.js';
 
-const needed = 'is missing: set it, or unset the rest of that registration';
+const needed = 'is missing. Set it, or unset the rest of that registration';
 
 const schema = z.object({
   ACCESS_ISSUER: z.url({ protocol: /^https?$/, error: 'must be the URL of an issuer' }).optional(),
@@ -22,9 +22,9 @@ const schema = z.object({
 type Variables = z.infer<typeof schema>;
 
 /**
- * Reads from the `MCP_SESSIONS_` variables whose access tokens let clients in. Empty ones count as not set.
+ * Reads from the `MCP_SESSIONS_` variables which clients are accepted. Empty variables count as not set.
  *
- * @param mode what the command line says, if it says anything
+ * @param mode the value of `--access`; `undefined` without the flag
  * @throws ConfigurationError
  */
 export function parseAccess(environment: NodeJS.ProcessEnv, mode: AccessMode | undefined): AccessOptions {
@@ -34,11 +34,13 @@ export function parseAccess(environment: NodeJS.ProcessEnv, mode: AccessMode | u
   const { ACCESS_ISSUER: issuer } = data;
   if (mode === 'open' || mode === 'open-to-network' || (mode === undefined && first === undefined)) {
     if (first === undefined) return mode ?? 'open';
-    throw new ConfigurationError(`${PREFIX}${first} is for --access bearer. Unset it, or say that.`);
+    throw new ConfigurationError(
+      `${PREFIX}${first} needs --access bearer. Add that flag, or unset the variable.`,
+    );
   }
   if (issuer === undefined) {
     throw new ConfigurationError(
-      `Bearer access needs ${PREFIX}ACCESS_ISSUER: the authorization server whose tokens let clients in.`,
+      `Bearer access needs ${PREFIX}ACCESS_ISSUER: the issuer of the access tokens of clients.`,
     );
   }
   return bearerAccess(issuer, data);

@@ -1,7 +1,7 @@
 import type { Configuration } from './configuration.js';
 import type { RunningServer } from './server.js';
 
-/** What people read once the server is ready: where everything is, and how to connect a client. */
+/** The text that is printed when the server is ready: the addresses, and how to connect a client. */
 export function announcement(
   { name, addresses }: RunningServer,
   upstream: Configuration['upstream'],
@@ -35,7 +35,7 @@ export function announcement(
   ].join('\n');
 }
 
-/** Wide enough for the longest label of both tables, so that they line up with each other. */
+/** Fits the longest label, so that both tables are aligned. */
 const LABEL_WIDTH = 'Identity provider'.length + 2;
 
 function table(rows: ReadonlyArray<readonly [label: string, value: string]>): string[] {

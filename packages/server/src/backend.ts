@@ -1,15 +1,16 @@
+import { readFileSync } from 'node:fs';
 import type { ProviderOptions, SessionsOptions } from 'mcp-sessions';
+import { z } from 'zod';
 import type { OperatorUpstream } from './configuration.js';
-import { packageVersion } from './package-version.js';
 import { loadToolsModule } from './tools-module.js';
 
-/** What sessions are put in front of: a provider, the APIs that take its tokens, and the tools that call them. */
+/** The options of the library that depend on the provider: the operator's own, or the embedded one. */
 export interface Backend
   extends Pick<SessionsOptions, 'server' | 'tools' | 'publicUrl' | 'trustedProxies' | 'access'> {
   readonly provider: ProviderOptions;
-  /** The API's address, where there is one of ours. */
+  /** The address of the embedded API; `null` with the operator's own provider. */
   readonly api: string | null;
-  /** Sets the URL of the MCP endpoint. */
+  /** Called with the URL of the MCP endpoint once the server listens. */
   readonly onListening?: (url: string) => void;
   close(): Promise<void>;
 }
@@ -17,7 +18,7 @@ export interface Backend
 /**
  * The operator's own provider and tools.
  *
- * @throws ConfigurationError when the tools cannot be loaded
+ * @throws ConfigurationError if the tools cannot be loaded
  */
 export async function operatorBackend(upstream: OperatorUpstream): Promise<Backend> {
   const { provider, publicUrl, trustedProxies, toolsModule, access } = upstream;
@@ -31,4 +32,12 @@ export async function operatorBackend(upstream: OperatorUpstream): Promise<Backe
     api: null,
     close: () => Promise.resolve(),
   };
+}
+
+const packageJson = z.object({ version: z.string() });
+
+/** The version of this package, from its package.json: one folder above this file, in `src` and in `dist`. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../package.json', import.meta.url), 'utf8');
+  return packageJson.parse(JSON.parse(text)).version;
 }

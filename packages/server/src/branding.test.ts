@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadBranding, parseBranding } from './branding.js';
 
-describe('the branding of the pages', () => {
+describe('the branding of the login pages', () => {
   let folder: string;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'branding-test-'));
@@ -17,7 +17,7 @@ describe('the branding of the pages', () => {
     return path;
   }
 
-  it('is taken from the environment, where empty counts as not set', () => {
+  it('is read from the environment, where empty variables count as not set', () => {
     const environment = { MCP_SESSIONS_DISPLAY_NAME: ' Acme Notes ', MCP_SESSIONS_LOGO: './acme.svg' };
     expect(parseBranding(environment)).toEqual({ displayName: 'Acme Notes', logoPath: './acme.svg' });
     expect(parseBranding({ MCP_SESSIONS_DISPLAY_NAME: ' ', MCP_SESSIONS_LOGO: '' })).toEqual({});
@@ -28,7 +28,7 @@ describe('the branding of the pages', () => {
     ['logo.png', 'image/png'],
     ['logo.SVG', 'image/svg+xml'],
     ['logo.webp', 'image/webp'],
-  ])('puts the file %s into the pages as %s', async (name, mediaType) => {
+  ])('embeds the file %s as %s', async (name, mediaType) => {
     const logoPath = await fileOf(name, 3);
     expect(await loadBranding({ displayName: 'Acme', logoPath })).toEqual({
       name: 'Acme',
@@ -36,21 +36,21 @@ describe('the branding of the pages', () => {
     });
   });
 
-  it('has no logo where none is named', async () => {
+  it('has no logo by default', async () => {
     expect(await loadBranding({})).toEqual({});
   });
 
-  it('takes a logo of 64 KiB and none that is larger or empty', async () => {
+  it('accepts a logo of 64 KiB, and none that is larger or empty', async () => {
     await loadBranding({ logoPath: await fileOf('largest.png', 65_536) });
     await expect(loadBranding({ logoPath: await fileOf('larger.png', 65_537) })).rejects.toThrow(
-      /^MCP_SESSIONS_LOGO is 65537 bytes large[.] Give it a picture of at most 64 KiB/,
+      /^MCP_SESSIONS_LOGO is 65537 bytes large[.] Set it to a picture of at most 64 KiB/,
     );
     await expect(loadBranding({ logoPath: await fileOf('empty.png', 0) })).rejects.toThrow(/is 0 bytes/);
   });
 
   it('names the variable whose file cannot be read', async () => {
     await expect(loadBranding({ logoPath: join(folder, 'none.png') })).rejects.toThrow(
-      /^MCP_SESSIONS_LOGO cannot be read: ENOENT.*Give it the path of a file[.]$/,
+      /^MCP_SESSIONS_LOGO cannot be read: ENOENT.*Set it to the path of a file[.]$/,
     );
   });
 
@@ -62,7 +62,7 @@ describe('the branding of the pages', () => {
     ],
     ['MCP_SESSIONS_LOGO', 'https://acme.example/logo', /^MCP_SESSIONS_LOGO must be the path/],
     ['MCP_SESSIONS_DISPLAY_NAME', 'x'.repeat(81), /^MCP_SESSIONS_DISPLAY_NAME must be at most 80 characters/],
-  ])('refuses what cannot work, in one line that names the next step: %s=%s', (name, value, message) => {
+  ])('refuses an invalid value in one line that says what to do: %s=%s', (name, value, message) => {
     expect(() => parseBranding({ [name]: value })).toThrow(message);
     expect(() => parseBranding({ [name]: value })).toThrow(/^[^\n]+$/);
   });

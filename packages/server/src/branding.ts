@@ -5,11 +5,11 @@ import { z } from 'zod';
 import { ConfigurationError } from './configuration-error.js';
 import { checkVariables, givenVariables, PREFIX } from './variables.js';
 
-/** What people see of the server during a login, as the operator says it. */
+/** The operator's branding of the login pages. */
 export interface BrandingSettings {
   /** Absent: the server's own title. */
   readonly displayName?: string | undefined;
-  /** Path of a picture, relative to the working directory. */
+  /** The path of the logo, relative to the working directory. */
   readonly logoPath?: string | undefined;
 }
 
@@ -29,7 +29,7 @@ const schema = z.object({
 });
 
 /**
- * Reads from the `MCP_SESSIONS_` variables what the pages show of the server. Empty ones count as not set.
+ * Reads the branding from the `MCP_SESSIONS_` variables. Empty variables count as not set.
  *
  * @throws ConfigurationError
  */
@@ -39,9 +39,9 @@ export function parseBranding(environment: NodeJS.ProcessEnv): BrandingSettings 
 }
 
 /**
- * Reads the logo from its file, once.
+ * Reads the logo from its file.
  *
- * @throws ConfigurationError when it cannot be read or is too large
+ * @throws ConfigurationError if it cannot be read or is too large
  */
 export async function loadBranding({ displayName, logoPath }: BrandingSettings): Promise<Branding> {
   return { name: displayName, logo: logoPath === undefined ? undefined : await readLogo(logoPath) };
@@ -50,7 +50,7 @@ export async function loadBranding({ displayName, logoPath }: BrandingSettings):
 async function readLogo(path: string): Promise<string> {
   const picture = await readFile(resolve(path)).catch((cause: Error) => {
     throw new ConfigurationError(
-      `${PREFIX}LOGO cannot be read: ${cause.message}. Give it the path of a file.`,
+      `${PREFIX}LOGO cannot be read: ${cause.message}. Set it to the path of a file.`,
       {
         cause,
       },
@@ -58,7 +58,7 @@ async function readLogo(path: string): Promise<string> {
   });
   if (picture.length === 0 || picture.length > MAX_LOGO_BYTES) {
     throw new ConfigurationError(
-      `${PREFIX}LOGO is ${picture.length} bytes large. Give it a picture of at most 64 KiB (${MAX_LOGO_BYTES} bytes).`,
+      `${PREFIX}LOGO is ${picture.length} bytes large. Set it to a picture of at most 64 KiB (${MAX_LOGO_BYTES} bytes).`,
     );
   }
   return `data:${mediaTypeOf(path)};base64,${picture.toString('base64')}`;

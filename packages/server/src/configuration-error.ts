@@ -1,20 +1,20 @@
 import type { ZodError } from 'zod';
 
-/** The command line or the environment cannot be used. Its message is one line that names the next step. */
+/** The command line or the environment is invalid. The message is one line that says what to do. */
 export class ConfigurationError extends Error {
   override readonly name = 'ConfigurationError';
 }
 
 /**
- * Turns the first problem zod found into one line.
+ * Turns the first issue of zod into one line.
  *
- * @param nameOf how a setting is written, e.g. `--port` for `port`
+ * @param nameOf returns the name that the operator knows: `--port` for `port`
  */
 export function configurationError(cause: ZodError, nameOf: (setting: string) => string): ConfigurationError {
   const [issue] = cause.issues;
   const setting = String(issue?.path[0]);
   return new ConfigurationError(
-    `${nameOf(setting)} ${issue?.message}. Run with --help to see what can be set.`,
+    `${nameOf(setting)} ${issue?.message}. Run with --help to see all settings.`,
     {
       cause,
     },

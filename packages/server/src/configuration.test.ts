@@ -11,7 +11,7 @@ function configurationOf(argv: string[], environment: NodeJS.ProcessEnv = {}): C
 }
 
 describe('the configuration', () => {
-  it('is the sample on its usual ports when nothing is said', () => {
+  it('is the sample on its default ports without flags', () => {
     expect(configurationOf([])).toEqual({
       transport: { kind: 'http', host: '127.0.0.1', port: 3000, isJson: false },
       allowDebugging: false,
@@ -33,7 +33,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('takes ports, lifetimes and the rest from the flags', () => {
+  it('reads ports, lifetimes and the rest from the flags', () => {
     const argv = '--port 0 --idp-port 0 --api-port 8080 --access-token-seconds 10 --json --log-level info';
     const lifetimes =
       '--idle-seconds 60 --absolute-seconds 600 --grace-seconds 0 --keep-alive-seconds 90 --drain-seconds 25';
@@ -46,20 +46,20 @@ describe('the configuration', () => {
     });
   });
 
-  it('takes from the environment what users see of the provider', () => {
+  it('reads the display name of the provider from the environment', () => {
     const environment = { ...provider, MCP_SESSIONS_PROVIDER_DISPLAY_NAME: 'Acme Staff' };
     expect(configurationOf(tools, environment).upstream).toMatchObject({
       provider: { displayName: 'Acme Staff' },
     });
   });
 
-  it('asks no client to open links where the operator says so, over HTTP and over stdio', () => {
+  it('turns elicitation off with --elicitation never, over HTTP and over stdio', () => {
     expect(configurationOf(['--elicitation', 'never'])).toMatchObject({ elicitation: 'never' });
     expect(configurationOf(['--stdio', '--elicitation', 'auto'])).toMatchObject({ elicitation: 'auto' });
     expect(() => configurationOf(['--elicitation', 'sometimes'])).toThrow(/--elicitation must be one of/);
   });
 
-  it('takes no port over stdio that was not asked for, and opens a browser unless told not to', () => {
+  it('uses no fixed port over stdio by default, and opens a browser by default', () => {
     expect(configurationOf(['--stdio'])).toMatchObject({
       transport: { kind: 'stdio', openBrowser: true },
       upstream: { kind: 'sample', identityProviderPort: 0, apiPort: 0 },
@@ -71,7 +71,7 @@ describe('the configuration', () => {
     expect(configurationOf(['--stdio', ...tools], provider).upstream.kind).toBe('operator');
   });
 
-  it('lets the pages of the MCP Inspector call the demo, and no other server by itself [security 43]', () => {
+  it('allows the pages of the MCP Inspector for the demo by default, and for no other server [security 43]', () => {
     const allowedIn = (argv: string[], environment: NodeJS.ProcessEnv) =>
       configurationOf(argv, environment).allowed;
     expect(allowedIn(tools, provider)).toEqual({});
@@ -89,7 +89,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('trusts the proxies that the environment names, and nobody else [security 39]', () => {
+  it('trusts the proxies that the environment names, and no others [security 39]', () => {
     const upstreamOf = (more: NodeJS.ProcessEnv) => configurationOf(tools, { ...provider, ...more }).upstream;
     const MCP_SESSIONS_TRUSTED_PROXIES = '10.0.0.0/8, fd00::/8';
     expect(upstreamOf({ MCP_SESSIONS_TRUSTED_PROXIES })).toMatchObject({
@@ -98,7 +98,7 @@ describe('the configuration', () => {
     expect(upstreamOf({})).toMatchObject({ trustedProxies: undefined });
   });
 
-  it('lets clients in as the environment says', () => {
+  it('reads the access options from the environment', () => {
     const environment = {
       ...provider,
       MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example',
@@ -128,7 +128,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('turns the device flow on where it is asked for, and nowhere else', () => {
+  it('turns the device flow on only if it is configured', () => {
     expect(configurationOf(['--device-flow', 'only']).upstream).toMatchObject({ deviceFlow: 'only' });
     expect(configurationOf(['--stdio', '--device-flow', 'allowed']).upstream).toMatchObject({
       deviceFlow: 'allowed',
@@ -147,7 +147,7 @@ describe('the configuration', () => {
       );
   });
 
-  it('describes a real provider from the environment', () => {
+  it('reads a real provider from the environment', () => {
     const environment = {
       ...provider,
       MCP_SESSIONS_CLIENT_SECRET: 'secret',
@@ -172,7 +172,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('describes a provider that does not describe itself', () => {
+  it('reads a provider without discovery from the environment', () => {
     const environment = {
       ...provider,
       MCP_SESSIONS_ENDPOINTS: '{"authorization":"https://idp.example/a","token":"https://idp.example/t"}',
@@ -192,7 +192,7 @@ describe('the configuration', () => {
     });
   });
 
-  it('changes limits, with the sample too', () => {
+  it('changes limits, also with the sample', () => {
     const limits = { MCP_SESSIONS_LIMITS: '{"loginStartsPerMinute":20,"pendingLogins":50}' };
     for (const configuration of [
       configurationOf(['--max-sessions', '500'], limits),
@@ -206,7 +206,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('shows a name and a logo of the operator, with the sample too', () => {
+  it('reads the name and the logo, also with the sample', () => {
     const branding = { MCP_SESSIONS_DISPLAY_NAME: 'Acme Notes', MCP_SESSIONS_LOGO: 'acme.png' };
     for (const { branding: shown } of [
       configurationOf([], branding),
@@ -216,7 +216,7 @@ describe('the configuration', () => {
     }
   });
 
-  it('takes an empty variable for one that is not set', () => {
+  it('treats an empty variable as not set', () => {
     expect(configurationOf([], { MCP_SESSIONS_ISSUER: '' }).upstream.kind).toBe('sample');
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
     expect(upstream).toMatchObject({
@@ -225,32 +225,32 @@ describe('the configuration', () => {
     });
   });
 
-  it('lets --help and --version win', () => {
+  it('gives --help and --version precedence', () => {
     expect(parseCommand(['--help'], {})).toEqual({ kind: 'help' });
     expect(parseCommand(['--version', '--port', '0'], {})).toEqual({ kind: 'version' });
   });
 });
 
-describe('a wrong configuration is refused in one line that names the next step', () => {
+describe('an invalid configuration is refused in one line that says what to do', () => {
   it.each([
+    ['an unknown flag', ['--prot', '1'], {}, "Unknown option '--prot'. Run with --help to see all settings."],
     [
-      'an unknown flag',
-      ['--prot', '1'],
+      'a positional argument',
+      ['serve'],
       {},
-      "Unknown option '--prot'. Run with --help to see what can be set.",
+      "Unexpected argument 'serve'. Run with --help to see all settings.",
     ],
-    ['a stray word', ['serve'], {}, "Unexpected argument 'serve'. Run with --help to see what can be set."],
     [
-      'a flag without its value',
+      'a flag without a value',
       ['--port'],
       {},
       /^Option '--port <value>' argument missing[.] Run with --help/,
     ],
-    ['a port that is none', ['--port', 'abc'], {}, /^--port must be a port from 0 to 65535[.]/],
+    ['a port that is not a number', ['--port', 'abc'], {}, /^--port must be a port from 0 to 65535[.]/],
     ['an empty port', ['--port='], {}, /^--port must be a port/],
-    ['a port beyond the last', ['--api-port', '65536'], {}, /^--api-port must be a port/],
+    ['a port above 65535', ['--api-port', '65536'], {}, /^--api-port must be a port/],
     [
-      'no lifetime at all',
+      'a lifetime of 0',
       ['--access-token-seconds', '0'],
       {},
       /^--access-token-seconds must be a whole number/,
@@ -260,22 +260,17 @@ describe('a wrong configuration is refused in one line that names the next step'
       'one port for two servers',
       ['--port', '3001'],
       {},
-      /^Port 3001 is asked for twice[.] Give --port, --idp-port/,
+      /^Port 3001 is used twice[.] Give --port, --idp-port/,
     ],
     [
-      'one port for two servers beside stdio',
+      'one port for two servers over stdio',
       ['--stdio', '--idp-port', '4000', '--api-port', '4000'],
       {},
-      'Port 4000 is asked for twice. Give --idp-port and --api-port a port each, or 0 for any free one.',
+      'Port 4000 is used twice. Give --idp-port and --api-port different ports, or 0 for any free port.',
     ],
-    [
-      'a port over stdio',
-      ['--stdio', '--port', '0'],
-      {},
-      /^With --stdio, .* Leave out --port or --stdio[.]$/,
-    ],
-    ['addresses on the stdout of stdio', ['--stdio', '--json'], {}, /^With --stdio, .* Leave out --json or/],
-    ['no browser where none is opened', ['--no-browser'], {}, /^Only --stdio opens a browser[.] Leave out/],
+    ['a port over stdio', ['--stdio', '--port', '0'], {}, /^With --stdio, .* Remove --port or --stdio[.]$/],
+    ['--json over stdio', ['--stdio', '--json'], {}, /^With --stdio, .* Remove --json or/],
+    ['--no-browser over HTTP', ['--no-browser'], {}, /^Only --stdio opens a browser[.] Remove/],
     [
       'a public URL over stdio',
       ['--stdio', ...tools],
@@ -283,43 +278,43 @@ describe('a wrong configuration is refused in one line that names the next step'
       /^With --stdio, .* Unset MCP_SESSIONS_PUBLIC_URL[.]$/,
     ],
     [
-      'an address beside stdio',
+      'an address over stdio',
       ['--stdio', '--host', '127.0.0.1'],
       {},
       /^With --stdio, .* --host or --stdio[.]$/,
     ],
     [
-      'kept connections over stdio',
+      'an idle timeout of connections over stdio',
       ['--stdio', '--keep-alive-seconds', '90'],
       {},
       /^With --stdio, .* --keep-alive-seconds or --stdio[.]$/,
     ],
     [
-      'many sessions over stdio',
+      'a number of sessions over stdio',
       ['--stdio', '--max-sessions', '5'],
       {},
       /^With --stdio, .* --max-sessions or --stdio[.]$/,
     ],
-    ['no session at all', ['--max-sessions', '0'], {}, /^--max-sessions must be a whole number from 1 to /],
+    ['no sessions', ['--max-sessions', '0'], {}, /^--max-sessions must be a whole number from 1 to /],
     [
-      'limits that are no JSON',
+      'limits that are not an object',
       [],
       { MCP_SESSIONS_LIMITS: '5' },
       /^MCP_SESSIONS_LIMITS must be a JSON object/,
     ],
     [
-      'a limit that is no number',
+      'a limit that is not a number',
       [],
       { MCP_SESSIONS_LIMITS: '{"connections":"5"}' },
       /^MCP_SESSIONS_LIMITS must be a JSON object whose values are numbers/,
     ],
     [
-      'a way of access beside stdio',
+      'an access mode over stdio',
       ['--stdio', '--access', 'open'],
       {},
       /^With --stdio, .* --access or --stdio[.]$/,
     ],
-    ['a way of access that there is not', ['--access', 'closed'], {}, /^--access must be one of open, /],
+    ['an unknown access mode', ['--access', 'closed'], {}, /^--access must be one of open, /],
     [
       'the sample for the network',
       ['--access', 'open-to-network'],
@@ -328,7 +323,7 @@ describe('a wrong configuration is refused in one line that names the next step'
     ],
     ['the sample on every address', ['--host', '0.0.0.0'], {}, /^The embedded .* serves this machine only/],
     [
-      'tokens of others for the sample',
+      'an access issuer for the sample',
       [],
       { MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example' },
       /^MCP_SESSIONS_ACCESS_ISSUER is set but MCP_SESSIONS_ISSUER is not/,
@@ -340,10 +335,10 @@ describe('a wrong configuration is refused in one line that names the next step'
       /^Bearer access needs .*ISSUER/,
     ],
     [
-      'an issuer for tokens that nobody asks for',
+      'an access issuer without bearer access',
       [...tools, '--access', 'open'],
       { ...provider, MCP_SESSIONS_ACCESS_ISSUER: 'https://as.example' },
-      /^MCP_SESSIONS_ACCESS_ISSUER is for --access bearer/,
+      /^MCP_SESSIONS_ACCESS_ISSUER needs --access bearer/,
     ],
     [
       'credentials for introspection without their secret',
@@ -379,19 +374,19 @@ describe('a wrong configuration is refused in one line that names the next step'
       /^MCP_SESSIONS_CLIENT_ID is set but MCP_SESSIONS_ISSUER is not/,
     ],
     [
-      'an issuer that is no URL',
+      'an issuer that is not a URL',
       tools,
       { ...provider, MCP_SESSIONS_ISSUER: 'idp' },
       /^MCP_SESSIONS_ISSUER must be the URL/,
     ],
     [
-      'parameters that are no JSON',
+      'parameters that are not JSON',
       tools,
       { ...provider, MCP_SESSIONS_AUTHORIZATION_PARAMS: '{' },
       /^MCP_SESSIONS_AUTHORIZATION_PARAMS is not JSON/,
     ],
     [
-      'parameters that are no strings',
+      'parameters that are not strings',
       tools,
       { ...provider, MCP_SESSIONS_AUTHORIZATION_PARAMS: '{"a":1}' },
       /^MCP_SESSIONS_AUTHORIZATION_PARAMS must be a JSON object/,
@@ -403,7 +398,7 @@ describe('a wrong configuration is refused in one line that names the next step'
       /^MCP_SESSIONS_API_ORIGINS must be origins/,
     ],
     [
-      'a public URL that is none',
+      'a public URL that is not a URL',
       tools,
       { ...provider, MCP_SESSIONS_PUBLIC_URL: 'mcp' },
       /^MCP_SESSIONS_PUBLIC_URL must be a URL/,

@@ -1,82 +1,81 @@
 import type { AccessOptions, Lifetimes, Limits, ProviderOptions } from 'mcp-sessions';
 import { parseAccess } from './access-environment.js';
-import { type Allowed, parseAllowed } from './allowed-environment.js';
 import { type BrandingSettings, parseBranding } from './branding.js';
 import { ConfigurationError } from './configuration-error.js';
-import { type OperatorProvider, parseEnvironment } from './environment.js';
 import { type Flags, type LogLevel, parseFlags } from './flags.js';
-import { parseLimits } from './limits-environment.js';
+import { type OperatorProvider, parseEnvironment } from './provider-environment.js';
+import { type Allowed, parseAllowed, parseLimits } from './server-environment.js';
 
-/** What the process was asked to do. */
+/** The command that the arguments name. */
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
   | { readonly kind: 'serve'; readonly configuration: Configuration };
 
-/** Everything the operator decided, parsed once. */
+/** The configuration by the operator, validated. */
 export interface Configuration {
   readonly transport: HttpTransport | StdioTransport;
-  /** Start although the process is open to a debugger. */
+  /** Whether to start although a setting such as `--inspect` exposes tokens. */
   readonly allowDebugging: boolean;
   readonly logLevel: LogLevel;
-  /** What is absent keeps the library's default. */
+  /** Absent fields have the library's defaults. */
   readonly lifetimes: Partial<Lifetimes>;
-  /** What is absent keeps the library's default. */
+  /** Absent fields have the library's defaults. */
   readonly limits: Partial<Limits>;
-  /** Which clients are asked to open the link of a login. Default: as the library's option `elicitation`. */
+  /** Which clients are asked to open the link of a login. Default: that of the library's option `elicitation`. */
   readonly elicitation: Flags['elicitation'];
   /** The hosts and origins that the server accepts besides its own. */
   readonly allowed: Allowed;
-  /** What people see of the server during a login. */
+  /** The name and the logo on the pages of a login. */
   readonly branding: BrandingSettings;
-  /** Path of a module that registers tools, relative to the working directory. */
+  /** The path of the tools module, relative to the working directory. */
   readonly toolsModule: string | undefined;
-  /** Whose tokens the sessions hold: the operator's provider, or the embedded one. */
+  /** The provider that users log in at: the operator's, or the embedded one. */
   readonly upstream: SampleUpstream | OperatorUpstream;
 }
 
 /** Any number of clients, over HTTP. */
 export interface HttpTransport {
   readonly kind: 'http';
-  /** Where to listen. Default: 127.0.0.1. */
+  /** The address to bind. Default: 127.0.0.1. */
   readonly host: string;
-  /** `0` for any free one. Default: 3000. */
+  /** `0`: any free port. Default: 3000. */
   readonly port: number;
   /**
-   * How long a connection is kept between requests, in milliseconds. Default: as the library's option `keepAliveMs`.
+   * The time that an idle connection is kept open, in milliseconds. Default: that of the library's option `keepAliveMs`.
    */
   readonly keepAliveMs: number | undefined;
-  /** Whether one line of addresses goes to stdout. */
+  /** Whether to print the addresses as one line of JSON on stdout. */
   readonly isJson: boolean;
 }
 
 /** The client that started this process, over stdin and stdout. */
 export interface StdioTransport {
   readonly kind: 'stdio';
-  /** Whether links are opened in the user's browser. */
+  /** Whether to open the link of a login in the user's browser. */
   readonly openBrowser: boolean;
 }
 
 /** The embedded identity provider and notes API. */
 export interface SampleUpstream {
   readonly kind: 'sample';
-  /** Default: 3001; any free one over stdio. */
+  /** Default: 3001; over stdio, any free port. */
   readonly identityProviderPort: number;
-  /** Default: 3002; any free one over stdio. */
+  /** Default: 3002; over stdio, any free port. */
   readonly apiPort: number;
-  /** Lifetime of the access tokens. Default: 120. */
+  /** The lifetime of access tokens. Default: 120. */
   readonly accessTokenSeconds: number;
-  /** Whether clients bring access tokens of the embedded provider. */
+  /** Whether clients authenticate with access tokens of the embedded provider. */
   readonly isBearer: boolean;
-  /** Whether users may log in by a code, or have to. Absent: they cannot. */
+  /** Whether users may, or have to, log in with a code (RFC 8628). Absent: the device flow is off. */
   readonly deviceFlow: ProviderOptions['deviceFlow'];
 }
 
-/** A real provider, described by the environment. */
+/** The operator's provider, configured by the environment. */
 export interface OperatorUpstream extends OperatorProvider {
   readonly kind: 'operator';
   readonly toolsModule: string;
-  /** How clients are let in. */
+  /** Which clients are accepted. */
   readonly access: AccessOptions;
 }
 
@@ -118,10 +117,10 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
   };
 }
 
-const USUAL_HOST = '127.0.0.1';
-const USUAL_PORT = 3000;
-const USUAL_PROVIDER_PORT = 3001;
-const USUAL_API_PORT = 3002;
+const DEFAULT_HOST = '127.0.0.1';
+const DEFAULT_PORT = 3000;
+const DEFAULT_PROVIDER_PORT = 3001;
+const DEFAULT_API_PORT = 3002;
 const ANY_FREE_PORT = 0;
 
 function transportOf({
@@ -136,26 +135,24 @@ function transportOf({
 }: Flags): Configuration['transport'] {
   if (!stdio) {
     const keepAliveMs = keepAliveSeconds === undefined ? undefined : keepAliveSeconds * 1000;
-    const address = { host: host ?? USUAL_HOST, port: port ?? USUAL_PORT };
+    const address = { host: host ?? DEFAULT_HOST, port: port ?? DEFAULT_PORT };
     if (!noBrowser) return { kind: 'http', ...address, keepAliveMs, isJson: json };
-    throw new ConfigurationError('Only --stdio opens a browser. Leave out --no-browser, or add --stdio.');
+    throw new ConfigurationError('Only --stdio opens a browser. Remove --no-browser, or add --stdio.');
   }
   if (json) {
-    throw new ConfigurationError(
-      'With --stdio, stdout belongs to the protocol. Leave out --json or --stdio.',
-    );
+    throw new ConfigurationError('With --stdio, stdout carries the protocol. Remove --json or --stdio.');
   }
-  const networked = Object.entries({
+  const conflict = Object.entries({
     port,
     host,
     access,
     'max-sessions': maxSessions,
     'keep-alive-seconds': keepAliveSeconds,
   }).find(([, value]) => value !== undefined);
-  if (networked) {
-    const [flag] = networked;
+  if (conflict) {
+    const [flag] = conflict;
     throw new ConfigurationError(
-      `With --stdio, there is one client, and no port. Leave out --${flag} or --stdio.`,
+      `With --stdio, there is one client and no port. Remove --${flag} or --stdio.`,
     );
   }
   return { kind: 'stdio', openBrowser: !noBrowser };
@@ -169,25 +166,25 @@ function upstreamOf(
   const provider = parseEnvironment(environment);
   if (provider && flags.deviceFlow) {
     throw new ConfigurationError(
-      '--device-flow is for the embedded provider. With your own, set MCP_SESSIONS_DEVICE_FLOW.',
+      '--device-flow configures the embedded provider. For your own, set MCP_SESSIONS_DEVICE_FLOW.',
     );
   }
   if (!provider) return sampleOf(flags, transport, environment);
   if (transport.kind === 'stdio' && provider.publicUrl !== undefined) {
     throw new ConfigurationError(
-      'With --stdio, logins come back to a free port of 127.0.0.1. Unset MCP_SESSIONS_PUBLIC_URL.',
+      'With --stdio, the redirect URI of logins is on a free port of 127.0.0.1. Unset MCP_SESSIONS_PUBLIC_URL.',
     );
   }
   if (!flags.tools) {
     throw new ConfigurationError(
-      'MCP_SESSIONS_ISSUER is set, so the sample tools are off. Name a module with your own: --tools ./tools.mjs',
+      'MCP_SESSIONS_ISSUER is set, so the sample tools are off. Name a module with your tools: --tools ./tools.mjs',
     );
   }
   const access = transport.kind === 'http' ? parseAccess(environment, flags.access) : 'open';
   return { kind: 'operator', ...provider, toolsModule: flags.tools, access };
 }
 
-/** The embedded provider believes any name, so it is for this machine only. */
+/** The embedded provider accepts any name as a user, so it serves this machine only. */
 function sampleOf(
   flags: Flags,
   transport: Configuration['transport'],
@@ -198,25 +195,30 @@ function sampleOf(
       'MCP_SESSIONS_ACCESS_ISSUER is set but MCP_SESSIONS_ISSUER is not. Set it, or unset both.',
     );
   }
-  if (flags.access === 'open-to-network' || (flags.host !== undefined && flags.host !== USUAL_HOST)) {
+  if (flags.access === 'open-to-network' || (flags.host !== undefined && flags.host !== DEFAULT_HOST)) {
     throw new ConfigurationError(
-      'The embedded identity provider believes any name, so it serves this machine only. Set MCP_SESSIONS_ISSUER to use a real one.',
+      'The embedded identity provider accepts any name as a user, so it serves this machine only. Set MCP_SESSIONS_ISSUER to use a real one.',
     );
   }
-  return transport.kind === 'http' ? usualSample(flags, transport) : stdioSample(flags);
+  return transport.kind === 'http' ? httpSample(flags, transport) : stdioSample(flags);
 }
 
-function usualSample(flags: Flags, { port }: HttpTransport): SampleUpstream {
-  const { idpPort = USUAL_PROVIDER_PORT, apiPort = USUAL_API_PORT, accessTokenSeconds, deviceFlow } = flags;
-  assertDifferent({ '--port': port, '--idp-port': idpPort, '--api-port': apiPort });
+function httpSample(flags: Flags, { port }: HttpTransport): SampleUpstream {
+  const {
+    idpPort = DEFAULT_PROVIDER_PORT,
+    apiPort = DEFAULT_API_PORT,
+    accessTokenSeconds,
+    deviceFlow,
+  } = flags;
+  assertDifferentPorts({ '--port': port, '--idp-port': idpPort, '--api-port': apiPort });
   const isBearer = flags.access === 'bearer';
   return { kind: 'sample', identityProviderPort: idpPort, apiPort, accessTokenSeconds, isBearer, deviceFlow };
 }
 
-/** Clients start as many of these processes as they like, so none may take a port that was not asked for. */
+/** Clients may start several of these processes, so by default none uses a fixed port. */
 function stdioSample(flags: Flags): SampleUpstream {
   const { idpPort = ANY_FREE_PORT, apiPort = ANY_FREE_PORT, accessTokenSeconds, deviceFlow } = flags;
-  assertDifferent({ '--idp-port': idpPort, '--api-port': apiPort });
+  assertDifferentPorts({ '--idp-port': idpPort, '--api-port': apiPort });
   return {
     kind: 'sample',
     identityProviderPort: idpPort,
@@ -227,7 +229,7 @@ function stdioSample(flags: Flags): SampleUpstream {
   };
 }
 
-function assertDifferent(portsByFlag: Readonly<Record<string, number>>): void {
+function assertDifferentPorts(portsByFlag: Readonly<Record<string, number>>): void {
   const chosen = Object.values(portsByFlag).filter((port) => port !== ANY_FREE_PORT);
   const twice = chosen.find((port, index) => chosen.indexOf(port) !== index);
   if (twice === undefined) return;
@@ -235,6 +237,6 @@ function assertDifferent(portsByFlag: Readonly<Record<string, number>>): void {
     .join(', ')
     .replace(/, ([^,]*)$/, ' and $1');
   throw new ConfigurationError(
-    `Port ${twice} is asked for twice. Give ${flags} a port each, or 0 for any free one.`,
+    `Port ${twice} is used twice. Give ${flags} different ports, or 0 for any free port.`,
   );
 }

@@ -19,7 +19,7 @@ interface Running {
   readonly stderr: Promise<string>;
   /** Its exit code and signal. */
   readonly ended: Promise<unknown[]>;
-  /** A client has called the tool, which waits for its answer. @returns what the client gets, and how to answer */
+  /** Calls the tool, which waits for its answer. @returns the result, and a function that answers */
   callSlow(): Promise<{ result(): Promise<unknown>; answer(): void }>;
 }
 
@@ -34,7 +34,7 @@ async function start(
   // A TCP server that listens has an AddressInfo.
   const { port } = upstream.address() as AddressInfo;
   const env = { PATH: process.env.PATH, SLOW_URL: `http://127.0.0.1:${port}/`, ...environment };
-  // A group of its own: a signal reaches the process that it is sent to, and no other.
+  // In its own process group, so that a signal reaches only the process that it is sent to.
   const child = spawn(command, argv, { cwd: ROOT, env, stdio: ['ignore', 'pipe', 'pipe'], detached: true });
   const ended = once(child, 'close');
   onTestFinished(async () => {
@@ -66,7 +66,7 @@ async function start(
 
 const startNode = (...flags: string[]) => start(process.execPath, [MAIN, ...FLAGS, ...flags]);
 
-/** Whether a port is taken. */
+/** Whether a port is in use. */
 function isTaken(url: string): Promise<boolean> {
   return new Promise((resolve) => {
     const socket = connect(Number(new URL(url).port), '127.0.0.1');
@@ -79,7 +79,7 @@ function isTaken(url: string): Promise<boolean> {
 }
 
 describe.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s', (signal) => {
-  it('lets a call finish, and health says 503 meanwhile [security 35]', async () => {
+  it('lets a call finish, while /healthz answers 503 [security 35]', async () => {
     const server = await startNode();
     const { result, answer } = await server.callSlow();
     server.child.kill(signal);
@@ -90,7 +90,7 @@ describe.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s', (signal) => {
     expect(await server.stderr).not.toContain('cut off');
   });
 
-  it('a second time ends the process at once, and says what was cut', async () => {
+  it('sent a second time, ends the process at once and logs which calls were cut', async () => {
     const server = await startNode('--drain-seconds', '3600');
     await server.callSlow();
     server.child.kill(signal);
@@ -101,7 +101,7 @@ describe.each(['SIGTERM', 'SIGHUP', 'SIGINT'] as const)('%s', (signal) => {
   });
 });
 
-it('SIGHUP right after SIGTERM, as service managers send it, is not a second signal [security 35]', async () => {
+it('SIGHUP right after SIGTERM, as service managers send it, does not count as a second signal [security 35]', async () => {
   const server = await startNode();
   const { result, answer } = await server.callSlow();
   server.child.kill('SIGTERM');
@@ -113,7 +113,7 @@ it('SIGHUP right after SIGTERM, as service managers send it, is not a second sig
 });
 
 describe('the drain', () => {
-  it('can be left out', async () => {
+  it('is skipped with --drain-seconds 0', async () => {
     const server = await startNode('--drain-seconds', '0');
     await server.callSlow();
     server.child.kill('SIGTERM');
@@ -123,11 +123,11 @@ describe('the drain', () => {
 });
 
 describe('npm start', () => {
-  /** Without the build before it, which the tests have done. */
+  /** Without the build, which ran before the tests. */
   const startNpm = () =>
     start('npm', ['start', '--silent', '--ignore-scripts', '--', ...FLAGS], { HOME: process.env.HOME });
 
-  it('ends with the server it has started, when that has finished its calls', async () => {
+  it('ends when the server that it started has finished its calls', async () => {
     const server = await startNpm();
     const { result, answer } = await server.callSlow();
     server.child.kill('SIGTERM');

@@ -2,14 +2,14 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { expect, it, onTestFinished } from 'vitest';
 
-const MODULES = ['end-on-signal', 'survive-mistakes'].map(
+const MODULES = ['end-on-signal', 'log-uncaught-errors'].map(
   (name) => new URL(`../dist/${name}.js`, import.meta.url),
 );
 
-it('a process that cannot close in order ends with code 1, although it survives mistakes otherwise', async () => {
+it('a process whose shutdown fails ends with code 1, although it survives uncaught errors', async () => {
   const script = `
-    const [{ endOnSignal }, { surviveMistakes }] = await Promise.all(${JSON.stringify(MODULES)}.map((url) => import(url)));
-    surviveMistakes({ error: () => undefined });
+    const [{ endOnSignal }, { logUncaughtErrors }] = await Promise.all(${JSON.stringify(MODULES)}.map((url) => import(url)));
+    logUncaughtErrors({ error: () => undefined });
     endOnSignal({ close: () => Promise.reject(new Error('closing fails')) });
     process.stdin.resume();
     process.kill(process.pid, 'SIGTERM');`;

@@ -2,15 +2,15 @@ import type { RunningServer } from './server.js';
 
 const END_SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 /**
- * Within this time, two signals are one request: npm passes on Ctrl-C, which the terminal has sent to every process
- * already, and service managers send SIGHUP right after SIGTERM (systemd: `SendSIGHUP`).
+ * Within this time, two signals count as one request: npm forwards Ctrl-C, which the terminal has already sent to every
+ * process, and service managers send SIGHUP right after SIGTERM (systemd: `SendSIGHUP`).
  */
 const ECHO_MS = 500;
-/** How long a process that ends at once may take to wipe its tokens. */
+/** The time to wipe tokens for a process that ends at once. */
 const WIPE_MS = 1000;
-/** How long stopping may take before a message tells the operator what it waits for. */
+/** The time after which a message tells the operator what the shutdown waits for. */
 const QUIET_MS = 500;
-/** How often a process that npm started checks whether npm is still running. */
+/** The interval in which a process that npm started checks whether npm is still running. */
 const PARENT_CHECK_MS = 250;
 
 /**
@@ -30,17 +30,17 @@ export function endOnSignal(server: RunningServer): void {
         // A process whose shutdown fails must not keep its port.
         () => process.exit(1),
       );
-    } else if (signal !== PARENT_GONE && !isEcho(signal, first)) {
+    } else if (signal !== PARENT_EXITED && !isEcho(signal, first)) {
       exitCode = 1;
       setTimeout(() => process.exit(exitCode), WIPE_MS);
       void server.close({ drainMs: 0 });
     }
   };
   for (const signal of END_SIGNALS) process.on(signal, end);
-  if (process.env.npm_lifecycle_event !== undefined) onceParentIsGone(() => end(PARENT_GONE));
+  if (process.env.npm_lifecycle_event !== undefined) onParentExit(() => end(PARENT_EXITED));
 }
 
-const PARENT_GONE = 'parent gone';
+const PARENT_EXITED = 'parent exited';
 
 function isEcho(signal: string, first: { readonly signal: string; readonly atMs: number }): boolean {
   const isByNpm = process.env.npm_lifecycle_event !== undefined;
@@ -51,8 +51,8 @@ function isEcho(signal: string, first: { readonly signal: string; readonly atMs:
 const WAITING =
   'Closing: calls in flight may finish, then tokens are revoked. Send another signal to end at once.\n';
 
-/** npm does not pass on SIGHUP, and passes on no signal when it is killed. */
-function onceParentIsGone(callback: () => void): void {
+/** npm does not forward SIGHUP, and forwards no signal when it is killed. */
+function onParentExit(callback: () => void): void {
   const parent = process.ppid;
   const timer = setInterval(() => {
     if (process.ppid === parent) return;

@@ -2,35 +2,35 @@ import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import { ConfigurationError, configurationError } from './configuration-error.js';
 
-/** The least to the most talkative. */
+/** From no output to the most. */
 export const LOG_LEVELS = ['silent', 'error', 'warn', 'info', 'debug'] as const;
 
-/** How clients may be let in. */
+/** The values of `--access`. */
 const ACCESS_MODES = ['open', 'open-to-network', 'bearer'] as const;
 
-/** How clients are let in. */
+/** Which clients are accepted. */
 export type AccessMode = (typeof ACCESS_MODES)[number];
 
-/** Whether users may log in by a code, or have to. */
+/** Whether users may, or have to, log in with a code (RFC 8628). */
 export const DEVICE_FLOWS = ['allowed', 'only'] as const;
 
-/** Which clients are asked to open the link of a login. */
+/** The values of `--elicitation`. */
 const ELICITATIONS = ['auto', 'never'] as const;
 
 /** How much is logged to stderr. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
-/** The command line. What is absent was not given; lifetimes are left to the library then. */
+/** The command line. For flags that are `undefined`, the default of the library applies. */
 export interface Flags {
   readonly stdio: boolean;
   readonly noBrowser: boolean;
   readonly host: string | undefined;
   readonly port: number | undefined;
-  /** How long a connection is kept between requests, in seconds. */
+  /** The time that an idle connection is kept open, in seconds. */
   readonly keepAliveSeconds: number | undefined;
-  /** Default: open, or bearer if the environment names an issuer for it. */
+  /** Default: `bearer` if the environment has an access issuer, `open` otherwise. */
   readonly access: AccessMode | undefined;
-  /** Of the embedded provider. */
+  /** The device flow of the embedded provider. */
   readonly deviceFlow: (typeof DEVICE_FLOWS)[number] | undefined;
   /** Which clients are asked to open the link of a login. */
   readonly elicitation: (typeof ELICITATIONS)[number] | undefined;
@@ -154,9 +154,9 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
     }).values;
   } catch (cause) {
     if (!(cause instanceof TypeError)) throw cause;
-    // Node goes on to explain how to pass positional arguments; there are none here.
+    // The rest of Node's message explains positional arguments, which this program does not have.
     const [what] = cause.message.split(/[.]? To specify|[.] This command|\n/);
-    throw new ConfigurationError(`${what}. Run with --help to see what can be set.`, { cause });
+    throw new ConfigurationError(`${what}. Run with --help to see all settings.`, { cause });
   }
 }
 

@@ -17,7 +17,7 @@ import type { Addresses } from './server.js';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const TOOLS = fileURLToPath(new URL('../test/tools.mjs', import.meta.url));
 const REFUSE_SAMPLE = new URL('../test/refuse-sample.mjs', import.meta.url).href;
-/** Nobody listens on port 1. */
+/** No server listens on port 1. */
 const NOWHERE = 'http://127.0.0.1:1';
 const FREE_PORTS = ['--port', '0', '--idp-port', '0', '--api-port', '0'];
 
@@ -34,7 +34,7 @@ interface Options {
   readonly nodeArguments?: readonly string[];
 }
 
-/** Starts what was built, as an operator would. */
+/** Starts the built program. */
 function start(argv: readonly string[], { environment = {}, nodeArguments = [] }: Options = {}): Process {
   const child = spawn(process.execPath, [...nodeArguments, MAIN, ...argv], {
     stdio: ['ignore', 'pipe', 'pipe'],
@@ -45,7 +45,7 @@ function start(argv: readonly string[], { environment = {}, nodeArguments = [] }
   return child;
 }
 
-/** Runs to the end. */
+/** Starts it and waits for its end. */
 async function run(argv: readonly string[], options?: Options) {
   const child = start(argv, options);
   const [stdout, stderr, [code]] = await Promise.all([
@@ -56,7 +56,7 @@ async function run(argv: readonly string[], options?: Options) {
   return { stdout, stderr, code: code as number | null };
 }
 
-/** Starts with `--json` and waits for the line that says it is ready. */
+/** Starts it with `--json` and waits for the line with the addresses. */
 async function startReady(argv: readonly string[], options?: Options) {
   const child = start([...argv, '--json'], options);
   const stderr = text(child.stderr);
@@ -82,7 +82,7 @@ async function connect(mcp: string): Promise<Client> {
 }
 
 describe('the server with the sample', () => {
-  it('is up once it has printed its addresses, the only line on stdout', async () => {
+  it('is ready when it has printed its addresses, the only line on stdout', async () => {
     const server = await startReady(FREE_PORTS);
     const { mcp, identityProvider, api } = server.addresses;
     expect((await fetch(new URL('/healthz', mcp))).status).toBe(200);
@@ -96,7 +96,7 @@ describe('the server with the sample', () => {
     expect(stderr).not.toContain('Unsupported runtime');
   });
 
-  it('holds no more sessions than it may', async () => {
+  it('holds no more sessions than --max-sessions', async () => {
     const server = await startReady([...FREE_PORTS, '--max-sessions', '1']);
     const first = await connect(server.addresses.mcp);
     const second = await connect(server.addresses.mcp);
@@ -122,14 +122,14 @@ describe('the server with the sample', () => {
       expect(result).toEqual({
         code: 1,
         stdout: '',
-        stderr: `Port ${port} is in use. Choose another with ${flag}, or 0 for any free one.\n`,
+        stderr: `Port ${port} is in use. Choose another port with ${flag}, or 0 for any free port.\n`,
       });
     },
   );
 });
 
 describe('the server with a real provider', () => {
-  it('does not load the embedded ones, and serves the operator’s tools', async () => {
+  it('does not load the embedded provider, and serves the operator’s tools', async () => {
     const party = await startRelyingParty();
     const { issuer } = party.provider;
     const environment = { MCP_SESSIONS_ISSUER: issuer, MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
@@ -154,7 +154,7 @@ describe('the server with a real provider', () => {
       'whoever issues access tokens',
       (issuer: string) => ({ MCP_SESSIONS_ISSUER: issuer, MCP_SESSIONS_ACCESS_ISSUER: NOWHERE }),
     ],
-  ])('starts although %s cannot be reached, and says so', async (_, issuersOf) => {
+  ])('starts although %s cannot be reached, and logs a warning', async (_, issuersOf) => {
     const party = await startRelyingParty();
     const environment = { ...issuersOf(party.provider.issuer), MCP_SESSIONS_CLIENT_ID: 'mcp-sessions' };
     const child = start(['--port', '0', '--tools', TOOLS], { environment });
@@ -171,25 +171,25 @@ describe('the server with a real provider', () => {
 });
 
 describe('the command line', () => {
-  it('shows how it is used, and its version', async () => {
+  it('prints its usage and its version', async () => {
     const help = await run(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });
     expect(help.stdout).toMatch(/^Usage: mcp-sessions-server/);
     expect(await run(['--version'])).toEqual({ code: 0, stdout: '0.1.0\n', stderr: '' });
   });
 
-  it('refuses what it does not know in one line', async () => {
+  it('refuses an unknown flag in one line', async () => {
     expect(await run(['--prot', '1'])).toEqual({
       code: 1,
       stdout: '',
-      stderr: "Unknown option '--prot'. Run with --help to see what can be set.\n",
+      stderr: "Unknown option '--prot'. Run with --help to see all settings.\n",
     });
   });
 
   it.each([
     ['{"connections":0}', /^MCP_SESSIONS_LIMITS: connections must be a whole number, at least 1[.]\n$/],
     ['{"logins":5}', /^MCP_SESSIONS_LIMITS: unknown option `logins`; the options are maxSessions, [^\n]*\n$/],
-  ])('refuses the limits %s in one line that names the variable', async (limits, message) => {
+  ])('refuses invalid limits %s in one line that names the variable', async (limits, message) => {
     const { code, stderr } = await run(FREE_PORTS, { environment: { MCP_SESSIONS_LIMITS: limits } });
     expect(code).toBe(1);
     expect(stderr).toMatch(message);
@@ -208,7 +208,7 @@ describe('the command line', () => {
     },
   );
 
-  it('refuses a logo that is no picture in one line that names its variable', async () => {
+  it('refuses a logo that is not a picture in one line that names the variable', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'main-test-'));
     const logo = join(folder, 'logo.png');
     await writeFile(logo, 'no picture');
@@ -224,7 +224,7 @@ describe('the command line', () => {
     ['NODE_OPTIONS', '--report_on_signal'],
     ['NODE_OPTIONS', '--tls_keylog=/dev/null'],
     ['NODE_DEBUG', 'http*'],
-  ])('refuses to start where tokens can be read: %s=%s [security 33]', async (name, value) => {
+  ])('refuses to start if a setting exposes tokens: %s=%s [security 33]', async (name, value) => {
     const { code, stdout, stderr } = await run(FREE_PORTS, { environment: { [name]: value } });
     expect(code).toBe(1);
     expect(stdout).toBe('');
@@ -233,7 +233,7 @@ describe('the command line', () => {
     );
   });
 
-  it('starts with --allow-debugging where tokens can be read [security 33]', async () => {
+  it('starts with --allow-debugging although a setting exposes tokens [security 33]', async () => {
     const environment = { NODE_OPTIONS: '--report_on_signal' };
     const server = await startReady([...FREE_PORTS, '--allow-debugging'], { environment });
     expect((await server.end('SIGTERM')).code).toBe(0);

@@ -2,6 +2,7 @@
 import { inspect } from 'node:util';
 import { SessionError } from 'mcp-sessions';
 import { announcement } from './announcement.js';
+import { packageVersion } from './backend.js';
 import {
   type Configuration,
   type HttpTransport,
@@ -10,7 +11,6 @@ import {
 } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
 import { endOnSignal } from './end-on-signal.js';
-import { packageVersion } from './package-version.js';
 import { serveStdio, startServer } from './server.js';
 import { startFailure } from './start-failure.js';
 import { USAGE } from './usage.js';
@@ -41,14 +41,14 @@ async function serve(configuration: Configuration): Promise<void> {
 }
 
 async function serveClient(configuration: Configuration, transport: StdioTransport): Promise<void> {
-  // A client that is gone does not read stderr either, and nobody is left to be told.
+  // A client that has disconnected does not read stderr either.
   process.stderr.on('error', () => undefined);
   await serveStdio(configuration, transport, (name) => {
     process.stderr.write(
-      `${name}: waiting for an MCP client on stdin. Clients start this by themselves; --help says more.\n`,
+      `${name}: waiting for an MCP client on stdin. MCP clients start this command themselves; see --help.\n`,
     );
   });
-  // Idle connections kept open by `fetch` would hold the process for some seconds more.
+  // Idle connections of `fetch` would delay the exit by some seconds.
   process.exit(0);
 }
 
@@ -64,7 +64,7 @@ async function serveNetwork(configuration: Configuration, transport: HttpTranspo
 try {
   await main();
 } catch (error) {
-  // These say in one line what to do; anything else is a bug, and its stack helps.
+  // The messages of these errors say what to do. Any other error is a bug, and its stack helps to find it.
   const isExpected = error instanceof ConfigurationError || error instanceof SessionError;
   process.stderr.write(`${isExpected ? error.message : inspect(error)}\n`);
   process.exit(1);

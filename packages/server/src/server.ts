@@ -3,20 +3,20 @@ import { destination, type Logger, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
 import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
-import { surviveMistakes } from './survive-mistakes.js';
+import { logUncaughtErrors } from './log-uncaught-errors.js';
 
-/** Where everything can be reached. This is also the line that `--json` prints. */
+/** The addresses that `--json` prints. */
 export interface Addresses {
   /** The MCP endpoint. */
   readonly mcp: string;
-  /** The issuer of the tokens, embedded or not. */
+  /** The issuer of the provider. */
   readonly identityProvider: string;
-  /** The embedded notes API; `null` with the operator's own provider. */
+  /** The embedded notes API; `null` with the operator's provider. */
   readonly api: string | null;
 }
 
 export interface RunningServer {
-  /** The MCP server's name, under which clients add it. */
+  /** The name under which clients add the server. */
   readonly name: string;
   readonly addresses: Addresses;
   /** Closes the server as `sessions.close` does: lets calls finish, wipes and revokes every login, then stops. */
@@ -28,9 +28,9 @@ const STDERR = 2;
 const STDIO_DRAIN_MS = 1000;
 
 /**
- * Starts the MCP server and what it is put in front of. What was started is closed again when the rest fails.
+ * Starts the backend and the MCP server. If the server fails to start, the backend is closed.
  *
- * @throws ConfigurationError; the `EADDRINUSE` error of Node, which carries the port, when a port is taken
+ * @throws ConfigurationError; the `EADDRINUSE` error of Node, which contains the port, if a port is taken
  */
 export async function startServer(
   configuration: Configuration,
@@ -39,15 +39,15 @@ export async function startServer(
   const branding = await loadBranding(configuration.branding);
   const backend = await startBackend(configuration);
   try {
-    const { sessions, reportUnreadiness } = assemble(configuration, branding, backend);
+    const { sessions, warnAboutProviders } = createServer(configuration, branding, backend);
     const { url } = await sessions.listen({ host, port, keepAliveMs });
     backend.onListening?.(url);
-    reportUnreadiness();
+    warnAboutProviders();
     return {
       name: backend.server.name,
       addresses: { mcp: url, identityProvider: backend.provider.issuer, api: backend.api },
       close: async (options) => {
-        // The provider goes last: signing out revokes tokens there.
+        // The embedded provider closes last, because its tokens are revoked there.
         await sessions.close(options);
         await backend.close();
       },
@@ -59,11 +59,11 @@ export async function startServer(
 }
 
 /**
- * Serves the client that started this process, from start to end.
+ * Serves the client that started this process.
  *
- * @param onReady called with the server's name when it starts to listen to the client
- * @returns when everything is signed out and closed
- * @throws as `startServer`
+ * @param onReady called with the server's name when the server is about to read stdin
+ * @returns when all sessions have ended and the backend is closed
+ * @throws the errors of `startServer`
  */
 export async function serveStdio(
   configuration: Configuration,
@@ -73,8 +73,8 @@ export async function serveStdio(
   const branding = await loadBranding(configuration.branding);
   const backend = await startBackend(configuration);
   try {
-    const { sessions, reportUnreadiness } = assemble(configuration, branding, backend);
-    reportUnreadiness();
+    const { sessions, warnAboutProviders } = createServer(configuration, branding, backend);
+    warnAboutProviders();
     onReady(backend.server.name);
     await sessions.serveStdio({ openBrowser });
   } finally {
@@ -82,14 +82,14 @@ export async function serveStdio(
   }
 }
 
-function assemble(
+function createServer(
   { transport, lifetimes, limits, elicitation, allowed, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
-): { sessions: Sessions; reportUnreadiness: () => void } {
-  // Synchronous, so that nothing is lost when the process exits.
+): { sessions: Sessions; warnAboutProviders: () => void } {
+  // Synchronous, so that no entry is lost when the process exits.
   const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
-  surviveMistakes(logger);
+  logUncaughtErrors(logger);
   const sessions = createSessions({
     ...options,
     providers,
@@ -101,17 +101,17 @@ function assemble(
     logger,
     allowDebugging,
   });
-  return { sessions, reportUnreadiness: () => reportUnreadiness(sessions, logger) };
+  return { sessions, warnAboutProviders: () => warnAboutProviders(sessions, logger) };
 }
 
-/** An unreachable provider is no reason not to start, but the operator should not hear of it from users. */
-function reportUnreadiness(sessions: Sessions, logger: Logger): void {
+/** The server starts although a provider cannot be reached, and tells the operator before users notice. */
+function warnAboutProviders(sessions: Sessions, logger: Logger): void {
   sessions.checkProviders().catch((error: Error) => logger.warn(error.message));
 }
 
 async function startBackend({ upstream, toolsModule }: Configuration): Promise<Backend> {
   if (upstream.kind === 'operator') return operatorBackend(upstream);
-  // Imported only here, so that a server with a real provider never loads the one that believes any name.
+  // Imported here, so that a server with a real provider never loads the one that accepts any name.
   const { startSample } = await import('./sample/start-sample.js');
   return startSample(upstream, toolsModule);
 }

@@ -4,26 +4,25 @@ import { ConfigurationError } from './configuration-error.js';
 import { PREFIX } from './variables.js';
 
 /**
- * Why the server did not start, as an error whose one line says what to do. What nobody foresaw comes back
- * unchanged.
+ * The error of a failed start, as one line that says what to do. Unexpected errors are returned unchanged.
  */
 export function startFailure(cause: unknown, configuration: Configuration): unknown {
   if (!(cause instanceof Error)) return cause;
   const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
   const setting = issue && settingOf(issue.path);
   if (setting) return new ConfigurationError(sentenceOf(setting, issue), { cause });
-  // Node adds these to system errors; its types leave the port out.
+  // Node adds these to system errors; its types lack the port.
   const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
   const flag = flagOf(port, configuration);
   switch (code) {
     case 'EADDRINUSE':
       return new ConfigurationError(
-        `Port ${port} is in use. Choose another with ${flag}, or 0 for any free one.`,
+        `Port ${port} is in use. Choose another port with ${flag}, or 0 for any free port.`,
         { cause },
       );
     case 'EACCES':
       return new ConfigurationError(
-        `Port ${port} is not open to this user. Choose one above 1023 with ${flag}.`,
+        `Port ${port} is reserved for privileged users. Choose a port above 1023 with ${flag}.`,
         {
           cause,
         },
@@ -33,12 +32,12 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
   }
 }
 
-/** An unknown option is not named by the path of its issue, but by the message. */
+/** The issue of an unknown option has its name in the message, not in the path. */
 function sentenceOf(setting: string, { code, message }: ZodError['issues'][number]): string {
   return code === 'unrecognized_keys' ? `${setting}: ${message}` : `${setting} ${message}.`;
 }
 
-/** What the operator calls an option of the library that only it checks. */
+/** The name of the variable for an option that only the library validates. */
 function settingOf([group, option]: readonly PropertyKey[]): string | undefined {
   if (group === 'limits') return [`${PREFIX}LIMITS`, option].filter(Boolean).join(': ');
   if (group === 'allowedHosts') return `${PREFIX}ALLOWED_HOSTS:`;
@@ -47,7 +46,7 @@ function settingOf([group, option]: readonly PropertyKey[]): string | undefined 
   return option === 'logo' ? `${PREFIX}LOGO` : `${PREFIX}DISPLAY_NAME`;
 }
 
-/** No two flags name the same port: the configuration refuses that. */
+/** The flag that names a port. All ports differ. */
 function flagOf(port: number | undefined, { upstream }: Configuration): string {
   if (upstream.kind === 'sample' && port === upstream.identityProviderPort) return '--idp-port';
   if (upstream.kind === 'sample' && port === upstream.apiPort) return '--api-port';

@@ -19,19 +19,19 @@ async function moduleOf(name: string, text: string): Promise<string> {
 }
 
 describe('a tools module', () => {
-  it('is the function it exports by default', async () => {
+  it('exports its function by default', async () => {
     const path = await moduleOf('tools.mjs', 'export default function register() {}');
     expect((await loadToolsModule(path)).name).toBe('register');
   });
 
-  it('is refused when it exports no function, with a line to copy', async () => {
+  it('is refused if it exports no function, with a line to copy', async () => {
     const path = await moduleOf('empty.mjs', 'export default [];');
     await expect(loadToolsModule(path)).rejects.toThrow(
-      /has no function.*export default \(server, sessions\)/,
+      /has no function.*export default \(server, context\)/,
     );
   });
 
-  it('is refused when it is missing or broken, with the reason', async () => {
+  it('is refused if it is missing or throws, with the reason', async () => {
     await expect(loadToolsModule(join(folder, 'missing.mjs'))).rejects.toThrow(
       /^--tools .*missing.mjs cannot be loaded: /,
     );

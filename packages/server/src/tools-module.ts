@@ -12,13 +12,13 @@ const toolsModule = z.object({
  * Imports the module that `--tools` names.
  *
  * @param path relative to the working directory
- * @throws ConfigurationError when it cannot be imported or its default export is no function
+ * @throws ConfigurationError if it cannot be imported, or its default export is not a function
  */
 export async function loadToolsModule(path: string): Promise<RegisterTools> {
   const { data } = toolsModule.safeParse(await importModule(path));
   if (data) return data.default;
   throw new ConfigurationError(
-    `--tools ${path} has no function to register tools. Give it one: export default (server, sessions) => { … }`,
+    `--tools ${path} has no function that registers tools. Add one: export default (server, context) => { … }`,
   );
 }
 

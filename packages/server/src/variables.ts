@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { configurationError } from './configuration-error.js';
 
-/** What the names of all variables of this server begin with. */
+/** The prefix of all variables of this server. */
 export const PREFIX = 'MCP_SESSIONS_';
 
-/** The text of a variable that is written in JSON. */
+/** A variable whose value is JSON. */
 export const json: z.ZodPipe<z.ZodString, z.ZodTransform<unknown, string>> = z
   .string()
   .transform((value, context): unknown => {
@@ -16,7 +16,7 @@ export const json: z.ZodPipe<z.ZodString, z.ZodTransform<unknown, string>> = z
     }
   });
 
-/** Those variables of a schema that are set, by their names without the prefix. Empty ones count as not set. */
+/** The variables of a schema that are set, by their names without the prefix. Empty variables count as not set. */
 export function givenVariables(environment: NodeJS.ProcessEnv, schema: z.ZodObject): Record<string, string> {
   return Object.fromEntries(
     Object.keys(schema.shape).flatMap((name) => {
@@ -26,7 +26,7 @@ export function givenVariables(environment: NodeJS.ProcessEnv, schema: z.ZodObje
   );
 }
 
-/** @throws ConfigurationError that names the first variable whose value is wrong */
+/** @throws ConfigurationError that names the first variable with an invalid value */
 export function checkVariables<S extends z.ZodObject>(
   schema: S,
   given: Readonly<Record<string, string>>,

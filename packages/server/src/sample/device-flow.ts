@@ -4,7 +4,7 @@ import { type Html, pagePolicy } from './login-page.js';
 
 type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow']>;
 
-/** The device flow (RFC 8628) with pages of our own. */
+/** The device flow (RFC 8628), with the pages of this provider. */
 export const deviceFlow: DeviceFlow = {
   enabled: true,
   userCodeInputSource: (ctx, _form, _out, error) => show(ctx, userCodePage(formOf(ctx), problemOf(error))),
@@ -20,11 +20,11 @@ function formOf({ oidc }: KoaContextWithOIDC): DeviceForm {
 
 function problemOf(error: errors.OIDCProviderError | Error | undefined): string | undefined {
   if (!error) return undefined;
-  if (error.name === 'AbortedError') return 'The sign-in was cancelled, and your MCP client is told so.';
+  if (error.name === 'AbortedError') return 'The sign-in was cancelled. Your MCP client is informed.';
   const isWrong = 'userCode' in error || error.name === 'NoCodeError' || error.name === 'NotFoundError';
   return isWrong
-    ? 'This code is not valid, or no longer. Type it in again, or ask your MCP client for a new one.'
-    : 'Something went wrong. Type the code in again, or ask your MCP client for a new one.';
+    ? 'This code is invalid or has expired. Enter it again, or ask your MCP client for a new one.'
+    : 'An error occurred. Enter the code again, or ask your MCP client for a new one.';
 }
 
 async function show(ctx: KoaContextWithOIDC, page: Html): Promise<void> {

@@ -1,16 +1,16 @@
 import { html } from 'hono/html';
 import { type Html, page } from './login-page.js';
 
-/** Where the forms of the device flow go, and what shows that they come from here. */
+/** The target of the forms of the device flow, and their CSRF token. */
 export interface DeviceForm {
   readonly action: string;
   readonly xsrf: string;
 }
 
 /**
- * Asks for the code that a client shows its user (RFC 8628 section 3.3).
+ * The form for the code that a client shows its user (RFC 8628 section 3.3).
  *
- * @param problem what was wrong with the last try
+ * @param problem why the last attempt failed
  */
 export function userCodePage({ action, xsrf }: DeviceForm, problem?: string): Html {
   return page(
@@ -28,12 +28,12 @@ export function userCodePage({ action, xsrf }: DeviceForm, problem?: string): Ht
   );
 }
 
-/** Shows whom a code is from, before its user signs in. */
+/** Shows the client of a code before its user signs in. */
 export function confirmCodePage({ action, xsrf }: DeviceForm, client: string, userCode: string): Html {
   return page(
     'Sign in a client',
     html`<h1>Sign in ${client}?</h1>
-      <p>It shows the code <strong>${userCode}</strong>. Go on only if you see that code in your own MCP client, and asked it to log in yourself.</p>
+      <p>It shows the code <strong>${userCode}</strong>. Continue only if your own MCP client shows this code and you asked it to log in.</p>
       <form method="post" action="${action}">
         <input type="hidden" name="xsrf" value="${xsrf}">
         <input type="hidden" name="user_code" value="${userCode}">
@@ -43,11 +43,11 @@ export function confirmCodePage({ action, xsrf }: DeviceForm, client: string, us
   );
 }
 
-/** The user has signed in; the client hears of it by itself. */
+/** The last page: the client polls for the result. */
 export function approvedPage(): Html {
   return page(
     'You are signed in',
     html`<h1>You are signed in</h1>
-      <p>Go back to your MCP client: it goes on by itself, or when you tell it that you are done.</p>`,
+      <p>Return to your MCP client. It continues by itself, or when you tell it that you are done.</p>`,
   );
 }

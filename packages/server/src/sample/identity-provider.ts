@@ -6,9 +6,9 @@ import { completeMcpRequests } from './mcp-requests.js';
 import { LOGIN_PATH, providerConfiguration, type Registrations } from './provider-configuration.js';
 
 export interface IdentityProviderOptions extends Registrations {
-  /** `0`: any free one. */
+  /** `0`: any free port. */
   readonly port: number;
-  /** Told every access and refresh token as it is issued, for tests that look for them elsewhere. */
+  /** Called with every access and refresh token that is issued, for tests. */
   readonly onTokenIssued?: (token: string) => void;
   /** Returns the default resource for MCP clients: the MCP endpoint. Default: none; clients have to name a resource. */
   readonly mcpEndpoint?: () => string | undefined;
@@ -21,10 +21,10 @@ export interface IdentityProvider {
 }
 
 /**
- * Starts an OpenID provider for trying things out. It keeps everything in memory, lets anybody log in as
- * anybody, and therefore serves this machine only.
+ * Starts an OpenID provider for demos and tests. It keeps its data in memory and accepts any name as a user, so it serves
+ * this machine only.
  *
- * @throws the `EADDRINUSE` error of Node when the port is taken
+ * @throws the `EADDRINUSE` error of Node if the port is taken
  */
 export async function startIdentityProvider(options: IdentityProviderOptions): Promise<IdentityProvider> {
   const oidc = await loadOidcProvider();

@@ -1,6 +1,6 @@
 /**
- * Imports oidc-provider without its notice that Node 20 is not supported: it works there (the tests show
- * it), and the notice would stand above everything a newcomer reads.
+ * Imports oidc-provider without its warning that Node 20 is not supported: it works there, as the tests show, and the
+ * warning would be the first line that a new user reads.
  */
 export async function loadOidcProvider(): Promise<typeof import('oidc-provider')> {
   const { warn } = console;

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto';
 import { html, raw } from 'hono/html';
 import type { HtmlEscapedString } from 'hono/utils/html';
 
-/** A page, or a part of one. */
+/** A page, or a part of a page. */
 export type Html = HtmlEscapedString | Promise<HtmlEscapedString>;
 
-/** The users offered as buttons. Any other name logs in just as well. */
+/** The users that the page shows as buttons. Any other name is accepted, too. */
 const SAMPLE_USERS = ['alice', 'bob', 'carol'] as const;
 
 const STYLE = `
@@ -66,10 +66,9 @@ button.plain { margin: .5rem 0 -.75rem; border-color: transparent; color: var(--
 const STYLE_HASH = createHash('sha256').update(STYLE).digest('base64');
 
 /**
- * The Content-Security-Policy of these pages: their own style and forms, no script.
+ * The Content-Security-Policy of these pages: their own style and forms, and no script.
  *
- * @param redirectOrigin where the answered form leads in the end; browsers hold redirects against
- * `form-action` as well
+ * @param redirectOrigin the origin that the form redirects to; browsers apply `form-action` to redirects, too
  */
 export function pagePolicy(redirectOrigin?: string): string {
   const formAction = redirectOrigin ? `'self' ${redirectOrigin}` : "'self'";
@@ -93,7 +92,7 @@ export interface RequestingClient {
 /**
  * The login form. Each of its forms posts to the page's own address: `username` to log in, `cancel` to decline.
  *
- * @param problem what was wrong with the last try
+ * @param problem why the last attempt failed
  * @param client the client to show to the user. Default: the MCP server itself, which is not shown
  */
 export function loginPage(problem?: string, client?: RequestingClient): Html {
@@ -126,13 +125,13 @@ export function loginPage(problem?: string, client?: RequestingClient): Html {
   );
 }
 
-/** Says what went wrong, and how to go on. */
+/** Shows an error, and how to continue. */
 export function errorPage(problem: string): Html {
   return page(
     'Sign-in failed',
     html`<h1>Sign-in failed</h1>
       <p class="error">${problem}</p>
-      <p class="quiet">Go back to your MCP client and ask it to log in again.</p>`,
+      <p class="quiet">Return to your MCP client and ask it to log in again.</p>`,
   );
 }
 
@@ -152,7 +151,7 @@ export function unknownClientPage(): Html {
   );
 }
 
-/** One page in the look of all of them. */
+/** The layout of all pages. */
 export function page(title: string, content: Html): Html {
   return html`<!doctype html>
 <html lang="en">

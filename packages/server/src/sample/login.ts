@@ -3,8 +3,8 @@ import { type Context, Hono } from 'hono';
 import { secureHeaders } from 'hono/secure-headers';
 import type Provider from 'oidc-provider';
 import { z } from 'zod';
-import { limitBody } from './limit-body.js';
 import { errorPage, loginPage, pagePolicy, type RequestingClient } from './login-page.js';
+import { limitBody } from './loopback-server.js';
 import { LOGIN_PATH } from './provider-configuration.js';
 
 type LoginContext = Context<{ Bindings: HttpBindings }>;
@@ -23,12 +23,12 @@ const loginForm = z.union([
   }),
 ]);
 
-/** The login pages of the identity provider. They believe any name. */
+/** The login pages of the identity provider. They accept any name. */
 export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }> {
   const app = new Hono<{ Bindings: HttpBindings }>();
   // With `no-referrer`, browsers would send `Origin: null` with the form, which is refused.
   app.use(secureHeaders({ referrerPolicy: 'same-origin', strictTransportSecurity: false }));
-  app.use(limitBody(MAX_FORM_BYTES, async (c) => c.text('This is more than a login form holds.', 413)));
+  app.use(limitBody(MAX_FORM_BYTES, async (c) => c.text('The form is too large.', 413)));
 
   app.get(`${LOGIN_PATH}:uid`, (c) => showLogin(provider, c));
 
@@ -55,7 +55,7 @@ export function createLogin(provider: Provider): Hono<{ Bindings: HttpBindings }
 
 async function showLogin(provider: Provider, c: LoginContext, problem?: string): Promise<Response> {
   const { params } = await provider.interactionDetails(c.env.incoming, c.env.outgoing);
-  // In the device flow it leads nowhere.
+  // The device flow has no redirect URI.
   const { redirect_uri: redirectUri, client_id: clientId } = params;
   const redirectOrigin = typeof redirectUri === 'string' ? originOf(new URL(redirectUri)) : undefined;
   c.header('Content-Security-Policy', pagePolicy(redirectOrigin));

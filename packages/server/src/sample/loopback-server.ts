@@ -1,11 +1,12 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { MiddlewareHandler } from 'hono';
 
 /** A running HTTP server that only this machine can reach. */
 export interface LoopbackServer {
   /** For example `http://127.0.0.1:3001`, without a trailing slash. */
   readonly origin: string;
-  /** Stops listening and drops every connection. */
+  /** Stops listening and closes every connection. */
   close(): Promise<void>;
 }
 
@@ -13,12 +14,11 @@ const ADDRESS = '127.0.0.1';
 const NAMES = [ADDRESS, 'localhost'];
 
 /**
- * Serves on 127.0.0.1 and nowhere else: there is no option to widen it. Requests that name another host
- * (DNS rebinding) or come from a page of another origin get 403.
+ * Serves on 127.0.0.1 only. Requests with another host (DNS rebinding) or from a page of another origin get 403.
  *
- * @param port `0` for any free one
- * @param build called once the port is bound, so that it can build in the server's own address
- * @throws the `EADDRINUSE` error of Node, which carries the port, when the port is taken
+ * @param port `0`: any free port
+ * @param build creates the request listener; called with the address once the port is bound
+ * @throws the `EADDRINUSE` error of Node, which contains the port, if the port is taken
  */
 export async function serveOnLoopback(
   port: number,
@@ -26,7 +26,7 @@ export async function serveOnLoopback(
 ): Promise<LoopbackServer> {
   const server = createServer();
   const bound = await listen(server, port);
-  // `new URL` leaves port 80 out, as clients do.
+  // `new URL` omits port 80, as clients do.
   const urls = NAMES.map((name) => new URL(`http://${name}:${bound}`));
   const { origin } = new URL(`http://${ADDRESS}:${bound}`);
   const close = () => closeServer(server);
@@ -55,7 +55,7 @@ async function listen(server: Server, port: number): Promise<number> {
       resolve();
     });
   });
-  // Only a server on a pipe has an address of another kind.
+  // A TCP server that listens has an AddressInfo.
   return (server.address() as AddressInfo).port;
 }
 
@@ -63,4 +63,16 @@ async function closeServer(server: Server): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()));
   server.closeAllConnections();
   await closed;
+}
+
+/**
+ * Refuses bodies larger than `maxBytes`, and those without a `Content-Length`. Node never reads more bytes than a
+ * request has announced.
+ */
+export function limitBody(maxBytes: number, refuse: MiddlewareHandler): MiddlewareHandler {
+  return (c, next) => {
+    const isUnannounced = c.req.header('transfer-encoding') !== undefined;
+    const isTooLarge = Number(c.req.header('content-length') ?? 0) > maxBytes;
+    return isUnannounced || isTooLarge ? refuse(c, next) : next();
+  };
 }

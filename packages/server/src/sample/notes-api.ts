@@ -1,9 +1,7 @@
 import { getRequestListener } from '@hono/node-server';
 import { Hono, type MiddlewareHandler } from 'hono';
 import { z } from 'zod';
-import { limitBody } from './limit-body.js';
-import { serveOnLoopback } from './loopback-server.js';
-import { createNotebooks } from './notebooks.js';
+import { limitBody, serveOnLoopback } from './loopback-server.js';
 import {
   type Caller,
   createTokenIntrospection,
@@ -12,14 +10,14 @@ import {
 } from './token-introspection.js';
 
 export interface NotesApiOptions extends TokenIntrospectionOptions {
-  /** `0`: any free one. */
+  /** `0`: any free port. */
   readonly port: number;
-  /** How many notes a user can keep. Default: 1000. */
+  /** The maximum number of notes of one user. Default: 1000. */
   readonly maxNotes?: number;
 }
 
 export interface NotesApi {
-  /** Its address: `http://127.0.0.1:<port>`. */
+  /** The address: `http://127.0.0.1:<port>`. */
   readonly origin: string;
   close(): Promise<void>;
 }
@@ -29,16 +27,16 @@ interface Env {
 }
 
 const MAX_NOTE_CHARACTERS = 10_000;
-/** Room for the longest note with every character escaped. */
+/** The longest note with every character escaped fits. */
 const MAX_BODY_BYTES = 128 * 1024;
 
 const newNote = z.object({ text: z.string().trim().min(1).max(MAX_NOTE_CHARACTERS) });
 
 /**
- * Starts a notes service on this machine: `GET /me`, `GET /notes`, `POST /notes`. Each user has notes of
- * their own; every request needs an access token (RFC 6750) of that issuer meant for that resource.
+ * Starts a notes service on this machine: `GET /me`, `GET /notes`, `POST /notes`. Each user has their own notes. Every
+ * request needs an access token (RFC 6750) of the issuer for the resource.
  *
- * @throws the `EADDRINUSE` error of Node when the port is taken, and when the issuer cannot be reached
+ * @throws the `EADDRINUSE` error of Node if the port is taken; an error if the issuer cannot be reached
  */
 export async function startNotesApi({
   port,
@@ -64,14 +62,14 @@ function createNotesRoutes(introspect: TokenIntrospection, maxNotes: number): Ho
     return note ? c.json(note, 201) : c.json(notebookFull(maxNotes), 409);
   });
 
-  app.notFound((c) => c.json(problem('not_found', 'There are only /me and /notes.'), 404));
+  app.notFound((c) => c.json(problem('not_found', 'This API has only /me and /notes.'), 404));
   app.onError((_error, c) =>
     c.json(problem('unavailable', 'The notes service cannot answer. Try again later.'), 503),
   );
   return app;
 }
 
-/** Lets a request through as the user its token speaks for, or answers 401 (RFC 6750 section 3). */
+/** Verifies the access token of a request, or answers 401 (RFC 6750 section 3). */
 function requireToken(introspect: TokenIntrospection): MiddlewareHandler<Env> {
   return async (c, next) => {
     const token = /^Bearer +([\w.~+/-]+=*)$/i.exec(c.req.header('authorization') ?? '')?.[1];
@@ -90,3 +88,34 @@ const problem = (error: string, message: string) => ({ error, message });
 const tooLong = problem('invalid_note', `Send {"text": "…"} with 1 to ${MAX_NOTE_CHARACTERS} characters.`);
 const notebookFull = (maxNotes: number) =>
   problem('notebook_full', `Your notebook is full: it holds ${maxNotes} notes. You cannot add more.`);
+
+/** A note in a response of the API. */
+interface Note {
+  readonly id: number;
+  readonly text: string;
+  /** ISO 8601, in UTC. */
+  readonly createdAt: string;
+}
+
+/** The notes of all users, in memory. */
+interface Notebooks {
+  /** The notes of a user, oldest first. */
+  list(subject: string): readonly Note[];
+  /** Adds a note. @returns `undefined` if the user's notebook is full */
+  add(subject: string, text: string): Note | undefined;
+}
+
+/** @param maxNotes the maximum number of notes of one user */
+function createNotebooks(maxNotes: number): Notebooks {
+  const notebooks = new Map<string, Note[]>();
+  return {
+    list: (subject) => notebooks.get(subject) ?? [],
+    add: (subject, text) => {
+      const notes = notebooks.get(subject) ?? [];
+      if (notes.length >= maxNotes) return undefined;
+      const note = { id: notes.length + 1, text, createdAt: new Date().toISOString() };
+      notebooks.set(subject, [...notes, note]);
+      return note;
+    },
+  };
+}

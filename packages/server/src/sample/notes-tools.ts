@@ -8,8 +8,8 @@ const notes = z.object({ notes: z.array(note) });
 const problem = z.object({ message: z.string() });
 
 /**
- * Registers `whoami`, `list_notes` and `add_note`. Each calls the notes API with the access token of
- * whoever calls the tool, and nobody else's; without a login, a call waits for one where its client can be asked to.
+ * Registers `whoami`, `list_notes` and `add_note`. Each calls the notes API with the access token of the caller. Without
+ * a login, a call waits for one if the client supports that.
  */
 export function registerNotesTools(apiOrigin: string): RegisterTools {
   return (server, context) => {
@@ -23,7 +23,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
       'whoami',
       {
         title: 'Who am I',
-        description: 'Tells which user this session is logged in as, as the notes service sees it.',
+        description: 'Returns the user that this session is logged in as at the notes service.',
         outputSchema: caller,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
@@ -35,7 +35,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
       {
         title: 'List notes',
         description:
-          'Lists all notes of the logged-in user, oldest first. Other users have notes of their own.',
+          'Lists all notes of the logged-in user, oldest first. Notes of other users are not included.',
         outputSchema: notes,
         annotations: { readOnlyHint: true, openWorldHint: false },
       },
@@ -67,7 +67,7 @@ export function registerNotesTools(apiOrigin: string): RegisterTools {
   };
 }
 
-/** The text mirrors the structure, for clients that read only text. */
+/** The text contains the structure as JSON, for clients that read only text. */
 function structured(result: Record<string, unknown>): CallToolResult {
   return { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
 }

@@ -9,14 +9,14 @@ export interface ClientCredentials {
   readonly clientSecret: string;
 }
 
-/** Credentials with a secret that exists only in this process. */
+/** Creates credentials with a random secret. */
 export function createCredentials(clientId: string): ClientCredentials {
   return { clientId, clientSecret: randomBytes(32).toString('base64url') };
 }
 
 /**
- * The registration of an MCP server on this machine. As a native application it may be called back on any
- * port of 127.0.0.1, under the path `/callback` (RFC 8252 section 7.3).
+ * The registration of an MCP server on this machine. As a native application, it may use any port of 127.0.0.1 in its
+ * redirect URI, with the path `/callback` (RFC 8252 section 7.3).
  */
 export function mcpServerClient(
   { clientId, clientSecret }: ClientCredentials,
@@ -32,7 +32,7 @@ export function mcpServerClient(
   };
 }
 
-/** The registration of an API: it can authenticate, to introspect, and get no token of its own. */
+/** The registration of an API: it authenticates to introspect tokens, and gets none. */
 export function resourceServerClient({ clientId, clientSecret }: ClientCredentials): ClientMetadata {
   return {
     client_id: clientId,

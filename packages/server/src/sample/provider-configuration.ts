@@ -6,31 +6,31 @@ import { errorPage, pagePolicy, unknownClientPage } from './login-page.js';
 import { type ClientCredentials, mcpServerClient, resourceServerClient } from './provider-clients.js';
 import { createProviderStorage } from './provider-storage.js';
 
-/** Who may do what at the identity provider. */
+/** The clients of the identity provider, and what they may do. */
 export interface Registrations {
   /** The MCP server: code flow with PKCE, refresh; introspects and revokes its own tokens. */
   readonly client: ClientCredentials;
   /** The only resource that access tokens are issued for (RFC 8707). Any absolute URI. */
   readonly resource: string;
-  /** The API behind that resource: may introspect the tokens meant for it, and nothing else. */
+  /** The API of this resource: it may introspect tokens for the resource, and nothing else. */
   readonly resourceServer: ClientCredentials;
   /**
    * Whether MCP clients may register and get tokens for MCP servers: JWTs, for the address under which they know
    * one. Default: false.
    */
   readonly servesMcpClients?: boolean;
-  /** Whether the MCP server may have users log in by a code (RFC 8628). Default: false. */
+  /** Whether the device flow is on (RFC 8628). Default: false. */
   readonly offersDeviceFlow?: boolean;
   /** Lifetime of the API's access tokens, in seconds. Default: 120. Access tokens for MCP servers live an hour. */
   readonly accessTokenSeconds?: number;
 }
 
-/** The path under which people log in; what follows names the login. */
+/** The path of the login pages, before the id of the login. */
 export const LOGIN_PATH = '/interaction/';
 
 const SCOPES = ['openid', 'profile', 'offline_access'];
 const RESOURCE_SCOPE = 'notes';
-/** What MCP clients may ask for. */
+/** The scope of MCP servers. */
 export const MCP_SCOPE = 'mcp';
 
 const MINUTE_SECONDS = 60;
@@ -67,10 +67,10 @@ export function providerConfiguration(
     // Clients register with the scopes that they will ask for.
     scopes: servesMcpClients ? [...SCOPES, MCP_SCOPE] : SCOPES,
     claims: { openid: ['sub'], profile: ['name'] },
-    // The ID token itself carries the name: a token meant for the API cannot ask for user info.
+    // The ID token contains the name, because a token for the API cannot request the user info.
     conformIdTokenClaims: false,
     findAccount: (_ctx, subject) => ({ accountId: subject, claims: () => ({ sub: subject, name: subject }) }),
-    // RFC 7662 section 2.2: lets the API say who is calling.
+    // The API identifies its caller by this field (RFC 7662 section 2.2).
     extraTokenClaims: (_ctx, token) => ('accountId' in token ? { username: token.accountId } : undefined),
     interactions: { policy, url: (_ctx, { uid }) => `${LOGIN_PATH}${uid}` },
     loadExistingGrant: grantEverything,
@@ -78,7 +78,7 @@ export function providerConfiguration(
     rotateRefreshToken: () => true,
     issueRefreshToken: (_ctx, each) =>
       each.clientId === client.clientId || (servesMcpClients && each.grantTypeAllowed('refresh_token')),
-    // Browser sessions are not kept; tied to them, tokens would be dead at once.
+    // Browser sessions are not kept, so tokens that belonged to them would be invalid at once.
     expiresWithSession: () => false,
     clientBasedCORS: () => false,
     renderError: async (ctx, out) => {
@@ -91,7 +91,7 @@ export function providerConfiguration(
       );
     },
     features: {
-      // Left on, it announces itself on stdout, which belongs to `--json`.
+      // If it is on, it prints a notice on stdout, which is for `--json`.
       devInteractions: { enabled: false },
       ...(offersDeviceFlow && { deviceFlow }),
       dPoP: { enabled: false },
@@ -119,7 +119,7 @@ export function providerConfiguration(
           // JWTs could be neither introspected nor revoked.
           return { scope: RESOURCE_SCOPE, audience: resource, accessTokenFormat: 'opaque' };
         },
-        // Spares the client from naming the resource again with every code and refresh token.
+        // The client need not name the resource again with every code and refresh token.
         useGrantedResource: () => true,
       },
     },
@@ -137,8 +137,8 @@ export function providerConfiguration(
 }
 
 /**
- * A grant of its own for every login, instead of the consent screen. Were it shared between the logins of
- * one user, signing out of one MCP session would revoke the tokens of the others.
+ * A separate grant for every login, instead of the consent screen. With a shared grant, signing out of one MCP session
+ * would revoke the tokens of the user's other sessions.
  */
 async function grantEverything({ oidc }: KoaContextWithOIDC): Promise<Grant | undefined> {
   const { provider, client, session, resourceServers = {} } = oidc;

@@ -16,7 +16,7 @@ interface Entry {
   readonly expiresAtMs: number;
 }
 
-/** Expired entries are swept out after this many writes. */
+/** Expired entries are removed after this number of writes. */
 const WRITES_PER_SWEEP = 1000;
 
 /**
@@ -25,7 +25,7 @@ const WRITES_PER_SWEEP = 1000;
  */
 const REFRESH_GRACE_SECONDS = 10;
 
-/** What the identity provider remembers, in memory: one map per kind of record, gone with the process. */
+/** The records of the identity provider, in memory: one map for each kind. */
 export function createProviderStorage({
   isMcpClient = () => false,
   toleratedScopes = () => [],
@@ -79,7 +79,7 @@ class MemoryAdapter implements Adapter {
 
   async consume(id: string): Promise<void> {
     const payload = this.#entries.get(id)?.payload;
-    // A consumed refresh token stays known: presenting it again is what gives a theft away.
+    // A consumed refresh token stays known, because its reuse is a sign of theft.
     if (payload) payload.consumed ??= Math.floor(Date.now() / 1000);
   }
 
@@ -105,8 +105,8 @@ class MemoryAdapter implements Adapter {
 }
 
 /**
- * Who is logged in in a browser is never kept: every authorization asks again who is there, so that one browser
- * can log in as several users. Kept is only what ties the forms of the device flow to the browser they are in.
+ * The user of a browser session is never stored: every authorization asks for the user, so that one browser can log in as
+ * several users. Only the binding of the device flow's forms to their browser is stored.
  */
 class ForgetfulAdapter extends MemoryAdapter {
   override async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {
@@ -132,7 +132,7 @@ class ClientAdapter extends MemoryAdapter {
   }
 }
 
-/** Refresh tokens, which work once; those of MCP clients also for some seconds after that. */
+/** Refresh tokens: each is accepted once; those of MCP clients also for some seconds after the first use. */
 class RefreshTokenAdapter extends MemoryAdapter {
   readonly #isMcpClient: (clientId: string) => boolean;
   readonly #toleratedScopes: () => readonly string[];

@@ -1,6 +1,5 @@
-import type { Backend } from '../backend.js';
+import { type Backend, packageVersion } from '../backend.js';
 import type { SampleUpstream } from '../configuration.js';
-import { packageVersion } from '../package-version.js';
 import { loadToolsModule } from '../tools-module.js';
 import { startIdentityProvider } from './identity-provider.js';
 import { startNotesApi } from './notes-api.js';
@@ -9,8 +8,7 @@ import { createCredentials } from './provider-clients.js';
 import { MCP_SCOPE } from './provider-configuration.js';
 
 /**
- * The audience of the API's tokens (RFC 8707). A name rather than an address, so that provider and API can
- * each know it before either has a port.
+ * The audience of the API's tokens (RFC 8707). It is a URN, so that it is known before the API has a port.
  */
 const NOTES_RESOURCE = 'urn:mcp-sessions:sample:notes';
 
@@ -18,7 +16,7 @@ const NOTES_RESOURCE = 'urn:mcp-sessions:sample:notes';
  * Starts the embedded identity provider and the notes API.
  *
  * @param toolsModule tools to serve instead of the notes tools
- * @throws ConfigurationError when those cannot be loaded; the `EADDRINUSE` error of Node when a port is taken
+ * @throws ConfigurationError if they cannot be loaded; the `EADDRINUSE` error of Node if a port is taken
  */
 export async function startSample(
   upstream: SampleUpstream,
@@ -54,7 +52,7 @@ export async function startSample(
         version: packageVersion(),
         title: 'Notes',
         instructions:
-          'Notes of the logged-in user. Call `login` first; every user sees only their own notes.',
+          'Notes of the logged-in user. Call `login` first. Every user sees only their own notes.',
       },
       tools: ownTools ?? registerNotesTools(api.origin),
       provider: {

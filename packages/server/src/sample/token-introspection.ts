@@ -1,31 +1,31 @@
 import { z } from 'zod';
 import type { ClientCredentials } from './provider-clients.js';
 
-/** Whose tokens an API accepts, and for what. */
+/** The tokens that an API accepts. */
 export interface TokenIntrospectionOptions {
   /** The authorization server's issuer identifier. */
   readonly issuer: string;
-  /** The API's own credentials there. */
+  /** The credentials of the API at the authorization server. */
   readonly credentials: ClientCredentials;
-  /** The audience a token must be meant for (RFC 8707). */
+  /** The required audience (RFC 8707). */
   readonly resource: string;
 }
 
-/** Who a token speaks for. */
+/** The user of a token. */
 export interface Caller {
   readonly subject: string;
   readonly name?: string | undefined;
 }
 
-/** Answers who an access token speaks for, or `undefined` for one that must be refused. */
+/** Returns the user of an access token, or `undefined` if the token is not accepted. */
 export type TokenIntrospection = (accessToken: string) => Promise<Caller | undefined>;
 
 const metadata = z.object({ introspection_endpoint: z.url() });
 
 /**
- * Asks the authorization server about each token, every time (RFC 7662): a revoked token is refused at once.
+ * Introspects the token of every request (RFC 7662), so that a revoked token is refused at once.
  *
- * @throws when the authorization server cannot be reached, here or later
+ * @throws if the authorization server cannot be reached, also later
  */
 export async function createTokenIntrospection(
   options: TokenIntrospectionOptions,
@@ -57,7 +57,7 @@ async function discoverEndpoint(issuer: string): Promise<string> {
   return metadata.parse(await response.json()).introspection_endpoint;
 }
 
-/** RFC 6749 section 2.3.1: both parts are form-encoded before they are joined. */
+/** Both parts are form-encoded (RFC 6749 section 2.3.1). */
 function basicAuthorization({ clientId, clientSecret }: ClientCredentials): string {
   const pair = `${encodeURIComponent(clientId)}:${encodeURIComponent(clientSecret)}`;
   return `Basic ${Buffer.from(pair).toString('base64')}`;

@@ -4,11 +4,11 @@ import { ConfigurationError } from './configuration-error.js';
 import { DEVICE_FLOWS } from './flags.js';
 import { checkVariables, givenVariables, json, PREFIX } from './variables.js';
 
-/** A provider and APIs that the operator runs or uses, instead of the embedded ones. */
+/** The operator's provider, and the addresses of this server. */
 export interface OperatorProvider {
-  /** What is absent is left to the library. */
+  /** Absent fields have the library's defaults. */
   readonly provider: ProviderOptions;
-  /** Where browsers reach this server. Absent: its address on loopback. */
+  /** The URL at which browsers reach this server. Absent: its address on loopback. */
   readonly publicUrl?: string | undefined;
   /** The proxies in front of this server. */
   readonly trustedProxies?: string[] | undefined;
@@ -37,7 +37,7 @@ const origin = z
 
 const schema = z.object({
   ISSUER: z.url({ ...HTTP, error: 'must be the URL of an issuer' }),
-  CLIENT_ID: z.string('is missing: set it to the client id the provider gave this server'),
+  CLIENT_ID: z.string('is missing. Set it to the client id of this server at the provider'),
   CLIENT_SECRET: z.string().optional(),
   SCOPES: words.optional(),
   CLIENT_AUTHENTICATION: z
@@ -54,7 +54,7 @@ const schema = z.object({
           revocation: z.string().optional(),
           deviceAuthorization: z.string().optional(),
         },
-        'must be a JSON object with `authorization`, `token` and, if there are, `userInfo`, `revocation` and `deviceAuthorization`',
+        'must be a JSON object with `authorization`, `token` and, optionally, `userInfo`, `revocation` and `deviceAuthorization`',
       ),
     )
     .optional(),
@@ -65,7 +65,7 @@ const schema = z.object({
     .pipe(
       z.strictObject(
         { subject: z.string(), name: z.string().optional() },
-        'must be a JSON object with `subject` and, if you like, `name`',
+        'must be a JSON object with `subject` and, optionally, `name`',
       ),
     )
     .optional(),
@@ -76,17 +76,17 @@ const schema = z.object({
 });
 
 /**
- * Reads the `MCP_SESSIONS_` variables. Empty ones count as not set.
+ * Reads the provider from the `MCP_SESSIONS_` variables. Empty variables count as not set.
  *
- * @returns `undefined` when none is set
- * @throws ConfigurationError for wrong values, and when the issuer is missing while others are set
+ * @returns `undefined` if none is set
+ * @throws ConfigurationError for invalid values, and if variables are set without the issuer
  */
 export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvider | undefined {
   const given = givenVariables(environment, schema);
   const [first] = Object.keys(given);
   if (first === undefined) return undefined;
   if (!given.ISSUER) {
-    // Going on would start a server that lets anybody log in as anybody.
+    // The embedded provider would let every user log in under any name.
     throw new ConfigurationError(
       `${PREFIX}${first} is set but ${PREFIX}ISSUER is not. Set it, or unset both.`,
     );
