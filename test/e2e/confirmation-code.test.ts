@@ -65,7 +65,9 @@ describe('a login that needs a confirmation code', () => {
         content: [{ text: expect.stringMatching(/read it again/) }],
       });
     }
-    expect((await login(wrong(code))).content[0]?.text).toContain('A wrong confirmation code was entered too often');
+    expect((await login(wrong(code))).content[0]?.text).toContain(
+      'A wrong confirmation code was entered too often',
+    );
     expect(await revoked).toMatchObject({ revocation: 'confirmed' });
     expect((await login(code)).isError).toBe(true);
     await client.close();

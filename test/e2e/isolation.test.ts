@@ -248,20 +248,23 @@ describe('[security 7] a pending handle', () => {
     { when: 'after the browser is done', isBrowserDone: true },
   ];
 
-  it.each(stages)('is accepted only by `login`, `logout` and `session_status` $when', async ({ isBrowserDone }) => {
-    const { client, name } = await pending(isBrowserDone);
-    for (const tool of ['whoami', 'list_notes', 'add_note', 'slow']) {
-      const answer = await client.call(tool, tool === 'add_note' ? { text: 'too early' } : {});
-      expect(answer).toMatchObject({ isError: true, text: expect.stringContaining('login') });
-      expect(answer.text).not.toContain(name);
-    }
-    const status = await client.call('session_status');
-    expect(status.structured).toMatchObject({ state: 'pending' });
-    expect(status.text).not.toContain(name);
-    const logout = await client.call('logout');
-    expect(logout.structured).toMatchObject({ status: 'logged_out' });
-    expect(logout.text).not.toContain(name);
-  });
+  it.each(stages)(
+    'is accepted only by `login`, `logout` and `session_status` $when',
+    async ({ isBrowserDone }) => {
+      const { client, name } = await pending(isBrowserDone);
+      for (const tool of ['whoami', 'list_notes', 'add_note', 'slow']) {
+        const answer = await client.call(tool, tool === 'add_note' ? { text: 'too early' } : {});
+        expect(answer).toMatchObject({ isError: true, text: expect.stringContaining('login') });
+        expect(answer.text).not.toContain(name);
+      }
+      const status = await client.call('session_status');
+      expect(status.structured).toMatchObject({ state: 'pending' });
+      expect(status.text).not.toContain(name);
+      const logout = await client.call('logout');
+      expect(logout.structured).toMatchObject({ status: 'logged_out' });
+      expect(logout.text).not.toContain(name);
+    },
+  );
 
   it.each(stages)('is refused for resources and prompts $when', async ({ isBrowserDone }) => {
     const { handle, name } = await pending(isBrowserDone);
