@@ -11,7 +11,7 @@ import { reachedFrom } from '../support/in-memory-client.js';
 import { JSON_HEADERS } from '../support/raw-mcp.js';
 
 const MCP = 'https://mcp.example/mcp';
-/** A character counts as two bytes, so that 100 of these exceed the limit. */
+/** The maximum length of a URI. A character counts as two bytes, so that 100 such URIs exceed the limit in bytes. */
 const LONG = 2048;
 const SHORT = 'notes:mine';
 /** The maximum of one address for one kind of data. */
@@ -28,7 +28,7 @@ beforeEach(() => {
 });
 afterEach(() => sessions.close());
 
-/** Requests from one address. */
+/** The server for requests from one address. */
 const from = (index: number): Pick<Sessions, 'handleRequest'> => {
   const server = reachedFrom(sessions, `203.0.113.${index}`);
   return { handleRequest: (request) => server.handleRequest(new Request(MCP, request)) };

@@ -126,7 +126,7 @@ describe('the response to a 2026 call whose tool is silent for 66 seconds', () =
     void sessions.close().finally(() => {
       isClosed = true;
     });
-    // The drain time is 0 on this clock.
+    // Closing waits for calls by the clock, with a drain time of 0.
     while (!isClosed) await clock.advance(1);
     const stream = await answer;
     expect(stream.status).toBe(status);

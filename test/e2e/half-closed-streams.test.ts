@@ -70,7 +70,7 @@ interface Client {
   call(name: string, args?: Record<string, unknown>): Promise<Record<string, unknown>>;
 }
 
-/** The real clients, which reconnect at once and twice at most. */
+/** The real clients. They reconnect without delay, and twice, as by default. */
 const CLIENTS: Record<string, () => Promise<Client>> = {
   'SDK 1.x': async () => {
     const client = new Sdk1Client(INFO);

@@ -20,7 +20,7 @@ const DISTINCT = Array.from({ length: LENGTH / 9 }, (_, at) =>
 const HEADERS = ['host', 'authorization', ...READ_HEADERS];
 const wide = (filling: string) => `x${filling.repeat(LENGTH / filling.length)}x`;
 
-/** The limit of a refused request: headers are read before a request is refused. */
+/** The CPU cost of a request. The strict limit of refused requests applies, because the server reads headers first. */
 async function costOf(target: string, headers: Record<string, string>): Promise<Cost> {
   const { body = '', headers: usual } = request2026('tools/list', {});
   const answered = async () => {

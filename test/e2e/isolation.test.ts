@@ -244,8 +244,8 @@ describe('[security 7] a pending handle', () => {
     return { client, handle: client.secret, name };
   }
   const stages = [
-    { when: 'before the browser is done', isBrowserDone: false },
-    { when: 'after the browser is done', isBrowserDone: true },
+    { when: 'before the user has finished in the browser', isBrowserDone: false },
+    { when: 'after the user has finished in the browser', isBrowserDone: true },
   ];
 
   it.each(stages)(

@@ -51,7 +51,7 @@ async function livingUsersAfter(
   return (await provider.livingTokens()).map(({ user }) => user);
 }
 
-/** Expects that a signed-out session reports the reason and can log in again. */
+/** Expects that a signed-out session reports the reason, and that its tools ask for a login. */
 async function expectSignedOut(client: RawClient | McpClient, reason: Reason): Promise<void> {
   const { structured } = await client.call('session_status');
   expect(structured).toMatchObject({ state: 'anonymous', signedOut: reason, accounts: [] });

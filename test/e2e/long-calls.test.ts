@@ -13,7 +13,7 @@ const API = 'https://api.test/notes';
 let clock: VirtualClock;
 let provider: FaultingProvider;
 let sessions: Sessions;
-/** Requests of local clients and browsers. */
+/** The server for local clients and browsers. */
 let here: Pick<Sessions, 'handleRequest'>;
 let events: SessionEvent[];
 let began: Latch;
@@ -74,7 +74,7 @@ const linkSchema = z.object({ loginUrl: z.string() });
 describe.each<[era: string, connect: () => Promise<InMemoryClient>]>([
   ['2025', () => inMemory2025(here)],
   ['2026', async () => inMemory2026(here)],
-])('a call in the %s era that takes longer than its session may be idle', (_, connect) => {
+])('a %s call that takes longer than the idle timeout of its session', (_, connect) => {
   it('keeps its login, and the idle time starts with its response [security 34, 36]', async () => {
     const client = await connect();
     const started = (await client.call('login')).structured;

@@ -20,11 +20,11 @@ import {
 const TOOLS = fileURLToPath(new URL('./blocking-tools.mjs', import.meta.url));
 /** The bytes that a flood sends to a client that does not read. */
 const FLOOD_BYTES = 200 * 1024 * 1024;
-/** The maximum growth of the server, less than the unread bytes. */
+/** The maximum growth of the server: half of a flood. A server that buffers the flood grows more. */
 const MOST_GROWTH_BYTES = 100 * 1024 * 1024;
 /** The maximum number of bytes that two local sockets and the server buffer. */
 const MOST_IN_KERNEL_BYTES = 32 * 1024 * 1024;
-/** The idle connections of the browsers of these tests. */
+/** Closes idle connections early, among them those of the browsers of these tests. */
 const KEPT_BRIEFLY = ['--keep-alive-seconds', '1'];
 /** The listening socket, and the sockets of stdout and stderr. */
 const SOCKETS_OF_AN_IDLE_SERVER = 3;
@@ -193,8 +193,8 @@ function resume(wire: Wire2025, lastEventId: string): Promise<WireStream> {
 
 describe('a 2026 call', () => {
   const states = [
-    { state: 'is answering', isQuiet: false },
-    { state: 'has not said anything yet', isQuiet: true },
+    { state: 'has sent a notification', isQuiet: false },
+    { state: 'has sent nothing yet', isQuiet: true },
   ];
   const cases = states.flatMap((state) => CUTS.map((cut) => ({ ...state, cut })));
 

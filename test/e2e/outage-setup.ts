@@ -28,7 +28,7 @@ export function start({ refresh, delaySeconds = 0 }: { refresh?: typeof fetch; d
   const asked: Asked[] = [];
   const issuedAtMs = new Map<string, number>();
   const elsewhere: string[] = [];
-  /** The number of API requests with an expired token. */
+  /** The expired tokens that the API has received. */
   const expiredUses: string[] = [];
   let inFlight = 0;
   const load = { mostInFlight: 0 };

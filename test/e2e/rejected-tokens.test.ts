@@ -105,14 +105,14 @@ const FAULTS: readonly [what: string, changes: Changes, reason: string, says: Re
     'issuer',
     /is https:\/\/other\.test; this server accepts/,
   ],
-  ['an issuer that is no text', { iss: 7 }, 'malformed', /iss has the wrong type/],
-  ['an end that has come', { exp: 1 }, 'expired', /It has expired/],
-  ['a beginning to come', { nbf: 4_000_000_000 }, 'not_yet_valid', /not valid yet/],
+  ['an issuer that is not a string', { iss: 7 }, 'malformed', /iss has the wrong type/],
+  ['an expiry in the past', { exp: 1 }, 'expired', /It has expired/],
+  ['a start in the future', { nbf: 4_000_000_000 }, 'not_yet_valid', /not valid yet/],
   ['a DPoP key', { cnf: { jkt: 'thumb' } }, 'key_bound', /bound to a key/],
   ['a certificate', { cnf: { 'x5t#S256': 'thumb' } }, 'key_bound', /bound to a key/],
   ['the use of a refresh token', { token_use: 'refresh' }, 'refresh_token', /refresh token/],
   ['the type of a refresh token', { typ: 'Refresh' }, 'refresh_token', /refresh token/],
-  ['the marks of an ID token', { at_hash: 'h', nonce: 'n' }, 'id_token', /ID token/],
+  ['the claims of an ID token', { at_hash: 'h', nonce: 'n' }, 'id_token', /ID token/],
   ['the use of an ID token', { token_use: 'id' }, 'id_token', /ID token/],
   ['the type of another token', { typ: 'Logout' }, 'token_type', /typ is Logout/],
   ['no subject', { sub: undefined }, 'subject', /name its user/],
@@ -120,7 +120,7 @@ const FAULTS: readonly [what: string, changes: Changes, reason: string, says: Re
   ['quotation marks and line ends', { aud: 'a"\\\r\nb' }, 'audience', /\(aud\) is a\?\?\?\?b; this server/],
 ];
 
-describe.each(['a JWT', 'introspection'])('a token whose %s says that it has', (source) => {
+describe.each(['a JWT', 'an introspected token'])('%s', (source) => {
   const tokenOf = (changes: Changes) => {
     if (source === 'a JWT') return sign({ ...good(), ...changes });
     introspected = { active: true, ...good(), ...changes };
@@ -128,7 +128,7 @@ describe.each(['a JWT', 'introspection'])('a token whose %s says that it has', (
   };
 
   it.each(FAULTS.map((fault, index) => [index, ...fault] as const))(
-    '%i: %s, is refused with the cause, for its client and in the log [security 9, 48, 49]',
+    '%i: with %s is refused, and the client and the log get the reason [security 9, 48, 49]',
     async (index, _what, changes, reason, says) => {
       const token = tokenOf({ ...changes, index });
       const answer = await bring(token);

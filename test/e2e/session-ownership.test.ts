@@ -82,7 +82,7 @@ const INTRUDERS: readonly (readonly [who: string, wayIn: (victim: string) => Pro
   ['another user', () => wayOf(newUser(), editor)],
   ['the same user with another client', (victim) => wayOf(victim, terminal)],
 ];
-/** A caller without a token. */
+/** A caller with a token of an issuer that the server does not accept. */
 const STRANGER = ['the same name of another issuer', (victim: string) => wayOf(victim, stranger)] as const;
 
 const CALLS: readonly (readonly [tool: string, args: Record<string, unknown>])[] = [
@@ -185,7 +185,7 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection, used by %s
     const status = (await victim.client.call('session_status')).structured;
     clock.advance(MINUTE);
     const before = allRecords();
-    const heardBefore = notes.events.length;
+    const eventsBefore = notes.events.length;
     for (const [what, request] of requestsOf2025(victim.eventId)) {
       const answer = await sendWith(request, headers, { 'mcp-session-id': victim.client.secret });
       const toUnknown = await sendWith(request, headers, { 'mcp-session-id': UNKNOWN_ID });
@@ -195,7 +195,7 @@ describe.each([...INTRUDERS, STRANGER])('the id of a 2025 connection, used by %s
     }
     // The attempt has created no session.
     expect(records).toEqual(before);
-    expect(new Set(eventsSince(heardBefore))).toEqual(
+    expect(new Set(eventsSince(eventsBefore))).toEqual(
       new Set([who === STRANGER[0] ? 'token.refused' : 'session.not_owned']),
     );
 

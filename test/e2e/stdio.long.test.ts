@@ -20,7 +20,7 @@ describe('the process over stdio', () => {
   const endings: [string, (server: StdioProcess) => void][] = [
     ['the client closes stdin', ({ stdin }) => void stdin.end()],
     [
-      'the client does not read stdout any more',
+      'the client has closed stdout',
       ({ stdout, send }) => {
         stdout.destroy();
         send({ id: 'last', method: 'ping' });
@@ -30,7 +30,7 @@ describe('the process over stdio', () => {
     ['it receives SIGINT', ({ pid }) => void process.kill(pid, 'SIGINT')],
     ['it receives SIGHUP', ({ pid }) => void process.kill(pid, 'SIGHUP')],
     [
-      'SIGINT comes twice',
+      'it receives SIGINT twice',
       ({ pid }) => {
         process.kill(pid, 'SIGINT');
         process.kill(pid, 'SIGINT');

@@ -88,7 +88,7 @@ describe.runIf(process.platform === 'linux')('the browser', () => {
 
   it.each([
     ['there is no display', { DISPLAY: '' }, []],
-    ['it is told not to', {}, ['--no-browser']],
+    ['`--no-browser` is set', {}, ['--no-browser']],
   ])('is not opened when %s', async (_why, environment, flags) => {
     const desktop = await recordingDesktop();
     const server = await start({

@@ -23,7 +23,7 @@ export interface InMemoryClient {
   instructions(): Promise<string>;
 }
 
-/** Sends requests to a server from an address. Default: an unknown address. */
+/** A server for requests from an address. Without it, requests have an unknown address. */
 export function reachedFrom(server: Server, remoteAddress: string): Server {
   const socket = { localAddress: '127.0.0.1', remoteAddress };
   return {
