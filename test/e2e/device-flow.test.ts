@@ -92,7 +92,7 @@ describe.each(ERAS)('with the device flow as an alternative (%s)', (era) => {
     await hold.isHeld;
     const over = failureOf(notes, era === '2025' ? 'signed_out' : 'superseded');
     const revoked = notes.next(({ type }) => type === 'account.revoked');
-    // A pending handle is not accepted by `logout`.
+    // In 2026 another kind of login replaces the first one.
     if (era === '2025') await client.call('logout');
     else await client.call('login', { flow: 'link' });
     await over;
