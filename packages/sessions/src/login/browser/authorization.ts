@@ -14,7 +14,21 @@ import {
   wipeChecks,
 } from '../login-attempt.js';
 import type { LoginAttempts } from '../login-attempts.js';
-import { callbackPathOf } from './redirect-uris.js';
+
+// Each authorization server has a redirect URI of its own, so that a response of one is never accepted as a response of
+// another (mix-up, RFC 9700 section 4.4). No path is below another, because some servers accept every path below a
+// registered one.
+
+/** The path of the default provider's redirect URI. The default provider is the first one. */
+export const DEFAULT_CALLBACK_PATH = '/callback';
+
+/** The path of the redirect URI for `access.signIn`: the authorization server that issues the clients' tokens. */
+export const SIGN_IN_CALLBACK_PATH = '/login/sign-in';
+
+/** The path of the redirect URI of a provider other than the default one. */
+export function providerCallbackPath(name: string): string {
+  return `/login/callback/${encodeURIComponent(name)}`;
+}
 
 export interface AuthorizationOptions {
   readonly attempts: LoginAttempts;
@@ -84,7 +98,10 @@ export class Authorization {
 
   /** The path of the redirect URI that a response has to come to. */
   callbackPathOf({ provider }: LoginAttempt, purpose: AuthorizationPurpose): string {
-    return callbackPathOf(purpose, provider, this.#options.defaultProvider);
+    if (purpose === 'sign-in') return SIGN_IN_CALLBACK_PATH;
+    return provider === this.#options.defaultProvider
+      ? DEFAULT_CALLBACK_PATH
+      : providerCallbackPath(provider);
   }
 
   /** Revokes the tokens of a `sign-in`, which only identifies the user. */

@@ -2,8 +2,7 @@ import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { browserEnvironment } from './browser-environment.js';
-import { browserOpener } from './open-browser.js';
+import { browserEnvironment, browserOpener } from './open-browser.js';
 
 describe('a browser can be opened', () => {
   it.each([

@@ -18,9 +18,9 @@ import {
   rejectedCallbackPage,
   tooManyRequestsPage,
 } from '../pages/problem-pages.js';
+import { DEFAULT_CALLBACK_PATH, providerCallbackPath, SIGN_IN_CALLBACK_PATH } from './authorization.js';
 import { LoginCookies, type LoginCookiesOptions } from './cookies.js';
 import type { BrowserFlow, CallbackResult } from './flow.js';
-import { DEFAULT_CALLBACK_PATH, providerCallbackPath, SIGN_IN_CALLBACK_PATH } from './redirect-uris.js';
 import type { LoginRequestLimits } from './request-limits.js';
 import { showPage } from './show-page.js';
 
