@@ -15,7 +15,7 @@ describe('a rule is broken by', () => {
   it.each<[string, Partial<Answer>]>([
     ['a 500', { status: 500 }],
     ['a 503, for limits are out of reach', { status: 503, headers: { 'retry-after': '1' } }],
-    ['a mistake of the server under another status', { text: 'The server made a mistake. Try again' }],
+    ['a failure of the server under another status', { text: 'The server failed to process the request.' }],
     ['an error of JavaScript in the result of a tool', { text: 'Cannot read properties of undefined' }],
     ['a connection that breaks', { status: 0, end: 'broken' }],
     ['an answer that never comes', { status: 0, end: 'hung' }],

@@ -3,7 +3,7 @@ import { canariesIn, TOKEN_PREFIX, visitorsIn } from './canaries.js';
 import type { Answer } from './client.js';
 
 /** What the server says, whatever the status, when it has caught an error that it did not expect. */
-const MISTAKE = 'The server made a mistake';
+const FAILURE = 'The server failed to process';
 /** What a program says where it stumbles. A tool's result may carry it, and then nobody else says so. */
 const STUMBLE = /Cannot (?:read|set) propert|is not (?:a function|a constructor|defined|iterable)|call stack/;
 /** Node closes the connection on what is no HTTP, or too much of it. */
@@ -20,7 +20,7 @@ export function brokenRule(
   if (end === 'broken' && !mayBreak(request)) return `the connection broke: ${answer.error}`;
   if (request.isUnwelcome && status >= 200 && status < 300) return `the token is let in: ${status}`;
   if (status >= 500 && !mayBeFull(request, answer)) return `the answer is ${status}: ${text.slice(0, 500)}`;
-  if (text.includes(MISTAKE)) return `the server made a mistake: ${text.slice(0, 500)}`;
+  if (text.includes(FAILURE)) return `the server failed: ${text.slice(0, 500)}`;
   const stumble = STUMBLE.exec(text)?.[0];
   if (stumble !== undefined && !sent(request, stumble)) return `the server stumbled: ${text.slice(0, 500)}`;
   const everything = `${Object.values(headers).join('\n')}\n${text}`;
@@ -52,8 +52,8 @@ export function passedGuards({ status, text }: Answer): boolean {
 }
 
 const GUARDS = [
-  'is not reached under that host name',
-  'Pages of that origin may not',
+  'does not accept that host name',
+  'requests from pages of that origin',
   'There is nothing here',
   'the body is not JSON',
   'nested deeper than',

@@ -112,11 +112,11 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
     const isHealthCheck = c.req.path === HEALTH_PATH && ['GET', 'HEAD'].includes(c.req.method);
     if (!isHealthCheck && !guards.allowsHost(request)) {
       warnings.refusedHost(request);
-      return refuse(c, 403, 'This server is not reached under that host name. Use its public URL.');
+      return refuse(c, 403, 'This server does not accept that host name. Use its public URL.');
     }
     if (!guards.allowsOrigin(request)) {
       warnings.refusedOrigin(request.headers.get('origin') ?? '');
-      return refuse(c, 403, 'Pages of that origin may not call this server.');
+      return refuse(c, 403, 'This server does not accept requests from pages of that origin.');
     }
     const mount = basePath.wrongMountOf(c.req.raw, request.incoming);
     if (mount !== undefined) throw wrongMount(mount, publicUrl());
@@ -142,7 +142,7 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
       500,
       isConfiguration
         ? error.message
-        : 'The server made a mistake. Try again; if it stays so, tell its operator.',
+        : 'The server failed to process the request. Try again. If it fails again, tell the operator.',
     );
   });
   return app;

@@ -48,7 +48,7 @@ export function jsonRpcErrorOf(error: unknown): JsonRpcError {
     ? { code: ErrorCode.serverBusy, message: error.message }
     : {
         code: ErrorCode.internal,
-        message: 'The server made a mistake. Try again; if it stays so, tell its operator.',
+        message: 'The server failed to process the request. Try again. If it fails again, tell the operator.',
       };
 }
 

@@ -34,7 +34,7 @@ export function sendableError(error: unknown, onError: (error: unknown) => void)
   onError(error);
   return new ProtocolError(
     ProtocolErrorCode.InternalError,
-    message ?? 'The server made a mistake. Tell its operator.',
+    message ?? 'The server failed to process the request. Tell the operator.',
   );
 }
 
