@@ -5,6 +5,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 import { afterEach, describe, expect, it } from 'vitest';
 import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
+import { ResourceUpdates } from '../mcp/request/resource-updates.js';
 import { liveSession } from '../mcp/request/session.js';
 import { publicIdOf } from '../session/ids.js';
 import { Secret } from '../vault/secret.js';
@@ -51,7 +52,12 @@ async function sessionAt(
   const sessionFor = (required: string | undefined) =>
     liveSession(
       snapshot,
-      { accounts, fetch: sessionFetch, idOf: (session) => publicIdOf(bench.keys, session) },
+      {
+        accounts,
+        fetch: sessionFetch,
+        idOf: (session) => publicIdOf(bench.keys, session),
+        resourceUpdates: new ResourceUpdates(),
+      },
       { required, byDefault: 'idp' },
     );
   return { bench, record, sessionFor, session: sessionFor(undefined) };

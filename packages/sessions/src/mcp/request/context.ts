@@ -49,7 +49,7 @@ export interface ToolContext<ProviderName extends string = string> {
   requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement<ProviderName>): T;
 }
 
-export interface RequestContextsOptions extends SessionServices {
+export interface RequestContextsOptions extends Omit<SessionServices, 'resourceUpdates'> {
   /** The names of the providers; the first is the default. */
   readonly providers: readonly [string, ...string[]];
 }
@@ -130,6 +130,7 @@ export class RequestContexts implements ToolContext {
     if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
     if (resolved.state !== 'live') throw new Error('Only a live session is not refused.');
     const [byDefault] = this.#options.providers;
-    return liveSession(snapshotOf(resolved.record), this.#options, { required: requiredProvider, byDefault });
+    const services = { ...this.#options, resourceUpdates: this.resourceUpdates };
+    return liveSession(snapshotOf(resolved.record), services, { required: requiredProvider, byDefault });
   }
 }

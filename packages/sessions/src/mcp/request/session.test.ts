@@ -4,6 +4,7 @@ import { SessionBench } from '../../../../../test/support/session-bench.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
 import { publicIdOf } from '../../session/ids.js';
+import { ResourceUpdates } from './resource-updates.js';
 import { liveSession, refusingSession } from './session.js';
 
 /** A session whose `fetch` only notes for which provider it is called. */
@@ -18,7 +19,11 @@ async function setUp() {
   };
   const idOf = (session: typeof snapshot) => publicIdOf(bench.keys, session);
   const sessionOf = (providers: { required?: string; byDefault: string }) =>
-    liveSession(snapshot, { accounts: bench.accounts, fetch, idOf }, { required: undefined, ...providers });
+    liveSession(
+      snapshot,
+      { accounts: bench.accounts, fetch, idOf, resourceUpdates: new ResourceUpdates() },
+      { required: undefined, ...providers },
+    );
   return {
     bench,
     record,

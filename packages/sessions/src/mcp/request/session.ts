@@ -4,6 +4,7 @@ import { SessionError } from '../../errors.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
 import { useSecret } from '../../vault/secret.js';
+import type { ResourceUpdates } from './resource-updates.js';
 
 /** Options of `session.withAccessToken`. */
 export interface SessionCallOptions<ProviderName extends string = string> {
@@ -54,6 +55,12 @@ export interface Session<ProviderName extends string = string> {
     use: (accessToken: string) => Promise<T>,
     options?: SessionCallOptions<ProviderName>,
   ): Promise<T>;
+  /**
+   * Notifies the clients of this session that have subscribed to a resource that it has changed
+   * (`notifications/resources/updated`). Clients of other sessions are not notified.
+   * @throws SessionError `login_required` if the request names no session, `signed_out`
+   */
+  resourceUpdated(uri: string): Promise<void>;
 }
 
 /** What sessions are made of. */
@@ -62,6 +69,7 @@ export interface SessionServices {
   readonly fetch: SessionFetch;
   /** The public id of a session. */
   readonly idOf: (session: SessionSnapshot) => string;
+  readonly resourceUpdates: ResourceUpdates;
 }
 
 /** The session of a request without a session. It has no accounts, and rejects calls that need one. */
@@ -76,13 +84,14 @@ export function refusingSession(reason: SessionError): Session {
     signOut: () => Promise.resolve(),
     fetch: refuse,
     withAccessToken: refuse,
+    resourceUpdated: refuse,
   };
 }
 
 /** The session that a request names. */
 export function liveSession(
   snapshot: SessionSnapshot,
-  { accounts, fetch, idOf }: SessionServices,
+  { accounts, fetch, idOf, resourceUpdates }: SessionServices,
   providers: { readonly required: string | undefined; readonly byDefault: string },
 ): Session {
   const usual = providers.required ?? providers.byDefault;
@@ -96,5 +105,8 @@ export function liveSession(
       handled(
         accounts.accessToken(snapshot, provider).then(({ accessToken }) => useSecret(accessToken, use)),
       ),
+    // `list` rejects after a sign-out: the client may have another user now.
+    resourceUpdated: (uri) =>
+      handled(accounts.list(snapshot).then(() => resourceUpdates.notify(uri, snapshot.ref))),
   };
 }
