@@ -18,6 +18,7 @@ export type { RegisterTools, ServerInfo } from './mcp/server/factory.js';
 export { STATUS_URI } from './mcp/server/status-resource.js';
 export type { Elicitation } from './mcp/tools/login/elicitation-policy.js';
 export type { Logger } from './observe/logger.js';
+export type { ClientAssertionKey } from './provider/client-assertion-key.js';
 export type {
   ClientAuthentication,
   DeviceFlow,

@@ -81,7 +81,7 @@ interface EventAccount {
   readonly subject: string;
 }
 
-/** An event; `Session` are its fields that name the session. */
+/** An event; `Session` are its fields that name the session. @inline */
 type EventOf<Session> =
   | (Session & { readonly type: 'session.started'; readonly kind: SessionKind })
   | (Session & { readonly type: 'session.signed_out'; readonly reason: SignOutReason })
