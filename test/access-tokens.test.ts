@@ -9,7 +9,7 @@ const explained = text
   .map((name) => name.slice(1, -1));
 
 describe('docs/access-tokens.md', () => {
-  it('explains every reason for which a token is refused, and no other', () => {
+  it('explains each reason for which a token is refused, and no other', () => {
     expect(new Set(explained)).toEqual(new Set(TOKEN_FAULT_REASONS));
   });
 });

@@ -59,7 +59,7 @@ describe('docs/limits.md', () => {
     expect(row?.[2]).toMatch(new RegExp(`\\b${value.toLocaleString('en')}\\b`));
   });
 
-  it('says the size with which a request in flight counts', () => {
+  it('states the size with which a request in flight counts', () => {
     const text = readFileSync(url, 'utf8');
     expect(text).toContain(`2025 connection counts with ${CALL_BYTES.ofConnection / KIB} KiB`);
     expect(text).toContain(`its own server object, and counts with ${CALL_BYTES.byItself / KIB} KiB`);

@@ -5,7 +5,7 @@ const transcripts = new URL('e2e/transcripts/', import.meta.url);
 const kept = readdirSync(transcripts).map((name) => readFileSync(new URL(name, transcripts), 'utf8'));
 const page = readFileSync(new URL('../docs/login.md', import.meta.url), 'utf8');
 
-/** What a client or a model is shown to get, by section. */
+/** The responses to clients and models that the document shows, by section. */
 const sections = page
   .slice(page.indexOf('## What the client and the model see'))
   .split(/^### /m)

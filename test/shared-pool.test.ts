@@ -12,7 +12,7 @@ import { digestOf, isSameDigest } from '../packages/sessions/src/vault/secret-di
 import { decodeTokenSet, encodeTokenSet } from '../packages/sessions/src/vault/token-set.js';
 import { Vault } from '../packages/sessions/src/vault/vault.js';
 
-/** What is in the slab that Node cuts small buffers from: the one in use before `act`, and the one after it. */
+/** The content of the pools of small buffers: of the pool before `act`, and of the pool after it. */
 function pooledDuring(act: () => void): Buffer {
   const slab = () => Buffer.from(Buffer.allocUnsafe(1).buffer);
   const before = slab();
@@ -20,12 +20,12 @@ function pooledDuring(act: () => void): Buffer {
   return Buffer.concat([before, slab()]);
 }
 
-describe('the pool that Node shares among small buffers', () => {
+describe('the pool of Node for small buffers', () => {
   const keys = new KeyHierarchy(randomBytes(32));
   const vault = new Vault(keys, systemRandom);
   const context = { sessionRef: 'session', owner: 'owner', provider: 'provider', generation: 1 };
 
-  it('holds what was made with Buffer.from, so that the other tests can fail', () => {
+  it('contains the bytes of Buffer.from, so that the other tests can fail', () => {
     const id = mintSessionId(systemRandom);
     expect(pooledDuring(() => Buffer.from(id)).includes(id)).toBe(true);
   });
@@ -58,9 +58,9 @@ describe('the pool that Node shares among small buffers', () => {
   });
 });
 
-/** What may be in the pool. Messages over stdio name no session: the process is one. */
+/** Uses of the pool that are allowed. Messages over stdio contain no session id. */
 const NO_SECRET = ['login/pages/branding.ts', 'mcp/stdio-lines.ts'];
-/** The one place that makes buffers of its own. */
+/** The only file that creates buffers outside of the pool. */
 const MAKER = 'vault/memory.ts';
 const POOLED = /\bBuffer\.(?:from|concat|allocUnsafe)\(/;
 

@@ -5,7 +5,7 @@ import { TOKEN_ANSWERS } from '../packages/sessions/src/provider/token-answers.j
 const document = readFileSync(new URL('../docs/tokens.md', import.meta.url), 'utf8');
 
 describe('docs/tokens.md', () => {
-  it('shows the table of answers as the code has it, row by row', () => {
+  it('has the table of token responses of the code, row by row', () => {
     const [, table = ''] =
       /\| the token endpoint answers \| outcome \|\n\|[ -|]+\|\n((?:\|.*\n)+)/.exec(document) ?? [];
     const rows = table
@@ -16,7 +16,7 @@ describe('docs/tokens.md', () => {
     expect(rows).toEqual(TOKEN_ANSWERS.map(({ answer, outcome }) => [answer, `\`${outcome}\``]));
   });
 
-  it('says of every outcome what it means for a refresh and for a login', () => {
+  it('explains each outcome for refreshes and logins', () => {
     const outcomes = new Set(TOKEN_ANSWERS.map(({ outcome }) => outcome));
     for (const outcome of outcomes)
       expect(document).toMatch(new RegExp(`^\\| \`${outcome}\` \\| .+ \\| .+ \\|$`, 'm'));

@@ -1,4 +1,4 @@
-/** Tools that answer on their own: every kind of content, errors, progress and log messages. */
+/** Tools without requests to the client: all kinds of content, errors, progress and log messages. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import {
   type CallToolResult,
@@ -29,7 +29,7 @@ const fixedAnswers: Record<string, Content[]> = {
     image,
     embedded('test://mixed-content-resource', 'The third one.'),
   ],
-  // The suite calls this one to see that nothing but the result comes back on the stream.
+  // The suite checks that the stream contains only the result.
   test_streaming_elicitation: [text('Only a result.')],
 };
 
@@ -50,7 +50,7 @@ export function registerContentTools(server: McpServer): void {
     return { content: [text('Logged three times.')] };
   });
 
-  // Where the request names no log level, this must stay silent in the 2026-07-28 revision.
+  // Revision 2026-07-28 requires no log messages if the request has no log level.
   server.registerTool('test_logging_tool', { description: 'Logs if the request wants it' }, async (ctx) => {
     await ctx.mcpReq.log('info', 'asked for by the log level of the request');
     return { content: [text('Logged, if wanted.')] };
@@ -80,7 +80,7 @@ export function registerContentTools(server: McpServer): void {
   );
 }
 
-/** Without a progress token the client has not asked, and nothing may be sent. */
+/** Sends progress only if the request has a progress token. */
 async function reportProgress(ctx: ServerContext): Promise<void> {
   const progressToken = ctx.mcpReq._meta?.progressToken;
   if (progressToken === undefined) return;

@@ -1,4 +1,4 @@
-/** The server the conformance suite talks to: what it asks for by name, built with the library. */
+/** The server for the conformance suite, with the tools, resources and prompts that it requires. */
 import { createSessions } from 'mcp-sessions';
 import { registerContentTools } from './content-tools.js';
 import { registerInputRequiredTools, requestState } from './input-required-tools.js';
@@ -18,7 +18,7 @@ export async function startFixture(): Promise<Fixture> {
       version: '0.0.0',
       requestState,
       capabilities: {
-        // Lists never change with a login (security requirement 55), so none is announced as changing.
+        // Lists never change with a login (security requirement 55), so `listChanged` is false.
         tools: { listChanged: false },
         prompts: { listChanged: false },
         resources: { listChanged: false, subscribe: true },
@@ -33,7 +33,7 @@ export async function startFixture(): Promise<Fixture> {
       registerResources(server);
       registerPrompts(server);
     },
-    // No scenario logs in, so no provider is ever asked: nothing listens on the discard port.
+    // No scenario logs in, so the provider gets no request. The discard port has no listener.
     providers: { issuer: 'http://127.0.0.1:9/', clientId: 'conformance' },
   });
   const { url } = await sessions.listen({ port: 0 });

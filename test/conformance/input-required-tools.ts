@@ -1,4 +1,4 @@
-/** Tools that ask by answering `input_required` and are called again with what they asked for: 2026-07-28. */
+/** Tools that return `input_required` and are called again with the input (2026-07-28). */
 import { randomBytes } from 'node:crypto';
 import {
   acceptedContent,
@@ -14,13 +14,13 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 
-/** What a tool remembers between two legs of a call. It travels through the client, so it is signed. */
+/** The request state of a tool. The client sends it back, so it is signed. */
 const State = z.object({ tool: z.string(), leg: z.number(), name: z.string().optional() });
 type State = z.infer<typeof State>;
 
 const states = createRequestStateCodec<State>({ key: randomBytes(32) });
 
-/** Checks every state before a tool sees it; a tampered one is answered as a protocol error. */
+/** Verifies request states before a tool gets them. A modified state causes a protocol error. */
 export const requestState: NonNullable<ServerOptions['requestState']> = { verify: states.verify };
 
 const Name = z.object({ name: z.string() });
@@ -50,7 +50,7 @@ function askModel(question: string) {
   });
 }
 
-/** The state this tool signed, if the call carries one. */
+/** The request state of the call, if any. */
 function stateOf(tool: string, ctx: ServerContext): State | undefined {
   const verified = ctx.mcpReq.requestState<unknown>();
   if (verified === undefined) return undefined;
@@ -60,7 +60,7 @@ function stateOf(tool: string, ctx: ServerContext): State | undefined {
 }
 
 function declaredCapabilities(ctx: ServerContext): ClientCapabilities | undefined {
-  // SDK 2.4.0 exports the envelope's type without its members.
+  // SDK 2.4.0 exports the type of the envelope without its members.
   const envelope = ctx.mcpReq.envelope as Record<string, ClientCapabilities> | undefined;
   return envelope?.[CLIENT_CAPABILITIES_META_KEY];
 }
@@ -91,7 +91,7 @@ export function registerInputRequiredTools(server: McpServer): void {
     },
   );
 
-  // Asks for what this client has not declared it can do, so it must never be asked.
+  // Requests a capability that the client has not declared, so the request must not be sent.
   server.registerTool('test_missing_capability', { description: 'Needs sampling' }, (ctx) => {
     const response = inputResponse(ctx.mcpReq.inputResponses, 'reply');
     if (response.kind !== 'sampling') {

@@ -31,7 +31,7 @@ export function registerResources(server: McpServer): void {
     }),
   );
 
-  // The SDK serves no subscriptions of the 2025 revisions by itself. Nothing here changes, so nothing is kept.
+  // The SDK does not handle subscriptions of the 2025 revisions. These resources never change, so none is kept.
   server.server.setRequestHandler('resources/subscribe', () => ({}));
   server.server.setRequestHandler('resources/unsubscribe', () => ({}));
 }

@@ -1,18 +1,18 @@
 /**
- * Runs the official MCP conformance suite, server scenarios of both revisions, against the fixture. Ends with
- * exit code 0 only if the server conforms to both. `--verbose` shows all that the suite prints.
+ * Runs the server scenarios of the official MCP conformance suite for both revisions against the fixture. The exit
+ * code is 0 only if the server conforms to both. `--verbose` prints the output of the suite.
  */
 import { startFixture } from './fixture.js';
 import { runRequirements } from './suite.js';
 import { judge } from './verdict.js';
 
-/** The revisions, each with the scenarios that must have run there, whether or not the suite scores them. */
+/** The revisions, each with scenarios that must have run, scored or not. */
 const revisions = {
   '2025-11-25': ['server-session-lifecycle', 'dns-rebinding-protection'],
   '2026-07-28': ['dns-rebinding-protection'],
 };
 
-/** Some checks only expect a refusal, which a dead port gives too. */
+/** Some checks expect only an error, which a closed port causes, too. */
 async function assertAnswers(url: string): Promise<void> {
   const response = await fetch(url, {
     method: 'POST',

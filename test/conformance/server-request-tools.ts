@@ -1,4 +1,4 @@
-/** Tools that need the client while they run, the way of the 2025 revisions. */
+/** Tools that send requests to the client while they run (2025 revisions). */
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { McpServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';

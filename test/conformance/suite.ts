@@ -1,8 +1,8 @@
 /**
  * The official MCP conformance suite, as a command.
  *
- * It needs Node 22 or newer; on an older one npm brings Node 24 along, for the suite only: the fixture keeps
- * running on the Node this process was started with.
+ * It requires Node 22 or newer. On older versions, npm installs Node 24 for the suite only; the fixture runs on the
+ * Node version of this process.
  */
 import { spawn } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -13,28 +13,28 @@ import { z } from 'zod';
 const suite = '@modelcontextprotocol/conformance@0.2.0-alpha.12';
 const suiteTimeoutMs = 10 * 60_000;
 
-/** What one scenario showed. */
+/** The result of a scenario. */
 export interface Scenario {
   readonly name: string;
   readonly passes: number;
   readonly failures: number;
-  /** Why the suite does not count it: `extension`, `pending` or `added-after-release`. */
+  /** Why the suite does not score it: `extension`, `pending` or `added-after-release`. */
   readonly unscoredBecause: string | undefined;
-  /** Every check that failed or is only warned about, with what the suite says of it. */
+  /** The failed checks and warnings, with their messages. */
   readonly complaints: readonly string[];
 }
 
 export interface SuiteRun {
   readonly scenarios: readonly Scenario[];
-  /** How many scenarios the suite said it would run. */
+  /** The number of scenarios that the suite announced. */
   readonly announced: number;
-  /** The suite's own verdict on what it counts. */
+  /** The suite's own result for the scored scenarios. */
   readonly exitCode: number | null;
-  /** All that it printed. */
+  /** The output of the suite. */
   readonly output: string;
 }
 
-/** Runs every server scenario that a revision requires, and those the suite runs without counting them. */
+/** Runs the server scenarios of a revision, including those that the suite does not score. */
 export async function runRequirements(
   url: string,
   revision: string,
@@ -67,7 +67,7 @@ function runSuite(args: string[], onOutput: (text: string) => void) {
   });
 }
 
-/** Prefix of a command line that runs what follows with the suite, and a Node it works on, on the PATH. */
+/** The prefix of a command line that runs with the suite, and a compatible Node, on the PATH. */
 function npmExec(): string[] {
   const packages = [suite];
   const [major = 0] = process.versions.node.split('.').map(Number);
@@ -78,7 +78,7 @@ function npmExec(): string[] {
   return ['exec', '--yes', '--loglevel=error', ...packages.map((name) => `--package=${name}`), '--'];
 }
 
-/** Reads the announcement, the summary, `✓ ping: 2 passed, 0 failed`, and the list of what does not count. */
+/** Reads the announcement, the summary `✓ ping: 2 passed, 0 failed`, and the list of unscored scenarios. */
 function readRun(
   output: string,
   exitCode: number | null,
@@ -105,7 +105,7 @@ const checksSchema = z.array(
   z.object({ name: z.string(), status: z.string(), errorMessage: z.string().optional() }),
 );
 
-/** Reads the folders the suite leaves, `server-ping-2026-01-31T10-00-00-000Z`, by scenario. */
+/** Reads the result folders of the suite, such as `server-ping-2026-01-31T10-00-00-000Z`, by scenario. */
 async function readComplaints(folder: string): Promise<Map<string, string[]>> {
   const complaints = new Map<string, string[]>();
   for (const entry of await readdir(folder)) {

@@ -16,14 +16,14 @@ function verdictOn(scenarios: readonly Scenario[], run: Partial<SuiteRun> = {}, 
 }
 
 describe('a server conforms', () => {
-  it('where everything passed but an extension of the protocol, which is named', () => {
+  it('if only an extension of the protocol failed, which the report names', () => {
     const { conforms, text } = verdictOn([good, extension]);
     expect(conforms).toBe(true);
     expect(text).toContain('scored: 1 scenarios, 1 passed, 0 failed');
     expect(text).toContain('✗ tasks (not scored: extension)');
   });
 
-  it('with a warning in what passed, which is shown', () => {
+  it('with a warning, which the report shows', () => {
     const { conforms, text } = verdictOn([{ ...good, complaints: ['WARNING Slow: it is slow'] }]);
     expect(conforms).toBe(true);
     expect(text).toContain('ping: WARNING Slow: it is slow');

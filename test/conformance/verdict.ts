@@ -1,14 +1,14 @@
 import type { Scenario, SuiteRun } from './suite.js';
 
-/** What a revision's run amounts to: what to print, and whether it conforms. */
+/** The result of a revision: the report, and whether the server conforms. */
 export interface Verdict {
   readonly lines: readonly string[];
   readonly conforms: boolean;
 }
 
 /**
- * Judges a run. All must pass that the suite scores, and what it runs without scoring: only an extension of the
- * protocol may fail, since a server is free to have none. The `demanded` scenarios must have run, scored or not.
+ * Evaluates a run. All scenarios must pass, scored or not. Only extensions of the protocol may fail, because servers
+ * need not have any. The `demanded` scenarios must have run, scored or not.
  */
 export function judge(revision: string, run: SuiteRun, demanded: readonly string[]): Verdict {
   const { scenarios, announced, exitCode } = run;
@@ -48,7 +48,7 @@ export function judge(revision: string, run: SuiteRun, demanded: readonly string
   };
 }
 
-/** A scenario without a single check has shown nothing. */
+/** A scenario without checks does not count. */
 function passed({ passes, failures }: Scenario): boolean {
   return failures === 0 && passes > 0;
 }

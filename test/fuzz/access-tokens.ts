@@ -1,7 +1,7 @@
-/** How clients reach the server that is fuzzed. */
+/** The access mode of the fuzzed server. */
 export type Access = 'open' | 'bearer';
 
-/** What can be wrong with an access token. */
+/** The flaws of access tokens. */
 export const FLAWS = [
   'expired',
   'not valid yet',
@@ -20,16 +20,16 @@ export const FLAWS = [
 ] as const;
 export type Flaw = (typeof FLAWS)[number];
 
-/** The access tokens that requests bring. */
+/** The access tokens of requests. */
 export interface Tokens {
-  /** Those of the members, and those of the guests. */
+  /** The tokens of members and guests. */
   readonly members: readonly string[];
   readonly guests: readonly string[];
-  /** What stands in `Authorization` otherwise; `undefined`: the header is missing. */
+  /** Flawed `Authorization` headers; `undefined`: no header. */
   readonly flawed: Readonly<Partial<Record<Flaw, string>>>;
 }
 
-/** Whose access token a request brings. */
+/** The access token of a request. */
 export type Credential =
-  /** That of its owner; of a guest, if it has none. */
+  /** The token of its owner, or of a guest without one. */
   { readonly kind: 'good'; readonly guest: number } | { readonly kind: 'flawed'; readonly flaw: Flaw };

@@ -1,11 +1,11 @@
 import type { Answer } from './client.js';
 
-/** The path of the link that a client is to open. */
+/** The path of a login link. */
 export function linkIn(text: string): string | undefined {
   return /"(?:loginUrl|url)":"http:[/][/][^/]+([/]connect[/][\w-]+)"/.exec(text)?.[1];
 }
 
-/** The handle of a session, or of a login on its way to one: in a result or, after a call that waited, in its text. */
+/** The handle of a session or pending login: in a result, or in the text of a call that waited. */
 export function handleIn(text: string): string | undefined {
   const [, structured, told] = /"session":"([\w-]{43})"|session: ([\w-]{43})/.exec(text) ?? [];
   return structured ?? told;
@@ -15,7 +15,7 @@ export function requestStateIn(text: string): string | undefined {
   return /"requestState":"([^"]+)"/.exec(text)?.[1];
 }
 
-/** What shows that a form comes from the page that a browser was shown. */
+/** The form token of a page. */
 export function formIn(text: string): string | undefined {
   return /name="form"[^>]*value="([^"]+)"/.exec(text)?.[1];
 }
@@ -25,17 +25,17 @@ export function codeIn(text: string): string | undefined {
   return /class="code">([^<]+)</.exec(text)?.[1];
 }
 
-/** Whether a user is to type in a code at the provider. */
+/** Whether a user has to enter a code at the provider. */
 export function isForProvider(text: string): boolean {
   return text.includes('"userCode":"') || text.includes('type in the code');
 }
 
-/** Whether a login is finished. */
+/** Whether a login is complete. */
 export function isLoggedIn(text: string): boolean {
   return text.includes('"status":"authenticated"') || text.includes(RAN);
 }
 
-/** Whether a call that waited for a login has run. */
+/** Whether a call that waited for a login ran. */
 export function hasRun(text: string): boolean {
   return text.includes(RAN);
 }

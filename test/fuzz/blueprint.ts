@@ -1,6 +1,6 @@
 import type { Credential } from './access-tokens.js';
 
-/** What is known of a request before it is sent: plain data, the same for the same seed. */
+/** A generated request as plain data, which depends on the seed only. */
 export interface Blueprint {
   /** Its row in the histogram. */
   readonly kind: string;
@@ -8,47 +8,47 @@ export interface Blueprint {
   readonly path: string;
   readonly headers: readonly Header[];
   readonly body?: string;
-  /** The member whose session it names, if it names one. Only that one's canary may be in the answer, */
+  /** The member whose session the request names. Only that member's canary may be in the response. */
   readonly owner?: number;
-  /** and has to be. */
+  /** Whether the response has to contain the owner's canary. */
   readonly showsOwner?: boolean;
-  /** The throw-away login whose client or browser it plays. */
+  /** The temporary login whose client or browser sends the request. */
   readonly trip?: number;
-  /** The login whose user may be named in the answer, and no other's. */
+  /** The only login whose user may be in the response. */
   readonly visitor?: number;
-  /** What is sent instead once that login is under way, for every step that may be the next. */
+  /** The requests for the steps of that login, while it is pending. */
   readonly steps?: Readonly<Record<Step, Blueprint>>;
-  /** The login that it begins otherwise. */
+  /** The login that the request starts if none is pending. */
   readonly begins?: Way;
-  /** Whether a client that waits for its browser does so before the browser is done. */
+  /** Whether the client calls before its browser is done. */
   readonly isEager?: boolean;
-  /** How many more requests are sent until its client gives it up. Nobody else waits for its answer meanwhile. */
+  /** The number of requests after which its client abandons it. Other requests do not wait for its response. */
   readonly patience?: number;
-  /** Who waits no longer for the rest of an answer, in milliseconds after its head. */
+  /** When the client stops reading the response, in milliseconds after its headers. */
   readonly cutMs?: number;
-  /** Who does not even wait for its head, in milliseconds after sending. */
+  /** When the client closes the connection, in milliseconds after sending. */
   readonly dropMs?: number;
-  /** Whose access token it brings; absent in open access. */
+  /** The access token; absent in open access. */
   readonly credential?: Credential;
-  /** Whether that token must not let it in. */
+  /** Whether the server has to refuse that token. */
   readonly isUnwelcome?: boolean;
 }
 
-/** How somebody logs in: by which call, where, and how there. */
+/** The tool, provider and flow of a login. */
 export interface Way {
   readonly tool: 'login' | 'note_first' | 'ask_first';
   readonly provider: 'main' | 'codes';
   readonly flow: 'link' | 'device';
 }
 
-/** What the client or the browser of a login can do next. */
+/** The steps of the client or browser of a login. */
 export type Step =
   | 'ask 2025'
   | 'ask 2026'
-  /** The same of a client that waits for the answer. */
+  /** The same by a client that waits for the response. */
   | 'wait 2025'
   | 'wait 2026'
-  /** The next round of a call. */
+  /** The next request of a multi-request call. */
   | 'come back'
   | 'open'
   | 'consent'
@@ -60,22 +60,22 @@ export type Step =
 
 export type Header = readonly [name: string, value: string];
 
-/** How many members there are of each era. They are logged in throughout. */
+/** The number of members of each era. They stay logged in. */
 export const MEMBERS_PER_ERA = 10;
-/** How many throw-away sessions and the like are known at a time. */
+/** The number of temporary sessions, request states and events that are kept. */
 export const SLOTS = 16;
-/** How many logins are under way at a time. */
+/** The number of pending logins. */
 export const TRIP_SLOTS = 32;
 
-/** What stands in blueprints for what only the server gives out. */
+/** Placeholders for values that the server issues. */
 export type Placeholder =
-  /** The id of a member's connection, or its handle. */
+  /** The connection id or handle of a member. */
   | 'member'
-  /** The id of a throw-away connection. */
+  /** The id of a temporary connection. */
   | 'connection'
-  /** The handle of a throw-away session in which somebody is logged in. */
+  /** The handle of a temporary session with a login. */
   | 'session'
-  /** A throw-away login: how its client reaches it, what it asked for, and what its browser has learned. */
+  /** Values of a temporary login: of its client, its request and its browser. */
   | 'pending'
   | 'own connection'
   | 'round'
@@ -87,20 +87,20 @@ export type Placeholder =
   | 'cookie'
   | 'state'
   | 'code'
-  /** The state of a call of several rounds. */
+  /** The request state of a multi-request call. */
   | 'requestState'
-  /** The id of an event that was sent on a stream of a throw-away connection. */
+  /** The id of an event on a stream of a temporary connection. */
   | 'event'
-  /** Where the server is reached: `http://127.0.0.1:<port>`, and the same without `http://`. */
+  /** The origin of the server, `http://127.0.0.1:<port>`, and its host. */
   | 'origin'
   | 'host';
 
-/** A placeholder as it stands in paths, headers and bodies. */
+/** A placeholder in paths, headers and bodies. */
 export function placeholder(name: Placeholder, slot = 0): string {
   return `<<${name}:${slot}>>`;
 }
 
-/** Puts in place of every placeholder what `look` knows of it. */
+/** Replaces each placeholder by the value that `look` returns. */
 export function resolvePlaceholders(text: string, look: (name: string, slot: number) => string): string {
   if (!text.includes('<<')) return text;
   return text.replace(/<<([\w ]+):(\d+)>>/g, (_, name: string, slot: string) => look(name, Number(slot)));

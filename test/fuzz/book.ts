@@ -13,26 +13,26 @@ import type { Answer } from './client.js';
 import { Ring } from './ring.js';
 import { Trip } from './trip.js';
 
-/** A throw-away session whose place was taken by another. */
+/** A temporary session that another one replaced. */
 export type Displaced = { readonly kind: 'connection' | 'session'; readonly id: string };
 
-/** A request as it goes over the wire, and what takes in its answer. */
+/** A request with its values, and the function that reads its response. */
 export interface OpenedRequest {
   readonly request: Blueprint;
   readonly learn: (answer: Answer) => Displaced[];
 }
 
-/** What takes the place of something that is not known yet: an id that there is not. */
+/** The value of a placeholder without a known value: an id that does not exist. */
 const UNKNOWN = '0'.repeat(43);
-/** How whoever does not say so logs in. */
+/** The default login. */
 const PLAIN: Way = { tool: 'login', provider: 'main', flow: 'link' };
 
-/** What the server has given out so far: ids, links, states. The newest of each kind are kept. */
+/** The newest ids, links and request states that the server has issued. */
 export class Book {
   readonly #members: readonly string[];
   readonly #origin: string;
   readonly #tokens: Tokens | undefined;
-  /** Which guest a throw-away connection belongs to. */
+  /** The guests of temporary connections. */
   readonly #holders = new Map<string, number>();
   readonly #connections: Ring<string> = new Ring(SLOTS);
   readonly #sessions: Ring<string> = new Ring(SLOTS);
@@ -40,14 +40,14 @@ export class Book {
   readonly #events: Ring<string> = new Ring(SLOTS);
   readonly #trips: (Trip | undefined)[] = Array.from({ length: TRIP_SLOTS }, () => undefined);
 
-  /** @param tokens what requests bring that need an access token; `undefined`: they need none */
+  /** @param tokens the access tokens of requests; `undefined` in open access */
   constructor(origin: string, members: readonly string[], tokens?: Tokens) {
     this.#origin = origin;
     this.#tokens = tokens;
     this.#members = members;
   }
 
-  /** Every throw-away session that is known. */
+  /** All known temporary sessions. */
   get throwAways(): Displaced[] {
     const own = this.#trips.flatMap((trip) => trip?.connection ?? []);
     return [
@@ -81,7 +81,7 @@ export class Book {
     return { request, learn };
   }
 
-  /** The access token of a request as a header, and the guest whose it is. */
+  /** The access token of a request as a header, and its guest. */
   #authorized(
     { credential, owner }: Blueprint,
     headers: readonly Header[],
@@ -99,7 +99,7 @@ export class Book {
   }
 
   #look(name: string, slot: number): string {
-    // Texts that were changed may name anything.
+    // Mutated texts may contain any name.
     return this.#known(name as Placeholder, slot) ?? UNKNOWN;
   }
 
@@ -146,7 +146,7 @@ export class Book {
     ];
   }
 
-  /** A login has been begun on purpose. The one whose slot it takes is given up. */
+  /** Notes a login that a request started. It replaces the login in its slot. */
   #begin(slot: number, way: Way, connection: string | undefined, answer: Answer): Displaced[] {
     const { text } = answer;
     const handle = handleIn(text);
@@ -160,17 +160,17 @@ export class Book {
     return displaced && !displaced.isOver ? this.#retire(displaced) : [];
   }
 
-  /** A login has been begun by the way. It is gone on with if there is room, and if its session is new. */
+  /** Notes a login that another request started, if there is a free slot and its session is new. */
   #adopt({ cutMs, body = '' }: Blueprint, handle: string | undefined, answer: Answer): void {
-    // Were the user to go on with a call that is given up, nobody would hear of the session it leads to. In one that
-    // was there before, somebody else may have logged in elsewhere.
+    // A call that the client abandons would lead to an unknown session, and an older session may have
+    // another login.
     if (handle === undefined || cutMs !== undefined || body.includes(handle)) return;
     const free = this.#trips.findIndex((trip) => trip === undefined || trip.isOver);
     if (free === -1 || linkIn(answer.text) === undefined) return;
     this.#trips[free] = new Trip(PLAIN, { kind: 'handle', id: handle }, answer);
   }
 
-  /** What a login leaves behind when nobody goes on with it. */
+  /** Keeps the connection and session of a login that ended. */
   #retire({ connection, session }: Trip): Displaced[] {
     return [
       ...this.#keep('connection', this.#connections, connection),

@@ -2,7 +2,7 @@ import { type Blueprint, placeholder } from './blueprint.js';
 import type { Displaced } from './book.js';
 import { named, request } from './request-2026.js';
 
-/** How a throw-away session is ended that is not needed any more. */
+/** The request that ends a temporary session. */
 export function ending({ kind, id }: Displaced): Blueprint {
   if (kind === 'session') {
     const logout = { method: 'tools/call', params: { name: 'logout', arguments: {} } };

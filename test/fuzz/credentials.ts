@@ -2,13 +2,13 @@ import fc, { type Arbitrary } from 'fast-check';
 import { type Credential, FLAWS } from './access-tokens.js';
 import { type Blueprint, MEMBERS_PER_ERA, TRIP_SLOTS } from './blueprint.js';
 
-/** Users without a canary: one for every throw-away login, and some whose connections everything else is sent on. */
+/** Users without a canary: one for each temporary login, and some for all other requests. */
 const SPARE_GUESTS = 8;
 export const GUESTS: number = TRIP_SLOTS + SPARE_GUESTS;
 
 const spareGuest = fc.integer({ min: TRIP_SLOTS, max: GUESTS - 1 });
 
-/** The token of a member who has nothing to do with the request. */
+/** The token of a member to whom the request does not belong. */
 interface Other {
   readonly kind: 'other';
   readonly member: number;
@@ -23,7 +23,7 @@ const credential: Arbitrary<Credential | Other> = fc.oneof(
   { weight: 2, arbitrary: fc.constantFrom(...FLAWS).map((flaw) => ({ kind: 'flawed', flaw }) as const) },
 );
 
-/** The same requests with access tokens, most of which are good. */
+/** Adds access tokens to requests. Most of them are valid. */
 export function withCredentials(requests: Arbitrary<Blueprint>): Arbitrary<Blueprint> {
   return fc.tuple(requests, credential).map(([request, given]) => presented(request, given));
 }
@@ -34,17 +34,17 @@ function presented(request: Blueprint, given: Credential | Other): Blueprint {
   if (given.kind === 'flawed' && isForEndpoint(request))
     return { ...nobodys, kind: 'bearer: flawed token', credential: given, isUnwelcome: true };
   const anyGuest = given.kind === 'good' ? given.guest : TRIP_SLOTS;
-  // Two of them start all connections, so that they have more than they may have.
+  // Two guests start all connections, so that they exceed their limit.
   const isStart = request.begins === undefined && request.body?.includes('"initialize"');
   const guest = request.trip ?? (isStart ? TRIP_SLOTS + (anyGuest % 2) : anyGuest);
   const credential = { kind: 'good', guest } as const;
-  // Only what names a member is sure to log nobody out.
+  // Requests that name a member never log a user out.
   return given.kind === 'other' && owner !== undefined && owner !== given.member
     ? { ...bare, owner: given.member, kind: 'bearer: another member', credential }
     : { ...request, credential };
 }
 
-/** Whether a request asks for what only users may ask for. */
+/** Whether a request needs an access token. */
 function isForEndpoint({ path, method }: Blueprint): boolean {
   return path === '/mcp' && ['GET', 'POST', 'DELETE'].includes(method);
 }

@@ -9,13 +9,13 @@ const answer = (text: string, more: Partial<Answer> = {}): Answer => {
   return { status: 200, headers: {}, text, end: 'complete', ...more };
 };
 
-it('a run that gets nowhere misses everything, however short it is', () => {
+it('reports every stage for a run that reaches none', () => {
   const depth = new Depth();
   depth.add(request('login: return'), answer('', { status: 400 }));
   expect(depth.missing).toHaveLength(6);
 });
 
-it('a run has to get somewhere in proportion to its requests', () => {
+it('requires counts in proportion to the requests', () => {
   const depth = new Depth();
   const finished = answer(
     `{"status":"authenticated","subject":"${BY_CODE}"} The user has logged in. session: x`,

@@ -4,8 +4,8 @@ import { BY_CODE } from './canaries.js';
 import type { Answer } from './client.js';
 
 /**
- * How far into a login a request can get, and how often at least in 1000 requests: a third of what is usual, for which
- * state is used up first differs from run to run.
+ * The stages of a login, and how many of 1000 requests have to reach them: a third of the usual number, because the
+ * order of requests differs between runs.
  */
 const MARKS = {
   'callbacks that went well': 6,
@@ -17,7 +17,7 @@ const MARKS = {
 } as const satisfies Record<string, number>;
 export type Mark = keyof typeof MARKS;
 
-/** How deep requests got into logins. */
+/** Counts the requests that reached each stage of a login. */
 export class Depth {
   readonly #counts = new Map<Mark, number>();
   #requests = 0;
@@ -27,7 +27,7 @@ export class Depth {
     for (const mark of marksOf(request, answer)) this.#counts.set(mark, (this.#counts.get(mark) ?? 0) + 1);
   }
 
-  /** What happened too seldom for so many requests, in words. */
+  /** The stages that too few requests reached. */
   get missing(): string[] {
     return Object.entries(MARKS).flatMap(([mark, perThousand]) => {
       const count = this.#counts.get(mark as Mark) ?? 0;

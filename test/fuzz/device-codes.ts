@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 
-/** What the provider says of a code, one time after the other; the last for good (RFC 8628 section 3.5). */
+/** The responses to the polls of a device code; the last one repeats (RFC 8628 section 3.5). */
 type Fate = readonly (
   | 'granted'
   | 'authorization_pending'
@@ -19,10 +19,10 @@ const FATES: readonly Fate[] = [
   ['authorization_pending', 'authorization_pending', 'granted'],
 ];
 const EXPIRES_IN_SECONDS = 600;
-/** Less is not taken notice of. */
+/** Shorter intervals have no effect. */
 const INTERVAL_SECONDS = 1;
 
-/** The codes that users type in at the provider. What becomes of the first, second, … is decided by the seed. */
+/** Device codes of the provider. The seed determines the responses for the first, second, … code. */
 export class DeviceCodes {
   readonly #codes = new Map<string, { readonly fate: Fate; polls: number }>();
   readonly #seed: number;
@@ -32,7 +32,7 @@ export class DeviceCodes {
     this.#seed = seed;
   }
 
-  /** Gives out a code (RFC 8628 section 3.2). */
+  /** Issues a device code (RFC 8628 section 3.2). */
   give(origin: string): object {
     const number = this.#given++;
     const device_code = randomBytes(24).toString('base64url');
@@ -47,7 +47,7 @@ export class DeviceCodes {
     };
   }
 
-  /** What has become of a code. What is decided is forgotten. */
+  /** The response to a poll. A final response removes the code. */
   poll(deviceCode: string): Fate[number] {
     const code = this.#codes.get(deviceCode);
     const answer = code?.fate[code.polls++] ?? 'expired_token';

@@ -3,10 +3,10 @@ import { promisify } from 'node:util';
 import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
-/** The same requests every time; `npm run fuzz` takes another seed each. */
+/** The same requests in every run; `npm run fuzz` uses another seed each time. */
 const SEED = '20260728';
 
-/** The last line that the fuzzer prints, whether it fails or not. */
+/** The last line that the fuzzer prints. */
 async function verdict(...options: string[]): Promise<string | undefined> {
   const args = ['run', '--silent', 'fuzz', '--', '--seed', SEED, ...options];
   const { stdout } = await run('npm', args).catch((failed: { stdout: string }) => failed);
@@ -14,17 +14,17 @@ async function verdict(...options: string[]): Promise<string | undefined> {
   return lines.findLast((line) => line.startsWith('fuzz'));
 }
 
-it('no access token opens what is not its user’s, and none that has a flaw opens anything [security 4, 9]', async () => {
+it('accepts access tokens only for the sessions of their users, and no flawed token [security 4, 9]', async () => {
   expect(await verdict('--access', 'bearer', '--requests', '3000')).toBe('fuzz: all held');
 });
 
 describe('the fuzzer finds', () => {
-  it('requests that cost much CPU', async () => {
+  it('requests that use much CPU time', async () => {
     const found = await verdict('--requests', '0', '--stretches', '1', '--fault', 'cpu');
     expect(found).toMatch(/: it costs \d+ ms of CPU, and may cost \d+$/);
   });
 
-  it('clients that make the server keep much', async () => {
+  it('clients that make the server keep much memory', async () => {
     const options = ['--access', 'bearer', '--requests', '0', '--stretches', '1', '--fault', 'memory'];
     expect(await verdict(...options)).toContain('no client makes the server keep more than');
   });

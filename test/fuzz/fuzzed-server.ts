@@ -5,7 +5,7 @@ import { MEMBERS_PER_ERA } from './blueprint.js';
 import { GUESTS } from './credentials.js';
 
 const stateSchema = z.object({ lives: z.array(z.string()), errors: z.array(z.string()) });
-/** What every session that lives has gone through, and what the server itself takes for its mistakes. */
+/** The events of all sessions, and the errors that the server logged. */
 export type ServerState = z.infer<typeof stateSchema>;
 
 const tokensSchema = z.object({
@@ -15,27 +15,27 @@ const tokensSchema = z.object({
   flawed: z.partialRecord(z.enum(FLAWS), z.string()),
 });
 
-/** What tokens are for: the same wherever the server is reached. */
+/** The audience of access tokens, independent of the server's port. */
 const AUDIENCE = 'https://fuzz.example/mcp';
 
-/** A mistake that is made on purpose, so that it can be found. */
+/** A planted fault. */
 export type PlantedFault = 'cpu' | 'memory';
 
 export interface FuzzedServerOptions {
-  /** Decides what becomes of the codes that the provider gives out. */
+  /** Determines the responses for device codes. */
   readonly seed: number;
   readonly access?: Access;
 }
 
-/** Even a noisy machine wipes and revokes faster. */
+/** Wiping and revoking takes less, even on a busy machine. */
 const PATIENCE_MS = 30_000;
 
-/** The server that is fuzzed, with a provider whose users have canaries; a process each. */
+/** The fuzzed server and its provider, each in a process of its own. Its users have canaries. */
 export class FuzzedServer {
   readonly #provider: AskedProcess;
   readonly #server: AskedProcess;
   readonly origin: string;
-  /** What lets clients in; `undefined` in open access. */
+  /** The access tokens of clients; `undefined` in open access. */
   readonly tokens: Tokens | undefined;
 
   private constructor(
@@ -69,34 +69,34 @@ export class FuzzedServer {
     }
   }
 
-  /** From now on, large bodies cost much, or are kept for their session. */
+  /** Plants a fault: from now on, large bodies use much CPU time or are kept. */
   plant(fault: PlantedFault): Promise<void> {
     return this.#server.ask('plant', { fault });
   }
 
-  /** The milliseconds of CPU that it has used so far. */
+  /** Its CPU time so far, in milliseconds. */
   cpuMs(): Promise<number> {
     return this.#server.ask('cpuMs', undefined, z.number());
   }
 
-  /** How much is held when garbage has been collected. */
+  /** Its memory after a garbage collection, in bytes. */
   heldBytes(): Promise<number> {
     return this.#server.ask('heldBytes', undefined, z.number());
   }
 
-  /** Writes what is held to a file, for the developer tools of Chromium. */
+  /** Writes a heap snapshot to a file, for the developer tools of Chromium. */
   heapSnapshot(path: string): Promise<void> {
     return this.#server.ask('heapSnapshot', { path });
   }
 
-  /** Puts the server's clock forward. */
+  /** Advances the server's clock. */
   passTime(durationMs: number): Promise<void> {
     return this.#server.ask('passTime', { durationMs });
   }
 
   /**
-   * Waits, within bounds, until only so many sessions live.
-   * @throws when the server has crashed
+   * Waits until only this number of sessions is left, or the time limit passes.
+   * @throws Error if the server crashed
    */
   settle(expected: number, patienceMs = PATIENCE_MS): Promise<ServerState> {
     return this.#server.ask('settle', { expected, patienceMs }, stateSchema);

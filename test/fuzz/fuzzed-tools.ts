@@ -7,7 +7,7 @@ import {
 import type { RegisterTools } from 'mcp-sessions';
 import { z } from 'zod';
 
-/** Everything that MCP lets a server offer, in the name of the user. @param api where the notes are */
+/** All features that an MCP server can offer, for the logged-in user. @param api the URL of the notes */
 export function fuzzedTools(api: string): RegisterTools {
   return (server, context) => {
     const ask = async (init?: RequestInit) => (await context.session().fetch(`${api}/notes`, init)).text();

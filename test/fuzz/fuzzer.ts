@@ -11,12 +11,12 @@ import { cpuBudgetMs, cpuCost, isTooDear } from './judges.js';
 import { brokenRule } from './rules.js';
 import { Turns } from './turns.js';
 
-/** Requests that are under way at the same time. */
+/** The number of requests in flight. */
 const WORKERS = 32;
 
-/** A request whose answer breaks a rule. */
+/** A request whose response breaks a rule. */
 export interface Finding {
-  /** `undefined`: it cleaned up after others. */
+  /** `undefined` for requests that end temporary sessions. */
   readonly number: number | undefined;
   readonly rule: string;
   readonly request: Blueprint;
@@ -28,11 +28,11 @@ export interface FuzzerOptions {
   readonly seed: number;
   /** The ids and handles of the members. */
   readonly secrets: readonly string[];
-  /** What requests bring that need an access token; `undefined`: they need none. */
+  /** The access tokens of requests; `undefined` in open access. */
   readonly tokens: Tokens | undefined;
 }
 
-/** Sends the requests of a seed, and looks at every answer. */
+/** Sends the requests of a seed, and checks every response. */
 export class Fuzzer {
   readonly histogram: Histogram = new Histogram();
   readonly depth: Depth = new Depth();
@@ -43,7 +43,7 @@ export class Fuzzer {
   readonly #held: HeldCalls = new HeldCalls();
   readonly #turns: Turns = new Turns();
   #finding: Finding | undefined;
-  /** The most CPU that a request has cost, in milliseconds. */
+  /** The maximum CPU time of a request, in milliseconds. */
   dearest = 0;
 
   constructor({ origin, seed, secrets, tokens }: FuzzerOptions) {
@@ -53,7 +53,7 @@ export class Fuzzer {
     this.#book = new Book(origin, secrets, tokens);
   }
 
-  /** Sends the requests with these numbers, and stops at the first answer that breaks a rule. */
+  /** Sends the requests with these numbers until a response breaks a rule. */
   async run(from: number, to: number, workers: number = WORKERS): Promise<Finding | undefined> {
     let next = from;
     const work = async () => {
@@ -62,7 +62,7 @@ export class Fuzzer {
         this.#held.pass(number);
         const blueprint = this.#generator.request(number);
         const send = () => this.#send(blueprint, number);
-        // Whoever takes the next step knows how the last one ended. Everybody else gets in between.
+        // The steps of one login are sequential. Other requests run between them.
         await (blueprint.steps && blueprint.trip !== undefined
           ? this.#turns.take(blueprint.trip, send)
           : send());
@@ -73,7 +73,7 @@ export class Fuzzer {
     return this.#finding;
   }
 
-  /** Ends every throw-away session. */
+  /** Ends all temporary sessions. */
   async cleanUp(): Promise<Finding | undefined> {
     for (const session of this.#book.throwAways) await this.#send(ending(session), undefined);
     return this.#finding;
@@ -110,7 +110,7 @@ export class Fuzzer {
     this.#client.close();
   }
 
-  /** Sends a request and waits for its answer, unless that waits for a user. */
+  /** Sends a request, and waits for its response unless that waits for a user. */
   async #send(blueprint: Blueprint, number: number | undefined): Promise<void> {
     const opened = this.#book.open(blueprint);
     const { patience } = opened.request;

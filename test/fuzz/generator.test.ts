@@ -10,22 +10,22 @@ function requestsOf(seed: number): Blueprint[] {
   return Array.from({ length: REQUESTS }, (_, number) => generator.request(number));
 }
 
-it('the same seed makes the same requests, another one others', () => {
+it('generates the same requests for the same seed only', () => {
   expect(requestsOf(SEED)).toEqual(requestsOf(SEED));
   expect(requestsOf(SEED + 1)).not.toEqual(requestsOf(SEED));
 });
 
-it('a request is the same whichever were made before', () => {
+it('generates a request independently of earlier ones', () => {
   expect(new Generator(SEED).request(REQUESTS - 1)).toEqual(requestsOf(SEED).at(-1));
 });
 
-it('no batch of a seed is a batch of the next seed', () => {
+it('shares no batch between adjacent seeds', () => {
   const firstOf = (seed: number) => [0, 1000, 2000].map((number) => new Generator(seed).request(number));
   const all = [SEED - 1, SEED, SEED + 1].flatMap(firstOf).map((request) => JSON.stringify(request));
   expect(new Set(all).size).toBe(all.length);
 });
 
-it('no request logs a member in or out, or ends its connection', () => {
+it('generates no request that logs a member in or out or ends its connection', () => {
   const naming = requestsOf(SEED).filter(({ owner }) => owner !== undefined);
   expect(naming.length).toBeGreaterThan(REQUESTS / 10);
   const disruptive = naming.filter(
@@ -34,7 +34,7 @@ it('no request logs a member in or out, or ends its connection', () => {
   expect(disruptive).toEqual([]);
 });
 
-it('a member is named only where its canary may be shown, or where its id opens nothing', () => {
+it('names a member only in requests that may show its canary or have no access', () => {
   const kinds = new Set(
     requestsOf(SEED)
       .filter(({ owner, ...request }) => owner === undefined && JSON.stringify(request).includes('<<member:'))
@@ -43,7 +43,7 @@ it('a member is named only where its canary may be shown, or where its id opens 
   expect([...kinds].sort()).toEqual(['2025 wrong id', '2026 wrong handle']);
 });
 
-it('texts stay within what an HTTP client can send', () => {
+it('generates only texts that an HTTP client can send', () => {
   const all = requestsOf(SEED).flatMap((request) => [request, ...Object.values(request.steps ?? {})]);
   const unsendable = all.filter(({ method, headers }) => {
     const areSendable = headers.every(

@@ -9,7 +9,7 @@ import { oddRequests } from './odd-requests.js';
 import { pages } from './pages.js';
 import { wideRequests } from './wide-requests.js';
 
-/** Requests are made in batches, for then they take less time. */
+/** Requests are generated in batches, which is faster. */
 const BATCH = 1000;
 
 const anyRequest: Arbitrary<Blueprint> = fc.oneof(
@@ -18,7 +18,7 @@ const anyRequest: Arbitrary<Blueprint> = fc.oneof(
   { weight: 100, arbitrary: logins },
   { weight: 40, arbitrary: pages },
   { weight: 40, arbitrary: oddRequests },
-  // Large ones take their time.
+  // Large requests are slow.
   { weight: 1, arbitrary: wideRequests },
 );
 
@@ -27,7 +27,7 @@ const REQUESTS: Readonly<Record<Access, Arbitrary<Blueprint>>> = {
   bearer: withCredentials(anyRequest),
 };
 
-/** Makes the requests of a seed. The request of a number is the same whichever were made before. */
+/** Generates the requests of a seed. A request depends on the seed and its number only. */
 export class Generator {
   readonly #seed: number;
   readonly #requests: Arbitrary<Blueprint>;
@@ -40,7 +40,7 @@ export class Generator {
     this.#requests = REQUESTS[access];
   }
 
-  /** @param number counts from 0 */
+  /** @param number from 0 */
   request(number: number): Blueprint {
     const batchNumber = Math.floor(number / BATCH);
     if (batchNumber !== this.#batchNumber) {
@@ -53,7 +53,7 @@ export class Generator {
   }
 }
 
-/** Requests that are large or have many parts, always the same for a seed. */
+/** Large requests and requests with many parts, which depend on the seed only. */
 export function wideSample(seed: number, count: number, access: Access): readonly Blueprint[] {
   return fc.sample(access === 'open' ? wideRequests : withCredentials(wideRequests), {
     seed,
@@ -61,7 +61,7 @@ export function wideSample(seed: number, count: number, access: Access): readonl
   });
 }
 
-/** Seeds that lie side by side must not share batches. */
+/** Keeps adjacent seeds from sharing batches. */
 function seedOf(seed: number, batchNumber: number): number {
   return Math.imul(seed ^ Math.imul(batchNumber + 1, 0x9e3779b1), 0x85ebca6b) | 0;
 }

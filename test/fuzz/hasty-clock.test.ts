@@ -4,7 +4,7 @@ import { HastyClock } from './hasty-clock.js';
 
 const HOUR_MS = 60 * 60 * 1000;
 
-it('runs what is due once it is put forward, in its order and once', async () => {
+it('runs due timers once and in order when it advances', async () => {
   const clock = new HastyClock();
   const ran: string[] = [];
   clock.after(2 * HOUR_MS, () => ran.push('second'));
@@ -17,7 +17,7 @@ it('runs what is due once it is put forward, in its order and once', async () =>
   expect(clock.now()).toBeGreaterThan(3 * HOUR_MS);
 });
 
-it('runs a timer in the context of whoever set it', async () => {
+it('runs a timer in the async context in which it was set', async () => {
   const clock = new HastyClock();
   const storage = new AsyncLocalStorage<string>();
   const seen = new Promise((resolve) => {
@@ -27,6 +27,6 @@ it('runs a timer in the context of whoever set it', async () => {
   expect(await seen).toBe('whoever set it');
 });
 
-it('runs what is due by itself', async () => {
+it('runs timers as time passes', async () => {
   await new Promise<void>((resolve) => new HastyClock().after(1, resolve));
 });

@@ -7,7 +7,7 @@ interface Timer {
   readonly cancel: () => void;
 }
 
-/** Node's monotonic clock, which can be put forward: timers that are due by then run at once, in their order. */
+/** Node's monotonic clock, which a test can advance. Due timers run at once, in order. */
 export class HastyClock implements Clock {
   readonly #timers = new Set<Timer>();
   #aheadMs = 0;
@@ -21,7 +21,7 @@ export class HastyClock implements Clock {
       clearTimeout(timeout);
       this.#timers.delete(timer);
     };
-    // Whoever puts the clock forward is not who set the timer.
+    // A timer runs in the async context in which it was set.
     const timer = { atMs: this.now() + delayMs, run: AsyncResource.bind(run), cancel };
     const timeout = setTimeout(() => this.#run(timer), delayMs).unref();
     this.#timers.add(timer);

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { HeldCalls, MOST_HELD } from './held-calls.js';
 
-/** A call that is answered when it is given up. */
+/** A call that ends when its client abandons it. */
 function hold(held: HeldCalls, untilNumber: number) {
   let isGivenUp = false;
   let answer = () => {};
@@ -16,14 +16,14 @@ function hold(held: HeldCalls, untilNumber: number) {
   return { isGivenUp: () => isGivenUp, answer };
 }
 
-it('a call is given up when as many requests have been sent as it had patience for', () => {
+it('abandons a call after its number of requests', () => {
   const held = new HeldCalls();
   const [hasty, patient] = [hold(held, 10), hold(held, 11)];
   held.pass(10);
   expect([hasty, patient].map(({ isGivenUp }) => isGivenUp())).toEqual([true, false]);
 });
 
-it('a call that is answered is not given up', async () => {
+it('does not abandon a call that has ended', async () => {
   const held = new HeldCalls();
   const call = hold(held, 10);
   call.answer();
@@ -33,7 +33,7 @@ it('a call that is answered is not given up', async () => {
   expect(call.isGivenUp()).toBe(false);
 });
 
-it('one too many takes the place of the oldest, and at the end all are given up', async () => {
+it('abandons the oldest call above the limit, and all calls at the end', async () => {
   const held = new HeldCalls();
   const calls = Array.from({ length: MOST_HELD + 1 }, () => hold(held, 10));
   expect(calls.map(({ isGivenUp }) => isGivenUp())).toEqual([true, ...calls.slice(1).map(() => false)]);

@@ -1,16 +1,16 @@
-/** A call whose client waits for a user, while others go on. */
+/** A call that waits for a user while other requests continue. */
 export interface HeldCall {
   /** Never rejects. */
   readonly answered: Promise<void>;
-  /** The number of the request before which its client gives it up. */
+  /** The number of the request before which its client abandons it. */
   readonly untilNumber: number;
   readonly giveUp: () => void;
 }
 
-/** More of them would hold connections that others need. */
+/** More waiting calls would use connections that other requests need. */
 export const MOST_HELD = 24;
 
-/** Calls that wait for users. How long they do so is told in requests: a slow machine is as patient as a quick one. */
+/** Calls that wait for users. They wait for a number of requests, so that the speed of the machine has no effect. */
 export class HeldCalls {
   readonly #calls = new Set<HeldCall>();
 
@@ -21,12 +21,12 @@ export class HeldCalls {
     void call.answered.then(() => this.#calls.delete(call));
   }
 
-  /** So many requests have been sent: who had patience for no more gives up. */
+  /** Abandons the calls that wait for at most this number of requests. */
   pass(number: number): void {
     for (const call of this.#calls) if (call.untilNumber <= number) this.#giveUp(call);
   }
 
-  /** Gives up all, and waits until they are answered. */
+  /** Abandons all calls, and waits for their ends. */
   async end(): Promise<void> {
     const calls = [...this.#calls];
     for (const call of calls) this.#giveUp(call);

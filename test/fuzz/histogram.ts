@@ -3,7 +3,7 @@ import type { Blueprint } from './blueprint.js';
 import type { Answer } from './client.js';
 import { passedGuards } from './rules.js';
 
-/** How requests of each kind were answered. */
+/** Counts responses by the kind of request and by status. */
 export class Histogram {
   readonly #counts = new Map<string, Map<string, number>>();
   #requests = 0;
@@ -27,7 +27,7 @@ export class Histogram {
     return this.#successful / this.#requests;
   }
 
-  /** A row for every kind, a column for every status. */
+  /** A row for each kind, a column for each status. */
   toString(): string {
     const outcomes = [...new Set([...this.#counts.values()].flatMap((counts) => [...counts.keys()]))].sort();
     const rows = [...this.#counts]

@@ -8,7 +8,7 @@ import { request } from './request-2026.js';
 import { wideIn2025, wideIn2026 } from './wide-requests.js';
 
 const REQUESTS = 100;
-/** Streams of one client are left open, up to here. */
+/** The maximum of open streams of one client. */
 const CONNECTIONS = 16;
 
 const INITIALIZE = {
@@ -19,7 +19,7 @@ const INITIALIZE = {
 export interface HoardersOptions {
   readonly origin: string;
   readonly seed: number;
-  /** The access tokens of users who do nothing else; `undefined` in open access. */
+  /** The access tokens of users without other requests; `undefined` in open access. */
   readonly tokens: readonly string[] | undefined;
 }
 
@@ -27,10 +27,10 @@ export interface HoardersOptions {
 export class Hoarders {
   readonly #options: HoardersOptions;
   readonly #client: Client;
-  /** The streams that are open, and how they are left. */
+  /** The open streams, and how to close them. */
   readonly #streams: { readonly ended: Promise<Answer>; readonly leave: () => void }[] = [];
   #hoarders = 0;
-  /** How often each status was the answer. */
+  /** Counts responses by status. */
   readonly statuses: Map<number, number> = new Map();
 
   constructor(options: HoardersOptions) {
@@ -78,7 +78,7 @@ export class Hoarders {
       if (blueprint.body?.includes('"subscriptions/listen"')) this.#hold(blueprint, own);
       else await send(blueprint);
     }
-    // What was asked for on streams that are left open has arrived before this.
+    // Requests on open streams arrive before this one.
     await send(
       post(
         'hoarder',

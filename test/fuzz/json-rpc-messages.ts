@@ -2,7 +2,7 @@ import fc, { type Arbitrary } from 'fast-check';
 import { placeholder, SLOTS, TRIP_SLOTS } from './blueprint.js';
 import { oddString, oddValue } from './odd-values.js';
 
-/** A request or notification before it has an id. */
+/** A request or notification without its id. */
 export interface Call {
   readonly method: string;
   readonly params: Readonly<Record<string, unknown>>;
@@ -14,14 +14,14 @@ export const slot: Arbitrary<number> = fc.nat(SLOTS - 1);
 /** The number of a login. */
 export const tripSlot: Arbitrary<number> = fc.nat(TRIP_SLOTS - 1);
 
-/** Ids are meant to collide between sessions. */
+/** Ids that collide between sessions. */
 export const requestId: Arbitrary<unknown> = fc.oneof(
   { weight: 8, arbitrary: fc.nat(1000) },
   { weight: 1, arbitrary: oddString },
   { weight: 1, arbitrary: oddValue },
 );
 
-/** Ids that no two requests of a session have at the same time. */
+/** Ids that are unique among the requests in flight of a session. */
 export const ownId: Arbitrary<number> = fc.noBias(fc.integer({ min: 10_000, max: 2 ** 31 }));
 
 export const tool = (name: string, args: Record<string, unknown> = {}): Call => ({
@@ -29,7 +29,7 @@ export const tool = (name: string, args: Record<string, unknown> = {}): Call => 
   params: { name, arguments: args },
 });
 
-/** Calls whose answers show whose session it is. */
+/** Calls whose responses contain the canary of the session. */
 export const telling: Arbitrary<Call> = fc.constantFrom(
   tool('whoami'),
   tool('list_notes'),
@@ -43,7 +43,7 @@ export const telling: Arbitrary<Call> = fc.constantFrom(
 const STATUS = { uri: 'session://status' };
 const cursor = fc.option(oddString, { freq: 3, nil: undefined });
 
-/** Everything else that leaves a session logged in. */
+/** Other requests that do not log the session out. */
 export const harmless: Arbitrary<Call> = fc.oneof(
   fc.constantFrom<Call>(
     { method: 'ping', params: {} },
@@ -77,7 +77,7 @@ export const harmless: Arbitrary<Call> = fc.oneof(
   oddString.map((method) => ({ method, params: {} })),
 );
 
-/** Calls that would log a member out or in. */
+/** Calls that log a member out or in. */
 export const disruptive: Arbitrary<Call> = fc.oneof(
   { weight: 4, arbitrary: fc.constant(tool('login')) },
   { weight: 1, arbitrary: fc.constant(tool('logout')) },
@@ -89,7 +89,7 @@ export const disruptive: Arbitrary<Call> = fc.oneof(
   { weight: 1, arbitrary: oddString.map((provider) => tool('logout', { provider })) },
 );
 
-/** What needs no answer. */
+/** Notifications. */
 export const notification: Arbitrary<Call> = fc.oneof(
   fc.constantFrom<Call>(
     { method: 'notifications/initialized', params: {} },

@@ -4,7 +4,7 @@ import { cpuBudgetMs, cpuCost, isTooDear, keptPerClient } from './judges.js';
 
 const answer = (status: number): Answer => ({ status, headers: {}, text: '', end: 'complete' });
 
-/** A server whose requests cost so much, one after the other. */
+/** A server whose requests use these CPU times, in order. */
 function costing(costs: readonly number[], status = 400) {
   let usedMs = 1000;
   let sent = 0;
@@ -18,26 +18,26 @@ function costing(costs: readonly number[], status = 400) {
   };
 }
 
-it('a request is reported if it is expensive every time', async () => {
+it('reports a request that is expensive every time', async () => {
   const server = costing([300, 200, 250, 400, 300]);
   const cost = await cpuCost(server.send, server.usedCpuMs);
   expect(cost.cpuMs).toBe(200);
   expect(isTooDear(cost)).toBe(true);
 });
 
-it('a request is not reported because of a garbage collection', async () => {
+it('does not report a request because of a garbage collection', async () => {
   const server = costing([300, 5]);
   const cost = await cpuCost(server.send, server.usedCpuMs);
   expect(isTooDear(cost)).toBe(false);
   expect(server.sent()).toBe(2);
 });
 
-it('a request that is refused may cost less than one that is answered', () => {
+it('allows less CPU time for a rejected request', () => {
   expect(cpuBudgetMs(answer(400))).toBeLessThan(cpuBudgetMs(answer(200)));
   expect(cpuBudgetMs(answer(0))).toBe(cpuBudgetMs(answer(413)));
 });
 
-it('what is kept once for all clients is not counted', async () => {
+it('does not count memory that all clients share', async () => {
   let held = 100;
   let isFirst = true;
   const hoard = async (clients: number) => {

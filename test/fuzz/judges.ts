@@ -4,25 +4,25 @@
  */
 import type { Answer } from './client.js';
 
-/** About 20 ms, and as much again for machines that are slow. */
+/** About 20 ms, doubled for slow machines. */
 const MAX_REFUSED_MS = 40;
-/** A call with as many arguments as there may be is checked against its tool's schema. */
+/** A call with the maximum of arguments is validated against the schema of its tool. */
 const MAX_WELCOME_MS = 120;
-/** Garbage is collected, and code is compiled, during one of them, but not during all. */
+/** Garbage collection and compilation affect some repetitions, and not all. */
 const TRIES = 5;
 
-/** What a request costs when it is answered like that, at most. */
+/** The maximum CPU time of a request with this response. */
 export function cpuBudgetMs({ status }: Pick<Answer, 'status'>): number {
   return status >= 200 && status < 400 ? MAX_WELCOME_MS : MAX_REFUSED_MS;
 }
 
-/** How a request was answered, and what that cost. */
+/** A response and the CPU time of its request. */
 export interface Cost {
   readonly answer: Answer;
   readonly cpuMs: number;
 }
 
-/** What a request costs at the least. It is sent again only as long as that is too much. */
+/** The minimum CPU time of a request. Repeats the request only while the time exceeds the limit. */
 export async function cpuCost(send: () => Promise<Answer>, usedCpuMs: () => Promise<number>): Promise<Cost> {
   let least: Cost | undefined;
   for (let tries = 0; tries < TRIES; tries++) {
@@ -41,21 +41,21 @@ export function isTooDear({ answer, cpuMs }: Cost): boolean {
 }
 
 /**
- * What one client may make the server keep, whatever it asks for. `docs/limits.md` has 0.5 MiB of events, and 64 KiB
- * each of what it says of itself, of a connection's subscriptions and of those of four streams; the rest is objects.
+ * The maximum memory of one client. `docs/limits.md` allows 0.5 MiB of events, and 64 KiB each of client information,
+ * of the subscriptions of a connection, and of those of four streams. Objects need the rest.
  */
 export const MAX_KEPT_BYTES: number = 1.5 * 1024 * 1024;
 
 /**
- * How many bytes are kept for each of some clients.
- * @param hoard lets that many of them ask for as much as they can. They are still there afterwards.
+ * Measures the memory for each client, in bytes.
+ * @param hoard makes this number of clients request as much as possible; they stay connected
  */
 export async function keptPerClient(
   clients: number,
   hoard: (clients: number) => Promise<void>,
   heldBytes: () => Promise<number>,
 ): Promise<number> {
-  // What is there once for all of them is there already.
+  // Memory that all clients share is allocated first.
   await hoard(1);
   const before = await heldBytes();
   await hoard(clients);

@@ -9,7 +9,7 @@ import { inConnection, message } from './request-2025.js';
 import { anotherRound, named, request, URL_ELICITATION } from './request-2026.js';
 import { callback, fromAfar, get, submission } from './request-page.js';
 
-/** A client of 2025 that opens links itself waits for the user. Nobody else's answer takes that long. */
+/** Only calls of 2025 clients that open links themselves wait for the user. */
 const LOGIN_CUT_MS = 300;
 
 const link = (provider: Way['provider']): Way => ({ tool: 'login', provider, flow: 'link' });
@@ -19,15 +19,15 @@ const AFTER_LOGIN: readonly Way[] = [
   { tool: 'ask_first', provider: 'main', flow: 'link' },
 ];
 
-/** What the next step of a login is like, whichever it is. */
+/** The variations of the next step of a login. */
 interface Manner {
   readonly trip: number;
   readonly id: unknown;
-  /** Whether a browser that comes back does so from elsewhere than loopback. */
+  /** Whether the browser returns from another machine. */
   readonly isFar: boolean;
   readonly consent: 'continue' | 'decline';
   readonly answer: 'accept' | 'decline' | 'cancel';
-  /** What is written instead of the code; `undefined`: nothing. */
+  /** The text in place of the code; `undefined`: the code. */
   readonly typo: string | undefined;
   readonly isEager: boolean;
   readonly patience: number;
@@ -44,7 +44,7 @@ const manner: Arbitrary<Manner> = fc.record({
   patience: fc.integer({ min: 100, max: 1500 }),
 });
 
-/** How a login begins that has no connection to begin in. */
+/** The first request of a login without a connection. */
 const beginning = (ways: readonly Way[], capabilities: object): Arbitrary<Blueprint> =>
   fc.constantFrom(...ways).map((way) => {
     return { ...request('login: begin', callOf(way), 1, capabilities), begins: way };
@@ -63,13 +63,13 @@ const begun: Arbitrary<Blueprint> = fc.oneof(
   { weight: 1, arbitrary: beginning(AFTER_LOGIN, {}) },
 );
 
-/** A login begins, or goes on with whatever is next. */
+/** Starts a login, or continues it with its next step. */
 const onward = fc.tuple(manner, begun).map(([how, begin]): Blueprint => {
   const { trip, isEager } = how;
   return { ...begin, trip, visitor: trip, isEager, steps: stepsOf(how) };
 });
 
-/** Something happens that is not next: too early, too late, or again. */
+/** A step out of order: too early, too late, or repeated. */
 const astray = fc
   .tuple(
     manner,
@@ -77,7 +77,7 @@ const astray = fc
   )
   .map(([how, step]): Blueprint => ({ ...stepsOf(how)[step], kind: `login astray: ${step}` }));
 
-/** Logins from their beginning to their end, by most ways there are. */
+/** Complete logins, by most tools, providers and flows. */
 export const logins: Arbitrary<Blueprint> = fc.oneof(
   { weight: 16, arbitrary: onward },
   { weight: 2, arbitrary: astray },
@@ -85,7 +85,7 @@ export const logins: Arbitrary<Blueprint> = fc.oneof(
   { weight: 1, arbitrary: begunAnew() },
 );
 
-/** The login before it is given up. */
+/** Abandons the previous login. */
 function begunAnew(): Arbitrary<Blueprint> {
   return fc.tuple(tripSlot, begun).map(([trip, begin]) => ({ ...begin, trip, visitor: trip }));
 }
@@ -136,7 +136,7 @@ function stepsOf({
   };
 }
 
-/** The next round of whatever call asked for the login. What its tool does not know means nothing to it. */
+/** The next request of the call that required the login. Its tool ignores unknown arguments. */
 function comeBack(trip: number, id: unknown, action: Manner['answer']): Blueprint {
   const call = tool(placeholder('tool', trip), {
     provider: placeholder('provider', trip),

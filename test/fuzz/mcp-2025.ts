@@ -18,14 +18,14 @@ const STREAM_HEADERS: readonly Header[] = [
   ['host', placeholder('host')],
   ['accept', 'text/event-stream'],
 ];
-/** A login of a client that opens links itself waits for the user. Nobody else's answer takes that long. */
+/** Only calls of clients that open links themselves wait for the user. */
 const LOGIN_CUT_MS = 300;
 const STREAM_CUT_MS = 60;
 
 const versions = fc.constantFrom('2025-11-25', '2025-11-25', '2025-06-18', '2025-03-26', '2024-11-05', '1.0');
 const capabilities = fc.constantFrom({}, { elicitation: { url: {} } }, { roots: {}, sampling: {} });
 
-/** The request that a connection begins with. */
+/** The request that starts a connection. */
 export const initialize: Arbitrary<Blueprint> = fc
   .tuple(versions, capabilities, fc.oneof(fc.constant('fuzz'), oddString), requestId)
   .map(([protocolVersion, capabilities, name, id]) => {
@@ -98,7 +98,7 @@ const stream = fc
     const owner = typeof whose === 'number' ? {} : whose;
     return { kind: '2025 stream', method: 'GET', path: '/mcp', headers, cutMs, ...owner };
   });
-/** What opens nothing: handles, and ids that were changed or made up. */
+/** Ids that are not valid: handles, and changed and invented ids. */
 const wrongId = fc
   .tuple(
     fc.oneof(
@@ -116,7 +116,7 @@ const wrongId = fc
     return { ...post('2025 wrong id', headers, message(call, 1)), method };
   });
 
-/** Requests of clients of the 2025 revisions, good and bad. */
+/** Valid and invalid requests of clients of the 2025 revisions. */
 export const mcp2025: Arbitrary<Blueprint> = fc.oneof(
   { weight: 1, arbitrary: initialize },
   { weight: 18, arbitrary: telltale },

@@ -15,7 +15,7 @@ import { mutated } from './mutations.js';
 import { oddString, oddValue } from './odd-values.js';
 import { anotherRound, type Naming, named, request, URL_ELICITATION } from './request-2026.js';
 
-/** A call that waits for the user of a browser does so for longer. */
+/** Calls that wait for a browser take longer. */
 const ROUND_CUT_MS = 100;
 const LISTEN_CUT_MS = 20;
 
@@ -94,7 +94,7 @@ const listen = fc
     return { ...request('2026 listen', named(call, memberOf(owner), '_meta'), id), owner, cutMs };
   });
 
-/** What opens nothing: ids of connections, handles that were changed or made up, two that do not agree. */
+/** Ids that are not valid: ids of connections, changed and invented handles, two different handles. */
 const wrongHandle = fc
   .tuple(
     fc.oneof<Arbitrary<unknown>[]>(
@@ -121,7 +121,7 @@ const discord = fc
     return { ...request('2026 wrong handle', call, 1), owner };
   });
 
-/** Requests of clients of the 2026 revision, good and bad. */
+/** Valid and invalid requests of clients of the 2026 revision. */
 export const mcp2026: Arbitrary<Blueprint> = fc.oneof(
   { weight: 18, arbitrary: telltale },
   { weight: 10, arbitrary: harmlessOfMember },

@@ -4,7 +4,7 @@ import { MEMBERS_PER_ERA } from './blueprint.js';
 import { canariesIn, canaryOf } from './canaries.js';
 import type { FuzzedServer } from './fuzzed-server.js';
 
-/** The sessions that stay logged in throughout, those of 2025 first. */
+/** The sessions that stay logged in during the run, those of 2025 first. */
 export class Members {
   readonly #clients: readonly RawClient[];
 
@@ -12,7 +12,7 @@ export class Members {
     this.#clients = clients;
   }
 
-  /** Connects and logs in, each as a user with a canary. */
+  /** Connects and logs in each member as a user with a canary. */
   static async logIn({ origin, tokens }: Pick<FuzzedServer, 'origin' | 'tokens'>): Promise<Members> {
     const mcp = new URL('/mcp', origin).href;
     const clients: RawClient[] = [];
@@ -26,12 +26,12 @@ export class Members {
     return new Members(clients);
   }
 
-  /** Their ids and handles; something else that is never sent of those who have none. */
+  /** Their ids and handles, or a value that is never sent. */
   get secrets(): readonly string[] {
     return this.#clients.map(({ secret }, member) => secret || `no handle of member ${member}`);
   }
 
-  /** Those who do not see their own notes, and nobody else's. */
+  /** The members that do not see exactly their own notes. */
   async unwell(): Promise<number[]> {
     const unwell: number[] = [];
     for (const [member, client] of this.#clients.entries()) {

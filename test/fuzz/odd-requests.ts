@@ -138,7 +138,7 @@ const manyHeaders = fc
     return { ...post('many headers', [...JSON_HEADERS, ...headers], '{}') };
   });
 
-/** Requests that no client of ours would send. */
+/** Requests that no MCP client sends. */
 export const oddRequests: Arbitrary<Blueprint> = fc.oneof(
   { weight: 30, arbitrary: wandering },
   { weight: 10, arbitrary: anyMethod },

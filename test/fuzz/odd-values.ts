@@ -24,17 +24,17 @@ const ODD_STRINGS = [
   'A'.repeat(5000),
 ];
 
-/** Texts that programs stumble over. */
+/** Texts that expose faults in programs. */
 export const oddString: Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...ODD_STRINGS) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
 );
 
 const ODD_NUMBERS = [0, -1, 1.5, 1e308, -1e-308, 2 ** 31, 2 ** 53 + 1, -(2 ** 63)];
-// Parsed, for that makes the name of the prototype a property like any other.
+// Parsed, so that `__proto__` is an own property.
 const POLLUTION = ['{"__proto__":{"polluted":true}}', '{"constructor":{"prototype":{"polluted":true}}}'];
 
-/** Values that programs stumble over. */
+/** Values that expose faults in programs. */
 export const oddValue: Arbitrary<unknown> = fc.oneof(
   { weight: 3, arbitrary: oddString },
   { weight: 3, arbitrary: fc.constantFrom(...ODD_NUMBERS, null, true, false, [], {}, [[]], [null]) },
@@ -42,7 +42,7 @@ export const oddValue: Arbitrary<unknown> = fc.oneof(
   { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
 );
 
-/** What is allowed on the wire, and little more than that. */
+/** Values close to what HTTP allows. */
 export const oddHeaderValue: Arbitrary<string> = fc.oneof(
   {
     weight: 2,
@@ -52,7 +52,7 @@ export const oddHeaderValue: Arbitrary<string> = fc.oneof(
   { weight: 1, arbitrary: fc.string({ unit: 'grapheme-ascii', maxLength: 40 }) },
 );
 
-/** As it can stand in an address, half characters made whole. */
+/** A value for a URL, without unpaired surrogates. */
 export function encoded(text: string): string {
   return encodeURIComponent(Buffer.from(text).toString());
 }

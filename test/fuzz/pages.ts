@@ -64,7 +64,7 @@ const cookied = fc.tuple(tripSlot, oddHeaderValue).map(
   }),
 );
 
-/** What browsers ask for during logins, good and bad. */
+/** Valid and invalid requests of browsers during logins. */
 export const pages: Arbitrary<Blueprint> = fc.oneof(
   { weight: 5, arbitrary: opened },
   { weight: 5, arbitrary: consented },

@@ -1,6 +1,6 @@
 /**
- * An OAuth authorization server that believes every user name, and the notes of its users. A code is the name of
- * its user. Every token and every first note says whose it is.
+ * An OAuth authorization server that accepts every user name, and the notes of its users. A code is the name of
+ * its user. Each token and each first note contains the name of its user.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
@@ -12,9 +12,9 @@ import { BY_CODE, TOKEN_PREFIX } from './canaries.js';
 import { DeviceCodes } from './device-codes.js';
 import { TokenMint } from './token-mint.js';
 
-/** Long enough for nothing to be refreshed meanwhile. */
+/** Long enough that no token is refreshed. */
 const EXPIRES_IN_SECONDS = 30 * 24 * 60 * 60;
-/** Of the notes that are added only the last ones are kept, besides the first. */
+/** The first note and the last notes are kept. */
 const MOST_NOTES = 4;
 const MOST_CHARACTERS = 200;
 
@@ -33,7 +33,7 @@ const tokensSchema = z.object({
 });
 
 let origin = '';
-/** Of the authorization server that lets clients in: another issuer than the one that users log in at. */
+/** The issuer of the access tokens of clients, different from the provider of logins. */
 let mint = new TokenMint('');
 let deviceCodes = new DeviceCodes(0);
 const notebooks = new Map<string, string[]>();
@@ -53,14 +53,14 @@ const server = createServer(async (request, response) => {
   response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(content));
 });
 
-// A connection that is closed while a request is sent on it fails that request, however well the server is.
+// A request fails if its connection closes while it is sent.
 server.keepAliveTimeout = 10 * 60 * 1000;
 
 answerParent({
   async start(argument) {
     deviceCodes = new DeviceCodes(startSchema.parse(argument).seed);
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    // A TCP server that listens has an AddressInfo.
+    // A TCP server has an AddressInfo.
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     mint = new TokenMint(accessIssuer());
     return origin;
@@ -82,7 +82,7 @@ function accessIssuer(): string {
   return `${origin}/access`;
 }
 
-/** What is answered, as JSON. */
+/** The response, as JSON. */
 function answerTo(path: string, user: string, body: string): Reply {
   switch (path) {
     case '/.well-known/openid-configuration':

@@ -7,7 +7,7 @@ export const JSON_HEADERS: readonly Header[] = [
   ['accept', 'application/json, text/event-stream'],
 ];
 
-/** A request in a connection of the 2025 revisions. @param whose what stands for the id of the connection */
+/** A request in a connection of the 2025 revisions. @param whose the placeholder of the connection id */
 export function inConnection(kind: string, whose: Placeholder, at: number, body: string): Blueprint {
   return post(kind, [...JSON_HEADERS, ['mcp-session-id', placeholder(whose, at)]], body);
 }
@@ -16,7 +16,7 @@ export function post(kind: string, headers: readonly Header[], body: string): Bl
   return { kind, method: 'POST', path: '/mcp', headers, body };
 }
 
-/** @param id `undefined`: it is a notification */
+/** @param id `undefined` for notifications */
 export function message(call: Call, id: unknown): string {
   return JSON.stringify({ jsonrpc: '2.0', ...(id !== undefined && { id }), ...call });
 }

@@ -4,16 +4,16 @@ import type { Call } from './json-rpc-messages.js';
 const REVISION = '2026-07-28';
 const SESSION_META = 'dev.mcp-sessions/session';
 
-/** Of a client that opens links itself. */
+/** The capabilities of a client that opens links itself. */
 export const URL_ELICITATION = { elicitation: { url: {} } };
 
-/** Where a request says whose it is. */
+/** The fields that name the session of a request. */
 export type Naming = 'argument' | '_meta' | 'both';
 
-/** The same call in the name of a session. */
+/** The call with the handle of a session. */
 export function named({ method, params }: Call, handle: unknown, how: Naming): Call {
   const isTool = method === 'tools/call';
-  // The other methods have no arguments to name it in.
+  // Other methods have no arguments.
   const inArguments = isTool && how !== '_meta';
   const inMeta = how !== 'argument' || !isTool;
   return {
@@ -26,12 +26,12 @@ export function named({ method, params }: Call, handle: unknown, how: Naming): C
   };
 }
 
-/** The next round of a call, with what its client was asked for. */
+/** The next request of a call, with the requested input. */
 export function anotherRound({ method, params }: Call, requestState: unknown, inputResponses: object): Call {
   return { method, params: { ...params, requestState, inputResponses } };
 }
 
-/** A request of the 2026 revision, with what its headers have to say. */
+/** A request of the 2026 revision, with the required headers. */
 export function request(
   kind: string,
   { method, params }: Call,
@@ -62,7 +62,7 @@ export function request(
   };
 }
 
-/** What of a text can be sent in a header at all. */
+/** The characters of a text that a header can contain. */
 function headerText(text: string): string {
   return text.replaceAll(/[^\x20-\xff]/g, '').trim();
 }

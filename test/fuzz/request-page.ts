@@ -4,14 +4,14 @@ import { encoded } from './odd-values.js';
 const FORM = 'application/x-www-form-urlencoded';
 export const HOST: Header = ['host', placeholder('host')];
 
-/** What a browser asks for. @param trip the login whose cookies it has */
+/** A request of a browser. @param trip the login whose cookies it sends */
 export function get(kind: string, path: string, trip?: number): Blueprint {
   const cookie: Header[] = trip === undefined ? [] : [['cookie', placeholder('cookie', trip)]];
   const headers: Header[] = [HOST, ['accept', 'text/html'], ...cookie];
   return { kind, method: 'GET', path, headers, ...(trip !== undefined && { trip }) };
 }
 
-/** The answer to the question whether a login was wanted. */
+/** The form of the connect page. */
 export function submission(kind: string, at: number, fields: Record<string, string>): Blueprint {
   const { headers } = get('', '', at);
   return {
@@ -24,19 +24,19 @@ export function submission(kind: string, at: number, fields: Record<string, stri
   };
 }
 
-/** The way back from the provider. */
+/** The redirect from the provider. */
 export function callback(parameters: Record<string, string>): string {
   return `/callback?${queryOf(Object.entries(parameters))}`;
 }
 
-/** A query whose placeholders stay what they are. */
+/** A query with placeholders that are not encoded. */
 export function queryOf(parameters: readonly (readonly [string, string])[]): string {
   return parameters
     .map(([name, value]) => `${name}=${value.startsWith('<<') ? value : encoded(value)}`)
     .join('&');
 }
 
-/** The same request as it comes through a proxy from elsewhere. There a login is confirmed with a code. */
+/** The same request through a proxy, so that the login needs a confirmation code. */
 export function fromAfar(request: Blueprint): Blueprint {
   return { ...request, headers: [...request.headers, ['x-forwarded-for', '203.0.113.9']] };
 }

@@ -1,4 +1,4 @@
-/** The newest of some things. */
+/** Keeps the newest entries. */
 export class Ring<T> {
   readonly #size: number;
   readonly #entries: T[] = [];
@@ -8,17 +8,17 @@ export class Ring<T> {
     this.#size = size;
   }
 
-  /** Every one that is kept. */
+  /** The kept entries. */
   get entries(): readonly T[] {
     return this.#entries;
   }
 
-  /** @param slot counts from 0; stays the same as long as an entry is kept */
+  /** @param slot from 0; an entry keeps its slot */
   at(slot: number): T | undefined {
     return this.#entries[slot];
   }
 
-  /** @returns the one whose slot it takes */
+  /** @returns the entry that it replaces */
   add(entry: T): T | undefined {
     const slot = this.#added++ % this.#size;
     const displaced = this.#entries[slot];

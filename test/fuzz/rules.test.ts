@@ -11,7 +11,7 @@ const ANSWER: Answer = { status: 200, headers: {}, text: '', end: 'complete' };
 const judge = (answer: Partial<Answer>, request: Partial<Blueprint> = {}) =>
   brokenRule({ ...REQUEST, ...request }, { ...ANSWER, ...answer }, SECRETS);
 
-describe('a rule is broken by', () => {
+describe('brokenRule reports', () => {
   it.each<[string, Partial<Answer>]>([
     ['a 500', { status: 500 }],
     ['a 503, for limits are out of reach', { status: 503, headers: { 'retry-after': '1' } }],
@@ -33,13 +33,13 @@ describe('a rule is broken by', () => {
     expect(judge({ text: visitorOf(11) }, { visitor: 11 })).toBeUndefined();
   });
 
-  it('an answer that does not show whose session it is where it has to', () => {
+  it('a response that does not name the required member', () => {
     expect(judge({ text: '[]' }, { showsOwner: true })).toBeDefined();
     expect(judge({ text: canaryOf(0) }, { showsOwner: true })).toBeUndefined();
   });
 });
 
-describe('no rule is broken by', () => {
+describe('brokenRule accepts', () => {
   it.each<[string, Partial<Answer>, Partial<Blueprint>]>([
     ['a refusal', { status: 404 }, {}],
     ['the owner’s canary', { text: canaryOf(0) }, {}],
@@ -52,7 +52,7 @@ describe('no rule is broken by', () => {
   });
 });
 
-it('the guards let through what is answered by something behind them', () => {
+it('passedGuards recognizes responses from behind the guards', () => {
   expect(passedGuards({ ...ANSWER, status: 404, text: 'Session not found' })).toBe(true);
   expect(
     passedGuards({

@@ -2,14 +2,14 @@ import type { Blueprint } from './blueprint.js';
 import { canariesIn, TOKEN_PREFIX, visitorsIn } from './canaries.js';
 import type { Answer } from './client.js';
 
-/** What the server says, whatever the status, when it has caught an error that it did not expect. */
+/** The text of the server for an unexpected error, with any status. */
 const FAILURE = 'The server failed to process';
-/** What a program says where it stumbles. A tool's result may carry it, and then nobody else says so. */
+/** Texts of programming errors, which may be in the result of a tool. */
 const STUMBLE = /Cannot (?:read|set) propert|is not (?:a function|a constructor|defined|iterable)|call stack/;
-/** Node closes the connection on what is no HTTP, or too much of it. */
+/** Node closes the connection for invalid or oversized HTTP. */
 const LARGE_BYTES = 64 * 1024;
 
-/** Which rule an answer breaks, in words. */
+/** Describes the rule that a response breaks, if any. */
 export function brokenRule(
   request: Blueprint,
   answer: Answer,
@@ -43,9 +43,9 @@ export function brokenRule(
   return undefined;
 }
 
-/** Whether a request was let through to what answers requests, instead of being refused for its form. */
+/** Whether a request passed the guards. */
 export function passedGuards({ status, text }: Answer): boolean {
-  // Node's own refusals have no body.
+  // Responses of Node's parser have no body.
   if (status === 0 || (status === 400 && text === '')) return false;
   if (status === 405 || status === 413 || status === 415 || status === 431 || status === 417) return false;
   return !GUARDS.some((refusal) => text.includes(refusal));
@@ -60,19 +60,19 @@ const GUARDS = [
   'Form rejected',
 ];
 
-/** A server that refuses a body need not read it, and a client that still sends it may not see the answer. */
+/** A server may refuse a body without reading it. A client that still sends may not receive the response. */
 function mayBreak({ body = '', headers }: Blueprint): boolean {
   return body.length > LARGE_BYTES || headers.flat().join('').length > LARGE_BYTES / 8;
 }
 
-/** A guest may be at a limit of their own: connections, streams. */
+/** A guest may have reached a limit of connections or streams. */
 function mayBeFull({ credential, owner }: Blueprint, { status, headers }: Answer): boolean {
   return (
     credential !== undefined && owner === undefined && status === 503 && headers['retry-after'] !== undefined
   );
 }
 
-/** What names a thing that is not found may quote it. */
+/** An error may quote the id of the request. */
 function sent({ body = '', headers, path }: Blueprint, secret: string): boolean {
   return (
     body.includes(secret) || path.includes(secret) || headers.some(([, value]) => value.includes(secret))

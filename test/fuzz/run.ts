@@ -1,11 +1,11 @@
 /**
- * Whether any request can make the server fail:
+ * Searches for requests that make the server fail:
  * `npm run fuzz [-- --requests N] [--seed S] [--only K] [--access bearer] [--snapshots FOLDER] [--stretches N]`.
  *
- * Requests of both eras, of browsers and of nobody in their right mind go to a server in which twenty users are
- * logged in. The same seed makes the same requests; what the server gives out, and which of 32 requests under way
- * is the quicker, is new every time. With `--only K` the requests that lead up to K are sent one after the other.
- * With `--snapshots`, what the server holds at the end of each stretch of requests is written to a folder.
+ * Valid and malformed requests of clients of both eras and of browsers go to a server on which twenty users are
+ * logged in. The same seed generates the same requests. The values that the server issues, and the order of the
+ * 32 requests in flight, differ in each run. `--only K` sends the requests before K one after the other.
+ * `--snapshots` writes a heap snapshot of the server after each stretch of requests to a folder.
  */
 import { randomInt } from 'node:crypto';
 import { join } from 'node:path';
@@ -20,14 +20,14 @@ import { Hoarders } from './hoarders.js';
 import { keptPerClient, MAX_KEPT_BYTES } from './judges.js';
 import { Members } from './members.js';
 
-/** What is sent before a request that is sent anew: so that there are throw-away sessions and logins for it. */
+/** Requests before a repeated request, so that it finds temporary sessions and logins. */
 const LEAD = 3000;
-/** In so many steps so much time passes at the end of a stretch: more than anything lives that nobody hears of. */
+/** The time that passes at the end of a stretch, and its steps: longer than any unused session lives. */
 const PAUSES = 5;
 const PAUSE_MS = 10 * 60 * 1000;
-/** Compilers and caches weigh something too. Something left behind by every request would weigh more. */
+/** Compilers and caches need memory, too. A leak in every request would need more. */
 const MAX_GROWTH = 1.15;
-/** So many requests are sent once more, alone, besides so many that are large or have many parts. */
+/** How many requests are repeated on an idle server, and how many large requests are added. */
 const ALONE = 200;
 const WIDE = 100;
 const HOARDERS = 4;
@@ -48,7 +48,7 @@ const { values } = parseArgs({
 const seed = Number(values.seed);
 
 const access = z.enum(['open', 'bearer']).parse(values.access);
-/** A mistake that the judges have to find. */
+/** A planted fault that the limits have to detect. */
 const fault = z.enum(['cpu', 'memory']).optional().parse(values.fault);
 
 const server = await FuzzedServer.start({ seed, access });
@@ -104,7 +104,7 @@ async function fuzz(fuzzer: Fuzzer, members: Members, membersLives: number): Pro
   judge([
     [`passed the guards: at least ${percent(MIN_PASSED)}`, histogram.passedShare >= MIN_PASSED],
     [`answered 2xx: at least ${percent(MIN_SUCCESSFUL)}`, histogram.successfulShare >= MIN_SUCCESSFUL],
-    // With access tokens, what is begun in one session is seldom gone on with in another.
+    // With access tokens, a login that starts in one session rarely continues in another.
     [
       `gets deep enough into logins (not so: ${depth.missing.join(', ')})`,
       access === 'bearer' || depth.missing.length === 0,
@@ -118,24 +118,24 @@ async function fuzz(fuzzer: Fuzzer, members: Members, membersLives: number): Pro
   return undefined;
 }
 
-/** How much more is held at the end than in the middle. */
+/** The growth of memory from the middle to the end. */
 function growthOf(held: readonly number[]): number {
   const inTheMiddle = held[Math.ceil(held.length / 2) - 1] ?? 0;
   return (held.at(-1) ?? 0) / inTheMiddle;
 }
 
-/** Sends requests, and ends what they started. */
+/** Sends requests, and ends the sessions that they started. */
 async function pass(fuzzer: Fuzzer, from: number, to: number): Promise<Finding | undefined> {
   return (await fuzzer.run(from, to)) ?? (await fuzzer.cleanUp());
 }
 
-/** Waits until only the members are left. */
+/** Waits until only the sessions of members are left. */
 async function settle(members: Members, membersLives: number): Promise<ServerState> {
   await endTheRest(members);
   return server.settle(membersLives);
 }
 
-/** How much is kept for each client that wants as much as it can get. */
+/** The memory for each client that requests as much as possible. */
 async function keptByHoarders(): Promise<number> {
   const tokens = server.tokens?.guests.slice(TRIP_SLOTS);
   const hoarders = new Hoarders({ origin: server.origin, seed, tokens });
@@ -150,7 +150,7 @@ async function keptByHoarders(): Promise<number> {
   }
 }
 
-/** Lets time pass in which only the members are heard of: their sessions live on, everything else is over then. */
+/** Advances the time while only the members send requests, so that all other sessions end. */
 async function endTheRest(members: Members): Promise<void> {
   for (let pause = 0; pause < PAUSES; pause++) {
     await server.passTime(PAUSE_MS);

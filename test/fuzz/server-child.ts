@@ -1,4 +1,4 @@
-/** A server made with the library as it was built, in which time passes with every request. */
+/** A server with the built library, whose time advances with every request. */
 import { subscribe } from 'node:diagnostics_channel';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { writeHeapSnapshot } from 'node:v8';
@@ -26,17 +26,17 @@ const LARGE_BYTES = 100_000;
 const PLANTED_CPU_MICROSECONDS = 300_000;
 
 const POLL_MS = 50;
-/** What a session goes through is told up to here. */
+/** The maximum length of a session's list of events. */
 const MOST_EVENTS = 10;
 /**
- * What a request takes of the server's time, however long it takes in truth: how far a login gets, and whether a call
- * that waits is answered, depends on requests and not on the machine. A provider that is slow for some of them is
- * still far from too slow.
+ * The time by which the server's clock advances with each request, whatever its real duration. The progress of a login
+ * and the end of a waiting call depend on requests and not on the machine. A provider that is slow for some requests
+ * stays within its deadline.
  */
 const REQUEST_MS = 20;
 const MINUTE_MS = 60 * 1000;
 const MONTH_MS = 30 * 24 * 60 * MINUTE_MS;
-/** So that limits are not what is met. */
+/** High limits, so that requests do not reach them. */
 const MANY = 100_000;
 const LIMITS: Partial<Limits> = {
   anonymousSessions: MANY,
@@ -48,7 +48,7 @@ const LIMITS: Partial<Limits> = {
   refusedTokensPerMinute: MANY,
   sessionsPerAccount: MANY,
 };
-/** Members are heard of, and are never gone for good. */
+/** Members send requests, so their sessions do not end. */
 const LIFETIMES = {
   idleMs: 30 * MINUTE_MS,
   connectionTtlMs: 30 * MINUTE_MS,
@@ -58,7 +58,7 @@ const LIFETIMES = {
 
 const clock = new HastyClock();
 let sessions: Sessions | undefined;
-/** What has happened to every session that lives. */
+/** The events of every session that has not ended. */
 const live = new Map<unknown, string[]>();
 const errors: string[] = [];
 const unhandled = (error: unknown) =>
@@ -82,7 +82,7 @@ function plant(fault: PlantedFault): void {
 answerParent({
   async start(argument) {
     const { issuer, bearer } = startSchema.parse(argument);
-    // Without `openid` the provider is asked who logged in.
+    // Without `openid`, the user info identifies the user.
     const provider = { issuer, clientId: 'fuzz', scopes: ['profile'], apiOrigins: [issuer] };
     sessions = createSessions({
       server: { name: 'fuzz', version: '0.0.0' },
@@ -110,7 +110,7 @@ answerParent({
     clock.putForward(passSchema.parse(argument).durationMs);
     await sleep(POLL_MS);
   },
-  /** Waits for sessions to end, until there are no more than expected. */
+  /** Waits until the number of sessions is not larger than expected. */
   async settle(argument): Promise<ServerState> {
     const { expected, patienceMs } = settleSchema.parse(argument);
     const untilMs = performance.now() + patienceMs;

@@ -4,7 +4,7 @@ import type { Flaw, Tokens } from './access-tokens.js';
 const LIFETIME_SECONDS = 30 * 24 * 60 * 60;
 const ANOTHER_RESOURCE = 'https://other.example/mcp';
 
-/** Signs the access tokens of an authorization server (RFC 9068), and some that it would not sign. */
+/** Signs valid and flawed access tokens of an authorization server (RFC 9068). */
 export class TokenMint {
   readonly #issuer: string;
   readonly #key: KeyObject = newKey();
@@ -21,7 +21,7 @@ export class TokenMint {
     };
   }
 
-  /** The tokens of these users for a resource. */
+  /** Valid tokens of users for a resource. */
   tokens(members: readonly string[], guests: readonly string[], audience: string): Tokens {
     const good = (sub: string) => this.#signed({ sub, aud: audience });
     return { members: members.map(good), guests: guests.map(good), flawed: this.#flawed(audience) };

@@ -30,8 +30,8 @@ function take(trip: Trip, ...answers: readonly Answer[]): string[] {
   });
 }
 
-describe('a login goes on', () => {
-  it('from its link to its end, and is heard of by its client', () => {
+describe('a login continues', () => {
+  it('from its link to its end, and the client gets the result', () => {
     const trip = new Trip(WAY, { kind: 'handle', id: HANDLE }, BEGUN);
     const steps = take(trip, ASKED, SENT, redirect('/login/done'), FINISHED);
     expect(steps).toEqual(['open', 'consent', 'return', 'ask 2026']);
@@ -39,7 +39,7 @@ describe('a login goes on', () => {
     expect(trip.session).toBe(HANDLE);
   });
 
-  it('by the code that its browser shows', () => {
+  it('with the code that its browser shows', () => {
     const trip = new Trip(WAY, { kind: 'connection', id: 'c' }, answer('{}'));
     const steps = take(
       trip,
@@ -54,21 +54,21 @@ describe('a login goes on', () => {
     expect(trip.known('code')).toBe('ABCD-EFGH');
   });
 
-  it('in the rounds of a call that waits', () => {
+  it('in the requests of a call that waits', () => {
     const parked = answer('{"requestState":"login.1","url":"http://127.0.0.1:1/connect/abc"}');
     const trip = new Trip(WAY, { kind: 'round', state: 'login.1' }, parked);
     take(trip, ASKED);
     expect(trip.next(true)).toBe('come back');
     trip.leave(true);
     expect(take(trip, SENT, redirect('/login/done'))).toEqual(['consent', 'return']);
-    // The answer is on its way.
+    // The response is in flight.
     expect(trip.next(true)).toBe('see end');
     trip.arrive(true, answer(`done\\nThe user has logged in. session: ${HANDLE}`));
     expect(trip.isOver).toBe(true);
     expect(trip.session).toBe(HANDLE);
   });
 
-  it('from anew where its link leads nowhere any more', () => {
+  it('with a new link when its link has expired', () => {
     const trip = new Trip(WAY, { kind: 'handle', id: HANDLE }, BEGUN);
     const gone = answer('', { status: 404, headers: html });
     expect(take(trip, gone, BEGUN)).toEqual(['open', 'ask 2026']);
@@ -76,15 +76,15 @@ describe('a login goes on', () => {
   });
 });
 
-describe('a login is given up', () => {
-  it('when the state of its call has gone with an answer', () => {
+describe('a login is abandoned', () => {
+  it('when the request state of its call is lost with a response', () => {
     const trip = new Trip(WAY, { kind: 'round', state: 'login.1' }, answer('{"requestState":"login.1"}'));
     trip.leave(true);
     trip.arrive(true, answer('', { status: 0, end: 'cut' }));
     expect(trip.isOver).toBe(true);
   });
 
-  it('when it has been refused too often', () => {
+  it('after too many rejections', () => {
     const trip = new Trip(WAY, { kind: 'connection', id: 'c' }, answer('{}'));
     const refused = answer('{"isError":true}');
     take(trip, refused, refused, refused);

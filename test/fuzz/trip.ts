@@ -11,19 +11,19 @@ import {
 import type { Placeholder, Step, Way } from './blueprint.js';
 import type { Answer } from './client.js';
 
-/** How the client of a login reaches the server: over its connection, with its handle, or by the state of a round. */
+/** How the client of a login identifies itself: by its connection, its handle, or the request state of a call. */
 type Caller =
   | { readonly kind: 'connection' | 'handle'; readonly id: string }
   | { readonly kind: 'round'; readonly state: string };
 
-/** How far a login is, as its client and its browser know it. */
+/** The progress of a login, as its client and browser know it. */
 type Progress = 'begun' | 'linked' | 'asked' | 'sent' | 'coded' | 'shown' | 'returned' | 'at provider';
 
-/** Refusals that somebody takes before they give a login up. */
+/** Rejections before the client abandons a login. */
 const MOST_SETBACKS = 4;
 const MOST_STEPS = 60;
 
-/** A login that is under way, as its client and its browser know it. */
+/** A pending login, as its client and browser know it. */
 export class Trip {
   readonly way: Way;
   readonly #cookies = new Map<string, string>();
@@ -33,11 +33,11 @@ export class Trip {
   #form: string | undefined;
   #state: string | undefined;
   #code: string | undefined;
-  /** Calls that wait for this login now. */
+  /** Calls that wait for this login. */
   #held = 0;
   #setbacks = 0;
   #steps = 0;
-  /** The handle of the session that it led to. */
+  /** The handle of the session, after the login. */
   session: string | undefined;
   #isOver = false;
 
@@ -55,14 +55,14 @@ export class Trip {
     return this.#link;
   }
 
-  /** The connection that is its client's own. */
+  /** The connection of its client. */
   get connection(): string | undefined {
     return this.#caller.kind === 'connection' ? this.#caller.id : undefined;
   }
 
   /**
-   * What its client or its browser do next.
-   * @param isEager whether a client that waits for its browser does so before the browser is done
+   * The next step of its client or browser.
+   * @param isEager whether the client calls before the browser is done
    */
   next(isEager: boolean): Step {
     const mayWait = isEager && this.#caller.kind === 'round' && this.#held === 0;
@@ -86,13 +86,13 @@ export class Trip {
     }
   }
 
-  /** One of its requests is sent. @param isHeld whether its answer waits for the user */
+  /** Notes that a request is sent. @param isHeld whether its response waits for the user */
   leave(isHeld: boolean): void {
     this.#steps++;
     if (isHeld) this.#held++;
   }
 
-  /** The answer to it has come, or will not. */
+  /** Notes the end of a request. */
   arrive(isHeld: boolean, answer: Answer): void {
     if (isHeld) this.#held--;
     if (isHeld && answer.end === 'cut' && this.#caller.kind === 'round') this.#isOver = true;
@@ -100,7 +100,7 @@ export class Trip {
     this.observe(answer);
   }
 
-  /** What stands for a placeholder. */
+  /** The value of a placeholder. */
   known(name: Placeholder): string | undefined {
     switch (name) {
       case 'pending':
@@ -128,7 +128,7 @@ export class Trip {
     }
   }
 
-  /** Takes in what an answer tells, to whichever request. */
+  /** Reads a response to any request. */
   observe(answer: Answer): void {
     this.#observePage(answer);
     this.#observeResult(answer.text);
@@ -146,7 +146,7 @@ export class Trip {
     return step === 'ask 2026' ? 'wait 2026' : step;
   }
 
-  /** What a browser keeps of an answer, and where it is sent. */
+  /** Reads a page: cookies, form, code and redirect. */
   #observePage({ headers, text, status }: Answer): void {
     for (const [name, value] of cookiesIn(headers)) this.#cookies.set(name, value);
     const form = formIn(text);
@@ -160,7 +160,7 @@ export class Trip {
     this.#state = state ?? this.#state;
     if (state !== undefined) this.#progress = 'sent';
     else if (location.endsWith('/code')) this.#progress = 'coded';
-    // That it is over, and why, its client hears.
+    // The client gets the result.
     else if (location.startsWith('/login/') || this.#isTurnedAway(headers, status))
       this.#progress = 'returned';
   }
@@ -170,7 +170,7 @@ export class Trip {
     return isPage && (status === 404 || (status === 400 && this.#progress === 'sent'));
   }
 
-  /** What a client reads in the result of a call. */
+  /** Reads the result of a call. */
   #observeResult(text: string): void {
     const handle = handleIn(text);
     if (isLoggedIn(text)) {

@@ -4,7 +4,7 @@ import { type Call, slot, tool } from './json-rpc-messages.js';
 import { inConnection, JSON_HEADERS, message, post } from './request-2025.js';
 import { named, request } from './request-2026.js';
 
-/** Headers that a server reads before it knows more of a request, besides those that say who sends it where. */
+/** Headers that the server reads, without those that identify sender and target. */
 export const READ_HEADERS = [
   'origin',
   'accept',
@@ -25,14 +25,14 @@ export const FILLINGS: readonly string[] = [
   ...['1/', ';q=', '%C3%A9', 'xn--a.'],
 ];
 
-/** What is not answered with the end of a stream is not waited for. */
+/** Requests whose response does not end are not awaited. */
 const CUT_MS = 100;
 
-/** Around limits, and up to the largest body. */
+/** Sizes around limits, up to the largest body. */
 const length = fc.constantFrom(100, 1000, 2047, 2049, 20_000, 200_000, 900_000);
 const count = fc.constantFrom(10, 100, 1999, 2001, 20_000, 50_000, 100_000);
 const size = fc.oneof({ weight: 2, arbitrary: length }, { weight: 1, arbitrary: fc.nat(10_000) });
-/** No two are the same: what is kept of the one is not kept already. */
+/** Distinct values, so that the server cannot share memory between them. */
 const long = fc.tuple(fc.nat(), size).map(([number, size]) => `${number}-${'w'.repeat(size)}`);
 
 const wideArray = count.map((size): unknown => Array.from({ length: size }, (_, at) => at % 10));
@@ -45,10 +45,10 @@ const manyTexts = fc
     return Array.from({ length: size }, (_, at) => `notes://${number}-${at}-${'w'.repeat(each)}`);
   })
   .filter((texts) => JSON.stringify(texts).length < 1_000_000);
-/** Values that are much to look through, or much to keep. */
+/** Values that are large or deeply nested. */
 const wideValue: Arbitrary<unknown> = fc.oneof(wideArray, wideObject, manyTexts, long);
 
-/** Calls that ask for something to be kept, or to be looked through. */
+/** Calls with values that the server keeps or validates. */
 const wideCall: Arbitrary<Call> = fc.oneof(
   {
     weight: 4,
@@ -106,7 +106,7 @@ const wideCall: Arbitrary<Call> = fc.oneof(
 );
 const id = fc.oneof({ weight: 3, arbitrary: fc.nat() as Arbitrary<unknown> }, { weight: 1, arbitrary: long });
 
-/** In a 2025 connection, by what names it in the header. */
+/** Requests in a 2025 connection. */
 export function wideIn2025(sessionId: Arbitrary<string>): Arbitrary<Blueprint> {
   return fc.tuple(sessionId, wideCall, id).map(([connection, call, id]) => ({
     ...post('wide 2025', [...JSON_HEADERS, ['mcp-session-id', connection]], message(call, id)),
@@ -114,7 +114,7 @@ export function wideIn2025(sessionId: Arbitrary<string>): Arbitrary<Blueprint> {
   }));
 }
 
-/** In a 2026 session, by its handle. */
+/** Requests in a 2026 session. */
 export function wideIn2026(handle: Arbitrary<string>): Arbitrary<Blueprint> {
   return fc.tuple(handle, wideCall, id).map(([session, call, id]) => ({
     ...request('wide 2026', named(call, session, '_meta'), id),
@@ -136,12 +136,12 @@ const wideInitialize = fc
 const nameless = fc.tuple(wideCall, id).map(([call, id]): Blueprint => {
   return { ...request('wide 2026', call, id), cutMs: CUT_MS };
 });
-/** An id that no request has had. */
+/** An unused id. */
 const answer = fc.tuple(slot, long, wideValue).map(([at, id, result]): Blueprint => {
   return inConnection('wide 2025', 'connection', at, JSON.stringify({ jsonrpc: '2.0', id, result }));
 });
 
-/** Headers as long as they may be, filled with what has patterns and parsers look at the same characters again. */
+/** Headers of the maximum length, with characters that make regular expressions and parsers backtrack. */
 const wideHeader = fc
   .tuple(fc.constantFrom(...READ_HEADERS), fc.constantFrom(...FILLINGS), fc.constantFrom(1000, 15_000))
   .map(([name, filling, size]): Blueprint => {
@@ -150,7 +150,7 @@ const wideHeader = fc
     return post('wide header', [...others, [name, value]], message({ method: 'tools/list', params: {} }, 1));
   });
 
-/** Requests that are large, or have many parts. */
+/** Requests that are large or have many parts. */
 export const wideRequests: Arbitrary<Blueprint> = fc.oneof(
   { weight: 4, arbitrary: wideIn2025(slot.map((at) => placeholder('connection', at))) },
   { weight: 3, arbitrary: wideIn2026(slot.map((at) => placeholder('session', at))) },

@@ -7,19 +7,19 @@ import { type Ending, end, own } from '../support/child-processes.js';
 
 type Answering = (argument: unknown) => unknown;
 
-/** Announces that what comes next is no accident of the parent's. */
+/** Tells the child that the parent disconnects on purpose. */
 const RELEASE = 'release';
 
 const questionSchema = z.object({ question: z.string(), argument: z.unknown().optional() });
 const replySchema = z.union([z.object({ error: z.string() }), z.object({ answer: z.unknown().optional() })]);
 
-/** A process that answers questions, one at a time. */
+/** A child process that answers one request at a time. */
 export class AskedProcess {
   readonly #child: ChildProcess;
 
   /**
-   * @param module what it runs, compiled: `new URL('./….js', import.meta.url)`
-   * @param flags further flags for Node
+   * @param module the compiled module that it runs: `new URL('./….js', import.meta.url)`
+   * @param flags additional flags for Node
    */
   constructor(module: URL, flags: readonly string[] = []) {
     const env = { PATH: process.env.PATH };
@@ -31,7 +31,7 @@ export class AskedProcess {
     return this.#child.pid;
   }
 
-  /** @throws when the process ends instead of answering, or answers with an error. */
+  /** @throws Error if the process ends without an answer, or answers with an error */
   async ask<Answer = void>(
     question: string,
     argument?: unknown,
@@ -46,13 +46,13 @@ export class AskedProcess {
     this.#child.send({ question, argument });
     const reply = replySchema.parse((await answered.finally(() => listening.abort()))[0]);
     if ('error' in reply) throw new Error(`Asked for "${question}": ${reply.error}`);
-    // Without a schema the caller wants no answer.
+    // Without a schema, the caller expects no answer.
     return schema ? schema.parse(reply.answer) : (undefined as Answer);
   }
 
   /**
-   * Lets go of the process, which is expected to end by itself then.
-   * @returns how it ended; `undefined` when it had to be killed.
+   * Disconnects from the process, which has to end by itself then.
+   * @returns how it ended; `undefined` if it was killed
    */
   async release(patienceMs: number): Promise<Ending | undefined> {
     await this.ask(RELEASE);
@@ -69,8 +69,8 @@ export class AskedProcess {
 }
 
 /**
- * The other side: answers the parent, and ends with it. A process that is released goes on instead, and nothing
- * of this keeps it alive.
+ * Answers the parent in the child process, which ends with the parent. A released process continues, and this
+ * function does not keep it alive.
  */
 export function answerParent(answers: Readonly<Record<string, Answering>>): void {
   const endToo = () => process.exit();
@@ -86,7 +86,7 @@ export function answerParent(answers: Readonly<Record<string, Answering>>): void
   });
 }
 
-/** Collects garbage until what finalizers and weak references had held is gone too. Needs `--expose-gc`. */
+/** Collects garbage until finalizers and weak references hold nothing. Requires `--expose-gc`. */
 export async function collectGarbage(): Promise<void> {
   for (let round = 0; round < 4; round++) {
     globalThis.gc?.();

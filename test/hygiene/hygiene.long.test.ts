@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-/** Only Linux shows the memory of a process as a file, and only to who may trace it. */
+/** Only Linux provides the memory of a process as a file, and only with the permission to trace it. */
 const isReadable = process.platform === 'linux' && process.getuid?.() === 0;
 
 describe.skipIf(!isReadable)('the memory of a server', () => {

@@ -1,4 +1,4 @@
-/** What many servers do instead: the same logins, with the tokens in a plain `Map`. */
+/** The alternative for comparison: the same logins, with the tokens in a plain `Map`. */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { writeHeapSnapshot } from 'node:v8';
@@ -23,7 +23,7 @@ answerParent({
       serve(upstream, request, response).catch((error: unknown) => response.writeHead(500).end(`${error}`));
     });
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    // A TCP server that listens has an AddressInfo.
+    // A TCP server has an AddressInfo.
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     return origin;
   },

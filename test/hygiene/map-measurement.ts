@@ -5,14 +5,14 @@ import { countInHeapSnapshot, lookIntoMemory } from './measurement.js';
 import { type Counts, spellingsOf, Traces } from './traces.js';
 import type { Upstream } from './upstream.js';
 
-/** What was found of a server that keeps the same tokens in a plain `Map`. */
+/** The secrets in the memory of a server that keeps the tokens in a plain `Map`. */
 export interface MapMeasurement {
   readonly inSnapshot: Counts<'tokens'>;
   readonly idle: Counts<'tokens'>;
   readonly signedOut: Counts<'tokens'>;
 }
 
-/** @param issued tells every token that the provider has issued so far */
+/** @param issued returns all tokens that the provider has issued */
 export async function measureMap(
   upstream: Upstream,
   logins: number,

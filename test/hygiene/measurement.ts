@@ -6,7 +6,7 @@ import type { Findings } from './needles.js';
 import { ProcessMemory } from './process-memory.js';
 import type { Counts, Traces } from './traces.js';
 
-/** Has the process write a heap snapshot, outside of the project, and counts what is in it. */
+/** Makes the process write a heap snapshot outside of the project, and counts the secrets in it. */
 export async function countInHeapSnapshot<Kind extends string>(
   child: AskedProcess,
   traces: Traces<Kind>,
@@ -21,7 +21,7 @@ export async function countInHeapSnapshot<Kind extends string>(
   }
 }
 
-/** Looks at the memory of the process once its garbage is collected. */
+/** Searches the memory of the process after a garbage collection. */
 export async function lookIntoMemory<Kind extends string, Result>(
   child: AskedProcess,
   traces: Traces<Kind>,

@@ -1,19 +1,19 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
 
-/** Where each needle was found, by its index. */
+/** The positions of each needle, by its index. */
 export type Findings = ReadonlyMap<number, readonly number[]>;
 
 const WINDOW_BYTES = 16 * 1024 * 1024;
-/** Needles are told apart by this many bytes before they are compared in full. */
+/** The length of the prefix by which needles are indexed. */
 const KEY_BYTES = 4;
 
-/** Looks for many byte strings in one pass. */
+/** Searches for many byte strings in one pass. */
 export class Needles {
   readonly #needles: readonly Buffer[];
   readonly #byKey = new Map<number, number[]>();
-  /** Which pairs of bytes any needle begins with. */
+  /** The first two bytes of all needles. */
   readonly #beginnings = new Uint8Array(2 ** 16);
-  /** What is looked through at a time, and as much more as a needle may reach beyond it. */
+  /** The search window, with room for a needle that crosses its end. */
   readonly #window: Buffer;
 
   /** @param needles each of at least four bytes */
@@ -28,13 +28,13 @@ export class Needles {
     });
   }
 
-  /** Looks through the bytes from `start` to `end` of an open file. Positions count from its beginning. */
+  /** Searches the bytes from `start` to `end` of an open file. Positions are offsets in the file. */
   searchRange(file: number, start: number, end: number, found: Map<number, number[]>): void {
     for (let position = start; position < end; position += WINDOW_BYTES) {
       const wanted = Math.min(this.#window.length, end - position);
       const bytes = this.#window.subarray(0, readFully(file, this.#window.subarray(0, wanted), position));
       this.#search(bytes, (index, offset) => {
-        // Beyond lies what the next window begins with.
+        // The next window begins after this.
         if (offset >= WINDOW_BYTES) return;
         found.set(index, [...(found.get(index) ?? []), position + offset]);
       });
@@ -56,7 +56,7 @@ export class Needles {
     const beginnings = this.#beginnings;
     const last = bytes.length - KEY_BYTES;
     let pair = (bytes[0] ?? 0) << 8;
-    // This runs for every byte of a process.
+    // This loop runs for every byte of the process.
     for (let offset = 0; offset <= last; offset++) {
       pair = (pair >> 8) | ((bytes[offset + 1] ?? 0) << 8);
       if (beginnings[pair] === 0) continue;
@@ -68,7 +68,7 @@ export class Needles {
   }
 }
 
-/** Reads until `target` is full or the file is at its end. @returns how many bytes it read. */
+/** Reads until `target` is full or the file ends. @returns the number of bytes */
 export function readFully(file: number, target: Buffer, position: number): number {
   let filled = 0;
   while (filled < target.length) {

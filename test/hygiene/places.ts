@@ -1,4 +1,4 @@
-/** What the server calls its provider: part of what its keys are derived from. */
+/** The name of the provider, from which keys are derived. */
 export const PROVIDER = 'hygiene';
-/** Sets the keys that are kept on purpose apart from all others. */
+/** Separates the unwiped keys from all others. */
 export const CONTROL_PURPOSE = 'control';

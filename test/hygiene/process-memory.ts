@@ -1,11 +1,11 @@
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { type Findings, type Needles, readFully } from './needles.js';
 
-/** What the kernel shows of itself in every process: not the process's memory, and partly not to be read. */
+/** Mappings of the kernel, which are not memory of the process. */
 const KERNEL_PAGES = /\[(vvar|vvar_vclock|vsyscall)\]$/;
 const STOPPED = /^State:\s+T/m;
 
-/** The memory of a process while it stands still. */
+/** The memory of a stopped process. */
 export class ProcessMemory {
   readonly #pid: number;
   readonly #file: number;
@@ -15,7 +15,7 @@ export class ProcessMemory {
     this.#file = file;
   }
 
-  /** Stops another process while `look` looks at its memory. Needs the right to trace it. */
+  /** Stops another process while `look` reads its memory. Requires the permission to trace it. */
   static async inspect<Result>(pid: number, look: (memory: ProcessMemory) => Result): Promise<Result> {
     process.kill(pid, 'SIGSTOP');
     const file = openSync(`/proc/${pid}/mem`, 'r');
@@ -30,14 +30,14 @@ export class ProcessMemory {
     }
   }
 
-  /** Looks through everything that the process itself can read. Positions are addresses. */
+  /** Searches all memory that the process can read. Positions are addresses. */
   search(needles: Needles): Findings {
     const found = new Map<number, number[]>();
     for (const { start, end } of this.#readableMappings()) needles.searchRange(this.#file, start, end, found);
     return found;
   }
 
-  /** The bytes at an address; fewer where a mapping ends. */
+  /** The bytes at an address; fewer at the end of a mapping. */
   read(address: number, size: number): Buffer {
     const mapping = this.#readableMappings().find(({ start, end }) => start <= address && address < end);
     const bytes = Buffer.alloc(Math.min(size, (mapping?.end ?? address) - address));

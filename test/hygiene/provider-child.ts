@@ -1,11 +1,11 @@
-/** The identity provider, in a process of its own. It alone tells which tokens there are. */
+/** The identity provider, in a process of its own. It reports the issued tokens. */
 import { startIdentityProvider } from '../../packages/server/src/sample/identity-provider.js';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
 import { answerParent } from './asked-process.js';
 import type { Upstream } from './upstream.js';
 
 const RESOURCE = 'urn:test:hygiene';
-/** So long that nothing is refreshed behind the measurement's back. */
+/** Long enough that no token is refreshed during the measurement. */
 const ACCESS_TOKEN_SECONDS = 3600;
 
 const issued: string[] = [];

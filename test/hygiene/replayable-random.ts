@@ -1,12 +1,9 @@
 import { createHash } from 'node:crypto';
 
-/**
- * Random bytes that whoever knows the seed, and how many bytes were drawn each time, can draw again. Leaves no
- * copy of what it hands out.
- */
+/** Random bytes that the seed and the sizes of the draws reproduce. Keeps no copy of the bytes. */
 export class ReplayableRandom {
   readonly #seed: string;
-  /** How many bytes were drawn, in the order of the draws. */
+  /** The sizes of the draws, in order. */
   readonly sizes: number[] = [];
 
   constructor(seed: string) {
@@ -25,7 +22,7 @@ export class ReplayableRandom {
   };
 }
 
-/** Every draw of the source that had this seed, in its order. */
+/** All draws of the source with this seed, in order. */
 export function replay(seed: string, sizes: readonly number[]): Buffer[] {
   const random = new ReplayableRandom(seed);
   return sizes.map((size) => random.bytes(size));

@@ -1,9 +1,9 @@
 /**
- * How much of its users' secrets is found in the memory of a server: `npm run hygiene [-- --sessions 100]`.
+ * Searches the memory of a server for the secrets of its users: `npm run hygiene [-- --sessions 100]`.
  *
- * The server, a plain `Map` to compare it with, and the identity provider run in a process each. None of them
- * tells the others' secrets to anybody but this process, which looks for them from outside. Linux only, and
- * only for whoever may read the memory of another process.
+ * The server, a plain `Map` for comparison, and the identity provider each run in a process of their own. Only this
+ * process knows the secrets of all, and it searches from outside. Requires Linux, and the permission to read the
+ * memory of another process.
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';

@@ -10,7 +10,7 @@ const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const LENGTH_BYTES = 4;
 
-/** One session's tokens under seal, and all it takes to open them. */
+/** The sealed tokens of a session, with the key to open them. */
 interface Seal {
   readonly key: Buffer;
   readonly salt: Buffer;
@@ -18,20 +18,20 @@ interface Seal {
   readonly context: SealContext;
 }
 
-/** Computes what a server that drew these random numbers keeps its tokens under. */
+/** Computes the keys of a server from its random numbers. */
 export class Seals {
   readonly all: readonly Seal[];
   readonly #vault: Vault;
 
   /**
-   * @param draws every random number that the server drew
-   * @param ids the sessions, in the order in which their users logged in
+   * @param draws all random numbers of the server
+   * @param ids the sessions, in the order of their logins
    */
   constructor(draws: readonly Buffer[], ids: readonly string[]) {
     const [master] = draws;
     if (master?.length !== MASTER_KEY_BYTES) throw new Error('The first draw is not the master key.');
     const keys = new KeyHierarchy(Buffer.from(master));
-    // Nothing is drawn to open a seal.
+    // Opening needs no random numbers.
     this.#vault = new Vault(keys, () => Buffer.alloc(0));
     const refs = ids.map((id) => refOf(keys, id));
     const pairs = saltsAndIvs(draws);
@@ -48,13 +48,13 @@ export class Seals {
     });
   }
 
-  /** How many bytes lie before a record's IV, and how many it has in all when it seals tokens of that length. */
+  /** The offset of a record's IV, and the size of a record with tokens of this length, in bytes. */
   static readonly bytesBeforeIv = 1;
   static recordBytes(tokenBytes: number): number {
     return Seals.bytesBeforeIv + IV_BYTES + LENGTH_BYTES + tokenBytes + TAG_BYTES;
   }
 
-  /** The tokens in a record; `undefined` when it is not the one that has this seal, by its number. */
+  /** The tokens in a record; `undefined` if it is not the record with this number. */
   open(number: number, bytes: Buffer): string[] | undefined {
     const seal = this.all[number];
     if (!seal) return undefined;
@@ -68,7 +68,7 @@ export class Seals {
   }
 }
 
-/** The keys that a server made from this seed and wiped on no account. */
+/** The unwiped keys that a server derived from this seed. */
 export function controlKeys(masterKey: Buffer, count: number): Buffer[] {
   const hierarchy = new KeyHierarchy(masterKey);
   return Array.from({ length: count }, (_, index) => hierarchy.derive('tokens', CONTROL_PURPOSE, index));
@@ -80,7 +80,7 @@ function refOf(keys: KeyHierarchy, value: string): SessionRef {
   return sessionRefOf(keys, 'connection', id);
 }
 
-/** Whoever seals draws a salt and right after it an IV; nothing else draws these two in a row. */
+/** Only sealing draws a salt and then an IV. */
 function saltsAndIvs(draws: readonly Buffer[]): [Buffer, Buffer][] {
   return draws.flatMap((salt, index): [Buffer, Buffer][] => {
     const iv = draws[index + 1];

@@ -1,4 +1,4 @@
-/** Lines of a table with columns as wide as they have to be, the first one flush left and the others right. */
+/** The lines of a table with aligned columns: the first column left, the others right. */
 export function textTable(rows: readonly (readonly string[])[]): string {
   const widths: number[] = [];
   for (const row of rows) {

@@ -1,22 +1,22 @@
 import type { Findings } from './needles.js';
 import { Needles } from './needles.js';
 
-/** What is looked for, by kind: each is a list of things, and each thing has one or more spellings in memory. */
+/** The secrets of each kind, each with one or more encodings in memory. */
 export type Wanted<Kind extends string> = Readonly<Record<Kind, readonly (readonly Buffer[])[]>>;
 
-/** How many different things of each kind were found. */
+/** The number of distinct secrets of each kind that were found. */
 export type Counts<Kind extends string> = Readonly<Record<Kind, number>>;
 
-/** Things to be looked for together, and counted by kind. */
+/** Secrets that are searched in one pass and counted by kind. */
 export class Traces<Kind extends string> {
   readonly needles: Needles;
-  /** Kind and number of the thing that each needle spells. */
+  /** The kind and number of each needle's secret. */
   readonly #owners: { readonly kind: Kind; readonly thing: number }[] = [];
   readonly #kinds: readonly Kind[];
 
   constructor(wanted: Wanted<Kind>) {
     const needles: Buffer[] = [];
-    // The keys of a record are its kinds.
+    // The keys of the record are the kinds.
     this.#kinds = Object.keys(wanted) as Kind[];
     for (const kind of this.#kinds) {
       wanted[kind].forEach((spellings, thing) => {
@@ -29,7 +29,7 @@ export class Traces<Kind extends string> {
     this.needles = new Needles(needles);
   }
 
-  /** Where things of a kind were found, with the number of each. */
+  /** The positions of the secrets of a kind, with their numbers. */
   positions(found: Findings, wanted: Kind): { readonly thing: number; readonly position: number }[] {
     return [...found].flatMap(([index, positions]) => {
       const owner = this.#owners[index];
@@ -43,19 +43,19 @@ export class Traces<Kind extends string> {
       const owner = this.#owners[index];
       if (owner) things.get(owner.kind)?.add(owner.thing);
     }
-    // Every kind has been given a set above.
+    // Every kind has a set.
     return Object.fromEntries([...things].map(([kind, set]) => [kind, set.size])) as Counts<Kind>;
   }
 }
 
-/** A text as it may lie in memory: V8 keeps strings with one or with two bytes a character. */
+/** The encodings of a text in memory: V8 uses one or two bytes for a character. */
 export function spellingsOf(text: string): Buffer[] {
   return [Buffer.from(text, 'utf8'), Buffer.from(text, 'utf16le')];
 }
 
 /**
- * The halves of a key: where memory was freed without being wiped, the allocator's notes cover the first bytes
- * of what was there, and half a key is much more than nothing.
+ * The halves of a key. The allocator overwrites the first bytes of memory that was freed without being wiped, and
+ * half a key is a leak, too.
  */
 export function halvesOf(key: Buffer): Buffer[] {
   return [key.subarray(0, key.length / 2), key.subarray(key.length / 2)];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 
-/** The sample's identity provider, and the registration there that both holders share. */
+/** The sample's identity provider, and the client registration of both servers. */
 export const upstreamSchema = z.object({
   issuer: z.string(),
   clientId: z.string(),
@@ -9,5 +9,5 @@ export const upstreamSchema = z.object({
 });
 export type Upstream = z.infer<typeof upstreamSchema>;
 
-/** `notes` gives an opaque access token for the resource. */
+/** `notes` requests an opaque access token for the resource. */
 export const SCOPES: readonly string[] = ['openid', 'profile', 'notes'];

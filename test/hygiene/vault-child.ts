@@ -1,4 +1,4 @@
-/** A server made with the library as it was built, whose random numbers the parent can draw again. */
+/** A server with the built library, whose random numbers the parent can reproduce. */
 import { writeHeapSnapshot } from 'node:v8';
 import { createSessions } from 'mcp-sessions';
 import { z } from 'zod';
@@ -36,7 +36,7 @@ answerParent({
       },
       runtime: { random: random.bytes },
     });
-    // Made like every key of the library, except that nobody wipes them.
+    // Derived like the keys of the library, and never wiped.
     const hierarchy = new KeyHierarchy(new ReplayableRandom(controlSeed).bytes(32));
     for (let index = 0; index < controls; index++) {
       controlKeys.push(hierarchy.derive('tokens', CONTROL_PURPOSE, index));

@@ -11,17 +11,17 @@ import { type Counts, halvesOf, spellingsOf, Traces } from './traces.js';
 import type { Upstream } from './upstream.js';
 
 type VaultKind = 'tokens' | 'sessionKeys' | 'controlKeys' | 'salts' | 'ivs';
-/** `sealed`: sealed tokens that the key computed for them opens. */
+/** `sealed`: sealed tokens that the computed key opens. */
 type InMemory = Counts<VaultKind> & { readonly sealed: number };
 
-/** What was found of a server whose users logged in, kept still, and logged out. */
+/** The secrets in the memory of a server whose users logged in, were idle, and logged out. */
 export interface VaultMeasurement {
   readonly inSnapshot: Counts<VaultKind>;
   readonly idle: InMemory;
   readonly signedOut: InMemory;
 }
 
-/** @param issued tells every token that the provider has issued so far */
+/** @param issued returns all tokens that the provider has issued */
 export async function measureVault(
   upstream: Upstream,
   sessions: number,
@@ -70,14 +70,14 @@ export async function measureVault(
   }
 }
 
-/** Of how many sessions the sealed tokens lie around one of the IVs that were found. */
+/** The number of sessions whose sealed tokens surround one of the IVs that were found. */
 function countSealed(
   memory: ProcessMemory,
   candidates: readonly { readonly thing: number; readonly position: number }[],
   seals: Seals,
   tokens: readonly string[],
 ): number {
-  // Two opaque tokens to a session, all of one length.
+  // Each session has two opaque tokens of the same length.
   const size = Seals.recordBytes(2 * (tokens[0]?.length ?? 0));
   const sealed = candidates.filter(({ thing, position }) => {
     const opened = seals.open(thing, memory.read(position - Seals.bytesBeforeIv, size));

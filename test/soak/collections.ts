@@ -1,6 +1,6 @@
 import { type Runtime, Session } from 'node:inspector';
 
-/** How many entries all maps and sets of this process hold together, the private ones of every object included. */
+/** The number of entries in all maps and sets of this process, including private ones. */
 export function countEntries(): number {
   const session = new Session();
   session.connect();
@@ -26,12 +26,12 @@ function entriesOf(session: Session, type: 'Map' | 'Set'): number {
   return Number(counted.result.value);
 }
 
-/** Within one thread the inspector answers before it returns. */
+/** In the same thread, the inspector answers synchronously. */
 function post<Answer>(session: Session, method: string, params: object): Answer {
   let answered: Answer | undefined;
   session.post(method, params, (error, answer) => {
     if (error) throw error;
-    // What a method returns is settled by the protocol.
+    // The protocol determines the result of a method.
     answered = answer as Answer;
   });
   if (answered === undefined) throw new Error(`The inspector did not answer ${method}.`);

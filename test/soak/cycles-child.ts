@@ -1,4 +1,4 @@
-/** Lives of sessions on a virtual clock, batch after batch, in a process of their own. */
+/** Runs sessions on a virtual clock, in batches, in a process of its own. */
 import { queryObjects } from 'node:v8';
 import { z } from 'zod';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
@@ -11,12 +11,12 @@ import { LIVES, troubleOf } from './lives.js';
 
 const SECOND_MS = 1000;
 const HOUR_MS = 60 * 60 * SECOND_MS;
-/** Longer than the longest life takes. */
+/** Longer than any session lives. */
 const BATCH_MS = 40 * HOUR_MS;
-/** How many sessions live at the same time. Were some never to go, there would soon be no room for others. */
+/** The number of concurrent sessions. Leaked sessions would soon exceed the capacity. */
 const BATCH = 10 * LIVES.length;
 
-// Counting objects is announced as experimental; every other warning is of interest.
+// Counting objects is experimental. All other warnings are shown.
 process.removeAllListeners('warning');
 process.on('warning', (warning) => warning.name === 'ExperimentalWarning' || console.error(warning));
 
@@ -40,7 +40,7 @@ const bench: SessionBench = new SessionBench({
 let lived = 0;
 
 answerParent({
-  /** Lets sessions live and end until so many have done so, and tells what is held then. */
+  /** Runs sessions until this number has ended, and reports the memory. */
   async liveUntil(argument): Promise<Held> {
     const cycles = z.number().parse(argument);
     while (lived < cycles) await liveOneBatch(Math.min(BATCH, cycles - lived));
@@ -70,7 +70,7 @@ async function liveOneBatch(size: number): Promise<void> {
   const living = Promise.all(lives).finally(() => {
     isLived = true;
   });
-  // Patience with a provider that does not answer takes its time.
+  // Refreshes without a response end after their timeout.
   while (!isLived) await bench.clock.advance(SECOND_MS);
   const refs = await living;
   await bench.clock.advance(BATCH_MS);
@@ -78,7 +78,7 @@ async function liveOneBatch(size: number): Promise<void> {
     if (ref && (await bench.registry.get(ref))) throw new Error('A session has not come to its end.');
   }
   lived += size;
-  // The bench keeps a journal of what happens; it is no part of what is measured.
+  // The bench records events, which are not part of the measurement.
   bench.events.length = 0;
   bench.provider.presented.length = 0;
   bench.provider.revoked.length = 0;

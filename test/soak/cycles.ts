@@ -3,12 +3,12 @@ import { AskedProcess } from '../hygiene/asked-process.js';
 import { textTable } from '../hygiene/text-table.js';
 import type { Expectation } from './expectation.js';
 
-/** What there still is, of each kind of thing, when every session is gone. */
+/** The remaining objects of each kind after all sessions have ended. */
 export type Left = Readonly<Record<string, number>>;
 
-/** How far the cycles have come when memory is looked at. The first part fills caches and tombstones. */
+/** The progress at which memory is measured. The first part fills caches and tombstones. */
 const STAGES = [0.1, 0.5, 1] as const;
-/** How long the process may take to end once nobody asks it anything any more. */
+/** The time for the process to end after the last request. */
 const PATIENCE_MS = 120_000;
 
 const heldSchema = z.object({ bytes: z.number(), entries: z.number() });
@@ -18,8 +18,8 @@ const leftSchema = z.record(z.string(), z.number());
 const endsSchema = z.array(z.tuple([z.string(), z.number()]));
 
 /**
- * Sessions come to life and end in every way there is, on a virtual clock.
- * @param maxGrowthBytes how much more may be held at the end than after the first tenth
+ * Sessions start and end in every possible way, on a virtual clock.
+ * @param maxGrowthBytes the allowed growth from the first tenth to the end
  */
 export async function soakCycles(cycles: number, maxGrowthBytes: number): Promise<Expectation[]> {
   const child = new AskedProcess(new URL('./cycles-child.js', import.meta.url));

@@ -1,2 +1,2 @@
-/** What has to hold, in words, and whether it does. */
+/** An expectation as text, and whether it is met. */
 export type Expectation = readonly [what: string, holds: boolean];

@@ -3,20 +3,20 @@ import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionBench } from '../support/session-bench.js';
 
-/** What a session goes through before time does the rest. @returns the session that has to end. */
+/** The start of a session's life, before time passes. @returns the session that has to end */
 export type Life = (bench: SessionBench, user: string) => Promise<SessionRef>;
 
 const HOUR_MS = 60 * 60 * 1000;
-/** Beyond the absolute lifetime, and early enough for its session to be unheard of after another day. */
+/** After the absolute lifetime, and early enough for the session to expire within another day. */
 const STREAM_MS = 13 * HOUR_MS;
 
 const PROVIDER = 'idp';
-/** What a refresh of such users' tokens comes to. */
+/** The outcomes of refreshes, by the name of the user. */
 const DEAD = 'dead';
 const LOST = 'lost';
 const DOWN = 'down';
 
-/** How the provider answers the refresh of a user's tokens; `undefined`: with new tokens. */
+/** The outcome of the refresh of a user's tokens; `undefined`: new tokens. */
 export function troubleOf(refreshToken: string): RefreshOutcome | undefined {
   const [, user = ''] = refreshToken.split('-');
   if (user.startsWith(DEAD)) return { kind: 'grant_revoked' };
@@ -25,7 +25,7 @@ export function troubleOf(refreshToken: string): RefreshOutcome | undefined {
   return undefined;
 }
 
-/** Every way in which a session can come to its end. */
+/** All ways in which a session can end. */
 export const LIVES: readonly Life[] = [
   async function handleLoggedOut(bench, user) {
     const { snapshot } = await bench.loggedIn(user, 'handle');

@@ -3,7 +3,7 @@ import { text } from 'node:stream/consumers';
 import { z } from 'zod';
 import { call2025, JSON_HEADERS, messageOf, type RawAnswer } from '../support/raw-mcp.js';
 
-/** How many logins are under way at the same time. */
+/** The number of concurrent logins. */
 const WORKERS = 16;
 
 const INITIALIZE = JSON.stringify({
@@ -15,7 +15,7 @@ const INITIALIZE = JSON.stringify({
 const INITIALIZED = JSON.stringify({ jsonrpc: '2.0', method: 'notifications/initialized' });
 const pendingSchema = z.object({ loginUrl: z.string() });
 
-/** Connects 2025 clients and logs them in, over few connections and with nothing in between that takes time. */
+/** Connects 2025 clients and logs them in, over few TCP connections and without delays. */
 export class LoadClient {
   readonly #mcp: string;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: WORKERS });
@@ -24,7 +24,7 @@ export class LoadClient {
     this.#mcp = mcp;
   }
 
-  /** Adds so many sessions in which somebody is logged in. @returns their ids. */
+  /** Adds this number of sessions with a login. @returns their ids */
   async add(sessions: number): Promise<string[]> {
     const ids: string[] = [];
     let left = sessions;
@@ -39,7 +39,7 @@ export class LoadClient {
     return ids;
   }
 
-  /** Calls a tool in a session. @throws when the call fails, or its result is an error. */
+  /** Calls a tool in a session. @throws Error if the call fails, or its result is an error */
   async call(id: string, tool: string): Promise<void> {
     const called = await this.#post(
       this.#mcp,
@@ -63,7 +63,7 @@ export class LoadClient {
     return id;
   }
 
-  /** What client, browser and provider do between them. */
+  /** The requests of client and browser during a login. */
   async #logIn(id: string): Promise<void> {
     const headers = { ...JSON_HEADERS, 'mcp-session-id': id };
     const called = await this.#post(this.#mcp, headers, call2025('login'), 200);

@@ -5,33 +5,33 @@ import type { Expectation } from './expectation.js';
 import { LoadClient } from './load-client.js';
 
 export interface MemoryOptions {
-  /** At how many logged-in sessions memory is looked at. */
+  /** The numbers of sessions at which memory is measured. */
   readonly counts: readonly [number, number, number];
-  /** How far what a session takes may lie apart between the first two counts and the last two. */
+  /** The allowed difference of the memory for a session between the first two and the last two numbers. */
   readonly maxDeviation: number;
-  /** Resident memory moves in steps too large for a few hundred sessions; then it is only reported. */
+  /** Whether resident memory is checked. With a few hundred sessions its steps are too large, so it is only reported. */
   readonly judgesResident: boolean;
-  /** How much of what the sessions took may still be held when they are gone. */
+  /** The share of the sessions' memory that may remain after they end. */
   readonly maxLeft: number;
 }
 
 const footprintSchema = z.object({
   sessions: z.number(),
-  /** Resident memory with all that V8 has not collected yet. */
+  /** Resident memory, including garbage. */
   uncollected: z.number(),
   rss: z.number(),
   heap: z.number(),
   external: z.number(),
 });
-/** What a server takes, in bytes. `external` is what V8 keeps outside of its heap, array buffers included. */
+/** The memory of a server, in bytes. `external` is memory of V8 outside of its heap, including array buffers. */
 export type Footprint = z.infer<typeof footprintSchema>;
 
-/** Without it, pages with gaps make resident memory jump by more than thousands of sessions take. */
+/** Without this flag, fragmented pages change resident memory by more than thousands of sessions need. */
 const COMPACTS = '--compact-on-every-full-gc';
-/** How long the server may take to end once every session is gone. */
+/** The time for the server to end after all sessions have ended. */
 const PATIENCE_MS = 120_000;
 
-/** Measures a server over HTTP while it fills with logged-in sessions, and when they have ended. */
+/** Measures a server over HTTP while sessions log in, and after they have ended. */
 export async function soakMemory(options: MemoryOptions): Promise<Expectation[]> {
   const { counts, maxDeviation, judgesResident, maxLeft } = options;
   const provider = new AskedProcess(new URL('./provider-child.js', import.meta.url));

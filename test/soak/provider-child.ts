@@ -1,15 +1,15 @@
 /**
- * An OAuth authorization server for load: any code is good, and whoever comes gets long opaque tokens. It keeps
- * nothing and refuses nothing. Its authorization endpoint is never asked: the client makes up the codes.
+ * An OAuth authorization server for load tests. It accepts any code, and issues long opaque tokens. It keeps nothing
+ * and refuses nothing. Its authorization endpoint gets no requests, because the client invents the codes.
  */
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerParent } from '../hygiene/asked-process.js';
 
-/** Two of them are 2 KiB of tokens. */
+/** Two tokens have 2 KiB. */
 const TOKEN_CHARACTERS = 1024;
-/** Long enough for nothing to be refreshed meanwhile. */
+/** Long enough that no token is refreshed. */
 const EXPIRES_IN_SECONDS = 24 * 60 * 60;
 
 let issuer = '';
@@ -25,13 +25,13 @@ const server = createServer((request, response) => {
 answerParent({
   async start() {
     await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-    // A TCP server that listens has an AddressInfo.
+    // A TCP server has an AddressInfo.
     issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     return issuer;
   },
 });
 
-/** What is answered, as JSON; `undefined` where there is nothing. */
+/** The response, as JSON; `undefined` for unknown paths. */
 function answerTo(path: string, authorization: string): object | undefined {
   switch (path) {
     case '/.well-known/openid-configuration':

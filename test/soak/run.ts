@@ -1,8 +1,8 @@
 /**
- * Whether sessions leave anything behind, and what each of them takes: `npm run soak [-- --short]`.
+ * Measures whether sessions leak memory, and how much each needs: `npm run soak [-- --short]`.
  *
- * First lives of sessions on a virtual clock against a provider that is made up, then a server over HTTP with
- * thousands of logged-in connections.
+ * First, sessions live and end on a virtual clock with a scripted provider. Then a server over HTTP has thousands of
+ * connections with logins.
  */
 import { parseArgs } from 'node:util';
 import { soakCycles } from './cycles.js';
@@ -11,13 +11,13 @@ import { type MemoryOptions, soakMemory } from './memory.js';
 
 interface Extent extends MemoryOptions {
   readonly cycles: number;
-  /** How much more may be held at the end than after the first tenth. */
+  /** The allowed growth from the first tenth to the end, in bytes. */
   readonly maxGrowthBytes: number;
 }
 
 const MIB = 1024 * 1024;
 
-/** A map entry left behind by every cycle would take several times the growth that is allowed. */
+/** A leaked map entry in each cycle would exceed the allowed growth several times. */
 const FULL: Extent = {
   cycles: 100_000,
   maxGrowthBytes: MIB,
@@ -28,8 +28,8 @@ const FULL: Extent = {
 };
 
 /**
- * The same in less than a minute. Compilers and caches weigh more in it, so the bounds are wider: growth shows
- * only when whole sessions stay behind.
+ * The same in less than a minute. Compilers and caches have more weight, so the bounds are wider and only leaks of
+ * whole sessions exceed them.
  */
 const SHORT: Extent = {
   cycles: 1100,

@@ -1,4 +1,4 @@
-/** A server made with the library as it was built, which tells how much memory it takes. */
+/** A server with the built library that reports its memory. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSessions, type Sessions } from 'mcp-sessions';
 import { z } from 'zod';
@@ -20,7 +20,7 @@ answerParent({
     sessions = createSessions({
       server: { name: 'soak', version: '0.0.0' },
       tools: () => undefined,
-      // Without `openid` the provider is asked who logged in.
+      // Without `openid`, the user info identifies the user.
       providers: { issuer, clientId: 'soak', scopes: ['profile'] },
       limits: { maxSessions, anonymousSessions: maxSessions },
     });
@@ -35,12 +35,12 @@ answerParent({
   async footprint(): Promise<Footprint> {
     const uncollected = process.memoryUsage.rss();
     await collectGarbage();
-    // V8 gives pages back in the background.
+    // V8 releases memory pages in the background.
     await sleep(PAUSE_MS);
     const { rss, heapUsed, external } = process.memoryUsage();
     return { sessions: loggedIn - ended, uncollected, rss, heap: heapUsed, external };
   },
-  /** Ends every session, and waits for the provider longer than a server does. */
+  /** Ends all sessions, and waits for the provider without a limit. */
   async close() {
     await sessions?.close();
     while (revoked < loggedIn) await sleep(50);

@@ -4,7 +4,7 @@ import { expect, it } from 'vitest';
 
 const run = promisify(execFile);
 
-it('sessions leave nothing behind, and take no more the more there are [security 38]', async () => {
+it('sessions leak no memory, and each needs the same memory at any number of sessions [security 38]', async () => {
   const { stdout } = await run('npm', ['run', '--silent', 'soak', '--', '--short']);
   expect(stdout.trimEnd().split('\n').at(-1)).toBe('soak: all held');
 });

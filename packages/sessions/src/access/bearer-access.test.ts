@@ -15,7 +15,7 @@ const fail = (error: unknown) => {
   throw error;
 };
 
-/** A door whose verifications are in the hands of a test. */
+/** Bearer access with a verification that the test replaces. */
 function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [] as string[] } = {}) {
   const clock = new VirtualClock();
   const verified: string[] = [];
@@ -46,7 +46,7 @@ function setUp({ lifetimeMs = 600 * SECOND, scopes = ['mcp'], requiredScopes = [
   return { clock, verified, faults, door, admit };
 }
 
-/** Verifications that wait until they are answered. */
+/** Verifications that end when the test resolves them. */
 function held(door: ReturnType<typeof setUp>['door']) {
   const waiting: ((answer: ReadClaims | Promise<never>) => void)[] = [];
   door.answer = () => new Promise((resolve) => waiting.push(resolve));
@@ -54,7 +54,7 @@ function held(door: ReturnType<typeof setUp>['door']) {
 }
 
 describe('bearer access', () => {
-  it('lets in whoever the token says is calling', async () => {
+  it('admits the principal that the token names', async () => {
     const { admit } = setUp();
     expect(await admit('Bearer a-token')).toMatchObject({
       isAdmitted: true,
@@ -62,13 +62,13 @@ describe('bearer access', () => {
     });
   });
 
-  it.each(['bearer a-token', 'BEARER a-token', 'Bearer   a-token'])('understands `%s`', async (header) => {
+  it.each(['bearer a-token', 'BEARER a-token', 'Bearer   a-token'])('accepts `%s`', async (header) => {
     const { admit, verified } = setUp();
     expect(await admit(header)).toMatchObject({ isAdmitted: true });
     expect(verified).toEqual(['a-token']);
   });
 
-  it('says without an error code where a token is to be had, if there was none', async () => {
+  it('responds without an error code if the request has no token', async () => {
     const { admit } = setUp();
     expect(await admit(null)).toEqual({
       isAdmitted: false,
@@ -91,7 +91,7 @@ describe('bearer access', () => {
     ' Bearer a-token',
     'Bearer a-token\n',
     `Bearer ${'a'.repeat(8193)}`,
-  ])('asks nobody about a header that can carry no token: %j', async (header) => {
+  ])('verifies nothing for a header without a token: %j', async (header) => {
     const { admit, verified } = setUp();
     expect(await admit(header)).toMatchObject({
       isAdmitted: false,
@@ -100,7 +100,7 @@ describe('bearer access', () => {
     expect(verified).toEqual([]);
   });
 
-  it('says what is wrong with a token that names nobody', async () => {
+  it('says why a token is rejected', async () => {
     const { door, admit } = setUp();
     door.answer = () => EXPIRED;
     expect(await admit('Bearer old')).toEqual({
@@ -113,7 +113,7 @@ describe('bearer access', () => {
     });
   });
 
-  it('reports every refused token with its reason, and no accepted one [security 49]', async () => {
+  it('reports each rejected token with its reason, and no accepted token [security 49]', async () => {
     const { door, faults, admit } = setUp({ requiredScopes: ['notes'] });
     await admit(null);
     expect(faults).toEqual([]);
@@ -128,7 +128,7 @@ describe('bearer access', () => {
     expect(accepting.faults).toEqual([]);
   });
 
-  it('names every scope that is missing, and lets in nobody without one of them', async () => {
+  it('names every missing scope, and admits no request without one of them', async () => {
     const { admit } = setUp({ scopes: ['mcp'], requiredScopes: ['mcp', 'notes', 'mail'] });
     expect(await admit('Bearer a')).toMatchObject({
       refusal: {
@@ -142,8 +142,8 @@ describe('bearer access', () => {
   });
 });
 
-describe('a token that was verified', () => {
-  it('is verified for a minute and then verified again', async () => {
+describe('a verified token', () => {
+  it('is not verified again for a minute', async () => {
     const { clock, verified, admit } = setUp();
     for (let request = 0; request < 5; request++) await admit('Bearer a');
     expect(verified).toHaveLength(1);
@@ -155,7 +155,7 @@ describe('a token that was verified', () => {
     expect(verified).toHaveLength(2);
   });
 
-  it('is not verified for longer than it lives', async () => {
+  it('is verified again when it expires', async () => {
     const { clock, verified, door, admit } = setUp({ lifetimeMs: 10 * SECOND });
     await admit('Bearer a');
     await clock.advance(10 * SECOND);
@@ -164,7 +164,7 @@ describe('a token that was verified', () => {
     expect(verified).toHaveLength(2);
   });
 
-  it('is verified from when it was asked about: a revocation meanwhile is not overlooked for longer', async () => {
+  it('counts its minute from the start of the verification, so that a revocation meanwhile is found', async () => {
     const { clock, verified, door, admit } = setUp();
     const good = door.answer('a');
     const waiting = held(door);
@@ -178,7 +178,7 @@ describe('a token that was verified', () => {
     expect(verified).toHaveLength(2);
   });
 
-  it('says nothing of another one', async () => {
+  it('does not affect another token', async () => {
     const { verified, admit } = setUp();
     await admit('Bearer a');
     expect(await admit('Bearer b')).toMatchObject({ principal: { subject: 'owner of b' } });
@@ -187,7 +187,7 @@ describe('a token that was verified', () => {
 });
 
 describe('verification', () => {
-  it('is done once for a hundred requests that come with one token at the same time', async () => {
+  it('happens once for a hundred concurrent requests with the same token', async () => {
     const { verified, door, admit } = setUp();
     const good = await door.answer('a');
     const waiting = held(door);
@@ -198,7 +198,7 @@ describe('verification', () => {
     expect(verified).toHaveLength(1);
   });
 
-  it('of a token that was refused is not repeated for ten seconds', async () => {
+  it('of a rejected token is not repeated for ten seconds', async () => {
     const { clock, verified, door, admit } = setUp();
     const { answer } = door;
     door.answer = () => EXPIRED;
@@ -210,7 +210,7 @@ describe('verification', () => {
     expect(await admit('Bearer a')).toMatchObject({ isAdmitted: true });
   });
 
-  it('that cannot be done is a 503 for everybody who waits for it, and is tried again with the next', async () => {
+  it('that fails responds 503 to all requests that wait for it, and is repeated for the next request', async () => {
     const { verified, door, admit } = setUp();
     const { answer } = door;
     const waiting = held(door);
@@ -230,13 +230,13 @@ describe('verification', () => {
     expect(verified).toHaveLength(2);
   });
 
-  it('that does not say when it can be done again is to be tried in a minute', async () => {
+  it('that fails without a retry time is to be retried after a minute', async () => {
     const { door, admit } = setUp();
     door.answer = () => Promise.reject(new SessionError('provider_refused', 'Tell the operator.'));
     expect(await admit('Bearer a')).toMatchObject({ refusal: { status: 503, retryAfterSeconds: 60 } });
   });
 
-  it('that fails by a mistake of ours is no answer to a client', async () => {
+  it('that throws an unexpected error does not respond to the client', async () => {
     const { door, admit } = setUp();
     door.answer = () => Promise.reject(new TypeError('a mistake'));
     await expect(admit('Bearer a')).rejects.toThrow('a mistake');

@@ -10,7 +10,7 @@ function settings(requiredScopes: string[]): BearerSettings {
 }
 
 describe('the metadata of the protected resource', () => {
-  it('names the resource, its authorization server, and how tokens are brought', () => {
+  it('names the resource, its authorization server, and how clients send tokens', () => {
     expect(protectedResourceMetadata(RESOURCE, 'Notes', settings([]))).toEqual({
       resource: 'https://mcp.test/mcp',
       resource_name: 'Notes',
@@ -24,20 +24,20 @@ describe('the metadata of the protected resource', () => {
 });
 
 describe('a challenge', () => {
-  it('carries no error code for whoever brought no token (RFC 6750 section 3.1)', () => {
-    expect(bearerChallenge({ status: 401, description: 'Bring one.' }, METADATA, [])).toBe(
+  it('has no error code for a request without a token (RFC 6750 section 3.1)', () => {
+    expect(bearerChallenge({ status: 401, description: 'Send one.' }, METADATA, [])).toBe(
       `Bearer resource_metadata="${METADATA.href}"`,
     );
   });
 
-  it('says what was wrong with a token, and which scopes are needed', () => {
+  it('says what is wrong with a token, and which scopes are required', () => {
     const refusal = { status: 403, error: 'insufficient_scope', description: 'It lacks one.' } as const;
     expect(bearerChallenge(refusal, METADATA, ['mcp', 'notes'])).toBe(
       `Bearer error="insufficient_scope", error_description="It lacks one.", scope="mcp notes", resource_metadata="${METADATA.href}"`,
     );
   });
 
-  it('lets nothing out of its quotation marks', () => {
+  it('replaces characters that would end a quoted value', () => {
     const description = 'a "quoted", \\ escaped\r\nX: y ünd';
     const challenge = bearerChallenge({ status: 401, error: 'invalid_token', description }, METADATA, []);
     expect(challenge).toContain(`error_description="a 'quoted', ' escaped''X: y 'nd"`);

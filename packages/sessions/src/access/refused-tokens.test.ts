@@ -11,7 +11,7 @@ import { BearerAccess } from './bearer-access.js';
 const GUESSER = clientKeyOf('192.0.2.1');
 const OTHER = clientKeyOf('192.0.2.2');
 
-/** Knows the tokens that begin with `good`, and answers when it is let. */
+/** Bearer access that accepts tokens that begin with `good`, and can hold its verifications. */
 function setUp({ isHeld = false } = {}) {
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, () => undefined);
@@ -24,7 +24,7 @@ function setUp({ isHeld = false } = {}) {
   };
   const asked: string[] = [];
   const held: (() => void)[] = [];
-  /** Good tokens that are good no more, as only the authorization server knows. */
+  /** Accepted tokens that the authorization server has revoked. */
   const lost = new Set<string>();
   const access = new BearerAccess({
     issuerMetadata: () => Promise.resolve({}),
@@ -41,21 +41,21 @@ function setUp({ isHeld = false } = {}) {
     refusedTokens: new RateLimiter({ perMinute: 60, clock, deadlines }),
     clock,
   });
-  const bring = (token: string, clientKey = GUESSER) =>
+  const send = (token: string, clientKey = GUESSER) =>
     access.admit({ authorization: `Bearer ${token}`, origin: 'remote', clientKey });
-  const bringNearby = (token: string) =>
+  const sendLocally = (token: string) =>
     access.admit({ authorization: `Bearer ${token}`, origin: 'local', clientKey: undefined });
-  /** Answers all that it was asked, until it is asked nothing more. */
+  /** Ends held verifications until there are none. */
   const answerAll = async () => {
     while (held.length > 0) {
       for (const answer of held.splice(0)) answer();
       await setImmediate();
     }
   };
-  return { clock, asked, lost, bring, bringNearby, answerAll };
+  return { clock, asked, lost, send, sendLocally, answerAll };
 }
 
-/** How many were answered with each status; `undefined` where they were let in. */
+/** Counts responses by status; `undefined` counts admitted requests. */
 function statusesOf(admissions: readonly Admission[]): Map<number | undefined, number> {
   const statuses = new Map<number | undefined, number>();
   for (const admission of admissions) {
@@ -65,18 +65,18 @@ function statusesOf(admissions: readonly Admission[]): Map<number | undefined, n
   return statuses;
 }
 
-const bringAll = (bring: (token: string) => Promise<Admission>, tokens: number, kind: string) =>
-  Promise.all(Array.from({ length: tokens }, (_, index) => bring(`${kind}-${index}`)));
+const bringAll = (send: (token: string) => Promise<Admission>, tokens: number, kind: string) =>
+  Promise.all(Array.from({ length: tokens }, (_, index) => send(`${kind}-${index}`)));
 
-describe('an address that brings tokens that nobody knows', () => {
-  it('is told to come back later, and nobody is asked for it meanwhile [security 41]', async () => {
-    const { clock, asked, bring } = setUp();
-    await bring('good-and-known');
+describe('an address that sends invalid tokens', () => {
+  it('gets 429 without further verifications [security 41]', async () => {
+    const { clock, asked, send } = setUp();
+    await send('good-and-known');
     for (let guess = 0; guess < 60; guess++) {
-      expect(await bring(`guess-${guess}`)).toMatchObject({ refusal: { status: 401 } });
+      expect(await send(`guess-${guess}`)).toMatchObject({ refusal: { status: 401 } });
     }
     asked.length = 0;
-    expect(await bring('guess')).toMatchObject({
+    expect(await send('guess')).toMatchObject({
       isAdmitted: false,
       refusal: {
         status: 429,
@@ -84,27 +84,27 @@ describe('an address that brings tokens that nobody knows', () => {
         retryAfterSeconds: expect.any(Number),
       },
     });
-    expect(await bring('good-but-new')).toMatchObject({ refusal: { status: 429 } });
+    expect(await send('good-but-new')).toMatchObject({ refusal: { status: 429 } });
     expect(asked).toEqual([]);
-    expect(await bring('good-and-known')).toMatchObject({ isAdmitted: true });
-    expect(await bring('good-but-new', OTHER)).toMatchObject({ isAdmitted: true });
+    expect(await send('good-and-known')).toMatchObject({ isAdmitted: true });
+    expect(await send('good-but-new', OTHER)).toMatchObject({ isAdmitted: true });
     await clock.advance(60_000);
-    expect(await bring('guess')).toMatchObject({ refusal: { status: 401 } });
-    expect(await bring('good-and-newer')).toMatchObject({ isAdmitted: true });
+    expect(await send('guess')).toMatchObject({ refusal: { status: 401 } });
+    expect(await send('good-and-newer')).toMatchObject({ isAdmitted: true });
   });
 
-  it('is not counted for tokens that are valid, nor on this machine', async () => {
-    const { bring, bringNearby } = setUp();
+  it('is not limited for valid tokens, nor for requests of this machine', async () => {
+    const { send, sendLocally } = setUp();
     for (let count = 0; count < 100; count++) {
-      expect(await bring(`good-${count}`)).toMatchObject({ isAdmitted: true });
-      expect(await bringNearby(`guess-${count}`)).toMatchObject({ refusal: { status: 401 } });
+      expect(await send(`good-${count}`)).toMatchObject({ isAdmitted: true });
+      expect(await sendLocally(`guess-${count}`)).toMatchObject({ refusal: { status: 401 } });
     }
-    expect(await bring('guess')).toMatchObject({ refusal: { status: 401 } });
+    expect(await send('guess')).toMatchObject({ refusal: { status: 401 } });
   });
 
-  it('gets no further by bringing them all at the same time [security 41]', async () => {
-    const { clock, asked, bring, answerAll } = setUp({ isHeld: true });
-    const guesses = bringAll(bring, 150, 'guess');
+  it('gets no more verifications for concurrent requests [security 41]', async () => {
+    const { clock, asked, send, answerAll } = setUp({ isHeld: true });
+    const guesses = bringAll(send, 150, 'guess');
     expect(asked).toHaveLength(20);
     await answerAll();
     expect(statusesOf(await guesses)).toEqual(
@@ -115,15 +115,15 @@ describe('an address that brings tokens that nobody knows', () => {
     );
     expect(asked).toHaveLength(60);
     await clock.advance(1000);
-    const more = bringAll(bring, 150, 'another');
+    const more = bringAll(send, 150, 'another');
     await answerAll();
     expect(statusesOf(await more).get(401)).toBe(1);
   });
 
-  it('keeps nobody else waiting for the answers that it waits for itself [security 41]', async () => {
-    const { asked, bring, answerAll } = setUp({ isHeld: true });
-    const guesses = bringAll(bring, 1100, 'guess');
-    const other = bring('good', OTHER);
+  it('does not delay the requests of other addresses [security 41]', async () => {
+    const { asked, send, answerAll } = setUp({ isHeld: true });
+    const guesses = bringAll(send, 1100, 'guess');
+    const other = send('good', OTHER);
     expect(asked).toHaveLength(21);
     await answerAll();
     expect(await other).toMatchObject({ isAdmitted: true });
@@ -131,52 +131,52 @@ describe('an address that brings tokens that nobody knows', () => {
   });
 });
 
-describe('an address that many come from', () => {
-  it('is not counted for tokens that have merely expired: each is a 401, so that its client refreshes [security 41]', async () => {
-    const { bring, answerAll } = setUp({ isHeld: true });
-    const admissions = bringAll(bring, 500, 'expired');
+describe('an address that many clients share', () => {
+  it('gets 401 for expired tokens, so that clients refresh them [security 41]', async () => {
+    const { send, answerAll } = setUp({ isHeld: true });
+    const admissions = bringAll(send, 500, 'expired');
     await answerAll();
     expect(statusesOf(await admissions)).toEqual(new Map([[401, 500]]));
-    const refreshed = bringAll(bring, 500, 'good');
+    const refreshed = bringAll(send, 500, 'good');
     await answerAll();
     expect(statusesOf(await refreshed)).toEqual(new Map([[undefined, 500]]));
   });
 
-  it('is not counted for opaque tokens that were accepted once, even while another client guesses [security 41]', async () => {
-    const { clock, lost, bring } = setUp();
+  it('is not limited for opaque tokens that were accepted once, even while another client guesses tokens [security 41]', async () => {
+    const { clock, lost, send } = setUp();
     for (let count = 0; count < 100; count++) {
-      await bring(`good-${count}`);
+      await send(`good-${count}`);
       lost.add(`good-${count}`);
     }
-    for (let guess = 0; guess < 61; guess++) await bring(`guess-${guess}`);
+    for (let guess = 0; guess < 61; guess++) await send(`guess-${guess}`);
     await clock.advance(60_000);
-    for (let guess = 0; guess < 61; guess++) await bring(`another-${guess}`);
-    expect(await bring('guess')).toMatchObject({ refusal: { status: 429 } });
-    expect(statusesOf(await bringAll(bring, 100, 'good'))).toEqual(new Map([[401, 100]]));
+    for (let guess = 0; guess < 61; guess++) await send(`another-${guess}`);
+    expect(await send('guess')).toMatchObject({ refusal: { status: 429 } });
+    expect(statusesOf(await bringAll(send, 100, 'good'))).toEqual(new Map([[401, 100]]));
     await clock.advance(24 * 3_600_000);
-    for (let guess = 0; guess < 61; guess++) await bring(`yet-another-${guess}`);
-    expect(await bring('good-1')).toMatchObject({ refusal: { status: 429 } });
+    for (let guess = 0; guess < 61; guess++) await send(`yet-another-${guess}`);
+    expect(await send('good-1')).toMatchObject({ refusal: { status: 429 } });
   });
 
-  it('lets a hundred in at the same time whose tokens are new and valid [security 41]', async () => {
-    const { bring, answerAll } = setUp({ isHeld: true });
-    const admissions = bringAll(bring, 100, 'good');
+  it('admits a hundred concurrent requests with new valid tokens [security 41]', async () => {
+    const { send, answerAll } = setUp({ isHeld: true });
+    const admissions = bringAll(send, 100, 'good');
     await answerAll();
     expect(statusesOf(await admissions)).toEqual(new Map([[undefined, 100]]));
   });
 
-  it('lets them in, too, when one of them brings what is not valid', async () => {
-    const { bring, answerAll } = setUp({ isHeld: true });
-    const guesses = bringAll(bring, 55, 'guess');
-    const admissions = bringAll(bring, 100, 'good');
+  it('admits them even if one of the tokens is not valid', async () => {
+    const { send, answerAll } = setUp({ isHeld: true });
+    const guesses = bringAll(send, 55, 'guess');
+    const admissions = bringAll(send, 100, 'good');
     await answerAll();
     expect(statusesOf(await guesses)).toEqual(new Map([[401, 55]]));
     expect(statusesOf(await admissions)).toEqual(new Map([[undefined, 100]]));
   });
 
-  it('is not counted for tokens of which nothing could be found out', async () => {
-    const { bring } = setUp();
-    expect(statusesOf(await bringAll(bring, 100, 'lost'))).toEqual(new Map([[503, 100]]));
-    expect(await bring('guess')).toMatchObject({ refusal: { status: 401 } });
+  it('is not limited for tokens whose verification failed', async () => {
+    const { send } = setUp();
+    expect(statusesOf(await bringAll(send, 100, 'lost'))).toEqual(new Map([[503, 100]]));
+    expect(await send('guess')).toMatchObject({ refusal: { status: 401 } });
   });
 });

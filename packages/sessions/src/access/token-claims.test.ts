@@ -22,7 +22,7 @@ const read = (
 const ABSENT = undefined;
 
 describe('the claims of a token', () => {
-  it('name a principal, whose time runs on the clock of this process', () => {
+  it('name a principal that expires on the clock of this process', () => {
     expect(read({})).toEqual({
       principal: {
         issuer: EXPECTED.issuer,
@@ -75,7 +75,7 @@ describe('the claims of a token', () => {
     ['an end that is long past', { exp: 0 }, 'expired', /has expired/],
     ['an end that is no number', { exp: 'never' }, 'malformed', /claim exp/],
     ['an end without end', { exp: Number.POSITIVE_INFINITY }, 'malformed', /claim exp/],
-    ['a beginning that is still to come', { nbf: NOW.epochSeconds + 6 }, 'not_yet_valid', /not valid yet/],
+    ['a start in the future', { nbf: NOW.epochSeconds + 6 }, 'not_yet_valid', /not valid yet/],
     ['no subject', { sub: ABSENT }, 'subject', /name its user \(sub\)/],
     ['an empty subject', { sub: '' }, 'subject', /name its user/],
     ['a subject that is no text', { sub: 42 }, 'subject', /name its user/],
@@ -99,7 +99,7 @@ describe('the claims of a token', () => {
     ['the hash of a code', { c_hash: 'x' }, 'id_token', /ID token/],
     ['the hash of an access token', { at_hash: 'x' }, 'id_token', /ID token/],
     [
-      'a nonce and nothing that access tokens have',
+      'a nonce and no claim of access tokens',
       { nonce: 'x', scope: ABSENT, client_id: ABSENT, azp: 'client' },
       'id_token',
       /ID token/,
@@ -118,10 +118,7 @@ describe('the claims of a token', () => {
     ['an access token by `token_use`', { token_use: 'access' }],
     ['an access token by `token_use`, as others write it', { token_use: 'access_token' }],
     ['Bearer by `token_type`', { token_type: 'bearer' }],
-    [
-      'something by claims that mean something else elsewhere',
-      { type: 'person', purpose: 'demo', use: 'sig' },
-    ],
+    ['ambiguous claims with another meaning', { type: 'person', purpose: 'demo', use: 'sig' }],
     ['a nonce of its own', { nonce: 'x' }],
   ])('may call the token %s', (_what, changes) => {
     expect(read(changes)).toHaveProperty('principal');
@@ -167,7 +164,7 @@ describe('the claims of a token', () => {
     const expected = { ...EXPECTED, clientIds: ['client', 'other'] };
     const cognito = { aud: ABSENT, token_use: 'access' };
 
-    it('name a principal if they say that they are those of an access token [security 9]', () => {
+    it('name a principal if they declare an access token [security 9]', () => {
       for (const source of ['jwt', 'introspection'] as const) {
         expect(read(cognito, expected, source)).toMatchObject({ principal: { clientId: 'client' } });
       }
@@ -178,11 +175,7 @@ describe('the claims of a token', () => {
       ['they say it otherwise', { token_use: 'access_token' }, 'audience'],
       ['they are those of an ID token', { token_use: 'id' }, 'id_token'],
       ['their client is not listed', { client_id: 'unlisted' }, 'client'],
-      [
-        'their client is listed only beside the one that counts',
-        { client_id: 'unlisted', azp: 'client' },
-        'client',
-      ],
+      ['a listed client in another claim only', { client_id: 'unlisted', azp: 'client' }, 'client'],
       ['they name another audience', { aud: 'https://other.test/mcp' }, 'audience'],
       ['their audience is empty', { aud: '' }, 'audience'],
       ['their audiences are none', { aud: [] }, 'audience'],
@@ -191,17 +184,17 @@ describe('the claims of a token', () => {
       expect(read({ ...cognito, ...changes }, expected)).toMatchObject({ reason });
     });
 
-    it('name a principal with the audience, too, if the client is listed', () => {
+    it('name a principal if they have the audience and a listed client', () => {
       expect(read({}, expected)).toHaveProperty('principal');
       expect(read({ client_id: 'unlisted' }, expected)).toMatchObject({ reason: 'client' });
     });
   });
 
-  it.each([undefined, null, 'text', 7, []])('name nobody when they are %o', (claims) => {
+  it.each([undefined, null, 'text', 7, []])('are refused when they are %o', (claims) => {
     expect(readClaims(claims, 'introspection', EXPECTED, NOW)).toHaveProperty('fault');
   });
 
-  it('say who is calling by the claim that the operator configured, and by no other [security 4]', () => {
+  it('identify the user by the configured claim only [security 4]', () => {
     const expected = { ...EXPECTED, subjectClaim: 'oid' };
     expect(read({ oid: 'the-same-everywhere' }, expected)).toMatchObject({
       principal: { subject: 'the-same-everywhere' },
@@ -209,10 +202,7 @@ describe('the claims of a token', () => {
     expect(read({}, expected)).toMatchObject({ reason: 'subject', fault: expect.stringMatching(/\(oid\)/) });
   });
 
-  it.each(['constructor', '__proto__', 'toString'])(
-    'have nothing to say by a claim called %s that is not theirs',
-    (subjectClaim) => {
-      expect(read({}, { ...EXPECTED, subjectClaim })).toHaveProperty('fault');
-    },
-  );
+  it.each(['constructor', '__proto__', 'toString'])('do not inherit a claim called %s', (subjectClaim) => {
+    expect(read({}, { ...EXPECTED, subjectClaim })).toHaveProperty('fault');
+  });
 });

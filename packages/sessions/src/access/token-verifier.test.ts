@@ -31,7 +31,7 @@ async function createKey(alg: string, kid = `${alg}-1`): Promise<Key> {
   return { kid, alg, privateKey, publicKey, jwk: { ...(await exportJWK(publicKey)), kid, alg, use: 'sig' } };
 }
 
-/** An issuer's keys, served as they are served in life. */
+/** An issuer that serves its keys over HTTP. */
 class KeyServer {
   keys: Key[] = [];
   requests = 0;
@@ -46,7 +46,7 @@ class KeyServer {
       response.end(JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) }));
     });
     await new Promise<void>((resolve) => this.#server?.listen(port, '127.0.0.1', resolve));
-    // Only a server on a pipe has an address of another kind.
+    // A TCP server has an AddressInfo.
     const address = this.#server.address() as AddressInfo;
     this.issuer = `http://127.0.0.1:${address.port}`;
   }
@@ -123,7 +123,7 @@ describe('a JWT', () => {
 
   it.each<[what: string, claims: Record<string, unknown>]>([
     ['of another issuer', { iss: 'https://other.test' }],
-    ['of nobody', { iss: undefined }],
+    ['without an issuer', { iss: undefined }],
     ['minted for another resource', { aud: 'https://other.test/mcp' }],
     ['minted for no resource', { aud: undefined }],
     ['that has expired', { exp: 1_700_000_000 }],
@@ -132,7 +132,7 @@ describe('a JWT', () => {
     ['whose end is no number', { exp: 'tomorrow' }],
     ['that does not say who is calling', { sub: undefined }],
     ['that does not say which client it is of', { client_id: undefined }],
-  ])('%s names nobody, although its signature is good [security 9]', async (_what, claims) => {
+  ])('%s is rejected although its signature is valid [security 9]', async (_what, claims) => {
     expect(await verifierOf().verify(await sign(claims))).toMatchObject(invalid);
   });
 
@@ -167,7 +167,7 @@ describe('a JWT', () => {
     expect(await verifierOf().verify(await forge())).toEqual({ reason, fault: expect.stringMatching(fault) });
   });
 
-  it('that does not name its key is refused with that reason where the issuer publishes several', async () => {
+  it('without a key id is rejected with that reason if the issuer publishes several keys', async () => {
     server.keys = [key, await createKey('ES256', 'second')];
     const token = await sign({}, { header: { kid: undefined } as unknown as Partial<JWTHeaderParameters> });
     expect(await verifierOf().verify(token)).toEqual({
@@ -176,7 +176,7 @@ describe('a JWT', () => {
     });
   });
 
-  it('that expired a moment ago names nobody, however tolerant the clocks are', async () => {
+  it('that expired a moment ago is rejected despite the clock tolerance', async () => {
     const end = nowSeconds() + 60;
     const token = await sign({ exp: end });
     const wallClock = () => end * SECOND;
@@ -184,13 +184,13 @@ describe('a JWT', () => {
     expect(await verifierOf({ wallClock: () => end * SECOND - 1 }).verify(token)).toMatchObject(named);
   });
 
-  it('is measured by the clock it was given, and by no other', async () => {
+  it('is checked against the configured wall clock', async () => {
     const then = 1_700_000_000;
     const token = await sign({ iat: then, exp: then + 60 });
     expect(await verifierOf({ wallClock: () => then * SECOND }).verify(token)).toMatchObject(named);
   });
 
-  it('without a signature names nobody', async () => {
+  it('without a signature is rejected', async () => {
     const unsecured = new UnsecuredJWT(goodClaims()).encode();
     const [header, payload] = unsecured.split('.');
     for (const token of [unsecured, `${header}.${payload}.AAAA`]) {
@@ -198,7 +198,7 @@ describe('a JWT', () => {
     }
   });
 
-  it('signed with the public key as a secret names nobody', async () => {
+  it('signed with the public key as a secret is rejected', async () => {
     const rsa = await createKey('RS256');
     server.keys = [rsa];
     const secrets = [await exportSPKI(rsa.publicKey), JSON.stringify(rsa.jwk), rsa.jwk.n ?? ''];
@@ -210,8 +210,8 @@ describe('a JWT', () => {
     }
   });
 
-  it('signed with a secret names nobody, even if the issuer publishes that secret among its keys', async () => {
-    const secret = new TextEncoder().encode('a secret that is none: whoever asks gets it');
+  it('signed with a secret is rejected even if the issuer publishes that secret among its keys', async () => {
+    const secret = new TextEncoder().encode('a secret that the issuer publishes');
     const jwk = { ...(await exportJWK(secret)), kid: 'secret', alg: 'HS256' };
     server.keys = [key, { ...key, jwk }];
     const token = await new SignJWT(goodClaims())
@@ -220,13 +220,13 @@ describe('a JWT', () => {
     expect(await verifierOf().verify(token)).toMatchObject(invalid);
   });
 
-  it('signed by somebody else under the name of the issuer’s key names nobody', async () => {
+  it('signed with another key under the id of the issuer’s key is rejected', async () => {
     const forger = await createKey('ES256', key.kid);
     const token = await sign({}, { by: forger });
     expect(await verifierOf().verify(token)).toMatchObject(invalid);
   });
 
-  it('that brings its own key, or an address of one, names nobody', async () => {
+  it('that contains its own key, or the address of one, is rejected', async () => {
     const forger = await createKey('ES256', 'own');
     for (const header of [{ jwk: forger.jwk }, { jku: 'https://forger.test/jwks' }]) {
       const token = await sign({}, { by: forger, header });
@@ -234,14 +234,14 @@ describe('a JWT', () => {
     }
   });
 
-  it('that was changed on its way names nobody', async () => {
+  it('that was modified is rejected', async () => {
     const [header, , signature] = (await sign()).split('.');
     const payload = Buffer.from(JSON.stringify({ ...goodClaims(), sub: 'mallory' })).toString('base64url');
     expect(await verifierOf().verify(`${header}.${payload}.${signature}`)).toMatchObject(invalid);
   });
 
   it.each(['a.b.c', 'e30.e30.e30', `${Buffer.from('{"alg":7}').toString('base64url')}.e30.AA`])(
-    'that is none, such as %s, names nobody',
+    'that is not well-formed, such as %s, is rejected',
     async (token) => {
       expect(await verifierOf().verify(token)).toMatchObject(invalid);
     },
@@ -249,10 +249,10 @@ describe('a JWT', () => {
 });
 
 describe('an ID token', () => {
-  /** What a provider says of its user to one of its clients. */
+  /** The claims of a provider's ID token. */
   const ofClient = { nonce: 'n', at_hash: 'h', scope: undefined, client_id: undefined, azp: 'client' };
 
-  it('is none that lets a client in: it was issued to that client, and not for this server', async () => {
+  it('is rejected, because its audience is the client', async () => {
     const token = await sign({ ...ofClient, aud: 'client' }, { header: { typ: 'JWT' } });
     expect(await verifierOf().verify(token)).toMatchObject(invalid);
   });
@@ -261,23 +261,20 @@ describe('an ID token', () => {
     ['a hash of the access token', ofClient],
     ['a hash of the code', { ...ofClient, at_hash: undefined, c_hash: 'h' }],
     ['its type among its claims', { ...ofClient, at_hash: undefined, typ: 'ID' }],
-  ])(
-    'is none either where this server’s audience is a client’s id: %s gives it away',
-    async (_what, claims) => {
-      const token = await sign(claims, { header: { typ: 'JWT' } });
-      expect(await verifierOf().verify(token)).toMatchObject(invalid);
-    },
-  );
+  ])('is rejected by its %s if the audience of this server is a client id', async (_what, claims) => {
+    const token = await sign(claims, { header: { typ: 'JWT' } });
+    expect(await verifierOf().verify(token)).toMatchObject(invalid);
+  });
 
   it.each(['logout+jwt', 'secevent+jwt', 'dpop+jwt', 'token-introspection+jwt', 'oauth-authz-req+jwt'])(
-    'is not the only other use of JWTs: none of the type %s lets anybody in',
+    'and every JWT of the type %s is rejected',
     async (typ) => {
       expect(await verifierOf().verify(await sign({}, { header: { typ } }))).toMatchObject(invalid);
     },
   );
 
   it.each(['at+jwt', 'application/at+jwt', 'AT+JWT', 'JWT', undefined])(
-    'is told from an access token of the type %s, which lets in',
+    'differs from an access token of the type %s, which is accepted',
     async (typ) => {
       const token = await sign({}, { header: { typ } as Partial<JWTHeaderParameters> });
       expect(await verifierOf().verify(token)).toMatchObject(named);
@@ -286,7 +283,7 @@ describe('an ID token', () => {
 });
 
 describe('the issuer’s keys', () => {
-  it('are asked for once, however many tokens come', async () => {
+  it('are requested once for many tokens', async () => {
     const verifier = verifierOf();
     const tokens = await Promise.all(Array.from({ length: 20 }, (_, jti) => sign({ jti: `${jti}` })));
     for (const read of await Promise.all(tokens.map((token) => verifier.verify(token)))) {
@@ -295,7 +292,7 @@ describe('the issuer’s keys', () => {
     expect(server.requests).toBe(1);
   });
 
-  it('are not asked for again with every token that names a key nobody knows', async () => {
+  it('are not requested again for every token with an unknown key', async () => {
     const verifier = verifierOf();
     const unknown = await createKey('ES256', 'unknown');
     for (let tokens = 0; tokens < 5; tokens++) {
@@ -304,7 +301,7 @@ describe('the issuer’s keys', () => {
     expect(server.requests).toBe(1);
   });
 
-  it('may be changed: tokens of the new key are taken, those of the old one no longer', async () => {
+  it('can be replaced: tokens of the new key are accepted, and those of the old key are rejected', async () => {
     vi.useFakeTimers({ toFake: ['Date'] });
     const verifier = verifierOf();
     expect(await verifier.verify(await sign())).toMatchObject(named);
@@ -315,7 +312,7 @@ describe('the issuer’s keys', () => {
     expect(await verifier.verify(await sign())).toMatchObject(invalid);
   });
 
-  it('that cannot be had are nobody’s fault but the server’s, and are asked for again with the next token', async () => {
+  it('that are unavailable are a server error, and are requested again for the next token', async () => {
     const { port } = new URL(server.issuer);
     await server.stop();
     const verifier = verifierOf();
@@ -332,7 +329,7 @@ describe('the issuer’s keys', () => {
     expect(await verifier.verify(token)).toMatchObject(named);
   });
 
-  it('are looked for anew when their address could not be found out', async () => {
+  it('are requested again after their address was unavailable', async () => {
     let isKnown = false;
     const jwksUri = async () => {
       if (isKnown) return new URL('/jwks', server.issuer);
@@ -346,7 +343,7 @@ describe('the issuer’s keys', () => {
   });
 });
 
-describe('a token that is no JWT', () => {
+describe('an opaque token', () => {
   const opaque = 'opaque-token';
   const asked = (answer: unknown) =>
     verifierOf({
@@ -356,12 +353,12 @@ describe('a token that is no JWT', () => {
       },
     });
 
-  it('names nobody where this server may not ask about it', async () => {
+  it('is rejected without introspection', async () => {
     expect(await verifierOf().verify(opaque)).toMatchObject(invalid);
     expect(server.requests).toBe(0);
   });
 
-  it('waits its turn behind fifty others, and is sent away when a thousand wait', async () => {
+  it('waits while fifty introspections are in flight, and gets an error when a thousand tokens wait', async () => {
     const answers: (() => void)[] = [];
     const verifier = verifierOf({
       tokenIssuer: {
@@ -383,13 +380,13 @@ describe('a token that is no JWT', () => {
     expect(answers).toHaveLength(1000);
   });
 
-  it('is asked about although it is in three parts, as a JWT is', async () => {
+  it('is introspected even if it has three parts', async () => {
     const verifier = asked({ active: false });
     for (const token of ['a.b.c', 'e30.e30.e30']) expect(await verifier.verify(token)).toMatchObject(invalid);
     expect(server.requests).toBe(0);
   });
 
-  it('names whom the authorization server says', async () => {
+  it('names the principal of the introspection response', async () => {
     expect(await asked({ ...goodClaims(), active: true }).verify(opaque)).toMatchObject(named);
   });
 
@@ -400,7 +397,7 @@ describe('a token that is no JWT', () => {
     ['is not said to be active', {}],
     ['is answered with nothing', null],
     ['is answered with a text', 'active'],
-  ])('names nobody when it %s', async (_what, answer) => {
+  ])('is rejected when it %s', async (_what, answer) => {
     const claims = typeof answer === 'object' && answer !== null ? { ...goodClaims(), ...answer } : answer;
     expect(await asked(claims).verify(opaque)).toMatchObject(invalid);
   });
@@ -410,13 +407,13 @@ describe('a token that is no JWT', () => {
     ['for no resource', { aud: undefined }],
     ['of another issuer', { iss: 'https://other.test' }],
     ['of no client', { client_id: undefined }],
-    ['of nobody', { sub: undefined }],
+    ['without a subject', { sub: undefined }],
     ['of another time', { exp: 1_700_000_000 }],
-  ])('names nobody when it is active %s [security 9]', async (_what, claims) => {
+  ])('is rejected when it is active %s [security 9]', async (_what, claims) => {
     expect(await asked({ ...goodClaims(), active: true, ...claims }).verify(opaque)).toMatchObject(invalid);
   });
 
-  it('that cannot be asked about is an error of its own, not of the token', async () => {
+  it('whose introspection fails is a server error, not a fault of the token', async () => {
     const error = new SessionError('provider_refused', 'Tell its operator.');
     const introspect = () => Promise.reject(error);
     const verifier = verifierOf({ tokenIssuer: { jwksUri: () => Promise.reject(error), introspect } });

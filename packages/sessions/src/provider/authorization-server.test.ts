@@ -17,7 +17,7 @@ interface Asked {
 
 let http: Server;
 let issuer: string;
-/** What is answered, by path; everything else is a 404. */
+/** Responses by path; other paths respond 404. */
 let answers: Record<string, { readonly status?: number; readonly json?: unknown; readonly text?: string }>;
 let asked: Asked[];
 
@@ -57,7 +57,7 @@ async function close(): Promise<void> {
   await closed;
 }
 
-/** What an authorization server says of itself that knows nothing of OpenID Connect, nor of PKCE. */
+/** The metadata of an authorization server without OpenID Connect and PKCE. */
 function metadata(): Record<string, unknown> {
   return {
     issuer,
@@ -79,32 +79,32 @@ async function introspect(token = 'token'): Promise<unknown> {
 }
 
 describe('an authorization server', () => {
-  it.each([OAUTH, OIDC])('says where its keys are under %s', async (path) => {
+  it.each([OAUTH, OIDC])('publishes the address of its keys under %s', async (path) => {
     answers = { [path]: { json: metadata() } };
     expect((await serverOf().server.jwksUri()).href).toBe(`${issuer}/jwks`);
   });
 
-  it('is asked where they are once', async () => {
+  it('is discovered once', async () => {
     const { server } = serverOf();
     await Promise.all([server.jwksUri(), server.jwksUri()]);
     await server.jwksUri();
     expect(asked.filter(({ path }) => path === OAUTH)).toHaveLength(1);
   });
 
-  it('without keys is refused, and the operator is to be told', async () => {
+  it('without keys is refused with advice to the operator', async () => {
     answers[OAUTH] = { json: { ...metadata(), jwks_uri: undefined } };
     await expect(serverOf().server.jwksUri()).rejects.toMatchObject({
       code: 'provider_refused',
-      message: expect.stringMatching(/publishes no keys\. Tell the operator/),
+      message: expect.stringMatching(/publishes no keys\. Ask the operator/),
     });
   });
 
-  it('that says it is somebody else is refused', async () => {
+  it('with another issuer in its metadata is refused', async () => {
     answers[OAUTH] = { json: { ...metadata(), issuer: 'https://other.test' } };
     await expect(serverOf().server.jwksUri()).rejects.toMatchObject({ code: 'provider_refused' });
   });
 
-  it('that is down is asked again two seconds later', async () => {
+  it('that is unavailable is discovered again after two seconds', async () => {
     const { clock, server } = serverOf();
     const port = Number(new URL(issuer).port);
     await close();
@@ -119,11 +119,11 @@ describe('an authorization server', () => {
 });
 
 describe('introspection', () => {
-  it('is not there without credentials for it', () => {
+  it('is absent without credentials', () => {
     expect(serverOf().server.introspect).toBeUndefined();
   });
 
-  it('passes on what is said of a token, asked with this server’s credentials (RFC 7662)', async () => {
+  it('returns the response to a request with this server’s credentials (RFC 7662)', async () => {
     answers['/introspect'] = { json: { active: true, sub: 'alice', aud: 'resource' } };
     expect(await introspect('a token')).toMatchObject({ active: true, sub: 'alice', aud: 'resource' });
     const request = asked.find(({ path }) => path === '/introspect');
@@ -137,12 +137,12 @@ describe('introspection', () => {
     ]);
   });
 
-  it('passes on that a token is not active', async () => {
+  it('returns that a token is not active', async () => {
     answers['/introspect'] = { json: { active: false } };
     expect(await introspect()).toMatchObject({ active: false });
   });
 
-  it.each([500, 503, 429])('answered with %i is to be tried again', async (status) => {
+  it.each([500, 503, 429])('with the response %i may be retried', async (status) => {
     answers['/introspect'] = { status, json: {} };
     await expect(introspect()).rejects.toMatchObject({
       code: 'provider_unavailable',
@@ -151,7 +151,7 @@ describe('introspection', () => {
     });
   });
 
-  it('that breaks off is to be tried again', async () => {
+  it('with a broken connection may be retried', async () => {
     answers['/introspect'] = { json: { active: true } };
     const { server } = serverOf(REGISTRATION);
     await server.jwksUri();
@@ -161,15 +161,15 @@ describe('introspection', () => {
     await listen();
   });
 
-  it.each([401, 403, 400])('refused with %i is for the operator to mend', async (status) => {
+  it.each([401, 403, 400])('with the response %i needs the operator', async (status) => {
     answers['/introspect'] = { status, json: { error: 'invalid_client' } };
     await expect(introspect()).rejects.toMatchObject({
       code: 'provider_refused',
-      message: expect.stringMatching(/does not let this server ask.*operator/),
+      message: expect.stringMatching(/rejected the introspection.*operator/),
     });
   });
 
-  it('that the authorization server does not offer is for the operator to mend', async () => {
+  it('without an introspection endpoint needs the operator', async () => {
     answers[OAUTH] = { json: { ...metadata(), introspection_endpoint: undefined } };
     await expect(introspect()).rejects.toMatchObject({ code: 'provider_refused' });
   });
@@ -178,7 +178,7 @@ describe('introspection', () => {
     ['no JSON', { text: '<html>' }],
     ['nothing about being active', { json: { sub: 'alice' } }],
     ['activity in words only', { json: { active: 'true' } }],
-  ])('answered with %s says nothing of the token', async (_what, answer) => {
+  ])('with the response %s does not reject the token', async (_what, answer) => {
     answers['/introspect'] = answer;
     await expect(introspect()).rejects.toMatchObject({
       code: expect.stringMatching(/^provider_(unavailable|refused)$/),

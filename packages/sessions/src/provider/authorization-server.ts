@@ -7,7 +7,7 @@ import { providerSettings } from './provider-options.js';
 
 export interface AuthorizationServerOptions {
   readonly issuer: string;
-  /** This server's credentials for introspection. */
+  /** This server's credentials for introspection. Default: none. */
   readonly introspection?:
     | { readonly clientId: string; readonly clientSecret?: string | undefined }
     | undefined;
@@ -15,20 +15,20 @@ export interface AuthorizationServerOptions {
   readonly fetch: typeof fetch;
 }
 
-/** Metadata is public: whoever only reads it needs no registration. */
-const NOBODY = { clientId: 'anonymous' };
+/** Metadata is public, so reading it needs no registration. */
+const ANONYMOUS = { clientId: 'anonymous' };
 
-/** An authorization server as the resource server sees it that takes its tokens, over openid-client. */
+/** The authorization server that issues the access tokens of clients, over openid-client. */
 export class AuthorizationServer {
   readonly #connection: ProviderConnection;
   readonly #name: string;
-  /** What it says of a token (RFC 7662 section 2.2). Absent without credentials. @throws SessionError */
+  /** Introspects a token (RFC 7662 section 2.2). Absent without credentials. @throws SessionError */
   readonly introspect: ((token: string) => Promise<unknown>) | undefined;
 
   /** @throws SessionError `configuration` */
   constructor({ issuer, introspection, clock, fetch }: AuthorizationServerOptions) {
-    // No authorization code is asked for here, so whether it supports PKCE does not matter.
-    const settings = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? NOBODY) });
+    // No authorization code is requested here, so support for PKCE does not matter.
+    const settings = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#name = settings.name;
     this.introspect = introspection && ((token) => this.#introspect(token));
@@ -42,13 +42,13 @@ export class AuthorizationServer {
     return (await this.#connection.configured()).serverMetadata();
   }
 
-  /** Where its public keys are. @throws SessionError `provider_unavailable`, `provider_refused` */
+  /** The address of its public keys. @throws SessionError `provider_unavailable`, `provider_refused` */
   async jwksUri(): Promise<URL> {
     const { jwks_uri: uri } = await this.metadata();
     if (uri !== undefined) return new URL(uri);
     throw new SessionError(
       'provider_refused',
-      `The authorization server "${this.#name}" publishes no keys. Tell the operator of this server.`,
+      `The authorization server "${this.#name}" publishes no keys. Ask the operator of this server to check its configuration.`,
     );
   }
 
@@ -61,8 +61,8 @@ export class AuthorizationServer {
       throw new SessionError(
         isTransient ? 'provider_unavailable' : 'provider_refused',
         isTransient
-          ? `The authorization server "${this.#name}" cannot be asked about your token now. Try again in a minute.`
-          : `The authorization server "${this.#name}" does not let this server ask about tokens. Tell its operator.`,
+          ? `The authorization server "${this.#name}" cannot introspect your token now. Try again in a minute.`
+          : `The authorization server "${this.#name}" rejected the introspection. Ask the operator of this server to check its credentials for introspection.`,
         { cause, retryAfterSeconds: 60 },
       );
     }

@@ -8,25 +8,25 @@ import { Secret } from '../vault/secret.js';
 import { providerFailure, tokenAnswerIn } from './provider-failure.js';
 import type { ProviderSettings } from './provider-options.js';
 
-/** A login that a user can approve at the provider, by a code (RFC 8628 section 3.2). */
+/** A device authorization response (RFC 8628 section 3.2). */
 export interface DeviceAuthorization {
-  /** Exchanged for tokens once the user has approved. */
+  /** Exchanged for tokens after the user approves the login. */
   readonly deviceCode: Secret;
-  /** The user types it in at `verificationUri`. */
+  /** The user enters it at `verificationUri`. */
   readonly userCode: string;
   readonly verificationUri: string;
   /** On the clock of this process. */
   readonly expiresAtMs: number;
-  /** How long to wait between two polls. */
+  /** The time between two polls. */
   readonly intervalMs: number;
 }
 
 /**
- * What the provider says when it is asked for the tokens of a device login (RFC 8628 section 3.5).
+ * The result of a token request of the device flow (RFC 8628 section 3.5).
  *
- * - `pending`: the user has not decided yet.
- * - `slow_down`: the same, and it is asked too often.
- * - `unavailable`: no answer, or none to go by; it may be asked again, with more patience.
+ * - `pending`: the user has not decided.
+ * - `slow_down`: the user has not decided, and the polling interval must grow.
+ * - `unavailable`: no usable response; the request may be repeated later.
  */
 export type DevicePoll =
   | { readonly kind: 'granted'; readonly granted: GrantedTokens }
@@ -38,7 +38,7 @@ const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 /** RFC 8628 section 3.2. */
 const DEFAULT_INTERVAL_SECONDS = 5;
 
-/** Both are shown to users and models, so they have to look like what they are. */
+/** Users and models read both values, so their form is checked. */
 const shownSchema = z.object({
   user_code: z.string().regex(/^[\p{L}\p{N}][\p{L}\p{N} ._-]{0,63}$/u),
   verification_uri: z
@@ -48,7 +48,7 @@ const shownSchema = z.object({
 });
 
 /**
- * Asks for a code for the user (RFC 8628 section 3.1).
+ * Requests a device authorization (RFC 8628 section 3.1).
  * @throws SessionError `provider_unavailable`, `provider_refused`
  */
 export async function requestDeviceAuthorization(
@@ -62,10 +62,10 @@ export async function requestDeviceAuthorization(
     .initiateDeviceAuthorization(configuration, parameters)
     .catch((cause: unknown) => {
       const { kind } = providerFailure(cause);
-      throw kind === 'unavailable' || kind === 'lost' ? unreachable(name, cause) : refusal(name, cause);
+      throw kind === 'unavailable' || kind === 'lost' ? unavailable(name, cause) : rejected(name, cause);
     });
   const { data: shown, error } = shownSchema.safeParse(response);
-  if (!shown) throw refusal(name, error);
+  if (!shown) throw rejected(name, error);
   const { interval = DEFAULT_INTERVAL_SECONDS } = response;
   return {
     deviceCode: Secret.fromString(response.device_code),
@@ -76,7 +76,7 @@ export async function requestDeviceAuthorization(
   };
 }
 
-/** Asks for the tokens of a device login (RFC 8628 section 3.4), once. @throws {@link devicePollOf} reads it */
+/** Requests the tokens of a device login (RFC 8628 section 3.4) once. @throws errors that {@link devicePollOf} reads */
 export function requestDeviceTokens(
   configuration: oidc.Configuration,
   deviceCode: Secret,
@@ -84,10 +84,10 @@ export function requestDeviceTokens(
   return oidc.genericGrantRequest(configuration, DEVICE_GRANT, { device_code: deviceCode.reveal() });
 }
 
-/** Reads why there are no tokens. */
+/** Classifies the error of a token request. */
 export function devicePollOf(error: unknown): Exclude<DevicePoll, { kind: 'granted' }> {
   const answer = tokenAnswerIn(error);
-  // Some say `slow_down` with that status (Auth0), whose body is not read.
+  // Auth0 sends `slow_down` with this status. The body of a 429 is not read.
   if (answer?.status === 429) return { kind: 'slow_down' };
   switch (answer?.error) {
     case 'authorization_pending':
@@ -111,18 +111,18 @@ export function devicePollOf(error: unknown): Exclude<DevicePoll, { kind: 'grant
     : { kind: 'refused' };
 }
 
-function unreachable(name: string, cause: unknown): SessionError {
+function unavailable(name: string, cause: unknown): SessionError {
   return new SessionError(
     'provider_unavailable',
-    `The identity provider "${name}" gives out no codes now. Try again in a minute; if it stays so, tell the operator of this server.`,
+    `The identity provider "${name}" cannot issue a code now. Try again in a minute. If that fails, contact the operator of this server.`,
     { cause, retryAfterSeconds: 60 },
   );
 }
 
-function refusal(name: string, cause: unknown): SessionError {
+function rejected(name: string, cause: unknown): SessionError {
   return new SessionError(
     'provider_refused',
-    `The identity provider "${name}" refuses to give out a code, or its answer cannot be used. Tell the operator of this server.`,
+    `The identity provider "${name}" rejected the request for a code, or its response is not valid. Ask the operator of this server to check the client registration.`,
     { cause },
   );
 }

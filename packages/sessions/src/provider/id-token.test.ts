@@ -9,14 +9,14 @@ function idToken(payload: unknown): string {
 }
 
 describe('the ID token of a refresh', () => {
-  it('tells who it is about, and who says so [security 23]', () => {
+  it('contains the user and the issuer [security 23]', () => {
     expect(refreshedClaims(idToken({ ...claims, exp: 1, name: 'Alice' }), 'client')).toEqual({
       issuer: 'https://id.test',
       identity: { subject: 'alice' },
     });
   });
 
-  it('tells its tenant, if it has one', () => {
+  it('contains its tenant, if any', () => {
     expect(refreshedClaims(idToken({ ...claims, tid: 't-1' }), 'client')).toMatchObject({ tenant: 't-1' });
     expect(refreshedClaims(idToken({ ...claims, tid: 7 }), 'client')).toEqual({
       issuer: 'https://id.test',
@@ -24,12 +24,12 @@ describe('the ID token of a refresh', () => {
     });
   });
 
-  it('may be meant for others too', () => {
+  it('may have further audiences', () => {
     const shared = idToken({ ...claims, aud: ['other', 'client'] });
     expect(refreshedClaims(shared, 'client')).toMatchObject({ identity: { subject: 'alice' } });
   });
 
-  it('may name somebody in letters of any script', () => {
+  it('may name a user in any script', () => {
     expect(refreshedClaims(idToken({ ...claims, sub: 'Ælfrīc-日本' }), 'client')?.identity.subject).toBe(
       'Ælfrīc-日本',
     );
@@ -38,7 +38,7 @@ describe('the ID token of a refresh', () => {
   it.each<[string, unknown]>([
     ['meant for another client', idToken({ ...claims, aud: 'other' })],
     ['meant for other clients', idToken({ ...claims, aud: ['other', 'clients'] })],
-    ['meant for nobody', idToken({ ...claims, aud: [] })],
+    ['without an audience', idToken({ ...claims, aud: [] })],
     ['without an audience', idToken({ ...claims, aud: undefined })],
     ['without an issuer', idToken({ ...claims, iss: undefined })],
     ['without a subject', idToken({ ...claims, sub: undefined })],
@@ -51,7 +51,7 @@ describe('the ID token of a refresh', () => {
     ['of nothing', ''],
     ['that is no text', { payload: claims }],
     ['that is not JSON', `x.${Buffer.from('{').toString('base64url')}.y`],
-  ])('%s says nothing of use [security 23]', (_what, token) => {
+  ])('%s is ignored [security 23]', (_what, token) => {
     expect(refreshedClaims(token, 'client')).toBeUndefined();
   });
 });

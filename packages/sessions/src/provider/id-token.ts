@@ -2,10 +2,10 @@ import { z } from 'zod';
 import type { Identity } from '../account/refresh/granted-tokens.js';
 import { secretBytes } from '../vault/memory.js';
 
-/** Who an ID token is about, and who says so. */
+/** The issuer of an ID token, and the user whom it identifies. */
 export interface IdTokenClaims {
   readonly issuer: string;
-  /** The tenant of an issuer that has many (Entra ID). */
+  /** The tenant at an issuer with several (Entra ID). */
   readonly tenant?: string | undefined;
   readonly identity: Identity;
 }
@@ -18,9 +18,9 @@ const claimsSchema = z.looseObject({
 });
 
 /**
- * The claims of an ID token that came with a refresh, straight from the token endpoint over TLS, which
- * stands in for its signature (OpenID Connect Core sections 3.1.3.7 and 12.2).
- * @returns `undefined` when it is none, or meant for another client
+ * Reads the claims of an ID token in the response to a refresh. The token comes from the token endpoint over TLS, so its
+ * signature is not verified (OpenID Connect Core sections 3.1.3.7 and 12.2).
+ * @returns `undefined` if it is not an ID token, or not one for this client
  */
 export function refreshedClaims(idToken: unknown, clientId: string): IdTokenClaims | undefined {
   const payload = typeof idToken === 'string' ? idToken.split('.')[1] : undefined;

@@ -32,14 +32,14 @@ function setUp(answer: Answer, options: Partial<ProviderOptions> = {}) {
 const discovered: Answer = (path, init) =>
   path.startsWith('/.well-known/') ? Response.json(METADATA) : hanging(path, init);
 
-/** Answers nothing, and gives up when it is told to. */
+/** A fetch that never responds, and rejects when its signal aborts. */
 const hanging: Answer = (_path, init) =>
   new Promise((_resolve, reject) => {
     init?.signal?.addEventListener('abort', () => reject(init.signal?.reason));
   });
 
 describe('discovery', () => {
-  it('is done once, however many ask at the same time', async () => {
+  it('happens once for concurrent calls', async () => {
     const { connection, requests } = setUp(discovered);
     const [first, second] = await Promise.all([connection.configured(), connection.configured()]);
     expect(second).toBe(first);
@@ -47,7 +47,7 @@ describe('discovery', () => {
     expect(requests).toHaveLength(1);
   });
 
-  it('that failed is tried again after two seconds, not before', async () => {
+  it('that failed is retried after two seconds, not before', async () => {
     let isDown = true;
     const { clock, connection, requests } = setUp((...request) =>
       isDown ? new Response(null, { status: 503 }) : discovered(...request),
@@ -66,7 +66,7 @@ describe('discovery', () => {
     expect(requests).toHaveLength(2);
   });
 
-  it('is given ten seconds', async () => {
+  it('has ten seconds', async () => {
     const { clock, connection, requests } = setUp(hanging);
     const failed = connection.configured().catch((error: unknown) => error);
     await clock.advance(10 * SECOND - 1);
@@ -76,14 +76,18 @@ describe('discovery', () => {
   });
 
   it.each<[string, () => Response, RegExp]>([
-    ['another issuer', () => Response.json({ ...METADATA, issuer: 'https://other.test' }), /does not fit/],
+    [
+      'another issuer',
+      () => Response.json({ ...METADATA, issuer: 'https://other.test' }),
+      /does not match the configuration/,
+    ],
     [
       'no PKCE',
       () => Response.json({ ...METADATA, code_challenge_methods_supported: ['plain'] }),
       /does not announce PKCE.*`pkce: 'S256'`/,
     ],
-    ['nothing', () => new Response(null, { status: 404 }), /does not fit/],
-  ])('of %s is refused, and says what to do [security 12]', async (_what, answer, message) => {
+    ['nothing', () => new Response(null, { status: 404 }), /does not match the configuration/],
+  ])('of %s is refused with advice [security 12]', async (_what, answer, message) => {
     const { connection } = setUp(answer);
     await expect(connection.configured()).rejects.toMatchObject({
       code: 'provider_refused',
@@ -91,7 +95,7 @@ describe('discovery', () => {
     });
   });
 
-  it('is not needed where the endpoints are configured', async () => {
+  it('is skipped if the endpoints are configured', async () => {
     const endpoints = { authorization: `${ISSUER}/a`, token: `${ISSUER}/t`, userInfo: `${ISSUER}/u` };
     const { connection, requests } = setUp(hanging, { endpoints, pkce: 'S256' });
     expect((await connection.configured()).serverMetadata()).toMatchObject({
@@ -109,7 +113,7 @@ describe('a request to a provider', () => {
   it.each<[string, number, (configuration: oidc.Configuration) => Promise<unknown>]>([
     ['for a code', 10, (configuration) => oidc.genericGrantRequest(configuration, 'authorization_code', {})],
     ['to revoke', 5, (configuration) => oidc.tokenRevocation(configuration, 't', { token_type_hint: 'x' })],
-  ])('%s is given %i seconds', async (_what, seconds, ask) => {
+  ])('%s has %i seconds', async (_what, seconds, ask) => {
     const { clock, connection, requests } = setUp(discovered);
     const failed = ask(await connection.configured()).catch((error: unknown) => error);
     await clock.advance(seconds * SECOND - 1);
@@ -119,7 +123,7 @@ describe('a request to a provider', () => {
     expect(await failed).toBeInstanceOf(Error);
   });
 
-  it('to refresh is never aborted, however long it takes [security 19]', async () => {
+  it('to refresh is never aborted [security 19]', async () => {
     let answer: (response: Response) => void = () => undefined;
     const { clock, connection, requests } = setUp((path, init) =>
       path === '/token' ? new Promise((resolve) => (answer = resolve)) : discovered(path, init),
@@ -148,7 +152,7 @@ describe('the key of a client', () => {
   it.each<[string, NonNullable<ProviderOptions['clientKey']>]>([
     ['of another algorithm than it says', { ...jwk, alg: 'RS256' }],
     ['that is damaged', { ...jwk, d: 'do-not-show' }],
-  ])('%s is refused by name, and not shown [security 48]', async (_what, clientKey) => {
+  ])('%s is refused by name and not shown [security 48]', async (_what, clientKey) => {
     const { connection } = setUp(discovered, { clientKey });
     await expect(connection.configured()).rejects.toMatchObject({
       code: 'configuration',
@@ -172,7 +176,7 @@ describe('the key of a client', () => {
     ['PS384', rsa],
     ['PS512', rsa],
     ['EdDSA', ed25519],
-  ])('signs with %s, and says so', async (alg, key) => {
+  ])('signs with %s and names the algorithm', async (alg, key) => {
     const assertions: (string | null)[] = [];
     const { connection } = setUp(
       (path, init) => {

@@ -13,15 +13,15 @@ import { readTokenAnswer } from './token-answers.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
 export const REVOCATION_TIMEOUT_MS = 5000;
-/** After a failed discovery, the next login waits this long before it asks again. */
+/** How long a failed discovery is not repeated. */
 const DISCOVERY_PAUSE_MS = 2000;
 
-/** A code that is being redeemed, and the answer that brought tokens for it. */
+/** The response to the token request of a code, if it contained tokens. */
 interface Redemption {
   granted: Response | undefined;
 }
 
-/** How a provider is reached: its metadata, this server's credentials there, and the way requests take. */
+/** The connection to a provider: its metadata, this server's credentials, and the requests. */
 export class ProviderConnection {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
@@ -36,7 +36,7 @@ export class ProviderConnection {
   }
 
   /**
-   * What the client library has to know, from discovery (RFC 8414, OpenID Connect Discovery) or configured.
+   * The configuration of openid-client, from discovery (RFC 8414, OpenID Connect Discovery) or from the options.
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
   async configured(): Promise<oidc.Configuration> {
@@ -53,9 +53,9 @@ export class ProviderConnection {
   }
 
   /**
-   * Redeems a code by `request`. The client library keeps to itself what was granted when it finds fault with
-   * the ID token that came with it.
-   * @param discard gets the tokens that were granted although `request` fails
+   * Redeems a code with `request`. If the ID token is not valid, openid-client throws an error without the tokens that
+   * were granted with it.
+   * @param discard receives the tokens that were granted if `request` fails
    */
   async redeem<T>(request: () => Promise<T>, discard: (tokens: TokenSet) => void): Promise<T> {
     const redemption: Redemption = { granted: undefined };
@@ -83,7 +83,7 @@ export class ProviderConnection {
       revocation_endpoint: endpoints?.revocation,
       device_authorization_endpoint: endpoints?.deviceAuthorization,
     };
-    // The library takes a missing endpoint for one that is undefined only if it is not there.
+    // openid-client does not accept endpoints that are undefined.
     const configuration = new oidc.Configuration(
       omitUndefined(metadata) as unknown as oidc.ServerMetadata,
       clientId,
@@ -101,7 +101,7 @@ export class ProviderConnection {
     try {
       configuration = await this.#discoverBy('oidc').catch((error: unknown) => {
         if (providerFailure(error).kind !== 'refused') throw error;
-        // It may know nothing of OpenID Connect. If it has no metadata of that kind either, the first error counts.
+        // The provider may support OAuth only. Without OAuth metadata, the first error applies.
         return this.#discoverBy('oauth2').catch(() => {
           throw error;
         });
@@ -112,13 +112,13 @@ export class ProviderConnection {
       if (kind !== 'unavailable' && kind !== 'lost') {
         throw new SessionError(
           'provider_refused',
-          `What the identity provider "${name}" says of itself does not fit this server's configuration: ${reasonOf(cause)}. Tell the operator of this server.`,
+          `The metadata of the identity provider "${name}" does not match the configuration of this server: ${reasonOf(cause)}. Ask the operator of this server to check the issuer.`,
           { cause },
         );
       }
       throw new SessionError(
         'provider_unavailable',
-        `The identity provider "${name}" cannot be reached. Try again in a minute; if it stays so, tell the operator of this server.`,
+        `The identity provider "${name}" cannot be reached. Try again in a minute. If that fails, contact the operator of this server.`,
         { cause, retryAfterSeconds: 60 },
       );
     }
@@ -126,14 +126,14 @@ export class ProviderConnection {
     if (deviceFlow && !metadata.device_authorization_endpoint) {
       throw new SessionError(
         'provider_refused',
-        `The identity provider "${name}" does not announce the device flow. Tell the operator of this server to leave out \`deviceFlow\`.`,
+        `The identity provider "${name}" does not announce the device flow. Ask the operator of this server to leave out \`deviceFlow\`.`,
       );
     }
-    // Without an authorization code there is nothing for PKCE to protect.
+    // PKCE protects authorization codes, which the device flow does not have.
     if (deviceFlow !== 'only' && pkce !== 'S256' && !metadata.supportsPKCE('S256')) {
       throw new SessionError(
         'provider_refused',
-        `The identity provider "${name}" does not announce PKCE with S256. If it supports it all the same, the operator sets \`pkce: 'S256'\`.`,
+        `The identity provider "${name}" does not announce PKCE with S256. If it supports PKCE, ask the operator of this server to set \`pkce: 'S256'\`.`,
       );
     }
     return configuration;
@@ -148,7 +148,7 @@ export class ProviderConnection {
     });
   }
 
-  /** Whether the library has to let http pass at all; which addresses may use it, the options have checked. */
+  /** Whether openid-client must allow http. The options allow it for loopback addresses only. */
   get #isHttp(): boolean {
     const { issuer, endpoints } = this.#settings;
     const addresses: (string | undefined)[] = [issuer, ...Object.values(endpoints ?? {})];
@@ -170,22 +170,22 @@ export class ProviderConnection {
   }
 
   async #call(url: string, options: oidc.CustomFetchOptions): Promise<Response> {
-    const { body, signal: _ownPatience, ...rest } = options;
-    // Nothing but forms is ever sent to a provider.
+    const { body, signal: _signal, ...rest } = options;
+    // All bodies are forms.
     const form = body instanceof URLSearchParams ? body : null;
     const grantType = form?.get('grant_type');
-    // A refresh that was sent is never aborted: its answer may be the only way to the next refresh token.
+    // A refresh is never aborted: only its response contains the next refresh token.
     if (grantType === 'refresh_token')
       return readTokenAnswer(await this.#fetch(url, { ...rest, body: form }), true);
     const timeout = new AbortController();
     const cancel = this.#clock.after(
       form?.has('token_type_hint') ? REVOCATION_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
-      () => timeout.abort(new DOMException('The provider took too long.', 'TimeoutError')),
+      () => timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),
     );
     try {
       const response = await this.#fetch(url, { ...rest, body: form, signal: timeout.signal });
       if (grantType) return this.#remembered(await readTokenAnswer(response, false));
-      // Read within the time that it has, too.
+      // The timeout includes the body.
       return await buffered(response);
     } finally {
       cancel();
@@ -194,7 +194,7 @@ export class ProviderConnection {
 }
 
 async function tokensIn(granted: Response): Promise<TokenSet> {
-  // The table of answers lets nothing else pass.
+  // The table of responses refuses every other form.
   const fields = (await granted.json()) as { access_token: string; refresh_token?: string };
   return {
     accessToken: Secret.fromString(fields.access_token),
@@ -202,16 +202,16 @@ async function tokensIn(granted: Response): Promise<TokenSet> {
   };
 }
 
-const MAX_ANSWER_BYTES = 1024 * 1024;
+const MAX_RESPONSE_BYTES = 1024 * 1024;
 
 async function buffered(response: Response): Promise<Response> {
-  const text = await readLimitedText(response, MAX_ANSWER_BYTES);
+  const text = await readLimitedText(response, MAX_RESPONSE_BYTES);
   const { status, headers } = response;
   const hasBody = status !== 204 && status !== 304;
   return new Response(hasBody ? text : null, { status, headers });
 }
 
-/** Discovery exchanges no secrets, so its errors may be shown. */
+/** The errors of discovery contain no secrets. */
 function reasonOf(cause: unknown): string {
   const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
   return inner instanceof Error ? inner.message : String(inner);

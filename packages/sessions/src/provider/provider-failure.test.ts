@@ -12,7 +12,7 @@ async function listening(server: Server): Promise<number> {
   return (server.address() as AddressInfo).port;
 }
 
-/** A server that does the same to every connection. */
+/** A server that handles every connection in the same way. */
 function connectionsTo(treat: (socket: Socket) => void): Promise<number> {
   return listening(
     createServer((socket) => {
@@ -26,7 +26,7 @@ function answering(listener: RequestListener): Promise<number> {
   return listening(createHttpServer(listener));
 }
 
-/** A port that nobody listens on. */
+/** A port without a listener. */
 async function closedPort(): Promise<number> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -45,7 +45,7 @@ async function failureOf(call: Promise<unknown>) {
 
 const post = (url: string) => fetch(url, { method: 'POST', body: new URLSearchParams({ a: 'b' }) });
 
-describe('a connection that was never made', () => {
+describe('a connection that failed before the request', () => {
   it.each<[string, () => Promise<string>]>([
     ['refused', async () => `http://127.0.0.1:${await closedPort()}`],
     ['refused under every address of a name', async () => `http://localhost:${await closedPort()}`],
@@ -56,7 +56,7 @@ describe('a connection that was never made', () => {
     ],
     ['over TLS, cut off while hands were shaken', async () => `https://127.0.0.1:${await cut()}`],
     ['over TLS to a port that speaks nothing known', async () => `https://127.0.0.1:${await gibberish()}`],
-  ])('%s: nothing was sent, and it may be tried again [security 20]', async (_what, addressOf) => {
+  ])('%s: nothing was sent, so the request may be retried [security 20]', async (_what, addressOf) => {
     expect(await failureOf(post(await addressOf()))).toEqual({
       kind: 'unavailable',
       retryAfterSeconds: undefined,
@@ -80,7 +80,7 @@ describe('a connection that was never made', () => {
     'SELF_SIGNED_CERT_IN_CHAIN',
     'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
     'ERR_TLS_CERT_ALTNAME_INVALID',
-  ])('because of %s may be tried again [security 20]', (code) => {
+  ])('with %s may be retried [security 20]', (code) => {
     const cause = Object.assign(new Error(code), { code });
     expect(providerFailure(new TypeError('fetch failed', { cause })).kind).toBe('unavailable');
   });
@@ -96,14 +96,14 @@ describe('a connection that was never made', () => {
     ['ETIMEDOUT', 'read', 'lost'],
     ['EHOSTUNREACH', 'read', 'lost'],
     ['ENETDOWN', 'write', 'lost'],
-  ])('is told by what was being done: %s of %s is %s [security 20]', (code, syscall, kind) => {
+  ])('is classified by its system call: %s of %s is %s [security 20]', (code, syscall, kind) => {
     const error = broken(code, syscall);
     expect(providerFailure(new TypeError('fetch failed', { cause: error })).kind).toBe(kind);
     const all = new AggregateError([error, error], 'all failed');
     expect(providerFailure(new TypeError('fetch failed', { cause: all })).kind).toBe(kind);
   });
 
-  it('counts only if that holds for every address that was tried', () => {
+  it('requires that every tried address failed so', () => {
     const error = (code: string) => Object.assign(new Error(code), { code });
     const both = (codes: string[]) => new AggregateError(codes.map(error), 'both failed');
     const kindOf = (codes: string[]) =>
@@ -140,7 +140,7 @@ describe('a connection that broke after the request was sent', () => {
     expect(await failureOf(answer)).toMatchObject({ kind: 'lost' });
   });
 
-  it('because somebody lost patience: the request may have been carried out [security 20]', async () => {
+  it('after a timeout: the request may have been carried out [security 20]', async () => {
     const port = await connectionsTo(() => undefined);
     const timeout = new AbortController();
     const answer = fetch(`http://127.0.0.1:${port}`, { signal: timeout.signal });
@@ -162,8 +162,8 @@ describe('a connection that broke after the request was sent', () => {
   );
 });
 
-describe('what a provider answered', () => {
-  /** What the client library throws when a provider answers like that. */
+describe('a response of a provider', () => {
+  /** The error of openid-client for a response. */
   async function asked(answer: () => Response, ask: (configuration: oidc.Configuration) => Promise<unknown>) {
     const issuer = 'https://id.test';
     const configuration = new oidc.Configuration(
@@ -199,7 +199,7 @@ describe('what a provider answered', () => {
     ],
     ['a redirect', () => Response.redirect('https://elsewhere.test', 302), { kind: 'refused' }],
     ['404', () => new Response('<h1>', { status: 404 }), { kind: 'refused' }],
-  ])('is told apart where the library has read it: %s', async (_what, answer, failure) => {
+  ])('is classified if openid-client read it: %s', async (_what, answer, failure) => {
     expect(await asked(answer, revoke)).toMatchObject(failure);
   });
 
@@ -209,7 +209,7 @@ describe('what a provider answered', () => {
     ['HTML', () => new Response('<h1>', { headers: { 'content-type': 'text/html' } }), 'lost'],
     ['another issuer', () => Response.json({ issuer: 'https://other.test' }), 'refused'],
     ['no JSON', () => new Response('{', { headers: { 'content-type': 'application/json' } }), 'refused'],
-  ])('of itself is told apart: %s', async (_what, answer, kind) => {
+  ])('to discovery is classified: %s', async (_what, answer, kind) => {
     const discovery = oidc.discovery(new URL('https://id.test'), 'client', undefined, undefined, {
       [oidc.customFetch]: async () => answer(),
     });
@@ -234,15 +234,15 @@ describe('what a provider answered', () => {
     ['access_denied', 'denied'],
     ['invalid_scope', 'refused'],
     ['temporarily_unavailable', 'refused'],
-  ])('to the login is told apart: %s is %s', async (error, kind) => {
+  ])('to the login is classified: %s is %s', async (error, kind) => {
     const configuration = new oidc.Configuration({ issuer: 'https://id.test' }, 'client');
     const callback = new URL(`https://mcp.test/callback?error=${error}`);
     expect((await failureOf(oidc.authorizationCodeGrant(configuration, callback))).kind).toBe(kind);
   });
 });
 
-describe('what nobody expected', () => {
-  it('may have happened after the request was carried out [security 20]', () => {
+describe('an unexpected error', () => {
+  it('counts as lost, because the request may have been carried out [security 20]', () => {
     expect(providerFailure(new Error('?')).kind).toBe('lost');
     expect(providerFailure('?').kind).toBe('lost');
   });

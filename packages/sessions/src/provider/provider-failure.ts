@@ -2,22 +2,22 @@ import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'open
 import { retryAfterSecondsOf, TokenEndpointError } from './token-answers.js';
 
 /**
- * What went wrong between us and a provider.
+ * Why a request to a provider failed.
  *
- * - `denied`: the user or the provider said no to the login (RFC 6749 section 4.1.2.1).
- * - `grant_revoked`: the code or refresh token is no longer good.
- * - `unavailable`: nothing was done; it may be tried again.
- * - `lost`: the request may have been carried out, and its answer is gone.
- * - `refused`: an answer that trying again at once will not change.
+ * - `denied`: the user or the provider denied the login (RFC 6749 section 4.1.2.1).
+ * - `grant_revoked`: the code or refresh token is not valid any more.
+ * - `unavailable`: the provider did nothing; the request may be repeated.
+ * - `lost`: the provider may have carried the request out, and its response was lost.
+ * - `refused`: the provider rejected the request; repeating it at once does not help.
  */
 export interface ProviderFailure {
   readonly kind: 'denied' | 'grant_revoked' | 'unavailable' | 'lost' | 'refused';
   readonly retryAfterSeconds: number | undefined;
 }
 
-/** What is done before a request is sent. */
+/** System calls before a request is sent. */
 const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
-/** Errors of a connection that was never made, where nothing says what was being done. */
+/** Codes of errors before a request is sent, for errors without a system call. */
 const NOT_SENT = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -30,13 +30,13 @@ const NOT_SENT = new Set([
   'ENETUNREACH',
   'UND_ERR_CONNECT_TIMEOUT',
 ]);
-/** The same, of a TLS handshake that failed. */
+/** Codes of failed TLS handshakes. */
 const NOT_TRUSTED = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 
-/** A connection that was cut during the handshake has only this to tell it from one that was cut later. */
+/** Only this message distinguishes a connection that closed during the handshake from one that closed later. */
 const CUT_HANDSHAKE = 'Client network socket disconnected before secure TLS connection was established';
 
-/** Reads what openid-client threw, or the token endpoint answered. */
+/** Classifies an error of openid-client, or a response of the token endpoint. */
 export function providerFailure(error: unknown): ProviderFailure {
   const answered = tokenAnswerIn(error);
   if (answered) return failure(answered.outcome, answered.retryAfterSeconds);
@@ -50,7 +50,7 @@ export function providerFailure(error: unknown): ProviderFailure {
   return failure(error instanceof ClientError ? 'refused' : 'lost');
 }
 
-/** What the token endpoint answered, if that is what an error is about. */
+/** The response of the token endpoint that caused an error, if any. */
 export function tokenAnswerIn(error: unknown): TokenEndpointError | undefined {
   return inChain(error, isAnswer);
 }
@@ -78,7 +78,7 @@ function textIn(error: Error & { code?: unknown; syscall?: unknown }, name: 'cod
   return typeof value === 'string' ? value : '';
 }
 
-/** The network gave way, or somebody's patience. */
+/** Whether the connection broke, or a deadline passed. */
 function isCut(error: Error): error is Error {
   return error instanceof TypeError || error.name === 'TimeoutError' || error.name === 'AbortError';
 }

@@ -71,7 +71,7 @@ describe('the options of a provider', () => {
     ['client_secret_post', { clientAuthentication: 'client_secret_post', clientSecret: 's' }],
     ['client_secret_basic', { clientAuthentication: 'client_secret_basic', clientSecret: 's' }],
     ['private_key_jwt', { clientAuthentication: 'private_key_jwt', clientKey: key }],
-  ])('decide how the client proves who it is: %s of %o', (clientAuthentication, credentials) => {
+  ])('determine the client authentication: %s of %o', (clientAuthentication, credentials) => {
     expect(providerSettings({ ...options, ...credentials })).toMatchObject({ clientAuthentication });
   });
 
@@ -88,19 +88,19 @@ describe('the options of a provider', () => {
     ['private_key_jwt without a key', { clientAuthentication: 'private_key_jwt' }],
     ['private_key_jwt with a secret', { clientAuthentication: 'private_key_jwt', clientSecret: 's' }],
     ['a key and a secret', { clientKey: key, clientSecret: 's' }],
-  ])('are refused when their credentials contradict each other: %s', (_what, credentials) => {
+  ])('are refused if their credentials are contradictory: %s', (_what, credentials) => {
     const wrong = { ...options, ...credentials };
     expect(() => providerSettings(wrong)).toThrow(
       expect.objectContaining({
         code: 'configuration',
         message: expect.stringMatching(
-          /needs `clientSecret`, or `clientKey` with `private_key_jwt`[\s\S]*clientAuthentication/,
+          /requires `clientSecret`, or `clientKey` with `private_key_jwt`[\s\S]*clientAuthentication/,
         ),
       }),
     );
   });
 
-  it('may name the endpoints of a provider that does not publish them', () => {
+  it('may contain the endpoints of a provider without discovery', () => {
     expect(providerSettings({ ...options, ...withEndpoints })).toMatchObject(withEndpoints);
     const { userInfo: _none, ...some } = endpoints;
     const openId = { endpoints: some, pkce: 'S256', scopes: ['openid'] } as const;
@@ -111,7 +111,7 @@ describe('the options of a provider', () => {
     ['endpoints without pkce', /must be 'S256'[\s\S]*pkce/, { ...withEndpoints, pkce: undefined }],
     ['another pkce', /pkce/, { pkce: 'plain' }],
     [
-      'endpoints that do not say who logged in',
+      'endpoints without one that identifies the user',
       /`openid`[\s\S]*endpoints\.userInfo/,
       { ...withEndpoints, endpoints: { ...endpoints, userInfo: undefined } },
     ],
@@ -163,11 +163,11 @@ describe('the options of a provider', () => {
     ['two scopes in one', /is not a scope[\s\S]*scopes/, { scopes: ['openid profile'] }],
     ['an empty scope', /scopes/, { scopes: [''] }],
     ['an empty name', /name/, { name: '' }],
-    ['a name that nobody can type', /name/, { name: 'x'.repeat(101) }],
+    ['a name that is too long', /name/, { name: 'x'.repeat(101) }],
     ['an empty identity field', /identityFields\.subject/, { identityFields: { subject: '' } }],
     ['no identity field', /identityFields\.subject/, { identityFields: { name: 'login' } }],
     ['a parameter that is no text', /authorizationParams/, { authorizationParams: { prompt: 1 } }],
-  ])('are refused, naming what is wrong: %s', (_what, message, wrong) => {
+  ])('are refused with the name of the option: %s', (_what, message, wrong) => {
     // Wrong on purpose, in ways that the compiler would find.
     const given = { ...options, ...wrong } as ProviderOptions;
     expect(() => providerSettings(given)).toThrow(
@@ -187,7 +187,7 @@ describe('the options of a provider', () => {
     'code_challenge',
     'code_challenge_method',
     'scope',
-  ])('leave the parameters of the flow alone: %s [security 12]', (name) => {
+  ])('cannot set parameters of the flow: %s [security 12]', (name) => {
     const wrong = { ...options, authorizationParams: { audience: 'api', [name]: 'x' } };
     expect(() => providerSettings(wrong)).toThrow(`must not contain`);
     expect(() => providerSettings({ ...options, authorizationParams: { audience: 'api' } })).not.toThrow();
@@ -206,7 +206,7 @@ describe('the options of a provider', () => {
     expect(() => providerSettings({ ...options, ...onLoopback })).not.toThrow();
   });
 
-  it('never show a secret when they are refused [security 48]', () => {
+  it('are refused without showing a secret [security 48]', () => {
     const wrong = { ...options, clientSecret: 'do-not-show', clientKey: { ...key, d: 'nor-this' } };
     expect(() => providerSettings(wrong)).toThrow(
       expect.objectContaining({ message: expect.not.stringMatching(/do-not-show|nor-this/) }),

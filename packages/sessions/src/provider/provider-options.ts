@@ -3,27 +3,26 @@ import { parseOptions } from '../parse-options.js';
 import { isSecureUrl } from '../secure-url.js';
 import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 
-/** How a client proves who it is at the token endpoint (OpenID Connect Core section 9). */
+/** Client authentication at the token endpoint (OpenID Connect Core section 9). */
 export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
 
-/** Where a provider is asked that does not publish that itself. */
+/** The endpoints of a provider without discovery. */
 export interface ProviderEndpoints {
   readonly authorization: string;
   readonly token: string;
-  /** Says who logged in, where no ID token does. */
+  /** Identifies the user if there is no ID token. */
   readonly userInfo?: string | undefined;
-  /** RFC 7009. Absent: tokens cannot be revoked. */
+  /** RFC 7009. Absent: tokens are not revoked, unless `revoke` is set. */
   readonly revocation?: string | undefined;
-  /** RFC 8628. For `deviceFlow`. */
+  /** RFC 8628. Required for `deviceFlow`. */
   readonly deviceAuthorization?: string | undefined;
 }
 
 /**
- * Whether users may log in by a code that they type in at the provider's own page (RFC 8628), or have to.
+ * The device flow (RFC 8628), in which users enter a code at the provider's page.
  *
- * - `allowed`: the `login` tool has an argument that asks for it.
- * - `only`: there is no other way, because browsers cannot reach this server or the provider has nowhere to send
- *   them back to.
+ * - `allowed`: the `login` tool has an argument that selects it.
+ * - `only`: every login uses it, for servers that browsers cannot reach.
  */
 export type DeviceFlow = 'allowed' | 'only';
 
@@ -42,29 +41,32 @@ export interface ProviderOptions<Name extends string = string> {
   readonly name?: Name | undefined;
   /** The provider's name on the pages of a login, up to 80 characters. Default: `name`. */
   readonly displayName?: string | undefined;
-  /** Its issuer identifier, from which the rest is discovered unless `endpoints` says it. https, except on loopback. */
+  /** The issuer identifier. Metadata is discovered from it unless `endpoints` is set. https, except on loopback. */
   readonly issuer: string;
-  /** For providers without discovery, such as GitHub's OAuth; needs `pkce: 'S256'`. Default: discovered. */
+  /** For providers without discovery, such as GitHub; requires `pkce: 'S256'`. Default: discovered. */
   readonly endpoints?: ProviderEndpoints | undefined;
   readonly clientId: string;
   /** Absent for a public client, and with `private_key_jwt`. */
   readonly clientSecret?: string | undefined;
-  /** A private key as a JWK with `alg` (ES, RS or PS with 256, 384 or 512, or EdDSA for Ed25519), and `kid` if the provider goes by it (RFC 7523). For `private_key_jwt`. */
+  /**
+   * A private key for `private_key_jwt` (RFC 7523): a JWK with `alg` (ES, RS or PS with 256, 384 or 512, or EdDSA for
+   * Ed25519), and `kid` if the provider needs it.
+   */
   readonly clientKey?: ClientAssertionKey | undefined;
   /** Default: `client_secret_basic` with a secret, `private_key_jwt` with a key, `none` without either. */
   readonly clientAuthentication?: ClientAuthentication | undefined;
   /** Default: `openid`. */
   readonly scopes?: readonly string[] | undefined;
-  /** Added to every authorization request, e.g. `audience`, `resource` or `access_type`. */
+  /** Parameters of every authorization request, such as `audience`, `resource` or `access_type`. Default: none. */
   readonly authorizationParams?: Readonly<Record<string, string>> | undefined;
   /**
-   * Turns the device flow on. It cannot tell who types the code in: whoever can talk a user into that gets the
-   * user's login, in every access mode but one, bearer access with this provider's own tokens. Default: off.
+   * Enables the device flow. The server cannot verify who enters the code: an attacker who persuades a user to enter it
+   * gets the user's login, except in bearer access with this provider's own tokens. Default: disabled.
    */
   readonly deviceFlow?: DeviceFlow | undefined;
-  /** States that the provider supports PKCE with S256 although its metadata does not announce it. */
+  /** Declares that the provider supports PKCE with S256 if its metadata does not announce it. Default: as announced. */
   readonly pkce?: 'S256' | undefined;
-  /** The fields of the user info that say who it is. Default: `sub`, and `name` or `preferred_username`. */
+  /** The fields of the user info that identify the user. Default: `sub`, and `name`, `preferred_username` or `email`. */
   readonly identityFields?: { readonly subject: string; readonly name?: string | undefined } | undefined;
   /**
    * The origins to which `session.fetch` may send this provider's access tokens, such as `https://api.example.com`;
@@ -90,7 +92,7 @@ export interface ProviderSettings extends ProviderOptions {
   readonly apiOrigins: readonly string[];
 }
 
-/** Parameters that belong to the flow; an operator's value would break its protection. */
+/** Parameters that protect the flow. Options cannot set them. */
 const RESERVED_PARAMS = [
   'client_id',
   'response_type',
@@ -122,7 +124,7 @@ const CLIENT_AUTHENTICATIONS = [
 
 const schema = z
   .strictObject({
-    // The name is a segment of the redirect URI.
+    // The name is a path segment of the redirect URI.
     name: z
       .string()
       .min(1)
@@ -175,22 +177,22 @@ const schema = z
   .refine(({ endpoints, pkce, deviceFlow }) => !endpoints || pkce === 'S256' || deviceFlow === 'only', {
     path: ['pkce'],
     message:
-      "must be 'S256' with `endpoints`: without metadata nobody else says that the provider supports it",
+      "must be 'S256' with `endpoints`: without metadata, the options have to declare that the provider supports PKCE",
   })
   .refine(
     ({ endpoints, scopes = ['openid'] }) => !endpoints || endpoints.userInfo || scopes.includes('openid'),
     {
       path: ['endpoints', 'userInfo'],
-      message: 'is needed without the scope `openid`: nothing else says who logged in',
+      message: 'is required without the scope `openid`, to identify the user',
     },
   )
   .refine(({ endpoints, deviceFlow }) => !endpoints || !deviceFlow || endpoints.deviceAuthorization, {
     path: ['endpoints', 'deviceAuthorization'],
-    message: 'is needed with `deviceFlow`',
+    message: 'is required with `deviceFlow`',
   })
   .refine((options) => hasCredential(options), {
     path: ['clientAuthentication'],
-    message: 'needs `clientSecret`, or `clientKey` with `private_key_jwt`, and nothing else with `none`',
+    message: 'requires `clientSecret`, or `clientKey` with `private_key_jwt`, or neither with `none`',
   });
 
 /** Checks provider options. @throws SessionError `configuration`, naming what is wrong. */

@@ -19,7 +19,7 @@ import type { DeviceFlow, ProviderSettings } from './provider-options.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
 import { identityOf, userInfo } from './user-info.js';
 
-/** What binds an authorization response to the request it answers. */
+/** Values that bind an authorization response to its request. */
 export interface AuthorizationChecks {
   readonly state: Secret;
   readonly nonce: Secret;
@@ -28,8 +28,8 @@ export interface AuthorizationChecks {
 
 type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
 
-/** A refresh that takes longer counts as lost; it is not aborted. */
-const REFRESH_PATIENCE_MS = 30_000;
+/** A refresh without a response after this time is lost. It is not aborted. */
+const REFRESH_TIMEOUT_MS = 30_000;
 const MAX_REVOCATION_TRIES = 3;
 
 /** One upstream authorization server, over openid-client. */
@@ -57,7 +57,7 @@ export class Provider {
     return this.#settings.issuer;
   }
 
-  /** The host at which users log in, as far as this server is told without asking. */
+  /** The host at which users log in, as configured; discovery may name another. */
   get host(): string {
     const { endpoints, issuer } = this.#settings;
     return new URL(endpoints?.authorization ?? issuer).host;
@@ -67,13 +67,13 @@ export class Provider {
     return this.#settings.scopes;
   }
 
-  /** Whether users may, or have to, log in by a code at the provider's own page; absent: they cannot. */
+  /** Whether users may or must log in with the device flow; absent: they cannot. */
   get deviceFlow(): DeviceFlow | undefined {
     return this.#settings.deviceFlow;
   }
 
   /**
-   * Discovers the provider's metadata (RFC 8414, OpenID Connect Discovery) unless that is done already.
+   * Discovers the provider's metadata (RFC 8414, OpenID Connect Discovery), once.
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
   async prepare(): Promise<void> {
@@ -81,7 +81,7 @@ export class Provider {
   }
 
   /**
-   * The address that starts a login at the provider, with PKCE S256 (RFC 7636), state and nonce.
+   * Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce.
    * @param scopes the scopes to request. Default: the configured ones
    * @throws SessionError as `prepare`
    */
@@ -104,12 +104,11 @@ export class Provider {
   }
 
   /**
-   * Redeems the code of an authorization response, after state, `iss` (RFC 9207) and nonce are checked.
-   * @param callback the address the browser came back to
+   * Redeems the code of an authorization response, after the checks of state, `iss` (RFC 9207) and nonce.
+   * @param callback the URL to which the provider redirected the browser
    * @param scopes the requested scopes. Default: the configured ones
-   * @throws what openid-client throws; {@link providerFailure} reads it. SessionError `provider_refused`
-   * or `provider_unavailable` when the provider does not say who logged in. Tokens that were granted all the
-   * same are revoked.
+   * @throws errors of openid-client, which {@link providerFailure} classifies; SessionError `provider_refused` or
+   * `provider_unavailable` if the provider does not identify the user. Tokens that were granted are revoked.
    */
   async exchange(
     callback: URL,
@@ -134,7 +133,7 @@ export class Provider {
   }
 
   /**
-   * Asks for a code that a user can approve a login with (RFC 8628).
+   * Requests a device authorization (RFC 8628).
    * @param scopes the scopes to request. Default: the configured ones
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
@@ -143,7 +142,7 @@ export class Provider {
     return requestDeviceAuthorization(configuration, { ...this.#settings, scopes }, this.#clock);
   }
 
-  /** Asks, once, for the tokens of a login that the user may have approved by now. Never rejects. */
+  /** Requests the tokens of a device login, once. Never rejects. */
   async pollDevice(deviceCode: Secret, scopes: readonly string[] = this.scopes): Promise<DevicePoll> {
     try {
       const configuration = await this.#connection.configured();
@@ -161,14 +160,14 @@ export class Provider {
     }
   }
 
-  /** Adds to what was granted who it belongs to. @throws as `exchange`; the tokens are revoked then */
+  /** Adds the identity of the user to the tokens. @throws as `exchange`; the tokens are revoked then */
   async #identified(
     configuration: oidc.Configuration,
     response: TokenResponse,
     { requestedAtMs, scopes }: { requestedAtMs: number; scopes: readonly string[] },
   ): Promise<GrantedTokens> {
     const tokens = this.#granted(response, requestedAtMs);
-    // Not told otherwise, what was asked for was granted (RFC 6749 section 5.1).
+    // Without `scope` in the response, the requested scopes were granted (RFC 6749 section 5.1).
     const granted = { ...tokens, scopes: tokens.scopes ?? scopes };
     const claims = response.claims();
     if (claims) return { ...granted, identity: identityOf(claims), idTokenClaims: claims };
@@ -181,20 +180,20 @@ export class Provider {
   }
 
   /**
-   * Exchanges a refresh token for new tokens (RFC 6749 section 6), once. Never rejects, and is never
-   * aborted: after 30 seconds it counts as lost, and what still comes is in its `late`.
+   * Exchanges a refresh token for new tokens (RFC 6749 section 6), once. Never rejects and never aborts the request:
+   * after 30 seconds the outcome is `lost`, and `late` resolves to the tokens of a later response.
    */
   async refresh(refreshToken: Secret): Promise<RefreshOutcome> {
     const answering = this.#refresh(refreshToken);
     const late = answering.then((outcome) =>
       outcome.kind === 'granted' ? outcome.granted.tokens : undefined,
     );
-    const impatience = new Promise<RefreshOutcome>((resolve) => {
-      const cause = new Error('The provider did not answer within 30 seconds.');
-      const cancel = this.#clock.after(REFRESH_PATIENCE_MS, () => resolve({ kind: 'lost', cause, late }));
+    const timeout = new Promise<RefreshOutcome>((resolve) => {
+      const cause = new Error('The provider did not respond within 30 seconds.');
+      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () => resolve({ kind: 'lost', cause, late }));
       void answering.then(cancel);
     });
-    return Promise.race([answering, impatience]);
+    return Promise.race([answering, timeout]);
   }
 
   /**
@@ -216,7 +215,7 @@ export class Provider {
     }
   }
 
-  /** Has tokens revoked that nobody wants, and wipes them. Never rejects. */
+  /** Revokes and wipes tokens that are not used. Never rejects. */
   async discard(tokens: TokenSet): Promise<void> {
     await this.revoke(tokens);
     wipeTokenSet(tokens);
@@ -227,7 +226,11 @@ export class Provider {
     try {
       const configuration = await this.#connection.configured();
       const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal());
-      return this.#judge(configuration, this.#granted(response, requestedAtMs), response[UNCHECKED_ID_TOKEN]);
+      return this.#checkIdToken(
+        configuration,
+        this.#granted(response, requestedAtMs),
+        response[UNCHECKED_ID_TOKEN],
+      );
     } catch (cause) {
       if (cause instanceof SessionError) {
         const kind = cause.code === 'provider_unavailable' ? 'unavailable' : 'refused';
@@ -255,19 +258,19 @@ export class Provider {
       },
       requestedAtMs,
       expiresInSeconds: response.expires_in,
-      // Those who know nothing of OpenID Connect may separate them by commas (GitHub).
+      // GitHub separates scopes by commas.
       scopes: response.scope?.split(this.#settings.endpoints ? /[ ,]/ : ' ').filter(Boolean),
       identity: undefined,
     };
   }
 
-  /** A new ID token that cannot be used is no reason to lose the tokens; one about somebody else is. */
-  #judge(configuration: oidc.Configuration, granted: GrantedTokens, idToken: unknown): RefreshOutcome {
+  /** Checks the ID token of a refresh. One that is not valid does not invalidate the tokens. */
+  #checkIdToken(configuration: oidc.Configuration, granted: GrantedTokens, idToken: unknown): RefreshOutcome {
     if (idToken === undefined) return { kind: 'granted', granted };
     const { issuer } = configuration.serverMetadata();
     const claims = refreshedClaims(idToken, this.#settings.clientId);
     if (!claims) return { kind: 'granted', granted: { ...granted, nonconformance: 'id_token_invalid' } };
-    // Entra ID has one issuer for each tenant, and the metadata of all of them.
+    // Entra ID has an issuer for each tenant, and one metadata document for all tenants.
     const { tenant } = claims;
     const expected = tenant === undefined ? issuer : issuer.replace('{tenantid}', () => tenant);
     if (claims.issuer !== expected)

@@ -8,8 +8,7 @@ import {
 } from './token-answers.js';
 
 const FORM = 'application/x-www-form-urlencoded';
-const DEAD =
-  '`invalid_grant`, or another name for it such as `login_required`, with whatever status below 500';
+const DEAD = '`invalid_grant`, or another name for it such as `login_required`, with any status below 500';
 const GRANTED = '2xx with an access token';
 const tokens = { access_token: 'a', token_type: 'Bearer' };
 
@@ -26,7 +25,7 @@ function html(status: number): Response {
   return new Response('<h1>Oops</h1>', { status, headers: { 'content-type': 'text/html' } });
 }
 
-/** Answers as providers give them, by the row of the table that each is meant to land in. */
+/** Responses of providers, by the row of the table that applies. */
 const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
   '429': [
     () => new Response(null, { status: 429 }),
@@ -133,7 +132,7 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
   ],
 };
 
-/** An answer without end, that says nothing of its length. */
+/** An endless response without a length. */
 function oversized(status: number) {
   const chunk = new TextEncoder().encode(' '.repeat(64 * 1024));
   const read = { bytes: 0, isCancelled: false };
@@ -154,14 +153,14 @@ function announced(bytes: number): Response {
   return new Response(JSON.stringify(tokens), { headers: { 'content-length': String(bytes) } });
 }
 
-/** The row that an answer landed in: what the error says, or that there was none. */
+/** The row that applies to a response, from the error; or that there was no error. */
 async function rowOf(response: Response): Promise<{ answer: string; outcome: string }> {
   try {
     await readTokenAnswer(response, true);
     return { answer: GRANTED, outcome: 'granted' };
   } catch (error) {
     if (!(error instanceof TokenEndpointError)) throw error;
-    const answer = /^The token endpoint answered: (.*)\.$/.exec(error.message)?.[1] ?? '';
+    const answer = /^The token endpoint responded: (.*)\.$/.exec(error.message)?.[1] ?? '';
     return { answer, outcome: error.outcome };
   }
 }
@@ -175,7 +174,7 @@ afterEach(() => {
 });
 
 describe('the table of token answers', () => {
-  it('has an example for every row, and no row twice', () => {
+  it('has an example for each row, and no duplicates', () => {
     expect(TOKEN_ANSWERS.map(({ answer }) => answer)).toEqual(Object.keys(EXAMPLES).sort(byTable));
     for (const [answer, examples] of Object.entries(EXAMPLES)) expect(examples, answer).not.toEqual([]);
   });
@@ -189,7 +188,7 @@ describe('the table of token answers', () => {
     expect(await rowOf(example.respond())).toEqual({ answer, outcome });
   });
 
-  it('gives each kind of answer its outcome [security 20, 21]', () => {
+  it('maps each kind of response to its outcome [security 20, 21]', () => {
     const outcomes = TOKEN_ANSWERS.map(({ outcome }) => outcome);
     expect(outcomes).toEqual([
       'unavailable',
@@ -216,7 +215,7 @@ function byTable(one: string, other: string): number {
   return place(one) - place(other);
 }
 
-describe('an answer with tokens', () => {
+describe('a response with tokens', () => {
   it.each<[string, Record<string, unknown>, Record<string, unknown>]>([
     ['without token_type', { token_type: undefined }, { token_type: 'Bearer' }],
     ['with token_type null', { token_type: null }, { token_type: 'Bearer' }],
@@ -245,12 +244,12 @@ describe('an answer with tokens', () => {
     ['with an infinite expires_in', { expires_in: 'Infinity' }, {}],
     ['with true for expires_in', { expires_in: true }, {}],
     ['with a century', { expires_in: 3_153_600_000 }, { expires_in: 3_153_600_000 }],
-    ['with what nobody knows', { example: [1] }, { example: [1] }],
-  ])('%s is brought into the form of RFC 6749 [security 18, 19]', async (_what, fields, repaired) => {
+    ['with unknown fields', { example: [1] }, { example: [1] }],
+  ])('%s is converted to the form of RFC 6749 [security 18, 19]', async (_what, fields, repaired) => {
     expect(await read(json({ ...tokens, ...fields }))).toEqual({ ...tokens, ...repaired });
   });
 
-  it('may come as a form, whose numbers are numbers again', async () => {
+  it('may be form-encoded; numbers are parsed', async () => {
     const fields = {
       access_token: 'gho_1',
       refresh_token: '',
@@ -266,29 +265,29 @@ describe('an answer with tokens', () => {
     });
   });
 
-  it('keeps its ID token from the client library where the caller checks it [security 23]', async () => {
+  it('hides its ID token from openid-client if the caller checks it [security 23]', async () => {
     const answer = () => json({ ...tokens, id_token: 'x.y.z' });
     expect(await read(answer(), true)).toEqual({ ...tokens, [UNCHECKED_ID_TOKEN]: 'x.y.z' });
     expect(await read(answer(), false)).toEqual({ ...tokens, id_token: 'x.y.z' });
   });
 });
 
-describe('an answer that is too large', () => {
-  it('is not read to its end', async () => {
+describe('a response that is too large', () => {
+  it('is not read completely', async () => {
     const { response, read } = oversized(200);
     await expect(readTokenAnswer(response, true)).rejects.toMatchObject({ outcome: 'lost' });
     expect(read.bytes).toBeLessThan(1024 * 1024);
     expect(read.isCancelled).toBe(true);
   });
 
-  it('is one of more than 256 KiB', async () => {
+  it('has more than 256 KiB', async () => {
     const padding = (bytes: number) => json({ ...tokens, padding: ' '.repeat(bytes) });
     expect(await rowOf(padding(255 * 1024))).toMatchObject({ outcome: 'granted' });
     expect(await rowOf(padding(256 * 1024))).toMatchObject({ outcome: 'lost' });
   });
 });
 
-describe('an answer whose body breaks off', () => {
+describe('a response whose body breaks off', () => {
   const broken = (status: number) =>
     new Response(
       new ReadableStream({ pull: (controller) => controller.error(new TypeError('terminated')) }),
@@ -297,14 +296,17 @@ describe('an answer whose body breaks off', () => {
       },
     );
 
-  it('is none where the body decides', async () => {
+  it('is lost if the body determines the outcome', async () => {
     await expect(readTokenAnswer(broken(200), true)).rejects.toThrow('terminated');
     await expect(readTokenAnswer(broken(400), true)).rejects.toThrow('terminated');
   });
 
-  it.each([429, 500, 503])('counts by its status where that decides: %i [security 20]', async (status) => {
-    await expect(readTokenAnswer(broken(status), true)).rejects.toMatchObject({ outcome: 'unavailable' });
-  });
+  it.each([429, 500, 503])(
+    'counts by its status %i if that determines the outcome [security 20]',
+    async (status) => {
+      await expect(readTokenAnswer(broken(status), true)).rejects.toMatchObject({ outcome: 'unavailable' });
+    },
+  );
 });
 
 describe('Retry-After', () => {
@@ -327,11 +329,11 @@ describe('Retry-After', () => {
     expect(secondsOf(value)).toBe(seconds);
   });
 
-  it('that is missing asks for nothing', () => {
+  it('that is missing has no value', () => {
     expect(retryAfterSecondsOf(new Response(null, { status: 503 }))).toBeUndefined();
   });
 
-  it('goes with every answer without tokens [security 20]', async () => {
+  it('is part of every error [security 20]', async () => {
     const answers = [new Response(null, { status: 429, headers: { 'retry-after': '7' } })];
     answers.push(Response.json({ error: 'slow_down' }, { status: 400, headers: { 'retry-after': '7' } }));
     for (const answer of answers) {

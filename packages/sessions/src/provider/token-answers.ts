@@ -1,38 +1,38 @@
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
 
-/** Larger answers are no token answers. */
+/** The largest token response that is read. */
 const MAX_BYTES = 256 * 1024;
-/** Longer than any token lives: a century, after which a provider's number is taken for nonsense. */
+/** A century. A longer `expires_in` is ignored. */
 const MAX_LIFETIME_SECONDS = 100 * 365 * 24 * 60 * 60;
 const MAX_RETRY_AFTER_SECONDS = 3600;
 
 /**
- * What a token endpoint's answer comes to.
+ * The outcome of a token request.
  *
- * - `granted`: tokens.
- * - `grant_revoked`: the code or refresh token is no longer good.
- * - `unavailable`: nothing was done; it may be tried again.
- * - `lost`: it may have been done, and what came of it is gone.
- * - `refused`: nothing was done, and trying again at once will not change that.
+ * - `granted`: the response contains tokens.
+ * - `grant_revoked`: the code or refresh token is not valid any more.
+ * - `unavailable`: the provider did nothing; the request may be repeated.
+ * - `lost`: the provider may have issued tokens, and they are lost.
+ * - `refused`: the provider did nothing; repeating the request at once does not help.
  */
 export type TokenOutcome = 'granted' | 'grant_revoked' | 'unavailable' | 'lost' | 'refused';
 
-/** An answer, as far as it decides what comes of it. */
+/** The parts of a response that determine its outcome. */
 interface TokenAnswer {
   readonly status: number;
   readonly body: Readonly<Record<string, unknown>> | 'too-large' | undefined;
-  /** RFC 6749 section 5.2, wherever the provider put it. */
+  /** The error code of RFC 6749 section 5.2, with any status. */
   readonly error: string | undefined;
 }
 
 interface TokenAnswerRow {
-  /** What was answered, for whoever reads the table. */
+  /** Describes the response, for the documentation. */
   readonly answer: string;
   readonly fits: (answer: TokenAnswer) => boolean;
   readonly outcome: TokenOutcome;
 }
 
-/** `invalid_grant`, and what some say instead; those that want the user back (OpenID Connect Core 3.1.2.6) too. */
+/** `invalid_grant`, its variants, and the errors that require the user (OpenID Connect Core 3.1.2.6). */
 const DEAD_GRANT = new Set([
   'invalid_grant',
   'bad_refresh_token',
@@ -44,22 +44,21 @@ const DEAD_GRANT = new Set([
   'consent_required',
   'account_selection_required',
 ]);
-/** The provider says of itself that it cannot answer now. */
+/** Errors of an overloaded provider. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 
 /**
- * Characters that a header allows (RFC 9110 section 5.5), more than an access token may contain (RFC 6749 appendix
+ * The characters of a header field (RFC 9110 section 5.5): more than an access token may contain (RFC 6749 appendix
  * A.12).
  */
-const CARRIABLE = /^[\t\x20-\x7e\x80-\xff]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
 
-/** The answers of token endpoints, as they occur, and what comes of each. The first row that fits counts. */
+/** Maps the responses of token endpoints to outcomes. The first row that fits applies. */
 export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   { answer: '429', fits: ({ status }) => status === 429, outcome: 'unavailable' },
   { answer: '5xx', fits: ({ status }) => status >= 500, outcome: 'unavailable' },
   {
-    answer:
-      '`invalid_grant`, or another name for it such as `login_required`, with whatever status below 500',
+    answer: '`invalid_grant`, or another name for it such as `login_required`, with any status below 500',
     fits: ({ error }) => error !== undefined && DEAD_GRANT.has(error),
     outcome: 'grant_revoked',
   },
@@ -98,7 +97,7 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   },
   {
     answer: '2xx with an access token that no HTTP header can carry',
-    fits: (answer) => !CARRIABLE.test(String(fieldOf(answer, 'access_token')).trim()),
+    fits: (answer) => !HEADER_VALUE.test(String(fieldOf(answer, 'access_token')).trim()),
     outcome: 'lost',
   },
   {
@@ -110,17 +109,17 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   { answer: '2xx with an access token', fits: () => true, outcome: 'granted' },
 ];
 
-/** What makes an answer with tokens fit RFC 6749 section 5.1 where providers commonly do not. */
+/** Corrections of common deviations from RFC 6749 section 5.1. */
 const REPAIRS: Readonly<Record<string, (value: unknown) => unknown>> = {
-  // Missing, it can only be this: anything else the table has refused.
+  // The table refuses every other type.
   token_type: () => 'Bearer',
-  refresh_token: textOrNothing,
-  id_token: textOrNothing,
-  scope: (value) => textOrNothing(Array.isArray(value) ? value.join(' ') : value),
-  expires_in: lifetimeOrNothing,
+  refresh_token: textOrUndefined,
+  id_token: textOrUndefined,
+  scope: (value) => textOrUndefined(Array.isArray(value) ? value.join(' ') : value),
+  expires_in: lifetimeOrUndefined,
 };
 
-/** A token endpoint's answer that brings no tokens. */
+/** A response of the token endpoint without tokens. */
 export class TokenEndpointError extends Error {
   override readonly name = 'TokenEndpointError';
   readonly outcome: Exclude<TokenOutcome, 'granted'>;
@@ -135,7 +134,7 @@ export class TokenEndpointError extends Error {
     retryAfterSeconds?: number,
     { status, error }: Partial<Pick<TokenAnswer, 'status' | 'error'>> = {},
   ) {
-    super(`The token endpoint answered: ${answer}.`);
+    super(`The token endpoint responded: ${answer}.`);
     this.outcome = outcome;
     this.retryAfterSeconds = retryAfterSeconds;
     this.status = status;
@@ -143,13 +142,13 @@ export class TokenEndpointError extends Error {
   }
 }
 
-/** Under this name an ID token passes the client library, which would throw tokens away with one it finds bad. */
+/** The field that hides an ID token from openid-client, which would discard the tokens if the ID token is not valid. */
 export const UNCHECKED_ID_TOKEN = 'unchecked_id_token';
 
 /**
- * Reads what a token endpoint answered, and brings it into the form that the client library takes.
- * @param keepsIdToken to be checked by the caller, who gets it as {@link UNCHECKED_ID_TOKEN}
- * @throws TokenEndpointError when it brings no tokens
+ * Reads a response of the token endpoint, and converts it to the form that openid-client accepts.
+ * @param keepsIdToken whether the ID token becomes the field {@link UNCHECKED_ID_TOKEN}, which the caller checks
+ * @throws TokenEndpointError if the response contains no tokens
  */
 export async function readTokenAnswer(response: Response, keepsIdToken: boolean): Promise<Response> {
   const answer = await answerOf(response);
@@ -172,21 +171,21 @@ export async function readTokenAnswer(response: Response, keepsIdToken: boolean)
 async function answerOf(response: Response): Promise<TokenAnswer> {
   const { status, headers } = response;
   const type = headers.get('content-type') ?? '';
-  // Such a status decides alone. A body that is slow to come, or breaks off, must not make it look lost.
+  // These statuses suffice. Reading a body that is slow or breaks would turn `unavailable` into `lost`.
   if (status === 429 || status >= 500) {
     void response.body?.cancel().catch(() => undefined);
     return { status, body: undefined, error: undefined };
   }
   try {
     const body = parse(await readLimitedText(response, MAX_BYTES), type);
-    return { status, body, error: textOrNothing(body?.error) };
+    return { status, body, error: textOrUndefined(body?.error) };
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
     return { status, body: 'too-large', error: undefined };
   }
 }
 
-/** Some providers answer in the form of a form (GitHub), unless asked not to, or even then. */
+/** Parses JSON, and the form encoding that some providers use (GitHub). */
 function parse(text: string, type: string): Record<string, unknown> | undefined {
   if (type.startsWith('application/x-www-form-urlencoded'))
     return Object.fromEntries(new URLSearchParams(text));
@@ -208,11 +207,11 @@ function repaired(body: TokenAnswer['body']): Record<string, unknown> {
   return fields;
 }
 
-function textOrNothing(value: unknown): string | undefined {
+function textOrUndefined(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 
-function lifetimeOrNothing(value: unknown): number | undefined {
+function lifetimeOrUndefined(value: unknown): number | undefined {
   const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   const isLifetime = typeof seconds === 'number' && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS;
   return isLifetime ? seconds : undefined;
@@ -223,10 +222,10 @@ function fieldOf({ body }: TokenAnswer, name: string): unknown {
 }
 
 function hasText(answer: TokenAnswer, name: string): boolean {
-  return textOrNothing(fieldOf(answer, name)) !== undefined;
+  return textOrUndefined(fieldOf(answer, name)) !== undefined;
 }
 
-/** RFC 9110 section 10.2.3, in seconds or as a date. */
+/** Reads `Retry-After` (RFC 9110 section 10.2.3), in seconds or as a date. */
 export function retryAfterSecondsOf(response: Response): number | undefined {
   const value = response.headers.get('retry-after');
   if (!value) return undefined;

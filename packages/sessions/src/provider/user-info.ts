@@ -12,7 +12,7 @@ const RETRY_AFTER_SECONDS = 60;
 const userInfoSchema = z.record(z.string(), z.unknown());
 
 /**
- * Asks a provider who an access token belongs to (OpenID Connect Core section 5.3).
+ * Requests the user info of an access token (OpenID Connect Core section 5.3).
  * @throws SessionError `provider_unavailable`, `provider_refused`; and what openid-client throws
  */
 export async function userInfo(
@@ -22,22 +22,22 @@ export async function userInfo(
 ): Promise<Identity> {
   const { name } = settings;
   const endpoint = configuration.serverMetadata().userinfo_endpoint;
-  if (!endpoint) throw nobody(name, 'add the scope `openid` to its configuration');
-  const text = await askedFor(new URL(endpoint), configuration, accessToken, name);
+  if (!endpoint) throw unidentified(name, 'it has no user info endpoint', 'add the scope `openid`');
+  const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, name);
   const { data: info } = userInfoSchema.safeParse(parseJson(text));
   const { subject: subjectField = 'sub', name: nameField } = settings.identityFields ?? {};
   const subject = info && textOf(info[subjectField]);
   if (!info || subject === undefined)
-    throw nobody(name, `its user info has no "${subjectField}": set \`identityFields\``);
+    throw unidentified(name, `its user info has no "${subjectField}"`, 'set `identityFields`');
   return { subject, name: textOf(nameField === undefined ? nameIn(info) : info[nameField]) };
 }
 
-/** Who an ID token is about. */
+/** The user whom an ID token identifies. */
 export function identityOf(claims: oidc.IDToken): Identity {
   return { subject: claims.sub, name: textOf(nameIn(claims)) };
 }
 
-async function askedFor(
+async function requestUserInfo(
   endpoint: URL,
   configuration: oidc.Configuration,
   accessToken: string,
@@ -49,9 +49,10 @@ async function askedFor(
     return await readLimitedText(response, MAX_BYTES);
   } catch (error) {
     if (error instanceof oidc.WWWAuthenticateChallengeError) throw badStatus(error.response, name);
-    // The library wraps what the connection throws.
+    // openid-client wraps errors of the connection.
     const cause = error instanceof oidc.ClientError ? error.cause : error;
-    if (cause instanceof TooLargeError) throw nobody(name, 'its user info is too large to be read');
+    if (cause instanceof TooLargeError)
+      throw unidentified(name, `its user info is larger than ${MAX_BYTES} bytes`);
     throw error;
   }
 }
@@ -62,20 +63,28 @@ function badStatus(response: Response, name: string): SessionError {
   if (status === 429 || status >= 500) {
     return new SessionError(
       'provider_unavailable',
-      `"${name}" cannot say now who logged in. Log in again in a minute; if it stays so, tell the operator of this server.`,
+      `The identity provider "${name}" cannot identify the user now. Log in again in a minute. If that fails, contact the operator of this server.`,
       { retryAfterSeconds: retryAfterSecondsOf(response) ?? RETRY_AFTER_SECONDS },
     );
   }
   if (status === 401 || status === 403)
-    return nobody(
-      name,
-      'its user info refuses its own access token: check which scopes it asks for, and ask for them',
-    );
-  return nobody(name, `its user info answers with the status ${status}: check that address`);
+    return unidentified(name, 'its user info endpoint rejected the access token', 'check `scopes`');
+  return unidentified(
+    name,
+    `its user info endpoint responded ${status}`,
+    'check the address of that endpoint',
+  );
 }
 
-function nobody(name: string, whatToDo: string): SessionError {
-  return new SessionError('provider_refused', `"${name}" does not say who logged in: ${whatToDo}.`);
+function unidentified(
+  name: string,
+  reason: string,
+  whatToDo = 'check the configuration of the provider',
+): SessionError {
+  return new SessionError(
+    'provider_refused',
+    `The identity provider "${name}" did not identify the user: ${reason}. Ask the operator of this server to ${whatToDo}.`,
+  );
 }
 
 function nameIn(claims: Readonly<Record<string, unknown>>): unknown {

@@ -57,11 +57,11 @@ export function notRenewed(
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
   const what =
     failureReason === 'provider_unavailable'
-      ? `"${provider}" cannot be reached to renew it`
-      : `"${provider}" refuses to renew it, for a reason that its operator or that of this server has to mend`;
+      ? `the provider "${provider}" cannot be reached`
+      : `the provider "${provider}" rejected the refresh. Ask the operator of this server to check the client registration`;
   return new SessionError(
     failureReason,
-    `The access token has run out and ${what}. The login is kept; try again in ${seconds} seconds.`,
+    `The access token has expired, and ${what}. The login is kept; try again in ${seconds} seconds.`,
     { retryAfterSeconds: seconds, cause },
   );
 }

@@ -5,7 +5,7 @@ interface Timer {
   readonly run: () => void;
 }
 
-/** A clock that stands still until it is told to go on. */
+/** A clock that only a test advances. */
 export class VirtualClock implements Clock {
   #nowMs = 0;
   readonly #timers = new Set<Timer>();
@@ -20,17 +20,17 @@ export class VirtualClock implements Clock {
     return () => this.#timers.delete(timer);
   }
 
-  /** How many timers are waiting. */
+  /** The number of pending timers. */
   get timers(): number {
     return this.#timers.size;
   }
 
-  /** Lets time pass unnoticed, as when a machine sleeps: what is due runs with the next {@link advance}. */
+  /** Advances the time without running timers, as a machine that sleeps does. They run at the next {@link advance}. */
   jump(durationMs: number): void {
     this.#nowMs += durationMs;
   }
 
-  /** Lets time pass, running each timer at its moment, and waits for what they set off. */
+  /** Advances the time, runs each timer when it is due, and waits for pending promises. */
   async advance(durationMs: number): Promise<void> {
     const endMs = this.#nowMs + durationMs;
     for (;;) {
@@ -54,7 +54,7 @@ export class VirtualClock implements Clock {
   }
 }
 
-/** Lets every promise that can settle do so. */
+/** Waits until all promises that can settle have settled. */
 function settle(): Promise<void> {
   return new Promise((resolve) => setImmediate(resolve));
 }

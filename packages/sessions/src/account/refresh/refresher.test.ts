@@ -400,13 +400,13 @@ describe('a refresh that is put off', () => {
     expect(await bench.accessToken(snapshot)).toMatch(/^access-/);
   });
 
-  it('because the provider refuses keeps the login, and says that somebody has to mend it', async () => {
+  it('because the provider rejects it keeps the login, and names the operator', async () => {
     const { bench, snapshot, account, refresh } = await failing([
       { kind: 'refused', retryAfterSeconds: undefined, cause },
     ]);
     await expect(refresh()).rejects.toMatchObject({
       code: 'provider_refused',
-      message: expect.stringMatching(/refuses to renew it.*operator.*login is kept.*try again in/),
+      message: expect.stringMatching(/rejected the refresh.*operator.*login is kept.*try again in/),
       cause,
     });
     expect(await account()).toMatchObject({ state: 'authenticated', failureReason: 'provider_refused' });
