@@ -6,9 +6,9 @@ import { notes, port } from './notes.js';
 const sessions = createSessions(notes);
 const app = new Hono<{ Bindings: HttpBindings }>();
 
-app.get('/', (c) => c.text('Notes of everybody'));
+app.get('/', (c) => c.text('Notes of all users'));
 
-// The rest: /mcp and the pages of a login. `c.env` shows that a login comes from this machine.
+// Serves /mcp and the pages of a login. `c.env` shows whether a login comes from this machine.
 app.all('*', (c) => sessions.handleRequest(c.req.raw, c.env));
 
 const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () =>
@@ -16,7 +16,7 @@ const server = serve({ fetch: app.fetch, port, hostname: '127.0.0.1' }, () =>
 );
 
 process.once('SIGTERM', async () => {
-  // Logs every user out, and ends the streams that would keep the server open.
+  // Signs every user out, and closes the streams that would keep the server running.
   await sessions.close();
   server.close();
 });

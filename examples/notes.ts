@@ -5,7 +5,7 @@ const api = env.NOTES_API ?? 'https://notes.example.com';
 
 export const port = Number(env.PORT ?? 3000);
 
-/** What the examples serve: notes, which users reach with a login of their own. */
+/** The options of the examples: a notes API, which each user calls with their own login. */
 export const notes: SessionsOptions = {
   server: { name: 'notes', version: '1.0.0' },
   providers: {
@@ -18,7 +18,7 @@ export const notes: SessionsOptions = {
   },
   publicUrl: `http://127.0.0.1:${port}`,
   tools: (server, context) => {
-    server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {
+    server.registerTool('whoami', { description: 'Returns the logged-in user' }, async () => {
       const response = await context.session().fetch(`${api}/me`);
       return { content: [{ type: 'text', text: await response.text() }] };
     });

@@ -15,5 +15,5 @@ const sessions = createSessions({
     });
   },
 });
-// Resolves when the client has gone and its tokens are revoked. Stdout is the protocol's: log with console.error.
+// Resolves when the client has disconnected and its tokens are revoked. Stdout carries the protocol: log with console.error.
 await sessions.serveStdio();

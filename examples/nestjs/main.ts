@@ -10,7 +10,7 @@ const sessions = createSessions(notes);
 class NotesController {
   @Get()
   index(): string {
-    return 'Notes of everybody';
+    return 'Notes of all users';
   }
 }
 
@@ -24,7 +24,7 @@ app.use(sessions.middleware);
 await app.listen(port, '127.0.0.1');
 
 process.once('SIGTERM', async () => {
-  // Logs every user out, and ends the streams that would keep the server open.
+  // Signs every user out, and closes the streams that would keep the server running.
   await sessions.close();
   await app.close();
 });

@@ -1,4 +1,4 @@
-/** Next.js calls this when the server starts. With `NEXT_MANUAL_SIG_HANDLE=true` it leaves signals to the app. */
+/** Next.js calls this when the server starts. With `NEXT_MANUAL_SIG_HANDLE=true`, the app handles signals. */
 export async function register(): Promise<void> {
   if (process.env.NEXT_RUNTIME !== 'nodejs') return;
   const { notesSessions } = await import('./sessions');

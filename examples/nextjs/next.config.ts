@@ -1,6 +1,6 @@
 import type { NextConfig } from 'next';
 
-// Loaded by Node from node_modules, and not bundled.
+// Node loads the package from node_modules. It is not bundled.
 const config: NextConfig = { serverExternalPackages: ['mcp-sessions'] };
 
 export default config;

@@ -17,14 +17,14 @@ const options: SessionsOptions = {
   // Next.js adds forwarding headers to every request, so no client counts as a client of this machine.
   access: 'open-to-network',
   tools: (server, context) => {
-    server.registerTool('whoami', { description: 'Tells whose notes these are' }, async () => {
+    server.registerTool('whoami', { description: 'Returns the logged-in user' }, async () => {
       const response = await context.session().fetch(`${api}/me`);
       return { content: [{ type: 'text', text: await response.text() }] };
     });
   },
 };
 
-// Next.js loads a module anew for each bundle, and in development after each change. The sessions have to outlive that.
+// Next.js loads a module again for each bundle, and in development after each change. The sessions have to be kept.
 const kept = globalThis as typeof globalThis & { notesSessions?: Sessions };
 
 export function notesSessions(): Sessions {

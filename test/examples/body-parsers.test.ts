@@ -62,7 +62,7 @@ const parsing = (extended: boolean) => (sessions: Sessions) => {
   return app;
 };
 
-/** Hono inside of Express: the request comes with the connection that Express has read. */
+/** Hono in Express: the request has the connection that Express has read from. */
 const parsingAroundHono = (sessions: Sessions) => {
   const app = express();
   const inner = new Hono<{ Bindings: HttpBindings }>();
@@ -71,7 +71,7 @@ const parsingAroundHono = (sessions: Sessions) => {
   app.post('/mine', (request, response) => {
     response.json(request.body);
   });
-  // Node's server of HTTP/1 makes no other requests.
+  // Node's HTTP/1 server creates no other requests.
   app.use(getRequestListener((request, env) => inner.fetch(request, env as HttpBindings)));
   return app;
 };
@@ -97,7 +97,7 @@ describe.each([
     expect(await send(`${origin}/mine`, mine)).toMatchObject({ status: 200, text: '{"a":1}' });
   });
 
-  it('refuses what is nested too deep and what has no session, as without parsers', async () => {
+  it('refuses JSON that is nested too deep, and requests without a session, as it does without parsers', async () => {
     const origin = await serve(appOf);
     const deep = `${'['.repeat(40)}${']'.repeat(40)}`;
     const { secret } = await connect2025(`${origin}/mcp`);

@@ -9,14 +9,14 @@ import { Journal } from '../support/journal.js';
 const root = new URL('../../', import.meta.url);
 const BUILT = new URL('test/examples/dist/', root);
 
-/** One of the programs in examples/, in a process of its own. */
+/** A program from examples/, in its own process. */
 export interface ExampleProcess {
   readonly origin: string;
   readonly mcp: string;
   readonly stderr: Journal<string>;
-  /** Asks it to end, as a supervisor does, and waits until it has. */
+  /** Sends SIGTERM and waits for the exit. */
   stop(): Promise<Ending>;
-  /** Ends it, whatever it is at. */
+  /** Sends SIGKILL and waits for the exit. */
   kill(): Promise<Ending>;
 }
 
@@ -65,7 +65,7 @@ export async function startExample(
   };
 }
 
-/** The examples name their port in their public URL, so that it has to be known before they start. */
+/** The public URL of an example contains its port, so the port has to be known before the start. */
 export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');

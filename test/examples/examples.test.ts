@@ -9,10 +9,10 @@ import { connect } from '../support/mcp-clients.js';
 import { call2025, connect2025, JSON_HEADERS, logIn, type RawRequest, send } from '../support/raw-mcp.js';
 import { compileExamples, type ExampleProcess, startExample } from './example-process.js';
 
-/** Requests that the library answers itself, whatever surrounds it. */
+/** Requests that the library answers in every framework. */
 const REFUSED: readonly (readonly [string, string, RawRequest])[] = [
   [
-    'a session that nobody knows',
+    'an unknown session',
     '/mcp',
     {
       method: 'POST',
@@ -29,7 +29,7 @@ const REFUSED: readonly (readonly [string, string, RawRequest])[] = [
 ];
 
 let provider: IdentityProviderProcess;
-/** The library listening by itself. */
+/** The library with its own HTTP server. */
 let plain: { readonly origin: string; close(): Promise<void> };
 
 beforeAll(async () => {
@@ -56,13 +56,13 @@ describe.each(['node-http', 'express', 'fastify', 'hono'])('examples/%s.ts', (na
   afterAll(() => example?.kill());
 
   it.each(['SDK 1.x', 'SDK 2.x pinned to 2026'] as const)(
-    'serves a client of %s as its user, beside a route of its own',
+    'serves a client of %s as its user, and its own routes',
     async (kind) => {
       const client = await connect(kind, example.mcp);
       await client.logIn('alice');
       const { text } = await client.call('whoami');
       expect(JSON.parse(text)).toMatchObject({ name: 'alice' });
-      expect(await send(example.origin)).toMatchObject({ status: 200, text: 'Notes of everybody' });
+      expect(await send(example.origin)).toMatchObject({ status: 200, text: 'Notes of all users' });
       await client.call('logout');
       expect(await client.call('whoami')).toMatchObject({
         isError: true,
@@ -96,11 +96,11 @@ describe.each(['node-http', 'express', 'fastify', 'hono'])('examples/%s.ts', (na
     expect(answer?.headers['content-type']).toBe(expected?.headers['content-type']);
   });
 
-  it('answers a page that nobody has with 404', async () => {
+  it('answers unknown pages with 404', async () => {
     expect(await send(`${example.origin}/nothing/here`)).toMatchObject({ status: 404 });
   });
 
-  it('ends by itself when asked to: logins are revoked, streams are closed', async () => {
+  it('exits after SIGTERM, with logins revoked and streams closed', async () => {
     const own = await startExample(name, provider.serverEnvironment);
     onTestFinished(async () => {
       await own.kill();

@@ -20,9 +20,9 @@ const EXAMPLES = join(root, 'examples');
 const TSC = join(root, 'node_modules/.bin/tsc');
 const NEXT = 'node_modules/next/dist/bin/next';
 
-/** A framework that is too large to be installed with everything else. */
+/** A framework that is too large to be a dependency of the repository. */
 interface Framework {
-  /** Its folder in examples/. */
+  /** The folder in examples/. */
   readonly name: string;
   /** Compiles the example, which checks its types. */
   build(folder: string): Promise<unknown>;
@@ -60,7 +60,7 @@ beforeAll(async () => {
 });
 afterAll(() => provider?.stop());
 
-/** Logs in as users do, with the code where the page shows one. */
+/** Logs in, with the code if the page shows one. */
 async function logIn(client: RawClient, user: string): Promise<void> {
   const { text: page } = await new Browser().logIn(await startLogin(client), user);
   const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(page)?.[0];
@@ -83,7 +83,7 @@ describe.each(FRAMEWORKS)('examples/$name', ({ name, build, start }) => {
   });
   afterAll(() => rm(folder, { recursive: true, force: true }));
 
-  it('serves clients of both eras as their users, beside a page of its own, and ends in order', async () => {
+  it('serves clients of both eras as their users, serves its own page, and shuts down in order', async () => {
     const port = await freePort();
     const origin = `http://127.0.0.1:${port}`;
     const child = own(
@@ -103,7 +103,7 @@ describe.each(FRAMEWORKS)('examples/$name', ({ name, build, start }) => {
     child.stderr.resume();
     onTestFinished(async () => void (await end(child, 'SIGKILL')));
     await expect.poll(() => send(origin).catch(() => undefined)).toMatchObject({ status: 200 });
-    expect((await send(origin)).text).toContain('Notes of everybody');
+    expect((await send(origin)).text).toContain('Notes of all users');
 
     const clients = [await connect2025(`${origin}/mcp`), client2026(`${origin}/mcp`)];
     for (const [index, client] of clients.entries()) {

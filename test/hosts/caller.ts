@@ -1,11 +1,11 @@
-/** A call of the model's, and what the host then showed it. */
+/** A call by the model, and the result that the host showed it. */
 export interface Exchange {
   readonly tool: string;
   readonly args: Readonly<Record<string, unknown>>;
   readonly shown: string;
 }
 
-/** What calls the tools through a host: a model that plays a script, or, for a host without one, the driver. */
+/** Calls tools through a host: a scripted model, or the driver for a host without a model. */
 export interface Caller {
   readonly exchanges: readonly Exchange[];
   /** Resolves to the names of the tools, as the host offers them, once it has connected. */
@@ -15,10 +15,10 @@ export interface Caller {
   finish(): Promise<void>;
 }
 
-/** What an attentive reader takes for the handle of its session. */
+/** The handle of the session in a text. */
 const HANDLE = /\bsession\b\\?"?\s*[:=]\s*\\?"?([\w-]{22,})/g;
 
-/** The handle that an attentive reader of a result passes from then on, if any. */
+/** The handle in a result that later calls have to pass, if there is one. */
 export function handleAfter(handle: string | undefined, shown: string): string | undefined {
   if (shown.includes('without `session`')) return undefined;
   return [...shown.matchAll(HANDLE)].at(-1)?.[1] ?? handle;

@@ -10,7 +10,7 @@ import { opencode } from './hosts/opencode.js';
 import { modelHost } from './model-caller.js';
 import type { Candidate } from './running-host.js';
 
-/** All that is tried, in the order of the table. */
+/** All hosts, in the order of the table. */
 export const CANDIDATES: readonly Candidate[] = [
   ...[claudeCode, claudeCodePrint, codex, geminiCli, copilotCli, opencode].map(modelHost),
   mcpRemote,

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { type Caller, type Exchange, handleAfter } from './caller.js';
 
-/** What calls tools without a model. */
+/** A host that calls tools without a model. */
 export interface DirectClient {
   listTools(): Promise<unknown>;
   callTool(name: string, args: Readonly<Record<string, unknown>>): Promise<unknown>;
@@ -19,7 +19,7 @@ const resultSchema = z.looseObject({
   content: z.array(z.looseObject({ text: z.string().default('') })),
 });
 
-/** Calls tools as a model would that is shown their text. */
+/** Calls tools as a model does that reads their text. */
 export function directCaller(client: DirectClient): Caller {
   const exchanges: Exchange[] = [];
   let takeHandle = new Set<string>();

@@ -15,7 +15,7 @@ export interface HostProcess {
   /** Resolves to its exit code. */
   readonly ended: Promise<number | null>;
   stop(): Promise<void>;
-  /** Whether it was stopped before it ended by itself. */
+  /** Whether it was stopped before its own end. */
   isStopped(): boolean;
 }
 
@@ -23,8 +23,8 @@ export interface HostProcess {
 const NOWHERE = 'http://127.0.0.1:9';
 
 /**
- * Starts a host in a `HOME` of its own. What it would ask of the network is refused at once, and the browser that
- * it finds is the stage's.
+ * Starts a host in a separate `HOME`. Its requests to the network are refused at once, and the browser that it finds is
+ * that of the test.
  */
 export function startHost(launch: Launch, { home, node }: Pick<Setup, 'home' | 'node'>): HostProcess {
   const { command, args } = launch.typed ? inTerminal(launch) : launch;
@@ -61,7 +61,7 @@ export function startHost(launch: Launch, { home, node }: Pick<Setup, 'home' | '
   };
 }
 
-/** The environment of a host: nothing of this process's but the programs that it finds. */
+/** The environment of a host: of this process, only the `PATH`. */
 export function environmentOf({ home, node }: Pick<Setup, 'home' | 'node'>): Record<string, string> {
   const bin = join(home, 'bin');
   return {
@@ -69,7 +69,7 @@ export function environmentOf({ home, node }: Pick<Setup, 'home' | 'node'>): Rec
     HOME: home,
     TMPDIR: join(home, 'tmp'),
     BROWSER: join(bin, 'xdg-open'),
-    // Some hosts open no browser where they see no screen.
+    // Some hosts open a browser only with a display.
     DISPLAY: ':99',
     HTTPS_PROXY: NOWHERE,
     HTTP_PROXY: NOWHERE,
@@ -79,17 +79,17 @@ export function environmentOf({ home, node }: Pick<Setup, 'home' | 'node'>): Rec
   };
 }
 
-/** The same command line in a terminal of its own. */
+/** The same command line in a separate terminal. */
 function inTerminal({ command, args }: Launch): Launch {
   const line = [command, ...args].map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(' ');
   const sized = `stty cols 160 rows 50; exec ${line}`;
   return { command: 'script', args: ['--quiet', '--return', '--command', sized, '/dev/null'] };
 }
 
-/** Hosts take what comes faster for something pasted, and know their commands some seconds after their start. */
+/** Hosts treat faster input as pasted text, and accept commands some seconds after the start. */
 const TYPING_PAUSE_MS = 4000;
 
-/** Types each text once the host has shown what comes before it. */
+/** Types each text after the host has shown the text before it. */
 function type(child: ChildProcess, typed: NonNullable<Launch['typed']>): void {
   const waiting = [...typed];
   let shown = '';
@@ -110,7 +110,7 @@ function plainText(output: string): string {
 
 const SIGN_IN_PATIENCE_MS = 60_000;
 
-/** Waits for the end of what should end by itself and well. */
+/** Waits for a process that should end with code 0. */
 export async function runToEnd(running: HostProcess): Promise<void> {
   const patience = setTimeout(() => void running.stop(), SIGN_IN_PATIENCE_MS);
   const code = await running.ended;

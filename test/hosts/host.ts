@@ -1,16 +1,16 @@
 import type { Access } from './stage.js';
 
-/** What a host is set up with. */
+/** The environment of a host. */
 export interface Setup {
   /** Its `HOME`, new and empty. */
   readonly home: string;
   /** The MCP endpoint. */
   readonly mcp: string;
-  /** The origin of the stand-in for a model. */
+  /** The origin of the scripted model. */
   readonly model: string;
   /** The `node_modules` that it is installed in. */
   readonly modules: string;
-  /** A Node that is new enough for all of them. */
+  /** A version of Node that all hosts support. */
   readonly node: string;
 }
 
@@ -19,11 +19,11 @@ export interface Launch {
   readonly command: string;
   readonly args: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
-  /** Set for what insists on a terminal: what its user types there, and after which text of the host's. */
+  /** For hosts that need a terminal: the texts that the user types, and the text after which each is typed. */
   readonly typed?: readonly { readonly after: string; readonly text: string }[];
 }
 
-/** A host that has a model: how it is told of the server and of the model, and asked without its user. */
+/** A host with a model: how the server and the model are configured, and how it runs without a user. */
 export interface Host {
   /** Its name for `--only`, and in `versions.json` unless `pin` says another. */
   readonly name: string;
@@ -33,7 +33,7 @@ export interface Host {
   files?(setup: Setup): Record<string, string>;
   /** Runs one conversation. */
   talk(setup: Setup, access: Access): Launch;
-  /** Signs its user in for `--access bearer`, where that is a command of its own. */
+  /** Signs its user in for `--access bearer`, if the host has a separate command for that. */
   signIn?(setup: Setup): Launch;
 }
 

@@ -6,7 +6,7 @@ import { lastWords, runToEnd, startHost } from './host-process.js';
 import type { Candidate } from './running-host.js';
 import { writeFiles } from './stage.js';
 
-/** A host without a model, of which every command connects, does one thing and is gone. */
+/** A host without a model, whose commands each connect, do one thing and end. */
 export interface OneShotHost {
   readonly name: string;
   readonly pin: string;
@@ -15,11 +15,11 @@ export interface OneShotHost {
   signIn?(setup: Setup): Launch;
   /** The command for one call, or for the list of tools. */
   run(setup: Setup, call?: { tool: string; args: Readonly<Record<string, unknown>> }): Launch;
-  /** Reads what that printed. */
+  /** Parses the output of the command. */
   read(output: string): unknown;
 }
 
-/** A command that waits longer waits for a browser that does not come back. */
+/** A command that takes longer waits for a browser that does not return. */
 const PATIENCE_MS = 30_000;
 
 export function oneShotHost(host: OneShotHost): Candidate {

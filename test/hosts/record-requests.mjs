@@ -1,5 +1,5 @@
 // Imported into the server before anything else: writes a line of JSON for every request that any of its HTTP
-// servers answers, so that a host talks to the very server and not to something in between.
+// servers answers. The host talks to the server directly, without a proxy.
 import { openSync, writeSync } from 'node:fs';
 import { Server } from 'node:http';
 
@@ -25,7 +25,7 @@ function record(port, request, response) {
   });
 }
 
-/** Listens in on what is passed to a method. */
+/** Calls a function with the arguments of each call of a method. */
 function tap(target, name) {
   const original = target[name];
   let text = '';

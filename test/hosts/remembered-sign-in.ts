@@ -5,7 +5,7 @@ import type { OAuthClientProvider } from '@modelcontextprotocol/sdk/client/auth.
 import type { OAuthClientInformationFull, OAuthTokens } from '@modelcontextprotocol/sdk/shared/auth.js';
 import type { User } from './user.js';
 
-/** What an SDK's client asks of its application for OAuth: kept in memory, with a user who follows at once. */
+/** The OAuth state of an SDK client, in memory, with a user who follows the sign-in link at once. */
 export class RememberedSignIn implements OAuthClientProvider {
   readonly redirectUrl: string;
   readonly clientMetadata: OAuthClientProvider['clientMetadata'];
@@ -30,7 +30,7 @@ export class RememberedSignIn implements OAuthClientProvider {
     };
   }
 
-  /** Listens for the browser that comes back. */
+  /** Listens for the redirect of the browser. */
   static async prepare(user: User): Promise<RememberedSignIn> {
     const server = createServer().listen(0, '127.0.0.1');
     await once(server, 'listening');
@@ -45,7 +45,7 @@ export class RememberedSignIn implements OAuthClientProvider {
     return signIn;
   }
 
-  /** @returns what the browser came back with */
+  /** @returns the parameters of the redirect */
   code(): Promise<string> {
     if (this.#code !== undefined) return Promise.resolve(this.#code);
     const reason =

@@ -1,5 +1,5 @@
 /**
- * Real hosts against the server, with a stand-in for their model:
+ * Runs real hosts against the server, with a scripted model:
  * `npm run hosts [-- --only codex,gemini-cli] [--access open|bearer] [--long-seconds 66] [--jobs 1] [--transcripts folder] [--write]`.
  *
  * Run by hand: it installs hosts outside of the repository and takes minutes. `--write` keeps its tables in
@@ -15,7 +15,7 @@ import { tryHost } from './scenario.js';
 import { type Access, Stage, writeFiles } from './stage.js';
 import { markdown } from './table.js';
 
-/** The document that keeps the last tables, and the line after which they stand. */
+/** The document with the last tables, and the line after which they follow. */
 const DOCUMENT = 'docs/clients.md';
 const MARKER = '<!-- from here on written by `npm run hosts -- --write` -->\n';
 

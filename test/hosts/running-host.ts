@@ -2,12 +2,12 @@ import type { Caller } from './caller.js';
 import type { Access } from './stage.js';
 import type { User } from './user.js';
 
-/** A host under way. */
+/** A host that runs. */
 export interface RunningHost {
   readonly caller: Caller;
   /** All that it has printed. */
   output(): string;
-  /** Ends it. What it keeps in its `HOME` stays. */
+  /** Ends it. Its `HOME` stays. */
   close(): Promise<void>;
 }
 
@@ -15,7 +15,7 @@ export interface RunningHost {
 export interface SettledHost {
   /** Signs the user in at the authorization server. */
   signIn(): Promise<void>;
-  /** Starts it: a conversation, where it has a model. */
+  /** Starts it, with a conversation if it has a model. */
   start(): Promise<RunningHost>;
   /** Deletes its `HOME`. */
   remove(): Promise<void>;
@@ -28,7 +28,7 @@ export interface Candidate {
   readonly title: string;
   /** Its name in `versions.json`. */
   readonly pin: string;
-  /** Set where every command is a client of its own. */
+  /** Whether every command is a separate client. */
   readonly isOneShot?: boolean;
   settle(mcp: string, access: Access, user: User): Promise<SettledHost>;
 }

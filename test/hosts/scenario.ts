@@ -7,13 +7,13 @@ import type { Trial } from './trial.js';
 import { User } from './user.js';
 import { wireEra, wireErrors } from './wire.js';
 
-/** A host that is not through by then is ended. */
+/** A host that takes longer is ended. */
 const PATIENCE_MS = 10 * 60 * 1000;
-const ONE_SHOT = 'every command is a connection of its own, and its login ends with it';
+const ONE_SHOT = 'every command is a separate connection, and its login ends with it';
 
 /**
  * Tries one host from its sign-in to a restart of the server.
- * @returns all that was said, for a closer look
+ * @returns the transcript
  */
 export async function tryHost(trial: Trial): Promise<string> {
   const { candidate, stage, access, report } = trial;
@@ -35,7 +35,7 @@ export async function tryHost(trial: Trial): Promise<string> {
   }
 }
 
-/** @returns the host that runs, if it came that far */
+/** @returns the host, if it runs */
 async function getIn({ access, report }: Trial, settled: SettledHost): Promise<RunningHost | undefined> {
   if (access === 'bearer' && !(await report.step('signs in', () => settled.signIn()))) return undefined;
   let host: RunningHost | undefined;
@@ -78,7 +78,7 @@ function printedErrors(output: string): string[] {
   return lines.slice(0, 1).map((line) => `prints ${quoted(line)}${lines.length > 1 ? ' and more' : ''}`);
 }
 
-/** Some hosts print it when a tool says that a login is needed, which is no error of theirs. */
+/** Some hosts print the error of a tool that requires a login. The host itself works. */
 function isToolError(line: string): boolean {
   return /tool_is_error|reported an error|Nobody is logged in|need a login/.test(line);
 }

@@ -23,7 +23,7 @@ export interface Recorded {
 
 export type Access = 'open' | 'bearer';
 
-/** The server that hosts are tried with, with its provider and API, on ports that a restart keeps. */
+/** The server that hosts are tested with, with its provider and API, on ports that stay the same after a restart. */
 export class Stage {
   readonly folder: string;
   readonly #access: Access;
@@ -54,11 +54,11 @@ export class Stage {
     await this.#startServer();
   }
 
-  /** What the server and its provider were asked, oldest first. Open streams appear once they are closed. */
+  /** The requests to the server and its provider, oldest first. Open streams appear when they are closed. */
   async recorded(): Promise<Recorded[]> {
     const text = await readFile(this.#record, 'utf8').catch(() => '');
     const lines = text.split('\n').filter(Boolean);
-    // The lines are written by a script of ours.
+    // record-requests.mjs writes the lines.
     return lines.map((line) => JSON.parse(line) as Recorded).sort((one, other) => one.at - other.at);
   }
 

@@ -15,7 +15,7 @@ export async function listTools(caller: Caller): Promise<void> {
   if (missing.length > 0) throw new Error(`the model is not offered ${missing.join(', ')}`);
 }
 
-/** A call that needs a login, made without one: it waits for its user, or says what to do. */
+/** A call that requires a login, made without one: it waits for the user, or says what to do. */
 export async function callFirst(caller: Caller, user: User): Promise<string | undefined> {
   const shown = await caller.call('whoami');
   if (!shown.includes(user.name)) {
@@ -34,7 +34,7 @@ export async function keepNotes(caller: Caller, name: string): Promise<void> {
   expectText(await caller.call('list_notes'), `a note of ${name}`);
 }
 
-/** A second user with a host of their own, at the same time. */
+/** A second user with a second host, at the same time. */
 export async function tryOther({ candidate, stage, access, report }: Trial, caller: Caller): Promise<void> {
   const bob = new User('bob');
   const settled = await candidate.settle(stage.mcp, access, bob);
@@ -59,7 +59,7 @@ export async function tryOther({ candidate, stage, access, report }: Trial, call
   }
 }
 
-/** The server has restarted without its sessions: what the model reads, and whether a new login works. */
+/** After a restart of the server, which loses its sessions: what the model reads, and whether a new login works. */
 export async function survive(
   trial: Trial,
   settled: SettledHost,
@@ -89,7 +89,7 @@ export async function logOut(caller: Caller, user: User): Promise<void> {
   expectText(await caller.call('list_notes'), `a note of ${user.name}`);
 }
 
-/** What its user does: ends the host, signs in again and starts it. */
+/** The user ends the host, signs in again and starts it. */
 async function startAnew(settled: SettledHost, user: User): Promise<string> {
   let host: RunningHost | undefined;
   try {

@@ -1,6 +1,6 @@
 import { type Report, STEPS, type Step } from './report.js';
 
-/** Reports as a table in Markdown, with a footnote for whatever is worth a word. */
+/** The reports as a Markdown table, with a footnote for each remark. */
 export function markdown(reports: readonly Report[]): string {
   const notes: string[] = [];
   const columns = STEPS.filter((step) => reports.some(({ outcomes }) => outcomes.has(step)));

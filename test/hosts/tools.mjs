@@ -1,4 +1,4 @@
-// The notes tools of the sample, and one that takes long: what the hosts are tried with.
+// The tools that hosts are tested with: the notes tools of the sample, and a slow one.
 import { setTimeout as wait } from 'node:timers/promises';
 import { z } from 'zod';
 import { registerNotesTools } from '../../packages/server/dist/sample/notes-tools.js';

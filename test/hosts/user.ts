@@ -5,7 +5,7 @@ import { Browser, type Page } from '../support/browser.js';
 
 const MAX_PAGES = 5;
 
-/** A user at a browser of their own: what a host opens there, they follow to its end. */
+/** A user with a browser, who follows each link that a host opens to the last page. */
 export class User {
   readonly name: string;
   /** The addresses that were opened, and how the last page of each answered. */
@@ -23,7 +23,7 @@ export class User {
     this.name = name;
   }
 
-  /** Follows a link through every page that asks something. @returns the last page */
+  /** Follows a link and submits every form. @returns the last page */
   async follow(url: string): Promise<Page> {
     let page = await this.#browser.open(url);
     for (let pages = 0; pages < MAX_PAGES; pages++) {
@@ -37,7 +37,7 @@ export class User {
     return page;
   }
 
-  /** Listens for what the host opens. @returns the files below its `HOME` by which it finds the browser */
+  /** Listens for links that the host opens. @returns the files below its `HOME` by which it finds the browser */
   async sitDown(): Promise<Record<string, string>> {
     this.#server.listen(0, '127.0.0.1');
     await once(this.#server, 'listening');
@@ -46,7 +46,7 @@ export class User {
     const desk = `http://127.0.0.1:${port}/?url=`;
     const open = (url: string) => `await fetch(${JSON.stringify(desk)} + encodeURIComponent(${url}))`;
     return {
-      // Some hosts bring an xdg-open of their own, which looks for the browser of the desktop.
+      // Some hosts contain their own xdg-open, which looks for the browser of the desktop.
       '.local/share/applications/stage.desktop': DESKTOP_ENTRY,
       '.config/mimeapps.list': '[Default Applications]\nx-scheme-handler/http=stage.desktop\n',
       'bin/xdg-open': `#!/usr/bin/env node\n(async () => { ${open('process.argv.at(-1)')}; })();\n`,
@@ -60,7 +60,7 @@ export class User {
   }
 }
 
-/** A hook of Claude Code's that stands for a user who is asked whether a link may be opened, and agrees. */
+/** A hook of Claude Code that answers the question whether a link may be opened with yes. */
 const AGREE = `
 let asked = '';
 process.stdin.on('data', (chunk) => { asked += chunk; });

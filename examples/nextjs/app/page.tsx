@@ -1,3 +1,3 @@
 export default function Page() {
-  return <p>Notes of everybody</p>;
+  return <p>Notes of all users</p>;
 }

@@ -151,7 +151,7 @@ describe('the server with a real provider', () => {
   it.each([
     ['its provider', () => ({ MCP_SESSIONS_ISSUER: NOWHERE })],
     [
-      'whoever issues access tokens',
+      'the issuer of access tokens',
       (issuer: string) => ({ MCP_SESSIONS_ISSUER: issuer, MCP_SESSIONS_ACCESS_ISSUER: NOWHERE }),
     ],
   ])('starts although %s cannot be reached, and logs a warning', async (_, issuersOf) => {
@@ -229,7 +229,7 @@ describe('the command line', () => {
     expect(code).toBe(1);
     expect(stdout).toBe('');
     expect(stderr).toMatch(
-      /^With [^\n]+, users' tokens can be read out of this process\. [^\n]*--allow-debugging/m,
+      /^With [^\n]+, users' tokens can be read from this process\. [^\n]*--allow-debugging/m,
     );
   });
 

@@ -19,7 +19,7 @@ answerParent({
     acts = 0;
     attacking = Promise.all(Array.from({ length: connections }, actOn));
   },
-  /** @returns how often it has acted */
+  /** @returns the number of actions */
   async stop(): Promise<number> {
     isAttacking = false;
     attack?.end();

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { availableParallelism, setPriority } from 'node:os';
 
-/** Has a process run on one processor only, with all of its threads. Needs Linux and two processors. */
+/** Pins a process with all its threads to one processor. Needs Linux and two processors. */
 export function pin(pid: number, processor: number): void {
   if (process.platform !== 'linux' || availableParallelism() < 2) return;
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', `${processor}`, `${pid}`], {
@@ -9,11 +9,11 @@ export function pin(pid: number, processor: number): void {
   });
 }
 
-/** Lets a process go before others, or after them. */
+/** Raises or lowers the priority of a process. */
 export function prioritize(pid: number, priority: number): void {
   try {
     setPriority(pid, priority);
   } catch {
-    // Only root may prefer a process. Without that, what else the machine does is measured, too.
+    // Only root may raise a priority. Without it, other load of the machine affects the measurement.
   }
 }

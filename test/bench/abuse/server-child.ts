@@ -9,10 +9,10 @@ answerParent({
   async start(): Promise<string> {
     const sessions = createSessions({
       server: { name: 'bench', version: '0.0.0' },
-      // It is never asked: nothing in this benchmark logs in.
+      // Never contacted: this benchmark has no logins.
       providers: { issuer: 'http://127.0.0.1:9', clientId: 'bench', scopes: ['openid'] },
       access: 'open-to-network',
-      // Addresses are made up in `X-Forwarded-For`.
+      // `X-Forwarded-For` contains made-up addresses.
       trustedProxies: ['127.0.0.1'],
       tools: (server) => {
         const rows = z.array(z.array(z.string()));

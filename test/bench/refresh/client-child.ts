@@ -1,4 +1,4 @@
-/** The clients: they log in, and go on calling a tool whatever the server is busy with. */
+/** The clients: they log in, and call a tool continuously. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
 import { answerParent } from '../../hygiene/asked-process.js';
@@ -7,9 +7,9 @@ import type { Foreground } from './measurement.js';
 
 const startSchema = z.object({ mcp: z.string(), sessions: z.number() });
 
-/** How many call at the same time, */
+/** The number of clients that call at the same time. */
 const CALLERS = 4;
-/** and how long each of them waits before it calls again. */
+/** The pause between two calls of a client. */
 const PAUSE_MS = 20;
 const TOOL = 'call_api';
 

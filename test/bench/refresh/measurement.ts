@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** What the server's event loop had to bear while all refreshed. */
+/** The delays of the server's event loop during the refreshes. */
 export const waveOnServerSchema = z.object({
-  /** How far apart the first and the last of them was due. */
+  /** The time between the first and the last due date. */
   dueWithinMs: z.number(),
-  /** From the first request until all were fresh. */
+  /** The time from the first request until all tokens were refreshed. */
   tookMs: z.number(),
   p50Ms: z.number(),
   p99Ms: z.number(),
@@ -12,16 +12,16 @@ export const waveOnServerSchema = z.object({
 });
 export type WaveOnServer = z.infer<typeof waveOnServerSchema>;
 
-/** What the provider saw. */
+/** Counts of the provider. */
 export const upstreamSchema = z.object({
   refreshes: z.number(),
-  /** Refresh tokens that were not good, as any is that is used twice. */
+  /** The number of invalid refresh tokens, which includes reused ones. */
   refused: z.number(),
   mostAtOnce: z.number(),
 });
 export type Upstream = z.infer<typeof upstreamSchema>;
 
-/** What the clients saw. */
+/** Counts of the clients. */
 export const foregroundSchema = z.object({
   calls: z.number(),
   failed: z.number(),

@@ -1,7 +1,7 @@
 /**
- * A light authorization server with rotation, and an API that takes its tokens. Any code is good; a refresh
- * token is good once. It takes the time of a network for every refresh, so that refreshes overlap, and decides
- * by their lifetimes when its tokens are replaced.
+ * A small authorization server with rotation, and an API that accepts its tokens. It accepts any code, and each refresh
+ * token once. It delays every refresh as a network does, so that refreshes overlap. The lifetimes of its tokens decide
+ * when they are refreshed.
  */
 import { randomBytes, randomInt } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
@@ -14,15 +14,15 @@ import type { Upstream } from './measurement.js';
 
 const FASTEST_MS = 20;
 const SLOWEST_MS = 50;
-/** Nothing is refreshed that lives so long. */
+/** A lifetime without refreshes during the benchmark. */
 const LONG_SECONDS = 3600;
 
 const waveSchema = z.array(z.number());
 
 let origin = '';
-/** The refresh tokens that are good, and which token set of its login each is from. */
+/** The valid refresh tokens, and the generation of each. */
 const good = new Map<string, number>();
-/** When the second token set of every login is to be replaced, and the third. */
+/** When the second and the third token set of every login are due for refresh. */
 let wavesAtMs: readonly number[] = [];
 let refreshing = 0;
 const upstream: Upstream = { refreshes: 0, refused: 0, mostAtOnce: 0 };
@@ -38,11 +38,11 @@ answerParent({
     origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
     return origin;
   },
-  /** From now on the API refuses the tokens of logins; those that replace them are to be replaced then. */
+  /** From now on the API refuses the first tokens of every login; their successors are due at the given time. */
   aim(inMs) {
     wavesAtMs = waveSchema.parse(inMs).map((ms) => performance.now() + ms);
   },
-  /** Counts from here. */
+  /** Resets the counts. */
   reset() {
     Object.assign(upstream, { refreshes: 0, refused: 0, mostAtOnce: 0 });
   },
@@ -98,7 +98,7 @@ function tokens(number: number): object {
   };
 }
 
-/** Tokens that live less than two minutes are replaced at half-time. */
+/** Tokens with a lifetime of less than two minutes are refreshed at half of it. */
 function lifetimeSeconds(number: number): number {
   const waveAtMs = wavesAtMs[number - 2];
   return waveAtMs === undefined ? LONG_SECONDS : Math.max((2 * (waveAtMs - performance.now())) / 1000, 1);

@@ -1,12 +1,11 @@
 /**
- * What a thousand refreshes in the same second do to a server: `npm run bench:refresh`.
+ * Measures a server in which a thousand sessions refresh in the same second: `npm run bench:refresh`.
  *
- * Server, clients and provider have a process each. The provider is a stub, so that it does not take the
- * processor from what is measured. The library spreads refreshes by a tenth of the window before the expiry, so
+ * Server, clients and provider have a process each. The provider is a stub, so that it uses little of the processor. The library spreads refreshes by a tenth of the window before the expiry, so
  * they come together only if that window is short: the provider gives every login a lifetime of twice the time
- * until one common moment. Tokens that live less than two minutes are replaced at half-time, so all are replaced
- * around that moment, give or take a tenth of the time until then. A first such wave, which is not measured, brings
- * the logins together; in the second the time until then is so short that all fall due within about a second.
+ * until one common moment. Tokens with a lifetime of less than two minutes are refreshed at half of it, so all are
+ * refreshed around that moment, within a tenth of the time until then. A first wave, which is not measured,
+ * synchronizes the logins. In the second, this time is so short that all are due within about a second.
  */
 import { z } from 'zod';
 import { AskedProcess } from '../../hygiene/asked-process.js';

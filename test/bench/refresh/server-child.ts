@@ -1,4 +1,4 @@
-/** A server made with the library as it was built, which tells how long its event loop was held up. */
+/** A server with the built library, which reports the delays of its event loop. */
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createSessions, type Sessions } from 'mcp-sessions';
 import { z } from 'zod';
@@ -11,7 +11,7 @@ const NS_PER_MS = 1e6;
 
 let sessions: Sessions | undefined;
 let expected = 0;
-/** When the accounts are due again, in the order in which they were refreshed. */
+/** When the accounts are due for refresh, in the order of their last refresh. */
 const dueAtMs: number[] = [];
 let onRefreshed: () => void = () => undefined;
 let onAsked: () => void = () => undefined;
@@ -22,7 +22,7 @@ answerParent({
     expected = count;
     sessions = createSessions({
       server: { name: 'bench', version: '0.0.0' },
-      // Without `openid` the provider is asked who logged in.
+      // Without `openid`, the user info identifies the user.
       providers: { issuer: provider, clientId: 'bench', scopes: ['profile'], apiOrigins: [provider] },
       tools: (server, context) => {
         server.registerTool('call_api', { description: 'Calls the API.' }, async () => {
@@ -47,7 +47,7 @@ answerParent({
     const { url } = await sessions.listen({ port: 0 });
     return url;
   },
-  /** Waits until every account has been refreshed so often. */
+  /** Waits until every account has been refreshed that many times. */
   refreshed: (times) => untilRefreshed(z.number().parse(times)),
   /** Measures from the next refresh until every account has been refreshed once more. */
   async wave(): Promise<WaveOnServer> {
@@ -56,7 +56,7 @@ answerParent({
     const dueWithinMs = Math.max(...lastDueAtMs) - Math.min(...lastDueAtMs);
     const histogram = monitorEventLoopDelay({ resolution: 1 });
     const done = untilRefreshed(dueAtMs.length / expected + 1);
-    // The tick in which it begins counts in full: its delay is noted when it is over.
+    // The first tick counts in full, because its delay is recorded at its end.
     histogram.enable();
     const startedAtMs = await firstRefresh();
     histogram.reset();
@@ -81,7 +81,7 @@ function untilRefreshed(times: number): Promise<void> {
   });
 }
 
-/** Nothing but refreshes is posted to the provider once all are logged in. */
+/** After all logins, every POST request to the provider is a refresh. */
 function firstRefresh(): Promise<number> {
   return new Promise((resolve) => {
     onAsked = () => resolve(performance.now());

@@ -13,7 +13,7 @@ const environment = ({ model }: Setup) => ({
 
 const program = ({ modules }: Setup) => join(modules, '@anthropic-ai/claude-code-linux-x64/claude');
 
-/** Without its user, as in scripts: what it would ask them is cancelled. */
+/** Without a user, as in scripts: its questions are cancelled. */
 export const claudeCodePrint: Host = {
   name: 'claude-code-print',
   pin: 'claude-code',
@@ -34,7 +34,7 @@ export const claudeCodePrint: Host = {
   }),
 };
 
-/** With a user who agrees to open a link when asked: a hook answers in their place. */
+/** With a user who agrees to open links: a hook answers the question. */
 export const claudeCode: Host = {
   ...claudeCodePrint,
   name: 'claude-code',

@@ -12,7 +12,7 @@ export const copilotCli: Host = {
   talk: (setup, access) => (access === 'open' ? copilot(setup, '-p', PROMPT) : talkAtScreen(setup)),
 };
 
-/** It signs in only where it has a screen, and without a keychain it keeps its tokens to itself. */
+/** It signs in only with a display, and without a keychain it keeps its tokens in memory. */
 function talkAtScreen(setup: Setup): Launch {
   const typed = [
     { after: 'navigate', text: '\r' },

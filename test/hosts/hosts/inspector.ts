@@ -5,7 +5,7 @@ import type { Candidate } from '../running-host.js';
 
 type Era = 'legacy' | 'modern';
 
-/** Where the Inspector waits for the browser that comes back: a port each, so that both can be tried at once. */
+/** The ports of the Inspector's redirect URIs: different ones, so that both variants can run at once. */
 const CALLBACKS: Record<Era, string> = {
   legacy: 'http://127.0.0.1:6276/oauth/callback',
   modern: 'http://127.0.0.1:6277/oauth/callback',
@@ -34,7 +34,7 @@ function command({ modules, node, mcp }: Setup, era: Era, ...args: readonly stri
       ...['--cli', '--format', 'json', '--quiet', '--server-url', mcp, '--transport', 'http'],
       ...['--protocol-era', era, '--callback-url', CALLBACKS[era], ...args],
     ],
-    // It would open a browser only for a person at a terminal, and forget its tokens where there is no keychain.
+    // It opens a browser only in a terminal, and loses its tokens without a keychain.
     env: { MCP_AUTO_OPEN_ENABLED: 'true', MCP_INSPECTOR_SECRET_STORE: 'file' },
   };
 }

@@ -8,8 +8,8 @@ interface Turn {
 
 /**
  * One conversation of a host with its model, written as a script: `call` plays the model's next step and
- * returns what the host showed the model of the answer. The model passes on the session's handle where it was
- * shown one, as a real model is told to.
+ * returns the result that the host showed the model. The model passes the session's handle if it was shown one, as a real
+ * model is told to.
  */
 export class Conversation implements Caller {
   readonly exchanges: Exchange[] = [];
@@ -58,14 +58,14 @@ export class Conversation implements Caller {
     return shown;
   }
 
-  /** The model's last word. */
+  /** The last message of the model. */
   async finish(): Promise<void> {
     const turn = await this.#nextTurn();
     this.#turn = undefined;
     turn.reply({ kind: 'say', text: 'Done.' });
   }
 
-  /** The host has ended: what waits for it fails. */
+  /** The host has ended: pending calls fail. */
   end(reason: string): void {
     this.#ended = reason;
     this.#wake?.();

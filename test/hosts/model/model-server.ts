@@ -11,15 +11,15 @@ import { openaiResponses } from './openai-responses.js';
 
 const DIALECTS: readonly Dialect[] = [anthropic, openaiResponses, openaiChat, gemini];
 
-/** The stand-in for a model, at a loopback address, in every dialect. */
+/** A scripted model at a loopback address, in every dialect. */
 export interface ModelServer {
   readonly origin: string;
-  /** Requests that no dialect answers, for whoever adds a host. */
+  /** Requests that no dialect answers: they show what a new host needs. */
   readonly strays: readonly string[];
   close(): Promise<void>;
 }
 
-/** Serves the model's side of a conversation. */
+/** Serves the answers of the model in a conversation. */
 export async function startModelServer(conversation: Conversation): Promise<ModelServer> {
   const strays: string[] = [];
   const server = createServer((request, response) => {
@@ -41,15 +41,15 @@ async function answer(
   const body = await text(request);
   const dialect = request.method === 'POST' && DIALECTS.find((each) => each.matches(path));
   if (!dialect) {
-    // Lists of models, counts of tokens, telemetry: hosts live with their absence.
+    // Lists of models, counts of tokens, telemetry: hosts work without them.
     response.writeHead(404, { 'content-type': 'application/json' });
     response.end('{"error":{"type":"not_found_error","message":"not here"}}');
     return false;
   }
-  const gone = new AbortController();
-  response.on('close', () => gone.abort());
+  const closed = new AbortController();
+  response.on('close', () => closed.abort());
   const asked = dialect.read(JSON.parse(body), path);
-  const reply = await conversation.take(asked, gone.signal);
+  const reply = await conversation.take(asked, closed.signal);
   response.writeHead(200, { 'content-type': asked.isStreaming ? 'text/event-stream' : 'application/json' });
   response.end(dialect.write(reply, asked.isStreaming));
   return true;

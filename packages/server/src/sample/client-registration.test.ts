@@ -30,12 +30,12 @@ describe('the registration of a client on this machine', () => {
     expect(registrationIn(id)).toMatchObject({ redirect_uris: [LOOPBACK], client_name: 'x'.repeat(100) });
   });
 
-  it('gets an id of its own each time, so that two installations are two clients', () => {
+  it('gets a new id each time, so that two installations are two clients', () => {
     const metadata = { redirect_uris: [LOOPBACK] };
     expect(register({ ...metadata })).not.toBe(register({ ...metadata }));
   });
 
-  it('is completed to a public client without a scope of its own, whatever it asks for', () => {
+  it('always becomes a public client without scopes', () => {
     const metadata = {
       redirect_uris: [LOOPBACK],
       scope: 'mcp unknown',
@@ -52,7 +52,7 @@ describe('the registration of a client on this machine', () => {
 
   it.each([
     ['elsewhere', { redirect_uris: ['https://app.example/callback'] }],
-    ['to an app by a scheme of its own', { redirect_uris: ['cursor://oauth/callback'] }],
+    ['to an app by a private-use scheme', { redirect_uris: ['cursor://oauth/callback'] }],
     ['to a host that looks like loopback', { redirect_uris: ['http://127.0.0.1.evil.example/cb'] }],
     ['to a user at another host', { redirect_uris: ['http://127.0.0.1@evil.example/cb'] }],
     ['nowhere', { redirect_uris: [] }],

@@ -27,7 +27,7 @@ const introspect = (token: string) => oidc.tokenIntrospection(resourceServer, to
 const isActive = async (token: string) => (await oidc.tokenIntrospection(party.configuration, token)).active;
 
 describe('a login at the embedded identity provider', () => {
-  it('ends with tokens for the user who was named, and with their name', async () => {
+  it('returns tokens and the name of the user', async () => {
     const tokens = await party.logIn('alice');
     expect(tokens.claims()).toMatchObject({ iss: party.provider.issuer, sub: 'alice', name: 'alice' });
     expect(tokens.expires_in).toBe(120);
@@ -41,19 +41,19 @@ describe('a login at the embedded identity provider', () => {
     });
   });
 
-  it('tells every token it issues to whoever asked to hear of them', async () => {
+  it('reports every token that it issues to onTokenIssued', async () => {
     const { access_token, refresh_token } = await party.logIn('alice');
     expect(party.issuedTokens).toEqual(expect.arrayContaining([access_token, refresh_token]));
   });
 
-  it('is asked for again at every authorization, so that one browser can be two users', async () => {
+  it('is required for every authorization, so that one browser can log in as two users', async () => {
     const browser = new Browser();
     const alice = await party.logIn('alice', { browser });
     const bob = await party.logIn('bob', { browser });
     expect([alice.claims()?.sub, bob.claims()?.sub]).toEqual(['alice', 'bob']);
   });
 
-  it('is a grant of its own: revoking it leaves the same user’s other login alone', async () => {
+  it('has its own grant: revoking it does not affect other logins of the user', async () => {
     const browser = new Browser();
     const first = await party.logIn('alice', { browser });
     const second = await party.logIn('alice', { browser });
@@ -70,7 +70,7 @@ describe('a login at the embedded identity provider', () => {
     await expect(redeem(callback)).rejects.toMatchObject({ error: 'access_denied' });
   });
 
-  it('says so when a name is missing, and can be gone on with', async () => {
+  it('shows an error if the name is missing, and continues with a name', async () => {
     const browser = new Browser();
     const { url, redeem } = await party.authorize();
     const form = await browser.follow(url, REDIRECT_URI);
@@ -84,7 +84,7 @@ describe('a login at the embedded identity provider', () => {
     expect(tokens.claims()?.sub).toBe('carol');
   });
 
-  it('cannot be taken over by another browser', async () => {
+  it('cannot be continued in another browser', async () => {
     const { url } = await party.authorize();
     const form = await new Browser().follow(url, REDIRECT_URI);
     const answer = await new Browser().request(form, {
@@ -95,7 +95,7 @@ describe('a login at the embedded identity provider', () => {
     expect(await answer.text()).toContain('ask it to log in again');
   });
 
-  it('shows a page that runs no script, loads nothing and sits in no frame', async () => {
+  it('shows a page that runs no script, loads nothing and cannot be framed', async () => {
     const browser = new Browser();
     const { url } = await party.authorize();
     const form = await browser.follow(url, REDIRECT_URI);
@@ -103,7 +103,7 @@ describe('a login at the embedded identity provider', () => {
     const policy = page.headers.get('content-security-policy');
     expect(policy).toContain("default-src 'none'");
     expect(policy).toContain("frame-ancestors 'none'");
-    // Browsers hold the redirect that answers the form against the policy too.
+    // Browsers apply the policy to the redirect after the form, too.
     expect(policy).toContain(`form-action 'self' ${new URL(REDIRECT_URI).origin}`);
     expect(page.headers.get('cache-control')).toBe('no-store');
     expect(await page.text()).not.toContain('<script');
@@ -126,7 +126,7 @@ describe('the embedded identity provider refuses', () => {
     expect(callback.searchParams.get('error')).toBe('invalid_request');
   });
 
-  it('a resource it does not know', async () => {
+  it('an unknown resource', async () => {
     expect(await errorOf({ resource: 'urn:test:other' })).toBe('invalid_target');
   });
 
@@ -140,7 +140,7 @@ describe('the embedded identity provider refuses', () => {
     }
   });
 
-  it('requests that name another host, or come from a page elsewhere', async () => {
+  it('requests with another host, or from a page of another origin', async () => {
     const { issuer } = party.provider;
     const url = `${issuer}/.well-known/openid-configuration`;
     const status = async (headers: Record<string, string>) => (await rawGet(url, headers)).status;
@@ -151,7 +151,7 @@ describe('the embedded identity provider refuses', () => {
     expect(await status({ origin: issuer })).toBe(200);
   });
 
-  it('a port that is taken, naming it', async () => {
+  it('a port that is in use, with its number', async () => {
     const taken = createServer();
     await new Promise<void>((resolve) => taken.listen(0, '127.0.0.1', resolve));
     const { port } = taken.address() as AddressInfo;
@@ -163,14 +163,14 @@ describe('the embedded identity provider refuses', () => {
 });
 
 describe('tokens of the embedded identity provider', () => {
-  it('are refreshed with a refresh token that works once', async () => {
+  it('are refreshed with a refresh token that is accepted once', async () => {
     const first = await party.logIn('alice');
     const second = await oidc.refreshTokenGrant(party.configuration, first.refresh_token!);
     expect(second.refresh_token).not.toBe(first.refresh_token);
     expect(await introspect(second.access_token)).toMatchObject({ active: true, aud: RESOURCE });
   });
 
-  it('die together when a used refresh token comes back', async () => {
+  it('are all revoked if a used refresh token is used again', async () => {
     const first = await party.logIn('alice');
     const second = await oidc.refreshTokenGrant(party.configuration, first.refresh_token!);
     await expect(oidc.refreshTokenGrant(party.configuration, first.refresh_token!)).rejects.toMatchObject({
@@ -194,7 +194,7 @@ describe('tokens of the embedded identity provider', () => {
     },
   );
 
-  it('can be introspected by the API only when they are meant for it, and not revoked by it', async () => {
+  it('can be introspected by the API only if they are for it, and cannot be revoked by it', async () => {
     const meant = await party.logIn('alice');
     const notMeant = await party.logIn('alice', { resource: '' });
     expect((await introspect(notMeant.access_token)).active).toBe(false);
@@ -204,7 +204,7 @@ describe('tokens of the embedded identity provider', () => {
   });
 });
 
-/** `fetch` sets Host and Origin by itself; this does not. */
+/** Sends a request whose Host and Origin, unlike those of `fetch`, can be set. */
 async function rawGet(url: string, headers: Record<string, string>): Promise<{ status: number | undefined }> {
   const { get } = await import('node:http');
   return new Promise((resolve, reject) => {

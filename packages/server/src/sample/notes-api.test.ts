@@ -39,7 +39,7 @@ const add = (accessToken: string, body: unknown) =>
   });
 
 describe('the notes API', () => {
-  it('keeps the notes of each user apart', async () => {
+  it('separates the notes of users', async () => {
     const [alice, bob] = await Promise.all([party.logIn('alice'), party.logIn('bob')]);
     expect((await add(alice.access_token, { text: 'milk' })).status).toBe(201);
     expect((await add(bob.access_token, { text: 'bread' })).status).toBe(201);
@@ -51,12 +51,12 @@ describe('the notes API', () => {
     expect(await textsOf(bob.access_token)).toEqual(['bread']);
   });
 
-  it('tells a caller who they are', async () => {
+  it('returns the user of the token', async () => {
     const { access_token } = await party.logIn('carol');
     expect(await (await call('/me', access_token)).json()).toEqual({ subject: 'carol', name: 'carol' });
   });
 
-  it('asks for a token where there is none', async () => {
+  it('answers 401 without a token', async () => {
     const answer = await call('/me');
     expect(answer.status).toBe(401);
     expect(answer.headers.get('www-authenticate')).toBe('Bearer');
@@ -72,7 +72,7 @@ describe('the notes API', () => {
     }
   });
 
-  it('refuses a token meant for another API of the same provider', async () => {
+  it('refuses a token for another API of the same provider', async () => {
     const { access_token } = await party.logIn('alice');
     const other = await startApi('urn:test:other');
     const headers = { authorization: `Bearer ${access_token}` };
@@ -81,14 +81,14 @@ describe('the notes API', () => {
     await other.close();
   });
 
-  it('refuses a token from the moment it is revoked', async () => {
+  it('refuses a revoked token at once', async () => {
     const { access_token } = await party.logIn('alice');
     expect((await call('/me', access_token)).status).toBe(200);
     await oidc.tokenRevocation(party.configuration, access_token);
     expect((await call('/me', access_token)).status).toBe(401);
   });
 
-  it('says what is wrong with a note', async () => {
+  it('explains why a note is invalid', async () => {
     const { access_token } = await party.logIn('alice');
     for (const body of ['not JSON', {}, { text: '  ' }, { text: 'x'.repeat(10_001) }]) {
       const answer = await add(access_token, body);
@@ -101,13 +101,13 @@ describe('the notes API', () => {
     expect((await add(access_token, { text: 'x'.repeat(200_000) })).status).toBe(413);
   });
 
-  it('takes the longest note with every character escaped', async () => {
+  it('accepts the longest note with every character escaped', async () => {
     const { access_token } = await party.logIn('long-winded');
     const answer = await add(access_token, `{"text":"${'\\u00e9'.repeat(10_000)}"}`);
     expect(answer.status).toBe(201);
   });
 
-  it('says so when a notebook is full', async () => {
+  it('answers 409 if the notebook is full', async () => {
     const { access_token } = await party.logIn('busy');
     const small = await startApi(RESOURCE, 1);
     const write = () =>

@@ -49,7 +49,7 @@ describe('a process that is being debugged', () => {
 });
 
 describe('the library in a process that is being debugged', () => {
-  const folder = mkdtempSync(join(tmpdir(), 'debugging-gate-'));
+  const folder = mkdtempSync(join(tmpdir(), 'assert-not-debugged-'));
   afterAll(() => rmSync(folder, { recursive: true }));
   const library = new URL('../../dist/index.js', import.meta.url).href;
 

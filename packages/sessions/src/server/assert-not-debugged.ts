@@ -77,7 +77,7 @@ export function assertNotDebugged(allowed: boolean | undefined, logger: Logger |
   if (allowed) return;
   const reason = debuggingReason(currentProcessSettings());
   if (reason === undefined) return;
-  const finding = `With ${reason}, users' tokens can be read out of this process.`;
+  const finding = `With ${reason}, users' tokens can be read from this process.`;
   if (allowed === false) {
     throw new SessionError(
       'configuration',

@@ -58,7 +58,7 @@ const schema = z.strictObject({
   server: z.custom<ServerInfo>((value) => typeof value === 'object' && value !== null, 'must be an object'),
   branding: brandingSchema.default({}),
   tools: z.custom<RegisterTools>((value) => typeof value === 'function', 'must be a function'),
-  // Validated by functions of their own.
+  // Validated below.
   providers: anything,
   publicUrl: anything,
   access: anything,
