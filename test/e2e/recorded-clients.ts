@@ -9,18 +9,18 @@ type Params = Readonly<Record<string, unknown>>;
 /** The kinds of request that every client can make. */
 type Method = 'tools/call' | 'resources/read' | 'prompts/get';
 
-/** A client that is logged in with `call`, asks for whatever there is, and keeps every byte it gets. */
+/** A client that can send every kind of request and records every byte that it receives. */
 export interface RecordedClient extends RawClient {
   readonly kind: RecordedKind;
   readonly era: '2025' | '2026';
-  /** Whether it writes its requests itself, and so chooses their JSON-RPC ids and progress tokens. */
+  /** Whether the client is raw, so that it chooses JSON-RPC ids and progress tokens. */
   readonly isRaw: boolean;
   /**
-   * Resolves when there is an answer, errors included.
-   * @param id of a raw client's request; that of an SDK's is its own
+   * Resolves with the response, including errors.
+   * @param id the JSON-RPC id, for raw clients; an SDK chooses its own
    */
   request(method: Method, params: Params, id: number): Promise<void>;
-  /** Everything received so far, by HTTP answer. */
+  /** Everything received so far, for each HTTP response. */
   received(): readonly string[];
   close(): Promise<void>;
 }
@@ -30,14 +30,14 @@ export type RecordedKind = (typeof RECORDED_KINDS)[number];
 
 const INFO = { name: 'recorded', version: '1.0.0' };
 const HANDLE_META_KEY = 'dev.mcp-sessions/session';
-/** In the 2026 era log messages are sent to those who ask for them. */
+/** In 2026 a request has to opt in to log messages. */
 const LOG_LEVEL = { 'io.modelcontextprotocol/logLevel': 'debug' };
-/** The same for every client and request. */
+/** The same progress token for every client and request. */
 const PROGRESS_TOKEN = 'progress';
-/** What every listener of the 2026 era asks for. */
+/** A resource that every 2026 client subscribes to. */
 export const SHARED_RESOURCE = 'canary://shared';
 
-/** Connects a client. A raw one opens a stream of its own, as the SDKs of the 2025 era do. */
+/** Connects a client. A raw 2025 client opens a standalone stream, as the SDKs do. */
 export function connectRecorded(kind: RecordedKind, mcp: string): Promise<RecordedClient> {
   switch (kind) {
     case 'raw 2025':
@@ -49,7 +49,7 @@ export function connectRecorded(kind: RecordedKind, mcp: string): Promise<Record
   }
 }
 
-/** A `fetch` that keeps what it gets. */
+/** A `fetch` that records responses. */
 class Recorder {
   readonly #received: string[] = [];
 
@@ -86,7 +86,7 @@ function toolAnswerOf(result: unknown) {
   return { isError, text: content.map(({ text }) => text).join('\n'), structured };
 }
 
-/** What raw clients of both eras have in common, given how they post a request. */
+/** The common part of raw clients of both eras. */
 function rawClient(
   post: (method: string, params: Params, id: number) => Promise<Response>,
 ): Pick<RecordedClient, 'isRaw' | 'call' | 'request'> {
@@ -146,7 +146,7 @@ async function connectRaw2026(mcp: string): Promise<RecordedClient> {
   const closed = new AbortController();
   let handle: string | undefined;
   const post = (method: string, { _meta, ...params }: Params, id: number, signal?: AbortSignal) => {
-    // The same envelope for all: whose request it is, the handle alone says.
+    // The envelope is the same for all clients. Only the handle differs.
     const meta = { ...LOG_LEVEL, ...(handle && { [HANDLE_META_KEY]: handle }), ...asObject(_meta) };
     const { headers = {}, body = '' } = request2026(method, params, { id, meta });
     return recorder.fetch(mcp, { method: 'POST', headers, body, ...(signal && { signal }) });
@@ -178,7 +178,7 @@ async function connectRaw2026(mcp: string): Promise<RecordedClient> {
   };
 }
 
-/** What both generations of the SDK have in common. */
+/** The common interface of both SDK generations. */
 interface SdkClient {
   callTool(params: { name: string; arguments?: Record<string, unknown> }): Promise<unknown>;
   close(): Promise<void>;
@@ -207,7 +207,7 @@ async function connectSdk(kind: ClientKind, mcp: string): Promise<RecordedClient
     },
     async request(method, params) {
       const named = handle ? { ...params, _meta: { ...LOG_LEVEL, [HANDLE_META_KEY]: handle } } : params;
-      // What matters is what came over the wire, and an error is an answer.
+      // Only the bytes on the wire matter, and an error is a response.
       await request(method, named, () => undefined).catch(() => undefined);
     },
     received: () => recorder.received(),
@@ -240,7 +240,7 @@ const SDK2_OPTIONS: Record<Exclude<ClientKind, 'SDK 1.x'>, sdk2.ClientOptions> =
   'SDK 2.x pinned to 2026': { versionNegotiation: { mode: { pin: '2026-07-28' } } },
 };
 
-/** Reads a stream to its end, which may be that of this client. */
+/** Reads a stream until it ends or the client closes. */
 async function drain(stream: Response): Promise<void> {
   if (!stream.ok) throw new Error(`No stream: ${stream.status} ${await stream.text()}`);
   await stream.text().catch(() => undefined);

@@ -67,7 +67,7 @@ async function listening(era: Era, accessTokenSeconds: number) {
   const read = async () => {
     for (let next = await reader?.read(); next && !next.done; next = await reader?.read()) {
       updates += next.value.split(UPDATED).length - 1;
-      // Whoever is there answers pings.
+      // A present client answers pings.
       for (const [, id] of next.value.matchAll(/"id":"(ping-\d+)"/g)) {
         const body = JSON.stringify({ jsonrpc: '2.0', id, result: {} });
         await fetch({ method: 'POST', headers: headers(), body });

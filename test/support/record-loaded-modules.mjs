@@ -1,4 +1,4 @@
-// Preloaded into the process under test: writes down every module it imports, one URL a line, in the file
+// Preloaded into the process under test. Records the URL of every module that the process imports in the file
 // that `LOADED_MODULES` names.
 import { register } from 'node:module';
 

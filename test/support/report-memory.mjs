@@ -1,5 +1,5 @@
-// Preloaded into the process under test, with `--expose-gc`: on SIGUSR2 it collects garbage and writes what is
-// left, and how many connections are open, as a line of JSON to stderr.
+// Preloaded into the process under test, with `--expose-gc`. On SIGUSR2 it collects garbage and writes the memory
+// in use and the number of open connections as a line of JSON to stderr.
 import { setTimeout as sleep } from 'node:timers/promises';
 
 process.on('SIGUSR2', async () => {
