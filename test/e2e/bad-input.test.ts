@@ -396,7 +396,7 @@ describe('a callback from the provider', () => {
     const { client, browser, url } = await callback();
     url.searchParams.set('code', 'made-up');
     expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/provider_refused');
-    await expectReasonThenLogin(client, /refused/);
+    await expectReasonThenLogin(client, /rejected/);
   });
 
   it('of a cancelled login shows the reason, and the client can log in again', async () => {

@@ -15,10 +15,10 @@ async function isOver(waiting: Promise<void>): Promise<boolean> {
 }
 
 it('waits until the promise is fulfilled or rejected', async () => {
-  const patience = new DrainTimer(new VirtualClock());
-  expect(await isOver(patience.waitFor(Promise.resolve(), 1000))).toBe(true);
-  expect(await isOver(patience.waitFor(Promise.reject(new Error('no')), 1000))).toBe(true);
-  expect(await isOver(patience.waitFor(never, 1000))).toBe(false);
+  const drain = new DrainTimer(new VirtualClock());
+  expect(await isOver(drain.waitFor(Promise.resolve(), 1000))).toBe(true);
+  expect(await isOver(drain.waitFor(Promise.reject(new Error('no')), 1000))).toBe(true);
+  expect(await isOver(drain.waitFor(never, 1000))).toBe(false);
 });
 
 it('waits no longer than the given time', async () => {
@@ -32,13 +32,13 @@ it('waits no longer than the given time', async () => {
 
 it('ends current and later waits after the delay', async () => {
   const clock = new VirtualClock();
-  const patience = new DrainTimer(clock);
-  const waiting = patience.waitFor(never, 60_000);
-  patience.endAfter(1000);
+  const drain = new DrainTimer(clock);
+  const waiting = drain.waitFor(never, 60_000);
+  drain.endAfter(1000);
   expect(await isOver(waiting)).toBe(false);
   await clock.advance(1000);
   expect(await isOver(waiting)).toBe(true);
-  expect(await isOver(patience.waitFor(never, 60_000))).toBe(true);
+  expect(await isOver(drain.waitFor(never, 60_000))).toBe(true);
 });
 
 it('never sets a longer timer than Node supports', () => {
@@ -47,8 +47,8 @@ it('never sets a longer timer than Node supports', () => {
     delays.push(delayMs);
     return () => undefined;
   };
-  const patience = new DrainTimer({ now: () => 0, after });
-  void patience.waitFor(never, 2 ** 40);
-  patience.endAfter(2 ** 40);
+  const drain = new DrainTimer({ now: () => 0, after });
+  void drain.waitFor(never, 2 ** 40);
+  drain.endAfter(2 ** 40);
   expect(delays).toEqual([2 ** 31 - 1, 2 ** 31 - 1]);
 });
