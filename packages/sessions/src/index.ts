@@ -6,6 +6,7 @@
  */
 export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './access/access-options.js';
 export type { Account } from './account/accounts.js';
+export type { SessionState, VersionedState } from './account/session-state.js';
 export { SessionError, type SessionErrorCode } from './errors.js';
 export { nodeServerOptions } from './http/http-limits.js';
 export type { Limits } from './limits/limits.js';

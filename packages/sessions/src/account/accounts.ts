@@ -97,6 +97,8 @@ export class Accounts {
         accounts: { ...record.accounts, [provider]: sealed },
         signedInAtMs: record.signedInAtMs ?? clock.now(),
         signedOut: undefined,
+        // It belongs to the user who was logged in.
+        ...(isOtherUser(record.accounts[provider], identity.subject) && { state: undefined }),
       };
     };
     const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
@@ -112,6 +114,7 @@ export class Accounts {
     }
     wipeTokenSet(granted.tokens);
     const replaced = changed.before.accounts[provider];
+    if (isOtherUser(replaced, identity.subject)) disposal.wipeState(changed.before);
     if (replaced) void disposal.dispose(changed.before, [replaced]);
     const { generation, refreshAtMs } = account;
     const { subject } = identity;
@@ -270,6 +273,10 @@ export class Accounts {
     if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
     return { record, account };
   }
+}
+
+function isOtherUser(account: AccountRecord | undefined, subject: string): boolean {
+  return account !== undefined && account.subject !== subject;
 }
 
 /** The last refresh could not be done, and the next one is not due yet. */

@@ -8,8 +8,11 @@ import { SessionBench, type SessionBenchOptions } from '../../../../test/support
 import { ResourceUpdates } from '../mcp/request/resource-updates.js';
 import { liveSession } from '../mcp/request/session.js';
 import { publicIdOf } from '../session/ids.js';
+import { systemRandom } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
+import { Vault } from '../vault/vault.js';
 import { createSessionFetch } from './session-fetch.js';
+import { SessionStates } from './session-state.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -49,12 +52,14 @@ async function sessionAt(
       : apiOrigins,
     fetch,
   });
+  const states = new SessionStates({ registry, vault: new Vault(bench.keys, systemRandom, 'session-state') });
   const sessionFor = (required: string | undefined) =>
     liveSession(
       snapshot,
       {
         accounts,
         fetch: sessionFetch,
+        states,
         idOf: (session) => publicIdOf(bench.keys, session),
         resourceUpdates: new ResourceUpdates(),
       },

@@ -25,7 +25,7 @@ export interface McpParts {
 export function composeMcp(
   settings: SessionsSettings,
   { clock, random, onError, onProtocolError }: Surroundings,
-  { keys, deadlines, events, registry, owners, accounts, sessionFetch, logins }: SessionParts,
+  { keys, deadlines, events, registry, owners, accounts, sessionFetch, states, logins }: SessionParts,
 ): McpParts {
   const { lifetimes, limits, providers } = settings;
   const [{ name: defaultProvider }, ...others] = providers;
@@ -33,6 +33,7 @@ export function composeMcp(
   const contexts = new RequestContexts({
     accounts,
     fetch: sessionFetch,
+    states,
     idOf: (session) => publicIdOf(keys, session),
     providers: names,
   });

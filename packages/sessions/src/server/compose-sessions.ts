@@ -4,6 +4,7 @@ import { RefreshPolicy } from '../account/refresh/policy.js';
 import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
+import { SessionStates } from '../account/session-state.js';
 import { SessionError } from '../errors.js';
 import { InitiatorVerifier } from '../login/initiator-verifier.js';
 import { Logins } from '../login/logins.js';
@@ -36,6 +37,7 @@ export interface SessionParts {
   readonly refresher: TokenRefresher;
   readonly accounts: Accounts;
   readonly sessionFetch: SessionFetch;
+  readonly states: SessionStates;
   readonly providers: ReadonlyMap<string, Provider>;
   /** The authorization server that browsers sign in at; absent if none is configured. */
   readonly signIn: Provider | undefined;
@@ -117,7 +119,8 @@ export function composeSessions(
   const refresh = refresher.refresh.bind(refresher);
   const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
   const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
-  for (const listener of [sessionsPerAccount, scheduler, expiryNotices]) {
+  const states = new SessionStates({ registry, vault: new Vault(keys, random, 'session-state') });
+  for (const listener of [sessionsPerAccount, scheduler, expiryNotices, states]) {
     events.subscribe((event) => listener.handle(event));
   }
 
@@ -159,6 +162,7 @@ export function composeSessions(
     refresher,
     accounts,
     sessionFetch,
+    states,
     providers,
     signIn,
     logins,

@@ -64,6 +64,11 @@ export class Disposal {
     return Promise.all(revocations);
   }
 
+  /** Wipes the state of a session. */
+  wipeState({ state }: SessionRecord): void {
+    if (state) this.#vault.wipe(state.sealed);
+  }
+
   /** Has tokens revoked that are in no session, or no longer, and wipes them. */
   async revoke(
     session: SessionSnapshot,

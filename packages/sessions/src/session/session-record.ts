@@ -70,6 +70,13 @@ export interface AccountRecord {
   readonly failures?: number | undefined;
 }
 
+/** The state of a session that tools have set. */
+export interface SealedState {
+  /** Counts the changes. */
+  readonly version: number;
+  readonly sealed: SealedRecord;
+}
+
 /** What the store keeps of a session. Immutable: a change is a new record with the next version. */
 export interface SessionRecord {
   readonly ref: SessionRef;
@@ -91,6 +98,8 @@ export interface SessionRecord {
   readonly generation: number;
   readonly signedOut?: SignOutReason | undefined;
   readonly accounts: Readonly<Record<string, AccountRecord>>;
+  /** Present only while a user is logged in. */
+  readonly state?: SealedState | undefined;
 }
 
 /** A session between two sign-outs: void once the session is signed out. */

@@ -341,7 +341,7 @@ export class SessionRegistry {
       if (!isRight(current)) return undefined;
       const epoch = current.epoch + 1;
       if (!isSignedIn(current)) return { epoch };
-      return { epoch, accounts: {}, signedInAtMs: undefined, signedOut: reason };
+      return { epoch, accounts: {}, state: undefined, signedInAtMs: undefined, signedOut: reason };
     });
     if (!changed) return NOTHING_REVOKED;
     this.#signals.abort(ref);
@@ -352,6 +352,7 @@ export class SessionRegistry {
   }
 
   #dispose(record: SessionRecord): Promise<RevocationReport[]> {
+    this.#options.disposal.wipeState(record);
     return this.#options.disposal.dispose(record, Object.values(record.accounts));
   }
 

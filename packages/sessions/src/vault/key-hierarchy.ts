@@ -3,7 +3,14 @@ import { joinFields } from './fields.js';
 import { secretBuffer, wipe } from './memory.js';
 
 /** Keys derived for one purpose are of no use for another. */
-export type KeyPurpose = 'tokens' | 'request-state' | 'id-lookup' | 'log-id' | 'public-id' | 'form';
+export type KeyPurpose =
+  | 'tokens'
+  | 'request-state'
+  | 'id-lookup'
+  | 'log-id'
+  | 'public-id'
+  | 'session-state'
+  | 'form';
 
 const VERSION = 1;
 const KEY_BYTES = 32;

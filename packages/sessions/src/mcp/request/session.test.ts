@@ -2,8 +2,11 @@ import { inspect } from 'node:util';
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../../test/support/session-bench.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
+import { SessionStates } from '../../account/session-state.js';
 import { SessionError } from '../../errors.js';
 import { publicIdOf } from '../../session/ids.js';
+import { systemRandom } from '../../vault/random.js';
+import { Vault } from '../../vault/vault.js';
 import { ResourceUpdates } from './resource-updates.js';
 import { liveSession, refusingSession } from './session.js';
 
@@ -18,10 +21,14 @@ async function setUp() {
     return Promise.resolve(new Response('answer'));
   };
   const idOf = (session: typeof snapshot) => publicIdOf(bench.keys, session);
+  const states = new SessionStates({
+    registry: bench.registry,
+    vault: new Vault(bench.keys, systemRandom, 'session-state'),
+  });
   const sessionOf = (providers: { required?: string; byDefault: string }) =>
     liveSession(
       snapshot,
-      { accounts: bench.accounts, fetch, idOf, resourceUpdates: new ResourceUpdates() },
+      { accounts: bench.accounts, fetch, states, idOf, resourceUpdates: new ResourceUpdates() },
       { required: undefined, ...providers },
     );
   return {
@@ -95,6 +102,14 @@ describe('a session', () => {
     await expect(session.accounts()).rejects.toMatchObject({ code: 'signed_out' });
   });
 
+  it('has state until the sign-out', async () => {
+    const { session } = await setUp();
+    expect(await session.state.set({ cart: ['tea'] })).toBe(1);
+    expect(await session.state.get()).toEqual({ value: { cart: ['tea'] }, version: 1 });
+    await session.signOut();
+    await expect(session.state.get()).rejects.toMatchObject({ code: 'signed_out' });
+  });
+
   it('has an id that changes with a sign-out', async () => {
     const { session, bench, snapshot } = await setUp();
     expect(session.id).toBe(publicIdOf(bench.keys, snapshot));
@@ -130,6 +145,8 @@ describe('a session', () => {
     const session = refusingSession(reason);
     await expect(session.fetch('https://api.example.com')).rejects.toBe(reason);
     await expect(session.withAccessToken(() => Promise.resolve())).rejects.toBe(reason);
+    await expect(session.state.get()).rejects.toBe(reason);
+    await expect(session.state.set(1)).rejects.toBe(reason);
     expect(() => session.id).toThrow('Call the `login` tool.');
     expect(await session.account()).toBeUndefined();
     expect(await session.accounts()).toEqual([]);

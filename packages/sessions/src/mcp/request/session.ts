@@ -1,5 +1,6 @@
 import type { Account, Accounts } from '../../account/accounts.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
+import type { SessionState, SessionStates } from '../../account/session-state.js';
 import { SessionError } from '../../errors.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
@@ -61,12 +62,18 @@ export interface Session<ProviderName extends string = string> {
    * @throws SessionError `login_required` if the request names no session, `signed_out`
    */
   resourceUpdated(uri: string): Promise<void>;
+  /**
+   * Data of yours for the user of this session, while the user is logged in. Sealed like the tokens, and wiped at the
+   * sign-out, and when another user logs in at a provider in place of the first.
+   */
+  readonly state: SessionState;
 }
 
 /** What sessions are made of. */
 export interface SessionServices {
   readonly accounts: Accounts;
   readonly fetch: SessionFetch;
+  readonly states: SessionStates;
   /** The public id of a session. */
   readonly idOf: (session: SessionSnapshot) => string;
   readonly resourceUpdates: ResourceUpdates;
@@ -85,13 +92,14 @@ export function refusingSession(reason: SessionError): Session {
     fetch: refuse,
     withAccessToken: refuse,
     resourceUpdated: refuse,
+    state: { get: refuse, set: refuse },
   };
 }
 
 /** The session that a request names. */
 export function liveSession(
   snapshot: SessionSnapshot,
-  { accounts, fetch, idOf, resourceUpdates }: SessionServices,
+  { accounts, fetch, states, idOf, resourceUpdates }: SessionServices,
   providers: { readonly required: string | undefined; readonly byDefault: string },
 ): Session {
   const usual = providers.required ?? providers.byDefault;
@@ -100,6 +108,10 @@ export function liveSession(
     account: (provider = usual) => handled(accounts.find(snapshot, provider)),
     accounts: () => handled(accounts.list(snapshot)),
     signOut: () => handled(accounts.signOut(snapshot)),
+    state: {
+      get: () => handled(states.get(snapshot)),
+      set: (value, options) => handled(states.set(snapshot, value, options)),
+    },
     fetch: (...request) => handled(fetch(snapshot, providers.required, ...request)),
     withAccessToken: (use, { provider = usual } = {}) =>
       handled(

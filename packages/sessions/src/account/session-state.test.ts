@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { SessionBench } from '../../../../test/support/session-bench.js';
+import type { SessionSnapshot } from '../session/session-record.js';
+import { systemRandom } from '../vault/random.js';
+import { Vault } from '../vault/vault.js';
+import { SessionStates, STATE_LIMITS } from './session-state.js';
+
+async function setUp() {
+  const bench = new SessionBench();
+  const { registry, keys, sessionEvents } = bench;
+  const states = new SessionStates({ registry, vault: new Vault(keys, systemRandom, 'session-state') });
+  sessionEvents.subscribe((event) => states.handle(event));
+  const { snapshot } = await bench.loggedIn('alice');
+  const stored = async () => (await registry.get(snapshot.ref))?.state;
+  return { bench, states, snapshot, stored };
+}
+
+describe('the state of a session', () => {
+  it('is undefined with version 0 until it is set, and then what JSON reads back', async () => {
+    const { states, snapshot } = await setUp();
+    expect(await states.get(snapshot)).toEqual({ value: undefined, version: 0 });
+    expect(await states.set(snapshot, { list: [1, 'ü'], none: undefined })).toBe(1);
+    expect(await states.set(snapshot, null)).toBe(2);
+    expect(await states.get(snapshot)).toEqual({ value: null, version: 2 });
+  });
+
+  it('loses no change of concurrent calls that compare the version', async () => {
+    const { states, snapshot } = await setUp();
+    const increment = async () => {
+      for (;;) {
+        const { value, version } = await states.get(snapshot);
+        if (await states.set(snapshot, Number(value ?? 0) + 1, { ifVersion: version })) return;
+      }
+    };
+    await Promise.all(Array.from({ length: 20 }, increment));
+    expect(await states.get(snapshot)).toEqual({ value: 20, version: 20 });
+    expect(await states.set(snapshot, 'late', { ifVersion: 19 })).toBeUndefined();
+    expect(await states.set(snapshot, 'first', { ifVersion: 0 })).toBeUndefined();
+    expect((await states.get(snapshot)).value).toBe(20);
+  });
+
+  it('is sealed, and an older value is wiped [security 29]', async () => {
+    const { states, snapshot, stored } = await setUp();
+    await states.set(snapshot, 'canary');
+    const first = await stored();
+    expect(first?.sealed.bytes.toString('latin1')).not.toContain('canary');
+    await states.set(snapshot, 'another');
+    expect(first?.sealed.salt.every((byte) => byte === 0)).toBe(true);
+    expect(first?.sealed.bytes.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('does not open in another session [security 29]', async () => {
+    const { bench, states, snapshot, stored } = await setUp();
+    await states.set(snapshot, 'canary');
+    const other = await bench.loggedIn('bob');
+    const state = await stored();
+    await bench.registry.update(other.record.ref, () => ({ state }));
+    await expect(states.get(other.snapshot)).rejects.toMatchObject({ code: 'sealed_record_invalid' });
+  });
+
+  it.each(['signOut', 'end'] as const)(
+    'is wiped by %s, and a later login starts without [security 31]',
+    async (how) => {
+      const { bench, states, snapshot, stored } = await setUp();
+      await states.set(snapshot, 'canary');
+      const state = await stored();
+      if (how === 'signOut') await bench.registry.signOut(snapshot.ref, 'logout');
+      else await bench.registry.end(snapshot.ref, 'deleted');
+      expect(state?.sealed.salt.every((byte) => byte === 0)).toBe(true);
+      expect(await stored()).toBeUndefined();
+      expect(states.bytes).toBe(0);
+      await expect(states.get(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
+      await expect(states.set(snapshot, 1)).rejects.toMatchObject({ code: 'signed_out' });
+      if (how === 'end') return;
+      const next = { ref: snapshot.ref, epoch: 1 };
+      await expect(states.set(next, 1)).rejects.toMatchObject({ code: 'login_required' });
+      await bench.accounts.commitLogin(next, 'idp', bench.provider.grant('alice'));
+      expect(await states.get(next)).toEqual({ value: undefined, version: 0 });
+    },
+  );
+
+  it('stays with a new login of the same user, and is wiped by that of another one', async () => {
+    const { bench, states, snapshot, stored } = await setUp();
+    await states.set(snapshot, 'of alice');
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
+    expect((await states.get(snapshot)).value).toBe('of alice');
+    const state = await stored();
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('mallory'));
+    expect(await states.get(snapshot)).toEqual({ value: undefined, version: 0 });
+    expect(state?.sealed.salt.every((byte) => byte === 0)).toBe(true);
+  });
+
+  it('does not come back when the session is signed out while it is set', async () => {
+    const { bench, states, snapshot, stored } = await setUp();
+    const setting = states.set(snapshot, 'canary');
+    setting.catch(() => undefined);
+    await bench.registry.signOut(snapshot.ref, 'logout');
+    await setting.catch(() => undefined);
+    expect(await stored()).toBeUndefined();
+    expect(states.bytes).toBe(0);
+  });
+
+  it('has at most 64 KiB as JSON', async () => {
+    const { states, snapshot } = await setUp();
+    const longest = 'x'.repeat(STATE_LIMITS.maxBytes - 2);
+    expect(await states.set(snapshot, longest)).toBe(1);
+    await expect(states.set(snapshot, `${longest}x`)).rejects.toBeInstanceOf(RangeError);
+    await expect(states.set(snapshot, undefined)).rejects.toBeInstanceOf(TypeError);
+    await expect(states.set(snapshot, () => 1)).rejects.toBeInstanceOf(TypeError);
+    expect((await states.get(snapshot)).value).toBe(longest);
+    expect(states.bytes).toBe(STATE_LIMITS.maxBytes);
+  });
+
+  it('counts for its user, who may use a quarter of what the node keeps [security 39]', async () => {
+    const { bench, states } = await setUp();
+    const value = 'x'.repeat(STATE_LIMITS.maxBytes - 2);
+    const most = STATE_LIMITS.sharedBytes / 4 / STATE_LIMITS.maxBytes;
+    const sessions: SessionSnapshot[] = [];
+    // The limit of sessions for each account listens to logins. These records are changed without one.
+    for (let count = 0; count <= most; count++) {
+      const { record } = await bench.registry.start('connection', 'anonymous');
+      const snapshot = { ref: record.ref, epoch: record.epoch };
+      await bench.registry.update(record.ref, () => ({
+        accounts: {
+          idp: {
+            provider: 'idp',
+            subject: 'bob',
+            state: 'authenticated',
+            generation: 1,
+            scopes: [],
+            hasRefreshToken: false,
+          },
+        },
+        signedInAtMs: bench.clock.now(),
+      }));
+      sessions.push(snapshot);
+      if (count < most) expect(await states.set(snapshot, value)).toBe(1);
+      else await expect(states.set(snapshot, value)).rejects.toMatchObject({ code: 'limit_reached' });
+    }
+    const [first, ...others] = sessions;
+    const [last] = others.slice(-1);
+    if (!first || !last) throw new Error('No sessions.');
+    await bench.registry.signOut(first.ref, 'logout');
+    expect(await states.set(last, value)).toBe(1);
+    const alice = await bench.loggedIn('alice');
+    expect(await states.set(alice.snapshot, value)).toBe(1);
+  });
+});

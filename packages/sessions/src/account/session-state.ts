@@ -1,0 +1,185 @@
+import pLimit, { type LimitFunction } from 'p-limit';
+import { SessionError, signedOut } from '../errors.js';
+import { MemoryQuota, type MemoryQuotaLimits, type QuotaShare } from '../limits/memory-quota.js';
+import type { SessionRef } from '../session/ids.js';
+import type { InternalEvent } from '../session/session-events.js';
+import {
+  isSignedIn,
+  lastAccountOf,
+  type SealedState,
+  type SessionRecord,
+  type SessionSnapshot,
+} from '../session/session-record.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import { secretBytes, wipe } from '../vault/memory.js';
+import type { SealContext, Vault } from '../vault/vault.js';
+
+const KIB = 1024;
+/** One user may use a quarter of the shared bytes. */
+export const STATE_LIMITS: MemoryQuotaLimits = {
+  guaranteedBytes: 0,
+  maxBytes: 64 * KIB,
+  sharedBytes: 64 * KIB * KIB,
+};
+
+/** A value with its version. Each `set` increases the version; 0 means that no value was set. */
+export interface VersionedState {
+  readonly value: unknown;
+  readonly version: number;
+}
+
+/** Data of a tool for the user of one session. The data ends with the login. */
+export interface SessionState {
+  /**
+   * The latest value, as JSON reads it back; `undefined` with version 0 if none was set.
+   * @throws SessionError `login_required` without a login, `signed_out`
+   */
+  get(): Promise<VersionedState>;
+  /**
+   * Replaces the value.
+   * @param value at most 64 KiB as JSON
+   * @param options `ifVersion`: replaces only if this is the current version, so that concurrent calls lose nothing
+   * @returns the new version; `undefined` if the current version is another one than `ifVersion`
+   * @throws SessionError `login_required` without a login, `signed_out`, `limit_reached` if the server or the user keeps
+   * too much state; TypeError if JSON cannot represent the value, RangeError if it is too large
+   */
+  set(value: unknown, options?: { readonly ifVersion?: number }): Promise<number | undefined>;
+}
+
+export interface SessionStatesOptions {
+  readonly registry: SessionRegistry;
+  /** Seals for the purpose of session state only. */
+  readonly vault: Vault;
+}
+
+interface Kept {
+  readonly share: QuotaShare;
+  readonly inTurn: LimitFunction;
+  bytes: number;
+}
+
+/** The state of sessions: sealed like tokens, and wiped at the sign-out. */
+export class SessionStates {
+  readonly #registry: SessionRegistry;
+  readonly #vault: Vault;
+  readonly #quota = new MemoryQuota(STATE_LIMITS);
+  readonly #kept = new Map<SessionRef, Kept>();
+
+  constructor({ registry, vault }: SessionStatesOptions) {
+    this.#registry = registry;
+    this.#vault = vault;
+  }
+
+  /** The bytes of all states of this node. */
+  get bytes(): number {
+    return this.#quota.sharedBytes;
+  }
+
+  /** Follows an event. Call it for each one. */
+  handle(event: InternalEvent): void {
+    if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
+    this.#kept.get(event.ref)?.share.release();
+    this.#kept.delete(event.ref);
+  }
+
+  async get(session: SessionSnapshot): Promise<VersionedState> {
+    const record = await this.#registry.get(session.ref);
+    assertLoggedIn(record, session);
+    if (!record.state) return { value: undefined, version: 0 };
+    const { version, sealed } = record.state;
+    const bytes = this.#vault.open(sealed, contextOf(record, version));
+    try {
+      return { value: JSON.parse(bytes.toString()), version };
+    } finally {
+      wipe(bytes);
+    }
+  }
+
+  async set(
+    session: SessionSnapshot,
+    value: unknown,
+    { ifVersion }: { readonly ifVersion?: number } = {},
+  ): Promise<number | undefined> {
+    const text = jsonOf(value);
+    const record = await this.#registry.get(session.ref);
+    assertLoggedIn(record, session);
+    const kept = this.#kept.get(session.ref) ?? {
+      share: this.#quota.open(lastAccountOf(record)),
+      // One at a time, so that the bytes are counted in the order of the changes.
+      inTurn: pLimit(1),
+      bytes: 0,
+    };
+    this.#kept.set(session.ref, kept);
+    return kept.inTurn(async () => {
+      const bytes = Buffer.byteLength(text);
+      if (!kept.share.resize(Math.max(bytes, kept.bytes))) throw noRoom();
+      const version = await this.#replace(session, text, ifVersion).finally(() =>
+        kept.share.resize(kept.bytes),
+      );
+      if (version === undefined) return undefined;
+      // After a sign-out there is nothing to count.
+      kept.bytes = this.#kept.get(session.ref) === kept ? bytes : 0;
+      kept.share.resize(kept.bytes);
+      return version;
+    });
+  }
+
+  async #replace(
+    session: SessionSnapshot,
+    text: string,
+    ifVersion: number | undefined,
+  ): Promise<number | undefined> {
+    let next: SealedState | undefined;
+    const discard = () => next && this.#vault.wipe(next.sealed);
+    const changed = await this.#registry
+      .update(session.ref, (record) => {
+        discard();
+        assertLoggedIn(record, session);
+        const version = record.state?.version ?? 0;
+        if (ifVersion !== undefined && ifVersion !== version) return undefined;
+        const sealed = this.#vault.seal(secretBytes(text), contextOf(record, version + 1));
+        next = { version: version + 1, sealed };
+        return { state: next };
+      })
+      .catch((error: unknown) => {
+        discard();
+        throw error;
+      });
+    if (changed?.before.state) this.#vault.wipe(changed.before.state.sealed);
+    if (changed) return changed.after.state?.version;
+    discard();
+    // Without a record, there was nothing to compare the version with.
+    if (!this.#registry.has(session.ref)) throw signedOut();
+    return undefined;
+  }
+}
+
+function assertLoggedIn(
+  record: SessionRecord | undefined,
+  { epoch }: SessionSnapshot,
+): asserts record is SessionRecord {
+  if (record?.epoch !== epoch) throw signedOut();
+  if (isSignedIn(record)) return;
+  throw new SessionError(
+    'login_required',
+    'No user is logged in to this session, so it has no state. Call the `login` tool, then repeat this call.',
+  );
+}
+
+function contextOf({ ref, owner }: SessionRecord, version: number): SealContext {
+  return { sessionRef: ref, owner, provider: '', generation: version };
+}
+
+function jsonOf(value: unknown): string {
+  const text: string | undefined = JSON.stringify(value);
+  if (text === undefined) throw new TypeError('JSON cannot represent the state. Use null to clear it.');
+  if (Buffer.byteLength(text) <= STATE_LIMITS.maxBytes) return text;
+  throw new RangeError('The state of a session has at most 64 KiB as JSON. Keep larger data in a database.');
+}
+
+function noRoom(): SessionError {
+  return new SessionError(
+    'limit_reached',
+    'This server cannot keep more session state now. Try again later, or keep less.',
+  );
+}
