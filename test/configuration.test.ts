@@ -1,6 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { USAGE } from '../packages/server/src/usage.js';
+import type {
+  BearerAccessOptions,
+  ProviderOptions,
+  SessionsOptions,
+} from '../packages/sessions/src/index.js';
 import { DEFAULT_LIFETIMES } from '../packages/sessions/src/session/lifetimes.js';
 
 const text = readFileSync(new URL('../docs/configuration.md', import.meta.url), 'utf8');
@@ -10,7 +15,56 @@ const firstCells = text.split('\n').map((line) => /^\| ([^|]*) \|/.exec(line)?.[
 const named = (pattern: RegExp) => new Set(firstCells.flatMap((cell) => cell.match(pattern) ?? []));
 const inUsage = (pattern: RegExp) => new Set(USAGE.match(pattern));
 
+type Options = SessionsOptions & ProviderOptions & BearerAccessOptions;
+
+/** The compiler requires every option, and refuses others. */
+const OPTIONS: Record<keyof Options, true> = {
+  server: true,
+  tools: true,
+  providers: true,
+  publicUrl: true,
+  access: true,
+  branding: true,
+  elicitation: true,
+  allowedHosts: true,
+  allowedOrigins: true,
+  trustedProxies: true,
+  lifetimes: true,
+  limits: true,
+  logger: true,
+  allowDebugging: true,
+  runtime: true,
+  issuer: true,
+  clientId: true,
+  clientSecret: true,
+  clientKey: true,
+  clientAuthentication: true,
+  scopes: true,
+  apiOrigins: true,
+  authorizationParams: true,
+  name: true,
+  displayName: true,
+  deviceFlow: true,
+  revoke: true,
+  endpoints: true,
+  identityFields: true,
+  pkce: true,
+  audience: true,
+  clientIds: true,
+  requiredScopes: true,
+  subjectClaim: true,
+  sessionClaim: true,
+  sessionPerConnection: true,
+  introspection: true,
+  signIn: true,
+};
+
 describe('docs/configuration.md', () => {
+  it('describes every option of the library', () => {
+    const described = named(/(?<=`)[a-zA-Z]+(?=`)/g);
+    expect(Object.keys(OPTIONS).filter((option) => !described.has(option))).toEqual([]);
+  });
+
   it('describes every environment variable of the server, and no other', () => {
     expect(named(/MCP_SESSIONS_\w+/g)).toEqual(inUsage(/MCP_SESSIONS_\w+/g));
   });
