@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
 import type { StartLoginOptions } from '../../packages/sessions/src/login/logins.js';
 import { quietLogger } from '../../packages/sessions/src/observe/logger.js';
+import { composeLogins } from '../../packages/sessions/src/server/compose-logins.js';
 import { composeSessions } from '../../packages/sessions/src/server/compose-sessions.js';
 import { PublicUrl } from '../../packages/sessions/src/server/public-url.js';
 import { sessionsSettings } from '../../packages/sessions/src/server/settings.js';
@@ -35,19 +36,19 @@ async function startSession() {
   });
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
-  const { registry, logins } = composeSessions(
-    settings,
-    {
-      clock: systemClock,
-      random: systemRandom,
-      fetch: globalThis.fetch,
-      store: new MapSessionStore(),
-      logger: quietLogger(undefined),
-      onError,
-      onProtocolError: onError,
-    },
-    new PublicUrl(new URL('http://127.0.0.1:1')),
-  );
+  const surroundings = {
+    clock: systemClock,
+    random: systemRandom,
+    fetch: globalThis.fetch,
+    store: new MapSessionStore(),
+    logger: quietLogger(undefined),
+    onError,
+    onProtocolError: onError,
+  };
+  const parts = composeSessions(settings, surroundings);
+  const publicUrl = new PublicUrl(new URL('http://127.0.0.1:1'));
+  const { logins } = composeLogins(settings, surroundings, parts, publicUrl);
+  const { registry } = parts;
   const { record } = await registry.start('connection', 'anonymous');
   const source = {
     clientName: undefined,

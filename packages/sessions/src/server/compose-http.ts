@@ -15,10 +15,10 @@ import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { createApp, createLoginApp } from './app.js';
 import { composeAccess } from './compose-access.js';
-import type { SessionParts } from './compose-sessions.js';
+import type { LoginParts } from './compose-logins.js';
+import type { SessionParts, Surroundings } from './compose-sessions.js';
 import type { PublicUrl } from './public-url.js';
 import type { SessionsSettings } from './settings.js';
-import type { Surroundings } from './surroundings.js';
 
 /** The HTTP side of a server. */
 export interface HttpParts {
@@ -44,7 +44,7 @@ export interface ComposeHttpOptions {
 export function composeHttp(
   settings: SessionsSettings,
   { clock, random, fetch, logger, onError }: Surroundings,
-  { keys, deadlines, events, logins }: SessionParts,
+  { keys, deadlines, events, logins }: SessionParts & LoginParts,
   { endpoint, publicUrl, isClosing }: ComposeHttpOptions,
 ): HttpParts {
   const { limits, trustedProxies, brand, lifetimes } = settings;

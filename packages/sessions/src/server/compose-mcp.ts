@@ -9,9 +9,9 @@ import { RunningCalls } from '../mcp/server/running-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
 import { publicIdOf } from '../session/ids.js';
 import { Vault } from '../vault/vault.js';
-import type { SessionParts } from './compose-sessions.js';
+import type { LoginParts } from './compose-logins.js';
+import type { SessionParts, Surroundings } from './compose-sessions.js';
 import type { SessionsSettings } from './settings.js';
-import type { Surroundings } from './surroundings.js';
 
 /** The MCP server: its tools, and the endpoint for clients over HTTP. */
 export interface McpParts {
@@ -25,7 +25,17 @@ export interface McpParts {
 export function composeMcp(
   settings: SessionsSettings,
   { clock, random, onError, onProtocolError }: Surroundings,
-  { keys, deadlines, events, registry, owners, accounts, sessionFetch, states, logins }: SessionParts,
+  {
+    keys,
+    deadlines,
+    events,
+    registry,
+    owners,
+    accounts,
+    sessionFetch,
+    states,
+    logins,
+  }: SessionParts & LoginParts,
 ): McpParts {
   const { lifetimes, limits, providers } = settings;
   const [{ name: defaultProvider }, ...others] = providers;

@@ -1,16 +1,15 @@
 import { isBearer } from '../access/access-options.js';
 import { Accounts } from '../account/accounts.js';
-import { RefreshPolicy } from '../account/refresh/policy.js';
+import { RefreshPolicy, type RefreshPolicyOptions } from '../account/refresh/policy.js';
 import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
 import { SessionStates } from '../account/session-state.js';
 import { SessionError } from '../errors.js';
-import { InitiatorVerifier } from '../login/initiator-verifier.js';
-import { Logins } from '../login/logins.js';
 import { auditLog } from '../observe/audit-log.js';
+import type { ErrorLog } from '../observe/error-log.js';
+import type { Logger } from '../observe/logger.js';
 import { Provider } from '../provider/provider.js';
-import { providerSettings } from '../provider/provider-options.js';
 import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
@@ -18,16 +17,23 @@ import { ExpiryNotices } from '../session/expiry-notices.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { publicListener, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
+import type { SessionStore } from '../session/session-store.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { Vault } from '../vault/vault.js';
-import type { PublicUrl } from './public-url.js';
+import type { Runtime } from './options.js';
 import type { SessionsSettings } from './settings.js';
-import type { Surroundings } from './surroundings.js';
 
-/** Sessions, their accounts, and the logins that add accounts. */
+/** What the composers use besides the settings. */
+export interface Surroundings extends Runtime, ErrorLog {
+  readonly store: SessionStore;
+  readonly logger: Logger;
+}
+
+/** Sessions and their accounts. */
 export interface SessionParts {
   readonly keys: KeyHierarchy;
+  readonly vault: Vault;
   readonly deadlines: Deadlines;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
@@ -39,20 +45,15 @@ export interface SessionParts {
   readonly sessionFetch: SessionFetch;
   readonly states: SessionStates;
   readonly providers: ReadonlyMap<string, Provider>;
-  /** The authorization server that browsers sign in at; absent if none is configured. */
-  readonly signIn: Provider | undefined;
-  readonly logins: Logins;
 }
 
-/** Composes what is independent of MCP and HTTP. */
+/** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
 export function composeSessions(
   settings: SessionsSettings,
   { clock, random, fetch, store, logger, onError }: Surroundings,
-  publicUrl: PublicUrl,
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
-  const [{ name: defaultProvider }] = settings.providers;
   const providers = new Map(settings.providers.map((each) => [each.name, new Provider(each, clock, fetch)]));
   const providerNamed = (name: string) => {
     const provider = providers.get(name);
@@ -98,8 +99,7 @@ export function composeSessions(
 
   const tokens = new AccountTokens(vault);
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-  const ask: ConstructorParameters<typeof RefreshPolicy>[0]['ask'] = (name, refreshToken) =>
-    providerNamed(name).refresh(refreshToken);
+  const ask: RefreshPolicyOptions['ask'] = (name, refreshToken) => providerNamed(name).refresh(refreshToken);
   const refreshTokens = new RefreshPolicy({ clock, events, ask, revoke, fraction }).refresh;
   const refresher = new TokenRefresher({
     registry,
@@ -131,29 +131,9 @@ export function composeSessions(
     apiOrigins: new Map(settings.providers.map(({ name, apiOrigins }) => [name, apiOrigins])),
     fetch,
   });
-  const signIn =
-    bearer?.signIn &&
-    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);
-  const logins = new Logins({
-    providers,
-    defaultProvider,
-    initiatorVerifier: new InitiatorVerifier({ subjectClaim: bearer?.subjectClaim ?? 'sub', signIn }),
-    accounts,
-    registry,
-    disposal,
-    vault,
-    events,
-    clock,
-    deadlines,
-    random,
-    lifetimes,
-    limits,
-    publicUrl: publicUrl.get,
-    reachable: () => publicUrl.reachable(),
-    onError,
-  });
   return {
     keys,
+    vault,
     deadlines,
     events,
     disposal,
@@ -164,7 +144,5 @@ export function composeSessions(
     sessionFetch,
     states,
     providers,
-    signIn,
-    logins,
   };
 }

@@ -13,8 +13,9 @@ import { systemRandom } from '../vault/random.js';
 import { MCP_PATH } from './app.js';
 import { assertNotDebugged } from './assert-not-debugged.js';
 import { composeHttp } from './compose-http.js';
+import { composeLogins } from './compose-logins.js';
 import { composeMcp } from './compose-mcp.js';
-import { composeSessions } from './compose-sessions.js';
+import { composeSessions, type Surroundings } from './compose-sessions.js';
 import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import type { SessionsOptions } from './options.js';
@@ -22,7 +23,6 @@ import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
 import { sessionsSettings } from './settings.js';
 import { Shutdown } from './shutdown.js';
-import type { Surroundings } from './surroundings.js';
 
 const DEFAULT_PORT = 3000;
 
@@ -54,7 +54,8 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
   const { onError, onProtocolError } = surroundings;
   const { access, limits, lifetimes, trustedProxies } = settings;
   const publicUrl = new PublicUrl(settings.publicUrl);
-  const parts = composeSessions(settings, surroundings, publicUrl);
+  const sessionParts = composeSessions(settings, surroundings);
+  const parts = { ...sessionParts, ...composeLogins(settings, surroundings, sessionParts, publicUrl) };
   const mcp = composeMcp(settings, surroundings, parts);
   const http = composeHttp(settings, surroundings, parts, {
     endpoint: mcp.endpoint,

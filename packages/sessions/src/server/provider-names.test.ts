@@ -24,6 +24,8 @@ describe('the names of providers', () => {
         expectTypeOf(handler).toEqualTypeOf<() => Promise<string>>();
         // @ts-expect-error There is no provider of that name.
         context.requireLogin(handler, { provider: 'githb' });
+        // @ts-expect-error There is no provider of that name.
+        void context.session().account('githb');
         const use = async () => undefined;
         // @ts-expect-error There is no provider of that name.
         void context.session().withAccessToken(use, { provider: 'githb' });

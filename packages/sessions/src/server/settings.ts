@@ -15,7 +15,7 @@ import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import { openToNetwork } from './listen-rules.js';
 import type { Runtime, SessionsOptions } from './options.js';
 
-/** The options of a server, checked, with every default filled in. */
+/** The validated options, with all defaults. */
 export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tools'> {
   readonly brand: Brand;
   readonly lifetimes: Lifetimes;

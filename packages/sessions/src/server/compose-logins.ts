@@ -1,0 +1,49 @@
+import { isBearer } from '../access/access-options.js';
+import { InitiatorVerifier } from '../login/initiator-verifier.js';
+import { Logins } from '../login/logins.js';
+import { Provider } from '../provider/provider.js';
+import { providerSettings } from '../provider/provider-options.js';
+import type { SessionParts, Surroundings } from './compose-sessions.js';
+import type { PublicUrl } from './public-url.js';
+import type { SessionsSettings } from './settings.js';
+
+/** The logins that add accounts to sessions. */
+export interface LoginParts {
+  readonly logins: Logins;
+  /** The authorization server that browsers sign in at; absent if none is configured. */
+  readonly signIn: Provider | undefined;
+}
+
+/** Composes the logins at all providers. */
+export function composeLogins(
+  settings: SessionsSettings,
+  { clock, random, fetch, onError }: Surroundings,
+  { providers, accounts, registry, disposal, vault, events, deadlines }: SessionParts,
+  publicUrl: PublicUrl,
+): LoginParts {
+  const { lifetimes, limits } = settings;
+  const bearer = isBearer(settings.access) ? settings.access : undefined;
+  const [{ name: defaultProvider }] = settings.providers;
+  const signIn =
+    bearer?.signIn &&
+    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);
+  const logins = new Logins({
+    providers,
+    defaultProvider,
+    initiatorVerifier: new InitiatorVerifier({ subjectClaim: bearer?.subjectClaim ?? 'sub', signIn }),
+    accounts,
+    registry,
+    disposal,
+    vault,
+    events,
+    clock,
+    deadlines,
+    random,
+    lifetimes,
+    limits,
+    publicUrl: publicUrl.get,
+    reachable: () => publicUrl.reachable(),
+    onError,
+  });
+  return { logins, signIn };
+}
