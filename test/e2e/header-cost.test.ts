@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { type Cost, cpuCost, isTooDear } from '../fuzz/judges.js';
+import { type Cost, cpuCost, isTooExpensive } from '../fuzz/resource-limits.js';
 import { FILLINGS, READ_HEADERS } from '../fuzz/wide-requests.js';
 import { createBareServer } from '../support/bare-server.js';
 import { request2026, send } from '../support/raw-mcp.js';
@@ -37,7 +37,7 @@ async function costOf(target: string, headers: Record<string, string>): Promise<
 it.each(HEADERS)('the header %s costs little CPU with any content [security 40]', async (name) => {
   for (const filling of [...FILLINGS, DISTINCT]) {
     const cost = await costOf(url, { [name]: wide(filling) });
-    expect(isTooDear(cost), `${filling.slice(0, 20)}: ${cost.cpuMs} ms`).toBe(false);
+    expect(isTooExpensive(cost), `${filling.slice(0, 20)}: ${cost.cpuMs} ms`).toBe(false);
   }
 });
 
@@ -47,7 +47,7 @@ it.each(['/', '/connect/', '/callback?state=', '/.well-known/', '/mcp?'])(
     for (const filling of [...FILLINGS, '/../', '&', 'a=b&'].filter((each) => !/\s/.test(each))) {
       const target = new URL(url).origin + beginning + filling.repeat(LENGTH / filling.length);
       const cost = await costOf(target, {});
-      expect(isTooDear(cost), `${filling}: ${cost.cpuMs} ms`).toBe(false);
+      expect(isTooExpensive(cost), `${filling}: ${cost.cpuMs} ms`).toBe(false);
     }
   },
 );

@@ -13,7 +13,7 @@ export interface Blueprint {
   /** Whether the response has to contain the owner's canary. */
   readonly showsOwner?: boolean;
   /** The temporary login whose client or browser sends the request. */
-  readonly trip?: number;
+  readonly pendingLogin?: number;
   /** The only login whose user may be in the response. */
   readonly visitor?: number;
   /** The requests for the steps of that login, while it is pending. */
@@ -65,7 +65,7 @@ export const MEMBERS_PER_ERA = 10;
 /** The number of temporary sessions, request states and events that are kept. */
 export const SLOTS = 16;
 /** The number of pending logins. */
-export const TRIP_SLOTS = 32;
+export const LOGIN_SLOTS = 32;
 
 /** Placeholders for values that the server issues. */
 export type Placeholder =

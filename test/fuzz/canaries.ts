@@ -22,12 +22,12 @@ export function canariesIn(text: string): ReadonlySet<number> {
 }
 
 /** The user of a temporary login. All logins in its slot have the same user. */
-export function visitorOf(trip: number): string {
-  return `visitor-${trip}`;
+export function visitorOf(pendingLogin: number): string {
+  return `visitor-${pendingLogin}`;
 }
 
 /** The temporary logins whose users are in a text. */
 export function visitorsIn(text: string): ReadonlySet<number> {
   if (!text.includes('visitor-')) return new Set();
-  return new Set([...text.matchAll(VISITOR)].map(([, trip]) => Number(trip)));
+  return new Set([...text.matchAll(VISITOR)].map(([, pendingLogin]) => Number(pendingLogin)));
 }

@@ -1,5 +1,5 @@
 import { type Blueprint, placeholder } from './blueprint.js';
-import type { Displaced } from './book.js';
+import type { Displaced } from './known-values.js';
 import { named, request } from './request-2026.js';
 
 /** The request that ends a temporary session. */

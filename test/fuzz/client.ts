@@ -31,13 +31,13 @@ export class Client {
     this.#agent = new Agent({ keepAlive: true, maxSockets: connections });
   }
 
-  /** Never rejects. @param givenUp when nobody waits for the answer any more */
-  async send(blueprint: Blueprint, givenUp?: AbortSignal): Promise<Answer> {
+  /** Never rejects. @param abandoned aborts when no caller waits for the response */
+  async send(blueprint: Blueprint, abandoned?: AbortSignal): Promise<Answer> {
     // Whoever says "close" sends no more on a connection, whatever the answer says (RFC 9112 section 9.6).
     const isLast = blueprint.headers.some(([name]) => name === 'connection');
-    const { answer, isStale } = await this.#try(blueprint, isLast ? false : this.#agent, givenUp);
+    const { answer, isStale } = await this.#try(blueprint, isLast ? false : this.#agent, abandoned);
     // The server may close a connection that is kept at the moment a request is sent on it (RFC 9112 section 9.3.1).
-    return isStale ? (await this.#try(blueprint, false, givenUp)).answer : answer;
+    return isStale ? (await this.#try(blueprint, false, abandoned)).answer : answer;
   }
 
   close(): void {
@@ -47,7 +47,7 @@ export class Client {
   #try(
     blueprint: Blueprint,
     agent: Agent | false,
-    givenUp: AbortSignal | undefined,
+    abandoned: AbortSignal | undefined,
   ): Promise<{ answer: Answer; isStale: boolean }> {
     const { method, path, headers, body, dropMs, cutMs } = blueprint;
     return new Promise((resolve) => {
@@ -60,16 +60,16 @@ export class Client {
       const cut = () => finish('cut');
       const finish = (end: Answer['end'], error?: NodeJS.ErrnoException) => {
         for (const timer of timers) clearTimeout(timer);
-        givenUp?.removeEventListener('abort', cut);
+        abandoned?.removeEventListener('abort', cut);
         const isStale = status === 0 && error !== undefined && isKept;
         if (end !== 'complete') request?.destroy();
         const reason = error && { error: `${error.code}: ${error.message}` };
         resolve({ answer: { status, headers: received, text, end, ...reason }, isStale });
       };
       // Who gives up by themselves may wait for a user for as long as they want.
-      if (!givenUp) timers.push(setTimeout(() => finish('hung'), DEADLINE_MS));
+      if (!abandoned) timers.push(setTimeout(() => finish('hung'), DEADLINE_MS));
       if (dropMs !== undefined) timers.push(setTimeout(cut, dropMs));
-      givenUp?.addEventListener('abort', cut);
+      abandoned?.addEventListener('abort', cut);
       const take = (response: IncomingMessage) => {
         status = response.statusCode ?? 0;
         received = response.headers;

@@ -1,12 +1,12 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Credential, FLAWS } from './access-tokens.js';
-import { type Blueprint, MEMBERS_PER_ERA, TRIP_SLOTS } from './blueprint.js';
+import { type Blueprint, LOGIN_SLOTS, MEMBERS_PER_ERA } from './blueprint.js';
 
 /** Users without a canary: one for each temporary login, and some for all other requests. */
 const SPARE_GUESTS = 8;
-export const GUESTS: number = TRIP_SLOTS + SPARE_GUESTS;
+export const GUESTS: number = LOGIN_SLOTS + SPARE_GUESTS;
 
-const spareGuest = fc.integer({ min: TRIP_SLOTS, max: GUESTS - 1 });
+const spareGuest = fc.integer({ min: LOGIN_SLOTS, max: GUESTS - 1 });
 
 /** The token of a member to whom the request does not belong. */
 interface Other {
@@ -30,13 +30,13 @@ export function withCredentials(requests: Arbitrary<Blueprint>): Arbitrary<Bluep
 
 function presented(request: Blueprint, given: Credential | Other): Blueprint {
   const { showsOwner: _, steps: __, ...bare } = request;
-  const { owner, ...nobodys } = bare;
+  const { owner, ...anonymous } = bare;
   if (given.kind === 'flawed' && isForEndpoint(request))
-    return { ...nobodys, kind: 'bearer: flawed token', credential: given, isUnwelcome: true };
-  const anyGuest = given.kind === 'good' ? given.guest : TRIP_SLOTS;
+    return { ...anonymous, kind: 'bearer: flawed token', credential: given, isUnwelcome: true };
+  const anyGuest = given.kind === 'good' ? given.guest : LOGIN_SLOTS;
   // Two guests start all connections, so that they exceed their limit.
   const isStart = request.begins === undefined && request.body?.includes('"initialize"');
-  const guest = request.trip ?? (isStart ? TRIP_SLOTS + (anyGuest % 2) : anyGuest);
+  const guest = request.pendingLogin ?? (isStart ? LOGIN_SLOTS + (anyGuest % 2) : anyGuest);
   const credential = { kind: 'good', guest } as const;
   // Requests that name a member never log a user out.
   return given.kind === 'other' && owner !== undefined && owner !== given.member

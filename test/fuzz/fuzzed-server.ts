@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { AskedProcess } from '../hygiene/asked-process.js';
+import { WorkerProcess } from '../support/worker-process.js';
 import { type Access, FLAWS, type Tokens } from './access-tokens.js';
 import { MEMBERS_PER_ERA } from './blueprint.js';
 import { GUESTS } from './credentials.js';
@@ -32,15 +32,15 @@ const PATIENCE_MS = 30_000;
 
 /** The fuzzed server and its provider, each in a process of its own. Its users have canaries. */
 export class FuzzedServer {
-  readonly #provider: AskedProcess;
-  readonly #server: AskedProcess;
+  readonly #provider: WorkerProcess;
+  readonly #server: WorkerProcess;
   readonly origin: string;
   /** The access tokens of clients; `undefined` in open access. */
   readonly tokens: Tokens | undefined;
 
   private constructor(
-    provider: AskedProcess,
-    server: AskedProcess,
+    provider: WorkerProcess,
+    server: WorkerProcess,
     origin: string,
     tokens: Tokens | undefined,
   ) {
@@ -51,8 +51,8 @@ export class FuzzedServer {
   }
 
   static async start({ seed, access = 'open' }: FuzzedServerOptions): Promise<FuzzedServer> {
-    const provider = new AskedProcess(new URL('./provider-child.js', import.meta.url));
-    const server = new AskedProcess(new URL('./server-child.js', import.meta.url));
+    const provider = new WorkerProcess(new URL('./provider-child.js', import.meta.url));
+    const server = new WorkerProcess(new URL('./server-child.js', import.meta.url));
     try {
       const issuer = await provider.ask('start', { seed }, z.string());
       const numbered = (name: string, count: number) =>

@@ -1,15 +1,15 @@
 import type { Tokens } from './access-tokens.js';
 import type { Blueprint } from './blueprint.js';
-import { Book, type OpenedRequest } from './book.js';
 import { ending } from './clean-up.js';
 import { type Answer, Client } from './client.js';
-import { Depth } from './depth.js';
 import { Generator } from './generator.js';
-import { HeldCalls, MOST_HELD } from './held-calls.js';
 import { Histogram } from './histogram.js';
-import { cpuBudgetMs, cpuCost, isTooDear } from './judges.js';
+import { KnownValues, type OpenedRequest } from './known-values.js';
+import { LoginCoverage } from './login-coverage.js';
+import { cpuBudgetMs, cpuCost, isTooExpensive } from './resource-limits.js';
 import { brokenRule } from './rules.js';
-import { Turns } from './turns.js';
+import { SerialQueues } from './serial-queues.js';
+import { MAX_WAITING_CALLS, WaitingCalls } from './waiting-calls.js';
 
 /** The number of requests in flight. */
 const WORKERS = 32;
@@ -35,13 +35,13 @@ export interface FuzzerOptions {
 /** Sends the requests of a seed, and checks every response. */
 export class Fuzzer {
   readonly histogram: Histogram = new Histogram();
-  readonly depth: Depth = new Depth();
+  readonly depth: LoginCoverage = new LoginCoverage();
   readonly #secrets: readonly string[];
   readonly #generator: Generator;
   readonly #client: Client;
-  readonly #book: Book;
-  readonly #held: HeldCalls = new HeldCalls();
-  readonly #turns: Turns = new Turns();
+  readonly #known: KnownValues;
+  readonly #held: WaitingCalls = new WaitingCalls();
+  readonly #queues: SerialQueues = new SerialQueues();
   #finding: Finding | undefined;
   /** The maximum CPU time of a request, in milliseconds. */
   dearest = 0;
@@ -49,8 +49,8 @@ export class Fuzzer {
   constructor({ origin, seed, secrets, tokens }: FuzzerOptions) {
     this.#secrets = secrets;
     this.#generator = new Generator(seed, tokens ? 'bearer' : 'open');
-    this.#client = new Client(origin, WORKERS + MOST_HELD);
-    this.#book = new Book(origin, secrets, tokens);
+    this.#client = new Client(origin, WORKERS + MAX_WAITING_CALLS);
+    this.#known = new KnownValues(origin, secrets, tokens);
   }
 
   /** Sends the requests with these numbers until a response breaks a rule. */
@@ -63,8 +63,8 @@ export class Fuzzer {
         const blueprint = this.#generator.request(number);
         const send = () => this.#send(blueprint, number);
         // The steps of one login are sequential. Other requests run between them.
-        await (blueprint.steps && blueprint.trip !== undefined
-          ? this.#turns.take(blueprint.trip, send)
+        await (blueprint.steps && blueprint.pendingLogin !== undefined
+          ? this.#queues.run(blueprint.pendingLogin, send)
           : send());
       }
     };
@@ -75,7 +75,7 @@ export class Fuzzer {
 
   /** Ends all temporary sessions. */
   async cleanUp(): Promise<Finding | undefined> {
-    for (const session of this.#book.throwAways) await this.#send(ending(session), undefined);
+    for (const session of this.#known.temporarySessions) await this.#send(ending(session), undefined);
     return this.#finding;
   }
 
@@ -90,9 +90,9 @@ export class Fuzzer {
   ): Promise<Finding | undefined> {
     for (const request of requests) {
       if (this.#finding) break;
-      const cost = await cpuCost(() => this.#exchange(this.#book.open(request), undefined), usedCpuMs);
+      const cost = await cpuCost(() => this.#exchange(this.#known.open(request), undefined), usedCpuMs);
       this.dearest = Math.max(this.dearest, cost.cpuMs);
-      if (!isTooDear(cost)) continue;
+      if (!isTooExpensive(cost)) continue;
       const rule = `it costs ${Math.round(cost.cpuMs)} ms of CPU, and may cost ${cpuBudgetMs(cost.answer)}`;
       this.#finding ??= { number: undefined, rule, request, answer: cost.answer };
     }
@@ -112,7 +112,7 @@ export class Fuzzer {
 
   /** Sends a request, and waits for its response unless that waits for a user. */
   async #send(blueprint: Blueprint, number: number | undefined): Promise<void> {
-    const opened = this.#book.open(blueprint);
+    const opened = this.#known.open(blueprint);
     const { patience } = opened.request;
     if (patience === undefined || number === undefined) {
       await this.#exchange(opened, number);
@@ -122,7 +122,7 @@ export class Fuzzer {
     this.#held.add({
       answered: this.#exchange(opened, number, givenUp.signal).then(() => undefined),
       untilNumber: number + patience,
-      giveUp: () => givenUp.abort(),
+      abandon: () => givenUp.abort(),
     });
   }
 

@@ -5,8 +5,8 @@ import { withCredentials } from './credentials.js';
 import { logins } from './login-steps.js';
 import { mcp2025 } from './mcp-2025.js';
 import { mcp2026 } from './mcp-2026.js';
-import { oddRequests } from './odd-requests.js';
 import { pages } from './pages.js';
+import { unusualRequests } from './unusual-requests.js';
 import { wideRequests } from './wide-requests.js';
 
 /** Requests are generated in batches, which is faster. */
@@ -17,7 +17,7 @@ const anyRequest: Arbitrary<Blueprint> = fc.oneof(
   { weight: 140, arbitrary: mcp2026 },
   { weight: 100, arbitrary: logins },
   { weight: 40, arbitrary: pages },
-  { weight: 40, arbitrary: oddRequests },
+  { weight: 40, arbitrary: unusualRequests },
   // Large requests are slow.
   { weight: 1, arbitrary: wideRequests },
 );

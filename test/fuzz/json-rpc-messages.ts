@@ -1,6 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
-import { placeholder, SLOTS, TRIP_SLOTS } from './blueprint.js';
-import { oddString, oddValue } from './odd-values.js';
+import { LOGIN_SLOTS, placeholder, SLOTS } from './blueprint.js';
+import { edgeCaseString, edgeCaseValue } from './edge-case-values.js';
 
 /** A request or notification without its id. */
 export interface Call {
@@ -12,13 +12,13 @@ export interface Call {
 export const slot: Arbitrary<number> = fc.nat(SLOTS - 1);
 
 /** The number of a login. */
-export const tripSlot: Arbitrary<number> = fc.nat(TRIP_SLOTS - 1);
+export const tripSlot: Arbitrary<number> = fc.nat(LOGIN_SLOTS - 1);
 
 /** Ids that collide between sessions. */
 export const requestId: Arbitrary<unknown> = fc.oneof(
   { weight: 8, arbitrary: fc.nat(1000) },
-  { weight: 1, arbitrary: oddString },
-  { weight: 1, arbitrary: oddValue },
+  { weight: 1, arbitrary: edgeCaseString },
+  { weight: 1, arbitrary: edgeCaseValue },
 );
 
 /** Ids that are unique among the requests in flight of a session. */
@@ -41,7 +41,7 @@ export const telling: Arbitrary<Call> = fc.constantFrom(
 );
 
 const STATUS = { uri: 'session://status' };
-const cursor = fc.option(oddString, { freq: 3, nil: undefined });
+const cursor = fc.option(edgeCaseString, { freq: 3, nil: undefined });
 
 /** Other requests that do not log the session out. */
 export const harmless: Arbitrary<Call> = fc.oneof(
@@ -55,26 +55,26 @@ export const harmless: Arbitrary<Call> = fc.oneof(
     { method: 'server/discover', params: {} },
     { method: 'tasks/list', params: {} },
   ),
-  oddString.map((text) => tool('add_note', { text })),
-  oddValue.map((text) => tool('add_note', { text })),
-  oddString.map((text) => tool('note_first', { text })),
-  oddString.map((text) => tool('ask_first', { text })),
-  oddValue.map((argument) => tool('whoami', { argument })),
-  oddString.map((name) => tool(name)),
-  oddString.map((uri) => ({ method: 'resources/read', params: { uri } })),
-  oddString.map((name) => ({ method: 'resources/read', params: { uri: `notes://${name}` } })),
-  oddString.map((language) => ({
+  edgeCaseString.map((text) => tool('add_note', { text })),
+  edgeCaseValue.map((text) => tool('add_note', { text })),
+  edgeCaseString.map((text) => tool('note_first', { text })),
+  edgeCaseString.map((text) => tool('ask_first', { text })),
+  edgeCaseValue.map((argument) => tool('whoami', { argument })),
+  edgeCaseString.map((name) => tool(name)),
+  edgeCaseString.map((uri) => ({ method: 'resources/read', params: { uri } })),
+  edgeCaseString.map((name) => ({ method: 'resources/read', params: { uri: `notes://${name}` } })),
+  edgeCaseString.map((language) => ({
     method: 'prompts/get',
     params: { name: 'greeting', arguments: { language } },
   })),
-  oddString.map((value) => ({
+  edgeCaseString.map((value) => ({
     method: 'completion/complete',
     params: { ref: { type: 'ref/prompt', name: 'greeting' }, argument: { name: 'language', value } },
   })),
   fc
     .tuple(fc.constantFrom('tools/list', 'resources/list', 'prompts/list'), cursor)
     .map(([method, at]) => ({ method, params: at === undefined ? {} : { cursor: at } })),
-  oddString.map((method) => ({ method, params: {} })),
+  edgeCaseString.map((method) => ({ method, params: {} })),
 );
 
 /** Calls that log a member out or in. */
@@ -82,11 +82,11 @@ export const disruptive: Arbitrary<Call> = fc.oneof(
   { weight: 4, arbitrary: fc.constant(tool('login')) },
   { weight: 1, arbitrary: fc.constant(tool('logout')) },
   { weight: 1, arbitrary: tripSlot.map((at) => tool('login', { code: placeholder('code', at) })) },
-  { weight: 1, arbitrary: oddValue.map((code) => tool('login', { code })) },
-  { weight: 1, arbitrary: oddString.map((provider) => tool('login', { provider })) },
-  { weight: 1, arbitrary: oddValue.map((flow) => tool('login', { flow })) },
+  { weight: 1, arbitrary: edgeCaseValue.map((code) => tool('login', { code })) },
+  { weight: 1, arbitrary: edgeCaseString.map((provider) => tool('login', { provider })) },
+  { weight: 1, arbitrary: edgeCaseValue.map((flow) => tool('login', { flow })) },
   { weight: 1, arbitrary: fc.constant(tool('login', { provider: 'codes', flow: 'device' })) },
-  { weight: 1, arbitrary: oddString.map((provider) => tool('logout', { provider })) },
+  { weight: 1, arbitrary: edgeCaseString.map((provider) => tool('logout', { provider })) },
 );
 
 /** Notifications. */
@@ -96,9 +96,9 @@ export const notification: Arbitrary<Call> = fc.oneof(
     { method: 'notifications/roots/list_changed', params: {} },
   ),
   requestId.map((id) => ({ method: 'notifications/cancelled', params: { requestId: id, reason: 'fuzz' } })),
-  fc.tuple(requestId, oddValue).map(([progressToken, progress]) => ({
+  fc.tuple(requestId, edgeCaseValue).map(([progressToken, progress]) => ({
     method: 'notifications/progress',
     params: { progressToken, progress },
   })),
-  oddString.map((name) => ({ method: `notifications/${name}`, params: {} })),
+  edgeCaseString.map((name) => ({ method: `notifications/${name}`, params: {} })),
 );

@@ -1,10 +1,10 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, placeholder, type Step, type Way } from './blueprint.js';
 import { visitorOf } from './canaries.js';
+import { edgeCaseString } from './edge-case-values.js';
 import { type Call, requestId, tool, tripSlot } from './json-rpc-messages.js';
 import { initialize } from './mcp-2025.js';
 import { mutated } from './mutations.js';
-import { oddString } from './odd-values.js';
 import { inConnection, message } from './request-2025.js';
 import { anotherRound, named, request, URL_ELICITATION } from './request-2026.js';
 import { callback, fromAfar, get, submission } from './request-page.js';
@@ -21,7 +21,7 @@ const AFTER_LOGIN: readonly Way[] = [
 
 /** The variations of the next step of a login. */
 interface Manner {
-  readonly trip: number;
+  readonly pendingLogin: number;
   readonly id: unknown;
   /** Whether the browser returns from another machine. */
   readonly isFar: boolean;
@@ -34,12 +34,12 @@ interface Manner {
 }
 
 const manner: Arbitrary<Manner> = fc.record({
-  trip: tripSlot,
+  pendingLogin: tripSlot,
   id: requestId,
   isFar: fc.nat(9).map((dice) => dice < 3),
   consent: fc.nat(29).map((dice) => (dice === 0 ? 'decline' : 'continue')),
   answer: fc.nat(29).map((dice) => (dice === 0 ? 'decline' : dice === 1 ? 'cancel' : 'accept')),
-  typo: fc.option(fc.oneof(fc.constant('AAAA-AAAA'), oddString), { freq: 9, nil: undefined }),
+  typo: fc.option(fc.oneof(fc.constant('AAAA-AAAA'), edgeCaseString), { freq: 9, nil: undefined }),
   isEager: fc.nat(9).map((dice) => dice < 3),
   patience: fc.integer({ min: 100, max: 1500 }),
 });
@@ -65,8 +65,8 @@ const begun: Arbitrary<Blueprint> = fc.oneof(
 
 /** Starts a login, or continues it with its next step. */
 const onward = fc.tuple(manner, begun).map(([how, begin]): Blueprint => {
-  const { trip, isEager } = how;
-  return { ...begin, trip, visitor: trip, isEager, steps: stepsOf(how) };
+  const { pendingLogin, isEager } = how;
+  return { ...begin, pendingLogin, visitor: pendingLogin, isEager, steps: stepsOf(how) };
 });
 
 /** A step out of order: too early, too late, or repeated. */
@@ -87,11 +87,13 @@ export const logins: Arbitrary<Blueprint> = fc.oneof(
 
 /** Abandons the previous login. */
 function begunAnew(): Arbitrary<Blueprint> {
-  return fc.tuple(tripSlot, begun).map(([trip, begin]) => ({ ...begin, trip, visitor: trip }));
+  return fc
+    .tuple(tripSlot, begun)
+    .map(([pendingLogin, begin]) => ({ ...begin, pendingLogin, visitor: pendingLogin }));
 }
 
 function stepsOf({
-  trip,
+  pendingLogin,
   id,
   isFar,
   consent,
@@ -100,52 +102,58 @@ function stepsOf({
   isEager: _,
   patience,
 }: Manner): Record<Step, Blueprint> {
-  const login = tool('login', { provider: placeholder('provider', trip), flow: placeholder('flow', trip) });
+  const login = tool('login', {
+    provider: placeholder('provider', pendingLogin),
+    flow: placeholder('flow', pendingLogin),
+  });
   const confirm = tool('login', {
-    provider: placeholder('provider', trip),
-    code: typo ?? placeholder('code', trip),
+    provider: placeholder('provider', pendingLogin),
+    code: typo ?? placeholder('code', pendingLogin),
   });
   const over = (kind: string, call: Call) => ({
-    ...inConnection(kind, 'own connection', trip, message(call, id)),
-    trip,
-    visitor: trip,
+    ...inConnection(kind, 'own connection', pendingLogin, message(call, id)),
+    pendingLogin,
+    visitor: pendingLogin,
   });
   const withHandle = (kind: string, call: Call) => ({
-    ...request(kind, named(call, placeholder('pending', trip), 'argument'), id),
-    trip,
-    visitor: trip,
+    ...request(kind, named(call, placeholder('pending', pendingLogin), 'argument'), id),
+    pendingLogin,
+    visitor: pendingLogin,
   });
   const back = get(
     'login: return',
-    callback({ code: visitorOf(trip), state: placeholder('state', trip) }),
-    trip,
+    callback({ code: visitorOf(pendingLogin), state: placeholder('state', pendingLogin) }),
+    pendingLogin,
   );
   return {
     'ask 2025': { ...over('login: ask 2025', login), cutMs: LOGIN_CUT_MS },
     'ask 2026': withHandle('login: ask 2026', login),
     'wait 2025': { ...over('login: wait 2025', login), patience },
     'wait 2026': { ...withHandle('login: wait 2026', login), patience },
-    'come back': { ...comeBack(trip, id, answer), patience },
-    open: get('login: open', placeholder('link', trip), trip),
-    consent: submission('login: consent', trip, { form: placeholder('form', trip), action: consent }),
+    'come back': { ...comeBack(pendingLogin, id, answer), patience },
+    open: get('login: open', placeholder('link', pendingLogin), pendingLogin),
+    consent: submission('login: consent', pendingLogin, {
+      form: placeholder('form', pendingLogin),
+      action: consent,
+    }),
     return: isFar ? fromAfar(back) : back,
-    'see code': get('login: see code', `${placeholder('link', trip)}/code`, trip),
-    'see end': get('login: see end', '/login/done', trip),
+    'see code': get('login: see code', `${placeholder('link', pendingLogin)}/code`, pendingLogin),
+    'see end': get('login: see end', '/login/done', pendingLogin),
     'confirm 2025': over('login: confirm 2025', confirm),
     'confirm 2026': withHandle('login: confirm 2026', confirm),
   };
 }
 
 /** The next request of the call that required the login. Its tool ignores unknown arguments. */
-function comeBack(trip: number, id: unknown, action: Manner['answer']): Blueprint {
-  const call = tool(placeholder('tool', trip), {
-    provider: placeholder('provider', trip),
-    flow: placeholder('flow', trip),
+function comeBack(pendingLogin: number, id: unknown, action: Manner['answer']): Blueprint {
+  const call = tool(placeholder('tool', pendingLogin), {
+    provider: placeholder('provider', pendingLogin),
+    flow: placeholder('flow', pendingLogin),
     text: 'first',
   });
   const responses = { login: { action }, confirm: { action } };
-  const round = anotherRound(call, placeholder('round', trip), responses);
-  return { ...request('login: come back', round, id, URL_ELICITATION), trip, visitor: trip };
+  const round = anotherRound(call, placeholder('round', pendingLogin), responses);
+  return { ...request('login: come back', round, id, URL_ELICITATION), pendingLogin, visitor: pendingLogin };
 }
 
 function callOf({ tool: name, provider, flow }: Way): Call {

@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, type Header, MEMBERS_PER_ERA, placeholder } from './blueprint.js';
+import { edgeCaseHeaderValue, edgeCaseString, edgeCaseValue } from './edge-case-values.js';
 import {
   disruptive,
   harmless,
@@ -11,7 +12,6 @@ import {
   tripSlot,
 } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
-import { oddHeaderValue, oddString, oddValue } from './odd-values.js';
 import { inConnection, JSON_HEADERS, message, post } from './request-2025.js';
 
 const STREAM_HEADERS: readonly Header[] = [
@@ -27,7 +27,7 @@ const capabilities = fc.constantFrom({}, { elicitation: { url: {} } }, { roots: 
 
 /** The request that starts a connection. */
 export const initialize: Arbitrary<Blueprint> = fc
-  .tuple(versions, capabilities, fc.oneof(fc.constant('fuzz'), oddString), requestId)
+  .tuple(versions, capabilities, fc.oneof(fc.constant('fuzz'), edgeCaseString), requestId)
   .map(([protocolVersion, capabilities, name, id]) => {
     const params = { protocolVersion, capabilities, clientInfo: { name, version: '1' } };
     return post('2025 initialize', JSON_HEADERS, message({ method: 'initialize', params }, id));
@@ -50,7 +50,7 @@ const noted = fc.tuple(member, notification).map(
     owner,
   }),
 );
-const answered = fc.tuple(member, requestId, oddValue).map(([owner, id, result]): Blueprint => {
+const answered = fc.tuple(member, requestId, edgeCaseValue).map(([owner, id, result]): Blueprint => {
   const body = JSON.stringify({ jsonrpc: '2.0', id, result });
   return { ...inConnection('2025 answer', 'member', owner, body), owner };
 });
@@ -80,7 +80,7 @@ const ended = slot.map((at): Blueprint => {
 });
 const lastEventId = fc.oneof(
   slot.map((at) => placeholder('event', at)),
-  oddHeaderValue,
+  edgeCaseHeaderValue,
 );
 const stream = fc
   .tuple(
@@ -106,7 +106,7 @@ const wrongId = fc
       member.map((owner) => `${memberOf(owner)}x`),
       slot.map((at) => placeholder('session', at)),
       tripSlot.map((at) => placeholder('pending', at)),
-      oddHeaderValue,
+      edgeCaseHeaderValue,
     ),
     fc.oneof(telling, harmless, disruptive),
     fc.constantFrom('POST', 'GET', 'DELETE'),

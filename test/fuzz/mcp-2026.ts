@@ -1,5 +1,6 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, MEMBERS_PER_ERA, placeholder } from './blueprint.js';
+import { edgeCaseString, edgeCaseValue } from './edge-case-values.js';
 import {
   disruptive,
   harmless,
@@ -12,7 +13,6 @@ import {
   tripSlot,
 } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
-import { oddString, oddValue } from './odd-values.js';
 import { anotherRound, type Naming, named, request, URL_ELICITATION } from './request-2026.js';
 
 /** Calls that wait for a browser take longer. */
@@ -48,7 +48,7 @@ const dropped = fc.tuple(member, telling, naming, fc.nat(5)).map(
   }),
 );
 
-const login = fc.tuple(requestId, fc.oneof(fc.constant('fuzz'), oddString)).map(([id, client]) => {
+const login = fc.tuple(requestId, fc.oneof(fc.constant('fuzz'), edgeCaseString)).map(([id, client]) => {
   return request('2026 login', tool('login'), id, {}, client);
 });
 const elicitedLogin = requestId.map((id) =>
@@ -59,10 +59,13 @@ const round = fc
     fc.oneof(
       slot.map((at) => placeholder('requestState', at)),
       slot.map((at) => `${placeholder('requestState', at)}x`),
-      oddString,
-      oddValue,
+      edgeCaseString,
+      edgeCaseValue,
     ),
-    fc.oneof(fc.constantFrom({ action: 'accept' }, { action: 'decline' }, { action: 'cancel' }), oddValue),
+    fc.oneof(
+      fc.constantFrom({ action: 'accept' }, { action: 'decline' }, { action: 'cancel' }),
+      edgeCaseValue,
+    ),
   )
   .map(([requestState, login]): Blueprint => {
     const call = anotherRound(tool('login'), requestState, { login });
@@ -71,7 +74,7 @@ const round = fc
 const pending = fc
   .tuple(tripSlot, fc.oneof({ weight: 2, arbitrary: disruptive }, telling), naming, requestId)
   .map(([at, call, how, id]) => {
-    return { ...request('2026 pending', named(call, placeholder('pending', at), how), id), trip: at };
+    return { ...request('2026 pending', named(call, placeholder('pending', at), how), id), pendingLogin: at };
   });
 const throwAway = fc
   .tuple(slot, fc.oneof(telling, harmless, disruptive), naming, requestId)
@@ -83,7 +86,7 @@ const listen = fc
     fc.oneof(
       { weight: 3, arbitrary: fc.constant<unknown>({ resourceSubscriptions: ['session://status'] }) },
       { weight: 1, arbitrary: fc.constant<unknown>({ toolsListChanged: true, resourcesListChanged: true }) },
-      { weight: 1, arbitrary: oddValue },
+      { weight: 1, arbitrary: edgeCaseValue },
     ),
     fc.nat(LISTEN_CUT_MS),
     requestId,
@@ -102,7 +105,7 @@ const wrongHandle = fc
       slot.map((at) => placeholder('connection', at)),
       member.map((at) => `${memberOf(at)}x`),
       member.map((at) => [memberOf(at)]),
-      oddValue,
+      edgeCaseValue,
     ),
     fc.oneof(telling, harmless, disruptive),
     naming,
@@ -113,7 +116,7 @@ const discord = fc
     member,
     fc.oneof<Arbitrary<unknown>[]>(
       tripSlot.map((at) => placeholder('pending', at)),
-      oddValue,
+      edgeCaseValue,
     ),
   )
   .map(([owner, other]): Blueprint => {

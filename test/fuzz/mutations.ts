@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, type Header, placeholder } from './blueprint.js';
+import { edgeCaseHeaderValue, edgeCaseString, edgeCaseValue } from './edge-case-values.js';
 import { slot } from './json-rpc-messages.js';
-import { oddHeaderValue, oddString, oddValue } from './odd-values.js';
 
 /** What was changed may open a stream, which does not end by itself. */
 const STREAM_CUT_MS = 1000;
@@ -33,12 +33,12 @@ const jsonChange: Arbitrary<Change<string>> = fc.oneof(
   atPlace((holder, key) => {
     delete holder[key];
   }),
-  oddValue.chain((odd) =>
+  edgeCaseValue.chain((odd) =>
     atPlace((holder, key) => {
       holder[key] = odd;
     }),
   ),
-  fc.tuple(oddString, oddValue).chain(([name, odd]) =>
+  fc.tuple(edgeCaseString, edgeCaseValue).chain(([name, odd]) =>
     atPlace((holder) => {
       holder[name] = odd;
     }),
@@ -51,7 +51,7 @@ const jsonChange: Arbitrary<Change<string>> = fc.oneof(
 const position = fc.nat(10_000);
 const textChange: Arbitrary<Change<string>> = fc.oneof(
   position.map((at) => (text: string) => text.slice(0, at % (text.length + 1))),
-  fc.tuple(position, oddString).map(([at, odd]) => (text: string) => {
+  fc.tuple(position, edgeCaseString).map(([at, odd]) => (text: string) => {
     const where = at % (text.length + 1);
     return text.slice(0, where) + odd + text.slice(where);
   }),
@@ -65,7 +65,7 @@ const textChange: Arbitrary<Change<string>> = fc.oneof(
   ),
 );
 
-/** Headers that matter to somebody on the way, and what they may be. */
+/** Headers that proxies and servers interpret, with possible values. */
 const CONSIDERED: readonly (readonly [string, ...string[]])[] = [
   ['accept', 'application/json', 'text/event-stream', 'text/html'],
   ['content-type', 'text/plain', 'application/json; charset=utf-16', 'application/x-www-form-urlencoded'],
@@ -105,10 +105,10 @@ const considered: Arbitrary<Header> = fc.oneof(
   },
   {
     weight: 1,
-    arbitrary: fc.tuple(fc.constantFrom(...CONSIDERED.map(([name]) => name)), oddHeaderValue),
+    arbitrary: fc.tuple(fc.constantFrom(...CONSIDERED.map(([name]) => name)), edgeCaseHeaderValue),
   },
   { weight: 1, arbitrary: slot.map((at): Header => ['mcp-session-id', placeholder('connection', at)]) },
-  { weight: 1, arbitrary: oddHeaderValue.map((value): Header => ['mcp-session-id', value]) },
+  { weight: 1, arbitrary: edgeCaseHeaderValue.map((value): Header => ['mcp-session-id', value]) },
 );
 
 const headerChange: Arbitrary<Change<readonly Header[]>> = fc.oneof(

@@ -1,9 +1,9 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, placeholder } from './blueprint.js';
 import { visitorOf } from './canaries.js';
+import { edgeCaseHeaderValue, edgeCaseString, encoded } from './edge-case-values.js';
 import { tripSlot } from './json-rpc-messages.js';
 import { mutated } from './mutations.js';
-import { encoded, oddHeaderValue, oddString } from './odd-values.js';
 import { callback, fromAfar, get, HOST, queryOf, submission } from './request-page.js';
 
 const FAILURES = [
@@ -21,7 +21,7 @@ const consented = tripSlot.map(
   (at): Blueprint => submission('page: consent', at, { form: placeholder('form', at), action: 'continue' }),
 );
 const consentedBadly = fc
-  .tuple(tripSlot, oddString, fc.constantFrom('continue', 'decline', ''), fc.boolean())
+  .tuple(tripSlot, edgeCaseString, fc.constantFrom('continue', 'decline', ''), fc.boolean())
   .map(([at, odd, action, isDecline]): Blueprint => {
     return submission('page: consent', at, { form: isDecline ? placeholder('form', at) : odd, action });
   });
@@ -33,7 +33,7 @@ const returnedFromAfar = returned.map(fromAfar);
 const parameter = fc.tuple(
   fc.constantFrom('code', 'state', 'iss', 'error', 'error_description', 'session_state', '__proto__'),
   fc.oneof(
-    oddString,
+    edgeCaseString,
     tripSlot.map((at) => placeholder('state', at)),
     fc.constantFrom('access_denied', 'visitor', placeholder('origin')),
   ),
@@ -52,12 +52,12 @@ const shown = fc
   .oneof(
     fc.constantFrom('/login/done', '/healthz', '/'),
     fc.constantFrom(...FAILURES).map((failure) => `/login/failed/${failure}`),
-    oddString.map((odd) => `/login/failed/${encoded(odd)}`),
-    oddString.map((odd) => `/connect/${encoded(odd)}`),
+    edgeCaseString.map((odd) => `/login/failed/${encoded(odd)}`),
+    edgeCaseString.map((odd) => `/connect/${encoded(odd)}`),
   )
   .map((path) => get('page: other', path));
 const codeShown = tripSlot.map((at) => get('page: code', `${placeholder('link', at)}/code`, at));
-const cookied = fc.tuple(tripSlot, oddHeaderValue).map(
+const cookied = fc.tuple(tripSlot, edgeCaseHeaderValue).map(
   ([at, cookie]): Blueprint => ({
     ...get('page: connect', placeholder('link', at)),
     headers: [HOST, ['cookie', cookie]],

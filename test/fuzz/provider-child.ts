@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { answerParent } from '../hygiene/asked-process.js';
+import { answerParent } from '../support/worker-process.js';
 import { BY_CODE, TOKEN_PREFIX } from './canaries.js';
 import { DeviceCodes } from './device-codes.js';
 import { TokenMint } from './token-mint.js';
@@ -15,8 +15,8 @@ import { TokenMint } from './token-mint.js';
 /** Long enough that no token is refreshed. */
 const EXPIRES_IN_SECONDS = 30 * 24 * 60 * 60;
 /** The first note and the last notes are kept. */
-const MOST_NOTES = 4;
-const MOST_CHARACTERS = 200;
+const MAX_NOTES = 4;
+const MAX_CHARACTERS = 200;
 
 const startSchema = z.object({ seed: z.number() });
 const noteSchema = z.object({ text: z.string() });
@@ -120,8 +120,8 @@ function redeemed(form: URLSearchParams): Reply {
 function notesOf(user: string, body: string): readonly string[] {
   const notes = notebooks.get(user) ?? [`The first note of ${user}`];
   notebooks.set(user, notes);
-  if (body !== '') notes.push(noteSchema.parse(JSON.parse(body)).text.slice(0, MOST_CHARACTERS));
-  if (notes.length > MOST_NOTES) notes.splice(1, 1);
+  if (body !== '') notes.push(noteSchema.parse(JSON.parse(body)).text.slice(0, MAX_CHARACTERS));
+  if (notes.length > MAX_NOTES) notes.splice(1, 1);
   return notes;
 }
 

@@ -1,14 +1,15 @@
 import { type Blueprint, type Header, placeholder } from './blueprint.js';
-import { encoded } from './odd-values.js';
+import { encoded } from './edge-case-values.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 export const HOST: Header = ['host', placeholder('host')];
 
-/** A request of a browser. @param trip the login whose cookies it sends */
-export function get(kind: string, path: string, trip?: number): Blueprint {
-  const cookie: Header[] = trip === undefined ? [] : [['cookie', placeholder('cookie', trip)]];
+/** A request of a browser. @param pendingLogin the login whose cookies it sends */
+export function get(kind: string, path: string, pendingLogin?: number): Blueprint {
+  const cookie: Header[] =
+    pendingLogin === undefined ? [] : [['cookie', placeholder('cookie', pendingLogin)]];
   const headers: Header[] = [HOST, ['accept', 'text/html'], ...cookie];
-  return { kind, method: 'GET', path, headers, ...(trip !== undefined && { trip }) };
+  return { kind, method: 'GET', path, headers, ...(pendingLogin !== undefined && { pendingLogin }) };
 }
 
 /** The form of the connect page. */
@@ -20,7 +21,7 @@ export function submission(kind: string, at: number, fields: Record<string, stri
     path: placeholder('link', at),
     headers: [...headers, ['origin', placeholder('origin')], ['content-type', FORM]],
     body: queryOf(Object.entries(fields)),
-    trip: at,
+    pendingLogin: at,
   };
 }
 

@@ -5,7 +5,8 @@ import type { Answer } from './client.js';
 /** The text of the server for an unexpected error, with any status. */
 const FAILURE = 'The server failed to process';
 /** Texts of programming errors, which may be in the result of a tool. */
-const STUMBLE = /Cannot (?:read|set) propert|is not (?:a function|a constructor|defined|iterable)|call stack/;
+const PROGRAMMING_ERROR =
+  /Cannot (?:read|set) propert|is not (?:a function|a constructor|defined|iterable)|call stack/;
 /** Node closes the connection for invalid or oversized HTTP. */
 const LARGE_BYTES = 64 * 1024;
 
@@ -21,8 +22,9 @@ export function brokenRule(
   if (request.isUnwelcome && status >= 200 && status < 300) return `the token is let in: ${status}`;
   if (status >= 500 && !mayBeFull(request, answer)) return `the answer is ${status}: ${text.slice(0, 500)}`;
   if (text.includes(FAILURE)) return `the server failed: ${text.slice(0, 500)}`;
-  const stumble = STUMBLE.exec(text)?.[0];
-  if (stumble !== undefined && !sent(request, stumble)) return `the server stumbled: ${text.slice(0, 500)}`;
+  const programmingError = PROGRAMMING_ERROR.exec(text)?.[0];
+  if (programmingError !== undefined && !sent(request, programmingError))
+    return `the server stumbled: ${text.slice(0, 500)}`;
   const everything = `${Object.values(headers).join('\n')}\n${text}`;
   if (everything.includes(TOKEN_PREFIX)) return 'the answer contains a token of the provider';
   const seen = canariesIn(everything);

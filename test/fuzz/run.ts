@@ -12,13 +12,13 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
 import type { Expectation } from '../soak/expectation.js';
-import { TRIP_SLOTS } from './blueprint.js';
+import { LOGIN_SLOTS } from './blueprint.js';
 import { FuzzedServer, type ServerState } from './fuzzed-server.js';
 import { type Finding, Fuzzer } from './fuzzer.js';
 import { wideSample } from './generator.js';
-import { Hoarders } from './hoarders.js';
-import { keptPerClient, MAX_KEPT_BYTES } from './judges.js';
+import { GreedyClients } from './greedy-clients.js';
 import { Members } from './members.js';
+import { MAX_KEPT_BYTES, memoryPerClient } from './resource-limits.js';
 
 /** Requests before a repeated request, so that it finds temporary sessions and logins. */
 const LEAD = 3000;
@@ -137,16 +137,16 @@ async function settle(members: Members, membersLives: number): Promise<ServerSta
 
 /** The memory for each client that requests as much as possible. */
 async function keptByHoarders(): Promise<number> {
-  const tokens = server.tokens?.guests.slice(TRIP_SLOTS);
-  const hoarders = new Hoarders({ origin: server.origin, seed, tokens });
+  const tokens = server.tokens?.guests.slice(LOGIN_SLOTS);
+  const greedyClients = new GreedyClients({ origin: server.origin, seed, tokens });
   try {
-    return await keptPerClient(
+    return await memoryPerClient(
       HOARDERS,
-      (clients) => hoarders.hoard(clients),
+      (clients) => greedyClients.addClients(clients),
       () => server.heldBytes(),
     );
   } finally {
-    await hoarders.leave();
+    await greedyClients.leave();
   }
 }
 

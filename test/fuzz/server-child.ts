@@ -5,10 +5,10 @@ import { writeHeapSnapshot } from 'node:v8';
 import { createSessions, type Limits, type Sessions } from 'mcp-sessions';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { answerParent, collectGarbage } from '../hygiene/asked-process.js';
+import { answerParent, collectGarbage } from '../support/worker-process.js';
+import { AdvanceableClock } from './advanceable-clock.js';
 import type { PlantedFault, ServerState } from './fuzzed-server.js';
 import { fuzzedTools } from './fuzzed-tools.js';
-import { HastyClock } from './hasty-clock.js';
 
 const startSchema = z.object({
   issuer: z.string(),
@@ -27,7 +27,7 @@ const PLANTED_CPU_MICROSECONDS = 300_000;
 
 const POLL_MS = 50;
 /** The maximum length of a session's list of events. */
-const MOST_EVENTS = 10;
+const MAX_EVENTS = 10;
 /**
  * The time by which the server's clock advances with each request, whatever its real duration. The progress of a login
  * and the end of a waiting call depend on requests and not on the machine. A provider that is slow for some requests
@@ -56,7 +56,7 @@ const LIFETIMES = {
   disconnectGraceMs: MONTH_MS,
 };
 
-const clock = new HastyClock();
+const clock = new AdvanceableClock();
 let sessions: Sessions | undefined;
 /** The events of every session that has not ended. */
 const live = new Map<unknown, string[]>();
@@ -65,7 +65,7 @@ const unhandled = (error: unknown) =>
   errors.push(`unhandled: ${error instanceof Error ? error.stack : error}`);
 process.on('unhandledRejection', unhandled);
 process.on('uncaughtException', unhandled);
-subscribe('http.server.request.start', () => clock.putForward(REQUEST_MS));
+subscribe('http.server.request.start', () => clock.advance(REQUEST_MS));
 
 function plant(fault: PlantedFault): void {
   const kept: Buffer[] = [];
@@ -107,7 +107,7 @@ answerParent({
     return new URL(url).origin;
   },
   async passTime(argument) {
-    clock.putForward(passSchema.parse(argument).durationMs);
+    clock.advance(passSchema.parse(argument).durationMs);
     await sleep(POLL_MS);
   },
   /** Waits until the number of sessions is not larger than expected. */
@@ -115,7 +115,7 @@ answerParent({
     const { expected, patienceMs } = settleSchema.parse(argument);
     const untilMs = performance.now() + patienceMs;
     while (live.size > expected && performance.now() < untilMs) await sleep(POLL_MS);
-    return { lives: [...live.values()].map((life) => life.slice(0, MOST_EVENTS).join(', ')), errors };
+    return { lives: [...live.values()].map((life) => life.slice(0, MAX_EVENTS).join(', ')), errors };
   },
   async heapSnapshot(argument) {
     await collectGarbage();

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { Browser } from '../support/browser.js';
-import { AskedProcess } from './asked-process.js';
+import { WorkerProcess } from '../support/worker-process.js';
 import { countInHeapSnapshot, lookIntoMemory } from './measurement.js';
 import { type Counts, spellingsOf, Traces } from './traces.js';
 import type { Upstream } from './upstream.js';
@@ -18,7 +18,7 @@ export async function measureMap(
   logins: number,
   issued: () => Promise<readonly string[]>,
 ): Promise<MapMeasurement> {
-  const child = new AskedProcess(new URL('./map-child.js', import.meta.url));
+  const child = new WorkerProcess(new URL('./map-child.js', import.meta.url));
   try {
     const origin = await child.ask('start', upstream, z.string());
     const before = await issued();

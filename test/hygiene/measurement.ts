@@ -1,14 +1,14 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { AskedProcess } from './asked-process.js';
+import type { WorkerProcess } from '../support/worker-process.js';
 import type { Findings } from './needles.js';
 import { ProcessMemory } from './process-memory.js';
 import type { Counts, Traces } from './traces.js';
 
 /** Makes the process write a heap snapshot outside of the project, and counts the secrets in it. */
 export async function countInHeapSnapshot<Kind extends string>(
-  child: AskedProcess,
+  child: WorkerProcess,
   traces: Traces<Kind>,
 ): Promise<Counts<Kind>> {
   const folder = mkdtempSync(join(tmpdir(), 'hygiene-'));
@@ -23,7 +23,7 @@ export async function countInHeapSnapshot<Kind extends string>(
 
 /** Searches the memory of the process after a garbage collection. */
 export async function lookIntoMemory<Kind extends string, Result>(
-  child: AskedProcess,
+  child: WorkerProcess,
   traces: Traces<Kind>,
   look: (found: Findings, memory: ProcessMemory) => Result,
 ): Promise<Result> {

@@ -7,7 +7,7 @@
  */
 import { parseArgs } from 'node:util';
 import { z } from 'zod';
-import { AskedProcess } from './asked-process.js';
+import { WorkerProcess } from '../support/worker-process.js';
 import { measureMap } from './map-measurement.js';
 import { textTable } from './text-table.js';
 import { upstreamSchema } from './upstream.js';
@@ -17,7 +17,7 @@ const { values } = parseArgs({ options: { sessions: { type: 'string', default: '
 const sessions = z.coerce.number().int().positive().parse(values.sessions);
 const tokens = 2 * sessions;
 
-const provider = new AskedProcess(new URL('./provider-child.js', import.meta.url));
+const provider = new WorkerProcess(new URL('./provider-child.js', import.meta.url));
 try {
   const upstream = await provider.ask('start', undefined, upstreamSchema);
   const issued = () => provider.ask('issued', undefined, z.array(z.string()));

@@ -2,7 +2,7 @@ import { parseSessionId, type SessionRef, sessionRefOf } from '../../packages/se
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { decodeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealContext, Vault } from '../../packages/sessions/src/vault/vault.js';
-import { CONTROL_PURPOSE, PROVIDER } from './places.js';
+import { CONTROL_PURPOSE, PROVIDER } from './names.js';
 
 const MASTER_KEY_BYTES = 32;
 const SALT_BYTES = 32;

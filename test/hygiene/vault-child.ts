@@ -3,8 +3,8 @@ import { writeHeapSnapshot } from 'node:v8';
 import { createSessions } from 'mcp-sessions';
 import { z } from 'zod';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
-import { answerParent, collectGarbage } from './asked-process.js';
-import { CONTROL_PURPOSE, PROVIDER } from './places.js';
+import { answerParent, collectGarbage } from '../support/worker-process.js';
+import { CONTROL_PURPOSE, PROVIDER } from './names.js';
 import { ReplayableRandom } from './replayable-random.js';
 import { SCOPES, upstreamSchema } from './upstream.js';
 

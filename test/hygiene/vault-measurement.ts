@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { Browser } from '../support/browser.js';
 import { connect2025, logIn } from '../support/raw-mcp.js';
-import { AskedProcess } from './asked-process.js';
+import { WorkerProcess } from '../support/worker-process.js';
 import { countInHeapSnapshot, lookIntoMemory } from './measurement.js';
 import type { ProcessMemory } from './process-memory.js';
 import { ReplayableRandom, replay } from './replayable-random.js';
@@ -29,7 +29,7 @@ export async function measureVault(
 ): Promise<VaultMeasurement> {
   const seed = randomUUID();
   const controlSeed = randomUUID();
-  const child = new AskedProcess(new URL('./vault-child.js', import.meta.url));
+  const child = new WorkerProcess(new URL('./vault-child.js', import.meta.url));
   try {
     const start = { upstream, seed, controlSeed, controls: sessions };
     const mcp = await child.ask('start', start, z.string());

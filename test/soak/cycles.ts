@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { AskedProcess } from '../hygiene/asked-process.js';
 import { textTable } from '../hygiene/text-table.js';
+import { WorkerProcess } from '../support/worker-process.js';
 import type { Expectation } from './expectation.js';
 
 /** The remaining objects of each kind after all sessions have ended. */
@@ -22,7 +22,7 @@ const endsSchema = z.array(z.tuple([z.string(), z.number()]));
  * @param maxGrowthBytes the allowed growth from the first tenth to the end
  */
 export async function soakCycles(cycles: number, maxGrowthBytes: number): Promise<Expectation[]> {
-  const child = new AskedProcess(new URL('./cycles-child.js', import.meta.url));
+  const child = new WorkerProcess(new URL('./cycles-child.js', import.meta.url));
   try {
     const held: [number, Held][] = [];
     for (const stage of STAGES) {

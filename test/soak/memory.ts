@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { AskedProcess } from '../hygiene/asked-process.js';
 import { textTable } from '../hygiene/text-table.js';
+import { WorkerProcess } from '../support/worker-process.js';
 import type { Expectation } from './expectation.js';
 import { LoadClient } from './load-client.js';
 
@@ -10,7 +10,7 @@ export interface MemoryOptions {
   /** The allowed difference of the memory for a session between the first two and the last two numbers. */
   readonly maxDeviation: number;
   /** Whether resident memory is checked. With a few hundred sessions its steps are too large, so it is only reported. */
-  readonly judgesResident: boolean;
+  readonly checksResidentMemory: boolean;
   /** The share of the sessions' memory that may remain after they end. */
   readonly maxLeft: number;
 }
@@ -33,9 +33,9 @@ const PATIENCE_MS = 120_000;
 
 /** Measures a server over HTTP while sessions log in, and after they have ended. */
 export async function soakMemory(options: MemoryOptions): Promise<Expectation[]> {
-  const { counts, maxDeviation, judgesResident, maxLeft } = options;
-  const provider = new AskedProcess(new URL('./provider-child.js', import.meta.url));
-  const server = new AskedProcess(new URL('./server-child.js', import.meta.url), [COMPACTS]);
+  const { counts, maxDeviation, checksResidentMemory, maxLeft } = options;
+  const provider = new WorkerProcess(new URL('./provider-child.js', import.meta.url));
+  const server = new WorkerProcess(new URL('./server-child.js', import.meta.url), [COMPACTS]);
   try {
     const issuer = await provider.ask('start', undefined, z.string());
     const mcp = await server.ask('start', { issuer, maxSessions: 2 * counts[2] }, z.string());
@@ -79,7 +79,7 @@ export async function soakMemory(options: MemoryOptions): Promise<Expectation[]>
     const within = `within ${percent(maxDeviation)}`;
     return [
       [`heap and external memory per session agree ${within}`, agree(first.held, second.held, maxDeviation)],
-      ...(judgesResident
+      ...(checksResidentMemory
         ? [
             [
               `resident memory per session agrees ${within}`,

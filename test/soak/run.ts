@@ -23,7 +23,7 @@ const FULL: Extent = {
   maxGrowthBytes: MIB,
   counts: [1000, 5000, 10_000],
   maxDeviation: 0.2,
-  judgesResident: true,
+  checksResidentMemory: true,
   maxLeft: 0.1,
 };
 
@@ -36,7 +36,7 @@ const SHORT: Extent = {
   maxGrowthBytes: MIB,
   counts: [100, 500, 1000],
   maxDeviation: 0.35,
-  judgesResident: false,
+  checksResidentMemory: false,
   maxLeft: 0.2,
 };
 

@@ -1,6 +1,6 @@
 /** Attackers of different addresses, in their own process, so that they do not use the CPU of the measured client. */
 import { z } from 'zod';
-import { answerParent } from '../../hygiene/asked-process.js';
+import { answerParent } from '../../support/worker-process.js';
 import { ATTACKS, type Attack } from './attacks.js';
 
 const startSchema = z.object({ mcp: z.string(), attack: z.string() });

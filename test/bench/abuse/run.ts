@@ -10,8 +10,8 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { AskedProcess } from '../../hygiene/asked-process.js';
 import { textTable } from '../../hygiene/text-table.js';
+import { WorkerProcess } from '../../support/worker-process.js';
 import { ATTACKS } from './attacks.js';
 import { connect2025, HttpClient } from './http-client.js';
 import { pin, prioritize } from './processors.js';
@@ -78,8 +78,8 @@ console.log(holds ? 'bench:abuse: all held' : 'bench:abuse failed');
 if (!holds) process.exitCode = 1;
 
 async function measure(attack: string): Promise<Measurement> {
-  const server = new AskedProcess(new URL('./server-child.js', import.meta.url));
-  const attackers = new AskedProcess(new URL('./attacker-child.js', import.meta.url));
+  const server = new WorkerProcess(new URL('./server-child.js', import.meta.url));
+  const attackers = new WorkerProcess(new URL('./attacker-child.js', import.meta.url));
   pin(server.pid, 0);
   prioritize(server.pid, -10);
   prioritize(attackers.pid, 10);

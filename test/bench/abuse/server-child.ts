@@ -1,7 +1,7 @@
 /** A server with the built library, open to clients of any address, which reports its memory. */
 import { createSessions } from 'mcp-sessions';
 import { z } from 'zod';
-import { answerParent } from '../../hygiene/asked-process.js';
+import { answerParent } from '../../support/worker-process.js';
 
 const LARGE = 'x'.repeat(1024 * 1024);
 

@@ -1,8 +1,8 @@
 /** The clients: they log in, and call a tool continuously. */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { answerParent } from '../../hygiene/asked-process.js';
 import { LoadClient } from '../../soak/load-client.js';
+import { answerParent } from '../../support/worker-process.js';
 import type { Foreground } from './measurement.js';
 
 const startSchema = z.object({ mcp: z.string(), sessions: z.number() });

@@ -9,7 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
-import { answerParent } from '../../hygiene/asked-process.js';
+import { answerParent } from '../../support/worker-process.js';
 import type { Upstream } from './measurement.js';
 
 const FASTEST_MS = 20;

@@ -8,8 +8,8 @@
  * synchronizes the logins. In the second, this time is so short that all are due within about a second.
  */
 import { z } from 'zod';
-import { AskedProcess } from '../../hygiene/asked-process.js';
 import { textTable } from '../../hygiene/text-table.js';
+import { WorkerProcess } from '../../support/worker-process.js';
 import { foregroundSchema, type Measurement, upstreamSchema, waveOnServerSchema } from './measurement.js';
 
 const SESSIONS = 1000;
@@ -61,9 +61,9 @@ console.log(failed.length === 0 ? 'bench:refresh: all held' : `bench:refresh fai
 if (failed.length > 0) process.exitCode = 1;
 
 async function measure(): Promise<Measurement> {
-  const provider = new AskedProcess(new URL('./provider-child.js', import.meta.url));
-  const server = new AskedProcess(new URL('./server-child.js', import.meta.url));
-  const clients = new AskedProcess(new URL('./client-child.js', import.meta.url));
+  const provider = new WorkerProcess(new URL('./provider-child.js', import.meta.url));
+  const server = new WorkerProcess(new URL('./server-child.js', import.meta.url));
+  const clients = new WorkerProcess(new URL('./client-child.js', import.meta.url));
   try {
     const origin = await provider.ask('start', undefined, z.string());
     const mcp = await server.ask('start', { provider: origin, sessions: SESSIONS }, z.string());

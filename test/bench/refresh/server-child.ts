@@ -2,7 +2,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { createSessions, type Sessions } from 'mcp-sessions';
 import { z } from 'zod';
-import { answerParent } from '../../hygiene/asked-process.js';
+import { answerParent } from '../../support/worker-process.js';
 import type { WaveOnServer } from './measurement.js';
 
 const startSchema = z.object({ provider: z.string(), sessions: z.number() });

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
-import { type Ending, end, own } from '../support/child-processes.js';
+import { type Ending, end, own } from './child-processes.js';
 
 type Answering = (argument: unknown) => unknown;
 
@@ -14,7 +14,7 @@ const questionSchema = z.object({ question: z.string(), argument: z.unknown().op
 const replySchema = z.union([z.object({ error: z.string() }), z.object({ answer: z.unknown().optional() })]);
 
 /** A child process that answers one request at a time. */
-export class AskedProcess {
+export class WorkerProcess {
   readonly #child: ChildProcess;
 
   /**

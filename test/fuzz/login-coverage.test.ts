@@ -2,7 +2,7 @@ import { expect, it } from 'vitest';
 import type { Blueprint } from './blueprint.js';
 import { BY_CODE } from './canaries.js';
 import type { Answer } from './client.js';
-import { Depth } from './depth.js';
+import { LoginCoverage } from './login-coverage.js';
 
 const request = (kind: string): Blueprint => ({ kind, method: 'POST', path: '/mcp', headers: [] });
 const answer = (text: string, more: Partial<Answer> = {}): Answer => {
@@ -10,13 +10,13 @@ const answer = (text: string, more: Partial<Answer> = {}): Answer => {
 };
 
 it('reports every stage for a run that reaches none', () => {
-  const depth = new Depth();
+  const depth = new LoginCoverage();
   depth.add(request('login: return'), answer('', { status: 400 }));
   expect(depth.missing).toHaveLength(6);
 });
 
 it('requires counts in proportion to the requests', () => {
-  const depth = new Depth();
+  const depth = new LoginCoverage();
   const finished = answer(
     `{"status":"authenticated","subject":"${BY_CODE}"} The user has logged in. session: x`,
   );

@@ -3,15 +3,15 @@ import { handleIn, linkIn, requestStateIn } from './answer-reading.js';
 import {
   type Blueprint,
   type Header,
+  LOGIN_SLOTS,
   type Placeholder,
   resolvePlaceholders,
   SLOTS,
-  TRIP_SLOTS,
   type Way,
 } from './blueprint.js';
 import type { Answer } from './client.js';
-import { Ring } from './ring.js';
-import { Trip } from './trip.js';
+import { PendingLogin } from './pending-login.js';
+import { RingBuffer } from './ring-buffer.js';
 
 /** A temporary session that another one replaced. */
 export type Displaced = { readonly kind: 'connection' | 'session'; readonly id: string };
@@ -28,17 +28,20 @@ const UNKNOWN = '0'.repeat(43);
 const PLAIN: Way = { tool: 'login', provider: 'main', flow: 'link' };
 
 /** The newest ids, links and request states that the server has issued. */
-export class Book {
+export class KnownValues {
   readonly #members: readonly string[];
   readonly #origin: string;
   readonly #tokens: Tokens | undefined;
   /** The guests of temporary connections. */
   readonly #holders = new Map<string, number>();
-  readonly #connections: Ring<string> = new Ring(SLOTS);
-  readonly #sessions: Ring<string> = new Ring(SLOTS);
-  readonly #requestStates: Ring<string> = new Ring(SLOTS);
-  readonly #events: Ring<string> = new Ring(SLOTS);
-  readonly #trips: (Trip | undefined)[] = Array.from({ length: TRIP_SLOTS }, () => undefined);
+  readonly #connections: RingBuffer<string> = new RingBuffer(SLOTS);
+  readonly #sessions: RingBuffer<string> = new RingBuffer(SLOTS);
+  readonly #requestStates: RingBuffer<string> = new RingBuffer(SLOTS);
+  readonly #events: RingBuffer<string> = new RingBuffer(SLOTS);
+  readonly #pendingLogins: (PendingLogin | undefined)[] = Array.from(
+    { length: LOGIN_SLOTS },
+    () => undefined,
+  );
 
   /** @param tokens the access tokens of requests; `undefined` in open access */
   constructor(origin: string, members: readonly string[], tokens?: Tokens) {
@@ -48,8 +51,8 @@ export class Book {
   }
 
   /** All known temporary sessions. */
-  get throwAways(): Displaced[] {
-    const own = this.#trips.flatMap((trip) => trip?.connection ?? []);
+  get temporarySessions(): Displaced[] {
+    const own = this.#pendingLogins.flatMap((pendingLogin) => pendingLogin?.connection ?? []);
     return [
       ...[...this.#connections.entries, ...own].map((id) => ({ kind: 'connection', id }) as const),
       ...this.#sessions.entries.map((id) => ({ kind: 'session', id }) as const),
@@ -57,9 +60,10 @@ export class Book {
   }
 
   open(blueprint: Blueprint): OpenedRequest {
-    const trip = blueprint.trip === undefined ? undefined : this.#trips[blueprint.trip];
-    const isUnderWay = trip !== undefined && !trip.isOver;
-    const step = isUnderWay ? blueprint.steps?.[trip.next(blueprint.isEager ?? false)] : undefined;
+    const pendingLogin =
+      blueprint.pendingLogin === undefined ? undefined : this.#pendingLogins[blueprint.pendingLogin];
+    const isUnderWay = pendingLogin !== undefined && !pendingLogin.isOver;
+    const step = isUnderWay ? blueprint.steps?.[pendingLogin.next(blueprint.isEager ?? false)] : undefined;
     const { steps: _, ...chosen } = step ?? blueprint;
     const fill = (text: string) => resolvePlaceholders(text, (name, slot) => this.#look(name, slot));
     const named = chosen.headers.map(([name, value]) => [name, fill(value)] as const);
@@ -71,12 +75,12 @@ export class Book {
       ...(chosen.body !== undefined && { body: fill(chosen.body) }),
     };
     const isHeld = request.patience !== undefined;
-    if (isUnderWay) trip.leave(isHeld);
+    if (isUnderWay) pendingLogin.leave(isHeld);
     const learn = (answer: Answer) => {
-      if (isUnderWay) trip.arrive(isHeld, answer);
+      if (isUnderWay) pendingLogin.arrive(isHeld, answer);
       const started = answer.headers['mcp-session-id'];
       if (guest !== undefined && typeof started === 'string') this.#holders.set(started, guest);
-      return this.#learn(request, isUnderWay ? trip : undefined, answer);
+      return this.#learn(request, isUnderWay ? pendingLogin : undefined, answer);
     };
     return { request, learn };
   }
@@ -112,7 +116,7 @@ export class Book {
       case 'session':
         return this.#sessions.at(slot);
       case 'link':
-        return this.#trips[slot]?.link ?? `/connect/${UNKNOWN}`;
+        return this.#pendingLogins[slot]?.link ?? `/connect/${UNKNOWN}`;
       case 'requestState':
         return this.#requestStates.at(slot);
       case 'event':
@@ -122,22 +126,22 @@ export class Book {
       case 'host':
         return this.#origin.replace('http://', '');
       default:
-        return this.#trips[slot]?.known(name);
+        return this.#pendingLogins[slot]?.known(name);
     }
   }
 
-  #learn(request: Blueprint, trip: Trip | undefined, answer: Answer): Displaced[] {
+  #learn(request: Blueprint, pendingLogin: PendingLogin | undefined, answer: Answer): Displaced[] {
     const { status, headers, text } = answer;
-    const ended = trip?.isOver ? this.#retire(trip) : [];
+    const ended = pendingLogin?.isOver ? this.#retire(pendingLogin) : [];
     if (status !== 200) return ended;
     const requestState = requestStateIn(text);
     if (requestState !== undefined) this.#requestStates.add(requestState);
     const event = request.owner === undefined ? /^id: (.+)$/m.exec(text)?.[1] : undefined;
     if (event !== undefined) this.#events.add(event);
-    if (trip) return ended;
+    if (pendingLogin) return ended;
     const id = headers['mcp-session-id'];
     const connection = typeof id === 'string' ? id : undefined;
-    if (request.begins) return this.#begin(request.trip ?? 0, request.begins, connection, answer);
+    if (request.begins) return this.#begin(request.pendingLogin ?? 0, request.begins, connection, answer);
     const handle = handleIn(text);
     this.#adopt(request, handle, answer);
     return [
@@ -151,11 +155,13 @@ export class Book {
     const { text } = answer;
     const handle = handleIn(text);
     const state = requestStateIn(text);
-    const displaced = this.#trips[slot];
+    const displaced = this.#pendingLogins[slot];
     if (connection !== undefined)
-      this.#trips[slot] = new Trip(way, { kind: 'connection', id: connection }, answer);
-    else if (state !== undefined) this.#trips[slot] = new Trip(way, { kind: 'round', state }, answer);
-    else if (handle !== undefined) this.#trips[slot] = new Trip(way, { kind: 'handle', id: handle }, answer);
+      this.#pendingLogins[slot] = new PendingLogin(way, { kind: 'connection', id: connection }, answer);
+    else if (state !== undefined)
+      this.#pendingLogins[slot] = new PendingLogin(way, { kind: 'round', state }, answer);
+    else if (handle !== undefined)
+      this.#pendingLogins[slot] = new PendingLogin(way, { kind: 'handle', id: handle }, answer);
     else return [];
     return displaced && !displaced.isOver ? this.#retire(displaced) : [];
   }
@@ -165,20 +171,22 @@ export class Book {
     // A call that the client abandons would lead to an unknown session, and an older session may have
     // another login.
     if (handle === undefined || cutMs !== undefined || body.includes(handle)) return;
-    const free = this.#trips.findIndex((trip) => trip === undefined || trip.isOver);
+    const free = this.#pendingLogins.findIndex(
+      (pendingLogin) => pendingLogin === undefined || pendingLogin.isOver,
+    );
     if (free === -1 || linkIn(answer.text) === undefined) return;
-    this.#trips[free] = new Trip(PLAIN, { kind: 'handle', id: handle }, answer);
+    this.#pendingLogins[free] = new PendingLogin(PLAIN, { kind: 'handle', id: handle }, answer);
   }
 
   /** Keeps the connection and session of a login that ended. */
-  #retire({ connection, session }: Trip): Displaced[] {
+  #retire({ connection, session }: PendingLogin): Displaced[] {
     return [
       ...this.#keep('connection', this.#connections, connection),
       ...this.#keep('session', this.#sessions, session),
     ];
   }
 
-  #keep(kind: Displaced['kind'], ids: Ring<string>, id: string | undefined): Displaced[] {
+  #keep(kind: Displaced['kind'], ids: RingBuffer<string>, id: string | undefined): Displaced[] {
     if (id === undefined || this.#members.includes(id) || ids.entries.includes(id)) return [];
     const displaced = ids.add(id);
     return displaced === undefined ? [] : [{ kind, id: displaced }];

@@ -18,7 +18,7 @@ const MARKS = {
 export type Mark = keyof typeof MARKS;
 
 /** Counts the requests that reached each stage of a login. */
-export class Depth {
+export class LoginCoverage {
   readonly #counts = new Map<Mark, number>();
   #requests = 0;
 

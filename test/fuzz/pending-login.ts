@@ -20,11 +20,11 @@ type Caller =
 type Progress = 'begun' | 'linked' | 'asked' | 'sent' | 'coded' | 'shown' | 'returned' | 'at provider';
 
 /** Rejections before the client abandons a login. */
-const MOST_SETBACKS = 4;
-const MOST_STEPS = 60;
+const MAX_SETBACKS = 4;
+const MAX_STEPS = 60;
 
 /** A pending login, as its client and browser know it. */
-export class Trip {
+export class PendingLogin {
   readonly way: Way;
   readonly #cookies = new Map<string, string>();
   #caller: Caller;
@@ -48,7 +48,7 @@ export class Trip {
   }
 
   get isOver(): boolean {
-    return this.#isOver || this.#setbacks >= MOST_SETBACKS || this.#steps >= MOST_STEPS;
+    return this.#isOver || this.#setbacks >= MAX_SETBACKS || this.#steps >= MAX_STEPS;
   }
 
   get link(): string | undefined {

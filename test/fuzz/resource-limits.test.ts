@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
 import type { Answer } from './client.js';
-import { cpuBudgetMs, cpuCost, isTooDear, keptPerClient } from './judges.js';
+import { cpuBudgetMs, cpuCost, isTooExpensive, memoryPerClient } from './resource-limits.js';
 
 const answer = (status: number): Answer => ({ status, headers: {}, text: '', end: 'complete' });
 
@@ -22,13 +22,13 @@ it('reports a request that is expensive every time', async () => {
   const server = costing([300, 200, 250, 400, 300]);
   const cost = await cpuCost(server.send, server.usedCpuMs);
   expect(cost.cpuMs).toBe(200);
-  expect(isTooDear(cost)).toBe(true);
+  expect(isTooExpensive(cost)).toBe(true);
 });
 
 it('does not report a request because of a garbage collection', async () => {
   const server = costing([300, 5]);
   const cost = await cpuCost(server.send, server.usedCpuMs);
-  expect(isTooDear(cost)).toBe(false);
+  expect(isTooExpensive(cost)).toBe(false);
   expect(server.sent()).toBe(2);
 });
 
@@ -40,9 +40,9 @@ it('allows less CPU time for a rejected request', () => {
 it('does not count memory that all clients share', async () => {
   let held = 100;
   let isFirst = true;
-  const hoard = async (clients: number) => {
+  const addClients = async (clients: number) => {
     held += (isFirst ? 5000 : 0) + clients * 7;
     isFirst = false;
   };
-  expect(await keptPerClient(4, hoard, async () => held)).toBe(7);
+  expect(await memoryPerClient(4, addClients, async () => held)).toBe(7);
 });

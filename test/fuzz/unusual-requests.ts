@@ -1,7 +1,7 @@
 import fc, { type Arbitrary } from 'fast-check';
 import { type Blueprint, type Header, placeholder } from './blueprint.js';
+import { edgeCaseHeaderValue, edgeCaseString, edgeCaseValue, encoded } from './edge-case-values.js';
 import { mutated } from './mutations.js';
-import { encoded, oddHeaderValue, oddString, oddValue } from './odd-values.js';
 
 const HOST: Header = ['host', placeholder('host')];
 const JSON_HEADERS: readonly Header[] = [
@@ -69,8 +69,8 @@ const wandering = fc
     fc.constantFrom(...METHODS),
     fc.oneof(
       { weight: 3, arbitrary: fc.constantFrom(...PATHS) },
-      { weight: 1, arbitrary: oddString.map((odd) => `/${encoded(odd)}`) },
-      { weight: 1, arbitrary: oddHeaderValue.map((odd) => `/mcp/${odd}`) },
+      { weight: 1, arbitrary: edgeCaseString.map((odd) => `/${encoded(odd)}`) },
+      { weight: 1, arbitrary: edgeCaseHeaderValue.map((odd) => `/mcp/${odd}`) },
     ),
   )
   .map(([method, path]): Blueprint => ({ kind: 'odd path', method, path, headers: [HOST] }));
@@ -82,7 +82,7 @@ const anyMethod = fc
   );
 
 const preflight = fc
-  .tuple(fc.constantFrom(placeholder('origin'), 'https://evil.example', 'null', ''), oddHeaderValue)
+  .tuple(fc.constantFrom(placeholder('origin'), 'https://evil.example', 'null', ''), edgeCaseHeaderValue)
   .map(([origin, method]): Blueprint => {
     const headers: Header[] = [HOST, ['origin', origin], ['access-control-request-method', method]];
     return { kind: 'preflight', method: 'OPTIONS', path: '/mcp', headers };
@@ -92,14 +92,14 @@ const otherHost = fc
   .tuple(
     fc.oneof(
       fc.constantFrom('evil.example', '', 'localhost.evil.example', '127.0.0.1.nip.io', '0'),
-      oddHeaderValue,
+      edgeCaseHeaderValue,
     ),
   )
   .map(([host]) => post('odd host', [['host', host], ...JSON_HEADERS.slice(1)], '{}'));
 
 const oddBody = fc.oneof(
-  oddValue.map((value) => JSON.stringify(value)),
-  oddString,
+  edgeCaseValue.map((value) => JSON.stringify(value)),
+  edgeCaseString,
   fc.constantFrom('{', '[]', '[[]]', '{"jsonrpc":"2.0"}', '{"id":1}', 'NaN', '1e999', '{"a":1,"a":2}'),
 );
 const nonsense = oddBody.map((body) => post('odd body', JSON_HEADERS, body));
@@ -139,7 +139,7 @@ const manyHeaders = fc
   });
 
 /** Requests that no MCP client sends. */
-export const oddRequests: Arbitrary<Blueprint> = fc.oneof(
+export const unusualRequests: Arbitrary<Blueprint> = fc.oneof(
   { weight: 30, arbitrary: wandering },
   { weight: 10, arbitrary: anyMethod },
   { weight: 5, arbitrary: preflight },

@@ -8,7 +8,7 @@ interface Timer {
 }
 
 /** Node's monotonic clock, which a test can advance. Due timers run at once, in order. */
-export class HastyClock implements Clock {
+export class AdvanceableClock implements Clock {
   readonly #timers = new Set<Timer>();
   #aheadMs = 0;
 
@@ -28,7 +28,7 @@ export class HastyClock implements Clock {
     return cancel;
   }
 
-  putForward(durationMs: number): void {
+  advance(durationMs: number): void {
     this.#aheadMs += durationMs;
     const now = this.now();
     const due = [...this.#timers]

@@ -13,10 +13,10 @@ const CONNECTIONS = 16;
 
 const INITIALIZE = {
   method: 'initialize',
-  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'hoarder', version: '1' } },
+  params: { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'greedy', version: '1' } },
 };
 
-export interface HoardersOptions {
+export interface GreedyClientsOptions {
   readonly origin: string;
   readonly seed: number;
   /** The access tokens of users without other requests; `undefined` in open access. */
@@ -24,23 +24,23 @@ export interface HoardersOptions {
 }
 
 /** Clients of both eras that make a server keep as much data as possible, and stay connected. */
-export class Hoarders {
-  readonly #options: HoardersOptions;
+export class GreedyClients {
+  readonly #options: GreedyClientsOptions;
   readonly #client: Client;
   /** The open streams, and how to close them. */
   readonly #streams: { readonly ended: Promise<Answer>; readonly leave: () => void }[] = [];
-  #hoarders = 0;
+  #greedyClients = 0;
   /** Counts responses by status. */
   readonly statuses: Map<number, number> = new Map();
 
-  constructor(options: HoardersOptions) {
+  constructor(options: GreedyClientsOptions) {
     this.#options = options;
     this.#client = new Client(options.origin, 100 * CONNECTIONS);
   }
 
   /** Adds clients that request everything that the server keeps. Each has a 2025 connection and a 2026 session. */
-  async hoard(clients: number): Promise<void> {
-    for (let each = 0; each < clients; each++) await this.#one(this.#hoarders++);
+  async addClients(clients: number): Promise<void> {
+    for (let each = 0; each < clients; each++) await this.#one(this.#greedyClients++);
   }
 
   /** Closes every stream. */
@@ -56,13 +56,13 @@ export class Hoarders {
     const own: Header[] = token === undefined ? [] : [['authorization', `Bearer ${token}`]];
     const send = (blueprint: Blueprint) => this.#send(blueprint, own);
 
-    const { headers } = await send(post('hoarder', JSON_HEADERS, message(INITIALIZE, 1)));
+    const { headers } = await send(post('greedy', JSON_HEADERS, message(INITIALIZE, 1)));
     const connection = String(headers['mcp-session-id']);
-    const { text } = await send(request('hoarder', tool('login'), 1));
+    const { text } = await send(request('greedy', tool('login'), 1));
     const handle = handleIn(text) ?? 'none';
     this.#hold(
       {
-        kind: 'hoarder',
+        kind: 'greedy',
         method: 'GET',
         path: '/mcp',
         headers: [...JSON_HEADERS, ['mcp-session-id', connection]],
@@ -81,7 +81,7 @@ export class Hoarders {
     // Requests on open streams arrive before this one.
     await send(
       post(
-        'hoarder',
+        'greedy',
         [...JSON_HEADERS, ['mcp-session-id', connection]],
         message({ method: 'ping', params: {} }, 2),
       ),

@@ -25,7 +25,7 @@ const ODD_STRINGS = [
 ];
 
 /** Texts that expose faults in programs. */
-export const oddString: Arbitrary<string> = fc.oneof(
+export const edgeCaseString: Arbitrary<string> = fc.oneof(
   { weight: 3, arbitrary: fc.constantFrom(...ODD_STRINGS) },
   { weight: 1, arbitrary: fc.string({ unit: 'binary', maxLength: 40 }) },
 );
@@ -35,15 +35,15 @@ const ODD_NUMBERS = [0, -1, 1.5, 1e308, -1e-308, 2 ** 31, 2 ** 53 + 1, -(2 ** 63
 const POLLUTION = ['{"__proto__":{"polluted":true}}', '{"constructor":{"prototype":{"polluted":true}}}'];
 
 /** Values that expose faults in programs. */
-export const oddValue: Arbitrary<unknown> = fc.oneof(
-  { weight: 3, arbitrary: oddString },
+export const edgeCaseValue: Arbitrary<unknown> = fc.oneof(
+  { weight: 3, arbitrary: edgeCaseString },
   { weight: 3, arbitrary: fc.constantFrom(...ODD_NUMBERS, null, true, false, [], {}, [[]], [null]) },
   { weight: 1, arbitrary: fc.constantFrom(...POLLUTION).map((json): unknown => JSON.parse(json)) },
   { weight: 1, arbitrary: fc.jsonValue({ maxDepth: 3 }) },
 );
 
 /** Values close to what HTTP allows. */
-export const oddHeaderValue: Arbitrary<string> = fc.oneof(
+export const edgeCaseHeaderValue: Arbitrary<string> = fc.oneof(
   {
     weight: 2,
     arbitrary: fc.constantFrom('', ' ', '*', '*/*', ',', ';', '"', 'null', 'A'.repeat(43), '\u00ff'),

@@ -7,13 +7,13 @@ import type { Answer } from './client.js';
 /** About 20 ms, doubled for slow machines. */
 const MAX_REFUSED_MS = 40;
 /** A call with the maximum of arguments is validated against the schema of its tool. */
-const MAX_WELCOME_MS = 120;
+const MAX_ACCEPTED_MS = 120;
 /** Garbage collection and compilation affect some repetitions, and not all. */
 const TRIES = 5;
 
 /** The maximum CPU time of a request with this response. */
 export function cpuBudgetMs({ status }: Pick<Answer, 'status'>): number {
-  return status >= 200 && status < 400 ? MAX_WELCOME_MS : MAX_REFUSED_MS;
+  return status >= 200 && status < 400 ? MAX_ACCEPTED_MS : MAX_REFUSED_MS;
 }
 
 /** A response and the CPU time of its request. */
@@ -30,13 +30,13 @@ export async function cpuCost(send: () => Promise<Answer>, usedCpuMs: () => Prom
     const answer = await send();
     const cpuMs = (await usedCpuMs()) - beforeMs;
     if (!least || cpuMs < least.cpuMs) least = { answer, cpuMs };
-    if (!isTooDear(least)) break;
+    if (!isTooExpensive(least)) break;
   }
   if (!least) throw new Error('Nothing was sent.');
   return least;
 }
 
-export function isTooDear({ answer, cpuMs }: Cost): boolean {
+export function isTooExpensive({ answer, cpuMs }: Cost): boolean {
   return cpuMs > cpuBudgetMs(answer);
 }
 
@@ -48,16 +48,16 @@ export const MAX_KEPT_BYTES: number = 1.5 * 1024 * 1024;
 
 /**
  * Measures the memory for each client, in bytes.
- * @param hoard makes this number of clients request as much as possible; they stay connected
+ * @param addClients makes this number of clients request as much as possible; they stay connected
  */
-export async function keptPerClient(
+export async function memoryPerClient(
   clients: number,
-  hoard: (clients: number) => Promise<void>,
+  addClients: (clients: number) => Promise<void>,
   heldBytes: () => Promise<number>,
 ): Promise<number> {
   // Memory that all clients share is allocated first.
-  await hoard(1);
+  await addClients(1);
   const before = await heldBytes();
-  await hoard(clients);
+  await addClients(clients);
   return ((await heldBytes()) - before) / clients;
 }

@@ -1,5 +1,5 @@
 /** Keeps the newest entries. */
-export class Ring<T> {
+export class RingBuffer<T> {
   readonly #size: number;
   readonly #entries: T[] = [];
   #added = 0;
