@@ -40,4 +40,13 @@ describe('what a model reads when it cannot have a token', () => {
     expect(error.message).toContain(`"idp" ${what}`);
     expect(error.message).toContain(`The login is kept; try again in ${seconds} seconds.`);
   });
+
+  it.each([
+    ['invalid_client', 'rejected the refresh (invalid_client). Ask the operator'],
+    ['text of the provider', 'rejected the refresh. Ask the operator'],
+  ])('names the error code of the provider only if RFC 6749 defines it: %s', (code, text) => {
+    const response = Object.assign(new Error('401'), { error: code });
+    const error = notRenewed('idp', 'provider_refused', 1, new Error('failed', { cause: response }));
+    expect(error.message).toContain(text);
+  });
 });

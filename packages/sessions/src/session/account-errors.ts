@@ -47,7 +47,10 @@ export function reauthenticationRequired(provider: string, cause?: unknown): Ses
 /** Why an access token could not be renewed although the login is good. */
 export type RenewalFailureReason = 'provider_unavailable' | 'provider_refused';
 
-/** The token has run out and cannot be renewed right now; the login is not lost. */
+/**
+ * The access token has expired and cannot be refreshed now; the login is kept.
+ * @param cause the error of the refresh, whose OAuth error code is part of the message
+ */
 export function notRenewed(
   provider: string,
   failureReason: RenewalFailureReason,
@@ -58,10 +61,26 @@ export function notRenewed(
   const what =
     failureReason === 'provider_unavailable'
       ? `the provider "${provider}" cannot be reached`
-      : `the provider "${provider}" rejected the refresh. Ask the operator of this server to check the client registration`;
+      : `the provider "${provider}" rejected the refresh${oauthErrorIn(cause)}. Ask the operator of this server to check the client registration`;
   return new SessionError(
     failureReason,
     `The access token has expired, and ${what}. The login is kept; try again in ${seconds} seconds.`,
     { retryAfterSeconds: seconds, cause },
   );
+}
+
+/** The error codes of RFC 6749 section 5.2. Other texts of a provider do not reach the model. */
+const OAUTH_ERRORS: ReadonlySet<unknown> = new Set([
+  'invalid_request',
+  'invalid_client',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+]);
+
+function oauthErrorIn(cause: unknown): string {
+  for (let error = cause; error instanceof Error; error = error.cause) {
+    if ('error' in error && OAUTH_ERRORS.has(error.error)) return ` (${error.error})`;
+  }
+  return '';
 }
