@@ -38,6 +38,6 @@ export type {
 export type { NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { ListedSession, SignOutFilter } from './session/session-administration.js';
-export type { EventSession, SessionEvent, SessionListener } from './session/session-events.js';
+export type { EventOf, EventSession, SessionEvent, SessionListener } from './session/session-events.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';

@@ -81,8 +81,8 @@ interface EventAccount {
   readonly subject: string;
 }
 
-/** An event; `Session` are its fields that name the session. @inline */
-type EventOf<Session> =
+/** An event; `Session` are its fields that name the session. */
+export type EventOf<Session> =
   | (Session & { readonly type: 'session.started'; readonly kind: SessionKind })
   | (Session & { readonly type: 'session.signed_out'; readonly reason: SignOutReason })
   /** The login reaches its maximum lifetime soon. */
