@@ -143,7 +143,7 @@ export function registerInputRequiredTools(server: McpServer): void {
       return inputRequired({
         inputRequests: {
           user_name: ask('What is your name?', 'name'),
-          greeting: askModel('Greet somebody.'),
+          greeting: askModel('Greet a user.'),
           client_roots: inputRequired.listRoots(),
         },
         requestState: await states.mint({ tool, leg: 1 }, ctx),
@@ -182,7 +182,7 @@ export function registerInputRequiredTools(server: McpServer): void {
       const declared = declaredCapabilities(ctx);
       const inputRequests: InputRequests = {};
       if (declared?.elicitation) inputRequests.user_name = ask('What is your name?', 'name');
-      if (declared?.sampling) inputRequests.greeting = askModel('Greet somebody.');
+      if (declared?.sampling) inputRequests.greeting = askModel('Greet a user.');
       if (declared?.roots) inputRequests.client_roots = inputRequired.listRoots();
       if (Object.keys(inputRequests).length === 0)
         return done('There is nothing this client could be asked.');

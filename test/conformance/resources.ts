@@ -4,7 +4,7 @@ import { png } from './samples.js';
 export function registerResources(server: McpServer): void {
   for (const [name, text] of [
     ['static-text', 'A text that never changes.'],
-    ['watched-resource', 'A text somebody may subscribe to.'],
+    ['watched-resource', 'A text for subscriptions.'],
   ] as const) {
     const uri = `test://${name}`;
     server.registerResource(name, uri, { description: text, mimeType: 'text/plain' }, () => ({

@@ -294,7 +294,7 @@ describe('two providers, one of them without discovery', () => {
       expect(page.text).not.toContain('Logged in as');
       const failed = await client.call('login', { provider: 'git' });
       expect(failed.isError).toBe(true);
-      expect(failed.text).toContain('refused the login');
+      expect(failed.text).toContain('rejected the login');
       expect((await logInAt(client, 'git', 'octocat')).structured).toMatchObject({ status: 'authenticated' });
     });
 
@@ -478,6 +478,6 @@ describe('client authentication', () => {
     await browse(client, 'sample', 'alice');
     const failed = await client.call('login', { provider: 'sample' });
     expect(failed.isError).toBe(true);
-    expect(failed.text).toContain('refused the login');
+    expect(failed.text).toContain('rejected the login');
   });
 });

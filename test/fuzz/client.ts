@@ -33,7 +33,7 @@ export class Client {
 
   /** Never rejects. @param abandoned aborts when no caller waits for the response */
   async send(blueprint: Blueprint, abandoned?: AbortSignal): Promise<Answer> {
-    // Whoever says "close" sends no more on a connection, whatever the answer says (RFC 9112 section 9.6).
+    // A client that sends "close" sends no more requests on the connection (RFC 9112 section 9.6).
     const isLast = blueprint.headers.some(([name]) => name === 'connection');
     const { answer, isStale } = await this.#try(blueprint, isLast ? false : this.#agent, abandoned);
     // The server may close a connection that is kept at the moment a request is sent on it (RFC 9112 section 9.3.1).

@@ -70,8 +70,8 @@ describe('a login continues', () => {
 
   it('with a new link when its link has expired', () => {
     const pendingLogin = new PendingLogin(WAY, { kind: 'handle', id: HANDLE }, BEGUN);
-    const gone = answer('', { status: 404, headers: html });
-    expect(take(pendingLogin, gone, BEGUN)).toEqual(['open', 'ask 2026']);
+    const expired = answer('', { status: 404, headers: html });
+    expect(take(pendingLogin, expired, BEGUN)).toEqual(['open', 'ask 2026']);
     expect(pendingLogin.next(false)).toBe('open');
   });
 });

@@ -36,7 +36,7 @@ let origin = '';
 /** The issuer of the access tokens of clients, different from the provider of logins. */
 let mint = new TokenMint('');
 let deviceCodes = new DeviceCodes(0);
-const notebooks = new Map<string, string[]>();
+const notesByUser = new Map<string, string[]>();
 
 const server = createServer(async (request, response) => {
   const body = await text(request);
@@ -118,8 +118,8 @@ function redeemed(form: URLSearchParams): Reply {
 }
 
 function notesOf(user: string, body: string): readonly string[] {
-  const notes = notebooks.get(user) ?? [`The first note of ${user}`];
-  notebooks.set(user, notes);
+  const notes = notesByUser.get(user) ?? [`The first note of ${user}`];
+  notesByUser.set(user, notes);
   if (body !== '') notes.push(noteSchema.parse(JSON.parse(body)).text.slice(0, MAX_CHARACTERS));
   if (notes.length > MAX_NOTES) notes.splice(1, 1);
   return notes;

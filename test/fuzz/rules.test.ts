@@ -14,7 +14,7 @@ const judge = (answer: Partial<Answer>, request: Partial<Blueprint> = {}) =>
 describe('brokenRule reports', () => {
   it.each<[string, Partial<Answer>]>([
     ['a 500', { status: 500 }],
-    ['a 503, for limits are out of reach', { status: 503, headers: { 'retry-after': '1' } }],
+    ['a 503 in open access, where limits are not reached', { status: 503, headers: { 'retry-after': '1' } }],
     ['a failure of the server under another status', { text: 'The server failed to process the request.' }],
     ['an error of JavaScript in the result of a tool', { text: 'Cannot read properties of undefined' }],
     ['a connection that breaks', { status: 0, end: 'broken' }],

@@ -57,7 +57,7 @@ export const LIVES: readonly Life[] = [
     const { record } = await bench.loggedIn(user, 'pending-handle');
     const pending = await bench.registry.get(record.ref);
     const promoted = pending && (await bench.accounts.promote(pending));
-    if (!promoted) throw new Error('The pending handle was gone too early.');
+    if (!promoted) throw new Error('The pending handle expired too early.');
     await bench.registry.signOut(promoted.record.ref, 'logout');
     return promoted.record.ref;
   },

@@ -124,14 +124,14 @@ describe('a JWT', () => {
   it.each<[what: string, claims: Record<string, unknown>]>([
     ['of another issuer', { iss: 'https://other.test' }],
     ['without an issuer', { iss: undefined }],
-    ['minted for another resource', { aud: 'https://other.test/mcp' }],
-    ['minted for no resource', { aud: undefined }],
+    ['issued for another resource', { aud: 'https://other.test/mcp' }],
+    ['issued for no resource', { aud: undefined }],
     ['that has expired', { exp: 1_700_000_000 }],
     ['that is not valid yet', { nbf: 4_000_000_000 }],
-    ['that never ends', { exp: undefined }],
-    ['whose end is no number', { exp: 'tomorrow' }],
-    ['that does not say who is calling', { sub: undefined }],
-    ['that does not say which client it is of', { client_id: undefined }],
+    ['without an expiry', { exp: undefined }],
+    ['whose expiry is not a number', { exp: 'tomorrow' }],
+    ['without a subject', { sub: undefined }],
+    ['without a client id', { client_id: undefined }],
   ])('%s is rejected although its signature is valid [security 9]', async (_what, claims) => {
     expect(await verifierOf().verify(await sign(claims))).toMatchObject(invalid);
   });
@@ -348,7 +348,7 @@ describe('an opaque token', () => {
   const asked = (answer: unknown) =>
     verifierOf({
       tokenIssuer: {
-        jwksUri: () => Promise.reject(new Error('Nobody asks for its keys.')),
+        jwksUri: () => Promise.reject(new Error('No test requests the keys.')),
         introspect: async () => answer,
       },
     });
@@ -362,7 +362,7 @@ describe('an opaque token', () => {
     const answers: (() => void)[] = [];
     const verifier = verifierOf({
       tokenIssuer: {
-        jwksUri: () => Promise.reject(new Error('Nobody asks for its keys.')),
+        jwksUri: () => Promise.reject(new Error('No test requests the keys.')),
         introspect: () => new Promise((resolve) => answers.push(() => resolve({ active: false }))),
       },
     });
