@@ -16,6 +16,8 @@ export default defineConfig({
       'test/properties/**/*.test.ts',
     ],
     exclude: ['**/*.long.test.ts'],
+    // As in the project `short`: it only ends tests that hang.
+    testTimeout: 5 * 60_000,
     // Files that share a worker load the sources once, which halves the duration.
     isolate: false,
   },
