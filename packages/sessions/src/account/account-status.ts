@@ -1,6 +1,6 @@
 import type { AccountFailureReason, AccountRecord } from '../session/session-record.js';
 
-/** An account as its own user may see it. */
+/** An account, for its user. */
 export interface AccountStatus {
   readonly provider: string;
   readonly state: 'authenticated' | 'pending' | 'reauthentication_required';

@@ -48,12 +48,12 @@ export interface FreshAccessToken {
   readonly generation: number;
 }
 
-/** Closer to its end than this, a token may die on its way to the API. */
+/** A token that expires sooner could expire on its way to the API. */
 const EXPIRY_MARGIN_MS = 1000;
-/** How often a token set may be replaced under the hands of one reader before it gives up. */
-const READ_TRIES = 5;
+/** The maximum number of reads of an account whose token set is replaced in the meantime. */
+const MAX_READS = 5;
 
-/** The accounts of all sessions: takes in what logins bring, and hands out access tokens that are fresh. */
+/** The accounts of all sessions: commits logins, and returns fresh access tokens. */
 export class Accounts {
   readonly #options: AccountsOptions;
 
@@ -62,9 +62,9 @@ export class Accounts {
   }
 
   /**
-   * Takes in the tokens of a login. They replace an older account at the same provider, whose tokens are
-   * revoked. If the session was signed out or has ended since the login began, the new ones are revoked.
-   * @returns their generation, if they were taken in
+   * Adds the account of a login to its session. It replaces an older account at the same provider, whose tokens are
+   * revoked. If the session was signed out or has ended since the login began, the new tokens are revoked.
+   * @returns the generation of the tokens; `undefined` if they were revoked
    */
   async commitLogin(
     snapshot: SessionSnapshot,
@@ -130,15 +130,15 @@ export class Accounts {
   }
 
   /**
-   * The access token of an account, refreshed first if it has run out. One that is only about to run out
-   * is handed out while its refresh goes on. The secret is the caller's: wipe it after use.
+   * The access token of an account. Waits for a refresh if the token has expired; a token that expires soon is returned
+   * while its refresh is in flight. The caller wipes the secret.
    * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`,
    * `provider_refused`, `signed_out`
    */
   async accessToken(snapshot: SessionSnapshot, provider: string): Promise<FreshAccessToken> {
     const { tokens, refresher, clock } = this.#options;
     let unreadable: number | undefined;
-    for (let tries = 0; tries < READ_TRIES; tries++) {
+    for (let tries = 0; tries < MAX_READS; tries++) {
       const { record, account } = await this.#require(snapshot, provider);
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
       const now = clock.now();
@@ -148,7 +148,7 @@ export class Accounts {
           await refresh;
           continue;
         }
-        // It tries again by itself; this caller has a token that is still good.
+        // The scheduler retries. The token of this caller is still valid.
         refresh.catch(() => undefined);
       } else if (expiresAtMs !== undefined && now >= expiresAtMs) {
         if (hasRefreshToken) throw waitingForProvider(account, now);
@@ -158,7 +158,7 @@ export class Accounts {
       const opened = tokens.open(record, account);
       opened?.refreshToken?.wipe();
       if (opened) return { accessToken: opened.accessToken, generation };
-      // Wiped since it was read, which the next look tells; or damaged, which is the same again.
+      // It was wiped since the read, which the next read shows, or it is damaged.
       if (unreadable === generation) await refresher.giveUp(record, account, 'tokens_unreadable');
       unreadable = generation;
     }
@@ -192,16 +192,16 @@ export class Accounts {
   }
 
   /**
-   * Logs a session out of one provider; out of its last one is a sign-out.
-   * @param generation only if these are the tokens it has there. Default: whatever they are
+   * Logs a session out of one provider. Out of the last one, it is signed out.
+   * @param generation the token set to remove. Default: any
    */
   async remove(ref: SessionRef, provider: string, generation?: number): Promise<RevocationReport[]> {
     const { registry, disposal, events } = this.#options;
-    const isMeant = (account: AccountRecord | undefined) =>
+    const matches = (account: AccountRecord | undefined) =>
       account !== undefined && (generation === undefined || account.generation === generation);
     const changed = await registry.update(ref, ({ accounts }) => {
       const { [provider]: removed, ...rest } = accounts;
-      return isMeant(removed) && Object.keys(rest).length > 0 ? { accounts: rest } : undefined;
+      return matches(removed) && Object.keys(rest).length > 0 ? { accounts: rest } : undefined;
     });
     const removed = changed?.before.accounts[provider];
     if (changed && removed) {
@@ -210,15 +210,15 @@ export class Accounts {
       return disposal.dispose(changed.before, [removed]);
     }
     const record = await registry.get(ref);
-    if (!isMeant(record?.accounts[provider])) return [];
+    if (!matches(record?.accounts[provider])) return [];
     const { revoked } = await registry.signOut(ref, 'logout');
     return revoked;
   }
 
   /**
-   * Turns a pending handle into a session handle: its accounts are sealed again under the new session, and
-   * the pending handle is unknown from then on.
-   * @returns the new session, or `undefined` when the pending one is gone.
+   * Replaces a pending handle by a session handle. The accounts are sealed for the new session, and the pending handle
+   * is unknown from then on.
+   * @returns the new session; `undefined` if the pending one has ended
    */
   async promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
     const { registry, disposal, tokens, events, clock } = this.#options;
@@ -231,14 +231,14 @@ export class Accounts {
     const accounts = tokens.move(retired, started.record);
     const signedInAtMs = retired.signedInAtMs ?? clock.now();
     const { generation } = retired;
-    const giveBack = () => void disposal.dispose(started.record, Object.values(accounts));
+    const discard = () => void disposal.dispose(started.record, Object.values(accounts));
     const change: SessionChange = () => ({ accounts, generation, signedInAtMs });
     const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
-      giveBack();
+      discard();
       throw error;
     });
     if (!changed) {
-      giveBack();
+      discard();
       return undefined;
     }
     const record = changed.after;
@@ -279,7 +279,7 @@ function isOtherUser(account: AccountRecord | undefined, subject: string): boole
   return account !== undefined && account.subject !== subject;
 }
 
-/** The last refresh could not be done, and the next one is not due yet. */
+/** The error while a refresh has failed and the next one is not due. */
 function waitingForProvider(
   { provider, failureReason, refreshAtMs }: AccountRecord,
   nowMs: number,

@@ -1,15 +1,15 @@
 import { AuthorError, SessionError } from '../errors.js';
 import type { Logger } from './logger.js';
 
-/** Where what went wrong is reported. */
+/** The functions that log errors. */
 export interface ErrorLog {
-  /** A mistake of ours, or a failure that nobody is waiting to hear of. */
+  /** Logs an internal error, or a failure that no request waits for. */
   readonly onError: (error: unknown) => void;
-  /** What the MCP SDK reports: mostly what clients did wrong, each of which is answered. */
+  /** Logs an error of the MCP SDK, mostly a client's mistake that is answered with an error. */
   readonly onProtocolError: (error: unknown) => void;
 }
 
-/** Writes errors to a logger, without what they may quote. */
+/** Logs errors without their texts, which can contain data of users. */
 export function errorLog(logger: Logger): ErrorLog {
   return {
     onError: (error) => logger.error({ err: withoutDetails(error) }, 'internal error'),
@@ -17,7 +17,7 @@ export function errorLog(logger: Logger): ErrorLog {
   };
 }
 
-/** What may be logged of an error: messages of other libraries can quote what they were given. */
+/** The parts of an error that may be logged. Messages of other libraries can contain their input. */
 function withoutDetails(error: unknown): { name: string; message?: string; code?: unknown; stack?: string } {
   if (!(error instanceof Error)) return { name: typeof error };
   const frames = error.stack

@@ -2,34 +2,34 @@ import type { Clock } from '../time/clock.js';
 
 const MINUTE_MS = 60_000;
 
-/** Tells of what can happen without end: of each kind at once when it begins, and then how often, once a minute. */
+/** Limits repeated log entries: writes the first entry of each kind at once, and then their number once a minute. */
 export class LogThrottle<T> {
   readonly #clock: Clock;
-  readonly #tell: (what: T, times: number) => void;
-  /** How often each kind has happened since it was last told of. */
-  readonly #untold = new Map<string, number>();
+  readonly #write: (what: T, times: number) => void;
+  /** The number of entries of each kind since the last written one. */
+  readonly #unwritten = new Map<string, number>();
 
-  constructor(clock: Clock, tell: (what: T, times: number) => void) {
+  constructor(clock: Clock, write: (what: T, times: number) => void) {
     this.#clock = clock;
-    this.#tell = tell;
+    this.#write = write;
   }
 
-  /** @param kind what is counted together; each is remembered for a minute */
+  /** @param kind entries of one kind are counted together; each is kept for a minute */
   add(kind: string, what: T): void {
-    const untold = this.#untold.get(kind);
-    if (untold === undefined) this.#tellOf(kind, what, 1);
-    else this.#untold.set(kind, untold + 1);
+    const unwritten = this.#unwritten.get(kind);
+    if (unwritten === undefined) this.#writeEntry(kind, what, 1);
+    else this.#unwritten.set(kind, unwritten + 1);
   }
 
-  #tellOf(kind: string, what: T, times: number): void {
-    this.#untold.set(kind, 0);
-    this.#clock.after(MINUTE_MS, () => this.#look(kind, what));
-    this.#tell(what, times);
+  #writeEntry(kind: string, what: T, times: number): void {
+    this.#unwritten.set(kind, 0);
+    this.#clock.after(MINUTE_MS, () => this.#flush(kind, what));
+    this.#write(what, times);
   }
 
-  #look(kind: string, what: T): void {
-    const untold = this.#untold.get(kind) ?? 0;
-    if (untold > 0) this.#tellOf(kind, what, untold);
-    else this.#untold.delete(kind);
+  #flush(kind: string, what: T): void {
+    const unwritten = this.#unwritten.get(kind) ?? 0;
+    if (unwritten > 0) this.#writeEntry(kind, what, unwritten);
+    else this.#unwritten.delete(kind);
   }
 }

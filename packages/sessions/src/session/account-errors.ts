@@ -2,18 +2,18 @@ import { SessionError } from '../errors.js';
 import type { SignOutReason } from './session-record.js';
 
 /**
- * Nobody is logged in at a provider that a call needs; what a model reads then.
- * @param signedOut why the last login of the session is gone; absent where there was none
+ * The error of a call that needs a login at a provider. Models read the message.
+ * @param signedOut why the last login of the session ended; absent if there was none
  */
 export function loginRequired(provider: string, signedOut?: SignOutReason): SessionError {
-  const what = signedOut ? loginEnded(signedOut) : `Nobody is logged in at "${provider}" here.`;
+  const what = signedOut ? loginEnded(signedOut) : `No user is logged in at "${provider}".`;
   return new SessionError(
     'login_required',
     `${what} Call the \`login\` tool with provider "${provider}", then repeat this call.`,
   );
 }
 
-/** What has become of the login of a session that was signed out, as a sentence. */
+/** Why the login of a session has ended, as a sentence. */
 export function loginEnded(reason: SignOutReason): string {
   return `The login here has ended: ${SIGN_OUT_TEXTS[reason]}.`;
 }
@@ -27,7 +27,7 @@ const SIGN_OUT_TEXTS: Readonly<Record<SignOutReason, string>> = {
   account_cap: 'its user has logged in to too many other sessions since',
 };
 
-/** A 2026 request that names no session: the model has none yet, or left it out. */
+/** The error of a 2026 request that names no session. */
 export function sessionRequired(): SessionError {
   return new SessionError(
     'login_required',
@@ -35,7 +35,7 @@ export function sessionRequired(): SessionError {
   );
 }
 
-/** The grant is dead: only a new login helps. */
+/** The error of a call whose grant has ended at the provider. It needs a new login. */
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(
     'reauthentication_required',
@@ -44,7 +44,7 @@ export function reauthenticationRequired(provider: string, cause?: unknown): Ses
   );
 }
 
-/** Why an access token could not be renewed although the login is good. */
+/** Why an access token could not be refreshed although the login is valid. */
 export type RenewalFailureReason = 'provider_unavailable' | 'provider_refused';
 
 /**

@@ -9,16 +9,16 @@ import {
   snapshotOf,
 } from './session-record.js';
 
-/** The port to a provider's revocation endpoint (RFC 7009). Bounded in time; never rejects. */
+/** Revokes tokens at a provider (RFC 7009). Has a time limit; never rejects. */
 export type RevokeTokens = (provider: string, tokens: TokenSet) => Promise<Revocation>;
 
-/** What became of one account's tokens at its provider. */
+/** The result of the revocation of one account's tokens. */
 export interface RevocationReport {
   readonly provider: string;
   readonly revocation: Revocation;
 }
 
-/** The place of an account's tokens, to seal and open them with. */
+/** The context in which the tokens of an account are sealed. */
 export function sealContextOf(
   record: Pick<SessionRecord, 'ref' | 'owner'>,
   account: Pick<AccountRecord, 'provider' | 'generation'>,
@@ -29,14 +29,14 @@ export function sealContextOf(
 
 const MAX_CONCURRENT = 50;
 
-/** Wipes accounts and has their tokens revoked upstream. */
+/** Wipes accounts and revokes their tokens at the providers. */
 export class Disposal {
   readonly #vault: Vault;
   readonly #revokeTokens: RevokeTokens;
   readonly #events: SessionEvents;
   readonly #running = new Set<Promise<unknown>>();
-  /** Closing a full server must not fall upon a provider all at once, and none of them waits for another. */
-  readonly #inTurn = new Map<string, LimitFunction>();
+  /** Limits the concurrent revocations at each provider, which a closing server could overload. */
+  readonly #limiters = new Map<string, LimitFunction>();
 
   constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents) {
     this.#vault = vault;
@@ -45,16 +45,15 @@ export class Disposal {
   }
 
   /**
-   * Wipes the accounts before it returns; the promise tells later what the providers said.
-   * For the time of the revocation the tokens live on in wipeable buffers, and nowhere else.
+   * Wipes the accounts before it returns. The promise resolves to the answers of the providers. Until then the tokens
+   * are kept in buffers that can be wiped.
    */
   dispose(record: SessionRecord, accounts: readonly AccountRecord[]): Promise<RevocationReport[]> {
     const revocations = accounts.map((account): Promise<RevocationReport> => {
       const { provider } = account;
       const tokens = this.#takeTokens(record, account);
       if (tokens === 'unreadable') return Promise.resolve({ provider, revocation: 'unconfirmed' });
-      // An account without tokens has been given up before. Whether they are dead is known only if it was the
-      // provider who said so.
+      // An account without tokens needed a new login. Its tokens are known to be invalid only if the provider said so.
       if (!tokens) {
         const revocation = account.failureReason === 'grant_revoked' ? 'confirmed' : 'unconfirmed';
         return Promise.resolve({ provider, revocation });
@@ -69,15 +68,15 @@ export class Disposal {
     if (state) this.#vault.wipe(state.sealed);
   }
 
-  /** Has tokens revoked that are in no session, or no longer, and wipes them. */
+  /** Revokes tokens that are in no session, and wipes them. */
   async revoke(
     session: SessionSnapshot,
     { provider, subject }: { readonly provider: string; readonly subject?: string | undefined },
     tokens: TokenSet,
   ): Promise<RevocationReport> {
-    const inTurn = this.#inTurn.get(provider) ?? pLimit(MAX_CONCURRENT);
-    this.#inTurn.set(provider, inTurn);
-    const revoking = inTurn(() => this.#revokeTokens(provider, tokens)).finally(() => wipeTokenSet(tokens));
+    const limiter = this.#limiters.get(provider) ?? pLimit(MAX_CONCURRENT);
+    this.#limiters.set(provider, limiter);
+    const revoking = limiter(() => this.#revokeTokens(provider, tokens)).finally(() => wipeTokenSet(tokens));
     this.#running.add(revoking);
     try {
       const revocation = await revoking;
@@ -93,7 +92,7 @@ export class Disposal {
     return this.#running.size;
   }
 
-  /** Waits for what is being revoked. */
+  /** Waits for the revocations in flight. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running);
   }

@@ -7,7 +7,7 @@ import { type SessionSnapshot, snapshotOf } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
 
 const NOTICE_MS = 5 * 60 * 1000;
-/** Shorter logins get their notice in this last part of their lifetime. */
+/** For shorter logins: the part of the lifetime before its end. */
 const NOTICE_SHARE = 0.2;
 
 export interface ExpiryNoticesOptions {
@@ -18,11 +18,11 @@ export interface ExpiryNoticesOptions {
   readonly lifetimes: Lifetimes;
 }
 
-/** Gives notice, some minutes ahead, that a login is about to reach its longest lifetime. */
+/** Emits an event some minutes before a login reaches its maximum lifetime. */
 export class ExpiryNotices {
   readonly #options: ExpiryNoticesOptions;
   readonly #noticeMs: number;
-  /** Sessions that get a notice, or have got it. */
+  /** Sessions with a planned or sent notice. */
   readonly #planned = new Map<SessionRef, Plan>();
 
   constructor(options: ExpiryNoticesOptions) {
@@ -50,7 +50,7 @@ export class ExpiryNotices {
     const { registry, events, clock, deadlines, lifetimes } = this.#options;
     const plan: Plan = { deadline: undefined };
     this.#planned.set(ref, plan);
-    // A handle that is new may belong to a login that is not: only the record knows.
+    // A new handle can have an older login: the record has its time.
     const known = await registry.get(ref).catch(() => 'unknown' as const);
     if (this.#planned.get(ref) !== plan) return;
     const signedInAtMs = known === 'unknown' ? clock.now() : known?.signedInAtMs;
@@ -58,8 +58,8 @@ export class ExpiryNotices {
       this.#planned.delete(ref);
       return;
     }
-    const give = () => events.emit({ type: 'session.expires_soon', ...session });
-    plan.deadline = deadlines.at(signedInAtMs + lifetimes.absoluteMs - this.#noticeMs, give);
+    const notify = () => events.emit({ type: 'session.expires_soon', ...session });
+    plan.deadline = deadlines.at(signedInAtMs + lifetimes.absoluteMs - this.#noticeMs, notify);
   }
 
   #cancel(ref: SessionRef): void {
@@ -68,7 +68,7 @@ export class ExpiryNotices {
   }
 }
 
-/** A notice that is to be given, once its time is known. */
+/** A planned notice. Its deadline is set when the record is read. */
 interface Plan {
   deadline: Deadline | undefined;
 }

@@ -4,16 +4,16 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 declare const sessionIdBrand: unique symbol;
 declare const sessionRefBrand: unique symbol;
 
-/** What a client shows to be let in: the `Mcp-Session-Id` of a 2025 connection, or a 2026 handle. A secret. */
+/** The secret that gives access to a session: the `Mcp-Session-Id` of a 2025 connection, or a 2026 handle. */
 export type SessionId = string & { readonly [sessionIdBrand]: true };
 
-/** The name of a session inside this server: an HMAC of its id or owner, from which neither can be found again. */
+/** The internal reference of a session: an HMAC of its id or owner, which does not reveal them. */
 export type SessionRef = string & { readonly [sessionRefBrand]: true };
 
-/** Where an id is valid. An id of one kind opens nothing of the other. */
+/** The kind of an id. An id of one kind is not valid as the other. */
 export type IdKind = 'connection' | 'handle';
 
-/** Whom a bearer token says is calling: somebody at an authorization server, through one of its clients. */
+/** The caller that a bearer token names: a user of an authorization server, and the client. */
 export interface OwnerIdentity {
   readonly issuer: string;
   readonly subject: string;
@@ -22,13 +22,13 @@ export interface OwnerIdentity {
   readonly session?: string | undefined;
 }
 
-/** An owner as the store may know it: digests, from which nobody can be found again. */
+/** An owner as digests, which do not reveal the user. */
 export interface Owner {
   /** The key of issuer, subject, client id and `session`. */
   readonly key: string;
   /** The key of issuer, subject and client id, the same for all sessions of the user and client. */
   readonly clientKey: string;
-  /** Of issuer and subject: the same whatever the client. */
+  /** The key of issuer and subject, the same for all clients of the user. */
   readonly subjectKey: string;
 }
 
@@ -37,21 +37,21 @@ const ID_PATTERN = /^[A-Za-z0-9_-]{43}$/;
 
 /** A new id: 256 random bits in base64url. */
 export function mintSessionId(random: RandomSource): SessionId {
-  // The brand is made here and in parseSessionId, and nowhere else.
+  // Only this function and parseSessionId give the brand.
   return randomToken(random) as SessionId;
 }
 
-/** Reads an id from outside; `undefined` when it cannot be one of ours. */
+/** Parses an id of a request; `undefined` if it does not have the form of an id. */
 export function parseSessionId(value: string): SessionId | undefined {
   return ID_PATTERN.test(value) ? (value as SessionId) : undefined;
 }
 
-/** The reference that an id stands for. */
+/** The reference of the session that an id names. */
 export function sessionRefOf(keys: KeyHierarchy, kind: IdKind, id: SessionId): SessionRef {
   return keys.mac('id-lookup', kind, id).toString('base64url') as SessionRef;
 }
 
-/** The owner that a principal is. */
+/** The owner of a principal's sessions. */
 export function ownerOf(keys: KeyHierarchy, { issuer, subject, clientId, session }: OwnerIdentity): Owner {
   const clientKey = keys.mac('id-lookup', 'owner', issuer, subject, clientId).toString('base64url');
   return {

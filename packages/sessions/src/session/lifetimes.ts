@@ -5,22 +5,25 @@ const SECOND_MS = 1000;
 const MINUTE_MS = 60 * SECOND_MS;
 const HOUR_MS = 60 * MINUTE_MS;
 
-/** How long things last, in milliseconds. */
+/** Lifetimes, in milliseconds. */
 export interface Lifetimes {
   /**
    * How long a login lasts while its client is absent: no request in flight and no stream open. Counts from the last
    * answer or stream. Default: 30 minutes.
    */
   readonly idleMs: number;
-  /** From login until it is wiped, whatever happens. Default: 12 hours. */
+  /** The maximum time from a login until it is wiped. Default: 12 hours. */
   readonly absoluteMs: number;
-  /** From the moment a client has gone, its stream lost or its last connection ended, until its login is wiped. `0`: at once. Default: 2 minutes. */
+  /**
+   * From the disconnection of a client (its stream or its last connection ends) until its login is wiped. `0`: at once.
+   * Default: 2 minutes.
+   */
   readonly disconnectGraceMs: number;
-  /** How long a started login can be finished. Default: 10 minutes. */
+  /** The maximum time from the start of a login to its end. Default: 10 minutes. */
   readonly loginAttemptMs: number;
-  /** Without request or stream until a connection's id, or an owner's session, is forgotten. Default: 24 hours. */
+  /** The time without request or stream after which a connection, or an owner's session, ends. Default: 24 hours. */
   readonly connectionTtlMs: number;
-  /** How long closing waits for calls in flight, and then as long again for revocations. Default: 10 seconds. */
+  /** How long closing waits for requests in flight, and then again for revocations. Default: 10 seconds. */
   readonly shutdownDrainMs: number;
 }
 
@@ -33,20 +36,20 @@ export const DEFAULT_LIFETIMES: Lifetimes = {
   shutdownDrainMs: 10 * SECOND_MS,
 };
 
-/** What happens to a session next if nothing else does. */
+/** The next change that a lifetime causes. */
 export type DueChange = { readonly atMs: number } & (
   | { readonly action: 'sign-out'; readonly reason: SignOutReason }
   | { readonly action: 'end'; readonly reason: EndReason }
 );
 
-/** The first thing that time will do to a session. */
+/** The next change that a lifetime causes, unless the client is active before. */
 export function nextDue(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): DueChange {
-  const dues = [lastResort(record, presence, lifetimes)];
+  const dues = [connectionEnd(record, presence, lifetimes)];
   if (isSignedIn(record)) dues.push(...signOuts(record, presence, lifetimes));
   return dues.reduce((first, due) => (due.atMs < first.atMs ? due : first));
 }
 
-/** When a login is wiped for want of requests; `undefined` while its client is present. */
+/** When the idle time of a login ends; `undefined` while its client is present. */
 export function idleAtMs(
   record: SessionRecord,
   presence: Presence,
@@ -76,19 +79,19 @@ function signOuts(record: SessionRecord, presence: Presence, lifetimes: Lifetime
   const idle = idleAtMs(record, presence, lifetimes);
   if (idle !== undefined) dues.push({ action: 'sign-out', reason: 'idle', atMs: idle });
   const { disconnectedAtMs, presentUntilMs = 0 } = presence;
-  const hasGone = disconnectedAtMs !== undefined && !isPresent(presence);
-  if (hasGone && record.lastRequestAtMs <= disconnectedAtMs) {
-    const goneSinceMs = Math.max(disconnectedAtMs, presentUntilMs, record.signedInAtMs ?? 0);
+  const hasDisconnected = disconnectedAtMs !== undefined && !isPresent(presence);
+  if (hasDisconnected && record.lastRequestAtMs <= disconnectedAtMs) {
+    const disconnectedSinceMs = Math.max(disconnectedAtMs, presentUntilMs, record.signedInAtMs ?? 0);
     dues.push({
       action: 'sign-out',
       reason: 'disconnect',
-      atMs: goneSinceMs + lifetimes.disconnectGraceMs,
+      atMs: disconnectedSinceMs + lifetimes.disconnectGraceMs,
     });
   }
   return dues;
 }
 
-function lastResort(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): DueChange {
+function connectionEnd(record: SessionRecord, presence: Presence, lifetimes: Lifetimes): DueChange {
   if (record.kind === 'pending-handle') {
     return {
       action: 'end',

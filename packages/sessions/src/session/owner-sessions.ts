@@ -16,7 +16,7 @@ export interface OwnerSessionsOptions {
   readonly maxConnections: number;
   /** Whether each connection has its own session. Default: false. */
   readonly hasSessionPerConnection?: boolean | undefined;
-  /** Hears of a store that failed when nobody was waiting for it. */
+  /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -36,12 +36,12 @@ export class OwnerSessions {
   readonly #bySession = new Map<SessionRef, Set<SessionRef>>();
   /** The connections of one user through one client, in all sessions; the longest idle first. */
   readonly #byClient = new Map<string, Set<SessionRef>>();
-  /** Connections that are being ended to make room; their places are given away already. */
+  /** Connections that are being evicted. They do not count towards the maximum. */
   readonly #leaving = new Set<SessionRef>();
   readonly #ownerOfSession = new Map<SessionRef, Owner>();
   /** The sessions that one user has, through different clients. */
   readonly #bySubject = new Map<string, Set<SessionRef>>();
-  /** The same principal comes with every request of a token. */
+  /** Owners by principal: all requests with one token have the same principal. */
   readonly #owners = new WeakMap<OwnerIdentity, Owner>();
 
   constructor(options: OwnerSessionsOptions) {
@@ -53,9 +53,9 @@ export class OwnerSessions {
     });
   }
 
-  /** How many entries there are in its books. */
+  /** The number of entries in all maps, for tests of their bounds. */
   get size(): number {
-    const books = [
+    const collections = [
       this.#connections,
       this.#bySession,
       this.#byClient,
@@ -63,7 +63,7 @@ export class OwnerSessions {
       this.#ownerOfSession,
       this.#bySubject,
     ];
-    return books.reduce((size, book) => size + book.size, 0);
+    return collections.reduce((size, collection) => size + collection.size, 0);
   }
 
   /**
@@ -113,11 +113,11 @@ export class OwnerSessions {
     try {
       await Promise.all([this.#makeRoom(connections, ref), registry.touch(session.ref)]);
     } catch (error) {
-      // Nobody will get to know its id.
+      // No client gets its id.
       await registry.end(ref, 'cap').catch(onError);
       throw error;
     }
-    // It may have ended meanwhile, and took only the connections along that it had.
+    // The session may have ended in the meantime, with the connections that it had then.
     if (!registry.has(session.ref)) await registry.end(ref, 'cap');
     return started;
   }
@@ -141,7 +141,7 @@ export class OwnerSessions {
     return [...(this.#bySession.get(session) ?? [])];
   }
 
-  /** The sessions that the user of this one has here, whatever the client; this one among them. */
+  /** All sessions of the user of a session, through any client, including the session itself. */
   ofSameUser(session: SessionRef): readonly SessionRef[] {
     const owner = this.#ownerOfSession.get(session);
     const sessions = owner && this.#bySubject.get(owner.subjectKey);
@@ -160,7 +160,7 @@ export class OwnerSessions {
     return owner;
   }
 
-  /** Chooses within one tick which connection goes, so that no two choose the same. */
+  /** Chooses the connection to evict within one tick, so that no two calls choose the same. */
   async #makeRoom(connections: ReadonlySet<SessionRef>, started: SessionRef): Promise<void> {
     const { registry, events, maxConnections } = this.#options;
     const staying = [...connections].filter((ref) => !this.#leaving.has(ref));

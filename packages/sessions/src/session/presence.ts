@@ -38,12 +38,12 @@ export class SessionPresence {
   streamClosed(ref: SessionRef, by: StreamCloser, atMs: number): void {
     const { openStreams, requests } = this.of(ref);
     if (openStreams === 0) return;
-    const isGone = openStreams === 1 && by === 'client';
+    const hasDisconnected = openStreams === 1 && by === 'client';
     this.#entries.set(ref, {
       openStreams: openStreams - 1,
       requests,
       presentUntilMs: atMs,
-      disconnectedAtMs: isGone ? atMs : undefined,
+      disconnectedAtMs: hasDisconnected ? atMs : undefined,
     });
   }
 
@@ -64,7 +64,7 @@ export class SessionPresence {
     });
   }
 
-  /** Notes that a client has gone, if it has no stream open that says otherwise. */
+  /** Notes that a client has disconnected, unless it has a stream open. */
   clientLeft(ref: SessionRef, atMs: number): void {
     const presence = this.of(ref);
     if (presence.openStreams === 0) this.#entries.set(ref, { ...presence, disconnectedAtMs: atMs });

@@ -2,24 +2,24 @@ import type { SealedRecord } from '../vault/vault.js';
 import type { SessionRef } from './ids.js';
 
 /**
- * - `connection`: a 2025 client's protocol session, or that of the client over stdio; it outlives its logins.
- * - `handle`: a 2026 session; it ends with its login.
- * - `pending-handle`: a 2026 login on its way; it serves only `login` and `session_status`.
- * - `owner-session`: what belongs to one principal, however its clients connect; it outlives its logins.
- * - `owned-connection`: a 2025 client's protocol session in bearer access. Nobody logs in to it: its accounts
- *   are those of its owner's session.
+ * - `connection`: the protocol session of a 2025 client, or of the client over stdio. It outlives its logins.
+ * - `handle`: a 2026 session. It ends with its login.
+ * - `pending-handle`: a pending 2026 login. It serves only `login` and `session_status`.
+ * - `owner-session`: the session of one principal, for all of its connections. It outlives its logins.
+ * - `owned-connection`: the protocol session of a 2025 client in bearer access. It has no accounts of its own: those of
+ *   its owner's session apply.
  */
 export type SessionKind = 'connection' | 'handle' | 'pending-handle' | 'owner-session' | 'owned-connection';
 
-/** Whether a session is named by a handle, and ends with its login. */
+/** Whether a handle names the session. Such a session ends with its login. */
 export function hasHandle({ kind }: Pick<SessionRecord, 'kind'>): boolean {
   return kind === 'handle' || kind === 'pending-handle';
 }
 
-/** Why a session was signed out; `account_cap`: its account has logged in to too many others since. */
+/** Why a session was signed out. `account_cap`: its account has logged in to too many newer sessions. */
 export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator' | 'account_cap';
 
-/** Why a session ended: its id is unknown from then on. */
+/** Why a session ended. */
 export type EndReason =
   | SignOutReason
   | 'deleted'
@@ -29,7 +29,7 @@ export type EndReason =
   | 'replaced'
   | 'login_expired';
 
-/** Why an account needs a new login, or cannot be refreshed for now. Never contains secrets. */
+/** Why an account needs a new login, or cannot be refreshed for now. */
 export type AccountFailureReason =
   | 'grant_revoked'
   | 'no_refresh_token'
@@ -40,11 +40,11 @@ export type AccountFailureReason =
   | 'tokens_unreadable';
 
 /**
- * What can be wrong with an answer that brings good tokens.
+ * A part of a token response that does not conform, although its tokens are valid.
  *
- * - `id_token_invalid`: it came with an ID token that says nothing of use.
- * - `issuer_changed`: its ID token is from another issuer, so the tokens may be somebody else's.
- * - `scope_widened`: it claims scopes that the user was never asked for; they are not counted.
+ * - `id_token_invalid`: the ID token is invalid and ignored.
+ * - `issuer_changed`: the ID token is from another issuer, so the tokens may belong to another user.
+ * - `scope_widened`: the response has scopes that were not requested. They are ignored.
  */
 export type GrantNonconformance = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
 
@@ -53,7 +53,7 @@ export interface AccountRecord {
   readonly provider: string;
   readonly state: 'authenticated' | 'reauthentication_required';
   readonly failureReason?: AccountFailureReason | undefined;
-  /** Counts the token sets of this session; never given twice, not even after a logout. */
+  /** The number of the token set within the session. Not reused, also after a logout. */
   readonly generation: number;
   readonly subject: string;
   readonly name?: string | undefined;
@@ -61,12 +61,12 @@ export interface AccountRecord {
   /** Absent once the tokens have been wiped. */
   readonly sealed?: SealedRecord | undefined;
   readonly hasRefreshToken: boolean;
-  /** When the access token dies, on the clock of this process. `undefined`: not before a 401. */
+  /** When the access token expires, on the clock of this process. `undefined`: when an API rejects it. */
   readonly expiresAtMs?: number | undefined;
-  /** When it is to be refreshed. */
+  /** When to refresh the access token. */
   readonly refreshAtMs?: number | undefined;
   readonly lifetimeMs?: number | undefined;
-  /** How often in a row it could not be refreshed. */
+  /** The number of failed refreshes in a row. */
   readonly failures?: number | undefined;
 }
 
@@ -77,24 +77,24 @@ export interface SealedState {
   readonly sealed: SealedRecord;
 }
 
-/** What the store keeps of a session. Immutable: a change is a new record with the next version. */
+/** The stored data of a session. Immutable: a change is a new record with the next version. */
 export interface SessionRecord {
   readonly ref: SessionRef;
   /** Counts the changes; the store replaces a record only by its direct successor. */
   readonly version: number;
-  /** Random, one for each of the latest changes: tells whether one whose answer was lost has taken place. */
+  /** A random value for each of the latest changes. Shows whether a change with a lost reply has taken place. */
   readonly stamps: readonly string[];
   readonly kind: SessionKind;
-  /** Whom the session belongs to: a digest of the principal; in open access whoever holds its id. */
+  /** A digest of the principal; in open access the same for all sessions. */
   readonly owner: string;
   readonly createdAtMs: number;
-  /** When its client last asked for anything but a ping. */
+  /** The time of the client's last request other than a ping. */
   readonly lastRequestAtMs: number;
-  /** Since when somebody has been logged in without a break. */
+  /** When the current login began; absent without a login. */
   readonly signedInAtMs?: number | undefined;
-  /** Counts the sign-outs; what was handed out before the last one is void. */
+  /** Increases with every sign-out, which makes older snapshots of the session void. */
   readonly epoch: number;
-  /** The highest generation given so far. */
+  /** The highest generation so far. */
   readonly generation: number;
   readonly signedOut?: SignOutReason | undefined;
   readonly accounts: Readonly<Record<string, AccountRecord>>;
@@ -128,18 +128,18 @@ export function blankRecord(ref: SessionRef, kind: SessionKind, owner: string, n
   };
 }
 
-/** Whether anybody is logged in here, be it with a login that has to be renewed. */
+/** Whether the session has a login, including one that has to be renewed. */
 export function isSignedIn(record: SessionRecord): boolean {
   for (const _provider in record.accounts) return true;
   return false;
 }
 
-/** The user of a provider that an account stands for, as one text. */
+/** A key for the user of an account: provider and subject. */
 export function accountKeyOf({ provider, subject }: Pick<AccountRecord, 'provider' | 'subject'>): string {
   return JSON.stringify([provider, subject]);
 }
 
-/** Who logged in last; `undefined` when nobody is logged in. */
+/** The key of the account that logged in last; `undefined` without a login. */
 export function lastAccountOf({ accounts }: SessionRecord): string | undefined {
   const [last] = Object.values(accounts).sort((a, b) => b.generation - a.generation);
   return last && accountKeyOf(last);

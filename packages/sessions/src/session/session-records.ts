@@ -9,7 +9,7 @@ export interface SessionRecordsOptions {
   readonly store: SessionStore;
   readonly random: RandomSource;
   readonly clock: Clock;
-  /** Hears of a store that failed when nobody was waiting for it. */
+  /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -22,27 +22,27 @@ export interface ChangedSession {
   readonly after: SessionRecord;
 }
 
-/** By how many others a change may be followed before its lost answer can no longer be told. */
-const STAMPS_KEPT = 4;
+/** The number of later changes after which a change with a lost reply is no longer recognized. */
+const MAX_STAMPS = 4;
 
 /**
- * The records of sessions in a store that can fail, be slow and lose its answers. Where nothing else is said,
- * one that fails is asked again, and then SessionError `store_unavailable` is thrown.
+ * The records of sessions in a store that can fail, be slow and lose its replies. A method retries a failed store and
+ * then throws SessionError `store_unavailable`, unless its docstring says otherwise.
  */
 export class SessionRecords {
   readonly #options: SessionRecordsOptions;
-  readonly #insistence: StoreRetry;
+  readonly #retry: StoreRetry;
 
   constructor(options: SessionRecordsOptions) {
     this.#options = options;
-    this.#insistence = new StoreRetry(options.clock);
+    this.#retry = new StoreRetry(options.clock);
   }
 
   get(ref: SessionRef): Promise<SessionRecord | undefined> {
-    return this.#insistence.on(() => this.#options.store.get(ref));
+    return this.#retry.run(() => this.#options.store.get(ref));
   }
 
-  /** As `get`, for those who would rather hear of a failure at once. @throws what the store throws */
+  /** Like `get`, without a retry. @throws what the store throws */
   getAtOnce(ref: SessionRef): Promise<SessionRecord | undefined> {
     return this.#options.store.get(ref);
   }
@@ -52,27 +52,26 @@ export class SessionRecords {
     return this.#options.store.touch(ref, this.#options.clock.now());
   }
 
-  /** Adds a record whose reference was minted for it. @throws what the store throws; then it is not there */
+  /** Adds a record with a new reference. @throws what the store throws; the record is not in the store then */
   async add(record: SessionRecord): Promise<void> {
     const { store, onError } = this.#options;
     try {
       if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
     } catch (error) {
-      // If only the answer was lost, the record is there, and nobody will ever ask for it.
-      await this.#insistence.on(() => store.take(record.ref)).catch(onError);
+      // If only the reply was lost, the record is in the store and no client knows its id.
+      await this.#retry.run(() => store.take(record.ref)).catch(onError);
       throw error;
     }
   }
 
-  /** Adds a record unless there is one of that reference. @returns whether it was added */
+  /** Adds a record unless the store has one with that reference. @returns whether it was added */
   addUnlessThere(record: SessionRecord): Promise<boolean> {
-    return this.#insistence.on(() => this.#options.store.insert(record));
+    return this.#retry.run(() => this.#options.store.insert(record));
   }
 
   /**
-   * Changes a record, however many others change it at the same time: `change` is called again on the
-   * newest state until its result fits.
-   * @returns what was replaced by what, or `undefined` when there was nothing to change
+   * Changes a record. If another change comes first, calls `change` again with the newest record.
+   * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
     const { store, random } = this.#options;
@@ -84,23 +83,23 @@ export class SessionRecords {
       if (done) return done;
       const fields = before && change(before);
       if (!before || !fields) return undefined;
-      const stamps = [randomToken(random), ...before.stamps].slice(0, STAMPS_KEPT);
+      const stamps = [randomToken(random), ...before.stamps].slice(0, MAX_STAMPS);
       const changed = { before, after: { ...before, ...fields, version: before.version + 1, stamps } };
       attempts.push(changed);
       try {
         if (await store.replace(changed.after)) return changed;
       } catch (cause) {
-        // Whether only the answer was lost, the next look at the record tells.
-        await this.#insistence.afterFailure(++failures, cause);
+        // The next read shows whether only the reply was lost.
+        await this.#retry.afterFailure(++failures, cause);
       }
     }
   }
 
-  /** Takes a record out. If the answer is lost, the record as it was just before stands in for it. */
+  /** Removes a record and returns it. If the reply is lost, returns the record as read just before. */
   async take(ref: SessionRef): Promise<SessionRecord | undefined> {
     const seen = await this.get(ref);
     let tries = 0;
-    const taken = await this.#insistence.on(() => {
+    const taken = await this.#retry.run(() => {
       tries++;
       return this.#options.store.take(ref);
     });

@@ -44,32 +44,32 @@ export interface SessionRegistryOptions {
   readonly lifetimes: Lifetimes;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
-  /** How many sessions this node holds at most. */
+  /** The maximum number of sessions of this node. */
   readonly maxSessions: number;
   /** The maximum number of sessions without a login. */
   readonly maxAnonymousSessions: number;
-  /** How many sessions one address may have in which nobody has ever logged in. */
+  /** The maximum number of sessions of one address without a login so far. */
   readonly anonymousSessionsPerAddress: number;
-  /** Hears of a store that failed when nobody was waiting for it. */
+  /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
 
-/** What an id from outside turned out to be. */
+/** The session that an id of a request names. */
 export type Resolution =
   | { readonly state: 'live'; readonly record: SessionRecord }
   | { readonly state: 'ended'; readonly reason: EndReason }
   | { readonly state: 'unknown' };
 
-/** What came of a sign-out or an end; `revoked` waits for the providers. */
+/** The result of a sign-out or an end. `revoked` resolves when the providers have answered. */
 interface SignedOut {
   readonly revoked: Promise<RevocationReport[]>;
 }
 
-type IsRight = (record: SessionRecord) => boolean;
+type RecordCondition = (record: SessionRecord) => boolean;
 
-/** What this node keeps of a session besides its record. */
-interface KnownSession {
-  /** The newest version that was seen: answers can come late. */
+/** Data of a session on this node, besides its record. */
+interface LocalSession {
+  /** The newest version that this node has read: replies of the store can be late. */
   version: number;
   epoch: number;
   deadline: Deadline | undefined;
@@ -78,31 +78,31 @@ interface KnownSession {
 }
 
 const NOTHING_REVOKED: SignedOut = { revoked: Promise.resolve([]) };
-/** When the time of a session is looked at again after the store failed. */
+/** The delay before the deadline of a session is checked again after an error of the store. */
 const RECHECK_MS = 1000;
 
 /**
- * The sessions of this node: creates, resolves and touches them, signs them out and ends them, by request
- * or because their time has come.
+ * The sessions of this node: creates and resolves them, signs them out and ends them, on request or when a lifetime
+ * ends.
  */
 export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #records: SessionRecords;
   readonly #presence = new SessionPresence();
   readonly #tombstones: Tombstones;
-  readonly #known = new Map<SessionRef, KnownSession>();
+  readonly #known = new Map<SessionRef, LocalSession>();
   readonly #signals = new SessionSignals();
-  readonly #places: SessionCapacity;
-  /** Sessions that are about to end: until then, nobody opens them anew. */
+  readonly #capacity: SessionCapacity;
+  /** Sessions that are ending. A session with the same reference is created after that. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
-  /** Sessions of owners that are being opened: those who ask at the same time get the same one. */
+  /** Sessions of owners that are being created. Concurrent requests share one. */
   readonly #opening = new Map<SessionRef, Promise<SessionRecord | undefined>>();
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
     this.#records = new SessionRecords(options);
     this.#tombstones = new Tombstones(options.clock);
-    this.#places = new SessionCapacity({
+    this.#capacity = new SessionCapacity({
       ...options,
       maxPerAddress: options.anonymousSessionsPerAddress,
       size: () => this.size,
@@ -112,27 +112,27 @@ export class SessionRegistry {
     });
   }
 
-  /** How many sessions there are. */
+  /** The number of sessions of this node. */
   get size(): number {
     return this.#known.size;
   }
 
   /**
-   * Starts a session and mints its id, which is known to nobody else and kept nowhere.
-   * @param clientKey the address that it counts for until somebody logs in; absent: none
-   * @throws SessionError `limit_reached` when the node is full of sessions somebody is logged in to,
-   * `too_many_requests` when the address has as many as it may
+   * Creates a session with a new random id. The server does not keep the id.
+   * @param clientKey the address that the session counts for until a user logs in; absent: none
+   * @throws SessionError `limit_reached` if the node is full and all sessions have a login, `too_many_requests` if the
+   * address has the maximum
    */
   async start(
     kind: SessionKind,
     owner: string,
     clientKey?: ClientKey,
   ): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.#places.take(() => this.#insert(kind, owner, clientKey), clientKey);
+    return this.#capacity.take(() => this.#insert(kind, owner, clientKey), clientKey);
   }
 
   /**
-   * The session of an owner, which is there as soon as it is asked for.
+   * The session of an owner. Creates it if it does not exist.
    * @throws SessionError `limit_reached` as `start`
    */
   async ofOwner(owner: Owner): Promise<SessionRecord> {
@@ -155,7 +155,7 @@ export class SessionRegistry {
     return this.#known.has(ref);
   }
 
-  /** Finds the session of an id from outside. Time that has run out takes effect here at the latest. */
+  /** Finds the session that an id of a request names. Applies lifetimes that have ended. */
   async resolve(kind: IdKind, value: string): Promise<Resolution> {
     const id = parseSessionId(value);
     if (!id) return { state: 'unknown' };
@@ -166,7 +166,7 @@ export class SessionRegistry {
     return reason ? { state: 'ended', reason } : { state: 'unknown' };
   }
 
-  /** A session as it stands now; `undefined` once it has ended. */
+  /** The current record of a session; `undefined` after its end. Applies lifetimes that have ended. */
   async get(ref: SessionRef): Promise<SessionRecord | undefined> {
     for (;;) {
       const record = await this.#records.getAtOnce(ref);
@@ -175,21 +175,20 @@ export class SessionRegistry {
     }
   }
 
-  /** Whether the client of a session is there. */
+  /** The open streams and requests of a session's client. */
   presenceOf(ref: SessionRef): Presence {
     return this.#presence.of(ref);
   }
 
   /** Notes a request of the session's client. */
   async touch(ref: SessionRef): Promise<void> {
-    this.#places.touch(ref);
+    this.#capacity.touch(ref);
     await this.#records.touch(ref);
   }
 
   /**
-   * Changes a record, however many others change it at the same time: `change` is called again on the
-   * newest state until its result fits.
-   * @returns what was replaced by what, or `undefined` when there was nothing to change.
+   * Changes a record. If another change comes first, calls `change` again with the newest record.
+   * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    * @throws SessionError `store_unavailable`
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
@@ -206,7 +205,7 @@ export class SessionRegistry {
 
   /**
    * Notes that a stream of the session's client is open.
-   * @returns what to call when it is closed, saying who did it.
+   * @returns a function to call when the stream closes, with the side that closed it
    */
   streamOpened(ref: SessionRef): (by: StreamCloser) => void {
     const session = this.#known.get(ref);
@@ -214,7 +213,7 @@ export class SessionRegistry {
     this.#presence.streamOpened(ref);
     let open = true;
     return (by) => {
-      // An owner's session comes again under the same reference, and the streams of the last one are none of its.
+      // A new session of the same owner has the same reference. Streams of the old one do not count for it.
       if (!open || this.#known.get(ref) !== session) return;
       open = false;
       this.#presence.streamClosed(ref, by, this.#options.clock.now());
@@ -230,16 +229,16 @@ export class SessionRegistry {
     const session = this.#known.get(ref);
     if (!session) return () => undefined;
     this.#presence.requestBegan(ref);
-    let isUnderWay = true;
+    let isInFlight = true;
     return (by) => {
-      if (!isUnderWay || this.#known.get(ref) !== session) return;
-      isUnderWay = false;
+      if (!isInFlight || this.#known.get(ref) !== session) return;
+      isInFlight = false;
       this.#presence.requestEnded(ref, by, this.#options.clock.now());
       if (session.isDeferred) void this.#reschedule(ref);
     };
   }
 
-  /** Notes that the last client of a session has gone, in another way than by its streams. */
+  /** Notes that the last client of a session has disconnected in another way than by closing its streams. */
   clientLeft(ref: SessionRef): void {
     if (!this.#known.has(ref)) return;
     this.#presence.clientLeft(ref, this.#options.clock.now());
@@ -247,18 +246,22 @@ export class SessionRegistry {
   }
 
   /**
-   * Wipes every account of a session, which goes on as anonymous; one that is named by a handle ends.
-   * The wipe is done when the first promise resolves; `revoked` waits for the providers.
-   * @param isRight asked when it comes to it, about the session as it is then. Default: it is
+   * Wipes every account of a session. A session with a handle ends; others continue without a login. Resolves when the
+   * accounts are wiped; `revoked` waits for the providers.
+   * @param condition checked against the newest record. Default: no condition
    */
-  async signOut(ref: SessionRef, reason: SignOutReason, isRight: IsRight = () => true): Promise<SignedOut> {
+  async signOut(
+    ref: SessionRef,
+    reason: SignOutReason,
+    condition: RecordCondition = () => true,
+  ): Promise<SignedOut> {
     const record = await this.#records.get(ref);
-    if (record && hasHandle(record)) return isRight(record) ? this.end(ref, reason) : NOTHING_REVOKED;
-    // The epoch moves on even if nobody is logged in: a login on its way must not be taken in after this.
-    return this.#signOutIf(ref, reason, isRight);
+    if (record && hasHandle(record)) return condition(record) ? this.end(ref, reason) : NOTHING_REVOKED;
+    // The epoch increases also without a login, so that a pending login cannot complete afterwards.
+    return this.#signOutIf(ref, reason, condition);
   }
 
-  /** Signs a session out, and its id is unknown from then on. */
+  /** Signs a session out and removes it. Its id is unknown from then on. */
   end(ref: SessionRef, reason: EndReason): Promise<SignedOut> {
     const ending = this.#end(ref, reason);
     const over = ending.then(ignore, ignore).then(() => {
@@ -268,7 +271,7 @@ export class SessionRegistry {
     return ending;
   }
 
-  /** Takes a session out without signing it out: its accounts are the caller's, to seal elsewhere or dispose of. */
+  /** Removes a session without a sign-out. The caller seals its accounts for another session, or disposes of them. */
   async retire(ref: SessionRef): Promise<SessionRecord | undefined> {
     const record = await this.#records.take(ref);
     this.#close(ref, 'replaced');
@@ -283,7 +286,7 @@ export class SessionRegistry {
     return { revoked };
   }
 
-  /** Ends every session of this node. One that the store does not give up is reported and left. */
+  /** Ends every session of this node. Errors of the store are reported, and those sessions remain. */
   async endAll(reason: EndReason): Promise<void> {
     const ends = this.refs().map((ref) => this.end(ref, reason));
     for (const end of await Promise.allSettled(ends)) {
@@ -305,11 +308,11 @@ export class SessionRegistry {
     return { id, record };
   }
 
-  /** @returns `undefined` when somebody else was quicker. */
+  /** @returns `undefined` if another node has created it first */
   #openFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
     const opening =
       this.#opening.get(ref) ??
-      this.#places.take(() => this.#insertFor(owner, ref)).finally(() => this.#opening.delete(ref));
+      this.#capacity.take(() => this.#insertFor(owner, ref)).finally(() => this.#opening.delete(ref));
     this.#opening.set(ref, opening);
     return opening;
   }
@@ -317,28 +320,28 @@ export class SessionRegistry {
   async #insertFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
     const { random, clock } = this.#options;
     const blank = blankRecord(ref, 'owner-session', owner.key, clock.now());
-    // Its reference comes again after it has ended: what is late from before must not fit the new one.
+    // The next session of this owner has the same reference. Late changes for the old one must not apply to it.
     const record = { ...blank, epoch: random(5).readUIntBE(0, 5), generation: random(5).readUIntBE(0, 5) };
     if (!(await this.#records.addUnlessThere(record))) return undefined;
     this.#admit(record, owner.subjectKey);
     return record;
   }
 
-  /** Takes a session into this node's books. @param quotaKey whom it counts for until somebody logs in */
+  /** Adds a session to this node. @param quotaKey the address or user that it counts for until a user logs in */
   #admit(record: SessionRecord, quotaKey: string | undefined): void {
     const { ref, kind, version, epoch } = record;
     if (this.#known.has(ref)) return;
     this.#known.set(ref, { version, epoch, deadline: undefined, isDeferred: false });
-    // A connection of somebody's goes when its owner's session has to make room.
-    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#places.anonymous(ref, quotaKey);
+    // An owned connection ends together with its owner's session, so it is never evicted by itself.
+    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#capacity.addAnonymous(ref, quotaKey);
     this.#schedule(record);
     this.#options.events.emit({ type: 'session.started', ...snapshotOf(record), kind });
   }
 
-  /** Signs a session out that goes on as anonymous, if that is still right when it comes to it. */
-  async #signOutIf(ref: SessionRef, reason: SignOutReason, isRight: IsRight): Promise<SignedOut> {
+  /** Signs a session out if the condition holds for the newest record. */
+  async #signOutIf(ref: SessionRef, reason: SignOutReason, condition: RecordCondition): Promise<SignedOut> {
     const changed = await this.update(ref, (current) => {
-      if (!isRight(current)) return undefined;
+      if (!condition(current)) return undefined;
       const epoch = current.epoch + 1;
       if (!isSignedIn(current)) return { epoch };
       return { epoch, accounts: {}, state: undefined, signedInAtMs: undefined, signedOut: reason };
@@ -356,14 +359,14 @@ export class SessionRegistry {
     return this.#options.disposal.dispose(record, Object.values(record.accounts));
   }
 
-  /** Forgets what this node knows of a session. Of several who end it, the first is heard. */
+  /** Removes a session from this node. If several calls end it, only the first emits the event. */
   #close(ref: SessionRef, reason: EndReason): void {
     const known = this.#known.get(ref);
     if (!known) return;
     known.deadline?.cancel();
     this.#known.delete(ref);
     this.#signals.abort(ref);
-    this.#places.keep(ref);
+    this.#capacity.remove(ref);
     this.#presence.forget(ref);
     this.#tombstones.add(ref, reason);
     this.#options.events.emit({ type: 'session.ended', ref, epoch: known.epoch, reason });
@@ -374,8 +377,8 @@ export class SessionRegistry {
     if (!known || known.version > after.version) return;
     known.version = after.version;
     known.epoch = after.epoch;
-    if (isSignedIn(after)) this.#places.keep(after.ref);
-    else this.#places.signedOut(after.ref, lastAccountOf(before));
+    if (isSignedIn(after)) this.#capacity.remove(after.ref);
+    else this.#capacity.signedOut(after.ref, lastAccountOf(before));
     this.#schedule(after);
   }
 
@@ -393,7 +396,7 @@ export class SessionRegistry {
     known.deadline = this.#options.deadlines.at(atMs, () => void this.#reschedule(ref));
   }
 
-  /** Looks at a session's time again: acts if it has run out, else waits for what is next. Never rejects. */
+  /** Applies a lifetime that has ended, else schedules the next check. Never rejects. */
   async #reschedule(ref: SessionRef): Promise<void> {
     try {
       const record = await this.get(ref);
@@ -404,7 +407,7 @@ export class SessionRegistry {
     }
   }
 
-  /** What the clock does to a session, unless something has happened since it was read. */
+  /** Applies a lifetime that has ended, unless the session has changed since it was read. */
   async #expire(record: SessionRecord): Promise<void> {
     const { ref } = record;
     const due = this.#dueNow(record);
@@ -418,7 +421,7 @@ export class SessionRegistry {
     return due.atMs <= this.#options.clock.now() ? due : undefined;
   }
 
-  /** Ends a session for another one, unless somebody is quicker to log in to it. A later login is void. */
+  /** Ends a session that makes room for another one, unless a user has logged in. A later login is void. */
   async #evict(ref: SessionRef): Promise<void> {
     // `update` would note the new epoch, and the event of the end would name another session than that of the start.
     const voided = await this.#records.update(ref, (record) =>
@@ -429,5 +432,5 @@ export class SessionRegistry {
 }
 
 function ignore(): void {
-  // Whoever waits for an end does not care how it went.
+  // Callers that wait for the end do not need its result.
 }

@@ -1,7 +1,7 @@
 import { signedOut } from '../errors.js';
 import type { SessionRef } from './ids.js';
 
-/** What tells those who work for a session that it was signed out or has ended. */
+/** A signal for each session, which aborts when it is signed out or ends. */
 export class SessionSignals {
   readonly #aborts = new Map<SessionRef, AbortController>();
 

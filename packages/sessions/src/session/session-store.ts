@@ -2,14 +2,14 @@ import type { SessionRef } from './ids.js';
 import type { SessionRecord } from './session-record.js';
 
 /**
- * Where session records are kept. Every method may take its time and may be answered out of order; what
- * each guarantees then is said with it.
+ * Keeps session records. Methods may be slow, and may complete in another order than they were called. Each docstring
+ * says what the method guarantees.
  */
 export interface SessionStore {
   /** Adds a record. Atomic: of two for the same reference, one is refused. @returns whether it was added. */
   insert(record: SessionRecord): Promise<boolean>;
 
-  /** The record as of some moment between call and answer. */
+  /** The record at some time between the call and its result. */
   get(ref: SessionRef): Promise<SessionRecord | undefined>;
 
   /**
@@ -22,6 +22,6 @@ export interface SessionStore {
   /** Moves the time of the last request forward, never back; the version stays. Unknown references are ignored. */
   touch(ref: SessionRef, atMs: number): Promise<void>;
 
-  /** Takes a record out. Atomic: of several callers, one gets it. */
+  /** Removes a record and returns it. Atomic: of several callers, one gets it. */
   take(ref: SessionRef): Promise<SessionRecord | undefined>;
 }

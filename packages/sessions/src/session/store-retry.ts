@@ -1,11 +1,11 @@
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 
-/** How often a store that fails is asked before its error is passed on. */
-const TRIES = 3;
+/** The number of attempts before the error of the store is passed on. */
+const MAX_ATTEMPTS = 3;
 const PAUSE_MS = 50;
 
-/** Asks a store that fails a few times more, with pauses. */
+/** Retries operations of a store that fails, with pauses. */
 export class StoreRetry {
   readonly #clock: Clock;
 
@@ -14,19 +14,19 @@ export class StoreRetry {
   }
 
   /** @throws SessionError `store_unavailable` */
-  async on<T>(ask: () => Promise<T>): Promise<T> {
+  async run<T>(operation: () => Promise<T>): Promise<T> {
     for (let failures = 0; ; ) {
       try {
-        return await ask();
+        return await operation();
       } catch (cause) {
         await this.afterFailure(++failures, cause);
       }
     }
   }
 
-  /** Waits until it is worth asking again. @throws SessionError `store_unavailable` when that has been done enough */
+  /** Waits before the next attempt. @throws SessionError `store_unavailable` after the last attempt */
   async afterFailure(failures: number, cause: unknown): Promise<void> {
-    if (failures >= TRIES) throw storeUnavailable(cause);
+    if (failures >= MAX_ATTEMPTS) throw storeUnavailable(cause);
     await new Promise<void>((resolve) => this.#clock.after(PAUSE_MS, resolve));
   }
 }

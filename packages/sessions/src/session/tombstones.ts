@@ -10,7 +10,7 @@ interface Tombstone {
   readonly untilMs: number;
 }
 
-/** Remembers for ten minutes why a session ended, so that whoever holds its handle can be told. */
+/** The reasons why sessions ended, for ten minutes, so that a client with the handle gets the reason. */
 export class Tombstones {
   readonly #clock: Clock;
   readonly #entries = new Map<SessionRef, Tombstone>();

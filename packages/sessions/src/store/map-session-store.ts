@@ -2,11 +2,11 @@ import type { SessionRef } from '../session/ids.js';
 import type { SessionRecord } from '../session/session-record.js';
 import type { SessionStore } from '../session/session-store.js';
 
-/** Sessions in a `Map`: nothing outlives the process. Each method acts within one tick, hence atomically. */
+/** Keeps sessions in a `Map`, until the process ends. Each method acts within one tick, so it is atomic. */
 export class MapSessionStore implements SessionStore {
   readonly #records: Map<SessionRef, SessionRecord>;
 
-  /** @param records where they are kept, for whoever wants to look at them. Default: a map of its own. */
+  /** @param records the map that keeps the records. Default: a new one */
   constructor(records: Map<SessionRef, SessionRecord> = new Map()) {
     this.#records = records;
   }

@@ -2,7 +2,7 @@ import { createHmac } from 'node:crypto';
 import { joinFields } from './fields.js';
 import { secretBuffer, wipe } from './memory.js';
 
-/** Keys derived for one purpose are of no use for another. */
+/** The purpose of a derived key. Keys of different purposes are independent. */
 export type KeyPurpose =
   | 'tokens'
   | 'request-state'
@@ -18,8 +18,7 @@ const EXTRACT_SALT = 'mcp-sessions';
 const FIRST_BLOCK = Uint8Array.of(1);
 
 /**
- * HKDF-SHA-256 (RFC 5869) over one master key: Extract once, then one Expand block, which is one HMAC,
- * for every key that is asked for.
+ * HKDF-SHA-256 (RFC 5869) over one master key: one Extract, then one Expand block (one HMAC) for every derived key.
  */
 export class KeyHierarchy {
   readonly #pseudoRandomKey: Buffer;
@@ -35,7 +34,7 @@ export class KeyHierarchy {
 
   /**
    * A 32-byte key for `purpose` and `info` (RFC 5869 section 2.3, with L = 32).
-   * It is the caller's: wipe it after use.
+   * The caller wipes it.
    */
   derive(purpose: KeyPurpose, ...info: readonly (string | number | Uint8Array)[]): Buffer {
     if (this.#isWiped) throw new Error('The keys of this server have been destroyed: it is closed.');
@@ -44,12 +43,12 @@ export class KeyHierarchy {
     try {
       return digest(hmac.update(joined).update(FIRST_BLOCK));
     } finally {
-      // The random bytes of a record are among them, and have to be gone when the record is.
+      // The random bytes of a record are among them, and must be wiped with the record.
       wipe(joined);
     }
   }
 
-  /** HMAC-SHA-256 of `fields` under the key of `purpose`: a name for a value that does not reveal it. */
+  /** HMAC-SHA-256 of `fields` under the key of `purpose`. It does not reveal the fields. */
   mac(purpose: Exclude<KeyPurpose, 'tokens'>, ...fields: readonly (string | number)[]): Buffer {
     let key = this.#purposeKeys.get(purpose);
     if (!key) {

@@ -1,8 +1,8 @@
 /**
  * A zeroed buffer outside the V8 heap and outside Node's shared pool.
  *
- * V8 keeps typed arrays of up to 64 bytes on its own heap, where the garbage collector copies them about,
- * and `Buffer.from(string)` shares one slab among many; neither can be wiped for certain.
+ * V8 keeps typed arrays of up to 64 bytes on its own heap, where the garbage collector copies them, and
+ * `Buffer.from(string)` uses a shared pool. Neither can be wiped reliably.
  */
 export function secretBuffer(size: number): Buffer {
   return Buffer.from(new ArrayBuffer(size));

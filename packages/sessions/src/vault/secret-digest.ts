@@ -1,7 +1,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { secretBytes } from './memory.js';
 
-/** SHA-256 in base64url: what random secrets are looked up and compared by. */
+/** SHA-256 in base64url, for looking up and comparing random secrets. */
 export function digestOf(secret: string): string {
   return createHash('sha256').update(secret).digest('base64url');
 }

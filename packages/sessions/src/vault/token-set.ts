@@ -10,8 +10,8 @@ export interface TokenSet {
 const LENGTH_BYTES = 4;
 
 /**
- * Writes a token set as length ‖ access token ‖ refresh token, in a buffer that can be wiped: JSON would
- * leave a string behind. The secrets stay the caller's.
+ * Encodes a token set as length ‖ access token ‖ refresh token, in a buffer that can be wiped. JSON would create a string,
+ * which cannot. The caller wipes the secrets.
  */
 export function encodeTokenSet(tokens: TokenSet): Buffer {
   const { accessToken, refreshToken } = tokens;
@@ -22,7 +22,7 @@ export function encodeTokenSet(tokens: TokenSet): Buffer {
   return encoded;
 }
 
-/** Reads what {@link encodeTokenSet} wrote, and wipes it. An empty refresh token is none. */
+/** Decodes the result of {@link encodeTokenSet}, and wipes it. An empty refresh token is none. */
 export function decodeTokenSet(encoded: Buffer): TokenSet {
   try {
     const accessEnd = LENGTH_BYTES + encoded.readUInt32BE(0);

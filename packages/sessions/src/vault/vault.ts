@@ -11,10 +11,10 @@ const TAG_BYTES = 16;
 const SALT_BYTES = 32;
 const HEADER_BYTES = 1 + IV_BYTES;
 
-/** Larger plaintexts are refused: no provider's tokens come near it. */
+/** The maximum size of a plaintext. Tokens are much smaller. */
 const MAX_PLAINTEXT_BYTES = 64 * 1024;
 
-/** What a record belongs to. It opens nowhere else. */
+/** The place that a record belongs to. It opens in no other place. */
 export interface SealContext {
   readonly sessionRef: string;
   readonly owner: string;
@@ -31,9 +31,9 @@ export interface SealedRecord {
 /**
  * Seals plaintexts with AES-256-GCM (NIST SP 800-38D).
  *
- * Every record has a key of its own, derived from the hierarchy, the record's place and 32 random bytes
- * that are kept beside it, so a key seals exactly one plaintext, and destroying those bytes destroys the
- * key for good. The place is also the additional data: a record moved elsewhere does not open.
+ * Every record has its own key, derived from the hierarchy, the record's place and 32 random bytes that are kept with the
+ * record. So a key seals exactly one plaintext, and wiping those bytes destroys the key. The place is also the additional
+ * data: a record that is moved to another place does not open.
  */
 export class Vault {
   readonly #keys: KeyHierarchy;
@@ -46,7 +46,7 @@ export class Vault {
     this.#purpose = purpose;
   }
 
-  /** Seals `plaintext` and wipes it. @throws RangeError when it is larger than 64 KiB. */
+  /** Seals `plaintext` and wipes it. @throws RangeError if it is larger than 64 KiB */
   seal(plaintext: Buffer, context: SealContext): SealedRecord {
     if (plaintext.length > MAX_PLAINTEXT_BYTES) {
       wipe(plaintext);
@@ -72,8 +72,8 @@ export class Vault {
   }
 
   /**
-   * Opens a record. The plaintext is the caller's: wipe it after use.
-   * @throws SessionError `sealed_record_invalid` when a bit of it, or its place, has changed.
+   * Opens a record. The caller wipes the plaintext.
+   * @throws SessionError `sealed_record_invalid` if the record or its place has changed
    */
   open(record: SealedRecord, context: SealContext): Buffer {
     const { bytes } = record;
@@ -99,7 +99,7 @@ export class Vault {
     }
   }
 
-  /** Destroys a record: its key cannot be derived again, and its ciphertext is gone. */
+  /** Overwrites a record. Its key cannot be derived again. */
   wipe(record: SealedRecord): void {
     wipe(record.salt);
     wipe(record.bytes);

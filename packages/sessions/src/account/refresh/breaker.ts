@@ -1,24 +1,24 @@
 import type { Clock } from '../../time/clock.js';
 import type { RefreshOutcome } from './granted-tokens.js';
 
-/** So many failures in a row open the breaker, */
-const FAILURES = 5;
-/** for so long. */
+/** The number of failures in a row that opens the breaker. */
+const MAX_FAILURES = 5;
+/** How long the breaker stays open. */
 const OPEN_MS = 30_000;
 
-/** Looks, just before the provider is asked, whether it still is to be. @returns what to say instead, if not */
+/** Checks right before a request whether to send it. @returns the outcome instead of a request; `undefined` to send it */
 export type FinalCheck = () => Promise<RefreshOutcome | undefined>;
 
 /**
- * Keeps requests from a provider that does not answer as it should. After five failures in a row it lets
- * none through for half a minute, then one, whose outcome decides for all who wait for it. A provider that
- * says when to come back is taken at its word, whatever it answers to others meanwhile.
+ * A circuit breaker for the requests to a provider that fails. After five failures in a row it sends no request for 30
+ * seconds, then one probe, whose outcome decides for the requests that wait. It observes `Retry-After`, also if other
+ * requests succeed in the meantime.
  */
 export class CircuitBreaker {
   readonly #clock: Clock;
   #failures = 0;
   #openUntilMs = 0;
-  /** What the provider itself has asked for. */
+  /** The end of the provider's `Retry-After`. */
   #notBeforeMs = 0;
   #probe: Promise<void> | undefined;
 
@@ -26,33 +26,33 @@ export class CircuitBreaker {
     this.#clock = clock;
   }
 
-  /** Asks the provider, or says when it may be asked again. */
-  async run(ask: () => Promise<RefreshOutcome>, look: FinalCheck = noObjection): Promise<RefreshOutcome> {
+  /** Sends a request, or returns when the next one may be sent. */
+  async run(ask: () => Promise<RefreshOutcome>, look: FinalCheck = sendAlways): Promise<RefreshOutcome> {
     while (this.#probe) await this.#probe;
     const objection = await look();
     if (objection) return objection;
-    // Somebody else may have looked at the same time, and be finding out already.
+    // Another call may have started a probe during the check.
     if (this.#probe) return this.run(ask, look);
     const waitMs = Math.max(this.#openUntilMs, this.#notBeforeMs) - this.#clock.now();
     if (waitMs > 0) {
-      const cause = new Error('The provider has failed too often lately, or has asked not to be asked now.');
+      const cause = new Error('The provider failed too often, or asked for a delay.');
       return { kind: 'unavailable', retryAfterSeconds: waitMs / 1000, cause };
     }
-    return this.#failures >= FAILURES ? this.#findOut(ask) : this.#note(await ask());
+    return this.#failures >= MAX_FAILURES ? this.#sendProbe(ask) : this.#note(await ask());
   }
 
-  /** Asks the provider although the breaker may be open: for what must be asked now or never. */
+  /** Sends a request although the breaker may be open: for requests that cannot wait. */
   async runAnyway(ask: () => Promise<RefreshOutcome>, look: FinalCheck): Promise<RefreshOutcome> {
     return (await look()) ?? this.#note(await ask());
   }
 
-  /** The provider has shown that it answers. */
+  /** Closes the breaker: the provider works. */
   succeeded(): void {
     this.#failures = 0;
     this.#openUntilMs = 0;
   }
 
-  async #findOut(ask: () => Promise<RefreshOutcome>): Promise<RefreshOutcome> {
+  async #sendProbe(ask: () => Promise<RefreshOutcome>): Promise<RefreshOutcome> {
     let done: () => void = () => undefined;
     this.#probe = new Promise((resolve) => {
       done = resolve;
@@ -70,14 +70,14 @@ export class CircuitBreaker {
     switch (outcome.kind) {
       case 'granted':
       case 'grant_revoked':
-      // It answers; what it has against this account is no reason to keep others waiting.
+      // The provider works. Its answer concerns this account only.
       case 'refused':
         this.succeeded();
         break;
       case 'unavailable':
       case 'lost':
         this.#failures++;
-        if (this.#failures >= FAILURES) this.#openUntilMs = Math.max(this.#openUntilMs, now + OPEN_MS);
+        if (this.#failures >= MAX_FAILURES) this.#openUntilMs = Math.max(this.#openUntilMs, now + OPEN_MS);
         break;
       case 'unwanted':
     }
@@ -88,4 +88,4 @@ export class CircuitBreaker {
   }
 }
 
-const noObjection: FinalCheck = () => Promise.resolve(undefined);
+const sendAlways: FinalCheck = () => Promise.resolve(undefined);

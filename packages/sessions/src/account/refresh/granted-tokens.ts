@@ -2,58 +2,58 @@ import type { GrantNonconformance } from '../../session/session-record.js';
 import type { Secret } from '../../vault/secret.js';
 import type { TokenSet } from '../../vault/token-set.js';
 
-/** Who an account belongs to at its provider. */
+/** The user of an account at its provider. */
 export interface Identity {
   readonly subject: string;
   readonly name?: string | undefined;
 }
 
-/** What a provider answered to a login or a refresh, checked and parsed. */
+/** The verified response of a provider to a login or a refresh. */
 export interface GrantedTokens {
   readonly tokens: TokenSet;
-  /** When the request that asked for them was sent: their lifetime counts from there. */
+  /** When the request was sent. The lifetime counts from then. */
   readonly requestedAtMs: number;
-  /** `undefined`: the provider did not say. */
+  /** `undefined`: not in the response. */
   readonly expiresInSeconds: number | undefined;
-  /** `undefined`: those that were asked for (RFC 6749 section 5.1). */
+  /** `undefined`: the requested ones (RFC 6749 section 5.1). */
   readonly scopes: readonly string[] | undefined;
-  /** From the ID token or the userinfo endpoint; a refresh may come without. */
+  /** From the ID token or the userinfo endpoint; may be absent after a refresh. */
   readonly identity: Identity | undefined;
-  /** What the ID token says that came with a login, once it is checked. */
+  /** The claims of the verified ID token of a login. */
   readonly idTokenClaims?: Readonly<Record<string, unknown>> | undefined;
-  /** What is wrong with the answer, although its tokens are good. */
+  /** The part of the response that does not conform, although the tokens are valid. */
   readonly nonconformance?: GrantNonconformance | undefined;
 }
 
-/** How a refresh ended. */
+/** The result of a refresh. */
 export type RefreshOutcome =
   | { readonly kind: 'granted'; readonly granted: GrantedTokens }
-  /** The provider says that the grant is dead (`invalid_grant`). */
+  /** The provider says that the grant has ended (`invalid_grant`). */
   | { readonly kind: 'grant_revoked' }
   | PostponedRefresh
   | LostRefresh
-  /** Nobody wants it any more, and it was not sent again. */
+  /** The account does not need the refresh any more, and it was not retried. */
   | { readonly kind: 'unwanted' };
 
-/** It was sent, and the answer was lost: the refresh token may have been used up. */
+/** The request was sent and its response was lost. The refresh token may be used up. */
 export interface LostRefresh {
   readonly kind: 'lost';
   readonly cause: unknown;
-  /** What still came when nobody waited any more; whoever takes it has to revoke or wipe it. */
+  /** The tokens of a response after the deadline. The receiver revokes or wipes them. */
   readonly late?: Promise<TokenSet | undefined>;
 }
 
-/** It was not done, and the refresh token is as good as before. If `refused`, trying again at once is no use. */
+/** The refresh failed and the refresh token is still valid. If `refused`, an immediate retry fails, too. */
 export interface PostponedRefresh {
   readonly kind: 'unavailable' | 'refused';
-  /** What the provider asked for, or the breaker. */
+  /** The delay that the provider or the breaker asks for. */
   readonly retryAfterSeconds: number | undefined;
   readonly cause: unknown;
 }
 
 /**
- * The port to a provider's token endpoint. Never rejects. A refresh that was sent is never aborted.
- * @param isWanted asked before it is sent again: whether what it would bring still has a place
+ * Refreshes tokens at a provider's token endpoint. Never rejects. A request that was sent is never aborted.
+ * @param isWanted called before a retry: whether the account still needs the refresh
  */
 export type RefreshTokens = (
   provider: string,

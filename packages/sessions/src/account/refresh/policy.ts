@@ -6,13 +6,13 @@ import { wipeTokenSet } from '../../vault/token-set.js';
 import { CircuitBreaker, type FinalCheck } from './breaker.js';
 import type { LostRefresh, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
 
-/** How many refreshes are under way at one provider. */
+/** The maximum number of refreshes in flight at one provider. */
 const MAX_IN_FLIGHT = 50;
-/** How often a refresh is tried that was not done. */
-const TRIES = 3;
+/** The maximum number of attempts of a refresh that fails. */
+const MAX_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
 const MAX_PAUSE_MS = 8000;
-/** A refresh whose answer was lost is sent again within this time, once. */
+/** A refresh whose response was lost is repeated once, within this time. */
 const REPEAT_WITHIN_MS = 5000;
 const UNWANTED = { kind: 'unwanted' } as const;
 
@@ -26,15 +26,15 @@ export interface RefreshPolicyOptions {
   readonly fraction: () => number;
 }
 
-/** What stands between this server and one provider. */
+/** The limits for the requests to one provider. */
 interface Gate {
   readonly breaker: CircuitBreaker;
   readonly inTurn: LimitFunction;
 }
 
 /**
- * How hard a provider is pressed for a refresh: a bounded number at once, three tries with growing random
- * pauses, none while its breaker is open, and one repetition, no more, of a request whose answer was lost.
+ * The retry policy of refreshes: a maximum number in flight, three attempts with growing random pauses, no request while
+ * the breaker is open, and one repetition of a request whose response was lost.
  */
 export class RefreshPolicy {
   readonly #options: RefreshPolicyOptions;
@@ -43,7 +43,7 @@ export class RefreshPolicy {
   constructor(options: RefreshPolicyOptions) {
     this.#options = options;
     options.events.subscribe((event) => {
-      // Whoever can log somebody in can refresh.
+      // A provider that completes a login can refresh.
       if (event.type === 'account.authenticated') this.#gateOf(event.provider).breaker.succeeded();
     });
   }
@@ -60,7 +60,7 @@ export class RefreshPolicy {
         for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
         return last;
       }
-      if (outcome.kind !== 'unavailable' || tries === TRIES) return outcome;
+      if (outcome.kind !== 'unavailable' || tries === MAX_TRIES) return outcome;
       const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
       if (askedMs > MAX_PAUSE_MS) return outcome;
       await this.#pause(Math.max(askedMs, this.#jittered(FIRST_PAUSE_MS * 2 ** (tries - 1))));
@@ -69,8 +69,8 @@ export class RefreshPolicy {
   };
 
   /**
-   * Whether the refresh token was used up, only the provider knows: asking once more finds out. A repetition
-   * that was not done is none, and there is another one as long as there is time.
+   * Repeats a refresh whose response was lost, to find out whether the refresh token was used up. If the repetition
+   * does not reach the provider, it is tried again until the time is over.
    */
   async #repeat(
     ask: (look: FinalCheck) => Promise<RefreshOutcome>,
@@ -80,7 +80,7 @@ export class RefreshPolicy {
     const { clock } = this.#options;
     const dueUntilMs = clock.now() + REPEAT_WITHIN_MS;
     const lastLook = async () => (clock.now() > dueUntilMs ? lost : look());
-    for (let tries = 1; tries <= TRIES; tries++) {
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
       await this.#pause(this.#jittered(REPEAT_WITHIN_MS / 2));
       const objection = await lastLook();
       if (objection) return objection;
@@ -92,8 +92,8 @@ export class RefreshPolicy {
   }
 
   /**
-   * What comes when nobody waits for it any more is revoked, unless the repetition has brought tokens: revoking
-   * one token can end all that were granted with it (RFC 7009 section 2.1), those in use among them.
+   * Revokes tokens that arrive after the deadline, unless the repetition has brought tokens: revoking one token can end
+   * all tokens of the grant (RFC 7009 section 2.1), including those in use.
    */
   #expectLate(provider: string, outcome: RefreshOutcome, isReplaced: boolean): void {
     if (outcome.kind !== 'lost') return;
@@ -104,7 +104,7 @@ export class RefreshPolicy {
     });
   }
 
-  /** Full jitter: anything from nothing to the whole. */
+  /** Full jitter: a random part of the time. */
   #jittered(longestMs: number): number {
     return this.#options.fraction() * Math.min(longestMs, MAX_PAUSE_MS);
   }

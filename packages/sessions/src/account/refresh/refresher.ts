@@ -29,16 +29,16 @@ export interface TokenRefresherOptions {
   readonly fraction: () => number;
 }
 
-/** After a refresh that could not be done, the next one is tried after a pause that doubles, */
+/** The pause after the first failed refresh. It doubles with each failure. */
 const FIRST_PAUSE_MS = 2000;
-/** up to this, */
+/** The maximum pause. */
 const MAX_PAUSE_MS = 30_000;
-/** and is never shorter than this, whatever the jitter says. */
+/** The minimum pause, also with jitter. */
 const MIN_PAUSE_MS = 500;
 
 /**
- * Replaces token sets by fresh ones. One refresh per account at a time; what it brings is committed only
- * while the generation it started from is still the account's, else it is revoked.
+ * Refreshes token sets. Each account has one refresh at a time. Its tokens are committed only if the account still has
+ * the generation that the refresh started from, else they are revoked.
  */
 export class TokenRefresher {
   readonly #options: TokenRefresherOptions;
@@ -49,9 +49,8 @@ export class TokenRefresher {
   }
 
   /**
-   * Replaces the token set of `generation`, once, however many ask for it at the same time. Does nothing
-   * when it has been replaced already. Without a refresh token it gives notice of the end, and is the end
-   * when that has come.
+   * Refreshes the token set of `generation`. Concurrent calls share one refresh. Does nothing if the token set has been
+   * replaced. Without a refresh token it emits `account.expires_soon`, and ends the account when the token has expired.
    * @throws SessionError `reauthentication_required`, `provider_unavailable`, `provider_refused`
    */
   refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
@@ -64,8 +63,8 @@ export class TokenRefresher {
   }
 
   /**
-   * An API refused the access token of `generation`: replaces it, or gives the account up if that is not
-   * possible.
+   * Refreshes the token set of `generation`, whose access token an API has rejected. Without a refresh token the account
+   * needs a new login.
    * @throws SessionError as `refresh`
    */
   async replaceRefused(ref: SessionRef, provider: string, generation: number): Promise<void> {
@@ -78,12 +77,12 @@ export class TokenRefresher {
     throw reauthenticationRequired(provider);
   }
 
-  /** Waits for every refresh that is under way. */
+  /** Waits for the refreshes in flight. */
   async settled(): Promise<void> {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** Wipes an account that only a new login can revive, and has revoked what may still be good of it. */
+  /** Wipes an account that needs a new login, and revokes its tokens. */
   async giveUp(
     record: SessionRecord,
     account: AccountRecord,
@@ -116,7 +115,7 @@ export class TokenRefresher {
     const record = await this.#options.registry.get(ref);
     const account = record?.accounts[provider];
     if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
-    // Its tokens are about to move to the session handle, and serve no tool until then.
+    // Its tokens move to the session handle soon, and no tool uses them before.
     if (record.kind === 'pending-handle') return;
     if (!account.hasRefreshToken) return this.#runOut(record, account);
     const held = this.#options.tokens.open(record, account);
@@ -130,7 +129,7 @@ export class TokenRefresher {
     }
   }
 
-  /** A refresh that has just failed is not asked for again by calls: it has a time of its own. */
+  /** Calls do not retry a failed refresh before its scheduled time. */
   #assertNotPostponed({ provider, failureReason, failures, refreshAtMs }: AccountRecord): void {
     const waitMs = (refreshAtMs ?? 0) - this.#options.clock.now();
     if (failures === undefined || waitMs <= 0) return;
@@ -141,7 +140,7 @@ export class TokenRefresher {
     );
   }
 
-  /** Wiped since it was read, which the next look tells; or damaged, which is the same again. */
+  /** Handles tokens that do not open. They were wiped since the read, which the next read shows, or are damaged. */
   async #dropUnreadable(ref: SessionRef, { provider, generation }: AccountRecord): Promise<void> {
     const record = await this.#options.registry.get(ref);
     const account = record?.accounts[provider];
@@ -196,7 +195,7 @@ export class TokenRefresher {
     const { registry, events, disposal, tokens: sealer } = this.#options;
     const { provider, subject } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
-    if (isSomebodyElses(granted, account)) {
+    if (isOtherUser(granted, account)) {
       await this.giveUp(started, account, 'identity_changed');
       await disposal.revoke(started, account, tokens);
       throw reauthenticationRequired(provider);
@@ -234,12 +233,12 @@ export class TokenRefresher {
     const { generation, refreshAtMs } = changed.after.accounts[provider] ?? account;
     const session = snapshotOf(started);
     events.emit({ type: 'account.refreshed', ...session, provider, subject, generation, refreshAtMs });
-    for (const nonconformance of odditiesOf(granted, account)) {
+    for (const nonconformance of nonconformancesOf(granted, account)) {
       events.emit({ type: 'account.nonconforming_answer', ...session, provider, subject, nonconformance });
     }
   }
 
-  /** Keeps the account as it is, to be tried again later. @throws SessionError always */
+  /** Keeps the account and schedules the next refresh. @throws SessionError always */
   async #postpone(record: SessionRecord, account: AccountRecord, outcome: PostponedRefresh): Promise<void> {
     const { clock, events, fraction } = this.#options;
     const { provider, subject, generation } = account;
@@ -270,17 +269,17 @@ export class TokenRefresher {
   }
 }
 
-/** A refreshed login stays its user's (OpenID Connect Core section 12.2). */
-function isSomebodyElses({ identity, nonconformance }: GrantedTokens, { subject }: AccountRecord): boolean {
+/** Whether a refresh response names another user (OpenID Connect Core section 12.2). */
+function isOtherUser({ identity, nonconformance }: GrantedTokens, { subject }: AccountRecord): boolean {
   return nonconformance === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
 }
 
-/** Refreshing never adds a scope (RFC 6749 section 6), not even to none. */
+/** The scopes after a refresh, which never adds one (RFC 6749 section 6). */
 function narrowed(current: readonly string[], granted: readonly string[] | undefined): readonly string[] {
   return granted?.filter((scope) => current.includes(scope)) ?? current;
 }
 
-function odditiesOf(
+function nonconformancesOf(
   { nonconformance, scopes }: GrantedTokens,
   account: AccountRecord,
 ): GrantNonconformance[] {

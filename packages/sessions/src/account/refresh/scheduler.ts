@@ -4,7 +4,7 @@ import type { InternalEvent } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
-/** Refreshes one account's token set of `generation`; rejects when that did not work. */
+/** Refreshes the token set of an account; rejects if that fails. */
 type RefreshAccount = (ref: SessionRef, provider: string, generation: number) => Promise<void>;
 
 export interface RefreshSchedulerOptions {
@@ -19,13 +19,12 @@ interface Planned {
   readonly generation: number;
 }
 
-/** When a refresh is tried again that failed before anybody was asked: the session store did not answer. */
+/** The delay before the next refresh after an error of the session store. */
 const STORE_PAUSE_MS = 5000;
 
 /**
- * Refreshes every account shortly before its access token runs out, so that no call has to wait for it, and
- * again when a refresh that failed is due. Everything it knows it hears through events: the latest one about
- * an account is the one that counts.
+ * Refreshes every account shortly before its access token expires, so that no call waits for it, and retries failed
+ * refreshes. The latest event about an account decides when.
  */
 export class RefreshScheduler {
   readonly #options: RefreshSchedulerOptions;
@@ -81,9 +80,9 @@ export class RefreshScheduler {
     try {
       await this.#options.refresh(ref, provider, generation);
     } catch (error) {
-      // What the provider had to do with has been told by an event already, with the time of the next try.
-      const isTold = error instanceof SessionError && error.code !== 'store_unavailable';
-      if (isTold || this.#plans.get(ref)?.has(provider)) return;
+      // For errors of the provider, an event has set the time of the next refresh.
+      const isRescheduled = error instanceof SessionError && error.code !== 'store_unavailable';
+      if (isRescheduled || this.#plans.get(ref)?.has(provider)) return;
       this.#plan(planned, this.#options.clock.now() + STORE_PAUSE_MS);
     }
   }

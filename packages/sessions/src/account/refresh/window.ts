@@ -6,10 +6,10 @@ const WINDOW_SHARE = 0.2;
 /** Tokens that live less than this are refreshed at half-time. */
 const SHORT_LIFETIME_SECONDS = 120;
 const JITTER = 0.1;
-/** For providers that do not say how long their tokens live. */
+/** For providers that do not send `expires_in`. */
 const ASSUMED_LIFETIME_MS = 300_000;
 
-/** When a token dies, and when it is to be replaced. */
+/** When a token expires, and when to refresh it. */
 export interface TokenTimes {
   readonly lifetimeMs: number | undefined;
   readonly expiresAtMs: number | undefined;
@@ -17,12 +17,11 @@ export interface TokenTimes {
 }
 
 /**
- * The times of a token that was just granted. The window in which it is refreshed is 20 % of its lifetime,
- * at least one and at most five minutes; half the lifetime if that is under two minutes. Ten per cent of
- * jitter keep a thousand sessions from refreshing in the same second.
+ * The times of a new token. The refresh window before its expiry is 20 % of the lifetime, from one to five minutes; for
+ * a lifetime under two minutes it is half of it. Jitter of 10 % spreads the refreshes of many sessions.
  *
- * Without `expires_in` the previous lifetime is taken, else five minutes; a token that comes without
- * `expires_in` and without refresh token is used until the API refuses it.
+ * Without `expires_in` the previous lifetime applies, else five minutes. A token without `expires_in` and without
+ * refresh token is used until an API rejects it.
  *
  * @param fraction a random number from 0 to 1
  */

@@ -7,23 +7,23 @@ import type { SessionRef } from '../ids.js';
 
 export interface AnonymousSessionsOptions {
   readonly clock: Clock;
-  /** How many sessions one address may have in which nobody has ever logged in. */
+  /** The maximum number of sessions of one address without a login so far. */
   readonly maxPerAddress: number;
-  /** Whether the client of a session is there. */
+  /** Whether the client of a session is present. */
   readonly isPresent: (ref: SessionRef) => boolean;
 }
 
-/** Whose sessions are that are nobody's we know of. */
-const NOBODY = '';
-/** A session in which nobody has ever logged in makes room for another one of its address after so long without a request. */
-const QUIET_MS = 10 * 60_000;
+/** The quota key of sessions without a known address or user. */
+const UNKNOWN = '';
+/** The time without a request after which a session without a login so far may be evicted for another one of its address. */
+const MIN_IDLE_MS = 10 * 60_000;
 
-/** The sessions in which nobody is logged in: which of them has to make room, and how many one address may have. */
+/** The sessions without a login: the order of their eviction, and the maximum for each address. */
 export class AnonymousSessions {
   readonly #options: AnonymousSessionsOptions;
   readonly #shares = new FairEviction<SessionRef>();
-  readonly #heardAtMs = new Map<SessionRef, number>();
-  /** How many are being started from an address. */
+  readonly #lastUsedAtMs = new Map<SessionRef, number>();
+  /** The number of sessions that are being created for each address. */
   readonly #starting = new Counter<ClientKey>();
 
   constructor(options: AnonymousSessionsOptions) {
@@ -32,13 +32,13 @@ export class AnonymousSessions {
 
   /** The number of sessions without a login. */
   get size(): number {
-    return this.#heardAtMs.size;
+    return this.#lastUsedAtMs.size;
   }
 
-  /** @param quotaKey the address that it was started from, or its user; once somebody has logged in, the account */
-  add(ref: SessionRef, quotaKey: string = NOBODY): void {
+  /** @param quotaKey the address or user that the session counts for; after a sign-out, its last account */
+  add(ref: SessionRef, quotaKey: string = UNKNOWN): void {
     this.#shares.add(ref, quotaKey);
-    this.#heardAtMs.set(ref, this.#options.clock.now());
+    this.#lastUsedAtMs.set(ref, this.#options.clock.now());
   }
 
   has(ref: SessionRef): boolean {
@@ -51,36 +51,36 @@ export class AnonymousSessions {
     if (quotaKey !== undefined) this.add(ref, quotaKey);
   }
 
-  /** @returns whom it was counted for; `undefined` if it was not here */
+  /** @returns the quota key of the session; `undefined` if it is not in this collection */
   delete(ref: SessionRef): string | undefined {
-    this.#heardAtMs.delete(ref);
+    this.#lastUsedAtMs.delete(ref);
     return this.#shares.delete(ref);
   }
 
-  /** Counts a session that is being started. @returns what to call when that is done */
+  /** Counts a session that is being created. @returns a function to call when it is created */
   starting(clientKey: ClientKey): () => void {
     this.#starting.add(clientKey, 1);
     return () => this.#starting.add(clientKey, -1);
   }
 
-  /** The one that has to make room on this node: the longest unheard of whoever has most of them. */
-  toMakeRoom(): SessionRef | undefined {
-    const [longestUnheard] = this.#shares.largest();
-    return longestUnheard;
+  /** The session to evict on a full node: the longest idle one of the quota key with the most sessions. */
+  evictionCandidate(): SessionRef | undefined {
+    const [longestIdle] = this.#shares.largest();
+    return longestIdle;
   }
 
   /**
-   * The one that has to make room for another one of its address; `undefined` as long as there is room.
-   * @throws SessionError `too_many_requests` when all of them are in use
+   * The session to evict for another one of its address; `undefined` below the maximum.
+   * @throws SessionError `too_many_requests` if all of them are in use
    */
-  toMakeRoomAt(clientKey: ClientKey): SessionRef | undefined {
+  evictionCandidateOf(clientKey: ClientKey): SessionRef | undefined {
     const { maxPerAddress: mostPerPeer, isPresent, clock } = this.#options;
     const share = this.#shares.of(clientKey);
     if (share.size + this.#starting.get(clientKey) < mostPerPeer) return undefined;
-    const longestUnheard = [...share].find((ref) => !isPresent(ref));
-    const heardAtMs = longestUnheard && this.#heardAtMs.get(longestUnheard);
-    const waitMs = (heardAtMs ?? clock.now()) + QUIET_MS - clock.now();
-    if (waitMs <= 0) return longestUnheard;
+    const longestIdle = [...share].find((ref) => !isPresent(ref));
+    const lastUsedAtMs = longestIdle && this.#lastUsedAtMs.get(longestIdle);
+    const waitMs = (lastUsedAtMs ?? clock.now()) + MIN_IDLE_MS - clock.now();
+    if (waitMs <= 0) return longestIdle;
     throw tooManyRequests(
       'Too many sessions of your address wait for their users to log in. Log in to one of them, or end one.',
       Math.ceil(waitMs / 1000),

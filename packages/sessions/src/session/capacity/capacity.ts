@@ -12,12 +12,12 @@ export interface SessionCapacityOptions {
   /** The maximum number of sessions without a login. */
   readonly maxAnonymousSessions: number;
   readonly maxPerAddress: number;
-  /** How many sessions there are. */
+  /** The number of sessions of the node. */
   readonly size: () => number;
   readonly isPresent: (ref: SessionRef) => boolean;
-  /** Ends a session for another one, unless somebody is quicker to log in to it. */
+  /** Ends a session that makes room for another one, unless a user has logged in. */
   readonly evict: (ref: SessionRef) => Promise<void>;
-  /** Whether a session that could not be crowded out is still there. */
+  /** Whether the node has a session. */
   readonly has: (ref: SessionRef) => boolean;
   readonly onError: (error: unknown) => void;
 }
@@ -25,14 +25,13 @@ export interface SessionCapacityOptions {
 const RETRY_WHEN_FULL_SECONDS = 60;
 
 /**
- * The places of a node: how many sessions there may be, and which of those in which nobody is logged in has to
- * make room for another one.
+ * The capacity of a node for sessions. On a full node, a session without a login is evicted for a new one.
  */
 export class SessionCapacity {
   readonly #options: SessionCapacityOptions;
   readonly #anonymous: AnonymousSessions;
-  /** Sessions that are being ended to make room; their places are given away already. */
-  readonly #leaving = new Set<SessionRef>();
+  /** Sessions that are being evicted. They do not count towards the maximum. */
+  readonly #evicting = new Set<SessionRef>();
   #starting = 0;
 
   constructor(options: SessionCapacityOptions) {
@@ -41,7 +40,7 @@ export class SessionCapacity {
   }
 
   /**
-   * Starts a session where there is room for it, or room can be made.
+   * Creates a session if there is room, or room can be made.
    * @throws SessionError `limit_reached`, `too_many_requests`
    */
   async take<T>(start: () => Promise<T>, clientKey?: ClientKey): Promise<T> {
@@ -57,8 +56,8 @@ export class SessionCapacity {
     }
   }
 
-  /** Notes a session in which nobody is logged in. @param quotaKey the address or user it counts for, if for any */
-  anonymous(ref: SessionRef, quotaKey: string | undefined): void {
+  /** Adds a session without a login. @param quotaKey the address or user that it counts for, if any */
+  addAnonymous(ref: SessionRef, quotaKey: string | undefined): void {
     this.#anonymous.add(ref, quotaKey);
   }
 
@@ -67,63 +66,63 @@ export class SessionCapacity {
     this.#anonymous.touch(ref);
   }
 
-  /** Notes that nobody is logged in to a session any more. @param account the last one, if that is known */
+  /** Notes that a session has no login any more. @param account its last account, if known */
   signedOut(ref: SessionRef, account: string | undefined): void {
-    if (this.#anonymous.has(ref) || this.#leaving.has(ref)) return;
-    // An address is many people's, and does not answer for those who have said who they are.
+    if (this.#anonymous.has(ref) || this.#evicting.has(ref)) return;
+    // Many users can share an address. A session that had a login counts for its account instead.
     this.#anonymous.add(ref, account);
   }
 
-  /** Notes that a session need not make room any more: somebody has logged in to it, or it has ended. */
-  keep(ref: SessionRef): void {
+  /** Removes a session that has a login now, or has ended. */
+  remove(ref: SessionRef): void {
     this.#anonymous.delete(ref);
-    // At once: a place that is free already must not be counted as one that will be.
-    this.#leaving.delete(ref);
+    // At once: an ended session must not be counted as one that is still being evicted.
+    this.#evicting.delete(ref);
   }
 
   #makeRoomAt(clientKey: ClientKey): void {
     try {
-      const quiet = this.#anonymous.toMakeRoomAt(clientKey);
-      if (quiet) this.#giveAway(quiet);
+      const idle = this.#anonymous.evictionCandidateOf(clientKey);
+      if (idle) this.#evict(idle);
     } catch (error) {
       this.#options.events.emit({ type: 'session.refused', reason: 'address' });
       throw error;
     }
   }
 
-  /** Within one tick with whoever takes the room, so that no two take the same. */
+  /** Runs within one tick with the creation, so that no two calls evict the same session. */
   #makeRoom(): void {
     const { size, maxSessions, maxAnonymousSessions, events } = this.#options;
-    const isFull = size() - this.#leaving.size + this.#starting >= maxSessions;
+    const isFull = size() - this.#evicting.size + this.#starting >= maxSessions;
     if (!isFull && this.#anonymous.size + this.#starting < maxAnonymousSessions) return;
-    const longestUnheard = this.#anonymous.toMakeRoom();
-    if (longestUnheard) {
-      this.#giveAway(longestUnheard);
+    const candidate = this.#anonymous.evictionCandidate();
+    if (candidate) {
+      this.#evict(candidate);
       return;
     }
     events.emit({ type: 'session.refused', reason: 'cap' });
     throw new SessionError(
       'limit_reached',
-      'This server holds as many sessions as it may. Try again in a minute.',
+      'This server has the maximum number of sessions. Try again in a minute.',
       { retryAfterSeconds: RETRY_WHEN_FULL_SECONDS },
     );
   }
 
-  #giveAway(ref: SessionRef): void {
+  #evict(ref: SessionRef): void {
     const quotaKey = this.#anonymous.delete(ref);
-    this.#leaving.add(ref);
-    this.#leave(ref, quotaKey).catch(this.#options.onError);
+    this.#evicting.add(ref);
+    this.#end(ref, quotaKey).catch(this.#options.onError);
   }
 
-  async #leave(ref: SessionRef, quotaKey: string | undefined): Promise<void> {
+  async #end(ref: SessionRef, quotaKey: string | undefined): Promise<void> {
     try {
       await this.#options.evict(ref);
     } catch (error) {
-      // It stays, and may have to make room another time.
+      // The session stays, and may be evicted later.
       if (this.#options.has(ref)) this.#anonymous.add(ref, quotaKey);
       throw error;
     } finally {
-      this.#leaving.delete(ref);
+      this.#evicting.delete(ref);
     }
   }
 }

@@ -6,23 +6,23 @@ import type { SessionRegistry } from '../session-registry.js';
 
 export interface SessionsPerAccountOptions {
   readonly registry: SessionRegistry;
-  /** How many sessions one account may be logged in to. */
+  /** The maximum number of sessions that one account is logged in to. */
   readonly maxSessions: number;
-  /** Hears of a store that failed when nobody was waiting for it. */
+  /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
 
 /**
- * How many sessions one account may be logged in to: one more, and it is signed out of the longest unheard of them.
- * A session that somebody is logged in to never makes room for anybody else's, so one account could fill a node.
+ * Limits the sessions that one account is logged in to. Above the maximum, the longest idle one is signed out. Without
+ * the limit one account could fill a node, because sessions with a login are never evicted for others.
  */
 export class SessionsPerAccount {
   readonly #options: SessionsPerAccountOptions;
-  /** The sessions that each account has logged in to, the latest login last. It may have left some of them. */
+  /** The sessions of each account, the latest login last. The account may have logged out of some of them. */
   readonly #sessionsOf = new Map<string, Set<SessionRef>>();
   readonly #accountsOf = new Map<SessionRef, Set<string>>();
-  /** Accounts that are being signed out of what is too much. */
-  readonly #leaving = new Set<string>();
+  /** Accounts above the maximum that are being signed out. */
+  readonly #signingOut = new Set<string>();
 
   constructor(options: SessionsPerAccountOptions) {
     this.#options = options;
@@ -46,7 +46,7 @@ export class SessionsPerAccount {
   async #loggedIn(ref: SessionRef, provider: string): Promise<void> {
     const { registry } = this.#options;
     const account = (await registry.get(ref))?.accounts[provider];
-    // Of one that has ended meanwhile, nothing would be heard any more.
+    // A session that has ended in the meantime emits no more events, so its entry would stay.
     if (!account || !registry.has(ref)) return;
     const key = accountKeyOf(account);
     this.#forget(ref, key);
@@ -56,28 +56,28 @@ export class SessionsPerAccount {
   }
 
   async #makeRoom(account: string): Promise<void> {
-    if (this.#leaving.has(account)) return;
-    this.#leaving.add(account);
+    if (this.#signingOut.has(account)) return;
+    this.#signingOut.add(account);
     try {
-      while (this.#of(account).size > this.#options.maxSessions) await this.#leaveOne(account);
+      while (this.#of(account).size > this.#options.maxSessions) await this.#signOutOne(account);
     } finally {
-      this.#leaving.delete(account);
+      this.#signingOut.delete(account);
     }
   }
 
-  async #leaveOne(account: string): Promise<void> {
+  async #signOutOne(account: string): Promise<void> {
     // The latest login stays, even if the clients of all others are present.
     const earlier = [...this.#of(account)].slice(0, -1);
-    const heard = await Promise.all(
-      earlier.map(async (ref) => ({ ref, atMs: await this.#heardAtMs(ref, account) })),
+    const times = await Promise.all(
+      earlier.map(async (ref) => ({ ref, atMs: await this.#lastUsedAtMs(ref, account) })),
     );
-    const { ref } = heard.reduce((longest, other) => (other.atMs < longest.atMs ? other : longest));
+    const { ref } = times.reduce((longest, other) => (other.atMs < longest.atMs ? other : longest));
     await this.#options.registry.signOut(ref, 'account_cap', (record) => isIn(record, account));
     this.#forget(ref, account);
   }
 
-  /** What the account has left already goes first. */
-  async #heardAtMs(ref: SessionRef, account: string): Promise<number> {
+  /** 0 for a session that the account has logged out of: it goes first. */
+  async #lastUsedAtMs(ref: SessionRef, account: string): Promise<number> {
     const { registry } = this.#options;
     const record = await registry.get(ref);
     return record && isIn(record, account) ? lastSeenAtMs(record, registry.presenceOf(ref)) : 0;
