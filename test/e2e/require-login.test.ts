@@ -159,3 +159,78 @@ it('a 2026 request that has no arguments is told how it names its session', asyn
     /in `_meta`, as `dev.mcp-sessions\/session`/,
   );
 });
+
+describe.each(ERAS)('a handler that requires scopes (%s)', (era) => {
+  async function start() {
+    const ran: string[] = [];
+    const server = startTranscribed({
+      tools: (mcp, context) => {
+        mcp.registerTool(
+          'publish',
+          { description: 'Requires a scope besides the configured ones.' },
+          context.requireLogin(
+            async () => {
+              ran.push('publish');
+              return { content: [{ type: 'text' as const, text: 'published' }] };
+            },
+            { scopes: ['notes:write'] },
+          ),
+        );
+      },
+    });
+    onTestFinished(() => server.sessions.close());
+    const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
+    const login = async (args: Record<string, unknown> = {}) => {
+      const started = (await client.call('login', args)).structured;
+      await logIn(server.here, started.loginUrl, { provider: server.provider, user: 'alice' });
+      return named((await client.call('login', { ...args, ...named(started) })).structured);
+    };
+    return { ran, client, login };
+  }
+
+  it('does not run with a login that lacks one, and runs after a login that requests it', async () => {
+    const { ran, client, login } = await start();
+    const session = await login();
+    const refused = await client.call('publish', session);
+    expect(refused).toMatchObject({
+      isError: true,
+      text: expect.stringContaining('lacks the scopes ["notes:write"]'),
+    });
+    expect(ran).toEqual([]);
+    const args = { ...session, provider: 'provider', scopes: ['notes:write'] };
+    const pending = (await client.call('login', args)).structured;
+    expect(pending.next).toMatch(/call `login` again with .*scopes \["notes:write"\]/);
+    await login(args);
+    expect(await client.call('publish', session)).toMatchObject({ text: 'published' });
+    expect(ran).toEqual(['publish']);
+  });
+
+  it('limits the scopes that a model can request', async () => {
+    const { client } = await start();
+    const answer = await client.call('login', { scopes: ['admin'] });
+    expect(answer).toMatchObject({ isError: true, text: expect.stringContaining('scopes') });
+  });
+});
+
+it('a tool that requires scopes waits for a login that requests them', async () => {
+  const asked: string[] = [];
+  const server = startTranscribed({
+    tools: (mcp, context) => {
+      mcp.registerTool(
+        'publish',
+        {},
+        context.requireLogin(async () => ({ content: [{ type: 'text' as const, text: 'published' }] }), {
+          scopes: ['notes:write'],
+        }),
+      );
+    },
+  });
+  onTestFinished(() => server.sessions.close());
+  const client = inMemory2026(server.here, async ({ url }) => {
+    asked.push(url);
+    await logIn(server.here, url, { provider: server.provider, user: 'alice' });
+    return 'accept';
+  });
+  expect((await client.call('publish')).text).toMatch(/^published/);
+  expect(asked).toHaveLength(1);
+});

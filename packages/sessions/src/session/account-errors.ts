@@ -35,6 +35,15 @@ export function sessionRequired(): SessionError {
   );
 }
 
+/** The login lacks scopes that a call requires. */
+export function scopesRequired(provider: string, scopes: readonly string[]): SessionError {
+  const lacking = JSON.stringify(scopes);
+  return new SessionError(
+    'login_required',
+    `The login at "${provider}" lacks the scopes ${lacking}, which this call requires. Call the \`login\` tool with provider "${provider}" and scopes ${lacking}, then repeat this call.`,
+  );
+}
+
 /** The error of a call whose grant has ended at the provider. It needs a new login. */
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(

@@ -3,8 +3,8 @@ import { ProtocolError } from '@modelcontextprotocol/server';
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
-import { sessionRequired } from '../../session/account-errors.js';
-import { snapshotOf } from '../../session/session-record.js';
+import { scopesRequired, sessionRequired } from '../../session/account-errors.js';
+import { type SessionSnapshot, snapshotOf } from '../../session/session-record.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
@@ -57,15 +57,24 @@ export interface RequestContextsOptions extends Omit<SessionServices, 'resourceU
 /** The error of requests without arguments: resources and prompts. */
 const SESSION_REQUIRED_IN_META = `This request names no session. Call the \`login\` tool first. Then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
 
+/** A scope token (RFC 6749 section 3.3). */
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
 /** Carries the context of each request through the calls that handle it. */
 export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
   readonly #options: RequestContextsOptions;
+  readonly #requiredScopes = new Set<string>();
   /** Changes of resources that handlers or the server announce. */
   readonly resourceUpdates: ResourceUpdates = new ResourceUpdates();
 
   constructor(options: RequestContextsOptions) {
     this.#options = options;
+  }
+
+  /** The scopes that handlers require, at any provider. A login may request no others. */
+  get requiredScopes(): readonly string[] {
+    return [...this.#requiredScopes];
   }
 
   run<T>(context: RequestContext, handle: () => T): T {
@@ -101,26 +110,48 @@ export class RequestContexts implements ToolContext {
         `\`requireLogin\` names the provider "${provider}", which is not configured. Use one of: ${providers.join(', ')}.`,
       );
     }
+    const { scopes = [] } = requirement;
+    for (const scope of scopes) {
+      if (!SCOPE.test(scope)) {
+        throw new SessionError(
+          'configuration',
+          `\`requireLogin\` has the scope "${scope}", which is not a scope token (RFC 6749 section 3.3). Give each scope as its own element.`,
+        );
+      }
+      this.#requiredScopes.add(scope);
+    }
     const guarded = async (...parameters: never[]) => {
-      await this.#assertLoggedIn(provider);
+      await this.#assertLoggedIn(provider, scopes);
       return this.run({ ...this.get(), requiredProvider: provider }, () => handler(...parameters));
     };
     // It takes the same arguments and returns the same result, as a promise.
-    return withLoginRequirement(guarded as unknown as T, { provider });
+    return withLoginRequirement(guarded as unknown as T, { provider, scopes });
   }
 
   /** @throws SessionError or ProtocolError if no user is logged in at the provider; the message says what to do */
-  async #assertLoggedIn(provider: string): Promise<void> {
+  async #assertLoggedIn(provider: string, scopes: readonly string[]): Promise<void> {
     const { resolved, toolName } = this.get();
     const missing = toolName === undefined ? SESSION_REQUIRED_IN_META : sessionRequired().message;
     const refusal = resolved.state === 'none' ? missing : refusalOf(resolved, false);
     try {
       if (refusal !== undefined) throw new SessionError('login_required', refusal);
-      if (resolved.state === 'live') await this.#options.accounts.assertLoggedIn(resolved.record, provider);
+      if (resolved.state === 'live') await this.#assertAccount(resolved.record, provider, scopes);
     } catch (error) {
       if (toolName !== undefined || !(error instanceof SessionError)) throw error;
       throw new ProtocolError(ErrorCode.sessionRequired, error.message);
     }
+  }
+
+  async #assertAccount(
+    snapshot: SessionSnapshot,
+    provider: string,
+    scopes: readonly string[],
+  ): Promise<void> {
+    const { accounts } = this.#options;
+    await accounts.assertLoggedIn(snapshot, provider);
+    const account = await accounts.find(snapshot, provider);
+    const missing = scopes.filter((scope) => account?.scopes.includes(scope) !== true);
+    if (missing.length > 0) throw scopesRequired(provider, missing);
   }
 
   session(): Session {

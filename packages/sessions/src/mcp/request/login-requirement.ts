@@ -5,6 +5,11 @@ export type RequestHandler = (...parameters: never[]) => unknown;
 export interface LoginRequirement<ProviderName extends string = string> {
   /** The name of the provider. Default: the first configured provider. */
   readonly provider?: ProviderName | undefined;
+  /**
+   * Scopes that the login must have. If it lacks one, the call is answered as one without a login, and the login that
+   * follows requests these scopes besides the configured ones. Default: none
+   */
+  readonly scopes?: readonly string[] | undefined;
 }
 
 const LOGIN_REQUIREMENT: unique symbol = Symbol('login requirement');

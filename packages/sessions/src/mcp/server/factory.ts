@@ -93,7 +93,7 @@ export interface ServerEnvironment {
  */
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;
-  readonly #loginInput: LoginToolOptions['inputSchema'];
+  #loginInput: LoginToolOptions['inputSchema'];
   readonly #rounds: LoginRounds;
   readonly #elicitation: ElicitationPolicy;
   readonly #template: ServerTemplate;
@@ -101,12 +101,14 @@ export class ServerFactory {
   /** @throws SessionError `configuration` if `tools` is asynchronous or registers a tool that cannot be served */
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
-    this.#loginInput = loginInputSchema(options.choices);
+    this.#loginInput = loginInputSchema(options.choices, []);
     this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
     this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
     const server = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
     this.#template = new ServerTemplate(server, assertServable);
     this.#runTools(server);
+    // `tools` determines the scopes that `login` may request.
+    this.#loginInput = loginInputSchema(options.choices, options.contexts.requiredScopes);
   }
 
   /** Makes a server object that is ready to be connected. */

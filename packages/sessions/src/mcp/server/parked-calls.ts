@@ -8,13 +8,13 @@ import {
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import { quotaKeyOf } from '../../login/login-attempt.js';
-import { loginRequired, reauthenticationRequired, sessionRequired } from '../../session/account-errors.js';
 import type { SessionRecord } from '../../session/session-record.js';
 import { withRequestState } from '../request/call-context.js';
 import type { RequestContext } from '../request/context.js';
 import type { LoginRequirement } from '../request/login-requirement.js';
 import type { RequestStateBinding, RequestStates } from '../request/request-state.js';
 import { SESSION_META_KEY, withoutSessionArgument } from '../request/session-argument.js';
+import { isLoggedIn } from '../tools/login/elicitation.js';
 import { type LoginToolOptions, login } from '../tools/login/login.js';
 import type { LoginAnswer } from '../tools/login/login-call.js';
 import { type LoginCall, originOf } from '../tools/login/login-call.js';
@@ -57,7 +57,7 @@ export class ParkedCalls {
   /** Runs a tool if a user is logged in, or when the user has logged in. */
   async run(tool: ToolRequiringLogin, protocol: ServerContext): Promise<unknown> {
     const { contexts, states, defaultProvider } = this.#options;
-    const provider = tool.requirement.provider ?? defaultProvider;
+    const { provider = defaultProvider, scopes = [] } = tool.requirement;
     const context = contexts.get();
     const called = calledIn(context);
     const state: unknown = protocol.mcpReq.requestState();
@@ -65,11 +65,12 @@ export class ParkedCalls {
       return this.#resume(state, called, protocol, tool);
     }
     const isBack = states.isOurs(state);
-    if (!isBack && (await this.#isLoggedIn(context, provider)))
-      return tool.run(await this.#verified(protocol, state));
-    if (!isBack && !this.#canPark(context, provider, protocol)) return this.#refuse(context, provider);
+    const canRun = async () =>
+      (await this.#isLoggedIn(context, provider, scopes)) || !this.#canPark(context, provider, protocol);
+    // Without a login, the handler throws the error for the model.
+    if (!isBack && (await canRun())) return tool.run(await this.#verified(protocol, state));
     const asked = isBack ? protocol : withRequestState(protocol, undefined);
-    const request = { server: this.#server, args: { provider }, protocol: asked, called };
+    const request = { server: this.#server, args: { provider, scopes }, protocol: asked, called };
     const { call, answer } = await login(this.#options, request);
     if (isInputRequiredResult(answer)) return answer;
     if (answer.kind !== 'authenticated') return notRunResult(call, answer, defaultProvider);
@@ -94,19 +95,14 @@ export class ParkedCalls {
     );
   }
 
-  async #isLoggedIn({ resolved }: RequestContext, provider: string): Promise<boolean> {
+  async #isLoggedIn(
+    { resolved }: RequestContext,
+    provider: string,
+    scopes: readonly string[],
+  ): Promise<boolean> {
     if (resolved.state !== 'live') return false;
     const record = await this.#options.registry.get(resolved.record.ref);
-    return record?.accounts[provider]?.state === 'authenticated';
-  }
-
-  /** The error that the tool would have got from its session. */
-  #refuse({ resolved }: RequestContext, provider: string): CallToolResult {
-    if (resolved.state !== 'live') return errorResult(sessionRequired().message);
-    const { accounts, signedOut } = resolved.record;
-    const hasExpired = accounts[provider] !== undefined;
-    const reason = hasExpired ? reauthenticationRequired(provider) : loginRequired(provider, signedOut);
-    return errorResult(reason.message);
+    return record !== undefined && isLoggedIn({ record, provider, scopes });
   }
 
   /** Runs the tool in the session of the request, after the login. */

@@ -202,9 +202,14 @@ export class LoginRounds {
 /** How long one call waits for its user, in milliseconds. Clients give up after 60 seconds. */
 export const PATIENCE_MS = 25_000;
 
-/** Whether a user is logged in at the provider of a call. */
-export function isLoggedIn({ record, provider }: LoginCall): boolean {
-  return record.accounts[provider]?.state === 'authenticated';
+/** Whether a user is logged in at the provider, with these scopes. */
+export function isLoggedIn({
+  record,
+  provider,
+  scopes,
+}: Pick<LoginCall, 'record' | 'provider' | 'scopes'>): boolean {
+  const account = record.accounts[provider];
+  return account?.state === 'authenticated' && scopes.every((scope) => account.scopes.includes(scope));
 }
 
 /** The step that a completed login leads to. A failure is reported once. */

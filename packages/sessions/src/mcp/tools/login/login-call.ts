@@ -15,6 +15,8 @@ export interface LoginCall {
   /** The caller, as far as the check of the login depends on it. */
   readonly from: Omit<LoginSource, 'clientName'>;
   readonly provider: string;
+  /** The scopes that the login must have besides the usual ones. */
+  readonly scopes: readonly string[];
   readonly record: SessionRecord;
   readonly snapshot: SessionSnapshot;
   /** The session handle or pending handle, if sessions are named by handles. */
@@ -38,7 +40,7 @@ export function originOf({ origin, principal, clientKey }: RequestContext): Logi
 export async function loginCallOf(
   registry: SessionRegistry,
   context: RequestContext,
-  provider: string,
+  { provider, scopes }: Pick<LoginCall, 'provider' | 'scopes'>,
   { handleOfRound, client }: { handleOfRound: string | undefined; client: ClientInfo | undefined },
 ): Promise<LoginCall> {
   const { era, resolved } = context;
@@ -48,7 +50,7 @@ export async function loginCallOf(
     // Sessions with a handle, and those of bearer access, outlive the client's connection.
     const isTied = handle === undefined && from.initiator === undefined;
     const isShortLived = isTied && connectsForEachCall(client, era);
-    return { era, from, provider, record, handle, isNew, isShortLived, snapshot };
+    return { era, from, provider, scopes, record, handle, isNew, isShortLived, snapshot };
   };
   if (resolved.state === 'live') {
     const record = await registry.get(resolved.record.ref);

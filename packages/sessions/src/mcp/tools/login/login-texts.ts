@@ -13,6 +13,7 @@ export interface LoginArguments {
   readonly code?: string | undefined;
   readonly flow?: 'link' | 'device' | undefined;
   readonly link?: boolean | undefined;
+  readonly scopes?: readonly string[] | undefined;
 }
 
 /** A provider, as far as the arguments of `login` depend on it. */
@@ -23,7 +24,10 @@ export interface LoginChoice {
 }
 
 /** The arguments of `login` on a server with these providers, the first of which is the default. */
-export function loginInputSchema(providers: readonly LoginChoice[]): z.ZodType<LoginArguments> {
+export function loginInputSchema(
+  providers: readonly LoginChoice[],
+  requiredScopes: readonly string[],
+): z.ZodType<LoginArguments> {
   const [first] = providers;
   const names = providers.map(({ name }) => name);
   const choice =
@@ -45,16 +49,23 @@ export function loginInputSchema(providers: readonly LoginChoice[]): z.ZodType<L
       ),
   });
   const withCodes = providers.filter(({ hasChoiceOfFlow }) => hasChoiceOfFlow).map(({ name }) => name);
-  if (withCodes.length === 0) return schema;
   const where = withCodes.length < names.length ? ` Only at ${withCodes.join(', ')}.` : '';
+  const flow = z
+    .enum(['link', 'device'])
+    .optional()
+    .describe(
+      `How the user logs in. link (default): by a link. device: by a short code that they enter on the provider's own page, on any device. Use it if the link cannot be opened or does not load in their browser.${where}`,
+    );
+  const scopes = z
+    .array(z.enum(requiredScopes))
+    .max(requiredScopes.length)
+    .optional()
+    .describe('Scopes to request besides the usual ones. Pass them if the error of another tool names them.');
+  // zod does not know the types of properties that are added conditionally.
   return schema.extend({
-    flow: z
-      .enum(['link', 'device'])
-      .optional()
-      .describe(
-        `How the user logs in. link (default): by a link. device: by a short code that they type in at the provider's own page, on any device; for when the link cannot be opened or does not load in their browser.${where}`,
-      ),
-  });
+    ...(requiredScopes.length > 0 && { scopes }),
+    ...(withCodes.length > 0 && { flow }),
+  }) as z.ZodType<LoginArguments>;
 }
 
 const outputSchema = z.object({
@@ -134,7 +145,7 @@ export function nextWhilePending(
   defaultProvider: string,
 ): string {
   const provider = call.provider === defaultProvider ? undefined : call.provider;
-  const names = { hasHandle: call.handle !== undefined, provider };
+  const names = { hasHandle: call.handle !== undefined, provider, scopes: call.scopes };
   if (needsCode) return presentCode(names);
   const step = isNew ? firstStep(userCode) : stillOpen(userCode);
   const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain(names)}.`;
@@ -259,6 +270,8 @@ export interface LoginNames {
   readonly hasHandle: boolean;
   /** The provider; absent if it is the default. */
   readonly provider: string | undefined;
+  /** The scopes that the login requests besides the usual ones. */
+  readonly scopes?: readonly string[];
 }
 
 /** The instruction to continue a pending login. */
@@ -271,10 +284,11 @@ export function presentCode(names: LoginNames): string {
   return `The browser shows a confirmation code. Ask the user for it and ${callAgainWith([...namedIn(names), 'the `code`'])}.`;
 }
 
-function namedIn({ hasHandle, provider }: LoginNames): string[] {
+function namedIn({ hasHandle, provider, scopes = [] }: LoginNames): string[] {
   return [
     ...(hasHandle ? ['this `session`'] : []),
     ...(provider === undefined ? [] : [`provider "${provider}"`]),
+    ...(scopes.length > 0 ? [`scopes ${JSON.stringify(scopes)}`] : []),
   ];
 }
 

@@ -60,8 +60,8 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     async (args, protocol) => {
-      const { provider, code, flow, link } = args;
-      const called = { tool: 'login', arguments: JSON.stringify([provider, code, flow, link]) };
+      const { provider, code, flow, link, scopes } = args;
+      const called = { tool: 'login', arguments: JSON.stringify([provider, code, flow, link, scopes]) };
       const { call, answer } = await login(options, { server, args, protocol, called });
       return isInputRequiredResult(answer) ? answer : loginResult(call, answer, options.defaultProvider);
     },
@@ -93,16 +93,21 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   const binding = { ...called, session: sessionOf(context) };
   if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
   const round = rounds.roundOf(protocol, binding);
-  const provider = args.provider ?? defaultProvider;
+  const { provider = defaultProvider, scopes = [] } = args;
   // Checked before a pending handle is created for a login that cannot start.
   if (context.resolved.state === 'none' && !round) {
     await logins.prepare(provider);
     logins.assertStartAllowed(originOf(context));
   }
-  const call = await loginCallOf(registry, context, provider, {
-    handleOfRound: round?.handle,
-    client: clientInfoOf(server, protocol),
-  });
+  const call = await loginCallOf(
+    registry,
+    context,
+    { provider, scopes },
+    {
+      handleOfRound: round?.handle,
+      client: clientInfoOf(server, protocol),
+    },
+  );
   const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
     async (error: unknown) => {
       // No client gets the handle.
@@ -136,7 +141,7 @@ async function nextStep(
   const failure = logins.takeFailure(snapshot.ref, provider);
   if (failure) return { kind: 'failed', failure };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
-  const started = await logins.start(snapshot, { provider, source, flow: args.flow });
+  const started = await logins.start(snapshot, { provider, source, flow: args.flow, scopes: call.scopes });
   if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
     const question = { client, pending: started };
     return call.era === '2025'
