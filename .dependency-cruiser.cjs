@@ -97,6 +97,13 @@ module.exports = {
       from: { path: inModules(['store', 'observe']), pathNot: tests },
       to: { path: inModules(['vault']), dependencyTypesNot: ['type-only'] },
     },
+    {
+      name: 'refresh-below-account',
+      comment: 'account uses account/refresh, never the other way.',
+      severity: 'error',
+      from: { path: `${library}account/refresh/`, pathNot: tests },
+      to: { path: `${library}account/[^/]+$` },
+    },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inModules(['provider'])]),
     onlyIn('jose-in-access', ['jose'], [inModules(['access']), `${server}sample/`]),

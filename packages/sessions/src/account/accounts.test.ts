@@ -29,7 +29,7 @@ describe('an access token', () => {
     expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
-  it('is refreshed ahead of its expiry without anybody asking, as long as the session lives [security 24]', async () => {
+  it('is refreshed before its expiry without a call, as long as the session has a login [security 24]', async () => {
     const bench = new SessionBench({ scheduler: true });
     await bench.loggedIn('alice');
     await bench.clock.advance(29 * 60 * SECOND);
@@ -103,7 +103,7 @@ describe('an access token', () => {
     expect((await bench.registry.get(record.ref))?.accounts.idp?.failureReason).toBe('no_refresh_token');
   });
 
-  it('is not to be had where nobody is logged in, nor of a session that has ended', async () => {
+  it('is refused without a login, and after the end of the session', async () => {
     const bench = new SessionBench();
     const { snapshot, record } = await bench.loggedIn('alice');
     const elsewhere = bench.accounts.accessToken(snapshot, 'other');
@@ -331,7 +331,7 @@ describe('a login', () => {
     expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
   });
 
-  it('is in the session as the provider described it, and is heard of', async () => {
+  it('is added to the session, and an event is emitted', async () => {
     const bench = new SessionBench();
     const { record } = await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(5 * SECOND);
@@ -418,7 +418,7 @@ describe('a logout from one provider', () => {
     await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
-  it('where nobody is logged in changes nothing', async () => {
+  it('without a login changes nothing', async () => {
     const bench = new SessionBench();
     const { snapshot, record } = await bench.loggedIn('alice');
     expect(await bench.accounts.remove(record.ref, 'other')).toEqual([]);

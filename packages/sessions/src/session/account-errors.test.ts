@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loginRequired, notRenewed, reauthenticationRequired, sessionRequired } from './account-errors.js';
 
 describe('what a model reads when it cannot have a token', () => {
-  it('is to log in where nobody is, and to name the session where it named none', () => {
+  it('asks for a login, or for the session if the request names none', () => {
     expect(loginRequired('idp').code).toBe('login_required');
     expect(loginRequired('idp').message).toMatch(/at "idp".*Call the `login` tool with provider "idp"/);
     expect(sessionRequired().code).toBe('login_required');

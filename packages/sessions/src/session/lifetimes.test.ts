@@ -49,7 +49,7 @@ function signedIn(fields: Partial<SessionRecord> = {}): SessionRecord {
 const due = (record: SessionRecord, presence: Presence = absent) => nextDue(record, presence, lifetimes);
 
 describe('the lifetimes', () => {
-  it('are, if nobody says otherwise, what the security requirements say [security 35]', () => {
+  it('have the defaults of the security requirements [security 35]', () => {
     expect(DEFAULT_LIFETIMES).toEqual({
       idleMs: 30 * MINUTE,
       absoluteMs: 12 * HOUR,
@@ -61,8 +61,8 @@ describe('the lifetimes', () => {
   });
 });
 
-describe('what time does to a session in which nobody is logged in', () => {
-  it('is to end it when it was not heard of for long enough [security 34]', () => {
+describe('a session without a login', () => {
+  it('ends when its client was not active for long enough [security 34]', () => {
     const record = connection({ lastRequestAtMs: 7 });
     expect(due(record)).toEqual({ action: 'end', reason: 'connection_expired', atMs: 5007 });
     expect(due(record, { openStreams: 0, requests: 0, presentUntilMs: 20 }).atMs).toBe(5020);
@@ -111,7 +111,7 @@ describe('what time does to a login', () => {
     expect(due(record, present)).toMatchObject({ reason: 'absolute', atMs: 1009 });
   });
 
-  it('is to sign it out when its client has gone for the grace [security 35, 36]', () => {
+  it('is signed out when its client was disconnected for the grace [security 35, 36]', () => {
     const gone = { openStreams: 0, requests: 0, presentUntilMs: 60, disconnectedAtMs: 60 };
     const expected = { action: 'sign-out', reason: 'disconnect', atMs: 70 };
     expect(due(signedIn(), gone)).toEqual(expected);

@@ -173,7 +173,7 @@ describe('the session of an owner', () => {
 });
 
 describe('the sessions of one user', () => {
-  it('are known together, whatever the client, and nobody else’s are among them', async () => {
+  it('are found together for all clients of the user, without those of other users', async () => {
     const bench = new OwnersBench();
     const [editor, terminal] = [await bench.owners.of(ALICE), await bench.owners.of(ALICE_ELSEWHERE)];
     const bob = await bench.owners.of(BOB);
@@ -266,7 +266,7 @@ describe('the connections of an owner', () => {
     expect([await bench.isLive(listening[3]!), await bench.isLive(eleventh)]).toEqual([false, true]);
   });
 
-  it('that cannot make room are not joined by another: its id reaches nobody, and it ends [security 39]', async () => {
+  it('that are all in use refuse another one, which ends [security 39]', async () => {
     const store = new MapSessionStore();
     const bench = new OwnersBench({ store });
     await bench.connectTen();
@@ -339,7 +339,7 @@ describe('the connections of an owner', () => {
   });
 });
 
-describe('when the last connection of an owner has gone', () => {
+describe('when the last connection of an owner has ended', () => {
   async function gone() {
     const bench = new OwnersBench();
     const connection = await bench.connect(ALICE);
@@ -395,7 +395,7 @@ describe('when the last connection of an owner has gone', () => {
     expect(reasonsOf(bench)).toEqual([]);
   });
 
-  it('nobody who was not logged in is signed out', async () => {
+  it('does not sign out a session without a login', async () => {
     const bench = new OwnersBench();
     const { record } = await bench.connect(ALICE);
     await bench.registry.end(record.ref, 'deleted');
@@ -437,7 +437,7 @@ describe('a request of a connection', () => {
 });
 
 describe('a node that is full', () => {
-  it('never ends a connection of a logged-in owner for somebody else [security 39]', async () => {
+  it('never ends a connection of a logged-in owner for another user [security 39]', async () => {
     const bench = new OwnersBench({ maxSessions: 4 });
     const [first, second] = [await bench.connect(ALICE), await bench.connect(ALICE)];
     await bench.logIn(ALICE);
@@ -454,7 +454,7 @@ describe('a node that is full', () => {
     expect((await bench.owners.of(ALICE)).accounts).toHaveProperty('idp');
   });
 
-  it('ends an owner’s session in which nobody is logged in with all its connections [security 39]', async () => {
+  it('ends an owner’s session without a login together with its connections [security 39]', async () => {
     const bench = new OwnersBench({ maxSessions: 2 });
     const connection = await bench.connect(ALICE);
     await bench.owners.of(BOB);

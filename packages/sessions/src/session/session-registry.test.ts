@@ -8,7 +8,7 @@ const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
 describe('a session', () => {
-  it('begins with nobody logged in, is heard of, and is found by its id alone', async () => {
+  it('starts without a login, emits an event, and is found only by its id', async () => {
     const bench = new SessionBench();
     await bench.clock.advance(7 * SECOND);
     const { id, record } = await bench.registry.start('connection', 'somebody');
@@ -108,7 +108,7 @@ describe('a 2025 connection', () => {
     expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual(['absolute']);
   });
 
-  it('is signed out when its client has gone for the grace [security 35, 36]', async () => {
+  it('is signed out when its client was disconnected for the grace [security 35, 36]', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
     bench.registry.streamOpened(record.ref)('client');
@@ -239,7 +239,7 @@ describe('a 2025 connection', () => {
     expect((await bench.registry.resolve('connection', id)).state).toBe('ended');
   });
 
-  it('ends after a day unheard', async () => {
+  it('ends after a day without a request', async () => {
     const bench = new SessionBench();
     const { id } = await bench.registry.start('connection', 'anonymous');
     await bench.clock.advance(23 * HOUR);
@@ -251,7 +251,7 @@ describe('a 2025 connection', () => {
 });
 
 describe('a 2026 handle', () => {
-  it('ends with its login, and whoever holds it is told why for ten minutes [security 34, 38, 55]', async () => {
+  it('ends with its login, and its client gets the reason for ten minutes [security 34, 38, 55]', async () => {
     const bench = new SessionBench();
     const { id } = await bench.loggedIn('alice', 'handle');
     await bench.clock.advance(31 * MINUTE);
@@ -322,7 +322,7 @@ describe('signing out and ending', () => {
     expect(bench.registry.signalOf(record.ref).aborted).toBe(false);
   });
 
-  it('make a session object that somebody kept useless, also after the next login [security 10]', async () => {
+  it('void a session object that a tool has kept, also after the next login [security 10]', async () => {
     const bench = new SessionBench();
     const { record, snapshot } = await bench.loggedIn('alice');
     await bench.registry.signOut(record.ref, 'logout');
@@ -331,7 +331,7 @@ describe('signing out and ending', () => {
     await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'signed_out' });
   });
 
-  it('void what was handed out before, also where nobody was logged in [security 22]', async () => {
+  it('void older snapshots, also without a login [security 22]', async () => {
     const bench = new SessionBench();
     const { record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: record.epoch };
@@ -343,7 +343,7 @@ describe('signing out and ending', () => {
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
   });
 
-  it('tell what became of the tokens, and of a session that is gone, nothing', async () => {
+  it('report the revocations, and none for an ended session', async () => {
     const bench = new SessionBench();
     const signedOut = await bench.loggedIn('alice');
     const ended = await bench.loggedIn('bob');
@@ -444,7 +444,7 @@ describe('a store that is slow, and loses answers', () => {
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
   });
 
-  it('says so in words for whoever waits, when it does not come back', async () => {
+  it('rejects with a clear error if it stays unavailable', async () => {
     const store = storeWith('get', () => Promise.reject(new Error('redis at 192.0.2.5 is down')));
     const bench = new SessionBench({ store });
     const { record } = await bench.registry.start('connection', 'anonymous');

@@ -147,7 +147,7 @@ describe('a circuit breaker', () => {
     expect(await ask(granted())).toMatchObject({ kind: 'granted' });
   });
 
-  it('asks nobody who has an objection by the time it would', async () => {
+  it('sends no request if the final check objects', async () => {
     const { asked, breaker } = setUp();
     const objection = { kind: 'unwanted' } as const;
     const ask = () => Promise.reject(new Error('asked'));

@@ -145,7 +145,7 @@ describe('a refresh that was not done', () => {
     expect(times()).toEqual([0]);
   });
 
-  it('is not tried again once nobody wants it: after a logout, or another login [security 21, 22]', async () => {
+  it('is not retried after a logout or another login [security 21, 22]', async () => {
     const { clock, requests, refresh } = setUp();
     let isWanted = true;
     const refreshing = refresh('token', () => Promise.resolve(isWanted));
@@ -194,7 +194,7 @@ describe('a refresh whose answer was lost', () => {
     expect(times()).toHaveLength(3);
   });
 
-  it('is not sent again once nobody wants it [security 22]', async () => {
+  it('is not repeated when the account does not need it [security 22]', async () => {
     const { clock, requests, refresh } = setUp();
     let isWanted = true;
     const refreshing = refresh('token', () => Promise.resolve(isWanted));
@@ -231,7 +231,7 @@ describe('a refresh whose answer was lost', () => {
     expect(times()).toEqual([0, 500, 1000, 1500]);
   });
 
-  it('is sent again although so many answers were lost at once that nobody else asks [security 20]', async () => {
+  it('is repeated although lost responses have opened the breaker [security 20]', async () => {
     const { clock, requests, refresh } = setUp();
     const cut = Array.from({ length: 50 }, (_, number) => refresh(`token-${number}`));
     await clock.advance(0);
@@ -298,7 +298,7 @@ describe('refreshes at one provider', () => {
     expect(times()).toHaveLength(6);
   });
 
-  it('are not sent when nobody wants them by the time it is their turn [security 22]', async () => {
+  it('are not sent if the account does not need them when their turn comes [security 22]', async () => {
     const { clock, requests, refresh } = setUp();
     let isWanted = true;
     const first = Array.from({ length: 50 }, () => refresh());
@@ -311,7 +311,7 @@ describe('refreshes at one provider', () => {
     expect(requests).toHaveLength(50);
   });
 
-  it('go on after somebody could log in there [security 21]', async () => {
+  it('continue after a login at the provider [security 21]', async () => {
     let isDown = true;
     const { events, requests, refresh, finish, login } = setUp({
       answers: () => (isDown ? unavailable : granted),

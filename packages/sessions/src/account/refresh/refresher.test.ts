@@ -426,7 +426,7 @@ describe('a refresh that is put off', () => {
     expect(bench.eventsOf('account.refresh_failed')).toEqual([]);
   });
 
-  it('that nobody wants any more changes nothing, and is no error', async () => {
+  it('that the account does not need any more changes nothing', async () => {
     const { bench, account, refresh } = await failing([{ kind: 'unwanted' }]);
     const before = await account();
     await refresh();
@@ -452,7 +452,7 @@ describe('a refresh that is put off', () => {
   });
 });
 
-describe('a refresh that comes back as somebody else’s', () => {
+describe('a refresh whose response names another user', () => {
   const somebody: [string, Partial<GrantedTokens>][] = [
     ['another subject', { identity: { subject: 'mallory' } }],
     ['another issuer', { nonconformance: 'issuer_changed', identity: undefined }],

@@ -140,7 +140,7 @@ describe('the scheduler', () => {
     expect(calls).toEqual(['one idp 1 at 60', 'one idp 1 at 65', 'one idp 1 at 70']);
   });
 
-  it('does not, when it has heard of a newer plan meanwhile', async () => {
+  it('does not if a newer event has set another time', async () => {
     const { clock, calls, tell } = setUp(() => {
       if (calls.length > 1) return Promise.resolve();
       tell({ generation: 2, refreshAtMs: 300 * SECOND });
@@ -165,7 +165,7 @@ describe('the scheduler', () => {
 describe('a session with scheduled refreshes', () => {
   const seeded = (seed: number) => ({ scheduler: true, random: new SeededRandom(seed).bytes });
 
-  it('hears of the end of a login without refresh token, and is asked for a new one when it comes', async () => {
+  it('announces the end of a login without refresh token, and requires a new one then', async () => {
     const bench = new SessionBench(seeded(1));
     const { record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };

@@ -28,7 +28,7 @@ async function startAll(bench: SessionBench, count: number, clientKey = elsewher
 }
 
 describe('a full node', () => {
-  it('ends the longest-unheard session nobody is logged in to [security 39]', async () => {
+  it('evicts the longest idle session without a login [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 3 });
     await bench.loggedIn('alice');
     const first = await bench.registry.start('connection', 'anonymous');
@@ -40,7 +40,7 @@ describe('a full node', () => {
     expect(await bench.registry.resolve('connection', second.id)).toEqual({ state: 'ended', reason: 'cap' });
   });
 
-  it('ends one that was signed out as it ends one where nobody ever was logged in [security 39]', async () => {
+  it('evicts a session after its sign-out like one that never had a login [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 2 });
     const { id, record } = await bench.loggedIn('alice');
     await bench.loggedIn('bob');
@@ -50,7 +50,7 @@ describe('a full node', () => {
     expect(await bench.registry.resolve('connection', id)).toEqual({ state: 'ended', reason: 'cap' });
   });
 
-  it('never ends a logged-in session for somebody else, but says when to come back [security 39]', async () => {
+  it('never evicts a session with a login, and says when to retry [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 2 });
     await bench.loggedIn('alice');
     await bench.loggedIn('bob');
@@ -85,7 +85,7 @@ describe('a full node', () => {
     expect(bench.registry.size).toBeLessThanOrEqual(10);
   });
 
-  it('spares a session that somebody is quicker to log in to, or takes no login [security 39]', async () => {
+  it('keeps a session if its login completes first, and voids a later login [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 1 });
     const { id, record } = await bench.registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };
@@ -96,7 +96,7 @@ describe('a full node', () => {
     expect(state).toBe(isLoggedIn ? 'live' : 'ended');
   });
 
-  it('takes from whoever was logged in most often and left, not from those who have just come [security 39, 41]', async () => {
+  it('evicts sessions of the account with the most sessions, not of new clients [security 39, 41]', async () => {
     const bench = new SessionBench({ maxSessions: 50 });
     while (bench.registry.size < 50)
       await signedOut(bench, 'mallory', clientKeyOf(`192.0.2.${bench.registry.size}`));
@@ -114,7 +114,7 @@ describe('a full node', () => {
     expect(users.map((ref) => bench.registry.has(ref))).toEqual([false, true, true]);
   });
 
-  it('takes from an account whose session went unheard for longest [security 39]', async () => {
+  it('evicts the longest idle session of an account [security 39]', async () => {
     const bench = new SessionBench({ maxSessions: 3 });
     const first = await signedOut(bench, 'alice');
     const second = await signedOut(bench, 'alice');
@@ -156,7 +156,7 @@ describe('the sessions of an address', () => {
   const start = (bench: SessionBench, clientKey = here) =>
     bench.registry.start('connection', 'anonymous', clientKey);
 
-  it('are limited as long as nobody has logged in to them, and the refusal says when to come back [security 39]', async () => {
+  it('are limited while they have no login, and the refusal says when to retry [security 39]', async () => {
     const bench = new SessionBench({ limits: LIMITS });
     const outcomes = await Promise.allSettled(Array.from({ length: 250 }, () => start(bench)));
     expect(outcomes.filter(({ status }) => status === 'fulfilled')).toHaveLength(200);
@@ -172,7 +172,7 @@ describe('the sessions of an address', () => {
     await expect(bench.registry.start('connection', 'anonymous')).resolves.toBeDefined();
   });
 
-  it('make room for one another once they have been quiet for ten minutes, their clients gone [security 39]', async () => {
+  it('are evicted for one another after ten minutes without a request of an absent client [security 39]', async () => {
     const bench = new SessionBench({ limits: LIMITS });
     const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
     const [present, used, quiet] = sessions;
@@ -187,7 +187,7 @@ describe('the sessions of an address', () => {
     expect(bench.eventsOf('session.ended')).toHaveLength(1);
   });
 
-  it('do not count any more once somebody has logged in, or they have ended [security 39]', async () => {
+  it('do not count after a login or their end [security 39]', async () => {
     const bench = new SessionBench({ limits: LIMITS });
     const sessions = await Promise.all(Array.from({ length: 200 }, () => start(bench)));
     const [first, second] = sessions;

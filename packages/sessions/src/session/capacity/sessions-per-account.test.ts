@@ -21,7 +21,7 @@ function setUp(options: SessionBenchOptions = {}) {
 }
 
 describe('an account that is logged in to as many sessions as it may', () => {
-  it('is signed out of the longest unheard of them by one more login [security 39]', async () => {
+  it('is signed out of the longest idle one by another login [security 39]', async () => {
     const { bench, logIn, areLoggedIn } = setUp();
     const [first, second, third] = [await logIn('alice'), await logIn('alice'), await logIn('alice')];
     await bench.registry.touch(first);
@@ -35,7 +35,7 @@ describe('an account that is logged in to as many sessions as it may', () => {
     expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);
   });
 
-  it('signs nobody else out, whatever the name at another provider [security 39]', async () => {
+  it('signs out no user with the same name at another provider [security 39]', async () => {
     const { bench, logIn, areLoggedIn } = setUp();
     const others = [await logIn('bob'), await logIn('carol')];
     const elsewhere = await bench.registry.start('connection', 'anonymous');
@@ -59,7 +59,7 @@ describe('an account that is logged in to as many sessions as it may', () => {
     expect(await areLoggedIn(first, second, fourth, fifth)).toEqual([false, true, true, true]);
   });
 
-  it('ends a handle, which says why to whoever comes with it [security 34, 39]', async () => {
+  it('ends a handle, whose client gets the reason [security 34, 39]', async () => {
     const { bench, logIn } = setUp();
     const { id } = await bench.loggedIn('alice', 'handle');
     for (let number = 0; number < 3; number++) await logIn('alice', 'handle');
