@@ -43,7 +43,7 @@ it('a login above the account limit ends the oldest handle of the account in 202
   const refused = await first?.call('whoami');
   expect(refused?.isError).toBe(true);
   expect(refused?.text).toMatch(
-    /has ended: its user has logged in to too many other sessions since\. Call `login`/,
+    /has ended: its user has logged in to too many other sessions\. Call `login`/,
   );
   for (const client of [...others, neighbour])
     expect(await client.call('whoami')).toMatchObject({ isError: false });
