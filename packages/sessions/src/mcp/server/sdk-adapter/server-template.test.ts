@@ -29,6 +29,15 @@ describe('`tools`', () => {
     }
   });
 
+  it('can register the logging capability, whose handler the SDK sets itself', async () => {
+    const { peer } = start((server) => {
+      server.server.registerCapabilities({ logging: {} });
+      server.registerTool('act', {}, async () => textOf('done'));
+    });
+    const answer = await peer.ask('tools/call', { name: 'act', arguments: {} });
+    expect(JSON.stringify(answer)).toContain('done');
+  });
+
   it('is refused at the start if it is asynchronous', () => {
     const tools = (async () => undefined) as unknown as RegisterTools;
     expect(() => createBareServer(tools)).toThrow(/`tools` must not be asynchronous/);

@@ -55,7 +55,7 @@ export type CheckTool = (name: string, config: ToolConfig) => void;
 export class ServerTemplate {
   readonly server: McpServer;
   readonly #steps = new Set<Step>();
-  /** Whether the SDK configures the server itself, as a part of a registration. */
+  /** Whether the SDK configures the server itself, as a part of a registration or of another configuration. */
   #isRegistering = false;
 
   /** @param server a server object that is never connected; what it has already is not recorded */
@@ -130,12 +130,13 @@ export class ServerTemplate {
     });
   }
 
-  #register<T extends Registered>(register: () => T): T {
+  #register<T>(register: () => T): T {
+    const wasRegistering = this.#isRegistering;
     this.#isRegistering = true;
     try {
       return register();
     } finally {
-      this.#isRegistering = false;
+      this.#isRegistering = wasRegistering;
     }
   }
 
@@ -156,7 +157,8 @@ export class ServerTemplate {
     const { server } = this.server;
     for (const name of CONFIGURING_METHODS) {
       replaceMethod(server, name, (configure) => (...given) => {
-        configure(...given);
+        // `registerCapabilities` sets request handlers itself.
+        this.#register(() => configure(...given));
         if (!this.#isRegistering) this.#steps.add((target) => methodOf(target.server, name)(...given));
       });
     }
