@@ -27,12 +27,12 @@ export class CircuitBreaker {
   }
 
   /** Sends a request, or returns when the next one may be sent. */
-  async run(ask: () => Promise<RefreshOutcome>, look: FinalCheck = sendAlways): Promise<RefreshOutcome> {
+  async run(ask: () => Promise<RefreshOutcome>, check: FinalCheck = sendAlways): Promise<RefreshOutcome> {
     while (this.#probe) await this.#probe;
-    const objection = await look();
+    const objection = await check();
     if (objection) return objection;
     // Another call may have started a probe during the check.
-    if (this.#probe) return this.run(ask, look);
+    if (this.#probe) return this.run(ask, check);
     const waitMs = Math.max(this.#openUntilMs, this.#notBeforeMs) - this.#clock.now();
     if (waitMs > 0) {
       const cause = new Error('The provider failed too often, or asked for a delay.');
@@ -42,8 +42,8 @@ export class CircuitBreaker {
   }
 
   /** Sends a request although the breaker may be open: for requests that cannot wait. */
-  async runAnyway(ask: () => Promise<RefreshOutcome>, look: FinalCheck): Promise<RefreshOutcome> {
-    return (await look()) ?? this.#note(await ask());
+  async runAnyway(ask: () => Promise<RefreshOutcome>, check: FinalCheck): Promise<RefreshOutcome> {
+    return (await check()) ?? this.#note(await ask());
   }
 
   /** Closes the breaker: the provider works. */

@@ -29,7 +29,7 @@ export interface RefreshPolicyOptions {
 /** The limits for the requests to one provider. */
 interface Gate {
   readonly breaker: CircuitBreaker;
-  readonly inTurn: LimitFunction;
+  readonly limiter: LimitFunction;
 }
 
 /**
@@ -49,14 +49,14 @@ export class RefreshPolicy {
   }
 
   readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {
-    const { inTurn, breaker } = this.#gateOf(provider);
-    const look = async () => ((await isWanted()) ? undefined : UNWANTED);
+    const { limiter, breaker } = this.#gateOf(provider);
+    const check = async () => ((await isWanted()) ? undefined : UNWANTED);
     const request = () => this.#options.ask(provider, refreshToken);
     for (let tries = 1; ; tries++) {
-      const outcome = await inTurn(() => breaker.run(request, look));
+      const outcome = await limiter(() => breaker.run(request, check));
       if (outcome.kind === 'lost') {
-        const askAgain = (lastLook: FinalCheck) => inTurn(() => breaker.runAnyway(request, lastLook));
-        const last = await this.#repeat(askAgain, outcome, look);
+        const repeatRequest = (lastCheck: FinalCheck) => limiter(() => breaker.runAnyway(request, lastCheck));
+        const last = await this.#repeat(repeatRequest, outcome, check);
         for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
         return last;
       }
@@ -73,18 +73,18 @@ export class RefreshPolicy {
    * does not reach the provider, it is tried again until the time is over.
    */
   async #repeat(
-    ask: (look: FinalCheck) => Promise<RefreshOutcome>,
+    ask: (check: FinalCheck) => Promise<RefreshOutcome>,
     lost: LostRefresh,
-    look: FinalCheck,
+    check: FinalCheck,
   ): Promise<RefreshOutcome> {
     const { clock } = this.#options;
     const dueUntilMs = clock.now() + REPEAT_WITHIN_MS;
-    const lastLook = async () => (clock.now() > dueUntilMs ? lost : look());
+    const lastCheck = async () => (clock.now() > dueUntilMs ? lost : check());
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       await this.#pause(this.#jittered(REPEAT_WITHIN_MS / 2));
-      const objection = await lastLook();
+      const objection = await lastCheck();
       if (objection) return objection;
-      const outcome = await ask(lastLook);
+      const outcome = await ask(lastCheck);
       if (outcome.kind === 'refused') return lost;
       if (outcome.kind !== 'unavailable') return outcome;
     }
@@ -116,7 +116,7 @@ export class RefreshPolicy {
   #gateOf(provider: string): Gate {
     const known = this.#gates.get(provider);
     if (known) return known;
-    const gate = { breaker: new CircuitBreaker(this.#options.clock), inTurn: pLimit(MAX_IN_FLIGHT) };
+    const gate = { breaker: new CircuitBreaker(this.#options.clock), limiter: pLimit(MAX_IN_FLIGHT) };
     this.#gates.set(provider, gate);
     return gate;
   }
