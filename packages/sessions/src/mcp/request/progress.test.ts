@@ -25,7 +25,7 @@ const notificationAt = (progress: number, progressToken: string | number = 'toke
 });
 
 describe('a call that waits', () => {
-  it('says so at once and every five seconds, until it is over', async () => {
+  it('sends progress at once and every five seconds until the call ends', async () => {
     const { clock, told, result, finish } = begin({ progressToken: 'token' });
     expect(told).toEqual([notificationAt(0)]);
     await clock.advance(4999);

@@ -24,7 +24,7 @@ function statesOf() {
 }
 
 describe('the state of a call that goes several rounds [security 16]', () => {
-  it('comes back as it was, and says nothing to whoever carries it', () => {
+  it('opens unchanged, and its text reveals nothing to the client', () => {
     const { states } = statesOf();
     const state = states.seal('round 1 of héllo', BINDING, ALICE);
     expect(states.isOurs(state)).toBe(true);
@@ -32,14 +32,14 @@ describe('the state of a call that goes several rounds [security 16]', () => {
     expect(states.open(state, BINDING)).toBe('round 1 of héllo');
   });
 
-  it('is good once', () => {
+  it('opens only once', () => {
     const { states } = statesOf();
     const state = states.seal('round', BINDING, ALICE);
     states.open(state, BINDING);
     expect(() => states.open(state, BINDING)).toThrow(expect.objectContaining(INVALID));
   });
 
-  it('is good for ten minutes, and then not remembered', async () => {
+  it('is valid for ten minutes, and is then forgotten', async () => {
     const { clock, states } = statesOf();
     const [kept, late] = [states.seal('round', BINDING, ALICE), states.seal('round', BINDING, ALICE)];
     await clock.advance(10 * MINUTE - 1);
@@ -54,7 +54,7 @@ describe('the state of a call that goes several rounds [security 16]', () => {
     ['session', { session: 'bob' }],
     ['tool', { tool: 'notes' }],
     ['arguments', { arguments: '["other"]' }],
-  ])('is good for the same %s alone', (_, other) => {
+  ])('opens for the same %s only', (_, other) => {
     const { states } = statesOf();
     const state = states.seal('round', BINDING, ALICE);
     expect(() => states.open(state, { ...BINDING, ...other })).toThrow(expect.objectContaining(INVALID));
@@ -89,7 +89,7 @@ describe('of the states that are out [security 41]', () => {
     expect(states.open(second, BINDING)).toBe('second');
   });
 
-  it('those of others stay, whoever asks for a flood of them, in however many sessions', () => {
+  it('a client that requests many in many sessions evicts only its own', () => {
     const { states, flood } = statesOf();
     const state = states.seal('hers', BINDING, ALICE);
     flood(101, () => ({ session: 'one', client: 'attacker' }));
