@@ -225,7 +225,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     open: async (page, stage) => page.goto(await stage.brokenLink()),
     status: 500,
     heading: 'Internal error',
-    says: ['Try again; if it stays so, tell its operator.'],
+    says: ['If it fails again, tell the operator.'],
   },
 ];
 
