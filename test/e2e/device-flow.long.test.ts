@@ -100,7 +100,7 @@ describe('with the device flow as the only login', () => {
       const { loginUrl, userCode } = await codeOf(client);
       const browser = new Browser();
       const wrong = await browser.enterCode(loginUrl, 'WRNG-CDES');
-      expect(wrong.text).toContain('not valid');
+      expect(wrong.text).toContain('This code is invalid or has expired');
       const authenticated = successOf(notes);
       const confirm = await browser.submit(wrong, { user_code: userCode });
       await browser.submit(await browser.submit(confirm, { confirm: 'yes' }), { username: user });
