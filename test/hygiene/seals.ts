@@ -1,4 +1,9 @@
-import { parseSessionId, type SessionRef, sessionRefOf } from '../../packages/sessions/src/session/ids.js';
+import {
+  ANONYMOUS_OWNER,
+  parseSessionId,
+  type SessionRef,
+  sessionRefOf,
+} from '../../packages/sessions/src/session/ids.js';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { decodeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealContext, Vault } from '../../packages/sessions/src/vault/vault.js';
@@ -42,7 +47,7 @@ export class Seals {
     }
     this.all = pairs.map(([salt, iv], index) => {
       const sessionRef = refs[index] ?? '';
-      const context = { sessionRef, owner: 'holder', provider: PROVIDER, generation: 1 };
+      const context = { sessionRef, owner: ANONYMOUS_OWNER, provider: PROVIDER, generation: 1 };
       const key = keys.derive('tokens', sessionRef, context.provider, context.generation, salt);
       return { key, salt, iv, context };
     });

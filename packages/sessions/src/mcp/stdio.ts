@@ -1,7 +1,7 @@
 import { isJSONRPCRequest, type JSONRPCMessage, type Transport } from '@modelcontextprotocol/server';
 import { type StdioServerHandle, StdioServerTransport, serveStdio } from '@modelcontextprotocol/server/stdio';
 import type { OpenBrowser } from '../login/browser/open-browser.js';
-import type { SessionRef } from '../session/ids.js';
+import { ANONYMOUS_OWNER, type SessionRef } from '../session/ids.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Era, RequestContexts } from './request/context.js';
 import { calledToolOf } from './request/session-argument.js';
@@ -42,7 +42,7 @@ export class StdioConnection {
 
   /** Starts the session and begins to read. */
   static async open(options: StdioOptions): Promise<StdioConnection> {
-    const { record } = await options.registry.start('connection', 'anonymous');
+    const { record } = await options.registry.start('connection', ANONYMOUS_OWNER);
     return new StdioConnection(options, record.ref);
   }
 

@@ -51,6 +51,9 @@ export function sessionRefOf(keys: KeyHierarchy, kind: IdKind, id: SessionId): S
   return keys.mac('id-lookup', kind, id).toString('base64url') as SessionRef;
 }
 
+/** The owner of sessions in open access, where requests name no user. */
+export const ANONYMOUS_OWNER = 'anonymous';
+
 /** The owner of a principal's sessions. */
 export function ownerOf(keys: KeyHierarchy, { issuer, subject, clientId, session }: OwnerIdentity): Owner {
   const clientKey = keys.mac('id-lookup', 'owner', issuer, subject, clientId).toString('base64url');

@@ -1,6 +1,6 @@
 import type { Principal } from '../../access/access.js';
 import type { ClientKey } from '../../limits/client-key.js';
-import type { SessionId, SessionRef } from '../../session/ids.js';
+import { ANONYMOUS_OWNER, type SessionId, type SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { SessionEvents } from '../../session/session-events.js';
@@ -54,7 +54,7 @@ export class OpenAccessConnections implements ConnectionRegistry {
     _principal: undefined,
     clientKey: ClientKey | undefined,
   ): Promise<ResolvedConnection & { readonly id: SessionId }> {
-    const { id, record } = await this.#registry.start('connection', 'anonymous', clientKey);
+    const { id, record } = await this.#registry.start('connection', ANONYMOUS_OWNER, clientKey);
     return { id, connection: record.ref, session: record };
   }
 

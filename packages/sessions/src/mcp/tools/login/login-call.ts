@@ -1,7 +1,7 @@
 import { SessionError } from '../../../errors.js';
 import type { LoginSource } from '../../../login/login-attempt.js';
 import type { PendingLogin, StartedLogin } from '../../../login/pending-login.js';
-import { parseSessionId, type SessionId } from '../../../session/ids.js';
+import { ANONYMOUS_OWNER, parseSessionId, type SessionId } from '../../../session/ids.js';
 import type { LoginFailure } from '../../../session/session-events.js';
 import type { AccountRecord, SessionRecord, SessionSnapshot } from '../../../session/session-record.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
@@ -66,7 +66,7 @@ export async function loginCallOf(
       'This login was not completed in time. Call `login` to start a new one.',
     );
   }
-  const { id, record } = await registry.start('pending-handle', 'anonymous', context.clientKey);
+  const { id, record } = await registry.start('pending-handle', ANONYMOUS_OWNER, context.clientKey);
   return callOn(record, id, true);
 }
 
