@@ -62,3 +62,8 @@ export function signedOut(): SessionError {
     'This session was signed out. Call the `login` tool to log in again.',
   );
 }
+
+/** The error of a name that is no configured provider's. It does not repeat the name, which may be a client's. */
+export function unknownProvider(names: Iterable<string>): SessionError {
+  return new SessionError('unknown_provider', `Unknown provider. Use one of: ${[...names].join(', ')}.`);
+}

@@ -201,10 +201,14 @@ export class Accounts {
       account !== undefined && (generation === undefined || account.generation === generation);
     const changed = await registry.update(ref, ({ accounts }) => {
       const { [provider]: removed, ...rest } = accounts;
-      return matches(removed) && Object.keys(rest).length > 0 ? { accounts: rest } : undefined;
+      // The state may be that of the user who logs out.
+      return matches(removed) && Object.keys(rest).length > 0
+        ? { accounts: rest, state: undefined }
+        : undefined;
     });
     const removed = changed?.before.accounts[provider];
     if (changed && removed) {
+      disposal.wipeState(changed.before);
       const { subject } = removed;
       events.emit({ type: 'account.removed', ...snapshotOf(changed.after), provider, subject });
       return disposal.dispose(changed.before, [removed]);

@@ -63,7 +63,7 @@ async function sessionAt(
         idOf: (session) => publicIdOf(bench.keys, session),
         resourceUpdates: new ResourceUpdates(),
       },
-      { required, byDefault: 'idp' },
+      { required, all: ['idp', 'other'] },
     );
   return { bench, record, sessionFor, session: sessionFor(undefined) };
 }

@@ -88,6 +88,19 @@ describe('the state of a session', () => {
     await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('mallory'));
     expect(await states.get(snapshot)).toEqual({ value: undefined, version: 0 });
     expect(state?.sealed.salt.every((byte) => byte === 0)).toBe(true);
+    expect(states.bytes).toBe(0);
+  });
+
+  it('is wiped when the user logs out of one of two providers [security 31]', async () => {
+    const { bench, states, snapshot, stored } = await setUp();
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('alice'));
+    await states.set(snapshot, 'of alice');
+    const state = await stored();
+    await bench.accounts.remove(snapshot.ref, 'idp');
+    expect(state?.sealed.salt.every((byte) => byte === 0)).toBe(true);
+    expect(states.bytes).toBe(0);
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('mallory'));
+    expect(await states.get(snapshot)).toEqual({ value: undefined, version: 0 });
   });
 
   it('does not come back when the session is signed out while it is set', async () => {
@@ -98,6 +111,24 @@ describe('the state of a session', () => {
     await setting.catch(() => undefined);
     expect(await stored()).toBeUndefined();
     expect(states.bytes).toBe(0);
+  });
+
+  it('counts no bytes after a sign-out, whenever that comes [security 41]', async () => {
+    const { bench, states, snapshot } = await setUp();
+    for (let ticks = 0; ticks < 40; ticks++) {
+      const session = { ref: snapshot.ref, epoch: ticks };
+      const settings = [states.set(session, 'x'), states.set(session, 'y')].map((setting) =>
+        setting.catch(() => undefined),
+      );
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      await bench.registry.signOut(snapshot.ref, 'logout');
+      await Promise.all(settings);
+      expect(states.bytes).toBe(0);
+      const next = { ref: snapshot.ref, epoch: ticks + 1 };
+      await bench.accounts.commitLogin(next, 'idp', bench.provider.grant('alice'));
+    }
+    expect(await states.set({ ref: snapshot.ref, epoch: 40 }, 'x'.repeat(1000))).toBe(1);
+    expect(states.bytes).toBe(1002);
   });
 
   it('has at most 64 KiB as JSON', async () => {

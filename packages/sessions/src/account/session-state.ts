@@ -52,10 +52,15 @@ export interface SessionStatesOptions {
   readonly vault: Vault;
 }
 
+/** What is counted for the state of a session. */
 interface Kept {
-  readonly share: QuotaShare;
+  /** The user that the bytes count for. */
+  quotaKey: string | undefined;
+  share: QuotaShare;
   readonly inTurn: LimitFunction;
   bytes: number;
+  /** The subject at each provider. */
+  readonly subjects: Map<string, string>;
 }
 
 /** The state of sessions: sealed like tokens, and wiped at the sign-out. */
@@ -77,9 +82,31 @@ export class SessionStates {
 
   /** Follows an event. Call it for each one. */
   handle(event: InternalEvent): void {
-    if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
-    this.#kept.get(event.ref)?.share.release();
-    this.#kept.delete(event.ref);
+    switch (event.type) {
+      case 'session.signed_out':
+      case 'session.ended':
+        this.#release(event.ref);
+        this.#kept.delete(event.ref);
+        return;
+      case 'account.removed':
+        this.#release(event.ref);
+        this.#kept.get(event.ref)?.subjects.delete(event.provider);
+        return;
+      case 'account.authenticated': {
+        const subjects = this.#kept.get(event.ref)?.subjects;
+        const before = subjects?.get(event.provider);
+        if (before !== undefined && before !== event.subject) this.#release(event.ref);
+        subjects?.set(event.provider, event.subject);
+      }
+    }
+  }
+
+  /** Counts no bytes for a session whose state is wiped. */
+  #release(ref: SessionRef): void {
+    const kept = this.#kept.get(ref);
+    if (!kept) return;
+    kept.bytes = 0;
+    kept.share.release();
   }
 
   async get(session: SessionSnapshot): Promise<VersionedState> {
@@ -98,30 +125,53 @@ export class SessionStates {
   async set(
     session: SessionSnapshot,
     value: unknown,
-    { ifVersion }: { readonly ifVersion?: number } = {},
+    options: { readonly ifVersion?: number } = {},
   ): Promise<number | undefined> {
     const text = jsonOf(value);
     const record = await this.#registry.get(session.ref);
     assertLoggedIn(record, session);
-    const kept = this.#kept.get(session.ref) ?? {
-      share: this.#quota.open(lastAccountOf(record)),
+    const kept = this.#keptOf(record);
+    return kept.inTurn(async () => {
+      // It was released while this call waited for its turn.
+      if (this.#kept.get(session.ref) !== kept) return this.set(session, value, options);
+      const bytes = Buffer.byteLength(text);
+      if (!kept.share.resize(Math.max(bytes, kept.bytes))) throw noRoom();
+      let version: number | undefined;
+      try {
+        version = await this.#replace(session, text, options.ifVersion);
+        return version;
+      } finally {
+        const isKept = this.#kept.get(session.ref) === kept;
+        // After a sign-out there is nothing to count.
+        if (isKept && version !== undefined) kept.bytes = bytes;
+        kept.share.resize(kept.bytes);
+        if (isKept && kept.bytes === 0) this.#kept.delete(session.ref);
+      }
+    });
+  }
+
+  #keptOf(record: SessionRecord): Kept {
+    const quotaKey = lastAccountOf(record);
+    const known = this.#kept.get(record.ref);
+    if (known) {
+      // Another user may have logged in since.
+      if (known.quotaKey !== quotaKey) {
+        known.share.release();
+        known.share = this.#quota.open(quotaKey);
+        known.quotaKey = quotaKey;
+      }
+      return known;
+    }
+    const kept: Kept = {
+      quotaKey,
+      share: this.#quota.open(quotaKey),
       // One at a time, so that the bytes are counted in the order of the changes.
       inTurn: pLimit(1),
       bytes: 0,
+      subjects: new Map(Object.values(record.accounts).map(({ provider, subject }) => [provider, subject])),
     };
-    this.#kept.set(session.ref, kept);
-    return kept.inTurn(async () => {
-      const bytes = Buffer.byteLength(text);
-      if (!kept.share.resize(Math.max(bytes, kept.bytes))) throw noRoom();
-      const version = await this.#replace(session, text, ifVersion).finally(() =>
-        kept.share.resize(kept.bytes),
-      );
-      if (version === undefined) return undefined;
-      // After a sign-out there is nothing to count.
-      kept.bytes = this.#kept.get(session.ref) === kept ? bytes : 0;
-      kept.share.resize(kept.bytes);
-      return version;
-    });
+    this.#kept.set(record.ref, kept);
+    return kept;
   }
 
   async #replace(

@@ -1,5 +1,5 @@
 import type { Accounts } from '../account/accounts.js';
-import { SessionError, signedOut } from '../errors.js';
+import { SessionError, signedOut, unknownProvider } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import type { Provider } from '../provider/provider.js';
 import type { Disposal } from '../session/disposal.js';
@@ -251,10 +251,7 @@ export class Logins {
     const { providers } = this.#options;
     const provider = providers.get(name);
     if (provider) return provider;
-    throw new SessionError(
-      'unknown_provider',
-      `Unknown provider. Use one of: ${[...providers.keys()].join(', ')}.`,
-    );
+    throw unknownProvider(providers.keys());
   }
 }
 

@@ -110,6 +110,7 @@ describe('the options of a provider', () => {
   it.each<[string, RegExp, object]>([
     ['endpoints without pkce', /must be 'S256'[\s\S]*pkce/, { ...withEndpoints, pkce: undefined }],
     ['another pkce', /pkce/, { pkce: 'plain' }],
+    ['a name that every object has', /property of every object[\s\S]*name/, { name: 'constructor' }],
     [
       'endpoints without one that identifies the user',
       /`openid`[\s\S]*endpoints\.userInfo/,

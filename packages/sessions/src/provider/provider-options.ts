@@ -130,6 +130,8 @@ const schema = z
       .min(1)
       .max(100)
       .refine((name) => !/^\.\.?$|\p{Surrogate}/u.test(name), 'must be text, and not . or ..')
+      // Accounts are found by the name, and every object has these properties.
+      .refine((name) => !(name in Object.prototype), 'must not be the name of a property of every object')
       .optional(),
     displayName: z
       .string()

@@ -5,7 +5,7 @@ import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
 import { SessionStates } from '../account/session-state.js';
-import { SessionError } from '../errors.js';
+import { unknownProvider } from '../errors.js';
 import { auditLog } from '../observe/audit-log.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
@@ -58,7 +58,7 @@ export function composeSessions(
   const providerNamed = (name: string) => {
     const provider = providers.get(name);
     if (provider) return provider;
-    throw new SessionError('unknown_provider', `There is no provider "${name}" here.`);
+    throw unknownProvider(providers.keys());
   };
 
   const keys = new KeyHierarchy(random(32));

@@ -8,7 +8,15 @@ const MINUTE = 60_000;
 async function setUp() {
   const bench = new SessionBench();
   const { registry, keys, clock } = bench;
-  const administration = new SessionAdministration({ registry, keys, clock });
+  const administration = new SessionAdministration({
+    registry,
+    keys,
+    clock,
+    providers: new Map([
+      ['idp', 0],
+      ['other', 0],
+    ]),
+  });
   const alice = await bench.loggedIn('alice');
   const bob = await bench.loggedIn('bob', 'handle');
   await bench.accounts.commitLogin(bob.snapshot, 'other', bench.provider.grant('alice'));
@@ -113,5 +121,12 @@ describe('signing sessions out as an operator', () => {
     const signingOut = administration.signOut(filter as SignOutFilter);
     await expect(signingOut).rejects.toMatchObject({ code: 'configuration' });
     expect(await loggedIn()).toHaveLength(3);
+  });
+
+  it('refuses a filter with a provider that is not configured', async () => {
+    const { administration } = await setUp();
+    await expect(administration.signOut({ provider: 'githb' })).rejects.toMatchObject({
+      code: 'unknown_provider',
+    });
   });
 });

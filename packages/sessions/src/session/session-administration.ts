@@ -1,4 +1,4 @@
-import { SessionError } from '../errors.js';
+import { SessionError, unknownProvider } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { logIdOf, publicIdOf } from './ids.js';
@@ -37,6 +37,8 @@ export interface SessionAdministrationOptions {
   readonly registry: SessionRegistry;
   readonly keys: KeyHierarchy;
   readonly clock: Clock;
+  /** The configured providers, by name. */
+  readonly providers: ReadonlyMap<string, unknown>;
 }
 
 const CRITERIA: ReadonlySet<string> = new Set(['session', 'subject', 'provider']);
@@ -61,7 +63,7 @@ export class SessionAdministration {
   /**
    * Signs sessions out: wipes their tokens, and has them revoked. Resolves when the tokens are wiped.
    * @returns the number of sessions that matched
-   * @throws SessionError `configuration` if the filter is empty or a criterion is not a text, `store_unavailable` after
+   * @throws SessionError `configuration` if the filter is empty or a criterion is not a text, `unknown_provider`, `store_unavailable` after
    * all other sessions are signed out
    */
   async signOut(filter: SignOutFilter): Promise<number> {
@@ -109,6 +111,8 @@ export class SessionAdministration {
       );
     }
     const { session, subject, provider } = filter;
+    const { providers } = this.#options;
+    if (provider !== undefined && !providers.has(provider)) throw unknownProvider(providers.keys());
     const hasAccount = subject !== undefined || provider !== undefined;
     return (record) =>
       (session === undefined || publicIdOf(this.#options.keys, record) === session) &&

@@ -4,7 +4,7 @@ import type { SessionRef } from './ids.js';
 /**
  * - `connection`: the protocol session of a 2025 client, or of the client over stdio. It outlives its logins.
  * - `handle`: a 2026 session. It ends with its login.
- * - `pending-handle`: a pending 2026 login. It serves only `login` and `session_status`.
+ * - `pending-handle`: a pending 2026 login. It serves only `login`, `logout` and `session_status`.
  * - `owner-session`: the session of one principal, for all of its connections. It outlives its logins.
  * - `owned-connection`: the protocol session of a 2025 client in bearer access. It has no accounts of its own: those of
  *   its owner's session apply.

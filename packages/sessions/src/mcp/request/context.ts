@@ -104,6 +104,7 @@ export class RequestContexts implements ToolContext {
   requireLogin<T extends RequestHandler>(handler: T, requirement: LoginRequirement = {}): T {
     const { providers } = this.#options;
     const { provider = providers[0] } = requirement;
+    assertRequirement(handler, requirement);
     if (!providers.includes(provider)) {
       throw new SessionError(
         'configuration',
@@ -160,8 +161,21 @@ export class RequestContexts implements ToolContext {
     const refusal = refusalOf(resolved, false);
     if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
     if (resolved.state !== 'live') throw new Error('Only a live session is not refused.');
-    const [byDefault] = this.#options.providers;
+    const { providers } = this.#options;
     const services = { ...this.#options, resourceUpdates: this.resourceUpdates };
-    return liveSession(snapshotOf(resolved.record), services, { required: requiredProvider, byDefault });
+    return liveSession(snapshotOf(resolved.record), services, { required: requiredProvider, all: providers });
   }
+}
+
+/** @throws SessionError `configuration` if a handler would run with less protection than its author wrote */
+function assertRequirement(handler: unknown, requirement: LoginRequirement): void {
+  if (typeof handler !== 'function') {
+    throw new SessionError('configuration', 'The first argument of `requireLogin` must be the handler.');
+  }
+  const unknown = Object.keys(requirement).find((name) => name !== 'provider' && name !== 'scopes');
+  if (unknown === undefined) return;
+  throw new SessionError(
+    'configuration',
+    `\`requireLogin\` has no option \`${unknown}\`. Its options are \`provider\` and \`scopes\`.`,
+  );
 }

@@ -25,18 +25,18 @@ async function setUp() {
     registry: bench.registry,
     vault: new Vault(bench.keys, systemRandom, 'session-state'),
   });
-  const sessionOf = (providers: { required?: string; byDefault: string }) =>
+  const sessionOf = (required?: string) =>
     liveSession(
       snapshot,
       { accounts: bench.accounts, fetch, states, idOf, resourceUpdates: new ResourceUpdates() },
-      { required: undefined, ...providers },
+      { required, all: ['idp', 'other', 'third'] },
     );
   return {
     bench,
     record,
     snapshot,
     fetched,
-    session: sessionOf({ byDefault: 'idp' }),
+    session: sessionOf(),
     sessionOf,
   };
 }
@@ -46,9 +46,7 @@ describe('a session', () => {
     const { session, sessionOf } = await setUp();
     const use = (accessToken: string) => Promise.resolve(accessToken);
     expect(await session.withAccessToken(use)).toBe('access-alice-1');
-    expect(await sessionOf({ required: 'other', byDefault: 'idp' }).withAccessToken(use)).toBe(
-      'access-bob-2',
-    );
+    expect(await sessionOf('other').withAccessToken(use)).toBe('access-bob-2');
     expect(await session.withAccessToken(use, { provider: 'other' })).toBe('access-bob-2');
   });
 
@@ -58,7 +56,7 @@ describe('a session', () => {
     const fetch: typeof globalThis.fetch = session.fetch;
     const init = { method: 'POST' };
     expect(await (await fetch('https://api.example.com', init)).text()).toBe('answer');
-    await sessionOf({ required: 'other', byDefault: 'idp' }).fetch('https://api.example.com');
+    await sessionOf('other').fetch('https://api.example.com');
     expect(fetched).toEqual([
       [snapshot, undefined, 'https://api.example.com', init],
       [snapshot, 'other', 'https://api.example.com'],
@@ -73,7 +71,7 @@ describe('a session', () => {
     ];
     expect(await session.account()).toMatchObject(alice);
     expect(await session.account('other')).toMatchObject(bob);
-    expect(await sessionOf({ required: 'other', byDefault: 'idp' }).account()).toMatchObject(bob);
+    expect(await sessionOf('other').account()).toMatchObject(bob);
     expect(await session.account('third')).toBeUndefined();
     expect(await session.accounts()).toEqual([expect.objectContaining(alice), expect.objectContaining(bob)]);
     expect(JSON.stringify(await session.accounts())).not.toContain('access-');
@@ -134,7 +132,15 @@ describe('a session', () => {
     expect(inspect(error)).not.toContain('access-alice-1');
   });
 
-  it('asks for a login at a provider where nobody is logged in', async () => {
+  it('refuses the name of a provider that is not configured', async () => {
+    const { session } = await setUp();
+    const unknown = { code: 'unknown_provider', message: expect.stringContaining('idp, other, third') };
+    await expect(session.account('githb')).rejects.toMatchObject(unknown);
+    const call = session.withAccessToken(() => Promise.resolve(), { provider: 'githb' });
+    await expect(call).rejects.toMatchObject(unknown);
+  });
+
+  it('requires a login at a provider at which no user is logged in', async () => {
     const { session } = await setUp();
     const call = session.withAccessToken(() => Promise.resolve(), { provider: 'third' });
     await expect(call).rejects.toMatchObject({ code: 'login_required' });

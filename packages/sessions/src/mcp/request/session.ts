@@ -1,7 +1,7 @@
 import type { Account, Accounts } from '../../account/accounts.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import type { SessionState, SessionStates } from '../../account/session-state.js';
-import { SessionError } from '../../errors.js';
+import { SessionError, unknownProvider } from '../../errors.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
 import { useSecret } from '../../vault/secret.js';
@@ -49,7 +49,7 @@ export interface Session<ProviderName extends string = string> {
   /**
    * Calls `use` with a fresh access token, for what `fetch` cannot do. Do not keep the token: it is refreshed and
    * revoked independently of this call.
-   * @throws SessionError as `fetch`; also throws the errors of `use`, or a TypeError in place of an error that contains
+   * @throws SessionError as `fetch`, and `unknown_provider`; also throws the errors of `use`, or a TypeError in place of an error that contains
    * the token
    */
   withAccessToken<T>(
@@ -64,7 +64,8 @@ export interface Session<ProviderName extends string = string> {
   resourceUpdated(uri: string): Promise<void>;
   /**
    * Data of yours for the user of this session, while the user is logged in. Sealed like the tokens, and wiped at the
-   * sign-out, and when another user logs in at a provider in place of the first.
+   * sign-out, when the user logs out of one provider, and when another user
+   * logs in at a provider in place of the first.
    */
   readonly state: SessionState;
 }
@@ -100,22 +101,28 @@ export function refusingSession(reason: SessionError): Session {
 export function liveSession(
   snapshot: SessionSnapshot,
   { accounts, fetch, states, idOf, resourceUpdates }: SessionServices,
-  providers: { readonly required: string | undefined; readonly byDefault: string },
+  { required, all }: { readonly required: string | undefined; readonly all: readonly [string, ...string[]] },
 ): Session {
-  const usual = providers.required ?? providers.byDefault;
+  const usual = required ?? all[0];
+  const known = async (provider: string) => {
+    if (all.includes(provider)) return provider;
+    throw unknownProvider(all);
+  };
   return {
     id: idOf(snapshot),
-    account: (provider = usual) => handled(accounts.find(snapshot, provider)),
+    account: (provider = usual) => handled(known(provider).then((name) => accounts.find(snapshot, name))),
     accounts: () => handled(accounts.list(snapshot)),
     signOut: () => handled(accounts.signOut(snapshot)),
     state: {
       get: () => handled(states.get(snapshot)),
       set: (value, options) => handled(states.set(snapshot, value, options)),
     },
-    fetch: (...request) => handled(fetch(snapshot, providers.required, ...request)),
+    fetch: (...request) => handled(fetch(snapshot, required, ...request)),
     withAccessToken: (use, { provider = usual } = {}) =>
       handled(
-        accounts.accessToken(snapshot, provider).then(({ accessToken }) => useSecret(accessToken, use)),
+        known(provider)
+          .then((name) => accounts.accessToken(snapshot, name))
+          .then(({ accessToken }) => useSecret(accessToken, use)),
       ),
     // `list` rejects after a sign-out: the client may have another user now.
     resourceUpdated: (uri) =>

@@ -97,6 +97,8 @@ export class ServerFactory {
   readonly #rounds: LoginRounds;
   readonly #elicitation: ElicitationPolicy;
   readonly #template: ServerTemplate;
+  /** For the author: what the parts of the server share stays out of it, and its functions work without it. */
+  readonly #context: ToolContext;
 
   /** @throws SessionError `configuration` if `tools` is asynchronous or registers a tool that cannot be served */
   constructor(options: ServerFactoryOptions) {
@@ -104,6 +106,11 @@ export class ServerFactory {
     this.#loginInput = loginInputSchema(options.choices, []);
     this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
     this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
+    const { contexts } = options;
+    this.#context = Object.freeze<ToolContext>({
+      session: () => contexts.session(),
+      requireLogin: (handler, requirement) => contexts.requireLogin(handler, requirement),
+    });
     const server = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
     this.#template = new ServerTemplate(server, assertServable);
     this.#runTools(server);
@@ -168,8 +175,8 @@ export class ServerFactory {
   }
 
   #runTools(server: McpServer): void {
-    const { register, contexts, onError } = this.#options;
-    const returned: unknown = register(server, contexts);
+    const { register, onError } = this.#options;
+    const returned: unknown = register(server, this.#context);
     if (!isThenable(returned)) return;
     returned.then(undefined, onError);
     throw new SessionError('configuration', TOOLS_ARE_SYNCHRONOUS);

@@ -61,6 +61,30 @@ describe('`tools`', () => {
     expect(() => createBareServer((server) => void server.connect(transport))).toThrow(/must not connect/);
   });
 
+  it('gets a context whose functions work by themselves, and nothing else', () => {
+    let names: string[] = [];
+    createBareServer((server, context) => {
+      names = Object.keys(context);
+      const { requireLogin } = context;
+      server.registerTool(
+        'act',
+        {},
+        requireLogin(async () => textOf('')),
+      );
+    });
+    expect(names).toEqual(['session', 'requireLogin']);
+  });
+
+  it('is refused at the start if `requireLogin` gets an unknown option or no handler', () => {
+    const scope = { scope: ['notes'] } as object;
+    expect(() =>
+      createBareServer((_, { requireLogin }) => void requireLogin(async () => textOf(''), scope)),
+    ).toThrow('no option `scope`');
+    expect(() => createBareServer((_, { requireLogin }) => void requireLogin(7 as never))).toThrow(
+      'must be the handler',
+    );
+  });
+
   it('is refused at the start if `requireLogin` names a provider that is not configured', () => {
     const tools: RegisterTools = (server, context) =>
       server.registerTool(
