@@ -47,7 +47,7 @@ const manner: Arbitrary<Manner> = fc.record({
 /** The first request of a login without a connection. */
 const beginning = (ways: readonly Way[], capabilities: object): Arbitrary<Blueprint> =>
   fc.constantFrom(...ways).map((way) => {
-    return { ...request('login: begin', callOf(way), 1, capabilities), begins: way };
+    return { ...request('login: begin', callOf(way), 1, { capabilities }), begins: way };
   });
 
 const begun: Arbitrary<Blueprint> = fc.oneof(
@@ -153,7 +153,11 @@ function comeBack(pendingLogin: number, id: unknown, action: Manner['answer']): 
   });
   const responses = { login: { action }, confirm: { action } };
   const round = anotherRound(call, placeholder('round', pendingLogin), responses);
-  return { ...request('login: come back', round, id, URL_ELICITATION), pendingLogin, visitor: pendingLogin };
+  return {
+    ...request('login: come back', round, id, { capabilities: URL_ELICITATION }),
+    pendingLogin,
+    visitor: pendingLogin,
+  };
 }
 
 function callOf({ tool: name, provider, flow }: Way): Call {

@@ -49,10 +49,10 @@ const dropped = fc.tuple(member, telling, naming, fc.nat(5)).map(
 );
 
 const login = fc.tuple(requestId, fc.oneof(fc.constant('fuzz'), edgeCaseString)).map(([id, client]) => {
-  return request('2026 login', tool('login'), id, {}, client);
+  return request('2026 login', tool('login'), id, { client });
 });
 const elicitedLogin = requestId.map((id) =>
-  request('2026 elicited login', tool('login'), id, URL_ELICITATION),
+  request('2026 elicited login', tool('login'), id, { capabilities: URL_ELICITATION }),
 );
 const round = fc
   .tuple(
@@ -69,7 +69,10 @@ const round = fc
   )
   .map(([requestState, login]): Blueprint => {
     const call = anotherRound(tool('login'), requestState, { login });
-    return { ...request('2026 further round', call, 1, URL_ELICITATION), dropMs: ROUND_CUT_MS };
+    return {
+      ...request('2026 further round', call, 1, { capabilities: URL_ELICITATION }),
+      dropMs: ROUND_CUT_MS,
+    };
   });
 const pending = fc
   .tuple(tripSlot, fc.oneof({ weight: 2, arbitrary: disruptive }, telling), naming, requestId)

@@ -36,8 +36,7 @@ export function request(
   kind: string,
   { method, params }: Call,
   id: unknown,
-  capabilities: object = {},
-  client = 'fuzz',
+  { capabilities = {}, client = 'fuzz' }: { readonly capabilities?: object; readonly client?: string } = {},
 ): Blueprint {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': REVISION,

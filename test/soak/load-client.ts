@@ -69,7 +69,7 @@ export class LoadClient {
     const called = await this.#post(this.#mcp, headers, call2025('login'), 200);
     const { loginUrl } = pendingSchema.parse(messageOf(called).result?.structuredContent);
 
-    const page = await this.#send(loginUrl, 'GET', {}, undefined, 200);
+    const page = await this.#send(loginUrl, { method: 'GET', headers: {} }, 200);
     const form = new URLSearchParams({ form: formTokenOf(page.text), action: 'continue' }).toString();
     const ownPage = {
       origin: new URL(loginUrl).origin,
@@ -83,22 +83,16 @@ export class LoadClient {
     callback.searchParams.set('code', 'any');
     callback.searchParams.set('state', authorization.get('state') ?? '');
     const cookie = cookieOf(consented.headers);
-    const done = await this.#send(callback.href, 'GET', { cookie }, undefined, 303);
+    const done = await this.#send(callback.href, { method: 'GET', headers: { cookie } }, 303);
     if (done.headers.location !== '/login/done')
       throw new Error(`The login ended at ${done.headers.location}.`);
   }
 
   #post(url: string, headers: Record<string, string>, body: string, status: number): Promise<RawAnswer> {
-    return this.#send(url, 'POST', headers, body, status);
+    return this.#send(url, { method: 'POST', headers, body }, status);
   }
 
-  async #send(
-    url: string,
-    method: string,
-    headers: Record<string, string>,
-    body: string | undefined,
-    expectedStatus: number,
-  ): Promise<RawAnswer> {
+  async #send(url: string, { method, headers, body }: Sent, expectedStatus: number): Promise<RawAnswer> {
     const answer = await new Promise<RawAnswer>((resolve, reject) => {
       const request = httpRequest(url, { method, headers, agent: this.#agent });
       request.once('error', reject);
@@ -111,6 +105,12 @@ export class LoadClient {
     if (answer.status === expectedStatus) return answer;
     throw new Error(`${method} ${new URL(url).pathname}: ${answer.status} ${answer.text.slice(0, 200)}`);
   }
+}
+
+interface Sent {
+  readonly method: string;
+  readonly headers: Record<string, string>;
+  readonly body?: string;
 }
 
 function cookieOf(headers: IncomingHttpHeaders): string {

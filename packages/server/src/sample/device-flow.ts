@@ -8,7 +8,7 @@ type DeviceFlow = NonNullable<NonNullable<Configuration['features']>['deviceFlow
 export const deviceFlow: DeviceFlow = {
   enabled: true,
   userCodeInputSource: (ctx, _form, _out, error) => show(ctx, userCodePage(formOf(ctx), problemOf(error))),
-  userCodeConfirmSource: (ctx, _form, client, _deviceInfo, userCode) =>
+  userCodeConfirmSource: (ctx, ...[, client, , userCode]) =>
     show(ctx, confirmCodePage(formOf(ctx), client.clientName ?? client.clientId, userCode)),
   successSource: (ctx) => show(ctx, approvedPage()),
 };

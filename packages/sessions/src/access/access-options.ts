@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseOptions } from '../parse-options.js';
+import { SCOPE_TOKEN } from '../scope-token.js';
 import { isSecureUrl } from '../secure-url.js';
 
 /**
@@ -77,7 +78,7 @@ const bearerSchema = z.strictObject({
   issuer: z.url({ protocol: /^https?$/ }).refine(isSecureUrl, 'must use https: it is not on loopback'),
   audience: z.string().min(1).optional(),
   clientIds: z.array(z.string().min(1)).min(1).optional(),
-  requiredScopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).default([]),
+  requiredScopes: z.array(z.string().regex(SCOPE_TOKEN, 'is not a scope')).default([]),
   introspection: registration.required().optional(),
   subjectClaim: z.string().min(1).default('sub'),
   sessionClaim: z.string().min(1).optional(),

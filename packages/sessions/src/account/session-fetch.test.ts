@@ -73,6 +73,14 @@ async function eventually(holds: () => boolean): Promise<void> {
 }
 
 describe('session.fetch', () => {
+  it('accepts null in place of options, as fetch does', async () => {
+    const origin = await startApi((request, response) => void response.end(request.headers.authorization));
+    const { session } = await sessionAt([origin]);
+    // The types of `fetch` do not have null.
+    const response = await session.fetch(origin, null as never);
+    expect(await response.text()).toBe('Bearer access-alice-1');
+  });
+
   it('adds the access token, and keeps what else the caller sends', async () => {
     const origin = await startApi((request, response, body) => {
       const { authorization, 'x-mine': mine } = request.headers;

@@ -37,7 +37,9 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
   const origins = new Map([...options.apiOrigins].map(([name, urls]) => [name, new Set(urls)]));
   const rejected = new RejectedGenerations();
 
-  return async (snapshot, preferred, input, given = {}) => {
+  return async (snapshot, preferred, input, optional) => {
+    // `fetch` accepts null, too.
+    const given = optional ?? {};
     const url = urlOf(input);
     const provider = providerOf(origins, url.origin, preferred);
     const init = input instanceof Request ? await initOf(input, given) : given;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { parseOptions } from '../parse-options.js';
+import { SCOPE_TOKEN } from '../scope-token.js';
 import { isSecureUrl } from '../secure-url.js';
 import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 
@@ -159,7 +160,7 @@ const schema = z
       })
       .optional(),
     clientAuthentication: z.enum(CLIENT_AUTHENTICATIONS).optional(),
-    scopes: z.array(z.string().regex(/^[\x21\x23-\x5B\x5D-\x7E]+$/, 'is not a scope')).optional(),
+    scopes: z.array(z.string().regex(SCOPE_TOKEN, 'is not a scope')).optional(),
     authorizationParams: z
       .record(z.string(), z.string())
       .refine((params) => RESERVED_PARAMS.every((name) => !(name in params)), {

@@ -123,6 +123,17 @@ describe('signing sessions out as an operator', () => {
     expect(await loggedIn()).toHaveLength(3);
   });
 
+  it('reads each criterion once', async () => {
+    const { administration, loggedIn } = await setUp();
+    const subjects = ['bob', undefined];
+    const filter = Object.defineProperty({}, 'subject', {
+      enumerable: true,
+      get: () => subjects.shift(),
+    });
+    expect(await administration.signOut(filter)).toBe(1);
+    expect((await loggedIn()).map(({ subject }) => subject)).toEqual(['alice']);
+  });
+
   it('refuses a filter with a provider that is not configured', async () => {
     const { administration } = await setUp();
     await expect(administration.signOut({ provider: 'githb' })).rejects.toMatchObject({

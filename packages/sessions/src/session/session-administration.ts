@@ -100,7 +100,9 @@ export class SessionAdministration {
     };
   }
 
-  #matcherOf(filter: SignOutFilter): (record: SessionRecord) => boolean {
+  #matcherOf(given: SignOutFilter): (record: SessionRecord) => boolean {
+    // One read of each criterion: what is checked is what is used.
+    const filter: SignOutFilter = { ...given };
     // A criterion without a value is a mistake: ignoring it would sign out more sessions than meant.
     const isCriterion = ([name, value]: [string, unknown]) => CRITERIA.has(name) && typeof value === 'string';
     const criteria = Object.entries(filter);

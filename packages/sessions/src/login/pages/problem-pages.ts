@@ -8,45 +8,38 @@ const RELOAD = html`<p><a href="">Open the login again</a></p>`;
 
 /** The link belongs to no pending login. */
 export function expiredLinkPage(brand: Brand): Promise<Page> {
-  return problem(
-    brand,
-    404,
-    'Link expired',
-    html`This login is complete, or it has expired. If you are not logged in, ask your client for a new link.`,
-  );
+  return problem(brand, 404, {
+    title: 'Link expired',
+    text: html`This login is complete, or it has expired. If you are not logged in, ask your client for a new link.`,
+  });
 }
 
 /** The form has no valid CSRF token (403), or is too large (413). */
 export function invalidFormPage(brand: Brand, status: 403 | 413 = 403): Promise<Page> {
-  return problem(
-    brand,
-    status,
-    'Form rejected',
-    status === 413
-      ? html`The form data is too large.`
-      : html`Your browser did not send the cookie of this login. Allow cookies for this site, then open the login again.`,
-    RELOAD,
-  );
+  return problem(brand, status, {
+    title: 'Form rejected',
+    text:
+      status === 413
+        ? html`The form data is too large.`
+        : html`Your browser did not send the cookie of this login. Allow cookies for this site, then open the login again.`,
+    action: RELOAD,
+  });
 }
 
 /** The authorization response belongs to no pending login of this browser. */
 export function rejectedCallbackPage(brand: Brand): Promise<Page> {
-  return problem(
-    brand,
-    400,
-    'Login cannot be completed',
-    html`The login is complete, has expired, or was started in another browser. Ask your client to log in again, and open the new link in this browser.`,
-  );
+  return problem(brand, 400, {
+    title: 'Login cannot be completed',
+    text: html`The login is complete, has expired, or was started in another browser. Ask your client to log in again, and open the new link in this browser.`,
+  });
 }
 
 /** The address has reached its limit for page requests. */
 export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Promise<Page> {
-  return problem(
-    brand,
-    429,
-    'Too many requests',
-    html`This server received too many requests from your network. Wait ${formatWait(retryAfterSeconds)}, then reload this page.`,
-  );
+  return problem(brand, 429, {
+    title: 'Too many requests',
+    text: html`This server received too many requests from your network. Wait ${formatWait(retryAfterSeconds)}, then reload this page.`,
+  });
 }
 
 export type ProviderFailureReason = 'provider_unavailable' | 'provider_refused';
@@ -59,19 +52,15 @@ export function providerErrorPage(
 ): Promise<Page> {
   const title = 'Login unavailable';
   return failureReason === 'provider_unavailable'
-    ? problem(
-        brand,
-        502,
+    ? problem(brand, 502, {
         title,
-        html`${destinationOf(destination)} cannot be reached, so your login has not started. Wait a minute, then try again.`,
-        RELOAD,
-      )
-    : problem(
-        brand,
-        502,
+        text: html`${destinationOf(destination)} cannot be reached, so your login has not started. Wait a minute, then try again.`,
+        action: RELOAD,
+      })
+    : problem(brand, 502, {
         title,
-        html`This server is not configured correctly for ${destinationOf(destination)}, so your login has not started. Contact the operator of this server.`,
-      );
+        text: html`This server is not configured correctly for ${destinationOf(destination)}, so your login has not started. Contact the operator of this server.`,
+      });
 }
 
 const TITLES = {
@@ -85,15 +74,22 @@ const TITLES = {
  * of the server.
  */
 export function errorPage(brand: Brand, status: keyof typeof TITLES, message: string): Promise<Page> {
-  return problem(status === 403 ? undefined : brand, status, TITLES[status], html`${message}`);
+  return problem(status === 403 ? undefined : brand, status, {
+    title: TITLES[status],
+    text: html`${message}`,
+  });
+}
+
+interface Problem {
+  readonly title: string;
+  readonly text: Markup;
+  readonly action?: Markup;
 }
 
 function problem(
   brand: Brand | undefined,
   status: Page['status'],
-  title: string,
-  text: Markup,
-  action?: Markup,
+  { title, text, action }: Problem,
 ): Promise<Page> {
   return renderMessage(brand, { status, mark: 'bad', title, body: html`<p>${text}</p>${action ?? ''}` });
 }

@@ -3,6 +3,7 @@ import { ProtocolError } from '@modelcontextprotocol/server';
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
+import { SCOPE_TOKEN } from '../../scope-token.js';
 import { scopesRequired, sessionRequired } from '../../session/account-errors.js';
 import { type SessionSnapshot, snapshotOf } from '../../session/session-record.js';
 import { ErrorCode } from '../wire/error-response.js';
@@ -57,9 +58,6 @@ export interface RequestContextsOptions extends Omit<SessionServices, 'resourceU
 /** The error of requests without arguments: resources and prompts. */
 const SESSION_REQUIRED_IN_META = `This request names no session. Call the \`login\` tool first. Then send the \`session\` that it returns in \`_meta\`, as \`${SESSION_META_KEY}\`.`;
 
-/** A scope token (RFC 6749 section 3.3). */
-const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
-
 /** Carries the context of each request through the calls that handle it. */
 export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
@@ -113,7 +111,7 @@ export class RequestContexts implements ToolContext {
     }
     const { scopes = [] } = requirement;
     for (const scope of scopes) {
-      if (!SCOPE.test(scope)) {
+      if (!SCOPE_TOKEN.test(scope)) {
         throw new SessionError(
           'configuration',
           `\`requireLogin\` has the scope "${scope}", which is not a scope token (RFC 6749 section 3.3). Give each scope as its own element.`,
