@@ -2,7 +2,7 @@ import { ResourceTemplate } from '@modelcontextprotocol/server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { type RegisterTools, SESSION_META_KEY } from '../../packages/sessions/src/index.js';
-import { logIn } from '../../packages/sessions/src/testing/index.js';
+import { type FaultingProvider, logIn } from '../../packages/sessions/src/testing/index.js';
 import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
 import { ERAS, named, startTranscribed } from '../support/transcribed-server.js';
 
@@ -185,7 +185,7 @@ describe.each(ERAS)('a handler that requires scopes (%s)', (era) => {
       await logIn(server.here, started.loginUrl, { provider: server.provider, user: 'alice' });
       return named((await client.call('login', { ...args, ...named(started) })).structured);
     };
-    return { ran, client, login };
+    return { ran, client, login, provider: server.provider };
   }
 
   it('does not run with a login that lacks one, and runs after a login that requests it', async () => {
@@ -205,6 +205,20 @@ describe.each(ERAS)('a handler that requires scopes (%s)', (era) => {
     expect(ran).toEqual(['publish']);
   });
 
+  it('does not request a scope again that the provider has refused', async () => {
+    const { ran, client, login, provider } = await start();
+    provider.failUntilMended('token', withoutRequestedScopes);
+    const session = await login({ scopes: ['notes:write'] });
+    const refused = await client.call('publish', session);
+    expect(refused).toMatchObject({
+      isError: true,
+      text: expect.stringContaining('did not grant the scopes ["notes:write"]'),
+    });
+    const again = await client.call('login', { ...session, scopes: ['notes:write'] });
+    expect(again.structured).toMatchObject({ status: 'authenticated' });
+    expect(ran).toEqual([]);
+  });
+
   it('limits the scopes that a model can request', async () => {
     const { client } = await start();
     const answer = await client.call('login', { scopes: ['admin'] });
@@ -212,7 +226,18 @@ describe.each(ERAS)('a handler that requires scopes (%s)', (era) => {
   });
 });
 
-it('a tool that requires scopes waits for a login that requests them', async () => {
+async function withoutRequestedScopes(response: Response): Promise<Response> {
+  return Response.json({ ...(await response.json()), scope: 'profile' });
+}
+
+it.each([
+  ['runs when they are granted', () => undefined, /^published/],
+  [
+    'ends with an error when they are refused',
+    (provider: FaultingProvider) => provider.failUntilMended('token', withoutRequestedScopes),
+    /did not grant the scopes \["notes:write"\]/,
+  ],
+] as const)('a tool that requires scopes waits for one login and %s', async (_what, prepare, text) => {
   const asked: string[] = [];
   const server = startTranscribed({
     tools: (mcp, context) => {
@@ -226,11 +251,12 @@ it('a tool that requires scopes waits for a login that requests them', async () 
     },
   });
   onTestFinished(() => server.sessions.close());
+  prepare(server.provider);
   const client = inMemory2026(server.here, async ({ url }) => {
     asked.push(url);
     await logIn(server.here, url, { provider: server.provider, user: 'alice' });
     return 'accept';
   });
-  expect((await client.call('publish')).text).toMatch(/^published/);
+  expect((await client.call('publish')).text).toMatch(text);
   expect(asked).toHaveLength(1);
 });

@@ -1,5 +1,11 @@
 import { type SessionError, signedOut } from '../errors.js';
-import { loginRequired, notRenewed, reauthenticationRequired } from '../session/account-errors.js';
+import {
+  loginRequired,
+  notRenewed,
+  reauthenticationRequired,
+  scopesRefused,
+  scopesRequired,
+} from '../session/account-errors.js';
 import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.js';
 import type { Disposal, RevocationReport } from '../session/disposal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
@@ -76,6 +82,8 @@ export class Accounts {
     if (!identity) throw new Error('A login without an identity cannot be committed.');
     const hasRefreshToken = granted.tokens.refreshToken !== undefined;
     const times = tokenTimes(granted, undefined, hasRefreshToken, this.#options.fraction());
+    const scopes = granted.scopes ?? [];
+    const refusedScopes = granted.requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
     let sealed: AccountRecord | undefined;
     const change: SessionChange = (record) => {
       tokens.wipe(sealed);
@@ -87,7 +95,8 @@ export class Accounts {
         generation,
         subject: identity.subject,
         name: identity.name,
-        scopes: granted.scopes ?? [],
+        scopes,
+        ...(refusedScopes.length > 0 && { refusedScopes }),
         hasRefreshToken,
         ...times,
       };
@@ -257,8 +266,16 @@ export class Accounts {
    * Rejects unless a user is logged in to the session at the provider.
    * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
    */
-  async assertLoggedIn(snapshot: SessionSnapshot, provider: string): Promise<void> {
-    await this.#require(snapshot, provider);
+  async assertLoggedIn(
+    snapshot: SessionSnapshot,
+    provider: string,
+    scopes: readonly string[] = [],
+  ): Promise<void> {
+    const { account } = await this.#require(snapshot, provider);
+    const missing = scopes.filter((scope) => !account.scopes.includes(scope));
+    const refused = missing.filter((scope) => account.refusedScopes?.includes(scope));
+    if (refused.length > 0) throw scopesRefused(provider, refused);
+    if (missing.length > 0) throw scopesRequired(provider, missing);
   }
 
   async #read(snapshot: SessionSnapshot): Promise<SessionRecord> {

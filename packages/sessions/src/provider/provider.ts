@@ -168,7 +168,7 @@ export class Provider {
   ): Promise<GrantedTokens> {
     const tokens = this.#granted(response, requestedAtMs);
     // Without `scope` in the response, the requested scopes were granted (RFC 6749 section 5.1).
-    const granted = { ...tokens, scopes: tokens.scopes ?? scopes };
+    const granted = { ...tokens, scopes: tokens.scopes ?? scopes, requestedScopes: scopes };
     const claims = response.claims();
     if (claims) return { ...granted, identity: identityOf(claims), idTokenClaims: claims };
     try {

@@ -44,6 +44,14 @@ export function scopesRequired(provider: string, scopes: readonly string[]): Ses
   );
 }
 
+/** The provider did not grant scopes that a login requested. Another login would end the same. */
+export function scopesRefused(provider: string, scopes: readonly string[]): SessionError {
+  return new SessionError(
+    'login_required',
+    `The user is logged in at "${provider}", but the provider did not grant the scopes ${JSON.stringify(scopes)}, which this call requires. Tell the user. To ask again, call the \`logout\` tool, then \`login\`; if the scopes are refused again, the operator has to allow them at the provider.`,
+  );
+}
+
 /** The error of a call whose grant has ended at the provider. It needs a new login. */
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(

@@ -58,6 +58,8 @@ export interface AccountRecord {
   readonly subject: string;
   readonly name?: string | undefined;
   readonly scopes: readonly string[];
+  /** The scopes that the login requested and the provider did not grant. Default: none. */
+  readonly refusedScopes?: readonly string[] | undefined;
   /** Absent once the tokens have been wiped. */
   readonly sealed?: SealedRecord | undefined;
   readonly hasRefreshToken: boolean;

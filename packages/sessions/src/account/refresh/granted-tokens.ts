@@ -17,6 +17,8 @@ export interface GrantedTokens {
   readonly expiresInSeconds: number | undefined;
   /** `undefined`: the requested ones (RFC 6749 section 5.1). */
   readonly scopes: readonly string[] | undefined;
+  /** The scopes that a login requested. */
+  readonly requestedScopes?: readonly string[] | undefined;
   /** From the ID token or the userinfo endpoint; may be absent after a refresh. */
   readonly identity: Identity | undefined;
   /** The claims of the verified ID token of a login. */

@@ -4,8 +4,8 @@ import type { Principal, RequestOrigin } from '../../access/access.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import { SCOPE_TOKEN } from '../../scope-token.js';
-import { scopesRequired, sessionRequired } from '../../session/account-errors.js';
-import { type SessionSnapshot, snapshotOf } from '../../session/session-record.js';
+import { sessionRequired } from '../../session/account-errors.js';
+import { snapshotOf } from '../../session/session-record.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
@@ -134,23 +134,13 @@ export class RequestContexts implements ToolContext {
     const refusal = resolved.state === 'none' ? missing : refusalOf(resolved, false);
     try {
       if (refusal !== undefined) throw new SessionError('login_required', refusal);
-      if (resolved.state === 'live') await this.#assertAccount(resolved.record, provider, scopes);
+      if (resolved.state === 'live') {
+        await this.#options.accounts.assertLoggedIn(resolved.record, provider, scopes);
+      }
     } catch (error) {
       if (toolName !== undefined || !(error instanceof SessionError)) throw error;
       throw new ProtocolError(ErrorCode.sessionRequired, error.message);
     }
-  }
-
-  async #assertAccount(
-    snapshot: SessionSnapshot,
-    provider: string,
-    scopes: readonly string[],
-  ): Promise<void> {
-    const { accounts } = this.#options;
-    await accounts.assertLoggedIn(snapshot, provider);
-    const account = await accounts.find(snapshot, provider);
-    const missing = scopes.filter((scope) => account?.scopes.includes(scope) !== true);
-    if (missing.length > 0) throw scopesRequired(provider, missing);
   }
 
   session(): Session {

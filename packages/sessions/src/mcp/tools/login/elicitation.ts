@@ -202,14 +202,17 @@ export class LoginRounds {
 /** How long one call waits for its user, in milliseconds. Clients give up after 60 seconds. */
 export const PATIENCE_MS = 25_000;
 
-/** Whether a user is logged in at the provider, with these scopes. */
+/** Whether a user is logged in at the provider, by a login that requested these scopes or has them. */
 export function isLoggedIn({
   record,
   provider,
   scopes,
 }: Pick<LoginCall, 'record' | 'provider' | 'scopes'>): boolean {
   const account = record.accounts[provider];
-  return account?.state === 'authenticated' && scopes.every((scope) => account.scopes.includes(scope));
+  if (account?.state !== 'authenticated') return false;
+  // A scope that was refused would be refused again.
+  const settled = [...account.scopes, ...(account.refusedScopes ?? [])];
+  return scopes.every((scope) => settled.includes(scope));
 }
 
 /** The step that a completed login leads to. A failure is reported once. */
