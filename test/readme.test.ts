@@ -7,11 +7,14 @@ const root = new URL('../', import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), 'utf8');
 const exampleIn = (path: string) => /```ts\n([\s\S]*?)```/.exec(read(path))?.[1];
 
-describe.each(['README.md', 'packages/sessions/README.md'])('the example in %s', (path) => {
-  it('is examples/calendar.ts', () => {
-    expect(exampleIn(path)).toBe(read('examples/calendar.ts'));
-  });
-});
+describe.each(['README.md', 'packages/sessions/README.md', 'docs/getting-started.md'])(
+  'the example in %s',
+  (path) => {
+    it('is examples/calendar.ts', () => {
+      expect(exampleIn(path)).toBe(read('examples/calendar.ts'));
+    });
+  },
+);
 
 describe('the example in README.md', () => {
   it('has at most twenty lines', () => {

@@ -32,6 +32,7 @@ export type SessionErrorCode =
   | 'configuration'
   | 'sealed_record_invalid';
 
+/** Options of a {@link SessionError}, besides its `cause`. */
 export interface SessionErrorOptions extends ErrorOptions {
   /** The number of seconds after which a retry can succeed. Absent: unknown. */
   readonly retryAfterSeconds?: number | undefined;

@@ -7,7 +7,7 @@
 export type { AccessOptions, BearerAccessOptions, ClientRegistration } from './access/access-options.js';
 export type { Account } from './account/accounts.js';
 export type { SessionState, VersionedState } from './account/session-state.js';
-export { SessionError, type SessionErrorCode } from './errors.js';
+export { SessionError, type SessionErrorCode, type SessionErrorOptions } from './errors.js';
 export { nodeServerOptions } from './http/http-limits.js';
 export type { Limits } from './limits/limits.js';
 export type { Branding } from './login/pages/branding.js';
@@ -38,6 +38,23 @@ export type {
 export type { NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { ListedSession, SignOutFilter } from './session/session-administration.js';
-export type { EventOf, EventSession, SessionEvent, SessionListener } from './session/session-events.js';
+export type {
+  EventOf,
+  EventSession,
+  LoginCheck,
+  LoginFailure,
+  LoginFlow,
+  Revocation,
+  SessionEvent,
+  SessionListener,
+  TokenFaultReason,
+} from './session/session-events.js';
+export type {
+  AccountFailureReason,
+  EndReason,
+  GrantNonconformance,
+  SessionKind,
+  SignOutReason,
+} from './session/session-record.js';
 export type { Clock } from './time/clock.js';
 export type { RandomSource } from './vault/random.js';
