@@ -90,7 +90,7 @@ describe('the library in a process that is being debugged', () => {
 
   it('warns through its logger if it has one [security 33]', async () => {
     const { stdout, stderr } = await created(
-      'logger: { warn: (_entry, text) => console.log(text) },',
+      'logger: { ...console, warn: (_entry, text) => console.log(text) },',
       debugged,
     );
     expect(stdout).toMatch(/^With --heapsnapshot-signal=SIGUSR2, [^\n]*\n/);

@@ -4,6 +4,7 @@ import { browserOpener, currentDesktop } from '../login/browser/open-browser.js'
 import { StdioConnection } from '../mcp/stdio.js';
 import { errorLog } from '../observe/error-log.js';
 import { quietLogger } from '../observe/logger.js';
+import { omitUndefined } from '../omit-undefined.js';
 import { SessionAdministration } from '../session/session-administration.js';
 import { publicListener } from '../session/session-events.js';
 import type { SessionStore } from '../session/session-store.js';
@@ -18,6 +19,7 @@ import { composeMcp } from './compose-mcp.js';
 import { composeSessions, type Surroundings } from './compose-sessions.js';
 import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
+import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
 import type { SessionsOptions } from './options.js';
 import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
@@ -39,14 +41,14 @@ export function createSessions<ProviderName extends string = string>(
 
 /** {@link createSessions} with another session store. Internal: nodes cannot share a store yet. */
 export function createSessionsWith(store: SessionStore, options: SessionsOptions): Sessions {
-  assertNotDebugged(options.allowDebugging, options.logger);
   const settings = sessionsSettings(options);
+  assertNotDebugged(options.allowDebugging, options.logger);
   const logger = quietLogger(options.logger);
   const surroundings: Surroundings = {
     clock: systemClock,
     random: systemRandom,
     fetch: globalThis.fetch,
-    ...options.runtime,
+    ...omitUndefined(options.runtime ?? {}),
     store,
     logger,
     ...errorLog(logger),
@@ -95,7 +97,8 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       await Promise.all(contacted.map((each) => each.prepare()));
     },
 
-    async listen({ port = DEFAULT_PORT, host = '127.0.0.1', keepAliveMs } = {}) {
+    async listen(options) {
+      const { port = DEFAULT_PORT, host = '127.0.0.1', keepAliveMs } = listenOptions(options);
       assertMayListen(host, access, publicUrl.known);
       assertKeepAlive(keepAliveMs);
       lifecycle.overHttp();
@@ -106,7 +109,8 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       return { url: new URL(`.${MCP_PATH}`, publicUrl.get()).href };
     },
 
-    async serveStdio({ openBrowser = true } = {}) {
+    async serveStdio(options) {
+      const { openBrowser = true } = serveStdioOptions(options);
       assertMayServeStdio(settings);
       lifecycle.overStdio();
       const loginPages = new LoginListener(http.createLoginHandler());
@@ -129,6 +133,9 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       }
     },
 
-    close: ({ drainMs = lifetimes.shutdownDrainMs } = {}) => shutdown.run(drainMs),
+    async close(options) {
+      const { drainMs = lifetimes.shutdownDrainMs } = closeOptions(options);
+      await shutdown.run(drainMs);
+    },
   };
 }

@@ -41,6 +41,26 @@ describe('the options of createSessions', () => {
     expect(sessionsSettings({ ...options, limits }).limits).toEqual({ ...DEFAULT_LIMITS, connections: 5 });
   });
 
+  it('are required', () => {
+    // From code without types.
+    expect(() => sessionsSettings(undefined as never)).toThrow('The options are invalid');
+  });
+
+  it('keep the server information as it is, with values that the library does not check', () => {
+    const server = { ...options.server, description: 'A test', requestState: { verify: () => undefined } };
+    expect(sessionsSettings({ ...options, server }).server).toBe(server);
+  });
+
+  it('accept a logger that is an instance of a class', () => {
+    class QuietLogger {
+      debug() {}
+      info() {}
+      warn() {}
+      error() {}
+    }
+    expect(() => sessionsSettings({ ...options, logger: new QuietLogger() })).not.toThrow();
+  });
+
   it('use the title of the server, or its name, without a branding', () => {
     const branding = { name: ' Acme Notes ', logo: 'data:image/png;base64,iVBORw0KGgo=' };
     const { server } = options;
@@ -83,6 +103,14 @@ describe('the options of createSessions', () => {
       { access: { issuer: provider.issuer, audiences: [] } as never },
     ],
     ['at tools', { tools: [] as never }],
+    ['at providers', { providers: undefined as never }],
+    [
+      'unknown option `instuctions`; did you mean `instructions`?',
+      { server: { ...options.server, instuctions: 'x' } as never },
+    ],
+    ['at server.version', { server: { name: 'test' } as never }],
+    ['at server.name', { server: { ...options.server, name: '' } }],
+    ['must have the methods debug, info, warn, error', { logger: { info: () => undefined } as never }],
     ['"proxy" in `trustedProxies`', { trustedProxies: ['proxy'] }],
     ['must be at most 1,000,000', { limits: { maxSessions: 1_000_001 } }],
     ['allowedOrigins', { allowedOrigins: ['https://app.example.com/page'] }],

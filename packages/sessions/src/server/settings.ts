@@ -7,6 +7,7 @@ import { DEFAULT_LIMITS, type Limits, limitsSchema } from '../limits/limits.js';
 import { type Brand, brandingSchema } from '../login/pages/branding.js';
 import type { RegisterTools, ServerInfo } from '../mcp/server/factory.js';
 import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
+import type { Logger } from '../observe/logger.js';
 import { omitUndefined } from '../omit-undefined.js';
 import { parseOptions } from '../parse-options.js';
 import { type ProviderSettings, providerSettings } from '../provider/provider-options.js';
@@ -38,6 +39,30 @@ const PLAIN_PATH = /^\/([\w.~-]+\/)*[\w.~-]*$/;
 
 const positive = z.number().positive();
 const anything = z.custom<NonNullable<unknown>>().optional();
+/** For what the SDK or the author's code validates. */
+const unchecked = z.unknown().optional();
+
+const serverSchema = z.strictObject({
+  name: z.string().min(1),
+  version: z.string(),
+  title: z.string().optional(),
+  description: unchecked,
+  icons: unchecked,
+  websiteUrl: unchecked,
+  instructions: z.string().optional(),
+  capabilities: unchecked,
+  requestState: unchecked,
+} satisfies Record<keyof ServerInfo, z.ZodType>);
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies (keyof Logger)[];
+// A logger is often an instance of a class.
+const loggerSchema = z.custom<Logger>(
+  (value) => {
+    const logger = value as Partial<Logger> | null;
+    return LOG_LEVELS.every((level) => typeof logger?.[level] === 'function');
+  },
+  `must have the methods ${LOG_LEVELS.join(', ')}`,
+);
 
 const lifetimesSchema = z.strictObject({
   idleMs: positive,
@@ -55,11 +80,11 @@ const runtimeSchema = z.strictObject({
 } satisfies Record<keyof Runtime, z.ZodType>);
 
 const schema = z.strictObject({
-  server: z.custom<ServerInfo>((value) => typeof value === 'object' && value !== null, 'must be an object'),
+  server: serverSchema,
   branding: brandingSchema.default({}),
   tools: z.custom<RegisterTools>((value) => typeof value === 'function', 'must be a function'),
-  // Validated below.
-  providers: anything,
+  // These are validated below.
+  providers: z.custom<NonNullable<unknown>>((value) => value != null, 'is missing; add a provider'),
   publicUrl: anything,
   access: anything,
   trustedProxies: anything,
@@ -68,7 +93,7 @@ const schema = z.strictObject({
   allowedOrigins: allowedOriginsSchema.default([]),
   lifetimes: lifetimesSchema.partial().default({}),
   limits: limitsSchema.partial().default({}),
-  logger: anything,
+  logger: loggerSchema.optional(),
   allowDebugging: z.boolean().optional(),
   runtime: runtimeSchema.optional(),
 } satisfies Record<keyof SessionsOptions, z.ZodType>);
@@ -78,11 +103,12 @@ const schema = z.strictObject({
  * @throws SessionError `configuration`, naming what is invalid
  */
 export function sessionsSettings(options: SessionsOptions): SessionsSettings {
-  const { server, tools, branding, lifetimes, limits, ...rest } = parseOptions(
+  const { tools, branding, lifetimes, limits, ...rest } = parseOptions(
     schema,
     options,
     'The options are invalid',
   );
+  const { server } = options;
   const settings: SessionsSettings = {
     server,
     tools,
