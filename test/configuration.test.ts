@@ -3,7 +3,10 @@ import { describe, expect, it } from 'vitest';
 import { USAGE } from '../packages/server/src/usage.js';
 import type {
   BearerAccessOptions,
+  CloseOptions,
+  ListenOptions,
   ProviderOptions,
+  ServeStdioOptions,
   SessionsOptions,
 } from '../packages/sessions/src/index.js';
 import { DEFAULT_LIFETIMES } from '../packages/sessions/src/session/lifetimes.js';
@@ -59,10 +62,23 @@ const OPTIONS: Record<keyof Options, true> = {
   signIn: true,
 };
 
+const METHOD_OPTIONS: Record<keyof (ListenOptions & CloseOptions & ServeStdioOptions), true> = {
+  port: true,
+  host: true,
+  keepAliveMs: true,
+  drainMs: true,
+  openBrowser: true,
+};
+
 describe('docs/configuration.md', () => {
   it('describes every option of the library', () => {
     const described = named(/(?<=`)[a-zA-Z]+(?=`)/g);
     expect(Object.keys(OPTIONS).filter((option) => !described.has(option))).toEqual([]);
+  });
+
+  it('describes every option of listen, close and serveStdio, and no other', () => {
+    const rows = [...text.matchAll(/^\| `(?:listen|close|serveStdio)` \| `(\w+)` \|/gm)];
+    expect(rows.map(([, option]) => option).sort()).toEqual(Object.keys(METHOD_OPTIONS).sort());
   });
 
   it('describes every environment variable of the server, and no other', () => {
