@@ -39,6 +39,21 @@ describe('the state of a session', () => {
     expect((await states.get(snapshot)).value).toBe(20);
   });
 
+  it.each([
+    [{ ifversion: 0 }, 'did you mean `ifVersion`?'],
+    [{ ifVersion: '0' }, 'at ifVersion'],
+    [null, 'The options of `state.set` are invalid'],
+  ])('is not replaced with the options %j', async (options, hint) => {
+    const { states, snapshot } = await setUp();
+    await states.set(snapshot, 'first');
+    // Options from code without types.
+    await expect(states.set(snapshot, 'second', options as never)).rejects.toMatchObject({
+      code: 'configuration',
+      message: expect.stringContaining(hint),
+    });
+    expect(await states.get(snapshot)).toEqual({ value: 'first', version: 1 });
+  });
+
   it('is sealed, and an older value is wiped [security 29]', async () => {
     const { states, snapshot, stored } = await setUp();
     await states.set(snapshot, 'canary');

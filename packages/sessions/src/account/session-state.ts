@@ -1,6 +1,8 @@
 import pLimit, { type LimitFunction } from 'p-limit';
+import { z } from 'zod';
 import { SessionError, signedOut } from '../errors.js';
 import { MemoryQuota, type MemoryQuotaLimits, type QuotaShare } from '../limits/memory-quota.js';
+import { parseOptions } from '../parse-options.js';
 import type { SessionRef } from '../session/ids.js';
 import type { InternalEvent } from '../session/session-events.js';
 import {
@@ -40,8 +42,8 @@ export interface SessionState {
    * @param value at most 64 KiB as JSON
    * @param options `ifVersion`: replaces only if this is the current version, so that concurrent calls lose nothing
    * @returns the new version; `undefined` if the current version is another one than `ifVersion`
-   * @throws SessionError `login_required` without a login, `signed_out`, `limit_reached` if the server or the user keeps
-   * too much state; TypeError if JSON cannot represent the value, RangeError if it is too large
+   * @throws SessionError `configuration` if an option is unknown or invalid, `login_required` without a login,
+   * `signed_out`, `limit_reached` if the server or the user keeps too much state; TypeError if JSON cannot represent the value, RangeError if it is too large
    */
   set(value: unknown, options?: { readonly ifVersion?: number }): Promise<number | undefined>;
 }
@@ -51,6 +53,9 @@ export interface SessionStatesOptions {
   /** Seals for the purpose of session state only. */
   readonly vault: Vault;
 }
+
+/** An ignored option would replace the value without the comparison. */
+const setSchema = z.strictObject({ ifVersion: z.number().optional() });
 
 /** What is counted for the state of a session. */
 interface Kept {
@@ -127,6 +132,7 @@ export class SessionStates {
     value: unknown,
     options: { readonly ifVersion?: number } = {},
   ): Promise<number | undefined> {
+    const { ifVersion } = parseOptions(setSchema, options, 'The options of `state.set` are invalid');
     const text = jsonOf(value);
     const record = await this.#registry.get(session.ref);
     assertLoggedIn(record, session);
@@ -138,7 +144,7 @@ export class SessionStates {
       if (!kept.share.resize(Math.max(bytes, kept.bytes))) throw noRoom();
       let version: number | undefined;
       try {
-        version = await this.#replace(session, text, options.ifVersion);
+        version = await this.#replace(session, text, ifVersion);
         return version;
       } finally {
         const isKept = this.#kept.get(session.ref) === kept;

@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Secret } from '../vault/secret.js';
 import { Provider } from './provider.js';
@@ -230,5 +230,27 @@ describe('a configured `revoke`', () => {
     expect(given?.aborted).toBe(true);
     expect(await revocation).toBe('unconfirmed');
     expect(clock.timers).toBe(0);
+  });
+
+  it('does not end the process when a listener of its signal throws', async () => {
+    const uncaught: unknown[] = [];
+    const note = (error: unknown) => uncaught.push(error);
+    process.on('uncaughtException', note);
+    onTestFinished(() => void process.off('uncaughtException', note));
+    const clock = new VirtualClock();
+    let calls = 0;
+    const revoke = (_tokens: object, signal: AbortSignal) => {
+      signal.addEventListener('abort', () => {
+        calls++;
+        throw new Error('a mistake');
+      });
+      return new Promise<void>(() => undefined);
+    };
+    const revocation = providerOf({}, { revoke }, clock).provider.revoke(tokens());
+    await clock.advance(5000);
+    expect(await revocation).toBe('unconfirmed');
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(calls).toBe(1);
+    expect(uncaught).toEqual([]);
   });
 });

@@ -3,6 +3,7 @@ import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-t
 import { SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
+import { guardedSignal } from '../time/guarded-signal.js';
 import { Secret } from '../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import {
@@ -288,14 +289,17 @@ export class Provider {
     const expired = new Promise<never>((_resolve, reject) => {
       deadline.signal.addEventListener('abort', () => reject(timeout), { once: true });
     });
+    // An error can contain a token, so errors of listeners are ignored, as those of the hook are.
+    const { signal, release } = guardedSignal(deadline.signal, () => undefined);
     try {
       const texts = { accessToken: accessToken.reveal(), refreshToken: refreshToken?.reveal() };
-      await Promise.race([revoke(texts, deadline.signal), expired]);
+      await Promise.race([revoke(texts, signal), expired]);
       return 'confirmed';
     } catch {
       return 'unconfirmed';
     } finally {
       cancel();
+      release();
     }
   }
 
