@@ -39,7 +39,7 @@ export function describeSessionStore(name: string, createStore: () => SessionSto
       expect(await store.get(recordOf('a').ref)).toMatchObject({ owner: `${winner}` });
     });
 
-    it('replaces a record by its direct successor only, whoever else tries', async () => {
+    it('replaces a record by its direct successor only, also with concurrent calls', async () => {
       const store = createStore();
       await store.insert(recordOf('a'));
       expect(await store.replace(recordOf('a', { version: 3 }))).toBe(false);

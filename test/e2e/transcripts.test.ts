@@ -52,7 +52,7 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     await isKept(transcript, `link-${era}`);
   });
 
-  it('when the user declines, the provider fails, or nobody comes back', async () => {
+  it('when the user declines, the provider fails, or the user does not return', async () => {
     const { clock, provider } = start();
     const transcript = new Transcript(`Logins by link that fail, ${era}`);
     const client = await server.clientOf(era);

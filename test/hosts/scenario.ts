@@ -80,7 +80,7 @@ function printedErrors(output: string): string[] {
 
 /** Some hosts print the error of a tool that requires a login. The host itself works. */
 function isToolError(line: string): boolean {
-  return /tool_is_error|reported an error|(Nobody|No user) is logged in|need a login/.test(line);
+  return /tool_is_error|reported an error|No user is logged in|need a login/.test(line);
 }
 
 const MAX_SHOWN = 400;

@@ -11,7 +11,7 @@ const codeOf = (random: Uint8Array) => mintConfirmationCode(() => Buffer.from(ra
 /** How people write a digit or letter of a code. */
 const lookalikes: Record<string, string[]> = { '0': ['0', 'O', 'o'], '1': ['1', 'I', 'i', 'L', 'l'] };
 
-/** A code as somebody might type it: any case, the usual mix-ups, spaces and hyphens anywhere. */
+/** A code as a user may type it: any case, the usual confusions, spaces and hyphens anywhere. */
 const typedCodes = fiveBytes.chain((random) => {
   const code = codeOf(random);
   const signs = [...code.replace('-', '')].map((sign) =>

@@ -57,7 +57,7 @@ export class Ledger {
       if (login.ref === from) Object.assign(login, { ref: to, epoch: 0, signOuts: 0 });
   }
 
-  hear(event: InternalEvent): void {
+  handle(event: InternalEvent): void {
     switch (event.type) {
       case 'session.ended':
         if (this.#ended.has(event.ref)) this.#violated('A session ended twice.');
@@ -72,7 +72,7 @@ export class Ledger {
     }
   }
 
-  /** An API was called with a token, by somebody who got the session after so many sign-outs. */
+  /** An API was called with a token, by a caller that got the session after this number of sign-outs. */
   used(token: string, ref: string, signOuts: number, nowMs: number): void {
     if (this.#families.hasExpired(token, nowMs)) this.#violated('A token was used after its end.');
     const family = this.#families.of(token);
@@ -90,7 +90,7 @@ export class Ledger {
 
   /** A token was found under seal in the record of a session. */
   found(token: string, ref: string): void {
-    // A handle that a promotion is just about to return is nobody's yet.
+    // A handle that a promotion has not returned yet has no client.
     if (!this.#refs.has(ref)) return;
     const family = this.#families.of(token);
     const login = this.#logins.get(family);

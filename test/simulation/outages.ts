@@ -7,7 +7,7 @@ const MINUTE = 60 * SECOND;
 export const LONGEST_RETRY_AFTER_SECONDS = 120;
 const LONGEST_OUTAGE_MS = 10 * MINUTE;
 
-/** What a provider that is down answers to everybody. */
+/** The answer of a provider that is down, to all requests. */
 export interface Outage {
   readonly kind: 'unavailable' | 'refused';
   readonly retryAfterSeconds: number | undefined;
@@ -18,7 +18,7 @@ interface Plan extends Outage {
   readonly endMs: number;
 }
 
-/** Minutes in which a provider is there for nobody, again and again. */
+/** Repeated outages of a provider, minutes long. */
 export class Outages {
   readonly #random: SeededRandom;
   readonly #longestGapMs: number;
@@ -31,7 +31,7 @@ export class Outages {
     this.#next = this.#plan(0);
   }
 
-  /** What everybody is answered at a moment; moments must not go back. `undefined`: the provider is up. */
+  /** The answer to all requests at a moment; moments must not decrease. `undefined`: the provider is up. */
   at(nowMs: number): Outage | undefined {
     while (this.#next.endMs <= nowMs) this.#next = this.#plan(this.#next.endMs);
     return this.#next.startMs <= nowMs ? this.#next : undefined;

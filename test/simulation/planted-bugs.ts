@@ -98,13 +98,13 @@ export const plantedBugs = {
     wrapStore: (store) => withMethods(store, { take: (ref) => store.get(ref) }),
   },
 
-  'tokens sealed under the same key for everybody, in a store that mixes up its answers': {
+  'tokens sealed under the same key for all sessions, in a store that mixes up its answers': {
     createVault: (keys, random) => {
-      const everybody = { sessionRef: '', owner: '', provider: '', generation: 0 };
+      const shared = { sessionRef: '', owner: '', provider: '', generation: 0 };
       const vault = new Vault(keys, random);
       const { seal, open } = { seal: vault.seal.bind(vault), open: vault.open.bind(vault) };
-      vault.seal = (plaintext) => seal(plaintext, everybody);
-      vault.open = (record) => open(record, everybody);
+      vault.seal = (plaintext) => seal(plaintext, shared);
+      vault.open = (record) => open(record, shared);
       return vault;
     },
     wrapStore: mixingUp,
@@ -114,8 +114,7 @@ export const plantedBugs = {
 type Accounts = SessionRecord['accounts'];
 
 /**
- * Lets a change that does not fit the newest state take place all the same, as it would have done when
- * somebody last looked before.
+ * Makes a change that does not fit the newest state, as if the state were one of those read before.
  * @param takesPlace given the accounts that the change makes, and those that there are
  */
 function withStaleChanges(
@@ -155,7 +154,7 @@ function openForEver(refresh: RefreshTokens): RefreshTokens {
   };
 }
 
-/** Shows every change the accounts as they were when somebody last began to look, not as they are. */
+/** Gives each change the accounts of an earlier read, not the current ones. */
 function withoutGenerations(registry: SessionRegistry): SessionRegistry {
   const seen = new Map<string, SessionRecord['accounts']>();
   const get: SessionRegistry['get'] = async (ref) => {

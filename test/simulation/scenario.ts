@@ -11,10 +11,10 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** What is not over after an hour never will be. */
+/** Work that has not ended after an hour does not end. */
 const LONGEST_TENTHS = 36_000;
 
-/** Nobody waits longer for a refresh, to do something at the same time. */
+/** The longest wait for a refresh, before another action at the same time. */
 const LONGEST_MEETING_MS = 15 * MINUTE;
 
 /** A client, as far as it knows its own session. */
@@ -48,8 +48,8 @@ const DECK = (Object.entries(ACTIONS) as [Action, number][]).flatMap(([action, c
 );
 
 /**
- * Clients that do what clients do, at random, at the same time and in no order: nobody waits for anybody,
- * so a logout can fall between any two steps of whatever else goes on in the same session.
+ * Clients that act at random, concurrently and in no order. No client waits for another, so a logout can fall
+ * between any two steps of the other work in the same session.
  */
 export class Scenario {
   readonly #world: World;
@@ -84,7 +84,7 @@ export class Scenario {
     await clock.advance(this.#pause());
   }
 
-  /** Everybody logs in, the machine sleeps until most tokens have run out, and everybody calls at once. */
+  /** All clients log in, the machine sleeps until most tokens have expired, and all clients call at once. */
   async rush(): Promise<void> {
     const { clock } = this.#world;
     for (const client of this.#clients) if (!client.record) this.#launch(this.#start(client));
@@ -108,7 +108,7 @@ export class Scenario {
     if (this.#underWay.size > 0) ledger.violated(`${this.#underWay.size} calls never came to an end.`);
   }
 
-  /** Time in which clients mostly act at once, sometimes wait for minutes, and rarely go away for hours. */
+  /** Time in which clients mostly act at once, sometimes wait for minutes, and rarely pause for hours. */
   #pause(): number {
     const { random } = this.#world;
     if (random.chance(0.02)) return random.below(2 * HOUR);
@@ -186,7 +186,7 @@ export class Scenario {
   async #logIn(client: Client, record: SessionRecord): Promise<void> {
     const { provider, ledger, bench, random } = this.#world;
     if (provider.isDown) return;
-    // Now and then somebody else uses the same client.
+    // Sometimes another user uses the same client.
     const user = random.chance(0.2) ? `guest${this.#logins++}` : client.name;
     const granted = provider.grant(user);
     const family = provider.families.of(granted.tokens.accessToken.reveal());

@@ -22,8 +22,8 @@ export interface Report {
 const STEPS_PER_INSPECTION = 50;
 
 /**
- * How long after its last fault a provider may go unasked: the longest that it told anybody to wait, half a
- * minute of the breaker's, and another of the pause between two refreshes.
+ * The time after its last fault in which a provider may get no request: the longest `Retry-After` that it sent, half
+ * a minute of the breaker, and half a minute between two refreshes.
  */
 const RECOVERY_MS = (LONGEST_RETRY_AFTER_SECONDS + 30 + 30) * 1000;
 

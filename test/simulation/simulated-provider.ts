@@ -20,7 +20,7 @@ export interface ProviderFaults {
   readonly nonconformances: number;
   /** How probably a request or an answer takes up to forty seconds. */
   readonly delays: number;
-  /** How probably a refresh finds its login revoked by somebody else. */
+  /** The probability that a refresh finds its login revoked by an administrator. */
   readonly revocations: number;
   /** How long the provider is up between two outages at most. */
   readonly longestUptimeMs: number;
@@ -58,7 +58,7 @@ export class SimulatedProvider {
     this.#isCalm = true;
   }
 
-  /** Whether nobody can log in now. */
+  /** Whether no user can log in now. */
   get isDown(): boolean {
     return !this.#isCalm && this.#outages.at(this.#clock.now()) !== undefined;
   }

@@ -14,9 +14,9 @@ interface Family {
   readonly expiriesMs: Map<number, number>;
   /** Refresh tokens that were sent, and whose answer is awaited. */
   readonly underWay: Set<number>;
-  /** Refresh tokens whose last answer was lost: whoever sends one again cannot know whether it is used up. */
+  /** Refresh tokens whose last answer was lost: a caller that sends one again cannot know whether it is used up. */
   readonly unanswered: Set<number>;
-  /** The newest tokens never reached anybody, so nobody can revoke them. */
+  /** The newest tokens reached no caller, so they cannot be revoked. */
   isOutOfReach: boolean;
 }
 
@@ -24,8 +24,8 @@ const TOKEN = /^(?:access|refresh)\.(\d+)\.(\d+)$/;
 
 /**
  * What a strict authorization server knows of its tokens: a refresh token that is used twice kills its family,
- * and revoking one that is used up does nothing. It knows for whom every token was issued, so that a token
- * found anywhere tells whose it is, and notes what no careful client does.
+ * and revoking one that is used up does nothing. It records the user of each token, so that a token
+ * found anywhere identifies its user, and records misuse of tokens.
  */
 export class TokenFamilies {
   readonly #families: Family[] = [];
@@ -67,14 +67,14 @@ export class TokenFamilies {
     return this.#at(family).isAlive;
   }
 
-  /** Those that can still be used, by somebody who has their tokens. */
+  /** Those whose tokens can still be used. */
   living(): number[] {
     return this.#families.flatMap(({ isAlive, isOutOfReach }, family) =>
       isAlive && !isOutOfReach ? [family] : [],
     );
   }
 
-  /** Whether a refresh token would surely be taken, as far as somebody can know who sent it and got answers. */
+  /** Whether a refresh token must be accepted, as far as a caller knows that sent it and got the answers. */
   isGood(refreshToken: string): boolean {
     const { family, number } = numbersOf(refreshToken);
     const { isAlive, refresh, unanswered } = this.#at(family);
@@ -97,7 +97,7 @@ export class TokenFamilies {
     underWay.add(number);
   }
 
-  /** Whoever sent a refresh token has an answer, or has stopped waiting for it. */
+  /** The sender of a refresh token has an answer, or has stopped waiting for it. */
   heard(refreshToken: string, outcome: RefreshOutcome['kind']): void {
     const { family, number } = numbersOf(refreshToken);
     const { underWay, unanswered } = this.#at(family);
@@ -133,7 +133,7 @@ export class TokenFamilies {
     this.#at(family).isOutOfReach = true;
   }
 
-  /** Somebody else, such as an administrator, ends what a login may do. */
+  /** Another party, such as an administrator, revokes a login. */
   kill(family: number): void {
     this.#at(family).isAlive = false;
   }

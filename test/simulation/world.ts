@@ -73,7 +73,7 @@ export class World {
       scheduler: true,
       refreshTokens: this.provider.refresh,
       revokeTokens: this.provider.revoke,
-      listener: (event) => this.ledger.hear(event),
+      listener: (event) => this.ledger.handle(event),
       parts: { ...planted, createVault: (keys, bytes) => this.#watched(createVault(keys, bytes)) },
     });
     const { accounts, refresher, registry } = this.bench;
@@ -159,7 +159,7 @@ export class World {
       if (count > 0) this.ledger.violated(`At the end, ${count} ${what} are left.`);
     }
     const living = this.provider.families.living();
-    // What a store lost on its way to us, nobody can have revoked.
+    // Tokens whose store reply was lost cannot have been revoked.
     if (living.length > 0 && this.#faults.storeLosses === 0)
       this.ledger.violated(`${living.length} logins were never revoked at the provider.`);
     const unexpected = errors.filter((error) => !isLoss(error));

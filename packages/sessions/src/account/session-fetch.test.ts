@@ -495,7 +495,7 @@ describe('session.fetch', () => {
     await expect(session.fetch(origin)).rejects.toMatchObject({ code: 'reauthentication_required' });
   });
 
-  it('hands out the 401 of an API when the provider cannot renew, and asks that once [security 25]', async () => {
+  it('returns the 401 of an API when the provider cannot refresh, after one refresh [security 25]', async () => {
     const origin = await startApi((_request, response) => response.writeHead(401).end('not you'));
     let asked = 0;
     const { session } = await sessionAt([origin], {
@@ -526,14 +526,14 @@ describe('session.fetch', () => {
     await expect(another).rejects.toMatchObject({ code: 'signed_out' });
   });
 
-  it('is cut off by its caller, too', async () => {
+  it('is aborted by the signal of its caller, too', async () => {
     const abort = new AbortController();
     const origin = await startApi(() => abort.abort(new Error('enough')));
     const { session } = await sessionAt([origin]);
     await expect(session.fetch(origin, { signal: abort.signal })).rejects.toThrow('enough');
   });
 
-  it('is cut off in the middle of an answer when its session is signed out [security 10]', async () => {
+  it('is aborted in the middle of a response when its session is signed out [security 10]', async () => {
     const origin = await startApi((_request, response) => response.write('first'));
     const { session, bench, record } = await sessionAt([origin]);
     const { body } = await session.fetch(origin);
@@ -546,7 +546,7 @@ describe('session.fetch', () => {
   });
 
   it.each(['without', 'with'])(
-    'is cut off when its session is signed out, %s a signal of its own',
+    'is aborted when its session is signed out, %s a signal of its own',
     async (what) => {
       let arrived: () => void;
       const arrival = new Promise<void>((resolve) => {

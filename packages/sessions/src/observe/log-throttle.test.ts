@@ -12,8 +12,8 @@ function tallied() {
   return { clock, told, add };
 }
 
-describe('tallies', () => {
-  it('tell of the first at once, and of the rest when a minute is over', async () => {
+describe('a log throttle', () => {
+  it('logs the first event at once, and the number of the others after a minute', async () => {
     const { clock, told, add } = tallied();
     add('a', 1000);
     expect(told).toEqual([['a', 1]]);
@@ -26,7 +26,7 @@ describe('tallies', () => {
     ]);
   });
 
-  it('go on once a minute for as long as it goes on, and begin anew after a quiet one', async () => {
+  it('logs the number once a minute while events continue, and the first again after a minute without one', async () => {
     const { clock, told, add } = tallied();
     for (let second = 0; second < 90; second++) {
       add('a', 1);
@@ -41,7 +41,7 @@ describe('tallies', () => {
     expect(told).toHaveLength(4);
   });
 
-  it('keep kinds apart', async () => {
+  it('counts each kind separately', async () => {
     const { clock, told, add } = tallied();
     add('a', 2);
     add('b', 3);

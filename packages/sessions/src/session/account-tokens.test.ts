@@ -11,7 +11,7 @@ async function setUp(bench = new SessionBench()) {
 async function stored(bench: SessionBench, { ref }: SessionRecord) {
   const record = await bench.registry.get(ref);
   const account = record?.accounts.idp;
-  if (!record || !account) throw new Error('Nobody is logged in.');
+  if (!record || !account) throw new Error('No user is logged in.');
   return { record, account };
 }
 
@@ -53,7 +53,7 @@ describe('the tokens of an account', () => {
 
   it('move to another session as they are, and are wiped where they were [security 31]', async () => {
     const { bench, record, account } = await setUp();
-    const other = await bench.registry.start('handle', 'somebody else');
+    const other = await bench.registry.start('handle', 'another user');
     const moved = bench.tokens.move(record, other.record).idp;
     expect(moved).toEqual({ ...account, sealed: moved?.sealed });
     expect(moved && bench.tokens.open(other.record, moved)?.refreshToken?.reveal()).toBe('refresh-alice-1');

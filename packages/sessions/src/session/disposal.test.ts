@@ -77,7 +77,7 @@ describe('disposing of accounts', () => {
       const { record } = await bench.loggedIn('alice');
       const before = await bench.registry.get(record.ref);
       const account = before?.accounts.idp;
-      if (!before || !account) throw new Error('Nobody is logged in.');
+      if (!before || !account) throw new Error('No user is logged in.');
       await bench.refresher.giveUp(before, account, failureReason);
       await bench.disposal.settled();
       bench.provider.revoked.length = 0;
@@ -102,10 +102,10 @@ describe('disposing of accounts', () => {
 describe('the place of an account', () => {
   it('is its session, its owner, its provider and its generation [security 29]', async () => {
     const bench = new SessionBench();
-    const { record } = await bench.registry.start('connection', 'somebody');
+    const { record } = await bench.registry.start('connection', 'a user');
     expect(sealContextOf(record, { provider: 'idp', generation: 7 })).toEqual({
       sessionRef: record.ref,
-      owner: 'somebody',
+      owner: 'a user',
       provider: 'idp',
       generation: 7,
     });

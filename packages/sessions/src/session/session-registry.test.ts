@@ -11,10 +11,10 @@ describe('a session', () => {
   it('starts without a login, emits an event, and is found only by its id', async () => {
     const bench = new SessionBench();
     await bench.clock.advance(7 * SECOND);
-    const { id, record } = await bench.registry.start('connection', 'somebody');
+    const { id, record } = await bench.registry.start('connection', 'a user');
     expect(record).toMatchObject({
       kind: 'connection',
-      owner: 'somebody',
+      owner: 'a user',
       createdAtMs: 7 * SECOND,
       lastRequestAtMs: 7 * SECOND,
       epoch: 0,
@@ -422,7 +422,7 @@ describe('a store that is slow, and loses answers', () => {
       bench.provider.grant('alice'),
     );
     await bench.clock.advance(10);
-    // Somebody else changes the record before the login looks again.
+    // Another caller changes the record before the login looks again.
     await bench.registry.update(record.ref, () => ({ signedOut: undefined }));
     await bench.clock.advance(1000);
     expect(await login).toBe(1);
@@ -483,14 +483,14 @@ describe('a store that is slow, and loses answers', () => {
     });
     const bench = new SessionBench({ store });
     const { record } = await bench.registry.start('connection', 'anonymous');
-    const update = () => bench.registry.update(record.ref, () => ({ owner: 'somebody' }));
+    const update = () => bench.registry.update(record.ref, () => ({ owner: 'a user' }));
 
     failures = 2;
     const changing = update();
     await bench.clock.advance(99);
     expect(asked).toBe(2);
     await bench.clock.advance(1);
-    expect((await changing)?.after.owner).toBe('somebody');
+    expect((await changing)?.after.owner).toBe('a user');
 
     failures = 3;
     const failing = update().catch((error: unknown) => error);

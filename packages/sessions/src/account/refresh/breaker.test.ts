@@ -102,7 +102,7 @@ describe('a circuit breaker', () => {
     ['unavailable', unavailable],
     ['lost', lost],
   ])(
-    'half open, turns everybody away for 30 more seconds when its probe fails: %s',
+    'half open, rejects all refreshes for 30 more seconds when its probe fails: %s',
     async (_kind, outcome) => {
       const { clock, asked, start, ask, fail } = setUp();
       await fail(5);
@@ -165,7 +165,7 @@ describe('a circuit breaker', () => {
   });
 
   it.each([1, 8, 3600])(
-    'holds everybody back as long as the provider asks: %i s [security 20]',
+    'rejects all refreshes as long as the provider asks: %i s [security 20]',
     async (asks) => {
       const { clock, asked, ask } = setUp();
       await ask({ ...unavailable, retryAfterSeconds: asks });

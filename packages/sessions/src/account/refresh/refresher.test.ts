@@ -161,7 +161,7 @@ describe('a refresh that has nothing to do', () => {
     const { bench, record, account } = await setUp();
     const before = await bench.registry.get(record.ref);
     const current = before?.accounts.idp;
-    if (!before || !current) throw new Error('Nobody is logged in.');
+    if (!before || !current) throw new Error('No user is logged in.');
     await Promise.all(
       Array.from({ length: 10 }, () => bench.refresher.giveUp(before, current, 'no_refresh_token')),
     );
@@ -453,12 +453,12 @@ describe('a refresh that is put off', () => {
 });
 
 describe('a refresh whose response names another user', () => {
-  const somebody: [string, Partial<GrantedTokens>][] = [
+  const identities: [string, Partial<GrantedTokens>][] = [
     ['another subject', { identity: { subject: 'mallory' } }],
     ['another issuer', { nonconformance: 'issuer_changed', identity: undefined }],
   ];
 
-  it.each(somebody)(
+  it.each(identities)(
     'gives the account up, and has the old and the new tokens revoked: %s [security 22, 23]',
     async (_what, fields) => {
       const bench = new SessionBench();

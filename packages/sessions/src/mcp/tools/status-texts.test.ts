@@ -8,7 +8,7 @@ import { nextStep } from './status-texts.js';
 const PROVIDERS = ['work', 'home'];
 const REF = 'a-session-reference' as SessionRef;
 
-const underWay = (change: Partial<PendingLogin>): PendingLogin => ({
+const pendingLogin = (change: Partial<PendingLogin>): PendingLogin => ({
   provider: 'work',
   providerName: 'Work',
   loginUrl: 'https://server.test/connect/1',
@@ -19,21 +19,21 @@ const underWay = (change: Partial<PendingLogin>): PendingLogin => ({
   ...change,
 });
 
-/** What is to be done while a login is under way. */
+/** The next step while a login is pending. */
 function nextWhile(change: Partial<PendingLogin>, kind: SessionKind = 'connection'): string {
-  const login = underWay(change);
+  const login = pendingLogin(change);
   const pending: AccountStatus = { provider: login.provider, state: 'pending' };
-  return nextStep(blankRecord(REF, kind, 'somebody', 0), [pending], [login], PROVIDERS);
+  return nextStep(blankRecord(REF, kind, 'a user', 0), [pending], [login], PROVIDERS);
 }
 
-describe('what `session_status` says to do while a login is under way', () => {
+describe('the next step of `session_status` while a login is pending', () => {
   it('is to wait for the user at the link', () => {
     expect(nextWhile({})).toBe(
       'A login is pending. When the user has completed it in the browser, call `login` again.',
     );
   });
 
-  it('is to ask for the code that the browser shows, where one is due', () => {
+  it('is to ask for the code that the browser shows, if one is required', () => {
     expect(nextWhile({ needsCode: true })).toBe(
       'The browser shows a confirmation code. Ask the user for it and call `login` again with the `code`.',
     );
@@ -42,19 +42,19 @@ describe('what `session_status` says to do while a login is under way', () => {
     );
   });
 
-  it('is what the user types in, and where, in the device flow', () => {
+  it('is to enter the user code at the link, in the device flow', () => {
     expect(nextWhile({ userCode: 'ABCD-EFGH', loginUrl: 'https://idp.test/device' })).toBe(
       'A login is pending. When the user has completed it by entering the code ABCD-EFGH at https://idp.test/device, call `login` again.',
     );
   });
 
-  it('is about the one that is under way, not about another one', () => {
+  it('concerns the pending login, not another one', () => {
     const accounts: AccountStatus[] = [
       { provider: 'work', state: 'authenticated' },
       { provider: 'home', state: 'pending' },
     ];
-    const record = blankRecord(REF, 'connection', 'somebody', 0);
-    const logins = [underWay({ needsCode: true }), underWay({ provider: 'home' })];
+    const record = blankRecord(REF, 'connection', 'a user', 0);
+    const logins = [pendingLogin({ needsCode: true }), pendingLogin({ provider: 'home' })];
     expect(nextStep(record, accounts, logins, PROVIDERS)).toMatch(/^A login at "home" is pending\./);
   });
 });
