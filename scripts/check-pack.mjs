@@ -1,6 +1,7 @@
 // Installs what `npm pack` makes of both packages into an empty project outside of the repository, and uses it there:
 // as an ES module, with `require`, from TypeScript, bundled, and as a command. The program is the README's example.
 import { execFile, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,6 +18,8 @@ const install = (...packages) => run('npm', ['install', '--no-audit', '--no-fund
 
 /** The versions of @types/node that the declarations have to compile with. */
 const NODE_TYPES = ['20', '22', '24', '25', '26'];
+/** The folder of each package. */
+const SOURCES = { 'mcp-sessions': 'packages/sessions', 'mcp-sessions-server': 'packages/server' };
 const TOOLS = ['login', 'logout', 'next_event', 'session_status'];
 
 const readme = await readFile(join(root, 'README.md'), 'utf8');
@@ -71,13 +74,18 @@ async function useExample(file, cwd = project) {
 }
 
 async function checkContents() {
-  for (const name of ['mcp-sessions', 'mcp-sessions-server']) {
+  for (const [name, source] of Object.entries(SOURCES)) {
     const folder = join(project, 'node_modules', name);
     const files = await readdir(folder, { recursive: true });
     for (const file of ['README.md', 'LICENSE']) {
       if (!files.includes(file)) throw new Error(`${name} has no ${file}.`);
     }
     const strays = files.filter((file) => file.endsWith('.tsbuildinfo') || file.includes('.test.'));
+    const compiled = files.filter((file) => /^dist[\\/].*\.[a-z]+$/.test(file));
+    for (const file of compiled) {
+      const original = file.replace(/^dist/, 'src').replace(/(\.d\.ts|\.js)(\.map)?$/, '.ts');
+      if (!existsSync(join(root, source, original))) strays.push(file);
+    }
     if (strays.length > 0) throw new Error(`${name} contains ${strays}.`);
     for (const map of files.filter((file) => file.endsWith('.js.map'))) {
       const { sourcesContent } = JSON.parse(await readFile(join(folder, map), 'utf8'));
