@@ -1,6 +1,6 @@
 import { simulate } from './simulate.js';
 
-/** Simulates one seed after the other until a promise is broken. @returns which, of what seed and where */
+/** Simulates one seed after the other until an invariant is violated. @returns the violation with its seed and step */
 export async function firstViolation(
   seeds: number,
   planted?: Parameters<typeof simulate>[1],

@@ -2,7 +2,7 @@ import type { InternalEvent } from '../../packages/sessions/src/session/session-
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { TokenFamilies } from './token-families.js';
 
-/** A promise of this library that did not hold. */
+/** An invariant of this library that was violated. */
 export class Violation extends Error {
   override readonly name = 'Violation';
 }
@@ -11,14 +11,14 @@ interface Login {
   /** The session it belongs to now. */
   ref: string;
   epoch: number;
-  /** How many sign-outs that session had seen when the login began. */
+  /** The number of sign-outs of that session when the login began. */
   signOuts: number;
   isOver: boolean;
 }
 
 /**
- * What must be so, kept beside the product from what can be seen of it from outside: which login belongs to
- * which session, which of them are over, and what has been said of each session.
+ * The expected state, recorded independently of the library from what is visible outside of it: the session of each
+ * login, the logins that have ended, and the events of each session.
  */
 export class Ledger {
   readonly #families: TokenFamilies;
@@ -28,7 +28,7 @@ export class Ledger {
   readonly #ended = new Set<string>();
   readonly violations: Violation[] = [];
 
-  /** @param epochOf how many sign-outs a session has seen, as its store knows it right now */
+  /** @param epochOf the current number of sign-outs of a session, from its record in the store */
   constructor(families: TokenFamilies, epochOf: (ref: string) => number) {
     this.#families = families;
     this.#epochOf = epochOf;
@@ -39,7 +39,7 @@ export class Ledger {
     this.#refs.add(ref);
   }
 
-  /** A login is about to be committed to a session. */
+  /** A login is committed to a session next. */
   began(family: number, { ref, epoch }: SessionRecord, signOuts: number): void {
     this.#logins.set(family, { ref, epoch, signOuts, isOver: false });
   }
@@ -98,7 +98,7 @@ export class Ledger {
     else if (login.isOver) this.#violated('A record holds a token after its sign-out.');
   }
 
-  /** A login was given up: only a new one helps now. */
+  /** A login has ended, so its user has to log in again. */
   gaveUp(refreshToken: string): void {
     if (this.#families.isGood(refreshToken))
       this.#violated('A login was given up although its refresh token was good.');

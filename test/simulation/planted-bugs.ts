@@ -8,14 +8,14 @@ import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { Vault } from '../../packages/sessions/src/vault/vault.js';
 import type { PlantedParts } from './world.js';
 
-/** Bugs of the kind that this code could have, each made by putting another part into its place. */
+/** Bugs that this code could have. Each replaces one part of the library. */
 export const plantedBugs = {
   'a refresh that commits whatever has happened since': { wrapRegistry: withoutGenerations },
 
   'refreshes of the same token set at the same time': {
     createRefreshes: (options) => {
       const refreshes = new TokenRefresher(options);
-      // Each caller's own knows nothing of the others'.
+      // Each caller has its own, so it does not wait for the refreshes of the others.
       refreshes.refresh = (...account) => new TokenRefresher(options).refresh(...account);
       return refreshes;
     },
@@ -171,7 +171,7 @@ function withoutGenerations(registry: SessionRegistry): SessionRegistry {
   return new Proxy(registry, { get: (target, name) => replaced[name] ?? bound(target, name) });
 }
 
-/** Answers now and then with the accounts of another session. */
+/** Sometimes answers with the accounts of another session. */
 function mixingUp(store: SessionStore): SessionStore {
   const accounts = new Map<string, SessionRecord['accounts']>();
   let answers = 0;

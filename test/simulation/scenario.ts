@@ -27,7 +27,7 @@ interface Client {
   readonly closeStream: ((by: StreamCloser) => void)[];
 }
 
-/** What clients do, and how often. */
+/** The actions of clients, with their weights. */
 const ACTIONS = {
   call: 30,
   callAsBefore: 6,
@@ -95,12 +95,12 @@ export class Scenario {
     for (const client of this.#clients) this.#launch(this.#act(client, 'call'));
   }
 
-  /** Ends everything at once, in the middle of whatever goes on. */
+  /** Ends all sessions at once, while other work is running. */
   shutDown(): void {
     this.#launch(this.#world.bench.registry.endAll('shutdown'));
   }
 
-  /** Lets come to an end what is under way, in the foreground and in the background. */
+  /** Waits until all work has ended, in the foreground and in the background. */
   async settle(): Promise<void> {
     const { clock, ledger } = this.#world;
     const isBusy = () => this.#underWay.size > 0 || !this.#world.isAtRest;
@@ -200,7 +200,7 @@ export class Scenario {
     }
   }
 
-  /** Does something about its login while the next refresh is likely to be under way. */
+  /** Changes its login while the next refresh is probably running. */
   async #meetRefresh(client: Client, { accounts }: SessionRecord): Promise<void> {
     const { clock, random } = this.#world;
     const inMs = (accounts.idp?.refreshAtMs ?? clock.now()) - clock.now() + random.below(SECOND);

@@ -5,20 +5,20 @@ import { LONGEST_RETRY_AFTER_SECONDS } from './outages.js';
 import { Scenario } from './scenario.js';
 import { type PlantedParts, World, type WorldFaults } from './world.js';
 
-/** What one seed came to. */
+/** The result of one seed. */
 export interface Report {
   readonly seed: number;
   readonly sessions: number;
   readonly steps: number;
   readonly events: number;
-  /** Of everything that happened: the same seed gives the same. */
+  /** A digest of all events: the same seed has the same digest. */
   readonly trace: string;
   readonly violation: Violation | undefined;
   /** The step at which it was seen. */
   readonly violatedAtStep: number | undefined;
 }
 
-/** How often everything under seal is looked at, in steps, when there are many sessions. */
+/** The steps between two inspections of all sealed tokens, with many sessions. */
 const STEPS_PER_INSPECTION = 50;
 
 /**
@@ -27,7 +27,7 @@ const STEPS_PER_INSPECTION = 50;
  */
 const RECOVERY_MS = (LONGEST_RETRY_AFTER_SECONDS + 30 + 30) * 1000;
 
-/** Runs the lives of the sessions of one seed, up to the first promise that does not hold. */
+/** Simulates the sessions of one seed, up to the first violation. */
 export async function simulate(seed: number, planted: PlantedParts = {}): Promise<Report> {
   const shape = shapeOf(seed);
   const world = new World(seed, shape.faults, planted);

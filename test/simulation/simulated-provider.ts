@@ -11,14 +11,14 @@ import { Outages } from './outages.js';
 import { TokenFamilies } from './token-families.js';
 
 export interface ProviderFaults {
-  /** How probably a refresh is answered with an error. An eighth as often, the answer is lost. */
+  /** The probability that a refresh is answered with an error. An eighth as often, the answer is lost. */
   readonly refusals: number;
   /**
-   * How probably tokens come without a lifetime, a login brings no refresh token, and its refresh token is good
+   * The probability that tokens come without a lifetime, a login brings no refresh token, and its refresh token is good
    * more than once.
    */
   readonly nonconformances: number;
-  /** How probably a request or an answer takes up to forty seconds. */
+  /** The probability that a request or an answer takes up to forty seconds. */
   readonly delays: number;
   /** The probability that a refresh finds its login revoked by an administrator. */
   readonly revocations: number;
@@ -26,13 +26,13 @@ export interface ProviderFaults {
   readonly longestUptimeMs: number;
 }
 
-/** As long as the product waits for the answer to a refresh. */
+/** The time that the library waits for the answer to a refresh. */
 const PATIENCE_MS = 30_000;
 const LONGEST_DELAY_MS = 40_000;
 
 const LOST = { kind: 'lost', cause: undefined } as const;
 
-/** An authorization server with strict rotation, and what lies between it and the product. */
+/** An authorization server with strict rotation, and the network between it and the library. */
 export class SimulatedProvider {
   readonly families = new TokenFamilies();
   readonly #random: SeededRandom;
@@ -53,7 +53,7 @@ export class SimulatedProvider {
     this.#outages = new Outages(random, faults.longestUptimeMs);
   }
 
-  /** From now on every request is answered as it should be. */
+  /** From now on every request is answered without faults. */
   calmDown(): void {
     this.#isCalm = true;
   }
@@ -89,7 +89,7 @@ export class SimulatedProvider {
     return 'confirmed';
   };
 
-  /** As the product does it: what takes too long is lost, and revoked if it comes after all. */
+  /** As in the library: an answer that takes too long is lost, and its tokens are revoked if it arrives late. */
   #patiently(answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
     return new Promise((resolve) => {
       let isLate = false;
@@ -140,7 +140,7 @@ export class SimulatedProvider {
     };
   }
 
-  /** Mostly takes next to no time. */
+  /** Takes almost no time in most cases. */
   async #travel(): Promise<void> {
     const longestMs = this.#fails(this.#faults.delays) ? LONGEST_DELAY_MS : this.#fails(0.1) ? 10_000 : 300;
     this.travelling++;

@@ -3,7 +3,7 @@ import { firstViolation } from './first-violation.js';
 import { plantedBugs } from './planted-bugs.js';
 import { simulate } from './simulate.js';
 
-/** What one seed of a few shows. */
+/** Bugs that one of a few seeds reveals. */
 const EASILY_NOTICED = [
   'refreshes of the same token set at the same time',
   'a new refresh token that is not kept',

@@ -23,13 +23,13 @@ interface Family {
 const TOKEN = /^(?:access|refresh)\.(\d+)\.(\d+)$/;
 
 /**
- * What a strict authorization server knows of its tokens: a refresh token that is used twice kills its family,
- * and revoking one that is used up does nothing. It records the user of each token, so that a token
+ * The tokens of a strict authorization server: a refresh token that is used twice revokes its family, and the
+ * revocation of a used one does nothing. It records the user of each token, so that a token
  * found anywhere identifies its user, and records misuse of tokens.
  */
 export class TokenFamilies {
   readonly #families: Family[] = [];
-  /** What was done with refresh tokens that must not be done. */
+  /** The misuse of refresh tokens. */
   readonly misuses: string[] = [];
 
   /** @returns the number of a new family, which has no tokens yet. */
@@ -106,7 +106,7 @@ export class TokenFamilies {
     if (outcome === 'granted') unanswered.delete(number);
   }
 
-  /** Takes a refresh token; one that is used up is the end of its family. @returns whether it was good. */
+  /** Redeems a refresh token; a used one revokes its family. @returns whether it was valid */
   redeem(refreshToken: string): boolean {
     const { family: index, number } = numbersOf(refreshToken);
     const family = this.#at(index);
@@ -138,7 +138,7 @@ export class TokenFamilies {
     this.#at(family).isAlive = false;
   }
 
-  /** Revokes a family by its newest tokens; older ones are dead already, and do nothing. */
+  /** Revokes a family by its newest tokens; older ones are invalid already. */
   revoke(accessToken: string, refreshToken: string | undefined): void {
     const { family: index, number } = numbersOf(refreshToken ?? accessToken);
     const family = this.#at(index);

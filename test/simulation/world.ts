@@ -13,17 +13,17 @@ import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
 import { Ledger } from './ledger.js';
 import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js';
 
-/** What of the product a simulation replaces, to see whether it would notice. */
+/** The parts of the library that a simulation replaces, to check that it finds planted bugs. */
 export interface PlantedParts extends SessionBenchParts {
   readonly wrapStore?: (store: SessionStore) => SessionStore;
 }
 
 export interface WorldFaults extends ProviderFaults {
-  /** How far away the store is, in milliseconds each way at most; `0` answers in the same tick. */
+  /** The maximum latency of the store, in milliseconds each way; `0` answers in the same tick. */
   readonly storeDelayMs: number;
-  /** How probably a call to the store, or its answer, is lost. */
+  /** The probability that a call to the store, or its answer, is lost. */
   readonly storeLosses: number;
-  /** How probably the API refuses a token that is good. */
+  /** The probability that the API rejects a valid token. */
   readonly apiRefusals: number;
 }
 
@@ -35,7 +35,7 @@ const MOST_TRAVELS = 50_000;
 /** How many refreshes a provider is asked for at the same time, at most. */
 const MOST_REFRESHING = 50;
 
-/** Everything a simulated life of sessions takes place in. */
+/** The environment of a simulation: clock, store, provider, API, and the library. */
 export class World {
   readonly random: SeededRandom;
   readonly clock: VirtualClock = new VirtualClock();
@@ -45,7 +45,7 @@ export class World {
   readonly sessionFetch: SessionFetch;
   readonly #faults: WorldFaults;
   readonly #records = new Map<SessionRef, SessionRecord>();
-  /** How many sign-outs a session had seen at each version of its record. */
+  /** The number of sign-outs of a session at each version of its record. */
   readonly #signOuts = new Map<string, number>();
   readonly #seals = new Set<SealedRecord>();
   #travelling = 0;
@@ -82,7 +82,7 @@ export class World {
     this.sessionFetch = createSessionFetch({ accounts, refresher, registry, apiOrigins, fetch });
   }
 
-  /** Whether nothing is on its way to the store or to the provider, or back. */
+  /** Whether no message to or from the store and the provider is in transit. */
   get isAtRest(): boolean {
     return this.#travelling === 0 && this.provider.travelling === 0;
   }
@@ -92,13 +92,13 @@ export class World {
     return this.#signOuts.get(`${ref} ${version}`) ?? 0;
   }
 
-  /** From now on nothing fails or gets lost any more. */
+  /** From now on nothing fails, and no message is lost. */
   calmDown(): void {
     this.#isCalm = true;
     this.provider.calmDown();
   }
 
-  /** Opens what is under seal in the store, and looks whether it belongs there. */
+  /** Opens the sealed tokens in the store, and checks their owners. */
   inspectRecords(): void {
     for (const record of this.#records.values()) {
       for (const account of Object.values(record.accounts)) {
@@ -110,7 +110,7 @@ export class World {
     }
   }
 
-  /** What must be so when nothing is under way: what is counted agrees, and what is not in use is wiped. */
+  /** The invariants without running work: the counts agree, and unused secrets are wiped. */
   inspectRest(): void {
     const { registry } = this.bench;
     if (registry.size !== this.#records.size) {
@@ -128,7 +128,7 @@ export class World {
     }
   }
 
-  /** What must be so when the provider has been calm for a while: every login has been renewed. */
+  /** The invariant after a time without faults of the provider: every login has been refreshed. */
   inspectFreshness(): void {
     const now = this.clock.now();
     for (const { kind, accounts } of this.#records.values()) {
@@ -141,7 +141,7 @@ export class World {
     }
   }
 
-  /** What must be so all the time of what is sent to the provider. */
+  /** The invariants of the requests to the provider, at any time. */
   inspectRequests(): void {
     const { families, mostRefreshing } = this.provider;
     for (const misuse of families.misuses) this.ledger.violated(misuse);
@@ -149,7 +149,7 @@ export class World {
       this.ledger.violated(`${mostRefreshing} refreshes were under way at the same time.`);
   }
 
-  /** What must be so at the very end: nothing is left, here or at the provider. */
+  /** The invariants at the end: no secret is left, here or at the provider. */
   inspectEnd(): void {
     this.inspectRest();
     this.inspectRequests();
