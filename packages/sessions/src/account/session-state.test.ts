@@ -190,5 +190,14 @@ describe('the state of a session', () => {
     expect(await states.set(last, value)).toBe(1);
     const alice = await bench.loggedIn('alice');
     expect(await states.set(alice.snapshot, value)).toBe(1);
+    // A further login does not move the bytes to an account that has no quota left.
+    await bench.registry.update(alice.snapshot.ref, ({ accounts: { idp } }) => {
+      if (!idp) throw new Error('No account.');
+      const other = { ...idp, provider: 'other', sealed: undefined };
+      return { accounts: { other, idp: { ...idp, subject: 'bob', generation: 9 } } };
+    });
+    const { bytes } = states;
+    expect(await states.set(alice.snapshot, value)).toBe(2);
+    expect(states.bytes).toBe(bytes);
   });
 });

@@ -140,6 +140,7 @@ export class SessionStates {
     return kept.inTurn(async () => {
       // It was released while this call waited for its turn.
       if (this.#kept.get(session.ref) !== kept) return this.set(session, value, options);
+      if (kept.bytes === 0) this.#countFor(kept, lastAccountOf(record));
       const bytes = Buffer.byteLength(text);
       if (!kept.share.resize(Math.max(bytes, kept.bytes))) throw noRoom();
       let version: number | undefined;
@@ -156,18 +157,18 @@ export class SessionStates {
     });
   }
 
+  /** Counts for the user who is logged in now. Bytes that are counted already stay where they are. */
+  #countFor(kept: Kept, quotaKey: string | undefined): void {
+    if (kept.quotaKey === quotaKey) return;
+    kept.share.release();
+    kept.share = this.#quota.open(quotaKey);
+    kept.quotaKey = quotaKey;
+  }
+
   #keptOf(record: SessionRecord): Kept {
-    const quotaKey = lastAccountOf(record);
     const known = this.#kept.get(record.ref);
-    if (known) {
-      // Another user may have logged in since.
-      if (known.quotaKey !== quotaKey) {
-        known.share.release();
-        known.share = this.#quota.open(quotaKey);
-        known.quotaKey = quotaKey;
-      }
-      return known;
-    }
+    if (known) return known;
+    const quotaKey = lastAccountOf(record);
     const kept: Kept = {
       quotaKey,
       share: this.#quota.open(quotaKey),
