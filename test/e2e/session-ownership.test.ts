@@ -234,14 +234,15 @@ describe.each(INTRUDERS)('an attempt of %s to use another connection', (_who, wa
     const logged = log.length;
     await sendWith({ method: 'DELETE' }, headers, { 'mcp-session-id': victim.client.secret });
     const event = await heardOf;
-    const logId = 'logId' in event ? event.logId : undefined;
+    const { session, logId } = { session: undefined, logId: undefined, ...event };
     const started = notes.events.find((each) => each.type === 'session.started' && each.logId === logId);
     expect(started).toMatchObject({ kind: 'owned-connection' });
     const lines = log.slice(logged).map((line) => JSON.parse(line));
     expect(lines).toEqual([
       expect.objectContaining({
         event: 'session.not_owned',
-        session: logId,
+        session,
+        logId,
         level: 40,
       }),
     ]);

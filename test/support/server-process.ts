@@ -34,6 +34,7 @@ type Addresses = z.infer<typeof addressesSchema>;
 const auditSchema = z.looseObject({
   event: z.string(),
   session: z.string().optional(),
+  logId: z.string().optional(),
   reason: z.string().optional(),
   revocation: z.string().optional(),
   generation: z.number().optional(),

@@ -60,7 +60,7 @@ export function describeJourneys(rows: readonly Row[]): void {
   describe.each(rows.map((row) => [row.client, row] as const))('%s', (user, { hasHandle, start }) => {
     const note = `${user} was here`;
     let client: MatrixClient;
-    /** The id in the audit log of the session that the client is logged in to. */
+    /** The log id of the session that the client is logged in to. */
     let session: string;
 
     async function logInAudited() {
@@ -70,7 +70,7 @@ export function describeJourneys(rows: readonly Row[]): void {
       // In 2026 an account is taken in under a pending handle, and moves to the one that stays.
       const event = hasHandle ? 'account.moved' : 'account.authenticated';
       session = await audit.until(`${event} of ${user}`, (entries) => {
-        return entries.slice(earlier).find((entry) => entry.event === event)?.session;
+        return entries.slice(earlier).find((entry) => entry.event === event)?.logId;
       });
       return structured;
     }
@@ -96,7 +96,7 @@ export function describeJourneys(rows: readonly Row[]): void {
       await eventually('the tokens of the login to die', async () => (await areDead(tokens)) || undefined);
       expect(await notesOf(client)).toEqual([note]);
       await deployment.server.audit.first(`a refresh for ${user}`, (entry) => {
-        return entry.event === 'account.refreshed' && entry.session === session;
+        return entry.event === 'account.refreshed' && entry.logId === session;
       });
     });
 

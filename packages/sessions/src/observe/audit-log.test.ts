@@ -53,7 +53,7 @@ describe('the audit log', () => {
   it('writes what happened, to which session, and why [security 49]', () => {
     const entries = logged(EVENTS);
     expect(entries.map(({ event }) => event)).toEqual(EVENTS.map(({ type }) => type));
-    expect(entries[1]).toMatchObject({ session: 'abcdef012345', reason: 'logout' });
+    expect(entries[1]).toMatchObject({ ...session, reason: 'logout' });
     expect(entries[3]).toMatchObject({ reason: 'cap', level: 40 });
     expect(entries[4]).toMatchObject({ provider: 'idp', flow: 'device', check: 'unchecked' });
     expect(entries[15]).toMatchObject({
@@ -90,25 +90,18 @@ describe('the audit log', () => {
     for (let time = 0; time < 1000; time++) listener({ type: 'session.not_owned', ...session });
     listener({ type: 'session.not_owned', ...other });
     expect(lines()).toMatchObject([
-      { event: 'session.not_owned', session: session.logId, level: 40 },
-      { event: 'session.not_owned', session: other.logId, level: 40 },
+      { event: 'session.not_owned', ...session, level: 40 },
+      { event: 'session.not_owned', ...other, level: 40 },
     ]);
     await clock.advance(60_000);
     expect(lines().slice(2)).toMatchObject([
-      { event: 'session.not_owned', session: session.logId, times: 999, level: 40 },
+      { event: 'session.not_owned', ...session, times: 999, level: 40 },
     ]);
   });
 
-  it('adds the session id where a login begins or ends [security 49]', () => {
-    const entries = logged(EVENTS).filter((entry) => 'sessionId' in entry);
-    expect(entries.map(({ event }) => event)).toEqual([
-      'session.signed_out',
-      'account.authenticated',
-      'account.moved',
-      'session.signed_out',
-    ]);
-    for (const entry of entries)
-      expect(entry).toMatchObject({ session: session.logId, sessionId: session.session });
+  it('names a session by the ids of its events, in every line about it [security 49]', () => {
+    const ids = logged(EVENTS).map(({ session, logId }) => ({ session, logId }));
+    expect(ids).toEqual(EVENTS.map((event) => ('logId' in event ? session : {})));
   });
 
   it('writes listed fields only: no subject, and nothing unknown [security 48]', () => {

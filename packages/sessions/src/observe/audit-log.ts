@@ -13,13 +13,13 @@ export interface AuditLogOptions {
 
 /**
  * Writes events as JSON lines. Only the fields that are listed below are written, so no secret can get into the log.
- * `session` is the session's log id. Refused requests are counted, so that a client cannot fill the log by repeating
+ * `session` and `logId` are those of the event. Refused requests are counted, so that a client cannot fill the log by repeating
  * one; requests for another principal's connection are counted for each session.
  */
 export function auditLog({ logger, clock }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {
-    const session = 'logId' in event ? { session: event.logId } : {};
-    const entry = { event: event.type, ...session, ...entryOf(event), ...(times !== undefined && { times }) };
+    const ids = 'logId' in event ? { session: event.session, logId: event.logId } : {};
+    const entry = { event: event.type, ...ids, ...entryOf(event), ...(times !== undefined && { times }) };
     logger[levelOf(event)](entry, event.type);
   };
   const refusals = new LogThrottle(clock, write);
@@ -52,7 +52,6 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'session.not_owned':
       return {};
     case 'session.signed_out':
-      return { reason: event.reason, sessionId: event.session };
     case 'session.ended':
     case 'session.refused':
     case 'login.refused':
@@ -68,7 +67,6 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
       return { provider: event.provider, failure: event.failure };
     case 'account.authenticated':
     case 'account.moved':
-      return { provider: event.provider, generation: event.generation, sessionId: event.session };
     case 'account.refreshed':
       return { provider: event.provider, generation: event.generation };
     case 'account.refresh_failed':
