@@ -48,10 +48,14 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
       scopes: environment.MCP_SESSIONS_SCOPES?.split(' '),
       authorizationParams: JSON.parse(environment.MCP_SESSIONS_AUTHORIZATION_PARAMS ?? '{}'),
     });
-    provider = new Provider(settings, clock, async (...request) => {
-      const response = await fetch(...request);
-      if (!response.ok) refusals.push(`${response.status} ${await response.clone().text()}`);
-      return response;
+    provider = new Provider(settings, {
+      clock,
+      fetch: async (...request) => {
+        const response = await fetch(...request);
+        if (!response.ok) refusals.push(`${response.status} ${await response.clone().text()}`);
+        return response;
+      },
+      onError: () => undefined,
     });
     bench = new SessionBench({
       clock,

@@ -39,11 +39,12 @@ export type { NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { ListedSession, SignOutFilter } from './session/session-administration.js';
 export type {
-  EventOf,
+  EventAccount,
   EventSession,
   LoginCheck,
   LoginFailure,
   LoginFlow,
+  RefreshError,
   Revocation,
   SessionEvent,
   SessionListener,

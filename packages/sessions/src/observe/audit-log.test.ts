@@ -22,7 +22,8 @@ const EVENTS: readonly SessionEvent[] = [
     type: 'account.refresh_failed',
     ...ofAccount,
     generation: 1,
-    failureReason: 'provider_unavailable',
+    failureReason: 'provider_refused',
+    oauthError: 'invalid_client',
     refreshAtMs: 1,
   },
   { type: 'account.reauthentication_required', ...ofAccount, failureReason: 'grant_revoked' },
@@ -63,7 +64,11 @@ describe('the audit log', () => {
     });
     expect(entries[16]).toMatchObject({ reason: 'expired', level: 30 });
     expect(entries[5]).toMatchObject({ failure: 'browser_mismatch', level: 40 });
-    expect(entries[9]).toMatchObject({ failureReason: 'provider_unavailable', level: 40 });
+    expect(entries[9]).toMatchObject({
+      failureReason: 'provider_refused',
+      oauthError: 'invalid_client',
+      level: 40,
+    });
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
     expect(entries[13]).toMatchObject({ reason: 'rate_limited', level: 40 });
     expect(entries[14]).toMatchObject({ reason: 'account_cap', level: 40 });

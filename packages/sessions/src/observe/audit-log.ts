@@ -69,7 +69,10 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'account.moved':
     case 'account.refreshed':
       return { provider: event.provider, generation: event.generation };
-    case 'account.refresh_failed':
+    case 'account.refresh_failed': {
+      const { provider, failureReason, oauthError } = event;
+      return { provider, failureReason, ...(oauthError && { oauthError }) };
+    }
     case 'account.reauthentication_required':
       return { provider: event.provider, failureReason: event.failureReason };
     case 'account.nonconforming_answer':

@@ -77,7 +77,7 @@ export interface ProviderOptions<Name extends string = string> {
   /**
    * Revokes the tokens of a login when it ends, for providers without a revocation endpoint (RFC 7009), such as GitHub.
    * It must not keep or log the tokens. `signal` aborts after 5 seconds; then, and if the promise rejects, the
-   * revocation is `unconfirmed` in events. Default: the revocation endpoint.
+   * revocation is `unconfirmed` in events, and the class of the error is logged. Default: the revocation endpoint.
    */
   readonly revoke?: ((tokens: RevocableTokens, signal: AbortSignal) => Promise<void>) | undefined;
 }

@@ -15,9 +15,10 @@ function providerOf(
   clock = new VirtualClock(),
 ) {
   const revoked: (string | null)[] = [];
+  const errors: string[] = [];
   const { issuer = ISSUER } = options;
   const settings = providerSettings({ name: 'idp', clientId: 'client', ...options, issuer });
-  const provider = new Provider(settings, clock, async (input, init) => {
+  const fetch: typeof globalThis.fetch = async (input, init) => {
     const url = new URL(String(input));
     const form = new URLSearchParams(String(init?.body));
     const answer = answers[url.pathname];
@@ -27,8 +28,10 @@ function providerOf(
       return new Response();
     }
     return Response.json(metadataOf(issuer));
-  });
-  return { provider, revoked };
+  };
+  const onError = (error: unknown) => errors.push(String(error));
+  const provider = new Provider(settings, { clock, fetch, onError });
+  return { provider, revoked, errors };
 }
 
 function metadataOf(issuer: string) {
@@ -205,16 +208,21 @@ describe('a configured `revoke`', () => {
   });
 
   it.each<[string, NonNullable<ProviderOptions['revoke']>]>([
-    ['rejects', () => Promise.reject(new Error('503'))],
+    ['rejects', ({ accessToken }) => Promise.reject(new RangeError(accessToken))],
     [
       'throws',
-      () => {
-        throw new Error('a mistake');
+      ({ accessToken }) => {
+        throw new RangeError(accessToken);
       },
     ],
-  ])('leaves the revocation unconfirmed when it %s', async (_how, revoke) => {
-    expect(await providerOf({}, { revoke }).provider.revoke(tokens())).toBe('unconfirmed');
-  });
+  ])(
+    'leaves the revocation unconfirmed when it %s, and logs the class of the error [security 48]',
+    async (_how, revoke) => {
+      const { provider, errors } = providerOf({}, { revoke });
+      expect(await provider.revoke(tokens())).toBe('unconfirmed');
+      expect(errors).toEqual(['AuthorError: `revoke` of the provider "idp" failed: RangeError.']);
+    },
+  );
 
   it('has five seconds, and leaves the revocation unconfirmed after that', async () => {
     const clock = new VirtualClock();
@@ -223,12 +231,14 @@ describe('a configured `revoke`', () => {
       given = signal;
       return new Promise<void>(() => undefined);
     };
-    const revocation = providerOf({}, { revoke }, clock).provider.revoke(tokens());
+    const { provider, errors } = providerOf({}, { revoke }, clock);
+    const revocation = provider.revoke(tokens());
     await clock.advance(4999);
     expect(given?.aborted).toBe(false);
     await clock.advance(1);
     expect(given?.aborted).toBe(true);
     expect(await revocation).toBe('unconfirmed');
+    expect(errors).toEqual(['AuthorError: `revoke` of the provider "idp" failed: it took too long.']);
     expect(clock.timers).toBe(0);
   });
 
@@ -246,9 +256,14 @@ describe('a configured `revoke`', () => {
       });
       return new Promise<void>(() => undefined);
     };
-    const revocation = providerOf({}, { revoke }, clock).provider.revoke(tokens());
+    const { provider, errors } = providerOf({}, { revoke }, clock);
+    const revocation = provider.revoke(tokens());
     await clock.advance(5000);
     expect(await revocation).toBe('unconfirmed');
+    expect(errors).toEqual([
+      'AuthorError: A listener of the signal of `revoke` of "idp" failed: Error.',
+      'AuthorError: `revoke` of the provider "idp" failed: it took too long.',
+    ]);
     await new Promise((resolve) => setImmediate(resolve));
     expect(calls).toBe(1);
     expect(uncaught).toEqual([]);

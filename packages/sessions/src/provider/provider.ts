@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client';
 import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
-import { SessionError } from '../errors.js';
+import { AuthorError, SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { guardedSignal } from '../time/guarded-signal.js';
@@ -33,16 +33,27 @@ type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelp
 const REFRESH_TIMEOUT_MS = 30_000;
 const MAX_REVOCATION_TRIES = 3;
 
+/** What a provider runs on. */
+export interface ProviderRuntime {
+  readonly clock: Clock;
+  readonly fetch: typeof globalThis.fetch;
+  readonly onError: (error: unknown) => void;
+}
+
 /** One upstream authorization server, over openid-client. */
 export class Provider {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
   readonly #connection: ProviderConnection;
+  readonly #onError: (error: unknown) => void;
 
-  constructor(settings: ProviderSettings, clock: Clock, fetch: typeof globalThis.fetch) {
+  /** @param runtime `onError` logs errors of the configured `revoke` */
+  constructor(settings: ProviderSettings, runtime: ProviderRuntime) {
+    const { clock, fetch, onError } = runtime;
     this.#settings = settings;
     this.#clock = clock;
     this.#connection = new ProviderConnection(settings, clock, fetch);
+    this.#onError = onError;
   }
 
   get name(): string {
@@ -289,13 +300,20 @@ export class Provider {
     const expired = new Promise<never>((_resolve, reject) => {
       deadline.signal.addEventListener('abort', () => reject(timeout), { once: true });
     });
-    // An error can contain a token, so errors of listeners are ignored, as those of the hook are.
-    const { signal, release } = guardedSignal(deadline.signal, () => undefined);
+    const { signal, release } = guardedSignal(deadline.signal, (error) =>
+      this.#onError(
+        new AuthorError(
+          `A listener of the signal of \`revoke\` of "${this.name}" failed: ${classOf(error)}.`,
+        ),
+      ),
+    );
     try {
       const texts = { accessToken: accessToken.reveal(), refreshToken: refreshToken?.reveal() };
       await Promise.race([revoke(texts, signal), expired]);
       return 'confirmed';
-    } catch {
+    } catch (error) {
+      const reason = deadline.signal.aborted ? 'it took too long' : classOf(error);
+      this.#onError(new AuthorError(`\`revoke\` of the provider "${this.name}" failed: ${reason}.`));
       return 'unconfirmed';
     } finally {
       cancel();
@@ -315,4 +333,9 @@ export class Provider {
     }
     return false;
   }
+}
+
+/** What the log may contain of an error of the author's: its texts can contain a token. */
+function classOf(error: unknown): string {
+  return error instanceof Error ? error.constructor.name : typeof error;
 }

@@ -26,7 +26,7 @@ export function composeLogins(
   const [{ name: defaultProvider }] = settings.providers;
   const signIn =
     bearer?.signIn &&
-    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), clock, fetch);
+    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), { clock, fetch, onError });
   const logins = new Logins({
     providers,
     defaultProvider,

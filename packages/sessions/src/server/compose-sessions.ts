@@ -54,7 +54,9 @@ export function composeSessions(
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
-  const providers = new Map(settings.providers.map((each) => [each.name, new Provider(each, clock, fetch)]));
+  const providers = new Map(
+    settings.providers.map((each) => [each.name, new Provider(each, { clock, fetch, onError })]),
+  );
   const providerNamed = (name: string) => {
     const provider = providers.get(name);
     if (provider) return provider;

@@ -1,4 +1,5 @@
 import { SessionError } from '../errors.js';
+import type { RefreshError } from './session-events.js';
 import type { SignOutReason } from './session-record.js';
 
 /**
@@ -75,10 +76,11 @@ export function notRenewed(
   cause?: unknown,
 ): SessionError {
   const seconds = Math.max(1, Math.ceil(retryAfterSeconds));
+  const oauthError = oauthErrorOf(cause);
   const what =
     failureReason === 'provider_unavailable'
       ? `the provider "${provider}" cannot be reached`
-      : `the provider "${provider}" rejected the refresh${oauthErrorIn(cause)}. Ask the operator of this server to check the client registration`;
+      : `the provider "${provider}" rejected the refresh${oauthError ? ` (${oauthError})` : ''}. Ask the operator of this server to check the client registration`;
   return new SessionError(
     failureReason,
     `The access token has expired, and ${what}. The login is kept; try again in ${seconds} seconds.`,
@@ -86,18 +88,20 @@ export function notRenewed(
   );
 }
 
-/** The error codes of RFC 6749 section 5.2. Other texts of a provider do not reach the model. */
-const OAUTH_ERRORS: ReadonlySet<unknown> = new Set([
+const REFRESH_ERRORS = [
   'invalid_request',
   'invalid_client',
   'unauthorized_client',
   'unsupported_grant_type',
   'invalid_scope',
-]);
+] as const satisfies readonly RefreshError[];
 
-function oauthErrorIn(cause: unknown): string {
+/** The OAuth error code of a rejected refresh. Other texts of a provider reach neither the model nor the log. */
+export function oauthErrorOf(cause: unknown): RefreshError | undefined {
   for (let error = cause; error instanceof Error; error = error.cause) {
-    if ('error' in error && OAUTH_ERRORS.has(error.error)) return ` (${error.error})`;
+    if (!('error' in error)) continue;
+    const code = REFRESH_ERRORS.find((known) => known === error.error);
+    if (code) return code;
   }
-  return '';
+  return undefined;
 }

@@ -42,30 +42,35 @@ export type LoginFlow = 'link' | 'device';
 export type LoginCheck = 'same-user' | 'sign-in' | 'code' | 'none' | 'unchecked';
 
 /** The reasons for refusing an access token, in the log and in events. docs/access-tokens.md explains each. */
-export type TokenFaultReason = (typeof TOKEN_FAULT_REASONS)[number];
-
-export const TOKEN_FAULT_REASONS = [
-  'malformed',
+export type TokenFaultReason =
+  | 'malformed'
   // Not a JWT, and introspection is not configured.
-  'opaque',
-  'algorithm',
-  'unknown_key',
-  'signature',
-  'issuer',
-  'audience',
-  'client',
-  'subject',
-  'expired',
-  'not_yet_valid',
+  | 'opaque'
+  | 'algorithm'
+  | 'unknown_key'
+  | 'signature'
+  | 'issuer'
+  | 'audience'
+  | 'client'
+  | 'subject'
+  | 'expired'
+  | 'not_yet_valid'
   // The introspection response has `active: false` (RFC 7662 section 2.2).
-  'not_active',
-  'scope',
-  'id_token',
-  'refresh_token',
-  'token_type',
+  | 'not_active'
+  | 'scope'
+  | 'id_token'
+  | 'refresh_token'
+  | 'token_type'
   // Bound to a key (`cnf`, RFC 7800) by DPoP or mutual TLS.
-  'key_bound',
-] as const;
+  | 'key_bound';
+
+/** The OAuth error code of a rejected refresh (RFC 6749 section 5.2). */
+export type RefreshError =
+  | 'invalid_request'
+  | 'invalid_client'
+  | 'unauthorized_client'
+  | 'unsupported_grant_type'
+  | 'invalid_scope';
 
 /** How a session appears in events. The values are no secrets: neither gives access to anything. */
 export interface EventSession {
@@ -75,69 +80,77 @@ export interface EventSession {
   readonly logId: string;
 }
 
-/** The user of a provider. */
-interface EventAccount {
+/** How an account appears in events. */
+export interface EventAccount {
+  /** The name of the provider. */
   readonly provider: string;
+  /** The user, as the provider names it: `sub`, or the field of `identityFields`. */
   readonly subject: string;
 }
 
-/** An event; `Session` are its fields that name the session. */
-export type EventOf<Session> =
-  | (Session & { readonly type: 'session.started'; readonly kind: SessionKind })
-  | (Session & { readonly type: 'session.signed_out'; readonly reason: SignOutReason })
+/** An event of a session, a login or an account. Contains no tokens, session ids of the protocol or handles. */
+export type SessionEvent =
+  | (EventSession & { readonly type: 'session.started'; readonly kind: SessionKind })
+  | (EventSession & { readonly type: 'session.signed_out'; readonly reason: SignOutReason })
   /** The login reaches its maximum lifetime soon. */
-  | (Session & { readonly type: 'session.expires_soon' })
-  | (Session & { readonly type: 'session.ended'; readonly reason: EndReason })
+  | (EventSession & { readonly type: 'session.expires_soon' })
+  | (EventSession & { readonly type: 'session.ended'; readonly reason: EndReason })
   /** The server refused a session or a connection: the limit of the node (`cap`), the address or the user is reached. */
   | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' | 'user' }
   /** A request named a connection that belongs to another principal. */
-  | (Session & { readonly type: 'session.not_owned' })
+  | (EventSession & { readonly type: 'session.not_owned' })
   /** The server refused an access token. `fault` says what is wrong and what was expected; it contains no secret. */
   | { readonly type: 'token.refused'; readonly reason: TokenFaultReason; readonly fault: string }
   /** The server refused a login: the client, or its address, started too many within a minute. */
   | { readonly type: 'login.refused'; readonly reason: 'rate_limited' }
-  | (Session & {
+  | (EventSession & {
       readonly type: 'login.started';
       readonly provider: string;
       readonly flow: LoginFlow;
       readonly check: LoginCheck;
     })
-  | (Session & { readonly type: 'login.failed'; readonly provider: string; readonly failure: LoginFailure })
-  | (Session &
+  | (EventSession & {
+      readonly type: 'login.failed';
+      readonly provider: string;
+      readonly failure: LoginFailure;
+    })
+  | (EventSession &
       EventAccount & {
         /** `account.moved`: the login of a pending handle is complete, and the account has a session handle now. */
         readonly type: 'account.authenticated' | 'account.refreshed' | 'account.moved';
         readonly generation: number;
         readonly refreshAtMs: number | undefined;
       })
-  | (Session &
+  | (EventSession &
       EventAccount & {
         /** The next try is at `refreshAtMs`. */
         readonly type: 'account.refresh_failed';
         readonly generation: number;
         readonly failureReason: AccountFailureReason;
+        /** Why the provider rejected the refresh; absent without one of these codes in its answer. */
+        readonly oauthError?: RefreshError | undefined;
         readonly refreshAtMs: number | undefined;
       })
-  | (Session &
+  | (EventSession &
       EventAccount & {
         readonly type: 'account.reauthentication_required';
         readonly failureReason: AccountFailureReason;
       })
-  | (Session &
+  | (EventSession &
       EventAccount & {
         /** The access token expires at `expiresAtMs`, and there is no refresh token. */
         readonly type: 'account.expires_soon';
         readonly generation: number;
         readonly expiresAtMs: number;
       })
-  | (Session &
+  | (EventSession &
       EventAccount & {
         /** The server accepted the tokens of an answer and ignored a part that does not conform. */
         readonly type: 'account.nonconforming_answer';
         readonly nonconformance: GrantNonconformance;
       })
-  | (Session & EventAccount & { readonly type: 'account.removed' })
-  | (Session &
+  | (EventSession & EventAccount & { readonly type: 'account.removed' })
+  | (EventSession &
       Pick<EventAccount, 'provider'> & {
         readonly type: 'account.revoked';
         /** Absent for the tokens of a login that ended before the user was known. */
@@ -145,14 +158,12 @@ export type EventOf<Session> =
         readonly revocation: Revocation;
       });
 
-/** An event of a session, a login or an account. Contains no tokens, session ids of the protocol or handles. */
-export type SessionEvent = EventOf<EventSession>;
-
 /** Called with every event, in order, in the tick in which it happens. The server logs its errors and rejections. */
 export type SessionListener = (event: SessionEvent) => void;
 
-/** An event with the internal reference of its session. */
-export type InternalEvent = EventOf<SessionSnapshot>;
+/** An event with the internal reference of its session in place of the ids. */
+export type InternalEvent = Internal<SessionEvent>;
+type Internal<Event> = Event extends EventSession ? SessionSnapshot & Omit<Event, keyof EventSession> : Event;
 export type InternalListener = (event: InternalEvent) => void;
 
 /** Distributes events to listeners. */

@@ -400,6 +400,19 @@ describe('a refresh that is put off', () => {
     expect(await bench.accessToken(snapshot)).toMatch(/^access-/);
   });
 
+  it.each([
+    ['has a code of RFC 6749 is an event with this code', 'invalid_client', 'invalid_client'],
+    ['has another error is an event without it [security 48]', 'access-alice-1', undefined],
+  ])('because the provider rejects it and its answer %s', async (_what, error, oauthError) => {
+    const rejection = new Error('No tokens.', { cause: Object.assign(new Error('401'), { error }) });
+    const { bench, refresh } = await failing([
+      { kind: 'refused', retryAfterSeconds: undefined, cause: rejection },
+    ]);
+    await expect(refresh()).rejects.toMatchObject({ code: 'provider_refused' });
+    const events = bench.eventsOf('account.refresh_failed');
+    expect(events.map((event) => 'oauthError' in event && event.oauthError)).toEqual([oauthError ?? false]);
+  });
+
   it('because the provider rejects it keeps the login, and names the operator', async () => {
     const { bench, snapshot, account, refresh } = await failing([
       { kind: 'refused', retryAfterSeconds: undefined, cause },

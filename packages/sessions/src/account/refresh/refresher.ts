@@ -1,4 +1,4 @@
-import { notRenewed, reauthenticationRequired } from '../../session/account-errors.js';
+import { notRenewed, oauthErrorOf, reauthenticationRequired } from '../../session/account-errors.js';
 import type { AccountTokens, UnsealedAccount } from '../../session/account-tokens.js';
 import type { Disposal } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
@@ -250,8 +250,17 @@ export class TokenRefresher {
     const refreshAtMs = clock.now() + pauseMs;
     const changed = await this.#change(record.ref, account, { failureReason, failures, refreshAtMs });
     if (changed) {
-      const failed = { provider, subject, generation, refreshAtMs };
-      events.emit({ type: 'account.refresh_failed', ...snapshotOf(record), ...failed, failureReason });
+      const oauthError = outcome.kind === 'refused' ? oauthErrorOf(outcome.cause) : undefined;
+      events.emit({
+        type: 'account.refresh_failed',
+        ...snapshotOf(record),
+        provider,
+        subject,
+        generation,
+        failureReason,
+        ...(oauthError && { oauthError }),
+        refreshAtMs,
+      });
     }
     throw notRenewed(provider, failureReason, pauseMs / 1000, outcome.cause);
   }
