@@ -7,7 +7,7 @@ if (!version.startsWith('6.')) throw new Error(`dependency-cruiser needs TypeScr
  * The modules of the library and what each may import: itself and the modules listed beside it, type-only imports
  * included. A module is a folder or a single file. The modules below `mcp/` are listed one by one.
  */
-const foundation = ['errors', 'omit-undefined', 'parse-options', 'scope-token', 'secure-url', 'time'];
+const foundation = ['errors', 'omit-undefined', 'parse-options', 'secure-url', 'time'];
 const counting = [...foundation, 'limits'];
 const upToSession = [...counting, 'vault', 'session'];
 const upToAccount = [...upToSession, 'account'];
@@ -20,7 +20,6 @@ const modules = {
   errors: [],
   'omit-undefined': [],
   'parse-options': ['errors'],
-  'scope-token': [],
   'secure-url': [],
   time: [],
   limits: foundation,

@@ -14,7 +14,7 @@ import {
   MAX_SUBSCRIPTIONS,
   MAX_URI_CHARACTERS,
   SUBSCRIPTION_LIMITS,
-} from '../packages/sessions/src/mcp/request/kept-limits.js';
+} from '../packages/sessions/src/mcp/request/client-memory-limits.js';
 import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/wire/json-rpc.js';
 
 const KIB = 1024;

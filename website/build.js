@@ -43,6 +43,7 @@ function rewriteLink(source, text, target) {
 const WIDE = ['docs/limits.md', 'docs/clients.md', 'docs/protocol.md'];
 
 /** A picture follows the reader's choice of light or dark on the website, not that of the system. */
+// biome-ignore lint/complexity/useMaxParams: `String.replace` passes one argument for each group.
 function rewritePicture(_, attributes, dark, light, rest) {
   const image = (name, path) => `<img class="${name}" loading="lazy" src="./${path}"${attributes}${rest}>`;
   return `${image('light-only', light)}${image('dark-only', dark)}`;

@@ -44,15 +44,21 @@ describe('a server does not conform', () => {
     expect(text).toContain('FAILURE Broken: it is');
   });
 
-  it.each<[string, readonly Scenario[], Partial<SuiteRun>, string[], string]>([
-    ['a demanded scenario was not run', [good], {}, ['tasks'], 'tasks was not run'],
-    ['a demanded extension failed', [good, extension], {}, ['tasks'], 'tasks did not pass'],
-    ['nothing was scored', [extension], {}, [], 'scored nothing'],
-    ['nothing was shown', [], { announced: 30 }, [], '30 scenarios announced, 0 shown'],
-    ['not all was shown', [good], { announced: 2 }, [], '2 scenarios announced, 1 shown'],
-    ['the suite says so', [good], { exitCode: 1 }, [], 'exit code 1'],
-    ['the suite was ended', [good], { exitCode: null }, [], 'exit code null'],
-  ])('where %s', (_, scenarios, run, demanded, objection) => {
+  it.each<[string, string, { scenarios: readonly Scenario[]; run?: Partial<SuiteRun>; demanded?: string[] }]>(
+    [
+      ['a demanded scenario was not run', 'tasks was not run', { scenarios: [good], demanded: ['tasks'] }],
+      [
+        'a demanded extension failed',
+        'tasks did not pass',
+        { scenarios: [good, extension], demanded: ['tasks'] },
+      ],
+      ['nothing was scored', 'scored nothing', { scenarios: [extension] }],
+      ['nothing was shown', '30 scenarios announced, 0 shown', { scenarios: [], run: { announced: 30 } }],
+      ['not all was shown', '2 scenarios announced, 1 shown', { scenarios: [good], run: { announced: 2 } }],
+      ['the suite says so', 'exit code 1', { scenarios: [good], run: { exitCode: 1 } }],
+      ['the suite was ended', 'exit code null', { scenarios: [good], run: { exitCode: null } }],
+    ],
+  )('where %s: %s', (_, objection, { scenarios, run, demanded }) => {
     const { conforms, text } = verdictOn(scenarios, run, demanded);
     expect(conforms).toBe(false);
     expect(text).toContain(objection);

@@ -158,7 +158,7 @@ describe('an address that starts logins', () => {
 
     await logInWithCode(client2026(notes.mcp, undefined, from('203.0.113.11')), 'neighbour');
     clock.advance(MINUTE_MS);
-    await logInWithCode(client, 'patient');
+    await logInWithCode(client, 'waiting');
   });
 });
 

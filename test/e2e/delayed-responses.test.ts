@@ -9,7 +9,7 @@ import { call2026, eventContaining, openWire } from './wire-stream.js';
 /** The default time that nginx waits between two bytes of a response. */
 const NGINX_MS = 60_000;
 const CALL_MS = 66_000;
-const PATIENCE_MS = 5_000;
+const RESPONSE_DELAY_MS = 5_000;
 
 let clock: VirtualClock;
 let sessions: Sessions;
@@ -60,15 +60,15 @@ describe('the response to a 2026 call whose tool is silent for 66 seconds', () =
   it('starts after five seconds and sends keep-alive bytes before a load balancer times out', async () => {
     const answer = call2026(mcp, 'hold', {});
     await began.opened;
-    await clock.advance(PATIENCE_MS);
+    await clock.advance(RESPONSE_DELAY_MS);
     const stream = await answer;
     expect([stream.status, stream.headers['content-type']]).toEqual([200, 'text/event-stream']);
-    await clock.advance(CALL_MS - PATIENCE_MS);
+    await clock.advance(CALL_MS - RESPONSE_DELAY_MS);
     released.open();
     const { data } = await eventContaining(stream, 'released');
     expect(JSON.parse(data)).toMatchObject({ id: 7, result: { content: [{ text: 'released' }] } });
     const comments = (await stream.text).match(/^: keepalive$/gm) ?? [];
-    expect(comments.length).toBeGreaterThan((CALL_MS - PATIENCE_MS) / NGINX_MS);
+    expect(comments.length).toBeGreaterThan((CALL_MS - RESPONSE_DELAY_MS) / NGINX_MS);
   });
 
   it.each(['SDK 2.x pinned to 2026', 'SDK 2.x auto'] as const)('is read by %s', async (kind) => {

@@ -212,8 +212,8 @@ describe('a 2026 call that requires a login, of a client with URL elicitation', 
       requestState.slice(0, -1),
       'login.',
       'login.AAAA',
-      'went-on.AAAA',
-      'went-on.login.AA',
+      'resumed.AAAA',
+      'resumed.login.AA',
     ]) {
       expect(await back(state)).toMatchObject({ isError: true });
     }

@@ -127,9 +127,9 @@ describe.each(['a JWT', 'an introspected token'])('%s', (source) => {
     return `opaque-${changes.index}`;
   };
 
-  it.each(FAULTS.map((fault, index) => [index, ...fault] as const))(
+  it.each(FAULTS.map(([what, ...fault], index) => [index, what, fault] as const))(
     '%i: with %s is refused, and the client and the log get the reason [security 9, 48, 49]',
-    async (index, _what, changes, reason, says) => {
+    async (index, _what, [changes, reason, says]) => {
       const token = tokenOf({ ...changes, index });
       const answer = await bring(token);
       expect(answer.status).toBe(401);

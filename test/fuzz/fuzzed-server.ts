@@ -28,7 +28,7 @@ export interface FuzzedServerOptions {
 }
 
 /** Wiping and revoking takes less, even on a busy machine. */
-const PATIENCE_MS = 30_000;
+const SETTLE_TIMEOUT_MS = 30_000;
 
 /** The fuzzed server and its provider, each in a process of its own. Its users have canaries. */
 export class FuzzedServer {
@@ -98,8 +98,8 @@ export class FuzzedServer {
    * Waits until only this number of sessions is left, or the time limit passes.
    * @throws Error if the server crashed
    */
-  settle(expected: number, patienceMs = PATIENCE_MS): Promise<ServerState> {
-    return this.#server.ask('settle', { expected, patienceMs }, stateSchema);
+  settle(expected: number, timeoutMs = SETTLE_TIMEOUT_MS): Promise<ServerState> {
+    return this.#server.ask('settle', { expected, timeoutMs }, stateSchema);
   }
 
   async stop(): Promise<void> {

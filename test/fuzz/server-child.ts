@@ -17,7 +17,7 @@ const startSchema = z.object({
 const plantSchema = z.object({ fault: z.enum(['cpu', 'memory']) });
 const passSchema = z.object({ durationMs: z.number() });
 const snapshotSchema = z.object({ path: z.string() });
-const settleSchema = z.object({ expected: z.number(), patienceMs: z.number() });
+const settleSchema = z.object({ expected: z.number(), timeoutMs: z.number() });
 
 const eventSchema = z.object({
   request: z.object({ headers: z.record(z.string(), z.union([z.string(), z.array(z.string())]).optional()) }),
@@ -112,8 +112,8 @@ answerParent({
   },
   /** Waits until the number of sessions is not larger than expected. */
   async settle(argument): Promise<ServerState> {
-    const { expected, patienceMs } = settleSchema.parse(argument);
-    const untilMs = performance.now() + patienceMs;
+    const { expected, timeoutMs } = settleSchema.parse(argument);
+    const untilMs = performance.now() + timeoutMs;
     while (live.size > expected && performance.now() < untilMs) await sleep(POLL_MS);
     return { lives: [...live.values()].map((life) => life.slice(0, MAX_EVENTS).join(', ')), errors };
   },

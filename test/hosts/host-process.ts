@@ -108,13 +108,13 @@ function plainText(output: string): string {
   return output.replace(/\u001b(\[[0-9;?<>=]*[a-zA-Z]|\].*?(\u0007|\u001b\\))/g, '');
 }
 
-const SIGN_IN_PATIENCE_MS = 60_000;
+const SIGN_IN_TIMEOUT_MS = 60_000;
 
 /** Waits for a process that should end with code 0. */
 export async function runToEnd(running: HostProcess): Promise<void> {
-  const patience = setTimeout(() => void running.stop(), SIGN_IN_PATIENCE_MS);
+  const timeout = setTimeout(() => void running.stop(), SIGN_IN_TIMEOUT_MS);
   const code = await running.ended;
-  clearTimeout(patience);
+  clearTimeout(timeout);
   if (running.isStopped()) throw new Error(`its sign-in does not end: ${lastWords(running)}`);
   if (code !== 0) throw new Error(`its sign-in ends with code ${code}: ${lastWords(running)}`);
 }

@@ -20,7 +20,7 @@ export interface OneShotHost {
 }
 
 /** A command that takes longer waits for a browser that does not return. */
-const PATIENCE_MS = 30_000;
+const COMMAND_TIMEOUT_MS = 30_000;
 
 export function oneShotHost(host: OneShotHost): Candidate {
   return {
@@ -32,11 +32,11 @@ export function oneShotHost(host: OneShotHost): Candidate {
       const setup: Setup = { ...(await makeHome(host.pin, await user.sitDown())), mcp, model: '' };
       await writeFiles(setup.home, host.files?.(setup) ?? {});
       let printed = '';
-      const run = async (launch: Launch, patienceMs: number) => {
+      const run = async (launch: Launch, timeoutMs: number) => {
         const running = startHost(launch, setup);
-        const patience = setTimeout(() => void running.stop(), patienceMs);
+        const timeout = setTimeout(() => void running.stop(), timeoutMs);
         await running.ended;
-        clearTimeout(patience);
+        clearTimeout(timeout);
         printed += running.errors();
         if (running.isStopped()) throw new Error(`The command does not end: ${lastWords(running)}`);
         return host.read(running.printed() || running.errors());
@@ -48,9 +48,9 @@ export function oneShotHost(host: OneShotHost): Candidate {
         start: () =>
           Promise.resolve({
             caller: directCaller({
-              listTools: () => run(host.run(setup), PATIENCE_MS),
+              listTools: () => run(host.run(setup), COMMAND_TIMEOUT_MS),
               callTool: (tool, args) =>
-                run(host.run(setup, { tool, args }), PATIENCE_MS + 1000 * Number(args.seconds ?? 0)),
+                run(host.run(setup, { tool, args }), COMMAND_TIMEOUT_MS + 1000 * Number(args.seconds ?? 0)),
             }),
             output: () => printed,
             close: () => Promise.resolve(),

@@ -8,7 +8,7 @@ import { User } from './user.js';
 import { wireEra, wireErrors } from './wire.js';
 
 /** A host that takes longer is ended. */
-const PATIENCE_MS = 10 * 60 * 1000;
+const HOST_TIMEOUT_MS = 10 * 60 * 1000;
 const ONE_SHOT = 'every command is a separate connection, and its login ends with it';
 
 /**
@@ -20,7 +20,7 @@ export async function tryHost(trial: Trial): Promise<string> {
   const alice = new User('alice');
   const settled = await candidate.settle(stage.mcp, access, alice);
   let host: RunningHost | undefined;
-  const patience = setTimeout(() => void host?.close(), PATIENCE_MS);
+  const timeout = setTimeout(() => void host?.close(), HOST_TIMEOUT_MS);
   try {
     host = await getIn(trial, settled);
     if (host) await converse(trial, host, settled, alice);
@@ -28,7 +28,7 @@ export async function tryHost(trial: Trial): Promise<string> {
     report.era = wireEra(recorded);
     return transcript(host, recorded);
   } finally {
-    clearTimeout(patience);
+    clearTimeout(timeout);
     await host?.close();
     await settled.remove();
     alice.close();

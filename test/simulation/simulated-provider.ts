@@ -27,7 +27,7 @@ export interface ProviderFaults {
 }
 
 /** The time that the library waits for the answer to a refresh. */
-const PATIENCE_MS = 30_000;
+const REFRESH_TIMEOUT_MS = 30_000;
 const LONGEST_DELAY_MS = 40_000;
 
 const LOST = { kind: 'lost', cause: undefined } as const;
@@ -73,7 +73,7 @@ export class SimulatedProvider {
     const presented = refreshToken.reveal();
     this.families.sent(presented);
     this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);
-    const outcome = await this.#patiently(this.#answer(presented));
+    const outcome = await this.#withTimeout(this.#answer(presented));
     this.#refreshing--;
     this.families.heard(presented, outcome.kind);
     return outcome;
@@ -90,10 +90,10 @@ export class SimulatedProvider {
   };
 
   /** As in the library: an answer that takes too long is lost, and its tokens are revoked if it arrives late. */
-  #patiently(answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
+  #withTimeout(answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
     return new Promise((resolve) => {
       let isLate = false;
-      const cancel = this.#clock.after(PATIENCE_MS, () => {
+      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () => {
         isLate = true;
         resolve(LOST);
       });

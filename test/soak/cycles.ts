@@ -9,7 +9,7 @@ export type Left = Readonly<Record<string, number>>;
 /** The progress at which memory is measured. The first part fills caches and tombstones. */
 const STAGES = [0.1, 0.5, 1] as const;
 /** The time for the process to end after the last request. */
-const PATIENCE_MS = 120_000;
+const EXIT_TIMEOUT_MS = 120_000;
 
 const heldSchema = z.object({ bytes: z.number(), entries: z.number() });
 /** Heap and external memory, and the entries of all maps and sets. */
@@ -31,7 +31,7 @@ export async function soakCycles(cycles: number, maxGrowthBytes: number): Promis
     }
     const ends = await child.ask('ends', undefined, endsSchema);
     const left = await child.ask('left', undefined, leftSchema);
-    const ending = await child.release(PATIENCE_MS);
+    const ending = await child.release(EXIT_TIMEOUT_MS);
 
     const growth = growthOf(held.map(([, { bytes }]) => bytes));
     const moreEntries = growthOf(held.map(([, { entries }]) => entries));

@@ -29,7 +29,7 @@ export type Footprint = z.infer<typeof footprintSchema>;
 /** Without this flag, fragmented pages change resident memory by more than thousands of sessions need. */
 const COMPACTS = '--compact-on-every-full-gc';
 /** The time for the server to end after all sessions have ended. */
-const PATIENCE_MS = 120_000;
+const EXIT_TIMEOUT_MS = 120_000;
 
 /** Measures a server over HTTP while sessions log in, and after they have ended. */
 export async function soakMemory(options: MemoryOptions): Promise<Expectation[]> {
@@ -55,7 +55,7 @@ export async function soakMemory(options: MemoryOptions): Promise<Expectation[]>
     client.close();
     await server.ask('close');
     const none = await measure(0);
-    const ending = await server.release(PATIENCE_MS);
+    const ending = await server.release(EXIT_TIMEOUT_MS);
 
     console.log('\nA server with logged-in 2025 connections, each with 2 KiB of tokens:\n');
     console.log(

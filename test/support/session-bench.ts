@@ -55,7 +55,7 @@ export interface SessionBenchOptions {
   readonly store?: SessionStore;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
-  readonly refreshTokens?: RefreshPolicyOptions['ask'];
+  readonly refreshTokens?: RefreshPolicyOptions['sendRefresh'];
   readonly revokeTokens?: RevokeTokens;
   /** Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it. */
   readonly scheduler?: boolean;
@@ -86,8 +86,10 @@ export class SessionBench {
     const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
     this.clock = clock;
     this.provider = new ScriptedProvider(clock);
-    const { refreshTokens: ask = this.provider.refresh, revokeTokens: revoke = this.provider.revoke } =
-      options;
+    const {
+      refreshTokens: sendRefresh = this.provider.refresh,
+      revokeTokens: revoke = this.provider.revoke,
+    } = options;
 
     this.keys = new KeyHierarchy(random(32));
     const vault = parts.createVault?.(this.keys, random) ?? new Vault(this.keys, random);
@@ -117,8 +119,8 @@ export class SessionBench {
     this.tokens = new AccountTokens(vault);
     const { registry, tokens } = this;
     const plainRefresh = options.scheduler
-      ? new RefreshPolicy({ clock, events, ask, revoke, fraction }).refresh
-      : ask;
+      ? new RefreshPolicy({ clock, events, sendRefresh, revoke, fraction }).refresh
+      : sendRefresh;
     const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
     const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
     this.refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);

@@ -54,11 +54,11 @@ export class WorkerProcess {
    * Disconnects from the process, which has to end by itself then.
    * @returns how it ended; `undefined` if it was killed
    */
-  async release(patienceMs: number): Promise<Ending | undefined> {
+  async release(timeoutMs: number): Promise<Ending | undefined> {
     await this.ask(RELEASE);
     const exit = once(this.#child, 'exit').then(() => true);
     this.#child.disconnect();
-    const isOver = await Promise.race([exit, sleep(patienceMs, false, { ref: false })]);
+    const isOver = await Promise.race([exit, sleep(timeoutMs, false, { ref: false })]);
     const ending = await end(this.#child, 'SIGKILL');
     return isOver ? ending : undefined;
   }

@@ -35,7 +35,7 @@ export type {
   ServeStdioOptions,
   SessionsOptions,
 } from './server/options.js';
-export type { NodeSide, Sessions } from './server/sessions.js';
+export type { NodeBindings as NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export type { ListedSession, SignOutFilter } from './session/session-administration.js';
 export type {

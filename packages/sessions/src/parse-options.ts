@@ -1,6 +1,9 @@
 import { z } from 'zod';
 import { SessionError } from './errors.js';
 
+/** A scope token (RFC 6749 section 3.3). */
+export const SCOPE_TOKEN: RegExp = /^[\x21\x23-\x5b\x5d-\x7e]+$/;
+
 /**
  * Validates options and fills in the defaults of their schema.
  * @param subject what is invalid, at the start of the error message

@@ -33,14 +33,14 @@ export interface TokenVerifierOptions {
 /** Asymmetric signatures only. */
 const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
 /** Introspection requests in flight. */
-const MAX_IN_FLIGHT = 50;
+const MAX_INTROSPECTIONS = 50;
 /** Tokens that wait for introspection, including those in flight. */
 const MAX_WAITING = 1000;
 
 /** Verifies that a token was issued for this server: a JWT by its signature, any other by introspection. */
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
-  readonly #introspections = pLimit(MAX_IN_FLIGHT);
+  readonly #introspections = pLimit(MAX_INTROSPECTIONS);
   #keys: Promise<CompactVerifyGetKey> | undefined;
 
   constructor(options: TokenVerifierOptions) {

@@ -1,11 +1,10 @@
-import { SessionError } from '../errors.js';
+import { SessionError, tooManyRequests } from '../errors.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
-import { tooManyRequests } from '../limits/too-many-requests.js';
 import type { ReadClaims } from './token-claims.js';
 
 /** Verifications in flight for one client key. */
-const MAX_IN_FLIGHT = 20;
+const MAX_VERIFICATIONS = 20;
 /** Tokens of one client key that wait for a verification. */
 const MAX_WAITING = 480;
 
@@ -65,7 +64,7 @@ export class VerificationQueue {
   }
 
   #startWaiting(clientKey: ClientKey, queue: TokenQueue): void {
-    while (queue.inFlight < MAX_IN_FLIGHT && queue.waiting.length > 0) {
+    while (queue.inFlight < MAX_VERIFICATIONS && queue.waiting.length > 0) {
       const seconds = this.#refusedTokens.take(clientKey);
       if (seconds === undefined) void this.#startNext(clientKey, queue);
       // A verification in flight may still return its permit.

@@ -7,7 +7,7 @@ const BODY_HEADERS = ['encoding', 'language', 'length', 'location', 'type'].map(
 export interface FollowedResponse {
   readonly response: Response;
   /** Whether a redirect led to another origin, so that the token was removed. */
-  readonly hasLeft: boolean;
+  readonly leftOrigin: boolean;
 }
 
 /**
@@ -25,19 +25,19 @@ export async function followRedirects(
 ): Promise<FollowedResponse> {
   let url = httpUrl(start);
   let request = { ...init, headers: authorizedHeaders(init.headers, authorization) };
-  let hasLeft = false;
+  let leftOrigin = false;
   for (let redirects = 0; ; redirects++) {
     const response = await fetch(url, { ...request, redirect: 'manual' });
     const location = REDIRECT_STATUSES.has(response.status) && response.headers.get('location');
-    if (!location || init.redirect === 'manual') return { response, hasLeft };
+    if (!location || init.redirect === 'manual') return { response, leftOrigin };
     if (init.redirect === 'error')
       throw new TypeError('The API redirects, and the caller allows no redirect.');
-    if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return { response, hasLeft };
+    if (redirects === MAX_REDIRECTS || !isReplayable(request.body)) return { response, leftOrigin };
     await response.body?.cancel();
     const next = httpUrl(location, url);
     const leaves = next.origin !== url.origin;
     request = leaves ? withoutContents(request) : redirected(request, response.status);
-    hasLeft ||= leaves;
+    leftOrigin ||= leaves;
     url = next;
   }
 }

@@ -1,9 +1,9 @@
 import { SessionError } from '../errors.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import { linkedSignal } from '../time/linked-signal.js';
 import { useSecret } from '../vault/secret.js';
 import type { Accounts } from './accounts.js';
-import { linkedSignal } from './linked-signal.js';
 import { type FollowedResponse, followRedirects, isReplayable } from './redirects.js';
 import type { TokenRefresher } from './refresh/refresher.js';
 
@@ -59,7 +59,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     };
     const first = await call();
     if (rejected.has(signal, provider, first.generation)) return first.response;
-    if (!blamesToken(first) || !isReplayable(init.body)) return first.response;
+    if (!isTokenRejected(first) || !isReplayable(init.body)) return first.response;
     const renewing = options.refresher.replaceRefused(snapshot.ref, provider, first.generation);
     const isRenewed = await unlessAborted(renewing, linked).then(
       () => true,
@@ -71,7 +71,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     if (!isRenewed) return first.response;
     await first.response.body?.cancel();
     const second = await call();
-    if (blamesToken(second)) rejected.add(signal, provider, second.generation);
+    if (isTokenRejected(second)) rejected.add(signal, provider, second.generation);
     return second.response;
   };
 }
@@ -160,9 +160,9 @@ class RejectedGenerations {
   }
 }
 
-function blamesToken({ response, hasLeft }: FollowedResponse): boolean {
+function isTokenRejected({ response, leftOrigin }: FollowedResponse): boolean {
   // After a redirect to another origin the token was not sent, so the 401 does not concern it.
-  if (response.status !== 401 || hasLeft) return false;
+  if (response.status !== 401 || leftOrigin) return false;
   const challenge = response.headers.get('www-authenticate') ?? '';
   return !/\berror\s*=/i.test(challenge) || /\berror\s*=\s*"?invalid_token\b/i.test(challenge);
 }

@@ -2,7 +2,7 @@ import type { HttpBindings } from '@hono/node-server';
 import type { Context } from 'hono';
 import type { RequestOrigin } from '../access/access.js';
 import type { ClientKey } from '../limits/client-key.js';
-import type { BodySource } from './body/body-reader.js';
+import type { BodySource } from './body/body-source.js';
 import type { RequestEnd } from './request-end.js';
 
 /** The environment of the routes (Hono). */

@@ -1,6 +1,6 @@
+import { tooManyRequests } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter, type RateLimiterOptions } from '../limits/rate-limiter.js';
-import { tooManyRequests } from '../limits/too-many-requests.js';
 import type { SessionEvents } from '../session/session-events.js';
 import { type LoginSource, quotaKeyOf } from './login-attempt.js';
 

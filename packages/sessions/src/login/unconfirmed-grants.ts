@@ -4,7 +4,6 @@ import type { RandomSource } from '../vault/random.js';
 import { digestOf, isSameDigest } from '../vault/secret-digest.js';
 import { decodeTokenSet, encodeTokenSet, wipeTokenSet } from '../vault/token-set.js';
 import type { SealContext, Vault } from '../vault/vault.js';
-import { mintConfirmationCode, normaliseConfirmationCode } from './confirmation-code.js';
 import type { LoginAttempt, UnconfirmedGrant } from './login-attempt.js';
 
 const CODE_LIFETIME_MS = 5 * 60 * 1000;
@@ -60,4 +59,24 @@ export class UnconfirmedGrants {
 function contextOf(attempt: LoginAttempt): SealContext {
   const { snapshot, id, provider } = attempt;
   return { sessionRef: snapshot.ref, owner: digestOf(id), provider, generation: 0 };
+}
+
+/** Crockford's base 32, without the letters that look like digits. */
+const ALPHABET = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+
+/** Generates a one-time code of 40 random bits, as `XXXX-XXXX`. */
+export function mintConfirmationCode(random: RandomSource): string {
+  let bits = BigInt(`0x${random(5).toString('hex')}`);
+  let code = '';
+  for (let digit = 0; digit < 8; digit++) {
+    code = ALPHABET.charAt(Number(bits % 32n)) + code;
+    bits /= 32n;
+  }
+  return `${code.slice(0, 4)}-${code.slice(4)}`;
+}
+
+/** Normalises a typed code for comparison: ignores case, spaces and hyphens, and reads O as 0 and I and L as 1. */
+export function normaliseConfirmationCode(typed: string): string {
+  const letters = typed.toUpperCase().replaceAll(/[\s-]/g, '').replaceAll('O', '0').replaceAll(/[IL]/g, '1');
+  return `${letters.slice(0, 4)}-${letters.slice(4)}`;
 }

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { parseOptions } from '../parse-options.js';
-import { SCOPE_TOKEN } from '../scope-token.js';
+import { parseOptions, SCOPE_TOKEN } from '../parse-options.js';
 import { isSecureUrl } from '../secure-url.js';
 import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 

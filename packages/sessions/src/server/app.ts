@@ -12,8 +12,8 @@ import { clientKeyOfRequest, type TrustedProxies } from '../http/client-address.
 import type { DeploymentWarnings } from '../http/deployment-warnings.js';
 import type { GuardedRequest } from '../http/guards.js';
 import { bodySourceOf, type HttpEnv } from '../http/http-env.js';
+import type { RequestsInFlight } from '../http/request-end.js';
 import { RequestEnd } from '../http/request-end.js';
-import type { RequestsInFlight } from '../http/requests-in-flight.js';
 import type { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { type LoginRoutesOptions, loginRoutes } from '../login/browser/routes.js';
 import { acceptsHtml, showPage } from '../login/browser/show-page.js';

@@ -8,10 +8,10 @@ import { givenNodeOptions, type NodeOptionSources } from './node-options.js';
  * Options of Node and V8 that expose the process's memory or traffic, or write it to a file. Profiles (`--cpu-prof`,
  * `--prof`) and coverage are not among them: they were measured and contain no token.
  */
-const TELLTALE_OPTIONS =
+const EXPOSING_OPTIONS =
   /^--?(?:inspect(?:-brk|-brk-node|-wait)?|heap-?snapshot-.*|heap-prof|build-snapshot|report-(?:on-.*|uncaught-exception)|tls-keylog|trace-tls|trace-event(?:s|-categories).*|trace|abort-on-uncaught-exception|unreadable-config-file)$/;
 /** Parts of Node that print requests, addresses or arguments when `NODE_DEBUG` names them. */
-const TELLTALE_MODULES = [
+const EXPOSING_MODULES = [
   'http',
   'https',
   'http2',
@@ -55,10 +55,10 @@ function currentProcessSettings(): ProcessSettings {
 export function debuggingReason(settings: ProcessSettings): string | undefined {
   const option = givenNodeOptions(settings).find((given) => {
     const [name = ''] = given.split('=', 1);
-    return TELLTALE_OPTIONS.test(name);
+    return EXPOSING_OPTIONS.test(name);
   });
   if (option !== undefined) return option;
-  const module = TELLTALE_MODULES.find(settings.isPrinted);
+  const module = EXPOSING_MODULES.find(settings.isPrinted);
   if (module !== undefined) return `NODE_DEBUG=${module}`;
   if (settings.isInspected) return 'an attached inspector';
   if (settings.writesReports) return 'diagnostic reports';

@@ -12,7 +12,7 @@ import { type ComposeAccessOptions, composeAccess } from './compose-access.js';
 
 const PUBLIC_URL = new URL('https://mcp.test');
 
-function surroundings(): ComposeAccessOptions {
+function accessOptions(): ComposeAccessOptions {
   const clock = new VirtualClock();
   const deadlines = new Deadlines(clock, (error) => {
     throw error;
@@ -54,7 +54,7 @@ async function startIssuer() {
       .sign(privateKey);
   const admitWith = async (options: Partial<Extract<AccessOptions, object>>, token: string) => {
     const settings = accessSettings({ issuer, ...options });
-    return composeAccess(settings, surroundings()).admit({
+    return composeAccess(settings, accessOptions()).admit({
       authorization: `Bearer ${token}`,
       origin: 'remote',
       clientKey: undefined,
@@ -102,7 +102,7 @@ describe('composed access', () => {
     answers['/introspect'] = { active: true, iss: issuer, sub: 'bob', client_id: 'client', aud };
     const introspection = { clientId: 'mcp', clientSecret: 'secret' };
     const limits = { refusedTokensPerMinute: 3 };
-    const access = composeAccess(accessSettings({ issuer, introspection }), { ...surroundings(), limits });
+    const access = composeAccess(accessSettings({ issuer, introspection }), { ...accessOptions(), limits });
     const send = (token: string) =>
       access.admit({
         authorization: `Bearer ${token}`,
@@ -125,18 +125,18 @@ describe('composed access', () => {
 
   it('checks whether its authorization server can be reached', async () => {
     const { issuer, answers } = await startIssuer();
-    const access = composeAccess(accessSettings({ issuer }), surroundings());
+    const access = composeAccess(accessSettings({ issuer }), accessOptions());
     await expect(access.prepare()).resolves.toBeUndefined();
     delete answers['/.well-known/oauth-authorization-server'];
-    await expect(composeAccess(accessSettings({ issuer }), surroundings()).prepare()).rejects.toMatchObject({
+    await expect(composeAccess(accessSettings({ issuer }), accessOptions()).prepare()).rejects.toMatchObject({
       code: 'provider_refused',
     });
   });
 
   it('depends on the origin of the request in open access', async () => {
     const far = { authorization: null, origin: 'remote', clientKey: undefined } as const;
-    expect(await composeAccess('open', surroundings()).admit(far)).toMatchObject({ isAdmitted: false });
-    expect(await composeAccess('open-to-network', surroundings()).admit(far)).toMatchObject({
+    expect(await composeAccess('open', accessOptions()).admit(far)).toMatchObject({ isAdmitted: false });
+    expect(await composeAccess('open-to-network', accessOptions()).admit(far)).toMatchObject({
       isAdmitted: true,
     });
   });

@@ -9,14 +9,14 @@ import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
 import type { HttpEnv } from '../http/http-env.js';
 import { nodeHandlerOf } from '../http/node-handler.js';
-import { RequestsInFlight } from '../http/requests-in-flight.js';
+import { RequestsInFlight } from '../http/request-end.js';
 import { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { createApp, createLoginApp } from './app.js';
 import { composeAccess } from './compose-access.js';
 import type { LoginParts } from './compose-logins.js';
-import type { SessionParts, Surroundings } from './compose-sessions.js';
+import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
 import type { PublicUrl } from './public-url.js';
 import type { SessionsSettings } from './settings.js';
 
@@ -43,7 +43,7 @@ export interface ComposeHttpOptions {
 /** Composes the routes of the endpoint and of logins, with what protects them. */
 export function composeHttp(
   settings: SessionsSettings,
-  { clock, random, fetch, logger, onError }: Surroundings,
+  { clock, random, fetch, logger, onError }: ServerEnvironment,
   { keys, deadlines, events, logins }: SessionParts & LoginParts,
   { endpoint, publicUrl, isClosing }: ComposeHttpOptions,
 ): HttpParts {

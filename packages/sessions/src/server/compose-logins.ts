@@ -3,7 +3,7 @@ import { InitiatorVerifier } from '../login/initiator-verifier.js';
 import { Logins } from '../login/logins.js';
 import { Provider } from '../provider/provider.js';
 import { providerSettings } from '../provider/provider-options.js';
-import type { SessionParts, Surroundings } from './compose-sessions.js';
+import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
 import type { PublicUrl } from './public-url.js';
 import type { SessionsSettings } from './settings.js';
 
@@ -17,7 +17,7 @@ export interface LoginParts {
 /** Composes the logins at all providers. */
 export function composeLogins(
   settings: SessionsSettings,
-  { clock, random, fetch, onError }: Surroundings,
+  { clock, random, fetch, onError }: ServerEnvironment,
   { providers, accounts, registry, disposal, vault, events, deadlines }: SessionParts,
   publicUrl: PublicUrl,
 ): LoginParts {

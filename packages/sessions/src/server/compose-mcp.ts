@@ -1,8 +1,8 @@
 import { MemoryQuota } from '../limits/memory-quota.js';
 import { Endpoint } from '../mcp/endpoint.js';
 import { BearerAccessConnections, OpenAccessConnections } from '../mcp/era-2025/connection-registry.js';
+import { SUBSCRIPTION_LIMITS } from '../mcp/request/client-memory-limits.js';
 import { RequestContexts } from '../mcp/request/context.js';
-import { SUBSCRIPTION_LIMITS } from '../mcp/request/kept-limits.js';
 import { RequestStates } from '../mcp/request/request-state.js';
 import { ServerFactory } from '../mcp/server/factory.js';
 import { RunningCalls } from '../mcp/server/running-calls.js';
@@ -10,7 +10,7 @@ import { Subscriptions } from '../mcp/server/subscriptions.js';
 import { publicIdOf } from '../session/ids.js';
 import { Vault } from '../vault/vault.js';
 import type { LoginParts } from './compose-logins.js';
-import type { SessionParts, Surroundings } from './compose-sessions.js';
+import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
 import type { SessionsSettings } from './settings.js';
 
 /** The MCP server: its tools, and the endpoint for clients over HTTP. */
@@ -24,7 +24,7 @@ export interface McpParts {
 /** Composes both protocol eras over the sessions. */
 export function composeMcp(
   settings: SessionsSettings,
-  { clock, random, onError, onProtocolError }: Surroundings,
+  { clock, random, onError, onProtocolError }: ServerEnvironment,
   {
     keys,
     deadlines,

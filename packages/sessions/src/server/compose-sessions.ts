@@ -25,7 +25,7 @@ import type { Runtime } from './options.js';
 import type { SessionsSettings } from './settings.js';
 
 /** What the composers use besides the settings. */
-export interface Surroundings extends Runtime, ErrorLog {
+export interface ServerEnvironment extends Runtime, ErrorLog {
   readonly store: SessionStore;
   readonly logger: Logger;
 }
@@ -50,7 +50,7 @@ export interface SessionParts {
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
 export function composeSessions(
   settings: SessionsSettings,
-  { clock, random, fetch, store, logger, onError }: Surroundings,
+  { clock, random, fetch, store, logger, onError }: ServerEnvironment,
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
@@ -101,8 +101,9 @@ export function composeSessions(
 
   const tokens = new AccountTokens(vault);
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-  const ask: RefreshPolicyOptions['ask'] = (name, refreshToken) => providerNamed(name).refresh(refreshToken);
-  const refreshTokens = new RefreshPolicy({ clock, events, ask, revoke, fraction }).refresh;
+  const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken) =>
+    providerNamed(name).refresh(refreshToken);
+  const refreshTokens = new RefreshPolicy({ clock, events, sendRefresh, revoke, fraction }).refresh;
   const refresher = new TokenRefresher({
     registry,
     tokens,

@@ -16,7 +16,7 @@ import { assertNotDebugged } from './assert-not-debugged.js';
 import { composeHttp } from './compose-http.js';
 import { composeLogins } from './compose-logins.js';
 import { composeMcp } from './compose-mcp.js';
-import { composeSessions, type Surroundings } from './compose-sessions.js';
+import { composeSessions, type ServerEnvironment } from './compose-sessions.js';
 import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
@@ -44,7 +44,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
   const settings = sessionsSettings(options);
   assertNotDebugged(options.allowDebugging, options.logger);
   const logger = quietLogger(options.logger);
-  const surroundings: Surroundings = {
+  const environment: ServerEnvironment = {
     clock: systemClock,
     random: systemRandom,
     fetch: globalThis.fetch,
@@ -53,21 +53,21 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
     logger,
     ...errorLog(logger),
   };
-  const { onError, onProtocolError } = surroundings;
+  const { onError, onProtocolError } = environment;
   const { access, limits, lifetimes, trustedProxies } = settings;
   const publicUrl = new PublicUrl(settings.publicUrl);
-  const sessionParts = composeSessions(settings, surroundings);
-  const parts = { ...sessionParts, ...composeLogins(settings, surroundings, sessionParts, publicUrl) };
-  const mcp = composeMcp(settings, surroundings, parts);
-  const http = composeHttp(settings, surroundings, parts, {
+  const sessionParts = composeSessions(settings, environment);
+  const parts = { ...sessionParts, ...composeLogins(settings, environment, sessionParts, publicUrl) };
+  const mcp = composeMcp(settings, environment, parts);
+  const http = composeHttp(settings, environment, parts, {
     endpoint: mcp.endpoint,
     publicUrl,
     isClosing: () => shutdown.hasBegun,
   });
   const lifecycle = new Lifecycle();
-  const shutdown = new Shutdown({ ...surroundings, ...parts, ...mcp, ...http, lifecycle });
+  const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle });
   const { events, providers, signIn } = parts;
-  const administration = new SessionAdministration({ ...surroundings, ...parts });
+  const administration = new SessionAdministration({ ...environment, ...parts });
 
   const middleware: Sessions['middleware'] = (...request) => {
     lifecycle.overHttp();

@@ -25,7 +25,7 @@ export interface Sessions {
    * loopback; without it, every login asks for a confirmation code. With `outgoing`, the server can close the
    * connection of a client that does not read its answers.
    */
-  handleRequest(request: Request, env?: NodeSide): Promise<Response>;
+  handleRequest(request: Request, env?: NodeBindings): Promise<Response>;
   /**
    * Notifies every client that subscribed to this URI, of all users (`notifications/resources/updated`). A URI whose
    * content belongs to one user shows the others when it changes.
@@ -73,7 +73,7 @@ export interface Sessions {
 }
 
 /** The Node objects of a request and its response. */
-export interface NodeSide {
+export interface NodeBindings {
   readonly incoming?: IncomingMessage | undefined;
   readonly outgoing?: ServerResponse | undefined;
 }

@@ -1,9 +1,8 @@
 import type { TokenRefresher } from '../account/refresh/refresher.js';
-import type { RequestsInFlight } from '../http/requests-in-flight.js';
+import type { RequestsInFlight } from '../http/request-end.js';
 import type { Logins } from '../login/logins.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import type { Logger } from '../observe/logger.js';
-import { logUnfinished } from '../observe/unfinished.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -73,5 +72,29 @@ export class Shutdown {
     logins.close();
     deadlines.clear();
     keys.wipe();
+  }
+}
+
+/** The calls and revocations that a server had not finished when it closed. */
+interface Unfinished {
+  /** The number of calls that were cut off. */
+  readonly cutCalls: number;
+  /** The number of logins whose revocation the provider has not confirmed. */
+  readonly notRevoked: number;
+}
+
+/** Logs a warning for each number that is not 0. */
+function logUnfinished(logger: Logger, { cutCalls, notRevoked }: Unfinished): void {
+  if (cutCalls > 0) {
+    logger.warn(
+      { event: 'shutdown.calls_cut', calls: cutCalls },
+      `${cutCalls} ${cutCalls === 1 ? 'call was' : 'calls were'} cut off: the drain time ended before the answer.`,
+    );
+  }
+  if (notRevoked > 0) {
+    logger.warn(
+      { event: 'shutdown.not_revoked', logins: notRevoked },
+      `${notRevoked} ${notRevoked === 1 ? 'login was' : 'logins were'} not revoked: the tokens are wiped here, but the provider did not confirm their revocation before the drain time ended. They stay valid at the provider until they expire.`,
+    );
   }
 }

@@ -236,10 +236,10 @@ describe('the connections of an owner', () => {
   it('with a call in flight are not idle, whatever its age [security 36, 39]', async () => {
     const bench = new OwnersBench();
     const [serving, idle] = await bench.connectTen();
-    const answered = bench.registry.requestBegan(serving!.record.ref);
+    const endRequest = bench.registry.requestBegan(serving!.record.ref);
     await bench.connect(ALICE);
     expect([await bench.isLive(serving!), await bench.isLive(idle!)]).toEqual([true, false]);
-    answered('server');
+    endRequest('server');
     await bench.connect(ALICE);
     expect(await bench.isLive(serving!)).toBe(false);
   });

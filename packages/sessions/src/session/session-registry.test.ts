@@ -151,11 +151,11 @@ describe('a 2025 connection', () => {
   it('is not signed out while a request of its client waits for its answer, and then is idle from that on [security 34, 36]', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
-    const answered = bench.registry.requestBegan(record.ref);
+    const endRequest = bench.registry.requestBegan(record.ref);
     await bench.clock.advance(2 * HOUR);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
-    answered('server');
-    answered('server');
+    endRequest('server');
+    endRequest('server');
     await bench.clock.advance(29 * MINUTE);
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
     await bench.clock.advance(2 * MINUTE);
@@ -179,11 +179,11 @@ describe('a 2025 connection', () => {
       const bench = new SessionBench();
       const { record } = await bench.loggedIn('alice');
       const closed = bench.registry.streamOpened(record.ref);
-      const answered = bench.registry.requestBegan(record.ref);
+      const endRequest = bench.registry.requestBegan(record.ref);
       closed('client');
       await bench.clock.advance(10 * MINUTE);
       expect(bench.eventsOf('session.signed_out')).toEqual([]);
-      answered(by);
+      endRequest(by);
       await bench.clock.advance(MINUTE);
       expect(bench.eventsOf('session.signed_out')).toEqual([]);
       await bench.clock.advance(2 * MINUTE);
@@ -194,9 +194,9 @@ describe('a 2025 connection', () => {
   it('has nothing to do with a request that is answered after it has ended and begun anew', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
-    const answered = bench.registry.requestBegan(record.ref);
+    const endRequest = bench.registry.requestBegan(record.ref);
     await bench.registry.end(record.ref, 'deleted');
-    answered('server');
+    endRequest('server');
     expect(bench.registry.presenceOf(record.ref)).toEqual({ openStreams: 0, requests: 0 });
     bench.registry.requestBegan(record.ref)('server');
     expect(bench.clock.timers).toBe(0);

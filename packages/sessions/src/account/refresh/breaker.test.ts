@@ -32,7 +32,7 @@ function setUp() {
   const asked: ((outcome: RefreshOutcome) => void)[] = [];
   const start = () => breaker.run(() => new Promise((answer) => asked.push(answer)));
   /** Asks, and has it answered like that if it gets through. */
-  const ask = async (outcome: RefreshOutcome) => {
+  const refresh = async (outcome: RefreshOutcome) => {
     const before = asked.length;
     const asking = start();
     await clock.advance(0);
@@ -40,9 +40,9 @@ function setUp() {
     return asking;
   };
   const fail = async (times: number, outcome: RefreshOutcome = unavailable) => {
-    for (let time = 0; time < times; time++) await ask(outcome);
+    for (let time = 0; time < times; time++) await refresh(outcome);
   };
-  return { clock, breaker, asked, start, ask, fail };
+  return { clock, breaker, asked, start, refresh, fail };
 }
 
 describe('a circuit breaker', () => {
@@ -60,27 +60,27 @@ describe('a circuit breaker', () => {
     ['unavailable', unavailable],
     ['lost', lost],
   ])('opens for 30 seconds after five failures in a row: %s [security 20]', async (_kind, outcome) => {
-    const { clock, asked, ask, fail } = setUp();
+    const { clock, asked, refresh, fail } = setUp();
     await fail(4, outcome);
-    expect(await ask(outcome)).toBe(outcome);
+    expect(await refresh(outcome)).toBe(outcome);
     expect(asked).toHaveLength(5);
-    expect(await ask(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 30 });
+    expect(await refresh(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 30 });
     await clock.advance(30 * SECOND - 1);
-    expect(await ask(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 0.001 });
+    expect(await refresh(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 0.001 });
     expect(asked).toHaveLength(5);
     await clock.advance(1);
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
   });
 
   it.each([
     ['granted', granted()],
     ['refused because the grant is dead', revoked],
   ])('counts failures anew after an answer that shows a provider at work: %s', async (_kind, answer) => {
-    const { asked, ask, fail } = setUp();
+    const { asked, refresh, fail } = setUp();
     await fail(4);
-    await ask(answer);
+    await refresh(answer);
     await fail(4);
-    await ask(granted());
+    await refresh(granted());
     expect(asked).toHaveLength(10);
   });
 
@@ -104,7 +104,7 @@ describe('a circuit breaker', () => {
   ])(
     'half open, rejects all refreshes for 30 more seconds when its probe fails: %s',
     async (_kind, outcome) => {
-      const { clock, asked, start, ask, fail } = setUp();
+      const { clock, asked, start, refresh, fail } = setUp();
       await fail(5);
       await clock.advance(30 * SECOND);
       const waiting = Array.from({ length: 10 }, start);
@@ -117,96 +117,96 @@ describe('a circuit breaker', () => {
       );
       expect(asked).toHaveLength(6);
       await clock.advance(30 * SECOND);
-      await ask(unavailable);
+      await refresh(unavailable);
       expect(asked).toHaveLength(7);
       // One failure more is enough to keep it open: nothing has shown that the provider works.
-      await ask(unavailable);
+      await refresh(unavailable);
       expect(asked).toHaveLength(7);
     },
   );
 
   it('stays closed however many accounts a provider refuses, and closes when it refuses one', async () => {
-    const { clock, asked, ask, fail } = setUp();
+    const { clock, asked, refresh, fail } = setUp();
     await fail(20, refused);
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
     await fail(5);
     await clock.advance(30 * SECOND);
-    expect(await ask(refused)).toBe(refused);
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(refused)).toBe(refused);
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
     expect(asked).toHaveLength(28);
   });
 
   it('holds back as long as the provider asks, whatever it answers to others meanwhile [security 20]', async () => {
-    const { clock, asked, start, ask } = setUp();
+    const { clock, asked, start, refresh } = setUp();
     const slow = start();
-    await ask({ ...unavailable, retryAfterSeconds: 60 });
+    await refresh({ ...unavailable, retryAfterSeconds: 60 });
     asked[0]?.(granted());
     await slow;
-    expect(await ask(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 60 });
+    expect(await refresh(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: 60 });
     await clock.advance(60 * SECOND);
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
   });
 
   it('sends no request if the final check objects', async () => {
     const { asked, breaker } = setUp();
     const objection = { kind: 'unwanted' } as const;
-    const ask = () => Promise.reject(new Error('asked'));
-    expect(await breaker.run(ask, () => Promise.resolve(objection))).toBe(objection);
-    expect(await breaker.runAnyway(ask, () => Promise.resolve(objection))).toBe(objection);
+    const refresh = () => Promise.reject(new Error('asked'));
+    expect(await breaker.run(refresh, () => Promise.resolve(objection))).toBe(objection);
+    expect(await breaker.runAnyway(refresh, () => Promise.resolve(objection))).toBe(objection);
     expect(asked).toHaveLength(0);
   });
 
   it('goes on when a probe throws', async () => {
-    const { clock, breaker, ask, fail } = setUp();
+    const { clock, breaker, refresh, fail } = setUp();
     await fail(5);
     await clock.advance(30 * SECOND);
     await expect(breaker.run(() => Promise.reject(new Error('bug')))).rejects.toThrow('bug');
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
   });
 
   it.each([1, 8, 3600])(
     'rejects all refreshes as long as the provider asks: %i s [security 20]',
     async (asks) => {
-      const { clock, asked, ask } = setUp();
-      await ask({ ...unavailable, retryAfterSeconds: asks });
-      expect(await ask(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: asks });
+      const { clock, asked, refresh } = setUp();
+      await refresh({ ...unavailable, retryAfterSeconds: asks });
+      expect(await refresh(granted())).toMatchObject({ kind: 'unavailable', retryAfterSeconds: asks });
       await clock.advance(asks * SECOND - 1);
-      await ask(granted());
+      await refresh(granted());
       expect(asked).toHaveLength(1);
       await clock.advance(1);
-      expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+      expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
     },
   );
 
   it('holds back for the longer of what the provider asks and its own 30 seconds', async () => {
-    const { asked, ask, fail } = setUp();
+    const { asked, refresh, fail } = setUp();
     await fail(4);
-    await ask({ ...unavailable, retryAfterSeconds: 2 });
-    expect(await ask(granted())).toMatchObject({ retryAfterSeconds: 30 });
+    await refresh({ ...unavailable, retryAfterSeconds: 2 });
+    expect(await refresh(granted())).toMatchObject({ retryAfterSeconds: 30 });
     expect(asked).toHaveLength(5);
     const other = setUp();
     await other.fail(4);
-    await other.ask({ ...refused, retryAfterSeconds: 90 });
-    expect(await other.ask(granted())).toMatchObject({ retryAfterSeconds: 90 });
+    await other.refresh({ ...refused, retryAfterSeconds: 90 });
+    expect(await other.refresh(granted())).toMatchObject({ retryAfterSeconds: 90 });
   });
 
   it('does not wait less because a request that was sent before fails later', async () => {
-    const { clock, asked, start, ask } = setUp();
+    const { clock, asked, start, refresh } = setUp();
     const slow = start();
-    await ask({ ...unavailable, retryAfterSeconds: 60 });
+    await refresh({ ...unavailable, retryAfterSeconds: 60 });
     asked[0]?.({ ...unavailable, retryAfterSeconds: 1 });
     await slow;
-    expect(await ask(granted())).toMatchObject({ retryAfterSeconds: 60 });
+    expect(await refresh(granted())).toMatchObject({ retryAfterSeconds: 60 });
     await clock.advance(60 * SECOND);
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
   });
 
   it('closes as soon as the provider has shown elsewhere that it answers', async () => {
-    const { asked, breaker, ask, fail } = setUp();
+    const { asked, breaker, refresh, fail } = setUp();
     await fail(5);
     breaker.succeeded();
     await fail(4);
-    expect(await ask(granted())).toMatchObject({ kind: 'granted' });
+    expect(await refresh(granted())).toMatchObject({ kind: 'granted' });
     expect(asked).toHaveLength(10);
   });
 });

@@ -27,23 +27,23 @@ export class CircuitBreaker {
   }
 
   /** Sends a request, or returns when the next one may be sent. */
-  async run(ask: () => Promise<RefreshOutcome>, check: FinalCheck = sendAlways): Promise<RefreshOutcome> {
+  async run(send: () => Promise<RefreshOutcome>, check: FinalCheck = sendAlways): Promise<RefreshOutcome> {
     while (this.#probe) await this.#probe;
     const objection = await check();
     if (objection) return objection;
     // Another call may have started a probe during the check.
-    if (this.#probe) return this.run(ask, check);
+    if (this.#probe) return this.run(send, check);
     const waitMs = Math.max(this.#openUntilMs, this.#notBeforeMs) - this.#clock.now();
     if (waitMs > 0) {
       const cause = new Error('The provider failed too often, or asked for a delay.');
       return { kind: 'unavailable', retryAfterSeconds: waitMs / 1000, cause };
     }
-    return this.#failures >= MAX_FAILURES ? this.#sendProbe(ask) : this.#note(await ask());
+    return this.#failures >= MAX_FAILURES ? this.#sendProbe(send) : this.#note(await send());
   }
 
   /** Sends a request although the breaker may be open: for requests that cannot wait. */
-  async runAnyway(ask: () => Promise<RefreshOutcome>, check: FinalCheck): Promise<RefreshOutcome> {
-    return (await check()) ?? this.#note(await ask());
+  async runAnyway(send: () => Promise<RefreshOutcome>, check: FinalCheck): Promise<RefreshOutcome> {
+    return (await check()) ?? this.#note(await send());
   }
 
   /** Closes the breaker: the provider works. */
@@ -52,13 +52,13 @@ export class CircuitBreaker {
     this.#openUntilMs = 0;
   }
 
-  async #sendProbe(ask: () => Promise<RefreshOutcome>): Promise<RefreshOutcome> {
+  async #sendProbe(send: () => Promise<RefreshOutcome>): Promise<RefreshOutcome> {
     let done: () => void = () => undefined;
     this.#probe = new Promise((resolve) => {
       done = resolve;
     });
     try {
-      return this.#note(await ask());
+      return this.#note(await send());
     } finally {
       this.#probe = undefined;
       done();

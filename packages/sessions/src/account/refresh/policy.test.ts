@@ -52,7 +52,7 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
       revoked.push(`${provider} ${tokens.accessToken.reveal()}`);
       return 'confirmed';
     },
-    ask: (provider, refreshToken) =>
+    sendRefresh: (provider, refreshToken) =>
       new Promise((answer) => {
         const request = { provider, refreshToken: refreshToken.reveal(), atMs: clock.now(), answer };
         requests.push(request);

@@ -7,7 +7,7 @@ import { CircuitBreaker, type FinalCheck } from './breaker.js';
 import type { LostRefresh, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
 
 /** The maximum number of refreshes in flight at one provider. */
-const MAX_IN_FLIGHT = 50;
+const MAX_REFRESHES = 50;
 /** The maximum number of attempts of a refresh that fails. */
 const MAX_TRIES = 3;
 const FIRST_PAUSE_MS = 500;
@@ -20,14 +20,17 @@ export interface RefreshPolicyOptions {
   readonly clock: Clock;
   readonly events: SessionEvents;
   /** One request to a provider's token endpoint. */
-  readonly ask: (provider: string, refreshToken: Parameters<RefreshTokens>[1]) => Promise<RefreshOutcome>;
+  readonly sendRefresh: (
+    provider: string,
+    refreshToken: Parameters<RefreshTokens>[1],
+  ) => Promise<RefreshOutcome>;
   readonly revoke: RevokeTokens;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
 }
 
 /** The limits for the requests to one provider. */
-interface Gate {
+interface ProviderLimits {
   readonly breaker: CircuitBreaker;
   readonly limiter: LimitFunction;
 }
@@ -38,20 +41,20 @@ interface Gate {
  */
 export class RefreshPolicy {
   readonly #options: RefreshPolicyOptions;
-  readonly #gates = new Map<string, Gate>();
+  readonly #limits = new Map<string, ProviderLimits>();
 
   constructor(options: RefreshPolicyOptions) {
     this.#options = options;
     options.events.subscribe((event) => {
       // A provider that completes a login can refresh.
-      if (event.type === 'account.authenticated') this.#gateOf(event.provider).breaker.succeeded();
+      if (event.type === 'account.authenticated') this.#limitsOf(event.provider).breaker.succeeded();
     });
   }
 
   readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {
-    const { limiter, breaker } = this.#gateOf(provider);
+    const { limiter, breaker } = this.#limitsOf(provider);
     const check = async () => ((await isWanted()) ? undefined : UNWANTED);
-    const request = () => this.#options.ask(provider, refreshToken);
+    const request = () => this.#options.sendRefresh(provider, refreshToken);
     for (let tries = 1; ; tries++) {
       const outcome = await limiter(() => breaker.run(request, check));
       if (outcome.kind === 'lost') {
@@ -73,7 +76,7 @@ export class RefreshPolicy {
    * does not reach the provider, it is tried again until the time is over.
    */
   async #repeat(
-    ask: (check: FinalCheck) => Promise<RefreshOutcome>,
+    send: (check: FinalCheck) => Promise<RefreshOutcome>,
     lost: LostRefresh,
     check: FinalCheck,
   ): Promise<RefreshOutcome> {
@@ -84,7 +87,7 @@ export class RefreshPolicy {
       await this.#pause(this.#jittered(REPEAT_WITHIN_MS / 2));
       const objection = await lastCheck();
       if (objection) return objection;
-      const outcome = await ask(lastCheck);
+      const outcome = await send(lastCheck);
       if (outcome.kind === 'refused') return lost;
       if (outcome.kind !== 'unavailable') return outcome;
     }
@@ -113,11 +116,11 @@ export class RefreshPolicy {
     return new Promise((resolve) => this.#options.clock.after(durationMs, resolve));
   }
 
-  #gateOf(provider: string): Gate {
-    const known = this.#gates.get(provider);
+  #limitsOf(provider: string): ProviderLimits {
+    const known = this.#limits.get(provider);
     if (known) return known;
-    const gate = { breaker: new CircuitBreaker(this.#options.clock), limiter: pLimit(MAX_IN_FLIGHT) };
-    this.#gates.set(provider, gate);
-    return gate;
+    const limits = { breaker: new CircuitBreaker(this.#options.clock), limiter: pLimit(MAX_REFRESHES) };
+    this.#limits.set(provider, limits);
+    return limits;
   }
 }

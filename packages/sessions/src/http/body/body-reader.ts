@@ -1,31 +1,21 @@
 import type { IncomingMessage } from 'node:http';
-import { SessionError } from '../../errors.js';
-import type { ClientKey } from '../../limits/client-key.js';
 import { secretBytes } from '../../vault/memory.js';
 import { BodyBuffer, type BodyLimits, type BodyRefusal } from './body-buffer.js';
-import { type ParsedBody, parsedBodyOf } from './parsed-body.js';
+import {
+  type BodySource,
+  bodyLost,
+  directSourceOf,
+  isAnnouncedLarger,
+  isRead,
+  type ParsedBody,
+  parsedBodyOf,
+  type RequestBody,
+} from './body-source.js';
 import type { RequestScheduler } from './request-scheduler.js';
-
-/** A request that may have a body. */
-export interface BodySource {
-  readonly request: Request;
-  readonly incoming: IncomingMessage | undefined;
-  /** Whether `request` has the body of `incoming`. */
-  readonly isUnmodified: boolean;
-  readonly clientKey: ClientKey | undefined;
-}
 
 export interface BodyReaderOptions extends BodyLimits {
   /** Decides when a body that has arrived over a connection is processed. Until then it counts as being received. */
   readonly scheduler?: RequestScheduler | undefined;
-}
-
-/** A body, or why it is refused. */
-export type RequestBody = ParsedBody | { readonly kind: BodyRefusal };
-
-/** The media type of a body, without parameters. */
-export function mediaTypeOf(headers: Headers): string | undefined {
-  return headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
 }
 
 /** Reads the body of one request within the limits. */
@@ -48,8 +38,9 @@ export class BodyReader {
 
   /** Starts to receive the body from Node, which keeps an object of hundreds of bytes for each unread chunk. */
   start(): void {
-    const incoming = this.#directSource;
-    if (incoming && !this.#isAnnouncedTooLarge) this.#receiving = this.#receiveFrom(incoming);
+    const incoming = directSourceOf(this.#source);
+    if (incoming && !isAnnouncedLarger(this.#source, this.#options.maxBytes))
+      this.#receiving = this.#receiveFrom(incoming);
   }
 
   /** Resolves when the body is refused while it arrives, and never otherwise. */
@@ -71,32 +62,17 @@ export class BodyReader {
    */
   async read(): Promise<RequestBody> {
     if (this.#receiving) return this.#received();
-    const { request, incoming } = this.#source;
-    const wasRead = request.bodyUsed || (incoming?.readableDidRead ?? false);
-    const parsed = wasRead ? parsedBodyOf(incoming) : undefined;
-    if (this.#isAnnouncedTooLarge && (parsed || !wasRead)) return { kind: 'too-large' };
+    const wasRead = isRead(this.#source);
+    const parsed = wasRead ? parsedBodyOf(this.#source.incoming) : undefined;
+    const isTooLarge = isAnnouncedLarger(this.#source, this.#options.maxBytes);
+    if (isTooLarge && (parsed || !wasRead)) return { kind: 'too-large' };
     if (parsed) return this.#scanned(parsed);
-    const direct = this.#directSource;
-    this.#receiving = direct ? this.#receiveFrom(direct) : this.#receiveStream(request);
+    const direct = directSourceOf(this.#source);
+    this.#receiving = direct ? this.#receiveFrom(direct) : this.#receiveStream(this.#source.request);
     const body = await this.#received();
     const isLost = body.kind === 'unreadable' || (body.kind === 'text' && body.text === '');
     if (!wasRead || !isLost) return body;
-    throw new SessionError(
-      'configuration',
-      'The body of this request was read before it reached mcp-sessions. Mount mcp-sessions before the body parser.',
-    );
-  }
-
-  get #isAnnouncedTooLarge(): boolean {
-    return Number(this.#source.request.headers.get('content-length')) > this.#options.maxBytes;
-  }
-
-  /** Node's request, if the body can be read from it. After the connection has closed, only the adapter has the body. */
-  get #directSource(): IncomingMessage | undefined {
-    const { incoming, isUnmodified } = this.#source;
-    return isUnmodified && incoming && !incoming.readableDidRead && !incoming.destroyed
-      ? incoming
-      : undefined;
+    throw bodyLost();
   }
 
   #scanned(body: ParsedBody): RequestBody {

@@ -1,6 +1,7 @@
 import { MAX_FORM_BYTES } from '../http-limits.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
-import { BodyReader, type BodySource, mediaTypeOf } from './body-reader.js';
+import { BodyReader } from './body-reader.js';
+import { type BodySource, mediaTypeOf } from './body-source.js';
 
 /** Reads the fields of a form. A body of another type has no fields. @throws SessionError as {@link BodyReader.read} */
 export async function readForm(

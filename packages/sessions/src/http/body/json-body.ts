@@ -2,7 +2,8 @@ import { elementsOutsideArguments, type JsonShape, shapeOfValue } from '../../mc
 import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http-limits.js';
 import type { BodyRefusal } from './body-buffer.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
-import { BodyReader, type BodySource, mediaTypeOf } from './body-reader.js';
+import { BodyReader } from './body-reader.js';
+import { type BodySource, mediaTypeOf } from './body-source.js';
 import { JsonScan } from './json-scan.js';
 import type { RequestScheduler } from './request-scheduler.js';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { formatWait } from '../../limits/too-many-requests.js';
+import { formatWait } from '../../errors.js';
 import type { ConnectRequest } from '../browser/flow.js';
 import { connectPage, donePage } from './pages.js';
 import { tooManyRequestsPage } from './problem-pages.js';

@@ -1,5 +1,5 @@
 import { html } from 'hono/html';
-import { formatWait } from '../../limits/too-many-requests.js';
+import { formatWait } from '../../errors.js';
 import type { Brand } from './branding.js';
 import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 

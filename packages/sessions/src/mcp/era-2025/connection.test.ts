@@ -6,7 +6,7 @@ import { MemoryQuota } from '../../limits/memory-quota.js';
 import type { SessionId } from '../../session/ids.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { EVENT_LIMITS } from '../request/kept-limits.js';
+import { EVENT_LIMITS } from '../request/client-memory-limits.js';
 import { Connection } from './connection.js';
 
 const URL = 'http://127.0.0.1/mcp';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { EVENT_LIMITS } from '../request/kept-limits.js';
+import { EVENT_LIMITS } from '../request/client-memory-limits.js';
 import { EventBuffer } from './event-buffer.js';
 
 const KEPT_MS = 120_000;

@@ -9,7 +9,7 @@ import {
   WebStandardStreamableHTTPServerTransport,
 } from '@modelcontextprotocol/server';
 import type { SessionId } from '../../session/ids.js';
-import { ErrorCode, errorResponse, MAX_IN_FLIGHT, tooManyInFlight } from '../wire/error-response.js';
+import { ErrorCode, errorResponse, MAX_REQUESTS_IN_FLIGHT, tooManyInFlight } from '../wire/error-response.js';
 import { messagesOf, methodOf, propertyOf, requestIdsOf } from '../wire/json-rpc.js';
 import type { EventBuffer } from './event-buffer.js';
 
@@ -47,7 +47,7 @@ export class ConnectionTransport extends WebStandardStreamableHTTPServerTranspor
    */
   async serve(request: Request, body: unknown, authInfo: AuthInfo | undefined): Promise<Response> {
     const ids = requestIdsOf(body);
-    if (this.#inFlight.size + ids.length > MAX_IN_FLIGHT) {
+    if (this.#inFlight.size + ids.length > MAX_REQUESTS_IN_FLIGHT) {
       return tooManyInFlight();
     }
     if (new Set(ids).size < ids.length || ids.some((id) => this.#inFlight.has(id))) {

@@ -11,8 +11,8 @@ import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
 import { authInfoOf } from '../request/call-context.js';
+import { quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContexts } from '../request/context.js';
-import { quotaKeyOf } from '../request/kept-limits.js';
 import type { McpRequest } from '../request/mcp-request.js';
 import { type ResolvedSession, refusalOf } from '../request/resolved-session.js';
 import { calledToolOf, handleOf } from '../request/session-argument.js';
@@ -22,7 +22,7 @@ import { respondInTime } from '../wire/delayed-response.js';
 import {
   ErrorCode,
   errorResponse,
-  MAX_IN_FLIGHT,
+  MAX_REQUESTS_IN_FLIGHT,
   serverClosing,
   tooManyInFlight,
 } from '../wire/error-response.js';
@@ -152,7 +152,7 @@ export class StatelessHandler {
    * @returns a function to call once, when the call has ended
    */
   #startCall(ref: SessionRef): ((by: StreamCloser) => void) | undefined {
-    if (this.#inFlight.get(ref) >= MAX_IN_FLIGHT) return undefined;
+    if (this.#inFlight.get(ref) >= MAX_REQUESTS_IN_FLIGHT) return undefined;
     this.#inFlight.add(ref, 1);
     const ended = this.#options.registry.requestBegan(ref);
     return (by) => {

@@ -3,14 +3,19 @@ import { ProtocolError } from '@modelcontextprotocol/server';
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
-import { SCOPE_TOKEN } from '../../scope-token.js';
+import { SCOPE_TOKEN } from '../../parse-options.js';
 import { sessionRequired } from '../../session/account-errors.js';
 import { snapshotOf } from '../../session/session-record.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { type LoginRequirement, type RequestHandler, withLoginRequirement } from './login-requirement.js';
 import { type ResolvedSession, refusalOf } from './resolved-session.js';
-import { ResourceUpdates } from './resource-updates.js';
-import { liveSession, refusingSession, type Session, type SessionServices } from './session.js';
+import {
+  liveSession,
+  ResourceUpdates,
+  refusingSession,
+  type Session,
+  type SessionServices,
+} from './session.js';
 import { type CalledTool, SESSION_META_KEY } from './session-argument.js';
 
 /** The protocol era of a request: `2025` has protocol sessions (up to 2025-11-25), `2026` has none (2026-07-28). */

@@ -7,8 +7,7 @@ import { SessionError } from '../../errors.js';
 import { publicIdOf } from '../../session/ids.js';
 import { systemRandom } from '../../vault/random.js';
 import { Vault } from '../../vault/vault.js';
-import { ResourceUpdates } from './resource-updates.js';
-import { liveSession, refusingSession } from './session.js';
+import { liveSession, ResourceUpdates, refusingSession } from './session.js';
 
 /** A session whose `fetch` only notes for which provider it is called. */
 async function setUp() {

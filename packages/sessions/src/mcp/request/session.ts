@@ -2,10 +2,10 @@ import type { Account, Accounts } from '../../account/accounts.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import type { SessionState, SessionStates } from '../../account/session-state.js';
 import { SessionError, unknownProvider } from '../../errors.js';
+import type { SessionRef } from '../../session/ids.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
 import { useSecret } from '../../vault/secret.js';
-import type { ResourceUpdates } from './resource-updates.js';
 
 /** Options of `session.withAccessToken`. */
 export interface SessionCallOptions<ProviderName extends string = string> {
@@ -68,6 +68,23 @@ export interface Session<ProviderName extends string = string> {
    * logs in at a provider in place of the first.
    */
   readonly state: SessionState;
+}
+
+/** @param session the session whose clients are notified; `undefined`: all sessions */
+export type ResourceUpdateListener = (uri: string, session: SessionRef | undefined) => void;
+
+/** Passes changes of resources on to the connections and streams of both eras. */
+export class ResourceUpdates {
+  readonly #listeners: ResourceUpdateListener[] = [];
+
+  /** @param listener called for each change; it notifies the clients that have subscribed to the resource */
+  subscribe(listener: ResourceUpdateListener): void {
+    this.#listeners.push(listener);
+  }
+
+  notify(uri: string, session?: SessionRef): void {
+    for (const listener of this.#listeners) listener(uri, session);
+  }
 }
 
 /** What sessions are made of. */

@@ -6,6 +6,7 @@ import { z as z3 } from 'zod/v3';
 import { inMemory2025, inMemory2026 } from '../../../../../test/support/in-memory-client.js';
 import { createSessions } from '../../server/create-sessions.js';
 import type { RegisterTools } from '../server/factory.js';
+import { limitIssues } from './tool-schema.js';
 
 function start(tools: RegisterTools) {
   const sessions = createSessions({
@@ -133,5 +134,21 @@ describe.each(['2025', '2026'] as const)('the output schemas that a client of %s
     const $schema = 'http://json-schema.org/draft-07/schema#';
     const { act } = await outputSchemas(fromJsonSchema({ $schema, type: 'object' }));
     expect(act).toMatchObject({ $schema });
+  });
+});
+
+describe('a schema that limits its issues', () => {
+  const schema = limitIssues(z.object({ rows: z.array(z.string()) }))['~standard'];
+
+  it('reports 20 of them and how many more there are [security 40]', async () => {
+    const { issues = [] } = await schema.validate({ rows: Array.from({ length: 5000 }, () => 0) });
+    expect(issues).toHaveLength(21);
+    expect(issues[0]).toMatchObject({ path: ['rows', 0] });
+    expect(issues[20]).toEqual({ message: 'and 4980 more' });
+  });
+
+  it('reports fewer issues as they are, and returns values', async () => {
+    expect((await schema.validate({ rows: [0] })).issues).toHaveLength(1);
+    expect(await schema.validate({ rows: ['a'] })).toEqual({ value: { rows: ['a'] } });
   });
 });

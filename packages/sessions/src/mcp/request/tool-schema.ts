@@ -159,7 +159,7 @@ const MAX_ISSUES = 20;
  * The same schema, limited to 20 reported issues and the number of the others. The SDK joins all issues into one text:
  * without the limit, the error for a table with only wrong cells would be 20 times as large as the table.
  */
-export function withFewIssues(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
+export function limitIssues(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
   const inner = schema['~standard'];
   return {
     '~standard': {

@@ -7,8 +7,8 @@ import {
 import { SessionError } from '../../errors.js';
 import type { OpenBrowser } from '../../login/browser/open-browser.js';
 import { isThenable } from '../../time/promises.js';
+import { CALL_BYTES } from '../request/client-memory-limits.js';
 import type { Era, RequestContexts, ToolContext } from '../request/context.js';
-import { CALL_BYTES } from '../request/kept-limits.js';
 import type { RequestStates } from '../request/request-state.js';
 import { LoginRounds } from '../tools/login/elicitation.js';
 import { type Elicitation, ElicitationPolicy } from '../tools/login/elicitation-policy.js';

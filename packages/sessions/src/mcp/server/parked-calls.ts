@@ -38,7 +38,7 @@ interface ToolRequiringLogin {
 }
 
 /** Marks the state of a call that has run after a login and now asks its client for input. */
-const RESUMED = 'went-on.';
+const RESUMED_PREFIX = 'resumed.';
 const resumedSchema = z.object({ handle: z.string(), state: z.string().optional() });
 
 /**
@@ -61,7 +61,7 @@ export class ParkedCalls {
     const context = contexts.get();
     const called = calledIn(context);
     const state: unknown = protocol.mcpReq.requestState();
-    if (typeof state === 'string' && state.startsWith(RESUMED)) {
+    if (typeof state === 'string' && state.startsWith(RESUMED_PREFIX)) {
       return this.#resume(state, called, protocol, tool);
     }
     const isBack = states.isOurs(state);
@@ -130,16 +130,16 @@ export class ParkedCalls {
     const { requestState: state } = result;
     const quotaKey = { session: resolved.record.ref, client: quotaKeyOf(originOf(context)) };
     const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), quotaKey);
-    return { ...result, requestState: RESUMED + sealed };
+    return { ...result, requestState: RESUMED_PREFIX + sealed };
   }
 
   /** Counts the client as present in its new session until the result. The request names another session. */
   async #whilePresent(session: SessionRecord, run: () => unknown): Promise<unknown> {
-    const answered = this.#options.registry.requestBegan(session.ref);
+    const endRequest = this.#options.registry.requestBegan(session.ref);
     try {
       return await run();
     } finally {
-      answered('server');
+      endRequest('server');
     }
   }
 
@@ -151,7 +151,7 @@ export class ParkedCalls {
     tool: ToolRequiringLogin,
   ): Promise<unknown> {
     const { contexts, states } = this.#options;
-    const payload: unknown = JSON.parse(states.open(state.slice(RESUMED.length), bindingOf(called)));
+    const payload: unknown = JSON.parse(states.open(state.slice(RESUMED_PREFIX.length), bindingOf(called)));
     const { handle, state: own } = resumedSchema.parse(payload);
     const verified = await this.#verified(withRequestState(protocol, undefined), own);
     const run = () => tool.run(verified);
@@ -173,7 +173,7 @@ function calledIn({ toolName = '', toolArguments }: RequestContext): Called {
 }
 
 function bindingOf(called: Called): RequestStateBinding {
-  return { ...called, session: RESUMED };
+  return { ...called, session: RESUMED_PREFIX };
 }
 
 function liveOf(record: SessionRecord): RequestContext['resolved'] {

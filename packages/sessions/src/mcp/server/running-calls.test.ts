@@ -3,7 +3,7 @@ import { createBareServer, rawPeer2025, rawPeer2026 } from '../../../../../test/
 import { reachedFrom } from '../../../../../test/support/in-memory-client.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
-import { CALL_BYTES, CALL_LIMITS } from '../request/kept-limits.js';
+import { CALL_BYTES, CALL_LIMITS } from '../request/client-memory-limits.js';
 import { RunningCalls } from './running-calls.js';
 
 const MCP = 'https://mcp.example/mcp';

@@ -2,8 +2,8 @@ import { ProtocolError } from '@modelcontextprotocol/server';
 import { bytesOfJson, MemoryQuota } from '../../limits/memory-quota.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
+import { CALL_LIMITS, quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContexts } from '../request/context.js';
-import { CALL_LIMITS, quotaKeyOf } from '../request/kept-limits.js';
 import { ErrorCode } from '../wire/error-response.js';
 import { propertyOf } from '../wire/json-rpc.js';
 

@@ -3,8 +3,8 @@ import { bytesOfText, type MemoryQuota, type QuotaShare } from '../../limits/mem
 import { sessionRequired } from '../../session/account-errors.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
+import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContexts } from '../request/context.js';
-import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/kept-limits.js';
 import { methodOf, replaceMethod } from './sdk-adapter/server-methods.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 

@@ -6,9 +6,9 @@ import { refusalOf } from '../request/resolved-session.js';
 import { assertArgumentFree, withSessionArgument } from '../request/session-argument.js';
 import {
   assertListable,
+  limitIssues,
   type SchemaPlace,
   standardSchemaOf,
-  withFewIssues,
   withoutDefaultDialect,
 } from '../request/tool-schema.js';
 import { errorResult } from '../tools/tool-result.js';
@@ -68,9 +68,7 @@ export function guardTools(
   const requiresLogin = new Set<string>();
   replaceMethod(server, 'registerTool', (register) => (...given) => {
     const [name, config, callback] = given as [string, ToolConfig, Callback];
-    const bounded = withFewIssues(
-      standardSchemaOf(config.inputSchema, { tool: name, option: 'inputSchema' }),
-    );
+    const bounded = limitIssues(standardSchemaOf(config.inputSchema, { tool: name, option: 'inputSchema' }));
     const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
     const requirement = loginRequirementOf(callback as RequestHandler);
     if (requirement) requiresLogin.add(name);

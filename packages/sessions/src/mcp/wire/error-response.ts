@@ -82,14 +82,14 @@ export function serverClosing(id?: unknown): Response {
 }
 
 /** The maximum number of requests of one 2025 connection, or one 2026 session, that are served at a time. */
-export const MAX_IN_FLIGHT = 100;
+export const MAX_REQUESTS_IN_FLIGHT = 100;
 
 /** The response to a request above that limit. */
 export function tooManyInFlight(id?: unknown): Response {
   return errorResponse(
     503,
     ErrorCode.serverBusy,
-    `No more than ${MAX_IN_FLIGHT} requests of a session are served at a time. Wait for some to be answered.`,
+    `No more than ${MAX_REQUESTS_IN_FLIGHT} requests of a session are served at a time. Wait for some to be answered.`,
     { id, headers: { 'retry-after': '1' } },
   );
 }

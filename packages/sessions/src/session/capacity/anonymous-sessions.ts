@@ -1,7 +1,7 @@
+import { tooManyRequests } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import { Counter } from '../../limits/counter.js';
 import { FairEviction } from '../../limits/fair-eviction.js';
-import { tooManyRequests } from '../../limits/too-many-requests.js';
 import type { Clock } from '../../time/clock.js';
 import type { SessionRef } from '../ids.js';
 

@@ -1,6 +1,6 @@
 import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
-import { linkedSignal } from '../../../account/linked-signal.js';
 import { guardedSignal } from '../../../time/guarded-signal.js';
+import { linkedSignal } from '../../../time/linked-signal.js';
 import { handled } from '../../../time/promises.js';
 import { withRequestProperties } from '../../request/call-context.js';
 
@@ -33,22 +33,24 @@ export function guardCall(
   let isOver = false;
   const isLate = () => isOver || mcpReq.signal.aborted;
   const reportUnlessLate = (error: unknown) => isLate() || report(error);
-  const tell =
+  const guardNotification =
     <Given extends unknown[]>(send: (...given: Given) => Promise<void>) =>
     (...given: Given) =>
       isLate() ? Promise.resolve() : handled(send(...given).catch(unless(isLate)), report);
-  const ask =
+  const guardRequest =
     <Given extends unknown[], T>(send: (...given: Given) => Promise<T>) =>
     (...given: Given) =>
       isLate() ? handled(Promise.reject(tooLate())) : handled(send(...given));
   return {
     context: withRequestProperties(context, {
       signal,
-      notify: tell(mcpReq.notify),
-      log: tell(mcpReq.log),
-      send: ask((...given: unknown[]) => handled(send(...given), reportUnlessLate)) as Requests['send'],
-      elicitInput: ask(mcpReq.elicitInput),
-      requestSampling: ask(mcpReq.requestSampling) as Requests['requestSampling'],
+      notify: guardNotification(mcpReq.notify),
+      log: guardNotification(mcpReq.log),
+      send: guardRequest((...given: unknown[]) =>
+        handled(send(...given), reportUnlessLate),
+      ) as Requests['send'],
+      elicitInput: guardRequest(mcpReq.elicitInput),
+      requestSampling: guardRequest(mcpReq.requestSampling) as Requests['requestSampling'],
     }),
     end: () => {
       isOver = true;

@@ -179,7 +179,7 @@ export class LoginRounds {
     }
 
     const mayWait = logins.canWait(ref, provider);
-    const wait = { pending, forMs: mayWait ? PATIENCE_MS : 0, sinceMs: round.startedAtMs };
+    const wait = { pending, forMs: mayWait ? MAX_LOGIN_WAIT_MS : 0, sinceMs: round.startedAtMs };
     const outcome = await waitForLogin(this.#options, call, protocol, wait);
     if (outcome) return finishedStep(logins, call, outcome);
     const current = logins.pending(ref, provider) ?? pending;
@@ -200,7 +200,7 @@ export class LoginRounds {
 }
 
 /** How long one call waits for its user, in milliseconds. Clients give up after 60 seconds. */
-export const PATIENCE_MS = 25_000;
+export const MAX_LOGIN_WAIT_MS = 25_000;
 
 /** Whether a user is logged in at the provider, by a login that requested these scopes or has them. */
 export function isLoggedIn({

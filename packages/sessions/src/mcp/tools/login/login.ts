@@ -20,7 +20,7 @@ import {
   finishedStep,
   isLoggedIn,
   type LoginRounds,
-  PATIENCE_MS,
+  MAX_LOGIN_WAIT_MS,
   type Round,
   waitForLogin,
 } from './elicitation.js';
@@ -120,7 +120,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
 }
 
 /** One round of a call and its login. */
-interface LoginTurn extends LoginRequest {
+interface ResolvedLoginRequest extends LoginRequest {
   readonly call: LoginCall;
   readonly client: AskableClient;
   readonly round: Round | undefined;
@@ -129,10 +129,10 @@ interface LoginTurn extends LoginRequest {
 
 async function nextStep(
   options: LoginToolOptions,
-  turn: LoginTurn,
+  request: ResolvedLoginRequest,
 ): Promise<LoginStep | InputRequiredResult> {
   const { logins, rounds, elicitation } = options;
-  const { server, args, protocol, call, client, round, binding } = turn;
+  const { server, args, protocol, call, client, round, binding } = request;
   const { snapshot, provider } = call;
   if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.resume(call, protocol, round, binding);
@@ -166,7 +166,7 @@ async function shownByModel(
   }
   // The user may have approved already: the provider is polled only every few seconds.
   const { clock, logins } = options;
-  const forMs = Math.min(started.detectionDelayMs, PATIENCE_MS);
+  const forMs = Math.min(started.detectionDelayMs, MAX_LOGIN_WAIT_MS);
   const outcome = await waitForLogin(options, call, protocol, {
     pending: started,
     forMs,

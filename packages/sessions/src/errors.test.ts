@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { formatWait, tooManyRequests } from './too-many-requests.js';
+import { formatWait, tooManyRequests } from './errors.js';
 
 it.each([
   [1, 'a second'],

@@ -2,9 +2,9 @@ import { request as httpRequest } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSessions } from '../server/create-sessions.js';
-import type { SessionsOptions } from '../server/options.js';
-import type { Sessions } from '../server/sessions.js';
+import { createSessions } from '../../server/create-sessions.js';
+import type { SessionsOptions } from '../../server/options.js';
+import type { Sessions } from '../../server/sessions.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
