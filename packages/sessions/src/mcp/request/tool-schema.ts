@@ -14,8 +14,9 @@ const DEFAULT_DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
 /** The place of an author's schema, for errors. */
 export interface SchemaPlace {
-  readonly tool: string;
-  readonly option: 'inputSchema' | 'outputSchema';
+  readonly kind: string;
+  readonly name: string;
+  readonly option: 'inputSchema' | 'outputSchema' | 'argsSchema';
 }
 
 /**
@@ -129,8 +130,8 @@ function refuseWithoutJsonSchema(vendor: string, place: SchemaPlace): never {
   );
 }
 
-function unusable({ tool, option }: SchemaPlace, why: string, cause?: unknown): SessionError {
-  return new SessionError('configuration', `The \`${option}\` of the tool "${tool}" ${why}`, { cause });
+function unusable({ kind, name, option }: SchemaPlace, why: string, cause?: unknown): SessionError {
+  return new SessionError('configuration', `The \`${option}\` of the ${kind} "${name}" ${why}`, { cause });
 }
 
 /** Some libraries' schemas are functions. */

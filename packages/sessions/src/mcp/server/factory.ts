@@ -18,6 +18,7 @@ import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { ParkedCalls } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
+import { followRegistrations } from './sdk-adapter/registrations.js';
 import { type BeginCall, guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
 import { ServerTemplate } from './sdk-adapter/server-template.js';
 import { registerStatusResource } from './status-resource.js';
@@ -112,7 +113,7 @@ export class ServerFactory {
       requireLogin: (handler, requirement) => contexts.requireLogin(handler, requirement),
     });
     const server = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
-    this.#template = new ServerTemplate(server, assertServable);
+    this.#template = new ServerTemplate(server, { check: assertServable, onError: options.onError });
     this.#runTools(server);
     // `tools` determines the scopes that `login` may request.
     this.#loginInput = loginInputSchema(options.choices, options.contexts.requiredScopes);
@@ -122,7 +123,10 @@ export class ServerFactory {
   make(environment: ServerEnvironment): McpServer {
     const server = this.#create(environment);
     if (environment.era === '2026') this.#template.applyTo(server);
-    else this.#runTools(server);
+    else {
+      followRegistrations(server, { check: assertServable });
+      this.#runTools(server);
+    }
     return server;
   }
 

@@ -1,7 +1,11 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { SessionError } from '../../errors.js';
 import type { RequestContexts } from '../request/context.js';
-import { loginRequirementOf, type RequestHandler } from '../request/login-requirement.js';
+import {
+  type LoginRequirement,
+  loginRequirementOf,
+  type RequestHandler,
+} from '../request/login-requirement.js';
 import { refusalOf } from '../request/resolved-session.js';
 import { assertArgumentFree, withSessionArgument } from '../request/session-argument.js';
 import {
@@ -14,10 +18,10 @@ import {
 import { errorResult } from '../tools/tool-result.js';
 import type { ParkedCalls } from './parked-calls.js';
 import { runUntilSignOut } from './sdk-adapter/call-guard.js';
+import { followRegistrations, type Registration } from './sdk-adapter/registrations.js';
 import type { SignOutSignal } from './sdk-adapter/server-guard.js';
-import { replaceMethod } from './sdk-adapter/server-methods.js';
-import type { ToolConfig } from './sdk-adapter/server-template.js';
 import { sessionOutputOf } from './session-output.js';
+import { STATUS_URI } from './status-resource.js';
 
 type Callback = (...parameters: unknown[]) => unknown;
 
@@ -36,70 +40,93 @@ export interface ToolGuardOptions {
 }
 
 /**
- * Checks a tool of the author when the server starts.
+ * Checks what the author registers or updates.
  * @throws SessionError `configuration` if its name is reserved, or if one of its schemas cannot be listed
  */
-export function assertServable(name: string, config: ToolConfig): void {
-  if (OWN_TOOLS.has(name)) {
-    throw new SessionError(
-      'configuration',
-      `The tool name "${name}" is reserved: the server has a tool of this name itself. Rename your tool.`,
-    );
-  }
-  const schemaOf = (option: SchemaPlace['option']) => {
-    const place: SchemaPlace = { tool: name, option };
-    const schema = standardSchemaOf(config[option], place);
-    assertListable(schema, place);
+export function assertServable({ kind, name, place, config }: Registration): void {
+  const listable = (option: SchemaPlace['option']) => {
+    const schemaPlace: SchemaPlace = { kind, name, option };
+    const schema = standardSchemaOf(config[option], schemaPlace);
+    assertListable(schema, schemaPlace);
     return schema;
   };
-  assertArgumentFree(name, schemaOf('inputSchema'));
-  if (config.outputSchema !== undefined) schemaOf('outputSchema');
+  if (kind === 'tool' && OWN_TOOLS.has(name)) throw reserved(`tool name "${name}"`, 'a tool of this name');
+  if (kind === 'resource' && place === STATUS_URI)
+    throw reserved(`URI "${STATUS_URI}"`, 'a resource of this URI');
+  if (kind === 'tool') assertArgumentFree(name, listable('inputSchema'));
+  if (kind === 'tool' && config.outputSchema !== undefined) listable('outputSchema');
+  if (kind === 'prompt' && config.argsSchema !== undefined) listable('argsSchema');
+}
+
+function reserved(what: string, own: string): SessionError {
+  return new SessionError(
+    'configuration',
+    `The ${what} is reserved: the server has ${own} itself. Rename yours.`,
+  );
 }
 
 /**
  * Guards every tool that is registered from now on. A call whose handle names no live session is answered with what to
  * do. If sessions are named by handles, the input schema of each tool gets the argument for the handle.
- * @returns the names of the tools that require a login; grows with each registration
+ * @returns the names of the tools that require a login; changes with each registration and update
  */
-export function guardTools(
-  server: McpServer,
-  { hasHandles, contexts, parked, signOutSignal, onError }: ToolGuardOptions,
-): ReadonlySet<string> {
+export function guardTools(server: McpServer, options: ToolGuardOptions): ReadonlySet<string> {
   const requiresLogin = new Set<string>();
-  replaceMethod(server, 'registerTool', (register) => (...given) => {
-    const [name, config, callback] = given as [string, ToolConfig, Callback];
-    const bounded = limitIssues(standardSchemaOf(config.inputSchema, { tool: name, option: 'inputSchema' }));
-    const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
-    const requirement = loginRequirementOf(callback as RequestHandler);
-    if (requirement) requiresLogin.add(name);
-    const outputSchema =
-      config.outputSchema === undefined
-        ? undefined
-        : withoutDefaultDialect(
-            standardSchemaOf(config.outputSchema, { tool: name, option: 'outputSchema' }),
-          );
-    const output = sessionOutputOf(outputSchema);
-    const takesArguments = config.inputSchema !== undefined;
-    const hasSchema = takesArguments || hasHandles;
-    const guarded: Callback = (...parameters) => {
-      const refusal = refusalOf(contexts.get().resolved, OWN_TOOLS.has(name));
-      if (refusal) return errorResult(refusal);
-      const own = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-      const args = own.slice(0, -1);
-      // The SDK passes its context last.
-      const protocol = own.at(-1) as ServerContext;
-      if (OWN_TOOLS.has(name)) return callback(...own);
-      const run = (current: ServerContext) =>
-        runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded));
-      if (!requirement) return run(protocol);
-      return parked.run({ requirement, output, run }, protocol);
-    };
-    const guardedConfig = {
+  followRegistrations(server, {
+    guard: (registration) => (registration.kind === 'tool' ? guarded(registration, options) : registration),
+    onChange: (_registered, next, previous) => {
+      if (previous?.kind === 'tool') requiresLogin.delete(previous.name);
+      if (next?.kind === 'tool' && requirementOf(next)) requiresLogin.add(next.name);
+    },
+  });
+  return requiresLogin;
+}
+
+function requirementOf({ callback }: Registration): LoginRequirement | undefined {
+  return loginRequirementOf(callback as RequestHandler);
+}
+
+/** A tool whose calls are checked before they reach its handler. */
+function guarded(
+  tool: Registration,
+  { hasHandles, contexts, parked, signOutSignal, onError }: ToolGuardOptions,
+): Registration {
+  const { name, config } = tool;
+  const callback = tool.callback as Callback;
+  const bounded = limitIssues(
+    standardSchemaOf(config.inputSchema, { kind: 'tool', name, option: 'inputSchema' }),
+  );
+  const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
+  const requirement = requirementOf(tool);
+  const outputSchema =
+    config.outputSchema === undefined
+      ? undefined
+      : withoutDefaultDialect(
+          standardSchemaOf(config.outputSchema, { kind: 'tool', name, option: 'outputSchema' }),
+        );
+  const output = sessionOutputOf(outputSchema);
+  const takesArguments = config.inputSchema !== undefined;
+  const hasSchema = takesArguments || hasHandles;
+  const guardedCallback: Callback = (...parameters) => {
+    const refusal = refusalOf(contexts.get().resolved, OWN_TOOLS.has(name));
+    if (refusal) return errorResult(refusal);
+    const own = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
+    const args = own.slice(0, -1);
+    // The SDK passes its context last.
+    const protocol = own.at(-1) as ServerContext;
+    if (OWN_TOOLS.has(name)) return callback(...own);
+    const run = (current: ServerContext) =>
+      runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded));
+    if (!requirement) return run(protocol);
+    return parked.run({ requirement, output, run }, protocol);
+  };
+  return {
+    ...tool,
+    config: {
       ...config,
       ...(hasSchema && { inputSchema }),
       ...(outputSchema && { outputSchema: requirement && hasHandles ? output.schema : outputSchema }),
-    };
-    return register(name, guardedConfig, guarded);
-  });
-  return requiresLogin;
+    },
+    callback: guardedCallback,
+  };
 }

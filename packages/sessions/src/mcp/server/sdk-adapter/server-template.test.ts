@@ -1,8 +1,10 @@
-import { type McpServer, type RegisteredTool, ResourceTemplate } from '@modelcontextprotocol/server';
+import { McpServer, type RegisteredTool, ResourceTemplate } from '@modelcontextprotocol/server';
+import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { createBareServer, rawPeer2025, rawPeer2026 } from '../../../../../../test/support/bare-server.js';
 import type { RegisterTools } from '../../../index.js';
+import { ServerTemplate } from './server-template.js';
 
 function start(tools: RegisterTools) {
   const sessions = createBareServer(tools);
@@ -189,5 +191,69 @@ describe('what `tools` does to the server object', () => {
     ]);
     expect(legacy.result?.content).toMatchObject([{ text: 'raw' }]);
     expect(modern.result?.content).toMatchObject([{ text: expect.not.stringMatching(/^none$/) }]);
+  });
+
+  it('is repeated once for each handler and capability, however often a handler sets them', () => {
+    const info = { name: 'test', version: '1' };
+    const template = new ServerTemplate(new McpServer(info), {
+      check: () => undefined,
+      onError: () => undefined,
+    });
+    const { server } = template.server;
+    const replaced: string[] = [];
+    for (let call = 0; call < 3; call++) {
+      server.setNotificationHandler('notifications/roots/list_changed', () => void replaced.push(`${call}`));
+      server.setRequestHandler('ping', async () => ({}));
+      server.removeRequestHandler('ping');
+      server.registerCapabilities({ experimental: { [`call ${call}`]: {} } });
+    }
+    const target = new McpServer(info);
+    const calls: string[] = [];
+    const methods = [
+      'setNotificationHandler',
+      'setRequestHandler',
+      'removeRequestHandler',
+      'registerCapabilities',
+    ] as const;
+    for (const name of methods) {
+      const own = (target.server[name] as (...given: unknown[]) => unknown).bind(target.server);
+      Object.assign(target.server, {
+        [name]: (...given: unknown[]) => {
+          calls.push(name);
+          return own(...given);
+        },
+      });
+    }
+    template.applyTo(target);
+    expect(calls).toEqual(['setNotificationHandler', 'removeRequestHandler', 'registerCapabilities']);
+    expect(target.server.getCapabilities()).toMatchObject({
+      experimental: { 'call 0': {}, 'call 1': {}, 'call 2': {} },
+    });
+  });
+
+  it('is left out if it fails later: the failure is reported once with its name, and requests are served', async () => {
+    const reported: string[] = [];
+    const logger = pino(
+      { level: 'error' },
+      { write: (line) => void reported.push(JSON.parse(line).err.message) },
+    );
+    const sessions = createBareServer(
+      (server) => {
+        const page = server.registerResource('page', 'notes://page', {}, (uri) => ({
+          contents: [{ uri: uri.href, text: 'page' }],
+        }));
+        // The SDK checks it at the registration only.
+        page.cacheHint = { ttlMs: -1, cacheScope: 'private' };
+        server.registerTool('act', {}, async () => textOf('done'));
+      },
+      { logger },
+    );
+    onTestFinished(() => sessions.close());
+    const peer = rawPeer2026(sessions);
+    for (let id = 0; id < 3; id++) {
+      const answer = await peer.ask('tools/call', { name: 'act', arguments: {} }, id);
+      expect(answer.result?.content[0]?.text).toBe('done');
+    }
+    expect(reported.filter((text) => text.includes('without the resource "page"'))).toHaveLength(1);
   });
 });

@@ -1,27 +1,23 @@
-import type {
-  McpServer,
-  RegisteredPrompt,
-  RegisteredResource,
-  RegisteredResourceTemplate,
-  RegisteredTool,
-} from '@modelcontextprotocol/server';
-import { SessionError } from '../../../errors.js';
+import { type McpServer, mergeCapabilities, type ServerCapabilities } from '@modelcontextprotocol/server';
+import { AuthorError, SessionError } from '../../../errors.js';
+import { followRegistrations, type Registered, type Registration } from './registrations.js';
 import { currentServer, methodOf, replaceMethod, SENDERS } from './server-methods.js';
 
 /** Configures a server object as the author has configured the template. */
-type Step = (server: McpServer) => void;
-type Registered = RegisteredTool | RegisteredPrompt | RegisteredResource | RegisteredResourceTemplate;
-/** The changes that `update` takes. A name or URI of `null` removes the registration. */
-type Changes = Readonly<Record<string, unknown>>;
+interface Step {
+  /** What it does, for the log. */
+  readonly name: string;
+  readonly run: (server: McpServer) => void;
+}
 
-/** The methods that configure a server object besides registering tools, resources and prompts. */
-const CONFIGURING_METHODS = [
-  'registerCapabilities',
+/** The methods that set or remove the handler of a method, which is their first argument. */
+const HANDLER_METHODS = [
   'setRequestHandler',
   'setNotificationHandler',
   'removeRequestHandler',
   'removeNotificationHandler',
 ] as const;
+const REGISTERING_METHODS = ['registerTool', 'registerPrompt', 'registerResource'] as const;
 /** The properties that configure a server object. `oninitialized` is not among them: 2026 has no initialization. */
 const CALLBACKS = ['onclose', 'onerror', 'fallbackRequestHandler', 'fallbackNotificationHandler'] as const;
 /** The methods that concern the client of the current request. */
@@ -37,14 +33,12 @@ const CLIENT_METHODS = [
 const MUST_NOT_CONNECT =
   '`tools` must not connect its server object. Call `listen`, `serveStdio` or `handleRequest` of the sessions instead.';
 
-/** The configuration of a tool, as far as it is checked. */
-export interface ToolConfig {
-  readonly inputSchema?: unknown;
-  readonly outputSchema?: unknown;
+export interface ServerTemplateOptions {
+  /** @throws SessionError `configuration` if the registration cannot be served */
+  readonly check: (registration: Registration) => void;
+  /** Called with errors in the author's code. */
+  readonly onError: (error: unknown) => void;
 }
-
-/** @throws SessionError `configuration` if the tool cannot be served */
-export type CheckTool = (name: string, config: ToolConfig) => void;
 
 /**
  * The server object that `tools` configures for the 2026 era. In that era the SDK needs a server object for each
@@ -54,16 +48,35 @@ export type CheckTool = (name: string, config: ToolConfig) => void;
  */
 export class ServerTemplate {
   readonly server: McpServer;
-  readonly #steps = new Set<Step>();
+  readonly #onError: (error: unknown) => void;
+  /** By registration, and by what is configured: a handler may configure the same again for each of its calls. */
+  readonly #steps = new Map<Registered | string, Step>();
+  /** The steps whose failure was reported. */
+  readonly #failed = new WeakSet<Step>();
+  #capabilities: ServerCapabilities = {};
   /** Whether the SDK configures the server itself, as a part of a registration or of another configuration. */
   #isRegistering = false;
 
   /** @param server a server object that is never connected; what it has already is not recorded */
-  constructor(server: McpServer, checkTool: CheckTool) {
+  constructor(server: McpServer, { check, onError }: ServerTemplateOptions) {
     this.server = server;
-    this.#recordTools(checkTool);
-    this.#recordPrompts();
-    this.#recordResources();
+    this.#onError = onError;
+    for (const name of REGISTERING_METHODS) {
+      replaceMethod(
+        server,
+        name,
+        (register) =>
+          (...given) =>
+            this.#register(() => register(...given)),
+      );
+    }
+    followRegistrations(server, {
+      check,
+      onChange: (registered, next) => {
+        if (next) this.#steps.set(registered, stepOf(registered, next));
+        else this.#steps.delete(registered);
+      },
+    });
     this.#recordConfiguration();
     this.#followCurrentServer();
     replaceMethod(server, 'connect', () => () => {
@@ -71,63 +84,28 @@ export class ServerTemplate {
     });
   }
 
-  /** Configures a server object before it is connected. */
+  /** Configures a server object before it is connected. A step that fails does not end the request of a client. */
   applyTo(target: McpServer): void {
-    for (const step of this.#steps) step(target);
+    for (const step of this.#steps.values()) {
+      try {
+        step.run(target);
+      } catch (error) {
+        this.#report(step, error);
+      }
+    }
     const { server } = this.server;
     for (const name of CALLBACKS) {
       if (server[name] !== undefined) Object.assign(target.server, { [name]: server[name] });
     }
   }
 
-  #recordTools(checkTool: CheckTool): void {
-    replaceMethod(this.server, 'registerTool', (register) => (...given) => {
-      let [name] = given as [string];
-      checkTool(name, given[1] as ToolConfig);
-      const registered = this.#register(() => register(...given) as RegisteredTool);
-      const step: Step = (target) => {
-        const copy = methodOf(target, 'registerTool')(name, registered, registered.handler);
-        if (!registered.enabled) (copy as RegisteredTool).disable();
-      };
-      return this.#track(registered, step, (changes) => {
-        if (typeof changes.name === 'string') name = changes.name;
-      });
-    });
-  }
-
-  #recordPrompts(): void {
-    replaceMethod(this.server, 'registerPrompt', (register) => (...given) => {
-      // The handler of a registered prompt validates the arguments, as its copy does.
-      let [name, , callback] = given;
-      const registered = this.#register(() => register(...given) as RegisteredPrompt);
-      const step: Step = (target) => {
-        const copy = methodOf(target, 'registerPrompt')(name, registered, callback);
-        if (!registered.enabled) (copy as RegisteredPrompt).disable();
-      };
-      return this.#track(registered, step, (changes) => {
-        if (typeof changes.name === 'string') name = changes.name;
-        callback = changes.callback ?? callback;
-      });
-    });
-  }
-
-  #recordResources(): void {
-    replaceMethod(this.server, 'registerResource', (register) => (...given) => {
-      let [name, place] = given;
-      const registered = this.#register(
-        () => register(...given) as RegisteredResource | RegisteredResourceTemplate,
-      );
-      const step: Step = (target) => {
-        const { metadata, cacheHint, scopeChallenge, readCallback } = registered;
-        const config = { ...metadata, cacheHint, scopeChallenge };
-        const copy = methodOf(target, 'registerResource')(name, place, config, readCallback);
-        if (!registered.enabled) (copy as RegisteredResource).disable();
-      };
-      return this.#track(registered, step, (changes) => {
-        if (typeof changes.name === 'string') name = changes.name;
-        place = changes.uri ?? changes.template ?? place;
-      });
-    });
+  /** Reports a failure once: the step fails again for each request. */
+  #report(step: Step, cause: unknown): void {
+    if (this.#failed.has(step)) return;
+    this.#failed.add(step);
+    this.#onError(
+      new AuthorError(`Requests of the 2026 era are served without ${step.name}, which failed.`, { cause }),
+    );
   }
 
   #register<T>(register: () => T): T {
@@ -140,28 +118,38 @@ export class ServerTemplate {
     }
   }
 
-  /** Records a registration until it is removed. @param onUpdate called with each change */
-  #track<T extends Registered>(registered: T, step: Step, onUpdate: (changes: Changes) => void): T {
-    this.#steps.add(step);
-    // `enable`, `disable` and `remove` of the SDK call `update`, too.
-    replaceMethod(registered as Registered, 'update', (update) => (changes) => {
-      update(changes);
-      const { name, uri } = changes as Changes;
-      if (name === null || uri === null) this.#steps.delete(step);
-      else onUpdate(changes as Changes);
-    });
-    return registered;
-  }
-
   #recordConfiguration(): void {
     const { server } = this.server;
-    for (const name of CONFIGURING_METHODS) {
+    for (const name of HANDLER_METHODS) {
       replaceMethod(server, name, (configure) => (...given) => {
-        // `registerCapabilities` sets request handlers itself.
-        this.#register(() => configure(...given));
-        if (!this.#isRegistering) this.#steps.add((target) => methodOf(target.server, name)(...given));
+        configure(...given);
+        const [method] = given as [string];
+        // Setting and removing a handler replace each other.
+        const key = `${name.endsWith('RequestHandler') ? 'request' : 'notification'} ${method}`;
+        this.#record(key, {
+          name: `${name}("${method}")`,
+          run: (target) => methodOf(target.server, name)(...given),
+        });
       });
     }
+    replaceMethod(server, 'registerCapabilities', (register) => (given) => {
+      // It sets request handlers itself.
+      this.#register(() => register(given));
+      if (this.#isRegistering) return;
+      this.#capabilities = mergeCapabilities(this.#capabilities, given as ServerCapabilities);
+      const capabilities = this.#capabilities;
+      this.#record('capabilities', {
+        name: 'registerCapabilities',
+        run: (target) => target.server.registerCapabilities(capabilities),
+      });
+    });
+  }
+
+  /** Records a step as the last one. */
+  #record(key: string, step: Step): void {
+    if (this.#isRegistering) return;
+    this.#steps.delete(key);
+    this.#steps.set(key, step);
   }
 
   #followCurrentServer(): void {
@@ -174,4 +162,32 @@ export class ServerTemplate {
     }
     Object.defineProperty(server, 'transport', { get: () => currentServer.getStore()?.server.transport });
   }
+}
+
+/** Repeats a registration with its present properties. */
+function stepOf(registered: Registered, { kind, name, place, callback }: Registration): Step {
+  return {
+    name: `the ${kind} "${name}"`,
+    run: (target) => {
+      const copy = register(target, registered, { name, place, callback });
+      if (!registered.enabled) copy.disable();
+    },
+  };
+}
+
+function register(
+  target: McpServer,
+  registered: Registered,
+  { name, place, callback }: Pick<Registration, 'name' | 'place' | 'callback'>,
+): Registered {
+  // What the author registered is passed on with the types that the SDK has checked.
+  if ('executor' in registered)
+    return methodOf(target, 'registerTool')(name, registered, registered.handler) as Registered;
+  if ('readCallback' in registered) {
+    const { metadata, cacheHint, scopeChallenge, readCallback } = registered;
+    const config = { ...metadata, cacheHint, scopeChallenge };
+    return methodOf(target, 'registerResource')(name, place, config, readCallback) as Registered;
+  }
+  // The handler of a registered prompt validates the arguments, as its copy does.
+  return methodOf(target, 'registerPrompt')(name, registered, callback) as Registered;
 }
