@@ -118,9 +118,9 @@ export class SessionBench {
     this.registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
     this.tokens = new AccountTokens(vault);
     const { registry, tokens } = this;
-    const plainRefresh = options.scheduler
-      ? new RefreshPolicy({ clock, events, sendRefresh, revoke, fraction }).refresh
-      : sendRefresh;
+    const policy = options.scheduler && new RefreshPolicy({ clock, sendRefresh, revoke, fraction });
+    if (policy) events.subscribe((event) => policy.handleEvent(event));
+    const plainRefresh = policy ? policy.refresh : sendRefresh;
     const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
     const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
     this.refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
@@ -132,13 +132,13 @@ export class SessionBench {
       maxSessions: limits.sessionsPerAccount,
       onError,
     });
-    events.subscribe((event) => sessionsPerAccount.handle(event));
+    events.subscribe((event) => sessionsPerAccount.handleEvent(event));
     if (!options.scheduler) return;
     const refresh = refresher.refresh.bind(refresher);
     const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
     const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
-    events.subscribe((event) => scheduler.handle(event));
-    events.subscribe((event) => expiryNotices.handle(event));
+    events.subscribe((event) => scheduler.handleEvent(event));
+    events.subscribe((event) => expiryNotices.handleEvent(event));
   }
 
   /** Starts a session and logs `subject` in. */

@@ -9,7 +9,7 @@ async function setUp() {
   const bench = new SessionBench();
   const { registry, keys, sessionEvents } = bench;
   const states = new SessionStates({ registry, vault: new Vault(keys, systemRandom, 'session-state') });
-  sessionEvents.subscribe((event) => states.handle(event));
+  sessionEvents.subscribe((event) => states.handleEvent(event));
   const { snapshot } = await bench.loggedIn('alice');
   const stored = async () => (await registry.get(snapshot.ref))?.state;
   return { bench, states, snapshot, stored };

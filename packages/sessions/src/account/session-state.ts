@@ -86,7 +86,7 @@ export class SessionStates {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: InternalEvent): void {
+  handleEvent(event: InternalEvent): void {
     switch (event.type) {
       case 'session.signed_out':
       case 'session.ended':

@@ -48,6 +48,9 @@ async function setUp() {
     random: systemRandom,
     onError: (error) => void bench.errors.push(error),
   });
+  events.subscribe((event) => {
+    if (event.type === 'session.signed_out' || event.type === 'session.ended') completion.failAll(event.ref);
+  });
   const { record } = await registry.start('connection', 'anonymous');
   const start = (): LoginAttempt => {
     const attempt: LoginAttempt = {

@@ -1,6 +1,7 @@
 import type { Accounts } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { Disposal } from '../session/disposal.js';
+import type { SessionRef } from '../session/ids.js';
 import type { LoginFailure, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -34,13 +35,15 @@ export class LoginCompletion {
 
   constructor(options: LoginCompletionOptions) {
     this.#options = options;
-    const { attempts, failedLogins, vault, random, clock, events } = options;
+    const { vault, random, clock } = options;
     this.#unconfirmed = new UnconfirmedGrants(vault, random, clock);
-    events.subscribe((event) => {
-      if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
-      for (const attempt of attempts.allOf(event.ref)) this.fail(attempt, 'signed_out');
-      failedLogins.deleteUnreported(event.ref);
-    });
+  }
+
+  /** Fails the attempts of a session that is signed out or ends. */
+  failAll(ref: SessionRef): void {
+    const { attempts, failedLogins } = this.#options;
+    for (const attempt of attempts.allOf(ref)) this.fail(attempt, 'signed_out');
+    failedLogins.deleteUnreported(ref);
   }
 
   /** Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. */

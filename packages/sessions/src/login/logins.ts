@@ -5,7 +5,7 @@ import type { Provider } from '../provider/provider.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
-import type { LoginFailure, LoginFlow, SessionEvents } from '../session/session-events.js';
+import type { InternalEvent, LoginFailure, LoginFlow, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -89,6 +89,12 @@ export class Logins {
       completion: this.#completion,
       providerOf: (name) => this.#provider(name),
     });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    if (event.type === 'session.signed_out' || event.type === 'session.ended')
+      this.#completion.failAll(event.ref);
   }
 
   /** @throws SessionError `unknown_provider` */

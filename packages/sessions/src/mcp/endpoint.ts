@@ -1,4 +1,5 @@
 import { isLegacyRequest } from '@modelcontextprotocol/server';
+import type { InternalEvent } from '../session/session-events.js';
 import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
 import { StatelessHandler, type StatelessHandlerOptions } from './era-2026/stateless-handler.js';
 import type { McpRequest } from './request/mcp-request.js';
@@ -31,6 +32,12 @@ export class Endpoint {
    */
   drain(): void {
     this.#isDraining = true;
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    this.#connections.handleEvent(event);
+    this.#stateless.handleEvent(event);
   }
 
   /** Serves one request. Never rejects. */

@@ -48,7 +48,7 @@ export function composeMcp(
     providers: names,
   });
   const keptSubscriptions = new MemoryQuota(SUBSCRIPTION_LIMITS);
-  const subscriptions = new Subscriptions({ contexts, events, kept: keptSubscriptions, onError });
+  const subscriptions = new Subscriptions({ contexts, kept: keptSubscriptions, onError });
   const servers = new ServerFactory({
     runningCalls: new RunningCalls({ contexts, clock, deadlines }),
     info: settings.server,
@@ -79,7 +79,6 @@ export function composeMcp(
     connectionRegistry: owners
       ? new BearerAccessConnections(registry, owners, events)
       : new OpenAccessConnections(registry),
-    events,
     contexts,
     servers,
     clock,

@@ -6,7 +6,6 @@ import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
 import { SessionStates } from '../account/session-state.js';
 import { unknownProvider } from '../errors.js';
-import { auditLog } from '../observe/audit-log.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
 import { Provider } from '../provider/provider.js';
@@ -15,7 +14,7 @@ import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js'
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
-import { publicListener, SessionEvents } from '../session/session-events.js';
+import { SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { Deadlines } from '../time/deadlines.js';
@@ -40,8 +39,12 @@ export interface SessionParts {
   readonly registry: SessionRegistry;
   /** The sessions of the users that access tokens name; absent in open access. */
   readonly owners: OwnerSessions | undefined;
+  readonly refreshPolicy: RefreshPolicy;
   readonly refresher: TokenRefresher;
+  readonly scheduler: RefreshScheduler;
   readonly accounts: Accounts;
+  readonly sessionsPerAccount: SessionsPerAccount;
+  readonly expiryNotices: ExpiryNotices;
   readonly sessionFetch: SessionFetch;
   readonly states: SessionStates;
   readonly providers: ReadonlyMap<string, Provider>;
@@ -50,7 +53,7 @@ export interface SessionParts {
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
 export function composeSessions(
   settings: SessionsSettings,
-  { clock, random, fetch, store, logger, onError }: ServerEnvironment,
+  { clock, random, fetch, store, onError }: ServerEnvironment,
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
@@ -67,7 +70,6 @@ export function composeSessions(
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
   const events = new SessionEvents(onError);
-  events.subscribe(publicListener(keys, auditLog({ logger, clock })));
 
   const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
   const disposal = new Disposal(vault, revoke, events);
@@ -103,14 +105,14 @@ export function composeSessions(
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
   const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken) =>
     providerNamed(name).refresh(refreshToken);
-  const refreshTokens = new RefreshPolicy({ clock, events, sendRefresh, revoke, fraction }).refresh;
+  const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, revoke, fraction });
   const refresher = new TokenRefresher({
     registry,
     tokens,
     disposal,
     events,
     clock,
-    refreshTokens,
+    refreshTokens: refreshPolicy.refresh,
     fraction,
   });
   const accounts = new Accounts({ registry, tokens, refresher, disposal, events, clock, fraction });
@@ -123,9 +125,6 @@ export function composeSessions(
   const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
   const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
   const states = new SessionStates({ registry, vault: new Vault(keys, random, 'session-state') });
-  for (const listener of [sessionsPerAccount, scheduler, expiryNotices, states]) {
-    events.subscribe((event) => listener.handle(event));
-  }
 
   const sessionFetch = createSessionFetch({
     accounts,
@@ -142,8 +141,12 @@ export function composeSessions(
     disposal,
     registry,
     owners,
+    refreshPolicy,
     refresher,
+    scheduler,
     accounts,
+    sessionsPerAccount,
+    expiryNotices,
     sessionFetch,
     states,
     providers,

@@ -2,6 +2,7 @@ import { listen } from '../http/listen.js';
 import { LoginListener } from '../login/browser/listener.js';
 import { browserOpener, currentDesktop } from '../login/browser/open-browser.js';
 import { StdioConnection } from '../mcp/stdio.js';
+import { auditLog } from '../observe/audit-log.js';
 import { errorLog } from '../observe/error-log.js';
 import { quietLogger } from '../observe/logger.js';
 import { omitUndefined } from '../omit-undefined.js';
@@ -14,9 +15,9 @@ import { systemRandom } from '../vault/random.js';
 import { MCP_PATH } from './app.js';
 import { assertNotDebugged } from './assert-not-debugged.js';
 import { composeHttp } from './compose-http.js';
-import { composeLogins } from './compose-logins.js';
-import { composeMcp } from './compose-mcp.js';
-import { composeSessions, type ServerEnvironment } from './compose-sessions.js';
+import { composeLogins, type LoginParts } from './compose-logins.js';
+import { composeMcp, type McpParts } from './compose-mcp.js';
+import { composeSessions, type ServerEnvironment, type SessionParts } from './compose-sessions.js';
 import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
@@ -67,6 +68,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
   const lifecycle = new Lifecycle();
   const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle });
   const { events, providers, signIn } = parts;
+  subscribeParts(environment, parts, mcp);
   const administration = new SessionAdministration({ ...environment, ...parts });
 
   const middleware: Sessions['middleware'] = (...request) => {
@@ -138,4 +140,26 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
       await shutdown.run(drainMs);
     },
   };
+}
+
+/** Subscribes the parts that follow events, in the order in which they are called. */
+function subscribeParts(
+  environment: ServerEnvironment,
+  {
+    keys,
+    events,
+    owners,
+    refreshPolicy,
+    sessionsPerAccount,
+    scheduler,
+    expiryNotices,
+    states,
+    logins,
+  }: SessionParts & LoginParts,
+  { subscriptions, endpoint }: McpParts,
+): void {
+  events.subscribe(publicListener(keys, auditLog(environment)));
+  const ofSessions = [owners, refreshPolicy, sessionsPerAccount, scheduler, expiryNotices, states];
+  for (const part of [...ofSessions, logins, subscriptions, endpoint])
+    if (part) events.subscribe((event) => part.handleEvent(event));
 }

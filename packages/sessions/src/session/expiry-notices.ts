@@ -31,7 +31,7 @@ export class ExpiryNotices {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: InternalEvent): void {
+  handleEvent(event: InternalEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.moved':

@@ -29,6 +29,7 @@ class OwnersBench extends SessionBench {
       hasSessionPerConnection,
       onError: (error) => this.errors.push(error),
     });
+    events.subscribe((event) => this.owners.handleEvent(event));
   }
 
   async connect(identity: OwnerIdentity): Promise<{ id: SessionId; record: SessionRecord }> {

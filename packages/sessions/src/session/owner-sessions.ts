@@ -3,7 +3,7 @@ import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { type Owner, type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
 import { isPresent } from './presence.js';
-import type { SessionEvents } from './session-events.js';
+import type { InternalEvent, SessionEvents } from './session-events.js';
 import type { EndReason, SessionRecord } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
 
@@ -46,11 +46,13 @@ export class OwnerSessions {
 
   constructor(options: OwnerSessionsOptions) {
     this.#options = options;
-    options.events.subscribe((event) => {
-      if (event.type !== 'session.ended') return;
-      this.#connectionEnded(event.ref, event.reason);
-      this.#sessionEnded(event.ref, event.reason);
-    });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    if (event.type !== 'session.ended') return;
+    this.#connectionEnded(event.ref, event.reason);
+    this.#sessionEnded(event.ref, event.reason);
   }
 
   /** The number of entries in all maps, for tests of their bounds. */

@@ -46,7 +46,6 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
   const revoked: string[] = [];
   const policy = new RefreshPolicy({
     clock,
-    events,
     fraction,
     revoke: async (provider, tokens) => {
       revoked.push(`${provider} ${tokens.accessToken.reveal()}`);
@@ -59,6 +58,7 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
         if (answers) answer(answers(request, requests.length));
       }),
   });
+  events.subscribe((event) => policy.handleEvent(event));
   const refresh = (token = 'token', isWanted = always, provider = 'idp') =>
     policy.refresh(provider, Secret.fromString(token), isWanted);
   /** Refreshes, letting as much time pass as that takes. */

@@ -1,6 +1,6 @@
 import pLimit, { type LimitFunction } from 'p-limit';
 import type { RevokeTokens } from '../../session/disposal.js';
-import type { SessionEvents } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
 import { CircuitBreaker, type FinalCheck } from './breaker.js';
@@ -18,7 +18,6 @@ const UNWANTED = { kind: 'unwanted' } as const;
 
 export interface RefreshPolicyOptions {
   readonly clock: Clock;
-  readonly events: SessionEvents;
   /** One request to a provider's token endpoint. */
   readonly sendRefresh: (
     provider: string,
@@ -45,10 +44,12 @@ export class RefreshPolicy {
 
   constructor(options: RefreshPolicyOptions) {
     this.#options = options;
-    options.events.subscribe((event) => {
-      // A provider that completes a login can refresh.
-      if (event.type === 'account.authenticated') this.#limitsOf(event.provider).breaker.succeeded();
-    });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    // A provider that completes a login can refresh.
+    if (event.type === 'account.authenticated') this.#limitsOf(event.provider).breaker.succeeded();
   }
 
   readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {

@@ -38,7 +38,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
       return refreshed();
     },
   });
-  events.subscribe((event) => scheduler.handle(event));
+  events.subscribe((event) => scheduler.handleEvent(event));
   const tell = (fields: Partial<Planning> = {}) =>
     events.emit({
       type: 'account.refreshed',

@@ -35,7 +35,7 @@ export class RefreshScheduler {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: InternalEvent): void {
+  handleEvent(event: InternalEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.refreshed':

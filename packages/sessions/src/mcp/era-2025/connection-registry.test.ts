@@ -33,6 +33,7 @@ function setUpBearer({ hasSessionPerConnection = false } = {}) {
     hasSessionPerConnection,
     onError: (error) => bench.errors.push(error),
   });
+  events.subscribe((event) => owners.handleEvent(event));
   const connections = new BearerAccessConnections(registry, owners, events);
   const logIn = async () => {
     const { ref, epoch } = await owners.of(ALICE);

@@ -2,7 +2,7 @@ import { isInitializeRequest } from '@modelcontextprotocol/server';
 import { bytesOfJson, MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
-import type { SessionEvents } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
@@ -23,7 +23,6 @@ export interface ConnectionsOptions {
   readonly registry: SessionRegistry;
   /** Maps connections to sessions. */
   readonly connectionRegistry: ConnectionRegistry;
-  readonly events: SessionEvents;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
   readonly clock: Clock;
@@ -54,22 +53,24 @@ export class Connections {
 
   constructor(options: ConnectionsOptions) {
     this.#options = options;
-    options.events.subscribe((event) => {
-      switch (event.type) {
-        case 'session.ended':
-          this.#close(event.ref);
-          return;
-        case 'session.signed_out':
-        case 'account.removed':
-        case 'account.reauthentication_required':
-          // Another user may log in next.
-          for (const ref of options.connectionRegistry.of(event.ref)) {
-            this.#connections.get(ref)?.forgetEvents();
-          }
-          return;
-        default:
-      }
-    });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    switch (event.type) {
+      case 'session.ended':
+        this.#close(event.ref);
+        return;
+      case 'session.signed_out':
+      case 'account.removed':
+      case 'account.reauthentication_required':
+        // Another user may log in next.
+        for (const ref of this.#options.connectionRegistry.of(event.ref)) {
+          this.#connections.get(ref)?.forgetEvents();
+        }
+        return;
+      default:
+    }
   }
 
   /** @throws SessionError if a limit is reached or the store fails */

@@ -16,7 +16,9 @@ function setUp() {
   const bench = new SessionBench();
   const events = new SessionEvents((error) => bench.errors.push(error));
   const { registry, clock, deadlines } = bench;
-  return { bench, events, streams: new ListenStreams({ registry, events, clock, deadlines }) };
+  const streams = new ListenStreams({ registry, clock, deadlines });
+  events.subscribe((event) => streams.handleEvent(event));
+  return { bench, events, streams };
 }
 
 /** A response of the SDK, with or without an acknowledgement. */

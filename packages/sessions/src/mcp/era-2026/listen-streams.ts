@@ -3,7 +3,7 @@ import type { ClientKey } from '../../limits/client-key.js';
 import { FairEviction } from '../../limits/fair-eviction.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { StreamCloser } from '../../session/presence.js';
-import type { SessionEvents } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadlines } from '../../time/deadlines.js';
@@ -13,7 +13,6 @@ import { type SseResponse, SseStream, type SseStreamOptions } from '../wire/sse-
 
 export interface ListenStreamsOptions {
   readonly registry: SessionRegistry;
-  readonly events: SessionEvents;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
 }
@@ -58,15 +57,17 @@ export class ListenStreams {
   readonly #streams = new Map<SessionRef, Set<ListenStream>>();
   readonly #withoutSession = new FairEviction<ListenStream>();
 
-  constructor({ registry, events, clock, deadlines }: ListenStreamsOptions) {
+  constructor({ registry, clock, deadlines }: ListenStreamsOptions) {
     this.#registry = registry;
     this.#clock = clock;
     this.#deadlines = deadlines;
-    events.subscribe((event) => {
-      const changed = statusChangedBy(event);
-      if (changed) this.notify(changed, STATUS_URI);
-      if (event.type === 'session.ended') this.#end(event.ref);
-    });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    const changed = statusChangedBy(event);
+    if (changed) this.notify(changed, STATUS_URI);
+    if (event.type === 'session.ended') this.#end(event.ref);
   }
 
   /** The number of open streams. */

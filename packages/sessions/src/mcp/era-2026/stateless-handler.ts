@@ -10,6 +10,7 @@ import type { MemoryQuota } from '../../limits/memory-quota.js';
 import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import { authInfoOf } from '../request/call-context.js';
 import { quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContexts } from '../request/context.js';
@@ -77,6 +78,11 @@ export class StatelessHandler {
       if (session === undefined) this.#sdk.notify.resourceUpdated(uri);
       else this.#listenStreams.notify(session, uri);
     });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    this.#listenStreams.handleEvent(event);
   }
 
   /** @throws SessionError if a limit is reached or the store fails */

@@ -2,7 +2,7 @@ import { type McpServer, ProtocolError, ProtocolErrorCode } from '@modelcontextp
 import { bytesOfText, type MemoryQuota, type QuotaShare } from '../../limits/memory-quota.js';
 import { sessionRequired } from '../../session/account-errors.js';
 import type { SessionRef } from '../../session/ids.js';
-import type { SessionEvents } from '../../session/session-events.js';
+import type { InternalEvent } from '../../session/session-events.js';
 import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContexts } from '../request/context.js';
 import { methodOf, replaceMethod } from './sdk-adapter/server-methods.js';
@@ -10,7 +10,6 @@ import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
 export interface SubscriptionsOptions {
   readonly contexts: RequestContexts;
-  readonly events: SessionEvents;
   /** Counts the bytes of the subscriptions. */
   readonly kept: MemoryQuota;
   readonly onError: (error: unknown) => void;
@@ -44,17 +43,19 @@ export class Subscriptions {
 
   constructor(options: SubscriptionsOptions) {
     this.#options = options;
-    options.events.subscribe((event) => {
-      if (event.type === 'session.ended') this.#forget(event.ref);
-      const ref = statusChangedBy(event);
-      const subscribers = ref && this.#subscribers.get(ref);
-      // After the other listeners: at a sign-out, connections discard the messages that were sent before it.
-      if (subscribers) queueMicrotask(() => this.#notify(subscribers, STATUS_URI));
-    });
     options.contexts.resourceUpdates.subscribe((uri, session) => {
       const sessions = session === undefined ? [...this.#subscribers.keys()] : [session];
       for (const ref of sessions) this.#notify(this.#subscribers.get(ref) ?? new Map(), uri);
     });
+  }
+
+  /** Follows an event. Call it for each one. */
+  handleEvent(event: InternalEvent): void {
+    if (event.type === 'session.ended') this.#forget(event.ref);
+    const ref = statusChangedBy(event);
+    const subscribers = ref && this.#subscribers.get(ref);
+    // After the other listeners: at a sign-out, connections discard the messages that were sent before it.
+    if (subscribers) queueMicrotask(() => this.#notify(subscribers, STATUS_URI));
   }
 
   /** The number of sessions with subscriptions. */

@@ -29,7 +29,7 @@ export class SessionsPerAccount {
   }
 
   /** Follows an event. Call it for each one. */
-  handle(event: InternalEvent): void {
+  handleEvent(event: InternalEvent): void {
     switch (event.type) {
       case 'account.authenticated':
       case 'account.moved':
