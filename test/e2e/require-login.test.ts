@@ -226,6 +226,93 @@ describe.each(ERAS)('a handler that requires scopes (%s)', (era) => {
   });
 });
 
+describe.each(ERAS)('scopes of several providers (%s)', (era) => {
+  const textOf = (text: string) => ({ content: [{ type: 'text' as const, text }] });
+
+  async function start() {
+    const server = startTranscribed({
+      providers: [{ name: 'work' }, { name: 'home' }, { name: 'plain' }],
+      tools: (mcp, { requireLogin, session }) => {
+        const scopes = async () => textOf(JSON.stringify((await session().account('work'))?.scopes ?? null));
+        const requirements = {
+          read: { provider: 'work', scopes: ['work:read'] },
+          write: { provider: 'work', scopes: ['work:write'] },
+          delete: { provider: 'home', scopes: ['home:delete'] },
+        };
+        for (const [name, requirement] of Object.entries(requirements))
+          mcp.registerTool(name, {}, requireLogin(scopes, requirement));
+        mcp.registerTool('scopes', {}, scopes);
+        mcp.registerTool('use', {}, async () =>
+          textOf(
+            String(
+              await session()
+                .fetch('https://api.test/')
+                .then(
+                  ({ status }) => status,
+                  ({ code }) => code,
+                ),
+            ),
+          ),
+        );
+        mcp.registerTool('late', {}, async () => {
+          try {
+            requireLogin(scopes, { provider: 'home', scopes: ['work:read'] });
+            return textOf('accepted');
+          } catch (error) {
+            return textOf((error as Error).message);
+          }
+        });
+      },
+    });
+    onTestFinished(() => server.sessions.close());
+    const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
+    const login = async (user: string, args: Record<string, unknown>) => {
+      const started = (await client.call('login', args)).structured;
+      await logIn(server.here, started.loginUrl, { provider: server.provider, user });
+      return named((await client.call('login', { ...args, ...named(started) })).structured);
+    };
+    return { client, login, provider: server.provider, clock: server.clock };
+  }
+
+  it.each([
+    ['home', 'Only ["home:delete"] can be requested there'],
+    ['plain', 'Leave `scopes` out'],
+  ])('cannot be requested at %s, where no tool requires them', async (provider, next) => {
+    const { client } = await start();
+    expect(await client.call('login', { provider, scopes: ['work:read'] })).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(
+        `No tool requires the scopes ["work:read"] at "${provider}". ${next}`.replace(/[[\].]/g, '\\$&'),
+      ),
+    });
+  });
+
+  it('are kept by a login of the same account that adds one', async () => {
+    const { client, login } = await start();
+    const session = await login('alice', { scopes: ['work:read'] });
+    await login('alice', { ...session, scopes: ['work:write'] });
+    const scopes = JSON.parse((await client.call('scopes', session)).text);
+    expect(scopes).toEqual(expect.arrayContaining(['work:read', 'work:write']));
+  });
+
+  it('of a login that has ended are not requested for the next user', async () => {
+    const { client, login, provider, clock } = await start();
+    const session = await login('alice', { scopes: ['work:read'] });
+    provider.endGrant('alice');
+    await clock.advance(11 * 60_000);
+    expect((await client.call('use', session)).text).toBe('reauthentication_required');
+    await login('bob', { ...session, scopes: ['work:write'] });
+    const scopes = JSON.parse((await client.call('scopes', session)).text);
+    expect(scopes).toContain('work:write');
+    expect(scopes).not.toContain('work:read');
+  });
+
+  it('are refused by `requireLogin` if `login` does not list them', async () => {
+    const { client } = await start();
+    expect((await client.call('late')).text).toContain('the new scope "work:read" at the provider "home"');
+  });
+});
+
 async function withoutRequestedScopes(response: Response): Promise<Response> {
   return Response.json({ ...(await response.json()), scope: 'profile' });
 }

@@ -50,10 +50,7 @@ export interface StartLoginOptions {
   readonly source: LoginSource;
   /** Default: the flow of the pending login, else the link, unless the provider has the device flow only. */
   readonly flow?: LoginFlow | undefined;
-  /**
-   * Scopes to request besides the provider's configured ones. If there are any, the scopes of the session's account at
-   * the provider are requested, too, so that a login that adds a scope loses none. Default: none.
-   */
+  /** Scopes to request besides the provider's configured ones. Default: none. */
   readonly scopes?: readonly string[] | undefined;
 }
 
@@ -139,8 +136,7 @@ export class Logins {
     this.#attempts.assertSessionCapacity(snapshot.ref, provider.name);
     this.#rateLimit.count(options.source);
     if (pending) this.#completion.fail(pending, 'superseded');
-    const granted = scopes.length > 0 ? (record.accounts[provider.name]?.scopes ?? []) : [];
-    const attempt = this.#add(snapshot, options, flow, [...provider.scopes, ...granted, ...scopes]);
+    const attempt = this.#add(snapshot, options, flow, [...provider.scopes, ...scopes]);
     if (flow === 'device') await this.#deviceFlow.start(attempt, provider);
     return { ...this.#describe(attempt), isNew: true };
   }

@@ -50,7 +50,8 @@ export interface ToolContext<ProviderName extends string = string> {
    * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Without a login, the
    * call is answered with a text that tells the model to call `login`. If the client opens links itself (URL
    * elicitation, revision 2026-07-28), the call of a tool waits for the login and then runs the handler, once.
-   * @throws SessionError `configuration` if there is no provider of that name
+   * @throws SessionError `configuration` if there is no provider of that name, or if a scope is new after `createSessions`
+   * has run `tools`
    */
   requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement<ProviderName>): T;
 }
@@ -67,7 +68,9 @@ const SESSION_REQUIRED_IN_META = `This request names no session. Call the \`logi
 export class RequestContexts implements ToolContext {
   readonly #storage = new AsyncLocalStorage<RequestContext>();
   readonly #options: RequestContextsOptions;
-  readonly #requiredScopes = new Set<string>();
+  /** The scopes that handlers require at each provider. */
+  readonly #requiredScopes = new Map<string, Set<string>>();
+  #isComplete = false;
   /** Changes of resources that handlers or the server announce. */
   readonly resourceUpdates: ResourceUpdates = new ResourceUpdates();
 
@@ -75,9 +78,14 @@ export class RequestContexts implements ToolContext {
     this.#options = options;
   }
 
-  /** The scopes that handlers require, at any provider. A login may request no others. */
-  get requiredScopes(): readonly string[] {
-    return [...this.#requiredScopes];
+  /** The scopes that handlers require at a provider. A login may request no others besides the configured ones. */
+  requiredScopesAt(provider: string): ReadonlySet<string> {
+    return this.#requiredScopes.get(provider) ?? new Set();
+  }
+
+  /** From now on, `requireLogin` takes no scopes that it has not had before: `login` lists the others. */
+  completeScopes(): void {
+    this.#isComplete = true;
   }
 
   run<T>(context: RequestContext, handle: () => T): T {
@@ -122,7 +130,7 @@ export class RequestContexts implements ToolContext {
           `\`requireLogin\` has the scope "${scope}", which is not a scope token (RFC 6749 section 3.3). Give each scope as its own element.`,
         );
       }
-      this.#requiredScopes.add(scope);
+      this.#requireScope(provider, scope);
     }
     const guarded = async (...parameters: never[]) => {
       await this.#assertLoggedIn(provider, scopes);
@@ -130,6 +138,17 @@ export class RequestContexts implements ToolContext {
     };
     // It takes the same arguments and returns the same result, as a promise.
     return withLoginRequirement(guarded as unknown as T, { provider, scopes });
+  }
+
+  #requireScope(provider: string, scope: string): void {
+    const required = this.#requiredScopes.get(provider) ?? new Set();
+    if (this.#isComplete && !required.has(scope)) {
+      throw new SessionError(
+        'configuration',
+        `\`requireLogin\` has the new scope "${scope}" at the provider "${provider}", which \`login\` cannot request any more. Wrap a handler with it when \`createSessions\` runs \`tools\`.`,
+      );
+    }
+    this.#requiredScopes.set(provider, required.add(scope));
   }
 
   /** @throws SessionError or ProtocolError if no user is logged in at the provider; the message says what to do */

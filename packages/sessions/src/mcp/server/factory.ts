@@ -116,7 +116,9 @@ export class ServerFactory {
     this.#template = new ServerTemplate(server, { check: assertServable, onError: options.onError });
     this.#runTools(server);
     // `tools` determines the scopes that `login` may request.
-    this.#loginInput = loginInputSchema(options.choices, options.contexts.requiredScopes);
+    contexts.completeScopes();
+    const scopes = options.choices.flatMap(({ name }) => [...contexts.requiredScopesAt(name)]);
+    this.#loginInput = loginInputSchema(options.choices, [...new Set(scopes)]);
   }
 
   /** Makes a server object that is ready to be connected. */

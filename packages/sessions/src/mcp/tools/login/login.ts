@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { z } from 'zod';
 import type { Accounts } from '../../../account/accounts.js';
+import { SessionError } from '../../../errors.js';
 import type { OpenBrowser } from '../../../login/browser/open-browser.js';
 import type { Logins } from '../../../login/logins.js';
 import type { StartedLogin } from '../../../login/pending-login.js';
@@ -94,6 +95,8 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
   const round = rounds.roundOf(protocol, binding);
   const { provider = defaultProvider, scopes = [] } = args;
+  logins.assertProvider(provider);
+  assertRequired(scopes, provider, contexts.requiredScopesAt(provider));
   // Checked before a pending handle is created for a login that cannot start.
   if (context.resolved.state === 'none' && !round) {
     await logins.prepare(provider);
@@ -141,7 +144,8 @@ async function nextStep(
   const failure = logins.takeFailure(snapshot.ref, provider);
   if (failure) return { kind: 'failed', failure };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
-  const started = await logins.start(snapshot, { provider, source, flow: args.flow, scopes: call.scopes });
+  const scopes = scopesOf(call, options.contexts.requiredScopesAt(provider));
+  const started = await logins.start(snapshot, { provider, source, flow: args.flow, scopes });
   if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
     const question = { client, pending: started };
     return call.era === '2025'
@@ -151,6 +155,30 @@ async function nextStep(
   // The client is not asked after the model has the link.
   const isNews = client.isAskable && elicitation.stopAsking(snapshot.ref);
   return shownByModel(options, call, protocol, { ...started, isNew: started.isNew || isNews });
+}
+
+/** @throws SessionError `login_failed` if no handler requires one of the scopes at the provider */
+function assertRequired(scopes: readonly string[], provider: string, required: ReadonlySet<string>): void {
+  const others = scopes.filter((scope) => !required.has(scope));
+  if (others.length === 0) return;
+  const allowed =
+    required.size > 0
+      ? `Only ${JSON.stringify([...required])} can be requested there.`
+      : 'Leave `scopes` out.';
+  throw new SessionError(
+    'login_failed',
+    `No tool requires the scopes ${JSON.stringify(others)} at "${provider}". ${allowed}`,
+  );
+}
+
+/**
+ * The scopes to request besides the configured ones. A login that adds a scope keeps those that other tools have
+ * required of the same account. An account whose login has ended may be another user's.
+ */
+function scopesOf({ record, provider, scopes }: LoginCall, required: ReadonlySet<string>): string[] {
+  const account = record.accounts[provider];
+  const isKept = scopes.length > 0 && account?.state === 'authenticated';
+  return [...(isKept ? account.scopes.filter((scope) => required.has(scope)) : []), ...scopes];
 }
 
 /** The model shows the link. A repeated call returns the state of the login. */
