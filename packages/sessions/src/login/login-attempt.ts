@@ -1,7 +1,7 @@
 import type { RequestOrigin } from '../access/access.js';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { ClientKey } from '../limits/client-key.js';
-import type { AuthorizationChecks } from '../provider/provider.js';
+import type { AuthorizationChecks } from '../provider/authorization-request.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SealedRecord } from '../vault/vault.js';

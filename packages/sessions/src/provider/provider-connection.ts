@@ -1,13 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
-import { SessionError } from '../errors.js';
 import { readLimitedText } from '../limits/read-limited-text.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
-import { keyAuthentication } from './client-assertion-key.js';
-import { providerFailure } from './provider-failure.js';
+import { clientAuthentication } from './client-authentication.js';
+import { discover, isHttpAllowed } from './discovery.js';
 import type { ProviderSettings } from './provider-options.js';
 import { readTokenAnswer } from './token-answers.js';
 
@@ -40,7 +39,9 @@ export class ProviderConnection {
    * @throws SessionError `provider_unavailable`, `provider_refused`
    */
   async configured(): Promise<oidc.Configuration> {
-    this.#configuration ??= this.#settings.endpoints ? this.#describe() : this.#discover();
+    this.#configuration ??= this.#settings.endpoints
+      ? this.#describe()
+      : discover(this.#settings, (url, options) => this.#call(url, options));
     const configuring = this.#configuration;
     try {
       return await configuring;
@@ -88,85 +89,11 @@ export class ProviderConnection {
       omitUndefined(metadata) as unknown as oidc.ServerMetadata,
       clientId,
       undefined,
-      await this.#authentication(),
+      await clientAuthentication(this.#settings),
     );
     configuration[oidc.customFetch] = (url, options) => this.#call(url, options);
-    if (this.#isHttp) oidc.allowInsecureRequests(configuration);
+    if (isHttpAllowed(this.#settings)) oidc.allowInsecureRequests(configuration);
     return configuration;
-  }
-
-  async #discover(): Promise<oidc.Configuration> {
-    const { name, pkce, deviceFlow } = this.#settings;
-    let configuration: oidc.Configuration;
-    try {
-      configuration = await this.#discoverBy('oidc').catch((error: unknown) => {
-        if (providerFailure(error).kind !== 'refused') throw error;
-        // The provider may support OAuth only. Without OAuth metadata, the first error applies.
-        return this.#discoverBy('oauth2').catch(() => {
-          throw error;
-        });
-      });
-    } catch (cause) {
-      if (cause instanceof SessionError) throw cause;
-      const { kind } = providerFailure(cause);
-      if (kind !== 'unavailable' && kind !== 'lost') {
-        throw new SessionError(
-          'provider_refused',
-          `The metadata of the identity provider "${name}" does not match the configuration of this server: ${reasonOf(cause)}. Ask the operator of this server to check the issuer.`,
-          { cause },
-        );
-      }
-      throw new SessionError(
-        'provider_unavailable',
-        `The identity provider "${name}" cannot be reached. Try again in a minute. If that fails, contact the operator of this server.`,
-        { cause, retryAfterSeconds: 60 },
-      );
-    }
-    const metadata = configuration.serverMetadata();
-    if (deviceFlow && !metadata.device_authorization_endpoint) {
-      throw new SessionError(
-        'provider_refused',
-        `The identity provider "${name}" does not announce the device flow. Ask the operator of this server to leave out \`deviceFlow\`.`,
-      );
-    }
-    // PKCE protects authorization codes, which the device flow does not have.
-    if (deviceFlow !== 'only' && pkce !== 'S256' && !metadata.supportsPKCE('S256')) {
-      throw new SessionError(
-        'provider_refused',
-        `The identity provider "${name}" does not announce PKCE with S256. If it supports PKCE, ask the operator of this server to set \`pkce: 'S256'\`.`,
-      );
-    }
-    return configuration;
-  }
-
-  async #discoverBy(algorithm: 'oidc' | 'oauth2'): Promise<oidc.Configuration> {
-    const { issuer, clientId } = this.#settings;
-    return oidc.discovery(new URL(issuer), clientId, undefined, await this.#authentication(), {
-      algorithm,
-      [oidc.customFetch]: (url, options) => this.#call(url, options),
-      ...(this.#isHttp && { execute: [oidc.allowInsecureRequests] }),
-    });
-  }
-
-  /** Whether openid-client must allow http. The options allow it for loopback addresses only. */
-  get #isHttp(): boolean {
-    const { issuer, endpoints } = this.#settings;
-    const addresses: (string | undefined)[] = [issuer, ...Object.values(endpoints ?? {})];
-    return addresses.some((address) => address !== undefined && new URL(address).protocol === 'http:');
-  }
-
-  async #authentication(): Promise<oidc.ClientAuth> {
-    const { clientAuthentication, clientSecret, clientKey } = this.#settings;
-    switch (clientAuthentication) {
-      case 'client_secret_basic':
-        return oidc.ClientSecretBasic(clientSecret);
-      case 'client_secret_post':
-        return oidc.ClientSecretPost(clientSecret);
-      case 'private_key_jwt':
-        return keyAuthentication(clientKey ?? {});
-      case 'none':
-        return oidc.None();
-    }
   }
 
   async #call(url: string, options: oidc.CustomFetchOptions): Promise<Response> {
@@ -209,10 +136,4 @@ async function buffered(response: Response): Promise<Response> {
   const { status, headers } = response;
   const hasBody = status !== 204 && status !== 304;
   return new Response(hasBody ? text : null, { status, headers });
-}
-
-/** The errors of discovery contain no secrets. */
-function reasonOf(cause: unknown): string {
-  const inner = cause instanceof Error && cause.cause instanceof Error ? cause.cause : cause;
-  return inner instanceof Error ? inner.message : String(inner);
 }

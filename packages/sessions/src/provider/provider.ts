@@ -1,11 +1,11 @@
 import * as oidc from 'openid-client';
 import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
-import { AuthorError, SessionError } from '../errors.js';
+import { SessionError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
-import { guardedSignal } from '../time/guarded-signal.js';
 import { Secret } from '../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
+import { type AuthorizationChecks, authorizationUrl } from './authorization-request.js';
 import {
   type DeviceAuthorization,
   type DevicePoll,
@@ -14,24 +14,17 @@ import {
   requestDeviceTokens,
 } from './device-authorization.js';
 import { refreshedClaims } from './id-token.js';
-import { ProviderConnection, REVOCATION_TIMEOUT_MS } from './provider-connection.js';
+import { identityOf, userInfo } from './identity.js';
+import { ProviderConnection } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
 import type { DeviceFlow, ProviderSettings } from './provider-options.js';
+import { TokenRevocation } from './revocation.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
-import { identityOf, userInfo } from './user-info.js';
-
-/** Values that bind an authorization response to its request. */
-export interface AuthorizationChecks {
-  readonly state: Secret;
-  readonly nonce: Secret;
-  readonly codeVerifier: Secret;
-}
 
 type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
 
 /** A refresh without a response after this time is lost. It is not aborted. */
 const REFRESH_TIMEOUT_MS = 30_000;
-const MAX_REVOCATION_TRIES = 3;
 
 /** What a provider runs on. */
 export interface ProviderRuntime {
@@ -45,7 +38,7 @@ export class Provider {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
   readonly #connection: ProviderConnection;
-  readonly #onError: (error: unknown) => void;
+  readonly #revocation: TokenRevocation;
 
   /** @param runtime `onError` logs errors of the configured `revoke` */
   constructor(settings: ProviderSettings, runtime: ProviderRuntime) {
@@ -53,7 +46,7 @@ export class Provider {
     this.#settings = settings;
     this.#clock = clock;
     this.#connection = new ProviderConnection(settings, clock, fetch);
-    this.#onError = onError;
+    this.#revocation = new TokenRevocation(settings, this.#connection, { clock, onError });
   }
 
   get name(): string {
@@ -103,16 +96,7 @@ export class Provider {
     scopes: readonly string[] = this.scopes,
   ): Promise<URL> {
     const configuration = await this.#connection.configured();
-    const { authorizationParams } = this.#settings;
-    return oidc.buildAuthorizationUrl(configuration, {
-      ...authorizationParams,
-      redirect_uri: redirectUri.href,
-      scope: scopes.join(' '),
-      state: checks.state.reveal(),
-      nonce: checks.nonce.reveal(),
-      code_challenge: await oidc.calculatePKCECodeChallenge(checks.codeVerifier.reveal()),
-      code_challenge_method: 'S256',
-    });
+    return authorizationUrl(configuration, this.#settings, { redirectUri, checks, scopes });
   }
 
   /**
@@ -213,18 +197,7 @@ export class Provider {
    * first. Never rejects; each request has 5 seconds.
    */
   async revoke(tokens: TokenSet): Promise<Revocation> {
-    if (this.#settings.revoke) return this.#revokeByHook(this.#settings.revoke, tokens);
-    try {
-      const configuration = await this.#connection.configured();
-      if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
-      const { refreshToken, accessToken } = tokens;
-      const isRefreshDead =
-        !refreshToken || (await this.#revokeOne(configuration, refreshToken, 'refresh_token'));
-      const isAccessDead = await this.#revokeOne(configuration, accessToken, 'access_token');
-      return isRefreshDead && isAccessDead ? 'confirmed' : 'unconfirmed';
-    } catch {
-      return 'unconfirmed';
-    }
+    return this.#revocation.revoke(tokens);
   }
 
   /** Revokes and wipes tokens that are not used. Never rejects. */
@@ -289,53 +262,4 @@ export class Provider {
       return { kind: 'granted', granted: { ...granted, nonconformance: 'issuer_changed' } };
     return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
   }
-
-  async #revokeByHook(
-    revoke: NonNullable<ProviderSettings['revoke']>,
-    { accessToken, refreshToken }: TokenSet,
-  ): Promise<Revocation> {
-    const deadline = new AbortController();
-    const timeout = new DOMException('The revocation took too long.', 'TimeoutError');
-    const cancel = this.#clock.after(REVOCATION_TIMEOUT_MS, () => deadline.abort(timeout));
-    const expired = new Promise<never>((_resolve, reject) => {
-      deadline.signal.addEventListener('abort', () => reject(timeout), { once: true });
-    });
-    const { signal, release } = guardedSignal(deadline.signal, (error) =>
-      this.#onError(
-        new AuthorError(
-          `A listener of the signal of \`revoke\` of "${this.name}" failed: ${classOf(error)}.`,
-        ),
-      ),
-    );
-    try {
-      const texts = { accessToken: accessToken.reveal(), refreshToken: refreshToken?.reveal() };
-      await Promise.race([revoke(texts, signal), expired]);
-      return 'confirmed';
-    } catch (error) {
-      const reason = deadline.signal.aborted ? 'it took too long' : classOf(error);
-      this.#onError(new AuthorError(`\`revoke\` of the provider "${this.name}" failed: ${reason}.`));
-      return 'unconfirmed';
-    } finally {
-      cancel();
-      release();
-    }
-  }
-
-  /** @returns whether the provider confirmed the revocation */
-  async #revokeOne(configuration: oidc.Configuration, token: Secret, hint: string): Promise<boolean> {
-    for (let tries = 1; tries <= MAX_REVOCATION_TRIES; tries++) {
-      try {
-        await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: hint });
-        return true;
-      } catch (error) {
-        if (providerFailure(error).kind === 'refused') return false;
-      }
-    }
-    return false;
-  }
-}
-
-/** What the log may contain of an error of the author's: its texts can contain a token. */
-function classOf(error: unknown): string {
-  return error instanceof Error ? error.constructor.name : typeof error;
 }
