@@ -42,6 +42,17 @@ async function setUp() {
         }),
       );
       server.registerTool(
+        'publish',
+        { description: 'Requires a scope that a first login does not have.', inputSchema },
+        current.requireLogin(
+          async ({ what }: { what: string }) => {
+            ran.push(`published ${what}`);
+            return { content: [{ type: 'text' as const, text: 'done' }] };
+          },
+          { scopes: ['publish'] },
+        ),
+      );
+      server.registerTool(
         'remove',
         {
           description: 'Has arguments that its schema makes something else of.',
@@ -161,6 +172,51 @@ describe('a 2026 call that requires a login, of a client with URL elicitation', 
     // The handle names an ordinary session.
     expect((await call({ arguments: { what: 'again', session: handle } })).text).toBe('done');
     expect(ran).toEqual(['wrote alice', 'again alice']);
+  });
+
+  describe('in the session of alice, for more scopes', () => {
+    async function parkedForScopes() {
+      const made = await setUp();
+      const first = await made.call({});
+      await made.follow(first.link, 'alice');
+      const { text } = await made.back(first.requestState);
+      const session = /session: ([\w-]{43})/.exec(text)?.[1];
+      const publishing = { name: 'publish', arguments: { what: 'a note of alice', session } };
+      return { ...made, session, publishing, parked: await made.call(publishing) };
+    }
+
+    it('runs when she has logged in again', async () => {
+      const { parked, publishing, back, follow, ran } = await parkedForScopes();
+      await follow(parked.link, 'alice');
+      expect((await back(parked.requestState, 'accept', publishing)).text).toMatch(/^done\n/);
+      expect(ran).toEqual(['wrote alice', 'published a note of alice']);
+    });
+
+    it('is not run when bob logs in while it waits, and returns his handle [security 7, 8]', async () => {
+      const { parked, publishing, back, call, follow, ran, clock, session } = await parkedForScopes();
+      const timers = clock.timers;
+      const waiting = back(parked.requestState, 'accept', publishing);
+      await expect.poll(() => clock.timers).toBeGreaterThan(timers);
+      await follow(parked.link, 'bob');
+      const answer = await waiting;
+      expect(answer).toMatchObject({ isError: true });
+      expect(answer.text).toMatch(/the call was not run\. bob is logged in now/);
+      const handle = /session: ([\w-]{43})/.exec(answer.text)?.[1];
+      expect(answer._meta).toMatchObject({ [SESSION_META_KEY]: handle });
+      expect(handle).not.toBe(session);
+      expect((await call({ arguments: { what: 'wrote', session: handle } })).text).toBe('done');
+      expect(ran).toEqual(['wrote alice', 'wrote bob']);
+    });
+
+    it('is refused when it comes back after bob has logged in [security 7, 8]', async () => {
+      const { parked, publishing, back, follow, ran } = await parkedForScopes();
+      await follow(parked.link, 'bob');
+      expect(await back(parked.requestState, 'accept', publishing)).toMatchObject({
+        isError: true,
+        text: expect.stringContaining('Call `login` with it until it returns the session handle'),
+      });
+      expect(ran).toEqual(['wrote alice']);
+    });
   });
 
   it('does not run the tool again when the state is sent again [security 16]', async () => {

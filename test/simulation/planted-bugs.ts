@@ -65,6 +65,19 @@ export const plantedBugs = {
     wrapStore: (store) => withMethods(store, { replace: (next) => store.replace({ ...next, epoch: 0 }) }),
   },
 
+  'a login of another user without a sign-out of the first': {
+    wrapRegistry: (registry) => {
+      const update: SessionRegistry['update'] = (ref, change) =>
+        registry.update(ref, (record) => {
+          const fields = change(record);
+          return fields && { ...fields, epoch: record.epoch };
+        });
+      return new Proxy(registry, {
+        get: (target, name) => (name === 'update' ? update : bound(target, name)),
+      });
+    },
+  },
+
   'sign-outs that do not abort what runs': {
     wrapRegistry: (registry) => {
       const never = new AbortController().signal;

@@ -8,6 +8,7 @@ const EASILY_NOTICED = [
   'refreshes of the same token set at the same time',
   'a new refresh token that is not kept',
   'sign-outs that do not make session objects void',
+  'a login of another user without a sign-out of the first',
   'a wipe that does not wipe',
   'timers that are not cancelled',
 ] as const;

@@ -170,15 +170,25 @@ export class World {
     const replace = store.replace.bind(store);
     store.replace = (next) => {
       const before = this.#records.get(next.ref);
-      const isSignOut = before !== undefined && isSignedIn(before) && !isSignedIn(next);
+      const isOtherUser = before?.accounts.idp?.subject !== next.accounts.idp?.subject;
+      const isSignOut = before !== undefined && isSignedIn(before) && isOtherUser;
       const signOuts = this.signOutsOf({ ref: next.ref, version: next.version - 1 }) + (isSignOut ? 1 : 0);
       const replaced = replace(next);
       if (this.#records.get(next.ref)?.stamps[0] === next.stamps[0]) {
         this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
+        if (isSignOut) this.#noteNextUser(next, signOuts);
       }
       return replaced;
     };
     return store;
+  }
+
+  /** The login that has signed out the former user belongs to the session after that. */
+  #noteNextUser(record: SessionRecord, signOuts: number): void {
+    const tokens = record.accounts.idp && this.bench.tokens.open(record, record.accounts.idp);
+    if (!tokens) return;
+    this.ledger.began(this.provider.families.of(tokens.accessToken.reveal()), record, signOuts);
+    wipeTokenSet(tokens);
   }
 
   #watchingGivenUp(store: SessionStore): SessionStore {

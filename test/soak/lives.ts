@@ -68,7 +68,7 @@ export const LIVES: readonly Life[] = [
   async function loggedInAgain(bench, user) {
     const { snapshot } = await bench.loggedIn(user);
     await bench.accounts.commitLogin(snapshot, PROVIDER, bench.provider.grant(`${user}b`));
-    bench.registry.signalOf(snapshot.ref);
+    bench.registry.signalOf(snapshot);
     await bench.registry.signOut(snapshot.ref, 'logout');
     await bench.registry.touch(snapshot.ref);
     return snapshot.ref;

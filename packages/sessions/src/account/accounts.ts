@@ -12,8 +12,10 @@ import type { SessionId, SessionRef } from '../session/ids.js';
 import type { SessionEvents } from '../session/session-events.js';
 import {
   type AccountRecord,
+  isOtherUser,
   type SessionRecord,
   type SessionSnapshot,
+  signOutOf,
   snapshotOf,
 } from '../session/session-record.js';
 import type { SessionChange } from '../session/session-records.js';
@@ -69,7 +71,8 @@ export class Accounts {
 
   /**
    * Adds the account of a login to its session. It replaces an older account at the same provider, whose tokens are
-   * revoked. If the session was signed out or has ended since the login began, the new tokens are revoked.
+   * revoked. The login of another user signs the session out first: its calls, state and accounts at all providers end,
+   * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or has ended since the login began, the new tokens are revoked.
    * @returns the generation of the tokens; `undefined` if they were revoked
    */
   async commitLogin(
@@ -101,13 +104,14 @@ export class Accounts {
         ...times,
       };
       sealed = tokens.seal(record, account, granted.tokens);
+      const signOut = isOtherUser(record, provider, identity.subject) ? otherUserOf(record) : undefined;
+      const { accounts, signedInAtMs = clock.now() } = { ...record, ...signOut };
       return {
+        ...signOut,
         generation,
-        accounts: { ...record.accounts, [provider]: sealed },
-        signedInAtMs: record.signedInAtMs ?? clock.now(),
+        accounts: { ...accounts, [provider]: sealed },
+        signedInAtMs,
         signedOut: undefined,
-        // It belongs to the user who was logged in.
-        ...(isOtherUser(record.accounts[provider], identity.subject) && { state: undefined }),
       };
     };
     const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
@@ -123,13 +127,13 @@ export class Accounts {
     }
     wipeTokenSet(granted.tokens);
     const replaced = changed.before.accounts[provider];
-    if (isOtherUser(replaced, identity.subject)) disposal.wipeState(changed.before);
-    if (replaced) void disposal.dispose(changed.before, [replaced]);
+    // A sign-out has disposed of all accounts.
+    if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);
     const { generation, refreshAtMs } = account;
     const { subject } = identity;
     events.emit({
       type: 'account.authenticated',
-      ...snapshotOf(snapshot),
+      ...snapshotOf(changed.after),
       provider,
       subject,
       generation,
@@ -208,12 +212,15 @@ export class Accounts {
     const { registry, disposal, events } = this.#options;
     const matches = (account: AccountRecord | undefined) =>
       account !== undefined && (generation === undefined || account.generation === generation);
-    const changed = await registry.update(ref, ({ accounts }) => {
+    const changed = await registry.update(ref, ({ accounts, formerSubjects }) => {
       const { [provider]: removed, ...rest } = accounts;
+      if (!removed || !matches(removed) || Object.keys(rest).length === 0) return undefined;
       // The state may be that of the user who logs out.
-      return matches(removed) && Object.keys(rest).length > 0
-        ? { accounts: rest, state: undefined }
-        : undefined;
+      return {
+        accounts: rest,
+        formerSubjects: { ...formerSubjects, [provider]: removed.subject },
+        state: undefined,
+      };
     });
     const removed = changed?.before.accounts[provider];
     if (changed && removed) {
@@ -243,9 +250,9 @@ export class Accounts {
     });
     const accounts = tokens.move(retired, started.record);
     const signedInAtMs = retired.signedInAtMs ?? clock.now();
-    const { generation } = retired;
+    const { generation, formerSubjects } = retired;
     const discard = () => void disposal.dispose(started.record, Object.values(accounts));
-    const change: SessionChange = () => ({ accounts, generation, signedInAtMs });
+    const change: SessionChange = () => ({ accounts, formerSubjects, generation, signedInAtMs });
     const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
       discard();
       throw error;
@@ -296,8 +303,9 @@ export class Accounts {
   }
 }
 
-function isOtherUser(account: AccountRecord | undefined, subject: string): boolean {
-  return account !== undefined && account.subject !== subject;
+/** The changes before the login of another user. The former user knows the handle, so it becomes a pending one. */
+function otherUserOf(record: SessionRecord): Partial<SessionRecord> {
+  return { ...signOutOf(record), ...(record.kind === 'handle' && { kind: 'pending-handle' }) };
 }
 
 /** The error while a refresh has failed and the next one is not due. */

@@ -43,7 +43,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const url = urlOf(input);
     const provider = providerOf(origins, url.origin, preferred);
     const init = input instanceof Request ? await initOf(input, given) : given;
-    const signal = options.registry.signalOf(snapshot.ref);
+    const signal = options.registry.signalOf(snapshot);
     // The session's signal outlives its calls. Each call has a signal of its own, so that listeners do not pile up.
     const linked = linkedSignal(...(init.signal ? [init.signal, signal] : [signal]));
     const call = async () => {

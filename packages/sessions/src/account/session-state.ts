@@ -64,8 +64,6 @@ interface Kept {
   share: QuotaShare;
   readonly inTurn: LimitFunction;
   bytes: number;
-  /** The subject at each provider. */
-  readonly subjects: Map<string, string>;
 }
 
 /** The state of sessions: sealed like tokens, and wiped at the sign-out. */
@@ -95,14 +93,8 @@ export class SessionStates {
         return;
       case 'account.removed':
         this.#release(event.ref);
-        this.#kept.get(event.ref)?.subjects.delete(event.provider);
         return;
-      case 'account.authenticated': {
-        const subjects = this.#kept.get(event.ref)?.subjects;
-        const before = subjects?.get(event.provider);
-        if (before !== undefined && before !== event.subject) this.#release(event.ref);
-        subjects?.set(event.provider, event.subject);
-      }
+      default:
     }
   }
 
@@ -175,7 +167,6 @@ export class SessionStates {
       // One at a time, so that the bytes are counted in the order of the changes.
       inTurn: pLimit(1),
       bytes: 0,
-      subjects: new Map(Object.values(record.accounts).map(({ provider, subject }) => [provider, subject])),
     };
     this.#kept.set(record.ref, kept);
     return kept;

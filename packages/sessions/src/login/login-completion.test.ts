@@ -48,15 +48,13 @@ async function setUp() {
     random: systemRandom,
     onError: (error) => void bench.errors.push(error),
   });
-  events.subscribe((event) => {
-    if (event.type === 'session.signed_out' || event.type === 'session.ended') completion.failAll(event.ref);
-  });
+  events.subscribe((event) => completion.handleEvent(event));
   const { record } = await registry.start('connection', 'anonymous');
-  const start = (): LoginAttempt => {
+  const start = (provider = 'idp'): LoginAttempt => {
     const attempt: LoginAttempt = {
       id: randomToken(systemRandom),
       snapshot: { ref: record.ref, epoch: record.epoch },
-      provider: 'idp',
+      provider,
       scopes: ['openid'],
       source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
       check: 'none',
@@ -104,5 +102,46 @@ describe('a login that fails during the commit of its tokens', () => {
     await bench.disposal.settled();
     expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'bob' });
     expect(bench.provider.revoked.filter((token) => token.includes('bob'))).toEqual([]);
+  });
+});
+
+describe('a login of another user', () => {
+  it('completes, although it signs the session out, and ends the other logins [security 15, 22]', async () => {
+    const { bench, completion, record, start } = await setUp();
+    await completion.complete(start(), bench.provider.grant('alice'));
+    const pending = start('other');
+    const unconfirmed = start('third');
+    completion.awaitConfirmation(unconfirmed, bench.provider.grant('alice-third'));
+    expect(await completion.complete(start(), bench.provider.grant('bob'))).toEqual({
+      kind: 'authenticated',
+    });
+    expect([pending, unconfirmed].map(({ outcome }) => outcome)).toEqual([
+      { kind: 'failed', failure: 'signed_out' },
+      { kind: 'failed', failure: 'signed_out' },
+    ]);
+    await bench.disposal.settled();
+    expect(bench.provider.revoked.filter((token) => token.includes('alice'))).toHaveLength(4);
+    const { accounts } = (await bench.registry.get(record.ref)) ?? {};
+    expect(Object.values(accounts ?? {}).map(({ subject }) => subject)).toEqual(['bob']);
+  });
+
+  it('is refused if one at another provider has signed the session out first [security 22]', async () => {
+    const { bench, store, completion, record, start } = await setUp();
+    for (const provider of ['idp', 'other']) {
+      await completion.complete(start(provider), bench.provider.grant('alice'));
+    }
+    const [bob, carol] = [start('idp'), start('other')];
+    const release = store.delayNext();
+    const completing = completion.complete(bob, bench.provider.grant('bob'));
+    await bench.clock.advance(0);
+    expect(await completion.complete(carol, bench.provider.grant('carol'))).toEqual({
+      kind: 'failed',
+      failure: 'signed_out',
+    });
+    release();
+    expect(await completing).toEqual({ kind: 'authenticated' });
+    await bench.disposal.settled();
+    expect(bench.provider.revoked.filter((token) => token.includes('carol'))).toHaveLength(2);
+    expect(Object.keys((await bench.registry.get(record.ref))?.accounts ?? {})).toEqual(['idp']);
   });
 });

@@ -1,8 +1,7 @@
 import type { Accounts } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { Disposal } from '../session/disposal.js';
-import type { SessionRef } from '../session/ids.js';
-import type { LoginFailure, SessionEvents } from '../session/session-events.js';
+import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
@@ -32,6 +31,8 @@ export interface LoginCompletionOptions {
 export class LoginCompletion {
   readonly #options: LoginCompletionOptions;
   readonly #unconfirmed: UnconfirmedGrants;
+  /** Attempts whose tokens are being committed. */
+  readonly #committing = new Set<LoginAttempt>();
 
   constructor(options: LoginCompletionOptions) {
     this.#options = options;
@@ -39,11 +40,16 @@ export class LoginCompletion {
     this.#unconfirmed = new UnconfirmedGrants(vault, random, clock);
   }
 
-  /** Fails the attempts of a session that is signed out or ends. */
-  failAll(ref: SessionRef): void {
+  /** Follows an event: fails the attempts of a session that is signed out or ends. */
+  handleEvent(event: InternalEvent): void {
+    if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
     const { attempts, failedLogins } = this.#options;
-    for (const attempt of attempts.allOf(ref)) this.fail(attempt, 'signed_out');
-    failedLogins.deleteUnreported(ref);
+    for (const attempt of attempts.allOf(event.ref)) {
+      // The login that has signed out the former user goes on.
+      const goesOn = event.reason === 'other_user' && this.#committing.has(attempt);
+      if (!goesOn) this.fail(attempt, 'signed_out');
+    }
+    failedLogins.deleteUnreported(event.ref);
   }
 
   /** Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. */
@@ -51,7 +57,10 @@ export class LoginCompletion {
     if (attempt.outcome) return this.#revokeLate(attempt, granted);
     const { accounts, failedLogins } = this.#options;
     const { snapshot, provider } = attempt;
-    const generation = await accounts.commitLogin(snapshot, provider, granted);
+    this.#committing.add(attempt);
+    const generation = await accounts
+      .commitLogin(snapshot, provider, granted)
+      .finally(() => this.#committing.delete(attempt));
     if (generation === undefined) return this.fail(attempt, 'signed_out');
     const outcome = outcomeOf(attempt);
     if (outcome?.kind === 'failed') {

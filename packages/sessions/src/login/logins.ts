@@ -90,8 +90,7 @@ export class Logins {
 
   /** Follows an event. Call it for each one. */
   handleEvent(event: InternalEvent): void {
-    if (event.type === 'session.signed_out' || event.type === 'session.ended')
-      this.#completion.failAll(event.ref);
+    this.#completion.handleEvent(event);
   }
 
   /** @throws SessionError `unknown_provider` */

@@ -26,6 +26,7 @@ const SIGN_OUT_TEXTS: Readonly<Record<SignOutReason, string>> = {
   disconnect: 'this client was disconnected for too long',
   operator: 'the operator of this server ended it',
   account_cap: 'its user has logged in to too many other sessions since',
+  other_user: 'another user has logged in to the session',
 };
 
 /** The error of a 2026 request that names no session. */

@@ -84,7 +84,7 @@ describe('signing sessions out as an operator', () => {
 
   it('aborts the calls of the session', async () => {
     const { bench, administration, alice, bob } = await setUp();
-    const [signal, other] = [alice, bob].map(({ record }) => bench.registry.signalOf(record.ref));
+    const [signal, other] = [alice, bob].map(({ record }) => bench.registry.signalOf(record));
     await administration.signOut({ session: publicIdOf(bench.keys, alice.snapshot) });
     expect(signal?.aborted).toBe(true);
     expect(other?.aborted).toBe(false);

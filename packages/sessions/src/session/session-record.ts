@@ -16,8 +16,18 @@ export function hasHandle({ kind }: Pick<SessionRecord, 'kind'>): boolean {
   return kind === 'handle' || kind === 'pending-handle';
 }
 
-/** Why a session was signed out. `account_cap`: its account has logged in to too many newer sessions. */
-export type SignOutReason = 'logout' | 'idle' | 'absolute' | 'disconnect' | 'operator' | 'account_cap';
+/**
+ * Why a session was signed out. `account_cap`: its account has logged in to too many newer sessions. `other_user`:
+ * another user has logged in to it, whom the next event `account.authenticated` names.
+ */
+export type SignOutReason =
+  | 'logout'
+  | 'idle'
+  | 'absolute'
+  | 'disconnect'
+  | 'operator'
+  | 'account_cap'
+  | 'other_user';
 
 /** Why a session ended. */
 export type EndReason =
@@ -100,6 +110,8 @@ export interface SessionRecord {
   readonly generation: number;
   readonly signedOut?: SignOutReason | undefined;
   readonly accounts: Readonly<Record<string, AccountRecord>>;
+  /** The subjects at providers that the session was logged out of since the last sign-out. Default: none. */
+  readonly formerSubjects?: Readonly<Record<string, string>> | undefined;
   /** Present only while a user is logged in. */
   readonly state?: SealedState | undefined;
 }
@@ -128,6 +140,30 @@ export function blankRecord(ref: SessionRef, kind: SessionKind, owner: string, n
     generation: 0,
     accounts: {},
   };
+}
+
+/** The changes of a record that sign its users out. */
+export function signOutOf(record: SessionRecord): Partial<SessionRecord> {
+  return {
+    epoch: record.epoch + 1,
+    accounts: {},
+    formerSubjects: undefined,
+    state: undefined,
+    signedInAtMs: undefined,
+  };
+}
+
+/**
+ * Whether a login is that of another person. A session belongs to one person: one subject at each provider until the
+ * next sign-out, also after a logout from that provider.
+ */
+export function isOtherUser(
+  { accounts, formerSubjects }: SessionRecord,
+  provider: string,
+  subject: string,
+): boolean {
+  const known = accounts[provider]?.subject ?? formerSubjects?.[provider];
+  return known !== undefined && known !== subject;
 }
 
 /** Whether the session has a login, including one that has to be renewed. */

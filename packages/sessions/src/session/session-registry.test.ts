@@ -53,14 +53,14 @@ describe('a session', () => {
   it('has one signal until it is signed out, and none that is not aborted once it has ended', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
-    const signal = bench.registry.signalOf(record.ref);
-    expect(bench.registry.signalOf(record.ref)).toBe(signal);
+    const signal = bench.registry.signalOf(record);
+    expect(bench.registry.signalOf(record)).toBe(signal);
     await bench.registry.end(record.ref, 'deleted');
     expect(signal.reason).toMatchObject({
       code: 'signed_out',
       message: expect.stringMatching(/Call the `login` tool/),
     });
-    expect(bench.registry.signalOf(record.ref).reason).toMatchObject({ code: 'signed_out' });
+    expect(bench.registry.signalOf(record).reason).toMatchObject({ code: 'signed_out' });
   });
 });
 
@@ -316,10 +316,19 @@ describe('signing out and ending', () => {
   it('abort what runs in the session', async () => {
     const bench = new SessionBench();
     const { record } = await bench.loggedIn('alice');
-    const signal = bench.registry.signalOf(record.ref);
+    const signal = bench.registry.signalOf(record);
     await bench.registry.signOut(record.ref, 'logout');
     expect(signal.aborted).toBe(true);
-    expect(bench.registry.signalOf(record.ref).aborted).toBe(false);
+    expect(bench.registry.signalOf({ ref: record.ref, epoch: 1 }).aborted).toBe(false);
+  });
+
+  it('abort what begins later with the session of before', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.loggedIn('alice');
+    await bench.accounts.commitLogin(record, 'idp', bench.provider.grant('bob'));
+    const current = bench.registry.signalOf({ ref: record.ref, epoch: 1 });
+    expect(bench.registry.signalOf(record).reason).toMatchObject({ code: 'signed_out' });
+    expect(current.aborted).toBe(false);
   });
 
   it('void a session object that a tool has kept, also after the next login [security 10]', async () => {

@@ -27,7 +27,9 @@ import {
   lastAccountOf,
   type SessionKind,
   type SessionRecord,
+  type SessionSnapshot,
   type SignOutReason,
+  signOutOf,
   snapshotOf,
 } from './session-record.js';
 import { type ChangedSession, type SessionChange, SessionRecords } from './session-records.js';
@@ -187,20 +189,22 @@ export class SessionRegistry {
   }
 
   /**
-   * Changes a record. If another change comes first, calls `change` again with the newest record.
+   * Changes a record. If another change comes first, calls `change` again with the newest record. A change that raises
+   * the epoch signs out the user of before, because another one logs in (`signOutOf`).
    * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    * @throws SessionError `store_unavailable`
    */
   async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
-    const changed = await this.#records.update(ref, change);
-    if (changed) this.#noteChange(changed);
+    const changed = await this.#change(ref, change);
+    if (changed && changed.after.epoch !== changed.before.epoch) this.#signedOut(changed, 'other_user');
     return changed;
   }
 
   /** Aborts when the session is signed out or ends. */
-  signalOf(ref: SessionRef): AbortSignal {
-    if (!this.#known.has(ref)) return AbortSignal.abort(signedOut());
-    return this.#signals.of(ref);
+  signalOf(snapshot: SessionSnapshot): AbortSignal {
+    const known = this.#known.get(snapshot.ref);
+    if (!known || known.epoch > snapshot.epoch) return AbortSignal.abort(signedOut());
+    return this.#signals.of(snapshot);
   }
 
   /**
@@ -340,18 +344,27 @@ export class SessionRegistry {
 
   /** Signs a session out if the condition holds for the newest record. */
   async #signOutIf(ref: SessionRef, reason: SignOutReason, condition: RecordCondition): Promise<SignedOut> {
-    const changed = await this.update(ref, (current) => {
+    const changed = await this.#change(ref, (current) => {
       if (!condition(current)) return undefined;
-      const epoch = current.epoch + 1;
-      if (!isSignedIn(current)) return { epoch };
-      return { epoch, accounts: {}, state: undefined, signedInAtMs: undefined, signedOut: reason };
+      if (!isSignedIn(current)) return { epoch: current.epoch + 1 };
+      return { ...signOutOf(current), signedOut: reason };
     });
-    if (!changed) return NOTHING_REVOKED;
-    this.#signals.abort(ref);
-    if (!isSignedIn(changed.before)) return NOTHING_REVOKED;
-    const revoked = this.#dispose(changed.before);
-    this.#options.events.emit({ type: 'session.signed_out', ...snapshotOf(changed.before), reason });
+    return changed ? this.#signedOut(changed, reason) : NOTHING_REVOKED;
+  }
+
+  /** Aborts, wipes and revokes what belongs to the epoch before a sign-out. */
+  #signedOut({ before }: ChangedSession, reason: SignOutReason): SignedOut {
+    this.#signals.abort(before.ref, this.#known.get(before.ref)?.epoch);
+    if (!isSignedIn(before)) return NOTHING_REVOKED;
+    const revoked = this.#dispose(before);
+    this.#options.events.emit({ type: 'session.signed_out', ...snapshotOf(before), reason });
     return { revoked };
+  }
+
+  async #change(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
+    const changed = await this.#records.update(ref, change);
+    if (changed) this.#noteChange(changed);
+    return changed;
   }
 
   #dispose(record: SessionRecord): Promise<RevocationReport[]> {

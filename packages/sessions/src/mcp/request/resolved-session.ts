@@ -50,6 +50,8 @@ function whyEnded(reason: EndReason): string {
       return 'its client disconnected';
     case 'account_cap':
       return 'its user has logged in to too many other sessions';
+    case 'other_user':
+      return 'another user has logged in to it';
     case 'replaced':
       return 'the login was finished and has a new handle';
     case 'login_expired':

@@ -88,7 +88,7 @@ describe('a session', () => {
 
   it('is signed out at once, and once: a later login stays [security 10]', async () => {
     const { session, bench, record } = await setUp();
-    const signal = bench.registry.signalOf(record.ref);
+    const signal = bench.registry.signalOf(record);
     await session.signOut();
     expect(signal.aborted).toBe(true);
     expect((await bench.registry.get(record.ref))?.accounts).toEqual({});

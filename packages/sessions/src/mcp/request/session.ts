@@ -14,7 +14,8 @@ export interface SessionCallOptions<ProviderName extends string = string> {
 }
 
 /**
- * The session of the current request. After a sign-out its methods reject with `signed_out`, also if a tool has kept
+ * The session of the current request. It belongs to one person: the login of another user is a sign-out, too. After a
+ * sign-out its methods reject with `signed_out`, also if a tool has kept
  * the object. A rejection that nothing awaits does not end the process.
  */
 export interface Session<ProviderName extends string = string> {
@@ -64,8 +65,7 @@ export interface Session<ProviderName extends string = string> {
   resourceUpdated(uri: string): Promise<void>;
   /**
    * Data of yours for the user of this session, while the user is logged in. Sealed like the tokens, and wiped at the
-   * sign-out, when the user logs out of one provider, and when another user
-   * logs in at a provider in place of the first.
+   * sign-out, and when the user logs out of one provider.
    */
   readonly state: SessionState;
 }

@@ -177,7 +177,7 @@ export class ServerFactory {
 
   #signOutSignal(): AbortSignal | undefined {
     const resolved = this.#options.contexts.peek()?.resolved;
-    return resolved?.state === 'live' ? this.#options.registry.signalOf(resolved.record.ref) : undefined;
+    return resolved?.state === 'live' ? this.#options.registry.signalOf(resolved.record) : undefined;
   }
 
   #runTools(server: McpServer): void {

@@ -74,6 +74,7 @@ export class ParkedCalls {
     const { call, answer } = await login(this.#options, request);
     if (isInputRequiredResult(answer)) return answer;
     if (answer.kind !== 'authenticated') return notRunResult(call, answer, defaultProvider);
+    if (answer.wasSignedOut) return otherUserResult(answer, tool.output);
     const run = () => tool.run(withRequestState(protocol, undefined));
     return answer.handle === undefined
       ? this.#runAfterLogin(context, run)
@@ -192,6 +193,17 @@ function notRunResult(call: LoginCall, answer: LoginAnswer, defaultProvider: str
     'Then repeat this call.',
   ];
   return errorResult(parts.filter(Boolean).join('\n'));
+}
+
+/** The result if the session was signed out while the call waited: the call of one user never runs as another one. */
+function otherUserResult(
+  { account: { name, subject }, handle }: Extract<LoginAnswer, { kind: 'authenticated' }>,
+  output: SessionOutput,
+): CallToolResult {
+  const result = errorResult(
+    `The session was signed out while this call waited for the login, so the call was not run. ${name ?? subject} is logged in now. If the call is meant for this user, repeat it.`,
+  );
+  return handle === undefined ? result : withHandle(result, handle, output);
 }
 
 /** Adds the session handle to a result: for the model in text and structured content, for the host in `_meta`. */

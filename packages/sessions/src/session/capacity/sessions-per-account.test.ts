@@ -99,7 +99,10 @@ describe('an account that is logged in to as many sessions as it may', () => {
     await bench.accounts.commitLogin({ ref: replaced, epoch: 0 }, 'idp', bench.provider.grant('bob'));
     const more = [await logIn('alice'), await logIn('alice')];
     expect(await areLoggedIn(kept, ...more, replaced)).toEqual([true, true, true, true]);
-    expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual(['logout']);
+    expect(bench.eventsOf('session.signed_out').map(({ reason }) => reason)).toEqual([
+      'logout',
+      'other_user',
+    ]);
   });
 
   it('may have 100 if nothing else is said [security 39]', async () => {

@@ -116,6 +116,8 @@ export interface Round {
   /** Counts from 1. */
   readonly round: number;
   readonly startedAtMs: number;
+  /** The epoch of the session in the first round. */
+  readonly epoch: number;
   /** The pending handle, if sessions are named by handles. The client gets it with the result. */
   readonly handle?: string | undefined;
 }
@@ -123,6 +125,7 @@ export interface Round {
 const roundSchema: z.ZodType<Round> = z.object({
   round: z.number(),
   startedAtMs: z.number(),
+  epoch: z.number(),
   handle: z.string().optional(),
 });
 
@@ -192,6 +195,7 @@ export class LoginRounds {
     const next: Round = {
       round: (round?.round ?? 0) + 1,
       startedAtMs: round?.startedAtMs ?? this.#options.clock.now(),
+      epoch: round?.epoch ?? call.snapshot.epoch,
       ...(call.handle && { handle: call.handle }),
     };
     const quotaKey = { session: call.snapshot.ref, client: quotaKeyOf(call.from) };

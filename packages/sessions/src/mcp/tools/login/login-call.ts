@@ -93,4 +93,6 @@ export type LoginAnswer =
       readonly account: AccountRecord;
       /** The session handle, if sessions are named by handles. */
       readonly handle: LoginCall['handle'];
+      /** Whether the session was signed out since the call was made: by a logout, or by the login of another user. */
+      readonly wasSignedOut: boolean;
     };

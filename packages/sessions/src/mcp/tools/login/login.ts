@@ -119,7 +119,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     },
   );
   if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
-  return { call, answer: await authenticated(options, call) };
+  return { call, answer: await authenticated(options, call, round?.epoch ?? call.snapshot.epoch) };
 }
 
 /** One round of a call and its login. */
@@ -210,10 +210,14 @@ async function confirmed(logins: Logins, call: LoginCall, code: string): Promise
   return { kind: 'wrong_code', login: logins.pending(snapshot.ref, provider) };
 }
 
-/** Completes a login. Only this replaces a pending handle with the session handle. */
+/**
+ * Completes a login. Only this replaces a pending handle with the session handle.
+ * @param epoch the epoch of the session when the call was made
+ */
 async function authenticated(
   { registry, accounts, elicitation }: LoginToolOptions,
   call: LoginCall,
+  epoch: number,
 ): Promise<LoginAnswer> {
   const current = await registry.get(call.snapshot.ref);
   const isPending = current?.kind === 'pending-handle';
@@ -222,7 +226,8 @@ async function authenticated(
   if (promoted) elicitation.moved(call.snapshot.ref, promoted.record.ref);
   const account = record?.accounts[call.provider];
   if (!account) return { kind: 'failed', failure: 'signed_out' };
-  return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle };
+  const wasSignedOut = current?.epoch !== epoch;
+  return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle, wasSignedOut };
 }
 
 function sessionOf({ resolved }: RequestContext): string {
