@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { SessionError } from '../errors.js';
 import type { ClientKey } from '../limits/client-key.js';
+import { ExpiringMap } from '../limits/expiring-map.js';
 import type { RateLimiter } from '../limits/rate-limiter.js';
 import type { Clock } from '../time/clock.js';
 import { type Access, type AccessRequest, type Admission, type Principal, refused } from './access.js';
@@ -40,31 +41,23 @@ const MAX_TOKEN_CHARACTERS = 8192;
 /** RFC 6750 section 2.1. */
 const BEARER_PATTERN = /^Bearer +([\w.~+/-]+=*)$/i;
 
-interface VerifiedToken {
-  readonly principal: Principal;
-  readonly untilMs: number;
-}
-
-interface RejectedToken {
-  readonly fault: TokenFault;
-  readonly untilMs: number;
-}
-
 /** Admits requests that have an access token of the authorization server (RFC 6750). */
 export class BearerAccess implements Access {
   readonly #options: BearerAdmissionOptions;
   readonly #queue: VerificationQueue;
-  /** By digest, which is no credential; the oldest first. */
-  readonly #verified = new Map<string, VerifiedToken>();
+  /** By digest, which is no credential, as all of these maps. */
+  readonly #verified: ExpiringMap<string, Principal>;
   readonly #verifying = new Map<string, Promise<ReadClaims>>();
-  /** By digest; the oldest first. */
-  readonly #rejected = new Map<string, RejectedToken>();
-  /** By digest; the oldest first. */
-  readonly #onceValid = new Map<string, { readonly untilMs: number }>();
+  readonly #rejected: ExpiringMap<string, TokenFault>;
+  readonly #onceValid: ExpiringMap<string, true>;
 
   constructor(options: BearerAdmissionOptions) {
     this.#options = options;
     this.#queue = new VerificationQueue(options.refusedTokens);
+    const { clock } = options;
+    this.#verified = new ExpiringMap({ clock, maxEntries: MAX_VERIFIED, ttlMs: VERIFIED_TTL_MS });
+    this.#rejected = new ExpiringMap({ clock, maxEntries: MAX_REJECTED, ttlMs: REJECTED_TTL_MS });
+    this.#onceValid = new ExpiringMap({ clock, maxEntries: MAX_ONCE_VALID, ttlMs: ONCE_VALID_TTL_MS });
   }
 
   async prepare(): Promise<void> {
@@ -100,26 +93,18 @@ export class BearerAccess implements Access {
     const known = this.#known(digest);
     if (known) return known;
     // The client did not guess a token that was valid once, even if the token has expired or was revoked since.
-    if (this.#wasValid(digest)) return this.#verify(token, digest);
+    if (this.#onceValid.get(digest)) return this.#verify(token, digest);
     // Other invalid tokens of the same client key never cause the refusal of a self-contained token.
     if (this.#options.isSelfContained?.(token))
       return this.#queue.countIfInvalid(clientKey, await this.#verify(token, digest));
     return this.#queue.verify(clientKey, () => this.#known(digest) ?? this.#verify(token, digest));
   }
 
-  #wasValid(digest: string): boolean {
-    const onceValid = this.#onceValid.get(digest);
-    return onceValid !== undefined && onceValid.untilMs > this.#options.clock.now();
-  }
-
   /** The result of an earlier verification, or of the one in flight. */
   #known(digest: string): ReadClaims | Promise<ReadClaims> | undefined {
-    const now = this.#options.clock.now();
-    const verified = this.#verified.get(digest);
-    if (verified && verified.untilMs > now) return { principal: verified.principal };
-    const rejected = this.#rejected.get(digest);
-    if (rejected && rejected.untilMs > now) return rejected.fault;
-    return this.#verifying.get(digest);
+    const principal = this.#verified.get(digest);
+    if (principal) return { principal };
+    return this.#rejected.get(digest) ?? this.#verifying.get(digest);
   }
 
   #verify(token: string, digest: string): Promise<ReadClaims> {
@@ -128,7 +113,7 @@ export class BearerAccess implements Access {
       .verify(token)
       .then((read) => {
         if ('principal' in read) this.#rememberVerified(digest, read.principal, now);
-        else this.#rememberRejected(digest, read);
+        else this.#rejected.set(digest, read);
         return read;
       })
       .finally(() => this.#verifying.delete(digest));
@@ -138,29 +123,8 @@ export class BearerAccess implements Access {
 
   /** @param askedAtMs when the verification began; it does not reflect later changes */
   #rememberVerified(digest: string, principal: Principal, askedAtMs: number): void {
-    this.#verified.delete(digest);
-    this.#verified.set(digest, {
-      principal,
-      untilMs: Math.min(principal.expiresAtMs, askedAtMs + VERIFIED_TTL_MS),
-    });
-    this.#evict(this.#verified, MAX_VERIFIED);
-    this.#onceValid.delete(digest);
-    this.#onceValid.set(digest, { untilMs: askedAtMs + ONCE_VALID_TTL_MS });
-    this.#evict(this.#onceValid, MAX_ONCE_VALID);
-  }
-
-  #rememberRejected(digest: string, fault: TokenFault): void {
-    this.#rejected.delete(digest);
-    this.#rejected.set(digest, { fault, untilMs: this.#options.clock.now() + REJECTED_TTL_MS });
-    this.#evict(this.#rejected, MAX_REJECTED);
-  }
-
-  #evict(entries: Map<string, { readonly untilMs: number }>, max: number): void {
-    const now = this.#options.clock.now();
-    for (const [oldest, { untilMs }] of entries) {
-      if (entries.size <= max && untilMs > now) break;
-      entries.delete(oldest);
-    }
+    this.#verified.set(digest, principal, Math.min(principal.expiresAtMs, askedAtMs + VERIFIED_TTL_MS));
+    this.#onceValid.set(digest, true, askedAtMs + ONCE_VALID_TTL_MS);
   }
 
   #withScopes(principal: Principal): Admission {

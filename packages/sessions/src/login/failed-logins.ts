@@ -1,3 +1,4 @@
+import { ExpiringMap } from '../limits/expiring-map.js';
 import type { SessionRef } from '../session/ids.js';
 import type { LoginFailure } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
@@ -20,7 +21,6 @@ const REPORTED: ReadonlySet<LoginFailure> = new Set([
 
 interface FailedLoginEntry {
   readonly failure: LoginFailure;
-  readonly untilMs: number;
   /** Identifies the browser that consented last; absent if no browser did. */
   readonly transaction: TransactionDigests | undefined;
 }
@@ -30,15 +30,21 @@ interface FailedLoginEntry {
  * for browsers contain digests only.
  */
 export class FailedLogins {
-  readonly #clock: Clock;
-  readonly #byLink = new Map<string, FailedLoginEntry>();
+  readonly #byLink: ExpiringMap<string, FailedLoginEntry>;
   /** The digest of the link by the digest of the `state`. */
   readonly #linkByState = new Map<string, string>();
   /** By session and provider. */
   readonly #unreported = new Map<SessionRef, Map<string, LoginFailure>>();
 
   constructor(clock: Clock) {
-    this.#clock = clock;
+    this.#byLink = new ExpiringMap({
+      clock,
+      maxEntries: MAX_FAILED_LOGINS,
+      ttlMs: FAILED_LOGIN_KEPT_MS,
+      onEvicted: ({ transaction }) => {
+        if (transaction) this.#linkByState.delete(transaction.stateDigest);
+      },
+    });
   }
 
   add(
@@ -51,10 +57,8 @@ export class FailedLogins {
     failure: LoginFailure,
   ): void {
     const link = digestOf(id);
-    const untilMs = this.#clock.now() + FAILED_LOGIN_KEPT_MS;
-    this.#byLink.set(link, { failure, untilMs, transaction: lastTransaction });
+    this.#byLink.set(link, { failure, transaction: lastTransaction });
     if (lastTransaction) this.#linkByState.set(lastTransaction.stateDigest, link);
-    this.#deleteOld();
     if (!REPORTED.has(failure)) return;
     const unreported = this.#unreported.get(snapshot.ref) ?? new Map<string, LoginFailure>();
     this.#unreported.set(snapshot.ref, unreported.set(provider, failure));
@@ -62,7 +66,7 @@ export class FailedLogins {
 
   /** The failure of the login with this link. */
   failureOf(attemptId: string): LoginFailure | undefined {
-    return this.#find(digestOf(attemptId))?.failure;
+    return this.#byLink.get(digestOf(attemptId))?.failure;
   }
 
   /**
@@ -74,7 +78,7 @@ export class FailedLogins {
     cookieOf: (linkDigest: string) => string | undefined,
   ): LoginFailure | undefined {
     const link = this.#linkByState.get(digestOf(state));
-    const entry = link === undefined ? undefined : this.#find(link);
+    const entry = link === undefined ? undefined : this.#byLink.get(link);
     if (link === undefined || !entry?.transaction) return undefined;
     const cookie = cookieOf(link);
     const isSameBrowser =
@@ -101,19 +105,5 @@ export class FailedLogins {
     this.#byLink.clear();
     this.#linkByState.clear();
     this.#unreported.clear();
-  }
-
-  #find(link: string): FailedLoginEntry | undefined {
-    const entry = this.#byLink.get(link);
-    return entry && entry.untilMs > this.#clock.now() ? entry : undefined;
-  }
-
-  /** Deletes the oldest entries: those that have expired, and those above the limit. */
-  #deleteOld(): void {
-    for (const [link, { untilMs, transaction }] of this.#byLink) {
-      if (this.#byLink.size <= MAX_FAILED_LOGINS && untilMs > this.#clock.now()) break;
-      this.#byLink.delete(link);
-      if (transaction) this.#linkByState.delete(transaction.stateDigest);
-    }
   }
 }

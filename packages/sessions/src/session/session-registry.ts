@@ -164,7 +164,7 @@ export class SessionRegistry {
     const ref = sessionRefOf(this.#options.keys, kind, id);
     const record = await this.get(ref);
     if (record) return { state: 'live', record };
-    const reason = this.#tombstones.reasonOf(ref);
+    const reason = this.#tombstones.get(ref);
     return reason ? { state: 'ended', reason } : { state: 'unknown' };
   }
 
@@ -381,7 +381,7 @@ export class SessionRegistry {
     this.#signals.abort(ref);
     this.#capacity.remove(ref);
     this.#presence.forget(ref);
-    this.#tombstones.add(ref, reason);
+    this.#tombstones.set(ref, reason);
     this.#options.events.emit({ type: 'session.ended', ref, epoch: known.epoch, reason });
   }
 

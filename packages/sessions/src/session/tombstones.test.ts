@@ -11,33 +11,33 @@ describe('tombstones', () => {
   it('tell for ten minutes why a session ended, and nothing of others [security 38]', () => {
     const clock = new VirtualClock();
     const tombstones = new Tombstones(clock);
-    tombstones.add(refOf(1), 'idle');
+    tombstones.set(refOf(1), 'idle');
     clock.jump(TEN_MINUTES - 1);
-    expect(tombstones.reasonOf(refOf(1))).toBe('idle');
-    expect(tombstones.reasonOf(refOf(2))).toBeUndefined();
+    expect(tombstones.get(refOf(1))).toBe('idle');
+    expect(tombstones.get(refOf(2))).toBeUndefined();
     clock.jump(1);
-    expect(tombstones.reasonOf(refOf(1))).toBeUndefined();
+    expect(tombstones.get(refOf(1))).toBeUndefined();
   });
 
   it('are ten thousand at most: the oldest make room [security 38]', () => {
     const tombstones = new Tombstones(new VirtualClock());
-    for (let number = 1; number <= 10_000; number++) tombstones.add(refOf(number), 'deleted');
-    expect(tombstones.reasonOf(refOf(1))).toBe('deleted');
-    tombstones.add(refOf(10_001), 'cap');
-    expect(tombstones.reasonOf(refOf(1))).toBeUndefined();
-    expect(tombstones.reasonOf(refOf(2))).toBe('deleted');
-    expect(tombstones.reasonOf(refOf(10_001))).toBe('cap');
+    for (let number = 1; number <= 10_000; number++) tombstones.set(refOf(number), 'deleted');
+    expect(tombstones.get(refOf(1))).toBe('deleted');
+    tombstones.set(refOf(10_001), 'cap');
+    expect(tombstones.get(refOf(1))).toBeUndefined();
+    expect(tombstones.get(refOf(2))).toBe('deleted');
+    expect(tombstones.get(refOf(10_001))).toBe('cap');
   });
 
   it('still stand when older ones have fallen', () => {
     const clock = new VirtualClock();
     const tombstones = new Tombstones(clock);
-    tombstones.add(refOf(1), 'idle');
+    tombstones.set(refOf(1), 'idle');
     clock.jump(TEN_MINUTES / 2);
-    tombstones.add(refOf(2), 'absolute');
+    tombstones.set(refOf(2), 'absolute');
     clock.jump(TEN_MINUTES / 2);
-    tombstones.add(refOf(3), 'deleted');
-    expect([1, 2, 3].map((number) => tombstones.reasonOf(refOf(number)))).toEqual([
+    tombstones.set(refOf(3), 'deleted');
+    expect([1, 2, 3].map((number) => tombstones.get(refOf(number)))).toEqual([
       undefined,
       'absolute',
       'deleted',

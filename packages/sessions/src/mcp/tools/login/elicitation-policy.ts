@@ -1,4 +1,5 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
+import { ExpiringMap } from '../../../limits/expiring-map.js';
 import type { SessionRef } from '../../../session/ids.js';
 import type { Clock } from '../../../time/clock.js';
 import { digestOf } from '../../../vault/secret-digest.js';
@@ -22,7 +23,6 @@ interface Asked {
   readonly hasAnswered: boolean;
   /** Whether the client is not asked any more, so that the model shows the link. */
   readonly isRefused: boolean;
-  readonly untilMs: number;
 }
 
 /** How long a client is remembered, in milliseconds. After that it may be asked again. */
@@ -45,16 +45,12 @@ export interface AskableClient {
  */
 export class ElicitationPolicy {
   readonly #mode: Elicitation;
-  readonly #clock: Clock;
-  /**
-   * By session, or for a request without a session by client information and address; the entry that is unchanged
-   * longest first.
-   */
-  readonly #asked = new Map<string, Asked>();
+  /** By session, or for a request without a session by client information and address. */
+  readonly #asked: ExpiringMap<string, Asked>;
 
   constructor(mode: Elicitation, clock: Clock) {
     this.#mode = mode;
-    this.#clock = clock;
+    this.#asked = new ExpiringMap({ clock, maxEntries: MAX_REMEMBERED, ttlMs: REMEMBERED_MS });
   }
 
   /** How many clients are remembered. */
@@ -76,50 +72,36 @@ export class ElicitationPolicy {
   /** Whether a client may be asked: it supports elicitation, has not refused, and has few enough open questions. */
   mayAsk({ key, isAskable }: AskableClient): boolean {
     if (!isAskable) return false;
-    const asked = this.#find(key);
+    const asked = this.#asked.get(key);
     return !asked || (!asked.isRefused && asked.unanswered < (asked.hasAnswered ? MAX_UNANSWERED : 1));
   }
 
   /** Notes that a client was asked. */
   asked({ key }: AskableClient): void {
-    const { unanswered = 0, ...asked } = this.#find(key) ?? {};
+    const { unanswered = 0, ...asked } = this.#asked.get(key) ?? {};
     this.#remember(key, { ...asked, unanswered: unanswered + 1 });
   }
 
   /** Notes that a client has answered, with any answer. */
   answered({ key }: AskableClient): void {
-    const { unanswered = 1, ...asked } = this.#find(key) ?? {};
+    const { unanswered = 1, ...asked } = this.#asked.get(key) ?? {};
     this.#remember(key, { ...asked, unanswered: Math.max(0, unanswered - 1), hasAnswered: true });
   }
 
   /** Stops asking the client of a session: the model shows the link instead. @returns whether this is a change */
   stopAsking(ref: SessionRef): boolean {
-    const asked = this.#find(ref);
+    const asked = this.#asked.get(ref);
     this.#remember(ref, { ...asked, isRefused: true });
     return !asked?.isRefused;
   }
 
   /** Notes that a session has a new reference after a login. */
   moved(from: SessionRef, to: SessionRef): void {
-    if (this.#find(from)?.isRefused) this.stopAsking(to);
-  }
-
-  #find(key: string): Asked | undefined {
-    const asked = this.#asked.get(key);
-    return asked && asked.untilMs > this.#clock.now() ? asked : undefined;
+    if (this.#asked.get(from)?.isRefused) this.stopAsking(to);
   }
 
   #remember(key: string, change: Partial<Asked>): void {
-    this.#asked.delete(key);
-    const [oldest] = this.#asked.size >= MAX_REMEMBERED ? this.#asked.keys() : [];
-    if (oldest !== undefined) this.#asked.delete(oldest);
-    this.#asked.set(key, {
-      unanswered: 0,
-      hasAnswered: false,
-      isRefused: false,
-      ...change,
-      untilMs: this.#clock.now() + REMEMBERED_MS,
-    });
+    this.#asked.set(key, { unanswered: 0, hasAnswered: false, isRefused: false, ...change });
   }
 }
 
