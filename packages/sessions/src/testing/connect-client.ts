@@ -33,14 +33,38 @@ export async function connectClient<T>(
 ): Promise<T> {
   const transport = new Transport(new URL(url), {
     fetch: async (input, init) => {
-      const handling = sessions.handleRequest(new Request(input, init));
-      const response = await unlessAborted(init?.signal, handling);
-      if (!response.body || !init?.signal) return response;
-      // An aborted fetch ends the body, too.
-      const body = response.body.pipeThrough(new TransformStream(), { signal: init.signal });
-      return new Response(body, response);
+      const { signal, release } = signalOfRequest(init?.signal);
+      const handling = sessions.handleRequest(new Request(input, { ...init, signal }));
+      const response = await unlessAborted(signal, handling).catch((error: unknown) => {
+        release();
+        throw error;
+      });
+      if (!response.body) {
+        release();
+        return response;
+      }
+      const { readable, writable } = new TransformStream();
+      // An aborted fetch ends the body, too. The client sees the failure of a body in its other half.
+      response.body.pipeTo(writable, { signal }).then(release, release);
+      return new Response(readable, response);
     },
   });
   await client.connect(transport);
   return transport;
+}
+
+/**
+ * A signal that follows the client's until it is released. The client has one signal for all of its requests, and a
+ * `Request` leaves a listener on its signal until it is garbage-collected.
+ */
+function signalOfRequest(source: AbortSignal | null | undefined): {
+  readonly signal: AbortSignal;
+  readonly release: () => void;
+} {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const abort = () => controller.abort(source?.reason);
+  if (source?.aborted) abort();
+  else source?.addEventListener('abort', abort, { once: true });
+  return { signal, release: () => source?.removeEventListener('abort', abort) };
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events';
 import * as sdk2 from '@modelcontextprotocol/client';
 import { Client as Sdk1Client } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as Sdk1Transport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
@@ -282,6 +283,44 @@ describe('connectClient', () => {
     const { code } = await logIn(sessions, structuredContent.loginUrl, { provider, user: 'alice' });
     expect(code).toMatch(/-/);
     await client.close();
+  });
+
+  it('leaves no listeners on the signal that a 2025 client has for all of its requests', async () => {
+    const clock = new VirtualClock();
+    const { sessions } = startWithOne(clock);
+    const signals = new Set<AbortSignal>();
+    let answered: (method: string | undefined) => void = () => undefined;
+    const nextAnswer = () =>
+      new Promise<string | undefined>((resolve) => {
+        answered = resolve;
+      });
+    class ObservedTransport extends sdk2.StreamableHTTPClientTransport {
+      constructor(
+        url: URL,
+        { fetch }: { fetch: (url: string | URL, init?: RequestInit) => Promise<Response> },
+      ) {
+        super(url, {
+          fetch: async (input, init) => {
+            if (init?.signal) signals.add(init.signal);
+            const response = await fetch(input, init);
+            answered(init?.method);
+            return response;
+          },
+        });
+      }
+    }
+    const client = new sdk2.Client(CLIENT_INFO, { supportedProtocolVersions: ['2025-11-25'] });
+    await connectClient(sessions, { client, Transport: ObservedTransport });
+    onTestFinished(() => client.close());
+    expect(await nextAnswer()).toBe('GET');
+    for (let ping = 0; ping < 50; ping++) {
+      const answer = nextAnswer();
+      await clock.advance(25_000);
+      expect(await answer).toBe('POST');
+    }
+    const counts = [...signals].map((signal) => getEventListeners(signal, 'abort').length);
+    expect(Math.max(...counts)).toBeGreaterThan(0);
+    expect(Math.max(...counts)).toBeLessThan(5);
   });
 
   it('connects a client of SDK 1, and returns its transport', async () => {
