@@ -48,6 +48,10 @@ export interface Account {
   readonly name?: string;
   /** The granted scopes. */
   readonly scopes: readonly string[];
+  /** The scopes that the login requested and the provider did not grant. Absent: none. */
+  readonly refusedScopes?: readonly string[];
+  /** The fields of the token answer and the callback that `tokenFields` and `callbackFields` name. Absent: none. */
+  readonly fields?: Readonly<Record<string, string>>;
 }
 
 /** An access token and the generation of its token set. */
@@ -186,11 +190,13 @@ export class Accounts {
     const { accounts } = await this.#read(snapshot);
     return Object.values(accounts)
       .filter(({ state }) => state === 'authenticated')
-      .map(({ provider, subject, name, scopes }) => ({
+      .map(({ provider, subject, name, scopes, refusedScopes, fields }) => ({
         provider,
         subject,
         ...(name !== undefined && { name }),
         scopes,
+        ...(refusedScopes && { refusedScopes }),
+        ...(fields && { fields }),
       }));
   }
 

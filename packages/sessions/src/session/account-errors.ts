@@ -27,6 +27,7 @@ const SIGN_OUT_TEXTS: Readonly<Record<SignOutReason, string>> = {
   operator: 'the operator of this server ended it',
   account_cap: 'its user has logged in to too many other sessions since',
   other_user: 'another user has logged in to the session',
+  provider_logout: 'the user logged out at the provider',
 };
 
 /** The error of a 2026 request that names no session. */

@@ -17,8 +17,11 @@ export function hasHandle({ kind }: Pick<SessionRecord, 'kind'>): boolean {
 }
 
 /**
- * Why a session was signed out. `account_cap`: its account has logged in to too many newer sessions. `other_user`:
- * another user has logged in to it, whom the next event `account.authenticated` names.
+ * Why a session was signed out.
+ *
+ * - `account_cap`: its account has logged in to too many newer sessions.
+ * - `other_user`: another user has logged in to it, whom the next event `account.authenticated` names.
+ * - `provider_logout`: the user has logged out at the provider (OpenID Connect Back-Channel Logout).
  */
 export type SignOutReason =
   | 'logout'
@@ -27,7 +30,8 @@ export type SignOutReason =
   | 'disconnect'
   | 'operator'
   | 'account_cap'
-  | 'other_user';
+  | 'other_user'
+  | 'provider_logout';
 
 /** Why a session ended. */
 export type EndReason =
@@ -47,7 +51,11 @@ export type AccountFailureReason =
   | 'provider_refused'
   | 'identity_changed'
   | 'refresh_lost'
-  | 'tokens_unreadable';
+  | 'tokens_unreadable'
+  /** An API rejected the access token, and a renewed one, too. */
+  | 'token_rejected'
+  /** The user has logged out at the provider. */
+  | 'provider_logout';
 
 /**
  * A part of a token response that does not conform, although its tokens are valid.
@@ -55,8 +63,23 @@ export type AccountFailureReason =
  * - `id_token_invalid`: the ID token is invalid and ignored.
  * - `issuer_changed`: the ID token is from another issuer, so the tokens may belong to another user.
  * - `scope_widened`: the response has scopes that were not requested. They are ignored.
+ * - `api_origin_refused`: the field of `apiOriginField` is not the origin of an allowed domain. It is ignored.
+ * - `field_ignored`: a field of `tokenFields` or `callbackFields` is no text, or is too long.
  */
-export type GrantNonconformance = 'id_token_invalid' | 'issuer_changed' | 'scope_widened';
+export type GrantNonconformance =
+  | 'id_token_invalid'
+  | 'issuer_changed'
+  | 'scope_widened'
+  | 'api_origin_refused'
+  | 'field_ignored';
+
+/** What an API has demanded of the login besides what it has. The next login requests it. */
+interface StepUp {
+  /** RFC 6750 section 3.1. At most 20. */
+  readonly scopes?: readonly string[] | undefined;
+  /** JSON of the `claims` parameter (OpenID Connect Core section 5.5), at most 4,096 bytes. */
+  readonly claims?: string | undefined;
+}
 
 /** One provider login inside a session. */
 export interface AccountRecord {
@@ -78,8 +101,22 @@ export interface AccountRecord {
   /** When to refresh the access token. */
   readonly refreshAtMs?: number | undefined;
   readonly lifetimeMs?: number | undefined;
+  /** When the refresh token expires, as announced. `undefined`: not announced. */
+  readonly refreshExpiresAtMs?: number | undefined;
   /** The number of failed refreshes in a row. */
   readonly failures?: number | undefined;
+  /** The fields of `tokenFields` and `callbackFields`, at most 20 of 1,024 characters each. */
+  readonly fields?: Readonly<Record<string, string>> | undefined;
+  /** The origin of this user's API, from `apiOriginField`. */
+  readonly apiOrigin?: string | undefined;
+  /** The provider's session (`sid` of the ID token), at most 256 characters. */
+  readonly providerSession?: string | undefined;
+  /** Ends with the next login at the provider. */
+  readonly stepUp?: StepUp | undefined;
+  /** A digest of the claims that the login has answered. The same demand again is not answered with a login. */
+  readonly answeredClaims?: string | undefined;
+  /** The token set was refreshed because an API had rejected the one before it. */
+  readonly tokenRejected?: true | undefined;
 }
 
 /** The state of a session that tools have set. */

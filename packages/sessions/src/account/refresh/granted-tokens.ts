@@ -15,12 +15,20 @@ export interface GrantedTokens {
   readonly requestedAtMs: number;
   /** `undefined`: not in the response. */
   readonly expiresInSeconds: number | undefined;
+  /** The lifetime of the refresh token. `undefined`: not in the response. */
+  readonly refreshExpiresInSeconds?: number | undefined;
   /** `undefined`: the requested ones (RFC 6749 section 5.1). */
   readonly scopes: readonly string[] | undefined;
   /** The scopes that a login requested. */
   readonly requestedScopes?: readonly string[] | undefined;
   /** From the ID token or the userinfo endpoint; may be absent after a refresh. */
   readonly identity: Identity | undefined;
+  /** The fields of `tokenFields` and `callbackFields` that the response has. */
+  readonly fields?: Readonly<Record<string, string>> | undefined;
+  /** The origin of this user's API, from `apiOriginField`. */
+  readonly apiOrigin?: string | undefined;
+  /** The provider's session (`sid` of the ID token). */
+  readonly providerSession?: string | undefined;
   /** The claims of the verified ID token of a login. */
   readonly idTokenClaims?: Readonly<Record<string, unknown>> | undefined;
   /** The part of the response that does not conform, although the tokens are valid. */

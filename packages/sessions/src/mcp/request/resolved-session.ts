@@ -52,6 +52,8 @@ function whyEnded(reason: EndReason): string {
       return 'its user has logged in to too many other sessions';
     case 'other_user':
       return 'another user has logged in to it';
+    case 'provider_logout':
+      return 'its user logged out at the provider';
     case 'replaced':
       return 'the login was finished and has a new handle';
     case 'login_expired':

@@ -14,7 +14,7 @@ import type { RequestContext } from '../request/context.js';
 import type { LoginRequirement } from '../request/login-requirement.js';
 import type { RequestStateBinding, RequestStates } from '../request/request-state.js';
 import { SESSION_META_KEY, withoutSessionArgument } from '../request/session-argument.js';
-import { isLoggedIn } from '../tools/login/elicitation.js';
+import { isUsable } from '../tools/login/elicitation.js';
 import { type LoginToolOptions, login } from '../tools/login/login.js';
 import type { LoginAnswer } from '../tools/login/login-call.js';
 import { type LoginCall, originOf } from '../tools/login/login-call.js';
@@ -66,7 +66,7 @@ export class ParkedCalls {
     }
     const isBack = states.isOurs(state);
     const canRun = async () =>
-      (await this.#isLoggedIn(context, provider, scopes)) || !this.#canPark(context, provider, protocol);
+      (await this.#isUsable(context, provider, scopes)) || !this.#canPark(context, provider, protocol);
     // Without a login, the handler throws the error for the model.
     if (!isBack && (await canRun())) return tool.run(await this.#verified(protocol, state));
     const asked = isBack ? protocol : withRequestState(protocol, undefined);
@@ -96,14 +96,14 @@ export class ParkedCalls {
     );
   }
 
-  async #isLoggedIn(
+  async #isUsable(
     { resolved }: RequestContext,
     provider: string,
     scopes: readonly string[],
   ): Promise<boolean> {
     if (resolved.state !== 'live') return false;
     const record = await this.#options.registry.get(resolved.record.ref);
-    return record !== undefined && isLoggedIn({ record, provider, scopes });
+    return record !== undefined && isUsable({ record, provider, scopes });
   }
 
   /** Runs the tool in the session of the request, after the login. */

@@ -28,7 +28,7 @@ const outputSchema = z.object({
     .enum(['anonymous', 'pending', 'authenticated', 'reauthentication_required'])
     .describe('The worst state of the accounts.'),
   signedOut: z
-    .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator', 'account_cap'])
+    .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator', 'account_cap', 'provider_logout'])
     .optional()
     .describe('Why the last login ended.'),
   accounts: z.array(

@@ -79,6 +79,8 @@ const FAILURE_TEXTS: Readonly<Record<AccountFailureReason, string>> = {
   identity_changed: 'was removed, because its refresh returned the tokens of another user',
   refresh_lost: 'was lost, because the response of the provider to a refresh did not arrive',
   tokens_unreadable: 'could not be decrypted by this server',
+  token_rejected: 'is no longer accepted by the API, which rejected its renewed token, too',
+  provider_logout: 'has ended, because the user logged out at the provider',
 };
 
 function choice(providers: readonly string[]): string {

@@ -10,6 +10,7 @@ import { SessionError } from '../../../errors.js';
 import { type LoginOutcome, quotaKeyOf } from '../../../login/login-attempt.js';
 import type { Logins } from '../../../login/logins.js';
 import type { PendingLogin } from '../../../login/pending-login.js';
+import { accountHealth } from '../../../session/account-health.js';
 import type { Clock } from '../../../time/clock.js';
 import { type RandomSource, randomToken } from '../../../vault/random.js';
 import { withRequestProperties } from '../../request/call-context.js';
@@ -172,7 +173,7 @@ export class LoginRounds {
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
     // A decline counts even if a user has logged in meanwhile.
-    if (isLoggedIn(call))
+    if (isLoggedIn(call, this.#options.clock.now()))
       return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
     const pending = logins.pending(ref, provider);
     if (!pending) return { kind: 'failed', failure: logins.takeFailure(ref, provider) ?? 'expired' };
@@ -206,12 +207,19 @@ export class LoginRounds {
 /** How long one call waits for its user, in milliseconds. Clients give up after 60 seconds. */
 export const MAX_LOGIN_WAIT_MS = 25_000;
 
-/** Whether a user is logged in at the provider, by a login that requested these scopes or has them. */
-export function isLoggedIn({
-  record,
-  provider,
-  scopes,
-}: Pick<LoginCall, 'record' | 'provider' | 'scopes'>): boolean {
+/**
+ * Whether a login is unnecessary: a user is logged in at the provider, by a login that requested these scopes or has
+ * them, and its tokens have not expired for good.
+ */
+export function isLoggedIn(call: LoginTarget, nowMs: number): boolean {
+  const account = call.record.accounts[call.provider];
+  return isUsable(call) && account !== undefined && accountHealth(account, nowMs) !== 'expired';
+}
+
+type LoginTarget = Pick<LoginCall, 'record' | 'provider' | 'scopes'>;
+
+/** Whether a call that requires a login can run. */
+export function isUsable({ record, provider, scopes }: LoginTarget): boolean {
   const account = record.accounts[provider];
   if (account?.state !== 'authenticated') return false;
   // A scope that was refused would be refused again.

@@ -139,7 +139,7 @@ async function nextStep(
   const { snapshot, provider } = call;
   if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.resume(call, protocol, round, binding);
-  if (isLoggedIn(call)) return { kind: 'finished' };
+  if (isLoggedIn(call, options.clock.now())) return { kind: 'finished' };
 
   const failure = logins.takeFailure(snapshot.ref, provider);
   if (failure) return { kind: 'failed', failure };
