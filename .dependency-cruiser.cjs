@@ -40,7 +40,7 @@ const modules = {
   store: upToSession,
   observe: upToSession,
   server: [...upToMcp, 'store', 'observe'],
-  testing: ['time', 'vault', 'provider', 'server'],
+  testing: ['parse-options', 'time', 'vault', 'provider', 'server'],
   index: [...upToMcp, 'observe', 'server'],
 };
 

@@ -31,6 +31,7 @@ export { createSessions } from './server/create-sessions.js';
 export type {
   CloseOptions,
   ListenOptions,
+  NamedProviders,
   Runtime,
   ServeStdioOptions,
   SessionsOptions,

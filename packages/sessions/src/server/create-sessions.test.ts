@@ -39,21 +39,6 @@ describe('createSessions', () => {
 });
 
 describe('the methods of sessions', () => {
-  it('refuse unknown options by name', async () => {
-    const sessions = createSessions(options);
-    onTestFinished(() => sessions.close());
-    const refused = (hint: string) => ({ code: 'configuration', message: expect.stringContaining(hint) });
-    await expect(sessions.listen({ prot: 0 } as never)).rejects.toMatchObject(
-      refused('unknown option `prot`; the options are port, host, keepAliveMs'),
-    );
-    await expect(sessions.serveStdio({ openBrowsers: false } as never)).rejects.toMatchObject(
-      refused('unknown option `openBrowsers`; did you mean `openBrowser`?'),
-    );
-    await expect(sessions.close({ drain: 1 } as never)).rejects.toMatchObject(
-      refused('unknown option `drain`; did you mean `drainMs`?'),
-    );
-  });
-
   it('let close listen to a signal of the process', async () => {
     const sessions = createSessions(options);
     const listener: (signal: never) => Promise<void> = sessions.close;

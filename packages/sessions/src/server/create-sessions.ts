@@ -21,7 +21,7 @@ import { composeSessions, type ServerEnvironment, type SessionParts } from './co
 import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
-import type { SessionsOptions } from './options.js';
+import type { NamedProviders, SessionsOptions } from './options.js';
 import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
 import { sessionsSettings } from './settings.js';
@@ -34,9 +34,12 @@ const DEFAULT_PORT = 3000;
  * `middleware` or `handleRequest` is called.
  * @throws SessionError `configuration` if the options are invalid; the message says what to change
  */
-export function createSessions<ProviderName extends string = string>(
-  options: SessionsOptions<ProviderName>,
-): Sessions {
+export function createSessions<ProviderName extends string>(
+  options: SessionsOptions<ProviderName> & NamedProviders<ProviderName>,
+): Sessions;
+/** Without a name, a provider is called as its host, which its type does not tell: every name is accepted. */
+export function createSessions(options: SessionsOptions): Sessions;
+export function createSessions(options: SessionsOptions): Sessions {
   return createSessionsWith(new MapSessionStore(), options);
 }
 

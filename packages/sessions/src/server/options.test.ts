@@ -1,5 +1,5 @@
 import { describe, expectTypeOf, it } from 'vitest';
-import type { Session, ToolContext } from '../index.js';
+import type { ProviderOptions, Session, ToolContext } from '../index.js';
 import type { createSessions } from './create-sessions.js';
 import type { SessionsOptions } from './options.js';
 
@@ -43,6 +43,40 @@ describe('the names of providers', () => {
     });
     inferred({ server, providers: [{ ...registration, name: 'read'.toLowerCase() }], tools });
     expectTypeOf<SessionsOptions['tools']>().parameter(1).toEqualTypeOf<ToolContext>();
+  });
+
+  it('are any text if one of them is the default name, the host of the issuer', () => {
+    inferred({
+      server,
+      providers: [registration, { ...registration, name: 'github' }],
+      tools: (_server, context) => {
+        expectTypeOf(context).toEqualTypeOf<ToolContext>();
+        context.requireLogin(() => 'done', { provider: 'id.example.com' });
+        void context.session().account('id.example.com');
+      },
+    });
+    const several: readonly ProviderOptions[] = [registration, { ...registration, name: 'github' }];
+    inferred({
+      server,
+      providers: several,
+      tools: (_server, context) => expectTypeOf(context).toEqualTypeOf<ToolContext>(),
+    });
+    inferred({
+      server,
+      providers: [
+        { ...registration, name: undefined },
+        { ...registration, name: 'github' },
+      ],
+      tools: (_server, context) => expectTypeOf(context).toEqualTypeOf<ToolContext>(),
+    });
+  });
+
+  it('are known of a single provider, too', () => {
+    inferred({
+      server,
+      providers: { ...registration, name: 'github' },
+      tools: (_server, context) => expectTypeOf(context).toEqualTypeOf<ToolContext<'github'>>(),
+    });
   });
 
   it('accept tools that were written for any provider', () => {

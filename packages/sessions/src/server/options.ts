@@ -9,7 +9,7 @@ import type { Lifetimes } from '../session/lifetimes.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 
-/** The options of {@link createSessions}. `ProviderName`: the names of `providers`. */
+/** The options of {@link createSessions}. `ProviderName`: the names of `providers`, if all have one. */
 export interface SessionsOptions<ProviderName extends string = string> {
   /** The name, version and instructions that clients get. */
   readonly server: ServerInfo;
@@ -68,6 +68,13 @@ export interface SessionsOptions<ProviderName extends string = string> {
   readonly allowDebugging?: boolean | undefined;
   /** Replaces the clock, the random source or `fetch`, for tests. */
   readonly runtime?: Partial<Runtime> | undefined;
+}
+
+/** Options whose providers all have a `name`, which tools then have to spell correctly. */
+export interface NamedProviders<ProviderName extends string> {
+  readonly providers:
+    | (ProviderOptions<ProviderName> & { readonly name: ProviderName })
+    | readonly (ProviderOptions<ProviderName> & { readonly name: ProviderName })[];
 }
 
 /** The clock, the random source and the HTTP client that the library uses. */

@@ -50,7 +50,7 @@ export interface Sessions {
    * again.
    * @returns the number of matching sessions, when their tokens are wiped
    * @throws SessionError `configuration` if the filter has no criterion, an unknown one, or one without a value;
-   * `store_unavailable` if a session could not be signed out, after all others are
+   * `unknown_provider`; `store_unavailable` if a session could not be signed out, after all others are
    */
   signOut(filter: SignOutFilter): Promise<number>;
   /**

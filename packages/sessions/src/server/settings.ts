@@ -13,6 +13,8 @@ import { parseOptions } from '../parse-options.js';
 import { type ProviderSettings, providerSettings } from '../provider/provider-options.js';
 import { isLoopbackHost, isSecureUrl } from '../secure-url.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
+import type { Clock } from '../time/clock.js';
+import type { RandomSource } from '../vault/random.js';
 import { openToNetwork } from './listen-rules.js';
 import type { Runtime, SessionsOptions } from './options.js';
 
@@ -54,13 +56,19 @@ const serverSchema = z.strictObject({
   requestState: unchecked,
 } satisfies Record<keyof ServerInfo, z.ZodType>);
 
+function isFunction(value: unknown): boolean {
+  return typeof value === 'function';
+}
+
+function hasMethods(value: unknown, names: readonly string[]): boolean {
+  const methods = value as Readonly<Record<string, unknown>> | null | undefined;
+  return names.every((name) => isFunction(methods?.[name]));
+}
+
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const satisfies (keyof Logger)[];
 // A logger is often an instance of a class.
 const loggerSchema = z.custom<Logger>(
-  (value) => {
-    const logger = value as Partial<Logger> | null;
-    return LOG_LEVELS.every((level) => typeof logger?.[level] === 'function');
-  },
+  (value) => hasMethods(value, LOG_LEVELS),
   `must have the methods ${LOG_LEVELS.join(', ')}`,
 );
 
@@ -74,15 +82,17 @@ const lifetimesSchema = z.strictObject({
 } satisfies Record<keyof Lifetimes, z.ZodType>);
 
 const runtimeSchema = z.strictObject({
-  clock: anything,
-  random: anything,
-  fetch: anything,
+  clock: z
+    .custom<Clock>((value) => hasMethods(value, ['now', 'after']), 'must have the methods now, after')
+    .optional(),
+  random: z.custom<RandomSource>(isFunction, 'must be a function').optional(),
+  fetch: z.custom<typeof fetch>(isFunction, 'must be a function').optional(),
 } satisfies Record<keyof Runtime, z.ZodType>);
 
 const schema = z.strictObject({
   server: serverSchema,
   branding: brandingSchema.default({}),
-  tools: z.custom<RegisterTools>((value) => typeof value === 'function', 'must be a function'),
+  tools: z.custom<RegisterTools>(isFunction, 'must be a function'),
   // These are validated below.
   providers: z.custom<NonNullable<unknown>>((value) => value != null, 'is missing; add a provider'),
   publicUrl: anything,

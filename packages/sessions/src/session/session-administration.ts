@@ -1,4 +1,6 @@
-import { SessionError, unknownProvider } from '../errors.js';
+import { z } from 'zod';
+import { unknownProvider } from '../errors.js';
+import { parseOptions } from '../parse-options.js';
 import type { Clock } from '../time/clock.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { logIdOf, publicIdOf } from './ids.js';
@@ -41,7 +43,14 @@ export interface SessionAdministrationOptions {
   readonly providers: ReadonlyMap<string, unknown>;
 }
 
-const CRITERIA: ReadonlySet<string> = new Set(['session', 'subject', 'provider']);
+// A criterion without a value is a mistake: ignoring it would sign out more sessions than meant.
+const criterion = z.exactOptional(z.string());
+const filterSchema = z
+  .strictObject({ session: criterion, subject: criterion, provider: criterion } satisfies Record<
+    keyof SignOutFilter,
+    z.ZodType
+  >)
+  .refine((filter) => Object.keys(filter).length > 0, 'needs a session, a subject or a provider');
 
 /** Lists the sessions of this node for an operator, and signs them out. */
 export class SessionAdministration {
@@ -63,8 +72,8 @@ export class SessionAdministration {
   /**
    * Signs sessions out: wipes their tokens, and has them revoked. Resolves when the tokens are wiped.
    * @returns the number of sessions that matched
-   * @throws SessionError `configuration` if the filter is empty or a criterion is not a text, `unknown_provider`, `store_unavailable` after
-   * all other sessions are signed out
+   * @throws SessionError `configuration` if the filter is empty or has another criterion or value, `unknown_provider`,
+   * `store_unavailable` after all other sessions are signed out
    */
   async signOut(filter: SignOutFilter): Promise<number> {
     const matches = this.#matcherOf(filter);
@@ -103,16 +112,11 @@ export class SessionAdministration {
   #matcherOf(given: SignOutFilter): (record: SessionRecord) => boolean {
     // One read of each criterion: what is checked is what is used.
     const filter: SignOutFilter = { ...given };
-    // A criterion without a value is a mistake: ignoring it would sign out more sessions than meant.
-    const isCriterion = ([name, value]: [string, unknown]) => CRITERIA.has(name) && typeof value === 'string';
-    const criteria = Object.entries(filter);
-    if (criteria.length === 0 || !criteria.every(isCriterion)) {
-      throw new SessionError(
-        'configuration',
-        'Give at least one of `session`, `subject` and `provider`, each as a text, and nothing else.',
-      );
-    }
-    const { session, subject, provider } = filter;
+    const { session, subject, provider } = parseOptions(
+      filterSchema,
+      filter,
+      'The filter of `signOut` is invalid',
+    );
     const { providers } = this.#options;
     if (provider !== undefined && !providers.has(provider)) throw unknownProvider(providers.keys());
     const hasAccount = subject !== undefined || provider !== undefined;

@@ -1,3 +1,5 @@
+import { z } from 'zod';
+import { parseOptions } from '../parse-options.js';
 import type { Sessions } from '../server/sessions.js';
 import { unlessAborted } from './provider-faults.js';
 
@@ -16,6 +18,12 @@ export interface ConnectClientOptions<T> {
   readonly url?: string;
 }
 
+const optionsSchema = z.strictObject({
+  client: z.looseObject({}),
+  Transport: z.custom((value) => typeof value === 'function', 'must be a class'),
+  url: z.url().optional(),
+} satisfies Record<keyof ConnectClientOptions<never>, z.ZodType>);
+
 /**
  * Connects a client of the MCP SDK to a server, without a network.
  *
@@ -29,8 +37,10 @@ export interface ConnectClientOptions<T> {
  */
 export async function connectClient<T>(
   sessions: Pick<Sessions, 'handleRequest'>,
-  { client, Transport, url = 'http://127.0.0.1:3000/mcp' }: ConnectClientOptions<T>,
+  options: ConnectClientOptions<T>,
 ): Promise<T> {
+  parseOptions(optionsSchema, options, 'The options of `connectClient` are invalid');
+  const { client, Transport, url = 'http://127.0.0.1:3000/mcp' } = options;
   const transport = new Transport(new URL(url), {
     fetch: async (input, init) => {
       const { signal, release } = signalOfRequest(init?.signal);

@@ -1,4 +1,6 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { z } from 'zod';
+import { parseOptions } from '../parse-options.js';
 import type { ProviderEndpoints, ProviderOptions } from '../provider/provider-options.js';
 import {
   connectionError,
@@ -30,6 +32,19 @@ export interface FaultingProviderOptions {
   /** Handles requests to other origins, such as the `fetch` of a second provider. Default: refuses connections. */
   readonly fetch?: typeof fetch;
 }
+
+/** The server under test checks the values. */
+const value = z.unknown().optional();
+const optionsSchema = z.strictObject({
+  name: value,
+  issuer: value,
+  endpoints: value,
+  idTokens: value,
+  identity: value,
+  apiOrigins: value,
+  api: value,
+  fetch: value,
+} satisfies Record<keyof FaultingProviderOptions, z.ZodType>);
 
 /**
  * An OAuth 2.1 authorization server without a network, whose `fetch` is passed to the server under test. It verifies
@@ -65,6 +80,7 @@ export class FaultingProvider {
   };
 
   constructor(options: FaultingProviderOptions = {}) {
+    parseOptions(optionsSchema, options, 'The options of the FaultingProvider are invalid');
     const { issuer = 'https://provider.test', apiOrigins = ['https://api.test'] } = options;
     this.#given = options;
     this.#issuer = issuer;

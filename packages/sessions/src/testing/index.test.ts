@@ -48,7 +48,7 @@ function start(
     lifetimes: { shutdownDrainMs: 0 },
     runtime,
     tools: (server, context) => {
-      const inputSchema = z.object({ url: z.string().default('https://api.test/me') });
+      const inputSchema = z.strictObject({ url: z.string().default('https://api.test/me') });
       server.registerTool('who', { description: 'Names the user', inputSchema }, async ({ url }) => {
         const response = await context.session().fetch(url);
         return { content: [{ type: 'text', text: `${response.status} ${await response.text()}` }] };

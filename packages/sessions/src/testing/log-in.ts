@@ -1,5 +1,7 @@
+import { z } from 'zod';
+import { parseOptions } from '../parse-options.js';
 import type { Sessions } from '../server/sessions.js';
-import type { FaultingProvider } from './faulting-provider.js';
+import { FaultingProvider } from './faulting-provider.js';
 
 export interface LogInOptions {
   /** Where the user logs in. */
@@ -14,6 +16,15 @@ export interface BrowserLogin {
   /** The confirmation code on the last page, for the `login` tool; `undefined` if the login needs none. */
   readonly code: string | undefined;
 }
+
+const optionsSchema = z.strictObject({
+  provider: z.custom<FaultingProvider>(
+    (value) => value instanceof FaultingProvider,
+    'must be a FaultingProvider',
+  ),
+  user: z.string().min(1),
+  timeoutMs: z.number().positive().optional(),
+} satisfies Record<keyof LogInOptions, z.ZodType>);
 
 const DEFAULT_TIMEOUT_MS = 30_000;
 const MAX_SHOWN_CHARACTERS = 300;
@@ -30,8 +41,10 @@ const MAX_SHOWN_CHARACTERS = 300;
 export async function logIn(
   sessions: Pick<Sessions, 'handleRequest'>,
   loginUrl: unknown,
-  { provider, user, timeoutMs = DEFAULT_TIMEOUT_MS }: LogInOptions,
+  options: LogInOptions,
 ): Promise<BrowserLogin> {
+  parseOptions(optionsSchema, options, 'The options of `logIn` are invalid');
+  const { provider, user, timeoutMs = DEFAULT_TIMEOUT_MS } = options;
   if (typeof loginUrl !== 'string' || !URL.canParse(loginUrl)) {
     throw new Error(
       `Login of "${user}" failed: ${String(loginUrl)} is not a URL. Pass the \`loginUrl\` that \`login\` returned.`,

@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProtocolError } from '@modelcontextprotocol/server';
+import { z } from 'zod';
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
-import { SCOPE_TOKEN } from '../../parse-options.js';
+import { parseOptions, SCOPE_TOKEN } from '../../parse-options.js';
 import { sessionRequired } from '../../session/account-errors.js';
 import { snapshotOf } from '../../session/session-record.js';
 import { ErrorCode } from '../wire/error-response.js';
@@ -50,11 +51,16 @@ export interface ToolContext<ProviderName extends string = string> {
    * Wraps the handler of a tool, resource or prompt so that it runs only if a user is logged in. Without a login, the
    * call is answered with a text that tells the model to call `login`. If the client opens links itself (URL
    * elicitation, revision 2026-07-28), the call of a tool waits for the login and then runs the handler, once.
-   * @throws SessionError `configuration` if there is no provider of that name, or if a scope is new after `createSessions`
-   * has run `tools`
+   * @throws SessionError `configuration` if the requirement is invalid, if there is no provider of that name, or if a
+   * scope is new after `createSessions` has run `tools`
    */
   requireLogin<T extends RequestHandler>(handler: T, requirement?: LoginRequirement<ProviderName>): T;
 }
+
+const requirementSchema = z.strictObject({
+  provider: z.string().optional(),
+  scopes: z.array(z.string().regex(SCOPE_TOKEN, 'is not a scope token (RFC 6749 section 3.3)')).optional(),
+} satisfies Record<keyof LoginRequirement, z.ZodType>);
 
 export interface RequestContextsOptions extends Omit<SessionServices, 'resourceUpdates'> {
   /** The names of the providers; the first is the default. */
@@ -114,24 +120,21 @@ export class RequestContexts implements ToolContext {
 
   requireLogin<T extends RequestHandler>(handler: T, requirement: LoginRequirement = {}): T {
     const { providers } = this.#options;
-    const { provider = providers[0] } = requirement;
-    assertRequirement(handler, requirement);
+    if (typeof handler !== 'function') {
+      throw new SessionError('configuration', 'The first argument of `requireLogin` must be the handler.');
+    }
+    const { provider = providers[0], scopes = [] } = parseOptions(
+      requirementSchema,
+      requirement,
+      'The options of `requireLogin` are invalid',
+    );
     if (!providers.includes(provider)) {
       throw new SessionError(
         'configuration',
         `\`requireLogin\` names the provider "${provider}", which is not configured. Use one of: ${providers.join(', ')}.`,
       );
     }
-    const { scopes = [] } = requirement;
-    for (const scope of scopes) {
-      if (!SCOPE_TOKEN.test(scope)) {
-        throw new SessionError(
-          'configuration',
-          `\`requireLogin\` has the scope "${scope}", which is not a scope token (RFC 6749 section 3.3). Give each scope as its own element.`,
-        );
-      }
-      this.#requireScope(provider, scope);
-    }
+    for (const scope of scopes) this.#requireScope(provider, scope);
     const guarded = async (...parameters: never[]) => {
       await this.#assertLoggedIn(provider, scopes);
       return this.run({ ...this.get(), requiredProvider: provider }, () => handler(...parameters));
@@ -177,17 +180,4 @@ export class RequestContexts implements ToolContext {
     const services = { ...this.#options, resourceUpdates: this.resourceUpdates };
     return liveSession(snapshotOf(resolved.record), services, { required: requiredProvider, all: providers });
   }
-}
-
-/** @throws SessionError `configuration` if a handler would run with less protection than its author wrote */
-function assertRequirement(handler: unknown, requirement: LoginRequirement): void {
-  if (typeof handler !== 'function') {
-    throw new SessionError('configuration', 'The first argument of `requireLogin` must be the handler.');
-  }
-  const unknown = Object.keys(requirement).find((name) => name !== 'provider' && name !== 'scopes');
-  if (unknown === undefined) return;
-  throw new SessionError(
-    'configuration',
-    `\`requireLogin\` has no option \`${unknown}\`. Its options are \`provider\` and \`scopes\`.`,
-  );
 }

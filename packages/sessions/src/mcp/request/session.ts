@@ -1,7 +1,9 @@
+import { z } from 'zod';
 import type { Account, Accounts } from '../../account/accounts.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import type { SessionState, SessionStates } from '../../account/session-state.js';
 import { SessionError, unknownProvider } from '../../errors.js';
+import { parseOptions } from '../../parse-options.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
@@ -50,8 +52,8 @@ export interface Session<ProviderName extends string = string> {
   /**
    * Calls `use` with a fresh access token, for what `fetch` cannot do. Do not keep the token: it is refreshed and
    * revoked independently of this call.
-   * @throws SessionError as `fetch`, and `unknown_provider`; also throws the errors of `use`, or a TypeError in place of an error that contains
-   * the token
+   * @throws SessionError as `fetch`, `unknown_provider`, and `configuration` for an unknown option; also the errors of `use`, or
+   * a TypeError in place of one that contains the token
    */
   withAccessToken<T>(
     use: (accessToken: string) => Promise<T>,
@@ -86,6 +88,10 @@ export class ResourceUpdates {
     for (const listener of this.#listeners) listener(uri, session);
   }
 }
+
+const callSchema = z.strictObject({
+  provider: z.string().optional(),
+} satisfies Record<keyof SessionCallOptions, z.ZodType>);
 
 /** What sessions are made of. */
 export interface SessionServices {
@@ -125,6 +131,15 @@ export function liveSession(
     if (all.includes(provider)) return provider;
     throw unknownProvider(all);
   };
+  const withAccessToken: Session['withAccessToken'] = async (use, options) => {
+    const { provider = usual } = parseOptions(
+      callSchema,
+      options,
+      'The options of `withAccessToken` are invalid',
+    );
+    const { accessToken } = await accounts.accessToken(snapshot, await known(provider));
+    return useSecret(accessToken, use);
+  };
   return {
     id: idOf(snapshot),
     account: (provider = usual) => handled(known(provider).then((name) => accounts.find(snapshot, name))),
@@ -135,12 +150,7 @@ export function liveSession(
       set: (value, options) => handled(states.set(snapshot, value, options)),
     },
     fetch: (...request) => handled(fetch(snapshot, required, ...request)),
-    withAccessToken: (use, { provider = usual } = {}) =>
-      handled(
-        known(provider)
-          .then((name) => accounts.accessToken(snapshot, name))
-          .then(({ accessToken }) => useSecret(accessToken, use)),
-      ),
+    withAccessToken: (use, options = {}) => handled(withAccessToken(use, options)),
     // `list` rejects after a sign-out: the client may have another user now.
     resourceUpdated: (uri) =>
       handled(accounts.list(snapshot).then(() => resourceUpdates.notify(uri, snapshot.ref))),
