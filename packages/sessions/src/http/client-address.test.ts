@@ -74,6 +74,11 @@ describe('trusted proxies', () => {
     '10/8',
     '0xa.0.0.0/8',
     '::ffff:10.0.0.0/104',
+    // Some parsers read octal numbers.
+    '10.0.0.0/08',
+    // Without its zone, the address would be trusted on every interface.
+    'fe80::1%eth0',
+    'fe80::1%eth0/64',
   ])('are addresses and ranges, not %j', (range) => {
     expect(() => new TrustedProxies([range])).toThrow(`"${range}" in \`trustedProxies\` is no address`);
   });

@@ -55,9 +55,9 @@ function parseForwarded(entry: string): IpAddress | undefined {
 }
 
 function parseRange(range: string): readonly [IpAddress, number] {
-  const [address = ''] = range.split('/', 1);
+  const [, address = '', length] = /^([^/%]*)(?:\/(0|[1-9]\d*))?$/.exec(range) ?? [];
   const parsed = parseAddress(address);
-  if (parsed && address === range) return [parsed, parsed.kind() === 'ipv4' ? 32 : 128];
+  if (parsed && length === undefined) return [parsed, parsed.kind() === 'ipv4' ? 32 : 128];
   // The prefix of a mapped IPv4 address would count other bits than that of the address it becomes.
   const isMapped = parsed?.kind() === 'ipv4' && isIP(address) === 6;
   if (!parsed || isMapped || !ipaddr.isValidCIDR(range)) {

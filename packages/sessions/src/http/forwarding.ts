@@ -5,7 +5,7 @@ import type { IncomingMessage } from 'node:http';
  * products.
  */
 const ADDED_ON_THE_WAY =
-  /^(forwarded|forwarded-.*|via|cdn-loop|x-forwarded|x-forwarded-.*|x-original-(host|forwarded-.*|url|uri)|x-envoy-.*|cf-.*|fastly-.*|fly-.*|ngrok-.*|tailscale-.*|x-appengine-.*|x-vercel-.*|x-nf-.*|x-azure-.*|x-arr-.*|x-amz-cf-.*|x-akamai-.*)$/;
+  /^(forwarded|forwarded-.*|via|cdn-loop|x-forwarded|x-forwarded-.*|x-original-(host|forwarded-.*|url|uri)|x-envoy-.*|cf-.*|fastly-.*|fly-.*|ngrok-.*|tailscale-.*|x-appengine-.*|x-vercel-.*|x-nf-.*|x-azure-.*|x-arr-.*|x-amz-cf-.*|x-akamai-.*|x-varnish|front-end-https|x-scheme|proxy-connection|x-ms-proxy|x-tunnel-.*|x-pomerium-.*|x-goog-iap-.*)$/;
 /** Headers that name the address or host of a client: `X-Real-IP`, `True-Client-IP`, … */
 const NAMES_A_CLIENT =
   /(^|-)(client|real|remote|connecting|originating|original|source|peer|user|proxyuser|true|proxy)-?(ip|ips|addr|address|host|port)$/;
@@ -16,8 +16,10 @@ const WRITTEN_BY_CLIENTS = /^mcp-/;
 /** The name of the first header that shows that a request was forwarded; `undefined` if there is none. */
 export function forwardingHeaderOf(headers: Headers): string | undefined {
   for (const name of headers.keys()) {
-    if (WRITTEN_BY_CLIENTS.test(name)) continue;
-    if (ADDED_ON_THE_WAY.test(name) || NAMES_A_CLIENT.test(name)) return name;
+    // Some proxies write `X_Forwarded_For`, or `HTTP_X_FORWARDED_FOR` as CGI does (RFC 3875 section 4.1.18).
+    const usual = name.replaceAll('_', '-').replace(/^http-/, '');
+    if (WRITTEN_BY_CLIENTS.test(usual)) continue;
+    if (ADDED_ON_THE_WAY.test(usual) || NAMES_A_CLIENT.test(usual)) return name;
   }
   return undefined;
 }

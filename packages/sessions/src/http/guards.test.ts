@@ -160,6 +160,22 @@ describe('the guards', () => {
       'x-vercel-forwarded-for',
       'ngrok-skip-browser-warning',
     ],
+    ...[
+      'x_forwarded_for',
+      'http-x-forwarded-for',
+      'HTTP_X_FORWARDED_FOR',
+      'x_real_ip',
+      'x-varnish',
+      'x-scheme',
+    ],
+    ...[
+      'front-end-https',
+      'proxy-connection',
+      'x-ms-proxy',
+      'x-tunnel-authorization',
+      'x-pomerium-jwt-assertion',
+      'x-goog-iap-jwt-assertion',
+    ],
   ])('do not treat a request with the header %s as local', (header) => {
     const request = from('127.0.0.1', { host: '127.0.0.1:3000', [header]: '192.0.2.1' });
     expect(guardsAt('http://127.0.0.1:3000').requestOrigin(request)).toBe('remote');

@@ -72,6 +72,7 @@ export function composeHttp(
     unreadResponses: new UnreadResponseLimit(),
     keys,
     random,
+    clock,
     publicUrl: publicUrl.get,
     brand,
     loginAttemptMs: lifetimes.loginAttemptMs,

@@ -1,6 +1,7 @@
 import { Hono } from 'hono';
 import { describe, expect, it } from 'vitest';
 import type { HttpEnv } from '../../http/http-env.js';
+import { VirtualClock } from '../../testing/virtual-clock.js';
 import { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import { systemRandom } from '../../vault/random.js';
 import { LoginCookies } from './cookies.js';
@@ -8,7 +9,13 @@ import { LoginCookies } from './cookies.js';
 /** A server with one route for each method of its cookies. */
 function startCookies(publicUrl = 'http://127.0.0.1:3000/notes/') {
   const keys = new KeyHierarchy(systemRandom(32));
-  const cookies = new LoginCookies({ keys, publicUrl: () => new URL(publicUrl), loginAttemptMs: 600_000 });
+  const clock = new VirtualClock();
+  const cookies = new LoginCookies({
+    keys,
+    clock,
+    publicUrl: () => new URL(publicUrl),
+    loginAttemptMs: 600_000,
+  });
   const app = new Hono<HttpEnv>();
   app.get('/keep/:id/:code', async (c) => {
     await cookies.keepCode(c, c.req.param('id'), c.req.param('code'));
@@ -31,7 +38,7 @@ function startCookies(publicUrl = 'http://127.0.0.1:3000/notes/') {
     const response = await app.request(path, { headers: { cookie: `${cookie.name}=${cookie.value}` } });
     return { value: await response.json(), setCookie: response.headers.getSetCookie() };
   };
-  return { set, get };
+  return { clock, set, get };
 }
 
 describe('the cookie of a confirmation code', () => {
@@ -71,6 +78,15 @@ describe('the cookie of a completed login', () => {
     const { value, setCookie } = await get('/completed', cookie);
     expect(value).toEqual({ account: 'Ünï; "名前"', clientName: '.' });
     expect(setCookie).toEqual([expect.stringContaining(`${cookie.name}=; Max-Age=0; Path=/notes/;`)]);
+  });
+
+  it('returns no names after a minute, also to a browser that keeps it longer', async () => {
+    const { clock, set, get } = startCookies();
+    const cookie = await set('/complete/alice');
+    await clock.advance(59_999);
+    expect((await get('/completed', cookie)).value).toEqual({ account: 'alice' });
+    await clock.advance(1);
+    expect((await get('/completed', cookie)).value).toBeNull();
   });
 
   it('returns no names without its own signature', async () => {

@@ -1,6 +1,7 @@
 import type { Context } from 'hono';
 import { getCookie, getSignedCookie, setCookie, setSignedCookie } from 'hono/cookie';
 import type { HttpEnv } from '../../http/http-env.js';
+import type { Clock } from '../../time/clock.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import { wipe } from '../../vault/memory.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
@@ -10,6 +11,7 @@ import type { CompletedLogin } from './flow.js';
 export interface LoginCookiesOptions {
   readonly keys: KeyHierarchy;
   readonly publicUrl: () => URL;
+  readonly clock: Clock;
   /** The lifetime of a login. */
   readonly loginAttemptMs: number;
 }
@@ -17,6 +19,11 @@ export interface LoginCookiesOptions {
 const CODE_SECONDS = 300;
 /** The page that the browser is redirected to reads it. */
 const COMPLETED_SECONDS = 60;
+
+type ShownLogin = Omit<CompletedLogin, 'kind'>;
+interface KeptLogin extends ShownLogin {
+  readonly expiresAtMs: number;
+}
 
 /** The cookies of logins. Their names depend on the login, so that several logins in one browser do not interfere. */
 export class LoginCookies {
@@ -59,9 +66,10 @@ export class LoginCookies {
     return (await getSignedCookie(c, key, codeNameOf(attemptId), this.#prefix)) || undefined;
   }
 
-  /** Keeps the result of a login for the last page. */
+  /** Keeps the result of a login for the last page. The signature covers its expiry: `Max-Age` binds browsers only. */
   async keepCompleted(c: Context<HttpEnv>, { account, clientName }: CompletedLogin): Promise<void> {
-    const value = JSON.stringify({ account, clientName });
+    const expiresAtMs = this.#options.clock.now() + COMPLETED_SECONDS * 1000;
+    const value = JSON.stringify({ account, clientName, expiresAtMs });
     await setSignedCookie(
       c,
       this.#completedName,
@@ -72,12 +80,14 @@ export class LoginCookies {
   }
 
   /** Takes the result of a login. Cookies are sent to every port of a host, so the name must not stay in one. */
-  async takeCompleted(c: Context<HttpEnv>): Promise<Omit<CompletedLogin, 'kind'> | undefined> {
+  async takeCompleted(c: Context<HttpEnv>): Promise<ShownLogin | undefined> {
     const value = await getSignedCookie(c, this.#keyOf('done'), this.#completedName, this.#prefix);
     if (value === undefined) return undefined;
     setCookie(c, this.#completedName, '', this.#attributes(0));
+    if (value === false) return undefined;
     // The signature shows that `keepCompleted` wrote it.
-    return value === false ? undefined : (JSON.parse(value) as Omit<CompletedLogin, 'kind'>);
+    const { expiresAtMs, ...login }: KeptLogin = JSON.parse(value);
+    return this.#options.clock.now() < expiresAtMs ? login : undefined;
   }
 
   /** The signing key of one kind of cookie, or of one login's. A signature covers the value, not the name. */
