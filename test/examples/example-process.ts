@@ -25,11 +25,16 @@ export function compileExamples(): void {
   const tsc = fileURLToPath(new URL('node_modules/.bin/tsc', root));
   const options = ['--strict', '--module', 'nodenext', '--target', 'es2023', '--types', 'node'];
   const folders = ['--rootDir', 'examples', '--outDir', fileURLToPath(BUILT)];
-  const programs = ['node-http', 'express', 'fastify', 'hono'].map((name) => `examples/${name}.ts`);
+  const programs = ['node-http', 'express', 'fastify', 'hono', 'stdio'].map((name) => `examples/${name}.ts`);
   execFileSync(tsc, [...options, ...folders, '--ignoreConfig', ...programs], {
     cwd: root,
     encoding: 'utf8',
   });
+}
+
+/** The path of a compiled example. */
+export function pathOf(name: string): string {
+  return fileURLToPath(new URL(`${name}.js`, BUILT));
 }
 
 /** Starts a compiled example on a free port. */
@@ -39,7 +44,7 @@ export async function startExample(
 ): Promise<ExampleProcess> {
   const port = await freePort();
   const child = own(
-    spawn(process.execPath, [fileURLToPath(new URL(`${name}.js`, BUILT))], {
+    spawn(process.execPath, [pathOf(name)], {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { PATH: process.env.PATH, ...environment, PORT: String(port) },
     }),

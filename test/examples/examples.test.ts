@@ -1,3 +1,5 @@
+import { Client } from '@modelcontextprotocol/client';
+import { StdioClientTransport } from '@modelcontextprotocol/client/stdio';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
 import { createSessions } from '../../packages/sessions/src/index.js';
 import { Browser } from '../support/browser.js';
@@ -7,7 +9,7 @@ import {
 } from '../support/identity-provider-process.js';
 import { connect } from '../support/mcp-clients.js';
 import { call2025, connect2025, JSON_HEADERS, logIn, type RawRequest, send } from '../support/raw-mcp.js';
-import { compileExamples, type ExampleProcess, startExample } from './example-process.js';
+import { compileExamples, type ExampleProcess, pathOf, startExample } from './example-process.js';
 
 /** Requests that the library answers in every framework. */
 const REFUSED: readonly (readonly [string, string, RawRequest])[] = [
@@ -116,5 +118,22 @@ describe.each(['node-http', 'express', 'fastify', 'hono'])('examples/%s.ts', (na
     expect(await stream.text()).toEqual(expect.any(String));
     expect(own.stderr.entries).toEqual([]);
     await client.close();
+  });
+});
+
+describe('examples/stdio.ts', () => {
+  it('serves its tools to the client that starts it, and asks for a login', async () => {
+    const transport = new StdioClientTransport({ command: process.execPath, args: [pathOf('stdio')] });
+    const client = new Client({ name: 'test', version: '1.0.0' });
+    onTestFinished(() => client.close());
+    await client.connect(transport);
+    const { tools } = await client.listTools();
+    expect(tools.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['next_event', 'login', 'logout', 'session_status']),
+    );
+    expect(await client.callTool({ name: 'next_event' })).toMatchObject({
+      isError: true,
+      content: [{ text: expect.stringContaining('`login`') }],
+    });
   });
 });
