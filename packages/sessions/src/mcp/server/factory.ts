@@ -13,7 +13,7 @@ import type { RequestStates } from '../request/request-state.js';
 import { LoginRounds } from '../tools/login/elicitation.js';
 import { type Elicitation, ElicitationPolicy } from '../tools/login/elicitation-policy.js';
 import { type LoginToolOptions, registerLoginTool } from '../tools/login/login.js';
-import { type LoginChoice, loginInputSchema } from '../tools/login/login-texts.js';
+import { type LoginChoice, loginInputSchema } from '../tools/login/login-definition.js';
 import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { ParkedCalls } from './parked-calls.js';

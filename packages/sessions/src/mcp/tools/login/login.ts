@@ -27,7 +27,8 @@ import {
 } from './elicitation.js';
 import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
 import { type LoginAnswer, type LoginCall, type LoginStep, loginCallOf, originOf } from './login-call.js';
-import { descriptionOf, type LoginArguments, loginOutputSchema, loginResult } from './login-texts.js';
+import { type LoginArguments, loginDescription, loginOutputSchema } from './login-definition.js';
+import { loginResult } from './login-texts.js';
 
 export interface LoginToolOptions {
   readonly contexts: RequestContexts;
@@ -55,7 +56,7 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
     'login',
     {
       title: 'Log in',
-      description: descriptionOf(options.hasDeviceFlow),
+      description: loginDescription(options.hasDeviceFlow),
       inputSchema: options.inputSchema,
       outputSchema: loginOutputSchema(options),
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
