@@ -301,8 +301,8 @@ describe.each(ERAS)('scopes of several providers (%s)', (era) => {
     provider.endGrant('alice');
     await clock.advance(11 * 60_000);
     expect((await client.call('use', session)).text).toBe('reauthentication_required');
-    await login('bob', { ...session, scopes: ['work:write'] });
-    const scopes = JSON.parse((await client.call('scopes', session)).text);
+    const next = await login('bob', { ...session, scopes: ['work:write'] });
+    const scopes = JSON.parse((await client.call('scopes', next)).text);
     expect(scopes).toContain('work:write');
     expect(scopes).not.toContain('work:read');
   });
