@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Provider } from '../../packages/sessions/src/provider/provider.js';
-import { providerSettings } from '../../packages/sessions/src/provider/provider-options.js';
+import { providerSettings } from '../../packages/sessions/src/provider/provider-settings.js';
 import type { SessionSnapshot } from '../../packages/sessions/src/session/session-record.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';

@@ -221,8 +221,9 @@ describe('the configuration', () => {
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
     expect(upstream).toMatchObject({
       kind: 'operator',
-      provider: { clientSecret: undefined, apiOrigins: [] },
+      provider: { apiOrigins: [] },
     });
+    expect(upstream).not.toHaveProperty('provider.clientSecret');
   });
 
   it('gives --help and --version precedence', () => {

@@ -2,7 +2,7 @@ import type { ProviderOptions } from 'mcp-sessions';
 import { z } from 'zod';
 import { ConfigurationError } from './configuration-error.js';
 import { DEVICE_FLOWS } from './flags.js';
-import { checkVariables, givenVariables, json, PREFIX } from './variables.js';
+import { checkVariables, givenVariables, json, PREFIX, words } from './variables.js';
 
 /** The operator's provider, and the addresses of this server. */
 export interface OperatorProvider {
@@ -14,17 +14,9 @@ export interface OperatorProvider {
   readonly trustedProxies?: string[] | undefined;
 }
 
-const CLIENT_AUTHENTICATIONS = [
-  'client_secret_basic',
-  'client_secret_post',
-  'private_key_jwt',
-  'none',
-] as const;
 const HTTP = { protocol: /^https?$/ };
 
 const NOT_STRINGS = 'must be a JSON object whose values are strings';
-
-const words = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
 
 const origin = z
   .url({ ...HTTP, error: 'must be origins, such as https://api.example.com', abort: true })
@@ -35,45 +27,86 @@ const origin = z
   )
   .transform(({ origin }) => origin);
 
-const schema = z.object({
-  ISSUER: z.url({ ...HTTP, error: 'must be the URL of an issuer' }),
-  CLIENT_ID: z.string('is missing. Set it to the client id of this server at the provider'),
-  CLIENT_SECRET: z.string().optional(),
-  SCOPES: words.optional(),
-  CLIENT_AUTHENTICATION: z
-    .enum(CLIENT_AUTHENTICATIONS, `must be one of ${CLIENT_AUTHENTICATIONS.join(', ')}`)
+/** Values with spaces, such as `User Access Token`. */
+const commaSeparated = z.string().transform((value) =>
+  value
+    .split(',')
+    .map((word) => word.trim())
+    .filter(Boolean),
+);
+
+const SEPARATORS = { space: ' ', comma: ',' } as const;
+
+/** Options that no variable has: there is one provider, and a function is no text. */
+type Elsewhere = 'name' | 'revoke';
+
+/** The options of the provider, by their names in the library, which checks them further. */
+const providerSchema = z.object({
+  issuer: z.url({ ...HTTP, error: 'must be the URL of an issuer' }),
+  displayName: z.string().optional(),
+  endpoints: objectOf<'endpoints'>(),
+  clientId: z.string('is missing. Set it to the client id of this server at the provider'),
+  clientSecret: z.string().optional(),
+  clientKey: json.pipe(z.looseObject({}, 'must be a JSON Web Key')).optional(),
+  clientAssertion: objectOf<'clientAssertion'>(),
+  clientAuthentication: oneOf(
+    'client_secret_basic',
+    'client_secret_basic_raw',
+    'client_secret_post',
+    'private_key_jwt',
+    'none',
+  ),
+  scopes: words.optional(),
+  scopeSeparator: z
+    .enum(['space', 'comma'], 'must be space or comma')
+    .transform((name) => SEPARATORS[name])
     .optional(),
-  CLIENT_KEY: json.pipe(z.looseObject({}, 'must be a JSON Web Key')).optional(),
-  ENDPOINTS: json
-    .pipe(
-      z.strictObject(
-        {
-          authorization: z.string(),
-          token: z.string(),
-          userInfo: z.string().optional(),
-          revocation: z.string().optional(),
-          deviceAuthorization: z.string().optional(),
-        },
-        'must be a JSON object with `authorization`, `token` and, optionally, `userInfo`, `revocation` and `deviceAuthorization`',
-      ),
-    )
+  scopeParameter: z.string().optional(),
+  authorizationParams: json.pipe(z.record(z.string(), z.string(NOT_STRINGS), NOT_STRINGS)).optional(),
+  resource: words.optional(),
+  pushedAuthorization: z
+    .literal('true', 'must be true, or not set')
+    .transform(() => true)
     .optional(),
-  DEVICE_FLOW: z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}, or not set`).optional(),
-  PROVIDER_DISPLAY_NAME: z.string().optional(),
-  PKCE: z.literal('S256', 'must be S256, or not set').optional(),
-  IDENTITY_FIELDS: json
-    .pipe(
-      z.strictObject(
-        { subject: z.string(), name: z.string().optional() },
-        'must be a JSON object with `subject` and, optionally, `name`',
-      ),
-    )
+  responseMode: oneOf('query', 'form_post'),
+  deviceFlow: oneOf(...DEVICE_FLOWS),
+  pkce: oneOf('S256', 'off'),
+  nonce: oneOf('required', 'off'),
+  idTokenAlgorithms: words.optional(),
+  idTokenAudiences: words.optional(),
+  clockToleranceSeconds: z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a whole number of seconds')
+    .transform(Number)
     .optional(),
-  AUTHORIZATION_PARAMS: json.pipe(z.record(z.string(), z.string(NOT_STRINGS), NOT_STRINGS)).optional(),
-  API_ORIGINS: words.pipe(z.array(origin)).default([]),
-  PUBLIC_URL: z.url({ ...HTTP, error: 'must be a URL' }).optional(),
-  TRUSTED_PROXIES: words.optional(),
+  tokenTypes: commaSeparated.optional(),
+  tokensAt: z.string().optional(),
+  tokenFields: words.optional(),
+  callbackFields: words.optional(),
+  identitySource: oneOf('id_token', 'user_info', 'token_response'),
+  identityFields: objectOf<'identityFields'>(),
+  userInfoRequest: objectOf<'userInfoRequest'>(),
+  apiOrigins: words.pipe(z.array(origin)).default([]),
+  apiOriginField: objectOf<'apiOriginField'>(),
+  revocation: oneOf('token', 'grant', 'none'),
+  revocationRequest: objectOf<'revocationRequest'>(),
+} satisfies Record<Exclude<keyof ProviderOptions, Elsewhere>, z.ZodType>);
+
+const addressSchema = z.object({
+  publicUrl: z.url({ ...HTTP, error: 'must be a URL' }).optional(),
+  trustedProxies: words.optional(),
 });
+
+const schema = z.object({ ...providerSchema.shape, ...addressSchema.shape });
+
+/** The variables that do not have the name of their option. `MCP_SESSIONS_DISPLAY_NAME` is the name of this server. */
+const NAMES: Readonly<Record<string, string>> = { displayName: 'PROVIDER_DISPLAY_NAME' };
+
+/** The variable of an option of the provider; what is no option stays, such as `NODE_EXTRA_CA_CERTS`. */
+export function variableOf(option: string): string {
+  if (!/^[a-z][a-zA-Z]*$/.test(option)) return option;
+  return PREFIX + (NAMES[option] ?? option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
+}
 
 /**
  * Reads the provider from the `MCP_SESSIONS_` variables. Empty variables count as not set.
@@ -82,33 +115,27 @@ const schema = z.object({
  * @throws ConfigurationError for invalid values, and if variables are set without the issuer
  */
 export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvider | undefined {
-  const given = givenVariables(environment, schema);
+  const given = givenVariables(environment, schema, variableOf);
   const [first] = Object.keys(given);
   if (first === undefined) return undefined;
-  if (!given.ISSUER) {
+  if (!given.issuer) {
     // The embedded provider would let every user log in under any name.
     throw new ConfigurationError(
-      `${PREFIX}${first} is set but ${PREFIX}ISSUER is not. Set it, or unset both.`,
+      `${variableOf(first)} is set but ${PREFIX}ISSUER is not. Set it, or unset both.`,
     );
   }
-  const data = checkVariables(schema, given);
-  return {
-    provider: {
-      issuer: data.ISSUER,
-      displayName: data.PROVIDER_DISPLAY_NAME,
-      endpoints: data.ENDPOINTS,
-      clientId: data.CLIENT_ID,
-      clientSecret: data.CLIENT_SECRET,
-      clientKey: data.CLIENT_KEY,
-      clientAuthentication: data.CLIENT_AUTHENTICATION,
-      scopes: data.SCOPES,
-      authorizationParams: data.AUTHORIZATION_PARAMS,
-      deviceFlow: data.DEVICE_FLOW,
-      pkce: data.PKCE,
-      identityFields: data.IDENTITY_FIELDS,
-      apiOrigins: data.API_ORIGINS,
-    },
-    publicUrl: data.PUBLIC_URL,
-    trustedProxies: data.TRUSTED_PROXIES,
-  };
+  const { publicUrl, trustedProxies, ...provider } = checkVariables(schema, given, variableOf);
+  return { provider, publicUrl, trustedProxies };
+}
+
+function oneOf<const T extends readonly string[]>(...values: T) {
+  return z.enum(values, `must be one of ${values.join(', ')}, or not set`).optional();
+}
+
+/** A variable whose value is a JSON object. The library checks its fields. */
+function objectOf<Option extends keyof ProviderOptions>() {
+  return json
+    .pipe(z.looseObject({}, 'must be a JSON object'))
+    .transform((value) => value as ProviderOptions[Option])
+    .optional();
 }

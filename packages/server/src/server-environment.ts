@@ -1,14 +1,12 @@
 import type { Limits } from 'mcp-sessions';
 import { z } from 'zod';
-import { checkVariables, givenVariables, json } from './variables.js';
+import { checkVariables, givenVariables, json, words } from './variables.js';
 
 /** The hosts and origins that the server accepts besides those of its public URL. Default: none. */
 export interface Allowed {
   readonly allowedHosts?: string[] | undefined;
   readonly allowedOrigins?: string[] | undefined;
 }
-
-const words = z.string().transform((value) => value.split(/[\s,]+/).filter(Boolean));
 
 const allowedSchema = z.object({ ALLOWED_HOSTS: words.optional(), ALLOWED_ORIGINS: words.optional() });
 

@@ -1,6 +1,7 @@
 import { ZodError } from 'zod';
 import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
+import { variableOf } from './provider-environment.js';
 import { PREFIX } from './variables.js';
 
 /**
@@ -9,7 +10,8 @@ import { PREFIX } from './variables.js';
 export function startFailure(cause: unknown, configuration: Configuration): unknown {
   if (!(cause instanceof Error)) return cause;
   const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
-  const setting = issue && settingOf(issue.path);
+  const isProvider = cause.message.startsWith('The provider options');
+  const setting = issue && (isProvider ? variableAt(issue.path) : settingOf(issue.path));
   if (setting) return new ConfigurationError(sentenceOf(setting, issue), { cause });
   // Node adds these to system errors; its types lack the port.
   const { code, port } = cause as NodeJS.ErrnoException & { port?: number };
@@ -35,6 +37,11 @@ export function startFailure(cause: unknown, configuration: Configuration): unkn
 /** The issue of an unknown option has its name in the message, not in the path. */
 function sentenceOf(setting: string, { code, message }: ZodError['issues'][number]): string {
   return code === 'unrecognized_keys' ? `${setting}: ${message}` : `${setting} ${message}.`;
+}
+
+/** The variable of an option of the provider, and the field of its JSON. */
+function variableAt([option, ...fields]: readonly PropertyKey[]): string {
+  return [variableOf(String(option)), ...fields.map(String)].join(': ');
 }
 
 /** The name of the variable for an option that only the library validates. */

@@ -40,21 +40,48 @@ Environment variables for a real identity provider (--tools is required then):
   MCP_SESSIONS_PROVIDER_DISPLAY_NAME its name on the login pages (its host)
   MCP_SESSIONS_CLIENT_ID             client id of this server
   MCP_SESSIONS_CLIENT_SECRET         client secret; none: a public client
-  MCP_SESSIONS_CLIENT_AUTHENTICATION client_secret_basic (with a secret), client_secret_post,
-                                     private_key_jwt (with a key) or none
+  MCP_SESSIONS_CLIENT_AUTHENTICATION client_secret_basic or client_secret_post (with a secret), private_key_jwt (with
+                                     a key), none, or client_secret_basic_raw: without form encoding
   MCP_SESSIONS_CLIENT_KEY            private key as a JSON Web Key
   MCP_SESSIONS_SCOPES                scopes to request, separated by spaces
   MCP_SESSIONS_AUTHORIZATION_PARAMS  JSON object of further authorization parameters
-  MCP_SESSIONS_ENDPOINTS             for providers without discovery: JSON object with authorization,
-                                     token, userInfo, revocation, deviceAuthorization
-  MCP_SESSIONS_IDENTITY_FIELDS       JSON object: fields of the user info with subject and name
   MCP_SESSIONS_DEVICE_FLOW           allowed: users may log in with a code that they enter at the provider;
                                      only: they have to. The server cannot verify who enters the code
-  MCP_SESSIONS_PKCE                  S256: it supports PKCE although its metadata does not say so
+  MCP_SESSIONS_PKCE                  S256: it supports PKCE although its metadata does not say so; off: it refuses
+                                     PKCE (confidential clients only)
   MCP_SESSIONS_API_ORIGINS           origins that receive the access token, separated by spaces
   MCP_SESSIONS_PUBLIC_URL            URL at which browsers reach this server, with its path
   MCP_SESSIONS_TRUSTED_PROXIES       proxies in front of it, as addresses or ranges such as 10.0.0.0/8: their
                                      X-Forwarded-For contains the address of the client
+
+For providers that differ from the standard (docs/providers.md):
+
+  MCP_SESSIONS_ENDPOINTS             without discovery: JSON object with authorization, token, userInfo, revocation,
+                                     deviceAuthorization, pushedAuthorization, jwks
+  MCP_SESSIONS_CLIENT_ASSERTION      JSON object: audience (issuer, token_endpoint or another) and header of the
+                                     assertion of private_key_jwt
+  MCP_SESSIONS_NONCE                 off: its ID tokens have no nonce
+  MCP_SESSIONS_ID_TOKEN_ALGORITHMS   algorithms that an ID token may have, separated by spaces
+  MCP_SESSIONS_ID_TOKEN_AUDIENCES    audiences that an ID token may name besides this client
+  MCP_SESSIONS_CLOCK_TOLERANCE_SECONDS
+                                     by how much its clock may differ (60)
+  MCP_SESSIONS_TOKEN_TYPES           token types that are used as bearer tokens, separated by commas (Bearer)
+  MCP_SESSIONS_TOKENS_AT             JSON Pointer to the object with the access token in its answer
+  MCP_SESSIONS_TOKEN_FIELDS          fields of its token answer that tools see, separated by spaces
+  MCP_SESSIONS_CALLBACK_FIELDS       parameters of the callback that tools see, separated by spaces
+  MCP_SESSIONS_API_ORIGIN_FIELD      JSON object: the field of the token answer with the origin of a user's API, and
+                                     the domains it may be in
+  MCP_SESSIONS_SCOPE_SEPARATOR       space or comma, between scopes
+  MCP_SESSIONS_SCOPE_PARAMETER       authorization parameter that contains the scopes (scope)
+  MCP_SESSIONS_RESOURCE              APIs that the tokens are for, as URIs separated by spaces
+  MCP_SESSIONS_PUSHED_AUTHORIZATION  true: send authorization requests to it directly
+  MCP_SESSIONS_RESPONSE_MODE         query (the default) or form_post
+  MCP_SESSIONS_IDENTITY_SOURCE       id_token, user_info or token_response
+  MCP_SESSIONS_IDENTITY_FIELDS       JSON object: names or JSON Pointers of subject and name
+  MCP_SESSIONS_USER_INFO_REQUEST     JSON object: method, headers and body of the user info request
+  MCP_SESSIONS_REVOCATION            what a revocation ends: token (the default), grant or none
+  MCP_SESSIONS_REVOCATION_REQUEST    JSON object: method, body, tokenField, tokens, authentication and headers of a
+                                     revocation that differs from RFC 7009
 
 Hosts and origins besides those of the public URL and, on this machine, localhost:
 

@@ -16,11 +16,26 @@ export const json: z.ZodPipe<z.ZodString, z.ZodTransform<unknown, string>> = z
     }
   });
 
-/** The variables of a schema that are set, by their names without the prefix. Empty variables count as not set. */
-export function givenVariables(environment: NodeJS.ProcessEnv, schema: z.ZodObject): Record<string, string> {
+/** A variable with several values, separated by spaces or commas. */
+export const words: z.ZodPipe<z.ZodString, z.ZodTransform<string[], string>> = z
+  .string()
+  .transform((value) => value.split(/[\s,]+/).filter(Boolean));
+
+const prefixed = (name: string): string => PREFIX + name;
+
+/**
+ * The variables of a schema that are set, by their names in the schema. Empty variables count as not set.
+ *
+ * @param variableOf the variable of a name. Default: the prefix and the name
+ */
+export function givenVariables(
+  environment: NodeJS.ProcessEnv,
+  schema: z.ZodObject,
+  variableOf: (name: string) => string = prefixed,
+): Record<string, string> {
   return Object.fromEntries(
     Object.keys(schema.shape).flatMap((name) => {
-      const value = environment[PREFIX + name]?.trim();
+      const value = environment[variableOf(name)]?.trim();
       return value ? [[name, value]] : [];
     }),
   );
@@ -30,8 +45,9 @@ export function givenVariables(environment: NodeJS.ProcessEnv, schema: z.ZodObje
 export function checkVariables<S extends z.ZodObject>(
   schema: S,
   given: Readonly<Record<string, string>>,
+  variableOf: (name: string) => string = prefixed,
 ): z.output<S> {
   const { data, error } = schema.safeParse(given);
-  if (error) throw configurationError(error, (name) => PREFIX + name);
+  if (error) throw configurationError(error, variableOf);
   return data;
 }

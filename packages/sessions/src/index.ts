@@ -21,12 +21,19 @@ export type { Elicitation } from './mcp/tools/login/elicitation-policy.js';
 export type { Logger } from './observe/logger.js';
 export type { ClientAssertionKey } from './provider/client-assertion-key.js';
 export type {
+  ApiOriginField,
+  ClientAssertionOptions,
   ClientAuthentication,
   DeviceFlow,
+  IdentityFields,
+  IdentitySource,
   ProviderEndpoints,
-  ProviderOptions,
   RevocableTokens,
-} from './provider/provider-options.js';
+  RevocationRequest,
+  RevocationScope,
+  UserInfoRequest,
+} from './provider/option-types.js';
+export type { ProviderOptions } from './provider/provider-options.js';
 export { createSessions } from './server/create-sessions.js';
 export type {
   CloseOptions,

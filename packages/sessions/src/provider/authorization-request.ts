@@ -1,6 +1,6 @@
 import * as oidc from 'openid-client';
 import type { Secret } from '../vault/secret.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 
 /** Values that bind an authorization response to its request. */
 export interface AuthorizationChecks {

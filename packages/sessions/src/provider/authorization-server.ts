@@ -3,7 +3,7 @@ import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 import { ProviderConnection } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
-import { providerSettings } from './provider-options.js';
+import { providerSettings } from './provider-settings.js';
 
 export interface AuthorizationServerOptions {
   readonly issuer: string;

@@ -2,7 +2,7 @@ import { webcrypto } from 'node:crypto';
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
 import type { ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 
 type KeyAlgorithm = (typeof KEY_ALGORITHM_NAMES)[number];
 type ImportParams = webcrypto.EcKeyImportParams | webcrypto.RsaHashedImportParams | webcrypto.Algorithm;
@@ -31,6 +31,7 @@ export async function clientAuthentication({
 }: ProviderSettings): Promise<oidc.ClientAuth> {
   switch (method) {
     case 'client_secret_basic':
+    case 'client_secret_basic_raw':
       return oidc.ClientSecretBasic(clientSecret);
     case 'client_secret_post':
       return oidc.ClientSecretPost(clientSecret);

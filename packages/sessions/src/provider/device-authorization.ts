@@ -6,7 +6,7 @@ import { isSecureUrl } from '../secure-url.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
 import { providerFailure, tokenAnswerIn } from './provider-failure.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 
 /** A device authorization response (RFC 8628 section 3.2). */
 export interface DeviceAuthorization {

@@ -2,7 +2,7 @@ import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
 import { clientAuthentication } from './client-authentication.js';
 import { providerFailure } from './provider-failure.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 
 /**
  * Discovers a provider's metadata (RFC 8414, OpenID Connect Discovery).

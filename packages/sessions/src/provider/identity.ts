@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { Identity } from '../account/refresh/granted-tokens.js';
 import { SessionError } from '../errors.js';
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 import { retryAfterSecondsOf } from './token-answers.js';
 
 const MAX_BYTES = 256 * 1024;

@@ -3,7 +3,8 @@ import * as oidc from 'openid-client';
 import { describe, expect, it } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { ProviderConnection } from './provider-connection.js';
-import { type ProviderOptions, providerSettings } from './provider-options.js';
+import type { ProviderOptions } from './provider-options.js';
+import { providerSettings } from './provider-settings.js';
 
 const SECOND = 1000;
 const ISSUER = 'https://id.test';

@@ -7,7 +7,7 @@ import { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
 import { clientAuthentication } from './client-authentication.js';
 import { discover, isHttpAllowed } from './discovery.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 import { readTokenAnswer } from './token-answers.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;

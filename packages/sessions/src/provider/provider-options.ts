@@ -1,36 +1,17 @@
-import { z } from 'zod';
-import { parseOptions, SCOPE_TOKEN } from '../parse-options.js';
-import { isSecureUrl } from '../secure-url.js';
-import { type ClientAssertionKey, KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
-
-/** Client authentication at the token endpoint (OpenID Connect Core section 9). */
-export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none';
-
-/** The endpoints of a provider without discovery. */
-export interface ProviderEndpoints {
-  readonly authorization: string;
-  readonly token: string;
-  /** Identifies the user if there is no ID token. */
-  readonly userInfo?: string | undefined;
-  /** RFC 7009. Absent: tokens are not revoked, unless `revoke` is set. */
-  readonly revocation?: string | undefined;
-  /** RFC 8628. Required for `deviceFlow`. */
-  readonly deviceAuthorization?: string | undefined;
-}
-
-/**
- * The device flow (RFC 8628), in which users enter a code at the provider's page.
- *
- * - `allowed`: the `login` tool has an argument that selects it.
- * - `only`: every login uses it, for servers that browsers cannot reach.
- */
-export type DeviceFlow = 'allowed' | 'only';
-
-/** The tokens of a login that ends. */
-export interface RevocableTokens {
-  readonly accessToken: string;
-  readonly refreshToken: string | undefined;
-}
+import type { ClientAssertionKey } from './client-assertion-key.js';
+import type {
+  ApiOriginField,
+  ClientAssertionOptions,
+  ClientAuthentication,
+  DeviceFlow,
+  IdentityFields,
+  IdentitySource,
+  ProviderEndpoints,
+  RevocableTokens,
+  RevocationRequest,
+  RevocationScope,
+  UserInfoRequest,
+} from './option-types.js';
 
 /** One upstream authorization server and this server's registration there. */
 export interface ProviderOptions<Name extends string = string> {
@@ -41,9 +22,12 @@ export interface ProviderOptions<Name extends string = string> {
   readonly name?: Name | undefined;
   /** The provider's name on the pages of a login, up to 80 characters. Default: `name`. */
   readonly displayName?: string | undefined;
-  /** The issuer identifier. Metadata is discovered from it unless `endpoints` is set. https, except on loopback. */
+  /**
+   * The issuer identifier, or the address of its metadata below `/.well-known/`. Metadata is discovered from it unless
+   * `endpoints` is set. https, except on loopback.
+   */
   readonly issuer: string;
-  /** For providers without discovery, such as GitHub; requires `pkce: 'S256'`. Default: discovered. */
+  /** For providers without discovery, such as GitHub; requires `pkce`. Default: discovered. */
   readonly endpoints?: ProviderEndpoints | undefined;
   readonly clientId: string;
   /** Absent for a public client, and with `private_key_jwt`. */
@@ -53,197 +37,114 @@ export interface ProviderOptions<Name extends string = string> {
    * Ed25519), and `kid` if the provider needs it.
    */
   readonly clientKey?: ClientAssertionKey | undefined;
-  /** Default: `client_secret_basic` with a secret, `private_key_jwt` with a key, `none` without either. */
+  /** How an assertion signed with `clientKey` looks. Default: its audience is the issuer. */
+  readonly clientAssertion?: ClientAssertionOptions | undefined;
+  /**
+   * Default: with a secret `client_secret_basic`, or `client_secret_post` if the metadata announces that and not Basic;
+   * `private_key_jwt` with a key; `none` without either.
+   */
   readonly clientAuthentication?: ClientAuthentication | undefined;
-  /** Default: `openid`. */
+  /** An empty list: no scopes are requested. Default: `openid`. */
   readonly scopes?: readonly string[] | undefined;
-  /** Parameters of every authorization request, such as `audience`, `resource` or `access_type`. Default: none. */
+  /**
+   * The character between scopes in requests: a comma at Strava and Slack. In responses, a comma separates, too, if it
+   * is set here or `endpoints` is. Default: a space (RFC 6749 section 3.3).
+   */
+  readonly scopeSeparator?: ' ' | ',' | undefined;
+  /** The parameter of the authorization request that contains the scopes: `user_scope` at Slack. Default: `scope`. */
+  readonly scopeParameter?: string | undefined;
+  /** Parameters of every authorization request, such as `audience` or `access_type`. Default: none. */
   readonly authorizationParams?: Readonly<Record<string, string>> | undefined;
+  /**
+   * The APIs that the access tokens are for (RFC 8707), as absolute URIs without a fragment, up to 10. Sent with
+   * authorization and token requests. Default: none.
+   */
+  readonly resource?: string | readonly string[] | undefined;
+  /**
+   * Whether the authorization request is sent to the provider directly, so that the browser carries a reference only
+   * (PAR, RFC 9126). Default: as the metadata requires.
+   */
+  readonly pushedAuthorization?: boolean | undefined;
+  /**
+   * How the provider returns the code: `form_post` lets the browser send it as a form (OAuth 2.0 Form Post Response
+   * Mode), as Apple requires. Default: `query`.
+   */
+  readonly responseMode?: 'query' | 'form_post' | undefined;
   /**
    * Enables the device flow. The server cannot verify who enters the code: an attacker who persuades a user to enter it
    * gets the user's login, except in bearer access with this provider's own tokens. Default: disabled.
    */
   readonly deviceFlow?: DeviceFlow | undefined;
-  /** Declares that the provider supports PKCE with S256 if its metadata does not announce it. Default: as announced. */
-  readonly pkce?: 'S256' | undefined;
-  /** The fields of the user info that identify the user. Default: `sub`, and `name`, `preferred_username` or `email`. */
-  readonly identityFields?: { readonly subject: string; readonly name?: string | undefined } | undefined;
+  /**
+   * `S256` declares that the provider supports PKCE if its metadata does not announce it. `off`: no code challenge is
+   * sent, for confidential clients of providers that refuse it (LinkedIn). Against an injected code, state, the cookie
+   * of the browser, the exact redirect URI and the client's secret are left. `off` requires a nonce that is checked, or
+   * also `nonce: 'off'`. Default: as announced; without it, logins fail.
+   */
+  readonly pkce?: 'S256' | 'off' | undefined;
+  /**
+   * `off`: no nonce is sent and none is compared, for providers whose ID token has none (LinkedIn). PKCE is left against
+   * an injected code; without PKCE, what `pkce` says. Default: `required`, if `openid` is requested.
+   */
+  readonly nonce?: 'required' | 'off' | undefined;
+  /**
+   * The algorithms (`alg`) that an ID token may have, without `none`. ID tokens come over TLS from the token endpoint;
+   * their signature is not verified (OpenID Connect Core section 3.1.3.7). Default: the announced ones; with
+   * `endpoints` all but `none`.
+   */
+  readonly idTokenAlgorithms?: readonly string[] | undefined;
+  /** Audiences that an ID token may name beside the client id without `azp` (NetSuite). Default: none. */
+  readonly idTokenAudiences?: readonly string[] | undefined;
+  /** By how much the provider's clock may differ, for `exp`, `nbf` and `iat` of its tokens, 0 to 600. Default: 60. */
+  readonly clockToleranceSeconds?: number | undefined;
+  /**
+   * Values of `token_type` that are used as bearer tokens, such as `User Access Token` (eBay) or `bot` (Slack). Letter
+   * case does not matter. Tokens that are bound to a key (`DPoP`, `mac`, `pop`) cannot be used. Default: `Bearer`.
+   */
+  readonly tokenTypes?: readonly string[] | undefined;
+  /**
+   * The object of the token response that contains `access_token`, as a JSON Pointer (RFC 6901): `/authed_user` at
+   * Slack. Without an access token there, the response itself is used. Default: the response itself.
+   */
+  readonly tokensAt?: string | undefined;
+  /**
+   * Fields of the token response that tools see in `account.fields`, as names or JSON Pointers, up to 10. Names with
+   * `token`, `secret`, `code` or `password` are refused. Default: none.
+   */
+  readonly tokenFields?: readonly string[] | undefined;
+  /**
+   * Query parameters of the callback that tools see in `account.fields`, such as `realmId` (QuickBooks), up to 10. They
+   * pass through the user's browser: check what depends on them. Default: none.
+   */
+  readonly callbackFields?: readonly string[] | undefined;
+  /** What identifies the user. Default: the ID token if there is one, else the user info. */
+  readonly identitySource?: IdentitySource | undefined;
+  /**
+   * The fields of the user info or the token response that identify the user, as names or, beginning with `/`, JSON
+   * Pointers (RFC 6901). Default: `sub`, and `name`, `preferred_username` or `email`.
+   */
+  readonly identityFields?: IdentityFields | undefined;
+  /** How the user info is requested. Default: a GET without further headers (OpenID Connect Core section 5.3). */
+  readonly userInfoRequest?: UserInfoRequest | undefined;
   /**
    * The origins to which `session.fetch` may send this provider's access tokens, such as `https://api.example.com`;
-   * without a path, and with https except on loopback. Default: none.
+   * without a path or wildcard, and with https except on loopback. Default: none.
    */
   readonly apiOrigins?: readonly string[] | undefined;
   /**
-   * Revokes the tokens of a login when it ends, for providers without a revocation endpoint (RFC 7009), such as GitHub.
-   * It must not keep or log the tokens. `signal` aborts after 5 seconds; then, and if the promise rejects, the
-   * revocation is `unconfirmed` in events, and the class of the error is logged. Default: the revocation endpoint.
+   * The field of the token response that contains the origin of the user's API, such as `instance_url` (Salesforce).
+   * `session.fetch` sends that user's access token there, too. Default: none.
+   */
+  readonly apiOriginField?: ApiOriginField | undefined;
+  /** What ends when a token is revoked. Default: `token`. */
+  readonly revocation?: RevocationScope | undefined;
+  /** How requests to `endpoints.revocation` differ from RFC 7009. Default: they do not. */
+  readonly revocationRequest?: RevocationRequest | undefined;
+  /**
+   * Revokes the tokens of a login when it ends, for providers without a revocation endpoint (RFC 7009) that
+   * `revocationRequest` does not describe. It must not keep or log the tokens. `signal` aborts after 5 seconds; then,
+   * and if the promise rejects, the revocation is `unconfirmed` in events, and the class of the error is logged.
+   * Default: the revocation endpoint.
    */
   readonly revoke?: ((tokens: RevocableTokens, signal: AbortSignal) => Promise<void>) | undefined;
-}
-
-/** Provider options with every default filled in. */
-export interface ProviderSettings extends ProviderOptions {
-  readonly name: string;
-  readonly displayName: string;
-  readonly clientAuthentication: ClientAuthentication;
-  readonly scopes: readonly string[];
-  readonly authorizationParams: Readonly<Record<string, string>>;
-  /** As {@link URL.origin} writes them. */
-  readonly apiOrigins: readonly string[];
-}
-
-/** Parameters that protect the flow. Options cannot set them. */
-const RESERVED_PARAMS = [
-  'client_id',
-  'response_type',
-  'response_mode',
-  'request',
-  'request_uri',
-  'redirect_uri',
-  'state',
-  'nonce',
-  'code_challenge',
-  'code_challenge_method',
-  'scope',
-];
-
-const address = z
-  .url({ protocol: /^https?$/ })
-  .refine(isSecureUrl, 'must use https: it is not on loopback')
-  .refine(hasNoCredentials, 'must not contain a user or password');
-const apiOrigin = address.refine(
-  isOrigin,
-  'must be an origin, such as https://api.example.com, without a path',
-);
-const CLIENT_AUTHENTICATIONS = [
-  'client_secret_basic',
-  'client_secret_post',
-  'private_key_jwt',
-  'none',
-] as const satisfies readonly ClientAuthentication[];
-
-const schema = z
-  .strictObject({
-    // The name is a path segment of the redirect URI.
-    name: z
-      .string()
-      .min(1)
-      .max(100)
-      .refine((name) => !/^\.\.?$|\p{Surrogate}/u.test(name), 'must be text, and not . or ..')
-      // Accounts are found by the name, and every object has these properties.
-      .refine((name) => !(name in Object.prototype), 'must not be the name of a property of every object')
-      .optional(),
-    displayName: z
-      .string()
-      .min(1)
-      .max(80)
-      .regex(/^\P{C}*$/u, 'must not contain control characters')
-      .optional(),
-    issuer: address,
-    endpoints: z
-      .strictObject({
-        authorization: address,
-        token: address,
-        userInfo: address.optional(),
-        revocation: address.optional(),
-        deviceAuthorization: address.optional(),
-      })
-      .optional(),
-    clientId: z.string().min(1),
-    clientSecret: z.string().min(1).optional(),
-    clientKey: z
-      .looseObject({
-        kty: z.string(),
-        d: z.string('must be a private key'),
-        alg: z.enum(KEY_ALGORITHM_NAMES),
-      })
-      .optional(),
-    clientAuthentication: z.enum(CLIENT_AUTHENTICATIONS).optional(),
-    scopes: z.array(z.string().regex(SCOPE_TOKEN, 'is not a scope')).optional(),
-    authorizationParams: z
-      .record(z.string(), z.string())
-      .refine((params) => RESERVED_PARAMS.every((name) => !(name in params)), {
-        message: `must not contain ${RESERVED_PARAMS.join(', ')}`,
-      })
-      .optional(),
-    deviceFlow: z.enum(['allowed', 'only']).optional(),
-    pkce: z.literal('S256').optional(),
-    identityFields: z
-      .strictObject({ subject: z.string().min(1), name: z.string().min(1).optional() })
-      .optional(),
-    apiOrigins: z.array(apiOrigin).optional(),
-    revoke: z
-      .custom<ProviderOptions['revoke']>((value) => typeof value === 'function', 'must be a function')
-      .optional(),
-  })
-  .refine(({ endpoints, pkce, deviceFlow }) => !endpoints || pkce === 'S256' || deviceFlow === 'only', {
-    path: ['pkce'],
-    message:
-      "must be 'S256' with `endpoints`: without metadata, the options have to declare that the provider supports PKCE",
-  })
-  .refine(
-    ({ endpoints, scopes = ['openid'] }) => !endpoints || endpoints.userInfo || scopes.includes('openid'),
-    {
-      path: ['endpoints', 'userInfo'],
-      message: 'is required without the scope `openid`, to identify the user',
-    },
-  )
-  .refine(({ endpoints, deviceFlow }) => !endpoints || !deviceFlow || endpoints.deviceAuthorization, {
-    path: ['endpoints', 'deviceAuthorization'],
-    message: 'is required with `deviceFlow`',
-  })
-  .refine((options) => hasCredential(options), {
-    path: ['clientAuthentication'],
-    message: 'requires `clientSecret`, or `clientKey` with `private_key_jwt`, or neither with `none`',
-  });
-
-/** Checks provider options. @throws SessionError `configuration`, naming what is wrong. */
-export function providerSettings(options: ProviderOptions): ProviderSettings {
-  parseOptions(schema, options, 'The provider options are invalid');
-  const name = options.name ?? new URL(options.issuer).host;
-  return {
-    ...options,
-    name,
-    displayName: options.displayName ?? name,
-    clientAuthentication: clientAuthenticationOf(options),
-    scopes: options.scopes ?? ['openid'],
-    authorizationParams: options.authorizationParams ?? {},
-    apiOrigins: (options.apiOrigins ?? []).map((origin) => new URL(origin).origin),
-  };
-}
-
-type Credentials = Pick<ProviderOptions, 'clientSecret' | 'clientAuthentication'> & { clientKey?: unknown };
-
-function clientAuthenticationOf({
-  clientAuthentication,
-  clientSecret,
-  clientKey,
-}: Credentials): ClientAuthentication {
-  if (clientAuthentication) return clientAuthentication;
-  if (clientKey) return 'private_key_jwt';
-  return clientSecret ? 'client_secret_basic' : 'none';
-}
-
-function hasCredential(options: Credentials): boolean {
-  const { clientSecret, clientKey } = options;
-  switch (clientAuthenticationOf(options)) {
-    case 'none':
-      return !clientSecret && !clientKey;
-    case 'private_key_jwt':
-      return clientKey !== undefined && !clientSecret;
-    default:
-      return clientSecret !== undefined && !clientKey;
-  }
-}
-
-function isOrigin(value: string): boolean {
-  if (!URL.canParse(value)) return true;
-  const { href, origin } = new URL(value);
-  return href === `${origin}/`;
-}
-
-function hasNoCredentials(value: string): boolean {
-  if (!URL.canParse(value)) return true;
-  const { username, password } = new URL(value);
-  return username === '' && password === '';
 }

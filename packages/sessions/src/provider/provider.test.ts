@@ -2,7 +2,8 @@ import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Secret } from '../vault/secret.js';
 import { Provider } from './provider.js';
-import { type ProviderOptions, providerSettings } from './provider-options.js';
+import type { ProviderOptions } from './provider-options.js';
+import { providerSettings } from './provider-settings.js';
 
 type Answer = (url: URL, form: URLSearchParams) => Response;
 

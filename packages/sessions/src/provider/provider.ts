@@ -15,9 +15,10 @@ import {
 } from './device-authorization.js';
 import { refreshedClaims } from './id-token.js';
 import { identityOf, userInfo } from './identity.js';
+import type { DeviceFlow } from './option-types.js';
 import { ProviderConnection } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
-import type { DeviceFlow, ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 import { TokenRevocation } from './revocation.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
 

@@ -7,7 +7,7 @@ import type { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
 import { type ProviderConnection, REVOCATION_TIMEOUT_MS } from './provider-connection.js';
 import { providerFailure } from './provider-failure.js';
-import type { ProviderSettings } from './provider-options.js';
+import type { ProviderSettings } from './provider-settings.js';
 
 const MAX_REVOCATION_TRIES = 3;
 

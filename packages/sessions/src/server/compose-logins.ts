@@ -2,7 +2,7 @@ import { isBearer } from '../access/access-options.js';
 import { InitiatorVerifier } from '../login/initiator-verifier.js';
 import { Logins } from '../login/logins.js';
 import { Provider } from '../provider/provider.js';
-import { providerSettings } from '../provider/provider-options.js';
+import { providerSettings } from '../provider/provider-settings.js';
 import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
 import type { PublicUrl } from './public-url.js';
 import type { SessionsSettings } from './settings.js';

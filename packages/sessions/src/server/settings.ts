@@ -10,7 +10,7 @@ import type { Elicitation } from '../mcp/tools/login/elicitation-policy.js';
 import type { Logger } from '../observe/logger.js';
 import { omitUndefined } from '../omit-undefined.js';
 import { parseOptions } from '../parse-options.js';
-import { type ProviderSettings, providerSettings } from '../provider/provider-options.js';
+import { type ProviderSettings, providerSettings } from '../provider/provider-settings.js';
 import { isLoopbackHost, isSecureUrl } from '../secure-url.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { Clock } from '../time/clock.js';

@@ -1,7 +1,8 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { z } from 'zod';
 import { parseOptions } from '../parse-options.js';
-import type { ProviderEndpoints, ProviderOptions } from '../provider/provider-options.js';
+import type { ProviderEndpoints } from '../provider/option-types.js';
+import type { ProviderOptions } from '../provider/provider-options.js';
 import {
   connectionError,
   type ProviderEndpoint,

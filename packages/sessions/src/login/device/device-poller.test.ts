@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import { Provider } from '../../provider/provider.js';
-import { providerSettings } from '../../provider/provider-options.js';
+import { providerSettings } from '../../provider/provider-settings.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import { FaultingProvider, VirtualClock } from '../../testing/index.js';
 import { Deadlines } from '../../time/deadlines.js';

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { type ProviderOptions, providerSettings } from './provider-options.js';
+import type { ProviderOptions } from './provider-options.js';
+import { providerSettings } from './provider-settings.js';
 
 const options: ProviderOptions = { issuer: 'https://id.example.com', clientId: 'client' };
 const key = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd', alg: 'ES256' };
@@ -17,9 +18,23 @@ describe('the options of a provider', () => {
       name: 'id.example.com',
       displayName: 'id.example.com',
       clientAuthentication: 'none',
+      isAuthenticationGiven: false,
+      clientAssertion: { audience: 'issuer', header: {} },
       scopes: ['openid'],
+      scopeSeparator: ' ',
+      scopeParameter: 'scope',
       authorizationParams: {},
+      resource: [],
+      responseMode: 'query',
+      nonce: 'required',
+      idTokenAudiences: [],
+      clockToleranceSeconds: 60,
+      tokenTypes: ['Bearer'],
+      tokenFields: [],
+      callbackFields: [],
+      userInfoRequest: { method: 'GET', headers: {} },
       apiOrigins: [],
+      revocation: 'token',
     });
   });
 
@@ -110,6 +125,51 @@ describe('the options of a provider', () => {
   it.each<[string, RegExp, object]>([
     ['endpoints without pkce', /must be 'S256'[\s\S]*pkce/, { ...withEndpoints, pkce: undefined }],
     ['another pkce', /pkce/, { pkce: 'plain' }],
+    ['another nonce', /nonce/, { nonce: 'none' }],
+    ['a clock tolerance of an hour', /clockToleranceSeconds/, { clockToleranceSeconds: 3600 }],
+    ['a negative clock tolerance', /clockToleranceSeconds/, { clockToleranceSeconds: -1 }],
+    ['another separator of scopes', /scopeSeparator/, { scopeSeparator: ';' }],
+    ['another response mode', /responseMode/, { responseMode: 'fragment' }],
+    ['another source of the identity', /identitySource/, { identitySource: 'cookie' }],
+    ['another extent of revocations', /revocation/, { revocation: 'all' }],
+    ['a resource that is relative', /absolute URI[\s\S]*resource/, { resource: '/api' }],
+    ['a resource with a fragment', /fragment[\s\S]*resource/, { resource: ['https://api.test/#a'] }],
+    ['eleven resources', /resource/, { resource: new Array(11).fill('https://api.test') }],
+    ['tokens at a name', /JSON Pointer[\s\S]*tokensAt/, { tokensAt: 'authed_user' }],
+    ['tokens at a wrong escape', /JSON Pointer[\s\S]*tokensAt/, { tokensAt: '/a~2' }],
+    [
+      'an identity field of a wrong escape',
+      /identityFields\.subject/,
+      { identityFields: { subject: '/a~' } },
+    ],
+    ['eleven fields', /tokenFields/, { tokenFields: Array.from({ length: 11 }, (_, index) => `f${index}`) }],
+    [
+      'a field that every object has',
+      /property of every object[\s\S]*tokenFields/,
+      { tokenFields: ['__proto__'] },
+    ],
+    ['the state as a field', /`state`[\s\S]*callbackFields/, { callbackFields: ['state'] }],
+    ['no token type', /tokenTypes/, { tokenTypes: [] }],
+    ['no algorithm', /idTokenAlgorithms/, { idTokenAlgorithms: [] }],
+    [
+      'no domain',
+      /apiOriginField\.domains/,
+      { tokenFields: ['a'], apiOriginField: { field: 'a', domains: [] } },
+    ],
+    ['an unknown field of a request', /unknown option `verb`/, { userInfoRequest: { verb: 'POST' } }],
+    ['a body with GET', /method: 'POST'[\s\S]*userInfoRequest\.body/, { userInfoRequest: { body: '{}' } }],
+    [
+      'a header with a line break',
+      /userInfoRequest\.headers/,
+      { userInfoRequest: { headers: { a: 'b\r\nc' } } },
+    ],
+    ['a header without a name', /userInfoRequest\.headers/, { userInfoRequest: { headers: { '': 'b' } } }],
+    [
+      'a pushed authorization endpoint over http',
+      /https[\s\S]*endpoints\.pushedAuthorization/,
+      endpointsWith({ pushedAuthorization: 'http://git.test/p' }),
+    ],
+    ['keys over http', /https[\s\S]*endpoints\.jwks/, endpointsWith({ jwks: 'http://git.test/k' })],
     ['a name that every object has', /property of every object[\s\S]*name/, { name: 'constructor' }],
     [
       'endpoints without one that identifies the user',
@@ -205,6 +265,31 @@ describe('the options of a provider', () => {
       pkce: 'S256',
     } as const;
     expect(() => providerSettings({ ...options, ...onLoopback })).not.toThrow();
+  });
+
+  it('know whether the client authentication is configured or may follow the metadata', () => {
+    const secret = { ...options, clientSecret: 's' };
+    expect(providerSettings(secret)).toMatchObject({ isAuthenticationGiven: false });
+    const given = { ...secret, clientAuthentication: 'client_secret_basic' } as const;
+    expect(providerSettings(given)).toMatchObject({ isAuthenticationGiven: true });
+  });
+
+  it('keep what is set, beside the defaults of the rest', () => {
+    const given = {
+      clientKey: key,
+      clientAssertion: { header: { x5t: 'thumbprint' } },
+      resource: 'https://api.example.com',
+      userInfoRequest: { method: 'POST' },
+      tokenTypes: ['User Access Token'],
+      clockToleranceSeconds: 0,
+    } as const;
+    expect(providerSettings({ ...options, ...given })).toMatchObject({
+      clientAssertion: { audience: 'issuer', header: { x5t: 'thumbprint' } },
+      resource: ['https://api.example.com'],
+      userInfoRequest: { method: 'POST', headers: {} },
+      tokenTypes: ['User Access Token'],
+      clockToleranceSeconds: 0,
+    });
   });
 
   it('are refused without showing a secret [security 48]', () => {
