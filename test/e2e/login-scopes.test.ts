@@ -36,7 +36,7 @@ async function startSession() {
   });
   const errors: unknown[] = [];
   const onError = (error: unknown) => void errors.push(error);
-  const surroundings = {
+  const environment = {
     clock: systemClock,
     random: systemRandom,
     fetch: globalThis.fetch,
@@ -45,9 +45,9 @@ async function startSession() {
     onError,
     onProtocolError: onError,
   };
-  const parts = composeSessions(settings, surroundings);
+  const parts = composeSessions(settings, environment);
   const publicUrl = new PublicUrl(new URL('http://127.0.0.1:1'));
-  const { logins } = composeLogins(settings, surroundings, parts, publicUrl);
+  const { logins } = composeLogins(settings, environment, parts, publicUrl);
   const { registry } = parts;
   const { record } = await registry.start('connection', 'anonymous');
   const source = {

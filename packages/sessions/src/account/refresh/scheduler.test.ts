@@ -16,7 +16,7 @@ const failure = (code: 'provider_unavailable' | 'reauthentication_required' | 's
 
 const ofAccount = { ref, epoch: 0, provider: 'idp', subject: 'alice' };
 
-/** The events that tell when an account is to be refreshed. */
+/** The events that decide when an account is to be refreshed. */
 type Planning = Extract<
   InternalEvent,
   { type: 'account.authenticated' | 'account.refreshed' | 'account.moved' }
@@ -39,7 +39,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
     },
   });
   events.subscribe((event) => scheduler.handleEvent(event));
-  const tell = (fields: Partial<Planning> = {}) =>
+  const emit = (fields: Partial<Planning> = {}) =>
     events.emit({
       type: 'account.refreshed',
       ...ofAccount,
@@ -47,7 +47,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
       refreshAtMs: 60 * SECOND,
       ...fields,
     });
-  const tellFailed = (refreshAtMs: number) =>
+  const emitFailed = (refreshAtMs: number) =>
     events.emit({
       type: 'account.refresh_failed',
       ...ofAccount,
@@ -55,15 +55,15 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
       failureReason: 'provider_unavailable',
       refreshAtMs,
     });
-  return { clock, events, deadlines, calls, tell, tellFailed };
+  return { clock, events, deadlines, calls, emit, emitFailed };
 }
 
 describe('the scheduler', () => {
   it.each(['account.authenticated', 'account.refreshed', 'account.moved'] as const)(
     'refreshes an account once, when it is due: %s',
     async (type) => {
-      const { clock, deadlines, calls, tell } = setUp();
-      tell({ type });
+      const { clock, deadlines, calls, emit } = setUp();
+      emit({ type });
       await clock.advance(60 * SECOND - 1);
       expect(calls).toEqual([]);
       await clock.advance(1);
@@ -75,38 +75,38 @@ describe('the scheduler', () => {
   );
 
   it('goes by the latest event about an account', async () => {
-    const { clock, deadlines, calls, tell } = setUp();
-    tell({ refreshAtMs: 10 * SECOND });
-    tell({ refreshAtMs: 90 * SECOND, generation: 2 });
-    tell({ refreshAtMs: 30 * SECOND, generation: 3 });
+    const { clock, deadlines, calls, emit } = setUp();
+    emit({ refreshAtMs: 10 * SECOND });
+    emit({ refreshAtMs: 90 * SECOND, generation: 2 });
+    emit({ refreshAtMs: 30 * SECOND, generation: 3 });
     expect(deadlines.size).toBe(1);
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one idp 3 at 30']);
   });
 
   it('keeps the accounts of a session, and sessions, apart', async () => {
-    const { clock, events, calls, tell } = setUp();
-    tell();
-    tell({ provider: 'second', generation: 2, refreshAtMs: 70 * SECOND });
-    tell({ ref: other, refreshAtMs: 80 * SECOND });
+    const { clock, events, calls, emit } = setUp();
+    emit();
+    emit({ provider: 'second', generation: 2, refreshAtMs: 70 * SECOND });
+    emit({ ref: other, refreshAtMs: 80 * SECOND });
     events.emit({ type: 'account.removed', ...ofAccount });
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one second 2 at 70', 'other idp 1 at 80']);
   });
 
   it('tries again at the time that a failed refresh was put off to [security 20]', async () => {
-    const { clock, calls, tell, tellFailed } = setUp(() => {
-      if (calls.length === 1) tellFailed(95 * SECOND);
+    const { clock, calls, emit, emitFailed } = setUp(() => {
+      if (calls.length === 1) emitFailed(95 * SECOND);
       return calls.length === 1 ? failure('provider_unavailable') : Promise.resolve();
     });
-    tell();
+    emit();
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one idp 1 at 60', 'one idp 1 at 95']);
   });
 
   it('comes back at the end of an account that cannot be renewed', async () => {
-    const { clock, events, calls, tell } = setUp();
-    tell();
+    const { clock, events, calls, emit } = setUp();
+    emit();
     await clock.advance(60 * SECOND);
     const event = { type: 'account.expires_soon', ...ofAccount, generation: 1 } as const;
     events.emit({ ...event, expiresAtMs: 120 * SECOND });
@@ -121,9 +121,9 @@ describe('the scheduler', () => {
     { type: 'session.ended', ref, epoch: 0, reason: 'deleted' },
     { type: 'account.refreshed', ...ofAccount, generation: 2, refreshAtMs: undefined },
   ])('forgets an account that is gone, or needs no refresh: $type', async (event) => {
-    const { clock, deadlines, events, calls, tell } = setUp();
-    tell();
-    if (event.type.startsWith('session.')) tell({ provider: 'second', generation: 2 });
+    const { clock, deadlines, events, calls, emit } = setUp();
+    emit();
+    if (event.type.startsWith('session.')) emit({ provider: 'second', generation: 2 });
     events.emit(event);
     expect(deadlines.size).toBe(0);
     await clock.advance(600 * SECOND);
@@ -134,19 +134,19 @@ describe('the scheduler', () => {
     ['the session store did not answer', () => failure('store_unavailable')],
     ['of something unforeseen', () => Promise.reject(new Error('?'))],
   ])('tries again after five seconds when a refresh failed because %s', async (_why, fail) => {
-    const { clock, calls, tell } = setUp(() => (calls.length < 3 ? fail() : Promise.resolve()));
-    tell();
+    const { clock, calls, emit } = setUp(() => (calls.length < 3 ? fail() : Promise.resolve()));
+    emit();
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one idp 1 at 60', 'one idp 1 at 65', 'one idp 1 at 70']);
   });
 
   it('does not if a newer event has set another time', async () => {
-    const { clock, calls, tell } = setUp(() => {
+    const { clock, calls, emit } = setUp(() => {
       if (calls.length > 1) return Promise.resolve();
-      tell({ generation: 2, refreshAtMs: 300 * SECOND });
+      emit({ generation: 2, refreshAtMs: 300 * SECOND });
       return failure('store_unavailable');
     });
-    tell();
+    emit();
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one idp 1 at 60', 'one idp 2 at 300']);
   });
@@ -154,8 +154,8 @@ describe('the scheduler', () => {
   it.each(['provider_unavailable', 'reauthentication_required'] as const)(
     'does not press on by itself after a failure that an event tells of: %s',
     async (code) => {
-      const { clock, calls, tell } = setUp(() => failure(code));
-      tell();
+      const { clock, calls, emit } = setUp(() => failure(code));
+      emit();
       await clock.advance(600 * SECOND);
       expect(calls).toEqual(['one idp 1 at 60']);
     },
