@@ -81,7 +81,7 @@ describe('`tools`', () => {
     const scope = { scope: ['notes'] } as object;
     expect(() =>
       createBareServer((_, { requireLogin }) => void requireLogin(async () => textOf(''), scope)),
-    ).toThrow('no option `scope`');
+    ).toThrow('unknown option `scope`');
     expect(() => createBareServer((_, { requireLogin }) => void requireLogin(7 as never))).toThrow(
       'must be the handler',
     );
