@@ -114,6 +114,13 @@ module.exports = {
       to: { path: npm('@modelcontextprotocol') },
     },
     {
+      name: 'sdk-methods-in-sdk-adapter',
+      comment: 'Methods of the SDK are replaced in mcp/server/sdk-adapter only.',
+      severity: 'error',
+      from: { pathNot: `${library}mcp/server/sdk-adapter/` },
+      to: { path: `${library}mcp/server/sdk-adapter/server-methods[.]ts$` },
+    },
+    {
       name: 'hono-in-http-login-and-server',
       severity: 'error',
       from: { path: library, pathNot: [tests, inModules(['http', 'login', 'server'])] },

@@ -49,7 +49,7 @@ interface OpenStream {
 /**
  * The last events of one connection. A client whose stream broke gets the rest of it with `Last-Event-ID` (MCP
  * 2025-11-25, "Resumability and Redelivery"). Bounded in number, bytes and time. The SDK stores each event before it
- * sends it.
+ * sends it: only the SDK knows the stream of a message (ADR 7, "Resumption").
  */
 export class EventBuffer implements EventStore {
   readonly #options: EventBufferOptions;

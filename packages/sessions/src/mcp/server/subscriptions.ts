@@ -5,7 +5,7 @@ import type { SessionRef } from '../../session/ids.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import { MAX_SUBSCRIPTIONS, MAX_URI_CHARACTERS, quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContexts } from '../request/context.js';
-import { methodOf, replaceMethod } from './sdk-adapter/server-methods.js';
+import { handleSubscriptions, type SubscriptionMethod } from './sdk-adapter/subscription-requests.js';
 import { STATUS_URI, statusChangedBy } from './status-resource.js';
 
 export interface SubscriptionsOptions {
@@ -28,10 +28,6 @@ interface Subscribed {
 
 /** The clients of a session. */
 type Subscribers = Map<McpServer, Subscribed>;
-
-type Handler = (request: { params: { uri: string } }, ...rest: unknown[]) => unknown;
-
-const METHODS = ['resources/subscribe', 'resources/unsubscribe'] as const;
 
 /**
  * The subscriptions of clients with a connection (`resources/subscribe`). A client is notified of the status of its own
@@ -64,24 +60,18 @@ export class Subscriptions {
   }
 
   /** Handles subscriptions on the server object of a connection. Handlers of the author run, too. */
-  serve(subscriber: McpServer): void {
-    const { server } = subscriber;
-    const authors = new Map<unknown, Handler>();
-    server.registerCapabilities({ resources: { subscribe: true } });
-    for (const method of METHODS) {
-      const handle: Handler = async (request, ...rest) => {
-        const { uri } = request.params;
-        const author = uri === STATUS_URI ? undefined : authors.get(method);
-        const answer = await Promise.resolve(author ? author(request, ...rest) : {});
-        this.#note(method, uri, subscriber);
-        return answer;
-      };
-      methodOf(server, 'setRequestHandler')(method, handle);
-    }
-    replaceMethod(server, 'setRequestHandler', (set) => (method, ...rest) => {
-      const isOurs = METHODS.some((ours) => ours === method);
-      if (isOurs) authors.set(method, rest.at(-1) as Handler);
-      else set(method, ...rest);
+  serve(server: McpServer): void {
+    /** The sessions of the connection: a caller's session may end and start again. */
+    const refs = new Set<SessionRef>();
+    handleSubscriptions(server, {
+      isAuthors: (uri) => uri !== STATUS_URI,
+      onRequest: (method, uri) => {
+        // The handler of the author may return after the connection has ended.
+        if (server.isConnected()) refs.add(this.#note(method, uri, server));
+      },
+      onClose: () => {
+        for (const ref of refs) this.#remove(ref, server);
+      },
     });
   }
 
@@ -97,7 +87,8 @@ export class Subscriptions {
     return subscribers;
   }
 
-  #note(method: (typeof METHODS)[number], uri: string, server: McpServer): void {
+  /** @returns the session of the request */
+  #note(method: SubscriptionMethod, uri: string, server: McpServer): SessionRef {
     const context = this.#options.contexts.get();
     if (context.resolved.state !== 'live') throw sessionRequired();
     const { ref } = context.resolved.record;
@@ -106,15 +97,13 @@ export class Subscriptions {
       share: this.#options.kept.open(quotaKeyOf(context)),
     };
     const { uris, share } = subscribed;
-    if (!uris) return;
+    if (!uris) return ref;
     if (method === 'resources/unsubscribe') uris.delete(uri);
     else this.#subscribe(uri, { uris, share });
     share.resize(bytesOfUris(uris));
     if (uris.size === 0) this.#remove(ref, server);
-    else {
-      this.#subscribersOf(ref).set(server, subscribed);
-      server.server.onclose = () => this.#remove(ref, server);
-    }
+    else this.#subscribersOf(ref).set(server, subscribed);
+    return ref;
   }
 
   #subscribe(uri: string, { uris, share }: { readonly uris: Set<string>; readonly share: QuotaShare }): void {
