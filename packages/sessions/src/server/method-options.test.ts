@@ -116,3 +116,21 @@ describe('an unknown option', () => {
     });
   });
 });
+
+describe('options that are no object', () => {
+  it.each<[string, (options: never) => unknown]>([
+    ['createSessions', (given) => createSessions(given)],
+    ['listen', (given) => start().listen(given)],
+    ['serveStdio', (given) => start().serveStdio(given)],
+    ['sessions.signOut', (given) => start().signOut(given)],
+    ['requireLogin', (given) => start((_, context) => void context.requireLogin(() => 'done', given))],
+    [
+      'withAccessToken',
+      (given) => inTool((context) => context.session().withAccessToken(async () => 'done', given)),
+    ],
+    ['state.set', (given) => inTool((context) => context.session().state.set('done', given))],
+  ])('are refused by %s', async (_where, call) => {
+    for (const given of [null, 'github', 42])
+      await expect((async () => call(given as never))()).rejects.toMatchObject({ code: 'configuration' });
+  });
+});

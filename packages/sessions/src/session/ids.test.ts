@@ -33,11 +33,12 @@ describe('session ids', () => {
     expect(logIdOf(keys, ref)).toBe(keys.mac('log-id', ref).toString('hex', 0, 6));
   });
 
-  it('have a public id of 128 bits that changes with the epoch and opens nothing [security 1]', () => {
+  it('have a public id of 128 bits that changes with the epoch, has a key of its own and opens nothing [security 1, 48]', () => {
     const ref = sessionRefOf(keys, 'handle', mintSessionId(systemRandom));
     const id = publicIdOf(keys, { ref, epoch: 0 });
     expect(Buffer.from(id, 'base64url')).toHaveLength(16);
     expect(publicIdOf(keys, { ref, epoch: 0 })).toBe(id);
+    expect(id).toBe(keys.mac('public-id', ref, 0).toString('base64url', 0, 16));
     expect(publicIdOf(keys, { ref, epoch: 1 })).not.toBe(id);
     expect(publicIdOf(new KeyHierarchy(randomBytes(32)), { ref, epoch: 0 })).not.toBe(id);
     expect(parseSessionId(id)).toBeUndefined();
