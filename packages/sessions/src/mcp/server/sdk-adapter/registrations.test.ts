@@ -139,6 +139,8 @@ it.each(ERAS)('%s: a removed prompt or resource that was renamed is served no lo
       resource.remove();
       server.registerPrompt('prompt', {}, () => message('new'));
       prompt.remove();
+      prompt.enable();
+      resource.enable();
       return textOf('removed');
     });
   });
@@ -167,7 +169,33 @@ it.each(ERAS)('%s: a tool that was removed can be registered again, and not be u
   expect(called.result?.content[0]?.text).toBe('new');
 });
 
-it('a registration without a handler is refused at the start', () => {
+it.each([
+  ['2025', 'its own connection', false],
+  ['2026', 'all clients', true],
+] as const)('%s: a change that a handler makes concerns %s', async (era, _whom, isForAll) => {
+  const sessions = createBareServer((server) => {
+    const hidden = server.registerTool('hidden', {}, async () => textOf('hidden'));
+    hidden.disable();
+    server.registerTool('go', {}, async () => {
+      hidden.enable();
+      return textOf('enabled');
+    });
+  });
+  onTestFinished(() => sessions.close());
+  const connect = async () => (era === '2025' ? rawPeer2025(sessions) : rawPeer2026(sessions));
+  const own = await connect();
+  const other = await connect();
+  expect((await listed(own)).join('')).not.toContain('hidden');
+  expect(await go(own)).toBe('enabled');
+  expect((await listed(own)).join('')).toContain('hidden');
+  expect((await listed(other)).join('').includes('hidden')).toBe(isForAll);
+});
+
+it('a registration without a configuration or a handler is refused at the start', () => {
+  const handler = async () => textOf('');
+  expect(() => createBareServer((server) => server.registerTool('act', undefined as never, handler))).toThrow(
+    'The tool "act" needs a configuration',
+  );
   expect(() => createBareServer((server) => server.registerTool('act', {}, undefined as never))).toThrow(
     'The tool "act" needs a handler',
   );

@@ -113,7 +113,7 @@ function followUpdates({ registered, registration, taken }: Followed, hooks: Reg
       return;
     }
     if (CHECKED.every((name) => changes[name] === undefined)) {
-      update(changes);
+      if (previous) update(changes);
       return;
     }
     if (!previous) throw refusal(registration, 'was removed. Register it again.');
@@ -162,7 +162,9 @@ function keyOf({ kind, name, place }: Registration): string {
 
 /** TypeScript refuses what is refused here; JavaScript does not, and the SDK fails later, for its clients. */
 function assertComplete(registration: Registration): void {
-  const { kind, name, place, callback } = registration;
+  const { kind, name, place, config, callback } = registration;
+  if (typeof config !== 'object' || config === null)
+    throw refusal(registration, 'needs a configuration, which is an object.');
   if (typeof name !== 'string' || name === '') throw refusal(registration, 'needs a name.');
   if (typeof callback !== 'function') throw refusal(registration, 'needs a handler, which is a function.');
   const { uriTemplate } = (place ?? {}) as { readonly uriTemplate?: unknown };
