@@ -1,4 +1,4 @@
-import { ResourceTemplate } from '@modelcontextprotocol/server';
+import { completable, ResourceTemplate } from '@modelcontextprotocol/server';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import { type RegisterTools, SESSION_META_KEY } from '../../packages/sessions/src/index.js';
@@ -11,6 +11,11 @@ function registerEverything(ran: string[]): RegisterTools {
   return (server, context) => {
     const contents = (uri: URL) => ({ contents: [{ uri: uri.href, text: 'secret' }] });
     const messages = [{ role: 'user' as const, content: { type: 'text' as const, text: 'secret' } }];
+    const completion = (what: string) =>
+      context.requireLogin(async () => {
+        ran.push(what);
+        return ['secret'];
+      });
     server.registerResource(
       'diary',
       'notes://diary',
@@ -27,6 +32,7 @@ function registerEverything(ran: string[]): RegisterTools {
           ran.push('list');
           return { resources: [{ uri: 'notes://page/1', name: 'secret' }] };
         }),
+        complete: { number: completion('completion') },
       }),
       {},
       context.requireLogin((uri: URL) => {
@@ -36,7 +42,7 @@ function registerEverything(ran: string[]): RegisterTools {
     );
     server.registerPrompt(
       'summary',
-      { argsSchema: z.object({ of: z.string() }) },
+      { argsSchema: z.object({ of: completable(z.string(), completion('prompt completion')) }) },
       context.requireLogin(() => {
         ran.push('prompt');
         return { messages };
@@ -72,6 +78,17 @@ const REQUESTS = {
   list: ['resources/list', {}],
   prompt: ['prompts/get', { name: 'summary', arguments: { of: 'all' } }],
   'bare prompt': ['prompts/get', { name: 'greeting' }],
+  completion: [
+    'completion/complete',
+    {
+      ref: { type: 'ref/resource', uri: 'notes://page/{number}' },
+      argument: { name: 'number', value: '' },
+    },
+  ],
+  'prompt completion': [
+    'completion/complete',
+    { ref: { type: 'ref/prompt', name: 'summary' }, argument: { name: 'of', value: '' } },
+  ],
 } as const;
 
 describe.each(ERAS)('a handler that needs a login (%s)', (era) => {
