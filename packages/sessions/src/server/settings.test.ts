@@ -126,6 +126,11 @@ describe('the options of createSessions', () => {
     ['apiOrigins', { providers: { ...provider, apiOrigins: ['https://api.example.com/v1'] } }],
     ['differ by a slash', { access: { issuer: 'https://id.example.com/' } }],
     ['scope `openid`', { providers: { ...provider, scopes: ['read'] }, access: { issuer: provider.issuer } }],
+    [
+      '`identitySource`',
+      { providers: { ...provider, identitySource: 'user_info' }, access: { issuer: provider.issuer } },
+    ],
+    ['`nonce`', { providers: { ...provider, nonce: 'off' }, access: { issuer: provider.issuer } }],
     ['must use https', { access: { issuer: 'http://id.example.com' } }],
     ['open-to-network', { publicUrl: 'https://mcp.example.com' }],
     ['must use https', { providers: { ...provider, issuer: 'http://id.example.com' } }],

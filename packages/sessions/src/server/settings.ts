@@ -156,14 +156,21 @@ function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): v
       `The issuers "${almost.issuer}" and "${access.issuer}" differ by a slash. Write both exactly as the issuer does in its metadata.`,
     );
   }
-  const blind = providers.find(
-    ({ issuer, scopes }) => issuer === access.issuer && !scopes.includes('openid'),
-  );
+  const blind = providers.find((each) => each.issuer === access.issuer && !hasBoundIdToken(each));
   if (!blind) return;
   throw new SessionError(
     'configuration',
-    `The provider "${blind.name}" also issues the access tokens of clients. Add the scope \`openid\`: only an ID token shows that both belong to the same user.`,
+    `The provider "${blind.name}" also issues the access tokens of clients. Add the scope \`openid\`, and leave out \`identitySource\` and \`nonce\`: only an ID token of that login shows that both belong to the same user.`,
   );
+}
+
+/** Whether an ID token with the nonce of the login identifies the user. */
+function hasBoundIdToken({
+  scopes,
+  nonce,
+  identitySource = 'id_token',
+}: ProviderSettings): boolean {
+  return scopes.includes('openid') && nonce === 'required' && identitySource === 'id_token';
 }
 
 function withoutSlash(issuer: string): string {
