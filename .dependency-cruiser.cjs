@@ -27,6 +27,7 @@ const modules = {
   session: [...counting, 'vault'],
   account: upToSession,
   provider: upToAccount,
+  presets: ['errors', 'omit-undefined', 'provider'],
   access: upToSession,
   'mcp/wire': foundation,
   http: [...upToSession, 'access', 'mcp/wire'],
@@ -136,12 +137,13 @@ module.exports = {
     onlyIn('oidc-provider-in-sample', ['oidc-provider'], [`${server}sample/`]),
     {
       name: 'server-uses-public-names',
-      comment: "packages/server imports the library as any user does: from 'mcp-sessions'.",
+      comment:
+        "packages/server imports the library as any user does: from 'mcp-sessions' and 'mcp-sessions/providers'.",
       severity: 'error',
       from: { path: '^packages/server/', pathNot: tests },
       to: {
         path: '^packages/sessions/',
-        pathNot: '^packages/sessions/dist/(index|testing/index)[.](d[.]ts|js)$',
+        pathNot: '^packages/sessions/dist/(index|presets/index|testing/index)[.](d[.]ts|js)$',
       },
     },
     {

@@ -12,6 +12,7 @@ export default defineConfig({
     // Tests in this process run the library's sources; only the processes they spawn run what was built.
     alias: [
       { find: /^mcp-sessions$/, replacement: source('packages/sessions/src/index.ts') },
+      { find: /^mcp-sessions\/providers$/, replacement: source('packages/sessions/src/presets/index.ts') },
       { find: /^mcp-sessions\/testing$/, replacement: source('packages/sessions/src/testing/index.ts') },
     ],
   },

@@ -29,8 +29,9 @@ const example = printed.replace('port: 3000', 'port: 0');
 
 const COMMONJS = `
 const { createSessions } = require('mcp-sessions');
+const { github } = require('mcp-sessions/providers');
 const { VirtualClock } = require('mcp-sessions/testing');
-if (typeof createSessions !== 'function' || typeof VirtualClock !== 'function') throw new Error('Exports are missing.');
+if ([createSessions, github, VirtualClock].some((each) => typeof each !== 'function')) throw new Error('Exports are missing.');
 `;
 const COMMONJS_TYPES = `
 import sessions = require('mcp-sessions');

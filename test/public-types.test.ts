@@ -19,7 +19,7 @@ import ts from 'typescript';
 import { describe, expect, expectTypeOf, it } from 'vitest';
 
 const PACKAGE = join(import.meta.dirname, '../packages/sessions/dist');
-const ENTRIES = ['index.d.ts', 'testing/index.d.ts'].map((name) => join(PACKAGE, name));
+const ENTRIES = ['index.d.ts', 'presets/index.d.ts', 'testing/index.d.ts'].map((name) => join(PACKAGE, name));
 
 /** The names of the package's own types that the declarations of exported names use, and that no entry exports. */
 function missingExports(): string[] {

@@ -221,7 +221,7 @@ describe('the configuration', () => {
     const { upstream } = configurationOf(tools, { ...provider, MCP_SESSIONS_CLIENT_SECRET: ' ' });
     expect(upstream).toMatchObject({
       kind: 'operator',
-      provider: { apiOrigins: [] },
+      provider: { issuer: 'https://idp.example' },
     });
     expect(upstream).not.toHaveProperty('provider.clientSecret');
   });

@@ -177,7 +177,7 @@ function upstreamOf(
   }
   if (!flags.tools) {
     throw new ConfigurationError(
-      'MCP_SESSIONS_ISSUER is set, so the sample tools are off. Name a module with your tools: --tools ./tools.mjs',
+      `${environment.MCP_SESSIONS_ISSUER ? 'MCP_SESSIONS_ISSUER' : 'MCP_SESSIONS_PROVIDER'} is set, so the sample tools are off. Name a module with your tools: --tools ./tools.mjs`,
     );
   }
   const access = transport.kind === 'http' ? parseAccess(environment, flags.access) : 'open';
@@ -192,12 +192,12 @@ function sampleOf(
 ): SampleUpstream {
   if (environment.MCP_SESSIONS_ACCESS_ISSUER) {
     throw new ConfigurationError(
-      'MCP_SESSIONS_ACCESS_ISSUER is set but MCP_SESSIONS_ISSUER is not. Set it, or unset both.',
+      'MCP_SESSIONS_ACCESS_ISSUER is set but MCP_SESSIONS_ISSUER is not. Set it or MCP_SESSIONS_PROVIDER, or unset MCP_SESSIONS_ACCESS_ISSUER.',
     );
   }
   if (flags.access === 'open-to-network' || (flags.host !== undefined && flags.host !== DEFAULT_HOST)) {
     throw new ConfigurationError(
-      'The embedded identity provider accepts any name as a user, so it serves this machine only. Set MCP_SESSIONS_ISSUER to use a real one.',
+      'The embedded identity provider accepts any name as a user, so it serves this machine only. Set MCP_SESSIONS_ISSUER or MCP_SESSIONS_PROVIDER to use a real one.',
     );
   }
   return transport.kind === 'http' ? httpSample(flags, transport) : stdioSample(flags);

@@ -1,8 +1,10 @@
 import { createSessions, type ProviderOptions } from 'mcp-sessions';
+import { PRESETS, type PresetName } from 'mcp-sessions/providers';
 import { describe, expect, it } from 'vitest';
 import { type Configuration, parseCommand } from './configuration.js';
 import { parseEnvironment, variableOf } from './provider-environment.js';
 import { startFailure } from './start-failure.js';
+import { USAGE } from './usage.js';
 
 type Option = Exclude<keyof ProviderOptions, 'name' | 'revoke'>;
 
@@ -83,6 +85,66 @@ describe('the variables of the provider', () => {
   });
 });
 
+const REGISTRATION = {
+  MCP_SESSIONS_CLIENT_ID: 'id',
+  MCP_SESSIONS_CLIENT_SECRET: 'secret',
+};
+const NAMES = Object.keys(PRESETS) as PresetName[];
+
+describe('MCP_SESSIONS_PROVIDER', () => {
+  it.each(NAMES)('%s starts with the registration, and an issuer if it needs one', (name) => {
+    const issuer = PRESETS[name].needs.includes('issuer') && { MCP_SESSIONS_ISSUER: 'https://id.example' };
+    const configuration = configurationOf({ ...REGISTRATION, ...issuer, MCP_SESSIONS_PROVIDER: name });
+    expect(configuration.upstream).toMatchObject({
+      kind: 'operator',
+      provider: { ...PRESETS[name].options, clientId: 'id', clientSecret: 'secret' },
+    });
+    expect(() => start(configuration)).not.toThrow();
+  });
+
+  it.each(NAMES.flatMap((name) => PRESETS[name].needs.map((need) => [name, need] as const)))(
+    '%s names the variable of %s if that is missing',
+    (name, need) => {
+      const environment = {
+        ...REGISTRATION,
+        MCP_SESSIONS_ISSUER: 'https://id.example',
+        MCP_SESSIONS_PROVIDER: name,
+        [variableOf(need)]: '',
+      };
+      expect(() => parseEnvironment(environment)).toThrow(
+        `MCP_SESSIONS_PROVIDER=${name} needs ${variableOf(need)}`,
+      );
+    },
+  );
+
+  it('gives way to every other variable', () => {
+    const environment = {
+      ...REGISTRATION,
+      MCP_SESSIONS_PROVIDER: 'github',
+      MCP_SESSIONS_SCOPES: 'repo gist',
+    };
+    expect(parseEnvironment(environment)?.provider).toMatchObject({
+      scopes: ['repo', 'gist'],
+      apiOrigins: ['https://api.github.com'],
+    });
+  });
+
+  it('is refused with the names of the presets, which --help lists, too', () => {
+    const environment = { ...REGISTRATION, MCP_SESSIONS_PROVIDER: 'gitbub' };
+    expect(() => parseEnvironment(environment)).toThrow(
+      `MCP_SESSIONS_PROVIDER must be one of ${NAMES.join(', ')}, or not set`,
+    );
+    const [listed = ''] = /MCP_SESSIONS_PROVIDER [\s\S]*?MCP_SESSIONS_ISSUER/.exec(USAGE) ?? [];
+    for (const name of NAMES) expect(listed).toMatch(new RegExp(`\\b${name}\\b`));
+  });
+
+  it('needs tools, and counts as a real provider for clients of the network', () => {
+    const environment = { ...REGISTRATION, MCP_SESSIONS_PROVIDER: 'github' };
+    expect(() => parseCommand([], environment)).toThrow(/^MCP_SESSIONS_PROVIDER is set, .*--tools/);
+    expect(() => parseCommand([...tools, '--access', 'open-to-network'], environment)).not.toThrow();
+  });
+});
+
 /** What the library refuses: the variable that the message names, and the variables. */
 const REFUSED: readonly [variable: string, environment: NodeJS.ProcessEnv][] = [
   ['PKCE', { PKCE: 'off' }],
@@ -118,24 +180,26 @@ describe('variables that cannot work or cannot be safe together', () => {
       Object.entries(given).map(([name, value]) => [`MCP_SESSIONS_${name}`, value]),
     );
     const configuration = configurationOf({ ...required, ...environment });
-    const { upstream } = configuration;
-    if (upstream.kind !== 'operator') throw new Error('No provider is configured.');
-    const start = () => {
-      try {
-        createSessions({
-          server: { name: 'test', version: '1' },
-          tools: () => undefined,
-          providers: upstream.provider,
-        });
-      } catch (error) {
-        throw startFailure(error, configuration);
-      }
-    };
-    expect(start).toThrow(expect.objectContaining({ name: 'ConfigurationError' }));
-    expect(start).toThrow(`MCP_SESSIONS_${variable} `);
-    expect(start).toThrow(/^[^\n]+$/);
+    expect(() => start(configuration)).toThrow(expect.objectContaining({ name: 'ConfigurationError' }));
+    expect(() => start(configuration)).toThrow(`MCP_SESSIONS_${variable} `);
+    expect(() => start(configuration)).toThrow(/^[^\n]+$/);
   });
 });
+
+/** Creates the server as the program does. */
+function start(configuration: Configuration): void {
+  const { upstream } = configuration;
+  if (upstream.kind !== 'operator') throw new Error('No provider is configured.');
+  try {
+    createSessions({
+      server: { name: 'test', version: '1' },
+      tools: () => undefined,
+      providers: upstream.provider,
+    });
+  } catch (error) {
+    throw startFailure(error, configuration);
+  }
+}
 
 function configurationOf(environment: NodeJS.ProcessEnv): Configuration {
   const command = parseCommand(tools, environment);

@@ -1,4 +1,5 @@
 import type { ProviderOptions } from 'mcp-sessions';
+import { PRESETS, type PresetName } from 'mcp-sessions/providers';
 import { z } from 'zod';
 import { ConfigurationError } from './configuration-error.js';
 import { DEVICE_FLOWS } from './flags.js';
@@ -42,7 +43,7 @@ type Elsewhere = 'name' | 'revoke';
 
 /** The options of the provider, by their names in the library, which checks them further. */
 const providerSchema = z.object({
-  issuer: z.url({ ...HTTP, error: 'must be the URL of an issuer' }),
+  issuer: z.url({ ...HTTP, error: 'must be the URL of an issuer' }).optional(),
   displayName: z.string().optional(),
   endpoints: objectOf<'endpoints'>(),
   clientId: z.string('is missing. Set it to the client id of this server at the provider'),
@@ -86,21 +87,27 @@ const providerSchema = z.object({
   identitySource: oneOf('id_token', 'user_info', 'token_response'),
   identityFields: objectOf<'identityFields'>(),
   userInfoRequest: objectOf<'userInfoRequest'>(),
-  apiOrigins: words.pipe(z.array(origin)).default([]),
+  apiOrigins: words.pipe(z.array(origin)).optional(),
   apiOriginField: objectOf<'apiOriginField'>(),
   revocation: oneOf('token', 'grant', 'none'),
   revocationRequest: objectOf<'revocationRequest'>(),
 } satisfies Record<Exclude<keyof ProviderOptions, Elsewhere>, z.ZodType>);
 
-const addressSchema = z.object({
+const PRESET_NAMES = Object.keys(PRESETS) as PresetName[];
+
+const otherSchema = z.object({
+  preset: z.enum(PRESET_NAMES, `must be one of ${PRESET_NAMES.join(', ')}, or not set`).optional(),
   publicUrl: z.url({ ...HTTP, error: 'must be a URL' }).optional(),
   trustedProxies: words.optional(),
 });
 
-const schema = z.object({ ...providerSchema.shape, ...addressSchema.shape });
+const schema = z.object({ ...providerSchema.shape, ...otherSchema.shape });
 
-/** The variables that do not have the name of their option. `MCP_SESSIONS_DISPLAY_NAME` is the name of this server. */
-const NAMES: Readonly<Record<string, string>> = { displayName: 'PROVIDER_DISPLAY_NAME' };
+/** The variables that have another name than their option. `MCP_SESSIONS_DISPLAY_NAME` is the name of this server. */
+const NAMES: Readonly<Record<string, string>> = {
+  preset: 'PROVIDER',
+  displayName: 'PROVIDER_DISPLAY_NAME',
+};
 
 /** The variable of an option of the provider; what is no option stays, such as `NODE_EXTRA_CA_CERTS`. */
 export function variableOf(option: string): string {
@@ -118,14 +125,28 @@ export function parseEnvironment(environment: NodeJS.ProcessEnv): OperatorProvid
   const given = givenVariables(environment, schema, variableOf);
   const [first] = Object.keys(given);
   if (first === undefined) return undefined;
-  if (!given.issuer) {
+  if (!given.issuer && !given.preset) {
     // The embedded provider would let every user log in under any name.
     throw new ConfigurationError(
-      `${variableOf(first)} is set but ${PREFIX}ISSUER is not. Set it, or unset both.`,
+      `${variableOf(first)} is set but ${PREFIX}ISSUER is not. Set it, or ${PREFIX}PROVIDER for a provider with a preset, or unset ${variableOf(first)}.`,
     );
   }
-  const { publicUrl, trustedProxies, ...provider } = checkVariables(schema, given, variableOf);
-  return { provider, publicUrl, trustedProxies };
+  const { preset, publicUrl, trustedProxies, ...options } = checkVariables(schema, given, variableOf);
+  if (preset) assertComplete(preset, options);
+  return {
+    // Without an issuer there is a preset, which has one.
+    provider: { ...(preset && PRESETS[preset].options), ...options } as ProviderOptions,
+    publicUrl,
+    trustedProxies,
+  };
+}
+
+function assertComplete(preset: PresetName, options: Omit<ProviderOptions, 'issuer'>): void {
+  const { needs, issuerForm } = PRESETS[preset];
+  const missing = needs.find((option) => !(option in options));
+  if (missing === undefined) return;
+  const value = missing === 'issuer' ? `, such as ${issuerForm}` : '';
+  throw new ConfigurationError(`${PREFIX}PROVIDER=${preset} needs ${variableOf(missing)}${value}. Set it.`);
 }
 
 function oneOf<const T extends readonly string[]>(...values: T) {

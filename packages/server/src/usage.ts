@@ -36,7 +36,10 @@ Serves MCP. Every client that connects logs in as its own user.
 
 Environment variables for a real identity provider (--tools is required then):
 
-  MCP_SESSIONS_ISSUER                its issuer identifier
+  MCP_SESSIONS_PROVIDER              a provider with a preset (docs/providers.md); other variables change it: github,
+                                     githubApp, slackUser, slackBot, notion, atlassian, hubspot, x, strava,
+                                     quickbooks, zoho, google, entra, salesforce, linkedin, cognito, keycloak
+  MCP_SESSIONS_ISSUER                its issuer identifier; with most presets not needed
   MCP_SESSIONS_PROVIDER_DISPLAY_NAME its name on the login pages (its host)
   MCP_SESSIONS_CLIENT_ID             client id of this server
   MCP_SESSIONS_CLIENT_SECRET         client secret; none: a public client

@@ -165,11 +165,7 @@ function assertAccessFits({ access, publicUrl, providers }: SessionsSettings): v
 }
 
 /** Whether an ID token with the nonce of the login identifies the user. */
-function hasBoundIdToken({
-  scopes,
-  nonce,
-  identitySource = 'id_token',
-}: ProviderSettings): boolean {
+function hasBoundIdToken({ scopes, nonce, identitySource = 'id_token' }: ProviderSettings): boolean {
   return scopes.includes('openid') && nonce === 'required' && identitySource === 'id_token';
 }
 
