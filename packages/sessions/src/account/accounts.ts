@@ -68,9 +68,16 @@ const MAX_READS = 5;
 /** The accounts of all sessions: commits logins, and returns fresh access tokens. */
 export class Accounts {
   readonly #options: AccountsOptions;
+  /** The logins and promotions that are adding accounts to sessions. */
+  readonly #adding = new Set<Promise<unknown>>();
 
   constructor(options: AccountsOptions) {
     this.#options = options;
+  }
+
+  /** Waits for the accounts that are being added to sessions now. No session has them until then. */
+  async added(): Promise<void> {
+    await Promise.allSettled(this.#adding);
   }
 
   /**
@@ -79,7 +86,15 @@ export class Accounts {
    * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or has ended since the login began, the new tokens are revoked.
    * @returns the generation of the tokens; `undefined` if they were revoked
    */
-  async commitLogin(
+  commitLogin(
+    snapshot: SessionSnapshot,
+    provider: string,
+    granted: GrantedTokens,
+  ): Promise<number | undefined> {
+    return this.#adds(this.#commitLogin(snapshot, provider, granted));
+  }
+
+  async #commitLogin(
     snapshot: SessionSnapshot,
     provider: string,
     granted: GrantedTokens,
@@ -246,7 +261,11 @@ export class Accounts {
    * is unknown from then on.
    * @returns the new session; `undefined` if the pending one has ended
    */
-  async promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
+  promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
+    return this.#adds(this.#promote(pending));
+  }
+
+  async #promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
     const { registry, disposal, tokens, events, clock } = this.#options;
     const retired = await registry.retire(pending.ref);
     if (!retired) return undefined;
@@ -289,6 +308,12 @@ export class Accounts {
     const refused = missing.filter((scope) => account.refusedScopes?.includes(scope));
     if (refused.length > 0) throw scopesRefused(provider, refused);
     if (missing.length > 0) throw scopesRequired(provider, missing);
+  }
+
+  #adds<T>(adding: Promise<T>): Promise<T> {
+    const added = adding.finally(() => this.#adding.delete(added));
+    this.#adding.add(added);
+    return added;
   }
 
   async #read(snapshot: SessionSnapshot): Promise<SessionRecord> {

@@ -85,6 +85,10 @@ export class LoginAttempts {
     return this.#bySession.get(ref)?.get(provider);
   }
 
+  all(): LoginAttempt[] {
+    return [...this.#byId.values()];
+  }
+
   allOf(ref: SessionRef): LoginAttempt[] {
     return [...(this.#bySession.get(ref)?.values() ?? [])];
   }

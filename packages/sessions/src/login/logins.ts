@@ -5,6 +5,7 @@ import type { Provider } from '../provider/provider.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
+import type { SessionMatcher } from '../session/session-administration.js';
 import type { InternalEvent, LoginFailure, LoginFlow, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
@@ -164,6 +165,17 @@ export class Logins {
       if (provider === undefined || attempt.provider === provider)
         this.#completion.fail(attempt, 'signed_out');
     }
+  }
+
+  /** Discards the tokens of logins that wait for their confirmation code. @returns the sessions of these logins */
+  discardUnconfirmed(matches: SessionMatcher): SessionRef[] {
+    return this.#attempts.all().flatMap((attempt) => {
+      const { snapshot, provider, unconfirmed } = attempt;
+      const subject = unconfirmed?.granted.identity?.subject;
+      if (subject === undefined || !matches(snapshot, [{ provider, subject }])) return [];
+      this.#completion.fail(attempt, 'signed_out');
+      return [snapshot.ref];
+    });
   }
 
   /** Whether another call may wait for the login of a session. */

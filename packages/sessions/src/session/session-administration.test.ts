@@ -5,11 +5,11 @@ import { SessionAdministration, type SignOutFilter } from './session-administrat
 
 const MINUTE = 60_000;
 
-async function setUp() {
-  const bench = new SessionBench();
-  const { registry, keys, clock } = bench;
-  const administration = new SessionAdministration({
+function administrationOf({ registry, accounts, keys, clock }: SessionBench) {
+  return new SessionAdministration({
     registry,
+    accounts,
+    logins: { discardUnconfirmed: () => [] },
     keys,
     clock,
     providers: new Map([
@@ -17,6 +17,12 @@ async function setUp() {
       ['other', 0],
     ]),
   });
+}
+
+async function setUp() {
+  const bench = new SessionBench();
+  const { registry } = bench;
+  const administration = administrationOf(bench);
   const alice = await bench.loggedIn('alice');
   const bob = await bench.loggedIn('bob', 'handle');
   await bench.accounts.commitLogin(bob.snapshot, 'other', bench.provider.grant('alice'));
@@ -140,4 +146,41 @@ describe('signing sessions out as an operator', () => {
       code: 'unknown_provider',
     });
   });
+});
+
+describe('a sign-out by an operator while a login is being added', () => {
+  /** Starts to add a login of alice. The promise is in an object, so that it is not awaited. */
+  const additions = {
+    'by its commit': async (bench: SessionBench) => {
+      const { record } = await bench.registry.start('connection', 'anonymous');
+      return { adding: bench.accounts.commitLogin(record, 'idp', bench.provider.grant('alice')) };
+    },
+    'by the promotion of its pending handle': async (bench: SessionBench) => {
+      const { record } = await bench.loggedIn('alice', 'pending-handle');
+      const pending = await bench.registry.get(record.ref);
+      if (!pending) throw new Error('The session has ended.');
+      return { adding: bench.accounts.promote(pending) };
+    },
+  };
+
+  it.each(Object.entries(additions))(
+    '(%s) leaves the user logged in nowhere, whenever it comes [security 34]',
+    async (_how, add) => {
+      for (let ticks = 0; ticks < 60; ticks++) {
+        const bench = new SessionBench();
+        const administration = administrationOf(bench);
+        await bench.loggedIn('bob');
+        const { adding } = await add(bench);
+        for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+        expect(await administration.signOut({ subject: 'alice' })).toBe(1);
+        await adding;
+        await bench.disposal.settled();
+        const subjects = (await administration.list()).flatMap(({ accounts }) =>
+          accounts.map(({ subject }) => subject),
+        );
+        expect({ ticks, subjects }).toEqual({ ticks, subjects: ['bob'] });
+        expect(bench.provider.revoked.filter((token) => token.includes('alice'))).toHaveLength(2);
+      }
+    },
+  );
 });

@@ -3,9 +3,9 @@ import { unknownProvider } from '../errors.js';
 import { parseOptions } from '../parse-options.js';
 import type { Clock } from '../time/clock.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
-import { logIdOf, publicIdOf } from './ids.js';
+import { logIdOf, publicIdOf, type SessionRef } from './ids.js';
 import { lastSeenAtMs } from './lifetimes.js';
-import type { SessionRecord } from './session-record.js';
+import type { AccountRecord, SessionRecord, SessionSnapshot } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
 
 /** A session, as `sessions.list()` shows it. Contains no secrets. */
@@ -35,8 +35,22 @@ export interface SignOutFilter {
   readonly provider?: string;
 }
 
+/** Whether a filter matches a session with these accounts. */
+export type SessionMatcher = (
+  session: SessionSnapshot,
+  accounts: readonly Pick<AccountRecord, 'provider' | 'subject'>[],
+) => boolean;
+
 export interface SessionAdministrationOptions {
   readonly registry: SessionRegistry;
+  readonly accounts: {
+    /** Waits for the accounts that are being added to sessions now. */
+    added(): Promise<void>;
+  };
+  readonly logins: {
+    /** Discards the tokens of logins that wait for their confirmation code. @returns the sessions of these logins */
+    discardUnconfirmed(matches: SessionMatcher): readonly SessionRef[];
+  };
   readonly keys: KeyHierarchy;
   readonly clock: Clock;
   /** The configured providers, by name. */
@@ -70,19 +84,38 @@ export class SessionAdministration {
   }
 
   /**
-   * Signs sessions out: wipes their tokens, and has them revoked. Resolves when the tokens are wiped.
-   * @returns the number of sessions that matched
+   * Signs sessions out: wipes their tokens, and has them revoked. Resolves when the tokens are wiped. Includes logins
+   * that wait for their confirmation code, and those that are being added to their session.
+   * @returns the number of sessions that were signed out
    * @throws SessionError `configuration` if the filter is empty or has another criterion or value, `unknown_provider`,
    * `store_unavailable` after all other sessions are signed out
    */
   async signOut(filter: SignOutFilter): Promise<number> {
+    const { accounts, logins } = this.#options;
     const matches = this.#matcherOf(filter);
-    const records = (await this.#records()).filter(matches);
-    const signOuts = records.map(({ ref }) => this.#options.registry.signOut(ref, 'operator', matches));
+    const signedOut = new Set(logins.discardUnconfirmed(matches));
+    const failures = await this.#signOutAll(matches, signedOut);
+    // Accounts that were being added were in no session.
+    await accounts.added();
+    failures.push(...(await this.#signOutAll(matches, signedOut)));
+    if (failures.length > 0) throw failures[0];
+    return signedOut.size;
+  }
+
+  /** @param signedOut gets the sessions that were signed out. @returns the errors of the store */
+  async #signOutAll(matches: SessionMatcher, signedOut: Set<SessionRef>): Promise<unknown[]> {
+    const { registry } = this.#options;
+    const isMatch = (record: SessionRecord) => matches(record, Object.values(record.accounts));
+    const records = (await this.#records()).filter(isMatch);
+    const failures: unknown[] = [];
+    const signOuts = records.map(async ({ ref }) => {
+      const { isDone } = await registry.signOut(ref, 'operator', isMatch);
+      if (isDone) signedOut.add(ref);
+    });
     for (const result of await Promise.allSettled(signOuts)) {
-      if (result.status === 'rejected') throw result.reason;
+      if (result.status === 'rejected') failures.push(result.reason);
     }
-    return records.length;
+    return failures;
   }
 
   async #records(): Promise<SessionRecord[]> {
@@ -109,7 +142,7 @@ export class SessionAdministration {
     };
   }
 
-  #matcherOf(given: SignOutFilter): (record: SessionRecord) => boolean {
+  #matcherOf(given: SignOutFilter): SessionMatcher {
     // One read of each criterion: what is checked is what is used.
     const filter: SignOutFilter = { ...given };
     const { session, subject, provider } = parseOptions(
@@ -120,10 +153,10 @@ export class SessionAdministration {
     const { providers } = this.#options;
     if (provider !== undefined && !providers.has(provider)) throw unknownProvider(providers.keys());
     const hasAccount = subject !== undefined || provider !== undefined;
-    return (record) =>
-      (session === undefined || publicIdOf(this.#options.keys, record) === session) &&
+    return (snapshot, accounts) =>
+      (session === undefined || publicIdOf(this.#options.keys, snapshot) === session) &&
       (!hasAccount ||
-        Object.values(record.accounts).some(
+        accounts.some(
           (account) =>
             (subject === undefined || account.subject === subject) &&
             (provider === undefined || account.provider === provider),

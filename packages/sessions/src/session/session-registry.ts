@@ -64,6 +64,8 @@ export type Resolution =
 
 /** The result of a sign-out or an end. `revoked` resolves when the providers have answered. */
 interface SignedOut {
+  /** Whether this call has changed the session. */
+  readonly isDone: boolean;
   readonly revoked: Promise<RevocationReport[]>;
 }
 
@@ -79,7 +81,7 @@ interface LocalSession {
   isDeferred: boolean;
 }
 
-const NOTHING_REVOKED: SignedOut = { revoked: Promise.resolve([]) };
+const NOTHING_REVOKED: SignedOut = { isDone: false, revoked: Promise.resolve([]) };
 /** The delay before the deadline of a session is checked again after an error of the store. */
 const RECHECK_MS = 1000;
 
@@ -287,7 +289,7 @@ export class SessionRegistry {
     this.#signals.abort(ref);
     const revoked = record ? this.#dispose(record) : Promise.resolve([]);
     this.#close(ref, reason);
-    return { revoked };
+    return { isDone: record !== undefined, revoked };
   }
 
   /** Ends every session of this node. Errors of the store are reported, and those sessions remain. */
@@ -355,10 +357,10 @@ export class SessionRegistry {
   /** Aborts, wipes and revokes what belongs to the epoch before a sign-out. */
   #signedOut({ before }: ChangedSession, reason: SignOutReason): SignedOut {
     this.#signals.abort(before.ref, this.#known.get(before.ref)?.epoch);
-    if (!isSignedIn(before)) return NOTHING_REVOKED;
+    if (!isSignedIn(before)) return { ...NOTHING_REVOKED, isDone: true };
     const revoked = this.#dispose(before);
     this.#options.events.emit({ type: 'session.signed_out', ...snapshotOf(before), reason });
-    return { revoked };
+    return { isDone: true, revoked };
   }
 
   async #change(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
