@@ -6,36 +6,21 @@ import {
   scopesRefused,
   scopesRequired,
 } from '../session/account-errors.js';
-import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.js';
-import type { Disposal, RevocationReport } from '../session/disposal.js';
+import type { RevocationReport } from '../session/disposal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
-import type { SessionEvents } from '../session/session-events.js';
 import {
   type AccountRecord,
-  isOtherUser,
   type SessionRecord,
   type SessionSnapshot,
-  signOutOf,
   snapshotOf,
 } from '../session/session-record.js';
-import type { SessionChange } from '../session/session-records.js';
-import type { SessionRegistry } from '../session/session-registry.js';
-import type { Clock } from '../time/clock.js';
 import type { Secret } from '../vault/secret.js';
-import { wipeTokenSet } from '../vault/token-set.js';
+import { type AddedAccountsOptions, commitLogin, promote } from './added-accounts.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
 import type { TokenRefresher } from './refresh/refresher.js';
-import { tokenTimes } from './refresh/window.js';
 
-export interface AccountsOptions {
-  readonly registry: SessionRegistry;
-  readonly tokens: AccountTokens;
+export interface AccountsOptions extends AddedAccountsOptions {
   readonly refresher: TokenRefresher;
-  readonly disposal: Disposal;
-  readonly events: SessionEvents;
-  readonly clock: Clock;
-  /** A random number from 0 to 1, for jitter. */
-  readonly fraction: () => number;
 }
 
 /** The account of a logged-in user. */
@@ -83,7 +68,8 @@ export class Accounts {
   /**
    * Adds the account of a login to its session. It replaces an older account at the same provider, whose tokens are
    * revoked. The login of another user signs the session out first: its calls, state and accounts at all providers end,
-   * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or has ended since the login began, the new tokens are revoked.
+   * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or has
+   * ended since the login began, the new tokens are revoked.
    * @returns the generation of the tokens; `undefined` if they were revoked
    */
   commitLogin(
@@ -91,74 +77,7 @@ export class Accounts {
     provider: string,
     granted: GrantedTokens,
   ): Promise<number | undefined> {
-    return this.#adds(this.#commitLogin(snapshot, provider, granted));
-  }
-
-  async #commitLogin(
-    snapshot: SessionSnapshot,
-    provider: string,
-    granted: GrantedTokens,
-  ): Promise<number | undefined> {
-    const { registry, events, disposal, tokens, clock } = this.#options;
-    const { identity } = granted;
-    if (!identity) throw new Error('A login without an identity cannot be committed.');
-    const hasRefreshToken = granted.tokens.refreshToken !== undefined;
-    const times = tokenTimes(granted, undefined, hasRefreshToken, this.#options.fraction());
-    const scopes = granted.scopes ?? [];
-    const refusedScopes = granted.requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
-    let sealed: AccountRecord | undefined;
-    const change: SessionChange = (record) => {
-      tokens.wipe(sealed);
-      if (record.epoch !== snapshot.epoch) return undefined;
-      const generation = record.generation + 1;
-      const account: UnsealedAccount = {
-        provider,
-        state: 'authenticated',
-        generation,
-        subject: identity.subject,
-        name: identity.name,
-        scopes,
-        ...(refusedScopes.length > 0 && { refusedScopes }),
-        hasRefreshToken,
-        ...times,
-      };
-      sealed = tokens.seal(record, account, granted.tokens);
-      const signOut = isOtherUser(record, provider, identity.subject) ? otherUserOf(record) : undefined;
-      const { accounts, signedInAtMs = clock.now() } = { ...record, ...signOut };
-      return {
-        ...signOut,
-        generation,
-        accounts: { ...accounts, [provider]: sealed },
-        signedInAtMs,
-        signedOut: undefined,
-      };
-    };
-    const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
-      tokens.wipe(sealed);
-      void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
-      throw error;
-    });
-    const account = changed?.after.accounts[provider];
-    if (!changed || !account) {
-      tokens.wipe(sealed);
-      void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
-      return undefined;
-    }
-    wipeTokenSet(granted.tokens);
-    const replaced = changed.before.accounts[provider];
-    // A sign-out has disposed of all accounts.
-    if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);
-    const { generation, refreshAtMs } = account;
-    const { subject } = identity;
-    events.emit({
-      type: 'account.authenticated',
-      ...snapshotOf(changed.after),
-      provider,
-      subject,
-      generation,
-      refreshAtMs,
-    });
-    return generation;
+    return this.#adds(commitLogin(this.#options, snapshot, provider, granted));
   }
 
   /**
@@ -262,36 +181,7 @@ export class Accounts {
    * @returns the new session; `undefined` if the pending one has ended
    */
   promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
-    return this.#adds(this.#promote(pending));
-  }
-
-  async #promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
-    const { registry, disposal, tokens, events, clock } = this.#options;
-    const retired = await registry.retire(pending.ref);
-    if (!retired) return undefined;
-    const started = await registry.start('handle', retired.owner).catch((error: unknown) => {
-      void disposal.dispose(retired, Object.values(retired.accounts));
-      throw error;
-    });
-    const accounts = tokens.move(retired, started.record);
-    const signedInAtMs = retired.signedInAtMs ?? clock.now();
-    const { generation, formerSubjects } = retired;
-    const discard = () => void disposal.dispose(started.record, Object.values(accounts));
-    const change: SessionChange = () => ({ accounts, formerSubjects, generation, signedInAtMs });
-    const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
-      discard();
-      throw error;
-    });
-    if (!changed) {
-      discard();
-      return undefined;
-    }
-    const record = changed.after;
-    for (const { provider, subject, generation, refreshAtMs } of Object.values(accounts)) {
-      const moved = { provider, subject, generation, refreshAtMs };
-      events.emit({ type: 'account.moved', ...snapshotOf(record), ...moved });
-    }
-    return { id: started.id, record };
+    return this.#adds(promote(this.#options, pending));
   }
 
   /**
@@ -332,11 +222,6 @@ export class Accounts {
     if (account.state === 'reauthentication_required') throw reauthenticationRequired(provider);
     return { record, account };
   }
-}
-
-/** The changes before the login of another user. The former user knows the handle, so it becomes a pending one. */
-function otherUserOf(record: SessionRecord): Partial<SessionRecord> {
-  return { ...signOutOf(record), ...(record.kind === 'handle' && { kind: 'pending-handle' }) };
 }
 
 /** The error while a refresh has failed and the next one is not due. */

@@ -1,0 +1,134 @@
+import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.js';
+import type { Disposal } from '../session/disposal.js';
+import type { SessionId } from '../session/ids.js';
+import type { SessionEvents } from '../session/session-events.js';
+import {
+  type AccountRecord,
+  isOtherUser,
+  type SessionRecord,
+  type SessionSnapshot,
+  signOutOf,
+  snapshotOf,
+} from '../session/session-record.js';
+import type { SessionChange } from '../session/session-records.js';
+import type { SessionRegistry } from '../session/session-registry.js';
+import type { Clock } from '../time/clock.js';
+import { wipeTokenSet } from '../vault/token-set.js';
+import type { GrantedTokens } from './refresh/granted-tokens.js';
+import { tokenTimes } from './refresh/window.js';
+
+export interface AddedAccountsOptions {
+  readonly registry: SessionRegistry;
+  readonly tokens: AccountTokens;
+  readonly disposal: Disposal;
+  readonly events: SessionEvents;
+  readonly clock: Clock;
+  /** A random number from 0 to 1, for jitter. */
+  readonly fraction: () => number;
+}
+
+/** Adds the account of a login to its session (`Accounts.commitLogin`). */
+export async function commitLogin(
+  options: AddedAccountsOptions,
+  snapshot: SessionSnapshot,
+  provider: string,
+  granted: GrantedTokens,
+): Promise<number | undefined> {
+  const { registry, events, disposal, tokens, clock, fraction } = options;
+  const { identity } = granted;
+  if (!identity) throw new Error('A login without an identity cannot be committed.');
+  const hasRefreshToken = granted.tokens.refreshToken !== undefined;
+  const times = tokenTimes(granted, undefined, hasRefreshToken, fraction());
+  const scopes = granted.scopes ?? [];
+  const refusedScopes = granted.requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
+  let sealed: AccountRecord | undefined;
+  const change: SessionChange = (record) => {
+    tokens.wipe(sealed);
+    if (record.epoch !== snapshot.epoch) return undefined;
+    const generation = record.generation + 1;
+    const account: UnsealedAccount = {
+      provider,
+      state: 'authenticated',
+      generation,
+      subject: identity.subject,
+      name: identity.name,
+      scopes,
+      ...(refusedScopes.length > 0 && { refusedScopes }),
+      hasRefreshToken,
+      ...times,
+    };
+    sealed = tokens.seal(record, account, granted.tokens);
+    const signOut = isOtherUser(record, provider, identity.subject) ? otherUserOf(record) : undefined;
+    const { accounts, signedInAtMs = clock.now() } = { ...record, ...signOut };
+    return {
+      ...signOut,
+      generation,
+      accounts: { ...accounts, [provider]: sealed },
+      signedInAtMs,
+      signedOut: undefined,
+    };
+  };
+  const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
+    tokens.wipe(sealed);
+    void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
+    throw error;
+  });
+  const account = changed?.after.accounts[provider];
+  if (!changed || !account) {
+    tokens.wipe(sealed);
+    void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
+    return undefined;
+  }
+  wipeTokenSet(granted.tokens);
+  const replaced = changed.before.accounts[provider];
+  // A sign-out has disposed of all accounts.
+  if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);
+  const { generation, refreshAtMs } = account;
+  const { subject } = identity;
+  events.emit({
+    type: 'account.authenticated',
+    ...snapshotOf(changed.after),
+    provider,
+    subject,
+    generation,
+    refreshAtMs,
+  });
+  return generation;
+}
+
+/** The changes before the login of another user. The former user knows the handle, so it becomes a pending one. */
+function otherUserOf(record: SessionRecord): Partial<SessionRecord> {
+  return { ...signOutOf(record), ...(record.kind === 'handle' && { kind: 'pending-handle' }) };
+}
+
+/** Moves the accounts of a pending handle to a new session (`Accounts.promote`). */
+export async function promote(
+  { registry, disposal, tokens, events, clock }: AddedAccountsOptions,
+  pending: SessionRecord,
+): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
+  const retired = await registry.retire(pending.ref);
+  if (!retired) return undefined;
+  const started = await registry.start('handle', retired.owner).catch((error: unknown) => {
+    void disposal.dispose(retired, Object.values(retired.accounts));
+    throw error;
+  });
+  const accounts = tokens.move(retired, started.record);
+  const signedInAtMs = retired.signedInAtMs ?? clock.now();
+  const { generation, formerSubjects } = retired;
+  const discard = () => void disposal.dispose(started.record, Object.values(accounts));
+  const change: SessionChange = () => ({ accounts, formerSubjects, generation, signedInAtMs });
+  const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
+    discard();
+    throw error;
+  });
+  if (!changed) {
+    discard();
+    return undefined;
+  }
+  const record = changed.after;
+  for (const { provider, subject, generation, refreshAtMs } of Object.values(accounts)) {
+    const moved = { provider, subject, generation, refreshAtMs };
+    events.emit({ type: 'account.moved', ...snapshotOf(record), ...moved });
+  }
+  return { id: started.id, record };
+}
