@@ -1,35 +1,47 @@
-import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 import { z } from 'zod';
 import { parseOptions } from '../parse-options.js';
-import type { ProviderEndpoints } from '../provider/option-types.js';
 import type { ProviderOptions } from '../provider/provider-options.js';
+import type { Clock } from '../time/clock.js';
+import { hasClientSecret } from './client-credentials.js';
+import {
+  addressesOf,
+  addressOf,
+  endpointsBelow,
+  metadataAddresses,
+  metadataOf,
+} from './provider-endpoints.js';
 import {
   connectionError,
   type ProviderEndpoint,
   type ProviderFault,
   ProviderFaults,
 } from './provider-faults.js';
-import { type Grant, ProviderGrants } from './provider-grants.js';
+import { type Grant, ProviderGrants, requestedScopes } from './provider-grants.js';
+import { ProviderQuirks } from './provider-quirks.js';
+import type { ProviderBehaviour, QuirkFacts, QuirkRequest, TokenRequestKind } from './quirk-hooks.js';
+import { QUIRKS, type QuirkName } from './quirks.js';
+import { signedJwt } from './signed-jwt.js';
 
 /** How a {@link FaultingProvider} differs from the default. */
-export interface FaultingProviderOptions {
+export interface FaultingProviderOptions extends ProviderBehaviour {
   /** Default: `provider`. */
   readonly name?: string;
-  /** Default: `https://provider.test`. */
-  readonly issuer?: string;
-  /** The endpoints of a provider without discovery, such as GitHub's. Default: discovered below the issuer. */
-  readonly endpoints?: ProviderEndpoints;
-  /** Whether token responses contain an ID token, signed with RS256. Default: false. */
-  readonly idTokens?: boolean;
+  /** Behaviours of real providers, in the order in which they apply. Default: none. */
+  readonly quirks?: readonly QuirkName[];
+  /**
+   * Whether {@link FaultingProvider.options} leave out what deals with the quirks, for tests of a server that is not
+   * configured for them. Default: false.
+   */
+  readonly withoutSettings?: boolean;
   /** The claims about a user in ID tokens and user info. Default: `sub` and `name` are the user. */
   readonly identity?: (user: string) => Readonly<Record<string, unknown>>;
-  /** The origins of the provider's API. Default: `https://api.test`. */
-  readonly apiOrigins?: readonly string[];
   /**
    * Answers requests to the API.
    * @param user whose access token the request has; `undefined` without a valid one. Default: responds 404.
    */
   readonly api?: (request: Request, user: string | undefined) => Response | Promise<Response>;
+  /** The clock by which access and refresh tokens expire. Default: they do not. */
+  readonly clock?: Pick<Clock, 'now'>;
   /** Handles requests to other origins, such as the `fetch` of a second provider. Default: refuses connections. */
   readonly fetch?: typeof fetch;
 }
@@ -40,17 +52,24 @@ const optionsSchema = z.strictObject({
   name: value,
   issuer: value,
   endpoints: value,
+  clientSecret: value,
   idTokens: value,
+  refreshTokenSeconds: value,
+  quirks: z.array(z.enum(Object.keys(QUIRKS) as [QuirkName])).optional(),
+  withoutSettings: value,
   identity: value,
   apiOrigins: value,
   api: value,
+  clock: value,
   fetch: value,
 } satisfies Record<keyof FaultingProviderOptions, z.ZodType>);
 
+const CLIENT_ID = 'test';
+
 /**
  * An OAuth 2.1 authorization server without a network, whose `fetch` is passed to the server under test. It verifies
- * PKCE, rotates refresh tokens, ends a grant whose refresh token is used twice, and fails on command. It does not
- * authenticate clients.
+ * PKCE and the client's secret, rotates refresh tokens, ends a grant whose refresh token is used twice, fails on
+ * command, and has the quirks of real providers that its options list.
  *
  * ```ts
  * const provider = new FaultingProvider();
@@ -59,8 +78,8 @@ const optionsSchema = z.strictObject({
  */
 export class FaultingProvider {
   readonly #given: FaultingProviderOptions;
-  readonly #issuer: string;
-  readonly #endpoints: ProviderEndpoints;
+  readonly #quirks: ProviderQuirks;
+  readonly #facts: QuirkFacts;
   readonly #apiOrigins: readonly string[];
   readonly #addresses: ReadonlyMap<string, ProviderEndpoint>;
   readonly #grants = new ProviderGrants();
@@ -78,29 +97,35 @@ export class FaultingProvider {
     userinfo: 0,
     revocation: 0,
     device: 0,
+    pushed_authorization: 0,
   };
+  #isInMaintenance = false;
 
   constructor(options: FaultingProviderOptions = {}) {
     parseOptions(optionsSchema, options, 'The options of the FaultingProvider are invalid');
-    const { issuer = 'https://provider.test', apiOrigins = ['https://api.test'] } = options;
-    this.#given = options;
-    this.#issuer = issuer;
+    this.#quirks = new ProviderQuirks(options.quirks ?? []);
+    this.#given = { ...this.#quirks.behaviour, ...options };
+    const { issuer = 'https://provider.test', apiOrigins = ['https://api.test'] } = this.#given;
+    const { endpoints = endpointsBelow(issuer.replace(/\/$/, '')), clientSecret } = this.#given;
+    this.#facts = { issuer, endpoints, clientId: CLIENT_ID, clientSecret };
     this.#apiOrigins = apiOrigins;
-    this.#endpoints = options.endpoints ?? endpointsBelow(issuer.replace(/\/$/, ''));
-    this.#addresses = addressesOf(this.#endpoints, options.endpoints ? undefined : issuer);
+    this.#addresses = addressesOf(endpoints, this.#given.endpoints ? undefined : issuer);
   }
 
   /** Options for the server under test. */
   get options(): ProviderOptions {
-    const { name = 'provider', endpoints, idTokens = false } = this.#given;
-    return {
+    const { name = 'provider', endpoints, idTokens = false, withoutSettings = false } = this.#given;
+    const { issuer, clientId, clientSecret } = this.#facts;
+    const base: ProviderOptions = {
       name,
-      issuer: this.#issuer,
-      clientId: 'test',
+      issuer,
+      clientId,
+      ...(clientSecret !== undefined && { clientSecret }),
       scopes: idTokens ? ['openid', 'profile'] : ['profile'],
       apiOrigins: this.#apiOrigins,
       ...(endpoints && { endpoints, pkce: 'S256' }),
     };
+    return this.#quirks.options(base, this.#facts, !withoutSettings);
   }
 
   /** How many refresh tokens were used twice. */
@@ -118,9 +143,15 @@ export class FaultingProvider {
     this.#faults.setLasting(endpoint, fault);
   }
 
+  /** Answers every request as during maintenance, until {@link mend}: 503, unless a quirk has another answer. */
+  startMaintenance(): void {
+    this.#isInMaintenance = true;
+  }
+
   /** Removes all faults. */
   mend(): void {
     this.#faults.clear();
+    this.#isInMaintenance = false;
   }
 
   /**
@@ -130,19 +161,37 @@ export class FaultingProvider {
    * @throws Error if the URL is not one of this provider's authorization endpoint
    */
   authorize(authorizationUrl: string | URL, user: string): URL {
+    return this.authorizationResponse(authorizationUrl, user).callback;
+  }
+
+  /**
+   * Logs a user in as {@link FaultingProvider.authorize} does.
+   * @returns where the provider sends the browser, and whether as a form (OAuth 2.0 Form Post Response Mode)
+   * @throws Error if the URL is not one of this provider's authorization endpoint
+   */
+  authorizationResponse(
+    authorizationUrl: string | URL,
+    user: string,
+  ): { readonly callback: URL; readonly isForm: boolean } {
     const { origin, pathname, searchParams } = new URL(authorizationUrl);
-    if (`${origin}${pathname}` !== addressOf(this.#endpoints.authorization)) {
-      throw new Error(`${origin}${pathname} is not the authorization endpoint of ${this.#issuer}.`);
+    if (`${origin}${pathname}` !== addressOf(this.#facts.endpoints.authorization)) {
+      throw new Error(`${origin}${pathname} is not the authorization endpoint of ${this.#facts.issuer}.`);
     }
-    const callback = new URL(searchParams.get('redirect_uri') ?? '');
-    const code = this.#grants.authorize(user, {
-      clientId: searchParams.get('client_id') ?? '',
-      codeChallenge: searchParams.get('code_challenge') ?? '',
-      nonce: searchParams.get('nonce') ?? undefined,
-    });
-    callback.searchParams.set('code', code);
-    callback.searchParams.set('state', searchParams.get('state') ?? '');
-    return callback;
+    const pushed = this.#grants.pushed(searchParams.get('request_uri') ?? '');
+    const request = pushed ?? searchParams;
+    const callback = new URL(request.get('redirect_uri') ?? '');
+    callback.searchParams.set('code', this.#grants.authorize(user, request));
+    callback.searchParams.set('state', request.get('state') ?? '');
+    // RFC 7636 section 4.4.1.
+    if (this.#isPublicClient && !request.has('code_challenge')) {
+      callback.searchParams.delete('code');
+      callback.searchParams.set('error', 'invalid_request');
+      callback.searchParams.set('error_description', 'code challenge required');
+    }
+    const grant = { user, request, scopes: requestedScopes(request) };
+    const authorization = { request, isPushed: pushed !== undefined, callback, grant, facts: this.#facts };
+    for (const hook of this.#quirks.hooks('authorization')) hook(authorization);
+    return { callback, isForm: request.get('response_mode') === 'form_post' };
   }
 
   /** Approves a login of the device flow (RFC 8628). @throws Error if the user code is unknown */
@@ -167,7 +216,7 @@ export class FaultingProvider {
 
   /** The user of an access token; `undefined` if the token is not valid. */
   userOf(accessToken: string): string | undefined {
-    return this.#grants.userOf(accessToken);
+    return this.#grants.authorizedBy(accessToken, this.#nowMs)?.user;
   }
 
   /** The users whose grants are active, once for each grant. */
@@ -182,130 +231,197 @@ export class FaultingProvider {
     if (endpoint) {
       this.requests[endpoint]++;
       const request = new Request(input, init);
+      for (const connect of this.#quirks.hooks('connect')) connect();
+      if (this.#isInMaintenance) {
+        const page = this.#quirks.answer('maintenance', (hook) => hook());
+        return page ?? new Response(null, { status: 503 });
+      }
       return this.#faults.apply(endpoint, () => this.#respond(endpoint, request), init?.signal);
     }
-    const { api, fetch } = this.#given;
-    if (this.#apiOrigins.includes(url.origin)) {
-      const request = new Request(input, init);
-      return api?.(request, this.userOf(bearerToken(request))) ?? new Response(null, { status: 404 });
-    }
+    if (this.#apiOrigins.includes(url.origin)) return this.#callApi(new Request(input, init));
+    const { fetch } = this.#given;
     if (fetch) return fetch(input, init);
     throw connectionError('ECONNREFUSED');
   };
 
+  get #nowMs(): number {
+    return this.#given.clock?.now() ?? 0;
+  }
+
+  async #callApi(request: Request): Promise<Response> {
+    const grant = this.#grants.authorizedBy(bearerToken(request), this.#nowMs);
+    const refusal = grant
+      ? this.#quirks.answer('api', (hook) => hook(request, grant))
+      : this.#quirks.answer('dead', (hook) => hook('access'));
+    return refusal ?? this.#given.api?.(request, grant?.user) ?? new Response(null, { status: 404 });
+  }
+
   async #respond(endpoint: ProviderEndpoint, request: Request): Promise<Response> {
-    if (endpoint === 'discovery') return Response.json(metadataOf(this.#issuer, this.#endpoints));
-    if (endpoint === 'userinfo') {
-      const user = this.userOf(bearerToken(request));
-      return user === undefined ? new Response(null, { status: 401 }) : Response.json(this.#claimsOf(user));
+    if (endpoint === 'discovery') return this.#discover(request);
+    const asked = await this.#read(endpoint, request);
+    const refusal = this.#refusal(asked);
+    if (refusal) return refusal;
+    switch (endpoint) {
+      case 'userinfo':
+        return this.#userInfo(request);
+      case 'device':
+        return this.#authorizeDevice(asked.form);
+      case 'pushed_authorization':
+        return Response.json({ request_uri: this.#grants.push(asked.form), expires_in: 60 }, { status: 201 });
+      case 'revocation':
+        return this.#revoke(asked.form.get('token') ?? '');
+      case 'token':
+        return this.#issue(asked);
     }
-    const form = new URLSearchParams(await request.text());
-    if (endpoint === 'device') return this.#authorizeDevice(form);
-    if (endpoint === 'token') return this.#issue(form);
-    this.#grants.revoke(form.get('token') ?? '');
-    return new Response(null, { status: 200 });
+  }
+
+  #discover({ url }: Request): Response {
+    const { issuer, endpoints } = this.#facts;
+    const which = url === metadataAddresses(issuer).oidc ? 'oidc' : 'oauth';
+    const other = this.#quirks.answer('wellKnown', (hook) => hook(which));
+    return other ?? Response.json(this.#metadata(metadataOf(issuer, endpoints)));
+  }
+
+  #metadata(metadata: Record<string, unknown>): Record<string, unknown> {
+    return this.#quirks.metadata(metadata, this.#facts);
+  }
+
+  async #read(endpoint: ProviderEndpoint, request: Request): Promise<QuirkRequest> {
+    const body = await request.text();
+    const form = new URLSearchParams(body);
+    const { method, headers } = request;
+    return { kind: kindOf(endpoint, form), method, headers, body, form, facts: this.#facts };
+  }
+
+  /** Refuses a client that is not authenticated, and what a quirk refuses. */
+  #refusal(request: QuirkRequest): Response | undefined {
+    if (request.kind !== 'user_info' && !this.#authenticates(request)) {
+      return (
+        this.#quirks.answer('error', (hook) => hook('invalid_client')) ??
+        Response.json({ error: 'invalid_client' }, { status: 401 })
+      );
+    }
+    return this.#quirks.answer('request', (hook) => hook(request));
+  }
+
+  #authenticates(request: QuirkRequest): boolean {
+    const checks = this.#quirks.hooks('authenticates');
+    if (checks.length > 0) return checks.every((check) => check(request));
+    return this.#facts.clientSecret === undefined || hasClientSecret(request);
+  }
+
+  get #isPublicClient(): boolean {
+    return this.#facts.clientSecret === undefined && this.#quirks.hooks('authenticates').length === 0;
+  }
+
+  #userInfo(request: Request): Response {
+    const user = this.userOf(bearerToken(request));
+    if (user === undefined) return new Response(null, { status: 401 });
+    const claims = this.#claimsOf(user);
+    return this.#quirks.answer('userInfo', (hook) => hook(claims)) ?? Response.json(claims);
   }
 
   #authorizeDevice(form: URLSearchParams): Response {
     const userCode = `CODE-${this.requests.device}`;
-    const deviceCode = this.#grants.authorizeDevice(userCode, form.get('client_id') ?? '');
+    const deviceCode = this.#grants.authorizeDevice(userCode, form);
     return Response.json({
       device_code: deviceCode,
       user_code: userCode,
-      verification_uri: new URL('/device', this.#endpoints.authorization).href,
+      verification_uri: new URL('/device', this.#facts.endpoints.authorization).href,
       expires_in: this.userCodeSeconds,
       ...(this.pollSeconds !== undefined && { interval: this.pollSeconds }),
     });
   }
 
-  #issue(form: URLSearchParams): Response {
-    const grant = this.#grants.issue(form);
-    if (typeof grant === 'string') return Response.json({ error: grant }, { status: 400 });
-    return Response.json({
+  #revoke(token: string): Response {
+    const grant = this.#grants.grantOf(token);
+    const revocation = {
+      isActive: grant !== undefined,
+      isAccessToken: token.startsWith('access.'),
+      endAll: () => this.#grants.endAll(grant?.user),
+    };
+    const answer = this.#quirks.answer('revoke', (hook) => hook(revocation));
+    if (answer) return answer;
+    this.#grants.revoke(token);
+    return new Response(null, { status: 200 });
+  }
+
+  #issue(request: QuirkRequest): Response {
+    const kind = request.kind as TokenRequestKind;
+    const { accessTokenSeconds } = this;
+    const { refreshTokenSeconds } = this.#given;
+    const lifetimes = { nowMs: this.#nowMs, accessTokenSeconds, refreshTokenSeconds };
+    const grant = this.#grants.issue(request.form, lifetimes);
+    if (typeof grant === 'string') return this.#tokenError(grant, kind);
+    const issue = { kind, grant, facts: this.#facts, idToken: () => this.#idToken(grant, kind) };
+    const answer = {
       access_token: grant.accessToken,
       refresh_token: grant.refreshToken,
       token_type: 'Bearer',
-      ...(this.accessTokenSeconds !== undefined && { expires_in: this.accessTokenSeconds }),
-      ...(this.#given.idTokens && { id_token: this.#idToken(grant) }),
-    });
+      ...(accessTokenSeconds !== undefined && { expires_in: accessTokenSeconds }),
+      ...(refreshTokenSeconds !== undefined && { refresh_expires_in: refreshTokenSeconds }),
+      ...(this.#given.idTokens && { id_token: issue.idToken() }),
+    };
+    const changed = this.#quirks
+      .hooks('tokens')
+      .reduce<Record<string, unknown> | Response>(
+        (fields, hook) => (fields instanceof Response ? fields : hook(fields, issue)),
+        answer,
+      );
+    return changed instanceof Response ? changed : Response.json(changed);
   }
 
-  #claimsOf(user: string): Readonly<Record<string, unknown>> {
-    return this.#given.identity?.(user) ?? { sub: user, name: user };
+  #tokenError(error: string, kind: TokenRequestKind): Response {
+    const dead =
+      kind === 'refresh' && error === 'invalid_grant'
+        ? this.#quirks.answer('dead', (hook) => hook('refresh'))
+        : undefined;
+    return (
+      dead ?? this.#quirks.answer('error', (hook) => hook(error)) ?? Response.json({ error }, { status: 400 })
+    );
   }
 
-  #idToken({ user, clientId, nonce }: Grant): string {
+  #claimsOf(user: string): Record<string, unknown> {
+    return { ...(this.#given.identity?.(user) ?? { sub: user, name: user }) };
+  }
+
+  #idToken(grant: Grant, kind: TokenRequestKind): string {
+    const facts = this.#facts;
     const now = Math.floor(Date.now() / 1000);
-    return signedJwt({
-      iss: this.#issuer,
-      aud: clientId,
-      iat: now,
-      exp: now + 300,
-      ...(nonce !== undefined && { nonce }),
-      ...this.#claimsOf(user),
-    });
+    const nonce = grant.request.get('nonce');
+    const claims = this.#quirks
+      .hooks('claims')
+      .reduce<Record<string, unknown>>((fields, hook) => hook(fields, { kind, grant, facts }), {
+        iss: this.#metadata({ issuer: facts.issuer }).issuer,
+        aud: grant.request.get('client_id'),
+        iat: now,
+        exp: now + 300,
+        ...(nonce !== null && { nonce }),
+        ...this.#claimsOf(grant.user),
+      });
+    const header = this.#quirks
+      .hooks('header')
+      .reduce<Record<string, unknown>>((fields, hook) => hook(fields), { alg: 'RS256', typ: 'JWT' });
+    const jwt = signedJwt(header, claims, facts.clientSecret);
+    return this.#quirks.hooks('idToken').reduce((text, hook) => hook(text), jwt);
   }
 }
 
-function endpointsBelow(base: string): ProviderEndpoints {
-  return {
-    authorization: `${base}/authorize`,
-    token: `${base}/token`,
-    userInfo: `${base}/userinfo`,
-    revocation: `${base}/revocation`,
-    deviceAuthorization: `${base}/device_authorization`,
-  };
-}
-
-/** @param discovered the issuer, if its metadata is discovered (OpenID Connect Discovery, RFC 8414) */
-function addressesOf(
-  endpoints: ProviderEndpoints,
-  discovered: string | undefined,
-): ReadonlyMap<string, ProviderEndpoint> {
-  const addresses = new Map<string, ProviderEndpoint>();
-  const add = (url: string | undefined, endpoint: ProviderEndpoint) => {
-    if (url !== undefined) addresses.set(addressOf(url), endpoint);
-  };
-  add(endpoints.token, 'token');
-  add(endpoints.userInfo, 'userinfo');
-  add(endpoints.revocation, 'revocation');
-  add(endpoints.deviceAuthorization, 'device');
-  if (discovered !== undefined) {
-    const { origin, pathname } = new URL(discovered);
-    const path = pathname.replace(/\/$/, '');
-    add(`${origin}${path}/.well-known/openid-configuration`, 'discovery');
-    add(`${origin}/.well-known/oauth-authorization-server${path}`, 'discovery');
+function kindOf(endpoint: ProviderEndpoint, form: URLSearchParams): QuirkRequest['kind'] {
+  switch (endpoint) {
+    case 'userinfo':
+      return 'user_info';
+    case 'device':
+      return 'device_authorization';
+    case 'revocation':
+    case 'pushed_authorization':
+      return endpoint;
+    default:
+      if (form.has('refresh_token')) return 'refresh';
+      return form.has('device_code') ? 'device' : 'code';
   }
-  return addresses;
-}
-
-function addressOf(url: string | URL): string {
-  const { origin, pathname } = new URL(url);
-  return `${origin}${pathname}`;
-}
-
-function metadataOf(issuer: string, endpoints: ProviderEndpoints): Record<string, unknown> {
-  return {
-    issuer,
-    authorization_endpoint: endpoints.authorization,
-    token_endpoint: endpoints.token,
-    userinfo_endpoint: endpoints.userInfo,
-    revocation_endpoint: endpoints.revocation,
-    device_authorization_endpoint: endpoints.deviceAuthorization,
-    code_challenge_methods_supported: ['S256'],
-    id_token_signing_alg_values_supported: ['RS256'],
-  };
 }
 
 function bearerToken(request: Request): string {
   return request.headers.get('authorization')?.replace(/^Bearer /, '') ?? '';
-}
-
-let signingKey: KeyObject | undefined;
-
-function signedJwt(claims: object): string {
-  signingKey ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
-  const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
-  const signed = `${encode({ alg: 'RS256', typ: 'JWT' })}.${encode(claims)}`;
-  return `${signed}.${sign('sha256', Buffer.from(signed), signingKey).toString('base64url')}`;
 }

@@ -75,13 +75,16 @@ async function browse(
   const continued = await browser.open(loginUrl, { form, action: 'continue' });
   const authorizationUrl = continued.headers.get('location');
   if (authorizationUrl === null) throw failure(user, continued, await continued.text());
-  const callback = provider.authorize(authorizationUrl, user);
-  const returned = await browser.open(callback.href);
-  const location = returned.headers.get('location');
-  const lastUrl = location === null ? undefined : new URL(location, callback);
-  const last = lastUrl ? await browser.open(lastUrl.href) : returned;
-  const html = await last.text();
-  if (!last.ok || lastUrl?.pathname.includes('/login/failed/')) throw failure(user, last, html);
+  const { callback, isForm } = provider.authorizationResponse(authorizationUrl, user);
+  let url = callback;
+  let page = isForm ? await browser.returnAsForm(callback, authorizationUrl) : await browser.open(url.href);
+  for (let location = page.headers.get('location'); location !== null; ) {
+    url = new URL(location, url);
+    page = await browser.open(url.href);
+    location = page.headers.get('location');
+  }
+  const html = await page.text();
+  if (!page.ok || url.pathname.includes('/login/failed/')) throw failure(user, page, html);
   return { code: /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(html)?.[0] };
 }
 
@@ -105,9 +108,23 @@ class Browser {
 
   async open(url: string, form?: Record<string, string>): Promise<Response> {
     const cookie = [...this.#cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const headers = { cookie, ...(form && { origin: new URL(url).origin }) };
-    const sent = form ? { method: 'POST', body: new URLSearchParams(form) } : {};
-    const response = await this.#sessions.handleRequest(new Request(url, { ...sent, headers }));
+    const origin = new URL(url).origin;
+    return this.#send(
+      form
+        ? new Request(url, { method: 'POST', body: new URLSearchParams(form), headers: { cookie, origin } })
+        : new Request(url, { headers: { cookie } }),
+    );
+  }
+
+  /** Sends an authorization response as a form of the provider's page. A cross-site form has no `SameSite=Lax` cookies. */
+  async returnAsForm(callback: URL, from: string): Promise<Response> {
+    const { origin, pathname, searchParams } = callback;
+    const sent = { method: 'POST', body: searchParams, headers: { origin: new URL(from).origin } };
+    return this.#send(new Request(`${origin}${pathname}`, sent));
+  }
+
+  async #send(request: Request): Promise<Response> {
+    const response = await this.#sessions.handleRequest(request);
     for (const line of response.headers.getSetCookie()) {
       const [pair = ''] = line.split(';', 1);
       const separator = pair.indexOf('=');

@@ -1,5 +1,11 @@
 /** The endpoints of a provider that can fail. */
-export type ProviderEndpoint = 'discovery' | 'token' | 'userinfo' | 'revocation' | 'device';
+export type ProviderEndpoint =
+  | 'discovery'
+  | 'token'
+  | 'userinfo'
+  | 'revocation'
+  | 'device'
+  | 'pushed_authorization';
 
 /**
  * How a request to a provider fails.

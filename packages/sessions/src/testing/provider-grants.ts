@@ -1,26 +1,31 @@
 import { createHash } from 'node:crypto';
 import { randomToken, systemRandom } from '../vault/random.js';
 
-/** The parameters of an authorization request that the token endpoint needs. */
-export interface AuthorizationRequest {
-  readonly clientId: string;
-  readonly codeChallenge: string;
-  readonly nonce: string | undefined;
-}
-
 /** One login of a user, with its current tokens. */
 export interface Grant {
   readonly user: string;
-  readonly clientId: string;
-  readonly nonce?: string | undefined;
+  /** The parameters of the authorization request. */
+  readonly request: URLSearchParams;
+  /** The requested scopes. */
+  readonly scopes: readonly string[];
+  readonly usedRefreshTokens: Set<string>;
   isActive: boolean;
   accessToken: string;
   refreshToken: string;
+  accessTokenEndsAtMs: number;
+  refreshTokenEndsAtMs: number;
+}
+
+/** When tokens expire. */
+export interface TokenLifetimes {
+  readonly nowMs: number;
+  readonly accessTokenSeconds: number | undefined;
+  readonly refreshTokenSeconds: number | undefined;
 }
 
 interface DeviceCode {
   readonly userCode: string;
-  readonly clientId: string;
+  readonly request: URLSearchParams;
   /** What the user decided; `undefined` before the decision. */
   decision: { readonly user: string } | 'denied' | 'expired' | undefined;
 }
@@ -28,22 +33,44 @@ interface DeviceCode {
 /** The codes and tokens that a provider issued. A refresh token that is used twice ends its grant. */
 export class ProviderGrants {
   readonly #grants: Grant[] = [];
-  readonly #codes = new Map<string, { readonly user: string; readonly request: AuthorizationRequest }>();
+  readonly #codes = new Map<string, { readonly user: string; readonly request: URLSearchParams }>();
+  readonly #pushed = new Map<string, URLSearchParams>();
   readonly #deviceCodes = new Map<string, DeviceCode>();
   /** How many refresh tokens were used twice. */
   reuses = 0;
 
+  /** Stores a pushed authorization request (RFC 9126). @returns its `request_uri` */
+  push(request: URLSearchParams): string {
+    const uri = `urn:ietf:params:oauth:request_uri:${randomToken(systemRandom)}`;
+    this.#pushed.set(uri, request);
+    return uri;
+  }
+
+  /** A pushed request, once. */
+  pushed(requestUri: string): URLSearchParams | undefined {
+    const request = this.#pushed.get(requestUri);
+    this.#pushed.delete(requestUri);
+    return request;
+  }
+
   /** Issues an authorization code. */
-  authorize(user: string, request: AuthorizationRequest): string {
+  authorize(user: string, request: URLSearchParams): string {
     const code = randomToken(systemRandom);
     this.#codes.set(code, { user, request });
     return code;
   }
 
+  /** Ends all grants of a user. */
+  endAll(user: string | undefined): void {
+    for (const grant of this.#grants) {
+      if (grant.user === user) grant.isActive = false;
+    }
+  }
+
   /** Issues a device code. */
-  authorizeDevice(userCode: string, clientId: string): string {
+  authorizeDevice(userCode: string, request: URLSearchParams): string {
     const deviceCode = randomToken(systemRandom);
-    this.#deviceCodes.set(deviceCode, { userCode, clientId, decision: undefined });
+    this.#deviceCodes.set(deviceCode, { userCode, request, decision: undefined });
     return deviceCode;
   }
 
@@ -55,18 +82,28 @@ export class ProviderGrants {
   }
 
   /** Answers a token request: the grant with new tokens, or the error code (RFC 6749 section 5.2, RFC 8628 section 3.5). */
-  issue(form: URLSearchParams): Grant | string {
-    const grant = this.#requested(form);
+  issue(form: URLSearchParams, lifetimes: TokenLifetimes): Grant | string {
+    const grant = this.#requested(form, lifetimes.nowMs);
     if (typeof grant === 'string') return grant;
+    if (grant.refreshToken) grant.usedRefreshTokens.add(grant.refreshToken);
     grant.accessToken = `access.${grant.user}.${randomToken(systemRandom)}`;
     grant.refreshToken = `refresh.${grant.user}.${randomToken(systemRandom)}`;
+    grant.accessTokenEndsAtMs = endsAtMs(lifetimes.nowMs, lifetimes.accessTokenSeconds);
+    grant.refreshTokenEndsAtMs = endsAtMs(lifetimes.nowMs, lifetimes.refreshTokenSeconds);
     return grant;
   }
 
+  /** The active grant of a token. */
+  grantOf(token: string): Grant | undefined {
+    return this.#grants.find(
+      (grant) => grant.isActive && (grant.accessToken === token || grant.refreshToken === token),
+    );
+  }
+
+  /** Ends the grant of a token. */
   revoke(token: string): void {
-    for (const grant of this.#grants) {
-      if (grant.accessToken === token || grant.refreshToken === token) grant.isActive = false;
-    }
+    const grant = this.grantOf(token);
+    if (grant) grant.isActive = false;
   }
 
   /** @throws Error if the user has no active grant */
@@ -76,17 +113,19 @@ export class ProviderGrants {
     for (const grant of ended) grant.isActive = false;
   }
 
-  userOf(accessToken: string): string | undefined {
-    return this.#grants.find((grant) => grant.isActive && grant.accessToken === accessToken)?.user;
+  /** The active grant of an access token that has not expired. */
+  authorizedBy(accessToken: string, nowMs: number): Grant | undefined {
+    const grant = this.grantOf(accessToken);
+    return grant?.accessToken === accessToken && nowMs < grant.accessTokenEndsAtMs ? grant : undefined;
   }
 
   get activeUsers(): string[] {
     return this.#grants.filter(({ isActive }) => isActive).map(({ user }) => user);
   }
 
-  #requested(form: URLSearchParams): Grant | string {
+  #requested(form: URLSearchParams, nowMs: number): Grant | string {
     const refreshToken = form.get('refresh_token');
-    if (refreshToken !== null) return this.#refresh(refreshToken);
+    if (refreshToken !== null) return this.#refresh(refreshToken, nowMs);
     const deviceCode = form.get('device_code');
     return deviceCode === null ? this.#redeem(form) : this.#redeemDevice(deviceCode);
   }
@@ -98,28 +137,43 @@ export class ProviderGrants {
     const challenge = createHash('sha256')
       .update(form.get('code_verifier') ?? '')
       .digest('base64url');
-    if (!issued || issued.request.codeChallenge !== challenge) return 'invalid_grant';
-    return this.#create({ user: issued.user, ...issued.request });
+    const expected = issued?.request.get('code_challenge');
+    // Without a challenge, a verifier is an error, too (RFC 9700 section 2.1.1).
+    const isProven = expected ? expected === challenge : !form.has('code_verifier');
+    return issued && isProven ? this.#create(issued.user, issued.request) : 'invalid_grant';
   }
 
   #redeemDevice(deviceCode: string): Grant | string {
-    const { decision = 'pending', clientId = '' } = this.#deviceCodes.get(deviceCode) ?? {};
+    const { decision = 'pending', request = new URLSearchParams() } = this.#deviceCodes.get(deviceCode) ?? {};
     if (typeof decision === 'string') return DEVICE_ERRORS[decision];
     this.#deviceCodes.delete(deviceCode);
-    return this.#create({ user: decision.user, clientId });
+    return this.#create(decision.user, request);
   }
 
-  #create({ user, clientId, nonce }: Pick<Grant, 'user' | 'clientId' | 'nonce'>): Grant {
-    const grant = { user, clientId, nonce, isActive: true, accessToken: '', refreshToken: '' };
+  #create(user: string, request: URLSearchParams): Grant {
+    const grant = {
+      user,
+      request,
+      scopes: requestedScopes(request),
+      usedRefreshTokens: new Set<string>(),
+      isActive: true,
+      accessToken: '',
+      refreshToken: '',
+      accessTokenEndsAtMs: 0,
+      refreshTokenEndsAtMs: 0,
+    };
     this.#grants.push(grant);
     return grant;
   }
 
-  #refresh(presented: string): Grant | string {
-    const user = presented.split('.')[1];
+  #refresh(presented: string, nowMs: number): Grant | string {
     const current = this.#grants.find((grant) => grant.isActive && grant.refreshToken === presented);
+    if (current && nowMs >= current.refreshTokenEndsAtMs) {
+      current.isActive = false;
+      return 'invalid_grant';
+    }
     if (current) return current;
-    const reused = this.#grants.find((grant) => grant.isActive && grant.user === user);
+    const reused = this.#grants.find((grant) => grant.isActive && grant.usedRefreshTokens.has(presented));
     if (reused) {
       this.reuses++;
       reused.isActive = false;
@@ -133,3 +187,13 @@ const DEVICE_ERRORS = {
   denied: 'access_denied',
   expired: 'expired_token',
 } as const;
+
+function endsAtMs(nowMs: number, seconds: number | undefined): number {
+  return seconds === undefined ? Number.POSITIVE_INFINITY : nowMs + seconds * 1000;
+}
+
+/** The scopes of an authorization request. */
+export function requestedScopes(request: URLSearchParams): readonly string[] {
+  const scopes = request.get('scope') ?? request.get('user_scope') ?? '';
+  return scopes.split(/[ ,]/).filter(Boolean);
+}

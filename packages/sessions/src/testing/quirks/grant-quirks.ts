@@ -1,0 +1,140 @@
+import type { Quirk, QuirkGrant, QuirkHooks } from '../quirk-hooks.js';
+import { text } from './answers.js';
+
+/** What a revocation ends, what a user grants, and what an API demands (K5, K8, K9). */
+export type GrantQuirk =
+  | 'revocation_ends_all_grants'
+  | 'revocation_access_token_unsupported'
+  | 'revocation_dead_is_400'
+  | 'scopes_unticked'
+  | 'scopes_in_callback'
+  | 'api_insufficient_scope'
+  | 'api_insufficient_claims'
+  | 'api_403_dead_token'
+  | 'scopes_by_comma'
+  | 'realm_id_in_callback'
+  | 'form_post';
+
+const DEMANDED_SCOPE = 'files:write';
+/** https://learn.microsoft.com/entra/identity-platform/claims-challenge */
+const DEMANDED_CLAIMS = JSON.stringify({ access_token: { nbf: { essential: true, value: '1604106651' } } });
+
+/** The scopes that a user grants who unticks the last one, unless the provider asks for the consent again. */
+function tickedScopes({ scopes, request }: QuirkGrant): readonly string[] {
+  return request.get('prompt') === 'consent' ? scopes : scopes.slice(0, -1);
+}
+
+function denied(callback: URL, error: string, description: string): void {
+  callback.searchParams.delete('code');
+  callback.searchParams.set('error', error);
+  callback.searchParams.set('error_description', description);
+}
+
+const revocationError = (error: string) => Response.json({ error }, { status: 400 });
+
+const SPACES = / /;
+const demandsScope: QuirkHooks['api'] = (_request, { scopes }) =>
+  scopes.includes(DEMANDED_SCOPE)
+    ? undefined
+    : new Response(null, {
+        status: 403,
+        headers: {
+          'www-authenticate': `Bearer realm="api", error="insufficient_scope", scope="${DEMANDED_SCOPE}"`,
+        },
+      });
+const demandsClaims: QuirkHooks['api'] = (_request, { request }) =>
+  request.get('claims')?.includes('1604106651')
+    ? undefined
+    : new Response(null, {
+        status: 401,
+        headers: {
+          'www-authenticate': `Bearer realm="", authorization_uri="https://provider.test/authorize", error="insufficient_claims", claims="${Buffer.from(DEMANDED_CLAIMS).toString('base64')}"`,
+        },
+      });
+
+export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
+  revocation_ends_all_grants: {
+    kind: 'K5',
+    seen: 'https://github.com/keycloak/keycloak/pull/35696',
+    settings: { revocation: 'grant' },
+    hooks: {
+      revoke: ({ endAll }) => {
+        endAll();
+        return undefined;
+      },
+    },
+  },
+  revocation_access_token_unsupported: {
+    kind: 'K5',
+    seen: 'https://docs.aws.amazon.com/cognito/latest/developerguide/revocation-endpoint.html',
+    hooks: {
+      revoke: ({ isAccessToken }) => (isAccessToken ? revocationError('unsupported_token_type') : undefined),
+    },
+  },
+  revocation_dead_is_400: {
+    kind: 'K5',
+    seen: 'own',
+    hooks: { revoke: ({ isActive }) => (isActive ? undefined : revocationError('invalid_token')) },
+  },
+  scopes_unticked: {
+    kind: 'K8',
+    seen: 'own',
+    client: { scopes: ['profile', 'calendar.read'] },
+    hooks: { tokens: (answer, { grant }) => ({ ...answer, scope: tickedScopes(grant).join(' ') }) },
+  },
+  scopes_in_callback: {
+    kind: 'K8',
+    seen: 'https://developers.strava.com/docs/authentication',
+    client: { scopes: ['profile', 'calendar.read'] },
+    hooks: {
+      authorization: ({ callback, grant }) =>
+        callback.searchParams.set('scope', tickedScopes(grant).join(',')),
+    },
+  },
+  api_insufficient_scope: {
+    kind: 'K8',
+    seen: 'https://www.rfc-editor.org/rfc/rfc6750#section-3.1',
+    hooks: { api: demandsScope },
+  },
+  api_insufficient_claims: {
+    kind: 'K8',
+    seen: 'https://learn.microsoft.com/entra/identity-platform/claims-challenge',
+    provider: { idTokens: true },
+    hooks: { api: demandsClaims },
+  },
+  api_403_dead_token: {
+    kind: 'K8',
+    seen: 'own',
+    hooks: { dead: (kind) => (kind === 'access' ? text('Forbidden', 403) : undefined) },
+  },
+  scopes_by_comma: {
+    kind: 'K9',
+    seen: 'https://developers.strava.com/docs/authentication',
+    client: { scopes: ['profile', 'calendar.read'] },
+    settings: { scopeSeparator: ',' },
+    hooks: {
+      authorization: ({ request, callback }) => {
+        if (SPACES.test(`${request.get('scope')}`)) denied(callback, 'invalid_scope', 'Invalid scope');
+      },
+      tokens: (answer, { grant }) => ({ ...answer, scope: grant.scopes.join(',') }),
+    },
+  },
+  realm_id_in_callback: {
+    kind: 'K9',
+    seen: 'https://arcticjs.dev/providers/intuit',
+    settings: { callbackFields: ['realmId'] },
+    hooks: { authorization: ({ callback }) => callback.searchParams.set('realmId', '4620816365000000000') },
+  },
+  form_post: {
+    kind: 'K9',
+    seen: 'https://developer.apple.com/documentation/signinwithapplerestapi/request-an-authorization-to-the-sign-in-with-apple-server',
+    settings: { responseMode: 'form_post' },
+    hooks: {
+      authorization: ({ request, callback }) => {
+        if (request.get('response_mode') !== 'form_post') {
+          denied(callback, 'invalid_request', 'response_mode must be form_post when scope is requested.');
+        }
+      },
+    },
+  },
+};

@@ -1,0 +1,99 @@
+import { endpointsBelow } from '../provider-endpoints.js';
+import type { Quirk, QuirkHooks } from '../quirk-hooks.js';
+
+/** What is in an ID token, or in its place (K3). */
+export type IdTokenQuirk =
+  | 'no_nonce'
+  | 'wrong_nonce'
+  | 'unasked_id_token'
+  | 'aud_list_without_azp'
+  | 'wrong_azp'
+  | 'clock_behind_60'
+  | 'clock_ahead_60'
+  | 'id_token_es256'
+  | 'id_token_hs256'
+  | 'alg_none'
+  | 'id_token_encrypted'
+  | 'no_id_token';
+
+type Claims = Record<string, unknown>;
+
+function claimsQuirk(seen: string, claims: QuirkHooks['claims'], more: Partial<Quirk> = {}): Quirk {
+  return { kind: 'K3', seen, provider: { idTokens: true }, ...more, hooks: { claims } };
+}
+
+function algorithm(alg: string, provider: Quirk['provider']): Quirk {
+  return {
+    kind: 'K3',
+    seen: 'own',
+    provider: { idTokens: true, ...provider },
+    hooks: {
+      metadata: (metadata) => ({ ...metadata, id_token_signing_alg_values_supported: [alg] }),
+      header: (header) => ({ ...header, alg }),
+    },
+  };
+}
+
+const movedBy =
+  (seconds: number): QuirkHooks['claims'] =>
+  (claims) => ({
+    ...claims,
+    iat: Number(claims.iat) + seconds,
+    nbf: Number(claims.iat) + seconds,
+    exp: Number(claims.exp) + seconds,
+  });
+
+const OTHER_CLIENT = 'https://other.test';
+
+export const ID_TOKEN_QUIRKS: Readonly<Record<IdTokenQuirk, Quirk>> = {
+  no_nonce: claimsQuirk(
+    'https://github.com/authlib/authlib/issues/763',
+    ({ nonce: _, ...claims }) => claims,
+    { settings: { nonce: 'off' } },
+  ),
+  wrong_nonce: claimsQuirk('own', (claims) => ({ ...claims, nonce: 'of-another-login' })),
+  unasked_id_token: {
+    kind: 'K3',
+    seen: 'https://github.com/google/google-api-javascript-client/issues/754',
+    hooks: { tokens: (answer, { idToken }) => ({ ...answer, id_token: idToken() }) },
+  },
+  aud_list_without_azp: claimsQuirk(
+    'https://github.com/panva/openid-client/issues/569',
+    (claims, { facts }) => ({ ...claims, aud: [facts.clientId, OTHER_CLIENT] }),
+    { settings: { idTokenAudiences: [OTHER_CLIENT] } },
+  ),
+  wrong_azp: claimsQuirk('own', (claims) => ({ ...claims, azp: OTHER_CLIENT })),
+  clock_behind_60: claimsQuirk('https://github.com/panva/openid-client/issues/454', (claims: Claims, issue) =>
+    movedBy(-60)({ ...claims, exp: Number(claims.iat) + 30 }, issue),
+  ),
+  clock_ahead_60: claimsQuirk('https://github.com/panva/openid-client/issues/454', movedBy(60)),
+  id_token_es256: algorithm('ES256', { endpoints: endpointsBelow('https://provider.test') }),
+  id_token_hs256: algorithm('HS256', {
+    endpoints: endpointsBelow('https://provider.test'),
+    clientSecret: 'a-secret-of-at-least-32-characters',
+  }),
+  alg_none: {
+    kind: 'K3',
+    seen: 'own',
+    provider: { idTokens: true },
+    hooks: { header: (header) => ({ ...header, alg: 'none' }) },
+  },
+  id_token_encrypted: {
+    kind: 'K3',
+    seen: 'own',
+    provider: { idTokens: true },
+    hooks: {
+      // The compact serialization of RFC 7516, which only the client's key could open.
+      idToken: () =>
+        [JSON.stringify({ alg: 'RSA-OAEP-256', enc: 'A256GCM' }), 'key', 'iv', 'text', 'tag']
+          .map((part) => Buffer.from(part).toString('base64url'))
+          .join('.'),
+    },
+  },
+  no_id_token: {
+    kind: 'K3',
+    seen: 'own',
+    provider: { idTokens: true },
+    hooks: { tokens: ({ id_token: _, ...answer }) => answer },
+  },
+};

@@ -1,0 +1,133 @@
+import { connectionError } from '../provider-faults.js';
+import type { Quirk, QuirkHooks } from '../quirk-hooks.js';
+import { empty, html } from './answers.js';
+
+/** Reasons for which a login fails (K2), and metadata at one of two addresses (K6). */
+export type LoginQuirk =
+  | 'certificate_untrusted'
+  | 'name_unknown'
+  | 'connection_refused'
+  | 'issuer_trailing_slash'
+  | 'issuer_custom_domain'
+  | 'issuer_tenant_common'
+  | 'http_endpoints'
+  | 'callback_invalid_scope'
+  | 'callback_consent_required'
+  | 'callback_server_error'
+  | 'callback_without_state'
+  | 'callback_user_cancelled_login'
+  | 'oidc_metadata_html_200'
+  | 'oidc_metadata_500'
+  | 'oidc_metadata_502'
+  | 'oidc_metadata_404'
+  | 'iss_in_callback'
+  | 'wrong_iss_in_callback';
+
+function unreachable(code: string): Quirk {
+  const connect = () => {
+    throw connectionError(code);
+  };
+  return { kind: 'K2', seen: 'own', hooks: { connect } };
+}
+
+function refusal(error: string, description: string, seen = 'own'): Quirk {
+  const authorization: QuirkHooks['authorization'] = ({ callback: { searchParams } }) => {
+    searchParams.delete('code');
+    searchParams.set('error', error);
+    searchParams.set('error_description', description);
+  };
+  return { kind: 'K2', seen, hooks: { authorization } };
+}
+
+function oidcMetadata(respond: () => Response): Quirk {
+  const wellKnown: QuirkHooks['wellKnown'] = (which) => (which === 'oidc' ? respond() : undefined);
+  return { kind: 'K6', seen: 'own', hooks: { wellKnown } };
+}
+
+function returnedIssuer(issuerOf: (announced: string) => string): Partial<QuirkHooks> {
+  return {
+    metadata: (metadata) => ({ ...metadata, authorization_response_iss_parameter_supported: true }),
+    authorization: ({ callback, facts }) => callback.searchParams.set('iss', issuerOf(facts.issuer)),
+  };
+}
+
+const SINGLE_PAGE_APP = '<!DOCTYPE html><html><body><div id="root"></div></body></html>';
+const TENANT = '9188040d-6c67-4c5b-b112-36a304b66dad';
+
+export const LOGIN_QUIRKS: Readonly<Record<LoginQuirk, Quirk>> = {
+  certificate_untrusted: unreachable('UNABLE_TO_VERIFY_LEAF_SIGNATURE'),
+  name_unknown: unreachable('ENOTFOUND'),
+  connection_refused: unreachable('ECONNREFUSED'),
+  issuer_trailing_slash: {
+    kind: 'K2',
+    seen: 'own',
+    settings: ({ issuer }) => ({ issuer: `${issuer}/` }),
+    hooks: { metadata: (metadata, { issuer }) => ({ ...metadata, issuer: `${issuer}/` }) },
+  },
+  issuer_custom_domain: {
+    kind: 'K2',
+    seen: 'own',
+    settings: ({ issuer }) => ({ issuer: `${issuer}/.well-known/openid-configuration` }),
+    hooks: { metadata: (metadata) => ({ ...metadata, issuer: 'https://tenant.provider.test' }) },
+  },
+  issuer_tenant_common: {
+    kind: 'K2',
+    seen: 'https://learn.microsoft.com/en-us/answers/questions/218113',
+    provider: { issuer: 'https://login.microsoftonline.com/common/v2.0', idTokens: true },
+    hooks: {
+      metadata: (metadata) => ({ ...metadata, issuer: 'https://login.microsoftonline.com/{tenantid}/v2.0' }),
+      claims: (claims) => ({
+        ...claims,
+        iss: `https://login.microsoftonline.com/${TENANT}/v2.0`,
+        tid: TENANT,
+      }),
+    },
+  },
+  http_endpoints: {
+    kind: 'K2',
+    seen: 'own',
+    hooks: {
+      metadata: (metadata) =>
+        Object.fromEntries(
+          Object.entries(metadata).map(([name, value]) => [
+            name,
+            name.endsWith('_endpoint') ? String(value).replace('https:', 'http:') : value,
+          ]),
+        ),
+    },
+  },
+  callback_invalid_scope: refusal('invalid_scope', 'The scope profile is not enabled for this application'),
+  callback_consent_required: refusal('consent_required', 'An administrator has to consent'),
+  callback_server_error: refusal('server_error', 'Something went wrong'),
+  callback_without_state: {
+    kind: 'K2',
+    seen: 'own',
+    hooks: {
+      authorization: ({ callback: { searchParams } }) => {
+        searchParams.delete('code');
+        searchParams.delete('state');
+        searchParams.set('error', 'unauthorized_client');
+        searchParams.set('error_description', 'The application is not approved');
+      },
+    },
+  },
+  callback_user_cancelled_login: refusal(
+    'user_cancelled_login',
+    'The user cancelled LinkedIn login',
+    'https://github.com/UsefulSoftwareCo/executor/issues/2087',
+  ),
+  oidc_metadata_html_200: oidcMetadata(() => html(SINGLE_PAGE_APP, 200)),
+  oidc_metadata_500: oidcMetadata(() => empty(500)),
+  oidc_metadata_502: oidcMetadata(() => html('<html><body><h1>502 Bad Gateway</h1></body></html>', 502)),
+  oidc_metadata_404: oidcMetadata(() => empty(404)),
+  iss_in_callback: {
+    kind: 'standard',
+    seen: 'https://www.rfc-editor.org/rfc/rfc9207',
+    hooks: returnedIssuer((issuer) => issuer),
+  },
+  wrong_iss_in_callback: {
+    kind: 'standard',
+    seen: 'https://www.rfc-editor.org/rfc/rfc9207',
+    hooks: returnedIssuer(() => 'https://other.test'),
+  },
+};
