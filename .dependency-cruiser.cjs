@@ -83,12 +83,13 @@ module.exports = {
     },
     {
       name: 'ports-and-events-only',
-      comment: 'store and observe know of session only its store port, its types and its events.',
+      comment:
+        'store and observe know of session only its store port, its types, its events, and the failures of providers.',
       severity: 'error',
       from: { path: inModules(['store', 'observe']), pathNot: tests },
       to: {
         path: inModules(['session']),
-        pathNot: `${library}session/(session-(store|record|events)|ids)[.]ts$`,
+        pathNot: `${library}session/(session-(store|record|events)|provider-failures|ids)[.]ts$`,
       },
     },
     {

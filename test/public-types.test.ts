@@ -6,6 +6,8 @@ import type {
   LoginCheck,
   LoginFailure,
   LoginFlow,
+  LogoutTokenFault,
+  ProviderFailureReason,
   RefreshError,
   Revocation,
   SessionError,
@@ -63,6 +65,8 @@ const ofReason = {
   token: (reason: TokenFaultReason) => reason,
   login: (flow: LoginFlow, check: LoginCheck) => `${flow} ${check}`,
   failedLogin: (failure: LoginFailure) => failure,
+  failedProvider: (reason: ProviderFailureReason) => reason,
+  logoutToken: (fault: LogoutTokenFault) => fault,
   failedAccount: (reason: AccountFailureReason) => reason,
   rejected: (error: RefreshError | undefined) => error ?? 'no code',
   nonconformance: (part: GrantNonconformance) => part,
@@ -88,7 +92,11 @@ function textOf(event: SessionEvent): string {
     case 'login.started':
       return ofReason.login(event.flow, event.check);
     case 'login.failed':
-      return ofReason.failedLogin(event.failure);
+      return `${ofReason.failedLogin(event.failure)} ${event.reason && ofReason.failedProvider(event.reason)}`;
+    case 'provider.failed':
+      return `${ofReason.failedProvider(event.reason)} ${event.setting ?? ''} ${event.advice}`;
+    case 'logout.refused':
+      return ofReason.logoutToken(event.reason);
     case 'account.authenticated':
     case 'account.refreshed':
     case 'account.moved':

@@ -16,6 +16,8 @@ const EVENTS: Record<SessionEvent['type'], true> = {
   'login.started': true,
   'login.failed': true,
   'login.refused': true,
+  'logout.refused': true,
+  'provider.failed': true,
   'account.authenticated': true,
   'account.refreshed': true,
   'account.moved': true,

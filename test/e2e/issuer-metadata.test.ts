@@ -95,7 +95,7 @@ describe('the authorization server metadata for clients of 2025-03-26', () => {
     expect(failed.status).toBe(503);
     expect(failed.headers.get('retry-after')).toBe('60');
     expect(await failed.json()).toMatchObject({
-      error: { message: expect.stringMatching(/cannot be reached. Try again in a minute/) },
+      error: { message: expect.stringMatching(/cannot be (reached|used now): .*Try again in a minute/) },
     });
     issuer.document = DOCUMENT;
     await clock.advance(2000);

@@ -56,6 +56,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
         return response;
       },
       onError: () => undefined,
+      report: () => undefined,
     });
     bench = new SessionBench({
       clock,

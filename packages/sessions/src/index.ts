@@ -45,6 +45,8 @@ export type {
 } from './server/options.js';
 export type { NodeBindings as NodeSide, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
+export { PROVIDER_FAILURE_REASONS, type ProviderFailureReason } from './session/provider-failure-texts.js';
+export type { ProviderFailure } from './session/provider-failures.js';
 export type { ListedSession, SignOutFilter } from './session/session-administration.js';
 export type {
   EventAccount,
@@ -52,6 +54,7 @@ export type {
   LoginCheck,
   LoginFailure,
   LoginFlow,
+  LogoutTokenFault,
   RefreshError,
   Revocation,
   SessionEvent,

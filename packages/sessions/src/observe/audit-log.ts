@@ -1,3 +1,5 @@
+import { omitUndefined } from '../omit-undefined.js';
+import { describeFailure } from '../session/provider-failures.js';
 import type { SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { LogThrottle } from './log-throttle.js';
@@ -20,7 +22,7 @@ export function auditLog({ logger, clock }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {
     const ids = 'logId' in event ? { session: event.session, logId: event.logId } : {};
     const entry = { event: event.type, ...ids, ...entryOf(event), ...(times !== undefined && { times }) };
-    logger[levelOf(event)](entry, event.type);
+    logger[levelOf(event)](entry, event.type === 'provider.failed' ? describeFailure(event) : event.type);
   };
   const refusals = new LogThrottle(clock, write);
   return (event) => {
@@ -37,6 +39,10 @@ function refusalOf(event: SessionEvent): string | undefined {
     case 'login.refused':
     case 'token.refused':
       return `${event.type} ${event.reason}`;
+    case 'logout.refused':
+      return `${event.type} ${event.provider} ${event.reason}`;
+    case 'provider.failed':
+      return `${event.type} ${event.provider} ${event.step} ${event.reason}`;
     case 'session.not_owned':
       return `${event.type} ${event.logId}`;
     default:
@@ -63,23 +69,56 @@ function entryOf(event: SessionEvent): Record<string, string | number> {
     case 'account.removed':
     case 'account.expires_soon':
       return { provider: event.provider };
-    case 'login.failed':
-      return { provider: event.provider, failure: event.failure };
+    case 'login.failed': {
+      const { provider, failure, reason } = event;
+      return { provider, failure, ...(reason && { reason }) };
+    }
+    case 'logout.refused':
+      return { provider: event.provider, reason: event.reason };
+    case 'provider.failed':
+      return entryOfFailure(event);
     case 'account.authenticated':
     case 'account.moved':
     case 'account.refreshed':
       return { provider: event.provider, generation: event.generation };
     case 'account.refresh_failed': {
-      const { provider, failureReason, oauthError } = event;
-      return { provider, failureReason, ...(oauthError && { oauthError }) };
+      const { provider, failureReason, oauthError, reason } = event;
+      return { provider, failureReason, ...(oauthError && { oauthError }), ...(reason && { reason }) };
     }
-    case 'account.reauthentication_required':
-      return { provider: event.provider, failureReason: event.failureReason };
+    case 'account.reauthentication_required': {
+      const { provider, failureReason, reason } = event;
+      return { provider, failureReason, ...(reason && { reason }) };
+    }
     case 'account.nonconforming_answer':
       return { provider: event.provider, nonconformance: event.nonconformance };
     case 'account.revoked':
       return { provider: event.provider, revocation: event.revocation };
   }
+}
+
+type ProviderFailed = Extract<SessionEvent, { type: 'provider.failed' }>;
+
+/** The fields of a provider's failure that are set. */
+function entryOfFailure(event: ProviderFailed): Record<string, string | number> {
+  const { provider, step, reason, outcome, attempts, setting } = event;
+  const { endpoint, status, code, oauthError, oauthDescription, claim, expected, received } = event;
+  const answers = attempts?.map((attempt) => `${attempt.endpoint}: ${attempt.answered}`).join('; ');
+  return omitUndefined({
+    provider,
+    step,
+    reason,
+    outcome,
+    endpoint,
+    status,
+    code,
+    oauthError,
+    oauthDescription,
+    claim,
+    expected,
+    received,
+    attempts: answers,
+    setting,
+  });
 }
 
 function levelOf(event: SessionEvent): 'info' | 'warn' {
@@ -91,8 +130,11 @@ function levelOf(event: SessionEvent): 'info' | 'warn' {
       return event.reason === 'account_cap' ? 'warn' : 'info';
     case 'token.refused':
       return ORDINARY_FAULTS.has(event.reason) ? 'info' : 'warn';
+    case 'provider.failed':
+      return event.reason === 'authorization_denied' ? 'info' : 'warn';
     case 'session.refused':
     case 'login.refused':
+    case 'logout.refused':
     case 'session.not_owned':
     case 'account.refresh_failed':
     case 'account.reauthentication_required':

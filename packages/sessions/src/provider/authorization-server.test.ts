@@ -71,7 +71,10 @@ function metadata(): Record<string, unknown> {
 
 function serverOf(introspection?: typeof REGISTRATION) {
   const clock = new VirtualClock();
-  return { clock, server: new AuthorizationServer({ issuer, introspection, clock, fetch }) };
+  return {
+    clock,
+    server: new AuthorizationServer({ issuer, introspection, clock, fetch, report: () => undefined }),
+  };
 }
 
 async function introspect(token = 'token'): Promise<unknown> {

@@ -1,10 +1,11 @@
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
+import type { ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
+import { FailureReporter } from './failure-reporter.js';
 import { ProviderConnection } from './provider-connection.js';
-import { providerFailure } from './provider-failure.js';
+import { endpointOf } from './provider-failure.js';
 import { providerSettings } from './provider-settings.js';
-
 export interface AuthorizationServerOptions {
   readonly issuer: string;
   /** This server's credentials for introspection. Default: none. */
@@ -13,6 +14,8 @@ export interface AuthorizationServerOptions {
     | undefined;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Receives each failure once. */
+  readonly report: (failure: ProviderFailure) => void;
 }
 
 /** Metadata is public, so reading it needs no registration. */
@@ -22,24 +25,26 @@ const ANONYMOUS = { clientId: 'anonymous' };
 export class AuthorizationServer {
   readonly #connection: ProviderConnection;
   readonly #name: string;
+  readonly #failures: FailureReporter;
   /** Introspects a token (RFC 7662 section 2.2). Absent without credentials. @throws SessionError */
   readonly introspect: ((token: string) => Promise<unknown>) | undefined;
 
   /** @throws SessionError `configuration` */
-  constructor({ issuer, introspection, clock, fetch }: AuthorizationServerOptions) {
+  constructor({ issuer, introspection, clock, fetch, report }: AuthorizationServerOptions) {
     // No authorization code is requested here, so support for PKCE does not matter.
     const settings = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#name = settings.name;
+    this.#failures = new FailureReporter(settings.name, report);
     this.introspect = introspection && ((token) => this.#introspect(token));
   }
 
   /**
    * Returns the server's metadata (RFC 8414), discovered once.
-   * @throws SessionError `provider_unavailable`, `provider_refused`
+   * @throws ProviderError
    */
   async metadata(): Promise<oidc.ServerMetadata> {
-    return (await this.#connection.configured()).serverMetadata();
+    return (await this.#configured()).serverMetadata();
   }
 
   /** The address of its public keys. @throws SessionError `provider_unavailable`, `provider_refused` */
@@ -53,18 +58,25 @@ export class AuthorizationServer {
   }
 
   async #introspect(token: string): Promise<unknown> {
-    const configuration = await this.#connection.configured();
+    const configuration = await this.#configured();
     try {
       return await oidc.tokenIntrospection(configuration, token);
     } catch (cause) {
-      const isTransient = providerFailure(cause).kind !== 'refused';
+      const endpoint = endpointOf('introspection', configuration.serverMetadata());
+      const error = this.#failures.errorOf(cause, { step: 'introspection', endpoint });
+      this.#failures.report(error);
+      const isTransient = error.failure.outcome !== 'refused';
       throw new SessionError(
         isTransient ? 'provider_unavailable' : 'provider_refused',
         isTransient
           ? `The authorization server "${this.#name}" cannot introspect your token now. Try again in a minute.`
           : `The authorization server "${this.#name}" rejected the introspection. Ask the operator of this server to check its credentials for introspection.`,
-        { cause, retryAfterSeconds: 60 },
+        { cause: error, retryAfterSeconds: 60 },
       );
     }
+  }
+
+  #configured(): Promise<oidc.Configuration> {
+    return this.#failures.run({ step: 'discovery' }, () => this.#connection.configured());
   }
 }

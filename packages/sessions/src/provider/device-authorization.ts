@@ -1,13 +1,12 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
-import { SessionError } from '../errors.js';
 import { isSecureUrl } from '../secure-url.js';
+import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
-import { providerFailure, tokenAnswerIn } from './provider-failure.js';
+import { tokenAnswerIn } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
-
 /** A device authorization response (RFC 8628 section 3.2). */
 export interface DeviceAuthorization {
   /** Exchanged for tokens after the user approves the login. */
@@ -27,12 +26,12 @@ export interface DeviceAuthorization {
  * - `pending`: the user has not decided.
  * - `slow_down`: the user has not decided, and the polling interval must grow.
  * - `unavailable`: no usable response; the request may be repeated later.
+ * - `refused`: the provider rejected the request.
  */
 export type DevicePoll =
   | { readonly kind: 'granted'; readonly granted: GrantedTokens }
   | { readonly kind: 'pending' | 'slow_down' | 'denied' | 'expired' }
-  | { readonly kind: 'unavailable'; readonly retryAfterSeconds: number | undefined }
-  | { readonly kind: 'refused' };
+  | { readonly kind: 'unavailable' | 'refused'; readonly failure: ProviderFailure };
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 /** RFC 8628 section 3.2. */
@@ -49,7 +48,7 @@ const shownSchema = z.object({
 
 /**
  * Requests a device authorization (RFC 8628 section 3.1).
- * @throws SessionError `provider_unavailable`, `provider_refused`
+ * @throws errors of openid-client; ProviderError if the response is not valid
  */
 export async function requestDeviceAuthorization(
   configuration: oidc.Configuration,
@@ -58,14 +57,17 @@ export async function requestDeviceAuthorization(
 ): Promise<DeviceAuthorization> {
   const parameters = { ...authorizationParams, scope: scopes.join(' ') };
   const requestedAtMs = clock.now();
-  const response = await oidc
-    .initiateDeviceAuthorization(configuration, parameters)
-    .catch((cause: unknown) => {
-      const { kind } = providerFailure(cause);
-      throw kind === 'unavailable' || kind === 'lost' ? unavailable(name, cause) : rejected(name, cause);
-    });
-  const { data: shown, error } = shownSchema.safeParse(response);
-  if (!shown) throw rejected(name, error);
+  const response = await oidc.initiateDeviceAuthorization(configuration, parameters);
+  const { data: shown, error: cause } = shownSchema.safeParse(response);
+  if (!shown) {
+    const failure = {
+      provider: name,
+      step: 'device',
+      reason: 'token_answer_invalid',
+      outcome: 'refused',
+    } as const;
+    throw new ProviderError(failure, { cause });
+  }
   const { interval = DEFAULT_INTERVAL_SECONDS } = response;
   return {
     deviceCode: Secret.fromString(response.device_code),
@@ -85,7 +87,7 @@ export function requestDeviceTokens(
 }
 
 /** Classifies the error of a token request. */
-export function devicePollOf(error: unknown): Exclude<DevicePoll, { kind: 'granted' }> {
+export function devicePollOf(error: ProviderError): Exclude<DevicePoll, { kind: 'granted' }> {
   const answer = tokenAnswerIn(error);
   // Auth0 sends `slow_down` with this status. The body of a 429 is not read.
   if (answer?.status === 429) return { kind: 'slow_down' };
@@ -101,28 +103,6 @@ export function devicePollOf(error: unknown): Exclude<DevicePoll, { kind: 'grant
     case 'expired_token':
       return { kind: 'expired' };
   }
-  if (error instanceof SessionError) {
-    const { code, retryAfterSeconds } = error;
-    return code === 'provider_unavailable' ? { kind: 'unavailable', retryAfterSeconds } : { kind: 'refused' };
-  }
-  const { kind, retryAfterSeconds } = providerFailure(error);
-  return kind === 'unavailable' || kind === 'lost'
-    ? { kind: 'unavailable', retryAfterSeconds }
-    : { kind: 'refused' };
-}
-
-function unavailable(name: string, cause: unknown): SessionError {
-  return new SessionError(
-    'provider_unavailable',
-    `The identity provider "${name}" cannot issue a code now. Try again in a minute. If that fails, contact the operator of this server.`,
-    { cause, retryAfterSeconds: 60 },
-  );
-}
-
-function rejected(name: string, cause: unknown): SessionError {
-  return new SessionError(
-    'provider_refused',
-    `The identity provider "${name}" rejected the request for a code, or its response is not valid. Ask the operator of this server to check the client registration.`,
-    { cause },
-  );
+  const { failure } = error;
+  return { kind: error.code === 'provider_unavailable' ? 'unavailable' : 'refused', failure };
 }

@@ -1,19 +1,17 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
 import type { Identity } from '../account/refresh/granted-tokens.js';
-import { SessionError } from '../errors.js';
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
+import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
 import type { ProviderSettings } from './provider-settings.js';
-import { retryAfterSecondsOf } from './token-answers.js';
 
 const MAX_BYTES = 256 * 1024;
-const RETRY_AFTER_SECONDS = 60;
 
 const userInfoSchema = z.record(z.string(), z.unknown());
 
 /**
  * Requests the user info of an access token (OpenID Connect Core section 5.3).
- * @throws SessionError `provider_unavailable`, `provider_refused`; and what openid-client throws
+ * @throws ProviderError; and what openid-client throws
  */
 export async function userInfo(
   configuration: oidc.Configuration,
@@ -22,13 +20,14 @@ export async function userInfo(
 ): Promise<Identity> {
   const { name } = settings;
   const endpoint = configuration.serverMetadata().userinfo_endpoint;
-  if (!endpoint) throw unidentified(name, 'it has no user info endpoint', 'add the scope `openid`');
+  if (!endpoint) throw unidentified(name, { reason: 'endpoint_missing' });
   const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, name);
   const { data: info } = userInfoSchema.safeParse(parseJson(text));
   const { subject: subjectField = 'sub', name: nameField } = settings.identityFields ?? {};
   const subject = info && textOf(info[subjectField]);
-  if (!info || subject === undefined)
-    throw unidentified(name, `its user info has no "${subjectField}"`, 'set `identityFields`');
+  if (!info) throw unidentified(name, { reason: 'user_info_invalid', endpoint });
+  if (subject === undefined)
+    throw unidentified(name, { reason: 'identity_missing', endpoint, claim: subjectField });
   return { subject, name: textOf(nameField === undefined ? nameIn(info) : info[nameField]) };
 }
 
@@ -45,46 +44,25 @@ async function requestUserInfo(
 ): Promise<string> {
   try {
     const response = await oidc.fetchProtectedResource(configuration, accessToken, endpoint, 'GET');
-    if (!response.ok) throw badStatus(response, name);
+    if (!response.ok) {
+      void response.body?.cancel().catch(() => undefined);
+      throw new oidc.ClientError('unexpected status', { cause: response });
+    }
     return await readLimitedText(response, MAX_BYTES);
   } catch (error) {
-    if (error instanceof oidc.WWWAuthenticateChallengeError) throw badStatus(error.response, name);
     // openid-client wraps errors of the connection.
     const cause = error instanceof oidc.ClientError ? error.cause : error;
     if (cause instanceof TooLargeError)
-      throw unidentified(name, `its user info is larger than ${MAX_BYTES} bytes`);
+      throw unidentified(name, { reason: 'user_info_invalid', endpoint: endpoint.href });
     throw error;
   }
 }
 
-function badStatus(response: Response, name: string): SessionError {
-  const { status } = response;
-  void response.body?.cancel().catch(() => undefined);
-  if (status === 429 || status >= 500) {
-    return new SessionError(
-      'provider_unavailable',
-      `The identity provider "${name}" cannot identify the user now. Log in again in a minute. If that fails, contact the operator of this server.`,
-      { retryAfterSeconds: retryAfterSecondsOf(response) ?? RETRY_AFTER_SECONDS },
-    );
-  }
-  if (status === 401 || status === 403)
-    return unidentified(name, 'its user info endpoint rejected the access token', 'check `scopes`');
-  return unidentified(
-    name,
-    `its user info endpoint responded ${status}`,
-    'check the address of that endpoint',
-  );
-}
-
 function unidentified(
-  name: string,
-  reason: string,
-  whatToDo = 'check the configuration of the provider',
-): SessionError {
-  return new SessionError(
-    'provider_refused',
-    `The identity provider "${name}" did not identify the user: ${reason}. Ask the operator of this server to ${whatToDo}.`,
-  );
+  provider: string,
+  failure: Pick<ProviderFailure, 'reason' | 'endpoint' | 'claim'>,
+): ProviderError {
+  return new ProviderError({ provider, step: 'user_info', outcome: 'refused', ...failure });
 }
 
 function nameIn(claims: Readonly<Record<string, unknown>>): unknown {

@@ -2,7 +2,7 @@ import { createServer as createHttpServer, type RequestListener } from 'node:htt
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net';
 import * as oidc from 'openid-client';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { providerFailure } from './provider-failure.js';
+import { failureOf } from './provider-failure.js';
 import { TokenEndpointError } from './token-answers.js';
 
 async function listening(server: Server): Promise<number> {
@@ -35,54 +35,79 @@ async function closedPort(): Promise<number> {
   return port;
 }
 
-async function failureOf(call: Promise<unknown>) {
+const PLACE = { provider: 'idp', step: 'token' } as const;
+
+async function failing(call: Promise<unknown>) {
   const error = await call.then(
     () => new Error('It worked.'),
     (error: unknown) => error,
   );
-  return providerFailure(error);
+  return failureOf(error, PLACE);
 }
 
 const post = (url: string) => fetch(url, { method: 'POST', body: new URLSearchParams({ a: 'b' }) });
 
 describe('a connection that failed before the request', () => {
-  it.each<[string, () => Promise<string>]>([
-    ['refused', async () => `http://127.0.0.1:${await closedPort()}`],
-    ['refused under every address of a name', async () => `http://localhost:${await closedPort()}`],
-    ['to a host that does not exist', async () => 'http://nowhere.invalid'],
+  it.each<[string, () => Promise<string>, object]>([
+    [
+      'refused',
+      async () => `http://127.0.0.1:${await closedPort()}`,
+      { reason: 'connection_failed', code: 'ECONNREFUSED' },
+    ],
+    [
+      'refused under every address of a name',
+      async () => `http://localhost:${await closedPort()}`,
+      { reason: 'connection_failed', code: 'ECONNREFUSED' },
+    ],
+    [
+      'to a host that does not exist',
+      async () => 'http://nowhere.invalid',
+      { reason: 'name_not_resolved', code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/) },
+    ],
     [
       'over TLS to a port that speaks plain text',
       async () => `https://127.0.0.1:${await answering((_request, response) => response.end())}`,
+      { reason: 'tls_failed' },
     ],
-    ['over TLS, cut off while hands were shaken', async () => `https://127.0.0.1:${await cut()}`],
-    ['over TLS to a port that speaks nothing known', async () => `https://127.0.0.1:${await gibberish()}`],
-  ])('%s: nothing was sent, so the request may be retried [security 20]', async (_what, addressOf) => {
-    expect(await failureOf(post(await addressOf()))).toEqual({
-      kind: 'unavailable',
-      retryAfterSeconds: undefined,
-    });
-  });
+    [
+      'over TLS, cut off while hands were shaken',
+      async () => `https://127.0.0.1:${await cut()}`,
+      { reason: 'tls_failed' },
+    ],
+    [
+      'over TLS to a port that speaks nothing known',
+      async () => `https://127.0.0.1:${await gibberish()}`,
+      { reason: 'tls_failed' },
+    ],
+  ])(
+    '%s: nothing was sent, so the request may be retried [security 20]',
+    async (_what, addressOf, reason) => {
+      expect(await failing(post(await addressOf()))).toMatchObject({ outcome: 'unavailable', ...reason });
+    },
+  );
 
   const cut = () => connectionsTo((socket) => socket.once('data', () => socket.end()));
   const gibberish = () => connectionsTo((socket) => void socket.end('SSH-2.0-example\r\n'));
 
   it.each([
-    'UND_ERR_CONNECT_TIMEOUT',
-    'EMFILE',
-    'ENETDOWN',
-    'EADDRNOTAVAIL',
-    'EAI_FAIL',
-    'EHOSTUNREACH',
-    'ENETUNREACH',
-    'EAI_AGAIN',
-    'CERT_HAS_EXPIRED',
-    'DEPTH_ZERO_SELF_SIGNED_CERT',
-    'SELF_SIGNED_CERT_IN_CHAIN',
-    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
-    'ERR_TLS_CERT_ALTNAME_INVALID',
-  ])('with %s may be retried [security 20]', (code) => {
+    ['UND_ERR_CONNECT_TIMEOUT', 'connection_failed'],
+    ['EMFILE', 'connection_failed'],
+    ['ENETDOWN', 'connection_failed'],
+    ['EADDRNOTAVAIL', 'connection_failed'],
+    ['EHOSTUNREACH', 'connection_failed'],
+    ['ENETUNREACH', 'connection_failed'],
+    ['EAI_FAIL', 'name_not_resolved'],
+    ['EAI_AGAIN', 'name_not_resolved'],
+    ['CERT_HAS_EXPIRED', 'certificate_untrusted'],
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'certificate_untrusted'],
+    ['SELF_SIGNED_CERT_IN_CHAIN', 'certificate_untrusted'],
+    ['UNABLE_TO_VERIFY_LEAF_SIGNATURE', 'certificate_untrusted'],
+    ['ERR_TLS_CERT_ALTNAME_INVALID', 'certificate_untrusted'],
+    ['ERR_SSL_WRONG_VERSION_NUMBER', 'tls_failed'],
+  ])('with %s may be retried; its reason is %s [security 20]', (code, reason) => {
     const cause = Object.assign(new Error(code), { code });
-    expect(providerFailure(new TypeError('fetch failed', { cause })).kind).toBe('unavailable');
+    const failure = failureOf(new TypeError('fetch failed', { cause }), PLACE);
+    expect(failure).toEqual({ ...PLACE, outcome: 'unavailable', reason, code });
   });
 
   const broken = (code: string, syscall: string) =>
@@ -98,16 +123,16 @@ describe('a connection that failed before the request', () => {
     ['ENETDOWN', 'write', 'lost'],
   ])('is classified by its system call: %s of %s is %s [security 20]', (code, syscall, kind) => {
     const error = broken(code, syscall);
-    expect(providerFailure(new TypeError('fetch failed', { cause: error })).kind).toBe(kind);
+    expect(failureOf(new TypeError('fetch failed', { cause: error }), PLACE).outcome).toBe(kind);
     const all = new AggregateError([error, error], 'all failed');
-    expect(providerFailure(new TypeError('fetch failed', { cause: all })).kind).toBe(kind);
+    expect(failureOf(new TypeError('fetch failed', { cause: all }), PLACE).outcome).toBe(kind);
   });
 
   it('requires that every tried address failed so', () => {
     const error = (code: string) => Object.assign(new Error(code), { code });
     const both = (codes: string[]) => new AggregateError(codes.map(error), 'both failed');
     const kindOf = (codes: string[]) =>
-      providerFailure(new TypeError('fetch failed', { cause: both(codes) })).kind;
+      failureOf(new TypeError('fetch failed', { cause: both(codes) }), PLACE).outcome;
     expect(kindOf(['ECONNREFUSED', 'ENETUNREACH'])).toBe('unavailable');
     expect(kindOf(['ECONNREFUSED', 'ECONNRESET'])).toBe('lost');
   });
@@ -126,7 +151,7 @@ describe('a connection that broke after the request was sent', () => {
       () => connectionsTo((socket) => socket.once('data', () => socket.end('nonsense\r\n\r\n'))),
     ],
   ])('%s: the request may have been carried out [security 20]', async (_how, serve) => {
-    expect(await failureOf(post(`http://127.0.0.1:${await serve()}`))).toMatchObject({ kind: 'lost' });
+    expect(await failing(post(`http://127.0.0.1:${await serve()}`))).toMatchObject({ outcome: 'lost' });
   });
 
   it('in the middle of the body: the request may have been carried out [security 20]', async () => {
@@ -137,7 +162,7 @@ describe('a connection that broke after the request was sent', () => {
       setImmediate(() => response.destroy());
     });
     const answer = post(`http://127.0.0.1:${port}`).then((response) => response.text());
-    expect(await failureOf(answer)).toMatchObject({ kind: 'lost' });
+    expect(await failing(answer)).toMatchObject({ outcome: 'lost' });
   });
 
   it('after a timeout: the request may have been carried out [security 20]', async () => {
@@ -145,8 +170,8 @@ describe('a connection that broke after the request was sent', () => {
     const timeout = new AbortController();
     const answer = fetch(`http://127.0.0.1:${port}`, { signal: timeout.signal });
     timeout.abort(new DOMException('Too long.', 'TimeoutError'));
-    expect(await failureOf(answer)).toMatchObject({ kind: 'lost' });
-    expect(providerFailure(new DOMException('Enough.', 'AbortError')).kind).toBe('lost');
+    expect(await failing(answer)).toMatchObject({ outcome: 'lost' });
+    expect(failureOf(new DOMException('Enough.', 'AbortError'), PLACE).outcome).toBe('lost');
   });
 
   it.each(['TimeoutError', 'AbortError'])(
@@ -157,7 +182,7 @@ describe('a connection that broke after the request was sent', () => {
         'client',
       );
       configuration[oidc.customFetch] = () => Promise.reject(new DOMException('Too long.', name));
-      expect(await failureOf(oidc.tokenRevocation(configuration, 'token'))).toMatchObject({ kind: 'lost' });
+      expect(await failing(oidc.tokenRevocation(configuration, 'token'))).toMatchObject({ outcome: 'lost' });
     },
   );
 });
@@ -176,29 +201,29 @@ describe('a response of a provider', () => {
       'client',
     );
     configuration[oidc.customFetch] = async () => answer();
-    return failureOf(ask(configuration));
+    return failing(ask(configuration));
   }
   const revoke = (configuration: oidc.Configuration) => oidc.tokenRevocation(configuration, 'token');
 
   it.each<[string, () => Response, object]>([
-    ['503', () => new Response(null, { status: 503 }), { kind: 'unavailable' }],
+    ['503', () => new Response(null, { status: 503 }), { outcome: 'unavailable' }],
     [
       '429 with Retry-After',
       () => new Response(null, { status: 429, headers: { 'retry-after': '7' } }),
-      { kind: 'unavailable', retryAfterSeconds: 7 },
+      { outcome: 'unavailable', retryAfterSeconds: 7 },
     ],
     [
       'an OAuth error',
       () => Response.json({ error: 'invalid_client' }, { status: 401 }),
-      { kind: 'refused' },
+      { outcome: 'refused' },
     ],
     [
       'an OAuth error of a server that is busy',
       () => Response.json({ error: 'server_error' }, { status: 503 }),
-      { kind: 'unavailable' },
+      { outcome: 'unavailable' },
     ],
-    ['a redirect', () => Response.redirect('https://elsewhere.test', 302), { kind: 'refused' }],
-    ['404', () => new Response('<h1>', { status: 404 }), { kind: 'refused' }],
+    ['a redirect', () => Response.redirect('https://elsewhere.test', 302), { outcome: 'refused' }],
+    ['404', () => new Response('<h1>', { status: 404 }), { outcome: 'refused' }],
   ])('is classified if openid-client read it: %s', async (_what, answer, failure) => {
     expect(await asked(answer, revoke)).toMatchObject(failure);
   });
@@ -213,7 +238,7 @@ describe('a response of a provider', () => {
     const discovery = oidc.discovery(new URL('https://id.test'), 'client', undefined, undefined, {
       [oidc.customFetch]: async () => answer(),
     });
-    expect((await failureOf(discovery)).kind).toBe(kind);
+    expect((await failing(discovery)).outcome).toBe(kind);
   });
 
   it.each(['grant_revoked', 'unavailable', 'lost', 'refused'] as const)(
@@ -226,7 +251,7 @@ describe('a response of a provider', () => {
       );
       configuration[oidc.customFetch] = () => Promise.reject(error);
       const refreshed = oidc.refreshTokenGrant(configuration, 'token');
-      expect(await failureOf(refreshed)).toEqual({ kind: outcome, retryAfterSeconds: 7 });
+      expect(await failing(refreshed)).toMatchObject({ outcome, retryAfterSeconds: 7 });
     },
   );
 
@@ -237,13 +262,13 @@ describe('a response of a provider', () => {
   ])('to the login is classified: %s is %s', async (error, kind) => {
     const configuration = new oidc.Configuration({ issuer: 'https://id.test' }, 'client');
     const callback = new URL(`https://mcp.test/callback?error=${error}`);
-    expect((await failureOf(oidc.authorizationCodeGrant(configuration, callback))).kind).toBe(kind);
+    expect((await failing(oidc.authorizationCodeGrant(configuration, callback))).outcome).toBe(kind);
   });
 });
 
 describe('an unexpected error', () => {
   it('counts as lost, because the request may have been carried out [security 20]', () => {
-    expect(providerFailure(new Error('?')).kind).toBe('lost');
-    expect(providerFailure('?').kind).toBe('lost');
+    expect(failureOf(new Error('?'), PLACE).outcome).toBe('lost');
+    expect(failureOf('?', PLACE).outcome).toBe('lost');
   });
 });

@@ -1,93 +1,251 @@
-import { AuthorizationResponseError, ClientError, ResponseBodyError } from 'openid-client';
+import * as oidc from 'openid-client';
+import type { ProviderFailureReason } from '../session/provider-failure-texts.js';
+import { failureIn, type ProviderFailure, printable, redacted } from '../session/provider-failures.js';
+import { inChain, networkFailureOf } from './network-failure.js';
 import { retryAfterSecondsOf, TokenEndpointError } from './token-answers.js';
 
+/** Where a request failed. */
+export interface FailurePlace {
+  readonly provider: string;
+  readonly step: ProviderFailure['step'];
+  /** The address of the request. */
+  readonly endpoint?: string | undefined;
+}
+
+/** What an error says about a failure. */
+type Finding = Omit<ProviderFailure, 'provider' | 'step' | 'attempts'>;
+
+const MAX_ERROR_LENGTH = 64;
+const MAX_TEXT_LENGTH = 200;
+
 /**
- * Why a request to a provider failed.
- *
- * - `denied`: the user or the provider denied the login (RFC 6749 section 4.1.2.1).
- * - `grant_revoked`: the code or refresh token is not valid any more.
- * - `unavailable`: the provider did nothing; the request may be repeated.
- * - `lost`: the provider may have carried the request out, and its response was lost.
- * - `refused`: the provider rejected the request; repeating it at once does not help.
+ * Converts what openid-client, undici or the reader of token answers throw. Everything that a provider wrote is made
+ * printable and cut, and everything in its explanations that could be a token is removed.
  */
-export interface ProviderFailure {
-  readonly kind: 'denied' | 'grant_revoked' | 'unavailable' | 'lost' | 'refused';
-  readonly retryAfterSeconds: number | undefined;
+export function failureOf(error: unknown, place: FailurePlace): ProviderFailure {
+  const known = failureIn(error);
+  if (known) return known;
+  const { provider, step } = place;
+  const finding = findingOf(error, step);
+  const endpoint = addressOf(finding.endpoint ?? place.endpoint);
+  const { oauthError, oauthDescription, code, expected, received } = finding;
+  return {
+    provider,
+    step,
+    ...finding,
+    ...(endpoint !== undefined && { endpoint }),
+    ...(code !== undefined && { code: printable(code, MAX_ERROR_LENGTH) }),
+    ...(oauthError !== undefined && { oauthError: errorCodeOf(oauthError) }),
+    ...(oauthDescription !== undefined && { oauthDescription: redacted(oauthDescription, MAX_TEXT_LENGTH) }),
+    ...(expected !== undefined && { expected: printable(expected, MAX_TEXT_LENGTH) }),
+    ...(received !== undefined && { received: printable(received, MAX_TEXT_LENGTH) }),
+  };
 }
 
-/** System calls before a request is sent. */
-const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
-/** Codes of errors before a request is sent, for errors without a system call. */
-const NOT_SENT = new Set([
-  'ECONNREFUSED',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-  'EAI_FAIL',
-  'EADDRNOTAVAIL',
-  'EMFILE',
-  'ENETDOWN',
-  'EHOSTUNREACH',
-  'ENETUNREACH',
-  'UND_ERR_CONNECT_TIMEOUT',
-]);
-/** Codes of failed TLS handshakes. */
-const NOT_TRUSTED = /^(ERR_TLS_|ERR_SSL_|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
-
-/** Only this message distinguishes a connection that closed during the handshake from one that closed later. */
-const CUT_HANDSHAKE = 'Client network socket disconnected before secure TLS connection was established';
-
-/** Classifies an error of openid-client, or a response of the token endpoint. */
-export function providerFailure(error: unknown): ProviderFailure {
-  const answered = tokenAnswerIn(error);
-  if (answered) return failure(answered.outcome, answered.retryAfterSeconds);
-  if (error instanceof AuthorizationResponseError) {
-    return failure(error.error === 'access_denied' ? 'denied' : 'refused');
-  }
-  if (error instanceof ResponseBodyError) return byStatus(error.response);
-  if (error instanceof ClientError && error.cause instanceof Response) return byStatus(error.cause);
-  if (inChain(error, isNotSent)) return failure('unavailable');
-  if (inChain(error, isCut)) return failure('lost');
-  return failure(error instanceof ClientError ? 'refused' : 'lost');
-}
-
-/** The response of the token endpoint that caused an error, if any. */
+/** The error of the token endpoint in an error or one of its causes. */
 export function tokenAnswerIn(error: unknown): TokenEndpointError | undefined {
   return inChain(error, isAnswer);
 }
 
-function byStatus(response: Response): ProviderFailure {
-  const { status } = response;
-  if (status === 429 || status >= 500) return failure('unavailable', retryAfterSecondsOf(response));
-  return failure(response.ok ? 'lost' : 'refused');
-}
-
-function failure(kind: ProviderFailure['kind'], retryAfterSeconds?: number): ProviderFailure {
-  return { kind, retryAfterSeconds };
-}
-
-function isNotSent(error: Error): error is Error {
-  if (error instanceof AggregateError) return error.errors.every((inner) => inChain(inner, isNotSent));
-  const code = textIn(error, 'code');
-  if (NOT_TRUSTED.test(code) || error.message === CUT_HANDSHAKE) return true;
-  const syscall = textIn(error, 'syscall');
-  return syscall === '' ? NOT_SENT.has(code) : BEFORE_SENDING.has(syscall);
-}
-
-function textIn(error: Error & { code?: unknown; syscall?: unknown }, name: 'code' | 'syscall'): string {
-  const value = error[name];
-  return typeof value === 'string' ? value : '';
-}
-
-/** Whether the connection broke, or a deadline passed. */
-function isCut(error: Error): error is Error {
-  return error instanceof TypeError || error.name === 'TimeoutError' || error.name === 'AbortError';
-}
-
-function inChain<T extends Error>(error: unknown, fits: (cause: Error) => cause is T): T | undefined {
-  for (let current = error; current instanceof Error; current = current.cause) {
-    if (fits(current)) return current;
+/** The address of each step's request in the metadata of a provider. */
+export function endpointOf(step: ProviderFailure['step'], metadata: oidc.ServerMetadata): string | undefined {
+  switch (step) {
+    case 'authorization':
+      return metadata.authorization_endpoint;
+    case 'pushed_authorization':
+      return metadata.pushed_authorization_request_endpoint;
+    case 'token':
+    case 'refresh':
+      return metadata.token_endpoint;
+    case 'user_info':
+      return metadata.userinfo_endpoint;
+    case 'revocation':
+      return metadata.revocation_endpoint;
+    case 'device':
+      return metadata.device_authorization_endpoint;
+    case 'introspection':
+      return metadata.introspection_endpoint;
+    case 'keys':
+      return metadata.jwks_uri;
+    case 'discovery':
+      return undefined;
   }
-  return undefined;
+}
+
+/** The origin and path of an address: queries can contain secrets. */
+function addressOf(endpoint: string | undefined): string | undefined {
+  if (endpoint === undefined || !URL.canParse(endpoint)) return undefined;
+  const { origin, pathname } = new URL(endpoint);
+  return printable(`${origin}${pathname}`, MAX_TEXT_LENGTH);
+}
+
+/** RFC 6749 section 5.2 allows printable ASCII. */
+function errorCodeOf(error: string): string {
+  return printable(error, MAX_ERROR_LENGTH).replaceAll(/[^\x20-\x7e]/g, '');
+}
+
+function findingOf(error: unknown, step: ProviderFailure['step']): Finding {
+  const answered = tokenAnswerIn(error);
+  if (answered) return ofTokenAnswer(answered);
+  if (error instanceof oidc.AuthorizationResponseError) return ofAuthorizationResponse(error);
+  if (error instanceof oidc.ResponseBodyError) return ofErrorBody(error);
+  if (error instanceof oidc.WWWAuthenticateChallengeError) return ofStatus(error.response, step);
+  if (error instanceof oidc.ClientError) {
+    if (error.cause instanceof Response) return ofStatus(error.cause, step);
+    const found = ofClientError(error);
+    if (found) return found;
+  }
+  const network = networkFailureOf(error);
+  if (network) return network;
+  if (error instanceof oidc.ClientError) return { reason: invalidAt(step), outcome: 'refused' };
+  return {
+    reason: 'connection_lost',
+    outcome: 'lost',
+    code: error instanceof Error ? error.name : undefined,
+  };
+}
+
+function ofTokenAnswer(answer: TokenEndpointError): Finding {
+  const { outcome, retryAfterSeconds, status, error, errorDescription } = answer;
+  return {
+    reason: answer.reason ?? tokenReasonOf(answer),
+    outcome,
+    status,
+    ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    ...(error !== undefined && { oauthError: error }),
+    ...(errorDescription !== undefined && { oauthDescription: errorDescription }),
+  };
+}
+
+function tokenReasonOf({ outcome, error, status }: TokenEndpointError): ProviderFailureReason {
+  switch (outcome) {
+    case 'unavailable':
+      return 'provider_busy';
+    case 'grant_revoked':
+      return 'grant_rejected';
+    case 'lost':
+      return 'token_answer_invalid';
+    case 'refused':
+      return isClientError(error) || (error === undefined && status === 401)
+        ? 'client_rejected'
+        : 'token_error';
+  }
+}
+
+function isClientError(error: string | undefined): boolean {
+  return error === 'invalid_client' || error === 'unauthorized_client';
+}
+
+/** The names under which providers report that the user said no. The last two are LinkedIn's. */
+const DENIALS: ReadonlySet<string> = new Set([
+  'access_denied',
+  'authorization_declined',
+  'consent_denied',
+  'user_cancelled_login',
+  'user_cancelled_authorize',
+]);
+
+function ofAuthorizationResponse({ error, error_description }: oidc.AuthorizationResponseError): Finding {
+  const isDenial = DENIALS.has(error);
+  return {
+    reason: isDenial ? 'authorization_denied' : 'authorization_error',
+    outcome: isDenial ? 'denied' : 'refused',
+    oauthError: error,
+    ...(error_description !== undefined && { oauthDescription: error_description }),
+  };
+}
+
+/** An OAuth error of another endpoint than that for tokens. */
+function ofErrorBody({ error, error_description, response }: oidc.ResponseBodyError): Finding {
+  const { status } = response;
+  const isBusy = status === 429 || status >= 500;
+  const retryAfterSeconds = retryAfterSecondsOf(response);
+  return {
+    reason: isBusy ? 'provider_busy' : isClientError(error) ? 'client_rejected' : 'token_error',
+    outcome: isBusy ? 'unavailable' : 'refused',
+    status,
+    oauthError: error,
+    ...(error_description !== undefined && { oauthDescription: error_description }),
+    ...(isBusy && retryAfterSeconds !== undefined && { retryAfterSeconds }),
+  };
+}
+
+/** An answer without a body that could be read. */
+function ofStatus(response: Response, step: ProviderFailure['step']): Finding {
+  const { status } = response;
+  if (status === 429 || status >= 500) {
+    const retryAfterSeconds = retryAfterSecondsOf(response);
+    return {
+      reason: 'provider_busy',
+      outcome: 'unavailable',
+      status,
+      ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
+    };
+  }
+  return { reason: reasonOfStatus(response, step), outcome: response.ok ? 'lost' : 'refused', status };
+}
+
+function reasonOfStatus(response: Response, step: ProviderFailure['step']): ProviderFailureReason {
+  const { status, ok, headers } = response;
+  if (step === 'discovery') return 'discovery_failed';
+  if (headers.get('content-type')?.includes('html')) return 'html_answer';
+  if (ok) return invalidAt(step);
+  if (step === 'user_info')
+    return status === 401 || status === 403 ? 'user_info_rejected' : 'user_info_failed';
+  return status === 401 ? 'client_rejected' : 'token_error';
+}
+
+/** The reason of an answer that is not what its request asks for. */
+function invalidAt(step: ProviderFailure['step']): ProviderFailureReason {
+  switch (step) {
+    case 'discovery':
+    case 'keys':
+      return 'metadata_invalid';
+    case 'authorization':
+    case 'token':
+      return 'response_invalid';
+    case 'user_info':
+      return 'user_info_invalid';
+    default:
+      return 'token_answer_invalid';
+  }
+}
+
+/** An error of openid-client about the metadata or an ID token. */
+function ofClientError({ code, cause }: oidc.ClientError): Finding | undefined {
+  const details = detailsIn(cause);
+  switch (code) {
+    case 'OAUTH_HTTP_REQUEST_FORBIDDEN':
+    case 'OAUTH_REQUEST_PROTOCOL_FORBIDDEN':
+      return {
+        reason: 'endpoint_insecure',
+        outcome: 'refused',
+        ...(details instanceof URL && { endpoint: details.href }),
+      };
+    case 'OAUTH_MISSING_SERVER_METADATA':
+    case 'OAUTH_INVALID_SERVER_METADATA':
+      return { reason: 'endpoint_missing', outcome: 'refused' };
+    case 'OAUTH_JSON_ATTRIBUTE_COMPARISON_FAILED':
+      return { reason: 'issuer_mismatch', outcome: 'refused', claim: 'issuer', ...issuersIn(details) };
+    default:
+      return undefined;
+  }
+}
+
+/** What openid-client and oauth4webapi attach to their errors. */
+function detailsIn(cause: unknown): unknown {
+  return cause instanceof Error ? cause.cause : cause;
+}
+
+function issuersIn(details: unknown): { expected?: string; received?: string } {
+  if (typeof details !== 'object' || details === null || !('expected' in details && 'body' in details))
+    return {};
+  const { expected, body } = details;
+  const received = typeof body === 'object' && body !== null && 'issuer' in body ? body.issuer : undefined;
+  return {
+    ...(typeof expected === 'string' && { expected }),
+    ...(typeof received === 'string' && { received }),
+  };
 }
 
 function isAnswer(error: Error): error is TokenEndpointError {

@@ -1,4 +1,6 @@
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
+import type { ProviderFailureReason } from '../session/provider-failure-texts.js';
+import type { ProviderFailure } from '../session/provider-failures.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Secret } from '../vault/secret.js';
 import { Provider } from './provider.js';
@@ -31,7 +33,7 @@ function providerOf(
     return Response.json(metadataOf(issuer));
   };
   const onError = (error: unknown) => errors.push(String(error));
-  const provider = new Provider(settings, { clock, fetch, onError });
+  const provider = new Provider(settings, { clock, fetch, onError, report: () => undefined });
   return { provider, revoked, errors };
 }
 
@@ -145,38 +147,22 @@ describe('user info', () => {
   it.each<[string, () => Response, object]>([
     ['429', () => new Response(null, { status: 429, headers: { 'retry-after': '7' } }), later(7)],
     ['503', () => new Response('<h1>', { status: 503 }), later(60)],
-    [
-      '401',
-      () => new Response(null, { status: 401 }),
-      refused(/rejected the access token. Ask the operator/),
-    ],
+    ['401', () => new Response(null, { status: 401 }), refused('user_info_rejected')],
     [
       '401 with a challenge',
       () => new Response(null, { status: 401, headers: challenge }),
-      refused(/rejected the access token. Ask the operator/),
+      refused('user_info_rejected'),
     ],
-    [
-      '403',
-      () => Response.json({ sub: 'alice' }, { status: 403 }),
-      refused(/rejected the access token. Ask the operator/),
-    ],
-    ['404', () => new Response(null, { status: 404 }), refused(/responded 404/)],
-    [
-      'more than may be',
-      () => Response.json({ sub: 'x'.repeat(300 * 1024) }),
-      refused(/larger than 262144 bytes/),
-    ],
-    [
-      'much more',
-      () => Response.json({ sub: 'x'.repeat(2 * 1024 * 1024) }),
-      refused(/larger than 262144 bytes/),
-    ],
+    ['403', () => Response.json({ sub: 'alice' }, { status: 403 }), refused('user_info_rejected')],
+    ['404', () => new Response(null, { status: 404 }), refused('user_info_failed', { status: 404 })],
+    ['more than may be', () => Response.json({ sub: 'x'.repeat(300 * 1024) }), refused('user_info_invalid')],
+    ['much more', () => Response.json({ sub: 'x'.repeat(2 * 1024 * 1024) }), refused('user_info_invalid')],
     [
       'without a subject',
       () => Response.json({ name: 'Alice' }),
-      refused(/has no "sub". Ask the operator of this server to set `identityFields`/),
+      refused('identity_missing', { claim: 'sub' }),
     ],
-    ['HTML', () => new Response('<h1>'), refused(/has no "sub"/)],
+    ['HTML', () => new Response('<h1>'), refused('user_info_invalid')],
   ])('%s ends the login with the reason, and revokes its tokens', async (_what, answer, error) => {
     const { login, revoked } = loginWith(answer);
     await expect(login).rejects.toMatchObject(error);
@@ -187,8 +173,9 @@ describe('user info', () => {
     return { code: 'provider_unavailable', retryAfterSeconds };
   }
 
-  function refused(message: RegExp) {
-    return { code: 'provider_refused', message: expect.stringMatching(message) };
+  function refused(reason: ProviderFailureReason, found: Partial<ProviderFailure> = {}) {
+    const message = expect.stringMatching(/Ask the operator of this server/);
+    return { code: 'provider_refused', message, failure: { step: 'user_info', reason, ...found } };
   }
 });
 

@@ -1,6 +1,7 @@
 import * as oidc from 'openid-client';
 import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
-import { SessionError } from '../errors.js';
+import type { ProviderFailure } from '../session/provider-failures.js';
+import { ProviderError } from '../session/provider-failures.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
@@ -13,11 +14,12 @@ import {
   requestDeviceAuthorization,
   requestDeviceTokens,
 } from './device-authorization.js';
+import { FailureReporter } from './failure-reporter.js';
 import { refreshedClaims } from './id-token.js';
 import { identityOf, userInfo } from './identity.js';
 import type { DeviceFlow } from './option-types.js';
 import { ProviderConnection } from './provider-connection.js';
-import { providerFailure } from './provider-failure.js';
+import { endpointOf, type FailurePlace } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { TokenRevocation } from './revocation.js';
 import { UNCHECKED_ID_TOKEN } from './token-answers.js';
@@ -31,7 +33,10 @@ const REFRESH_TIMEOUT_MS = 30_000;
 export interface ProviderRuntime {
   readonly clock: Clock;
   readonly fetch: typeof globalThis.fetch;
+  /** Logs errors of the configured `revoke`. */
   readonly onError: (error: unknown) => void;
+  /** Receives each failure once, except for what users decide (RFC 8628 section 3.5) and for ended grants at a refresh. */
+  readonly report: (failure: ProviderFailure) => void;
 }
 
 /** One upstream authorization server, over openid-client. */
@@ -40,13 +45,14 @@ export class Provider {
   readonly #clock: Clock;
   readonly #connection: ProviderConnection;
   readonly #revocation: TokenRevocation;
+  readonly #failures: FailureReporter;
 
-  /** @param runtime `onError` logs errors of the configured `revoke` */
   constructor(settings: ProviderSettings, runtime: ProviderRuntime) {
-    const { clock, fetch, onError } = runtime;
+    const { clock, fetch, onError, report } = runtime;
     this.#settings = settings;
     this.#clock = clock;
     this.#connection = new ProviderConnection(settings, clock, fetch);
+    this.#failures = new FailureReporter(settings.name, report);
     this.#revocation = new TokenRevocation(settings, this.#connection, { clock, onError });
   }
 
@@ -80,51 +86,52 @@ export class Provider {
 
   /**
    * Discovers the provider's metadata (RFC 8414, OpenID Connect Discovery), once.
-   * @throws SessionError `provider_unavailable`, `provider_refused`
+   * @throws ProviderError; SessionError `configuration`
    */
   async prepare(): Promise<void> {
-    await this.#connection.configured();
+    await this.#configured();
   }
 
   /**
    * Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce.
    * @param scopes the scopes to request. Default: the configured ones
-   * @throws SessionError as `prepare`
+   * @throws as `prepare`
    */
   async authorizationUrl(
     redirectUri: URL,
     checks: AuthorizationChecks,
     scopes: readonly string[] = this.scopes,
   ): Promise<URL> {
-    const configuration = await this.#connection.configured();
-    return authorizationUrl(configuration, this.#settings, { redirectUri, checks, scopes });
+    const configuration = await this.#configured();
+    return this.#failures.run(placeOf('authorization', configuration), () =>
+      authorizationUrl(configuration, this.#settings, { redirectUri, checks, scopes }),
+    );
   }
 
   /**
    * Redeems the code of an authorization response, after the checks of state, `iss` (RFC 9207) and nonce.
    * @param callback the URL to which the provider redirected the browser
    * @param scopes the requested scopes. Default: the configured ones
-   * @throws errors of openid-client, which {@link providerFailure} classifies; SessionError `provider_refused` or
-   * `provider_unavailable` if the provider does not identify the user. Tokens that were granted are revoked.
+   * @throws as `prepare`. Tokens that were granted are revoked.
    */
   async exchange(
     callback: URL,
     checks: AuthorizationChecks,
     scopes: readonly string[] = this.scopes,
   ): Promise<GrantedTokens> {
-    const configuration = await this.#connection.configured();
+    const configuration = await this.#configured();
     const requestedAtMs = this.#clock.now();
-    const response = await this.#connection.redeem(
-      () =>
-        oidc.authorizationCodeGrant(configuration, callback, {
-          expectedState: checks.state.reveal(),
-          pkceCodeVerifier: checks.codeVerifier.reveal(),
-          ...(scopes.includes('openid') && {
-            expectedNonce: checks.nonce.reveal(),
-            idTokenExpected: true,
-          }),
+    const redeem = () =>
+      oidc.authorizationCodeGrant(configuration, callback, {
+        expectedState: checks.state.reveal(),
+        pkceCodeVerifier: checks.codeVerifier.reveal(),
+        ...(scopes.includes('openid') && {
+          expectedNonce: checks.nonce.reveal(),
+          idTokenExpected: true,
         }),
-      (tokens) => void this.discard(tokens),
+      });
+    const response = await this.#failures.run(placeOf('token', configuration), () =>
+      this.#connection.redeem(redeem, (tokens) => void this.discard(tokens)),
     );
     return this.#identified(configuration, response, { requestedAtMs, scopes });
   }
@@ -132,17 +139,22 @@ export class Provider {
   /**
    * Requests a device authorization (RFC 8628).
    * @param scopes the scopes to request. Default: the configured ones
-   * @throws SessionError `provider_unavailable`, `provider_refused`
+   * @throws as `prepare`
    */
   async authorizeDevice(scopes: readonly string[] = this.scopes): Promise<DeviceAuthorization> {
-    const configuration = await this.#connection.configured();
-    return requestDeviceAuthorization(configuration, { ...this.#settings, scopes }, this.#clock);
+    const configuration = await this.#configured();
+    return this.#failures.run(placeOf('device', configuration), () =>
+      requestDeviceAuthorization(configuration, { ...this.#settings, scopes }, this.#clock),
+    );
   }
 
   /** Requests the tokens of a device login, once. Never rejects. */
   async pollDevice(deviceCode: Secret, scopes: readonly string[] = this.scopes): Promise<DevicePoll> {
+    // The endpoint of the code would be the wrong one in the log.
+    let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
       const configuration = await this.#connection.configured();
+      place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()) };
       const requestedAtMs = this.#clock.now();
       const response = await this.#connection.redeem(
         () => requestDeviceTokens(configuration, deviceCode),
@@ -152,8 +164,11 @@ export class Provider {
         kind: 'granted',
         granted: await this.#identified(configuration, response, { requestedAtMs, scopes }),
       };
-    } catch (error) {
-      return devicePollOf(error);
+    } catch (cause) {
+      const error = this.#failures.errorOf(cause, place);
+      const poll = devicePollOf(error);
+      if ('failure' in poll) this.#failures.report(error);
+      return poll;
     }
   }
 
@@ -168,8 +183,12 @@ export class Provider {
     const granted = { ...tokens, scopes: tokens.scopes ?? scopes, requestedScopes: scopes };
     const claims = response.claims();
     if (claims) return { ...granted, identity: identityOf(claims), idTokenClaims: claims };
+    const requestUserInfo = () => userInfo(configuration, response.access_token, this.#settings);
     try {
-      return { ...granted, identity: await userInfo(configuration, response.access_token, this.#settings) };
+      return {
+        ...granted,
+        identity: await this.#failures.run(placeOf('user_info', configuration), requestUserInfo),
+      };
     } catch (error) {
       void this.discard(granted.tokens);
       throw error;
@@ -186,11 +205,15 @@ export class Provider {
       outcome.kind === 'granted' ? outcome.granted.tokens : undefined,
     );
     const timeout = new Promise<RefreshOutcome>((resolve) => {
-      const cause = new Error('The provider did not respond within 30 seconds.');
-      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () => resolve({ kind: 'lost', cause, late }));
+      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () => {
+        const failure = { provider: this.name, step: 'refresh', reason: 'timeout', outcome: 'lost' } as const;
+        resolve({ kind: 'lost', cause: new ProviderError(failure), late });
+      });
       void answering.then(cancel);
     });
-    return Promise.race([answering, timeout]);
+    const outcome = await Promise.race([answering, timeout]);
+    if ('cause' in outcome && outcome.cause instanceof ProviderError) this.#failures.report(outcome.cause);
+    return outcome;
   }
 
   /**
@@ -209,31 +232,42 @@ export class Provider {
 
   async #refresh(refreshToken: Secret): Promise<RefreshOutcome> {
     const requestedAtMs = this.#clock.now();
+    let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
       const configuration = await this.#connection.configured();
+      place = placeOf('refresh', configuration);
       const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal());
       return this.#checkIdToken(
         configuration,
         this.#granted(response, requestedAtMs),
         response[UNCHECKED_ID_TOKEN],
       );
-    } catch (cause) {
-      if (cause instanceof SessionError) {
-        const kind = cause.code === 'provider_unavailable' ? 'unavailable' : 'refused';
-        return { kind, retryAfterSeconds: undefined, cause };
-      }
-      const { kind, retryAfterSeconds } = providerFailure(cause);
-      switch (kind) {
+    } catch (error) {
+      const cause = this.#failures.errorOf(error, place);
+      const { outcome, retryAfterSeconds } = cause.failure;
+      // Without metadata, the refresh token was not sent.
+      if (place.step === 'discovery')
+        return {
+          kind: cause.code === 'provider_unavailable' ? 'unavailable' : 'refused',
+          retryAfterSeconds: undefined,
+          cause,
+        };
+      switch (outcome) {
         case 'grant_revoked':
-          return { kind };
+          return { kind: outcome };
         case 'lost':
-          return { kind, cause };
+          return { kind: outcome, cause };
         case 'unavailable':
-          return { kind, retryAfterSeconds, cause };
-        default:
+          return { kind: outcome, retryAfterSeconds, cause };
+        case 'denied':
+        case 'refused':
           return { kind: 'refused', retryAfterSeconds, cause };
       }
     }
+  }
+
+  #configured(): Promise<oidc.Configuration> {
+    return this.#failures.run({ step: 'discovery' }, () => this.#connection.configured());
   }
 
   #granted(response: TokenResponse, requestedAtMs: number): GrantedTokens {
@@ -263,4 +297,12 @@ export class Provider {
       return { kind: 'granted', granted: { ...granted, nonconformance: 'issuer_changed' } };
     return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
   }
+}
+
+/** Where a request to an endpoint of the metadata fails. */
+function placeOf(
+  step: FailurePlace['step'],
+  configuration: oidc.Configuration,
+): Omit<FailurePlace, 'provider'> {
+  return { step, endpoint: endpointOf(step, configuration.serverMetadata()) };
 }

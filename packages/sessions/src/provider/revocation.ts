@@ -6,7 +6,7 @@ import { guardedSignal } from '../time/guarded-signal.js';
 import type { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
 import { type ProviderConnection, REVOCATION_TIMEOUT_MS } from './provider-connection.js';
-import { providerFailure } from './provider-failure.js';
+import { failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 
 const MAX_REVOCATION_TRIES = 3;
@@ -92,7 +92,8 @@ export class TokenRevocation {
         await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: hint });
         return true;
       } catch (error) {
-        if (providerFailure(error).kind === 'refused') return false;
+        const { outcome } = failureOf(error, { provider: this.#settings.name, step: 'revocation' });
+        if (outcome === 'refused') return false;
       }
     }
     return false;

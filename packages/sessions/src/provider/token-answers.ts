@@ -1,4 +1,5 @@
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
+import type { ProviderFailureReason } from '../session/provider-failure-texts.js';
 
 /** The largest token response that is read. */
 const MAX_BYTES = 256 * 1024;
@@ -23,6 +24,8 @@ interface TokenAnswer {
   readonly body: Readonly<Record<string, unknown>> | 'too-large' | undefined;
   /** The error code of RFC 6749 section 5.2, with any status. */
   readonly error: string | undefined;
+  /** The explanation of RFC 6749 section 5.2, for the log. */
+  readonly errorDescription?: string | undefined;
 }
 
 interface TokenAnswerRow {
@@ -30,6 +33,8 @@ interface TokenAnswerRow {
   readonly answer: string;
   readonly fits: (answer: TokenAnswer) => boolean;
   readonly outcome: TokenOutcome;
+  /** Default: the reason that its outcome and error have. */
+  readonly reason?: ProviderFailureReason;
 }
 
 /** `invalid_grant`, its variants, and the errors that require the user (OpenID Connect Core 3.1.2.6). */
@@ -105,6 +110,7 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
     fits: (answer) =>
       hasText(answer, 'token_type') && !/^bearer$/i.test(String(fieldOf(answer, 'token_type'))),
     outcome: 'lost',
+    reason: 'token_type',
   },
   { answer: '2xx with an access token', fits: () => true, outcome: 'granted' },
 ];
@@ -127,18 +133,28 @@ export class TokenEndpointError extends Error {
   readonly status: number | undefined;
   /** RFC 6749 section 5.2, RFC 8628 section 3.5. */
   readonly error: string | undefined;
+  readonly errorDescription: string | undefined;
+  readonly reason: ProviderFailureReason | undefined;
 
   constructor(
     outcome: Exclude<TokenOutcome, 'granted'>,
     answer: string,
     retryAfterSeconds?: number,
-    { status, error }: Partial<Pick<TokenAnswer, 'status' | 'error'>> = {},
+    {
+      status,
+      error,
+      errorDescription,
+      reason,
+    }: Partial<Pick<TokenAnswer, 'status' | 'error' | 'errorDescription'>> &
+      Pick<TokenAnswerRow, 'reason'> = {},
   ) {
     super(`The token endpoint responded: ${answer}.`);
     this.outcome = outcome;
     this.retryAfterSeconds = retryAfterSeconds;
     this.status = status;
     this.error = error;
+    this.errorDescription = errorDescription;
+    this.reason = reason;
   }
 }
 
@@ -158,7 +174,7 @@ export async function readTokenAnswer(response: Response, keepsIdToken: boolean)
       row?.outcome ?? 'refused',
       row?.answer ?? '',
       retryAfterSecondsOf(response),
-      answer,
+      { ...answer, ...(row?.reason && { reason: row.reason }) },
     );
   }
   const { id_token: idToken, ...tokens } = repaired(answer.body);
@@ -178,7 +194,12 @@ async function answerOf(response: Response): Promise<TokenAnswer> {
   }
   try {
     const body = parse(await readLimitedText(response, MAX_BYTES), type);
-    return { status, body, error: textOrUndefined(body?.error) };
+    return {
+      status,
+      body,
+      error: textOrUndefined(body?.error),
+      errorDescription: textOrUndefined(body?.error_description),
+    };
   } catch (error) {
     if (!(error instanceof TooLargeError)) throw error;
     return { status, body: 'too-large', error: undefined };

@@ -5,7 +5,7 @@ import { TokenVerifier } from '../access/token-verifier.js';
 import type { Limits } from '../limits/limits.js';
 import { RateLimiter } from '../limits/rate-limiter.js';
 import { AuthorizationServer } from '../provider/authorization-server.js';
-import type { SessionEvents } from '../session/session-events.js';
+import { providerFailed, type SessionEvents } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { MCP_PATH } from './app.js';
@@ -26,7 +26,13 @@ export function composeAccess(
 ): Access {
   if (!isBearer(settings)) return new OpenAccess(settings === 'open-to-network');
   const { issuer, introspection, subjectClaim, requiredScopes } = settings;
-  const authorizationServer = new AuthorizationServer({ issuer, introspection, clock, fetch });
+  const authorizationServer = new AuthorizationServer({
+    issuer,
+    introspection,
+    clock,
+    fetch,
+    report: (failure) => events.emit(providerFailed(failure)),
+  });
   const verifier = new TokenVerifier({
     tokenIssuer: authorizationServer,
     expectations: () => ({

@@ -3,6 +3,7 @@ import { InitiatorVerifier } from '../login/initiator-verifier.js';
 import { Logins } from '../login/logins.js';
 import { Provider } from '../provider/provider.js';
 import { providerSettings } from '../provider/provider-settings.js';
+import { providerFailed } from '../session/session-events.js';
 import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
 import type { PublicUrl } from './public-url.js';
 import type { SessionsSettings } from './settings.js';
@@ -26,7 +27,12 @@ export function composeLogins(
   const [{ name: defaultProvider }] = settings.providers;
   const signIn =
     bearer?.signIn &&
-    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), { clock, fetch, onError });
+    new Provider(providerSettings({ issuer: bearer.issuer, ...bearer.signIn }), {
+      clock,
+      fetch,
+      onError,
+      report: (failure) => events.emit(providerFailed(failure)),
+    });
   const logins = new Logins({
     providers,
     defaultProvider,

@@ -8,13 +8,13 @@ import { SessionStates } from '../account/session-state.js';
 import { unknownProvider } from '../errors.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
-import { Provider } from '../provider/provider.js';
+import { Provider, type ProviderRuntime } from '../provider/provider.js';
 import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
-import { SessionEvents } from '../session/session-events.js';
+import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { Deadlines } from '../time/deadlines.js';
@@ -57,8 +57,10 @@ export function composeSessions(
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
+  const events = new SessionEvents(onError);
+  const report: ProviderRuntime['report'] = (failure) => events.emit(providerFailed(failure));
   const providers = new Map(
-    settings.providers.map((each) => [each.name, new Provider(each, { clock, fetch, onError })]),
+    settings.providers.map((each) => [each.name, new Provider(each, { clock, fetch, onError, report })]),
   );
   const providerNamed = (name: string) => {
     const provider = providers.get(name);
@@ -69,7 +71,6 @@ export function composeSessions(
   const keys = new KeyHierarchy(random(32));
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
-  const events = new SessionEvents(onError);
 
   const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
   const disposal = new Disposal(vault, revoke, events);

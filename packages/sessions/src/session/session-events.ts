@@ -1,6 +1,8 @@
 import { isThenable } from '../time/promises.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { logIdOf, publicIdOf } from './ids.js';
+import { FAILURE_TEXTS, type ProviderFailureReason } from './provider-failure-texts.js';
+import { type ProviderFailure, settingFor } from './provider-failures.js';
 import type {
   AccountFailureReason,
   EndReason,
@@ -26,6 +28,16 @@ export type LoginFailure =
   | 'superseded'
   | 'evicted'
   | 'signed_out';
+
+/** Why the server refused a logout token (OpenID Connect Back-Channel Logout section 2.6). */
+export type LogoutTokenFault =
+  | 'malformed'
+  | 'signature'
+  | 'issuer'
+  | 'audience'
+  | 'claims'
+  | 'expired'
+  | 'replayed';
 
 /** How a user logs in: through a link to this server, or by typing a code into the provider's page (RFC 8628). */
 export type LoginFlow = 'link' | 'device';
@@ -113,7 +125,19 @@ export type SessionEvent =
       readonly type: 'login.failed';
       readonly provider: string;
       readonly failure: LoginFailure;
+      /** Absent unless the provider failed. */
+      readonly reason?: ProviderFailureReason | undefined;
     })
+  /** A request to a provider failed. An event of the session follows if a login or an account depends on it. */
+  | (ProviderFailure & {
+      readonly type: 'provider.failed';
+      /** The options or environment variables that can end the failure; absent if none can. */
+      readonly setting?: string | undefined;
+      /** For the operator: what to compare and to change. */
+      readonly advice: string;
+    })
+  /** The server refused a logout token of a provider. */
+  | { readonly type: 'logout.refused'; readonly provider: string; readonly reason: LogoutTokenFault }
   | (EventSession &
       EventAccount & {
         /** `account.moved`: the login of a pending handle is complete, and the account has a session handle now. */
@@ -129,12 +153,16 @@ export type SessionEvent =
         readonly failureReason: AccountFailureReason;
         /** Why the provider rejected the refresh; absent without one of these codes in its answer. */
         readonly oauthError?: RefreshError | undefined;
+        /** Absent unless the provider failed. */
+        readonly reason?: ProviderFailureReason | undefined;
         readonly refreshAtMs: number | undefined;
       })
   | (EventSession &
       EventAccount & {
         readonly type: 'account.reauthentication_required';
         readonly failureReason: AccountFailureReason;
+        /** Absent unless the provider failed. */
+        readonly reason?: ProviderFailureReason | undefined;
       })
   | (EventSession &
       EventAccount & {
@@ -165,6 +193,15 @@ export type SessionListener = (event: SessionEvent) => void;
 export type InternalEvent = Internal<SessionEvent>;
 type Internal<Event> = Event extends EventSession ? SessionSnapshot & Omit<Event, keyof EventSession> : Event;
 export type InternalListener = (event: InternalEvent) => void;
+
+/** The event of a provider's failure. */
+export function providerFailed(
+  failure: ProviderFailure,
+): Extract<InternalEvent, { type: 'provider.failed' }> {
+  const setting = settingFor(failure);
+  const { advice } = FAILURE_TEXTS[failure.reason];
+  return { type: 'provider.failed', ...failure, ...(setting !== undefined && { setting }), advice };
+}
 
 /** Distributes events to listeners. */
 export class SessionEvents {

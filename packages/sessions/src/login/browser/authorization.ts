@@ -1,7 +1,6 @@
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
-import { SessionError } from '../../errors.js';
 import type { Provider } from '../../provider/provider.js';
-import { providerFailure } from '../../provider/provider-failure.js';
+import { failureIn } from '../../session/provider-failures.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { Secret } from '../../vault/secret.js';
@@ -124,9 +123,13 @@ function scopesOf({ scopes }: LoginAttempt, purpose: AuthorizationPurpose): read
 
 /** The failure of a login whose authorization request or token request failed. */
 export function loginFailureOf(error: unknown): LoginFailure {
-  if (error instanceof SessionError)
-    return error.code === 'provider_unavailable' ? error.code : 'provider_refused';
-  const { kind } = providerFailure(error);
-  if (kind === 'denied') return 'declined';
-  return kind === 'unavailable' || kind === 'lost' ? 'provider_unavailable' : 'provider_refused';
+  switch (failureIn(error)?.outcome) {
+    case 'denied':
+      return 'declined';
+    case 'unavailable':
+    case 'lost':
+      return 'provider_unavailable';
+    default:
+      return 'provider_refused';
+  }
 }

@@ -23,7 +23,7 @@ async function startPoller(change: (upstream: FaultingProvider) => void = () => 
     return upstream.fetch(input, init);
   };
   const poller = new DevicePoller({
-    provider: new Provider(settings, { clock, fetch, onError: () => undefined }),
+    provider: new Provider(settings, { clock, fetch, onError: () => undefined, report: () => undefined }),
     scopes: SCOPES,
     clock,
     deadlines: new Deadlines(clock, () => undefined),
@@ -171,7 +171,12 @@ describe('the device flow', () => {
     const upstream = new FaultingProvider();
     const settings = providerSettings({ ...upstream.options, deviceFlow: 'only' });
     const poller = new DevicePoller({
-      provider: new Provider(settings, { clock, fetch: upstream.fetch, onError: () => undefined }),
+      provider: new Provider(settings, {
+        clock,
+        fetch: upstream.fetch,
+        onError: () => undefined,
+        report: () => undefined,
+      }),
       scopes: settings.scopes,
       clock,
       deadlines: new Deadlines(clock, () => undefined),

@@ -116,7 +116,7 @@ export class DevicePoller {
         this.#intervalMs += SLOW_DOWN_MS;
         return this.#pollAfter(this.#intervalMs, authorization);
       case 'unavailable':
-        return this.#pollAfter(this.#pauseMs(poll.retryAfterSeconds), authorization);
+        return this.#pollAfter(this.#pauseMs(poll.failure.retryAfterSeconds), authorization);
       default:
         return onFailure(FAILURES[poll.kind]);
     }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { SessionRef } from '../../session/ids.js';
-import type { InternalEvent } from '../../session/session-events.js';
+import { type InternalEvent, providerFailed } from '../../session/session-events.js';
 import { statusChangedBy } from './status-resource.js';
 
 const ref = 'the-session' as SessionRef;
@@ -14,6 +14,11 @@ const EVENTS: { readonly [T in InternalEvent['type']]: [InternalEvent & { type: 
   'session.refused': [{ type: 'session.refused', reason: 'cap' }, false],
   'login.refused': [{ type: 'login.refused', reason: 'rate_limited' }, false],
   'token.refused': [{ type: 'token.refused', reason: 'expired', fault: 'It has expired.' }, false],
+  'logout.refused': [{ type: 'logout.refused', provider: 'idp', reason: 'expired' }, false],
+  'provider.failed': [
+    providerFailed({ provider: 'idp', step: 'token', reason: 'timeout', outcome: 'lost' }),
+    false,
+  ],
   'session.not_owned': [{ type: 'session.not_owned', ...session }, false],
   'session.signed_out': [{ type: 'session.signed_out', ...session, reason: 'idle' }, true],
   'session.ended': [{ type: 'session.ended', ...session, reason: 'deleted' }, true],

@@ -44,6 +44,8 @@ export function statusChangedBy(event: InternalEvent): SessionRef | undefined {
     case 'session.started':
     case 'session.refused':
     case 'login.refused':
+    case 'logout.refused':
+    case 'provider.failed':
     case 'token.refused':
     case 'session.not_owned':
     case 'account.moved':

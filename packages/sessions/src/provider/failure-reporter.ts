@@ -1,0 +1,45 @@
+import { SessionError } from '../errors.js';
+import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
+import { type FailurePlace, failureOf } from './provider-failure.js';
+
+/** Converts the errors of one provider's requests, and reports each failure once. */
+export class FailureReporter {
+  readonly #provider: string;
+  readonly #report: (failure: ProviderFailure) => void;
+  /** A failed discovery is the result of all requests that wait for it. */
+  readonly #reported = new WeakSet<ProviderError>();
+
+  constructor(provider: string, report: (failure: ProviderFailure) => void) {
+    this.#provider = provider;
+    this.#report = report;
+  }
+
+  /** Runs a request. @throws ProviderError, which is reported; SessionError `configuration` */
+  async run<T>(place: Omit<FailurePlace, 'provider'>, request: () => Promise<T>): Promise<T> {
+    try {
+      return await request();
+    } catch (error) {
+      if (isConfiguration(error)) throw error;
+      throw this.report(this.errorOf(error, place));
+    }
+  }
+
+  /** Converts an error of a request. */
+  errorOf(error: unknown, place: Omit<FailurePlace, 'provider'>): ProviderError {
+    if (error instanceof ProviderError) return error;
+    return new ProviderError(failureOf(error, { ...place, provider: this.#provider }), { cause: error });
+  }
+
+  /** Reports an error unless that has been done. @returns the error */
+  report(error: ProviderError): ProviderError {
+    if (this.#reported.has(error)) return error;
+    this.#reported.add(error);
+    this.#report(error.failure);
+    return error;
+  }
+}
+
+/** An error in the options, which only a request shows, such as a key that does not match its algorithm. */
+function isConfiguration(error: unknown): boolean {
+  return error instanceof SessionError && error.code === 'configuration';
+}
