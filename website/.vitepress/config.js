@@ -21,6 +21,7 @@ const guides = [
       { text: 'Logging in', link: '/login' },
       { text: 'Sessions', link: '/sessions' },
       { text: 'Configuration', link: '/configuration' },
+      { text: 'Providers', link: '/providers' },
       { text: 'Deployment', link: '/deployment' },
       { text: 'Migrating', link: '/migrating' },
     ],

@@ -1,0 +1,129 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createSessions } from 'mcp-sessions';
+import { PRESETS, type PresetName } from 'mcp-sessions/providers';
+import { afterAll, describe, expect, it } from 'vitest';
+import { parseCommand } from '../packages/server/src/configuration.js';
+import { loadToolsModule } from '../packages/server/src/tools-module.js';
+
+const text = readFileSync(new URL('../docs/providers.md', import.meta.url), 'utf8');
+const NAMES = Object.keys(PRESETS) as PresetName[];
+const LABELS = [
+  'where to register',
+  'what to tick',
+  'redirect URI',
+  'scopes',
+  'refresh token',
+  'start with',
+  'first request',
+  'differs from the standard',
+  'compared on',
+];
+
+/** The cells of each preset's table, by the names of presets and the labels of rows. */
+const tables = new Map(
+  [...text.matchAll(/^### .*\n\n\| \| `(\w+)` \|\n\| --- \| --- \|\n((?:\|.*\n)+)/gm)].map(
+    ([, name = '', rows = '']) => [
+      name,
+      new Map(
+        [...rows.matchAll(/^\| ([^|]*) \| (.*) \|$/gm)].map(([, label = '', cell = '']) => [label, cell]),
+      ),
+    ],
+  ),
+);
+const cellOf = (name: PresetName, label: string) => tables.get(name)?.get(label) ?? '';
+const codeIn = (cell: string) => [...cell.matchAll(/`([^`]*)`/g)].map(([, code = '']) => code);
+
+/** What the operator writes after the table: the placeholders replaced. */
+function environmentOf(name: PresetName): NodeJS.ProcessEnv {
+  const assignments = codeIn(cellOf(name, 'start with')).map((code) => /^(\w+)=(.*)$/.exec(code));
+  return Object.fromEntries(
+    assignments.map((assignment) => [assignment?.[1], assignment?.[2]?.replace('…', 'given')]),
+  );
+}
+
+describe('docs/providers.md', () => {
+  it('says that no preset was tried at the real provider', () => {
+    expect(text).toContain('None of these was tried at the real provider.');
+  });
+
+  it('has a table for every preset, and no other', () => {
+    expect([...tables.keys()].sort()).toEqual([...NAMES].sort());
+  });
+
+  it.each(NAMES)('says of %s where to register, what to tick, and the rest', (name) => {
+    expect([...(tables.get(name)?.keys() ?? [])]).toEqual(LABELS);
+    for (const [label, cell] of tables.get(name) ?? []) expect([label, cell]).not.toEqual([label, '']);
+  });
+
+  it.each(NAMES)('has the scopes, the sources and the day of the comparison of %s', (name) => {
+    const { options, compared, links } = PRESETS[name];
+    expect(codeIn(cellOf(name, 'scopes'))).toEqual(options.scopes ?? ['openid']);
+    const [day] = cellOf(name, 'compared on').split(',');
+    expect(day).toBe(compared);
+    expect([...cellOf(name, 'compared on').matchAll(/\]\(([^)]*)\)/g)].map(([, link]) => link)).toEqual(
+      links,
+    );
+  });
+
+  it.each(NAMES)('names the scope or the parameters that give a refresh token at %s', (name) => {
+    const { scopes = [], authorizationParams = {} } = PRESETS[name].options;
+    const offline = scopes.filter((scope) => /offline|refresh/.test(scope));
+    const parameters = Object.entries(authorizationParams).filter(([, value]) => value === 'offline');
+    const expected = [...offline, ...parameters.map((parameter) => parameter.join('='))];
+    expect(codeIn(cellOf(name, 'refresh token'))).toEqual(expect.arrayContaining(expected));
+  });
+
+  it.each(NAMES)(
+    'starts %s with the variables of its table, and keeps the scopes for a refresh token',
+    (name) => {
+      const environment = environmentOf(name);
+      const command = parseCommand(['--tools', './tools.mjs'], environment);
+      if (command.kind !== 'serve' || command.configuration.upstream.kind !== 'operator')
+        throw new Error('It starts no server with a provider.');
+      const { provider } = command.configuration.upstream;
+      expect(provider).toMatchObject({ name, clientId: 'given' });
+      const offline = PRESETS[name].options.scopes?.filter((scope) => /offline|refresh/.test(scope)) ?? [];
+      expect(provider.scopes).toEqual(expect.arrayContaining(offline));
+      const server = { name: 'test', version: '1' };
+      expect(() => createSessions({ server, tools: () => undefined, providers: provider })).not.toThrow();
+    },
+  );
+
+  it('names redirect URIs for the addresses of its first step only', () => {
+    const [, table = ''] = /### 1\. Choose the address\n\n((?:\|.*\n)+)/.exec(text) ?? [];
+    expect(codeIn(table).filter((code) => code.endsWith('/callback'))).toEqual([
+      'http://127.0.0.1:3000/callback',
+      'https://mcp.example.com/callback',
+      'http://127.0.0.1:8765/callback',
+    ]);
+  });
+
+  describe('its tool', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'providers-'));
+    afterAll(() => rmSync(folder, { recursive: true }));
+
+    it('is a module that the command loads, and requests the address as the user', async () => {
+      const file = join(folder, 'tools.mjs');
+      writeFileSync(file, /```js\n([\s\S]*?)```/.exec(text)?.[1] ?? '');
+      const register = await loadToolsModule(file);
+      const handlers: (() => Promise<unknown>)[] = [];
+      const requested: unknown[] = [];
+      const server = {
+        registerTool: (_name: string, _options: object, run: () => Promise<unknown>) => handlers.push(run),
+      };
+      const session = {
+        fetch: (url: unknown) => {
+          requested.push(url);
+          return Promise.resolve(new Response('{"login":"alice"}'));
+        },
+      };
+      register(server as never, { session: () => session } as never);
+      await expect(handlers[0]?.()).resolves.toEqual({
+        content: [{ type: 'text', text: '{"login":"alice"}' }],
+      });
+      expect(requested).toEqual([process.env.API_URL]);
+    });
+  });
+});
