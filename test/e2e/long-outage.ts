@@ -44,7 +44,9 @@ export async function expectNoLoginLost({
     for (const [index, text] of (await calling).entries()) {
       if (text === `200 ${users[index]}`) seen.served++;
       else {
-        expect(text).toMatch(/cannot be reached.*The login is kept; try again in \d+ seconds\./);
+        expect(text).toMatch(
+          /cannot be reached\. Try again in \d+ seconds, or call the `login` tool .*login is kept/,
+        );
         seen.told++;
       }
     }

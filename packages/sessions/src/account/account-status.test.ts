@@ -51,4 +51,35 @@ describe('the status of an account', () => {
       reason: 'grant_revoked',
     });
   });
+
+  it('says that its access token has expired and was not renewed', () => {
+    const failing = {
+      ...account,
+      failures: 1,
+      failureReason: 'provider_refused',
+      expiresAtMs: 60_000,
+    } as const;
+    expect(accountStatus(failing, 59_999)).toMatchObject({ state: 'authenticated' });
+    expect(accountStatus(failing, 60_000)).toMatchObject({ state: 'expired', reason: 'provider_refused' });
+  });
+
+  it('says which scopes were not granted, and which an API requires', () => {
+    const lacking = { ...account, refusedScopes: ['b'], stepUp: { scopes: ['c'] } };
+    expect(accountStatus(lacking, 0)).toMatchObject({
+      refusedScopes: ['b'],
+      requiresStepUp: true,
+      requiredScopes: ['c'],
+    });
+    const weak = { ...account, stepUp: { claims: '{}' } };
+    expect(accountStatus(weak, 0)).toMatchObject({ requiresStepUp: true });
+    expect(accountStatus(weak, 0)).not.toHaveProperty('requiredScopes');
+  });
+
+  it('says when its refresh token expires, as long as it has one', () => {
+    const timed = { ...account, refreshExpiresAtMs: 90_000 };
+    expect(accountStatus(timed, 30_000)).toMatchObject({ refreshExpiresInSeconds: 60 });
+    expect(accountStatus({ ...timed, hasRefreshToken: false }, 0)).not.toHaveProperty(
+      'refreshExpiresInSeconds',
+    );
+  });
 });

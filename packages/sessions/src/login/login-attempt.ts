@@ -69,6 +69,10 @@ export interface LoginAttempt {
   readonly provider: string;
   /** The scopes of the authorization request. */
   readonly scopes: readonly string[];
+  /** JSON of the claims that the authorization request adds (OpenID Connect Core section 5.5). Default: none. */
+  readonly claims?: string | undefined;
+  /** What the provider asks the user for at a renewal. Absent at any other login. */
+  readonly prompt?: 'consent' | 'login' | undefined;
   readonly source: LoginSource;
   readonly check: LoginCheck;
   readonly startedAtMs: number;

@@ -53,6 +53,10 @@ export interface StartLoginOptions {
   readonly flow?: LoginFlow | undefined;
   /** Scopes to request besides the provider's configured ones. Default: none. */
   readonly scopes?: readonly string[] | undefined;
+  /** JSON of claims to request (OpenID Connect Core section 5.5). Default: none. */
+  readonly claims?: string | undefined;
+  /** Renews a login that is valid: what the provider asks the user for. Default: the provider decides. */
+  readonly prompt?: LoginAttempt['prompt'];
 }
 
 /**
@@ -113,13 +117,13 @@ export class Logins {
   }
 
   /**
-   * Starts a login, or returns the pending one if it has the requested flow and scopes. Otherwise the new login
-   * supersedes the pending one.
+   * Starts a login, or returns the pending one if it has the requested flow, scopes and claims, and is a renewal if one
+   * is requested. Otherwise the new login supersedes the pending one.
    * @throws SessionError as `prepare` and `assertStartAllowed`, `signed_out`, `limit_reached`, `login_failed`
    */
   async start(snapshot: SessionSnapshot, options: StartLoginOptions): Promise<StartedLogin> {
     const { registry, reachable } = this.#options;
-    const { scopes = [] } = options;
+    const { scopes = [], claims, prompt } = options;
     await this.prepare(options.provider);
     const provider = this.#provider(options.provider);
     const flow = flowAt(provider, options.flow);
@@ -129,7 +133,9 @@ export class Logins {
     const pending = this.#attempts.latest(snapshot.ref, provider.name);
     const hasFlow = options.flow === undefined || flow === (pending?.devicePoller ? 'device' : 'link');
     const hasScopes = scopes.every((scope) => pending?.scopes.includes(scope));
-    if (pending?.snapshot.epoch === snapshot.epoch && hasFlow && hasScopes) {
+    const hasClaims = claims === undefined || claims === pending?.claims;
+    const isRenewal = prompt === undefined || pending?.prompt !== undefined;
+    if (pending?.snapshot.epoch === snapshot.epoch && hasFlow && hasScopes && hasClaims && isRenewal) {
       await this.#deviceFlow.waitForCode(pending);
       return { ...this.#describe(pending), isNew: false };
     }
@@ -226,7 +232,7 @@ export class Logins {
 
   #add(
     snapshot: SessionSnapshot,
-    { provider, source }: StartLoginOptions,
+    { provider, source, claims, prompt }: StartLoginOptions,
     flow: LoginFlow,
     scopes: readonly string[],
   ): LoginAttempt {
@@ -238,6 +244,8 @@ export class Logins {
       snapshot,
       provider,
       scopes: [...new Set(scopes)],
+      claims,
+      prompt,
       source,
       check,
       startedAtMs,

@@ -15,6 +15,8 @@ export interface PendingLogin {
   readonly detectionDelayMs: number;
   /** Whether the browser shows a confirmation code that the session has to present. */
   readonly needsCode: boolean;
+  /** Whether the user logs in again although the login is valid. */
+  readonly isRenewal: boolean;
 }
 
 /** The pending login that a call to start one has returned. */
@@ -30,7 +32,7 @@ export function pendingLoginOf(
   publicUrl: URL,
   nowMs: number,
 ): PendingLogin {
-  const { id, provider, devicePoller, unconfirmed, expiresAtMs } = attempt;
+  const { id, provider, devicePoller, unconfirmed, expiresAtMs, prompt } = attempt;
   const endsAtMs =
     unconfirmed?.expiresAtMs ?? Math.min(expiresAtMs, devicePoller?.expiresAtMs ?? Number.POSITIVE_INFINITY);
   return {
@@ -41,5 +43,6 @@ export function pendingLoginOf(
     expiresInSeconds: Math.max(0, Math.round((endsAtMs - nowMs) / 1000)),
     detectionDelayMs: devicePoller?.detectionDelayMs ?? 0,
     needsCode: unconfirmed !== undefined,
+    isRenewal: prompt !== undefined,
   };
 }

@@ -38,12 +38,14 @@ describe('what a model reads when it cannot have a token', () => {
     const error = notRenewed('idp', failureReason, retryAfter, cause);
     expect(error).toMatchObject({ code: failureReason, retryAfterSeconds: seconds, cause });
     expect(error.message).toContain(`"idp" ${what}`);
-    expect(error.message).toContain(`The login is kept; try again in ${seconds} seconds.`);
+    expect(error.message).toContain(
+      `Try again in ${seconds} seconds, or call the \`login\` tool with provider "idp" to log in again; the current login is kept until then.`,
+    );
   });
 
   it.each([
-    ['invalid_client', 'rejected the refresh (invalid_client). Ask the operator'],
-    ['text of the provider', 'rejected the refresh. Ask the operator'],
+    ['invalid_client', 'rejected the refresh (invalid_client). If it is refused again, the operator'],
+    ['text of the provider', 'rejected the refresh. If it is refused again, the operator'],
   ])('names the error code of the provider only if RFC 6749 defines it: %s', (code, text) => {
     const response = Object.assign(new Error('401'), { error: code });
     const error = notRenewed('idp', 'provider_refused', 1, new Error('failed', { cause: response }));

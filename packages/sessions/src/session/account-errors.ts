@@ -47,11 +47,11 @@ export function scopesRequired(provider: string, scopes: readonly string[]): Ses
   );
 }
 
-/** The provider did not grant scopes that a login requested. Another login would end the same. */
+/** The provider did not grant scopes that a login requested. A login that does not ask again would end the same. */
 export function scopesRefused(provider: string, scopes: readonly string[]): SessionError {
   return new SessionError(
     'login_required',
-    `The user is logged in at "${provider}", but the provider did not grant the scopes ${JSON.stringify(scopes)}, which this call requires. Tell the user. To ask again, call the \`logout\` tool, then \`login\`; if the scopes are refused again, the operator has to allow them at the provider.`,
+    `The user is logged in at "${provider}", but the provider did not grant the scopes ${JSON.stringify(scopes)}, which this call requires. Tell the user. To ask again, call the \`login\` tool with provider "${provider}" and renew: true; if the scopes are refused again, the operator has to allow them at the provider.`,
   );
 }
 
@@ -82,10 +82,10 @@ export function notRenewed(
   const what =
     failureReason === 'provider_unavailable'
       ? `the provider "${provider}" cannot be reached`
-      : `the provider "${provider}" rejected the refresh${oauthError ? ` (${oauthError})` : ''}. Ask the operator of this server to check the client registration`;
+      : `the provider "${provider}" rejected the refresh${oauthError ? ` (${oauthError})` : ''}. If it is refused again, the operator has to check the client registration`;
   return new SessionError(
     failureReason,
-    `The access token has expired, and ${what}. The login is kept; try again in ${seconds} seconds.`,
+    `The access token has expired, and ${what}. Try again in ${seconds} seconds, or call the \`login\` tool with provider "${provider}" to log in again; the current login is kept until then.`,
     { retryAfterSeconds: seconds, cause },
   );
 }

@@ -419,7 +419,7 @@ describe('a refresh that is put off', () => {
     ]);
     await expect(refresh()).rejects.toMatchObject({
       code: 'provider_refused',
-      message: expect.stringMatching(/rejected the refresh.*operator.*login is kept.*try again in/),
+      message: expect.stringMatching(/rejected the refresh.*operator.*Try again in.*login is kept/),
       cause,
     });
     expect(await account()).toMatchObject({ state: 'authenticated', failureReason: 'provider_refused' });

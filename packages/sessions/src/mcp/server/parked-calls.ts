@@ -102,8 +102,9 @@ export class ParkedCalls {
     scopes: readonly string[],
   ): Promise<boolean> {
     if (resolved.state !== 'live') return false;
-    const record = await this.#options.registry.get(resolved.record.ref);
-    return record !== undefined && isUsable({ record, provider, scopes });
+    const { registry, clock } = this.#options;
+    const record = await registry.get(resolved.record.ref);
+    return record !== undefined && isUsable({ record, provider, scopes }, clock.now());
   }
 
   /** Runs the tool in the session of the request, after the login. */

@@ -25,7 +25,7 @@ type SessionState = 'anonymous' | AccountStatus['state'];
 
 const outputSchema = z.object({
   state: z
-    .enum(['anonymous', 'pending', 'authenticated', 'reauthentication_required'])
+    .enum(['anonymous', 'pending', 'authenticated', 'expired', 'reauthentication_required'])
     .describe('The worst state of the accounts.'),
   signedOut: z
     .enum(['logout', 'idle', 'absolute', 'disconnect', 'operator', 'account_cap', 'provider_logout'])
@@ -34,12 +34,24 @@ const outputSchema = z.object({
   accounts: z.array(
     z.object({
       provider: z.string(),
-      state: z.enum(['pending', 'authenticated', 'reauthentication_required']),
+      state: z
+        .enum(['pending', 'authenticated', 'expired', 'reauthentication_required'])
+        .describe('expired: the access token has expired and could not be renewed so far.'),
       reason: z.string().optional().describe('The category of the last failure.'),
       subject: z.string().optional(),
       name: z.string().optional(),
       scopes: z.array(z.string()).optional(),
+      refusedScopes: z
+        .array(z.string())
+        .optional()
+        .describe('The scopes that the user or the provider did not grant.'),
+      requiresStepUp: z
+        .boolean()
+        .optional()
+        .describe('Whether an API requires more scopes, or a stronger login.'),
+      requiredScopes: z.array(z.string()).optional().describe('The scopes that an API requires.'),
       accessTokenExpiresInSeconds: z.number().optional(),
+      refreshExpiresInSeconds: z.number().optional().describe('When the refresh token expires.'),
       nextRefreshInSeconds: z.number().optional().describe('Absent if the token cannot be refreshed.'),
     }),
   ),
@@ -123,15 +135,16 @@ function accountsOf(
 ): AccountStatus[] {
   return providers.flatMap((provider): AccountStatus[] => {
     const account = record.accounts[provider];
-    const isGood = account?.state === 'authenticated';
-    if (isGood && record.kind !== 'pending-handle') return [accountStatus(account, now)];
+    const status = account && accountStatus(account, now);
+    const isGood = status?.state === 'authenticated';
+    if (isGood && record.kind !== 'pending-handle') return [status];
     const isPending = isGood || pendingLogins.some((login) => login.provider === provider);
     if (isPending) return [{ provider, state: 'pending' }];
-    return account ? [accountStatus(account, now)] : [];
+    return status ? [status] : [];
   });
 }
 
 function worst(states: readonly SessionState[]): SessionState {
-  const order: readonly SessionState[] = ['reauthentication_required', 'pending', 'authenticated'];
+  const order: readonly SessionState[] = ['reauthentication_required', 'pending', 'expired', 'authenticated'];
   return order.find((state) => states.includes(state)) ?? 'anonymous';
 }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { AccountStatus } from '../../account/account-status.js';
 import type { PendingLogin } from '../../login/pending-login.js';
+import { omitUndefined } from '../../omit-undefined.js';
 import type { SessionRef } from '../../session/ids.js';
 import { blankRecord, type SessionKind } from '../../session/session-record.js';
 import { nextStep } from './status-texts.js';
@@ -16,6 +17,7 @@ const pendingLogin = (change: Partial<PendingLogin>): PendingLogin => ({
   expiresInSeconds: 600,
   detectionDelayMs: 0,
   needsCode: false,
+  isRenewal: false,
   ...change,
 });
 
@@ -48,6 +50,14 @@ describe('the next step of `session_status` while a login is pending', () => {
     );
   });
 
+  it('is to complete a renewal, although the login before it is valid', () => {
+    const accounts: AccountStatus[] = [{ provider: 'work', state: 'authenticated' }];
+    const record = blankRecord(REF, 'connection', 'a user', 0);
+    expect(nextStep(record, accounts, [pendingLogin({ isRenewal: true })], PROVIDERS)).toMatch(
+      /^A login is pending\./,
+    );
+  });
+
   it('concerns the pending login, not another one', () => {
     const accounts: AccountStatus[] = [
       { provider: 'work', state: 'authenticated' },
@@ -56,5 +66,86 @@ describe('the next step of `session_status` while a login is pending', () => {
     const record = blankRecord(REF, 'connection', 'a user', 0);
     const logins = [pendingLogin({ needsCode: true }), pendingLogin({ provider: 'home' })];
     expect(nextStep(record, accounts, logins, PROVIDERS)).toMatch(/^A login at "home" is pending\./);
+  });
+});
+
+describe('the next step of `session_status` for a login', () => {
+  const GOOD: AccountStatus = {
+    provider: 'work',
+    state: 'authenticated',
+    accessTokenExpiresInSeconds: 300,
+    nextRefreshInSeconds: 240,
+  };
+  type Change = { [Field in keyof AccountStatus]?: AccountStatus[Field] | undefined };
+  const nextFor = (change: Change) => {
+    const account = omitUndefined({ ...GOOD, ...change }) as AccountStatus;
+    return nextStep(blankRecord(REF, 'connection', 'a user', 0), [account], [], ['work']);
+  };
+  const NEXT_TRY = 'The next try is in 240 seconds.';
+  const CALL = 'Call `login` with provider "work"';
+
+  it('is nothing only if the login is good and complete', () => {
+    expect(nextFor({})).toBe('Nothing. The login is valid, and its tokens are refreshed automatically.');
+  });
+
+  it.each<[string, Change, string]>([
+    [
+      'could not be refreshed in an outage',
+      { reason: 'provider_unavailable' },
+      `The login at "work" could not be refreshed: the provider cannot be reached. ${NEXT_TRY} The access token is valid for 300 more seconds. ${CALL} and renew: true to log in again now.`,
+    ],
+    [
+      'was not refreshed, and has no known end',
+      { reason: 'provider_refused', accessTokenExpiresInSeconds: undefined },
+      `The login at "work" could not be refreshed: the provider rejected the refresh. ${NEXT_TRY} ${CALL} and renew: true to log in again now.`,
+    ],
+    [
+      'has expired in an outage',
+      { state: 'expired', reason: 'provider_unavailable' },
+      `The access token at "work" has expired, and the provider cannot be reached. ${NEXT_TRY} ${CALL} to log in again now; the current login is kept until that succeeds.`,
+    ],
+    [
+      'has expired, and the provider rejects the refresh',
+      { state: 'expired', reason: 'provider_refused' },
+      `The access token at "work" has expired, and the provider rejected the refresh. ${NEXT_TRY} ${CALL} to log in again now; the current login is kept until that succeeds.`,
+    ],
+    [
+      'has expired without a refresh token',
+      { state: 'expired', nextRefreshInSeconds: undefined },
+      `The login at "work" has expired. ${CALL} to log in again.`,
+    ],
+    [
+      'is rejected by the API',
+      { state: 'expired', reason: 'token_rejected' },
+      `The login at "work" is no longer accepted by the API, which rejected its renewed token, too. ${CALL} to log in again.`,
+    ],
+    [
+      'ends soon',
+      { nextRefreshInSeconds: undefined },
+      'The login at "work" is valid for 300 more seconds and cannot be refreshed. Call `login` after that.',
+    ],
+    [
+      'lacks scopes that the user did not grant',
+      { refusedScopes: ['notes:write'] },
+      `The user did not grant ["notes:write"] at "work". ${CALL} and renew: true to ask again, if a tool needs them.`,
+    ],
+    [
+      'lacks scopes that an API requires',
+      { requiresStepUp: true, requiredScopes: ['notes:write'] },
+      `An API requires the scopes ["notes:write"] at "work". ${CALL}.`,
+    ],
+    [
+      'is too weak for an API',
+      { requiresStepUp: true },
+      `An API requires a stronger login at "work". ${CALL}.`,
+    ],
+  ])('that %s says so, and what to do', (_what, change, next) => {
+    expect(nextFor(change)).toBe(next);
+  });
+
+  it('names every problem', () => {
+    expect(nextFor({ reason: 'provider_refused', refusedScopes: ['a'] })).toMatch(
+      /could not be refreshed.*did not grant \["a"\]/,
+    );
   });
 });

@@ -14,14 +14,15 @@ export function nextStep(
   pendingLogins: readonly PendingLogin[],
   providers: readonly string[],
 ): string {
-  const expired = accounts.find(({ state }) => state === 'reauthentication_required');
-  if (expired)
-    return `${whyExpired(expired)} Call \`login\` with provider "${expired.provider}" to log in again.`;
-  const pending = accounts.find(({ state }) => state === 'pending');
+  const ended = accounts.find(({ state }) => state === 'reauthentication_required');
+  if (ended) return `${whyEnded(ended)} ${callLogin(ended)} to log in again.`;
+  const pending = accounts.find(({ state }) => state === 'pending') ?? pendingLogins.at(0);
   if (pending) {
     const login = pendingLogins.find(({ provider }) => provider === pending.provider);
     return finishLogin(record, pending.provider, login, providers);
   }
+  const expired = accounts.find(({ state }) => state === 'expired');
+  if (expired) return afterExpiry(expired);
   if (accounts.length === 0) {
     const before = record.signedOut ? `${loginEnded(record.signedOut)} ` : '';
     return `${before}Call \`login\` to log in${record.signedOut ? ' again' : ''}${choice(providers)}.`;
@@ -31,7 +32,7 @@ export function nextStep(
     missing.length > 0
       ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider if a tool requires it.`
       : '';
-  return `${accounts.map(problemOf).find(Boolean) ?? NOTHING_TO_DO}${more}`;
+  return `${accounts.flatMap(problemsOf).join(' ') || NOTHING_TO_DO}${more}`;
 }
 
 const NOTHING_TO_DO = 'Nothing. The login is valid, and its tokens are refreshed automatically.';
@@ -54,20 +55,52 @@ function finishLogin(
   return `A login${where} is pending. When the user has completed it ${how}, ${callAgain(names)}.`;
 }
 
-/** A problem of an account whose login is still valid. */
-function problemOf(account: AccountStatus): string | undefined {
-  const { provider, reason, accessTokenExpiresInSeconds: left, nextRefreshInSeconds: retry } = account;
-  if (reason === 'provider_unavailable' || reason === 'provider_refused') {
-    const what = reason === 'provider_unavailable' ? 'cannot be reached' : 'rejects the refresh';
-    return `The login at "${provider}" is valid, but its token could not be refreshed: "${provider}" ${what}. The next try is in ${retry ?? 0} seconds. Calls may fail when the token has expired.`;
-  }
-  if (left !== undefined && retry === undefined) {
-    return `The login at "${provider}" is valid for ${left} more seconds and cannot be refreshed. Call \`login\` after that.`;
-  }
-  return undefined;
+/** The next step if the access token has expired, and the login is kept. */
+function afterExpiry(account: AccountStatus): string {
+  const { provider, reason, nextRefreshInSeconds: retry } = account;
+  if (retry === undefined || reason === undefined)
+    return `The login at "${provider}" has expired. ${callLogin(account)} to log in again.`;
+  if (reason === 'token_rejected')
+    return `The login at "${provider}" ${FAILURE_TEXTS[reason]}. ${callLogin(account)} to log in again.`;
+  return `The access token at "${provider}" has expired, and the provider ${whatFailed(reason)}. The next try is in ${retry} seconds. ${callLogin(account)} to log in again now; the current login is kept until that succeeds.`;
 }
 
-function whyExpired({ provider, reason }: AccountStatus): string {
+/** What is wrong or missing at an account whose access token is valid. */
+function problemsOf(account: AccountStatus): string[] {
+  const { provider, reason, accessTokenExpiresInSeconds: left, nextRefreshInSeconds: retry } = account;
+  const { requiresStepUp, requiredScopes, refusedScopes } = account;
+  const problems: string[] = [];
+  if (requiresStepUp) {
+    const what = requiredScopes ? `the scopes ${JSON.stringify(requiredScopes)}` : 'a stronger login';
+    problems.push(`An API requires ${what} at "${provider}". ${callLogin(account)}.`);
+  }
+  if (reason !== undefined && retry !== undefined) {
+    const until = left === undefined ? '' : ` The access token is valid for ${left} more seconds.`;
+    problems.push(
+      `The login at "${provider}" could not be refreshed: the provider ${whatFailed(reason)}. The next try is in ${retry} seconds.${until} ${callLogin(account)} and renew: true to log in again now.`,
+    );
+  } else if (left !== undefined && retry === undefined) {
+    problems.push(
+      `The login at "${provider}" is valid for ${left} more seconds and cannot be refreshed. Call \`login\` after that.`,
+    );
+  }
+  if (refusedScopes) {
+    problems.push(
+      `The user did not grant ${JSON.stringify(refusedScopes)} at "${provider}". ${callLogin(account)} and renew: true to ask again, if a tool needs them.`,
+    );
+  }
+  return problems;
+}
+
+function whatFailed(reason: AccountFailureReason): string {
+  return reason === 'provider_unavailable' ? 'cannot be reached' : 'rejected the refresh';
+}
+
+function callLogin({ provider }: AccountStatus): string {
+  return `Call \`login\` with provider "${provider}"`;
+}
+
+function whyEnded({ provider, reason }: AccountStatus): string {
   return `The login at "${provider}" ${reason ? FAILURE_TEXTS[reason] : 'has ended'}.`;
 }
 

@@ -11,6 +11,7 @@ import { type LoginOutcome, quotaKeyOf } from '../../../login/login-attempt.js';
 import type { Logins } from '../../../login/logins.js';
 import type { PendingLogin } from '../../../login/pending-login.js';
 import { accountHealth } from '../../../session/account-health.js';
+import type { AccountRecord } from '../../../session/session-record.js';
 import type { Clock } from '../../../time/clock.js';
 import { type RandomSource, randomToken } from '../../../vault/random.js';
 import { withRequestProperties } from '../../request/call-context.js';
@@ -172,10 +173,12 @@ export class LoginRounds {
     const { ref } = call.snapshot;
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
-    // A decline counts even if a user has logged in meanwhile.
-    if (isLoggedIn(call, this.#options.clock.now()))
-      return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
     const pending = logins.pending(ref, provider);
+    const failure = call.renew ? logins.takeFailure(ref, provider) : undefined;
+    if (failure) return { kind: 'failed', failure, isLoggedIn: isLoggedIn(call, this.#options.clock.now()) };
+    // A decline counts even if a user has logged in meanwhile.
+    if (!pending?.isRenewal && isLoggedIn(call, this.#options.clock.now()))
+      return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
     if (!pending) return { kind: 'failed', failure: logins.takeFailure(ref, provider) ?? 'expired' };
     if (action !== 'accept') {
       elicitation.stopAsking(ref);
@@ -207,24 +210,33 @@ export class LoginRounds {
 /** How long one call waits for its user, in milliseconds. Clients give up after 60 seconds. */
 export const MAX_LOGIN_WAIT_MS = 25_000;
 
-/**
- * Whether a login is unnecessary: a user is logged in at the provider, by a login that requested these scopes or has
- * them, and its tokens have not expired for good.
- */
-export function isLoggedIn(call: LoginTarget, nowMs: number): boolean {
-  const account = call.record.accounts[call.provider];
-  return isUsable(call) && account !== undefined && accountHealth(account, nowMs) !== 'expired';
-}
-
 type LoginTarget = Pick<LoginCall, 'record' | 'provider' | 'scopes'>;
 
-/** Whether a call that requires a login can run. */
-export function isUsable({ record, provider, scopes }: LoginTarget): boolean {
+/**
+ * Whether a login is unnecessary: a user is logged in at the provider, by a login that requested these scopes or has
+ * them, its tokens can be used or renewed, and no API demands more of it.
+ */
+export function isLoggedIn(target: LoginTarget, nowMs: number): boolean {
+  const account = usableAccount(target);
+  return account !== undefined && !account.stepUp && accountHealth(account, nowMs) !== 'expired';
+}
+
+/**
+ * Whether a call that requires a login can run. During an outage it can: its error offers to wait, and to log in again.
+ * What one API demands does not stop the calls to others.
+ */
+export function isUsable(target: LoginTarget, nowMs: number): boolean {
+  const account = usableAccount(target);
+  if (!account) return false;
+  return account.failureReason === 'provider_unavailable' || accountHealth(account, nowMs) !== 'expired';
+}
+
+function usableAccount({ record, provider, scopes }: LoginTarget): AccountRecord | undefined {
   const account = record.accounts[provider];
-  if (account?.state !== 'authenticated') return false;
+  if (account?.state !== 'authenticated') return undefined;
   // A scope that was refused would be refused again.
   const settled = [...account.scopes, ...(account.refusedScopes ?? [])];
-  return scopes.every((scope) => settled.includes(scope));
+  return scopes.every((scope) => settled.includes(scope)) ? account : undefined;
 }
 
 /** The step that a completed login leads to. A failure is reported once. */

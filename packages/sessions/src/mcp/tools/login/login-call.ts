@@ -17,6 +17,8 @@ export interface LoginCall {
   readonly provider: string;
   /** The scopes that the login must have besides the usual ones. */
   readonly scopes: readonly string[];
+  /** Whether the user logs in again although the login is valid. */
+  readonly renew: boolean;
   readonly record: SessionRecord;
   readonly snapshot: SessionSnapshot;
   /** The session handle or pending handle, if sessions are named by handles. */
@@ -40,7 +42,7 @@ export function originOf({ origin, principal, clientKey }: RequestContext): Logi
 export async function loginCallOf(
   registry: SessionRegistry,
   context: RequestContext,
-  { provider, scopes }: Pick<LoginCall, 'provider' | 'scopes'>,
+  asked: Pick<LoginCall, 'provider' | 'scopes' | 'renew'>,
   { handleOfRound, client }: { handleOfRound: string | undefined; client: ClientInfo | undefined },
 ): Promise<LoginCall> {
   const { era, resolved } = context;
@@ -50,7 +52,7 @@ export async function loginCallOf(
     // Sessions with a handle, and those of bearer access, outlive the client's connection.
     const isTied = handle === undefined && from.initiator === undefined;
     const isShortLived = isTied && connectsForEachCall(client, era);
-    return { era, from, provider, scopes, record, handle, isNew, isShortLived, snapshot };
+    return { era, from, ...asked, record, handle, isNew, isShortLived, snapshot };
   };
   if (resolved.state === 'live') {
     const record = await registry.get(resolved.record.ref);
@@ -80,7 +82,12 @@ type UnfinishedLogin =
     }
   /** The presented code is wrong; `login` is the pending login, if there is one. */
   | { readonly kind: 'wrong_code'; readonly login: PendingLogin | undefined }
-  | { readonly kind: 'failed'; readonly failure: LoginFailure };
+  | {
+      readonly kind: 'failed';
+      readonly failure: LoginFailure;
+      /** Whether an earlier login at the provider is valid. */
+      readonly isLoggedIn?: boolean;
+    };
 
 /** The state of a login. `finished`: a user has logged in, and a pending handle may have to be replaced. */
 export type LoginStep = UnfinishedLogin | { readonly kind: 'finished' };
@@ -91,6 +98,8 @@ export type LoginAnswer =
   | {
       readonly kind: 'authenticated';
       readonly account: AccountRecord;
+      /** Whether the last refresh failed. */
+      readonly isAtRisk: boolean;
       /** The session handle, if sessions are named by handles. */
       readonly handle: LoginCall['handle'];
       /** Whether the session was signed out since the call was made: by a logout, or by the login of another user. */

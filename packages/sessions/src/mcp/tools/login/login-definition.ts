@@ -7,6 +7,7 @@ export interface LoginArguments {
   readonly flow?: 'link' | 'device' | undefined;
   readonly link?: boolean | undefined;
   readonly scopes?: readonly string[] | undefined;
+  readonly renew?: boolean | undefined;
 }
 
 /** A provider, as far as the arguments of `login` depend on it. */
@@ -39,6 +40,12 @@ export function loginInputSchema(
       .optional()
       .describe(
         'true: return the link for you to show to the user, without a question by the client. Use it if `login` failed in the client, or if the user saw no question. Default: false.',
+      ),
+    renew: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: log in again although the login is valid, to grant access that was refused, or as another user. Default: false.',
       ),
   });
   const withCodes = providers.filter(({ hasChoiceOfFlow }) => hasChoiceOfFlow).map(({ name }) => name);

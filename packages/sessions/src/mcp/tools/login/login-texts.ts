@@ -2,7 +2,6 @@ import type { CallToolResult } from '@modelcontextprotocol/server';
 import type { PendingLogin } from '../../../login/pending-login.js';
 import { omitUndefined } from '../../../omit-undefined.js';
 import type { LoginFailure } from '../../../session/session-events.js';
-import type { AccountRecord } from '../../../session/session-record.js';
 import { errorResult, structuredResult } from '../tool-result.js';
 import type { LoginAnswer, LoginCall } from './login-call.js';
 
@@ -24,13 +23,13 @@ export function waitingFor({ providerName, userCode }: PendingLogin): string {
 export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvider: string): CallToolResult {
   switch (answer.kind) {
     case 'authenticated':
-      return authenticatedResult(answer.account, answer.handle);
+      return authenticatedResult(answer);
     case 'pending':
       return pendingResult(call, answer, defaultProvider);
     case 'wrong_code':
       return wrongCodeResult(answer.login);
     case 'failed':
-      return failedResult(answer.failure, call, defaultProvider);
+      return failedResult(answer, call, defaultProvider);
   }
 }
 
@@ -41,7 +40,12 @@ export function nextWhilePending(
   defaultProvider: string,
 ): string {
   const provider = call.provider === defaultProvider ? undefined : call.provider;
-  const names = { hasHandle: call.handle !== undefined, provider, scopes: call.scopes };
+  const names = {
+    hasHandle: call.handle !== undefined,
+    provider,
+    scopes: call.scopes,
+    withoutRenew: call.renew,
+  };
   if (needsCode) return presentCode(names);
   const step = isNew ? firstStep(userCode) : stillOpen(userCode);
   const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain(names)}.`;
@@ -97,12 +101,13 @@ function stillOpen(userCode: string | undefined): string {
 
 /** The result of a failed login. Names a provider that is not the default, because the next call must name it again. */
 function failedResult(
-  failure: LoginFailure,
+  { failure, isLoggedIn }: Extract<LoginAnswer, { kind: 'failed' }>,
   { provider }: Pick<LoginCall, 'provider'>,
   defaultProvider: string,
 ): CallToolResult {
   const where = provider === defaultProvider ? '' : ` This was a login with provider "${provider}".`;
-  return errorResult(`${failureText(failure)}${where}`);
+  const before = isLoggedIn ? ' The login before it is still valid.' : '';
+  return errorResult(`${failureText(failure)}${where}${before}`);
 }
 
 /** The result for a wrong code. */
@@ -119,20 +124,26 @@ function wrongCodeResult(pending: PendingLogin | undefined): CallToolResult {
 }
 
 /** The result of a completed login. */
-function authenticatedResult(account: AccountRecord, handle: string | undefined): CallToolResult {
+function authenticatedResult({ account, handle, isAtRisk }: AuthenticatedAnswer): CallToolResult {
   const { provider, subject, name } = account;
   const who = name ?? subject;
+  const next = handle
+    ? `Logged in as ${who}. Pass this \`session\` in every further call of any tool.`
+    : `Logged in as ${who}. Continue with the task that required the login.`;
   return structuredResult(
     omitUndefined({
       status: 'authenticated',
       session: handle,
       account: omitUndefined({ provider, subject, name }),
-      next: handle
-        ? `Logged in as ${who}. Pass this \`session\` in every further call of any tool.`
-        : `Logged in as ${who}. Continue with the task that required the login.`,
+      next: isAtRisk ? `${next} ${AT_RISK}` : next,
     }),
   );
 }
+
+type AuthenticatedAnswer = Extract<LoginAnswer, { kind: 'authenticated' }>;
+
+const AT_RISK =
+  'The provider does not renew the access token at the moment. To log in again now, call `login` with renew: true.';
 
 /** Why a login failed, and what to do. */
 function failureText(failure: LoginFailure): string {
@@ -168,11 +179,13 @@ export interface LoginNames {
   readonly provider: string | undefined;
   /** The scopes that the login requests besides the usual ones. */
   readonly scopes?: readonly string[];
+  /** Whether the call asked for another login. Asking again would start one more. */
+  readonly withoutRenew?: boolean;
 }
 
 /** The instruction to continue a pending login. */
 export function callAgain(names: LoginNames): string {
-  return callAgainWith(namedIn(names));
+  return `${callAgainWith(namedIn(names))}${names.withoutRenew ? ', without `renew`' : ''}`;
 }
 
 /** The instruction if the browser shows a confirmation code. */

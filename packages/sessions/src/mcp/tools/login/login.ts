@@ -8,8 +8,9 @@ import type { z } from 'zod';
 import type { Accounts } from '../../../account/accounts.js';
 import { SessionError } from '../../../errors.js';
 import type { OpenBrowser } from '../../../login/browser/open-browser.js';
-import type { Logins } from '../../../login/logins.js';
+import type { Logins, StartLoginOptions } from '../../../login/logins.js';
 import type { StartedLogin } from '../../../login/pending-login.js';
+import { accountHealth } from '../../../session/account-health.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
 import type { Clock } from '../../../time/clock.js';
 import type { RandomSource } from '../../../vault/random.js';
@@ -62,8 +63,11 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     async (args, protocol) => {
-      const { provider, code, flow, link, scopes } = args;
-      const called = { tool: 'login', arguments: JSON.stringify([provider, code, flow, link, scopes]) };
+      const { provider, code, flow, link, scopes, renew } = args;
+      const called = {
+        tool: 'login',
+        arguments: JSON.stringify([provider, code, flow, link, scopes, renew]),
+      };
       const { call, answer } = await login(options, { server, args, protocol, called });
       return isInputRequiredResult(answer) ? answer : loginResult(call, answer, options.defaultProvider);
     },
@@ -95,7 +99,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   const binding = { ...called, session: sessionOf(context) };
   if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
   const round = rounds.roundOf(protocol, binding);
-  const { provider = defaultProvider, scopes = [] } = args;
+  const { provider = defaultProvider, scopes = [], renew = false } = args;
   logins.assertProvider(provider);
   assertRequired(scopes, provider, contexts.requiredScopesAt(provider));
   // Checked before a pending handle is created for a login that cannot start.
@@ -106,7 +110,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   const call = await loginCallOf(
     registry,
     context,
-    { provider, scopes },
+    { provider, scopes, renew },
     {
       handleOfRound: round?.handle,
       client: clientInfoOf(server, protocol),
@@ -140,13 +144,14 @@ async function nextStep(
   const { snapshot, provider } = call;
   if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.resume(call, protocol, round, binding);
-  if (isLoggedIn(call, options.clock.now())) return { kind: 'finished' };
-
+  const hasLogin = isLoggedIn(call, options.clock.now());
   const failure = logins.takeFailure(snapshot.ref, provider);
-  if (failure) return { kind: 'failed', failure };
+  if (failure) return { kind: 'failed', failure, isLoggedIn: hasLogin };
+  const isRenewing = call.renew || logins.pending(snapshot.ref, provider)?.isRenewal === true;
+  if (hasLogin && !isRenewing) return { kind: 'finished' };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
-  const scopes = scopesOf(call, options.contexts.requiredScopesAt(provider));
-  const started = await logins.start(snapshot, { provider, source, flow: args.flow, scopes });
+  const requested = requestOf(call, options.contexts.requiredScopesAt(provider));
+  const started = await logins.start(snapshot, { provider, source, flow: args.flow, ...requested });
   if (!started.needsCode && !args.link && elicitation.mayAsk(client)) {
     const question = { client, pending: started };
     return call.era === '2025'
@@ -173,13 +178,23 @@ function assertRequired(scopes: readonly string[], provider: string, required: R
 }
 
 /**
- * The scopes to request besides the configured ones. A login that adds a scope keeps those that other tools have
- * required of the same account. An account whose login has ended may be another user's.
+ * What a login requests besides the configured scopes. A login over a valid one keeps the scopes that other tools have
+ * required, and one that adds what an API demands, or renews, all that were granted. An account whose login has ended
+ * may be another user's.
  */
-function scopesOf({ record, provider, scopes }: LoginCall, required: ReadonlySet<string>): string[] {
+function requestOf(
+  { record, provider, scopes, renew }: LoginCall,
+  required: ReadonlySet<string>,
+): Pick<StartLoginOptions, 'scopes' | 'claims' | 'prompt'> {
   const account = record.accounts[provider];
-  const isKept = scopes.length > 0 && account?.state === 'authenticated';
-  return [...(isKept ? account.scopes.filter((scope) => required.has(scope)) : []), ...scopes];
+  if (account?.state !== 'authenticated') return { scopes };
+  const { scopes: granted, refusedScopes = [], stepUp } = account;
+  const kept = renew || stepUp ? granted : granted.filter((scope) => required.has(scope));
+  return {
+    scopes: [...kept, ...(renew ? refusedScopes : []), ...(stepUp?.scopes ?? []), ...scopes],
+    claims: stepUp?.claims,
+    prompt: renew ? (refusedScopes.length > 0 ? 'consent' : 'login') : undefined,
+  };
 }
 
 /** The model shows the link. A repeated call returns the state of the login. */
@@ -216,7 +231,7 @@ async function confirmed(logins: Logins, call: LoginCall, code: string): Promise
  * @param epoch the epoch of the session when the call was made
  */
 async function authenticated(
-  { registry, accounts, elicitation }: LoginToolOptions,
+  { registry, accounts, elicitation, clock }: LoginToolOptions,
   call: LoginCall,
   epoch: number,
 ): Promise<LoginAnswer> {
@@ -228,7 +243,8 @@ async function authenticated(
   const account = record?.accounts[call.provider];
   if (!account) return { kind: 'failed', failure: 'signed_out' };
   const wasSignedOut = current?.epoch !== epoch;
-  return { kind: 'authenticated', account, handle: promoted?.id ?? call.handle, wasSignedOut };
+  const isAtRisk = accountHealth(account, clock.now()) === 'at_risk';
+  return { kind: 'authenticated', account, isAtRisk, handle: promoted?.id ?? call.handle, wasSignedOut };
 }
 
 function sessionOf({ resolved }: RequestContext): string {

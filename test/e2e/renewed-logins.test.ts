@@ -1,0 +1,149 @@
+import { describe, expect, it } from 'vitest';
+import type { ProviderFault } from '../../packages/sessions/src/testing/index.js';
+import { startRenewable } from '../support/renewable-login.js';
+import { ERAS, press } from '../support/transcribed-server.js';
+
+const MINUTE = 60_000;
+const refused: ProviderFault = {
+  status: 403,
+  body: '{"error":"unauthorized_client"}',
+  headers: { 'content-type': 'application/json' },
+};
+
+describe.each(ERAS)('a login whose access token has expired and cannot be renewed (%s)', (era) => {
+  it.each<[string, ProviderFault, RegExp]>([
+    ['the provider rejects the refresh', refused, /rejected the refresh/],
+    ['the provider cannot be reached', 'refused', /cannot be reached/],
+  ])('offers to wait and to log in again: %s', async (_what, fault, why) => {
+    const { clock, provider, call, login, status } = await startRenewable(era);
+    await login();
+    provider.failUntilMended('token', fault);
+    await clock.advance(11 * MINUTE);
+
+    const failed = await call('use');
+    expect(failed.isError).toBe(true);
+    expect(failed.text).toMatch(why);
+    expect(failed.text).toMatch(
+      /[Tt]ry again in \d+ seconds, or call the `login` tool with provider "provider" to log in again/,
+    );
+    expect(await status()).toMatchObject({
+      state: 'expired',
+      accounts: [{ provider: 'provider', state: 'expired', subject: 'alice' }],
+      next: expect.stringMatching(
+        /has expired, and the provider .*The next try is in \d+ seconds\. Call `login` with provider "provider" to log in again now; the current login is kept until that succeeds\./,
+      ),
+    });
+    const [pending, again] = [await call('login'), await call('login')];
+    expect(pending.structured).toMatchObject({ status: 'pending', loginUrl: expect.any(String) });
+    expect(again.structured).toMatchObject({ loginUrl: pending.structured.loginUrl });
+    expect((await status()).state).toBe('pending');
+  });
+
+  it('keeps its refresh token until the new login has succeeded, and revokes it then', async () => {
+    const { clock, provider, call, browse, login, status } = await startRenewable(era);
+    await login();
+    provider.failUntilMended('token', refused);
+    await clock.advance(11 * MINUTE);
+    const { loginUrl } = (await call('login')).structured;
+    expect(provider.livingUsers()).toEqual(['alice']);
+    expect(provider.requests.revocation).toBe(0);
+
+    provider.mend();
+    await browse(loginUrl);
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    await expect.poll(() => provider.livingUsers()).toEqual(['alice']);
+    expect(provider.requests.revocation).toBeGreaterThan(0);
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+    expect((await status()).next).toMatch(/^Nothing\./);
+  });
+
+  it('is good again when the provider is, also while another login is pending', async () => {
+    const { clock, provider, call, login, status } = await startRenewable(era);
+    await login();
+    provider.failUntilMended('token', 'refused');
+    await clock.advance(11 * MINUTE);
+    expect((await call('login')).structured).toMatchObject({ status: 'pending' });
+    provider.mend();
+    await clock.advance(MINUTE);
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect((await status()).state).toBe('authenticated');
+  });
+
+  it('is not called good before its access token has expired either', async () => {
+    const { clock, provider, call, login, status } = await startRenewable(era);
+    await login();
+    provider.failUntilMended('token', refused);
+    await clock.advance(9 * MINUTE);
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+    const { state, next } = await status();
+    expect(state).toBe('authenticated');
+    expect(next).toMatch(/could not be refreshed.*is valid for \d+ more seconds.*renew: true/);
+    expect((await call('login')).structured).toMatchObject({
+      status: 'authenticated',
+      next: expect.stringMatching(/does not renew the access token.*`login` with renew: true/),
+    });
+  });
+});
+
+describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
+  it('starts a login over a valid one, which stays until the user has completed it', async () => {
+    const { provider, call, browse, login, status } = await startRenewable(era);
+    await login();
+    const started = await call('login', { renew: true });
+    expect(started.structured).toMatchObject({
+      status: 'pending',
+      next: expect.stringMatching(/without `renew`/),
+    });
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+    expect((await status()).next).toMatch(/^A login is pending\./);
+    for (const args of [{}, { renew: true }]) {
+      expect((await call('login', args)).structured).toMatchObject({
+        status: 'pending',
+        loginUrl: started.structured.loginUrl,
+      });
+    }
+    await browse(started.structured.loginUrl);
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    await expect.poll(() => provider.livingUsers()).toEqual(['alice']);
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+  });
+
+  it('reports that the user declined, and that the login before it is valid', async () => {
+    const { here, call, login } = await startRenewable(era);
+    await login();
+    const { loginUrl } = (await call('login', { renew: true })).structured;
+    await press('decline', here, loginUrl);
+    expect(await call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/declined.*The login before it is still valid\./),
+    });
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+  });
+
+  it('is completed within one call by a client that opens the link', async () => {
+    const opened: Promise<unknown>[] = [];
+    const server = await startRenewable(era, {
+      answer: async ({ url }) => {
+        // In 2026 the user is done before the next round, in 2025 while the call waits.
+        const answered = era === '2026' ? Promise.resolve() : new Promise((resolve) => setImmediate(resolve));
+        const browsed = answered.then(() => server.browse(url));
+        opened.push(browsed);
+        if (era === '2026') await browsed;
+        return 'accept';
+      },
+    });
+    const { provider, call } = server;
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect((await call('login', { renew: true })).structured).toMatchObject({ status: 'authenticated' });
+    expect(await Promise.all(opened)).toHaveLength(2);
+    await expect.poll(() => provider.livingUsers()).toEqual(['alice']);
+  });
+
+  it('without a login is a login', async () => {
+    const { call, login } = await startRenewable(era);
+    expect((await login({ renew: true })).structured).toMatchObject({ status: 'authenticated' });
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+  });
+});
