@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { TOKEN_ANSWERS } from '../packages/sessions/src/provider/token-answers.js';
+import { TOKEN_ANSWERS } from '../packages/sessions/src/provider/token-answer-table.js';
 
 const document = readFileSync(new URL('../docs/tokens.md', import.meta.url), 'utf8');
 

@@ -132,7 +132,10 @@ describe('a response that is not a token response', () => {
   it.each<[string, ProviderFault, number, object]>([
     ['a redirect', { status: 302, headers: elsewhere }, 1, { reason: 'provider_refused' }],
     ['a redirect of the body, too', { status: 307, headers: elsewhere }, 1, { reason: 'provider_refused' }],
-    ['403 of a firewall, in HTML', { status: 403, ...html }, 1, { reason: 'provider_refused' }],
+    ['403 of a firewall', { status: 403, body: 'Forbidden' }, 1, { reason: 'provider_refused' }],
+    ['403 of a firewall, in HTML', { status: 403, ...html }, 3, { reason: 'provider_unavailable' }],
+    ['200 of a maintenance page', { status: 200, ...html }, 3, { reason: 'provider_unavailable' }],
+    ['400 of a load balancer, in HTML', { status: 400, ...html }, 3, { reason: 'provider_unavailable' }],
     ['502 in HTML', { status: 502, ...html }, 3, { reason: 'provider_unavailable' }],
   ])('keeps the login, which works again when the provider does: %s [security 20]', async (...row) => {
     const [, fault, tries, status] = row;
@@ -154,9 +157,9 @@ describe('a response that is not a token response', () => {
   });
 
   it.each<[string, ProviderFault, number, string]>([
-    ['200 in HTML, twice', { status: 200, ...html }, 2, 'refresh_lost'],
     ['200 with nothing, twice', { status: 200 }, 2, 'refresh_lost'],
-    ['400 in HTML', { status: 400, ...html }, 1, 'grant_revoked'],
+    ['400 with nothing', { status: 400 }, 1, 'grant_revoked'],
+    ['400 with plain text', { status: 400, body: 'Bad Request' }, 1, 'grant_revoked'],
   ])('ends the login: %s [security 20, 21]', async (_what, fault, times, failureReason) => {
     const { clock, provider, sessions, refreshes, failureReasons } = start();
     const client = await loggedIn(sessions, provider, 'alice');

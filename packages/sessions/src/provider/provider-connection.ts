@@ -103,7 +103,7 @@ export class ProviderConnection {
     const grantType = form?.get('grant_type');
     // A refresh is never aborted: only its response contains the next refresh token.
     if (grantType === 'refresh_token')
-      return readTokenAnswer(await this.#fetch(url, { ...rest, body: form }), true);
+      return readTokenAnswer(await this.#fetch(url, { ...rest, body: form }), this.#settings);
     const timeout = new AbortController();
     const cancel = this.#clock.after(
       form?.has('token_type_hint') ? REVOCATION_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
@@ -111,7 +111,7 @@ export class ProviderConnection {
     );
     try {
       const response = await this.#fetch(url, { ...rest, body: form, signal: timeout.signal });
-      if (grantType) return this.#remembered(await readTokenAnswer(response, false));
+      if (grantType) return this.#remembered(await readTokenAnswer(response, this.#settings, false));
       // The timeout includes the body.
       return await buffered(response);
     } finally {

@@ -278,6 +278,7 @@ export class Provider {
       },
       requestedAtMs,
       expiresInSeconds: response.expires_in,
+      refreshExpiresInSeconds: secondsOrUndefined(response.refresh_expires_in),
       // GitHub separates scopes by commas.
       scopes: response.scope?.split(this.#settings.endpoints ? /[ ,]/ : ' ').filter(Boolean),
       identity: undefined,
@@ -305,4 +306,9 @@ function placeOf(
   configuration: oidc.Configuration,
 ): Omit<FailurePlace, 'provider'> {
   return { step, endpoint: endpointOf(step, configuration.serverMetadata()) };
+}
+
+/** The reader of token answers has checked the value. */
+function secondsOrUndefined(value: unknown): number | undefined {
+  return typeof value === 'number' ? value : undefined;
 }

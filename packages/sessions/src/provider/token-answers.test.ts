@@ -1,14 +1,19 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { TOKEN_ANSWERS } from './token-answer-table.js';
 import {
+  RAW_ANSWER,
   readTokenAnswer,
   retryAfterSecondsOf,
-  TOKEN_ANSWERS,
+  type TokenAnswerForm,
   TokenEndpointError,
   UNCHECKED_ID_TOKEN,
 } from './token-answers.js';
 
 const FORM = 'application/x-www-form-urlencoded';
 const DEAD = '`invalid_grant`, or another name for it such as `login_required`, with any status below 500';
+const SAYS_DEAD =
+  'an error whose description says that the refresh token, the code or the grant is invalid, expired or revoked';
+const CLIENT = '`invalid_client`, `unauthorized_client`, or 401 that asks for the credentials of the client';
 const GRANTED = '2xx with an access token';
 const tokens = { access_token: 'a', token_type: 'Bearer' };
 
@@ -39,6 +44,17 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => json(tokens, 599),
     () => oversized(500).response,
   ],
+  'HTML, with any status': [
+    () => html(200),
+    () => html(400),
+    () => html(403),
+    () => new Response('<!doctype html><title>Log in</title>', { status: 200 }),
+    () => new Response(' \n<?xml version="1.0"?><html/>', { status: 401 }),
+    () => new Response('Service down', { status: 400, headers: { 'content-type': 'text/html' } }),
+    () => new Response('<html></html>', { headers: { 'content-type': FORM } }),
+    () => new Response(oversized(200).response.body, { headers: { 'content-type': 'text/html' } }),
+    () => new Response('<h1>Moved</h1>', { status: 302, headers: { 'content-type': 'text/html' } }),
+  ],
   [DEAD]: [
     () => json({ error: 'invalid_grant' }, 400),
     () => json({ error: 'invalid_grant' }, 401),
@@ -53,35 +69,131 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     // GitHub, which answers errors with 200.
     () => json({ error: 'bad_refresh_token', error_description: 'The refresh token is incorrect.' }),
     () => form({ error: 'bad_verification_code' }),
+    // Zoho (github.com/schmorrison/Zoho/pull/18).
+    () => json({ error: 'invalid_code' }),
+    // Slack.
+    () => json({ ok: false, error: 'token_revoked' }),
+    () => json({ ok: false, error: 'token_expired' }),
+    () => json({ ok: false, error: 'invalid_refresh_token' }),
+    () => json({ error: 'refresh_token_expired' }, 403),
     // Without a content type, or with a wrong one.
     () => new Response('{"error":"invalid_grant"}', { status: 400 }),
+    () =>
+      new Response('{"error":"invalid_grant"}', { status: 400, headers: { 'content-type': 'text/html' } }),
   ],
   '`temporarily_unavailable`, `server_error` or `slow_down`': [
     () => json({ error: 'temporarily_unavailable' }, 400),
     () => json({ error: 'server_error' }, 400),
     () => form({ error: 'slow_down' }),
   ],
-  'another OAuth error, such as `invalid_client`': [
+  [SAYS_DEAD]: [
+    // Atlassian (github.com/raycast/extensions/issues/11836).
+    () => json({ error: 'unauthorized_client', error_description: 'refresh_token is invalid' }, 403),
+    // DeviantArt, Xee (github.com/wix-incubator/DeviantArt-API/issues/58).
+    () =>
+      json(
+        { error: 'invalid_request', error_description: 'The refresh_token is invalid.', status: 'error' },
+        400,
+      ),
+    // Strava (github.com/dreeveapp/dreeve/issues/1449).
+    () =>
+      json(
+        {
+          message: 'Bad Request',
+          errors: [{ resource: 'RefreshToken', field: 'refresh_token', code: 'invalid' }],
+        },
+        400,
+      ),
+    () =>
+      json(
+        {
+          message: 'Bad Request',
+          errors: [{ resource: 'AuthorizationCode', field: 'code', code: 'invalid' }],
+        },
+        400,
+      ),
+    // HubSpot (github.com/airbytehq/airbyte/issues/79592).
+    () => json({ status: 'BAD_REFRESH_TOKEN', message: 'missing or invalid refresh token' }, 400),
+    // X (github.com/plhery/node-twitter-api-v2/issues/496).
+    () =>
+      json(
+        {
+          error: 'invalid_request',
+          error_description: 'Value passed for the authorization code was invalid.',
+        },
+        400,
+      ),
+    () =>
+      json({ error: 'invalid_request', error_description: 'Value passed for the token was invalid.' }, 400),
+    // better-auth (github.com/better-auth/better-auth/issues/8099).
+    () => json({ error: 'invalid_request', error_description: 'session not found' }, 400),
+    () => json({ error: { message: 'Refresh token has been revoked' } }, 400),
+    () => json({ message: 'The refresh token has expired' }, 401),
+    () => form({ error: 'invalid_request', error_description: 'Expired refresh token' }),
+  ],
+  [CLIENT]: [
     () => json({ error: 'invalid_client' }, 401),
     () => json({ error: 'unauthorized_client' }, 400),
+    () => json({ error: 'invalid_client', error_description: 'invalid refresh token' }, 401),
+    () =>
+      json(
+        {
+          error: 'unauthorized_client',
+          error_description: 'Grant type refresh_token is invalid for the client',
+        },
+        400,
+      ),
+    () => new Response(null, { status: 401, headers: { 'www-authenticate': 'Basic realm="token"' } }),
+  ],
+  'another OAuth error, such as `invalid_request`': [
     () => form({ error: 'incorrect_client_credentials' }),
+    () => json({ error: 'invalid_request', error_description: 'refresh_token is missing' }, 400),
+    () => json({ error: 'invalid_scope', error_description: 'The scope exceeds that of the grant' }, 400),
+    () =>
+      json(
+        { error: 'unsupported_grant_type', error_description: 'refresh_token is an invalid grant_type' },
+        400,
+      ),
+    () => json({ error: 'brewing' }, 418),
   ],
   '400 with fields, but no OAuth error among them': [
     () => json({ message: 'no' }, 400),
     () => json({ error: { code: 7 } }, 400),
     () => json({ error: null }, 400),
     () => json({ error: '' }, 400),
+    () =>
+      json(
+        {
+          message: 'Bad Request',
+          errors: [{ resource: 'Application', field: 'client_id', code: 'invalid' }],
+        },
+        400,
+      ),
+    // Two errors, of which neither says that the token is dead.
+    () =>
+      json(
+        {
+          errors: [
+            { resource: 'RefreshToken', field: 'refresh_token', code: 'missing' },
+            { resource: 'Application', field: 'client_secret', code: 'invalid' },
+          ],
+        },
+        400,
+      ),
   ],
-  '400 without any fields: HTML, nothing': [
-    () => html(400),
+  '400 without any fields: plain text, nothing': [
     () => new Response(null, { status: 400 }),
+    () => new Response('', { status: 400, headers: { 'content-type': 'text/html' } }),
+    () => new Response('Invalid refresh token', { status: 400 }),
     () => json(['invalid_grant'], 400),
-    () => oversized(400).response,
   ],
-  'another 4xx without an OAuth error, such as 401, or 403 of a firewall': [
+  'another 4xx without an OAuth error, such as 401 with nothing, or 403 of a firewall': [
+    // github.com/givtnl/givt-app/pull/1912
     () => new Response(null, { status: 401 }),
-    () => html(403),
+    () => new Response(null, { status: 401, headers: { 'www-authenticate': 'Bearer' } }),
+    () => new Response('Forbidden', { status: 403 }),
     () => json(tokens, 404),
+    () => oversized(400).response,
   ],
   'a redirect, which is not followed': [
     () => Response.redirect('https://elsewhere.example/token', 302),
@@ -89,8 +201,8 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => new Response(null, { status: 304 }),
   ],
   '2xx, too large to be read': [() => oversized(200).response, () => announced(300 * 1024)],
-  '2xx without a readable body: HTML, nothing': [
-    () => html(200),
+  '2xx without a readable body: plain text, nothing': [
+    () => new Response('OK'),
     () => new Response(null, { status: 204 }),
     () => new Response('', { status: 200 }),
     () => new Response('{"access_token":"a"', { headers: { 'content-type': 'application/json' } }),
@@ -114,7 +226,7 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => json({ ...tokens, access_token: ' ' }),
     () => form({ access_token: 'a\rb', token_type: 'bearer' }),
   ],
-  '2xx with tokens of a kind that is not Bearer': [
+  '2xx with tokens of a kind that is not Bearer, nor one of `tokenTypes`': [
     () => json({ ...tokens, token_type: 'DPoP' }),
     () => json({ ...tokens, token_type: 'mac' }),
     () => json({ ...tokens, token_type: 'Bearer, DPoP' }),
@@ -156,7 +268,7 @@ function announced(bytes: number): Response {
 /** The row that applies to a response, from the error; or that there was no error. */
 async function rowOf(response: Response): Promise<{ answer: string; outcome: string }> {
   try {
-    await readTokenAnswer(response, true);
+    await readTokenAnswer(response);
     return { answer: GRANTED, outcome: 'granted' };
   } catch (error) {
     if (!(error instanceof TokenEndpointError)) throw error;
@@ -165,8 +277,17 @@ async function rowOf(response: Response): Promise<{ answer: string; outcome: str
   }
 }
 
-async function read(response: Response, keepsIdToken = false): Promise<Record<string, unknown>> {
-  return (await readTokenAnswer(response, keepsIdToken)).json();
+/** The converted response, and the whole answer beside it. */
+async function readBoth(response: Response, form?: TokenAnswerForm): Promise<Record<string, unknown>[]> {
+  const { [RAW_ANSWER]: raw, ...fields } = await (await readTokenAnswer(response, form)).json();
+  return [fields, raw];
+}
+
+async function read(
+  response: Response,
+  form?: TokenAnswerForm,
+): Promise<Record<string, unknown> | undefined> {
+  return (await readBoth(response, form))[0];
 }
 
 afterEach(() => {
@@ -193,8 +314,11 @@ describe('the table of token answers', () => {
     expect(outcomes).toEqual([
       'unavailable',
       'unavailable',
+      'unavailable',
       'grant_revoked',
       'unavailable',
+      'grant_revoked',
+      'refused',
       'refused',
       'refused',
       'grant_revoked',
@@ -233,6 +357,10 @@ describe('a response with tokens', () => {
     ['with a list of scopes', { scope: ['a', 'b'] }, { scope: 'a b' }],
     ['with an empty list of scopes', { scope: [] }, {}],
     ['with scopes', { scope: 'a b' }, { scope: 'a b' }],
+    ['with `scopes` (HubSpot)', { scopes: ['a', 'b'] }, { scopes: ['a', 'b'], scope: 'a b' }],
+    ['with both', { scope: 'a', scopes: ['a', 'b'] }, { scope: 'a', scopes: ['a', 'b'] }],
+    ['with refresh_expires_in', { refresh_expires_in: 1800 }, { refresh_expires_in: 1800 }],
+    ['with refresh_expires_in 0 (Keycloak)', { refresh_expires_in: 0 }, {}],
     ['with expires_in as a string', { expires_in: '3600' }, { expires_in: 3600 }],
     ['with a fraction of a second', { expires_in: 0.5 }, { expires_in: 0.5 }],
     ['with expires_in null', { expires_in: null }, {}],
@@ -265,17 +393,79 @@ describe('a response with tokens', () => {
     });
   });
 
-  it('hides its ID token from openid-client if the caller checks it [security 23]', async () => {
-    const answer = () => json({ ...tokens, id_token: 'x.y.z' });
-    expect(await read(answer(), true)).toEqual({ ...tokens, [UNCHECKED_ID_TOKEN]: 'x.y.z' });
-    expect(await read(answer(), false)).toEqual({ ...tokens, id_token: 'x.y.z' });
+  it.each(['refresh_token_expires_in', 'x_refresh_token_expires_in'])(
+    'may announce the lifetime of its refresh token as %s',
+    async (name) => {
+      expect(await read(json({ ...tokens, [name]: '8726400' }))).toMatchObject({
+        refresh_expires_in: 8_726_400,
+      });
+    },
+  );
+
+  it('hides its ID token from openid-client, because the caller checks it [security 23]', async () => {
+    const answer = json({ ...tokens, id_token: 'x.y.z' });
+    expect(await read(answer)).toEqual({ ...tokens, [UNCHECKED_ID_TOKEN]: 'x.y.z' });
+  });
+
+  it('has its whole answer beside its tokens, as the provider sent it', async () => {
+    const answer = { ...tokens, token_type: 'bearer', team: { id: 'T1' }, expires_in: '60' };
+    expect(await readBoth(json(answer))).toEqual([{ ...tokens, team: { id: 'T1' }, expires_in: 60 }, answer]);
+  });
+
+  it('may have tokens of the types that are configured, in any letter case', async () => {
+    const bot = { ...tokens, token_type: 'Bot' };
+    const tokenTypes = ['Bearer', 'bot', 'User Access Token'];
+    expect(await read(json(bot), { tokenTypes })).toEqual(tokens);
+    expect(await read(json({ ...bot, token_type: 'user access token' }), { tokenTypes })).toEqual(tokens);
+    await expect(read(json({ ...bot, token_type: 'user' }), { tokenTypes })).rejects.toThrow('tokenTypes');
+    await expect(read(json(bot))).rejects.toThrow('tokenTypes');
+  });
+});
+
+describe('a response with its tokens in a field (Slack)', () => {
+  const user = { id: 'U1', scope: 'chat:write', access_token: 'xoxp-1', token_type: 'user' };
+  const slack = { ok: true, app_id: 'A1', access_token: 'xoxb-1', token_type: 'bot', authed_user: user };
+  const form = { tokensAt: '/authed_user', tokenTypes: ['Bearer', 'user'] };
+
+  it('is read from that field only', async () => {
+    expect(await readBoth(json(slack), form)).toEqual([{ ...user, token_type: 'Bearer' }, slack]);
+  });
+
+  it.each<[string, Record<string, unknown>]>([
+    ['has no such field, as after a refresh', { access_token: 'a', token_type: 'user', refresh_token: 'r' }],
+    ['has no token there', { ...tokens, authed_user: { id: 'U1' } }],
+    ['has a text there', { ...tokens, authed_user: 'U1' }],
+    ['has a list there', { ...tokens, authed_user: [user] }],
+  ])('is read from its top level if it %s', async (_what, answer) => {
+    expect(await read(json(answer), form)).toMatchObject({ access_token: 'a' });
+  });
+
+  it('is an error if its top level has one', async () => {
+    await expect(read(json({ ...slack, ok: false, error: 'token_revoked' }), form)).rejects.toMatchObject({
+      outcome: 'grant_revoked',
+    });
+  });
+});
+
+describe('the description of an error', () => {
+  it('reaches no message of the error', async () => {
+    const answer = json({ error: 'invalid_request', error_description: 'secret-in-the-text' }, 400);
+    const error = await readTokenAnswer(answer).catch((thrown: unknown) => thrown);
+    expect(error).toBeInstanceOf(TokenEndpointError);
+    expect(String(error)).not.toContain('secret-in-the-text');
+  });
+
+  it('is compared up to its 1,000th character', async () => {
+    const dead = (start: number) => ({ message: `${' '.repeat(start)}expired refresh token` });
+    expect(await rowOf(json(dead(979), 400))).toMatchObject({ outcome: 'grant_revoked' });
+    expect(await rowOf(json(dead(980), 400))).toMatchObject({ outcome: 'refused' });
   });
 });
 
 describe('a response that is too large', () => {
   it('is not read completely', async () => {
     const { response, read } = oversized(200);
-    await expect(readTokenAnswer(response, true)).rejects.toMatchObject({ outcome: 'lost' });
+    await expect(readTokenAnswer(response)).rejects.toMatchObject({ outcome: 'lost' });
     expect(read.bytes).toBeLessThan(1024 * 1024);
     expect(read.isCancelled).toBe(true);
   });
@@ -297,14 +487,14 @@ describe('a response whose body breaks off', () => {
     );
 
   it('is lost if the body determines the outcome', async () => {
-    await expect(readTokenAnswer(broken(200), true)).rejects.toThrow('terminated');
-    await expect(readTokenAnswer(broken(400), true)).rejects.toThrow('terminated');
+    await expect(readTokenAnswer(broken(200))).rejects.toThrow('terminated');
+    await expect(readTokenAnswer(broken(400))).rejects.toThrow('terminated');
   });
 
   it.each([429, 500, 503])(
     'counts by its status %i if that determines the outcome [security 20]',
     async (status) => {
-      await expect(readTokenAnswer(broken(status), true)).rejects.toMatchObject({ outcome: 'unavailable' });
+      await expect(readTokenAnswer(broken(status))).rejects.toMatchObject({ outcome: 'unavailable' });
     },
   );
 });
@@ -337,7 +527,7 @@ describe('Retry-After', () => {
     const answers = [new Response(null, { status: 429, headers: { 'retry-after': '7' } })];
     answers.push(Response.json({ error: 'slow_down' }, { status: 400, headers: { 'retry-after': '7' } }));
     for (const answer of answers) {
-      await expect(readTokenAnswer(answer, true)).rejects.toMatchObject({ retryAfterSeconds: 7 });
+      await expect(readTokenAnswer(answer)).rejects.toMatchObject({ retryAfterSeconds: 7 });
     }
   });
 });
