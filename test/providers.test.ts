@@ -6,6 +6,7 @@ import { PRESETS, type PresetName } from 'mcp-sessions/providers';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parseCommand } from '../packages/server/src/configuration.js';
 import { loadToolsModule } from '../packages/server/src/tools-module.js';
+import { FAILURE_TEXTS } from '../packages/sessions/src/session/provider-failure-texts.js';
 
 const text = readFileSync(new URL('../docs/providers.md', import.meta.url), 'utf8');
 const NAMES = Object.keys(PRESETS) as PresetName[];
@@ -90,6 +91,15 @@ describe('docs/providers.md', () => {
       expect(() => createSessions({ server, tools: () => undefined, providers: provider })).not.toThrow();
     },
   );
+
+  it('lists every reason of a failure and the settings to check, as the code has them', () => {
+    const [, table = ''] = /\| reason \| what happened .*\n\|[ -|]+\|\n((?:\|.*\n)+)/.exec(text) ?? [];
+    const rows = [...table.matchAll(/^\| `(\w+)` \| .+ \| (.*) \|$/gm)].map(([, reason, settings = '']) => [
+      reason,
+      codeIn(settings).join(', ') || undefined,
+    ]);
+    expect(rows).toEqual(Object.entries(FAILURE_TEXTS).map(([reason, { setting }]) => [reason, setting]));
+  });
 
   it('names redirect URIs for the addresses of its first step only', () => {
     const [, table = ''] = /### 1\. Choose the address\n\n((?:\|.*\n)+)/.exec(text) ?? [];
