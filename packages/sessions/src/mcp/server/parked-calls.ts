@@ -76,8 +76,9 @@ export class ParkedCalls {
     if (answer.kind !== 'authenticated') return notRunResult(call, answer, defaultProvider);
     if (answer.wasSignedOut) return otherUserResult(answer, tool.output);
     const run = () => tool.run(withRequestState(protocol, undefined));
+    // Not in the session as it is now: another user may have logged in since.
     return answer.handle === undefined
-      ? this.#runAfterLogin(context, run)
+      ? contexts.run({ ...context, resolved: liveOf(answer.record) }, run)
       : this.#runInNewSession(answer.handle, context, called, { ...tool, run });
   }
 
@@ -105,14 +106,6 @@ export class ParkedCalls {
     const { registry, clock } = this.#options;
     const record = await registry.get(resolved.record.ref);
     return record !== undefined && isUsable({ record, provider, scopes }, clock.now());
-  }
-
-  /** Runs the tool in the session of the request, after the login. */
-  async #runAfterLogin(context: RequestContext, run: () => unknown): Promise<unknown> {
-    const { contexts, registry } = this.#options;
-    const { resolved } = context;
-    const record = resolved.state === 'live' ? await registry.get(resolved.record.ref) : undefined;
-    return record ? contexts.run({ ...context, resolved: liveOf(record) }, run) : this.#sessionEnded();
   }
 
   /** Runs the tool in a new session. The client gets its handle with the result, not before. */

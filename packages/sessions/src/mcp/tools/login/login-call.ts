@@ -97,6 +97,8 @@ export type LoginAnswer =
   | UnfinishedLogin
   | {
       readonly kind: 'authenticated';
+      /** The session with the account. */
+      readonly record: SessionRecord;
       readonly account: AccountRecord;
       /** Whether the last refresh failed. */
       readonly isAtRisk: boolean;

@@ -124,7 +124,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     },
   );
   if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
-  return { call, answer: await authenticated(options, call, round?.epoch ?? call.snapshot.epoch) };
+  return { call, answer: await authenticated(options, call, round?.epoch ?? epochOf(context)) };
 }
 
 /** One round of a call and its login. */
@@ -228,12 +228,12 @@ async function confirmed(logins: Logins, call: LoginCall, code: string): Promise
 
 /**
  * Completes a login. Only this replaces a pending handle with the session handle.
- * @param epoch the epoch of the session when the call was made
+ * @param epoch the epoch of the session when the call was made; absent if the call has started the session
  */
 async function authenticated(
   { registry, accounts, elicitation, clock }: LoginToolOptions,
   call: LoginCall,
-  epoch: number,
+  epoch: number | undefined,
 ): Promise<LoginAnswer> {
   const current = await registry.get(call.snapshot.ref);
   const isPending = current?.kind === 'pending-handle';
@@ -242,11 +242,16 @@ async function authenticated(
   if (promoted) elicitation.moved(call.snapshot.ref, promoted.record.ref);
   const account = record?.accounts[call.provider];
   if (!account) return { kind: 'failed', failure: 'signed_out' };
-  const wasSignedOut = current?.epoch !== epoch;
+  const wasSignedOut = epoch !== undefined && current?.epoch !== epoch;
   const isAtRisk = accountHealth(account, clock.now()) === 'at_risk';
-  return { kind: 'authenticated', account, isAtRisk, handle: promoted?.id ?? call.handle, wasSignedOut };
+  const handle = promoted?.id ?? call.handle;
+  return { kind: 'authenticated', record, account, isAtRisk, handle, wasSignedOut };
 }
 
 function sessionOf({ resolved }: RequestContext): string {
   return resolved.state === 'live' ? resolved.record.ref : '';
+}
+
+function epochOf({ resolved }: RequestContext): number | undefined {
+  return resolved.state === 'live' ? resolved.record.epoch : undefined;
 }

@@ -1,0 +1,102 @@
+import { expect, it, onTestFinished } from 'vitest';
+import { createSessionsWith } from '../../packages/sessions/src/server/create-sessions.js';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import { inMemory2026, reachedFrom } from '../support/in-memory-client.js';
+import { ISSUER, startTokenIssuer } from '../support/token-issuer.js';
+import { named } from '../support/transcribed-server.js';
+
+/** A store before one of whose operations the test does something else. */
+class InterruptedStore extends MapSessionStore {
+  #operationsLeft = Number.POSITIVE_INFINITY;
+  #interrupt: () => Promise<unknown> = async () => undefined;
+  wasInterrupted = false;
+
+  /** Calls `interrupt` before the operation of this number, counted from now. */
+  interruptAt(operation: number, interrupt: () => Promise<unknown>): void {
+    this.#operationsLeft = operation;
+    this.#interrupt = interrupt;
+  }
+
+  async #before(): Promise<void> {
+    if (--this.#operationsLeft !== 0) return;
+    this.wasInterrupted = true;
+    await this.#interrupt();
+  }
+
+  override async get(...given: Parameters<MapSessionStore['get']>) {
+    await this.#before();
+    return super.get(...given);
+  }
+
+  override async take(...given: Parameters<MapSessionStore['take']>) {
+    await this.#before();
+    return super.take(...given);
+  }
+}
+
+const CASES = (['open', 'bearer'] as const).flatMap((access) =>
+  (['starts', 'comes back from its login'] as const).map((when) => [when, access] as const),
+);
+
+it.each(CASES)(
+  'a call never runs for another user who logs in while it %s (%s access) [security 8, 10]',
+  async (when, access) => {
+    const isBearer = access === 'bearer';
+    const issuer = startTokenIssuer();
+    const ranFor: string[][] = [];
+    // A request that is resolved after the login of the other user is one of theirs.
+    let operations = when === 'starts' ? 1 : 0;
+    for (let isOver = false; !isOver; ) {
+      operations++;
+      const store = new InterruptedStore();
+      const provider = new FaultingProvider({ fetch: issuer.fetch });
+      const sessions = createSessionsWith(store, {
+        server: { name: 'test', version: '1' },
+        publicUrl: 'http://127.0.0.1:3000',
+        providers: provider.options,
+        lifetimes: { shutdownDrainMs: 0 },
+        runtime: { fetch: provider.fetch, clock: new VirtualClock() },
+        ...(isBearer && { access: { issuer: ISSUER } }),
+        tools: (server, context) => {
+          const ran = async () => {
+            const accounts = await context.session().accounts();
+            ranFor.push(accounts.map(({ subject }) => subject));
+            return { content: [] };
+          };
+          server.registerTool('act', {}, context.requireLogin(ran, { scopes: ['act'] }));
+          server.registerTool('more', {}, context.requireLogin(ran, { scopes: ['more'] }));
+        },
+      });
+      onTestFinished(() => sessions.close());
+      const here = reachedFrom(sessions, '127.0.0.1');
+      const authorization = `Bearer ${issuer.tokenOf('caller')}`;
+      const asCaller: typeof here = {
+        handleRequest: (request) => {
+          if (isBearer) request.headers.set('authorization', authorization);
+          return here.handleRequest(request);
+        },
+      };
+      const client = inMemory2026(asCaller);
+      const logInAs = async (user: string, loginUrl: unknown) => logIn(here, loginUrl, { provider, user });
+      const started = (await client.call('login')).structured;
+      await logInAs('alice', started.loginUrl);
+      const alice = named((await client.call('login', named(started))).structured);
+      const interrupt = async (scope: string) => {
+        const { loginUrl } = (await client.call('login', { ...alice, scopes: [scope] })).structured;
+        store.interruptAt(operations, () => logInAs('bob', loginUrl));
+      };
+      const eliciting = inMemory2026(asCaller, async ({ url }) => {
+        if (when === 'starts') return 'cancel';
+        await logInAs('alice', url);
+        await interrupt('more');
+        return 'accept';
+      });
+      if (when === 'starts') await interrupt('act');
+      await eliciting.call('act', alice);
+      isOver = !store.wasInterrupted;
+    }
+    expect(operations).toBeGreaterThan(3);
+    expect(new Set(ranFor.flat())).toEqual(new Set(when === 'starts' ? [] : ['alice']));
+  },
+);
