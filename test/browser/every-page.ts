@@ -181,7 +181,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     },
     status: 502,
     heading: 'Login unavailable',
-    says: ['127.0.0.1', 'cannot be reached', 'Wait a minute, then try again.'],
+    says: ['127.0.0.1', 'has not started', 'Wait a minute, then try again.'],
     tabStops: ['Open the login again'],
   },
   {
@@ -191,8 +191,8 @@ const PROBLEM_PAGES: readonly PageCase[] = [
       await press(page, 'Continue');
     },
     status: 502,
-    heading: 'Login unavailable',
-    says: ['127.0.0.1', 'not configured correctly', 'Contact the operator of this server.'],
+    heading: 'Login rejected',
+    says: ['The metadata of the provider was not found.', 'contact the operator of this server.'],
   },
   {
     name: 'too-many-requests',

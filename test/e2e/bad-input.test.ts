@@ -583,8 +583,8 @@ describe('an unreachable provider', () => {
     notes.provider.isDown = true;
     const answer = await browser.request(url);
     notes.provider.isDown = false;
-    expect(locationOf(answer, url).pathname).toBe('/login/failed/provider_unavailable');
-    await expectReasonThenLogin(client, /could not be reached/);
+    expect(locationOf(answer, url).pathname).toBe('/login/failed/provider_unavailable/connection_failed');
+    await expectReasonThenLogin(client, /Reason: this server could not connect to the provider\./);
   });
 
   it('does not keep `logout` from wiping the tokens, and the revocation is reported as unconfirmed', async () => {

@@ -164,11 +164,12 @@ describe('a user whose login cannot start', () => {
       const form = await browser.openConnectPage(link);
       const answer = await browser.post(link, { form, action: 'continue' });
       expect(answer.status).toBe(502);
-      expect(answer.text).toContain('Contact the operator');
+      expect(answer.text).toContain('contact the operator');
       expect(answer.text).not.toMatch(/cannot be reached|Wait a minute/);
       expect(strange.audit.entries).toContainEqual(
-        expect.objectContaining({ err: expect.objectContaining({ code: 'provider_refused' }) }),
+        expect.objectContaining({ event: 'provider.failed', step: 'discovery', setting: 'issuer' }),
       );
+      expect(await arriveAt(browser, link)).toBe('Login rejected');
     } finally {
       await strange.close();
     }

@@ -64,13 +64,15 @@ async function startSession() {
   const logIn = async (loginUrl: string) => {
     const attemptId = loginUrl.slice(loginUrl.lastIndexOf('/') + 1);
     const shown = logins.browserFlow.connectRequest(attemptId)?.scopes;
-    const url = await logins.browserFlow.consent(attemptId, COOKIE);
-    if (!url) throw new Error('This login is not pending.');
+    const consented = await logins.browserFlow.consent(attemptId, COOKIE);
+    if (consented?.kind !== 'continue') throw new Error('This login is not pending.');
+    const { url } = consented;
     const callback = await new StepBrowser().authorize(url, { username: 'alice', password: 'any' });
     const result = await logins.browserFlow.handleCallback({
       path: callback.pathname,
       query: callback.searchParams,
       cookieOf: () => COOKIE,
+      cookies: () => [COOKIE],
       origin: 'local',
     });
     expect({ result, errors }).toMatchObject({ result: { kind: 'authenticated' }, errors: [] });

@@ -63,7 +63,9 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     transcript.note('The user says that this was a mistake.');
     const second = await transcript.call(client, 'login', named(started));
     provider.failNext('token', { status: 503 });
-    await expect(server.browse(second.loginUrl)).rejects.toThrow('The identity provider did not respond');
+    await expect(server.browse(second.loginUrl)).rejects.toThrow(
+      'The provider is overloaded or out of order.',
+    );
     transcript.note('The user logs in, and the provider fails.');
     await transcript.call(client, 'login', named(started));
     const again = await transcript.call(client, 'login', named(started));

@@ -18,20 +18,20 @@ function setUp() {
       stateDigest: digestOf(`state of ${id}`),
       cookieDigest: digestOf(`cookie of ${id}`),
     };
-    failedLogins.add({ ...attemptOf(id), lastTransaction }, failure);
+    failedLogins.add({ ...attemptOf(id), lastTransaction }, { failure });
   };
   const addWithoutConsent = (id: string, failure: LoginFailure) =>
-    failedLogins.add({ ...attemptOf(id), lastTransaction: undefined }, failure);
+    failedLogins.add({ ...attemptOf(id), lastTransaction: undefined }, { failure });
   const find = (id: string) => [
-    failedLogins.failureOf(id),
-    failedLogins.failureOfCallback(`state of ${id}`, (link) =>
+    failedLogins.faultOf(id),
+    failedLogins.faultOfCallback(`state of ${id}`, (link) =>
       link === digestOf(id) ? `cookie of ${id}` : undefined,
     ),
   ];
   return { clock, failedLogins, add, addWithoutConsent, find };
 }
 
-const FOUND = ['expired', 'expired'];
+const FOUND = [{ failure: 'expired' }, { failure: 'expired' }];
 const NOT_FOUND = [undefined, undefined];
 
 describe('failed logins, for the browser', () => {
@@ -40,15 +40,15 @@ describe('failed logins, for the browser', () => {
     add('one');
     expect(find('one')).toEqual(FOUND);
     expect(find('another')).toEqual(NOT_FOUND);
-    expect(failedLogins.failureOfCallback('state of one', () => undefined)).toBeUndefined();
-    expect(failedLogins.failureOfCallback('state of one', () => 'cookie of another')).toBeUndefined();
+    expect(failedLogins.faultOfCallback('state of one', () => undefined)).toBeUndefined();
+    expect(failedLogins.faultOfCallback('state of one', () => 'cookie of another')).toBeUndefined();
   });
 
   it('are found by link only if no browser consented', () => {
     const { failedLogins, addWithoutConsent } = setUp();
     addWithoutConsent('one', 'evicted');
-    expect(failedLogins.failureOf('one')).toBe('evicted');
-    expect(failedLogins.failureOfCallback('', () => '')).toBeUndefined();
+    expect(failedLogins.faultOf('one')).toEqual({ failure: 'evicted' });
+    expect(failedLogins.faultOfCallback('', () => '')).toBeUndefined();
   });
 
   it('are deleted after ten minutes', async () => {
@@ -81,7 +81,7 @@ describe('a failed login, for the client', () => {
     const { failedLogins, add } = setUp();
     add('one', failure);
     expect(failedLogins.takeUnreported(REF, 'another')).toBeUndefined();
-    expect(failedLogins.takeUnreported(REF, 'idp')).toBe(failure);
+    expect(failedLogins.takeUnreported(REF, 'idp')).toEqual({ failure });
     expect(failedLogins.takeUnreported(REF, 'idp')).toBeUndefined();
   });
 

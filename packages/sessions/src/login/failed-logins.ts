@@ -3,7 +3,7 @@ import type { SessionRef } from '../session/ids.js';
 import type { LoginFailure } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { digestOf, isSameDigest } from '../vault/secret-digest.js';
-import type { LoginAttempt, TransactionDigests } from './login-attempt.js';
+import type { LoginAttempt, LoginFault, TransactionDigests } from './login-attempt.js';
 
 /** The default lifetime of a login. */
 export const FAILED_LOGIN_KEPT_MS: number = 10 * 60 * 1000;
@@ -20,7 +20,7 @@ const REPORTED: ReadonlySet<LoginFailure> = new Set([
 ]);
 
 interface FailedLoginEntry {
-  readonly failure: LoginFailure;
+  readonly fault: LoginFault;
   /** Identifies the browser that consented last; absent if no browser did. */
   readonly transaction: TransactionDigests | undefined;
 }
@@ -34,7 +34,7 @@ export class FailedLogins {
   /** The digest of the link by the digest of the `state`. */
   readonly #linkByState = new Map<string, string>();
   /** By session and provider. */
-  readonly #unreported = new Map<SessionRef, Map<string, LoginFailure>>();
+  readonly #unreported = new Map<SessionRef, Map<string, LoginFault>>();
 
   constructor(clock: Clock) {
     this.#byLink = new ExpiringMap({
@@ -54,45 +54,45 @@ export class FailedLogins {
       snapshot,
       provider,
     }: Pick<LoginAttempt, 'id' | 'lastTransaction' | 'snapshot' | 'provider'>,
-    failure: LoginFailure,
+    fault: LoginFault,
   ): void {
     const link = digestOf(id);
-    this.#byLink.set(link, { failure, transaction: lastTransaction });
+    this.#byLink.set(link, { fault, transaction: lastTransaction });
     if (lastTransaction) this.#linkByState.set(lastTransaction.stateDigest, link);
-    if (!REPORTED.has(failure)) return;
-    const unreported = this.#unreported.get(snapshot.ref) ?? new Map<string, LoginFailure>();
-    this.#unreported.set(snapshot.ref, unreported.set(provider, failure));
+    if (!REPORTED.has(fault.failure)) return;
+    const unreported = this.#unreported.get(snapshot.ref) ?? new Map<string, LoginFault>();
+    this.#unreported.set(snapshot.ref, unreported.set(provider, fault));
   }
 
   /** The failure of the login with this link. */
-  failureOf(attemptId: string): LoginFailure | undefined {
-    return this.#byLink.get(digestOf(attemptId))?.failure;
+  faultOf(attemptId: string): LoginFault | undefined {
+    return this.#byLink.get(digestOf(attemptId))?.fault;
   }
 
   /**
    * The failure of the login that an authorization response belongs to. Only the browser that consented last gets it.
    * @param cookieOf returns this browser's cookie of a login, by the digest of the login's link
    */
-  failureOfCallback(
+  faultOfCallback(
     state: string,
     cookieOf: (linkDigest: string) => string | undefined,
-  ): LoginFailure | undefined {
+  ): LoginFault | undefined {
     const link = this.#linkByState.get(digestOf(state));
     const entry = link === undefined ? undefined : this.#byLink.get(link);
     if (link === undefined || !entry?.transaction) return undefined;
     const cookie = cookieOf(link);
     const isSameBrowser =
       cookie !== undefined && isSameDigest(digestOf(cookie), entry.transaction.cookieDigest);
-    return isSameBrowser ? entry.failure : undefined;
+    return isSameBrowser ? entry.fault : undefined;
   }
 
   /** Returns the failure of a session's latest login at a provider, once, if its client does not know it yet. */
-  takeUnreported(ref: SessionRef, provider: string): LoginFailure | undefined {
+  takeUnreported(ref: SessionRef, provider: string): LoginFault | undefined {
     const unreported = this.#unreported.get(ref);
-    const failure = unreported?.get(provider);
+    const fault = unreported?.get(provider);
     unreported?.delete(provider);
     if (unreported?.size === 0) this.#unreported.delete(ref);
-    return failure;
+    return fault;
   }
 
   /** Deletes what a session's client would be told. */

@@ -2,6 +2,7 @@ import type { RequestOrigin } from '../access/access.js';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { AuthorizationChecks } from '../provider/authorization-request.js';
+import type { ProviderFailureReason } from '../session/provider-failure-texts.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SealedRecord } from '../vault/vault.js';
@@ -56,9 +57,17 @@ export interface UnconfirmedGrant {
 /** The result of a login attempt. */
 export type LoginOutcome = { readonly kind: 'authenticated' } | FailedLogin;
 
-export interface FailedLogin {
-  readonly kind: 'failed';
+/** Why a login failed, for its browser and its client. */
+export interface LoginFault {
   readonly failure: LoginFailure;
+  /** Absent unless the provider failed. */
+  readonly reason?: ProviderFailureReason | undefined;
+  /** The error code of RFC 6749, which the provider may have made up. */
+  readonly oauthError?: string | undefined;
+}
+
+export interface FailedLogin extends LoginFault {
+  readonly kind: 'failed';
 }
 
 /** A login that a session has started and that has not ended yet. */
@@ -92,7 +101,7 @@ export function wipeChecks({ state, nonce, codeVerifier }: AuthorizationChecks):
   for (const secret of [state, nonce, codeVerifier]) secret.wipe();
 }
 
-/** The failure of a login attempt; `undefined` unless it has failed. */
-export function failureOf(outcome: LoginOutcome | undefined): LoginFailure | undefined {
-  return outcome?.kind === 'failed' ? outcome.failure : undefined;
+/** The result of an attempt that has ended otherwise than its caller expected. */
+export function endedAs(outcome: LoginOutcome | undefined): FailedLogin {
+  return outcome?.kind === 'failed' ? outcome : { kind: 'failed', failure: 'superseded' };
 }

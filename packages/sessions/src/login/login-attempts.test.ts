@@ -49,7 +49,13 @@ function setUp() {
     });
     return checks;
   };
-  return { clock, attempts, add, consent };
+  /** @returns the attempt whose transaction was taken */
+  const take = (state: string) => {
+    const found = attempts.byState(state);
+    if (found) attempts.take(found);
+    return found?.attempt;
+  };
+  return { clock, attempts, add, consent, take };
 }
 
 describe('pending logins', () => {
@@ -81,9 +87,9 @@ describe('pending logins', () => {
   });
 
   it('are not evicted as without consent while their code is redeemed [security 41]', () => {
-    const { attempts, add, consent } = setUp();
+    const { attempts, add, consent, take } = setUp();
     consent(add(attemptOf('first')), 'state');
-    attempts.takeByState('state');
+    take('state');
     const flood = Array.from({ length: 999 }, (_, index) => add(attemptOf(`flood ${index}`)));
     expect(attempts.evictionCandidate('')).toBe(flood[0]);
   });
@@ -123,14 +129,14 @@ describe('pending logins', () => {
   });
 
   it('are found once by a state, and by that of the latest consent only [security 12, 15]', () => {
-    const { attempts, add, consent } = setUp();
+    const { add, consent, take } = setUp();
     const attempt = add(attemptOf('session'));
     const earlier = consent(attempt, 'earlier');
     consent(attempt, 'later');
-    expect(attempts.takeByState('earlier')).toBeUndefined();
+    expect(take('earlier')).toBeUndefined();
     expect(() => earlier.state.reveal()).toThrow('wiped');
-    expect(attempts.takeByState('later')?.attempt).toBe(attempt);
-    expect(attempts.takeByState('later')).toBeUndefined();
+    expect(take('later')).toBe(attempt);
+    expect(take('later')).toBeUndefined();
   });
 
   it('are removed when they expire [security 12]', async () => {

@@ -21,6 +21,8 @@ export class LoginAttempts {
   readonly #maxAttempts: number;
   readonly #byId = new Map<string, LoginAttempt>();
   readonly #byState = new Map<string, LoginAttempt>();
+  /** By the digest of the cookie of the browser that consented last. */
+  readonly #byCookie = new Map<string, LoginAttempt>();
   readonly #bySession = new Map<SessionRef, Map<string, LoginAttempt>>();
   readonly #expiries = new Map<LoginAttempt, Deadline>();
   /** The attempts by quota key. */
@@ -100,6 +102,7 @@ export class LoginAttempts {
     attempt.transaction = transaction;
     attempt.lastTransaction = { stateDigest, cookieDigest };
     this.#byState.set(stateDigest, attempt);
+    this.#byCookie.set(cookieDigest, attempt);
   }
 
   /** Finds the transaction of an authorization response by its `state`. */
@@ -108,13 +111,16 @@ export class LoginAttempts {
     return attempt?.transaction && { attempt, transaction: attempt.transaction };
   }
 
-  /** Takes the transaction of an authorization response by its `state`, which is valid once. */
-  takeByState(state: string): OpenTransaction | undefined {
-    const found = this.byState(state);
-    if (!found) return undefined;
-    this.#byState.delete(found.transaction.stateDigest);
-    found.attempt.transaction = undefined;
-    return found;
+  /** Finds the open transaction of the browser that keeps a cookie. */
+  byCookie(cookie: string): OpenTransaction | undefined {
+    const attempt = this.#byCookie.get(digestOf(cookie));
+    return attempt?.transaction && { attempt, transaction: attempt.transaction };
+  }
+
+  /** Takes the transaction of an authorization response. Its `state` is valid once. */
+  take({ attempt, transaction }: OpenTransaction): void {
+    this.#forget(transaction);
+    attempt.transaction = undefined;
   }
 
   remove(attempt: LoginAttempt): void {
@@ -133,9 +139,14 @@ export class LoginAttempts {
   dropTransaction(attempt: LoginAttempt): void {
     const { transaction } = attempt;
     if (!transaction) return;
-    this.#byState.delete(transaction.stateDigest);
+    this.#forget(transaction);
     attempt.transaction = undefined;
     wipeChecks(transaction.checks);
+  }
+
+  #forget({ stateDigest, cookieDigest }: AuthorizationTransaction): void {
+    this.#byState.delete(stateDigest);
+    this.#byCookie.delete(cookieDigest);
   }
 }
 

@@ -1,13 +1,15 @@
 import type { Accounts } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
+import { omitUndefined } from '../omit-undefined.js';
 import type { Disposal } from '../session/disposal.js';
+import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import type { FailedLogins } from './failed-logins.js';
-import { type FailedLogin, failureOf, type LoginAttempt, type LoginOutcome } from './login-attempt.js';
+import { endedAs, type FailedLogin, type LoginAttempt, type LoginOutcome } from './login-attempt.js';
 import type { LoginAttempts } from './login-attempts.js';
 import type { LoginWaiters } from './login-waiters.js';
 import { UnconfirmedGrants } from './unconfirmed-grants.js';
@@ -109,24 +111,36 @@ export class LoginCompletion {
     return this.fail(attempt, failure);
   }
 
-  /** Ends an attempt unless it has ended. @returns `failure`, even if the attempt had ended otherwise before */
-  fail(attempt: LoginAttempt, failure: LoginFailure): FailedLogin {
-    const outcome: FailedLogin = { kind: 'failed', failure };
+  /**
+   * Ends an attempt unless it has ended.
+   * @param cause the failure of the provider, if that is why
+   * @returns `failure`, even if the attempt had ended otherwise before
+   */
+  fail(attempt: LoginAttempt, failure: LoginFailure, cause?: ProviderFailure): FailedLogin {
+    const { reason, oauthError } = cause ?? {};
+    const outcome: FailedLogin = omitUndefined({ kind: 'failed', failure, reason, oauthError });
     if (attempt.outcome) return outcome;
     const { failedLogins, events } = this.#options;
     const unconfirmed = this.#unconfirmed.take(attempt);
     if (unconfirmed) this.#revoke(attempt, unconfirmed);
-    failedLogins.add(attempt, failure);
+    failedLogins.add(attempt, outcome);
     this.#end(attempt, outcome);
     const { snapshot, provider } = attempt;
-    events.emit({ type: 'login.failed', ...snapshot, provider, failure });
+    events.emit({ type: 'login.failed', ...snapshot, provider, failure, ...(reason && { reason }) });
     return outcome;
+  }
+
+  /** Ends an attempt by the error of a request to its provider. Logs every other error. */
+  failBy(attempt: LoginAttempt, error: unknown): FailedLogin {
+    const cause = failureIn(error);
+    if (!cause) this.#options.onError(error);
+    return this.fail(attempt, loginFailureOf(cause), cause);
   }
 
   /** Revokes tokens that were granted after their attempt had ended. */
   #revokeLate(attempt: LoginAttempt, granted: GrantedTokens): FailedLogin {
     this.#revoke(attempt, granted);
-    return { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
+    return endedAs(attempt.outcome);
   }
 
   #revoke({ snapshot, provider }: LoginAttempt, { tokens, identity }: GrantedTokens): void {
@@ -139,6 +153,18 @@ export class LoginCompletion {
     attempts.remove(attempt);
     waiters.wake(attempt);
     return outcome;
+  }
+}
+
+function loginFailureOf(cause: ProviderFailure | undefined): LoginFailure {
+  switch (cause?.outcome) {
+    case 'denied':
+      return 'declined';
+    case 'unavailable':
+    case 'lost':
+      return 'provider_unavailable';
+    default:
+      return 'provider_refused';
   }
 }
 

@@ -6,7 +6,7 @@ import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
 import type { SessionMatcher } from '../session/session-administration.js';
-import type { InternalEvent, LoginFailure, LoginFlow, SessionEvents } from '../session/session-events.js';
+import type { InternalEvent, LoginFlow, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -17,7 +17,13 @@ import { BrowserFlow } from './browser/flow.js';
 import { DeviceFlow } from './device/flow.js';
 import { FailedLogins } from './failed-logins.js';
 import type { InitiatorVerifier } from './initiator-verifier.js';
-import { type LoginAttempt, type LoginOutcome, type LoginSource, quotaKeyOf } from './login-attempt.js';
+import {
+  type LoginAttempt,
+  type LoginFault,
+  type LoginOutcome,
+  type LoginSource,
+  quotaKeyOf,
+} from './login-attempt.js';
 import { LoginAttempts } from './login-attempts.js';
 import { LoginCompletion } from './login-completion.js';
 import { LoginRateLimit } from './login-rate-limit.js';
@@ -161,7 +167,7 @@ export class Logins {
   }
 
   /** Returns the failure of a session's latest login at a provider, once, if its client does not know it yet. */
-  takeFailure(ref: SessionRef, provider: string): LoginFailure | undefined {
+  takeFailure(ref: SessionRef, provider: string): LoginFault | undefined {
     return this.#failedLogins.takeUnreported(ref, provider);
   }
 

@@ -1,4 +1,4 @@
-/** The reasons of a provider’s failures, in the log and in events. */
+/** Why requests to providers fail, in the log and in events. docs/providers.md has a table of them. */
 export const PROVIDER_FAILURE_REASONS = [
   // The network.
   'name_not_resolved',

@@ -91,7 +91,7 @@ function messageOf(failure: ProviderFailure, isTransient: boolean): string {
 }
 
 /** Why it failed, in a few words for models and users, with the OAuth error if it is one that a standard defines. */
-function shortTextOf(reason: ProviderFailureReason, oauthError?: string): string {
+export function shortTextOf(reason: ProviderFailureReason, oauthError?: string): string {
   const known = oauthError !== undefined && KNOWN_OAUTH_ERRORS.has(oauthError);
   return `${FAILURE_TEXTS[reason].short}${known ? ` (${oauthError})` : ''}`;
 }

@@ -153,7 +153,7 @@ describe('logIn', () => {
     const { loginUrl } = (await call('login')).structuredContent;
     provider.failNext('token', { status: 400, body: '{"error":"invalid_grant"}' });
     await expect(logIn(sessions, loginUrl, { provider, user: 'alice' })).rejects.toThrow(
-      /^Login of "alice" failed. The last page .status 200. says: test .*The identity provider rejected/,
+      /^Login of "alice" failed. The last page .status 200. says: test .*The provider did not accept the code or token of this login\./,
     );
   });
 
@@ -193,7 +193,7 @@ describe('logIn', () => {
     await expect.poll(() => provider.requests.token).toBe(1);
     await clock.advance(10_000);
     await failed;
-    expect(await text(call('login'))).toContain('could not be reached');
+    expect(await text(call('login'))).toContain('Reason: the provider did not respond in time.');
   });
 });
 

@@ -1,7 +1,5 @@
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import type { Provider } from '../../provider/provider.js';
-import { failureIn } from '../../session/provider-failures.js';
-import type { LoginFailure } from '../../session/session-events.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { Secret } from '../../vault/secret.js';
 import { digestOf } from '../../vault/secret-digest.js';
@@ -51,7 +49,7 @@ export class Authorization {
    * Starts a transaction, which replaces the open one of the attempt.
    * @param cookieDigest identifies the browser
    * @returns the authorization request; `undefined` if the attempt has ended meanwhile
-   * @throws SessionError `provider_unavailable`, `provider_refused`
+   * @throws as `Provider.authorizationUrl`
    */
   async start(
     attempt: LoginAttempt,
@@ -79,7 +77,7 @@ export class Authorization {
   /**
    * Redeems the code of an authorization response, and wipes the checks of its transaction.
    * @param query the query parameters of the response
-   * @throws as `Provider.exchange`; {@link loginFailureOf} reads it
+   * @throws as `Provider.exchange`
    */
   async exchange(
     attempt: LoginAttempt,
@@ -88,6 +86,8 @@ export class Authorization {
   ): Promise<GrantedTokens> {
     const callback = new URL(`.${this.callbackPathOf(attempt, purpose)}`, this.#options.publicUrl());
     callback.search = query.toString();
+    // Without it, the library does not read the error. It never redeems a code that comes with an error.
+    if (!query.has('state') && query.has('error')) callback.searchParams.set('state', checks.state.reveal());
     try {
       return await this.#providerFor(attempt, purpose).exchange(callback, checks, scopesOf(attempt, purpose));
     } finally {
@@ -119,17 +119,4 @@ export class Authorization {
 /** Additional scopes are requested from the provider only. */
 function scopesOf({ scopes }: LoginAttempt, purpose: AuthorizationPurpose): readonly string[] | undefined {
   return purpose === 'login' ? scopes : undefined;
-}
-
-/** The failure of a login whose authorization request or token request failed. */
-export function loginFailureOf(error: unknown): LoginFailure {
-  switch (failureIn(error)?.outcome) {
-    case 'denied':
-      return 'declined';
-    case 'unavailable':
-    case 'lost':
-      return 'provider_unavailable';
-    default:
-      return 'provider_refused';
-  }
 }

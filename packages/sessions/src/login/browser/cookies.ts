@@ -16,6 +16,9 @@ export interface LoginCookiesOptions {
   readonly loginAttemptMs: number;
 }
 
+/** More cookies of one browser are not compared with the pending logins. */
+const MAX_BINDINGS = 20;
+const BINDING_PREFIX = 'mcp-login-';
 const CODE_SECONDS = 300;
 /** The page that the browser is redirected to reads it. */
 const COMPLETED_SECONDS = 60;
@@ -36,6 +39,15 @@ export class LoginCookies {
   /** The secret that binds a browser to a login. @param attemptDigest of the login's id */
   binding(c: Context<HttpEnv>, attemptDigest: string): string | undefined {
     return getCookie(c, bindingNameOf(attemptDigest), this.#prefix);
+  }
+
+  /** The secrets that bind a browser to its logins, at most {@link MAX_BINDINGS}. */
+  bindings(c: Context<HttpEnv>): string[] {
+    const prefix = `${this.#prefix === 'host' ? '__Host-' : ''}${BINDING_PREFIX}`;
+    const values = Object.entries(getCookie(c)).flatMap(([name, value]) =>
+      name.startsWith(prefix) ? [value] : [],
+    );
+    return values.slice(0, MAX_BINDINGS);
   }
 
   /** Keeps the binding for as long as the reason of a failed login is kept. */
@@ -118,7 +130,7 @@ export class LoginCookies {
 }
 
 function bindingNameOf(attemptDigest: string): string {
-  return `mcp-login-${attemptDigest.slice(0, 16)}`;
+  return `${BINDING_PREFIX}${attemptDigest.slice(0, 16)}`;
 }
 
 function codeNameOf(attemptId: string): string {

@@ -1,19 +1,21 @@
 import type { RequestOrigin } from '../../access/access.js';
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
-import type { LoginFailure } from '../../session/session-events.js';
+import { failureIn, type ProviderFailure } from '../../session/provider-failures.js';
 import type { Clock } from '../../time/clock.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
 import type { FailedLogins } from '../failed-logins.js';
 import {
   type AuthorizationTransaction,
+  endedAs,
   type FailedLogin,
-  failureOf,
   type LoginAttempt,
+  type LoginFault,
   wipeChecks,
 } from '../login-attempt.js';
+import type { OpenTransaction } from '../login-attempts.js';
 import type { LoginCompletion } from '../login-completion.js';
 import { type LoginDestination, printableName } from '../pages/page.js';
-import { Authorization, type AuthorizationOptions, loginFailureOf } from './authorization.js';
+import { Authorization, type AuthorizationOptions } from './authorization.js';
 
 export interface BrowserFlowOptions extends AuthorizationOptions {
   readonly failedLogins: FailedLogins;
@@ -28,6 +30,8 @@ export interface AuthorizationResponse {
   readonly query: URLSearchParams;
   /** Returns the cookie of a login in this browser, by the digest of the login's id. */
   readonly cookieOf: (attemptDigest: string) => string | undefined;
+  /** Returns the cookies of all logins in this browser. */
+  readonly cookies: () => readonly string[];
   readonly origin: RequestOrigin;
 }
 
@@ -47,6 +51,13 @@ export interface CompletedLogin {
   readonly account: string;
   readonly clientName: string | undefined;
 }
+
+/** The result of a consent. */
+export type ConsentResult =
+  | { readonly kind: 'continue'; readonly url: URL }
+  /** The provider cannot be used now; the login is still pending, and the user may consent again. */
+  | { readonly kind: 'unavailable'; readonly cause: ProviderFailure }
+  | FailedLogin;
 
 /** The result of an authorization response. */
 export type CallbackResult =
@@ -86,21 +97,27 @@ export class BrowserFlow {
   }
 
   /** The failure of the login with this link; `undefined` if it did not fail within the last ten minutes. */
-  failureOf(attemptId: string): LoginFailure | undefined {
-    return this.#options.failedLogins.failureOf(attemptId);
+  faultOf(attemptId: string): LoginFault | undefined {
+    return this.#options.failedLogins.faultOf(attemptId);
   }
 
   /**
    * The user consented. An earlier consent to the same login is void.
    * @param cookie the value that the browser keeps and sends with the authorization response
-   * @returns the authorization request; `undefined` unless the login is pending
-   * @throws SessionError `provider_unavailable`, `provider_refused`
+   * @returns `undefined` unless the login is pending
    */
-  async consent(attemptId: string, cookie: string): Promise<URL | undefined> {
+  async consent(attemptId: string, cookie: string): Promise<ConsentResult | undefined> {
     const attempt = this.#pending(attemptId);
     if (!attempt) return undefined;
     const purpose = attempt.check === 'sign-in' ? 'sign-in' : 'login';
-    return this.#authorization.start(attempt, purpose, digestOf(cookie));
+    try {
+      const url = await this.#authorization.start(attempt, purpose, digestOf(cookie));
+      return url && { kind: 'continue', url };
+    } catch (error) {
+      const cause = failureIn(error);
+      const passes = cause?.outcome === 'unavailable' || cause?.outcome === 'lost';
+      return passes ? { kind: 'unavailable', cause } : this.#options.completion.failBy(attempt, error);
+    }
   }
 
   /** The user declined. */
@@ -111,15 +128,14 @@ export class BrowserFlow {
 
   /** Whether a link belongs to a pending login, or to one that failed within the last ten minutes. */
   isKnown(attemptId: string): boolean {
-    return this.#options.attempts.byId(attemptId) !== undefined || this.failureOf(attemptId) !== undefined;
+    return this.#options.attempts.byId(attemptId) !== undefined || this.faultOf(attemptId) !== undefined;
   }
 
   /** Whether the state and cookie of a response are valid. Does not use them up. */
-  isValidResponse({ query, cookieOf }: Pick<AuthorizationResponse, 'query' | 'cookieOf'>): boolean {
-    const { attempts, failedLogins } = this.#options;
-    const state = query.get('state') ?? '';
-    const found = attempts.byState(state);
-    if (!found) return failedLogins.failureOfCallback(state, cookieOf) !== undefined;
+  isValidResponse(response: Omit<AuthorizationResponse, 'origin'>): boolean {
+    const found = this.#transactionOf(response);
+    const { query, cookieOf } = response;
+    if (!found) return this.#options.failedLogins.faultOfCallback(stateOf(query), cookieOf) !== undefined;
     return isSameBrowser(found.transaction, cookieOf(digestOf(found.attempt.id)));
   }
 
@@ -127,12 +143,12 @@ export class BrowserFlow {
   async handleCallback(response: AuthorizationResponse): Promise<CallbackResult> {
     const { attempts, failedLogins, completion } = this.#options;
     const { path, query, cookieOf } = response;
-    const state = query.get('state') ?? '';
-    const found = attempts.takeByState(state);
+    const found = this.#transactionOf(response);
     if (!found) {
-      const failure = failedLogins.failureOfCallback(state, cookieOf);
-      return failure ? { kind: 'failed', failure } : { kind: 'rejected' };
+      const fault = failedLogins.faultOfCallback(stateOf(query), cookieOf);
+      return fault ? { ...fault, kind: 'failed' } : { kind: 'rejected' };
     }
+    attempts.take(found);
     const { attempt, transaction } = found;
     if (!isSameBrowser(transaction, cookieOf(digestOf(attempt.id)))) {
       wipeChecks(transaction.checks);
@@ -148,7 +164,7 @@ export class BrowserFlow {
     try {
       granted = await this.#authorization.exchange(attempt, transaction, query);
     } catch (error) {
-      return completion.fail(attempt, loginFailureOf(error));
+      return completion.failBy(attempt, error);
     }
     return transaction.purpose === 'sign-in'
       ? this.#signedIn(attempt, granted, transaction.cookieDigest)
@@ -167,6 +183,27 @@ export class BrowserFlow {
     return attempt?.unconfirmed || attempt?.devicePoller ? undefined : attempt;
   }
 
+  /**
+   * The open transaction of a response. Some providers send errors without `state`: such an error belongs to the login
+   * that this browser has consented to, if there is exactly one at this redirect URI.
+   */
+  #transactionOf({
+    path,
+    query,
+    cookies,
+  }: Omit<AuthorizationResponse, 'origin'>): OpenTransaction | undefined {
+    const { attempts } = this.#options;
+    if (query.has('state')) return attempts.byState(stateOf(query));
+    if (!query.has('error')) return undefined;
+    const open = cookies()
+      .flatMap((cookie) => attempts.byCookie(cookie) ?? [])
+      .filter(
+        ({ attempt, transaction }) =>
+          this.#authorization.callbackPathOf(attempt, transaction.purpose) === path,
+      );
+    return open.length === 1 ? open[0] : undefined;
+  }
+
   /** The user has signed in at `access.signIn`. Only the initiator goes on to the provider. */
   async #signedIn(
     attempt: LoginAttempt,
@@ -182,11 +219,9 @@ export class BrowserFlow {
     if (attempt.transaction) return { kind: 'failed', failure: 'superseded' };
     try {
       const url = await this.#authorization.start(attempt, 'login', cookieDigest);
-      return url
-        ? { kind: 'continue', url }
-        : { kind: 'failed', failure: failureOf(attempt.outcome) ?? 'superseded' };
+      return url ? { kind: 'continue', url } : endedAs(attempt.outcome);
     } catch (error) {
-      return completion.fail(attempt, loginFailureOf(error));
+      return completion.failBy(attempt, error);
     }
   }
 
@@ -230,4 +265,8 @@ export class BrowserFlow {
 /** Whether the browser with this cookie is the one that consented. */
 function isSameBrowser({ cookieDigest }: AuthorizationTransaction, cookie: string | undefined): boolean {
   return cookie !== undefined && isSameDigest(digestOf(cookie), cookieDigest);
+}
+
+function stateOf(query: URLSearchParams): string {
+  return query.get('state') ?? '';
 }

@@ -1,20 +1,22 @@
 import { type Context, Hono } from 'hono';
-import { SessionError } from '../../errors.js';
 import type { BodyMemoryLimit } from '../../http/body/body-memory-limit.js';
 import { readForm } from '../../http/body/form-body.js';
 import type { Guards } from '../../http/guards.js';
 import { bodySourceOf, type HttpEnv } from '../../http/http-env.js';
-import type { LoginFailure } from '../../session/session-events.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { digestOf } from '../../vault/secret-digest.js';
 import type { Brand } from '../pages/branding.js';
-import { failurePage, isLoginFailure } from '../pages/failure-page.js';
+import {
+  failurePage,
+  failurePathOf,
+  isLoginFailure,
+  isProviderFailureReason,
+} from '../pages/failure-page.js';
 import { codePage, connectPage, donePage } from '../pages/pages.js';
 import {
   expiredLinkPage,
   invalidFormPage,
-  type ProviderFailureReason,
-  providerErrorPage,
+  providerUnavailablePage,
   rejectedCallbackPage,
   tooManyRequestsPage,
 } from '../pages/problem-pages.js';
@@ -38,15 +40,15 @@ export interface LoginRoutesOptions extends LoginCookiesOptions {
 
 /** The routes of a login in a browser: the connect page, the redirect URIs, and the last pages. */
 export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
-  const { browserFlow, guards, loginRequests, brand, random, bodyMemory, onError } = options;
+  const { browserFlow, guards, loginRequests, brand, random, bodyMemory } = options;
   const cookies = new LoginCookies(options);
   /** The path of a page in the public URL. */
   const at = (path: string) => new URL(`.${path}`, options.publicUrl()).pathname;
 
   /** Shows why the login of a link is not pending. */
   const showEnded = async (c: Context<HttpEnv>, attemptId: string) => {
-    const failure = browserFlow.failureOf(attemptId);
-    return failure ? c.redirect(at(failurePathOf(failure)), 303) : showPage(c, await expiredLinkPage(brand));
+    const fault = browserFlow.faultOf(attemptId);
+    return fault ? c.redirect(at(failurePathOf(fault)), 303) : showPage(c, await expiredLinkPage(brand));
   };
 
   const app = new Hono<HttpEnv>();
@@ -87,35 +89,34 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (!request) return showEnded(c, attemptId);
     if (form.get('action') !== 'continue') {
       browserFlow.decline(attemptId);
-      return c.redirect(at(failurePathOf('declined')), 303);
+      return c.redirect(at(failurePathOf({ failure: 'declined' })), 303);
     }
     const binding = randomToken(random);
-    const target = await browserFlow.consent(attemptId, binding).catch((error: unknown) => {
-      const failureReason = failureReasonOf(error);
-      // The operator has to change the configuration.
-      if (failureReason === 'provider_refused') onError(error);
-      return failureReason;
-    });
-    if (target === undefined) return showEnded(c, attemptId);
-    if (!(target instanceof URL)) {
-      return showPage(c, await providerErrorPage(brand, request.signInAt ?? request.provider, target));
+    const result = await browserFlow.consent(attemptId, binding);
+    if (result === undefined) return showEnded(c, attemptId);
+    if (result.kind === 'failed') return showPage(c, await failurePage(brand, result, 502));
+    if (result.kind === 'unavailable') {
+      const destination = request.signInAt ?? request.provider;
+      return showPage(c, await providerUnavailablePage(brand, destination, result.cause.reason));
     }
     cookies.bind(c, attemptId, binding);
-    return c.redirect(target.href, 303);
+    return c.redirect(result.url.href, 303);
   });
 
   /** Handles an authorization response at a redirect URI. */
   const handleCallback = async (c: Context<HttpEnv>, path: string) => {
     const query = new URL(c.req.url).searchParams;
     const cookieOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
-    const isValid = !hasDuplicates(query) && browserFlow.isValidResponse({ query, cookieOf });
+    const response = { path, query, cookieOf, cookies: () => cookies.bindings(c) };
+    const isValid = !hasDuplicates(query) && browserFlow.isValidResponse(response);
     // Valid responses are not limited: their users have logged in at the provider.
     const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooManyRequests(c, seconds);
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
-    const result = await browserFlow.handleCallback({ path, query, cookieOf, origin: c.get('origin') });
+    const result = await browserFlow.handleCallback({ ...response, origin: c.get('origin') });
     if (result.kind === 'rejected') return showPage(c, await rejectedCallbackPage(brand));
-    if (result.kind === 'mismatched') return showPage(c, await failurePage(brand, 'browser_mismatch', 400));
+    if (result.kind === 'mismatched')
+      return showPage(c, await failurePage(brand, { failure: 'browser_mismatch' }, 400));
     if (result.kind === 'code') await cookies.keepCode(c, result.attemptId, result.code);
     if (result.kind === 'authenticated') await cookies.keepCompleted(c, result);
     return c.redirect(result.kind === 'continue' ? result.url.href : at(resultPathOf(result)), 303);
@@ -138,7 +139,14 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   app.get('/login/failed/:failure', async (c) => {
     const failure = c.req.param('failure');
-    return isLoginFailure(failure) ? showPage(c, await failurePage(brand, failure)) : c.notFound();
+    return isLoginFailure(failure) ? showPage(c, await failurePage(brand, { failure })) : c.notFound();
+  });
+
+  app.get('/login/failed/:failure/:reason', async (c) => {
+    const { failure, reason } = c.req.param();
+    return isLoginFailure(failure) && isProviderFailureReason(reason)
+      ? showPage(c, await failurePage(brand, { failure, reason }))
+      : c.notFound();
   });
 
   return app;
@@ -146,13 +154,6 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
 function hasDuplicates(query: URLSearchParams): boolean {
   return new Set(query.keys()).size !== query.size;
-}
-
-/** The reason why a browser cannot be redirected to the provider. @throws `error` if it is another one */
-function failureReasonOf(error: unknown): ProviderFailureReason {
-  const code = error instanceof SessionError ? error.code : undefined;
-  if (code === 'provider_unavailable' || code === 'provider_refused') return code;
-  throw error;
 }
 
 function resultPathOf(
@@ -164,10 +165,6 @@ function resultPathOf(
     case 'code':
       return `/connect/${result.attemptId}/code`;
     case 'failed':
-      return failurePathOf(result.failure);
+      return failurePathOf(result);
   }
-}
-
-function failurePathOf(failure: LoginFailure): string {
-  return `/login/failed/${failure}`;
 }

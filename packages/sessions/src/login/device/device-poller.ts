@@ -1,6 +1,7 @@
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import type { DeviceAuthorization } from '../../provider/device-authorization.js';
 import type { Provider } from '../../provider/provider.js';
+import type { ProviderFailure } from '../../session/provider-failures.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import type { Deadline, Deadlines } from '../../time/deadlines.js';
@@ -13,18 +14,18 @@ export interface DevicePollerOptions {
   readonly deadlines: Deadlines;
   /** Called when the user has approved; after `stop`, too, if a poll was in flight. */
   readonly onGranted: (granted: GrantedTokens) => void;
-  readonly onFailure: (failure: LoginFailure) => void;
+  /** @param cause the failure of the provider, if that is why */
+  readonly onFailure: (failure: LoginFailure, cause?: ProviderFailure) => void;
 }
 
 /** The increase of the interval after `slow_down` (RFC 8628 section 3.5). */
 const SLOW_DOWN_MS = 5000;
 /** The maximum pause after failed polls, unless the provider's interval or its `Retry-After` is longer. */
 const MAX_PAUSE_MS = 60_000;
-/** The poll results that end a login. */
+/** The poll results that end a login, besides a failure. */
 const FAILURES = {
   denied: 'declined',
   expired: 'expired',
-  refused: 'provider_refused',
 } as const satisfies Record<string, LoginFailure>;
 /** The time that `detectionDelayMs` allows for the response to a poll. */
 const RESPONSE_MS = 3000;
@@ -117,6 +118,8 @@ export class DevicePoller {
         return this.#pollAfter(this.#intervalMs, authorization);
       case 'unavailable':
         return this.#pollAfter(this.#pauseMs(poll.failure.retryAfterSeconds), authorization);
+      case 'refused':
+        return onFailure('provider_refused', poll.failure);
       default:
         return onFailure(FAILURES[poll.kind]);
     }

@@ -38,7 +38,7 @@ export class DeviceFlow {
       clock,
       deadlines,
       onGranted: (granted) => void this.#complete(attempt, granted).catch(onError),
-      onFailure: (failure) => void completion.fail(attempt, failure),
+      onFailure: (failure, cause) => void completion.fail(attempt, failure, cause),
     });
     return this.waitForCode(attempt);
   }
@@ -49,8 +49,7 @@ export class DeviceFlow {
     try {
       await attempt.devicePoller?.start();
     } catch (error) {
-      const isUnavailable = error instanceof SessionError && error.code === 'provider_unavailable';
-      completion.fail(attempt, isUnavailable ? 'provider_unavailable' : 'provider_refused');
+      completion.failBy(attempt, error);
       // The error tells the client.
       failedLogins.takeUnreported(attempt.snapshot.ref, attempt.provider);
       throw error;

@@ -1,20 +1,23 @@
 import { html } from 'hono/html';
+import { FAILURE_TEXTS, type ProviderFailureReason } from '../../session/provider-failure-texts.js';
 import type { LoginFailure } from '../../session/session-events.js';
+import type { LoginFault } from '../login-attempt.js';
 import type { Brand } from './branding.js';
 import { type Page, renderMessage } from './page.js';
 
 /** The last page of a login that failed: the reason, and what to do next. */
 export function failurePage(
   brand: Brand,
-  failure: LoginFailure,
+  { failure, reason: cause }: Pick<LoginFault, 'failure' | 'reason'>,
   status: Page['status'] = 200,
 ): Promise<Page> {
   const { title, reason, advice } = FAILURES[failure];
+  const explained = cause && NAMES_REASON.has(failure) ? sentenceOf(FAILURE_TEXTS[cause].short) : reason;
   return renderMessage(brand, {
     status,
     mark: failure === 'declined' ? 'neutral' : 'bad',
     title,
-    body: html`<p>${reason}</p>
+    body: html`<p>${explained}</p>
       <p>${advice}</p>
       <p class="quiet">You can close this window.</p>`,
   });
@@ -23,6 +26,23 @@ export function failurePage(
 /** Whether `value` is a failure. */
 export function isLoginFailure(value: string): value is LoginFailure {
   return Object.hasOwn(FAILURES, value);
+}
+
+/** The path of the page, below the public URL. The reason is from a closed list. */
+export function failurePathOf({ failure, reason }: Pick<LoginFault, 'failure' | 'reason'>): string {
+  return `/login/failed/${failure}${reason && NAMES_REASON.has(failure) ? `/${reason}` : ''}`;
+}
+
+/** Whether `value` is a reason of a provider's failure. */
+export function isProviderFailureReason(value: string): value is ProviderFailureReason {
+  return Object.hasOwn(FAILURE_TEXTS, value);
+}
+
+/** The failures whose page says more than their kind. */
+const NAMES_REASON: ReadonlySet<LoginFailure> = new Set(['provider_unavailable', 'provider_refused']);
+
+function sentenceOf(short: string): string {
+  return `${short.charAt(0).toUpperCase()}${short.slice(1)}. No access was granted.`;
 }
 
 interface Explanation {

@@ -1,5 +1,6 @@
 import { html } from 'hono/html';
 import { formatWait } from '../../errors.js';
+import { FAILURE_TEXTS, type ProviderFailureReason } from '../../session/provider-failure-texts.js';
 import type { Brand } from './branding.js';
 import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 
@@ -42,25 +43,17 @@ export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Pr
   });
 }
 
-export type ProviderFailureReason = 'provider_unavailable' | 'provider_refused';
-
-/** The browser cannot be redirected to the authorization server. */
-export function providerErrorPage(
+/** The browser cannot be redirected to the authorization server now. The login is still pending. */
+export function providerUnavailablePage(
   brand: Brand,
   destination: LoginDestination,
-  failureReason: ProviderFailureReason,
+  reason: ProviderFailureReason,
 ): Promise<Page> {
-  const title = 'Login unavailable';
-  return failureReason === 'provider_unavailable'
-    ? problem(brand, 502, {
-        title,
-        text: html`${destinationOf(destination)} cannot be reached, so your login has not started. Wait a minute, then try again.`,
-        action: RELOAD,
-      })
-    : problem(brand, 502, {
-        title,
-        text: html`This server is not configured correctly for ${destinationOf(destination)}, so your login has not started. Contact the operator of this server.`,
-      });
+  return problem(brand, 502, {
+    title: 'Login unavailable',
+    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}. Wait a minute, then try again.`,
+    action: RELOAD,
+  });
 }
 
 const TITLES = {

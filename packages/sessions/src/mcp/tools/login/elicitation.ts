@@ -75,7 +75,7 @@ export async function elicitLogin(
     }
     return current
       ? { kind: 'pending', login: { ...current, isNew: true }, refusal: outcome }
-      : { kind: 'failed', failure: logins.takeFailure(snapshot.ref, provider) ?? 'declined' };
+      : { failure: 'declined', ...logins.takeFailure(snapshot.ref, provider), kind: 'failed' };
   } finally {
     // Cancels the elicitation if it is unanswered.
     over.abort();
@@ -174,12 +174,12 @@ export class LoginRounds {
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
     const pending = logins.pending(ref, provider);
-    const failure = call.renew ? logins.takeFailure(ref, provider) : undefined;
-    if (failure) return { kind: 'failed', failure, isLoggedIn: isLoggedIn(call, this.#options.clock.now()) };
+    const fault = call.renew ? logins.takeFailure(ref, provider) : undefined;
+    if (fault) return { ...fault, kind: 'failed', isLoggedIn: isLoggedIn(call, this.#options.clock.now()) };
     // A decline counts even if a user has logged in meanwhile.
     if (!pending?.isRenewal && isLoggedIn(call, this.#options.clock.now()))
       return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
-    if (!pending) return { kind: 'failed', failure: logins.takeFailure(ref, provider) ?? 'expired' };
+    if (!pending) return { failure: 'expired', ...logins.takeFailure(ref, provider), kind: 'failed' };
     if (action !== 'accept') {
       elicitation.stopAsking(ref);
       return { kind: 'pending', login: { ...pending, isNew: true }, refusal: action };
@@ -247,7 +247,7 @@ export function finishedStep(
 ): LoginStep {
   if (outcome.kind === 'authenticated') return { kind: 'finished' };
   logins.takeFailure(snapshot.ref, provider);
-  return { kind: 'failed', failure: outcome.failure };
+  return outcome;
 }
 
 export interface LoginWait {

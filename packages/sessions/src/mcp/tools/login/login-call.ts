@@ -1,8 +1,7 @@
 import { SessionError } from '../../../errors.js';
-import type { LoginSource } from '../../../login/login-attempt.js';
+import type { FailedLogin, LoginSource } from '../../../login/login-attempt.js';
 import type { PendingLogin, StartedLogin } from '../../../login/pending-login.js';
 import { ANONYMOUS_OWNER, parseSessionId, type SessionId } from '../../../session/ids.js';
-import type { LoginFailure } from '../../../session/session-events.js';
 import type { AccountRecord, SessionRecord, SessionSnapshot } from '../../../session/session-record.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
 import type { ClientInfo } from '../../request/client-capabilities.js';
@@ -82,12 +81,10 @@ type UnfinishedLogin =
     }
   /** The presented code is wrong; `login` is the pending login, if there is one. */
   | { readonly kind: 'wrong_code'; readonly login: PendingLogin | undefined }
-  | {
-      readonly kind: 'failed';
-      readonly failure: LoginFailure;
+  | (FailedLogin & {
       /** Whether an earlier login at the provider is valid. */
       readonly isLoggedIn?: boolean;
-    };
+    });
 
 /** The state of a login. `finished`: a user has logged in, and a pending handle may have to be replaced. */
 export type LoginStep = UnfinishedLogin | { readonly kind: 'finished' };

@@ -1,7 +1,8 @@
 import type { CallToolResult } from '@modelcontextprotocol/server';
+import type { LoginFault } from '../../../login/login-attempt.js';
 import type { PendingLogin } from '../../../login/pending-login.js';
 import { omitUndefined } from '../../../omit-undefined.js';
-import type { LoginFailure } from '../../../session/session-events.js';
+import { shortTextOf } from '../../../session/provider-failures.js';
 import { errorResult, structuredResult } from '../tool-result.js';
 import type { LoginAnswer, LoginCall } from './login-call.js';
 
@@ -101,13 +102,13 @@ function stillOpen(userCode: string | undefined): string {
 
 /** The result of a failed login. Names a provider that is not the default, because the next call must name it again. */
 function failedResult(
-  { failure, isLoggedIn }: Extract<LoginAnswer, { kind: 'failed' }>,
+  { isLoggedIn, ...fault }: Extract<LoginAnswer, { kind: 'failed' }>,
   { provider }: Pick<LoginCall, 'provider'>,
   defaultProvider: string,
 ): CallToolResult {
   const where = provider === defaultProvider ? '' : ` This was a login with provider "${provider}".`;
   const before = isLoggedIn ? ' The login before it is still valid.' : '';
-  return errorResult(`${failureText(failure)}${where}${before}`);
+  return errorResult(`${failureText(fault)}${where}${before}`);
 }
 
 /** The result for a wrong code. */
@@ -146,7 +147,8 @@ const AT_RISK =
   'The provider does not renew the access token at the moment. To log in again now, call `login` with renew: true.';
 
 /** Why a login failed, and what to do. */
-function failureText(failure: LoginFailure): string {
+function failureText({ failure, reason, oauthError }: LoginFault): string {
+  const why = reason ? ` Reason: ${shortTextOf(reason, oauthError)}.` : '';
   switch (failure) {
     case 'declined':
       return 'The user declined to log in. Ask them before you try again.';
@@ -157,9 +159,9 @@ function failureText(failure: LoginFailure): string {
     case 'identity_mismatch':
       return 'The login was rejected: it was completed by another user than the one whose token this client has. None of its data was kept. Call `login` to start a new one, and ask that user to complete it.';
     case 'provider_unavailable':
-      return 'The identity provider could not be reached. Try `login` again in a minute.';
+      return `The identity provider could not complete the login.${why} Try \`login\` again in a minute.`;
     case 'provider_refused':
-      return 'The identity provider rejected the login, or its response was not valid. Call `login` to try again. If it fails again, tell the operator of this server.';
+      return `The identity provider rejected the login, or its response was not valid.${why} Call \`login\` to try again. If it fails again, tell the operator of this server; the log names the setting.`;
     case 'wrong_code':
       return 'A wrong confirmation code was entered too often. Call `login` to start a new login.';
     case 'superseded':

@@ -145,8 +145,8 @@ async function nextStep(
   if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.resume(call, protocol, round, binding);
   const hasLogin = isLoggedIn(call, options.clock.now());
-  const failure = logins.takeFailure(snapshot.ref, provider);
-  if (failure) return { kind: 'failed', failure, isLoggedIn: hasLogin };
+  const fault = logins.takeFailure(snapshot.ref, provider);
+  if (fault) return { ...fault, kind: 'failed', isLoggedIn: hasLogin };
   const isRenewing = call.renew || logins.pending(snapshot.ref, provider)?.isRenewal === true;
   if (hasLogin && !isRenewing) return { kind: 'finished' };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
