@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ProviderOptions } from './provider-options.js';
 import { providerSettings } from './provider-settings.js';
@@ -272,5 +273,64 @@ describe('provider options that give up a protection by name', () => {
     ],
   ])('are accepted: %s', (_what, options) => {
     expect(providerSettings(options)).toMatchObject(options);
+  });
+});
+
+const maybe = <T>(...values: T[]) => fc.constantFrom(undefined, ...values);
+
+/** Options of which each is valid on its own. */
+const anyOptions = fc.record({
+  clientSecret: maybe('secret', 'with:colon'),
+  clientKey: maybe(key),
+  clientAuthentication: maybe('none', 'client_secret_post', 'client_secret_basic_raw', 'private_key_jwt'),
+  clientAssertion: maybe({ audience: 'token_endpoint' }),
+  endpoints: maybe<ProviderOptions['endpoints']>(endpoints, { ...endpoints, userInfo }),
+  pkce: maybe('S256', 'off'),
+  nonce: maybe('required', 'off'),
+  scopes: maybe(['openid'], ['repo'], []),
+  identitySource: maybe('id_token', 'user_info', 'token_response'),
+  deviceFlow: maybe('allowed', 'only'),
+  tokenFields: maybe(['api']),
+  callbackFields: maybe(['api'], ['realmId']),
+  apiOriginField: maybe({ field: 'api', domains: ['example.com'] }),
+});
+
+function settingsOf(options: ProviderOptions): ReturnType<typeof providerSettings> | Error {
+  try {
+    return providerSettings(options);
+  } catch (error) {
+    if (error instanceof Error) return error;
+    throw error;
+  }
+}
+
+describe('any combination of provider options', () => {
+  it('is refused with the name of an option, or protects every login and identifies its user', () => {
+    fc.assert(
+      fc.property(anyOptions, (given) => {
+        const settings = settingsOf({ ...publicClient, ...given } as ProviderOptions);
+        if (settings instanceof Error) {
+          expect(settings.message).toMatch(/→ at [a-zA-Z]/);
+          expect(settings.message).not.toContain('with:colon');
+          return;
+        }
+        const isConfidential = settings.clientAuthentication !== 'none';
+        const hasIdToken = settings.scopes.includes('openid');
+        const source = settings.identitySource ?? (hasIdToken ? 'id_token' : 'user_info');
+        if (settings.pkce === 'off') {
+          expect(isConfidential).toBe(true);
+          expect(given.nonce === 'off' || (hasIdToken && source === 'id_token')).toBe(true);
+        }
+        if (settings.endpoints && settings.deviceFlow !== 'only') expect(settings.pkce).toBeDefined();
+        if (settings.clientAuthentication === 'client_secret_basic_raw')
+          expect(settings.clientSecret).not.toContain(':');
+        if (source === 'id_token') expect(hasIdToken).toBe(true);
+        if (source === 'user_info' && given.endpoints) expect(given.endpoints).toHaveProperty('userInfo');
+        if (isConfidential) expect(settings.clientSecret ?? settings.clientKey).toBeDefined();
+        if (settings.apiOriginField) expect(settings.tokenFields).toContain(settings.apiOriginField.field);
+        expect(settings.callbackFields.filter((name) => settings.tokenFields.includes(name))).toEqual([]);
+      }),
+      { numRuns: 2000 },
+    );
   });
 });
