@@ -1,3 +1,4 @@
+import { omitUndefined } from '../omit-undefined.js';
 import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionId } from '../session/ids.js';
@@ -15,7 +16,7 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
-import { tokenTimes } from './refresh/window.js';
+import { type TokenTimes, tokenTimes } from './refresh/window.js';
 
 export interface AddedAccountsOptions {
   readonly registry: SessionRegistry;
@@ -25,6 +26,27 @@ export interface AddedAccountsOptions {
   readonly clock: Clock;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
+}
+
+/** The account of a login whose tokens are not sealed yet. */
+function accountOf(
+  granted: GrantedTokens,
+  { provider, subject, name }: Pick<AccountRecord, 'provider' | 'subject' | 'name'>,
+  times: TokenTimes,
+): Omit<UnsealedAccount, 'generation'> {
+  const { scopes = [], requestedScopes, fields, apiOrigin, providerSession } = granted;
+  const refusedScopes = requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
+  return {
+    provider,
+    state: 'authenticated',
+    subject,
+    name,
+    scopes,
+    ...(refusedScopes.length > 0 && { refusedScopes }),
+    hasRefreshToken: granted.tokens.refreshToken !== undefined,
+    ...times,
+    ...omitUndefined({ fields, apiOrigin, providerSession }),
+  };
 }
 
 /** Adds the account of a login to its session (`Accounts.commitLogin`). */
@@ -37,27 +59,14 @@ export async function commitLogin(
   const { registry, events, disposal, tokens, clock, fraction } = options;
   const { identity } = granted;
   if (!identity) throw new Error('A login without an identity cannot be committed.');
-  const hasRefreshToken = granted.tokens.refreshToken !== undefined;
-  const times = tokenTimes(granted, undefined, hasRefreshToken, fraction());
-  const scopes = granted.scopes ?? [];
-  const refusedScopes = granted.requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
+  const times = tokenTimes(granted, {}, granted.tokens.refreshToken !== undefined, fraction());
+  const added = accountOf(granted, { provider, ...identity }, times);
   let sealed: AccountRecord | undefined;
   const change: SessionChange = (record) => {
     tokens.wipe(sealed);
     if (record.epoch !== snapshot.epoch) return undefined;
     const generation = record.generation + 1;
-    const account: UnsealedAccount = {
-      provider,
-      state: 'authenticated',
-      generation,
-      subject: identity.subject,
-      name: identity.name,
-      scopes,
-      ...(refusedScopes.length > 0 && { refusedScopes }),
-      hasRefreshToken,
-      ...times,
-    };
-    sealed = tokens.seal(record, account, granted.tokens);
+    sealed = tokens.seal(record, { ...added, generation }, granted.tokens);
     const signOut = isOtherUser(record, provider, identity.subject) ? otherUserOf(record) : undefined;
     const { accounts, signedInAtMs = clock.now() } = { ...record, ...signOut };
     return {
@@ -80,9 +89,6 @@ export async function commitLogin(
     return undefined;
   }
   wipeTokenSet(granted.tokens);
-  const replaced = changed.before.accounts[provider];
-  // A sign-out has disposed of all accounts.
-  if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);
   const { generation, refreshAtMs } = account;
   const { subject } = identity;
   events.emit({
@@ -93,6 +99,9 @@ export async function commitLogin(
     generation,
     refreshAtMs,
   });
+  const replaced = changed.before.accounts[provider];
+  // A sign-out has disposed of all accounts.
+  if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);
   return generation;
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ScriptedProvider } from '../../../../../test/support/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
+import { accountHealth } from '../../session/account-health.js';
 import { MapSessionStore } from '../../store/map-session-store.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { systemRandom } from '../../vault/random.js';
@@ -313,6 +314,82 @@ describe('an access token that the API refuses', () => {
   });
 });
 
+describe('a refresh because an API rejected the access token', () => {
+  it('notes this with the new tokens, until the next refresh', async () => {
+    const { bench, record, account } = await setUp();
+    await bench.refresher.replaceRefused(record.ref, 'idp', 1);
+    expect(await account()).toMatchObject({ generation: 2, tokenRejected: true });
+    await bench.refresher.refresh(record.ref, 'idp', 2);
+    expect(await account()).toMatchObject({ generation: 3, tokenRejected: undefined });
+  });
+
+  /** A login whose API rejects the token, and whose first refresh fails. */
+  async function rejectedWhile(kind: 'unavailable' | 'refused') {
+    const outcomes: RefreshOutcome[] = [{ kind, retryAfterSeconds: 30, cause: new Error('no') }];
+    const clock = new VirtualClock();
+    const provider = new ScriptedProvider(clock);
+    const refreshTokens = (name: string, refreshToken: Secret) => {
+      const outcome = outcomes.shift();
+      return outcome ? Promise.resolve(outcome) : provider.refresh(name, refreshToken);
+    };
+    const login = await setUp({ refreshTokens, clock });
+    await clock.advance(1000);
+    for (let tries = 1; tries <= 2; tries++) {
+      const replaced = login.bench.refresher.replaceRefused(login.record.ref, 'idp', 1);
+      await expect(replaced).rejects.toMatchObject({ code: `provider_${kind}` });
+    }
+    const health = async () => {
+      const account = await login.account();
+      return account && accountHealth(account, clock.now());
+    };
+    return { ...login, clock, health };
+  }
+
+  it('leaves the account without a valid token if the provider rejects it, too, until one succeeds', async () => {
+    const { bench, snapshot, clock, account, refresh, health } = await rejectedWhile('refused');
+    expect(await account()).toMatchObject({ state: 'authenticated', failures: 1, expiresAtMs: 1000 });
+    expect(await health()).toBe('expired');
+    await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'provider_refused' });
+    await clock.advance(30_000);
+    await refresh();
+    expect(await health()).toBe('good');
+    expect(await account()).toMatchObject({ expiresAtMs: 631_000, generation: 2 });
+  });
+
+  it('leaves the token valid during an outage', async () => {
+    const { bench, snapshot, account, health } = await rejectedWhile('unavailable');
+    expect(await account()).toMatchObject({ state: 'authenticated', failures: 1, expiresAtMs: 600_000 });
+    expect(await health()).toBe('at_risk');
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
+  });
+});
+
+describe('what a response says of the account', () => {
+  it('replaces what was known of it, and the rest stays', async () => {
+    const { bench, snapshot, account, refresh } = await setUp();
+    const known = { fields: { team: 'T1', realm: 'R1' }, apiOrigin: 'https://a.test', providerSession: 's1' };
+    const grant = (fields: object) => bench.provider.grant('alice', fields);
+    await bench.accounts.commitLogin(snapshot, 'idp', grant({ ...known, refreshExpiresInSeconds: 900 }));
+    expect(await account()).toMatchObject({ ...known, refreshExpiresAtMs: 900_000 });
+    bench.provider.holds = true;
+    const answers = [{}, { fields: { team: 'T2' }, apiOrigin: 'https://b.test', providerSession: 's2' }];
+    const seen: unknown[] = [];
+    for (const [index, fields] of answers.entries()) {
+      const refreshed = refresh(2 + index);
+      await bench.clock.advance(0);
+      bench.provider.held[index]?.answer({ kind: 'granted', granted: grant(fields) });
+      await refreshed;
+      const { fields: kept, apiOrigin, providerSession } = (await account()) ?? {};
+      seen.push({ fields: kept, apiOrigin, providerSession });
+    }
+    const { team: _team, ...rest } = known.fields;
+    expect(seen).toEqual([
+      known,
+      { fields: { ...rest, team: 'T2' }, apiOrigin: 'https://b.test', providerSession: 's2' },
+    ]);
+  });
+});
+
 describe('a refresh that is put off', () => {
   const cause = new Error('the reason');
   const unavailable = { kind: 'unavailable', retryAfterSeconds: undefined, cause } as const;
@@ -363,6 +440,26 @@ describe('a refresh that is put off', () => {
       expect((await account())?.refreshAtMs).toBe(bench.clock.now() + 120_000);
     },
   );
+
+  it('is due later and later if the provider refuses it: at most two requests in a minute [security 20]', async () => {
+    const refused = { kind: 'refused', retryAfterSeconds: undefined, cause } as const;
+    for (const [fraction, pauses] of [
+      [0, [30, 60, 120, 240, 480, 900, 900]],
+      // 30 - 7.5 and 60 - 15 are more than a minute.
+      [0.9999, [22.5, 45, 90, 180, 360, 675, 675]],
+    ] as const) {
+      const { bench, account, refresh } = await failing(
+        Array.from({ length: 7 }, () => refused),
+        fraction,
+      );
+      const seen: number[] = [];
+      for (let failures = 1; failures <= 7; failures++) {
+        await expect(refresh()).rejects.toMatchObject({ code: 'provider_refused' });
+        seen.push(((await account())?.refreshAtMs ?? 0) - bench.clock.now());
+      }
+      expect(seen.map((ms) => Math.round(ms / 100) / 10)).toEqual(pauses);
+    }
+  });
 
   it('says itself when it is due [security 20]', async () => {
     const { bench, account, refresh } = await failing([{ ...unavailable, retryAfterSeconds: 120 }]);

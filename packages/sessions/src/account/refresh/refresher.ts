@@ -1,12 +1,12 @@
+import { SessionError } from '../../errors.js';
 import { notRenewed, oauthErrorOf, reauthenticationRequired } from '../../session/account-errors.js';
-import type { AccountTokens, UnsealedAccount } from '../../session/account-tokens.js';
+import type { AccountTokens } from '../../session/account-tokens.js';
 import type { Disposal } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import {
   type AccountFailureReason,
   type AccountRecord,
-  type GrantNonconformance,
   type SessionRecord,
   snapshotOf,
 } from '../../session/session-record.js';
@@ -15,8 +15,9 @@ import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { Secret } from '../../vault/secret.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
+import { backoffMs } from './backoff.js';
 import type { GrantedTokens, PostponedRefresh, RefreshTokens } from './granted-tokens.js';
-import { tokenTimes } from './window.js';
+import { isOtherUser, nonconformancesOf, refreshedAccount } from './refreshed-account.js';
 
 export interface TokenRefresherOptions {
   readonly registry: SessionRegistry;
@@ -28,13 +29,6 @@ export interface TokenRefresherOptions {
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
 }
-
-/** The pause after the first failed refresh. It doubles with each failure. */
-const FIRST_PAUSE_MS = 2000;
-/** The maximum pause. */
-const MAX_PAUSE_MS = 30_000;
-/** The minimum pause, also with jitter. */
-const MIN_PAUSE_MS = 500;
 
 /**
  * Refreshes token sets. Each account has one refresh at a time. Its tokens are committed only if the account still has
@@ -54,27 +48,42 @@ export class TokenRefresher {
    * @throws SessionError `reauthentication_required`, `provider_unavailable`, `provider_refused`
    */
   refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
-    const key = `${ref} ${provider} ${generation}`;
-    const running = this.#running.get(key);
-    if (running) return running;
-    const refresh = this.#refresh(ref, provider, generation).finally(() => this.#running.delete(key));
-    this.#running.set(key, refresh);
-    return refresh;
+    return this.#shared(ref, { provider, generation });
   }
 
   /**
-   * Refreshes the token set of `generation`, whose access token an API has rejected. Without a refresh token the account
-   * needs a new login.
+   * Refreshes the token set of `generation`, whose access token an API has rejected. If the provider rejects the refresh,
+   * too, the account has no valid access token until a later one succeeds. Without a refresh token it needs a new login.
    * @throws SessionError as `refresh`
    */
   async replaceRefused(ref: SessionRef, provider: string, generation: number): Promise<void> {
+    const rejected = { provider, generation, tokenRejected: true } as const;
     const record = await this.#options.registry.get(ref);
     const account = record?.accounts[provider];
     const isCurrent = account?.generation === generation && account.state === 'authenticated';
-    if (record && isCurrent) this.#assertNotPostponed(account);
-    if (!record || !isCurrent || account.hasRefreshToken) return this.refresh(ref, provider, generation);
-    await this.giveUp(record, account, 'no_refresh_token');
-    throw reauthenticationRequired(provider);
+    if (!record || !isCurrent) return this.#shared(ref, rejected);
+    if (!account.hasRefreshToken) {
+      await this.giveUp(record, account, 'no_refresh_token');
+      throw reauthenticationRequired(provider);
+    }
+    try {
+      this.#assertNotPostponed(account);
+      await this.#shared(ref, rejected);
+    } catch (error) {
+      // During an outage the token may be valid: some APIs answer 401 for other reasons, too.
+      if (error instanceof SessionError && error.code === 'provider_refused')
+        await this.#expire(ref, account);
+      throw error;
+    }
+  }
+
+  #shared(ref: SessionRef, started: StartedRefresh): Promise<void> {
+    const key = `${ref} ${started.provider} ${started.generation}`;
+    const running = this.#running.get(key);
+    if (running) return running;
+    const refresh = this.#refresh(ref, started).finally(() => this.#running.delete(key));
+    this.#running.set(key, refresh);
+    return refresh;
   }
 
   /** Waits for the refreshes in flight. */
@@ -97,6 +106,7 @@ export class TokenRefresher {
       hasRefreshToken: false,
       expiresAtMs: undefined,
       refreshAtMs: undefined,
+      refreshExpiresAtMs: undefined,
     });
     if (!changed) return;
     const lost = changed.before.accounts[provider];
@@ -111,7 +121,8 @@ export class TokenRefresher {
     this.#options.events.emit(event);
   }
 
-  async #refresh(ref: SessionRef, provider: string, generation: number): Promise<void> {
+  async #refresh(ref: SessionRef, started: StartedRefresh): Promise<void> {
+    const { provider, generation } = started;
     const record = await this.#options.registry.get(ref);
     const account = record?.accounts[provider];
     if (!record || account?.generation !== generation || account.state !== 'authenticated') return;
@@ -123,7 +134,7 @@ export class TokenRefresher {
     if (!held) return this.#dropUnreadable(ref, account);
     if (!held.refreshToken) return;
     try {
-      await this.#renew(record, account, held.refreshToken);
+      await this.#renew(record, { ...account, tokenRejected: started.tokenRejected }, held.refreshToken);
     } finally {
       held.refreshToken.wipe();
     }
@@ -206,16 +217,9 @@ export class TokenRefresher {
       const current = record.accounts[provider];
       if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
       const generation = record.generation + 1;
-      const scopes = narrowed(current.scopes, granted.scopes);
-      const renewed: UnsealedAccount = {
-        ...current,
-        failureReason: undefined,
-        failures: undefined,
-        generation,
-        scopes,
-        ...tokenTimes(granted, current.lifetimeMs, current.hasRefreshToken, this.#options.fraction()),
-      };
-      sealed = sealer.seal(record, renewed, tokens);
+      const renewed = refreshedAccount(current, granted, this.#options.fraction());
+      const { tokenRejected } = account;
+      sealed = sealer.seal(record, { ...renewed, generation, tokenRejected }, tokens);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
     };
     const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
@@ -244,9 +248,8 @@ export class TokenRefresher {
     const { provider, subject, generation } = account;
     const failureReason = outcome.kind === 'refused' ? 'provider_refused' : 'provider_unavailable';
     const failures = (account.failures ?? 0) + 1;
-    const backoffMs = fraction() * Math.min(FIRST_PAUSE_MS * 2 ** failures, MAX_PAUSE_MS);
     const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
-    const pauseMs = Math.max(MIN_PAUSE_MS, backoffMs, askedMs);
+    const pauseMs = Math.max(backoffMs(outcome.kind, failures, fraction()), askedMs);
     const refreshAtMs = clock.now() + pauseMs;
     const changed = await this.#change(record.ref, account, { failureReason, failures, refreshAtMs });
     if (changed) {
@@ -265,6 +268,13 @@ export class TokenRefresher {
     throw notRenewed(provider, failureReason, pauseMs / 1000, outcome.cause);
   }
 
+  /** Notes that an API and the provider have rejected the tokens of an account. */
+  async #expire(ref: SessionRef, account: AccountRecord): Promise<void> {
+    const nowMs = this.#options.clock.now();
+    const expiresAtMs = Math.min(account.expiresAtMs ?? nowMs, nowMs);
+    await this.#change(ref, account, { expiresAtMs });
+  }
+
   #change(
     ref: SessionRef,
     account: AccountRecord,
@@ -278,21 +288,10 @@ export class TokenRefresher {
   }
 }
 
-/** Whether a refresh response names another user (OpenID Connect Core section 12.2). */
-function isOtherUser({ identity, nonconformance }: GrantedTokens, { subject }: AccountRecord): boolean {
-  return nonconformance === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
-}
-
-/** The scopes after a refresh, which never adds one (RFC 6749 section 6). */
-function narrowed(current: readonly string[], granted: readonly string[] | undefined): readonly string[] {
-  return granted?.filter((scope) => current.includes(scope)) ?? current;
-}
-
-function nonconformancesOf(
-  { nonconformance, scopes }: GrantedTokens,
-  account: AccountRecord,
-): GrantNonconformance[] {
-  const isWider =
-    account.scopes.length > 0 && scopes?.some((scope) => !account.scopes.includes(scope)) === true;
-  return [...(nonconformance ? [nonconformance] : []), ...(isWider ? (['scope_widened'] as const) : [])];
+/** The token set that a refresh replaces. */
+interface StartedRefresh {
+  readonly provider: string;
+  readonly generation: number;
+  /** Whether an API rejected its access token. */
+  readonly tokenRejected?: true | undefined;
 }
