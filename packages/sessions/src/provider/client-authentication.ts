@@ -1,6 +1,7 @@
 import { webcrypto } from 'node:crypto';
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
+import { secretBytes } from '../vault/memory.js';
 import type { KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 import type { ProviderSettings } from './provider-settings.js';
 
@@ -46,7 +47,7 @@ export async function clientAuthentication(settings: ProviderSettings): Promise<
  */
 function basicAuthentication(clientSecret: string, encode = formEncoded): oidc.ClientAuth {
   return (_as, { client_id: id }, _body, headers) => {
-    const credentials = Buffer.from(`${encode(id)}:${encode(clientSecret)}`).toString('base64');
+    const credentials = secretBytes(`${encode(id)}:${encode(clientSecret)}`).toString('base64');
     headers.set('authorization', `Basic ${credentials}`);
   };
 }

@@ -1,11 +1,41 @@
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
-import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
+import { isSecureUrl } from '../secure-url.js';
+import { ProviderError, type ProviderFailure, printable } from '../session/provider-failures.js';
 import { clientAuthentication } from './client-authentication.js';
 import { failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
+
+type Algorithm = 'oidc' | 'oauth2';
+
+/** One address that discovery tried, and what it answered. */
+type Attempt = NonNullable<ProviderFailure['attempts']>[number];
+
+const MAX_TEXT_LENGTH = 200;
+
+/** The endpoints of the metadata that this server may use. */
+const ENDPOINTS = [
+  'authorization_endpoint',
+  'token_endpoint',
+  'userinfo_endpoint',
+  'revocation_endpoint',
+  'device_authorization_endpoint',
+  'pushed_authorization_request_endpoint',
+  'introspection_endpoint',
+  'jwks_uri',
+] as const;
+
+/** Reasons for which the other address of the same host would fail, too. */
+const NOT_REACHED: ReadonlySet<ProviderFailure['reason']> = new Set([
+  'name_not_resolved',
+  'connection_failed',
+  'timeout',
+  'certificate_untrusted',
+  'tls_failed',
+]);
+
 /**
- * Discovers a provider's metadata (RFC 8414, OpenID Connect Discovery).
+ * Discovers a provider's metadata (OpenID Connect Discovery, then RFC 8414).
  * @param call sends the requests
  * @throws ProviderError; SessionError `configuration`
  */
@@ -13,34 +43,81 @@ export async function discover(
   settings: ProviderSettings,
   call: oidc.CustomFetch,
 ): Promise<oidc.Configuration> {
-  const { name, issuer, pkce, deviceFlow } = settings;
-  const place = { provider: name, step: 'discovery', endpoint: issuer } as const;
-  let configuration: oidc.Configuration;
-  try {
-    configuration = await discoverBy('oidc', settings, call).catch((error: unknown) => {
-      if (failureOf(error, place).outcome !== 'refused') throw error;
-      // The provider may support OAuth only. Without OAuth metadata, the first error applies.
-      return discoverBy('oauth2', settings, call).catch(() => {
-        throw error;
-      });
-    });
-  } catch (cause) {
-    if (cause instanceof SessionError) throw cause;
-    throw new ProviderError(failureOf(cause, place), { cause });
-  }
+  const { name: provider, pkce, deviceFlow } = settings;
+  const configuration = await discovered(settings, call);
   const metadata = configuration.serverMetadata();
-  const lacking = (failure: Pick<ProviderFailure, 'step' | 'reason'>) =>
-    new ProviderError({ provider: name, outcome: 'refused', ...failure });
+  const lacking = (failure: Pick<ProviderFailure, 'step' | 'reason' | 'endpoint'>) =>
+    new ProviderError({ provider, outcome: 'refused', ...failure });
+  const insecure = ENDPOINTS.map((name) => metadata[name]).find(
+    (endpoint) => endpoint !== undefined && !isSecure(endpoint, settings),
+  );
+  if (insecure !== undefined)
+    throw lacking({
+      step: 'discovery',
+      reason: 'endpoint_insecure',
+      endpoint: addressOf(insecure),
+    });
   if (deviceFlow && !metadata.device_authorization_endpoint)
     throw lacking({ step: 'device', reason: 'endpoint_missing' });
   // PKCE protects authorization codes, which the device flow does not have.
-  if (deviceFlow !== 'only' && pkce !== 'S256' && !metadata.supportsPKCE('S256'))
+  if (deviceFlow !== 'only' && pkce === undefined && !metadata.supportsPKCE('S256'))
     throw lacking({ step: 'discovery', reason: 'pkce_unsupported' });
   return configuration;
 }
 
+/** Tries the addresses of the metadata. @throws ProviderError of the most telling answer, with all of them */
+async function discovered(settings: ProviderSettings, call: oidc.CustomFetch): Promise<oidc.Configuration> {
+  const { name, issuer } = settings;
+  const attempts: Attempt[] = [];
+  const failed: { readonly failure: ProviderFailure; readonly cause: unknown }[] = [];
+  const algorithms: readonly Algorithm[] = issuer.includes('/.well-known/') ? ['oidc'] : ['oidc', 'oauth2'];
+  for (const algorithm of algorithms) {
+    const request = notingRequest(call);
+    try {
+      return await discoverBy(algorithm, settings, request.call);
+    } catch (cause) {
+      if (cause instanceof SessionError) throw cause;
+      const { endpoint = issuer, answered } = request.noted();
+      const found = failureOf(cause, { provider: name, step: 'discovery', endpoint });
+      // openid-client compares URLs, and operators the option with what the metadata says.
+      const failure = found.reason === 'issuer_mismatch' ? { ...found, expected: issuer } : found;
+      attempts.push({ endpoint, answered: answered ?? failure.code ?? failure.reason });
+      failed.push({ failure, cause });
+      if (failure.reason === 'issuer_mismatch' || NOT_REACHED.has(failure.reason)) break;
+    }
+  }
+  // Of two that tell as much, the first one applies.
+  const { failure, cause } = failed.reduce((telling, next) =>
+    rankOf(next.failure) < rankOf(telling.failure) ? next : telling,
+  );
+  throw new ProviderError({ ...failure, attempts }, { cause });
+}
+
+/** The lower, the more an operator learns from it. */
+function rankOf({ reason }: ProviderFailure): number {
+  if (reason === 'issuer_mismatch') return 0;
+  if (reason === 'metadata_invalid') return 1;
+  return reason === 'discovery_failed' ? 3 : 2;
+}
+
+/** Notes the address of a request, and its answer. */
+function notingRequest(call: oidc.CustomFetch) {
+  let endpoint: string | undefined;
+  let answered: string | undefined;
+  const noting: oidc.CustomFetch = async (url, options) => {
+    endpoint = url;
+    const response = await call(url, options);
+    answered = printable(
+      `${response.status} ${response.headers.get('content-type') ?? ''}`.trim(),
+      MAX_TEXT_LENGTH,
+    );
+    return response;
+  };
+  return { call: noting, noted: () => ({ endpoint, answered }) };
+}
+
 async function discoverBy(
-  algorithm: 'oidc' | 'oauth2',
+  algorithm: Algorithm,
   settings: ProviderSettings,
   call: oidc.CustomFetch,
 ): Promise<oidc.Configuration> {
@@ -56,4 +133,17 @@ async function discoverBy(
 export function isHttpAllowed({ issuer, endpoints }: ProviderSettings): boolean {
   const addresses: (string | undefined)[] = [issuer, ...Object.values(endpoints ?? {})];
   return addresses.some((address) => address !== undefined && new URL(address).protocol === 'http:');
+}
+
+/** The origin and path: a query may contain secrets. */
+function addressOf(endpoint: string): string {
+  const { origin, pathname } = new URL(endpoint);
+  return printable(`${origin}${pathname}`, MAX_TEXT_LENGTH);
+}
+
+/** A provider with https has no endpoint without it. */
+function isSecure(endpoint: string, settings: ProviderSettings): boolean {
+  return URL.canParse(endpoint) && new URL(endpoint).protocol === 'http:'
+    ? isHttpAllowed(settings) && isSecureUrl(endpoint)
+    : true;
 }

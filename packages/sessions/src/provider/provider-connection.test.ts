@@ -60,11 +60,12 @@ describe('discovery', () => {
         retryAfterSeconds: 60,
       });
     }
-    expect(requests).toHaveLength(1);
+    // One to each address.
+    expect(requests).toHaveLength(2);
     isDown = false;
     await clock.advance(2 * SECOND);
     await connection.configured();
-    expect(requests).toHaveLength(2);
+    expect(requests).toHaveLength(3);
   });
 
   it('has ten seconds', async () => {
@@ -80,7 +81,7 @@ describe('discovery', () => {
     [
       'another issuer',
       () => Response.json({ ...METADATA, issuer: 'https://other.test' }),
-      { reason: 'issuer_mismatch', expected: `${ISSUER}/`, received: 'https://other.test' },
+      { reason: 'issuer_mismatch', expected: ISSUER, received: 'https://other.test' },
     ],
     [
       'no PKCE',

@@ -128,7 +128,8 @@ describe('a server under test, without a network', () => {
     provider.failUntilMended('discovery', { status: 503, headers: { 'content-type': 'text/html' } });
     for (let tries = 1; tries <= 2; tries++) {
       expect(await text(call('login'))).toMatch(/cannot be used now.*Try again in a minute/);
-      expect(provider.requests.discovery).toBe(tries);
+      // One to each address of the metadata.
+      expect(provider.requests.discovery).toBe(2 * tries);
       await clock.advance(2000);
     }
     provider.mend();
