@@ -9,26 +9,92 @@ export interface AuthorizationChecks {
   readonly codeVerifier: Secret;
 }
 
+/** How a login differs from the configured one. */
+export interface AuthorizationDifferences {
+  /** The scopes to request. Default: the configured ones. */
+  readonly scopes?: readonly string[] | undefined;
+  /** JSON of claims (OpenID Connect Core section 5.5) to request besides those of `authorizationParams`. Default: none. */
+  readonly claims?: string | undefined;
+  /** What the provider asks the user for, unless `authorizationParams` has a `prompt`. Default: the provider decides. */
+  readonly prompt?: 'consent' | 'login' | undefined;
+}
+
 /** What a login requests. */
-interface AuthorizationRequest {
+interface AuthorizationRequest extends AuthorizationDifferences {
   readonly redirectUri: URL;
   readonly checks: AuthorizationChecks;
   readonly scopes: readonly string[];
 }
 
-/** Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce. */
+/** Whether a login sends its request to the provider directly (PAR, RFC 9126). */
+export function isPushed(configuration: oidc.Configuration, settings: ProviderSettings): boolean {
+  const { require_pushed_authorization_requests: isRequired } = configuration.serverMetadata();
+  return settings.pushedAuthorization ?? isRequired === true;
+}
+
+/** Creates the authorization URL of a login. With PAR, this sends a request. */
 export async function authorizationUrl(
   configuration: oidc.Configuration,
-  { authorizationParams }: ProviderSettings,
-  { redirectUri, checks, scopes }: AuthorizationRequest,
+  settings: ProviderSettings,
+  request: AuthorizationRequest,
 ): Promise<URL> {
-  return oidc.buildAuthorizationUrl(configuration, {
-    ...authorizationParams,
-    redirect_uri: redirectUri.href,
-    scope: scopes.join(' '),
-    state: checks.state.reveal(),
-    nonce: checks.nonce.reveal(),
-    code_challenge: await oidc.calculatePKCECodeChallenge(checks.codeVerifier.reveal()),
-    code_challenge_method: 'S256',
-  });
+  const parameters = await parametersOf(settings, request);
+  return isPushed(configuration, settings)
+    ? oidc.buildAuthorizationUrlWithPAR(configuration, parameters)
+    : oidc.buildAuthorizationUrl(configuration, parameters);
+}
+
+async function parametersOf(
+  settings: ProviderSettings,
+  { redirectUri, checks, scopes, claims, prompt }: AuthorizationRequest,
+): Promise<URLSearchParams> {
+  const { authorizationParams, nonce, pkce, responseMode, scopeParameter, scopeSeparator } = settings;
+  const parameters = resourceParameters(settings);
+  if (prompt) parameters.set('prompt', prompt);
+  for (const [name, value] of Object.entries(authorizationParams)) parameters.set(name, value);
+  if (claims !== undefined) parameters.set('claims', mergedClaims(authorizationParams.claims, claims));
+  parameters.set('redirect_uri', redirectUri.href);
+  if (scopes.length > 0) parameters.set(scopeParameter, scopes.join(scopeSeparator));
+  parameters.set('state', checks.state.reveal());
+  if (nonce === 'required' && scopes.includes('openid')) parameters.set('nonce', checks.nonce.reveal());
+  if (responseMode !== 'query') parameters.set('response_mode', responseMode);
+  if (pkce !== 'off') {
+    const challenge = await oidc.calculatePKCECodeChallenge(checks.codeVerifier.reveal());
+    parameters.set('code_challenge', challenge);
+    parameters.set('code_challenge_method', 'S256');
+  }
+  return parameters;
+}
+
+/** The parameters of RFC 8707, which authorization and token requests have. */
+export function resourceParameters({ resource }: ProviderSettings): URLSearchParams {
+  return new URLSearchParams(resource.map((uri) => ['resource', uri]));
+}
+
+/** Merges what the options request with what an API demands, which applies where both differ. */
+function mergedClaims(configured: string | undefined, demanded: string): string {
+  return JSON.stringify(merged(parse(configured ?? '{}'), parse(demanded)) ?? {});
+}
+
+function merged(into: unknown, from: unknown): unknown {
+  if (!isObject(into) || !isObject(from)) return from === undefined ? into : from;
+  const names = new Set([...Object.keys(into), ...Object.keys(from)]);
+  // `fromEntries` defines properties, so that none can be the prototype.
+  return Object.fromEntries([...names].map((name) => [name, merged(ownOf(into, name), ownOf(from, name))]));
+}
+
+function ownOf(object: Readonly<Record<string, unknown>>, name: string): unknown {
+  return Object.hasOwn(object, name) ? object[name] : undefined;
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
+  }
+}
+
+function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

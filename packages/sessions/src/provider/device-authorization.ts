@@ -5,6 +5,7 @@ import { isSecureUrl } from '../secure-url.js';
 import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
+import { resourceParameters } from './authorization-request.js';
 import { tokenAnswerIn } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 /** A device authorization response (RFC 8628 section 3.2). */
@@ -52,10 +53,13 @@ const shownSchema = z.object({
  */
 export async function requestDeviceAuthorization(
   configuration: oidc.Configuration,
-  { name, scopes, authorizationParams }: ProviderSettings,
+  settings: ProviderSettings,
   clock: Clock,
 ): Promise<DeviceAuthorization> {
-  const parameters = { ...authorizationParams, scope: scopes.join(' ') };
+  const { name, scopes, scopeSeparator, authorizationParams } = settings;
+  const parameters = resourceParameters(settings);
+  for (const [parameter, value] of Object.entries(authorizationParams)) parameters.set(parameter, value);
+  if (scopes.length > 0) parameters.set('scope', scopes.join(scopeSeparator));
   const requestedAtMs = clock.now();
   const response = await oidc.initiateDeviceAuthorization(configuration, parameters);
   const { data: shown, error: cause } = shownSchema.safeParse(response);
@@ -81,9 +85,12 @@ export async function requestDeviceAuthorization(
 /** Requests the tokens of a device login (RFC 8628 section 3.4) once. @throws errors that {@link devicePollOf} reads */
 export function requestDeviceTokens(
   configuration: oidc.Configuration,
+  settings: ProviderSettings,
   deviceCode: Secret,
-): Promise<oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers> {
-  return oidc.genericGrantRequest(configuration, DEVICE_GRANT, { device_code: deviceCode.reveal() });
+): Promise<oidc.TokenEndpointResponse> {
+  const parameters = resourceParameters(settings);
+  parameters.set('device_code', deviceCode.reveal());
+  return oidc.genericGrantRequest(configuration, DEVICE_GRANT, parameters);
 }
 
 /** Classifies the error of a token request. */

@@ -1,13 +1,71 @@
 import * as oidc from 'openid-client';
 import { z } from 'zod';
-import type { Identity } from '../account/refresh/granted-tokens.js';
+import type { GrantedTokens, Identity } from '../account/refresh/granted-tokens.js';
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
-import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
+import { ProviderError, type ProviderFailure, printable } from '../session/provider-failures.js';
+import type { IdTokenCheck, IdTokenFault } from './id-token.js';
+import { fieldAt } from './json-pointer.js';
 import type { ProviderSettings } from './provider-settings.js';
 
-const MAX_BYTES = 256 * 1024;
+const MAX_USER_INFO_BYTES = 256 * 1024;
+const MAX_SESSION_LENGTH = 256;
+/** Of a value in a failure. */
+const MAX_VALUE_LENGTH = 200;
 
-const userInfoSchema = z.record(z.string(), z.unknown());
+const objectSchema = z.record(z.string(), z.unknown());
+
+/** The response to a login, as far as it can identify the user. */
+export interface LoginAnswer {
+  /** Absent: the response has no ID token. */
+  readonly idToken?: IdTokenCheck | undefined;
+  /** The response of the token endpoint, as the provider sent it. */
+  readonly body: unknown;
+  /** Whether the login requested `openid`. */
+  readonly isIdTokenRequested: boolean;
+  /** Whether user info suffices: PKCE protects the code, or there is none, and there is an endpoint. */
+  readonly isUserInfoEnough: boolean;
+}
+
+type Identified = Pick<GrantedTokens, 'identity' | 'idTokenClaims' | 'providerSession' | 'nonconformance'>;
+
+/** Identifies the user of a login. @throws ProviderError; and what `requestUserInfo` throws */
+export async function identify(
+  settings: ProviderSettings,
+  answer: LoginAnswer,
+  requestUserInfo: () => Promise<Identity>,
+): Promise<Identified> {
+  const { identitySource, identityFields } = settings;
+  const { idToken, body, isIdTokenRequested } = answer;
+  const session = providerSessionOf(idToken);
+  if (identitySource === 'token_response')
+    return { identity: identityIn(body, settings, 'token'), ...session };
+  // An ID token that was not requested does not replace the fields that the options name.
+  const areFieldsNamed = identityFields !== undefined && !isIdTokenRequested;
+  if (identitySource === 'user_info' || areFieldsNamed)
+    return { identity: await requestUserInfo(), ...session };
+  if (idToken && 'claims' in idToken) {
+    const { claims } = idToken;
+    const identity = { subject: claims.sub, name: textOf(nameIn(claims)) };
+    return { identity, ...session, ...(isIdTokenRequested && { idTokenClaims: claims }) };
+  }
+  const fault: IdTokenFault = idToken?.fault ?? { reason: 'id_token_missing' };
+  if (isIdTokenRequested && !isReplaceable(fault, settings, answer)) throw invalidIdToken(fault, settings);
+  const isConforming = !idToken && !isIdTokenRequested;
+  return {
+    identity: await requestUserInfo(),
+    ...(!isConforming && { nonconformance: 'id_token_invalid' }),
+  };
+}
+
+/** Whether user info may identify the user in place of an ID token with a fault. */
+function isReplaceable(
+  { reason }: IdTokenFault,
+  { identitySource }: ProviderSettings,
+  { isUserInfoEnough }: LoginAnswer,
+): boolean {
+  const isUnreadable = reason === 'id_token_missing' || reason === 'id_token_encrypted';
+  return isUnreadable && identitySource === undefined && isUserInfoEnough;
+}
 
 /**
  * Requests the user info of an access token (OpenID Connect Core section 5.3).
@@ -18,55 +76,89 @@ export async function userInfo(
   accessToken: string,
   settings: ProviderSettings,
 ): Promise<Identity> {
-  const { name } = settings;
   const endpoint = configuration.serverMetadata().userinfo_endpoint;
-  if (!endpoint) throw unidentified(name, { reason: 'endpoint_missing' });
-  const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, name);
-  const { data: info } = userInfoSchema.safeParse(parseJson(text));
-  const { subject: subjectField = 'sub', name: nameField } = settings.identityFields ?? {};
-  const subject = info && textOf(info[subjectField]);
-  if (!info) throw unidentified(name, { reason: 'user_info_invalid', endpoint });
-  if (subject === undefined)
-    throw unidentified(name, { reason: 'identity_missing', endpoint, claim: subjectField });
-  return { subject, name: textOf(nameField === undefined ? nameIn(info) : info[nameField]) };
-}
-
-/** The user whom an ID token identifies. */
-export function identityOf(claims: oidc.IDToken): Identity {
-  return { subject: claims.sub, name: textOf(nameIn(claims)) };
+  if (!endpoint) throw refused(settings, { step: 'user_info', reason: 'endpoint_missing' });
+  const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, settings);
+  const { data: info } = objectSchema.safeParse(parseJson(text));
+  if (!info) throw refused(settings, { step: 'user_info', reason: 'user_info_invalid', endpoint });
+  return identityIn(info, settings, 'user_info', endpoint);
 }
 
 async function requestUserInfo(
   endpoint: URL,
   configuration: oidc.Configuration,
   accessToken: string,
-  name: string,
+  settings: ProviderSettings,
 ): Promise<string> {
+  const { method = 'GET', headers: given, body } = settings.userInfoRequest;
+  const headers = new Headers(given);
+  if (body !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json');
   try {
-    const response = await oidc.fetchProtectedResource(configuration, accessToken, endpoint, 'GET');
+    const response = await oidc.fetchProtectedResource(
+      configuration,
+      accessToken,
+      endpoint,
+      method,
+      body,
+      headers,
+    );
     if (!response.ok) {
       void response.body?.cancel().catch(() => undefined);
       throw new oidc.ClientError('unexpected status', { cause: response });
     }
-    return await readLimitedText(response, MAX_BYTES);
+    return await readLimitedText(response, MAX_USER_INFO_BYTES);
   } catch (error) {
     // openid-client wraps errors of the connection.
     const cause = error instanceof oidc.ClientError ? error.cause : error;
     if (cause instanceof TooLargeError)
-      throw unidentified(name, { reason: 'user_info_invalid', endpoint: endpoint.href });
+      throw refused(settings, { step: 'user_info', reason: 'user_info_invalid', endpoint: endpoint.href });
     throw error;
   }
 }
 
-function unidentified(
-  provider: string,
-  failure: Pick<ProviderFailure, 'reason' | 'endpoint' | 'claim'>,
-): ProviderError {
-  return new ProviderError({ provider, step: 'user_info', outcome: 'refused', ...failure });
+function identityIn(
+  document: unknown,
+  settings: ProviderSettings,
+  step: 'token' | 'user_info',
+  endpoint?: string,
+): Identity {
+  const { subject: subjectField = 'sub', name: nameField } = settings.identityFields ?? {};
+  const subject = textOf(fieldAt(document, subjectField));
+  if (subject === undefined)
+    throw refused(settings, { step, reason: 'identity_missing', claim: subjectField, endpoint });
+  return { subject, name: textOf(nameField === undefined ? nameIn(document) : fieldAt(document, nameField)) };
 }
 
-function nameIn(claims: Readonly<Record<string, unknown>>): unknown {
-  return claims.name ?? claims.preferred_username ?? claims.email;
+function providerSessionOf(idToken: IdTokenCheck | undefined): Pick<GrantedTokens, 'providerSession'> {
+  const sid = idToken && 'claims' in idToken ? idToken.claims.sid : undefined;
+  const isUsable = typeof sid === 'string' && sid !== '' && sid.length <= MAX_SESSION_LENGTH;
+  return isUsable ? { providerSession: sid } : {};
+}
+
+function invalidIdToken(
+  { expected, received, ...fault }: IdTokenFault,
+  settings: ProviderSettings,
+): ProviderError {
+  return refused(settings, {
+    step: 'token',
+    ...fault,
+    ...(expected !== undefined && { expected: printable(expected, MAX_VALUE_LENGTH) }),
+    ...(received !== undefined && { received: printable(received, MAX_VALUE_LENGTH) }),
+  });
+}
+
+function refused(
+  { name }: ProviderSettings,
+  failure: Omit<ProviderFailure, 'provider' | 'outcome'>,
+): ProviderError {
+  return new ProviderError({ provider: name, outcome: 'refused', ...failure });
+}
+
+function nameIn(document: unknown): unknown {
+  const [name] = ['name', 'preferred_username', 'email']
+    .map((field) => fieldAt(document, field))
+    .filter((value) => value !== undefined && value !== null);
+  return name;
 }
 
 /** Identifiers may be numbers (GitHub). */

@@ -1,10 +1,7 @@
-import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
 import { readLimitedText } from '../limits/read-limited-text.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Clock } from '../time/clock.js';
-import { Secret } from '../vault/secret.js';
-import type { TokenSet } from '../vault/token-set.js';
 import { clientAuthentication } from './client-authentication.js';
 import { discover, isHttpAllowed } from './discovery.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -15,17 +12,11 @@ export const REVOCATION_TIMEOUT_MS = 5000;
 /** How long a failed discovery is not repeated. */
 const DISCOVERY_PAUSE_MS = 2000;
 
-/** The response to the token request of a code, if it contained tokens. */
-interface Redemption {
-  granted: Response | undefined;
-}
-
 /** The connection to a provider: its metadata, this server's credentials, and the requests. */
 export class ProviderConnection {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
-  readonly #redemptions = new AsyncLocalStorage<Redemption>();
   #configuration: Promise<oidc.Configuration> | undefined;
 
   constructor(settings: ProviderSettings, clock: Clock, fetch: typeof globalThis.fetch) {
@@ -53,27 +44,6 @@ export class ProviderConnection {
     }
   }
 
-  /**
-   * Redeems a code with `request`. If the ID token is not valid, openid-client throws an error without the tokens that
-   * were granted with it.
-   * @param discard receives the tokens that were granted if `request` fails
-   */
-  async redeem<T>(request: () => Promise<T>, discard: (tokens: TokenSet) => void): Promise<T> {
-    const redemption: Redemption = { granted: undefined };
-    try {
-      return await this.#redemptions.run(redemption, request);
-    } catch (error) {
-      if (redemption.granted) discard(await tokensIn(redemption.granted));
-      throw error;
-    }
-  }
-
-  #remembered(granted: Response): Response {
-    const redemption = this.#redemptions.getStore();
-    if (redemption) redemption.granted = granted.clone();
-    return granted;
-  }
-
   async #describe(): Promise<oidc.Configuration> {
     const { issuer, endpoints, clientId } = this.#settings;
     const metadata = {
@@ -83,6 +53,8 @@ export class ProviderConnection {
       userinfo_endpoint: endpoints?.userInfo,
       revocation_endpoint: endpoints?.revocation,
       device_authorization_endpoint: endpoints?.deviceAuthorization,
+      pushed_authorization_request_endpoint: endpoints?.pushedAuthorization,
+      jwks_uri: endpoints?.jwks,
     };
     // openid-client does not accept endpoints that are undefined.
     const configuration = new oidc.Configuration(
@@ -98,35 +70,27 @@ export class ProviderConnection {
 
   async #call(url: string, options: oidc.CustomFetchOptions): Promise<Response> {
     const { body, signal: _signal, ...rest } = options;
-    // All bodies are forms.
-    const form = body instanceof URLSearchParams ? body : null;
+    const form = body instanceof URLSearchParams ? body : undefined;
+    // Bodies are forms, or the text of a request for user info.
+    const request = { ...rest, body: form ?? (typeof body === 'string' ? body : null) };
     const grantType = form?.get('grant_type');
     // A refresh is never aborted: only its response contains the next refresh token.
     if (grantType === 'refresh_token')
-      return readTokenAnswer(await this.#fetch(url, { ...rest, body: form }), this.#settings);
+      return readTokenAnswer(await this.#fetch(url, request), this.#settings);
     const timeout = new AbortController();
     const cancel = this.#clock.after(
       form?.has('token_type_hint') ? REVOCATION_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
       () => timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),
     );
     try {
-      const response = await this.#fetch(url, { ...rest, body: form, signal: timeout.signal });
-      if (grantType) return this.#remembered(await readTokenAnswer(response, this.#settings, false));
+      const response = await this.#fetch(url, { ...request, signal: timeout.signal });
+      if (grantType) return await readTokenAnswer(response, this.#settings);
       // The timeout includes the body.
       return await buffered(response);
     } finally {
       cancel();
     }
   }
-}
-
-async function tokensIn(granted: Response): Promise<TokenSet> {
-  // The table of responses refuses every other form.
-  const fields = (await granted.json()) as { access_token: string; refresh_token?: string };
-  return {
-    accessToken: Secret.fromString(fields.access_token),
-    refreshToken: fields.refresh_token ? Secret.fromString(fields.refresh_token) : undefined,
-  };
 }
 
 const MAX_RESPONSE_BYTES = 1024 * 1024;

@@ -4,9 +4,16 @@ import type { ProviderFailure } from '../session/provider-failures.js';
 import { ProviderError } from '../session/provider-failures.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
-import { Secret } from '../vault/secret.js';
+import type { Secret } from '../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
-import { type AuthorizationChecks, authorizationUrl } from './authorization-request.js';
+import {
+  type AuthorizationChecks,
+  type AuthorizationDifferences,
+  authorizationUrl,
+  isPushed,
+  resourceParameters,
+} from './authorization-request.js';
+import { assertSuccess } from './authorization-response.js';
 import {
   type DeviceAuthorization,
   type DevicePoll,
@@ -15,16 +22,24 @@ import {
   requestDeviceTokens,
 } from './device-authorization.js';
 import { FailureReporter } from './failure-reporter.js';
-import { refreshedClaims } from './id-token.js';
-import { identityOf, userInfo } from './identity.js';
+import { identify, userInfo } from './identity.js';
 import type { DeviceFlow } from './option-types.js';
 import { ProviderConnection } from './provider-connection.js';
 import { endpointOf, type FailurePlace } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { TokenRevocation } from './revocation.js';
-import { UNCHECKED_ID_TOKEN } from './token-answers.js';
+import { RAW_ANSWER } from './token-answers.js';
+import { checkedIdToken, grantedIn, refreshedIn, scopesInCallback } from './token-response.js';
 
-type TokenResponse = oidc.TokenEndpointResponse & oidc.TokenEndpointResponseHelpers;
+/** What a login requested, and how its response came. */
+interface LoginRequest {
+  readonly requestedAtMs: number;
+  readonly scopes: readonly string[];
+  /** Absent in the device flow, which has none. */
+  readonly nonce?: Secret;
+  /** The query of the authorization response. Absent in the device flow. */
+  readonly callback?: URLSearchParams;
+}
 
 /** A refresh without a response after this time is lost. It is not aborted. */
 const REFRESH_TIMEOUT_MS = 30_000;
@@ -93,23 +108,23 @@ export class Provider {
   }
 
   /**
-   * Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce.
-   * @param scopes the scopes to request. Default: the configured ones
+   * Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce, unless the options differ.
    * @throws as `prepare`
    */
   async authorizationUrl(
     redirectUri: URL,
     checks: AuthorizationChecks,
-    scopes: readonly string[] = this.scopes,
+    { scopes = this.scopes, ...differences }: AuthorizationDifferences = {},
   ): Promise<URL> {
     const configuration = await this.#configured();
-    return this.#failures.run(placeOf('authorization', configuration), () =>
-      authorizationUrl(configuration, this.#settings, { redirectUri, checks, scopes }),
+    const step = isPushed(configuration, this.#settings) ? 'pushed_authorization' : 'authorization';
+    return this.#failures.run(placeOf(step, configuration), () =>
+      authorizationUrl(configuration, this.#settings, { redirectUri, checks, scopes, ...differences }),
     );
   }
 
   /**
-   * Redeems the code of an authorization response, after the checks of state, `iss` (RFC 9207) and nonce.
+   * Redeems the code of an authorization response, after the checks of state and `iss` (RFC 9207), and checks the nonce.
    * @param callback the URL to which the provider redirected the browser
    * @param scopes the requested scopes. Default: the configured ones
    * @throws as `prepare`. Tokens that were granted are revoked.
@@ -120,20 +135,20 @@ export class Provider {
     scopes: readonly string[] = this.scopes,
   ): Promise<GrantedTokens> {
     const configuration = await this.#configured();
-    const requestedAtMs = this.#clock.now();
-    const redeem = () =>
-      oidc.authorizationCodeGrant(configuration, callback, {
-        expectedState: checks.state.reveal(),
-        pkceCodeVerifier: checks.codeVerifier.reveal(),
-        ...(scopes.includes('openid') && {
-          expectedNonce: checks.nonce.reveal(),
-          idTokenExpected: true,
-        }),
-      });
-    const response = await this.#failures.run(placeOf('token', configuration), () =>
-      this.#connection.redeem(redeem, (tokens) => void this.discard(tokens)),
+    await this.#failures.run(placeOf('authorization', configuration), async () =>
+      assertSuccess(callback.searchParams, configuration.serverMetadata(), this.name),
     );
-    return this.#identified(configuration, response, { requestedAtMs, scopes });
+    const requestedAtMs = this.#clock.now();
+    const request = {
+      expectedState: checks.state.reveal(),
+      ...(this.#settings.pkce !== 'off' && { pkceCodeVerifier: checks.codeVerifier.reveal() }),
+    };
+    const response = await this.#failures.run(placeOf('token', configuration), () =>
+      oidc.authorizationCodeGrant(configuration, callback, request, resourceParameters(this.#settings)),
+    );
+    const { nonce } = checks;
+    const login = { requestedAtMs, scopes, nonce, callback: callback.searchParams };
+    return this.#identified(configuration, response, login);
   }
 
   /**
@@ -156,14 +171,9 @@ export class Provider {
       const configuration = await this.#connection.configured();
       place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()) };
       const requestedAtMs = this.#clock.now();
-      const response = await this.#connection.redeem(
-        () => requestDeviceTokens(configuration, deviceCode),
-        (tokens) => void this.discard(tokens),
-      );
-      return {
-        kind: 'granted',
-        granted: await this.#identified(configuration, response, { requestedAtMs, scopes }),
-      };
+      const response = await requestDeviceTokens(configuration, this.#settings, deviceCode);
+      const login = { requestedAtMs, scopes };
+      return { kind: 'granted', granted: await this.#identified(configuration, response, login) };
     } catch (cause) {
       const error = this.#failures.errorOf(cause, place);
       const poll = devicePollOf(error);
@@ -175,20 +185,34 @@ export class Provider {
   /** Adds the identity of the user to the tokens. @throws as `exchange`; the tokens are revoked then */
   async #identified(
     configuration: oidc.Configuration,
-    response: TokenResponse,
-    { requestedAtMs, scopes }: { requestedAtMs: number; scopes: readonly string[] },
+    response: oidc.TokenEndpointResponse,
+    { requestedAtMs, scopes: requestedScopes, nonce, callback }: LoginRequest,
   ): Promise<GrantedTokens> {
-    const tokens = this.#granted(response, requestedAtMs);
-    // Without `scope` in the response, the requested scopes were granted (RFC 6749 section 5.1).
-    const granted = { ...tokens, scopes: tokens.scopes ?? scopes, requestedScopes: scopes };
-    const claims = response.claims();
-    if (claims) return { ...granted, identity: identityOf(claims), idTokenClaims: claims };
-    const requestUserInfo = () => userInfo(configuration, response.access_token, this.#settings);
+    const settings = this.#settings;
+    const isIdTokenRequested = requestedScopes.includes('openid');
+    const comparesNonce = nonce !== undefined && settings.nonce === 'required';
+    const expectedNonce = comparesNonce
+      ? { value: nonce.reveal(), isRequired: isIdTokenRequested }
+      : undefined;
+    const granted = grantedIn(response, settings, { requestedAtMs, callback });
+    const place = placeOf('user_info', configuration);
+    const answer = {
+      idToken: checkedIdToken(response, settings, configuration, { nonce: expectedNonce }),
+      body: response[RAW_ANSWER],
+      isIdTokenRequested,
+      // Without PKCE, only the nonce in the ID token binds the code to this login.
+      isUserInfoEnough: place.endpoint !== undefined && (!callback || settings.pkce !== 'off'),
+    };
+    const requestUserInfo = () =>
+      this.#failures.run(place, () => userInfo(configuration, response.access_token, settings));
     try {
-      return {
-        ...granted,
-        identity: await this.#failures.run(placeOf('user_info', configuration), requestUserInfo),
-      };
+      const user = await this.#failures.run(placeOf('token', configuration), () =>
+        identify(settings, answer, requestUserInfo),
+      );
+      // Without `scope` in the response, the requested scopes were granted (RFC 6749 section 5.1).
+      const scopes =
+        granted.scopes ?? scopesInCallback(callback, settings, requestedScopes) ?? requestedScopes;
+      return { ...granted, scopes, requestedScopes, ...user };
     } catch (error) {
       void this.discard(granted.tokens);
       throw error;
@@ -236,12 +260,12 @@ export class Provider {
     try {
       const configuration = await this.#connection.configured();
       place = placeOf('refresh', configuration);
-      const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal());
-      return this.#checkIdToken(
-        configuration,
-        this.#granted(response, requestedAtMs),
-        response[UNCHECKED_ID_TOKEN],
-      );
+      const settings = this.#settings;
+      const resources = resourceParameters(settings);
+      const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal(), resources);
+      const idToken = checkedIdToken(response, settings, configuration, { isRefresh: true });
+      const granted = refreshedIn(grantedIn(response, settings, { requestedAtMs }), idToken, settings);
+      return { kind: 'granted', granted };
     } catch (error) {
       const cause = this.#failures.errorOf(error, place);
       const { outcome, retryAfterSeconds } = cause.failure;
@@ -269,35 +293,6 @@ export class Provider {
   #configured(): Promise<oidc.Configuration> {
     return this.#failures.run({ step: 'discovery' }, () => this.#connection.configured());
   }
-
-  #granted(response: TokenResponse, requestedAtMs: number): GrantedTokens {
-    return {
-      tokens: {
-        accessToken: Secret.fromString(response.access_token),
-        refreshToken: response.refresh_token ? Secret.fromString(response.refresh_token) : undefined,
-      },
-      requestedAtMs,
-      expiresInSeconds: response.expires_in,
-      refreshExpiresInSeconds: secondsOrUndefined(response.refresh_expires_in),
-      // GitHub separates scopes by commas.
-      scopes: response.scope?.split(this.#settings.endpoints ? /[ ,]/ : ' ').filter(Boolean),
-      identity: undefined,
-    };
-  }
-
-  /** Checks the ID token of a refresh. One that is not valid does not invalidate the tokens. */
-  #checkIdToken(configuration: oidc.Configuration, granted: GrantedTokens, idToken: unknown): RefreshOutcome {
-    if (idToken === undefined) return { kind: 'granted', granted };
-    const { issuer } = configuration.serverMetadata();
-    const claims = refreshedClaims(idToken, this.#settings.clientId);
-    if (!claims) return { kind: 'granted', granted: { ...granted, nonconformance: 'id_token_invalid' } };
-    // Entra ID has an issuer for each tenant, and one metadata document for all tenants.
-    const { tenant } = claims;
-    const expected = tenant === undefined ? issuer : issuer.replace('{tenantid}', () => tenant);
-    if (claims.issuer !== expected)
-      return { kind: 'granted', granted: { ...granted, nonconformance: 'issuer_changed' } };
-    return { kind: 'granted', granted: { ...granted, identity: claims.identity } };
-  }
 }
 
 /** Where a request to an endpoint of the metadata fails. */
@@ -306,9 +301,4 @@ function placeOf(
   configuration: oidc.Configuration,
 ): Omit<FailurePlace, 'provider'> {
   return { step, endpoint: endpointOf(step, configuration.serverMetadata()) };
-}
-
-/** The reader of token answers has checked the value. */
-function secondsOrUndefined(value: unknown): number | undefined {
-  return typeof value === 'number' ? value : undefined;
 }

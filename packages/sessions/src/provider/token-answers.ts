@@ -89,7 +89,6 @@ export interface TokenAnswerForm {
 export async function readTokenAnswer(
   response: Response,
   { tokensAt = '', tokenTypes = BEARER }: TokenAnswerForm = {},
-  keepsIdToken = true,
 ): Promise<Response> {
   const raw = await answerOf(response);
   const answer = { ...raw, body: tokenFieldsOf(raw.body, tokensAt) };
@@ -107,7 +106,7 @@ export async function readTokenAnswer(
   return Response.json({
     ...tokens,
     [RAW_ANSWER]: raw.body,
-    ...(idToken !== undefined && { [keepsIdToken ? UNCHECKED_ID_TOKEN : 'id_token']: idToken }),
+    ...(idToken !== undefined && { [UNCHECKED_ID_TOKEN]: idToken }),
   });
 }
 

@@ -65,7 +65,9 @@ export class Authorization {
     };
     const provider = this.#providerFor(attempt, purpose);
     const redirectUri = new URL(`.${this.callbackPathOf(attempt, purpose)}`, publicUrl());
-    const url = await provider.authorizationUrl(redirectUri, checks, scopesOf(attempt, purpose));
+    const url = await provider.authorizationUrl(redirectUri, checks, {
+      scopes: scopesOf(attempt, purpose),
+    });
     if (attempt.outcome || attempt.unconfirmed) {
       wipeChecks(checks);
       return undefined;

@@ -1,0 +1,225 @@
+import * as oidc from 'openid-client';
+import { describe, expect, it } from 'vitest';
+import type { IdTokenFault } from './id-token.js';
+import { identify, type LoginAnswer, userInfo } from './identity.js';
+import type { ProviderOptions } from './provider-options.js';
+import { providerSettings } from './provider-settings.js';
+
+const claims = { iss: 'https://id.test', sub: 'alice', name: 'Alice', sid: 's-1' };
+const FROM_USER_INFO = { subject: 'from-user-info' };
+
+function settingsOf(options: Partial<ProviderOptions> = {}) {
+  return providerSettings({ name: 'idp', issuer: 'https://id.test', clientId: 'client', ...options });
+}
+
+/** Identifies the user of a login with a good ID token that was requested, unless `answer` differs. */
+function identified(options: Partial<ProviderOptions>, answer: Partial<LoginAnswer> = {}) {
+  const login = {
+    idToken: { claims },
+    body: {},
+    isIdTokenRequested: true,
+    isUserInfoEnough: true,
+    ...answer,
+  };
+  return identify(settingsOf(options), login, async () => FROM_USER_INFO);
+}
+
+const faulty = (reason: IdTokenFault['reason'], more: Partial<IdTokenFault> = {}) => ({
+  idToken: { fault: { reason, ...more } },
+});
+const none = { idToken: undefined };
+const unrequested = { isIdTokenRequested: false };
+
+describe('the user of a login', () => {
+  it('is the one of the ID token, whose claims and session are kept', async () => {
+    expect(await identified({})).toEqual({
+      identity: { subject: 'alice', name: 'Alice' },
+      idTokenClaims: claims,
+      providerSession: 's-1',
+    });
+  });
+
+  it('is the one of an ID token that was not requested, whose claims are not kept', async () => {
+    const user = await identified({}, unrequested);
+    expect(user).toEqual({ identity: { subject: 'alice', name: 'Alice' }, providerSession: 's-1' });
+  });
+
+  it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>]>([
+    ['without an ID token that was requested', {}, none],
+    ['with an encrypted ID token', {}, faulty('id_token_encrypted')],
+    ['with an unusable ID token that was not requested', {}, { ...faulty('id_token_claim'), ...unrequested }],
+  ])('is the one of the user info %s, which is noted', async (_what, options, answer) => {
+    expect(await identified(options, answer)).toEqual({
+      identity: FROM_USER_INFO,
+      nonconformance: 'id_token_invalid',
+    });
+  });
+
+  it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>]>([
+    ['without an ID token that was not requested', {}, { ...none, ...unrequested }],
+    [
+      'if the options say so, whatever the ID token is',
+      { identitySource: 'user_info' },
+      faulty('id_token_malformed'),
+    ],
+    ['if the options name its fields', { identityFields: { subject: 'id' } }, { ...none, ...unrequested }],
+  ])('is the one of the user info %s', async (_what, options, answer) => {
+    expect(await identified(options, answer)).toEqual({ identity: FROM_USER_INFO });
+  });
+
+  it('is the one of the fields that the options name, even if an ID token came that was not requested', async () => {
+    const options = { scopes: ['profile'], identityFields: { subject: 'id' } };
+    expect(await identified(options, unrequested)).toMatchObject({ identity: FROM_USER_INFO });
+  });
+
+  it('is the one of an ID token that was requested, although the options name fields of the user info', async () => {
+    expect(await identified({ identityFields: { subject: 'id' } })).toMatchObject({
+      identity: { subject: 'alice' },
+    });
+  });
+
+  it.each<[string, object, object]>([
+    ['/owner/user/id', { owner: { user: { id: 'n-1', name: 'Nora' } } }, { subject: 'n-1', name: 'Nora' }],
+    ['user_id', { user_id: 42 }, { subject: '42' }],
+  ])('is in the field %s of the token response if the options say so', async (subject, body, identity) => {
+    const fields = { subject, name: '/owner/user/name' };
+    const options = { identitySource: 'token_response', identityFields: fields } as const;
+    expect(await identified(options, { body, ...none })).toMatchObject({ identity });
+  });
+
+  it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>, object]>([
+    [
+      'without an ID token or user info',
+      {},
+      { ...none, isUserInfoEnough: false },
+      { reason: 'id_token_missing' },
+    ],
+    [
+      'without an ID token that the options require',
+      { identitySource: 'id_token' },
+      none,
+      { reason: 'id_token_missing' },
+    ],
+    [
+      'with another nonce',
+      {},
+      faulty('id_token_claim', { claim: 'nonce' }),
+      { reason: 'id_token_claim', claim: 'nonce' },
+    ],
+    [
+      'with an algorithm that is not accepted',
+      {},
+      faulty('id_token_algorithm'),
+      { reason: 'id_token_algorithm' },
+    ],
+    [
+      'with something that is no ID token',
+      {},
+      faulty('id_token_malformed'),
+      { reason: 'id_token_malformed' },
+    ],
+    [
+      'with an encrypted ID token and without PKCE',
+      {},
+      { ...faulty('id_token_encrypted'), isUserInfoEnough: false },
+      { reason: 'id_token_encrypted' },
+    ],
+    [
+      'without an identifier in the token response',
+      { identitySource: 'token_response', identityFields: { subject: '/user/id' } },
+      { body: { user: {} } },
+      { reason: 'identity_missing', claim: '/user/id' },
+    ],
+  ])('is unknown %s, and the login fails [security 12]', async (_what, options, answer, failure) => {
+    await expect(identified(options, answer)).rejects.toMatchObject({
+      failure: { provider: 'idp', step: 'token', outcome: 'refused', ...failure },
+    });
+  });
+
+  it('is unknown if a claim differs, and the failure contains printable values of 200 characters', async () => {
+    const fault = faulty('id_token_claim', { claim: 'iss', expected: 'a\nb', received: 'x'.repeat(999) });
+    await expect(identified({}, fault)).rejects.toMatchObject({
+      failure: { claim: 'iss', expected: 'ab', received: 'x'.repeat(200) },
+    });
+  });
+
+  it.each(['', 's'.repeat(257), 7])('has no provider session if `sid` is no short text (%#)', async (sid) => {
+    expect(await identified({}, { idToken: { claims: { ...claims, sid } } })).not.toHaveProperty(
+      'providerSession',
+    );
+  });
+});
+
+describe('a request for user info', () => {
+  async function requested(options: Partial<ProviderOptions>, answer: object) {
+    const requests: { method: string; headers: Headers; body: unknown }[] = [];
+    const metadata = { issuer: 'https://id.test', userinfo_endpoint: 'https://id.test/me' };
+    const configuration = new oidc.Configuration(metadata, 'client', undefined, oidc.None());
+    configuration[oidc.customFetch] = async (_url, { method, headers, body }) => {
+      requests.push({ method, headers: new Headers(headers), body });
+      return Response.json(answer);
+    };
+    const identity = await userInfo(configuration, 'access', settingsOf(options));
+    return { identity, request: requests[0] };
+  }
+
+  it('is a GET with the access token', async () => {
+    const { identity, request } = await requested({}, { sub: 'alice', preferred_username: 'al' });
+    expect(identity).toEqual({ subject: 'alice', name: 'al' });
+    expect(request).toMatchObject({ method: 'GET', body: undefined });
+    expect(request?.headers.get('authorization')).toBe('Bearer access');
+  });
+
+  it('has the method, headers and body of the options', async () => {
+    const body = '{"query":"{ viewer { id name } }"}';
+    const { identity, request } = await requested(
+      {
+        userInfoRequest: { method: 'POST', headers: { 'x-version': '2' }, body },
+        identityFields: { subject: '/data/viewer/id', name: '/data/viewer/name' },
+      },
+      { data: { viewer: { id: 'u-1', name: 'Ann' } } },
+    );
+    expect(identity).toEqual({ subject: 'u-1', name: 'Ann' });
+    expect(request).toMatchObject({ method: 'POST', body });
+    expect(Object.fromEntries(request?.headers ?? [])).toMatchObject({
+      'x-version': '2',
+      'content-type': 'application/json',
+      authorization: 'Bearer access',
+    });
+  });
+
+  it('has the content type of the options', async () => {
+    const headers = { 'Content-Type': 'application/graphql' };
+    const { request } = await requested(
+      { userInfoRequest: { method: 'POST', headers, body: '{}' } },
+      { sub: 'a' },
+    );
+    expect(request?.headers.get('content-type')).toBe('application/graphql');
+  });
+
+  it.each<[string, string, object, string]>([
+    ['a name', 'id', { id: 583231 }, '583231'],
+    ['a JSON Pointer', '/data/id', { data: { id: '1' } }, '1'],
+    ['a name with a dot', 'user.id', { 'user.id': '2', user: { id: '3' } }, '2'],
+  ])('finds the user by %s', async (_how, subject, answer, expected) => {
+    const { identity } = await requested({ identityFields: { subject } }, answer);
+    expect(identity.subject).toBe(expected);
+  });
+
+  it.each<[string, object]>([
+    ['/data/id', { data: null }],
+    ['id', { id: '' }],
+    ['id', { id: { nested: 1 } }],
+    ['constructor', {}],
+    ['/constructor/name', {}],
+  ])('finds no user at %s in %j, and names the field', async (subject, answer) => {
+    await expect(requested({ identityFields: { subject } }, answer)).rejects.toMatchObject({
+      failure: {
+        step: 'user_info',
+        reason: 'identity_missing',
+        claim: subject,
+        endpoint: 'https://id.test/me',
+      },
+    });
+  });
+});
