@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createSessions } from 'mcp-sessions';
 import { PRESETS, type PresetName } from 'mcp-sessions/providers';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { parseCommand } from '../packages/server/src/configuration.js';
 import { loadToolsModule } from '../packages/server/src/tools-module.js';
 import { FAILURE_TEXTS } from '../packages/sessions/src/session/provider-failure-texts.js';
@@ -43,6 +43,8 @@ function environmentOf(name: PresetName): NodeJS.ProcessEnv {
     assignments.map((assignment) => [assignment?.[1], assignment?.[2]?.replace('…', 'given')]),
   );
 }
+
+type Handler = () => Promise<unknown>;
 
 describe('docs/providers.md', () => {
   it('says that no preset was tried at the real provider', () => {
@@ -92,6 +94,19 @@ describe('docs/providers.md', () => {
     },
   );
 
+  it.each(NAMES)('requests an address first that may receive the tokens of %s', (name) => {
+    const { apiOrigins = [], apiOriginField, tokenFields = [], callbackFields = [] } = PRESETS[name].options;
+    const [address = ''] = codeIn(cellOf(name, 'first request'));
+    const url = address.replace(/^API_URL=/, '').replaceAll(/\{(\w+)\}/g, (_, field: string) => {
+      expect([...tokenFields, ...callbackFields]).toContain(field);
+      return field === apiOriginField?.field ? `https://user.${apiOriginField.domains[0]}` : 'value';
+    });
+    const { origin } = new URL(url);
+    const own = environmentOf(name).MCP_SESSIONS_API_ORIGINS?.split(' ') ?? apiOrigins;
+    const ofField = apiOriginField?.domains.map((domain) => `https://user.${domain}`) ?? [];
+    expect([...own, ...ofField]).toContain(origin);
+  });
+
   it('lists every reason of a failure and the settings to check, as the code has them', () => {
     const [, table = ''] = /\| reason \| what happened .*\n\|[ -|]+\|\n((?:\|.*\n)+)/.exec(text) ?? [];
     const rows = [...table.matchAll(/^\| `(\w+)` \| .+ \| (.*) \|$/gm)].map(([, reason, settings = '']) => [
@@ -112,28 +127,31 @@ describe('docs/providers.md', () => {
 
   describe('its tool', () => {
     const folder = mkdtempSync(join(tmpdir(), 'providers-'));
-    afterAll(() => rmSync(folder, { recursive: true }));
+    afterAll(() => {
+      rmSync(folder, { recursive: true });
+      vi.unstubAllEnvs();
+    });
 
-    it('is a module that the command loads, and requests the address as the user', async () => {
+    it('is a module that the command loads, and requests an address of the account', async () => {
       const file = join(folder, 'tools.mjs');
       writeFileSync(file, /```js\n([\s\S]*?)```/.exec(text)?.[1] ?? '');
+      vi.stubEnv('API_URL', '{instance_url}/services/data');
+      vi.stubEnv('API_HEADERS', '{"accept":"application/json"}');
       const register = await loadToolsModule(file);
-      const handlers: (() => Promise<unknown>)[] = [];
-      const requested: unknown[] = [];
-      const server = {
-        registerTool: (_name: string, _options: object, run: () => Promise<unknown>) => handlers.push(run),
-      };
-      const session = {
-        fetch: (url: unknown) => {
-          requested.push(url);
-          return Promise.resolve(new Response('{"login":"alice"}'));
-        },
-      };
-      register(server as never, { session: () => session } as never);
+      const handlers: Handler[] = [];
+      const server = { registerTool: (_name: string, _options: object, run: Handler) => handlers.push(run) };
+      const fetch = vi.fn((_url: string, _init: object) =>
+        Promise.resolve(new Response('{"login":"alice"}')),
+      );
+      const account = () => Promise.resolve({ fields: { instance_url: 'https://acme.my.salesforce.com' } });
+      const session = () => ({ account, fetch });
+      register(server as never, { session, requireLogin: (handler: Handler) => handler } as never);
       await expect(handlers[0]?.()).resolves.toEqual({
         content: [{ type: 'text', text: '{"login":"alice"}' }],
       });
-      expect(requested).toEqual([process.env.API_URL]);
+      expect(fetch).toHaveBeenCalledExactlyOnceWith('https://acme.my.salesforce.com/services/data', {
+        headers: { accept: 'application/json' },
+      });
     });
   });
 });
