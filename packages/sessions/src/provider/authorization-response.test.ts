@@ -4,7 +4,11 @@ import { assertSuccess } from './authorization-response.js';
 const ISSUER = 'https://id.test';
 
 function check(query: string, isIssuerSent = false) {
-  const metadata = { issuer: ISSUER, authorization_response_iss_parameter_supported: isIssuerSent };
+  const metadata = {
+    issuer: ISSUER,
+    authorization_endpoint: `${ISSUER}/authorize?tenant=t`,
+    authorization_response_iss_parameter_supported: isIssuerSent,
+  };
   assertSuccess(new URLSearchParams(query), metadata, 'idp');
 }
 
@@ -42,7 +46,9 @@ describe('an authorization response', () => {
       ...received,
     };
     expect(() => check(query, isIssuerSent)).toThrow(
-      expect.objectContaining({ failure: { provider: 'idp', outcome: 'refused', ...failure } }),
+      expect.objectContaining({
+        failure: { provider: 'idp', outcome: 'refused', endpoint: `${ISSUER}/authorize`, ...failure },
+      }),
     );
   });
 

@@ -1,5 +1,6 @@
 import * as oidc from 'openid-client';
 import { ProviderError, printable } from '../session/provider-failures.js';
+import { addressOf } from './provider-failure.js';
 
 const MAX_ISSUER_LENGTH = 200;
 
@@ -10,9 +11,10 @@ const MAX_ISSUER_LENGTH = 200;
  */
 export function assertSuccess(
   response: URLSearchParams,
-  { issuer, authorization_response_iss_parameter_supported: isIssuerSent }: oidc.ServerMetadata,
+  metadata: oidc.ServerMetadata,
   provider: string,
 ): void {
+  const { issuer, authorization_response_iss_parameter_supported: isIssuerSent } = metadata;
   const iss = response.get('iss');
   const isError = response.has('error');
   if (iss === null ? isIssuerSent === true && !isError : iss !== issuer) {
@@ -21,6 +23,7 @@ export function assertSuccess(
       step: 'authorization',
       reason: 'response_issuer',
       outcome: 'refused',
+      endpoint: addressOf(metadata.authorization_endpoint),
       claim: 'iss',
       expected: printable(issuer, MAX_ISSUER_LENGTH),
       ...(iss !== null && { received: printable(iss, MAX_ISSUER_LENGTH) }),

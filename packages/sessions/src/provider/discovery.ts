@@ -3,7 +3,7 @@ import { SessionError } from '../errors.js';
 import { isSecureUrl } from '../secure-url.js';
 import { ProviderError, type ProviderFailure, printable } from '../session/provider-failures.js';
 import { clientAuthentication } from './client-authentication.js';
-import { failureOf } from './provider-failure.js';
+import { addressOf, failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 
 type Algorithm = 'oidc' | 'oauth2';
@@ -43,11 +43,11 @@ export async function discover(
   settings: ProviderSettings,
   call: oidc.CustomFetch,
 ): Promise<oidc.Configuration> {
-  const { name: provider, pkce, deviceFlow } = settings;
+  const { name: provider, issuer, pkce, deviceFlow } = settings;
   const configuration = await discovered(settings, call);
   const metadata = configuration.serverMetadata();
   const lacking = (failure: Pick<ProviderFailure, 'step' | 'reason' | 'endpoint'>) =>
-    new ProviderError({ provider, outcome: 'refused', ...failure });
+    new ProviderError({ provider, outcome: 'refused', endpoint: addressOf(issuer), ...failure });
   const insecure = ENDPOINTS.map((name) => metadata[name]).find(
     (endpoint) => endpoint !== undefined && !isSecure(endpoint, settings),
   );
@@ -133,12 +133,6 @@ async function discoverBy(
 export function isHttpAllowed({ issuer, endpoints }: ProviderSettings): boolean {
   const addresses: (string | undefined)[] = [issuer, ...Object.values(endpoints ?? {})];
   return addresses.some((address) => address !== undefined && new URL(address).protocol === 'http:');
-}
-
-/** The origin and path: a query may contain secrets. */
-function addressOf(endpoint: string): string {
-  const { origin, pathname } = new URL(endpoint);
-  return printable(`${origin}${pathname}`, MAX_TEXT_LENGTH);
 }
 
 /** A provider with https has no endpoint without it. */

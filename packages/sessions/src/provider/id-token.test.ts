@@ -42,6 +42,7 @@ describe('the ID token of a login', () => {
     ],
     ['an audience that the options name', { aud: ['other', 'client'] }, { audiences: ['other'] }],
     ['an authorized party beside the only audience', { azp: 'client' }],
+    ['an authorized party that the options name', { azp: 'other' }, { audiences: ['other'] }],
     ['no `iat`', { iat: undefined }],
     ['an expiry within the tolerance', { exp: NOW - 59 }],
     ['a time in the future within the tolerance', { nbf: NOW + 60, iat: NOW + 60 }],
@@ -80,6 +81,16 @@ describe('the ID token of a login', () => {
       'with another authorized party',
       { aud: ['client', 'other'], azp: 'other' },
       { claim: 'azp', expected: 'client', received: 'other' },
+    ],
+    [
+      'with another authorized party beside the only audience',
+      { azp: 'other' },
+      { claim: 'azp', expected: 'client', received: 'other' },
+    ],
+    [
+      'with an authorized party that the options name, beside audiences that they do not',
+      { aud: ['client', 'third'], azp: 'other' },
+      { claim: 'aud', expected: 'client other', received: 'client third' },
       { audiences: ['other'] },
     ],
     [

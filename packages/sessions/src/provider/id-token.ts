@@ -96,12 +96,12 @@ function authorizedParty(
   { aud, azp }: Claims,
   { clientId, audiences }: IdTokenExpectations,
 ): IdTokenFault | undefined {
-  const others = [aud].flat().filter((each) => each !== clientId);
-  if (others.length === 0) return undefined;
-  if (azp !== undefined) return azp === clientId ? undefined : wrong('azp', clientId, azp);
-  return others.every((each) => audiences.includes(each))
+  if (azp === clientId) return undefined;
+  if (azp !== undefined && !audiences.includes(azp)) return wrong('azp', clientId, azp);
+  const accepted = [clientId, ...audiences];
+  return [aud].flat().every((each) => accepted.includes(each))
     ? undefined
-    : wrong('aud', [clientId, ...audiences].join(' '), [aud].flat().join(' '));
+    : wrong('aud', accepted.join(' '), [aud].flat().join(' '));
 }
 
 function expiry(

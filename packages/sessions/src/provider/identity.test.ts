@@ -6,6 +6,7 @@ import type { ProviderOptions } from './provider-options.js';
 import { providerSettings } from './provider-settings.js';
 
 const claims = { iss: 'https://id.test', sub: 'alice', name: 'Alice', sid: 's-1' };
+const ISSUER = 'https://id.test';
 const FROM_USER_INFO = { subject: 'from-user-info' };
 
 function settingsOf(options: Partial<ProviderOptions> = {}) {
@@ -17,6 +18,7 @@ function identified(options: Partial<ProviderOptions>, answer: Partial<LoginAnsw
   const login = {
     idToken: { claims },
     body: {},
+    endpoint: `${ISSUER}/token?tenant=t`,
     isIdTokenRequested: true,
     isUserInfoEnough: true,
     ...answer,
@@ -132,7 +134,13 @@ describe('the user of a login', () => {
     ],
   ])('is unknown %s, and the login fails [security 12]', async (_what, options, answer, failure) => {
     await expect(identified(options, answer)).rejects.toMatchObject({
-      failure: { provider: 'idp', step: 'token', outcome: 'refused', ...failure },
+      failure: {
+        provider: 'idp',
+        step: 'token',
+        outcome: 'refused',
+        endpoint: `${ISSUER}/token`,
+        ...failure,
+      },
     });
   });
 

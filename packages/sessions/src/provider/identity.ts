@@ -5,6 +5,7 @@ import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
 import { ProviderError, type ProviderFailure, printable } from '../session/provider-failures.js';
 import type { IdTokenCheck, IdTokenFault } from './id-token.js';
 import { fieldAt } from './json-pointer.js';
+import { addressOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 
 const MAX_USER_INFO_BYTES = 256 * 1024;
@@ -20,6 +21,8 @@ export interface LoginAnswer {
   readonly idToken?: IdTokenCheck | undefined;
   /** The response of the token endpoint, as the provider sent it. */
   readonly body: unknown;
+  /** The token endpoint. */
+  readonly endpoint: string | undefined;
   /** Whether the login requested `openid`. */
   readonly isIdTokenRequested: boolean;
   /** Whether user info suffices: PKCE protects the code, or there is none, and there is an endpoint. */
@@ -35,10 +38,10 @@ export async function identify(
   requestUserInfo: () => Promise<Identity>,
 ): Promise<Identified> {
   const { identitySource, identityFields } = settings;
-  const { idToken, body, isIdTokenRequested } = answer;
+  const { idToken, body, endpoint, isIdTokenRequested } = answer;
   const session = providerSessionOf(idToken);
   if (identitySource === 'token_response')
-    return { identity: identityIn(body, settings, 'token'), ...session };
+    return { identity: identityIn(body, settings, { step: 'token', endpoint }), ...session };
   // An ID token that was not requested does not replace the fields that the options name.
   const areFieldsNamed = identityFields !== undefined && !isIdTokenRequested;
   if (identitySource === 'user_info' || areFieldsNamed)
@@ -49,7 +52,8 @@ export async function identify(
     return { identity, ...session, ...(isIdTokenRequested && { idTokenClaims: claims }) };
   }
   const fault: IdTokenFault = idToken?.fault ?? { reason: 'id_token_missing' };
-  if (isIdTokenRequested && !isReplaceable(fault, settings, answer)) throw invalidIdToken(fault, settings);
+  if (isIdTokenRequested && !isReplaceable(fault, settings, answer))
+    throw invalidIdToken(fault, settings, endpoint);
   const isConforming = !idToken && !isIdTokenRequested;
   return {
     identity: await requestUserInfo(),
@@ -81,7 +85,7 @@ export async function userInfo(
   const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, settings);
   const { data: info } = objectSchema.safeParse(parseJson(text));
   if (!info) throw refused(settings, { step: 'user_info', reason: 'user_info_invalid', endpoint });
-  return identityIn(info, settings, 'user_info', endpoint);
+  return identityIn(info, settings, { step: 'user_info', endpoint });
 }
 
 async function requestUserInfo(
@@ -119,13 +123,12 @@ async function requestUserInfo(
 function identityIn(
   document: unknown,
   settings: ProviderSettings,
-  step: 'token' | 'user_info',
-  endpoint?: string,
+  place: Pick<ProviderFailure, 'step' | 'endpoint'>,
 ): Identity {
   const { subject: subjectField = 'sub', name: nameField } = settings.identityFields ?? {};
   const subject = textOf(fieldAt(document, subjectField));
   if (subject === undefined)
-    throw refused(settings, { step, reason: 'identity_missing', claim: subjectField, endpoint });
+    throw refused(settings, { ...place, reason: 'identity_missing', claim: subjectField });
   return { subject, name: textOf(nameField === undefined ? nameIn(document) : fieldAt(document, nameField)) };
 }
 
@@ -138,9 +141,11 @@ function providerSessionOf(idToken: IdTokenCheck | undefined): Pick<GrantedToken
 function invalidIdToken(
   { expected, received, ...fault }: IdTokenFault,
   settings: ProviderSettings,
+  endpoint: string | undefined,
 ): ProviderError {
   return refused(settings, {
     step: 'token',
+    endpoint,
     ...fault,
     ...(expected !== undefined && { expected: printable(expected, MAX_VALUE_LENGTH) }),
     ...(received !== undefined && { received: printable(received, MAX_VALUE_LENGTH) }),
@@ -151,7 +156,13 @@ function refused(
   { name }: ProviderSettings,
   failure: Omit<ProviderFailure, 'provider' | 'outcome'>,
 ): ProviderError {
-  return new ProviderError({ provider: name, outcome: 'refused', ...failure });
+  const endpoint = addressOf(failure.endpoint);
+  return new ProviderError({
+    provider: name,
+    outcome: 'refused',
+    ...failure,
+    ...(endpoint !== undefined && { endpoint }),
+  });
 }
 
 function nameIn(document: unknown): unknown {

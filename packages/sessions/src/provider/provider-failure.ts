@@ -73,7 +73,7 @@ export function endpointOf(step: ProviderFailure['step'], metadata: oidc.ServerM
 }
 
 /** The origin and path of an address: queries can contain secrets. */
-function addressOf(endpoint: string | undefined): string | undefined {
+export function addressOf(endpoint: string | undefined): string | undefined {
   if (endpoint === undefined || !URL.canParse(endpoint)) return undefined;
   const { origin, pathname } = new URL(endpoint);
   return printable(`${origin}${pathname}`, MAX_TEXT_LENGTH);

@@ -199,6 +199,7 @@ export class Provider {
     const answer = {
       idToken: checkedIdToken(response, settings, configuration, { nonce: expectedNonce }),
       body: response[RAW_ANSWER],
+      endpoint: placeOf('token', configuration).endpoint,
       isIdTokenRequested,
       // Without PKCE, only the nonce in the ID token binds the code to this login.
       isUserInfoEnough: place.endpoint !== undefined && (!callback || settings.pkce !== 'off'),
