@@ -22,8 +22,8 @@ const GITHUB = {
 } as const satisfies Partial<ProviderOptions>;
 
 /**
- * What logins as a user and as a bot share. PKCE needs a setting of the app that makes it a public client for good, so
- * it is off.
+ * What logins as a user and as a bot share. PKCE needs a setting of the app that makes it a public client for good, and
+ * Slack answers `internal_error` to a code verifier beside a secret, so PKCE is off.
  */
 const SLACK = {
   displayName: 'Slack',
@@ -46,6 +46,7 @@ const SLACK_LINKS = [
   'https://docs.slack.dev/reference/methods/oauth.v2.access',
   'https://docs.slack.dev/authentication/using-token-rotation',
   'https://docs.slack.dev/authentication/using-pkce',
+  'https://github.com/paradigmxyz/centaur/pull/1101',
   'https://github.com/slackapi/node-slack-sdk/issues/2038',
   'https://github.com/NVIDIA/nemoclaw-community/issues/122',
 ] as const;
@@ -172,7 +173,8 @@ export const OAUTH_PRESETS: Readonly<Record<Exclude<PresetName, OidcPresetName>,
       pkce: 'S256',
       scopes: ['oauth'],
       identitySource: 'token_response',
-      identityFields: { subject: 'user_id' },
+      // The documented response names the account, and not the user.
+      identityFields: { subject: 'hub_id' },
       tokenFields: ['hub_id'],
       // Users of one HubSpot account may share the installation of the app.
       revocation: 'grant',
