@@ -108,6 +108,7 @@ module.exports = {
     },
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     onlyIn('openid-client-in-provider', ['openid-client', 'oauth4webapi'], [inModules(['provider'])]),
+    onlyIn('undici-in-server', ['undici'], [inModules(['server'])]),
     onlyIn('jose-in-access', ['jose'], [inModules(['access']), `${server}sample/`]),
     {
       name: 'mcp-sdk-in-mcp',

@@ -15,6 +15,8 @@ export interface TlsProxy {
   readonly origin: string;
   /** An agent that resolves its host name and trusts its certificate. */
   readonly agent: Agent;
+  /** The certificate, which signs itself. */
+  readonly certificate: string;
   /** Sets the upstream. */
   forwardTo(origin: string): void;
   close(): Promise<void>;
@@ -57,6 +59,7 @@ export async function startTlsProxy(): Promise<TlsProxy> {
         else found(null, '127.0.0.1', 4);
       },
     }),
+    certificate,
     forwardTo(origin) {
       target = new URL(origin);
     },

@@ -1,7 +1,7 @@
 import type { ProviderFailure } from '../session/provider-failures.js';
 
 /** What an error of the network says about a failure. */
-export type NetworkFailure = Pick<ProviderFailure, 'reason' | 'outcome' | 'code'>;
+export type NetworkFailure = Pick<ProviderFailure, 'reason' | 'outcome' | 'code' | 'status'>;
 
 /** System calls before a request is sent. */
 const BEFORE_SENDING = new Set(['connect', 'getaddrinfo']);
@@ -42,7 +42,9 @@ export function networkFailureOf(error: unknown): NetworkFailure | undefined {
 }
 
 /** Of an error before the request was sent. */
-function networkReasonOf(error: Error): Pick<NetworkFailure, 'reason' | 'code'> {
+function networkReasonOf(error: Error): Omit<NetworkFailure, 'outcome'> {
+  const refusal = proxyRefusalIn(error);
+  if (refusal) return { reason: 'connection_failed', ...refusal };
   const first: unknown = error instanceof AggregateError ? error.errors[0] : error;
   const code = codeIn(first) ?? codeIn(error);
   const named = code !== undefined && { code };
@@ -65,10 +67,19 @@ function codeIn(error: unknown): string | undefined {
 
 function isNotSent(error: Error): error is Error {
   if (error instanceof AggregateError) return error.errors.every((inner) => inChain(inner, isNotSent));
+  if (proxyRefusalIn(error)) return true;
   const code = textIn(error, 'code');
   if (NO_HANDSHAKE.test(code) || error.message === CUT_HANDSHAKE) return true;
   const syscall = textIn(error, 'syscall');
   return syscall === '' ? NOT_SENT.has(code) : BEFORE_SENDING.has(syscall);
+}
+
+/** The response of a proxy to CONNECT (RFC 9110 section 9.3.6), which undici puts into a message only. */
+const PROXY_REFUSAL = /^Proxy response \((\d{3})\)/;
+
+function proxyRefusalIn(error: Error): Pick<NetworkFailure, 'code' | 'status'> | undefined {
+  const status = PROXY_REFUSAL.exec(error.message)?.[1];
+  return status === undefined ? undefined : { code: textIn(error, 'code'), status: Number(status) };
 }
 
 function textIn(error: Error & { code?: unknown; syscall?: unknown }, name: 'code' | 'syscall'): string {

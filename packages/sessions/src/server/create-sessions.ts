@@ -22,6 +22,7 @@ import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
 import type { NamedProviders, SessionsOptions } from './options.js';
+import { environmentFetch } from './proxy-fetch.js';
 import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
 import { sessionsSettings } from './settings.js';
@@ -51,8 +52,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
   const environment: ServerEnvironment = {
     clock: systemClock,
     random: systemRandom,
-    fetch: globalThis.fetch,
-    ...omitUndefined(options.runtime ?? {}),
+    ...omitUndefined({ ...options.runtime, fetch: options.runtime?.fetch ?? environmentFetch() }),
     store,
     logger,
     ...errorLog(logger),

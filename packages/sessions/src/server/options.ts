@@ -83,7 +83,10 @@ export interface Runtime {
   readonly clock: Clock;
   /** Default: Node's CSPRNG. All keys, ids and handles are made of it, so use weaker sources in tests only. */
   readonly random: RandomSource;
-  /** Calls providers and APIs. Default: the global `fetch`. */
+  /**
+   * Calls providers and APIs. Default: the global `fetch`, through the proxies that `HTTPS_PROXY`, `HTTP_PROXY` and
+   * `NO_PROXY` name when `createSessions` is called. Loopback addresses are always called directly.
+   */
   readonly fetch: typeof fetch;
 }
 

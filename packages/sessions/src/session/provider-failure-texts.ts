@@ -64,7 +64,7 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     short: 'this server could not connect to the provider',
     setting: 'issuer, HTTPS_PROXY',
     advice:
-      'Check the address in `endpoint`, the firewall, and the proxy that HTTPS_PROXY names. `code` is the error of the connection.',
+      'Check the address in `endpoint`, the firewall, and the proxy that HTTPS_PROXY names. `code` is the error of the connection, `status` the response of the proxy.',
   },
   connection_lost: {
     short: 'the connection to the provider broke',

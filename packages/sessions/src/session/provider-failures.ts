@@ -26,7 +26,7 @@ export interface ProviderFailure {
   readonly outcome: 'denied' | 'grant_revoked' | 'unavailable' | 'lost' | 'refused';
   /** The origin and path of the request's address. */
   readonly endpoint?: string | undefined;
-  /** The HTTP status of the answer. */
+  /** The HTTP status of the answer, or of the proxy that refused the connection. */
   readonly status?: number | undefined;
   /** The code of the network error, such as `ENOTFOUND` or `CERT_HAS_EXPIRED`. */
   readonly code?: string | undefined;

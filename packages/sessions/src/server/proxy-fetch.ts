@@ -1,0 +1,46 @@
+import type { EnvHttpProxyAgent } from 'undici';
+import { SessionError } from '../errors.js';
+import { isLoopbackHost } from '../secure-url.js';
+
+/** The variables of the proxies. Like curl, the server prefers lower case. */
+const HTTP_PROXY = ['http_proxy', 'HTTP_PROXY'] as const;
+const HTTPS_PROXY = ['https_proxy', 'HTTPS_PROXY'] as const;
+
+/**
+ * The default HTTP client for providers and APIs. It uses the proxies that `HTTP_PROXY` and `HTTPS_PROXY` name, except for
+ * loopback addresses and the hosts in `NO_PROXY`. Without these variables it is the global `fetch`.
+ *
+ * The dispatcher of the process stays as it is: the library may run in a process that has its own.
+ * @throws SessionError `configuration` if a variable is not an http or https URL
+ */
+export function environmentFetch(environment: NodeJS.ProcessEnv = process.env): typeof fetch {
+  const httpProxy = proxyIn(environment, HTTP_PROXY);
+  const httpsProxy = proxyIn(environment, HTTPS_PROXY);
+  if (httpProxy === undefined && httpsProxy === undefined) return globalThis.fetch;
+  // An empty text keeps undici from reading the environment itself.
+  const proxies = {
+    httpProxy: httpProxy ?? '',
+    httpsProxy: httpsProxy ?? '',
+    noProxy: environment.no_proxy ?? environment.NO_PROXY ?? '',
+  };
+  let agent: Promise<EnvHttpProxyAgent> | undefined;
+  return async (input, init) => {
+    const { hostname } = new URL(input instanceof Request ? input.url : input);
+    if (isLoopbackHost(hostname)) return globalThis.fetch(input, init);
+    agent ??= import('undici').then((undici) => new undici.EnvHttpProxyAgent(proxies));
+    // Node's `fetch` takes the option of undici, which the types of the web do not have.
+    return globalThis.fetch(input, { ...init, dispatcher: await agent } as RequestInit);
+  };
+}
+
+/** The address of a proxy. The error does not repeat it, because it may contain a password. */
+function proxyIn(environment: NodeJS.ProcessEnv, names: readonly string[]): string | undefined {
+  const name = names.find((each) => environment[each]);
+  const value = name === undefined ? undefined : environment[name];
+  if (!value) return undefined;
+  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
+  throw new SessionError(
+    'configuration',
+    `${name} must be an http or https URL, such as http://proxy.example.com:3128.`,
+  );
+}
