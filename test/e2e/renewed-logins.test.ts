@@ -88,7 +88,7 @@ describe.each(ERAS)('a login whose access token has expired and cannot be renewe
 
 describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
   it('starts a login over a valid one, which stays until the user has completed it', async () => {
-    const { provider, call, browse, login, status } = await startRenewable(era);
+    const { provider, call, browse, login, status, requested } = await startRenewable(era);
     await login();
     const started = await call('login', { renew: true });
     expect(started.structured).toMatchObject({
@@ -104,6 +104,7 @@ describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
       });
     }
     await browse(started.structured.loginUrl);
+    expect(requested.map((request) => request.get('prompt'))).toEqual([null, 'login']);
     expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
     await expect.poll(() => provider.livingUsers()).toEqual(['alice']);
     expect(await call('use')).toMatchObject({ text: '200 alice' });

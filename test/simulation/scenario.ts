@@ -178,7 +178,7 @@ export class Scenario {
     const snapshot = leaseOf(record);
     const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}`;
     const calls = Array.from({ length: random.chance(0.1) ? 10 : 1 }, () =>
-      sessionFetch(snapshot, 'idp', url, {}),
+      sessionFetch({ snapshot, preferred: 'idp', given: new Map() }, url, {}),
     );
     await Promise.all(calls);
   }

@@ -1,4 +1,5 @@
 import { createSessionFetch, type SessionFetch } from '../../packages/sessions/src/account/session-fetch.js';
+import { TokenRejections } from '../../packages/sessions/src/account/token-rejection.js';
 import { SessionError } from '../../packages/sessions/src/errors.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import { isSignedIn, type SessionRecord } from '../../packages/sessions/src/session/session-record.js';
@@ -79,7 +80,8 @@ export class World {
     const { accounts, refresher, registry } = this.bench;
     const fetch = (url: string | URL | Request, init?: RequestInit) => this.#callApi(String(url), init);
     const apiOrigins = new Map([['idp', [API]]]);
-    this.sessionFetch = createSessionFetch({ accounts, refresher, registry, apiOrigins, fetch });
+    const rejections = new TokenRejections({ accounts, refresher, registry });
+    this.sessionFetch = createSessionFetch({ accounts, refresher, registry, rejections, apiOrigins, fetch });
   }
 
   /** Whether no message to or from the store and the provider is in transit. */

@@ -19,6 +19,8 @@ type Api = NonNullable<NonNullable<ConstructorParameters<typeof FaultingProvider
 interface Change {
   /** Default: answers with the user, or 401 without one. */
   readonly api?: Api;
+  /** Answers requests to other origins. */
+  readonly elsewhere?: typeof fetch;
   readonly options?: Partial<ProviderOptions>;
   readonly tools?: (
     tool: (name: string, handler: () => Promise<string>) => void,
@@ -29,9 +31,11 @@ interface Change {
 }
 
 /** A server, its provider and its API in this process, with a client of one era that has no login yet. */
-export async function startRenewable(era: Era, { api, options, tools, answer }: Change = {}) {
+export async function startRenewable(era: Era, change: Change = {}) {
+  const { api, elsewhere, options, tools, answer } = change;
   const clock = new VirtualClock();
   const provider = new FaultingProvider({
+    ...(elsewhere && { fetch: elsewhere }),
     api: api ?? ((_request, user) => new Response(user ?? '', { status: user ? 200 : 401 })),
   });
   const sessions: Sessions = createSessions({
@@ -57,10 +61,10 @@ export async function startRenewable(era: Era, { api, options, tools, answer }: 
   sessions.onEvent((event) => events.push(event));
   /** The authorization requests of the browsers. */
   const requested: URLSearchParams[] = [];
-  const authorize = provider.authorize.bind(provider);
-  provider.authorize = (url, user) => {
+  const respond = provider.authorizationResponse.bind(provider);
+  provider.authorizationResponse = (url, user) => {
     requested.push(new URL(url).searchParams);
-    return authorize(url, user);
+    return respond(url, user);
   };
   const here = reachedFrom(sessions, '127.0.0.1');
   const client = await (era === '2025' ? inMemory2025(here, answer) : inMemory2026(here, answer));

@@ -13,7 +13,7 @@ export type { Limits } from './limits/limits.js';
 export type { Branding } from './login/pages/branding.js';
 export type { ToolContext } from './mcp/request/context.js';
 export type { LoginRequirement, RequestHandler } from './mcp/request/login-requirement.js';
-export type { Session, SessionCallOptions } from './mcp/request/session.js';
+export type { Session, SessionCallOptions, TokenRejection } from './mcp/request/session.js';
 export { SESSION_META_KEY } from './mcp/request/session-argument.js';
 export type { RegisterTools, ServerInfo } from './mcp/server/factory.js';
 export { STATUS_URI } from './mcp/server/status-resource.js';

@@ -5,6 +5,7 @@ import {
   reauthenticationRequired,
   scopesRefused,
   scopesRequired,
+  tokenRejected,
 } from '../session/account-errors.js';
 import type { RevocationReport } from '../session/disposal.js';
 import type { SessionId, SessionRef } from '../session/ids.js';
@@ -90,9 +91,11 @@ export class Accounts {
     const { tokens, refresher, clock } = this.#options;
     let unreadable: number | undefined;
     for (let tries = 0; tries < MAX_READS; tries++) {
-      const { record, account } = await this.#require(snapshot, provider);
+      const { record, account } = await this.require(snapshot, provider);
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
       const now = clock.now();
+      const isOver = expiresAtMs !== undefined && now >= expiresAtMs;
+      if (isOver && account.failureReason === 'token_rejected') throw tokenRejected(provider);
       if (hasRefreshToken && refreshAtMs !== undefined && now >= refreshAtMs) {
         const refresh = refresher.refresh(snapshot.ref, provider, generation);
         if (expiresAtMs !== undefined && now >= expiresAtMs - EXPIRY_MARGIN_MS) {
@@ -101,7 +104,7 @@ export class Accounts {
         }
         // The scheduler retries. The token of this caller is still valid.
         refresh.catch(() => undefined);
-      } else if (expiresAtMs !== undefined && now >= expiresAtMs) {
+      } else if (isOver) {
         if (hasRefreshToken) throw waitingForProvider(account, now);
         await refresher.giveUp(record, account, 'no_refresh_token');
         continue;
@@ -193,7 +196,7 @@ export class Accounts {
     provider: string,
     scopes: readonly string[] = [],
   ): Promise<void> {
-    const { account } = await this.#require(snapshot, provider);
+    const { account } = await this.require(snapshot, provider);
     const missing = scopes.filter((scope) => !account.scopes.includes(scope));
     const refused = missing.filter((scope) => account.refusedScopes?.includes(scope));
     if (refused.length > 0) throw scopesRefused(provider, refused);
@@ -212,7 +215,11 @@ export class Accounts {
     return record;
   }
 
-  async #require(
+  /**
+   * The account of a login at a provider.
+   * @throws SessionError `login_required`, `reauthentication_required`, `signed_out`
+   */
+  async require(
     snapshot: SessionSnapshot,
     provider: string,
   ): Promise<{ record: SessionRecord; account: AccountRecord }> {

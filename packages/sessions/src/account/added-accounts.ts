@@ -14,6 +14,7 @@ import {
 import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
+import { digestOf } from '../vault/secret-digest.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
 import { type TokenTimes, tokenTimes } from './refresh/window.js';
@@ -34,7 +35,7 @@ function accountOf(
   { provider, subject, name }: Pick<AccountRecord, 'provider' | 'subject' | 'name'>,
   times: TokenTimes,
 ): Omit<UnsealedAccount, 'generation'> {
-  const { scopes = [], requestedScopes, fields, apiOrigin, providerSession } = granted;
+  const { scopes = [], requestedScopes, requestedClaims, fields, apiOrigin, providerSession } = granted;
   const refusedScopes = requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
   return {
     provider,
@@ -43,6 +44,7 @@ function accountOf(
     name,
     scopes,
     ...(refusedScopes.length > 0 && { refusedScopes }),
+    ...(requestedClaims !== undefined && { answeredClaims: digestOf(requestedClaims) }),
     hasRefreshToken: granted.tokens.refreshToken !== undefined,
     ...times,
     ...omitUndefined({ fields, apiOrigin, providerSession }),
@@ -99,6 +101,11 @@ export async function commitLogin(
     generation,
     refreshAtMs,
   });
+  const { nonconformance } = granted;
+  if (nonconformance) {
+    const session = snapshotOf(changed.after);
+    events.emit({ type: 'account.nonconforming_answer', ...session, provider, subject, nonconformance });
+  }
   const replaced = changed.before.accounts[provider];
   // A sign-out has disposed of all accounts.
   if (replaced && changed.after.epoch === snapshot.epoch) void disposal.dispose(changed.before, [replaced]);

@@ -12,6 +12,7 @@ import { Secret } from '../vault/secret.js';
 import { Vault } from '../vault/vault.js';
 import { createSessionFetch } from './session-fetch.js';
 import { SessionStates } from './session-state.js';
+import { TokenRejections } from './token-rejection.js';
 
 setFlagsFromString('--expose-gc');
 const collectGarbage = runInNewContext('gc') as () => void;
@@ -42,10 +43,12 @@ async function sessionAt(
   const bench = new SessionBench(options);
   const { snapshot, record } = await bench.loggedIn('alice');
   const { accounts, refresher, registry } = bench;
+  const rejections = new TokenRejections({ accounts, refresher, registry });
   const sessionFetch = createSessionFetch({
     accounts,
     refresher,
     registry,
+    rejections,
     apiOrigins: Array.isArray(apiOrigins)
       ? new Map(['idp', 'other'].map((provider) => [provider, apiOrigins]))
       : apiOrigins,
@@ -57,12 +60,13 @@ async function sessionAt(
       snapshot,
       {
         accounts,
+        rejections,
         fetch: sessionFetch,
         states,
         idOf: (session) => publicIdOf(bench.keys, session),
         resourceUpdates: new ResourceUpdates(),
       },
-      { required, all: ['idp', 'other'] },
+      { required, all: ['idp', 'other'], given: new Map() },
     );
   return { bench, record, sessionFor, session: sessionFor(undefined) };
 }

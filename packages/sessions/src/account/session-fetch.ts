@@ -1,27 +1,36 @@
-import { SessionError } from '../errors.js';
+import { SessionError, signedOut } from '../errors.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import { linkedSignal } from '../time/linked-signal.js';
 import { useSecret } from '../vault/secret.js';
 import type { Accounts } from './accounts.js';
+import { demandOf } from './challenge.js';
 import { type FollowedResponse, followRedirects, isReplayable } from './redirects.js';
 import type { TokenRefresher } from './refresh/refresher.js';
+import type { TokenRejections } from './token-rejection.js';
 
-/**
- * `fetch` with the access token of one session's account.
- * @param provider the preferred provider; absent, or if the URL is not among its API origins: the first provider with
- * that API origin
- */
-export type SessionFetch = (
-  snapshot: SessionSnapshot,
-  provider: string | undefined,
-  ...request: Parameters<typeof fetch>
-) => Promise<Response>;
+/** The token sets that a request was given last: their generations, by provider. */
+export type GivenTokens = Map<string, number>;
+
+/** In whose name a request is sent. */
+interface SessionCaller {
+  readonly snapshot: SessionSnapshot;
+  /**
+   * The preferred provider; absent, or if the URL is not among its API origins: the first provider with that API origin.
+   */
+  readonly preferred: string | undefined;
+  /** Notes the token sets that are used. */
+  readonly given: GivenTokens;
+}
+
+/** `fetch` with the access token of one session's account. */
+export type SessionFetch = (caller: SessionCaller, ...request: Parameters<typeof fetch>) => Promise<Response>;
 
 export interface SessionFetchOptions {
   readonly accounts: Accounts;
   readonly refresher: TokenRefresher;
   readonly registry: SessionRegistry;
+  readonly rejections: TokenRejections;
   /** The origins to which the access tokens of a provider may be sent, by the provider's name. */
   readonly apiOrigins: ReadonlyMap<string, readonly string[]>;
   readonly fetch: typeof fetch;
@@ -31,17 +40,21 @@ export interface SessionFetchOptions {
  * Creates the `fetch` of a session, which adds the access token to requests. The token is sent only to the configured
  * origins, over https except on loopback. A redirect to another origin is followed without the token, the headers and
  * the body. A 401 whose challenge names the token as the cause (RFC 6750 section 3.1), or names no cause, refreshes the
- * token once and repeats the call if its body can be sent again.
+ * token once and repeats the call if its body can be sent again. A response that demands more scopes or claims than the
+ * login has leads to another login.
  */
 export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
   const origins = new Map([...options.apiOrigins].map(([name, urls]) => [name, new Set(urls)]));
   const rejected = new RejectedGenerations();
 
-  return async (snapshot, preferred, input, optional) => {
+  return async ({ snapshot, preferred, given: tokens }, input, optional) => {
     // `fetch` accepts null, too.
     const given = optional ?? {};
     const url = urlOf(input);
-    const provider = providerOf(origins, url.origin, preferred);
+    const names = preferredFirst(origins.keys(), preferred);
+    const provider =
+      names.find((name) => origins.get(name)?.has(url.origin)) ??
+      (await ownOriginOf(options, snapshot, names, url.origin));
     const init = input instanceof Request ? await initOf(input, given) : given;
     const signal = options.registry.signalOf(snapshot);
     // The session's signal outlives its calls. Each call has a signal of its own, so that listeners do not pile up.
@@ -51,15 +64,25 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       const { accessToken, generation } = await unlessAborted(pending, linked, (late) =>
         late.accessToken.wipe(),
       );
+      tokens.set(provider, generation);
       const request = { ...init, signal: linked };
       const followed = await useSecret(accessToken, (token) =>
         followRedirects(options.fetch, url, request, `Bearer ${token}`),
       );
       return { ...followed, generation };
     };
+    const answer = async ({ response, leftOrigin }: FollowedResponse) => {
+      const demand = leftOrigin ? undefined : demandOf(response);
+      if (!demand) return response;
+      const { rejections } = options;
+      const error = await rejections.demand(snapshot, provider, demand, url.origin).catch((e: unknown) => e);
+      if (error === undefined) return response;
+      await response.body?.cancel();
+      throw error;
+    };
     const first = await call();
-    if (rejected.has(signal, provider, first.generation)) return first.response;
-    if (!isTokenRejected(first) || !isReplayable(init.body)) return first.response;
+    if (rejected.has(signal, provider, first.generation)) return answer(first);
+    if (!isTokenRejected(first) || !isReplayable(init.body)) return answer(first);
     const renewing = options.refresher.replaceRefused(snapshot.ref, provider, first.generation);
     const isRenewed = await unlessAborted(renewing, linked).then(
       () => true,
@@ -72,18 +95,29 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     await first.response.body?.cancel();
     const second = await call();
     if (isTokenRejected(second)) rejected.add(signal, provider, second.generation);
-    return second.response;
+    return answer(second);
   };
 }
 
-/** @throws SessionError `origin_not_allowed` */
-function providerOf(
-  origins: ReadonlyMap<string, ReadonlySet<string>>,
+function preferredFirst(names: Iterable<string>, preferred: string | undefined): string[] {
+  const others = [...names].filter((name) => name !== preferred);
+  return preferred === undefined ? others : [preferred, ...others];
+}
+
+/**
+ * The first provider whose account has an API at the origin, as `apiOriginField` says.
+ * @throws SessionError `origin_not_allowed` if there is none, `signed_out`
+ */
+async function ownOriginOf(
+  { registry }: SessionFetchOptions,
+  { ref, epoch }: SessionSnapshot,
+  names: readonly string[],
   origin: string,
-  preferred: string | undefined,
-): string {
-  if (preferred !== undefined && origins.get(preferred)?.has(origin)) return preferred;
-  for (const [name, ofProvider] of origins) if (ofProvider.has(origin)) return name;
+): Promise<string> {
+  const record = await registry.get(ref);
+  if (record?.epoch !== epoch) throw signedOut();
+  const provider = names.find((name) => record.accounts[name]?.apiOrigin === origin);
+  if (provider !== undefined) return provider;
   throw new SessionError(
     'origin_not_allowed',
     `No access token is sent to ${origin}: it is not among the \`apiOrigins\` of a provider. Ask the operator to add it.`,

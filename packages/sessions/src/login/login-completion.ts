@@ -58,10 +58,14 @@ export class LoginCompletion {
   async complete(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
     if (attempt.outcome) return this.#revokeLate(attempt, granted);
     const { accounts, failedLogins } = this.#options;
-    const { snapshot, provider } = attempt;
+    const { snapshot, provider, claims } = attempt;
     this.#committing.add(attempt);
     const generation = await accounts
-      .commitLogin(snapshot, provider, granted)
+      .commitLogin(
+        snapshot,
+        provider,
+        claims === undefined ? granted : { ...granted, requestedClaims: claims },
+      )
       .finally(() => this.#committing.delete(attempt));
     if (generation === undefined) return this.fail(attempt, 'signed_out');
     const outcome = outcomeOf(attempt);

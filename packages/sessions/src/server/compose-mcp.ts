@@ -32,6 +32,7 @@ export function composeMcp(
     registry,
     owners,
     accounts,
+    rejections,
     sessionFetch,
     states,
     logins,
@@ -42,6 +43,7 @@ export function composeMcp(
   const names = [defaultProvider, ...others.map(({ name }) => name)] as const;
   const contexts = new RequestContexts({
     accounts,
+    rejections,
     fetch: sessionFetch,
     states,
     idOf: (session) => publicIdOf(keys, session),

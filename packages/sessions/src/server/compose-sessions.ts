@@ -5,6 +5,7 @@ import { TokenRefresher } from '../account/refresh/refresher.js';
 import { RefreshScheduler } from '../account/refresh/scheduler.js';
 import { createSessionFetch, type SessionFetch } from '../account/session-fetch.js';
 import { SessionStates } from '../account/session-state.js';
+import { TokenRejections } from '../account/token-rejection.js';
 import { unknownProvider } from '../errors.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
@@ -45,6 +46,7 @@ export interface SessionParts {
   readonly accounts: Accounts;
   readonly sessionsPerAccount: SessionsPerAccount;
   readonly expiryNotices: ExpiryNotices;
+  readonly rejections: TokenRejections;
   readonly sessionFetch: SessionFetch;
   readonly states: SessionStates;
   readonly providers: ReadonlyMap<string, Provider>;
@@ -127,10 +129,12 @@ export function composeSessions(
   const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
   const states = new SessionStates({ registry, vault: new Vault(keys, random, 'session-state') });
 
+  const rejections = new TokenRejections({ accounts, refresher, registry });
   const sessionFetch = createSessionFetch({
     accounts,
     refresher,
     registry,
+    rejections,
     apiOrigins: new Map(settings.providers.map(({ name, apiOrigins }) => [name, apiOrigins])),
     fetch,
   });
@@ -148,6 +152,7 @@ export function composeSessions(
     accounts,
     sessionsPerAccount,
     expiryNotices,
+    rejections,
     sessionFetch,
     states,
     providers,

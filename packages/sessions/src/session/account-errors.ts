@@ -55,6 +55,40 @@ export function scopesRefused(provider: string, scopes: readonly string[]): Sess
   );
 }
 
+/** What an API demands, and the login does not have. */
+interface LackingLogin {
+  /** The scopes that the login lacks; none if it has to be a stronger one. */
+  readonly scopes?: readonly string[] | undefined;
+  /** The origin of the API. Absent if a tool says so. */
+  readonly origin?: string | undefined;
+}
+
+/** An API demands more than the login has. The next login requests it. */
+export function stepUpRequired(provider: string, { scopes, origin }: LackingLogin): SessionError {
+  const subject = origin === undefined ? 'This call' : `The API at ${origin}`;
+  const what = scopes ? `the scopes ${JSON.stringify(scopes)}` : 'a stronger login';
+  return new SessionError(
+    'login_required',
+    `${subject} requires ${what}. Call the \`login\` tool with provider "${provider}", then repeat this call.`,
+  );
+}
+
+/** The login has what an API demands, and the API still refuses it. */
+export function stepUpUseless(provider: string): SessionError {
+  return new SessionError(
+    'login_required',
+    `The login at "${provider}" has what the API requires, and the API still refuses the call. Tell the user. To log in again, for example as another user, call the \`login\` tool with provider "${provider}" and renew: true.`,
+  );
+}
+
+/** An API rejected the access token, and could reject the next one. */
+export function tokenRejected(provider: string): SessionError {
+  return new SessionError(
+    'reauthentication_required',
+    `The API no longer accepts the login at "${provider}". Call the \`login\` tool with provider "${provider}" to log in again.`,
+  );
+}
+
 /** The error of a call whose grant has ended at the provider. It needs a new login. */
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(

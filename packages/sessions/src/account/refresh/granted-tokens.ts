@@ -21,6 +21,8 @@ export interface GrantedTokens {
   readonly scopes: readonly string[] | undefined;
   /** The scopes that a login requested. */
   readonly requestedScopes?: readonly string[] | undefined;
+  /** The claims that an API had demanded, and the login requested. */
+  readonly requestedClaims?: string | undefined;
   /** From the ID token or the userinfo endpoint; may be absent after a refresh. */
   readonly identity: Identity | undefined;
   /** The fields of `tokenFields` and `callbackFields` that the response has. */

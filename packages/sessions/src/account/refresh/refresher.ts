@@ -71,8 +71,7 @@ export class TokenRefresher {
       await this.#shared(ref, rejected);
     } catch (error) {
       // During an outage the token may be valid: some APIs answer 401 for other reasons, too.
-      if (error instanceof SessionError && error.code === 'provider_refused')
-        await this.#expire(ref, account);
+      if (error instanceof SessionError && error.code === 'provider_refused') await this.expire(ref, account);
       throw error;
     }
   }
@@ -268,11 +267,19 @@ export class TokenRefresher {
     throw notRenewed(provider, failureReason, pauseMs / 1000, outcome.cause);
   }
 
-  /** Notes that an API and the provider have rejected the tokens of an account. */
-  async #expire(ref: SessionRef, account: AccountRecord): Promise<void> {
-    const nowMs = this.#options.clock.now();
+  /** Notes that APIs reject the access token of an account. It counts as expired until a refresh succeeds. */
+  async expire(ref: SessionRef, account: AccountRecord, failureReason?: 'token_rejected'): Promise<void> {
+    const { clock, events } = this.#options;
+    const { provider, subject, generation, refreshAtMs } = account;
+    const nowMs = clock.now();
     const expiresAtMs = Math.min(account.expiresAtMs ?? nowMs, nowMs);
-    await this.#change(ref, account, { expiresAtMs });
+    const changed = await this.#change(ref, account, {
+      expiresAtMs,
+      ...(failureReason && { failureReason }),
+    });
+    if (!changed || !failureReason) return;
+    const failed = { provider, subject, generation, failureReason, refreshAtMs } as const;
+    events.emit({ type: 'account.refresh_failed', ...snapshotOf(changed.after), ...failed });
   }
 
   #change(

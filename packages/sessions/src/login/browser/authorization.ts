@@ -1,4 +1,5 @@
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
+import type { AuthorizationDifferences } from '../../provider/authorization-request.js';
 import type { Provider } from '../../provider/provider.js';
 import { type RandomSource, randomToken } from '../../vault/random.js';
 import { Secret } from '../../vault/secret.js';
@@ -65,9 +66,7 @@ export class Authorization {
     };
     const provider = this.#providerFor(attempt, purpose);
     const redirectUri = new URL(`.${this.callbackPathOf(attempt, purpose)}`, publicUrl());
-    const url = await provider.authorizationUrl(redirectUri, checks, {
-      scopes: scopesOf(attempt, purpose),
-    });
+    const url = await provider.authorizationUrl(redirectUri, checks, differencesOf(attempt, purpose));
     if (attempt.outcome || attempt.unconfirmed) {
       wipeChecks(checks);
       return undefined;
@@ -88,10 +87,11 @@ export class Authorization {
   ): Promise<GrantedTokens> {
     const callback = new URL(`.${this.callbackPathOf(attempt, purpose)}`, this.#options.publicUrl());
     callback.search = query.toString();
+    const { scopes } = differencesOf(attempt, purpose);
     // Without it, the library does not read the error. It never redeems a code that comes with an error.
     if (!query.has('state') && query.has('error')) callback.searchParams.set('state', checks.state.reveal());
     try {
-      return await this.#providerFor(attempt, purpose).exchange(callback, checks, scopesOf(attempt, purpose));
+      return await this.#providerFor(attempt, purpose).exchange(callback, checks, scopes);
     } finally {
       wipeChecks(checks);
     }
@@ -118,7 +118,8 @@ export class Authorization {
   }
 }
 
-/** Additional scopes are requested from the provider only. */
-function scopesOf({ scopes }: LoginAttempt, purpose: AuthorizationPurpose): readonly string[] | undefined {
-  return purpose === 'login' ? scopes : undefined;
+/** What a login requests besides the configured scopes is requested from the provider only. */
+function differencesOf(attempt: LoginAttempt, purpose: AuthorizationPurpose): AuthorizationDifferences {
+  const { scopes, claims, prompt } = attempt;
+  return purpose === 'login' ? { scopes, claims, prompt } : {};
 }

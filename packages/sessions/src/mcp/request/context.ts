@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { ProtocolError } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { Principal, RequestOrigin } from '../../access/access.js';
+import type { GivenTokens } from '../../account/session-fetch.js';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
 import { parseOptions, SCOPE_TOKEN } from '../../parse-options.js';
@@ -34,6 +35,8 @@ export interface RequestContext extends CalledTool {
   readonly principal: Principal | undefined;
   /** The provider of `requireLogin`, while a handler that requires a login runs. */
   readonly requiredProvider?: string | undefined;
+  /** The token sets that this request was given. */
+  readonly given?: GivenTokens | undefined;
 }
 
 /**
@@ -95,7 +98,7 @@ export class RequestContexts implements ToolContext {
   }
 
   run<T>(context: RequestContext, handle: () => T): T {
-    return this.#storage.run(context, handle);
+    return this.#storage.run({ given: new Map(), ...context }, handle);
   }
 
   /** Runs a function outside of any request. */
@@ -171,13 +174,17 @@ export class RequestContexts implements ToolContext {
   }
 
   session(): Session {
-    const { resolved, requiredProvider } = this.get();
+    const { resolved, requiredProvider, given = new Map() } = this.get();
     if (resolved.state === 'none') return refusingSession(sessionRequired());
     const refusal = refusalOf(resolved, false);
     if (refusal !== undefined) return refusingSession(new SessionError('login_required', refusal));
     if (resolved.state !== 'live') throw new Error('Only a live session is not refused.');
     const { providers } = this.#options;
     const services = { ...this.#options, resourceUpdates: this.resourceUpdates };
-    return liveSession(snapshotOf(resolved.record), services, { required: requiredProvider, all: providers });
+    return liveSession(snapshotOf(resolved.record), services, {
+      required: requiredProvider,
+      all: providers,
+      given,
+    });
   }
 }

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../../test/support/session-bench.js';
 import type { SessionFetch } from '../../account/session-fetch.js';
 import { SessionStates } from '../../account/session-state.js';
+import { TokenRejections } from '../../account/token-rejection.js';
 import { SessionError } from '../../errors.js';
 import { publicIdOf } from '../../session/ids.js';
 import { systemRandom } from '../../vault/random.js';
@@ -24,11 +25,14 @@ async function setUp() {
     registry: bench.registry,
     vault: new Vault(bench.keys, systemRandom, 'session-state'),
   });
+  const { accounts, refresher, registry } = bench;
+  const rejections = new TokenRejections({ accounts, refresher, registry });
+  const given = new Map<string, number>();
   const sessionOf = (required?: string) =>
     liveSession(
       snapshot,
-      { accounts: bench.accounts, fetch, states, idOf, resourceUpdates: new ResourceUpdates() },
-      { required, all: ['idp', 'other', 'third'] },
+      { accounts, rejections, fetch, states, idOf, resourceUpdates: new ResourceUpdates() },
+      { required, all: ['idp', 'other', 'third'], given },
     );
   return {
     bench,
@@ -57,8 +61,8 @@ describe('a session', () => {
     expect(await (await fetch('https://api.example.com', init)).text()).toBe('answer');
     await sessionOf('other').fetch('https://api.example.com');
     expect(fetched).toEqual([
-      [snapshot, undefined, 'https://api.example.com', init],
-      [snapshot, 'other', 'https://api.example.com'],
+      [{ snapshot, preferred: undefined, given: new Map() }, 'https://api.example.com', init],
+      [{ snapshot, preferred: 'other', given: new Map() }, 'https://api.example.com'],
     ]);
   });
 

@@ -1,9 +1,12 @@
 import { z } from 'zod';
 import type { Account, Accounts } from '../../account/accounts.js';
-import type { SessionFetch } from '../../account/session-fetch.js';
+import { demandedClaims, MAX_DEMANDED_SCOPES, MAX_SCOPE_LENGTH } from '../../account/challenge.js';
+import type { GivenTokens, SessionFetch } from '../../account/session-fetch.js';
 import type { SessionState, SessionStates } from '../../account/session-state.js';
+import type { TokenRejections } from '../../account/token-rejection.js';
 import { SessionError, unknownProvider } from '../../errors.js';
-import { parseOptions } from '../../parse-options.js';
+import { parseOptions, SCOPE_TOKEN } from '../../parse-options.js';
+import { stepUpUseless } from '../../session/account-errors.js';
 import type { SessionRef } from '../../session/ids.js';
 import type { SessionSnapshot } from '../../session/session-record.js';
 import { handled } from '../../time/promises.js';
@@ -13,6 +16,19 @@ import { useSecret } from '../../vault/secret.js';
 export interface SessionCallOptions<ProviderName extends string = string> {
   /** The provider of the account. Default: that of the handler's `requireLogin`, else the first configured one. */
   readonly provider?: ProviderName;
+}
+
+/** What a tool says about an access token that an API has rejected. */
+export interface TokenRejection<ProviderName extends string = string> {
+  /** The provider of the account. Default: that of the handler's `requireLogin`, else the first configured one. */
+  readonly provider?: ProviderName;
+  /** The scopes that the API requires, at most 20. Default: none */
+  readonly scopes?: readonly string[];
+  /**
+   * The claims that the API requires (OpenID Connect Core section 5.5): JSON of an object, or its base64 as in a claims
+   * challenge of Microsoft Entra ID. At most 4,096 bytes. Default: none
+   */
+  readonly claims?: string;
 }
 
 /**
@@ -45,6 +61,10 @@ export interface Session<ProviderName extends string = string> {
    * if necessary, to requests to the `apiOrigins` of a provider: that of the handler's `requireLogin`, if the URL is
    * among its `apiOrigins`, else the first provider with that origin. A redirect to another origin is followed with a
    * GET without the token, the headers and the body. The body of a `Request` is read into memory before it is sent.
+   *
+   * A 401 because of the token renews the token and repeats the request, once. A 401 or 403 that requires scopes or
+   * claims (`insufficient_scope`, RFC 6750 section 3.1; `insufficient_claims`) throws `login_required`, and the next
+   * `login` requests them. If the login has them already, the response is returned.
    * @throws SessionError `login_required`, `reauthentication_required`, `provider_unavailable`, `provider_refused`,
    * `origin_not_allowed`, `signed_out`
    */
@@ -59,6 +79,16 @@ export interface Session<ProviderName extends string = string> {
     use: (accessToken: string) => Promise<T>,
     options?: SessionCallOptions<ProviderName>,
   ): Promise<T>;
+  /**
+   * Tells that an API has rejected the access token in a way that `fetch` does not see: a 403, an error in a 200, or a
+   * call with `withAccessToken`. Renews the token that this request was given last, once, so that the tool may repeat its
+   * call. If the renewed token is rejected, too, the login has to be renewed. With `scopes` or `claims`, the next `login`
+   * requests them.
+   * @throws SessionError `reauthentication_required`; `login_required` with `scopes` or `claims`; `provider_unavailable`
+   * or `provider_refused` if the token cannot be renewed now; `signed_out`, `unknown_provider`, and `configuration` for an
+   * invalid option
+   */
+  tokenRejected(rejection?: TokenRejection<ProviderName>): Promise<void>;
   /**
    * Notifies the clients of this session that have subscribed to a resource that it has changed
    * (`notifications/resources/updated`). Clients of other sessions are not notified.
@@ -93,9 +123,26 @@ const callSchema = z.strictObject({
   provider: z.string().optional(),
 } satisfies Record<keyof SessionCallOptions, z.ZodType>);
 
+const rejectionSchema = z.strictObject({
+  provider: z.string().optional(),
+  scopes: z
+    .array(z.string().max(MAX_SCOPE_LENGTH).regex(SCOPE_TOKEN, 'is not a scope token (RFC 6749 section 3.3)'))
+    .max(MAX_DEMANDED_SCOPES)
+    .optional(),
+  claims: z
+    .string()
+    .transform((text, { addIssue }) => {
+      const claims = demandedClaims(text);
+      if (claims === undefined) addIssue('must be JSON of an object, at most 4,096 bytes');
+      return claims;
+    })
+    .optional(),
+} satisfies Record<keyof TokenRejection, z.ZodType>);
+
 /** What sessions are made of. */
 export interface SessionServices {
   readonly accounts: Accounts;
+  readonly rejections: TokenRejections;
   readonly fetch: SessionFetch;
   readonly states: SessionStates;
   /** The public id of a session. */
@@ -115,16 +162,26 @@ export function refusingSession(reason: SessionError): Session {
     signOut: () => Promise.resolve(),
     fetch: refuse,
     withAccessToken: refuse,
+    tokenRejected: refuse,
     resourceUpdated: refuse,
     state: { get: refuse, set: refuse },
   };
 }
 
+/** The request that a session belongs to. */
+export interface SessionRequest {
+  /** The provider of `requireLogin`. */
+  readonly required: string | undefined;
+  /** The names of all providers. */
+  readonly all: readonly [string, ...string[]];
+  readonly given: GivenTokens;
+}
+
 /** The session that a request names. */
 export function liveSession(
   snapshot: SessionSnapshot,
-  { accounts, fetch, states, idOf, resourceUpdates }: SessionServices,
-  { required, all }: { readonly required: string | undefined; readonly all: readonly [string, ...string[]] },
+  { accounts, rejections, fetch, states, idOf, resourceUpdates }: SessionServices,
+  { required, all, given }: SessionRequest,
 ): Session {
   const usual = required ?? all[0];
   const known = async (provider: string) => {
@@ -137,8 +194,20 @@ export function liveSession(
       options,
       'The options of `withAccessToken` are invalid',
     );
-    const { accessToken } = await accounts.accessToken(snapshot, await known(provider));
+    const { accessToken, generation } = await accounts.accessToken(snapshot, await known(provider));
+    given.set(provider, generation);
     return useSecret(accessToken, use);
+  };
+  const tokenRejected: Session['tokenRejected'] = async (rejection) => {
+    const {
+      provider = usual,
+      scopes,
+      claims,
+    } = parseOptions(rejectionSchema, rejection, 'The options of `tokenRejected` are invalid');
+    await known(provider);
+    if (!scopes?.length && claims === undefined)
+      return rejections.renew(snapshot, provider, given.get(provider));
+    throw (await rejections.demand(snapshot, provider, { scopes, claims })) ?? stepUpUseless(provider);
   };
   return {
     id: idOf(snapshot),
@@ -149,8 +218,9 @@ export function liveSession(
       get: () => handled(states.get(snapshot)),
       set: (value, options) => handled(states.set(snapshot, value, options)),
     },
-    fetch: (...request) => handled(fetch(snapshot, required, ...request)),
+    fetch: (...request) => handled(fetch({ snapshot, preferred: required, given }, ...request)),
     withAccessToken: (use, options = {}) => handled(withAccessToken(use, options)),
+    tokenRejected: (rejection = {}) => handled(tokenRejected(rejection)),
     // `list` rejects after a sign-out: the client may have another user now.
     resourceUpdated: (uri) =>
       handled(accounts.list(snapshot).then(() => resourceUpdates.notify(uri, snapshot.ref))),
