@@ -1,7 +1,8 @@
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createSessions } from 'mcp-sessions';
+import { runInNewContext } from 'node:vm';
+import { createSessions, type ProviderOptions } from 'mcp-sessions';
 import { PRESETS, type PresetName } from 'mcp-sessions/providers';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { parseCommand } from '../packages/server/src/configuration.js';
@@ -45,6 +46,43 @@ function environmentOf(name: PresetName): NodeJS.ProcessEnv {
 }
 
 type Handler = () => Promise<unknown>;
+
+/** The rows of the providers without a preset: name, addresses, settings. */
+const [, withoutPreset = ''] =
+  /\| provider \| issuer or endpoints \| settings \|\n\|[ -|]+\|\n((?:\|.*\n)+)/.exec(text) ?? [];
+const rowsWithoutPreset = [...withoutPreset.matchAll(/^\| ([^|]*) \| ([^|]*) \| (.*) \|$/gm)].map(
+  ([, name = '', addresses = '', settings = '']) => ({ name, addresses, settings }),
+);
+
+/** What an operator writes after such a row. */
+function optionsOf(addresses: string, settings: string): ProviderOptions {
+  const urls = codeIn(addresses)
+    .filter((code) => code.startsWith('https://'))
+    .map((url) => url.replaceAll(/<[^>]*>/g, 'name'));
+  const [
+    authorization = 'https://id.example.com/a',
+    token = 'https://id.example.com/t',
+    userInfo,
+    revocation,
+  ] = urls;
+  const given = codeIn(settings).filter((code) => /^[a-z]\w*: /i.test(code) && !code.includes('audience }'));
+  const options = given.map((code): Partial<ProviderOptions> => runInNewContext(`({ ${code} })`));
+  const hasEndpoints = addresses.includes('`endpoints`');
+  return Object.assign(
+    hasEndpoints
+      ? {
+          issuer: new URL(authorization).origin,
+          endpoints: { authorization, token, userInfo: userInfo ?? token, revocation },
+          pkce: 'S256' as const,
+        }
+      : { issuer: authorization },
+    { clientId: 'given' },
+    settings.includes('clientAssertion') ? { clientKey: KEY } : { clientSecret: 'given' },
+    ...options,
+  );
+}
+
+const KEY = { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd', alg: 'ES256' };
 
 describe('docs/providers.md', () => {
   it('says that no preset was tried at the real provider', () => {
@@ -114,6 +152,18 @@ describe('docs/providers.md', () => {
       codeIn(settings).join(', ') || undefined,
     ]);
     expect(rows).toEqual(Object.entries(FAILURE_TEXTS).map(([reason, { setting }]) => [reason, setting]));
+  });
+
+  it.each(rowsWithoutPreset)('has settings for $name that start a server', ({ addresses, settings }) => {
+    const server = { name: 'test', version: '1' };
+    const providers = optionsOf(addresses, settings);
+    expect(() => createSessions({ server, tools: () => undefined, providers })).not.toThrow();
+  });
+
+  it('has rows for the providers that need no preset', () => {
+    expect(rowsWithoutPreset.map(({ name }) => name)).toEqual(
+      expect.arrayContaining(['Auth0', 'Okta', 'Zitadel', 'Authentik', 'GitLab', 'Discord', 'Linear']),
+    );
   });
 
   it('names redirect URIs for the addresses of its first step only', () => {

@@ -305,7 +305,7 @@ function settingsOf(options: ProviderOptions): ReturnType<typeof providerSetting
 }
 
 describe('any combination of provider options', () => {
-  it('is refused with the name of an option, or protects every login and identifies its user', () => {
+  it('is refused with the name of an option, or protects every login and identifies its user [security 12]', () => {
     fc.assert(
       fc.property(anyOptions, (given) => {
         const settings = settingsOf({ ...publicClient, ...given } as ProviderOptions);
