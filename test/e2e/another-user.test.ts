@@ -1,8 +1,9 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import type { SessionEvent } from '../../packages/sessions/src/index.js';
-import { FaultingProvider, logIn } from '../../packages/sessions/src/testing/index.js';
+import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
 import { createLatch } from '../support/latch.js';
+import { ISSUER, startTokenIssuer } from '../support/token-issuer.js';
 import { ERAS, type Era, named, startTranscribed } from '../support/transcribed-server.js';
 
 const text = (value: unknown) => ({
@@ -10,22 +11,32 @@ const text = (value: unknown) => ({
 });
 const codeOf = (error: unknown) => (error as { code?: string } | undefined)?.code;
 
+const CASES = ERAS.flatMap((era) => (['open', 'bearer'] as const).map((access) => [era, access] as const));
+
 /** A session of alice at two providers, with a running call of hers. */
-async function start(era: Era) {
+async function start(era: Era, access: 'open' | 'bearer') {
+  const issuer = startTokenIssuer();
+  const clock = new VirtualClock();
   const usedBy: (string | undefined)[] = [];
   const api = (_request: Request, user: string | undefined) => {
     usedBy.push(user);
     return Response.json({});
   };
-  const other = new FaultingProvider({ name: 'other', issuer: 'https://other.test', apiOrigins: [] });
+  const other = new FaultingProvider({
+    name: 'other',
+    issuer: 'https://other.test',
+    apiOrigins: [],
+    fetch: issuer.fetch,
+  });
   const provider = new FaultingProvider({ api, fetch: other.fetch });
   const held = createLatch();
   const released = createLatch();
   const done = createLatch();
   const late: Record<string, unknown> = {};
   const server = startTranscribed({
-    providers: [provider.options, other.options],
-    runtime: { fetch: provider.fetch },
+    providers: [{ ...provider.options, deviceFlow: 'allowed' }, other.options],
+    runtime: { fetch: provider.fetch, clock },
+    ...(access === 'bearer' && { access: { issuer: ISSUER } }),
     tools: (mcp, context) => {
       mcp.registerTool(
         'more',
@@ -65,7 +76,14 @@ async function start(era: Era) {
   onTestFinished(() => server.sessions.close());
   const events: SessionEvent[] = [];
   server.sessions.onEvent((event) => void events.push(event));
-  const client = await (era === '2025' ? inMemory2025(server.here) : inMemory2026(server.here));
+  const authorization = `Bearer ${issuer.tokenOf('caller')}`;
+  const here: typeof server.here = {
+    handleRequest(request) {
+      if (access === 'bearer') request.headers.set('authorization', authorization);
+      return server.here.handleRequest(request);
+    },
+  };
+  const client = await (era === '2025' ? inMemory2025(here) : inMemory2026(here));
   /** Logs a user in, in the session that the arguments name. @returns the arguments that name the session after it */
   const logInAs = async (user: string, given: Record<string, unknown> = {}) => {
     const started = (await client.call('login', given)).structured;
@@ -84,12 +102,12 @@ async function start(era: Era) {
     await Promise.all([done.opened, holding]);
     return late;
   };
-  return { client, server, provider, events, logInAs, who, alice, finish, usedBy };
+  return { client, server, clock, provider, events, logInAs, who, alice, finish, usedBy };
 }
 
-describe.each(ERAS)('the login of another user in a session (%s)', (era) => {
+describe.each(CASES)('the login of another user in a session (%s, %s access)', (era, access) => {
   it('signs the first user out: calls, session objects, state and id end [security 7, 8, 10]', async () => {
-    const { client, logInAs, who, alice, finish, usedBy } = await start(era);
+    const { client, logInAs, who, alice, finish, usedBy } = await start(era, access);
     const before = await who(alice);
     expect(before).toMatchObject({ accounts: ['alice@provider', 'alice@other'], state: 'of alice' });
     const bob = await logInAs('bob', { ...alice, scopes: ['extra'] });
@@ -109,7 +127,7 @@ describe.each(ERAS)('the login of another user in a session (%s)', (era) => {
   });
 
   it('emits the sign-out under the id of the first user, then the login under a new one', async () => {
-    const { events, logInAs, who, alice, finish } = await start(era);
+    const { events, logInAs, who, alice, finish } = await start(era, access);
     const { id } = await who(alice);
     events.length = 0;
     await logInAs('bob', { ...alice, scopes: ['extra'] });
@@ -133,7 +151,7 @@ describe.each(ERAS)('the login of another user in a session (%s)', (era) => {
   });
 
   it('after a logout from that provider only, leaves no account of the first at another', async () => {
-    const { client, logInAs, who, alice, finish } = await start(era);
+    const { client, logInAs, who, alice, finish } = await start(era, access);
     await client.call('logout', { ...alice, provider: 'provider' });
     const mallory = await logInAs('mallory', alice);
     expect(await who(mallory)).toEqual({ id: expect.any(String), accounts: ['mallory@provider'] });
@@ -141,7 +159,7 @@ describe.each(ERAS)('the login of another user in a session (%s)', (era) => {
   });
 
   it('ends the other pending logins of the session [security 15, 22]', async () => {
-    const { client, server, logInAs, who, alice, finish } = await start(era);
+    const { client, server, logInAs, who, alice, finish } = await start(era, access);
     await client.call('logout', { ...alice, provider: 'other' });
     const pending = (await client.call('login', { ...alice, provider: 'other' })).structured;
     const bob = await logInAs('bob', { ...alice, scopes: ['extra'] });
@@ -152,7 +170,7 @@ describe.each(ERAS)('the login of another user in a session (%s)', (era) => {
   });
 
   it('does not sign out a user who logs in again', async () => {
-    const { client, events, logInAs, who, alice, finish } = await start(era);
+    const { client, events, logInAs, who, alice, finish } = await start(era, access);
     const before = await who(alice);
     const again = await logInAs('alice', { ...alice, scopes: ['extra'] });
     expect(again).toEqual(alice);
@@ -163,8 +181,23 @@ describe.each(ERAS)('the login of another user in a session (%s)', (era) => {
   });
 });
 
+it.each(CASES)(
+  'another user who approves the code of the device flow signs the first one out (%s, %s access) [security 8, 10]',
+  async (era, access) => {
+    const { client, clock, provider, events, who, alice, finish } = await start(era, access);
+    const login = { ...alice, flow: 'device', scopes: ['extra'] };
+    const { userCode } = (await client.call('login', login)).structured;
+    provider.approve(String(userCode), 'bob');
+    await clock.advance(5_000);
+    await expect.poll(() => events.map(({ type }) => type)).toContain('session.signed_out');
+    expect(await finish()).toMatchObject({ aborted: 'signed_out', token: 'signed_out', set: 'signed_out' });
+    const bob = named((await client.call('login', login)).structured);
+    expect(await who(bob)).toEqual({ id: expect.any(String), accounts: ['bob@provider'] });
+  },
+);
+
 it('the login of another user voids the session handle, and `login` returns a new one [security 7]', async () => {
-  const { client, server, provider, who, alice, finish } = await start('2026');
+  const { client, server, provider, who, alice, finish } = await start('2026', 'open');
   const { loginUrl } = (await client.call('login', { ...alice, scopes: ['extra'] })).structured;
   await logIn(server.here, loginUrl, { provider, user: 'bob' });
   await finish();
