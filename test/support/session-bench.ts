@@ -57,13 +57,18 @@ export interface SessionBenchOptions {
   readonly clock?: VirtualClock;
   readonly refreshTokens?: RefreshPolicyOptions['sendRefresh'];
   readonly revokeTokens?: RevokeTokens;
-  /** Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it. */
+  /**
+   * Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it.
+   */
   readonly scheduler?: boolean;
   readonly parts?: SessionBenchParts;
   readonly listener?: InternalListener;
 }
 
-/** Sessions and accounts, composed of the classes that a server is composed of, with a clock and a provider that a test controls. */
+/**
+ * Sessions and accounts, composed of the classes that a server is composed of, with a clock and a provider that a test
+ * controls.
+ */
 export class SessionBench {
   readonly clock: VirtualClock;
   readonly provider: ScriptedProvider;

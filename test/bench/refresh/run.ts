@@ -1,11 +1,12 @@
 /**
  * Measures a server in which a thousand sessions refresh in the same second: `npm run bench:refresh`.
  *
- * Server, clients and provider have a process each. The provider is a stub, so that it uses little of the processor. The library spreads refreshes by a tenth of the window before the expiry, so
- * they come together only if that window is short: the provider gives every login a lifetime of twice the time
- * until one common moment. Tokens with a lifetime of less than two minutes are refreshed at half of it, so all are
- * refreshed around that moment, within a tenth of the time until then. A first wave, which is not measured,
- * synchronizes the logins. In the second, this time is so short that all are due within about a second.
+ * Server, clients and provider have a process each. The provider is a stub, so that it uses little of the processor.
+ * The library spreads refreshes by a tenth of the window before the expiry, so they come together only if that window
+ * is short: the provider gives every login a lifetime of twice the time until one common moment. Tokens with a lifetime
+ * of less than two minutes are refreshed at half of it, so all are refreshed around that moment, within a tenth of the
+ * time until then. A first wave, which is not measured, synchronizes the logins. In the second, this time is so short
+ * that all are due within about a second.
  */
 import { z } from 'zod';
 import { textTable } from '../../hygiene/text-table.js';

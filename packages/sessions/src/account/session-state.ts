@@ -43,7 +43,8 @@ export interface SessionState {
    * @param options `ifVersion`: replaces only if this is the current version, so that concurrent calls lose nothing
    * @returns the new version; `undefined` if the current version is another one than `ifVersion`
    * @throws SessionError `configuration` if an option is unknown or invalid, `login_required` without a login,
-   * `signed_out`, `limit_reached` if the server or the user keeps too much state; TypeError if JSON cannot represent the value, RangeError if it is too large
+   * `signed_out`, `limit_reached` if the server or the user keeps too much state; TypeError if JSON cannot represent
+   * the value, RangeError if it is too large
    */
   set(value: unknown, options?: { readonly ifVersion?: number }): Promise<number | undefined>;
 }

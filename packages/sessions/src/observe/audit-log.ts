@@ -15,8 +15,8 @@ export interface AuditLogOptions {
 
 /**
  * Writes events as JSON lines. Only the fields that are listed below are written, so no secret can get into the log.
- * `session` and `logId` are those of the event. Refused requests are counted, so that a client cannot fill the log by repeating
- * one; requests for another principal's connection are counted for each session.
+ * `session` and `logId` are those of the event. Refused requests are counted, so that a client cannot fill the log by
+ * repeating one; requests for another principal's connection are counted for each session.
  */
 export function auditLog({ logger, clock }: AuditLogOptions): SessionListener {
   const write = (event: SessionEvent, times?: number) => {

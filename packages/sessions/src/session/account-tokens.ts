@@ -21,7 +21,10 @@ export class AccountTokens {
     return { ...account, sealed };
   }
 
-  /** Opens the tokens of an account. The caller wipes them. @returns `undefined` if the sealed tokens are wiped or damaged */
+  /**
+   * Opens the tokens of an account. The caller wipes them.
+   * @returns `undefined` if the sealed tokens are wiped or damaged
+   */
   open(record: SessionRecord, account: AccountRecord): TokenSet | undefined {
     if (!account.sealed) return undefined;
     try {

@@ -23,7 +23,9 @@ const NEEDED = new Set(
 /** Settings of locales, desktops and window toolkits. */
 const NEEDED_FAMILY = /^(?:LC|XDG|GTK|GDK|QT|KDE|MOZ)_[A-Z0-9_]+$/;
 
-/** Opens a URL in the browser of this machine's user. Never rejects, because the user gets the URL in another way, too. */
+/**
+ * Opens a URL in the browser of this machine's user. Never rejects, because the user gets the URL in another way, too.
+ */
 export type OpenBrowser = (url: string) => Promise<void>;
 
 /** The properties of a process that tell whether it can open a browser. */

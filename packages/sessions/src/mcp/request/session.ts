@@ -72,8 +72,8 @@ export interface Session<ProviderName extends string = string> {
   /**
    * Calls `use` with a fresh access token, for what `fetch` cannot do. Do not keep the token: it is refreshed and
    * revoked independently of this call.
-   * @throws SessionError as `fetch`, `unknown_provider`, and `configuration` for an unknown option; also the errors of `use`, or
-   * a TypeError in place of one that contains the token
+   * @throws SessionError as `fetch`, `unknown_provider`, and `configuration` for an unknown option; also the errors of
+   * `use`, or a TypeError in place of one that contains the token
    */
   withAccessToken<T>(
     use: (accessToken: string) => Promise<T>,

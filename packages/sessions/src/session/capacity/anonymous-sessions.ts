@@ -15,7 +15,10 @@ export interface AnonymousSessionsOptions {
 
 /** The quota key of sessions without a known address or user. */
 const UNKNOWN = '';
-/** The time without a request after which a session without a login so far may be evicted for another one of its address. */
+/**
+ * The time without a request after which a session without a login so far may be evicted for another one of its
+ * address.
+ */
 const MIN_IDLE_MS = 10 * 60_000;
 
 /** The sessions without a login: the order of their eviction, and the maximum for each address. */
