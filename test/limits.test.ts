@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { MAX_LOGOUT_TOKENS } from '../packages/sessions/src/access/logout-token.js';
 import { STATE_LIMITS } from '../packages/sessions/src/account/session-state.js';
 import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body/body-memory-limit.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
@@ -53,6 +54,7 @@ describe('docs/limits.md', () => {
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
+    ['used logout tokens that are remembered, as digests', MAX_LOGOUT_TOKENS],
     ['state of a session (`session.state`)', STATE_LIMITS.maxBytes / KIB],
     ['state of all sessions', STATE_LIMITS.sharedBytes / 4 / MIB],
     ['state of all sessions', STATE_LIMITS.sharedBytes / MIB],

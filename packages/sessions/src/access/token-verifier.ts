@@ -31,7 +31,18 @@ export interface TokenVerifierOptions {
 }
 
 /** Asymmetric signatures only. */
-const ALGORITHMS = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'];
+export const SIGNATURE_ALGORITHMS: readonly string[] = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'PS256',
+  'PS384',
+  'PS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'EdDSA',
+];
 /** Introspection requests in flight. */
 const MAX_INTROSPECTIONS = 50;
 /** Tokens that wait for introspection, including those in flight. */
@@ -61,7 +72,7 @@ export class TokenVerifier {
   async #verifyJwt(token: string): Promise<ReadClaims> {
     try {
       const { payload, protectedHeader } = await compactVerify(token, await this.#keySet(), {
-        algorithms: ALGORITHMS,
+        algorithms: [...SIGNATURE_ALGORITHMS],
       });
       // RFC 7797 section 7: a JWT's payload is always encoded.
       const claims = protectedHeader.b64 === false ? undefined : claimsIn(payload);
@@ -144,7 +155,7 @@ function claimsIn(payload: Uint8Array): unknown {
 const MALFORMED = tokenFault('malformed', 'It is not a well-formed JWT. Get a new one.');
 const ALGORITHM = tokenFault(
   'algorithm',
-  `The algorithm of its signature, or an extension that it depends on, is not accepted. Accepted algorithms are ${ALGORITHMS.join(', ')}.`,
+  `The algorithm of its signature, or an extension that it depends on, is not accepted. Accepted algorithms are ${SIGNATURE_ALGORITHMS.join(', ')}.`,
 );
 const OPAQUE = tokenFault(
   'opaque',

@@ -184,7 +184,8 @@ export class Logins {
     return this.#attempts.all().flatMap((attempt) => {
       const { snapshot, provider, unconfirmed } = attempt;
       const subject = unconfirmed?.granted.identity?.subject;
-      if (subject === undefined || !matches(snapshot, [{ provider, subject }])) return [];
+      const providerSession = unconfirmed?.granted.providerSession;
+      if (subject === undefined || !matches(snapshot, [{ provider, subject, providerSession }])) return [];
       this.#completion.fail(attempt, 'signed_out');
       return [snapshot.ref];
     });

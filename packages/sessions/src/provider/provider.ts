@@ -108,6 +108,15 @@ export class Provider {
   }
 
   /**
+   * The issuer, and the address of the keys that its logout tokens are signed with.
+   * @throws as `prepare`
+   */
+  async logoutTokenIssuer(): Promise<{ readonly issuer: string; readonly jwksUri: string | undefined }> {
+    const { issuer, jwks_uri: jwksUri } = (await this.#configured()).serverMetadata();
+    return { issuer, jwksUri };
+  }
+
+  /**
    * Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce, unless the options differ.
    * @throws as `prepare`
    */

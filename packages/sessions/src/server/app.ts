@@ -15,6 +15,10 @@ import { bodySourceOf, type HttpEnv } from '../http/http-env.js';
 import type { RequestsInFlight } from '../http/request-end.js';
 import { RequestEnd } from '../http/request-end.js';
 import type { UnreadResponseLimit } from '../http/unread-response-limit.js';
+import {
+  type BackChannelLogoutOptions,
+  backChannelLogoutRoutes,
+} from '../login/browser/back-channel-logout.js';
 import { type LoginRoutesOptions, loginRoutes } from '../login/browser/routes.js';
 import { acceptsHtml, showPage } from '../login/browser/show-page.js';
 import { errorPage } from '../login/pages/problem-pages.js';
@@ -29,7 +33,7 @@ export interface LoginAppOptions extends LoginRoutesOptions {
   readonly trustedProxies: TrustedProxies;
 }
 
-export interface AppOptions extends LoginAppOptions, AdmissionOptions {
+export interface AppOptions extends LoginAppOptions, AdmissionOptions, BackChannelLogoutOptions {
   readonly endpoint: Endpoint;
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
@@ -49,7 +53,7 @@ const METHODS = ['GET', 'POST', 'DELETE'];
 /** The first revision without standalone streams and protocol sessions, and so without GET and DELETE. */
 const POST_ONLY_REVISION = '2026-07-28';
 
-/** The routes of a server over HTTP: the MCP endpoint, its metadata, logins and health checks. */
+/** The routes of a server over HTTP: the MCP endpoint, its metadata, logins, logout tokens and health checks. */
 export function createApp(options: AppOptions): Hono<HttpEnv> {
   const { guards, publicUrl, isClosing } = options;
   const app = guardedApp(
@@ -80,6 +84,7 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
   }
 
   app.route('/', loginRoutes(options));
+  app.route('/', backChannelLogoutRoutes(options));
   return app;
 }
 

@@ -15,6 +15,7 @@ import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import type { Endpoint } from '../mcp/endpoint.js';
 import { createApp, createLoginApp } from './app.js';
 import { composeAccess } from './compose-access.js';
+import { composeBackChannelLogout } from './compose-back-channel-logout.js';
 import type { LoginParts } from './compose-logins.js';
 import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
 import type { PublicUrl } from './public-url.js';
@@ -43,10 +44,12 @@ export interface ComposeHttpOptions {
 /** Composes the routes of the endpoint and of logins, with what protects them. */
 export function composeHttp(
   settings: SessionsSettings,
-  { clock, random, fetch, logger, onError }: ServerEnvironment,
-  { keys, deadlines, events, logins }: SessionParts & LoginParts,
+  environment: ServerEnvironment,
+  parts: SessionParts & LoginParts,
   { endpoint, publicUrl, isClosing }: ComposeHttpOptions,
 ): HttpParts {
+  const { clock, random, fetch, logger, onError } = environment;
+  const { keys, deadlines, events, logins } = parts;
   const { limits, trustedProxies, brand, lifetimes } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
   const configuredUrl = publicUrl.known;
@@ -96,6 +99,7 @@ export function composeHttp(
     access,
     scheduler: new RequestScheduler({ now: () => clock.now() }),
     requestsInFlight: calls,
+    backChannelLogout: composeBackChannelLogout(settings, environment, parts),
     isClosing,
   });
   return {

@@ -38,7 +38,7 @@ export interface SignOutFilter {
 /** Whether a filter matches a session with these accounts. */
 export type SessionMatcher = (
   session: SessionSnapshot,
-  accounts: readonly Pick<AccountRecord, 'provider' | 'subject'>[],
+  accounts: readonly Pick<AccountRecord, 'provider' | 'subject' | 'providerSession'>[],
 ) => boolean;
 
 export interface SessionAdministrationOptions {

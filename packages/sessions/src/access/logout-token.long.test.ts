@@ -1,0 +1,30 @@
+import { exportJWK, generateKeyPair, SignJWT } from 'jose';
+import { expect, it } from 'vitest';
+import { VirtualClock } from '../testing/virtual-clock.js';
+import { LogoutTokenVerifier, MAX_LOGOUT_TOKENS } from './logout-token.js';
+
+it('remembers a fixed number of used tokens, and forgets the oldest first [security 40]', async () => {
+  const { privateKey, publicKey } = await generateKeyPair('EdDSA', { extractable: true });
+  const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'EdDSA', use: 'sig' };
+  const verifier = new LogoutTokenVerifier({
+    issuer: async () => ({ issuer: 'https://provider.test', jwksUri: 'https://provider.test/jwks' }),
+    clientId: 'mcp-server',
+    toleranceSeconds: 60,
+    clock: new VirtualClock(),
+    fetch: async () => Response.json({ keys: [jwk] }),
+  });
+  const sign = (id: number) =>
+    new SignJWT({ sub: 'alice', events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })
+      .setProtectedHeader({ alg: 'EdDSA', kid: 'k', typ: 'logout+jwt' })
+      .setIssuer('https://provider.test')
+      .setAudience('mcp-server')
+      .setIssuedAt()
+      .setJti(String(id))
+      .sign(privateKey);
+  const verify = async (id: number) => verifier.verify(await sign(id));
+  for (let id = 0; id < MAX_LOGOUT_TOKENS; id++) await verify(id);
+  expect(await verify(0)).toEqual({ fault: 'replayed' });
+  expect(await verify(MAX_LOGOUT_TOKENS)).toHaveProperty('logout');
+  expect(await verify(1)).toEqual({ fault: 'replayed' });
+  expect(await verify(0)).toHaveProperty('logout');
+});

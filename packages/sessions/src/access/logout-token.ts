@@ -1,0 +1,162 @@
+import { createHash } from 'node:crypto';
+import { createRemoteJWKSet, customFetch, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import { SessionError } from '../errors.js';
+import { ExpiringMap } from '../limits/expiring-map.js';
+import type { LogoutTokenFault } from '../session/session-events.js';
+import type { Clock } from '../time/clock.js';
+import { SIGNATURE_ALGORITHMS } from './token-verifier.js';
+
+/** The provider that issues the logout tokens. */
+export interface LogoutTokenIssuer {
+  readonly issuer: string;
+  /** The address of its public keys. Absent: its tokens cannot be verified. */
+  readonly jwksUri: string | undefined;
+}
+
+export interface LogoutTokenVerifierOptions {
+  /** @throws SessionError `provider_unavailable`, `provider_refused` */
+  readonly issuer: () => Promise<LogoutTokenIssuer>;
+  /** This server's client id at the provider. */
+  readonly clientId: string;
+  /** By how much the provider's clock may differ. */
+  readonly toleranceSeconds: number;
+  readonly clock: Clock;
+  readonly fetch: typeof fetch;
+  /** Milliseconds since the epoch, in whose seconds tokens give times. Default: `Date.now`. */
+  readonly wallClock?: () => number;
+}
+
+/** Who has logged out at the provider. At least one of both is present. */
+export interface ProviderLogout {
+  readonly subject?: string;
+  /** The provider's session (`sid`). Absent: all sessions of the user. */
+  readonly session?: string;
+}
+
+/** A verified logout token, or why it is refused. */
+export type VerifiedLogout =
+  | {
+      readonly logout: ProviderLogout;
+      /** Lets the provider send the token again, because the logout could not be carried out. */
+      readonly release: () => void;
+    }
+  | { readonly fault: LogoutTokenFault };
+
+/** Used tokens of one provider that are remembered. */
+export const MAX_LOGOUT_TOKENS = 10_000;
+/** How long a token is accepted after it was issued, whatever its `exp`. */
+const MAX_AGE_SECONDS = 600;
+const MAX_TOKEN_CHARACTERS = 8192;
+const LOGOUT_EVENT = 'http://schemas.openid.net/event/backchannel-logout';
+const TOKEN_TYPE = /^(application\/)?(logout\+)?jwt$/i;
+
+/** Verifies the logout tokens of one provider (OpenID Connect Back-Channel Logout section 2.6), each once. */
+export class LogoutTokenVerifier {
+  readonly #options: LogoutTokenVerifierOptions;
+  /** By digest of the `jti`, the oldest first. */
+  readonly #used: ExpiringMap<string, true>;
+  #keys: JWTVerifyGetKey | undefined;
+
+  constructor(options: LogoutTokenVerifierOptions) {
+    this.#options = options;
+    const { clock } = options;
+    this.#used = new ExpiringMap({ clock, maxEntries: MAX_LOGOUT_TOKENS, ttlMs: MAX_AGE_SECONDS * 1000 });
+  }
+
+  /**
+   * Verifies a token. Its claims are checked before its signature, so that a stranger cannot cause a request for keys
+   * without a token that fits.
+   * @throws SessionError `provider_unavailable`, `provider_refused` if metadata or keys are not available
+   */
+  async verify(token: string): Promise<VerifiedLogout> {
+    const claims = token.length > MAX_TOKEN_CHARACTERS ? undefined : claimsIn(token);
+    if (!claims) return { fault: 'malformed' };
+    const { clientId, issuer } = this.#options;
+    if (![claims.aud].flat().includes(clientId)) return { fault: 'audience' };
+    const known = await issuer();
+    if (claims.iss !== known.issuer) return { fault: 'issuer' };
+    const logout = logoutIn(claims);
+    if (!logout) return { fault: 'claims' };
+    const fault = await this.#signatureFault(token, known);
+    return fault ? { fault } : this.#takeOnce(String(claims.jti), logout);
+  }
+
+  /** Verifies the signature, the times and the type. The claims are those that were decoded before. */
+  async #signatureFault(
+    token: string,
+    { jwksUri }: LogoutTokenIssuer,
+  ): Promise<LogoutTokenFault | undefined> {
+    if (jwksUri === undefined) return 'signature';
+    const { fetch, toleranceSeconds, wallClock = Date.now } = this.#options;
+    this.#keys ??= createRemoteJWKSet(new URL(jwksUri), { [customFetch]: fetch });
+    try {
+      const { protectedHeader } = await jwtVerify(token, this.#keys, {
+        algorithms: [...SIGNATURE_ALGORITHMS],
+        clockTolerance: toleranceSeconds,
+        currentDate: new Date(wallClock()),
+        maxTokenAge: MAX_AGE_SECONDS,
+      });
+      return TOKEN_TYPE.test(protectedHeader.typ ?? 'JWT') ? undefined : 'claims';
+    } catch (error) {
+      return faultOf(error);
+    }
+  }
+
+  /** Remembers a token until it would be refused because of its age. */
+  #takeOnce(jti: string, logout: ProviderLogout): VerifiedLogout {
+    const digest = createHash('sha256').update(jti).digest('base64url');
+    if (this.#used.get(digest)) return { fault: 'replayed' };
+    const { clock, toleranceSeconds } = this.#options;
+    const untilMs = clock.now() + (MAX_AGE_SECONDS + 2 * toleranceSeconds) * 1000;
+    this.#used.set(digest, true, untilMs);
+    // An entry that has expired counts as none.
+    return { logout, release: () => this.#used.set(digest, true, clock.now()) };
+  }
+}
+
+type Claims = Readonly<Record<string, unknown>>;
+
+function claimsIn(token: string): Claims | undefined {
+  try {
+    return decodeJwt(token);
+  } catch {
+    return undefined;
+  }
+}
+
+/** What the claims of a logout token name; `undefined` if they are not those of a logout token (section 2.4). */
+function logoutIn({ sub, sid, jti, nonce, events }: Claims): ProviderLogout | undefined {
+  const isLogout = isObject(events) && Object.hasOwn(events, LOGOUT_EVENT) && isObject(events[LOGOUT_EVENT]);
+  // A token with a nonce could be an ID token.
+  if (!isLogout || nonce !== undefined || typeof jti !== 'string' || jti === '') return undefined;
+  if (!isNameOrAbsent(sub) || !isNameOrAbsent(sid) || (sub === undefined && sid === undefined))
+    return undefined;
+  return { ...(sub !== undefined && { subject: sub }), ...(sid !== undefined && { session: sid }) };
+}
+
+function isObject(value: unknown): value is Claims {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+function isNameOrAbsent(value: unknown): value is string | undefined {
+  return value === undefined || (typeof value === 'string' && value !== '');
+}
+
+/** @throws SessionError `provider_unavailable` if the keys could not be fetched */
+function faultOf(error: unknown): LogoutTokenFault {
+  if (error instanceof errors.JWTExpired) return 'expired';
+  if (error instanceof errors.JWTClaimValidationFailed) return 'claims';
+  if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid) return 'malformed';
+  if (REJECTED.some((each) => error instanceof each)) return 'signature';
+  const message = 'The keys of the identity provider are not available now.';
+  throw new SessionError('provider_unavailable', message, { cause: error, retryAfterSeconds: 60 });
+}
+
+/** The algorithm or the key does not fit, or the signature is not valid. */
+const REJECTED = [
+  errors.JOSEAlgNotAllowed,
+  errors.JOSENotSupported,
+  errors.JWKSNoMatchingKey,
+  errors.JWKSMultipleMatchingKeys,
+  errors.JWSSignatureVerificationFailed,
+];

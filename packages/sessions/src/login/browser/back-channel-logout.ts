@@ -1,0 +1,69 @@
+import { type Context, Hono } from 'hono';
+import type { LogoutTokenVerifier, ProviderLogout } from '../../access/logout-token.js';
+import type { BodyMemoryLimit } from '../../http/body/body-memory-limit.js';
+import { readForm } from '../../http/body/form-body.js';
+import { bodySourceOf, type HttpEnv } from '../../http/http-env.js';
+import type { LogoutTokenFault } from '../../session/session-events.js';
+import type { LoginRequestLimits } from './request-limits.js';
+
+export interface BackChannelLogoutOptions {
+  readonly loginRequests: LoginRequestLimits;
+  readonly bodyMemory: BodyMemoryLimit;
+  readonly backChannelLogout: {
+    /** By the name of the provider. */
+    readonly verifiers: ReadonlyMap<string, LogoutTokenVerifier>;
+    /** Signs a user out. @throws SessionError `store_unavailable` */
+    readonly signOut: (provider: string, logout: ProviderLogout) => Promise<void>;
+    readonly onRefused: (provider: string, reason: LogoutTokenFault) => void;
+  };
+  readonly onError: (error: unknown) => void;
+}
+
+const RETRY_SECONDS = 60;
+
+/** The routes for logout tokens of providers (OpenID Connect Back-Channel Logout section 2.5). */
+export function backChannelLogoutRoutes(options: BackChannelLogoutOptions): Hono<HttpEnv> {
+  const { loginRequests, bodyMemory, backChannelLogout, onError } = options;
+  const { verifiers, signOut, onRefused } = backChannelLogout;
+  const app = new Hono<HttpEnv>();
+
+  app.post('/login/logout/:provider', async (c) => {
+    const provider = c.req.param('provider');
+    const verifier = verifiers.get(provider);
+    if (!verifier) return c.notFound();
+    c.header('cache-control', 'no-store');
+    const form = await readForm(bodySourceOf(c), bodyMemory);
+    if (form === 'memory-full') return later(c, 503, 1);
+    if (form === 'too-large') return invalid(c, 413);
+    try {
+      const [token = '', ...others] = form.getAll('logout_token');
+      const verified = others.length > 0 ? MALFORMED : await verifier.verify(token);
+      if ('fault' in verified) {
+        onRefused(provider, verified.fault);
+        const seconds = loginRequests.ofAddress(c.get('clientKey'));
+        return seconds === undefined ? invalid(c, 400) : later(c, 429, seconds);
+      }
+      await signOut(provider, verified.logout).catch((error: unknown) => {
+        verified.release();
+        throw error;
+      });
+      return c.body(null, 200);
+    } catch (error) {
+      onError(error);
+      return later(c, 503, RETRY_SECONDS);
+    }
+  });
+
+  return app;
+}
+
+const MALFORMED = { fault: 'malformed' } as const;
+
+function invalid(c: Context<HttpEnv>, status: 400 | 413): Response {
+  return c.json({ error: 'invalid_request' }, status);
+}
+
+function later(c: Context<HttpEnv>, status: 429 | 503, seconds: number): Response {
+  c.header('retry-after', String(seconds));
+  return c.json({ error: 'temporarily_unavailable' }, status);
+}
