@@ -63,6 +63,16 @@ describe('an access token', () => {
     await expect(bench.accessToken(snapshot)).rejects.toMatchObject({ code: 'reauthentication_required' });
   });
 
+  it('notes a part of the response to its login that does not conform', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.registry.start('connection', 'anonymous');
+    const granted = { ...bench.provider.grant('alice'), nonconformance: 'id_token_invalid' } as const;
+    await bench.accounts.commitLogin({ ref: record.ref, epoch: 0 }, 'idp', granted);
+    expect(bench.eventsOf('account.nonconforming_answer')).toMatchObject([
+      { provider: 'idp', subject: 'alice', nonconformance: 'id_token_invalid' },
+    ]);
+  });
+
   it('waits for its refresh in its last second, and not before', async () => {
     const bench = new SessionBench();
     bench.provider.holds = true;

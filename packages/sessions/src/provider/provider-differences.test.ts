@@ -174,6 +174,31 @@ describe('a login at a provider that differs', () => {
     });
   });
 
+  it.each<[string, readonly string[], object, readonly string[]]>([
+    ['`openid`, because an ID token came', ['openid', 'a'], { scope: 'a' }, ['a', 'openid']],
+    [
+      '`offline_access`, because a refresh token came',
+      ['offline_access', 'a'],
+      { scope: 'a' },
+      ['a', 'offline_access'],
+    ],
+    [
+      '`profile` and `email` under the names of Google',
+      ['profile', 'email'],
+      { scope: 'https://www.googleapis.com/auth/userinfo.profile' },
+      ['https://www.googleapis.com/auth/userinfo.profile', 'profile'],
+    ],
+    [
+      'no `offline_access` without a refresh token',
+      ['offline_access', 'a'],
+      { scope: 'a', refresh_token: '' },
+      ['a'],
+    ],
+  ])('has %s', async (_which, requested, tokens, scopes) => {
+    const { provider } = providerOf({ claims: {}, tokens });
+    expect(await exchange(provider, '', requested)).toMatchObject({ scopes });
+  });
+
   it('splits scopes at commas if the options say so', async () => {
     const userInfo = { sub: 'alice' };
     const { provider } = providerOf(
@@ -213,6 +238,14 @@ describe('a refresh at a provider that differs', () => {
       expect(outcome).toMatchObject({ kind: 'granted', granted: { identity: undefined } });
       expect(outcome).not.toHaveProperty('granted.nonconformance');
     }
+  });
+
+  it('keeps the scopes that its response does not name, but that no refresh can withdraw', async () => {
+    const scopes = ['openid', 'offline_access', 'profile', 'calendar'];
+    const scope = 'https://www.googleapis.com/auth/userinfo.profile';
+    expect(await refreshed({ tokens: { scope, refresh_token: undefined } }, { scopes })).toMatchObject({
+      granted: { scopes: [scope, 'openid', 'offline_access', 'profile'] },
+    });
   });
 
   it.each<[string, object, string]>([

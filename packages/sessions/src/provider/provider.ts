@@ -203,7 +203,7 @@ export class Provider {
     const expectedNonce = comparesNonce
       ? { value: nonce.reveal(), isRequired: isIdTokenRequested }
       : undefined;
-    const granted = grantedIn(response, settings, { requestedAtMs, callback });
+    const granted = grantedIn(response, settings, { requestedAtMs, scopes: requestedScopes, callback });
     const place = placeOf('user_info', configuration);
     const answer = {
       idToken: checkedIdToken(response, settings, configuration, { nonce: expectedNonce }),
@@ -274,7 +274,8 @@ export class Provider {
       const resources = resourceParameters(settings);
       const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal(), resources);
       const idToken = checkedIdToken(response, settings, configuration, { isRefresh: true });
-      const granted = refreshedIn(grantedIn(response, settings, { requestedAtMs }), idToken, settings);
+      const request = { requestedAtMs, scopes: settings.scopes, isRefresh: true };
+      const granted = refreshedIn(grantedIn(response, settings, request), idToken, settings);
       return { kind: 'granted', granted };
     } catch (error) {
       const cause = this.#failures.errorOf(error, place);

@@ -6,18 +6,31 @@ import type { ProviderSettings } from './provider-settings.js';
 import { shownFields } from './shown-fields.js';
 import { RAW_ANSWER, UNCHECKED_ID_TOKEN } from './token-answers.js';
 
-/** When a token request was sent, and the query of the authorization response before it, if there was one. */
+/** Scopes that ask for a refresh token, and which providers such as Entra ID do not name in their responses. */
+const OFFLINE_SCOPES: ReadonlySet<string> = new Set(['offline_access', 'offline.access', 'refresh_token']);
+/** The names of two scopes in Google's responses. */
+const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
+  ['email', 'https://www.googleapis.com/auth/userinfo.email'],
+  ['profile', 'https://www.googleapis.com/auth/userinfo.profile'],
+]);
+
+/** What a token response answers. */
 interface TokenRequest {
   readonly requestedAtMs: number;
+  /** The scopes that were requested, now or at the login. */
+  readonly scopes: readonly string[];
+  /** The query of the authorization response before it, if there was one. */
   readonly callback?: URLSearchParams | undefined;
+  readonly isRefresh?: boolean;
 }
 
-/** What a token response grants, without the user. `scopes` are those that the provider names. */
+/** What a token response grants, without the user. `scopes` are those that the provider names or proves. */
 export function grantedIn(
   response: oidc.TokenEndpointResponse,
   settings: ProviderSettings,
-  { requestedAtMs, callback }: TokenRequest,
+  request: TokenRequest,
 ): GrantedTokens {
+  const { requestedAtMs, callback } = request;
   const { access_token: accessToken, refresh_token: refreshToken } = response;
   const { refresh_expires_in: refreshExpiresInSeconds } = response;
   const idToken = idTokenIn(response);
@@ -30,10 +43,25 @@ export function grantedIn(
     requestedAtMs,
     expiresInSeconds: response.expires_in,
     ...(typeof refreshExpiresInSeconds === 'number' && { refreshExpiresInSeconds }),
-    scopes: response.scope === undefined ? undefined : scopesIn(response.scope, settings),
+    scopes: grantedScopes(response, settings, request),
     identity: undefined,
     ...shownFields(settings, { body: response[RAW_ANSWER], tokens, callback }),
   };
+}
+
+/** @returns `undefined` if the response names none: the requested ones (RFC 6749 section 5.1) */
+function grantedScopes(
+  response: oidc.TokenEndpointResponse,
+  settings: ProviderSettings,
+  { scopes: requested, isRefresh = false }: TokenRequest,
+): readonly string[] | undefined {
+  if (response.scope === undefined) return undefined;
+  const named = scopesIn(response.scope, settings);
+  const isProved = (scope: string) =>
+    (scope === 'openid' && (isRefresh || idTokenIn(response) !== undefined)) ||
+    (OFFLINE_SCOPES.has(scope) && (isRefresh || response.refresh_token !== undefined)) ||
+    named.includes(OTHER_NAMES.get(scope) ?? scope);
+  return [...new Set([...named, ...requested.filter(isProved)])];
 }
 
 /** The requested scopes that an authorization response names (Strava). The user can remove some, and gains none. */
