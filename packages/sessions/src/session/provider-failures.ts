@@ -70,10 +70,12 @@ export function failureIn(error: unknown): ProviderFailure | undefined {
   return undefined;
 }
 
-/** The reasons of requests that never reached the provider. */
+/** The reasons of requests without a response. */
 const UNREACHABLE: ReadonlySet<ProviderFailureReason> = new Set([
   'name_not_resolved',
   'connection_failed',
+  'connection_lost',
+  'timeout',
   'certificate_untrusted',
   'tls_failed',
 ]);
