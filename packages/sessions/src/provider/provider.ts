@@ -41,6 +41,9 @@ interface LoginRequest {
   readonly callback?: URLSearchParams;
 }
 
+/** The parameters of an authorization response that this server reads. */
+const RESPONSE_FIELDS = ['code', 'state', 'iss', 'error', 'error_description', 'scope'];
+
 /** A refresh without a response after this time is lost. It is not aborted. */
 const REFRESH_TIMEOUT_MS = 30_000;
 
@@ -92,6 +95,15 @@ export class Provider {
 
   get scopes(): readonly string[] {
     return this.#settings.scopes;
+  }
+
+  /**
+   * The fields of authorization responses that the provider sends as a form (OAuth 2.0 Form Post Response Mode); absent
+   * if it sends them as a query.
+   */
+  get formFields(): readonly string[] | undefined {
+    const { responseMode, callbackFields } = this.#settings;
+    return responseMode === 'form_post' ? [...RESPONSE_FIELDS, ...callbackFields] : undefined;
   }
 
   /** Whether users may or must log in with the device flow; absent: they cannot. */

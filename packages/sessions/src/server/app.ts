@@ -97,7 +97,8 @@ export function createLoginApp(options: LoginAppOptions): Hono<HttpEnv> {
 
 /** An app without routes, behind the guards. */
 function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Hono<HttpEnv> {
-  const { guards, basePath, publicUrl, trustedProxies, unreadResponses, warnings, brand, onError } = options;
+  const { guards, basePath, browserFlow, publicUrl, trustedProxies } = options;
+  const { unreadResponses, warnings, brand, onError } = options;
   const app = new Hono<HttpEnv>({
     getPath: (request, { env } = {}) => basePath.routeOf(request, env?.incoming),
   });
@@ -119,7 +120,9 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
       warnings.refusedHost(request);
       return refuse(c, 403, 'This server does not accept that host name. Use its public URL.');
     }
-    if (!guards.allowsOrigin(request)) {
+    // The page of a provider posts its response. The GET request that follows is checked like every other.
+    const isFormPost = c.req.method === 'POST' && browserFlow.formFields.has(c.req.path);
+    if (!isFormPost && !guards.allowsOrigin(request)) {
       warnings.refusedOrigin(request.headers.get('origin') ?? '');
       return refuse(c, 403, 'This server does not accept requests from pages of that origin.');
     }

@@ -1,5 +1,6 @@
 import type { RequestOrigin } from '../../access/access.js';
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
+import type { Provider } from '../../provider/provider.js';
 import { failureIn, type ProviderFailure } from '../../session/provider-failures.js';
 import type { Clock } from '../../time/clock.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
@@ -15,11 +16,17 @@ import {
 import type { OpenTransaction } from '../login-attempts.js';
 import type { LoginCompletion } from '../login-completion.js';
 import { type LoginDestination, printableName } from '../pages/page.js';
-import { Authorization, type AuthorizationOptions } from './authorization.js';
+import {
+  Authorization,
+  type AuthorizationOptions,
+  DEFAULT_CALLBACK_PATH,
+  providerCallbackPath,
+} from './authorization.js';
 
 export interface BrowserFlowOptions extends AuthorizationOptions {
   readonly failedLogins: FailedLogins;
   readonly completion: LoginCompletion;
+  readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
 }
 
@@ -75,10 +82,22 @@ export type CallbackResult =
 export class BrowserFlow {
   readonly #options: BrowserFlowOptions;
   readonly #authorization: Authorization;
+  /**
+   * The redirect URIs to which browsers bring responses as a form, by path, with the fields of these forms (OAuth 2.0
+   * Form Post Response Mode).
+   */
+  readonly formFields: ReadonlyMap<string, readonly string[]>;
 
   constructor(options: BrowserFlowOptions) {
     this.#options = options;
     this.#authorization = new Authorization(options);
+    const { providers, defaultProvider } = options;
+    this.formFields = new Map(
+      [...providers].flatMap(([name, { formFields }]) => {
+        const path = name === defaultProvider ? DEFAULT_CALLBACK_PATH : providerCallbackPath(name);
+        return formFields ? [[path, formFields]] : [];
+      }),
+    );
   }
 
   /** The content of the connect page of a link; `undefined` unless the login is pending. */
@@ -129,6 +148,11 @@ export class BrowserFlow {
   /** Whether a link belongs to a pending login, or to one that failed within the last ten minutes. */
   isKnown(attemptId: string): boolean {
     return this.#options.attempts.byId(attemptId) !== undefined || this.faultOf(attemptId) !== undefined;
+  }
+
+  /** Whether the state of a response is that of a pending login. */
+  hasState(query: URLSearchParams): boolean {
+    return this.#options.attempts.byState(stateOf(query)) !== undefined;
   }
 
   /** Whether the state and cookie of a response are valid. Does not use them up. */

@@ -122,6 +122,22 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return c.redirect(result.kind === 'continue' ? result.url.href : at(resultPathOf(result)), 303);
   };
 
+  /**
+   * Handles an authorization response that the page of a provider posts. Such a request is cross-site, so that it has no
+   * `SameSite=Lax` cookie: a redirect repeats it as the query of a GET request, which has.
+   */
+  const handleForm = async (c: Context<HttpEnv>, path: string, fields: readonly string[]) => {
+    const form = await readForm(bodySourceOf(c), bodyMemory);
+    if (form === 'memory-full') return showTooManyRequests(c, 1);
+    if (form === 'too-large') return showPage(c, await invalidFormPage(brand, 413));
+    const seconds = browserFlow.hasState(form) ? undefined : loginRequests.ofAddress(c.get('clientKey'));
+    if (seconds !== undefined) return showTooManyRequests(c, seconds);
+    if (hasDuplicates(form)) return showPage(c, await rejectedCallbackPage(brand));
+    const query = new URLSearchParams([...form].filter(([name]) => fields.includes(name)));
+    return c.redirect(`${at(path)}?${query}`, 303);
+  };
+  for (const [path, fields] of browserFlow.formFields) app.post(path, (c) => handleForm(c, path, fields));
+
   app.get(DEFAULT_CALLBACK_PATH, (c) => handleCallback(c, DEFAULT_CALLBACK_PATH));
   app.get(SIGN_IN_CALLBACK_PATH, (c) => handleCallback(c, SIGN_IN_CALLBACK_PATH));
   app.get('/login/callback/:provider', (c) =>
