@@ -3,7 +3,7 @@ import { createSessionsWith } from '../../packages/sessions/src/server/create-se
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { inMemory2026, reachedFrom } from '../support/in-memory-client.js';
-import { ISSUER, startTokenIssuer } from '../support/token-issuer.js';
+import { ISSUER, startTokenIssuer, withToken } from '../support/token-issuer.js';
 import { named } from '../support/transcribed-server.js';
 
 /** A store before one of whose operations the test does something else. */
@@ -70,13 +70,7 @@ it.each(CASES)(
       });
       onTestFinished(() => sessions.close());
       const here = reachedFrom(sessions, '127.0.0.1');
-      const authorization = `Bearer ${issuer.tokenOf('caller')}`;
-      const asCaller: typeof here = {
-        handleRequest: (request) => {
-          if (isBearer) request.headers.set('authorization', authorization);
-          return here.handleRequest(request);
-        },
-      };
+      const asCaller = isBearer ? withToken(here, issuer.tokenOf('caller')) : here;
       const client = inMemory2026(asCaller);
       const logInAs = async (user: string, loginUrl: unknown) => logIn(here, loginUrl, { provider, user });
       const started = (await client.call('login')).structured;

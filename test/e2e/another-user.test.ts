@@ -3,7 +3,7 @@ import type { SessionEvent } from '../../packages/sessions/src/index.js';
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
 import { createLatch } from '../support/latch.js';
-import { ISSUER, startTokenIssuer } from '../support/token-issuer.js';
+import { ISSUER, startTokenIssuer, withToken } from '../support/token-issuer.js';
 import { ERAS, type Era, named, startTranscribed } from '../support/transcribed-server.js';
 
 const text = (value: unknown) => ({
@@ -76,13 +76,7 @@ async function start(era: Era, access: 'open' | 'bearer') {
   onTestFinished(() => server.sessions.close());
   const events: SessionEvent[] = [];
   server.sessions.onEvent((event) => void events.push(event));
-  const authorization = `Bearer ${issuer.tokenOf('caller')}`;
-  const here: typeof server.here = {
-    handleRequest(request) {
-      if (access === 'bearer') request.headers.set('authorization', authorization);
-      return server.here.handleRequest(request);
-    },
-  };
+  const here = access === 'bearer' ? withToken(server.here, issuer.tokenOf('caller')) : server.here;
   const client = await (era === '2025' ? inMemory2025(here) : inMemory2026(here));
   /** Logs a user in, in the session that the arguments name. @returns the arguments that name the session after it */
   const logInAs = async (user: string, given: Record<string, unknown> = {}) => {

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
+import type { Sessions } from '../../packages/sessions/src/index.js';
 
 /** An authorization server of MCP clients. */
 export const ISSUER = 'https://clients.test';
@@ -32,4 +33,16 @@ export function startTokenIssuer(): TokenIssuer {
 
 function encoded(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
+}
+
+type Server = Pick<Sessions, 'handleRequest'>;
+
+/** The server for a client whose requests have an access token. */
+export function withToken(server: Server, token: string): Server {
+  return {
+    handleRequest(request) {
+      request.headers.set('authorization', `Bearer ${token}`);
+      return server.handleRequest(request);
+    },
+  };
 }

@@ -33,8 +33,8 @@ export interface TokenRejection<ProviderName extends string = string> {
 
 /**
  * The session of the current request. It belongs to one person: the login of another user is a sign-out, too. After a
- * sign-out its methods reject with `signed_out`, also if a tool has kept
- * the object. A rejection that nothing awaits does not end the process.
+ * sign-out its methods reject with `signed_out`, also if a tool has kept the object. A rejection that nothing awaits
+ * does not end the process.
  */
 export interface Session<ProviderName extends string = string> {
   /**
