@@ -8,7 +8,6 @@ import type { ProviderSettings } from './provider-settings.js';
 import { readTokenAnswer } from './token-answers.js';
 
 const REQUEST_TIMEOUT_MS = 10_000;
-export const REVOCATION_TIMEOUT_MS = 5000;
 /** How long a failed discovery is not repeated. */
 const DISCOVERY_PAUSE_MS = 2000;
 
@@ -78,9 +77,8 @@ export class ProviderConnection {
     if (grantType === 'refresh_token')
       return readTokenAnswer(await this.#fetch(url, request), this.#settings);
     const timeout = new AbortController();
-    const cancel = this.#clock.after(
-      form?.has('token_type_hint') ? REVOCATION_TIMEOUT_MS : REQUEST_TIMEOUT_MS,
-      () => timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),
+    const cancel = this.#clock.after(REQUEST_TIMEOUT_MS, () =>
+      timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),
     );
     try {
       const response = await this.#fetch(url, { ...request, signal: timeout.signal });

@@ -71,7 +71,7 @@ export class Provider {
     this.#clock = clock;
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#failures = new FailureReporter(settings.name, report);
-    this.#revocation = new TokenRevocation(settings, this.#connection, { clock, onError });
+    this.#revocation = new TokenRevocation(settings, this.#connection, { clock, fetch, onError });
   }
 
   get name(): string {
@@ -270,9 +270,14 @@ export class Provider {
     return this.#revocation.revoke(tokens);
   }
 
+  /** Revokes tokens that no account has, if that leaves the other logins of the user alone. As `revoke` otherwise. */
+  async revokeUnused(tokens: TokenSet): Promise<Revocation> {
+    return this.#revocation.revokeUnused(tokens);
+  }
+
   /** Revokes and wipes tokens that are not used. Never rejects. */
   async discard(tokens: TokenSet): Promise<void> {
-    await this.revoke(tokens);
+    await this.revokeUnused(tokens);
     wipeTokenSet(tokens);
   }
 

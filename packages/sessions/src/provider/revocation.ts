@@ -1,52 +1,74 @@
-import * as oidc from 'openid-client';
+import type * as oidc from 'openid-client';
 import { AuthorError } from '../errors.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { guardedSignal } from '../time/guarded-signal.js';
-import type { Secret } from '../vault/secret.js';
 import type { TokenSet } from '../vault/token-set.js';
-import { type ProviderConnection, REVOCATION_TIMEOUT_MS } from './provider-connection.js';
-import { failureOf } from './provider-failure.js';
+import type { ProviderConnection } from './provider-connection.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { type RevocationCall, type RevokedToken, revocationRequest } from './revocation-request.js';
+import { saysDead } from './token-answer-table.js';
+import { answerOf } from './token-answers.js';
 
-const MAX_REVOCATION_TRIES = 3;
+const TIMEOUT_MS = 5000;
+const MAX_TRIES = 3;
+
+/**
+ * What a provider answers to the revocation of one token.
+ *
+ * - `confirmed`: the token is revoked, or was invalid before (RFC 7009 section 2.2).
+ * - `unsupported_type`: the provider does not revoke this type of token (RFC 7009 section 2.2.1).
+ */
+type Answer = 'confirmed' | 'unsupported_type' | 'unconfirmed';
 
 /** What a revocation runs on. */
 interface RevocationRuntime {
   readonly clock: Clock;
+  readonly fetch: typeof fetch;
   /** Logs errors of the configured `revoke`. */
   readonly onError: (error: unknown) => void;
 }
 
-/** Revokes the tokens of one provider: with the configured `revoke`, or at the revocation endpoint (RFC 7009). */
+/**
+ * Revokes the tokens of one provider: with the configured `revoke`, or at the revocation endpoint (RFC 7009), as
+ * `revocationRequest` says.
+ */
 export class TokenRevocation {
   readonly #settings: ProviderSettings;
   readonly #connection: ProviderConnection;
-  readonly #clock: Clock;
-  readonly #onError: (error: unknown) => void;
+  readonly #runtime: RevocationRuntime;
 
-  constructor(
-    settings: ProviderSettings,
-    connection: ProviderConnection,
-    { clock, onError }: RevocationRuntime,
-  ) {
+  constructor(settings: ProviderSettings, connection: ProviderConnection, runtime: RevocationRuntime) {
     this.#settings = settings;
     this.#connection = connection;
-    this.#clock = clock;
-    this.#onError = onError;
+    this.#runtime = runtime;
+  }
+
+  /** Revokes tokens that no account has, if that leaves the other logins of the user alone. As `revoke` otherwise. */
+  async revokeUnused(tokens: TokenSet): Promise<Revocation> {
+    return this.#settings.revocation === 'token' ? this.revoke(tokens) : 'unsupported';
   }
 
   /** Revokes a token set, the refresh token first. Never rejects; each request has 5 seconds. */
   async revoke(tokens: TokenSet): Promise<Revocation> {
-    if (this.#settings.revoke) return this.#revokeByHook(this.#settings.revoke, tokens);
+    const { revoke, revocation, revocationRequest: given } = this.#settings;
+    if (revocation === 'none') return 'unsupported';
+    if (revoke) return this.#revokeByHook(revoke, tokens);
     try {
       const configuration = await this.#connection.configured();
       if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
-      const { refreshToken, accessToken } = tokens;
-      const isRefreshDead =
-        !refreshToken || (await this.#revokeOne(configuration, refreshToken, 'refresh_token'));
-      const isAccessDead = await this.#revokeOne(configuration, accessToken, 'access_token');
-      return isRefreshDead && isAccessDead ? 'confirmed' : 'unconfirmed';
+      const accessToken = tokens.accessToken.reveal();
+      const refreshToken = tokens.refreshToken?.reveal();
+      const send = (token: string, hint: RevokedToken['hint']) =>
+        this.#revokeOne(configuration, { token, hint, accessToken });
+      const which = given?.tokens ?? 'both';
+      if (which === 'refresh' && refreshToken === undefined) return 'unsupported';
+      const ofRefresh =
+        which === 'access' || refreshToken === undefined
+          ? undefined
+          : await send(refreshToken, 'refresh_token');
+      const ofAccess = which === 'refresh' ? undefined : await send(accessToken, 'access_token');
+      return revocationOf(ofRefresh, ofAccess);
     } catch {
       return 'unconfirmed';
     }
@@ -58,12 +80,12 @@ export class TokenRevocation {
   ): Promise<Revocation> {
     const deadline = new AbortController();
     const timeout = new DOMException('The revocation took too long.', 'TimeoutError');
-    const cancel = this.#clock.after(REVOCATION_TIMEOUT_MS, () => deadline.abort(timeout));
+    const cancel = this.#runtime.clock.after(TIMEOUT_MS, () => deadline.abort(timeout));
     const expired = new Promise<never>((_resolve, reject) => {
       deadline.signal.addEventListener('abort', () => reject(timeout), { once: true });
     });
     const { signal, release } = guardedSignal(deadline.signal, (error) =>
-      this.#onError(
+      this.#runtime.onError(
         new AuthorError(
           `A listener of the signal of \`revoke\` of "${this.#settings.name}" failed: ${classOf(error)}.`,
         ),
@@ -75,7 +97,7 @@ export class TokenRevocation {
       return 'confirmed';
     } catch (error) {
       const reason = deadline.signal.aborted ? 'it took too long' : classOf(error);
-      this.#onError(
+      this.#runtime.onError(
         new AuthorError(`\`revoke\` of the provider "${this.#settings.name}" failed: ${reason}.`),
       );
       return 'unconfirmed';
@@ -85,19 +107,48 @@ export class TokenRevocation {
     }
   }
 
-  /** @returns whether the provider confirmed the revocation */
-  async #revokeOne(configuration: oidc.Configuration, token: Secret, hint: string): Promise<boolean> {
-    for (let tries = 1; tries <= MAX_REVOCATION_TRIES; tries++) {
-      try {
-        await oidc.tokenRevocation(configuration, token.reveal(), { token_type_hint: hint });
-        return true;
-      } catch (error) {
-        const { outcome } = failureOf(error, { provider: this.#settings.name, step: 'revocation' });
-        if (outcome === 'refused') return false;
-      }
+  /** Repeats a request that had no answer, or that of an outage. */
+  async #revokeOne(configuration: oidc.Configuration, token: RevokedToken): Promise<Answer> {
+    for (let tries = 1; tries <= MAX_TRIES; tries++) {
+      const request = await revocationRequest(this.#settings, configuration, token);
+      const answer = await this.#send(request).catch(() => undefined);
+      if (answer) return answer;
     }
-    return false;
+    return 'unconfirmed';
   }
+
+  /** @returns `undefined` if the answer is that of an outage */
+  async #send({ url, init }: RevocationCall): Promise<Answer | undefined> {
+    const { clock, fetch } = this.#runtime;
+    const timeout = new AbortController();
+    const cancel = clock.after(TIMEOUT_MS, () =>
+      timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),
+    );
+    try {
+      // The timeout includes the body.
+      const answer = await answerOf(await fetch(url, { ...init, signal: timeout.signal }));
+      const { status, isHtml, error, body } = answer;
+      if (status === 429 || status >= 500 || isHtml) return undefined;
+      if (saysDead(answer)) return 'confirmed';
+      if (error === 'unsupported_token_type') return 'unsupported_type';
+      // Slack reports errors with 200.
+      const isRefused = error !== undefined || (typeof body === 'object' && body.ok === false);
+      return status < 300 && !isRefused ? 'confirmed' : 'unconfirmed';
+    } finally {
+      cancel();
+    }
+  }
+}
+
+/** @param ofRefresh `undefined`: no such token was sent */
+function revocationOf(ofRefresh: Answer | undefined, ofAccess: Answer | undefined): Revocation {
+  const isRefreshDead = ofRefresh === undefined || ofRefresh === 'confirmed';
+  // The access tokens of a refresh token end with it, or soon after (RFC 7009 section 2.1).
+  const isAccessDead =
+    ofAccess === undefined ||
+    ofAccess === 'confirmed' ||
+    (ofAccess === 'unsupported_type' && ofRefresh === 'confirmed');
+  return isRefreshDead && isAccessDead ? 'confirmed' : 'unconfirmed';
 }
 
 /** What the log may contain of an error of the author's: its texts can contain a token. */

@@ -161,7 +161,7 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
 ];
 
 /** Whether an error says that the token is dead, in words of its own (RFC 6749 section 5.2 knows `invalid_grant` only). */
-function saysDead({ error, description }: Pick<TokenAnswer, 'error' | 'description'>): boolean {
+export function saysDead({ error, description }: Pick<TokenAnswer, 'error' | 'description'>): boolean {
   if (error !== undefined && DEAD_GRANT.has(error)) return true;
   return !SAYS_GRANT_TYPE.test(description) && SAYS_DEAD.some((pattern) => pattern.test(description));
 }

@@ -110,7 +110,8 @@ export async function readTokenAnswer(
   });
 }
 
-async function answerOf(response: Response): Promise<TokenAnswer> {
+/** The parts of a response that say what it means. The bodies of 429 and 5xx are not read. @throws if the body breaks off */
+export async function answerOf(response: Response): Promise<TokenAnswer> {
   const { status, headers } = response;
   const type = headers.get('content-type') ?? '';
   const asksForClient = /^basic\b/i.test(headers.get('www-authenticate') ?? '');

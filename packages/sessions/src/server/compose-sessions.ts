@@ -18,6 +18,7 @@ import { OwnerSessions } from '../session/owner-sessions.js';
 import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
+import { SharedGrants } from '../session/shared-grants.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { Vault } from '../vault/vault.js';
@@ -75,7 +76,13 @@ export function composeSessions(
   const deadlines = new Deadlines(clock, onError);
 
   const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
-  const disposal = new Disposal(vault, revoke, events);
+  const grantsForAll = new Set(
+    settings.providers.flatMap(({ name, revocation }) => (revocation === 'grant' ? [name] : [])),
+  );
+  const disposal = new Disposal(vault, revoke, events, async ({ ref }, { subject, ...account }) => {
+    if (!grantsForAll.has(account.provider)) return true;
+    return subject !== undefined && !(await sharedGrants.isShared(ref, { ...account, subject }));
+  });
   const { maxSessions, anonymousSessions, anonymousSessionsPerAddress } = limits;
   const registry = new SessionRegistry({
     store,
@@ -92,6 +99,8 @@ export function composeSessions(
     anonymousSessionsPerAddress,
     onError,
   });
+  const sharedGrants = new SharedGrants(registry, grantsForAll);
+  if (grantsForAll.size > 0) events.subscribe((event) => sharedGrants.handleEvent(event));
   const owners =
     bearer &&
     new OwnerSessions({
@@ -108,7 +117,8 @@ export function composeSessions(
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
   const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken) =>
     providerNamed(name).refresh(refreshToken);
-  const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, revoke, fraction });
+  const revokeUnused: RevokeTokens = (name, tokens) => providerNamed(name).revokeUnused(tokens);
+  const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, revoke: revokeUnused, fraction });
   const refresher = new TokenRefresher({
     registry,
     tokens,

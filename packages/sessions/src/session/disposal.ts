@@ -27,6 +27,18 @@ export function sealContextOf(
   return { sessionRef: record.ref, owner: record.owner, provider, generation };
 }
 
+/** The account whose tokens are to be revoked. */
+export interface DisposedAccount {
+  readonly provider: string;
+  /** `undefined`: the user is not known. */
+  readonly subject?: string | undefined;
+  /** `undefined`: the tokens were never those of an account. */
+  readonly generation?: number | undefined;
+}
+
+/** Whether tokens may be revoked although other logins of the user are alive. Never rejects. */
+export type MayRevoke = (session: SessionSnapshot, account: DisposedAccount) => Promise<boolean>;
+
 const MAX_CONCURRENT = 50;
 
 /** Wipes accounts and revokes their tokens at the providers. */
@@ -34,14 +46,22 @@ export class Disposal {
   readonly #vault: Vault;
   readonly #revokeTokens: RevokeTokens;
   readonly #events: SessionEvents;
+  readonly #mayRevoke: MayRevoke;
   readonly #running = new Set<Promise<unknown>>();
   /** Limits the concurrent revocations at each provider, which a closing server could overload. */
   readonly #limiters = new Map<string, LimitFunction>();
 
-  constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents) {
+  /** @param mayRevoke called after the events of the change that disposes of the tokens. Default: they may */
+  constructor(
+    vault: Vault,
+    revokeTokens: RevokeTokens,
+    events: SessionEvents,
+    mayRevoke: MayRevoke = async () => true,
+  ) {
     this.#vault = vault;
     this.#revokeTokens = revokeTokens;
     this.#events = events;
+    this.#mayRevoke = mayRevoke;
   }
 
   /**
@@ -68,15 +88,19 @@ export class Disposal {
     if (state) this.#vault.wipe(state.sealed);
   }
 
-  /** Revokes tokens that are in no session, and wipes them. */
+  /** Revokes tokens that are in no session, unless that ends another login, and wipes them. */
   async revoke(
     session: SessionSnapshot,
-    { provider, subject }: { readonly provider: string; readonly subject?: string | undefined },
+    account: DisposedAccount,
     tokens: TokenSet,
   ): Promise<RevocationReport> {
+    const { provider, subject } = account;
     const limiter = this.#limiters.get(provider) ?? pLimit(MAX_CONCURRENT);
     this.#limiters.set(provider, limiter);
-    const revoking = limiter(() => this.#revokeTokens(provider, tokens)).finally(() => wipeTokenSet(tokens));
+    const revoking = limiter(async (): Promise<Revocation> => {
+      if (await this.#mayRevoke(session, account)) return this.#revokeTokens(provider, tokens);
+      return subject === undefined ? 'unconfirmed' : 'deferred';
+    }).finally(() => wipeTokenSet(tokens));
     this.#running.add(revoking);
     try {
       const revocation = await revoking;

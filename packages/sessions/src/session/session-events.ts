@@ -12,8 +12,11 @@ import type {
   SignOutReason,
 } from './session-record.js';
 
-/** The provider's answer to a revocation (RFC 7009). */
-export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported';
+/**
+ * What came of a revocation (RFC 7009). `deferred`: the tokens are wiped, and another login of the user keeps the grant in
+ * use. The last one to end revokes it.
+ */
+export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported' | 'deferred';
 
 /** How a login attempt failed. */
 export type LoginFailure =

@@ -97,6 +97,7 @@ describe('a refresh that is granted', () => {
     const current = await bench.registry.get(record.ref);
     const given = current?.accounts.idp;
     if (current && given) await bench.refresher.giveUp(current, given, 'tokens_unreadable');
+    await bench.disposal.settled();
     bench.provider.revoked.length = 0;
     bench.provider.held[0]?.answer({ kind: 'granted', granted: bench.provider.grant('alice') });
     await refreshed;

@@ -207,7 +207,7 @@ export class TokenRefresher {
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
     if (isOtherUser(granted, account)) {
       await this.giveUp(started, account, 'identity_changed');
-      await disposal.revoke(started, account, tokens);
+      await disposal.revoke(started, { provider, subject: granted.identity?.subject }, tokens);
       throw reauthenticationRequired(provider);
     }
     let sealed: AccountRecord | undefined;

@@ -36,9 +36,9 @@ const outputSchema = z.object({
     z.object({
       provider: z.string(),
       revocation: z
-        .enum(['confirmed', 'unconfirmed', 'unsupported'])
+        .enum(['confirmed', 'unconfirmed', 'unsupported', 'deferred'])
         .describe(
-          'Whether the provider confirmed the revocation of the tokens. This server has wiped them in any case.',
+          'Whether the provider confirmed the revocation of the tokens. This server has wiped them in any case. deferred: another login of this user still uses the grant. It is revoked when that ends.',
         ),
     }),
   ),
