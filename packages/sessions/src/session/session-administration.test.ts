@@ -161,6 +161,15 @@ describe('a sign-out by an operator while a login is being added', () => {
       if (!pending) throw new Error('The session has ended.');
       return { adding: bench.accounts.promote(pending) };
     },
+    'by its commit, and then by the promotion': async (bench: SessionBench) => {
+      const { record } = await bench.registry.start('pending-handle', 'anonymous');
+      const addAndPromote = async () => {
+        await bench.accounts.commitLogin(record, 'idp', bench.provider.grant('alice'));
+        const pending = await bench.registry.get(record.ref);
+        if (pending) await bench.accounts.promote(pending);
+      };
+      return { adding: addAndPromote() };
+    },
   };
 
   it.each(Object.entries(additions))(

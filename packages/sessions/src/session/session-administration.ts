@@ -95,9 +95,11 @@ export class SessionAdministration {
     const matches = this.#matcherOf(filter);
     const signedOut = new Set(logins.discardUnconfirmed(matches));
     const failures = await this.#signOutAll(matches, signedOut);
-    // Accounts that were being added were in no session.
-    await accounts.added();
-    failures.push(...(await this.#signOutAll(matches, signedOut)));
+    // Accounts that are being added are in no session: first those of a login, then those that `promote` moves.
+    for (let addition = 0; addition < 2; addition++) {
+      await accounts.added();
+      failures.push(...(await this.#signOutAll(matches, signedOut)));
+    }
     if (failures.length > 0) throw failures[0];
     return signedOut.size;
   }
