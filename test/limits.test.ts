@@ -1,6 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { MAX_LOGOUT_TOKENS } from '../packages/sessions/src/access/logout-token.js';
+import {
+  MAX_CLAIMS_BYTES,
+  MAX_DEMANDED_SCOPES,
+  MAX_SCOPE_LENGTH,
+} from '../packages/sessions/src/account/challenge.js';
 import { STATE_LIMITS } from '../packages/sessions/src/account/session-state.js';
 import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body/body-memory-limit.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
@@ -55,6 +60,9 @@ describe('docs/limits.md', () => {
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
     ['used logout tokens that are remembered, as digests', MAX_LOGOUT_TOKENS],
+    ['scopes that an API demands of a login', MAX_DEMANDED_SCOPES],
+    ['scopes that an API demands of a login', MAX_SCOPE_LENGTH],
+    ['claims that an API demands of a login', MAX_CLAIMS_BYTES / KIB],
     ['state of a session (`session.state`)', STATE_LIMITS.maxBytes / KIB],
     ['state of all sessions', STATE_LIMITS.sharedBytes / 4 / MIB],
     ['state of all sessions', STATE_LIMITS.sharedBytes / MIB],

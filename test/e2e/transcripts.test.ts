@@ -52,6 +52,34 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     await isKept(transcript, `link-${era}`);
   });
 
+  it('when the provider rejects the refreshes of a login, and the user logs in again', async () => {
+    const { clock, provider } = start();
+    const transcript = new Transcript(`A login whose tokens are not renewed, ${era}`);
+    const client = await server.clientOf(era);
+    const started = await transcript.call(client, 'login');
+    const code = await server.browse(started.loginUrl);
+    transcript.note(`The user logs in. The browser shows ${code}.`);
+    const login = named(await transcript.call(client, 'login', { ...named(started), code }));
+    provider.failUntilMended('token', { status: 403, body: '{"error":"unauthorized_client"}' });
+    await clock.advance(9 * MINUTE_MS);
+    transcript.note('Nine minutes later, the provider rejects the refresh. The access token is still valid.');
+    await transcript.call(client, 'session_status', login);
+    await transcript.call(client, 'login', login);
+    await clock.advance(2 * MINUTE_MS);
+    transcript.note('Two minutes later, the access token has expired.');
+    await transcript.call(client, 'list_notes', login);
+    await transcript.call(client, 'session_status', login);
+    const again = await transcript.call(client, 'login', login);
+    provider.mend();
+    const second = await server.browse(again.loginUrl);
+    transcript.note(`The user logs in again. The browser shows ${second}.`);
+    await transcript.call(client, 'login', { ...login, code: second });
+    await transcript.call(client, 'login', { ...login, renew: true });
+    transcript.note('The model has asked for another login. The one before it stays until then.');
+    await transcript.call(client, 'session_status', login);
+    await isKept(transcript, `renewal-${era}`);
+  });
+
   it('when the user declines, the provider fails, or the user does not return', async () => {
     const { clock, provider } = start();
     const transcript = new Transcript(`Logins by link that fail, ${era}`);

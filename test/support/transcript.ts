@@ -85,6 +85,7 @@ export class Transcript {
         .replaceAll(/https:\/\/provider\.test/g, 'https://provider.example')
         // Random, so that sessions do not refresh at the same time.
         .replaceAll(/("nextRefreshInSeconds": )\d+/g, '$1<seconds>')
+        .replaceAll(/(try is in|again in) \d+ seconds/g, '$1 <seconds> seconds')
         .replaceAll(/[\w-]{43}/g, (secret) => this.#name(secret, 'id'))
         .replaceAll(/\b[0-9A-Z]{4}-[0-9A-Z]{4}\b/g, (code) => this.#name(code, 'code'))
     );

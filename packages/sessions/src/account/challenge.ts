@@ -14,7 +14,7 @@ const MAX_CHALLENGE_LENGTH = 8192;
 export const MAX_DEMANDED_SCOPES = 20;
 export const MAX_SCOPE_LENGTH = 256;
 /** The maximum size of demanded claims. */
-const MAX_CLAIMS_BYTES = 4096;
+export const MAX_CLAIMS_BYTES = 4096;
 
 /**
  * What an API demands in its response: scopes (RFC 6750 section 3.1, `insufficient_scope`), or claims that only another
