@@ -1,11 +1,19 @@
 import { pino } from 'pino';
 import { describe, expect, it } from 'vitest';
-import type { SessionEvent } from '../session/session-events.js';
+import type { ProviderFailure } from '../session/provider-failures.js';
+import { providerFailed, type SessionEvent } from '../session/session-events.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { auditLog } from './audit-log.js';
 
 const session = { session: 'AAAAAAAAAAAAAAAAAAAAAA', logId: 'abcdef012345' };
 const ofAccount = { ...session, provider: 'idp', subject: 'alice@example.com' };
+
+const FAILED_REFRESH = {
+  generation: 1,
+  failureReason: 'provider_unavailable',
+  reason: 'html_answer',
+  refreshAtMs: 1,
+} as const;
 
 /** One of each kind. */
 const EVENTS: readonly SessionEvent[] = [
@@ -33,6 +41,9 @@ const EVENTS: readonly SessionEvent[] = [
   { type: 'session.signed_out', ...session, reason: 'account_cap' },
   { type: 'token.refused', reason: 'audience', fault: 'It names no audience (aud).' },
   { type: 'token.refused', reason: 'expired', fault: 'It has expired.' },
+  { type: 'login.failed', ...session, provider: 'idp', failure: 'provider_refused', reason: 'token_type' },
+  { type: 'account.refresh_failed', ...ofAccount, ...FAILED_REFRESH },
+  { type: 'logout.refused', provider: 'idp', reason: 'signature' },
 ];
 
 function startLog() {
@@ -72,6 +83,52 @@ describe('the audit log', () => {
     expect(entries[12]).toMatchObject({ revocation: 'confirmed', level: 30 });
     expect(entries[13]).toMatchObject({ reason: 'rate_limited', level: 40 });
     expect(entries[14]).toMatchObject({ reason: 'account_cap', level: 40 });
+    expect(entries[17]).toMatchObject({ failure: 'provider_refused', reason: 'token_type', level: 40 });
+    expect(entries[18]).toMatchObject({ failureReason: 'provider_unavailable', reason: 'html_answer' });
+    expect(entries[19]).toMatchObject({ provider: 'idp', reason: 'signature', level: 40 });
+  });
+
+  it('writes why a provider failed, with the setting to change [security 49]', () => {
+    const failure: ProviderFailure = {
+      provider: 'idp',
+      step: 'discovery',
+      reason: 'issuer_mismatch',
+      outcome: 'refused',
+      endpoint: 'https://id.test/.well-known/openid-configuration',
+      status: 200,
+      expected: 'https://id.test',
+      received: 'https://id.test/',
+      attempts: [
+        { endpoint: 'https://id.test/a', answered: '200, another issuer' },
+        { endpoint: 'https://id.test/b', answered: '404' },
+      ],
+    };
+    const [entry] = logged([providerFailed(failure)]);
+    expect(entry).toEqual({
+      ...failure,
+      level: 40,
+      event: 'provider.failed',
+      times: 1,
+      attempts: 'https://id.test/a: 200, another issuer; https://id.test/b: 404',
+      setting: 'issuer',
+      msg: expect.stringMatching(
+        /^The discovery of "idp" failed: the metadata of the provider names another issuer\. Change issuer: /,
+      ),
+    });
+    const denied = { ...failure, reason: 'authorization_denied', outcome: 'denied' } as const;
+    expect(logged([providerFailed(denied)])).toMatchObject([{ level: 30 }]);
+  });
+
+  it('counts the same failures of a provider [security 49]', async () => {
+    const { lines, clock, listener } = startLog();
+    const failure = { provider: 'idp', step: 'token', reason: 'timeout', outcome: 'lost' } as const;
+    for (let time = 0; time < 1000; time++) listener(providerFailed(failure));
+    listener(providerFailed({ ...failure, step: 'refresh' }));
+    listener(providerFailed({ ...failure, reason: 'connection_lost' }));
+    listener(providerFailed({ ...failure, provider: 'other' }));
+    expect(lines()).toHaveLength(4);
+    await clock.advance(60_000);
+    expect(lines().slice(4)).toMatchObject([{ event: 'provider.failed', reason: 'timeout', times: 999 }]);
   });
 
   it('counts refusals and writes their number once a minute [security 49]', async () => {

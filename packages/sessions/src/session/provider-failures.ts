@@ -102,10 +102,10 @@ export function shortTextOf(reason: ProviderFailureReason, oauthError?: string):
 export function settingFor({ reason, step, claim, oauthError }: ProviderFailure): string | undefined {
   switch (reason) {
     case 'id_token_claim':
-      return SETTINGS_OF_CLAIMS[claim ?? ''] ?? FAILURE_TEXTS[reason].setting;
+      return SETTINGS_OF_CLAIMS.get(claim ?? '') ?? FAILURE_TEXTS[reason].setting;
     case 'authorization_error':
     case 'token_error':
-      return SETTINGS_OF_OAUTH_ERRORS[oauthError ?? ''] ?? FAILURE_TEXTS[reason].setting;
+      return SETTINGS_OF_OAUTH_ERRORS.get(oauthError ?? '') ?? FAILURE_TEXTS[reason].setting;
     case 'client_rejected':
       // Only this request contains a `code_verifier`, which some providers reject as `invalid_client`.
       return step === 'token' ? `${FAILURE_TEXTS[reason].setting}, pkce` : FAILURE_TEXTS[reason].setting;
@@ -120,26 +120,26 @@ export function settingFor({ reason, step, claim, oauthError }: ProviderFailure)
   }
 }
 
-const SETTINGS_OF_CLAIMS: Readonly<Record<string, string>> = {
-  nonce: 'nonce',
-  aud: 'idTokenAudiences',
-  azp: 'idTokenAudiences',
-  exp: 'clockToleranceSeconds',
-  nbf: 'clockToleranceSeconds',
-  iat: 'clockToleranceSeconds',
-  iss: 'issuer',
-};
+const SETTINGS_OF_CLAIMS: ReadonlyMap<string, string> = new Map([
+  ['nonce', 'nonce'],
+  ['aud', 'idTokenAudiences'],
+  ['azp', 'idTokenAudiences'],
+  ['exp', 'clockToleranceSeconds'],
+  ['nbf', 'clockToleranceSeconds'],
+  ['iat', 'clockToleranceSeconds'],
+  ['iss', 'issuer'],
+]);
 
-const SETTINGS_OF_OAUTH_ERRORS: Readonly<Record<string, string>> = {
-  invalid_scope: 'scopes',
-  invalid_target: 'resource',
-  unauthorized_client: 'clientId',
-  server_error: 'scopes, authorizationParams',
-  consent_required: 'authorizationParams',
-  interaction_required: 'authorizationParams',
-  login_required: 'authorizationParams',
-  account_selection_required: 'authorizationParams',
-};
+const SETTINGS_OF_OAUTH_ERRORS: ReadonlyMap<string, string> = new Map([
+  ['invalid_scope', 'scopes'],
+  ['invalid_target', 'resource'],
+  ['unauthorized_client', 'clientId'],
+  ['server_error', 'scopes, authorizationParams'],
+  ['consent_required', 'authorizationParams'],
+  ['interaction_required', 'authorizationParams'],
+  ['login_required', 'authorizationParams'],
+  ['account_selection_required', 'authorizationParams'],
+]);
 
 /** A failure as a sentence for operators. */
 export function describeFailure(failure: ProviderFailure): string {
@@ -172,5 +172,8 @@ export function printable(text: string, maxLength: number): string {
 
 /** `printable`, with everything replaced that could be a token, a code or a key. */
 export function redacted(text: string, maxLength: number): string {
-  return printable(printable(text, 4 * maxLength).replaceAll(/[\w.~+/=-]{20,}/g, '…'), maxLength);
+  const start = printable(text, 4 * maxLength);
+  // The cut may leave a part of a token, which is too short to be recognized as one.
+  const whole = start.length < text.length ? start.replace(/[\w.~+/=-]+$/, '') : start;
+  return printable(whole.replaceAll(/[\w.~+/=-]{20,}/g, '…'), maxLength);
 }

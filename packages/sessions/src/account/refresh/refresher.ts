@@ -3,6 +3,7 @@ import { notRenewed, oauthErrorOf, reauthenticationRequired } from '../../sessio
 import type { AccountTokens } from '../../session/account-tokens.js';
 import type { Disposal } from '../../session/disposal.js';
 import type { SessionRef } from '../../session/ids.js';
+import { failureIn } from '../../session/provider-failures.js';
 import type { SessionEvents } from '../../session/session-events.js';
 import {
   type AccountFailureReason,
@@ -90,13 +91,18 @@ export class TokenRefresher {
     await Promise.allSettled(this.#running.values());
   }
 
-  /** Wipes an account that needs a new login, and revokes its tokens. */
+  /**
+   * Wipes an account that needs a new login, and revokes its tokens.
+   * @param cause the error of the refresh, if that is why
+   */
   async giveUp(
     record: SessionRecord,
     account: AccountRecord,
     failureReason: AccountFailureReason,
+    cause?: unknown,
   ): Promise<void> {
     const { provider } = account;
+    const reason = failureIn(cause)?.reason;
     const changed = await this.#change(record.ref, account, {
       state: 'reauthentication_required',
       failureReason,
@@ -116,6 +122,7 @@ export class TokenRefresher {
       provider,
       subject: account.subject,
       failureReason,
+      ...(reason && { reason }),
     } as const;
     this.#options.events.emit(event);
   }
@@ -186,7 +193,7 @@ export class TokenRefresher {
         await this.giveUp(record, account, 'grant_revoked');
         throw reauthenticationRequired(provider);
       case 'lost':
-        await this.giveUp(record, account, 'refresh_lost');
+        await this.giveUp(record, account, 'refresh_lost', outcome.cause);
         throw reauthenticationRequired(provider, outcome.cause);
       case 'unavailable':
       case 'refused':
@@ -253,6 +260,7 @@ export class TokenRefresher {
     const changed = await this.#change(record.ref, account, { failureReason, failures, refreshAtMs });
     if (changed) {
       const oauthError = outcome.kind === 'refused' ? oauthErrorOf(outcome.cause) : undefined;
+      const reason = failureIn(outcome.cause)?.reason;
       events.emit({
         type: 'account.refresh_failed',
         ...snapshotOf(record),
@@ -261,6 +269,7 @@ export class TokenRefresher {
         generation,
         failureReason,
         ...(oauthError && { oauthError }),
+        ...(reason && { reason }),
         refreshAtMs,
       });
     }
