@@ -1,4 +1,5 @@
 import { SCOPE_TOKEN } from '../parse-options.js';
+import { secretBytes } from '../vault/memory.js';
 
 /** What an API demands of a login besides what it has. */
 export interface Demand {
@@ -49,7 +50,7 @@ function demandedScopes(text: string | undefined): readonly string[] | undefined
  * @returns JSON of an object; `undefined` if the text is none, or is too large
  */
 export function demandedClaims(text: string): string | undefined {
-  const json = text.trimStart().startsWith('{') ? text : Buffer.from(text, 'base64').toString();
+  const json = text.trimStart().startsWith('{') ? text : secretBytes(text, 'base64').toString();
   try {
     const claims: unknown = JSON.parse(json);
     if (typeof claims !== 'object' || claims === null || Array.isArray(claims)) return undefined;
