@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkIdToken, type IdTokenExpectations } from './id-token.js';
 
@@ -171,6 +172,24 @@ describe('the ID token of a login', () => {
     });
     expect(algorithmOf('none')).toMatchObject({ fault: { reason: 'id_token_algorithm', received: 'none' } });
     expect(algorithmOf('none', ['none'])).toMatchObject({ fault: { reason: 'id_token_algorithm' } });
+  });
+});
+
+describe('any text in place of an ID token', () => {
+  const part = fc.oneof(
+    fc.string(),
+    fc.json().map((json) => Buffer.from(json).toString('base64url')),
+    fc.constantFrom(...idToken(claims).split('.')),
+  );
+
+  it('has a fault or the subject, and never throws', () => {
+    fc.assert(
+      fc.property(fc.array(part, { maxLength: 6 }), fc.boolean(), (parts, isRefresh) => {
+        const result = checkIdToken(parts.join('.'), { ...expectations, isRefresh });
+        if ('claims' in result) expect(result.claims).toEqual(claims);
+        else expect(result.fault.reason).toMatch(/^id_token_/);
+      }),
+    );
   });
 });
 

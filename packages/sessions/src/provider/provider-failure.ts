@@ -72,6 +72,14 @@ export function endpointOf(step: ProviderFailure['step'], metadata: oidc.ServerM
   }
 }
 
+/** Where a request to an endpoint of the metadata fails. */
+export function placeOf(
+  step: FailurePlace['step'],
+  configuration: oidc.Configuration,
+): Omit<FailurePlace, 'provider'> {
+  return { step, endpoint: endpointOf(step, configuration.serverMetadata()) };
+}
+
 /** The origin and path of an address: queries can contain secrets. */
 export function addressOf(endpoint: string | undefined): string | undefined {
   if (endpoint === undefined || !URL.canParse(endpoint)) return undefined;

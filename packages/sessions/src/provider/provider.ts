@@ -25,8 +25,9 @@ import { FailureReporter } from './failure-reporter.js';
 import { identify, userInfo } from './identity.js';
 import type { DeviceFlow } from './option-types.js';
 import { ProviderConnection } from './provider-connection.js';
-import { endpointOf, type FailurePlace } from './provider-failure.js';
+import { endpointOf, type FailurePlace, placeOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
+import { failedRefresh } from './refresh-failure.js';
 import { TokenRevocation } from './revocation.js';
 import { RAW_ANSWER } from './token-answers.js';
 import { checkedIdToken, grantedIn, refreshedIn, scopesInCallback } from './token-response.js';
@@ -296,37 +297,11 @@ export class Provider {
       return { kind: 'granted', granted };
     } catch (error) {
       const cause = this.#failures.errorOf(error, place);
-      const { outcome, retryAfterSeconds } = cause.failure;
-      // Without metadata, the refresh token was not sent.
-      if (place.step === 'discovery')
-        return {
-          kind: cause.code === 'provider_unavailable' ? 'unavailable' : 'refused',
-          retryAfterSeconds: undefined,
-          cause,
-        };
-      switch (outcome) {
-        case 'grant_revoked':
-          return { kind: outcome };
-        case 'lost':
-          return { kind: outcome, cause };
-        case 'unavailable':
-          return { kind: outcome, retryAfterSeconds, cause };
-        case 'denied':
-        case 'refused':
-          return { kind: 'refused', retryAfterSeconds, cause };
-      }
+      return failedRefresh(cause, place.step === 'refresh');
     }
   }
 
   #configured(): Promise<oidc.Configuration> {
     return this.#failures.run({ step: 'discovery' }, () => this.#connection.configured());
   }
-}
-
-/** Where a request to an endpoint of the metadata fails. */
-function placeOf(
-  step: FailurePlace['step'],
-  configuration: oidc.Configuration,
-): Omit<FailurePlace, 'provider'> {
-  return { step, endpoint: endpointOf(step, configuration.serverMetadata()) };
 }
