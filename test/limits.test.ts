@@ -22,6 +22,9 @@ import {
   SUBSCRIPTION_LIMITS,
 } from '../packages/sessions/src/mcp/request/client-memory-limits.js';
 import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/wire/json-rpc.js';
+import { MAX_SESSION_LENGTH } from '../packages/sessions/src/provider/identity.js';
+import { MAX_FIELDS } from '../packages/sessions/src/provider/option-schema.js';
+import { MAX_FIELD_LENGTH } from '../packages/sessions/src/provider/shown-fields.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -59,6 +62,15 @@ describe('docs/limits.md', () => {
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
+    ['fields of a token response or a callback that tools see (`tokenFields`, `callbackFields`)', MAX_FIELDS],
+    [
+      'fields of a token response or a callback that tools see (`tokenFields`, `callbackFields`)',
+      MAX_FIELD_LENGTH,
+    ],
+    ['scopes and claims that an API demands of a login', MAX_DEMANDED_SCOPES],
+    ['scopes and claims that an API demands of a login', MAX_SCOPE_LENGTH],
+    ['scopes and claims that an API demands of a login', MAX_CLAIMS_BYTES],
+    ["the name of the user's session at the provider (`sid`)", MAX_SESSION_LENGTH],
     ['used logout tokens that are remembered, as digests', MAX_LOGOUT_TOKENS],
     ['scopes that an API demands of a login', MAX_DEMANDED_SCOPES],
     ['scopes that an API demands of a login', MAX_SCOPE_LENGTH],

@@ -9,7 +9,7 @@ import { addressOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 
 const MAX_USER_INFO_BYTES = 256 * 1024;
-const MAX_SESSION_LENGTH = 256;
+export const MAX_SESSION_LENGTH = 256;
 /** Of a value in a failure. */
 const MAX_VALUE_LENGTH = 200;
 

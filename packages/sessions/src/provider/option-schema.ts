@@ -29,7 +29,7 @@ const RESERVED_PARAMS = [
   'code_challenge_method',
   'scope',
 ];
-const MAX_FIELDS = 10;
+export const MAX_FIELDS = 10;
 const MAX_RESOURCES = 10;
 const MAX_DOMAINS = 20;
 const MAX_CLOCK_TOLERANCE_SECONDS = 600;

@@ -2,7 +2,7 @@ import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
 import { fieldAt } from './json-pointer.js';
 import type { ProviderSettings } from './provider-settings.js';
 
-const MAX_FIELD_LENGTH = 1024;
+export const MAX_FIELD_LENGTH = 1024;
 
 /** Where the fields are that tools may see. */
 interface FieldSources {
