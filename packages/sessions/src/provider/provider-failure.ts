@@ -87,9 +87,13 @@ export function addressOf(endpoint: string | undefined): string | undefined {
   return printable(`${origin}${pathname}`, MAX_TEXT_LENGTH);
 }
 
+/** Codes are words in one letter case. Tokens have digits or both cases. */
+const WORDS = /^([a-z_.: -]+|[A-Z_.: -]+)$/;
+
 /** RFC 6749 section 5.2 allows printable ASCII. */
 function errorCodeOf(error: string): string {
-  return printable(error, MAX_ERROR_LENGTH).replaceAll(/[^\x20-\x7e]/g, '');
+  const code = error.replaceAll(/[^\x20-\x7e]/g, '');
+  return WORDS.test(code) ? printable(code, MAX_ERROR_LENGTH) : redacted(code, MAX_ERROR_LENGTH);
 }
 
 function findingOf(error: unknown, step: ProviderFailure['step']): Finding {
