@@ -87,6 +87,8 @@ const METHOD_OPTIONS: Record<keyof (ListenOptions & CloseOptions & ServeStdioOpt
   keepAliveMs: true,
   drainMs: true,
   openBrowser: true,
+  callbackPort: true,
+  callbackHost: true,
 };
 
 describe('docs/configuration.md', () => {

@@ -10,7 +10,16 @@ import { type Allowed, parseAllowed, parseLimits } from './server-environment.js
 export type Command =
   | { readonly kind: 'help' }
   | { readonly kind: 'version' }
+  | { readonly kind: 'check'; readonly configuration: CheckConfiguration }
   | { readonly kind: 'serve'; readonly configuration: Configuration };
+
+/** What `check` needs. */
+export interface CheckConfiguration extends OperatorProvider {
+  /** Which clients are accepted. */
+  readonly access: AccessOptions;
+  /** Whether to print the reports as JSON. */
+  readonly isJson: boolean;
+}
 
 /** The configuration by the operator, validated. */
 export interface Configuration {
@@ -54,6 +63,10 @@ export interface StdioTransport {
   readonly kind: 'stdio';
   /** Whether to open the link of a login in the user's browser. */
   readonly openBrowser: boolean;
+  /** The port of the redirect URI. Default: any free port. */
+  readonly callbackPort: number | undefined;
+  /** The host of the redirect URI. Default: 127.0.0.1. */
+  readonly callbackHost: Flags['callbackHost'];
 }
 
 /** The embedded identity provider and notes API. */
@@ -86,9 +99,12 @@ export interface OperatorUpstream extends OperatorProvider {
  * @throws ConfigurationError
  */
 export function parseCommand(argv: readonly string[], environment: NodeJS.ProcessEnv): Command {
-  const flags = parseFlags(argv);
+  const [first, ...rest] = argv;
+  const isCheck = first === CHECK;
+  const flags = parseFlags(isCheck ? rest : argv);
   if (flags.help) return { kind: 'help' };
   if (flags.version) return { kind: 'version' };
+  if (isCheck) return { kind: 'check', configuration: checkOf(flags, environment) };
   const { graceSeconds, idleSeconds, absoluteSeconds, drainSeconds } = flags;
   const transport = transportOf(flags);
   const upstream = upstreamOf(flags, transport, environment);
@@ -117,6 +133,34 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
   };
 }
 
+/** The command that checks the provider. */
+export const CHECK = 'check';
+
+/** The configuration of a server with these flags, without its tools. */
+function checkOf(flags: Flags, environment: NodeJS.ProcessEnv): CheckConfiguration {
+  const transport = transportOf({ ...flags, json: false });
+  // The tools are not loaded.
+  const upstream = upstreamOf({ ...flags, tools: flags.tools ?? CHECK }, transport, environment);
+  if (upstream.kind === 'sample') {
+    throw new ConfigurationError(
+      'There is no provider to check. Set MCP_SESSIONS_ISSUER, or MCP_SESSIONS_PROVIDER for a provider with a preset.',
+    );
+  }
+  const { provider, access } = upstream;
+  const publicUrl = upstream.publicUrl ?? addressOf(transport);
+  return { provider, publicUrl, access, isJson: flags.json };
+}
+
+/** The address that redirect URIs begin with if there is no public URL. */
+function addressOf(transport: Configuration['transport']): string {
+  const { host, port } =
+    transport.kind === 'http'
+      ? transport
+      : { host: transport.callbackHost ?? DEFAULT_HOST, port: transport.callbackPort };
+  // Without a port, any port may be registered (RFC 8252 section 7.3).
+  return `http://${host.includes(':') ? `[${host}]` : host}${port ? `:${port}` : ''}`;
+}
+
 const DEFAULT_HOST = '127.0.0.1';
 const DEFAULT_PORT = 3000;
 const DEFAULT_PROVIDER_PORT = 3001;
@@ -132,8 +176,15 @@ function transportOf({
   access,
   maxSessions,
   json,
+  callbackPort,
+  callbackHost,
 }: Flags): Configuration['transport'] {
   if (!stdio) {
+    if (callbackPort !== undefined || callbackHost !== undefined) {
+      throw new ConfigurationError(
+        'Over HTTP, redirect URIs are below the public URL. Remove --callback-port and --callback-host, or add --stdio.',
+      );
+    }
     const keepAliveMs = keepAliveSeconds === undefined ? undefined : keepAliveSeconds * 1000;
     const address = { host: host ?? DEFAULT_HOST, port: port ?? DEFAULT_PORT };
     if (!noBrowser) return { kind: 'http', ...address, keepAliveMs, isJson: json };
@@ -155,7 +206,7 @@ function transportOf({
       `With --stdio, there is one client and no port. Remove --${flag} or --stdio.`,
     );
   }
-  return { kind: 'stdio', openBrowser: !noBrowser };
+  return { kind: 'stdio', openBrowser: !noBrowser, callbackPort, callbackHost };
 }
 
 function upstreamOf(
@@ -172,7 +223,7 @@ function upstreamOf(
   if (!provider) return sampleOf(flags, transport, environment);
   if (transport.kind === 'stdio' && provider.publicUrl !== undefined) {
     throw new ConfigurationError(
-      'With --stdio, the redirect URI of logins is on a free port of 127.0.0.1. Unset MCP_SESSIONS_PUBLIC_URL.',
+      'With --stdio, the redirect URI of logins is on this machine, at --callback-host and --callback-port. Unset MCP_SESSIONS_PUBLIC_URL.',
     );
   }
   if (!flags.tools) {

@@ -17,6 +17,9 @@ export const DEVICE_FLOWS = ['allowed', 'only'] as const;
 /** The values of `--elicitation`. */
 const ELICITATIONS = ['auto', 'never'] as const;
 
+/** The values of `--callback-host`. */
+const CALLBACK_HOSTS = ['127.0.0.1', 'localhost'] as const;
+
 /** How much is logged to stderr. */
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
@@ -24,6 +27,10 @@ export type LogLevel = (typeof LOG_LEVELS)[number];
 export interface Flags {
   readonly stdio: boolean;
   readonly noBrowser: boolean;
+  /** The port of the redirect URI over stdio. */
+  readonly callbackPort: number | undefined;
+  /** The host of the redirect URI over stdio. */
+  readonly callbackHost: (typeof CALLBACK_HOSTS)[number] | undefined;
   readonly host: string | undefined;
   readonly port: number | undefined;
   /** The time that an idle connection is kept open, in seconds. */
@@ -55,6 +62,7 @@ const DAY_SECONDS = 24 * 60 * 60;
 const YEAR_SECONDS = 365 * DAY_SECONDS;
 
 const port = wholeNumber('a port from 0 to 65535', 0, 65_535);
+const callbackPort = wholeNumber('a port from 1 to 65535', 1, 65_535);
 const seconds = wholeNumber('a whole number of seconds, at least 1', 1, YEAR_SECONDS);
 const keepAliveSeconds = wholeNumber('a whole number of seconds from 1 to 86400', 1, DAY_SECONDS);
 const graceSeconds = wholeNumber('a whole number of seconds', 0, YEAR_SECONDS);
@@ -64,6 +72,8 @@ const toggle = z.boolean().default(false);
 const schema = z.object({
   stdio: toggle,
   'no-browser': toggle,
+  'callback-port': callbackPort.optional(),
+  'callback-host': z.enum(CALLBACK_HOSTS, `must be one of ${CALLBACK_HOSTS.join(', ')}`).optional(),
   host: z.string().min(1, 'must be an address of this machine').optional(),
   port: port.optional(),
   'keep-alive-seconds': keepAliveSeconds.optional(),
@@ -98,6 +108,8 @@ export function parseFlags(argv: readonly string[]): Flags {
   return {
     stdio: data.stdio,
     noBrowser: data['no-browser'],
+    callbackPort: data['callback-port'],
+    callbackHost: data['callback-host'],
     host: data.host,
     port: data.port,
     keepAliveSeconds: data['keep-alive-seconds'],
@@ -130,6 +142,8 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
       options: {
         stdio: toggle,
         'no-browser': toggle,
+        'callback-port': text,
+        'callback-host': text,
         host: text,
         port: text,
         'keep-alive-seconds': text,

@@ -17,8 +17,8 @@ import type { Addresses } from './server.js';
 const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const TOOLS = fileURLToPath(new URL('../test/tools.mjs', import.meta.url));
 const REFUSE_SAMPLE = new URL('../test/refuse-sample.mjs', import.meta.url).href;
-/** No server listens on port 1. */
-const NOWHERE = 'http://127.0.0.1:1';
+/** No server listens on port 2. */
+const NOWHERE = 'http://127.0.0.1:2';
 const FREE_PORTS = ['--port', '0', '--idp-port', '0', '--api-port', '0'];
 
 type Process = ChildProcessByStdio<null, Readable, Readable>;
@@ -161,7 +161,7 @@ describe('the server with a real provider', () => {
     const stderr: string[] = [];
     for await (const line of createInterface(child.stderr)) {
       stderr.push(line);
-      if (line.includes('cannot be reached')) break;
+      if (line.includes('could not connect')) break;
     }
     expect(stderr).toContain('Ready. Every client that connects logs in as its own user.');
     child.kill('SIGINT');

@@ -3,7 +3,9 @@ import { inspect } from 'node:util';
 import { SessionError } from 'mcp-sessions';
 import { announcement } from './announcement.js';
 import { packageVersion } from './backend.js';
+import { checkProviders } from './check.js';
 import {
+  CHECK,
   type Configuration,
   type HttpTransport,
   parseCommand,
@@ -24,6 +26,12 @@ async function main(): Promise<void> {
     case 'version':
       process.stdout.write(`${packageVersion()}\n`);
       return;
+    case 'check': {
+      const { text, exitCode } = await checkProviders(command.configuration);
+      process.stdout.write(text);
+      process.exitCode = exitCode;
+      return;
+    }
     case 'serve':
       await serve(command.configuration);
   }
@@ -67,5 +75,6 @@ try {
   // The messages of these errors say what to do. Any other error is a bug, and its stack helps to find it.
   const isExpected = error instanceof ConfigurationError || error instanceof SessionError;
   process.stderr.write(`${isExpected ? error.message : inspect(error)}\n`);
-  process.exit(1);
+  // For `check`, 1 says that a check has failed.
+  process.exit(process.argv[2] === CHECK ? 2 : 1);
 }

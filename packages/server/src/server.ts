@@ -67,7 +67,7 @@ export async function startServer(
  */
 export async function serveStdio(
   configuration: Configuration,
-  { openBrowser }: StdioTransport,
+  { openBrowser, callbackPort, callbackHost }: StdioTransport,
   onReady: (name: string) => void,
 ): Promise<void> {
   const branding = await loadBranding(configuration.branding);
@@ -76,7 +76,7 @@ export async function serveStdio(
     const { sessions, warnAboutProviders } = createServer(configuration, branding, backend);
     warnAboutProviders();
     onReady(backend.server.name);
-    await sessions.serveStdio({ openBrowser });
+    await sessions.serveStdio({ openBrowser, callbackPort, callbackHost });
   } finally {
     await backend.close();
   }
@@ -101,12 +101,18 @@ function createServer(
     logger,
     allowDebugging,
   });
-  return { sessions, warnAboutProviders: () => warnAboutProviders(sessions, logger) };
+  return { sessions, warnAboutProviders: () => void warnAboutProviders(sessions, logger) };
 }
 
-/** The server starts although a provider cannot be reached, and tells the operator before users notice. */
-function warnAboutProviders(sessions: Sessions, logger: Logger): void {
-  sessions.checkProviders().catch((error: Error) => logger.warn(error.message));
+/** The server starts although a provider cannot be used, and tells the operator before users notice. */
+async function warnAboutProviders(sessions: Sessions, logger: Logger): Promise<void> {
+  for (const { provider, checks } of await sessions.checkProviders()) {
+    for (const { check, result, found, advice, setting } of checks) {
+      if (result !== 'failed') continue;
+      const entry = { provider, check, ...(setting !== undefined && { setting }) };
+      logger.warn(entry, `The check of the provider failed: ${found}. ${advice ?? ''}`.trimEnd());
+    }
+  }
 }
 
 async function startBackend({ upstream, toolsModule }: Configuration): Promise<Backend> {

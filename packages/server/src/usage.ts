@@ -2,12 +2,16 @@ import { LOG_LEVELS } from './flags.js';
 
 /** The text of `--help`. */
 export const USAGE: string = `Usage: mcp-sessions-server [options]
+       mcp-sessions-server check [--json] [options]
 
-Serves MCP. Every client that connects logs in as its own user.
+Serves MCP. Every client that connects logs in as its own user. With check: contacts your provider without a
+user, prints what is right and what to change, and exits with 0, 1 (a check failed) or 2 (wrong settings).
 
   --stdio                        serve the client that starts this process, over stdin and stdout;
                                  every process has its own session
   --no-browser                   with --stdio: do not open a browser for logins
+  --callback-port <port>         with --stdio: port of the redirect URI (any free port)
+  --callback-host <host>         with --stdio: host of the redirect URI, 127.0.0.1 (the default) or localhost
   --host <address>               address to bind (127.0.0.1); others than loopback need a real provider
   --access <mode>                open: clients on this machine (the default); bearer: clients with an access
                                  token; open-to-network: every client, from any machine

@@ -33,6 +33,7 @@ export type {
   RevocationScope,
   UserInfoRequest,
 } from './provider/option-types.js';
+export type { CheckName, ProviderCheck, ProviderReport } from './provider/provider-check.js';
 export type { ProviderOptions } from './provider/provider-options.js';
 export { createSessions } from './server/create-sessions.js';
 export type {

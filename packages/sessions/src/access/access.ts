@@ -50,11 +50,6 @@ export type Admission =
 /** Decides which requests reach the MCP endpoint. */
 export interface Access {
   /**
-   * Contacts the authorization server, if there is one.
-   * @throws SessionError `provider_unavailable`, `provider_refused`
-   */
-  prepare(): Promise<void>;
-  /**
    * Returns the metadata of the authorization server (RFC 8414), discovered once. Absent without an authorization
    * server.
    * @throws SessionError `provider_unavailable`, `provider_refused`
@@ -80,10 +75,6 @@ export class OpenAccess implements Access {
 
   constructor(isOpenToNetwork: boolean) {
     this.#isOpenToNetwork = isOpenToNetwork;
-  }
-
-  prepare(): Promise<void> {
-    return Promise.resolve();
   }
 
   async admit({ origin }: AccessRequest): Promise<Admission> {

@@ -60,10 +60,6 @@ export class BearerAccess implements Access {
     this.#onceValid = new ExpiringMap({ clock, maxEntries: MAX_ONCE_VALID, ttlMs: ONCE_VALID_TTL_MS });
   }
 
-  async prepare(): Promise<void> {
-    await this.issuerMetadata();
-  }
-
   issuerMetadata(): Promise<Record<string, unknown>> {
     return this.#options.issuerMetadata();
   }

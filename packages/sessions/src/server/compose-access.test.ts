@@ -123,14 +123,13 @@ describe('composed access', () => {
     expect(await send('opaque')).toMatchObject({ refusal: { status: 429 } });
   });
 
-  it('checks whether its authorization server can be reached', async () => {
+  it('returns the metadata of its authorization server, or why there is none', async () => {
     const { issuer, answers } = await startIssuer();
     const access = composeAccess(accessSettings({ issuer }), accessOptions());
-    await expect(access.prepare()).resolves.toBeUndefined();
+    await expect(access.issuerMetadata?.()).resolves.toMatchObject({ issuer });
     delete answers['/.well-known/oauth-authorization-server'];
-    await expect(composeAccess(accessSettings({ issuer }), accessOptions()).prepare()).rejects.toMatchObject({
-      code: 'provider_refused',
-    });
+    const other = composeAccess(accessSettings({ issuer }), accessOptions());
+    await expect(other.issuerMetadata?.()).rejects.toMatchObject({ code: 'provider_refused' });
   });
 
   it('depends on the origin of the request in open access', async () => {

@@ -11,8 +11,6 @@ import type { SessionsSettings } from './settings.js';
 /** The logins that add accounts to sessions. */
 export interface LoginParts {
   readonly logins: Logins;
-  /** The authorization server that browsers sign in at; absent if none is configured. */
-  readonly signIn: Provider | undefined;
 }
 
 /** Composes the logins at all providers. */
@@ -51,5 +49,5 @@ export function composeLogins(
     reachable: () => publicUrl.reachable(),
     onError,
   });
-  return { logins, signIn };
+  return { logins };
 }

@@ -22,6 +22,7 @@ import { holdProcess, Lifecycle } from './lifecycle.js';
 import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-rules.js';
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
 import type { NamedProviders, SessionsOptions } from './options.js';
+import { reportProviders } from './provider-reports.js';
 import { environmentFetch } from './proxy-fetch.js';
 import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
@@ -70,7 +71,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
   });
   const lifecycle = new Lifecycle();
   const shutdown = new Shutdown({ ...environment, ...parts, ...mcp, ...http, lifecycle });
-  const { events, providers, signIn } = parts;
+  const { events } = parts;
   subscribeParts(environment, parts, mcp);
   const administration = new SessionAdministration({ ...environment, ...parts });
 
@@ -97,10 +98,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
 
     onEvent: (listener) => events.subscribe(publicListener(parts.keys, listener)),
 
-    async checkProviders() {
-      const contacted = [http.access, ...providers.values(), ...(signIn ? [signIn] : [])];
-      await Promise.all(contacted.map((each) => each.prepare()));
-    },
+    checkProviders: () => reportProviders(settings, environment, publicUrl.known),
 
     async listen(options) {
       const { port = DEFAULT_PORT, host = '127.0.0.1', keepAliveMs } = listenOptions(options);
@@ -115,10 +113,13 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
     },
 
     async serveStdio(options) {
-      const { openBrowser = true } = serveStdioOptions(options);
+      const { openBrowser = true, callbackPort, callbackHost } = serveStdioOptions(options);
       assertMayServeStdio(settings);
       lifecycle.overStdio();
-      const loginPages = new LoginListener(http.createLoginHandler());
+      const loginPages = new LoginListener(http.createLoginHandler(), {
+        port: callbackPort,
+        host: callbackHost,
+      });
       publicUrl.openOnDemand(() => loginPages.open());
       const connection = await StdioConnection.open({
         ...parts,

@@ -10,6 +10,8 @@ const listenSchema = z.strictObject({
 
 const serveStdioSchema = z.strictObject({
   openBrowser: z.boolean().optional(),
+  callbackPort: z.int().min(1).max(65_535).optional(),
+  callbackHost: z.enum(['127.0.0.1', 'localhost']).optional(),
 } satisfies Record<keyof ServeStdioOptions, z.ZodType>);
 
 const closeSchema = z.strictObject({

@@ -97,6 +97,16 @@ export interface ServeStdioOptions {
    * this needs `DISPLAY` or `WAYLAND_DISPLAY`. Default: true.
    */
   readonly openBrowser?: boolean | undefined;
+  /**
+   * The port of the redirect URI, for providers that compare it (RFC 8252 section 7.3 lets them accept any). Two
+   * processes cannot use it at the same time. Default: a free port.
+   */
+  readonly callbackPort?: number | undefined;
+  /**
+   * The host of the redirect URI. `localhost` is for providers that accept no address (RFC 8252 section 8.3): the server
+   * then listens on 127.0.0.1 and ::1. Default: `127.0.0.1`.
+   */
+  readonly callbackHost?: '127.0.0.1' | 'localhost' | undefined;
 }
 
 /** Options of `sessions.close`. */

@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ProviderReport } from '../provider/provider-check.js';
 import type { ListedSession, SignOutFilter } from '../session/session-administration.js';
 import type { SessionListener } from '../session/session-events.js';
 import type { CloseOptions, ListenOptions, ServeStdioOptions } from './options.js';
@@ -33,7 +34,8 @@ export interface Sessions {
   resourceUpdatedForAll(uri: string): void;
   /**
    * Serves one client over stdin and stdout, and handles SIGINT, SIGTERM and SIGHUP of this process meanwhile. The
-   * redirect URI of logins is on a free port of 127.0.0.1, which is opened when the first login starts.
+   * redirect URI of logins is on a free port of 127.0.0.1 unless the options say otherwise. The port is opened when the
+   * first login starts.
    * @returns when the client has disconnected or a signal was received, and all tokens are wiped
    * @throws SessionError `configuration` with `publicUrl` or `access`, or if this object has served requests; after
    * this call `listen`, `middleware` and `handleRequest` throw it
@@ -59,11 +61,13 @@ export interface Sessions {
    */
   onEvent(listener: SessionListener): () => void;
   /**
-   * Checks that the providers can be reached, and in bearer access the authorization server. Optional: they are
-   * contacted on first use.
-   * @throws SessionError `provider_unavailable`, `provider_refused`
+   * Checks the providers without a user: name resolution, TLS, metadata, issuer, PKCE, client authentication, scopes,
+   * revocation, clock, and the redirect URI as it has to be registered. In bearer access also the authorization server
+   * of the clients. Each provider gets one token request with a random code, which shows whether it accepts the client.
+   * Optional: providers are contacted on first use. Never rejects.
+   * @returns one report for each provider, in the order of the options
    */
-  checkProviders(): Promise<void>;
+  checkProviders(): Promise<readonly ProviderReport[]>;
   /**
    * Closes the server. New requests and `/healthz` get 503; calls in flight have up to `drainMs` to finish. Then every
    * session ends: its tokens are wiped at once, and revoked at the provider within another `drainMs`. The log names

@@ -21,6 +21,11 @@ export interface BackChannelLogoutOptions {
 
 const RETRY_SECONDS = 60;
 
+/** The path to which a provider sends its logout tokens (`backchannel_logout_uri`). */
+export function backChannelLogoutPath(provider: string): string {
+  return `/login/logout/${encodeURIComponent(provider)}`;
+}
+
 /** The routes for logout tokens of providers (OpenID Connect Back-Channel Logout section 2.5). */
 export function backChannelLogoutRoutes(options: BackChannelLogoutOptions): Hono<HttpEnv> {
   const { loginRequests, bodyMemory, backChannelLogout, onError } = options;

@@ -1,0 +1,139 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
+import type { ProviderReport } from 'mcp-sessions';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { parseCommand } from './configuration.js';
+import { type IdentityProvider, startIdentityProvider } from './sample/identity-provider.js';
+import { createCredentials } from './sample/provider-clients.js';
+
+const MAIN = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+
+let provider: IdentityProvider;
+const client = createCredentials('mcp-sessions');
+
+beforeAll(async () => {
+  const resourceServer = createCredentials('notes-api');
+  provider = await startIdentityProvider({ port: 0, client, resourceServer, resource: 'urn:test:notes' });
+});
+
+afterAll(() => provider.close());
+
+/** Runs the built program with the variables of the provider, some of which differ. */
+async function check(argv: readonly string[] = [], changes: NodeJS.ProcessEnv = {}) {
+  const environment = {
+    PATH: process.env.PATH,
+    MCP_SESSIONS_ISSUER: provider.issuer,
+    MCP_SESSIONS_CLIENT_ID: client.clientId,
+    MCP_SESSIONS_CLIENT_SECRET: client.clientSecret,
+    ...changes,
+  };
+  const child = spawn(process.execPath, [MAIN, 'check', ...argv], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: environment,
+  });
+  const [stdout, stderr, [code]] = await Promise.all([
+    text(child.stdout),
+    text(child.stderr),
+    once(child, 'exit'),
+  ]);
+  return { stdout, stderr, code: code as number | null };
+}
+
+describe('the command check', () => {
+  it('prints a line for each check, and exits with 0 if nothing is wrong', async () => {
+    const { stdout, stderr, code } = await check();
+    expect({ stderr, code }).toEqual({ stderr: '', code: 0 });
+    expect(stdout).toMatch(/^127\.0\.0\.1:\d+\n✓ configuration /);
+    expect(stdout).toMatch(/^✓ client_authentication +the provider accepts the client/m);
+    expect(stdout).toMatch(/^– tls +http, on loopback$/m);
+    expect(stdout).toMatch(/^\? redirect_uri +http:\/\/127\.0\.0\.1:3000\/callback\n {4}Compare it/m);
+    expect(stdout).not.toContain('✗');
+  });
+
+  it('names the variables to change, and exits with 1 if a check has failed', async () => {
+    const { stdout, code } = await check([], { MCP_SESSIONS_CLIENT_SECRET: 'canary-of-the-operator' });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ client_authentication .*invalid_client/m);
+    expect(stdout).toMatch(
+      /^ {4}Change MCP_SESSIONS_CLIENT_ID, MCP_SESSIONS_CLIENT_SECRET, MCP_SESSIONS_CLIENT_AUTHENTICATION, MCP_SESSIONS_PKCE: /m,
+    );
+    expect(stdout).not.toContain('canary');
+  });
+
+  it('prints the reports as JSON', async () => {
+    const { stdout, code } = await check(['--json'], { MCP_SESSIONS_ISSUER: 'http://127.0.0.1:2' });
+    const reports = JSON.parse(stdout) as ProviderReport[];
+    expect(code).toBe(1);
+    expect(reports).toMatchObject([{ provider: '127.0.0.1:2', ok: false }]);
+    expect(reports[0]?.checks.find(({ result }) => result === 'failed')).toMatchObject({
+      check: 'discovery',
+      setting: 'issuer, HTTPS_PROXY',
+      failure: { reason: 'connection_failed', code: 'ECONNREFUSED' },
+    });
+    expect(stdout).not.toContain(client.clientSecret);
+  });
+
+  it('also checks the authorization server of the clients, by its metadata', async () => {
+    const { stdout } = await check([], { MCP_SESSIONS_ACCESS_ISSUER: provider.issuer });
+    const [, access = ''] = stdout.split('\n\n');
+    expect(access.match(/^(?!access$)\S \S+/gm)).toEqual([
+      '✓ name_resolution',
+      '– tls',
+      '✓ discovery',
+      '✓ issuer',
+      '✓ clock',
+    ]);
+  });
+
+  it.each<[string, string[], NodeJS.ProcessEnv, RegExp]>([
+    [
+      'no provider',
+      [],
+      { MCP_SESSIONS_ISSUER: '', MCP_SESSIONS_CLIENT_ID: '', MCP_SESSIONS_CLIENT_SECRET: '' },
+      /no provider to check.*MCP_SESSIONS_ISSUER/,
+    ],
+    ['options that cannot be safe', [], { MCP_SESSIONS_CLIENT_SECRET: '', MCP_SESSIONS_PKCE: 'off' }, /pkce/],
+  ])('exits with 2 and says what to change with %s', async (_what, argv, changes, message) => {
+    const { stdout, stderr, code } = await check(argv, changes);
+    expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
+    expect(stderr).toMatch(message);
+  });
+});
+
+describe('the configuration of check', () => {
+  const variables = { MCP_SESSIONS_ISSUER: 'https://idp.example', MCP_SESSIONS_CLIENT_ID: 'mcp' };
+
+  it.each<[string, NodeJS.ProcessEnv, string]>([
+    ['', {}, 'http://127.0.0.1:3000'],
+    ['--port 8080', {}, 'http://127.0.0.1:8080'],
+    [
+      '--access open-to-network',
+      { MCP_SESSIONS_PUBLIC_URL: 'https://mcp.example/a' },
+      'https://mcp.example/a',
+    ],
+    ['--stdio', {}, 'http://127.0.0.1'],
+    ['--stdio --json --callback-port 8123 --callback-host localhost', {}, 'http://localhost:8123'],
+  ])('has the address that redirect URIs begin with: %s %j', (flags, changes, publicUrl) => {
+    const argv = ['check', ...flags.split(' ').filter(Boolean)];
+    const command = parseCommand(argv, { ...variables, ...changes });
+    expect(command).toMatchObject({ kind: 'check', configuration: { publicUrl } });
+  });
+
+  it.each([
+    ['--jsn', /--jsn/],
+    ['--callback-port 8123', /Remove --callback-port and --callback-host, or add --stdio/],
+    ['--stdio --callback-port 0', /--callback-port must be a port from 1/],
+    ['--stdio --callback-host ::1', /--callback-host must be one of 127.0.0.1, localhost/],
+  ])('refuses wrong flags: %s', (flags, message) => {
+    expect(() => parseCommand(['check', ...flags.split(' ')], variables)).toThrow(message);
+  });
+
+  it('passes the port and the host of the redirect URI on to the server', () => {
+    const argv = '--stdio --tools t.mjs --callback-port 8123 --callback-host localhost'.split(' ');
+    expect(parseCommand(argv, variables)).toMatchObject({
+      configuration: { transport: { kind: 'stdio', callbackPort: 8123, callbackHost: 'localhost' } },
+    });
+  });
+});

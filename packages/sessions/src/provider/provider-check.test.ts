@@ -1,0 +1,282 @@
+import { describe, expect, it } from 'vitest';
+import { FaultingProvider, type FaultingProviderOptions, VirtualClock } from '../testing/index.js';
+import { systemRandom } from '../vault/random.js';
+import {
+  type CheckName,
+  checkProvider,
+  type ProviderCheck,
+  type RegisteredAddresses,
+} from './provider-check.js';
+import type { ProviderOptions } from './provider-options.js';
+import { providerSettings } from './provider-settings.js';
+
+const ADDRESSES: RegisteredAddresses = {
+  redirectUri: new URL('https://mcp.test/callback'),
+  logoutUri: new URL('https://mcp.test/login/logout/provider'),
+};
+const NOW_MS = 1_800_000_000_000;
+
+/** Checks a provider, which gets `options` besides its own. */
+async function check(
+  given: FaultingProviderOptions = {},
+  options: Partial<ProviderOptions> = {},
+  { addresses = ADDRESSES, change = (response: Response): Response | Promise<Response> => response } = {},
+) {
+  const provider = new FaultingProvider(given);
+  const bodies: URLSearchParams[] = [];
+  const fetch: typeof globalThis.fetch = async (input, init) => {
+    if (init?.body instanceof URLSearchParams) bodies.push(new URLSearchParams(init.body));
+    return change(await provider.fetch(input, init));
+  };
+  const settings = providerSettings({ ...provider.options, ...options });
+  const clock = new VirtualClock();
+  const runtime = { clock, random: systemRandom, fetch, wallClock: () => NOW_MS };
+  const report = await checkProvider(settings, addresses, runtime);
+  const of = (name: CheckName): ProviderCheck | undefined =>
+    report.checks.find((each) => each.check === name);
+  const failed = report.checks.filter(({ result }) => result === 'failed');
+  return { report, of, failed, provider, bodies };
+}
+
+const withIdTokens = { idTokens: true, clientSecret: 'secret' } as const;
+
+describe('the check of a provider', () => {
+  it('finds nothing wrong with a provider that is configured correctly', async () => {
+    const { report, of, provider, bodies } = await check(withIdTokens);
+    expect(report).toMatchObject({ provider: 'provider', ok: true });
+    expect(Object.fromEntries(report.checks.map((each) => [each.check, each.result]))).toEqual({
+      configuration: 'ok',
+      name_resolution: 'ok',
+      tls: 'ok',
+      discovery: 'ok',
+      issuer: 'ok',
+      pkce: 'ok',
+      client_authentication: 'ok',
+      scopes: 'unknown',
+      identity: 'ok',
+      revocation: 'ok',
+      pushed_authorization: 'unused',
+      clock: 'unknown',
+      redirect_uri: 'unknown',
+      back_channel_logout: 'unused',
+    });
+    expect(of('redirect_uri')?.found).toBe('https://mcp.test/callback');
+    expect(of('discovery')?.found).toContain(
+      'https://provider.test/.well-known/openid-configuration: 200 application/json',
+    );
+    expect(provider.livingUsers()).toEqual([]);
+    expect(bodies.map((form) => form.get('grant_type'))).toEqual(['authorization_code']);
+  });
+
+  it.each<{
+    what: string;
+    given: FaultingProviderOptions;
+    options?: Partial<ProviderOptions>;
+    name: CheckName;
+    setting: string;
+    found: RegExp;
+  }>([
+    {
+      what: 'a certificate that is not trusted',
+      given: { quirks: ['certificate_untrusted'] },
+      name: 'tls',
+      setting: 'NODE_EXTRA_CA_CERTS',
+      found: /certificate .*not trusted.*UNABLE_TO_VERIFY_LEAF_SIGNATURE/,
+    },
+    {
+      what: 'a host name that does not exist',
+      given: { quirks: ['name_unknown'] },
+      name: 'name_resolution',
+      setting: 'issuer, HTTPS_PROXY',
+      found: /provider\.test.*ENOTFOUND/,
+    },
+    {
+      what: 'a provider that does not listen',
+      given: { quirks: ['connection_refused'] },
+      name: 'discovery',
+      setting: 'issuer, HTTPS_PROXY',
+      found: /ECONNREFUSED/,
+    },
+    {
+      what: 'an issuer with another slash',
+      given: {
+        issuer: 'https://provider.test/tenant',
+        quirks: ['issuer_trailing_slash'],
+        withoutSettings: true,
+      },
+      name: 'issuer',
+      setting: 'issuer',
+      found: /expected: https:\/\/provider\.test\/tenant, received: https:\/\/provider\.test\/tenant\/\)/,
+    },
+    {
+      what: 'an issuer with a domain of its own',
+      given: { quirks: ['issuer_custom_domain'], withoutSettings: true },
+      name: 'issuer',
+      setting: 'issuer',
+      found: /received: https:\/\/tenant\.provider\.test/,
+    },
+    {
+      what: 'endpoints without TLS',
+      given: { quirks: ['http_endpoints'] },
+      name: 'discovery',
+      setting: 'issuer',
+      found: /does not use https \(endpoint: http:\/\/provider\.test/,
+    },
+    {
+      what: 'a wrong client secret',
+      given: withIdTokens,
+      options: { clientSecret: 'wrong' },
+      name: 'client_authentication',
+      setting: 'clientId, clientSecret, clientAuthentication, pkce',
+      found: /rejected the client registration.*oauthError: invalid_client/,
+    },
+    {
+      what: 'a provider that refuses a code verifier',
+      given: { quirks: ['refuses_code_verifier'], withoutSettings: true },
+      name: 'client_authentication',
+      setting: 'clientId, clientSecret, clientAuthentication, pkce',
+      found: /oauthDescription: Client authentication failed/,
+    },
+    {
+      what: 'a secret that has to be sent without encoding',
+      given: { quirks: ['basic_not_decoded'], withoutSettings: true },
+      name: 'client_authentication',
+      setting: 'clientId, clientSecret, clientAuthentication, pkce',
+      found: /invalid_client/,
+    },
+    {
+      what: 'an assertion for another audience',
+      given: { quirks: ['assertion_audience_token_endpoint'], withoutSettings: true },
+      name: 'client_authentication',
+      setting: 'clientId, clientSecret, clientAuthentication, pkce',
+      found: /invalid_client/,
+    },
+  ])('names the cause and the setting: $what', async ({ given, options, name, setting, found }) => {
+    const { report, of, failed } = await check(given, options);
+    expect(report.ok).toBe(false);
+    expect(failed.map((each) => each.check)).toEqual([name]);
+    expect(of(name)).toMatchObject({ setting, found: expect.stringMatching(found) });
+    expect(of(name)?.advice).toMatch(/\.$/);
+    expect(of(name)?.failure?.reason).toBeDefined();
+  });
+
+  it.each<[string, FaultingProviderOptions]>([
+    ['an issuer with another slash', { quirks: ['issuer_trailing_slash'] }],
+    ['an issuer with a domain of its own', { quirks: ['issuer_custom_domain'] }],
+    ['the issuer of all tenants', { quirks: ['issuer_tenant_common'] }],
+    ['a provider that refuses a code verifier', { quirks: ['refuses_code_verifier'] }],
+    ['a secret that has to be sent without encoding', { quirks: ['basic_not_decoded'] }],
+    ['an assertion for another audience', { quirks: ['assertion_audience_token_endpoint'] }],
+    ['credentials in the form', { quirks: ['only_client_secret_post'] }],
+    ['pushed authorization requests', { quirks: ['par_required'] }],
+    ['a page in place of one metadata document', { quirks: ['oidc_metadata_html_200'] }],
+    ['errors with status 200', { quirks: ['error_status_200'] }],
+  ])('finds nothing wrong once the setting is there: %s', async (_what, given) => {
+    expect((await check(given)).failed).toEqual([]);
+  });
+
+  it('lists every address of the metadata with its answer', async () => {
+    const { of } = await check({ quirks: ['oidc_metadata_html_200'] });
+    expect(of('discovery')).toMatchObject({
+      result: 'ok',
+      found: expect.stringMatching(
+        /openid-configuration: 200 text\/html.*; .*oauth-authorization-server: 200 application\/json/,
+      ),
+    });
+  });
+
+  it('sends one pushed authorization request if logins do', async () => {
+    const { of, provider } = await check({ quirks: ['par_required'] });
+    expect(of('pushed_authorization')).toMatchObject({ result: 'ok' });
+    expect(provider.requests.pushed_authorization).toBe(1);
+  });
+
+  it('checks what is left if PKCE is not announced', async () => {
+    const change = (response: Response) =>
+      extended(response, { code_challenge_methods_supported: undefined });
+    const { report, of } = await check(withIdTokens, {}, { change });
+    expect(report.ok).toBe(false);
+    expect(of('pkce')).toMatchObject({ result: 'failed', setting: 'pkce' });
+    expect(of('client_authentication')).toMatchObject({ result: 'ok' });
+  });
+
+  it('accepts PKCE that is off by configuration', async () => {
+    const { of, bodies } = await check({ quirks: ['refuses_code_verifier'] });
+    expect(of('pkce')).toMatchObject({ result: 'ok', found: 'off, by configuration' });
+    expect(bodies[0]?.has('code_verifier')).toBe(false);
+  });
+
+  it.each<[number, ProviderCheck['result'], string]>([
+    [0, 'ok', 'no difference'],
+    [59, 'ok', '59 s ahead'],
+    [61, 'failed', '61 s ahead'],
+    [-62, 'failed', '61 s behind'],
+  ])('compares the clocks: %i s', async (seconds, result, found) => {
+    const date = new Date(NOW_MS + seconds * 1000).toUTCString();
+    const change = (response: Response) => {
+      response.headers.set('date', date);
+      return response;
+    };
+    const { of } = await check({}, {}, { change });
+    expect(of('clock')).toMatchObject({ result, found: expect.stringContaining(found) });
+    if (result === 'failed') expect(of('clock')).toMatchObject({ setting: 'clockToleranceSeconds' });
+  });
+
+  it.each<[string, string[] | undefined, string[], ProviderCheck['result']]>([
+    ['announced', ['openid', 'notes'], ['openid', 'notes'], 'ok'],
+    ['of OpenID Connect and not announced', ['openid'], ['openid', 'offline_access'], 'failed'],
+    ['of an API and not announced', ['openid'], ['openid', 'notes'], 'unknown'],
+    ['of a provider that announces none', undefined, ['openid'], 'unknown'],
+    ['that are not requested', ['openid'], [], 'unused'],
+  ])('compares scopes: %s', async (_what, scopes_supported, scopes, result) => {
+    const change = (response: Response) => extended(response, { scopes_supported });
+    const { of } = await check({ idTokens: true }, { scopes }, { change });
+    expect(of('scopes')).toMatchObject({ result });
+  });
+
+  it('says which address takes logout tokens, if the provider announces them', async () => {
+    const metadata = { backchannel_logout_supported: true, jwks_uri: 'https://provider.test/jwks' };
+    const change = (response: Response) => extended(response, metadata);
+    const { of } = await check({}, {}, { change });
+    expect(of('back_channel_logout')?.found).toBe('https://mcp.test/login/logout/provider');
+  });
+
+  it('fails if nothing identifies the user', async () => {
+    const change = (response: Response) => extended(response, { userinfo_endpoint: undefined });
+    const { of } = await check({}, {}, { change });
+    expect(of('identity')).toMatchObject({ result: 'failed', setting: 'scopes, identitySource' });
+  });
+
+  it('names a key that does not fit its algorithm', async () => {
+    const clientKey = { kty: 'EC', crv: 'P-256', x: 'a', y: 'b', d: 'c', alg: 'ES256' };
+    const { report, failed } = await check({}, { clientKey });
+    expect(report.ok).toBe(false);
+    expect(failed).toMatchObject([{ check: 'configuration', found: expect.stringContaining('clientKey') }]);
+  });
+
+  it('names the setting that the redirect URI depends on while it is not known', async () => {
+    const { of } = await check({}, {}, { addresses: {} });
+    expect(of('redirect_uri')).toMatchObject({ result: 'unknown', setting: 'publicUrl' });
+  });
+
+  it('contains no secret, code or verifier', async () => {
+    const secret = 'canary-client-secret-canary';
+    const given = { clientSecret: secret, quirks: ['refuses_code_verifier'], withoutSettings: true } as const;
+    for (const options of [{}, { clientSecret: `${secret}-wrong` }]) {
+      const { report, bodies } = await check(given, options);
+      const text = JSON.stringify(report);
+      expect(text).not.toContain(secret);
+      for (const form of bodies)
+        for (const name of ['code', 'code_verifier', 'client_secret'])
+          if (form.has(name)) expect(text).not.toContain(form.get(name));
+    }
+  });
+});
+
+/** The answer, with other metadata if it is a metadata document. */
+async function extended(response: Response, fields: object): Promise<Response> {
+  const text = await response.text();
+  const { status, headers } = response;
+  if (!text.includes('"issuer"')) return new Response(text, { status, headers });
+  return Response.json({ ...JSON.parse(text), ...fields }, { status });
+}
