@@ -1,8 +1,11 @@
+import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSessions } from 'mcp-sessions';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, onTestFinished } from 'vitest';
 import { Browser } from '../support/browser.js';
 import { ELICITING_KINDS } from '../support/eliciting-clients.js';
 import { eventually } from '../support/journal.js';
@@ -19,6 +22,15 @@ const { start, connect } = setup;
 
 describeStdioClient('SDK 1.x', setup);
 describeStdioClient('SDK 2.x pinned to 2026', setup);
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
 
 /** A desktop whose browser only records the URLs that it is asked to open. */
 async function recordingDesktop() {
@@ -123,10 +135,37 @@ describe.runIf(process.platform === 'linux')('the callback port', () => {
     expect(rebound.status).toBe(403);
     expect((await fetch(loginUrl, { headers: { origin: 'https://evil.example.com' } })).status).toBe(403);
     expect((await fetch(loginUrl)).status).toBe(200);
-    for (const path of ['/mcp', '/healthz', '/']) {
+    // A provider could not reach the address for logout tokens.
+    for (const path of ['/mcp', '/healthz', '/', '/login/logout/127.0.0.1']) {
       const answer = await fetch(new URL(path, loginUrl), { method: 'POST' });
       expect([path, answer.status]).toEqual([path, 404]);
     }
+  });
+});
+
+describe('a fixed redirect URI', () => {
+  it.each(['127.0.0.1', 'localhost'])('completes logins at %s and the configured port', async (host) => {
+    const { flags, environment } = inFrontOf(setup.provider);
+    const port = await freePort();
+    const server = await start({
+      flags: [...flags, '--callback-port', String(port), '--callback-host', host],
+      environment,
+    });
+    const { structured } = await server.call('login');
+    expect(new URL(String(structured.loginUrl)).host).toBe(`${host}:${port}`);
+    await logIn(server, 'alice');
+  });
+
+  it('that another process uses fails the login with what to do', async () => {
+    const { flags, environment } = inFrontOf(setup.provider);
+    const other = createServer().listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    onTestFinished(() => void other.close());
+    const { port } = other.address() as AddressInfo;
+    const server = await start({ flags: [...flags, '--callback-port', String(port)], environment });
+    const { isError, text } = await server.call('login');
+    expect(isError).toBe(true);
+    expect(text).toMatch(/port \d+ of the redirect URI is in use by another process.*--callback-port/);
   });
 });
 

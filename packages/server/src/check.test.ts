@@ -79,6 +79,7 @@ describe('the command check', () => {
     const { stdout } = await check([], { MCP_SESSIONS_ACCESS_ISSUER: provider.issuer });
     const [, access = ''] = stdout.split('\n\n');
     expect(access.match(/^(?!access$)\S \S+/gm)).toEqual([
+      '– proxy',
       '✓ name_resolution',
       '– tls',
       '✓ discovery',

@@ -15,7 +15,7 @@ export function createCredentials(clientId: string): ClientCredentials {
 }
 
 /**
- * The registration of an MCP server on this machine. As a native application, it may use any port of 127.0.0.1 in its
+ * The registration of an MCP server on this machine. As a native application, it may use any port of this machine in its
  * redirect URI, with the path `/callback` (RFC 8252 section 7.3).
  */
 export function mcpServerClient(
@@ -26,7 +26,8 @@ export function mcpServerClient(
     client_id: clientId,
     client_secret: clientSecret,
     application_type: 'native',
-    redirect_uris: ['http://127.0.0.1/callback'],
+    // The second one is for `--callback-host localhost`.
+    redirect_uris: ['http://127.0.0.1/callback', 'http://localhost/callback'],
     response_types: ['code'],
     grant_types: ['authorization_code', 'refresh_token', ...(offersDeviceFlow ? [DEVICE_GRANT] : [])],
   };

@@ -46,6 +46,7 @@ describe('the check of a provider', () => {
     expect(report).toMatchObject({ provider: 'provider', ok: true });
     expect(Object.fromEntries(report.checks.map((each) => [each.check, each.result]))).toEqual({
       configuration: 'ok',
+      proxy: 'unused',
       name_resolution: 'ok',
       tls: 'ok',
       discovery: 'ok',
@@ -173,6 +174,16 @@ describe('the check of a provider', () => {
     ['errors with status 200', { quirks: ['error_status_200'] }],
   ])('finds nothing wrong once the setting is there: %s', async (_what, given) => {
     expect((await check(given)).failed).toEqual([]);
+  });
+
+  it('names the proxy, if there is one', async () => {
+    const provider = new FaultingProvider();
+    const settings = providerSettings(provider.options);
+    const proxyFor = ({ host }: URL) => `proxy.test:3128 for ${host}`;
+    const runtime = { clock: new VirtualClock(), random: systemRandom, fetch: provider.fetch, proxyFor };
+    const { checks } = await checkProvider(settings, ADDRESSES, runtime);
+    const expected = { check: 'proxy', result: 'ok', found: 'proxy.test:3128 for provider.test' };
+    expect(checks).toContainEqual(expected);
   });
 
   it('lists every address of the metadata with its answer', async () => {

@@ -14,6 +14,7 @@ import { RecordedRequests } from './recorded-requests.js';
 /** What a check looks at. */
 export type CheckName =
   | 'configuration'
+  | 'proxy'
   | 'name_resolution'
   | 'tls'
   | 'discovery'
@@ -64,6 +65,8 @@ export interface CheckRuntime {
   readonly fetch: typeof fetch;
   /** Milliseconds since the epoch. Default: `Date.now`. */
   readonly wallClock?: () => number;
+  /** Names the proxy that requests to a URL go through. Default: none. */
+  readonly proxyFor?: (url: URL) => string | undefined;
   /** Whether to read the metadata only, without a registration. Default: false. */
   readonly isAnonymous?: boolean;
 }
@@ -102,6 +105,7 @@ export async function checkProvider(
     const metadata = contact.configuration?.serverMetadata();
     const checks = [
       result('configuration', 'ok', `client ${settings.clientId} at ${settings.issuer}`),
+      proxy(settings, runtime),
       nameResolution(contact, requests),
       tls(contact, requests),
       discovery(settings, contact, requests),
@@ -129,6 +133,7 @@ export async function checkProvider(
 }
 
 const METADATA_CHECKS: ReadonlySet<CheckName> = new Set([
+  'proxy',
   'name_resolution',
   'tls',
   'discovery',
@@ -222,6 +227,11 @@ const WITHOUT_METADATA: readonly ProviderCheck[] = (
 
 function failuresOf({ discovery, token, pushed }: Contact): readonly ProviderFailure[] {
   return [discovery, token, pushed].filter((each) => each !== undefined);
+}
+
+function proxy({ issuer: address, endpoints }: ProviderSettings, { proxyFor }: CheckRuntime): ProviderCheck {
+  const used = proxyFor?.(new URL(endpoints?.token ?? address));
+  return used === undefined ? result('proxy', 'unused', 'none') : result('proxy', 'ok', used);
 }
 
 function nameResolution(contact: Contact, requests: RecordedRequests): ProviderCheck {

@@ -23,7 +23,7 @@ import { assertKeepAlive, assertMayListen, assertMayServeStdio } from './listen-
 import { closeOptions, listenOptions, serveStdioOptions } from './method-options.js';
 import type { NamedProviders, SessionsOptions } from './options.js';
 import { reportProviders } from './provider-reports.js';
-import { environmentFetch } from './proxy-fetch.js';
+import { environmentFetch, proxyFor } from './proxy-fetch.js';
 import { PublicUrl } from './public-url.js';
 import type { Sessions } from './sessions.js';
 import { sessionsSettings } from './settings.js';
@@ -98,7 +98,12 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
 
     onEvent: (listener) => events.subscribe(publicListener(parts.keys, listener)),
 
-    checkProviders: () => reportProviders(settings, environment, publicUrl.known),
+    checkProviders: () =>
+      reportProviders(
+        settings,
+        { ...environment, ...(options.runtime?.fetch ? {} : { proxyFor }) },
+        publicUrl.known,
+      ),
 
     async listen(options) {
       const { port = DEFAULT_PORT, host = '127.0.0.1', keepAliveMs } = listenOptions(options);

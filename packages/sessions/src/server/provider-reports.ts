@@ -5,9 +5,8 @@ import {
   SIGN_IN_CALLBACK_PATH,
 } from '../login/browser/authorization.js';
 import { backChannelLogoutPath } from '../login/browser/back-channel-logout.js';
-import { checkProvider, type ProviderReport } from '../provider/provider-check.js';
+import { type CheckRuntime, checkProvider, type ProviderReport } from '../provider/provider-check.js';
 import { providerSettings } from '../provider/provider-settings.js';
-import type { ServerEnvironment } from './compose-sessions.js';
 import type { SessionsSettings } from './settings.js';
 
 /**
@@ -16,7 +15,7 @@ import type { SessionsSettings } from './settings.js';
  */
 export function reportProviders(
   { providers, access }: SessionsSettings,
-  runtime: Pick<ServerEnvironment, 'clock' | 'random' | 'fetch'>,
+  runtime: CheckRuntime,
   publicUrl: URL | undefined,
 ): Promise<readonly ProviderReport[]> {
   const at = (path: string) => publicUrl && new URL(`.${path}`, publicUrl);

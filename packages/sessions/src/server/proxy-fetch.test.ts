@@ -5,7 +5,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import { startConnectProxy } from '../../../../test/support/connect-proxy.js';
 import { failureOf } from '../provider/provider-failure.js';
 import { settingFor } from '../session/provider-failures.js';
-import { environmentFetch } from './proxy-fetch.js';
+import { environmentFetch, proxyFor } from './proxy-fetch.js';
 
 const PLACE = { provider: 'idp', step: 'discovery' } as const;
 
@@ -99,4 +99,29 @@ describe('the default fetch', () => {
       }
     },
   );
+});
+
+describe('the name of the proxy', () => {
+  const HTTPS_PROXY = 'http://user:canary@proxy.test:3128';
+
+  it.each<[string, NodeJS.ProcessEnv, string | undefined]>([
+    ['https://id.example.test', { HTTPS_PROXY }, 'proxy.test:3128 (HTTPS_PROXY)'],
+    ['https://id.example.test', { HTTP_PROXY: HTTPS_PROXY }, 'proxy.test:3128 (HTTP_PROXY)'],
+    ['http://id.example.test', { HTTPS_PROXY }, undefined],
+    ['https://127.0.0.1', { HTTPS_PROXY }, undefined],
+    ['https://localhost', { HTTPS_PROXY }, undefined],
+    ['https://id.example.test', {}, undefined],
+    ['https://id.example.test', { HTTPS_PROXY, NO_PROXY: 'a.test, example.test' }, undefined],
+    ['https://id.example.test', { HTTPS_PROXY, NO_PROXY: '*' }, undefined],
+    ['https://id.example.test', { HTTPS_PROXY, no_proxy: '*.example.test' }, undefined],
+    ['https://id.example.test', { HTTPS_PROXY, NO_PROXY: 'id.example.test:443' }, undefined],
+    [
+      'https://id.example.test',
+      { HTTPS_PROXY, NO_PROXY: 'id.example.test:80' },
+      'proxy.test:3128 (HTTPS_PROXY)',
+    ],
+    ['https://id.example.test', { HTTPS_PROXY, NO_PROXY: 'ample.test' }, 'proxy.test:3128 (HTTPS_PROXY)'],
+  ])('is without credentials: %s %j', (url, environment, expected) => {
+    expect(proxyFor(new URL(url), environment)).toBe(expected);
+  });
 });

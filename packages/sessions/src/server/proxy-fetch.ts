@@ -33,6 +33,29 @@ export function environmentFetch(environment: NodeJS.ProcessEnv = process.env): 
   };
 }
 
+/**
+ * Names the proxy that requests to a URL go through: its host and the variable, without credentials. `undefined`: none.
+ * @throws SessionError `configuration` as {@link environmentFetch}
+ */
+export function proxyFor(
+  { protocol, hostname, port }: URL,
+  environment: NodeJS.ProcessEnv = process.env,
+): string | undefined {
+  // undici uses the proxy for http if there is none for https.
+  const names = protocol === 'https:' ? [...HTTPS_PROXY, ...HTTP_PROXY] : HTTP_PROXY;
+  const proxy = proxyIn(environment, names);
+  if (proxy === undefined || isLoopbackHost(hostname)) return undefined;
+  const exceptions = (environment.no_proxy ?? environment.NO_PROXY ?? '').split(/[,\s]+/).filter(Boolean);
+  const usedPort = port || (protocol === 'https:' ? '443' : '80');
+  const isExcepted = exceptions.some((exception) => {
+    const [, host = exception, ofPort] = /^(.+):(\d+)$/.exec(exception) ?? [];
+    const name = host.replace(/^\*?\./, '').toLowerCase();
+    const isHost = exception === '*' || hostname === name || hostname.endsWith(`.${name}`);
+    return isHost && (ofPort === undefined || ofPort === usedPort);
+  });
+  return isExcepted ? undefined : `${new URL(proxy).host} (${names.find((name) => environment[name])})`;
+}
+
 /** The address of a proxy. The error does not repeat it, because it may contain a password. */
 function proxyIn(environment: NodeJS.ProcessEnv, names: readonly string[]): string | undefined {
   const name = names.find((each) => environment[each]);

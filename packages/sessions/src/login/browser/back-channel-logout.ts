@@ -11,7 +11,7 @@ export interface BackChannelLogoutOptions {
   readonly bodyMemory: BodyMemoryLimit;
   readonly backChannelLogout: {
     /** By the name of the provider. */
-    readonly verifiers: ReadonlyMap<string, LogoutTokenVerifier>;
+    readonly verifiers: ReadonlyMap<string, Pick<LogoutTokenVerifier, 'verify'>>;
     /** Signs a user out. @throws SessionError `store_unavailable` */
     readonly signOut: (provider: string, logout: ProviderLogout) => Promise<void>;
     readonly onRefused: (provider: string, reason: LogoutTokenFault) => void;
