@@ -115,6 +115,15 @@ describe('a logout at a provider', () => {
     expect([await stateOf(session), await stateOf(both)]).toEqual([OUT, OUT]);
   });
 
+  it('signs out a login that is being added meanwhile', async () => {
+    const { bench, logouts, stateOf } = await setUp();
+    const { record } = await bench.registry.start('connection', 'anonymous');
+    const session = { ref: record.ref, epoch: 0 };
+    const adding = bench.accounts.commitLogin(session, 'idp', bench.provider.grant('alice'));
+    await Promise.all([logouts.signOut('idp', { subject: 'alice' }), adding]);
+    expect(await stateOf(session)).toBe(OUT);
+  });
+
   it('signs out all other sessions before it throws an error of the store', async () => {
     const store = new MapSessionStore();
     const { logouts, logIn, stateOf } = await setUp(store);
