@@ -1,6 +1,7 @@
 import { MemoryQuota } from '../limits/memory-quota.js';
 import { Endpoint } from '../mcp/endpoint.js';
 import { BearerAccessConnections, OpenAccessConnections } from '../mcp/era-2025/connection-registry.js';
+import { BoundStates } from '../mcp/request/bound-state.js';
 import { SUBSCRIPTION_LIMITS } from '../mcp/request/client-memory-limits.js';
 import { RequestContexts } from '../mcp/request/context.js';
 import { RequestStates } from '../mcp/request/request-state.js';
@@ -8,6 +9,7 @@ import { ServerFactory } from '../mcp/server/factory.js';
 import { RunningCalls } from '../mcp/server/running-calls.js';
 import { Subscriptions } from '../mcp/server/subscriptions.js';
 import { publicIdOf } from '../session/ids.js';
+import type { SessionSnapshot } from '../session/session-record.js';
 import { Vault } from '../vault/vault.js';
 import type { LoginParts } from './compose-logins.js';
 import type { ServerEnvironment, SessionParts } from './compose-sessions.js';
@@ -41,12 +43,13 @@ export function composeMcp(
   const { lifetimes, limits, providers } = settings;
   const [{ name: defaultProvider }, ...others] = providers;
   const names = [defaultProvider, ...others.map(({ name }) => name)] as const;
+  const idOf = (session: SessionSnapshot) => publicIdOf(keys, session);
   const contexts = new RequestContexts({
     accounts,
     rejections,
     fetch: sessionFetch,
     states,
-    idOf: (session) => publicIdOf(keys, session),
+    idOf,
     providers: names,
   });
   const keptSubscriptions = new MemoryQuota(SUBSCRIPTION_LIMITS);
@@ -66,6 +69,12 @@ export function composeMcp(
     logins,
     argumentElements: limits.toolArgumentElements,
     states: new RequestStates(new Vault(keys, random, 'request-state'), random, clock),
+    authorStates: new BoundStates({
+      contexts,
+      idOf,
+      macOf: (...fields) => keys.mac('request-state', ...fields).toString('base64url'),
+      verify: (state, protocol) => settings.server.requestState?.verify?.(state, protocol),
+    }),
     clock,
     random,
     lifetimes,

@@ -7,6 +7,7 @@ import {
 import { SessionError } from '../../errors.js';
 import type { OpenBrowser } from '../../login/browser/open-browser.js';
 import { isThenable } from '../../time/promises.js';
+import type { BoundStates } from '../request/bound-state.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
 import type { Era, RequestContexts, ToolContext } from '../request/context.js';
 import type { RequestStates } from '../request/request-state.js';
@@ -31,7 +32,10 @@ export interface ServerInfo extends Implementation {
   readonly instructions?: string;
   /** Capabilities besides those that follow from the registrations. */
   readonly capabilities?: ServerCapabilities;
-  /** Verifies the `requestState` of your own tools, as the option of the SDK with this name does. */
+  /**
+   * Verifies the `requestState` of your own tools, as the option of the SDK with this name does. A state that was changed,
+   * or belongs to another session, does not reach it.
+   */
   readonly requestState?: ServerOptions['requestState'];
 }
 
@@ -62,6 +66,8 @@ export type ServerFactoryOptions = {
   readonly choices: readonly LoginChoice[];
   /** Seals the state of calls that take several rounds. */
   readonly states: RequestStates;
+  /** Binds the states of the author. */
+  readonly authorStates: BoundStates;
   /** The maximum number of array elements and object keys in the arguments of a tool call. */
   readonly argumentElements: number;
   /** Which clients are asked to open links. */
@@ -134,8 +140,8 @@ export class ServerFactory {
 
   /** @param isTemplate whether the server object is never connected, so that its tools need no guard */
   #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): McpServer {
-    const { contexts, onError } = this.#options;
-    const { instructions, capabilities, requestState, ...info } = this.#options.info;
+    const { contexts, authorStates, onError } = this.#options;
+    const { instructions, capabilities, requestState: _verified, ...info } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
     const server = new McpServer(info, {
       instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
@@ -145,7 +151,7 @@ export class ServerFactory {
         verify: (state, protocol) => {
           const { toolName = '' } = contexts.get();
           const checksItself = toolName === 'login' || requiresLogin.has(toolName);
-          return checksItself ? undefined : requestState?.verify?.(state, protocol);
+          return checksItself ? undefined : authorStates.verify(state, protocol);
         },
       },
       ...(capabilities && { capabilities }),
@@ -162,10 +168,10 @@ export class ServerFactory {
       hasHandles,
       openBrowser,
     };
-    const parked = new ParkedCalls(server, { ...login, verify: requestState?.verify });
+    const parked = new ParkedCalls(server, login);
     const requiresLogin = isTemplate
       ? new Set<string>()
-      : guardTools(server, { hasHandles, contexts, parked, signOutSignal, onError });
+      : guardTools(server, { hasHandles, contexts, parked, signOutSignal, authorStates, onError });
     registerLoginTool(server, login);
     registerSessionStatusTool(server, this.#options);
     registerLogoutTool(server, this.#options);

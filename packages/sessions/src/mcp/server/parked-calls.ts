@@ -4,11 +4,12 @@ import {
   isInputRequiredResult,
   type McpServer,
   type ServerContext,
-  type ServerOptions,
 } from '@modelcontextprotocol/server';
 import { z } from 'zod';
+import { SessionError } from '../../errors.js';
 import { quotaKeyOf } from '../../login/login-attempt.js';
 import type { SessionRecord } from '../../session/session-record.js';
+import { type BoundStates, STALE_STATE, STALE_STATE_TEXT } from '../request/bound-state.js';
 import { withRequestState } from '../request/call-context.js';
 import type { RequestContext } from '../request/context.js';
 import type { LoginRequirement } from '../request/login-requirement.js';
@@ -24,8 +25,7 @@ import type { SessionOutput } from './session-output.js';
 
 export interface ParkedCallsOptions extends LoginToolOptions {
   readonly states: RequestStates;
-  /** Verifies the states of the author's tools. */
-  readonly verify: NonNullable<ServerOptions['requestState']>['verify'] | undefined;
+  readonly authorStates: BoundStates;
 }
 
 type ToolResult = CallToolResult | InputRequiredResult;
@@ -85,7 +85,9 @@ export class ParkedCalls {
   /** The context with the author's state, as the author's own check returns it. */
   async #verified(protocol: ServerContext, state: unknown): Promise<ServerContext> {
     if (typeof state !== 'string') return protocol;
-    return withRequestState(protocol, (await this.#options.verify?.(state, protocol)) ?? state);
+    const verified = await this.#options.authorStates.verify(state, protocol);
+    if (verified === STALE_STATE) throw new SessionError('signed_out', STALE_STATE_TEXT);
+    return withRequestState(protocol, verified ?? state);
   }
 
   #canPark(context: RequestContext, provider: string, protocol: ServerContext): boolean {
@@ -148,8 +150,7 @@ export class ParkedCalls {
     const { contexts, states } = this.#options;
     const payload: unknown = JSON.parse(states.open(state.slice(RESUMED_PREFIX.length), bindingOf(called)));
     const { handle, state: own } = resumedSchema.parse(payload);
-    const verified = await this.#verified(withRequestState(protocol, undefined), own);
-    const run = () => tool.run(verified);
+    const run = async () => tool.run(await this.#verified(withRequestState(protocol, undefined), own));
     return this.#runInNewSession(handle, contexts.get(), called, { ...tool, run });
   }
 

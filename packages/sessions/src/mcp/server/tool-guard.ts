@@ -1,5 +1,6 @@
 import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
 import { SessionError } from '../../errors.js';
+import type { BoundStates } from '../request/bound-state.js';
 import type { RequestContexts } from '../request/context.js';
 import {
   type LoginRequirement,
@@ -35,6 +36,7 @@ export interface ToolGuardOptions {
   /** Runs tools that require a login. */
   readonly parked: ParkedCalls;
   readonly signOutSignal: SignOutSignal;
+  readonly authorStates: BoundStates;
   /** Called with errors of listeners of the author. */
   readonly onError: (error: unknown) => void;
 }
@@ -89,7 +91,7 @@ function requirementOf({ callback }: Registration): LoginRequirement | undefined
 /** A tool whose calls are checked before they reach its handler. */
 function guarded(
   tool: Registration,
-  { hasHandles, contexts, parked, signOutSignal, onError }: ToolGuardOptions,
+  { hasHandles, contexts, parked, signOutSignal, authorStates, onError }: ToolGuardOptions,
 ): Registration {
   const { name, config } = tool;
   const callback = tool.callback as Callback;
@@ -115,8 +117,10 @@ function guarded(
     // The SDK passes its context last.
     const protocol = own.at(-1) as ServerContext;
     if (OWN_TOOLS.has(name)) return callback(...own);
-    const run = (current: ServerContext) =>
-      runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded));
+    const run = async (current: ServerContext) =>
+      authorStates.bind(
+        await runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded)),
+      );
     if (!requirement) return run(protocol);
     return parked.run({ requirement, output, run }, protocol);
   };

@@ -12,6 +12,8 @@ import {
 } from '@modelcontextprotocol/server';
 import { AuthorError } from '../../../errors.js';
 import { handled } from '../../../time/promises.js';
+import { type BoundStates, STALE_STATE, STALE_STATE_TEXT } from '../../request/bound-state.js';
+import { errorResult } from '../../tools/tool-result.js';
 import { ErrorCode } from '../../wire/error-response.js';
 import { propertyOf, methodOf as rpcMethodOf } from '../../wire/json-rpc.js';
 import { guardCall } from './call-guard.js';
@@ -25,6 +27,7 @@ export interface ServerGuardOptions {
   readonly onProtocolError: (error: unknown) => void;
   readonly begin: BeginCall;
   readonly signOutSignal: SignOutSignal;
+  readonly authorStates: BoundStates;
 }
 
 /**
@@ -59,7 +62,7 @@ export function guardServer(mcp: McpServer, options: ServerGuardOptions): void {
 function guardHandlers(
   mcp: McpServer,
   report: (error: unknown) => void,
-  { begin, onError, signOutSignal }: Omit<ServerGuardOptions, 'onProtocolError'>,
+  { begin, onError, signOutSignal, authorStates }: Omit<ServerGuardOptions, 'onProtocolError'>,
 ): void {
   replaceMethod(mcp.server, 'setRequestHandler', (set) => (...given) => {
     // The handler is the last argument.
@@ -67,11 +70,14 @@ function guardHandlers(
     const handler = given.at(-1) as Handler;
     const guarded: Handler = async (request, context) => {
       const done = begin(request, context.mcpReq.signal);
-      // The tool guard follows the sign-out of a tool call: its session may be another one after a login.
+      // The tool guard follows the sign-out of a tool call, and binds its state: its session may be another one after a
+      // login.
       const signOut = method === 'tools/call' ? undefined : signOutSignal();
       const call = guardCall(context, signOut, report);
       try {
-        const result = await currentServer.run(mcp, () => handler(request, call.context));
+        if (context.mcpReq.requestState() === STALE_STATE) return staleAnswer(method);
+        const returned = await currentServer.run(mcp, () => handler(request, call.context));
+        const result = method === 'tools/call' ? returned : authorStates.bind(returned);
         return sendableResult(method, request, { result, onError });
       } catch (error) {
         throw sendableError(error, onError);
@@ -82,6 +88,12 @@ function guardHandlers(
     };
     set(...given.slice(0, -1), typeof handler === 'function' ? guarded : handler);
   });
+}
+
+/** @throws ProtocolError for a resource or a prompt */
+function staleAnswer(method: string): unknown {
+  if (method === 'tools/call') return errorResult(STALE_STATE_TEXT);
+  throw new ProtocolError(ErrorCode.invalidParams, STALE_STATE_TEXT, { reason: 'invalid_request_state' });
 }
 
 /** Guards messages that belong to no request. Their client may have disconnected. */
