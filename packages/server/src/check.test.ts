@@ -95,7 +95,12 @@ describe('the command check', () => {
       { MCP_SESSIONS_ISSUER: '', MCP_SESSIONS_CLIENT_ID: '', MCP_SESSIONS_CLIENT_SECRET: '' },
       /no provider to check.*MCP_SESSIONS_ISSUER/,
     ],
-    ['options that cannot be safe', [], { MCP_SESSIONS_CLIENT_SECRET: '', MCP_SESSIONS_PKCE: 'off' }, /pkce/],
+    [
+      'options that cannot be safe',
+      [],
+      { MCP_SESSIONS_CLIENT_SECRET: '', MCP_SESSIONS_PKCE: 'off' },
+      /^MCP_SESSIONS_PKCE cannot be 'off' for a public client[^\n]*\n$/,
+    ],
   ])('exits with 2 and says what to change with %s', async (_what, argv, changes, message) => {
     const { stdout, stderr, code } = await check(argv, changes);
     expect({ stdout, code }).toEqual({ stdout: '', code: 2 });

@@ -27,7 +27,9 @@ async function main(): Promise<void> {
       process.stdout.write(`${packageVersion()}\n`);
       return;
     case 'check': {
-      const { text, exitCode } = await checkProviders(command.configuration);
+      const { text, exitCode } = await checkProviders(command.configuration).catch((error: unknown) => {
+        throw startFailure(error);
+      });
       process.stdout.write(text);
       process.exitCode = exitCode;
       return;

@@ -6,8 +6,10 @@ import { PREFIX } from './variables.js';
 
 /**
  * The error of a failed start, as one line that says what to do. Unexpected errors are returned unchanged.
+ *
+ * @param configuration absent: no port is bound
  */
-export function startFailure(cause: unknown, configuration: Configuration): unknown {
+export function startFailure(cause: unknown, configuration?: Pick<Configuration, 'upstream'>): unknown {
   if (!(cause instanceof Error)) return cause;
   const [issue] = cause.cause instanceof ZodError ? cause.cause.issues : [];
   const isProvider = cause.message.startsWith('The provider options');
@@ -54,8 +56,9 @@ function settingOf([group, option]: readonly PropertyKey[]): string | undefined 
 }
 
 /** The flag that names a port. All ports differ. */
-function flagOf(port: number | undefined, { upstream }: Configuration): string {
-  if (upstream.kind === 'sample' && port === upstream.identityProviderPort) return '--idp-port';
-  if (upstream.kind === 'sample' && port === upstream.apiPort) return '--api-port';
-  return '--port';
+function flagOf(port: number | undefined, configuration?: Pick<Configuration, 'upstream'>): string {
+  const upstream = configuration?.upstream;
+  if (upstream?.kind !== 'sample') return '--port';
+  if (port === upstream.identityProviderPort) return '--idp-port';
+  return port === upstream.apiPort ? '--api-port' : '--port';
 }
