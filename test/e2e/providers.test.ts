@@ -172,7 +172,8 @@ describe('two providers, one of them without discovery', () => {
           provider: 'sample',
           state: 'authenticated',
           name: 'alice',
-          scopes: ['notes'],
+          // The ID token shows that the provider granted `openid`, which its answer does not list.
+          scopes: ['notes', 'openid'],
           nextRefreshInSeconds: expect.any(Number),
         },
         { provider: 'git', state: 'authenticated', name: 'octocat', scopes: ['repo', 'read:user'] },
