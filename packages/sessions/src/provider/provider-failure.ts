@@ -118,7 +118,7 @@ function findingOf(error: unknown, step: ProviderFailure['step']): Finding {
 }
 
 function ofTokenAnswer(answer: TokenEndpointError): Finding {
-  const { outcome, retryAfterSeconds, status, error, errorDescription } = answer;
+  const { outcome, retryAfterSeconds, status, error, errorDescription, tokenType } = answer;
   return {
     reason: answer.reason ?? tokenReasonOf(answer),
     outcome,
@@ -126,6 +126,7 @@ function ofTokenAnswer(answer: TokenEndpointError): Finding {
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(error !== undefined && { oauthError: error }),
     ...(errorDescription !== undefined && { oauthDescription: errorDescription }),
+    ...(tokenType !== undefined && { received: tokenType }),
   };
 }
 

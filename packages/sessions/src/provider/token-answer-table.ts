@@ -170,7 +170,7 @@ function isError({ status, error, body }: TokenAnswer): boolean {
   return error !== undefined || (status >= 400 && typeof body === 'object');
 }
 
-function textIn({ body }: TokenAnswer, name: string): string | undefined {
+export function textIn({ body }: TokenAnswer, name: string): string | undefined {
   const value = typeof body === 'object' ? body[name] : undefined;
   return typeof value === 'string' && value !== '' ? value : undefined;
 }

@@ -6,6 +6,7 @@ import {
   type TokenAnswer,
   type TokenAnswerRow,
   type TokenOutcome,
+  textIn,
 } from './token-answer-table.js';
 
 /** The largest token response that is read. */
@@ -45,6 +46,8 @@ export class TokenEndpointError extends Error {
   readonly error: string | undefined;
   readonly errorDescription: string | undefined;
   readonly reason: ProviderFailureReason | undefined;
+  /** The `token_type` that is not accepted. */
+  readonly tokenType: string | undefined;
 
   constructor(
     outcome: Exclude<TokenOutcome, 'granted'>,
@@ -55,8 +58,9 @@ export class TokenEndpointError extends Error {
       error,
       errorDescription,
       reason,
+      tokenType,
     }: Partial<Pick<TokenAnswer, 'status' | 'error' | 'errorDescription'>> &
-      Pick<TokenAnswerRow, 'reason'> = {},
+      Pick<TokenAnswerRow, 'reason'> & { readonly tokenType?: string | undefined } = {},
   ) {
     super(`The token endpoint responded: ${answer}.`);
     this.outcome = outcome;
@@ -65,6 +69,7 @@ export class TokenEndpointError extends Error {
     this.error = error;
     this.errorDescription = errorDescription;
     this.reason = reason;
+    this.tokenType = tokenType;
   }
 }
 
@@ -99,7 +104,11 @@ export async function readTokenAnswer(
       row?.outcome ?? 'refused',
       row?.answer ?? '',
       retryAfterSecondsOf(response),
-      { ...answer, ...(row?.reason && { reason: row.reason }) },
+      {
+        ...answer,
+        ...(row?.reason && { reason: row.reason }),
+        ...(row?.reason === 'token_type' && { tokenType: textIn(answer, 'token_type') }),
+      },
     );
   }
   const { id_token: idToken, ...tokens } = repaired(answer.body);

@@ -109,7 +109,7 @@ export class FaultingProvider {
     const { endpoints = endpointsBelow(issuer.replace(/\/$/, '')), clientSecret } = this.#given;
     this.#facts = { issuer, endpoints, clientId: CLIENT_ID, clientSecret };
     this.#apiOrigins = apiOrigins;
-    this.#addresses = addressesOf(endpoints, this.#given.endpoints ? undefined : issuer);
+    this.#addresses = addressesOf(this.#facts, this.#given.endpoints ? undefined : issuer);
   }
 
   /** Options for the server under test. */
@@ -269,7 +269,7 @@ export class FaultingProvider {
       case 'pushed_authorization':
         return Response.json({ request_uri: this.#grants.push(asked.form), expires_in: 60 }, { status: 201 });
       case 'revocation':
-        return this.#revoke(asked.form.get('token') ?? '');
+        return this.#revoke(asked);
       case 'token':
         return this.#issue(asked);
     }
@@ -305,6 +305,7 @@ export class FaultingProvider {
   }
 
   #authenticates(request: QuirkRequest): boolean {
+    if (request.kind === 'revocation' && this.#quirks.hooks('revocationToken').length > 0) return true;
     const checks = this.#quirks.hooks('authenticates');
     if (checks.length > 0) return checks.every((check) => check(request));
     return this.#facts.clientSecret === undefined || hasClientSecret(request);
@@ -333,7 +334,10 @@ export class FaultingProvider {
     });
   }
 
-  #revoke(token: string): Response {
+  #revoke(request: QuirkRequest): Response {
+    const [tokenOf] = this.#quirks.hooks('revocationToken');
+    const token = tokenOf ? tokenOf(request) : request.form.get('token');
+    if (!token) return Response.json({ error: 'invalid_request' }, { status: 400 });
     const grant = this.#grants.grantOf(token);
     const revocation = {
       isActive: grant !== undefined,

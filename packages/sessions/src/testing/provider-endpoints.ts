@@ -1,5 +1,6 @@
 import type { ProviderEndpoints } from '../provider/option-types.js';
 import type { ProviderEndpoint } from './provider-faults.js';
+import type { QuirkFacts } from './quirk-hooks.js';
 
 /** The endpoints of a provider with discovery. */
 export function endpointsBelow(base: string): ProviderEndpoints {
@@ -25,7 +26,7 @@ export function metadataAddresses(issuer: string): Readonly<Record<'oidc' | 'oau
 
 /** @param discovered the issuer, if its metadata is discovered */
 export function addressesOf(
-  endpoints: ProviderEndpoints,
+  { endpoints, clientId }: Pick<QuirkFacts, 'endpoints' | 'clientId'>,
   discovered: string | undefined,
 ): ReadonlyMap<string, ProviderEndpoint> {
   const addresses = new Map<string, ProviderEndpoint>();
@@ -34,7 +35,7 @@ export function addressesOf(
   };
   add(endpoints.token, 'token');
   add(endpoints.userInfo, 'userinfo');
-  add(endpoints.revocation, 'revocation');
+  add(endpoints.revocation?.replace('{clientId}', clientId), 'revocation');
   add(endpoints.deviceAuthorization, 'device');
   add(endpoints.pushedAuthorization, 'pushed_authorization');
   if (discovered !== undefined) {

@@ -110,6 +110,11 @@ export interface QuirkHooks {
   readonly error: (code: string) => Response | undefined;
   /** Answers a refresh whose grant has ended, or a request to the API without a valid access token. */
   readonly dead: (kind: 'refresh' | 'access') => Response | undefined;
+  /**
+   * The token of a revocation that differs from RFC 7009; `undefined` if the request is not as the provider wants it.
+   * Replaces the check of the client.
+   */
+  readonly revocationToken: (request: QuirkRequest) => string | undefined;
   readonly revoke: (revocation: QuirkRevocation) => Response | undefined;
   /** Answers requests during maintenance. */
   readonly maintenance: () => Response;

@@ -12,8 +12,14 @@ export type AnswerQuirk =
   | 'user_info_header'
   | 'identity_in_token_answer'
   | 'nested_tokens'
+  | 'bot_token_with_user'
+  | 'user_id_in_token_answer'
   | 'scope_list'
   | 'instance_url_in_answer'
+  | 'api_domain_in_answer'
+  | 'refresh_token_expires_in'
+  | 'x_refresh_token_expires_in'
+  | 'no_refresh_token'
   | 'no_expires_in'
   | 'error_status_200'
   | 'form_encoded_answer';
@@ -24,6 +30,16 @@ function tokenType(type: string, seen: string): Quirk {
     seen,
     settings: { tokenTypes: ['Bearer', type] },
     hooks: { tokens: (answer) => ({ ...answer, token_type: type }) },
+  };
+}
+
+/** The lifetime of the refresh token under another name, and shorter than that of the access token. */
+function refreshLifetime(name: string, seen: string): Quirk {
+  return {
+    kind: 'K7',
+    seen,
+    provider: { refreshTokenSeconds: 300 },
+    hooks: { tokens: ({ refresh_expires_in: seconds, ...answer }) => ({ ...answer, [name]: seconds }) },
   };
 }
 
@@ -88,6 +104,8 @@ export const ANSWER_QUIRKS: Readonly<Record<AnswerQuirk, Quirk>> = {
     hooks: {
       tokens: (answer, { grant }) => ({
         ...answer,
+        workspace_id: 'W1',
+        bot_id: 'B1',
         owner: { type: 'user', user: { object: 'user', id: grant.user, name: grant.user } },
       }),
       userInfo: () => empty(404),
@@ -116,6 +134,26 @@ export const ANSWER_QUIRKS: Readonly<Record<AnswerQuirk, Quirk>> = {
             },
     },
   },
+  bot_token_with_user: {
+    kind: 'K4',
+    seen: 'https://docs.slack.dev/reference/methods/oauth.v2.access',
+    settings: { identitySource: 'token_response', identityFields: { subject: '/authed_user/id' } },
+    hooks: {
+      tokens: (answer, { kind, grant }) => ({
+        ok: true,
+        ...answer,
+        bot_user_id: 'B1',
+        team: { id: 'T1' },
+        ...(kind !== 'refresh' && { authed_user: { id: grant.user } }),
+      }),
+    },
+  },
+  user_id_in_token_answer: {
+    kind: 'K4',
+    seen: 'https://developers.hubspot.com/changelog/additional-details-returned-when-generating-oauth-access-tokens',
+    settings: { identitySource: 'token_response', identityFields: { subject: 'user_id' } },
+    hooks: { tokens: (answer, { grant }) => ({ ...answer, user_id: grant.user, hub_id: 1234 }) },
+  },
   scope_list: {
     kind: 'K9',
     seen: 'https://developers.hubspot.com/changelog/additional-details-returned-when-generating-oauth-access-tokens',
@@ -133,6 +171,30 @@ export const ANSWER_QUIRKS: Readonly<Record<AnswerQuirk, Quirk>> = {
       apiOriginField: { field: 'instance_url', domains: ['my.salesforce.com'] },
     },
     hooks: { tokens: (answer) => ({ ...answer, instance_url: 'https://acme.my.salesforce.com' }) },
+  },
+  api_domain_in_answer: {
+    kind: 'K9',
+    seen: 'https://www.zoho.com/accounts/protocol/oauth/use-access-token.html',
+    provider: { apiOrigins: ['https://api.test', 'https://www.zohoapis.eu'] },
+    client: { apiOrigins: ['https://api.test'] },
+    settings: {
+      tokenFields: ['api_domain'],
+      apiOriginField: { field: 'api_domain', domains: ['zohoapis.eu'] },
+    },
+    hooks: { tokens: (answer) => ({ ...answer, api_domain: 'https://www.zohoapis.eu' }) },
+  },
+  refresh_token_expires_in: refreshLifetime(
+    'refresh_token_expires_in',
+    'https://docs.github.com/en/apps/creating-github-apps/authenticating-with-a-github-app/refreshing-user-access-tokens',
+  ),
+  x_refresh_token_expires_in: refreshLifetime(
+    'x_refresh_token_expires_in',
+    'https://oauth-pythonclient.readthedocs.io/en/latest/user-guide.html',
+  ),
+  no_refresh_token: {
+    kind: 'K9',
+    seen: 'https://docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps',
+    hooks: { tokens: ({ refresh_token: _, ...answer }) => answer },
   },
   no_expires_in: {
     kind: 'K9',

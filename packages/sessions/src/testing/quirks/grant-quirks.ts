@@ -1,4 +1,5 @@
-import type { Quirk, QuirkGrant, QuirkHooks } from '../quirk-hooks.js';
+import { hasClientSecret } from '../client-credentials.js';
+import type { Quirk, QuirkGrant, QuirkHooks, QuirkRequest } from '../quirk-hooks.js';
 import { text } from './answers.js';
 
 /** What a revocation ends, what a user grants, and what an API demands (K5, K8, K9). */
@@ -6,12 +7,17 @@ export type GrantQuirk =
   | 'revocation_ends_all_grants'
   | 'revocation_access_token_unsupported'
   | 'revocation_dead_is_400'
+  | 'no_revocation_endpoint'
+  | 'revocation_by_delete'
+  | 'revocation_by_json'
+  | 'revocation_by_bearer'
   | 'scopes_unticked'
   | 'scopes_in_callback'
   | 'api_insufficient_scope'
   | 'api_insufficient_claims'
   | 'api_403_dead_token'
   | 'scopes_by_comma'
+  | 'scopes_in_user_scope'
   | 'realm_id_in_callback'
   | 'form_post';
 
@@ -31,6 +37,12 @@ function denied(callback: URL, error: string, description: string): void {
 }
 
 const revocationError = (error: string) => Response.json({ error }, { status: 400 });
+
+function jsonField({ headers, body }: QuirkRequest, name: string): string | undefined {
+  if (!headers.get('content-type')?.startsWith('application/json')) return undefined;
+  const value: unknown = JSON.parse(body)[name];
+  return typeof value === 'string' ? value : undefined;
+}
 
 const SPACES = / /;
 const demandsScope: QuirkHooks['api'] = (_request, { scopes }) =>
@@ -76,6 +88,39 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     seen: 'own',
     hooks: { revoke: ({ isActive }) => (isActive ? undefined : revocationError('invalid_token')) },
   },
+  no_revocation_endpoint: {
+    kind: 'K5',
+    seen: 'https://www.linkedin.com/oauth/.well-known/openid-configuration',
+    hooks: { metadata: ({ revocation_endpoint: _, ...metadata }) => metadata },
+  },
+  revocation_by_delete: {
+    kind: 'K5',
+    seen: 'https://docs.github.com/en/rest/apps/oauth-applications',
+    provider: { clientSecret: 'secret' },
+    hooks: {
+      revocationToken: (request) =>
+        request.method === 'DELETE' && hasClientSecret(request)
+          ? jsonField(request, 'access_token')
+          : undefined,
+    },
+  },
+  revocation_by_json: {
+    kind: 'K5',
+    seen: 'https://developers.notion.com/reference/revoke-token',
+    provider: { clientSecret: 'secret' },
+    hooks: {
+      revocationToken: (request) =>
+        request.method === 'POST' && hasClientSecret(request) ? jsonField(request, 'token') : undefined,
+    },
+  },
+  revocation_by_bearer: {
+    kind: 'K5',
+    seen: 'https://docs.slack.dev/reference/methods/auth.revoke',
+    hooks: {
+      revocationToken: ({ method, headers }) =>
+        method === 'POST' ? /^Bearer (\S+)$/.exec(headers.get('authorization') ?? '')?.[1] : undefined,
+    },
+  },
   scopes_unticked: {
     kind: 'K8',
     seen: 'own',
@@ -117,6 +162,18 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
         if (SPACES.test(`${request.get('scope')}`)) denied(callback, 'invalid_scope', 'Invalid scope');
       },
       tokens: (answer, { grant }) => ({ ...answer, scope: grant.scopes.join(',') }),
+    },
+  },
+  scopes_in_user_scope: {
+    kind: 'K9',
+    seen: 'https://docs.slack.dev/reference/methods/oauth.v2.access',
+    settings: { scopeParameter: 'user_scope' },
+    hooks: {
+      authorization: ({ request, callback }) => {
+        if (request.has('scope') || !request.has('user_scope')) {
+          denied(callback, 'invalid_scope', 'No user scopes requested');
+        }
+      },
     },
   },
   realm_id_in_callback: {

@@ -62,7 +62,11 @@ export const ID_TOKEN_QUIRKS: Readonly<Record<IdTokenQuirk, Quirk>> = {
     (claims, { facts }) => ({ ...claims, aud: [facts.clientId, OTHER_CLIENT] }),
     { settings: { idTokenAudiences: [OTHER_CLIENT] } },
   ),
-  wrong_azp: claimsQuirk('own', (claims) => ({ ...claims, azp: OTHER_CLIENT })),
+  wrong_azp: claimsQuirk('own', (claims, { facts }) => ({
+    ...claims,
+    aud: [facts.clientId, OTHER_CLIENT],
+    azp: OTHER_CLIENT,
+  })),
   clock_behind_60: claimsQuirk('https://github.com/panva/openid-client/issues/454', (claims: Claims, issue) =>
     movedBy(-60)({ ...claims, exp: Number(claims.iat) + 30 }, issue),
   ),

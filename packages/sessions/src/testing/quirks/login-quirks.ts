@@ -11,6 +11,7 @@ export type LoginQuirk =
   | 'issuer_custom_domain'
   | 'issuer_tenant_common'
   | 'http_endpoints'
+  | 'pkce_not_announced'
   | 'callback_invalid_scope'
   | 'callback_consent_required'
   | 'callback_server_error'
@@ -61,6 +62,8 @@ export const LOGIN_QUIRKS: Readonly<Record<LoginQuirk, Quirk>> = {
   issuer_trailing_slash: {
     kind: 'K2',
     seen: 'own',
+    // A URL without a path ends with a slash in any case.
+    provider: { issuer: 'https://provider.test/tenant' },
     settings: ({ issuer }) => ({ issuer: `${issuer}/` }),
     hooks: { metadata: (metadata, { issuer }) => ({ ...metadata, issuer: `${issuer}/` }) },
   },
@@ -95,6 +98,12 @@ export const LOGIN_QUIRKS: Readonly<Record<LoginQuirk, Quirk>> = {
           ]),
         ),
     },
+  },
+  pkce_not_announced: {
+    kind: 'K2',
+    seen: 'https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints.html',
+    settings: { pkce: 'S256' },
+    hooks: { metadata: ({ code_challenge_methods_supported: _, ...metadata }) => metadata },
   },
   callback_invalid_scope: refusal('invalid_scope', 'The scope profile is not enabled for this application'),
   callback_consent_required: refusal('consent_required', 'An administrator has to consent'),
