@@ -3,9 +3,9 @@ import { z } from 'zod';
 import {
   createBareServer,
   messageIn,
-  type RawPeer,
-  rawPeer2025,
-  rawPeer2026,
+  type RawClient,
+  rawClient2025,
+  rawClient2026,
 } from '../support/bare-server.js';
 import { request2026 } from '../support/raw-mcp.js';
 
@@ -19,9 +19,9 @@ const sessions = createBareServer((server) => {
 });
 afterAll(() => sessions.close());
 
-const peers: Record<string, () => Promise<RawPeer>> = {
-  '2025': () => rawPeer2025(sessions),
-  '2026': async () => rawPeer2026(sessions),
+const clients: Record<string, () => Promise<RawClient>> = {
+  '2025': () => rawClient2025(sessions),
+  '2026': async () => rawClient2026(sessions),
 };
 const table = (rows: number, cell: unknown = 'x') => ({
   rows: Array.from({ length: rows }, () => [cell, cell]),
@@ -29,26 +29,26 @@ const table = (rows: number, cell: unknown = 'x') => ({
 const keys = (count: number, value: unknown = 0) =>
   Object.fromEntries(Array.from({ length: count }, (_, index) => [index.toString(36), value]));
 
-describe.each(Object.keys(peers))('a %s request', (era) => {
+describe.each(Object.keys(clients))('a %s request', (era) => {
   const requestOf = (method: string, params: Record<string, unknown>, meta: object = {}) =>
     request2026(method, params, { meta }).body ?? '';
 
   it('may have a table of 5,000 rows and 2 columns by default', async () => {
-    const peer = await peers[era]!();
-    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(5000) });
+    const client = await clients[era]!();
+    const { result } = await client.ask('tools/call', { name: 'count', arguments: table(5000) });
     expect(result?.content).toEqual([{ type: 'text', text: '10000' }]);
   });
 
   it('with too many elements in tool arguments is refused with the limit [security 40]', async () => {
-    const peer = await peers[era]!();
-    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(MOST / 3 + 1) });
+    const client = await clients[era]!();
+    const { result } = await client.ask('tools/call', { name: 'count', arguments: table(MOST / 3 + 1) });
     expect(result).toMatchObject({ isError: true });
     expect(result?.content[0]?.text).toContain(`the maximum of ${MOST} elements`);
   });
 
   it('whose table does not match the schema gets the first reason [security 40]', async () => {
-    const peer = await peers[era]!();
-    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(5000, 0) });
+    const client = await clients[era]!();
+    const { result } = await client.ask('tools/call', { name: 'count', arguments: table(5000, 0) });
     expect(result).toMatchObject({ isError: true });
     const { text } = result?.content[0] ?? {};
     expect(text).toMatch(/rows\.0\.0: /);
@@ -56,8 +56,8 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
   });
 
   it('whose small table does not match the schema gets a few reasons', async () => {
-    const peer = await peers[era]!();
-    const { result } = await peer.ask('tools/call', { name: 'count', arguments: table(100, 0) });
+    const client = await clients[era]!();
+    const { result } = await client.ask('tools/call', { name: 'count', arguments: table(100, 0) });
     expect(result).toMatchObject({ isError: true });
     expect(result?.content[0]?.text).toMatch(/rows\.0\.0: .*, and 180 more$/);
   });
@@ -80,7 +80,7 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
   ])(
     'with too many elements in %s is answered 400 before anything looks at them [security 40]',
     async (_, body) => {
-      const response = await (await peers[era]!()).post(body);
+      const response = await (await clients[era]!()).post(body);
       expect(response.status).toBe(400);
       const { error } = await messageIn(response);
       expect(error?.code).toBe(-32600);
@@ -92,14 +92,14 @@ describe.each(Object.keys(peers))('a %s request', (era) => {
 });
 
 it('a batch of 100 calls is accepted', async () => {
-  const peer = await rawPeer2025(sessions);
+  const client = await rawClient2025(sessions);
   const call = (id: number) => ({
     jsonrpc: '2.0',
     id,
     method: 'tools/call',
     params: { name: 'count', arguments: table(2), _meta: { progressToken: id } },
   });
-  const response = await peer.post(
+  const response = await client.post(
     JSON.stringify(Array.from({ length: 100 }, (_, index) => call(index + 1))),
   );
   expect(response.status).toBe(200);
@@ -111,9 +111,9 @@ it('the limit on tool arguments is an option', async () => {
     (server) => server.registerTool('any', { inputSchema: z.looseObject({}) }, () => ({ content: [] })),
     { limits: { toolArgumentElements: 10 } },
   );
-  const peer = rawPeer2026(strict);
+  const client = rawClient2026(strict);
   const answer = (length: number) =>
-    peer.ask('tools/call', { name: 'any', arguments: { a: [...'x'.repeat(length)] } });
+    client.ask('tools/call', { name: 'any', arguments: { a: [...'x'.repeat(length)] } });
   expect((await answer(9)).result?.isError).toBe(false);
   expect((await answer(10)).result?.isError).toBe(true);
   await strict.close();

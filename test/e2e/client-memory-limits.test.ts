@@ -3,9 +3,9 @@ import type { Sessions } from '../../packages/sessions/src/index.js';
 import {
   createBareServer,
   messageIn,
-  type RawPeer,
-  rawPeer2025,
-  rawPeer2026,
+  type RawClient,
+  rawClient2025,
+  rawClient2026,
 } from '../support/bare-server.js';
 import { reachedFrom } from '../support/in-memory-client.js';
 import { JSON_HEADERS } from '../support/raw-mcp.js';
@@ -34,9 +34,10 @@ const from = (index: number): Pick<Sessions, 'handleRequest'> => {
   return { handleRequest: (request) => server.handleRequest(new Request(MCP, request)) };
 };
 const longUri = (index: number) => `long:${index}:`.padEnd(LONG, 'x');
-const subscribe = (peer: RawPeer, uri: string, id?: number) => peer.ask('resources/subscribe', { uri }, id);
-const listen = (peer: RawPeer, uris: readonly string[]) =>
-  peer.post(
+const subscribe = (client: RawClient, uri: string, id?: number) =>
+  client.ask('resources/subscribe', { uri }, id);
+const listen = (client: RawClient, uris: readonly string[]) =>
+  client.post(
     JSON.stringify({
       jsonrpc: '2.0',
       id: 1,
@@ -53,49 +54,49 @@ const listen = (peer: RawPeer, uris: readonly string[]) =>
   );
 
 /** Subscribes until a subscription is refused. @returns the number of accepted characters */
-async function fill(peer: RawPeer): Promise<number> {
+async function fill(client: RawClient): Promise<number> {
   for (let index = 0; ; index++) {
-    const { error } = await subscribe(peer, longUri(index));
+    const { error } = await subscribe(client, longUri(index));
     if (error) return index * LONG;
   }
 }
 
 describe('the subscriptions of 2025 clients', () => {
   it('have URIs of at most 2,048 characters [security 40]', async () => {
-    const peer = await rawPeer2025(from(1));
-    expect((await subscribe(peer, 'x'.repeat(LONG))).error).toBeUndefined();
-    const { error } = await subscribe(peer, 'x'.repeat(LONG + 1));
+    const client = await rawClient2025(from(1));
+    expect((await subscribe(client, 'x'.repeat(LONG))).error).toBeUndefined();
+    const { error } = await subscribe(client, 'x'.repeat(LONG + 1));
     expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining('2048 characters') });
   });
 
   it('use at most 64 KiB for each connection, which unsubscribing frees [security 40]', async () => {
-    const peer = await rawPeer2025(from(1));
-    const most = await fill(peer);
+    const client = await rawClient2025(from(1));
+    const most = await fill(client);
     expect(most).toBeGreaterThan(0);
     expect(most).toBeLessThan(32 * 1024);
-    const { error } = await subscribe(peer, longUri(99));
+    const { error } = await subscribe(client, longUri(99));
     expect(error).toMatchObject({ code: -32_602, message: expect.stringContaining('Unsubscribe') });
-    await peer.ask('resources/unsubscribe', { uri: longUri(0) });
-    expect((await subscribe(peer, longUri(99))).error).toBeUndefined();
+    await client.ask('resources/unsubscribe', { uri: longUri(0) });
+    expect((await subscribe(client, longUri(99))).error).toBeUndefined();
   });
 
   it('use at most a quarter of 8 MiB for one address, which the end of its connections frees [security 40]', async () => {
-    const peers: Awaited<ReturnType<typeof rawPeer2025>>[] = [];
+    const clients: Awaited<ReturnType<typeof rawClient2025>>[] = [];
     let characters = 0;
     for (let taken = 1; taken > 0; characters += taken) {
-      const peer = await rawPeer2025(from(1));
-      peers.push(peer);
-      taken = await fill(peer);
+      const client = await rawClient2025(from(1));
+      clients.push(client);
+      taken = await fill(client);
     }
     expect(characters).toBeGreaterThan(QUARTER / 2 / 2);
     expect(characters).toBeLessThan((QUARTER / 2) * 1.05);
-    const [last] = peers.slice(-1);
-    expect(await fill(await rawPeer2025(from(2)))).toBeGreaterThan(0);
+    const [last] = clients.slice(-1);
+    expect(await fill(await rawClient2025(from(2)))).toBeGreaterThan(0);
     expect((await subscribe(last!, SHORT)).error).toBeUndefined();
-    const [{ secret }] = peers as [(typeof peers)[0]];
+    const [{ secret }] = clients as [(typeof clients)[0]];
     const headers = { ...JSON_HEADERS, 'mcp-session-id': secret };
     expect((await from(1).handleRequest(new Request(MCP, { method: 'DELETE', headers }))).status).toBe(200);
-    expect(await fill(await rawPeer2025(from(1)))).toBeGreaterThan(0);
+    expect(await fill(await rawClient2025(from(1)))).toBeGreaterThan(0);
   });
 });
 
@@ -105,7 +106,7 @@ describe('the subscriptions of 2026 clients', () => {
     ['more than 100 URIs', Array.from({ length: 101 }, (_, index) => `n:${index}`), 400, '100 subscriptions'],
     ['more than 64 KiB in total', Array.from({ length: 20 }, (_, index) => longUri(index)), 503, 'Too many'],
   ])('are refused with %s [security 40]', async (_, uris, status, message) => {
-    const response = await listen(rawPeer2026(from(1)), uris);
+    const response = await listen(rawClient2026(from(1)), uris);
     expect(response.status).toBe(status);
     expect((await messageIn(response)).error?.message).toContain(message);
   });
@@ -115,7 +116,7 @@ describe('the subscriptions of 2026 clients', () => {
     const open = async () => {
       const streams: Response[] = [];
       for (;;) {
-        const stream = await listen(rawPeer2026(from(1)), uris);
+        const stream = await listen(rawClient2026(from(1)), uris);
         if (stream.status !== 200) return streams;
         streams.push(stream);
       }
@@ -123,7 +124,7 @@ describe('the subscriptions of 2026 clients', () => {
     const streams = await open();
     expect(streams.length).toBeGreaterThan(10);
     expect(streams.length).toBeLessThan(50);
-    expect((await listen(rawPeer2026(from(1)), [SHORT])).status).toBe(200);
+    expect((await listen(rawClient2026(from(1)), [SHORT])).status).toBe(200);
     for (const { body } of streams) await body?.cancel();
     expect(await open()).toHaveLength(streams.length);
   });
@@ -133,7 +134,7 @@ describe('a request in flight', () => {
   it.each(['2025', '2026'])(
     'has an id and a progress token of at most 256 characters in %s [security 40]',
     async (era) => {
-      const peer = era === '2025' ? await rawPeer2025(from(1)) : rawPeer2026(from(1));
+      const client = era === '2025' ? await rawClient2025(from(1)) : rawClient2026(from(1));
       const params = { name: 'any', arguments: {} };
       const message = (id: unknown, progressToken: unknown) =>
         JSON.stringify({
@@ -147,7 +148,7 @@ describe('a request in flight', () => {
         [long, 1, 'id'],
         [1, long, 'progressToken'],
       ]) {
-        const response = await peer.post(message(id, token));
+        const response = await client.post(message(id, token));
         expect(response.status).toBe(400);
         expect((await messageIn(response)).error?.message).toContain(
           `The ${named} of a request may have at most 256`,

@@ -1,6 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { createBareServer, type RawPeer, rawPeer2025, rawPeer2026 } from '../support/bare-server.js';
+import { createBareServer, type RawClient, rawClient2025, rawClient2026 } from '../support/bare-server.js';
 import { reachedFrom } from '../support/in-memory-client.js';
 
 const MCP = 'https://mcp.example/mcp';
@@ -27,25 +27,25 @@ const from = (address: string) => {
   const server = reachedFrom(sessions, address);
   return { handleRequest: (request: Request) => server.handleRequest(new Request(MCP, request)) };
 };
-const peers: Record<string, (address: string) => Promise<RawPeer>> = {
-  '2025': (address) => rawPeer2025(from(address)),
-  '2026': async (address) => rawPeer2026(from(address)),
+const clients: Record<string, (address: string) => Promise<RawClient>> = {
+  '2025': (address) => rawClient2025(from(address)),
+  '2026': async (address) => rawClient2026(from(address)),
 };
 
 /** Requests large responses without reading them. */
-async function ask(peer: RawPeer, id: number): Promise<Response> {
+async function ask(client: RawClient, id: number): Promise<Response> {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'raw', version: '1' },
     'io.modelcontextprotocol/clientCapabilities': {},
   };
-  const params = { name: 'large', arguments: { streams: true }, ...(peer.era === '2026' && { _meta }) };
-  return peer.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
+  const params = { name: 'large', arguments: { streams: true }, ...(client.era === '2026' && { _meta }) };
+  return client.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
 }
 
-describe.each(Object.keys(peers))('unread responses of %s clients', (era) => {
+describe.each(Object.keys(clients))('unread responses of %s clients', (era) => {
   it('use at most 64 MiB; above that, the oldest one of the client with the most is dropped [security 40]', async () => {
-    const [greedy, honest] = [await peers[era]!('203.0.113.1'), await peers[era]!('203.0.113.2')];
+    const [greedy, honest] = [await clients[era]!('203.0.113.1'), await clients[era]!('203.0.113.2')];
     const early = await ask(honest, 1);
     const unread: Response[] = [];
     for (let id = 1; id <= TOO_MANY; id++) unread.push(await ask(greedy, id));

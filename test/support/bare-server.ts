@@ -21,7 +21,7 @@ export function createBareServer(tools: RegisterTools, options: Partial<Sessions
 }
 
 /** Sends messages to a server without a network. */
-export interface RawPeer {
+export interface RawClient {
   readonly era: '2025' | '2026';
   /** Sends a raw request. @returns the raw response */
   post(body: string, more?: { signal?: AbortSignal }): Promise<Response>;
@@ -30,9 +30,9 @@ export interface RawPeer {
 }
 
 /** A connection of the 2025-11-25 revision. */
-export async function rawPeer2025(
+export async function rawClient2025(
   server: Pick<Sessions, 'handleRequest'>,
-): Promise<RawPeer & { secret: string }> {
+): Promise<RawClient & { secret: string }> {
   const clientInfo = { name: 'raw', version: '1' };
   const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo };
   const body = JSON.stringify({ jsonrpc: '2.0', id: 0, method: 'initialize', params });
@@ -40,7 +40,7 @@ export async function rawPeer2025(
   await started.text();
   const secret = started.headers.get('mcp-session-id') ?? '';
   const headers = { ...JSON_HEADERS, 'mcp-session-id': secret, 'mcp-protocol-version': '2025-11-25' };
-  const post: RawPeer['post'] = (text, more) => fetchFrom(server, { headers, body: text }, more);
+  const post: RawClient['post'] = (text, more) => fetchFrom(server, { headers, body: text }, more);
   return {
     era: '2025',
     secret,
@@ -51,7 +51,7 @@ export async function rawPeer2025(
 }
 
 /** A client of the 2026-07-28 revision. */
-export function rawPeer2026(server: Pick<Sessions, 'handleRequest'>): RawPeer {
+export function rawClient2026(server: Pick<Sessions, 'handleRequest'>): RawClient {
   return {
     era: '2026',
     post: (body, more) => {

@@ -33,27 +33,30 @@ export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath): NodeHandl
 }
 
 /** Clients, browsers and proxies wait for a response before they send the next request on a connection. */
-const MAX_UNANSWERED = 16;
+const MAX_PIPELINED_REQUESTS = 16;
 
 /**
  * Limits the pipelined requests of an HTTP/1 connection (RFC 9112 section 9.3.2). Node reads all requests that fit into
  * 64 KiB and serves them at once, so without a limit few bytes would cause much work.
  */
 class PipeliningLimit {
-  /** Weak: a response that waits for an earlier one may not emit `close` when its connection ends. */
-  readonly #unanswered = new WeakMap<Socket, number>();
+  /**
+   * The number of requests of a connection without a response. Weak: a response that waits for an earlier one may not
+   * emit `close` when its connection ends.
+   */
+  readonly #inFlight = new WeakMap<Socket, number>();
 
   /** Counts a request. Closes the connection if the limit is exceeded. @returns whether to serve the request */
   admit({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): boolean {
     if (httpVersionMajor !== 1) return true;
     if (socket.destroyed) return false;
-    const count = (this.#unanswered.get(socket) ?? 0) + 1;
-    if (count > MAX_UNANSWERED) {
+    const count = (this.#inFlight.get(socket) ?? 0) + 1;
+    if (count > MAX_PIPELINED_REQUESTS) {
       socket.destroy();
       return false;
     }
-    this.#unanswered.set(socket, count);
-    response.once('close', () => this.#unanswered.set(socket, (this.#unanswered.get(socket) ?? 1) - 1));
+    this.#inFlight.set(socket, count);
+    response.once('close', () => this.#inFlight.set(socket, (this.#inFlight.get(socket) ?? 1) - 1));
     return true;
   }
 }

@@ -19,7 +19,7 @@ describe('tombstones', () => {
     expect(tombstones.get(refOf(1))).toBeUndefined();
   });
 
-  it('are ten thousand at most: the oldest make room [security 38]', () => {
+  it('are ten thousand at most; a further one replaces the oldest [security 38]', () => {
     const tombstones = new Tombstones(new VirtualClock());
     for (let number = 1; number <= 10_000; number++) tombstones.set(refOf(number), 'deleted');
     expect(tombstones.get(refOf(1))).toBe('deleted');
@@ -29,7 +29,7 @@ describe('tombstones', () => {
     expect(tombstones.get(refOf(10_001))).toBe('cap');
   });
 
-  it('still stand when older ones have fallen', () => {
+  it('expire one by one', () => {
     const clock = new VirtualClock();
     const tombstones = new Tombstones(clock);
     tombstones.set(refOf(1), 'idle');

@@ -33,7 +33,7 @@ interface Request {
 
 interface SetUpOptions {
   readonly fraction?: () => number;
-  /** Answers requests as they come. Default: they stay unanswered until the test answers them. */
+  /** Answers requests as they come. Default: they are pending until the test answers them. */
   readonly answers?: (request: Request, number: number) => RefreshOutcome;
 }
 

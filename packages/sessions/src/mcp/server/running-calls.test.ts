@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { createBareServer, rawPeer2025, rawPeer2026 } from '../../../../../test/support/bare-server.js';
+import { createBareServer, rawClient2025, rawClient2026 } from '../../../../../test/support/bare-server.js';
 import { reachedFrom } from '../../../../../test/support/in-memory-client.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
@@ -34,31 +34,31 @@ const HOLD = { name: 'hold', arguments: {} };
 
 it('calls that name no session are taken in until those of an address take up 64 MiB [security 40]', async () => {
   const { releases, from } = start();
-  const peer = rawPeer2026(from(1));
+  const client = rawClient2026(from(1));
   const expected = Math.floor(QUARTER / (CALL_BYTES.byItself + 1024));
-  const calls = Array.from({ length: QUARTER / CALL_BYTES.byItself }, () => peer.ask('tools/call', HOLD));
+  const calls = Array.from({ length: QUARTER / CALL_BYTES.byItself }, () => client.ask('tools/call', HOLD));
   await expect.poll(() => releases.length).toBeGreaterThanOrEqual(expected);
-  expect((await peer.ask('tools/call', HOLD)).error).toEqual(BUSY);
-  expect((await rawPeer2026(from(2)).ask('tools/list', {})).error).toBeUndefined();
+  expect((await client.ask('tools/call', HOLD)).error).toEqual(BUSY);
+  expect((await rawClient2026(from(2)).ask('tools/list', {})).error).toBeUndefined();
   for (const release of releases) release();
   const answers = await Promise.all(calls);
   expect(answers.filter(({ result }) => result).length).toBe(releases.length);
-  expect((await peer.ask('tools/list', {})).error).toBeUndefined();
+  expect((await client.ask('tools/list', {})).error).toBeUndefined();
 });
 
 it('a call of 2025 counts until its handler is done, with what it was sent, although its client has hung up [security 40]', async () => {
   const { releases, from } = start();
-  const peer = await rawPeer2025(from(1));
+  const client = await rawClient2025(from(1));
   const text = 'x'.repeat(1000 * 1024);
   const callAndHangUp = async (id: number) => {
     const params = { ...HOLD, arguments: { text } };
-    const response = await peer.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
+    const response = await client.post(JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params }));
     await response.body?.cancel();
   };
   const expected = Math.floor(QUARTER / (2 * text.length + CALL_BYTES.ofConnection + 1024));
   for (let id = 1; id <= expected + 2; id++) await callAndHangUp(id);
   expect(releases).toHaveLength(expected);
-  expect((await peer.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
+  expect((await client.ask('tools/call', { ...HOLD, arguments: { text } }, 99)).error).toEqual(BUSY);
   releases.shift()?.();
   await expect
     .poll(async () => {

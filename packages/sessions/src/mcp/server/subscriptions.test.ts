@@ -1,6 +1,6 @@
 import { InMemoryTransport, McpServer } from '@modelcontextprotocol/server';
 import { expect, it, onTestFinished } from 'vitest';
-import { createBareServer, rawPeer2025, rawPeer2026 } from '../../../../../test/support/bare-server.js';
+import { createBareServer, rawClient2025, rawClient2026 } from '../../../../../test/support/bare-server.js';
 import { MemoryQuota } from '../../limits/memory-quota.js';
 import { SUBSCRIPTION_LIMITS } from '../request/client-memory-limits.js';
 import { type RequestContext, RequestContexts } from '../request/context.js';
@@ -78,10 +78,10 @@ it('2025: the `onclose` of the author runs at the end of a connection that has s
     };
   });
   onTestFinished(() => sessions.close());
-  const peer = await rawPeer2025(sessions);
-  expect((await peer.ask('resources/subscribe', { uri: URI })).result).toBeDefined();
+  const client = await rawClient2025(sessions);
+  expect((await client.ask('resources/subscribe', { uri: URI })).result).toBeDefined();
   expect(closed).toBe(0);
-  const headers = { 'mcp-session-id': peer.secret, 'mcp-protocol-version': '2025-11-25' };
+  const headers = { 'mcp-session-id': client.secret, 'mcp-protocol-version': '2025-11-25' };
   await sessions.handleRequest(new Request('http://127.0.0.1:3000/mcp', { method: 'DELETE', headers }));
   await expect.poll(() => closed).toBe(1);
 });
@@ -95,9 +95,9 @@ it('2026: the `onclose` of the author runs at the end of each request', async ()
     };
   });
   onTestFinished(() => sessions.close());
-  const peer = rawPeer2026(sessions);
+  const client = rawClient2026(sessions);
   for (let requests = 1; requests <= 3; requests++) {
-    await peer.ask('resources/read', { uri: URI });
+    await client.ask('resources/read', { uri: URI });
     await expect.poll(() => closed).toBe(requests);
   }
 });

@@ -3,9 +3,9 @@ import { expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
 import {
   createBareServer,
-  type RawPeer,
-  rawPeer2025,
-  rawPeer2026,
+  type RawClient,
+  rawClient2025,
+  rawClient2026,
 } from '../../../../../../test/support/bare-server.js';
 import { inMemory2026 } from '../../../../../../test/support/in-memory-client.js';
 import { ERAS, named, startTranscribed } from '../../../../../../test/support/transcribed-server.js';
@@ -19,24 +19,24 @@ const message = (text: string) => ({
 });
 const template = (pattern: string) => new ResourceTemplate(pattern, { list: undefined });
 
-async function start(era: (typeof ERAS)[number], tools: RegisterTools): Promise<RawPeer> {
+async function start(era: (typeof ERAS)[number], tools: RegisterTools): Promise<RawClient> {
   const sessions = createBareServer(tools);
   onTestFinished(() => sessions.close());
-  return era === '2025' ? rawPeer2025(sessions) : rawPeer2026(sessions);
+  return era === '2025' ? rawClient2025(sessions) : rawClient2026(sessions);
 }
 
 /** Calls the tool `go`. */
-async function go(peer: RawPeer): Promise<string> {
-  const { result, error } = await peer.ask('tools/call', { name: 'go', arguments: {} });
+async function go(client: RawClient): Promise<string> {
+  const { result, error } = await client.ask('tools/call', { name: 'go', arguments: {} });
   return result?.content[0]?.text ?? String(error?.message);
 }
 
 /** What the server lists, as JSON. */
-async function listed(peer: RawPeer): Promise<string[]> {
+async function listed(client: RawClient): Promise<string[]> {
   const methods = ['tools/list', 'prompts/list', 'resources/list', 'resources/templates/list'];
   const answers: string[] = [];
   for (const method of methods) {
-    const { result, error } = await peer.ask(method, {});
+    const { result, error } = await client.ask(method, {});
     answers.push(error ? `${method}: ${error.message}` : JSON.stringify(result));
   }
   return answers;
@@ -82,7 +82,7 @@ function registeredTemplate(server: McpServer) {
 it.each(REFUSED.flatMap((each) => ERAS.map((era) => [era, ...each] as const)))(
   '%s: %s is refused where `update` is called, and changes nothing',
   async (era, _what, register, changes) => {
-    const peer = await start(era, (server) => {
+    const client = await start(era, (server) => {
       const registered = register(server);
       server.registerPrompt('other', {}, () => message('other'));
       server.registerTool('go', {}, async () => {
@@ -94,14 +94,14 @@ it.each(REFUSED.flatMap((each) => ERAS.map((era) => [era, ...each] as const)))(
         }
       });
     });
-    const before = await listed(peer);
-    expect(await go(peer)).toMatch(/^configuration: The /);
-    expect(await listed(peer)).toEqual(before);
+    const before = await listed(client);
+    expect(await go(client)).toMatch(/^configuration: The /);
+    expect(await listed(client)).toEqual(before);
   },
 );
 
 it.each(ERAS)('%s: an update of names, schemas and handlers holds', async (era) => {
-  const peer = await start(era, (server) => {
+  const client = await start(era, (server) => {
     const tool = server.registerTool('tool', {}, async () => textOf('before'));
     const prompt = server.registerPrompt('prompt', {}, () => message('before'));
     const resource = server.registerResource('resource', 'notes://before', {}, contents);
@@ -116,20 +116,20 @@ it.each(ERAS)('%s: an update of names, schemas and handlers holds', async (era) 
       return textOf('updated');
     });
   });
-  expect(await go(peer)).toBe('updated');
-  const called = await peer.ask('tools/call', { name: 'renamed', arguments: { what: 'after' } });
+  expect(await go(client)).toBe('updated');
+  const called = await client.ask('tools/call', { name: 'renamed', arguments: { what: 'after' } });
   expect(called.result?.content[0]?.text).toBe('after');
-  const invalid = await peer.ask('tools/call', { name: 'renamed', arguments: { what: 7 } });
+  const invalid = await client.ask('tools/call', { name: 'renamed', arguments: { what: 7 } });
   expect(invalid.result?.isError).toBe(true);
-  expect(JSON.stringify(await peer.ask('prompts/get', { name: 'renamed' }))).toContain('after');
-  expect(JSON.stringify(await peer.ask('resources/read', { uri: 'notes://after' }))).toContain('page');
-  const lists = (await listed(peer)).join('\n');
+  expect(JSON.stringify(await client.ask('prompts/get', { name: 'renamed' }))).toContain('after');
+  expect(JSON.stringify(await client.ask('resources/read', { uri: 'notes://after' }))).toContain('page');
+  const lists = (await listed(client)).join('\n');
   expect(lists).not.toContain('notes://before');
   expect(lists).not.toContain('"prompt"');
 });
 
 it.each(ERAS)('%s: a removed prompt or resource that was renamed is served no longer', async (era) => {
-  const peer = await start(era, (server) => {
+  const client = await start(era, (server) => {
     const prompt = server.registerPrompt('prompt', {}, () => message('private'));
     const resource = server.registerResource('resource', 'notes://before', {}, contents);
     server.registerTool('go', {}, async () => {
@@ -144,17 +144,17 @@ it.each(ERAS)('%s: a removed prompt or resource that was renamed is served no lo
       return textOf('removed');
     });
   });
-  expect(await go(peer)).toBe('removed');
-  const lists = (await listed(peer)).join('\n');
+  expect(await go(client)).toBe('removed');
+  const lists = (await listed(client)).join('\n');
   expect(lists).not.toContain('renamed');
   expect(lists).not.toContain('notes://after');
-  expect((await peer.ask('prompts/get', { name: 'renamed' })).error).toBeDefined();
-  expect((await peer.ask('resources/read', { uri: 'notes://after' })).error).toBeDefined();
-  expect(JSON.stringify(await peer.ask('prompts/get', { name: 'prompt' }))).toContain('new');
+  expect((await client.ask('prompts/get', { name: 'renamed' })).error).toBeDefined();
+  expect((await client.ask('resources/read', { uri: 'notes://after' })).error).toBeDefined();
+  expect(JSON.stringify(await client.ask('prompts/get', { name: 'prompt' }))).toContain('new');
 });
 
 it.each(ERAS)('%s: a tool that was removed can be registered again, and not be updated', async (era) => {
-  const peer = await start(era, (server) => {
+  const client = await start(era, (server) => {
     const tool = server.registerTool('tool', {}, async () => textOf('old'));
     server.registerTool('go', {}, async () => {
       tool.remove();
@@ -164,8 +164,8 @@ it.each(ERAS)('%s: a tool that was removed can be registered again, and not be u
       return textOf('done');
     });
   });
-  expect(await go(peer)).toBe('done');
-  const called = await peer.ask('tools/call', { name: 'tool', arguments: {} });
+  expect(await go(client)).toBe('done');
+  const called = await client.ask('tools/call', { name: 'tool', arguments: {} });
   expect(called.result?.content[0]?.text).toBe('new');
 });
 
@@ -182,7 +182,7 @@ it.each([
     });
   });
   onTestFinished(() => sessions.close());
-  const connect = async () => (era === '2025' ? rawPeer2025(sessions) : rawPeer2026(sessions));
+  const connect = async () => (era === '2025' ? rawClient2025(sessions) : rawClient2026(sessions));
   const own = await connect();
   const other = await connect();
   expect((await listed(own)).join('')).not.toContain('hidden');

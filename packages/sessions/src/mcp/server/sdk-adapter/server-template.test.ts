@@ -2,14 +2,18 @@ import { McpServer, type RegisteredTool, ResourceTemplate } from '@modelcontextp
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { z } from 'zod';
-import { createBareServer, rawPeer2025, rawPeer2026 } from '../../../../../../test/support/bare-server.js';
+import {
+  createBareServer,
+  rawClient2025,
+  rawClient2026,
+} from '../../../../../../test/support/bare-server.js';
 import type { RegisterTools } from '../../../index.js';
 import { ServerTemplate } from './server-template.js';
 
 function start(tools: RegisterTools) {
   const sessions = createBareServer(tools);
   onTestFinished(() => sessions.close());
-  return { sessions, peer: rawPeer2026(sessions) };
+  return { sessions, client: rawClient2026(sessions) };
 }
 
 const textOf = (text: string) => ({ content: [{ type: 'text' as const, text }] });
@@ -17,14 +21,14 @@ const textOf = (text: string) => ({ content: [{ type: 'text' as const, text }] }
 describe('`tools`', () => {
   it('runs once for the process in the 2026 era, and once for each connection in the 2025 era', async () => {
     let runs = 0;
-    const { sessions, peer } = start((server) => {
+    const { sessions, client } = start((server) => {
       runs++;
       server.registerTool('act', {}, async () => textOf('done'));
     });
-    for (let id = 0; id < 3; id++) await peer.ask('tools/call', { name: 'act', arguments: {} }, id);
+    for (let id = 0; id < 3; id++) await client.ask('tools/call', { name: 'act', arguments: {} }, id);
     expect(runs).toBe(1);
     for (let connections = 1; connections <= 2; connections++) {
-      const connection = await rawPeer2025(sessions);
+      const connection = await rawClient2025(sessions);
       await connection.ask('tools/list', {});
       await connection.ask('tools/call', { name: 'act', arguments: {} });
       expect(runs).toBe(1 + connections);
@@ -32,11 +36,11 @@ describe('`tools`', () => {
   });
 
   it('can register the logging capability, whose handler the SDK sets itself', async () => {
-    const { peer } = start((server) => {
+    const { client } = start((server) => {
       server.server.registerCapabilities({ logging: {} });
       server.registerTool('act', {}, async () => textOf('done'));
     });
-    const answer = await peer.ask('tools/call', { name: 'act', arguments: {} });
+    const answer = await client.ask('tools/call', { name: 'act', arguments: {} });
     expect(JSON.stringify(answer)).toContain('done');
   });
 
@@ -100,7 +104,7 @@ describe('`tools`', () => {
 
 describe('what `tools` does to the server object', () => {
   it('holds for every 2026 request: prompts, resources, templates and completions', async () => {
-    const { peer } = start((server) => {
+    const { client } = start((server) => {
       const of = z.string().transform((text) => text.toUpperCase());
       server.registerPrompt('summary', { argsSchema: z.object({ of }) }, async ({ of: text }) => ({
         messages: [{ role: 'user', content: { type: 'text', text } }],
@@ -111,18 +115,18 @@ describe('what `tools` does to the server object', () => {
       const template = new ResourceTemplate('notes://page/{number}', { list: undefined, complete });
       server.registerResource('page', template, { title: 'Page' }, contents);
     });
-    const prompt = await peer.ask('prompts/get', { name: 'summary', arguments: { of: 'all' } });
+    const prompt = await client.ask('prompts/get', { name: 'summary', arguments: { of: 'all' } });
     expect(prompt.result).toMatchObject({ messages: [{ content: { text: 'ALL' } }] });
-    expect((await peer.ask('resources/list', {})).result).toMatchObject({
+    expect((await client.ask('resources/list', {})).result).toMatchObject({
       resources: expect.arrayContaining([
         expect.objectContaining({ uri: 'notes://diary', title: 'Diary', mimeType: 'text/plain' }),
       ]),
     });
     for (const uri of ['notes://diary', 'notes://page/1'])
-      expect((await peer.ask('resources/read', { uri })).result).toMatchObject({
+      expect((await client.ask('resources/read', { uri })).result).toMatchObject({
         contents: [{ text: 'page' }],
       });
-    const completion = await peer.ask('completion/complete', {
+    const completion = await client.ask('completion/complete', {
       ref: { type: 'ref/resource', uri: 'notes://page/{number}' },
       argument: { name: 'number', value: '' },
     });
@@ -130,7 +134,7 @@ describe('what `tools` does to the server object', () => {
   });
 
   it('holds for every 2026 request: handlers and capabilities', async () => {
-    const { peer } = start(({ server }) => {
+    const { client } = start(({ server }) => {
       server.registerCapabilities({ experimental: { tides: { high: true } } });
       server.setRequestHandler(
         'tides/next',
@@ -140,8 +144,8 @@ describe('what `tools` does to the server object', () => {
         }),
       );
     });
-    expect((await peer.ask('tides/next', {})).result).toMatchObject({ high: true });
-    expect((await peer.ask('server/discover', {})).result).toMatchObject({
+    expect((await client.ask('tides/next', {})).result).toMatchObject({ high: true });
+    expect((await client.ask('server/discover', {})).result).toMatchObject({
       capabilities: { experimental: { tides: { high: true } } },
     });
   });
@@ -149,7 +153,7 @@ describe('what `tools` does to the server object', () => {
   it('may change later: 2026 clients see updates, removals and new registrations', async () => {
     let mcp: McpServer | undefined;
     const tools: Record<string, RegisteredTool> = {};
-    const { peer } = start((server) => {
+    const { client } = start((server) => {
       mcp = server;
       for (const name of ['updated', 'removed', 'disabled', 'renamed'])
         tools[name] = server.registerTool(name, {}, async () => textOf('before'));
@@ -165,11 +169,11 @@ describe('what `tools` does to the server object', () => {
     mcp?.registerTool('added', {}, async () => textOf('new'));
     const listed = z
       .object({ tools: z.array(z.looseObject({ name: z.string() })) })
-      .parse((await peer.ask('tools/list', {})).result).tools;
+      .parse((await client.ask('tools/list', {})).result).tools;
     const own = ['login', 'session_status', 'logout'];
     expect(listed.map(({ name }) => name)).toEqual([...own, 'updated', 'other', 'added']);
     const call = async (name: string, args = {}) =>
-      (await peer.ask('tools/call', { name, arguments: args })).result?.content[0]?.text;
+      (await client.ask('tools/call', { name, arguments: args })).result?.content[0]?.text;
     expect(await call('updated', { what: 'after' })).toBe('after');
     expect(await call('other')).toBe('before');
     expect(await call('added')).toBe('new');
@@ -180,13 +184,13 @@ describe('what `tools` does to the server object', () => {
   });
 
   it('concerns the client of the current request, wherever it asks for it', async () => {
-    const { peer, sessions } = start((server) => {
+    const { client, sessions } = start((server) => {
       server.registerTool('who', {}, async () => textOf(server.server.getClientVersion()?.name ?? 'none'));
     });
     const who = { name: 'who', arguments: {} };
-    const connection = await rawPeer2025(sessions);
+    const connection = await rawClient2025(sessions);
     const [modern, legacy] = await Promise.all([
-      peer.ask('tools/call', who),
+      client.ask('tools/call', who),
       connection.ask('tools/call', who),
     ]);
     expect(legacy.result?.content).toMatchObject([{ text: 'raw' }]);
@@ -249,9 +253,9 @@ describe('what `tools` does to the server object', () => {
       { logger },
     );
     onTestFinished(() => sessions.close());
-    const peer = rawPeer2026(sessions);
+    const client = rawClient2026(sessions);
     for (let id = 0; id < 3; id++) {
-      const answer = await peer.ask('tools/call', { name: 'act', arguments: {} }, id);
+      const answer = await client.ask('tools/call', { name: 'act', arguments: {} }, id);
       expect(answer.result?.content[0]?.text).toBe('done');
     }
     expect(reported.filter((text) => text.includes('without the resource "page"'))).toHaveLength(1);
