@@ -51,7 +51,8 @@ export interface HttpTransport {
   /** `0`: any free port. Default: 3000. */
   readonly port: number;
   /**
-   * The time that an idle connection is kept open, in milliseconds. Default: that of the library's option `keepAliveMs`.
+   * The time that an idle connection is kept open, in milliseconds. Default: that of the library's option
+   * `keepAliveMs`.
    */
   readonly keepAliveMs: number | undefined;
   /** Whether to print the addresses as one line of JSON on stdout. */

@@ -21,8 +21,8 @@ export interface IdentityProvider {
 }
 
 /**
- * Starts an OpenID provider for demos and tests. It keeps its data in memory and accepts any name as a user, so it serves
- * this machine only.
+ * Starts an OpenID provider for demos and tests. It keeps its data in memory and accepts any name as a user, so it
+ * serves this machine only.
  *
  * @throws the `EADDRINUSE` error of Node if the port is taken
  */

@@ -8,8 +8,8 @@ const notes = z.object({ notes: z.array(note) });
 const problem = z.object({ message: z.string() });
 
 /**
- * Registers `whoami`, `list_notes` and `add_note`. Each calls the notes API with the access token of the caller. Without
- * a login, a call waits for one if the client supports that.
+ * Registers `whoami`, `list_notes` and `add_note`. Each calls the notes API with the access token of the caller.
+ * Without a login, a call waits for one if the client supports that.
  */
 export function registerNotesTools(apiOrigin: string): RegisterTools {
   return (server, context) => {

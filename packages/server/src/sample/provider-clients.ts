@@ -15,8 +15,8 @@ export function createCredentials(clientId: string): ClientCredentials {
 }
 
 /**
- * The registration of an MCP server on this machine. As a native application, it may use any port of this machine in its
- * redirect URI, with the path `/callback` (RFC 8252 section 7.3).
+ * The registration of an MCP server on this machine. As a native application, it may use any port of this machine in
+ * its redirect URI, with the path `/callback` (RFC 8252 section 7.3).
  */
 export function mcpServerClient(
   { clientId, clientSecret }: ClientCredentials,

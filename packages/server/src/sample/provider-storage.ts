@@ -105,8 +105,8 @@ class MemoryAdapter implements Adapter {
 }
 
 /**
- * The user of a browser session is never stored: every authorization asks for the user, so that one browser can log in as
- * several users. Only the binding of the device flow's forms to their browser is stored.
+ * The user of a browser session is never stored: every authorization asks for the user, so that one browser can log in
+ * as several users. Only the binding of the device flow's forms to their browser is stored.
  */
 class ForgetfulAdapter extends MemoryAdapter {
   override async upsert(id: string, payload: AdapterPayload, expiresInSeconds?: number): Promise<void> {

@@ -41,8 +41,8 @@ export interface BearerAccessOptions {
    */
   readonly sessionPerConnection?: boolean | undefined;
   /**
-   * This server's registration at the authorization server for signing in browsers. The sign-in proves that the user who
-   * completes a login at another provider is the user of the client that started it. Its redirect URI is
+   * This server's registration at the authorization server for signing in browsers. The sign-in proves that the user
+   * who completes a login at another provider is the user of the client that started it. Its redirect URI is
    * `/login/sign-in`. Default: none; such logins are confirmed with a code, except on loopback.
    */
   readonly signIn?: ClientRegistration | undefined;

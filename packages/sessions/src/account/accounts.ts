@@ -69,8 +69,8 @@ export class Accounts {
   /**
    * Adds the account of a login to its session. It replaces an older account at the same provider, whose tokens are
    * revoked. The login of another user signs the session out first: its calls, state and accounts at all providers end,
-   * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or has
-   * ended since the login began, the new tokens are revoked.
+   * and a session handle becomes a pending handle, so that the user gets a new one. If the session was signed out or
+   * has ended since the login began, the new tokens are revoked.
    * @returns the generation of the tokens; `undefined` if they were revoked
    */
   commitLogin(

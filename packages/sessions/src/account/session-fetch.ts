@@ -16,7 +16,8 @@ export type GivenTokens = Map<string, number>;
 interface SessionCaller {
   readonly snapshot: SessionSnapshot;
   /**
-   * The preferred provider; absent, or if the URL is not among its API origins: the first provider with that API origin.
+   * The preferred provider; absent, or if the URL is not among its API origins: the first provider with that API
+   * origin.
    */
   readonly preferred: string | undefined;
   /** Notes the token sets that are used. */
@@ -180,7 +181,9 @@ function isTemporary(error: unknown): boolean {
   );
 }
 
-/** Token sets that an API rejected right after their renewal: another renewal would not help. Kept until the sign-out. */
+/**
+ * Token sets that an API rejected right after their renewal: another renewal would not help. Kept until the sign-out.
+ */
 class RejectedGenerations {
   readonly #generations = new WeakMap<AbortSignal, Map<string, number>>();
 

@@ -22,7 +22,9 @@ export interface GuardedRequest {
   readonly incoming: IncomingMessage | undefined;
 }
 
-/** Checks the host and origin of requests, and where they come from. Protects a server on loopback from DNS rebinding. */
+/**
+ * Checks the host and origin of requests, and where they come from. Protects a server on loopback from DNS rebinding.
+ */
 export class Guards {
   readonly #options: GuardOptions;
 

@@ -16,7 +16,9 @@ export type PresetOptions<Name extends string = string> = { readonly clientId: s
   ProviderOptions<Name>
 >;
 
-/** Makes the options of a provider from this server's registration there. Its `name` is that of the preset by default. */
+/**
+ * Makes the options of a provider from this server's registration there. Its `name` is that of the preset by default.
+ */
 export type PresetFunction<Default extends PresetName> = <const Name extends string = Default>(
   options: PresetOptions<Name>,
 ) => ProviderOptions<Name>;

@@ -13,9 +13,13 @@ export interface AuthorizationChecks {
 export interface AuthorizationDifferences {
   /** The scopes to request. Default: the configured ones. */
   readonly scopes?: readonly string[] | undefined;
-  /** JSON of claims (OpenID Connect Core section 5.5) to request besides those of `authorizationParams`. Default: none. */
+  /**
+   * JSON of claims (OpenID Connect Core section 5.5) to request besides those of `authorizationParams`. Default: none.
+   */
   readonly claims?: string | undefined;
-  /** What the provider asks the user for, unless `authorizationParams` has a `prompt`. Default: the provider decides. */
+  /**
+   * What the provider asks the user for, unless `authorizationParams` has a `prompt`. Default: the provider decides.
+   */
   readonly prompt?: 'consent' | 'login' | undefined;
 }
 

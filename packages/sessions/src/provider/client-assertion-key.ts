@@ -12,7 +12,9 @@ export const KEY_ALGORITHM_NAMES = [
   'EdDSA',
 ] as const;
 
-/** A private key as a JSON Web Key (RFC 7517, RFC 7518 section 6). Not every version of `@types/node` has such a type. */
+/**
+ * A private key as a JSON Web Key (RFC 7517, RFC 7518 section 6). Not every version of `@types/node` has such a type.
+ */
 export interface ClientAssertionKey {
   readonly kty?: string;
   readonly alg?: string;

@@ -56,7 +56,9 @@ function formEncoded(value: string): string {
   return new URLSearchParams([['', value]]).toString().slice(1);
 }
 
-/** Basic, which every server with secrets has to support (RFC 6749 section 2.3.1), unless it announces the form only. */
+/**
+ * Basic, which every server with secrets has to support (RFC 6749 section 2.3.1), unless it announces the form only.
+ */
 function announced(clientSecret: string): oidc.ClientAuth {
   const basic = basicAuthentication(clientSecret);
   const post = oidc.ClientSecretPost(clientSecret);

@@ -57,8 +57,8 @@ const REFRESH_CHECKS: readonly ClaimCheck[] = [audience, issuer];
 const LOGIN_CHECKS: readonly ClaimCheck[] = [...REFRESH_CHECKS, authorizedParty, expiry, notBefore, nonce];
 
 /**
- * Checks an ID token of the token endpoint (OpenID Connect Core sections 3.1.3.7 and 12.2). The token comes directly from
- * that endpoint over TLS, so its signature is not verified (section 3.1.3.7, number 6).
+ * Checks an ID token of the token endpoint (OpenID Connect Core sections 3.1.3.7 and 12.2). The token comes directly
+ * from that endpoint over TLS, so its signature is not verified (section 3.1.3.7, number 6).
  */
 export function checkIdToken(idToken: unknown, expectations: IdTokenExpectations): IdTokenCheck {
   const parts = typeof idToken === 'string' ? idToken.split('.') : [];

@@ -2,8 +2,8 @@
  * Client authentication at the token endpoint (OpenID Connect Core section 9).
  *
  * - `client_secret_basic`: an Authorization header in which id and secret are form-encoded (RFC 6749 section 2.3.1).
- * - `client_secret_basic_raw`: the same without the encoding (RFC 7617), for providers that do not decode it. A colon in
- *   the id or the secret is refused.
+ * - `client_secret_basic_raw`: the same without the encoding (RFC 7617), for providers that do not decode it. A colon
+ *   in the id or the secret is refused.
  * - `client_secret_post`: id and secret are fields of the form.
  * - `private_key_jwt`: an assertion that is signed with `clientKey` (RFC 7523).
  * - `none`: a public client.
@@ -101,8 +101,8 @@ export interface RevocationRequest {
   /** The tokens that are revoked. Default: `both`. */
   readonly tokens?: 'refresh' | 'access' | 'both' | undefined;
   /**
-   * `client`: the client's authentication; a secret is sent in an Authorization header, unless `clientAuthentication` is
-   * `client_secret_post` and the body a form. `bearer`: the access token. Default: `client`.
+   * `client`: the client's authentication; a secret is sent in an Authorization header, unless `clientAuthentication`
+   * is `client_secret_post` and the body a form. `bearer`: the access token. Default: `client`.
    */
   readonly authentication?: 'client' | 'bearer' | undefined;
   /** Such as `Notion-Version`; not `authorization`, `host` and `content-length`. Default: none. */

@@ -83,8 +83,8 @@ export interface ProviderOptions<Name extends string = string> {
    */
   readonly pkce?: 'S256' | 'off' | undefined;
   /**
-   * `off`: no nonce is sent and none is compared, for providers whose ID token has none (LinkedIn). PKCE is left against
-   * an injected code; without PKCE, what `pkce` says. Default: `required`, if `openid` is requested.
+   * `off`: no nonce is sent and none is compared, for providers whose ID token has none (LinkedIn). PKCE is left
+   * against an injected code; without PKCE, what `pkce` says. Default: `required`, if `openid` is requested.
    */
   readonly nonce?: 'required' | 'off' | undefined;
   /**

@@ -14,7 +14,9 @@ export interface ProviderSettings extends ProviderOptions {
   readonly name: string;
   readonly displayName: string;
   readonly clientAuthentication: ClientAuthentication;
-  /** Whether the options name `clientAuthentication`. Otherwise the metadata may replace Basic by `client_secret_post`. */
+  /**
+   * Whether the options name `clientAuthentication`. Otherwise the metadata may replace Basic by `client_secret_post`.
+   */
   readonly isAuthenticationGiven: boolean;
   readonly clientAssertion: Required<ClientAssertionOptions>;
   readonly scopes: readonly string[];

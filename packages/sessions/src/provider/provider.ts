@@ -54,7 +54,9 @@ export interface ProviderRuntime {
   readonly fetch: typeof globalThis.fetch;
   /** Logs errors of the configured `revoke`. */
   readonly onError: (error: unknown) => void;
-  /** Receives each failure once, except for what users decide (RFC 8628 section 3.5) and for ended grants at a refresh. */
+  /**
+   * Receives each failure once, except for what users decide (RFC 8628 section 3.5) and for ended grants at a refresh.
+   */
   readonly report: (failure: ProviderFailure) => void;
 }
 
@@ -146,7 +148,8 @@ export class Provider {
   }
 
   /**
-   * Redeems the code of an authorization response, after the checks of state and `iss` (RFC 9207), and checks the nonce.
+   * Redeems the code of an authorization response, after the checks of state and `iss` (RFC 9207), and checks the
+   * nonce.
    * @param callback the URL to which the provider redirected the browser
    * @param scopes the requested scopes. Default: the configured ones
    * @throws as `prepare`. Tokens that were granted are revoked.

@@ -61,8 +61,8 @@ const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 const CLIENT_ERRORS = new Set(['invalid_client', 'unsupported_grant_type']);
 
 /**
- * Descriptions that name the token and say that it is dead. `grant_revoked` wipes tokens, so no looser word belongs here:
- * after every other description the tokens are kept, and a login is offered all the same.
+ * Descriptions that name the token and say that it is dead. `grant_revoked` wipes tokens, so no looser word belongs
+ * here: after every other description the tokens are kept, and a login is offered all the same.
  */
 const SAYS_DEAD = [
   /(refresh.?token|authorization.?code|\bgrant|passed for the token)\b.{0,40}\b(invalid|expired|revoked|not found)\b/,
@@ -160,7 +160,9 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   { answer: '2xx with an access token', fits: () => true, outcome: 'granted' },
 ];
 
-/** Whether an error says that the token is dead, in words of its own (RFC 6749 section 5.2 knows `invalid_grant` only). */
+/**
+ * Whether an error says that the token is dead, in words of its own (RFC 6749 section 5.2 knows `invalid_grant` only).
+ */
 export function saysDead({ error, description }: Pick<TokenAnswer, 'error' | 'description'>): boolean {
   if (error !== undefined && DEAD_GRANT.has(error)) return true;
   return !SAYS_GRANT_TYPE.test(description) && SAYS_DEAD.some((pattern) => pattern.test(description));

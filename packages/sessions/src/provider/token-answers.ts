@@ -87,8 +87,8 @@ export interface TokenAnswerForm {
 }
 
 /**
- * Reads a response of the token endpoint, and converts it to the form that openid-client accepts. An ID token becomes the
- * field {@link UNCHECKED_ID_TOKEN}, which the caller checks.
+ * Reads a response of the token endpoint, and converts it to the form that openid-client accepts. An ID token becomes
+ * the field {@link UNCHECKED_ID_TOKEN}, which the caller checks.
  * @throws TokenEndpointError if the response contains no tokens
  */
 export async function readTokenAnswer(
@@ -119,7 +119,10 @@ export async function readTokenAnswer(
   });
 }
 
-/** The parts of a response that say what it means. The bodies of 429 and 5xx are not read. @throws if the body breaks off */
+/**
+ * The parts of a response that say what it means. The bodies of 429 and 5xx are not read.
+ * @throws if the body breaks off
+ */
 export async function answerOf(response: Response): Promise<TokenAnswer> {
   const { status, headers } = response;
   const type = headers.get('content-type') ?? '';

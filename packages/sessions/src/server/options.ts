@@ -103,8 +103,8 @@ export interface ServeStdioOptions {
    */
   readonly callbackPort?: number | undefined;
   /**
-   * The host of the redirect URI. `localhost` is for providers that accept no address (RFC 8252 section 8.3): the server
-   * then listens on 127.0.0.1 and ::1. Default: `127.0.0.1`.
+   * The host of the redirect URI. `localhost` is for providers that accept no address (RFC 8252 section 8.3): the
+   * server then listens on 127.0.0.1 and ::1. Default: `127.0.0.1`.
    */
   readonly callbackHost?: '127.0.0.1' | 'localhost' | undefined;
 }

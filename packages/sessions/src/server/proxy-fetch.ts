@@ -7,8 +7,8 @@ const HTTP_PROXY = ['http_proxy', 'HTTP_PROXY'] as const;
 const HTTPS_PROXY = ['https_proxy', 'HTTPS_PROXY'] as const;
 
 /**
- * The default HTTP client for providers and APIs. It uses the proxies that `HTTP_PROXY` and `HTTPS_PROXY` name, except for
- * loopback addresses and the hosts in `NO_PROXY`. Without these variables it is the global `fetch`.
+ * The default HTTP client for providers and APIs. It uses the proxies that `HTTP_PROXY` and `HTTPS_PROXY` name, except
+ * for loopback addresses and the hosts in `NO_PROXY`. Without these variables it is the global `fetch`.
  *
  * The dispatcher of the process stays as it is: the library may run in a process that has its own.
  * @throws SessionError `configuration` if a variable is not an http or https URL

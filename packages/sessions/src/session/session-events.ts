@@ -13,8 +13,8 @@ import type {
 } from './session-record.js';
 
 /**
- * What came of a revocation (RFC 7009). `deferred`: the tokens are wiped, and another login of the user keeps the grant in
- * use. The last one to end revokes it.
+ * What came of a revocation (RFC 7009). `deferred`: the tokens are wiped, and another login of the user keeps the grant
+ * in use. The last one to end revokes it.
  */
 export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported' | 'deferred';
 
@@ -110,7 +110,9 @@ export type SessionEvent =
   /** The login reaches its maximum lifetime soon. */
   | (EventSession & { readonly type: 'session.expires_soon' })
   | (EventSession & { readonly type: 'session.ended'; readonly reason: EndReason })
-  /** The server refused a session or a connection: the limit of the node (`cap`), the address or the user is reached. */
+  /**
+   * The server refused a session or a connection: the limit of the node (`cap`), the address or the user is reached.
+   */
   | { readonly type: 'session.refused'; readonly reason: 'cap' | 'address' | 'user' }
   /** A request named a connection that belongs to another principal. */
   | (EventSession & { readonly type: 'session.not_owned' })

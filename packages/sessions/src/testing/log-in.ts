@@ -116,7 +116,9 @@ class Browser {
     );
   }
 
-  /** Sends an authorization response as a form of the provider's page. A cross-site form has no `SameSite=Lax` cookies. */
+  /**
+   * Sends an authorization response as a form of the provider's page. A cross-site form has no `SameSite=Lax` cookies.
+   */
   async returnAsForm(callback: URL, from: string): Promise<Response> {
     const { origin, pathname, searchParams } = callback;
     const sent = { method: 'POST', body: searchParams, headers: { origin: new URL(from).origin } };

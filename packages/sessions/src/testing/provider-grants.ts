@@ -81,7 +81,9 @@ export class ProviderGrants {
     device.decision = decision;
   }
 
-  /** Answers a token request: the grant with new tokens, or the error code (RFC 6749 section 5.2, RFC 8628 section 3.5). */
+  /**
+   * Answers a token request: the grant with new tokens, or the error code (RFC 6749 section 5.2, RFC 8628 section 3.5).
+   */
   issue(form: URLSearchParams, lifetimes: TokenLifetimes): Grant | string {
     const grant = this.#requested(form, lifetimes.nowMs);
     if (typeof grant === 'string') return grant;

@@ -10,8 +10,8 @@ export interface TokenSet {
 const LENGTH_BYTES = 4;
 
 /**
- * Encodes a token set as length ‖ access token ‖ refresh token, in a buffer that can be wiped. JSON would create a string,
- * which cannot. The caller wipes the secrets.
+ * Encodes a token set as length ‖ access token ‖ refresh token, in a buffer that can be wiped. JSON would create a
+ * string, which cannot. The caller wipes the secrets.
  */
 export function encodeTokenSet(tokens: TokenSet): Buffer {
   const { accessToken, refreshToken } = tokens;

@@ -31,9 +31,9 @@ export interface SealedRecord {
 /**
  * Seals plaintexts with AES-256-GCM (NIST SP 800-38D).
  *
- * Every record has its own key, derived from the hierarchy, the record's place and 32 random bytes that are kept with the
- * record. So a key seals exactly one plaintext, and wiping those bytes destroys the key. The place is also the additional
- * data: a record that is moved to another place does not open.
+ * Every record has its own key, derived from the hierarchy, the record's place and 32 random bytes that are kept with
+ * the record. So a key seals exactly one plaintext, and wiping those bytes destroys the key. The place is also the
+ * additional data: a record that is moved to another place does not open.
  */
 export class Vault {
   readonly #keys: KeyHierarchy;

@@ -6,7 +6,10 @@ const MAX_FAILURES = 5;
 /** How long the breaker stays open. */
 const OPEN_MS = 30_000;
 
-/** Checks right before a request whether to send it. @returns the outcome instead of a request; `undefined` to send it */
+/**
+ * Checks right before a request whether to send it.
+ * @returns the outcome instead of a request; `undefined` to send it
+ */
 export type FinalCheck = () => Promise<RefreshOutcome | undefined>;
 
 /**

@@ -35,8 +35,8 @@ interface ProviderLimits {
 }
 
 /**
- * The retry policy of refreshes: a maximum number in flight, three attempts with growing random pauses, no request while
- * the breaker is open, and one repetition of a request whose response was lost.
+ * The retry policy of refreshes: a maximum number in flight, three attempts with growing random pauses, no request
+ * while the breaker is open, and one repetition of a request whose response was lost.
  */
 export class RefreshPolicy {
   readonly #options: RefreshPolicyOptions;

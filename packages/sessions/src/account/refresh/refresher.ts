@@ -53,8 +53,9 @@ export class TokenRefresher {
   }
 
   /**
-   * Refreshes the token set of `generation`, whose access token an API has rejected. If the provider rejects the refresh,
-   * too, the account has no valid access token until a later one succeeds. Without a refresh token it needs a new login.
+   * Refreshes the token set of `generation`, whose access token an API has rejected. If the provider rejects the
+   * refresh, too, the account has no valid access token until a later one succeeds. Without a refresh token it needs a
+   * new login.
    * @throws SessionError as `refresh`
    */
   async replaceRefused(ref: SessionRef, provider: string, generation: number): Promise<void> {

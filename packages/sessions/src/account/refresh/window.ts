@@ -9,8 +9,8 @@ const JITTER = 0.1;
 /** For providers that do not send `expires_in`. */
 const ASSUMED_LIFETIME_MS = 300_000;
 /**
- * A refresh ahead of the end of the refresh token comes no sooner than this after the last one. At the end of the user's
- * session at the provider, no refresh extends the lifetime, and the rest of it becomes shorter each time.
+ * A refresh ahead of the end of the refresh token comes no sooner than this after the last one. At the end of the
+ * user's session at the provider, no refresh extends the lifetime, and the rest of it becomes shorter each time.
  */
 const MIN_INTERVAL_MS = 30_000;
 

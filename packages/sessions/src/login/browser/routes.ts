@@ -123,8 +123,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   };
 
   /**
-   * Handles an authorization response that the page of a provider posts. Such a request is cross-site, so that it has no
-   * `SameSite=Lax` cookie: a redirect repeats it as the query of a GET request, which has.
+   * Handles an authorization response that the page of a provider posts. Such a request is cross-site, so that it has
+   * no `SameSite=Lax` cookie: a redirect repeats it as the query of a GET request, which has.
    */
   const handleForm = async (c: Context<HttpEnv>, path: string, fields: readonly string[]) => {
     const form = await readForm(bodySourceOf(c), bodyMemory);

@@ -30,7 +30,9 @@ const FAILURES = {
 /** The time that `detectionDelayMs` allows for the response to a poll. */
 const RESPONSE_MS = 3000;
 
-/** The client side of one device authorization (RFC 8628): requests the user code, then polls, one request at a time. */
+/**
+ * The client side of one device authorization (RFC 8628): requests the user code, then polls, one request at a time.
+ */
 export class DevicePoller {
   readonly #options: DevicePollerOptions;
   #authorization: DeviceAuthorization | undefined;

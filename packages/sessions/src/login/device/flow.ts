@@ -18,7 +18,9 @@ export interface DeviceFlowOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Logins by the device flow (RFC 8628): the user enters a code at the provider, and this server polls for the tokens. */
+/**
+ * Logins by the device flow (RFC 8628): the user enters a code at the provider, and this server polls for the tokens.
+ */
 export class DeviceFlow {
   readonly #options: DeviceFlowOptions;
 

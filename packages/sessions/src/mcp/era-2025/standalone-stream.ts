@@ -22,9 +22,9 @@ interface Probe {
 
 /**
  * The stream that a 2025 client opens with GET, for messages that belong to none of its requests. Protocol pings show
- * whether the client is present: a proxy or a dead network does not answer them. A client that does not answer keeps its
- * stream, because some clients never answer pings. It does not count as present, and another stream may replace this
- * one.
+ * whether the client is present: a proxy or a dead network does not answer them. A client that does not answer keeps
+ * its stream, because some clients never answer pings. It does not count as present, and another stream may replace
+ * this one.
  */
 export class StandaloneStream {
   readonly #stream: SseStream;

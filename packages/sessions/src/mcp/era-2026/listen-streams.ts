@@ -47,8 +47,8 @@ interface ListenStream {
 }
 
 /**
- * The open `subscriptions/listen` streams of 2026 clients. A stream that names a session gets the status changes of that
- * session only, and ends with it. The SDK sends every change to every stream, because it does not know sessions.
+ * The open `subscriptions/listen` streams of 2026 clients. A stream that names a session gets the status changes of
+ * that session only, and ends with it. The SDK sends every change to every stream, because it does not know sessions.
  */
 export class ListenStreams {
   readonly #registry: SessionRegistry;

@@ -49,7 +49,9 @@ export interface StatelessHandlerOptions extends ListenStreamsOptions {
   readonly onProtocolError: (error: unknown) => void;
 }
 
-/** Serves clients of MCP 2026-07-28, which has no protocol sessions: every request is served by its own server object. */
+/**
+ * Serves clients of MCP 2026-07-28, which has no protocol sessions: every request is served by its own server object.
+ */
 export class StatelessHandler {
   readonly #options: StatelessHandlerOptions;
   readonly #listenStreams: ListenStreams;

@@ -26,8 +26,8 @@ function withProperties<T extends object>(original: T, replaced: Partial<T>): T 
 }
 
 /**
- * The authenticated caller, in the form in which the SDK passes it to tools (`ctx.http.authInfo`). The token is left out,
- * because it is for this server only (MCP "Token Passthrough").
+ * The authenticated caller, in the form in which the SDK passes it to tools (`ctx.http.authInfo`). The token is left
+ * out, because it is for this server only (MCP "Token Passthrough").
  */
 export function authInfoOf({ issuer, subject, clientId, scopes }: Principal): AuthInfo {
   return { token: '', clientId, scopes: [...scopes], extra: { issuer, subject } };

@@ -71,7 +71,9 @@ export class RequestStates {
     return typeof state === 'string' && state.startsWith(PREFIX);
   }
 
-  /** @throws SessionError `login_failed` if the state was changed, has expired or was used, or belongs to another call */
+  /**
+   * @throws SessionError `login_failed` if the state was changed, has expired or was used, or belongs to another call
+   */
   open(state: string, binding: RequestStateBinding): string {
     const sealed = secretBytes(this.isOurs(state) ? state.slice(PREFIX.length) : '', 'base64url');
     const record = { salt: sealed.subarray(0, SALT_BYTES), bytes: sealed.subarray(SALT_BYTES) };

@@ -53,8 +53,8 @@ export function calledToolOf(body: unknown): CalledTool {
 }
 
 /**
- * An input schema with the session argument added. The argument is removed before the schema validates, so the tool does
- * not get it. Works for any Standard Schema.
+ * An input schema with the session argument added. The argument is removed before the schema validates, so the tool
+ * does not get it. Works for any Standard Schema.
  */
 export function withSessionArgument(schema: StandardSchemaWithJSON): StandardSchemaWithJSON {
   const inner = schema['~standard'];

@@ -57,10 +57,11 @@ export interface Session<ProviderName extends string = string> {
    */
   signOut(): Promise<void>;
   /**
-   * `fetch` in the name of the logged-in user, for any API client that takes a `fetch`. Adds the access token, refreshed
-   * if necessary, to requests to the `apiOrigins` of a provider: that of the handler's `requireLogin`, if the URL is
-   * among its `apiOrigins`, else the first provider with that origin. A redirect to another origin is followed with a
-   * GET without the token, the headers and the body. The body of a `Request` is read into memory before it is sent.
+   * `fetch` in the name of the logged-in user, for any API client that takes a `fetch`. Adds the access token,
+   * refreshed if necessary, to requests to the `apiOrigins` of a provider: that of the handler's `requireLogin`, if the
+   * URL is among its `apiOrigins`, else the first provider with that origin. A redirect to another origin is followed
+   * with a GET without the token, the headers and the body. The body of a `Request` is read into memory before it is
+   * sent.
    *
    * A 401 because of the token renews the token and repeats the request, once. A 401 or 403 that requires scopes or
    * claims (`insufficient_scope`, RFC 6750 section 3.1; `insufficient_claims`) throws `login_required`, and the next
@@ -81,12 +82,12 @@ export interface Session<ProviderName extends string = string> {
   ): Promise<T>;
   /**
    * Tells that an API has rejected the access token in a way that `fetch` does not see: a 403, an error in a 200, or a
-   * call with `withAccessToken`. Renews the token that this request was given last, once, so that the tool may repeat its
-   * call. If the renewed token is rejected, too, the login has to be renewed. With `scopes` or `claims`, the next `login`
-   * requests them.
-   * @throws SessionError `reauthentication_required`; `login_required` with `scopes` or `claims`; `provider_unavailable`
-   * or `provider_refused` if the token cannot be renewed now; `signed_out`, `unknown_provider`, and `configuration` for an
-   * invalid option
+   * call with `withAccessToken`. Renews the token that this request was given last, once, so that the tool may repeat
+   * its call. If the renewed token is rejected, too, the login has to be renewed. With `scopes` or `claims`, the next
+   * `login` requests them.
+   * @throws SessionError `reauthentication_required`; `login_required` with `scopes` or `claims`;
+   * `provider_unavailable` or `provider_refused` if the token cannot be renewed now; `signed_out`, `unknown_provider`,
+   * and `configuration` for an invalid option
    */
   tokenRejected(rejection?: TokenRejection<ProviderName>): Promise<void>;
   /**

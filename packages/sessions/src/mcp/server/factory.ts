@@ -33,8 +33,8 @@ export interface ServerInfo extends Implementation {
   /** Capabilities besides those that follow from the registrations. */
   readonly capabilities?: ServerCapabilities;
   /**
-   * Verifies the `requestState` of your own tools, as the option of the SDK with this name does. A state that was changed,
-   * or belongs to another session, does not reach it.
+   * Verifies the `requestState` of your own tools, as the option of the SDK with this name does. A state that was
+   * changed, or belongs to another session, does not reach it.
    */
   readonly requestState?: ServerOptions['requestState'];
 }
@@ -95,8 +95,8 @@ export interface ServerEnvironment {
 }
 
 /**
- * Makes the server objects of both eras, with the same tools behind the same guard. In the 2026 era `tools` has run once,
- * when the process started; in the 2025 era it runs for each connection.
+ * Makes the server objects of both eras, with the same tools behind the same guard. In the 2026 era `tools` has run
+ * once, when the process started; in the 2025 era it runs for each connection.
  */
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;

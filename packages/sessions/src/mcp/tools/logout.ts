@@ -44,7 +44,9 @@ const outputSchema = z.object({
   ),
 });
 
-/** Registers the tool `logout`. It wipes the tokens first, then revokes them at the provider, and reports the result. */
+/**
+ * Registers the tool `logout`. It wipes the tokens first, then revokes them at the provider, and reports the result.
+ */
 export function registerLogoutTool(server: McpServer, options: LogoutToolOptions): void {
   server.registerTool(
     'logout',

@@ -22,9 +22,9 @@ export type TimelyResponse =
   | { readonly isStream: false; readonly response: Response };
 
 /**
- * Resolves with the response, or after five seconds with one that starts without its result. Such a response is a stream
- * with comments until the result, or, for a client that does not accept event streams, white space before the JSON (RFC
- * 8259 section 2).
+ * Resolves with the response, or after five seconds with one that starts without its result. Such a response is a
+ * stream with comments until the result, or, for a client that does not accept event streams, white space before the
+ * JSON (RFC 8259 section 2).
  * @param pending the response; its rejection is passed on, or aborts a response that has started
  */
 export async function respondInTime(

@@ -45,8 +45,8 @@ export interface SseStreamOptions {
 }
 
 /**
- * A stream of server-sent events to one client. It forwards the SDK's stream, takes further messages, reports which side
- * ended it, and disconnects a client that does not read.
+ * A stream of server-sent events to one client. It forwards the SDK's stream, takes further messages, reports which
+ * side ended it, and disconnects a client that does not read.
  */
 export class SseStream {
   /** The response to send in place of the SDK's. */

@@ -15,8 +15,8 @@ export type ServeMessage = (
  * Makes a server object process its messages one after the other through `serve`.
  *
  * This patches `connect`, because the SDK has no hook between reading a line and delivering its message: `serveStdio`
- * puts all messages in a queue, so that an `AsyncLocalStorage` entered at the transport holds another message's context,
- * and it creates the channel of a server object itself.
+ * puts all messages in a queue, so that an `AsyncLocalStorage` entered at the transport holds another message's
+ * context, and it creates the channel of a server object itself.
  * @param serve must not reject
  */
 export function serveMessagesThrough(server: McpServer, serve: ServeMessage): void {

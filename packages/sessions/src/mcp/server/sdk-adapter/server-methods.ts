@@ -4,8 +4,8 @@ import type { McpServer } from '@modelcontextprotocol/server';
 /*
  * This folder adapts the server object of the SDK. The SDK has no hooks for what a server with several users needs, so
  * the adapter replaces methods of each server object: to guard handlers and messages against errors in the author's
- * code, to check registrations and the session of a tool call, to note subscriptions, and to run `tools` once in the 2026
- * era. Only this folder imports this file, which dependency-cruiser enforces.
+ * code, to check registrations and the session of a tool call, to note subscriptions, and to run `tools` once in the
+ * 2026 era. Only this folder imports this file, which dependency-cruiser enforces.
  */
 
 /** A method, with one signature for all its overloads. */

@@ -38,8 +38,8 @@ export interface LinkQuestion {
 }
 
 /**
- * Asks a 2025 client to open the link: sends it an elicitation request within the call. The elicitation of the SDK waits
- * for ten minutes; this one ends before the client gives up.
+ * Asks a 2025 client to open the link: sends it an elicitation request within the call. The elicitation of the SDK
+ * waits for ten minutes; this one ends before the client gives up.
  */
 export async function elicitLogin(
   options: LoginElicitationOptions,
@@ -132,8 +132,8 @@ const roundSchema: z.ZodType<Round> = z.object({
 });
 
 /**
- * Calls of 2026-07-28 that wait for a login in several rounds: the client is asked to open the link, returns the answer of
- * its user, and repeats the call until the login is completed.
+ * Calls of 2026-07-28 that wait for a login in several rounds: the client is asked to open the link, returns the answer
+ * of its user, and repeats the call until the login is completed.
  */
 export class LoginRounds {
   readonly #options: LoginRoundsOptions;
