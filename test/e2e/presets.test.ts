@@ -91,7 +91,6 @@ const PLAYED: Readonly<Record<PresetName, PlayedPreset>> = {
   },
   hubspot: {
     quirks: ['user_id_in_token_answer', 'scope_list', 'dead_as_hubspot_status'],
-    subject: '1234',
     fields: { hub_id: '1234' },
     revocation: 'confirmed',
   },

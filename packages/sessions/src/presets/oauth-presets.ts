@@ -174,10 +174,10 @@ export const OAUTH_PRESETS: Readonly<Record<Exclude<PresetName, OidcPresetName>,
       pkce: 'S256',
       scopes: ['oauth'],
       identitySource: 'token_response',
-      // The documented response names the account, and not the user.
-      identityFields: { subject: 'hub_id' },
+      // `hub_id` names the HubSpot account, which many users share.
+      identityFields: { subject: 'user_id' },
       tokenFields: ['hub_id'],
-      // Users of one HubSpot account may share the installation of the app.
+      // Logins of one user may share a refresh token.
       revocation: 'grant',
       revocationRequest: { tokens: 'refresh' },
       apiOrigins: ['https://api.hubapi.com'],
@@ -187,6 +187,7 @@ export const OAUTH_PRESETS: Readonly<Record<Exclude<PresetName, OidcPresetName>,
     links: [
       'https://developers.hubspot.com/docs/api-reference/auth-oauth-v3/guide',
       'https://developers.hubspot.com/docs/api-reference/2026-03/authentication/oauth-tokens/refresh-oauth-token',
+      'https://developers.hubspot.com/docs/api-reference/legacy/authentication/oauth-tokens/v1/refresh-oauth-token',
       'https://developers.hubspot.com/docs/api-reference/latest/authentication/oauth-tokens/revoke-token',
       'https://developers.hubspot.com/changelog/additional-details-returned-when-generating-oauth-access-tokens',
       'https://github.com/HGData/mk-node-hubspot/issues/64',
