@@ -192,7 +192,7 @@ export class SessionRegistry {
 
   /**
    * Changes a record. If another change comes first, calls `change` again with the newest record. A change that raises
-   * the epoch signs out the user of before, because another one logs in (`signOutOf`).
+   * the epoch signs out the previous user, because another one logs in (`signOutOf`).
    * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    * @throws SessionError `store_unavailable`
    */
@@ -267,7 +267,7 @@ export class SessionRegistry {
     return this.#signOutIf(ref, reason, condition);
   }
 
-  /** Signs a session out and removes it. Its id is unknown from then on. */
+  /** Signs a session out and removes it. From then on, its id resolves to the reason for a while, then to nothing. */
   end(ref: SessionRef, reason: EndReason): Promise<SignedOut> {
     const ending = this.#end(ref, reason);
     const over = ending.then(ignore, ignore).then(() => {
@@ -436,7 +436,7 @@ export class SessionRegistry {
     return due.atMs <= this.#options.clock.now() ? due : undefined;
   }
 
-  /** Ends a session that makes room for another one, unless a user has logged in. A later login is void. */
+  /** Evicts a session for another one, unless a user has logged in. A later login is void. */
   async #evict(ref: SessionRef): Promise<void> {
     // `update` would note the new epoch, and the event of the end would name another session than that of the start.
     const voided = await this.#records.update(ref, (record) =>
