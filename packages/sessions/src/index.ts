@@ -33,8 +33,8 @@ export type {
   RevocationScope,
   UserInfoRequest,
 } from './provider/option-types.js';
-export type { CheckName, ProviderCheck, ProviderReport } from './provider/provider-check.js';
 export type { ProviderOptions } from './provider/provider-options.js';
+export type { CheckName, ProviderCheck, ProviderReport } from './provider/provider-report.js';
 export { createSessions } from './server/create-sessions.js';
 export type {
   CloseOptions,
@@ -44,7 +44,7 @@ export type {
   ServeStdioOptions,
   SessionsOptions,
 } from './server/options.js';
-export type { NodeBindings as NodeSide, Sessions } from './server/sessions.js';
+export type { NodeBindings, Sessions } from './server/sessions.js';
 export type { Lifetimes } from './session/lifetimes.js';
 export { PROVIDER_FAILURE_REASONS, type ProviderFailureReason } from './session/provider-failure-texts.js';
 export type { ProviderFailure } from './session/provider-failures.js';

@@ -1,13 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { FaultingProvider, type FaultingProviderOptions, VirtualClock } from '../testing/index.js';
 import { systemRandom } from '../vault/random.js';
-import {
-  type CheckName,
-  checkProvider,
-  type ProviderCheck,
-  type RegisteredAddresses,
-} from './provider-check.js';
+import { checkProvider } from './provider-check.js';
+import type { RegisteredAddresses } from './provider-contact.js';
 import type { ProviderOptions } from './provider-options.js';
+import type { CheckName, ProviderCheck } from './provider-report.js';
 import { providerSettings } from './provider-settings.js';
 
 const ADDRESSES: RegisteredAddresses = {
@@ -250,6 +247,32 @@ describe('the check of a provider', () => {
     const change = (response: Response) => extended(response, metadata);
     const { of } = await check({}, {}, { change });
     expect(of('back_channel_logout')?.found).toBe('https://mcp.test/login/logout/provider');
+  });
+
+  it('does not guess what the metadata would say if there is none', async () => {
+    const { report, of } = await check({ quirks: ['connection_refused'] });
+    const unknown = report.checks.filter(
+      ({ found }) => found === 'the metadata of the provider is not known',
+    );
+    expect(unknown.map((each) => each.check)).toEqual([
+      'issuer',
+      'pkce',
+      'client_authentication',
+      'scopes',
+      'identity',
+      'revocation',
+      'pushed_authorization',
+      'back_channel_logout',
+    ]);
+    expect(of('back_channel_logout')).toMatchObject({ result: 'unknown' });
+  });
+
+  it('lists an address without metadata once', async () => {
+    const change = (response: Response) =>
+      response.status === 200 ? new Response('', { status: 404 }) : response;
+    const { of } = await check({}, {}, { change });
+    expect(of('discovery')?.found).toMatch(/^the metadata of the provider was not found: https:/);
+    expect(of('discovery')?.found.match(/openid-configuration/g)).toHaveLength(1);
   });
 
   it('fails if nothing identifies the user', async () => {

@@ -5,7 +5,9 @@ import {
   SIGN_IN_CALLBACK_PATH,
 } from '../login/browser/authorization.js';
 import { backChannelLogoutPath } from '../login/browser/back-channel-logout.js';
-import { type CheckRuntime, checkProvider, type ProviderReport } from '../provider/provider-check.js';
+import { checkProvider } from '../provider/provider-check.js';
+import type { CheckRuntime } from '../provider/provider-contact.js';
+import type { ProviderReport } from '../provider/provider-report.js';
 import { providerSettings } from '../provider/provider-settings.js';
 import type { SessionsSettings } from './settings.js';
 

@@ -1,5 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import type { ProviderReport } from '../provider/provider-check.js';
+import type { ProviderReport } from '../provider/provider-report.js';
 import type { ListedSession, SignOutFilter } from '../session/session-administration.js';
 import type { SessionListener } from '../session/session-events.js';
 import type { CloseOptions, ListenOptions, ServeStdioOptions } from './options.js';
