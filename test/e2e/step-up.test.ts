@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { ProviderFault } from '../../packages/sessions/src/testing/index.js';
+import { createLatch } from '../support/latch.js';
 import { startRenewable } from '../support/renewable-login.js';
 import { ERAS } from '../support/transcribed-server.js';
 
@@ -151,7 +153,8 @@ describe.each(ERAS)('`session.tokenRejected` (%s)', (era) => {
   /** An API that rejects the first tokens with 403, and a tool that reports it and repeats its call. */
   async function start(rejections: number) {
     const rejected = new Set<string>();
-    return startRenewable(era, {
+    const [seen, renewed] = [createLatch(), createLatch()];
+    const server = await startRenewable(era, {
       api: ({ headers }, user) => {
         const token = headers.get('authorization') ?? '';
         if (rejected.size < rejections) rejected.add(token);
@@ -167,6 +170,13 @@ describe.each(ERAS)('`session.tokenRejected` (%s)', (era) => {
           if (second.status === 403) await session.tokenRejected();
           return second.text();
         });
+        tool('late', async () => {
+          await context.session().fetch(`${API}/`);
+          seen.open();
+          await renewed.opened;
+          await context.session().tokenRejected();
+          return (await context.session().fetch(`${API}/`)).text();
+        });
         tool('scoped', async () => {
           await context.session().tokenRejected({ scopes: ['notes:write'] });
           return 'never';
@@ -177,6 +187,7 @@ describe.each(ERAS)('`session.tokenRejected` (%s)', (era) => {
         });
       },
     });
+    return { ...server, seen, renewed };
   }
 
   it('renews the token, so that the tool can repeat its call', async () => {
@@ -230,16 +241,39 @@ describe.each(ERAS)('`session.tokenRejected` (%s)', (era) => {
     });
   });
 
-  it('says during an outage that the user can wait or log in again', async () => {
-    const { provider, call, login, status } = await start(1);
+  it.each<[string, ProviderFault]>([
+    ['cannot be reached', 'refused'],
+    ['rejects the refresh', { status: 403, body: '{"error":"unauthorized_client"}' }],
+  ])('says that the user can wait or log in again if the provider %s', async (_what, fault) => {
+    const { clock, provider, call, login, status } = await start(1);
     await login();
-    provider.failUntilMended('token', { status: 403, body: '{"error":"unauthorized_client"}' });
-    expect(await call('insist')).toMatchObject({
+    provider.failUntilMended('token', fault);
+    let answer: unknown;
+    void call('insist').then((result) => {
+      answer = result;
+    });
+    // The attempts have pauses between them.
+    const answered = async () => {
+      await clock.advance(1000);
+      return answer;
+    };
+    await expect.poll(answered).toMatchObject({
       isError: true,
       text: expect.stringMatching(/Try again in \d+ seconds, or call the `login` tool/),
     });
     expect((await status()).state).toBe('expired');
     expect((await call('login')).structured).toMatchObject({ status: 'pending' });
+  });
+
+  it('renews the token that the request was given, not one that another call has renewed since', async () => {
+    const { provider, call, login, seen, renewed } = await start(1);
+    await login();
+    const late = call('late');
+    await seen.opened;
+    expect(await call('insist')).toMatchObject({ text: 'alice' });
+    renewed.open();
+    expect(await late).toMatchObject({ text: 'alice' });
+    expect(provider.requests.token).toBe(2);
   });
 
   it('of ten calls at once causes one refresh', async () => {
