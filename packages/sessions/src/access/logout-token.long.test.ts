@@ -12,6 +12,7 @@ it('remembers a fixed number of used tokens, and forgets the oldest first [secur
     toleranceSeconds: 60,
     clock: new VirtualClock(),
     fetch: async () => Response.json({ keys: [jwk] }),
+    onKeysFailed: () => undefined,
   });
   const sign = (id: number) =>
     new SignJWT({ sub: 'alice', events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })

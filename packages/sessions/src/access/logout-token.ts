@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { createRemoteJWKSet, customFetch, decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import {
+  createRemoteJWKSet,
+  customFetch,
+  decodeJwt,
+  errors,
+  type FetchImplementation,
+  type JWTVerifyGetKey,
+  jwtVerify,
+} from 'jose';
 import { SessionError } from '../errors.js';
 import { ExpiringMap } from '../limits/expiring-map.js';
 import type { LogoutTokenFault } from '../session/session-events.js';
@@ -22,6 +30,8 @@ export interface LogoutTokenVerifierOptions {
   readonly toleranceSeconds: number;
   readonly clock: Clock;
   readonly fetch: typeof fetch;
+  /** Receives each error of a request for the keys. */
+  readonly onKeysFailed: (error: unknown) => void;
   /** Milliseconds since the epoch, in whose seconds tokens give times. Default: `Date.now`. */
   readonly wallClock?: () => number;
 }
@@ -42,6 +52,8 @@ export type VerifiedLogout =
     }
   | { readonly fault: LogoutTokenFault };
 
+/** The keys are not requested more often than this, so that tokens of strangers cannot cause a request each. */
+const KEYS_PAUSE_MS = 2000;
 /** Used tokens of one provider that are remembered. */
 export const MAX_LOGOUT_TOKENS = 10_000;
 /** How long a token is accepted after it was issued, whatever its `exp`. */
@@ -56,6 +68,9 @@ export class LogoutTokenVerifier {
   /** By digest of the `jti`, the oldest first. */
   readonly #used: ExpiringMap<string, true>;
   #keys: JWTVerifyGetKey | undefined;
+  #keysPauseUntilMs = 0;
+  /** Why the last request for the keys failed. */
+  #keysError: unknown;
 
   constructor(options: LogoutTokenVerifierOptions) {
     this.#options = options;
@@ -87,8 +102,9 @@ export class LogoutTokenVerifier {
     { jwksUri }: LogoutTokenIssuer,
   ): Promise<LogoutTokenFault | undefined> {
     if (jwksUri === undefined) return 'signature';
-    const { fetch, toleranceSeconds, wallClock = Date.now } = this.#options;
-    this.#keys ??= createRemoteJWKSet(new URL(jwksUri), { [customFetch]: fetch });
+    const { toleranceSeconds, wallClock = Date.now } = this.#options;
+    const requestKeys: FetchImplementation = (...request) => this.#requestKeys(...request);
+    this.#keys ??= createRemoteJWKSet(new URL(jwksUri), { [customFetch]: requestKeys });
     try {
       const { protectedHeader } = await jwtVerify(token, this.#keys, {
         algorithms: [...SIGNATURE_ALGORITHMS],
@@ -98,8 +114,26 @@ export class LogoutTokenVerifier {
       });
       return TOKEN_TYPE.test(protectedHeader.typ ?? 'JWT') ? undefined : 'claims';
     } catch (error) {
-      return faultOf(error);
+      const fault = faultOf(error);
+      if (fault) return fault;
+      throw this.#keysFailed(error);
     }
+  }
+
+  async #requestKeys(...[url, init]: Parameters<FetchImplementation>): Promise<Response> {
+    const { clock, fetch } = this.#options;
+    if (clock.now() < this.#keysPauseUntilMs) throw this.#keysError ?? new Error('The keys are not current.');
+    this.#keysPauseUntilMs = clock.now() + KEYS_PAUSE_MS;
+    return fetch(url, init);
+  }
+
+  /** @returns the error for the caller */
+  #keysFailed(cause: unknown): SessionError {
+    // One request is that of all tokens that wait for it, and its error that of all tokens until the next one.
+    if (cause !== this.#keysError) this.#options.onKeysFailed(cause);
+    this.#keysError = cause;
+    const message = 'The keys of the identity provider are not available now.';
+    return new SessionError('provider_unavailable', message, { cause, retryAfterSeconds: 60 });
   }
 
   /** Remembers a token until it would be refused because of its age. */
@@ -142,14 +176,12 @@ function isNameOrAbsent(value: unknown): value is string | undefined {
   return value === undefined || (typeof value === 'string' && value !== '');
 }
 
-/** @throws SessionError `provider_unavailable` if the keys could not be fetched */
-function faultOf(error: unknown): LogoutTokenFault {
+/** The fault of the token that an error shows; `undefined` if the keys could not be fetched. */
+function faultOf(error: unknown): LogoutTokenFault | undefined {
   if (error instanceof errors.JWTExpired) return 'expired';
   if (error instanceof errors.JWTClaimValidationFailed) return 'claims';
   if (error instanceof errors.JWTInvalid || error instanceof errors.JWSInvalid) return 'malformed';
-  if (REJECTED.some((each) => error instanceof each)) return 'signature';
-  const message = 'The keys of the identity provider are not available now.';
-  throw new SessionError('provider_unavailable', message, { cause: error, retryAfterSeconds: 60 });
+  return REJECTED.some((each) => error instanceof each) ? 'signature' : undefined;
 }
 
 /** The algorithm or the key does not fit, or the signature is not valid. */

@@ -200,7 +200,7 @@ function ofStatus(response: Response, step: ProviderFailure['step']): Finding {
 
 function reasonOfStatus(response: Response, step: ProviderFailure['step']): ProviderFailureReason {
   const { status, ok, headers } = response;
-  if (step === 'discovery') return 'discovery_failed';
+  if (step === 'discovery' || step === 'keys') return 'discovery_failed';
   if (headers.get('content-type')?.includes('html')) return 'html_answer';
   if (ok) return invalidAt(step);
   if (step === 'user_info')

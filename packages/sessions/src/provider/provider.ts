@@ -131,6 +131,13 @@ export class Provider {
     return { issuer, jwksUri };
   }
 
+  /** Reports that a request for the keys of the provider has failed. */
+  async keysFailed(error: unknown): Promise<void> {
+    const configuration = await this.#connection.configured().catch(() => undefined);
+    const place = configuration ? placeOf('keys', configuration) : ({ step: 'keys' } as const);
+    this.#failures.report(this.#failures.errorOf(error, place));
+  }
+
   /**
    * Creates the authorization URL of a login, with PKCE S256 (RFC 7636), state and nonce, unless the options differ.
    * @throws as `prepare`

@@ -21,6 +21,7 @@ export function composeBackChannelLogout(
       toleranceSeconds: clockToleranceSeconds,
       clock,
       fetch,
+      onKeysFailed: (error) => void provider.keysFailed(error),
     });
     verifiers.set(name, verifier);
   }

@@ -1,5 +1,6 @@
 import { type Context, Hono } from 'hono';
 import type { LogoutTokenVerifier, ProviderLogout } from '../../access/logout-token.js';
+import { SessionError } from '../../errors.js';
 import type { BodyMemoryLimit } from '../../http/body/body-memory-limit.js';
 import { readForm } from '../../http/body/form-body.js';
 import { bodySourceOf, type HttpEnv } from '../../http/http-env.js';
@@ -32,6 +33,12 @@ export function backChannelLogoutRoutes(options: BackChannelLogoutOptions): Hono
   const { verifiers, signOut, onRefused } = backChannelLogout;
   const app = new Hono<HttpEnv>();
 
+  const unavailable = (error: unknown) => {
+    // The provider has reported why its metadata or keys are not available.
+    if (!(error instanceof SessionError)) onError(error);
+    return { fault: 'unavailable' } as const;
+  };
+
   app.post('/login/logout/:provider', async (c) => {
     const provider = c.req.param('provider');
     const verifier = verifiers.get(provider);
@@ -40,14 +47,15 @@ export function backChannelLogoutRoutes(options: BackChannelLogoutOptions): Hono
     const form = await readForm(bodySourceOf(c), bodyMemory);
     if (form === 'memory-full') return later(c, 503, 1);
     if (form === 'too-large') return invalid(c, 413);
+    const [token = '', ...others] = form.getAll('logout_token');
+    const verified = others.length > 0 ? MALFORMED : await verifier.verify(token).catch(unavailable);
+    if ('fault' in verified) {
+      if (verified.fault !== 'unavailable') onRefused(provider, verified.fault);
+      const seconds = loginRequests.ofAddress(c.get('clientKey'));
+      if (seconds !== undefined) return later(c, 429, seconds);
+      return verified.fault === 'unavailable' ? later(c, 503, RETRY_SECONDS) : invalid(c, 400);
+    }
     try {
-      const [token = '', ...others] = form.getAll('logout_token');
-      const verified = others.length > 0 ? MALFORMED : await verifier.verify(token);
-      if ('fault' in verified) {
-        onRefused(provider, verified.fault);
-        const seconds = loginRequests.ofAddress(c.get('clientKey'));
-        return seconds === undefined ? invalid(c, 400) : later(c, 429, seconds);
-      }
       await signOut(provider, verified.logout).catch((error: unknown) => {
         verified.release();
         throw error;
