@@ -57,20 +57,22 @@ const DEAD_GRANT = new Set([
 ]);
 /** Errors of an overloaded provider. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
-/** Errors that concern the client, whatever their description says. */
-const CLIENT_ERRORS = new Set(['invalid_client', 'unsupported_grant_type']);
+/** Errors that concern the client or its request, whatever their description says. */
+const REQUEST_ERRORS = new Set(['invalid_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_target']);
 
 /**
  * Descriptions that name the token and say that it is dead. `grant_revoked` wipes tokens, so no looser word belongs
- * here: after every other description the tokens are kept, and a login is offered all the same.
+ * here, and nothing between the two but words that connect them: after every other description the tokens are kept,
+ * and a login is offered all the same.
  */
 const SAYS_DEAD = [
-  /(refresh.?token|authorization.?code|\bgrant|passed for the token)\b.{0,40}\b(invalid|expired|revoked|not found)\b/,
-  /\b(invalid|expired|revoked|bad)[ _.-]{1,3}(refresh.?token|authorization.?code|grant\b)/,
+  /(refresh.?token|authorization.?code|\bgrant|passed for the token)([^\w:]+(code|token|is|was|has|been|it|that|you|or|either|already|provided|given|supplied|passed|used|missing|unknown|malformed|incorrect)\b){0,6}[^\w:]+(invalid|expired|revoked|not found)\b/,
+  /\b(invalid|expired|revoked|bad)[ _.-]{1,3}(refresh.?token|authorization.?code|grant\b)(?!\W{1,3}(request|grant|flow)\b)/,
   /\bsession not (found|active)\b/,
 ];
-/** The grant type that is not allowed is a matter of the client's registration. */
-const SAYS_GRANT_TYPE = /grant.?type/;
+/** Descriptions of something else: the client's registration or its request. */
+const SAYS_REQUEST =
+  /grant.?type|client.?(id|secret|assertion|credential|authentication)|\bscopes?\b|redirect.?ur[il]|\bresource\b/;
 
 /**
  * The characters of a header field (RFC 9110 section 5.5): more than an access token may contain (RFC 6749 appendix
@@ -101,7 +103,7 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
   {
     answer:
       'an error whose description says that the refresh token, the code or the grant is invalid, expired or revoked',
-    fits: (answer) => isError(answer) && !CLIENT_ERRORS.has(answer.error ?? '') && saysDead(answer),
+    fits: (answer) => isError(answer) && !REQUEST_ERRORS.has(answer.error ?? '') && saysDead(answer),
     outcome: 'grant_revoked',
   },
   {
@@ -165,7 +167,7 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
  */
 export function saysDead({ error, description }: Pick<TokenAnswer, 'error' | 'description'>): boolean {
   if (error !== undefined && DEAD_GRANT.has(error)) return true;
-  return !SAYS_GRANT_TYPE.test(description) && SAYS_DEAD.some((pattern) => pattern.test(description));
+  return !SAYS_REQUEST.test(description) && SAYS_DEAD.some((pattern) => pattern.test(description));
 }
 
 function isError({ status, error, body }: TokenAnswer): boolean {

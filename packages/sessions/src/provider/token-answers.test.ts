@@ -143,6 +143,7 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
         },
         400,
       ),
+    () => json({ error: 'unauthorized_client', error_description: 'refresh token: secret expired' }, 401),
     () => new Response(null, { status: 401, headers: { 'www-authenticate': 'Basic realm="token"' } }),
   ],
   'another OAuth error, such as `invalid_request`': [
@@ -155,6 +156,21 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
         400,
       ),
     () => json({ error: 'brewing' }, 418),
+    // Descriptions that name the refresh token, and say that something else is invalid.
+    () => json({ error: 'invalid_scope', error_description: 'The scope of the refresh token is invalid' }, 400),
+    () => json({ error: 'invalid_target', error_description: 'refresh_token: invalid URI' }, 400),
+    () => json({ error: 'invalid_request', error_description: 'No refresh_token, or invalid client_id' }, 400),
+    () => json({ error: 'invalid_request', error_description: 'Invalid refresh token request' }, 400),
+    () => json({ error: 'invalid_request', error_description: 'refresh token grant: invalid body' }, 400),
+    () =>
+      json(
+        {
+          error: 'invalid_request',
+          error_description: 'The client assertion sent with the refresh token has expired',
+        },
+        400,
+      ),
+    () => json({ error: 'access_denied', error_description: 'Grant management: the key is invalid' }, 403),
   ],
   '400 with fields, but no OAuth error among them': [
     () => json({ message: 'no' }, 400),
