@@ -155,6 +155,16 @@ describe('discovery', () => {
     },
   );
 
+  it.each(['data:,', 'file:///etc/hosts', 'javascript:alert(1)', 'ftp://id.test/'])(
+    'refuses metadata with the address %s',
+    async (address) => {
+      const insecure = () => Response.json({ ...METADATA, revocation_endpoint: address });
+      await expect(discovered({ [OPENID]: insecure }).configuration).rejects.toMatchObject({
+        failure: { reason: 'endpoint_insecure' },
+      });
+    },
+  );
+
   it('allows http on loopback if the issuer is there, too, and nowhere else', async () => {
     const issuer = 'http://127.0.0.1:9000';
     const at = (token: string) => () => Response.json({ ...METADATA, issuer, token_endpoint: token });

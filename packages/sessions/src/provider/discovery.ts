@@ -135,9 +135,9 @@ export function isHttpAllowed({ issuer, endpoints }: ProviderSettings): boolean 
   return addresses.some((address) => address !== undefined && new URL(address).protocol === 'http:');
 }
 
-/** A provider with https has no endpoint without it. */
+/** A provider with https has no endpoint without it. An address that is none fails when it is used. */
 function isSecure(endpoint: string, settings: ProviderSettings): boolean {
-  return URL.canParse(endpoint) && new URL(endpoint).protocol === 'http:'
-    ? isHttpAllowed(settings) && isSecureUrl(endpoint)
-    : true;
+  if (!URL.canParse(endpoint)) return true;
+  const { protocol } = new URL(endpoint);
+  return protocol === 'https:' || (isHttpAllowed(settings) && isSecureUrl(endpoint));
 }

@@ -171,6 +171,7 @@ describe('the ID token of a login', () => {
       fault: { reason: 'id_token_algorithm', expected: 'RS256 ES256', received: 'HS256' },
     });
     expect(algorithmOf('none')).toMatchObject({ fault: { reason: 'id_token_algorithm', received: 'none' } });
+    expect(algorithmOf('None')).toMatchObject({ fault: { reason: 'id_token_algorithm', received: 'None' } });
     expect(algorithmOf('none', ['none'])).toMatchObject({ fault: { reason: 'id_token_algorithm' } });
   });
 });

@@ -68,7 +68,7 @@ export function checkIdToken(idToken: unknown, expectations: IdTokenExpectations
   const payload = parse(parts[1]);
   if (parts.length !== 3 || !header || !isObject(payload)) return { fault: { reason: 'id_token_malformed' } };
   const { isRefresh = false, algorithms } = expectations;
-  const isAllowed = header.alg !== 'none' && (algorithms?.includes(header.alg) ?? true);
+  const isAllowed = header.alg.toLowerCase() !== 'none' && (algorithms?.includes(header.alg) ?? true);
   if (!isRefresh && !isAllowed) {
     const expected = algorithms?.join(' ') ?? 'any but none';
     return { fault: { reason: 'id_token_algorithm', expected, received: header.alg } };

@@ -89,6 +89,16 @@ describe('the user of a login', () => {
     expect(await identified(options, { body, ...none })).toMatchObject({ identity });
   });
 
+  it.each([1.5, 2 ** 53, 2 ** 64, Number.NaN])(
+    'cannot be the number %s, which another user could have, too',
+    async (id) => {
+      const options = { identitySource: 'token_response', identityFields: { subject: 'id' } } as const;
+      await expect(identified(options, { body: { id }, ...none })).rejects.toMatchObject({
+        failure: { reason: 'identity_missing', claim: 'id' },
+      });
+    },
+  );
+
   it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>, object]>([
     [
       'without an ID token or user info',

@@ -172,9 +172,9 @@ function nameIn(document: unknown): unknown {
   return name;
 }
 
-/** Identifiers may be numbers (GitHub). */
+/** Identifiers may be numbers (GitHub). Larger integers are rounded, so that two users could have the same one. */
 function textOf(value: unknown): string | undefined {
-  if (typeof value === 'number') return String(value);
+  if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
   return typeof value === 'string' && value !== '' ? value : undefined;
 }
 

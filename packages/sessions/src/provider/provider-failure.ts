@@ -126,7 +126,7 @@ function ofTokenAnswer(answer: TokenEndpointError): Finding {
     ...(retryAfterSeconds !== undefined && { retryAfterSeconds }),
     ...(error !== undefined && { oauthError: error }),
     ...(errorDescription !== undefined && { oauthDescription: errorDescription }),
-    ...(tokenType !== undefined && { received: tokenType }),
+    ...(tokenType !== undefined && { received: redacted(tokenType, MAX_TEXT_LENGTH) }),
   };
 }
 

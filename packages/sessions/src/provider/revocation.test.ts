@@ -194,6 +194,18 @@ describe('a revocation that differs from RFC 7009', () => {
     expect(sent[0]?.headers.get('authorization')).toBe('Bearer access-1');
   });
 
+  it('is not confirmed by a dead access token if there is a refresh token, which may be alive', async () => {
+    const dead = json(200, { ok: false, error: 'token_expired' });
+    for (const which of ['access', 'both'] as const) {
+      const options = {
+        ...secret,
+        revocationRequest: { tokens: which, authentication: 'bearer' },
+      } as const;
+      expect(await revocationAt([dead], options).provider.revoke(tokens())).toBe('unconfirmed');
+      expect(await revocationAt([dead], options).provider.revoke(tokens(''))).toBe('confirmed');
+    }
+  });
+
   it('revokes a token of Notion with JSON and a header', async () => {
     const { provider, sent } = revocationAt([json(200, {})], {
       ...secret,

@@ -16,10 +16,11 @@ const MAX_TRIES = 3;
 /**
  * What a provider answers to the revocation of one token.
  *
- * - `confirmed`: the token is revoked, or was invalid before (RFC 7009 section 2.2).
+ * - `confirmed`: the token is revoked (RFC 7009 section 2.2).
+ * - `dead`: it was invalid before, as providers say that do not answer with 200 then.
  * - `unsupported_type`: the provider does not revoke this type of token (RFC 7009 section 2.2.1).
  */
-type Answer = 'confirmed' | 'unsupported_type' | 'unconfirmed';
+type Answer = 'confirmed' | 'dead' | 'unsupported_type' | 'unconfirmed';
 
 /** What a revocation runs on. */
 interface RevocationRuntime {
@@ -68,6 +69,9 @@ export class TokenRevocation {
           ? undefined
           : await send(refreshToken, 'refresh_token');
       const ofAccess = which === 'refresh' ? undefined : await send(accessToken, 'access_token');
+      // A dead access token, alone or in the Authorization header, says nothing of the refresh token.
+      const dead = which === 'access' ? ofAccess : given?.authentication === 'bearer' && ofRefresh;
+      if (refreshToken !== undefined && dead === 'dead') return 'unconfirmed';
       return revocationOf(ofRefresh, ofAccess);
     } catch {
       return 'unconfirmed';
@@ -129,7 +133,7 @@ export class TokenRevocation {
       const answer = await answerOf(await fetch(url, { ...init, signal: timeout.signal }));
       const { status, isHtml, error, body } = answer;
       if (status === 429 || status >= 500 || isHtml) return undefined;
-      if (saysDead(answer)) return 'confirmed';
+      if (saysDead(answer)) return 'dead';
       if (error === 'unsupported_token_type') return 'unsupported_type';
       // Slack reports errors with 200.
       const isRefused = error !== undefined || (typeof body === 'object' && body.ok === false);
@@ -142,12 +146,11 @@ export class TokenRevocation {
 
 /** @param ofRefresh `undefined`: no such token was sent */
 function revocationOf(ofRefresh: Answer | undefined, ofAccess: Answer | undefined): Revocation {
-  const isRefreshDead = ofRefresh === undefined || ofRefresh === 'confirmed';
+  const isEnded = (answer: Answer | undefined) => answer === 'confirmed' || answer === 'dead';
+  const isRefreshDead = ofRefresh === undefined || isEnded(ofRefresh);
   // The access tokens of a refresh token end with it, or soon after (RFC 7009 section 2.1).
   const isAccessDead =
-    ofAccess === undefined ||
-    ofAccess === 'confirmed' ||
-    (ofAccess === 'unsupported_type' && ofRefresh === 'confirmed');
+    ofAccess === undefined || isEnded(ofAccess) || (ofAccess === 'unsupported_type' && isEnded(ofRefresh));
   return isRefreshDead && isAccessDead ? 'confirmed' : 'unconfirmed';
 }
 

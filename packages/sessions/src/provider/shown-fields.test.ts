@@ -42,6 +42,7 @@ describe('the fields that tools see', () => {
     ['a list', ['a']],
     ['a text of more than 1,024 characters', 'x'.repeat(1025)],
     ['a token', 'access-1'],
+    ['a text with a token in it', 'https://api.test/?key=access-1&v=1'],
   ])('do not include %s, which is noted', (_what, hub) => {
     expect(shownIn({ hub, good: 'g' }, { tokenFields: ['hub', 'good'] })).toEqual({
       fields: { good: 'g' },
@@ -72,6 +73,12 @@ describe('the origin of an API in the token response', () => {
       fields: { instance_url: instanceUrl },
       apiOrigin,
     });
+  });
+
+  it('may be below a domain that the options write in capitals', () => {
+    const apiOriginField = { field: 'instance_url', domains: ['My.Salesforce.com'] };
+    const body = { instance_url: 'https://acme.my.salesforce.com' };
+    expect(shownIn(body, { ...options, apiOriginField })).toMatchObject({ apiOrigin: body.instance_url });
   });
 
   it.each([

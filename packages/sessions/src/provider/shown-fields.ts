@@ -3,6 +3,8 @@ import { fieldAt } from './json-pointer.js';
 import type { ProviderSettings } from './provider-settings.js';
 
 export const MAX_FIELD_LENGTH = 1024;
+/** Shorter tokens are compared with whole fields only. */
+const MIN_TOKEN_LENGTH = 8;
 
 /** Where the fields are that tools may see. */
 interface FieldSources {
@@ -26,7 +28,7 @@ export function shownFields(settings: ProviderSettings, sources: FieldSources): 
   ].filter(([, value]) => value !== undefined && value !== null);
   const texts = found
     .map(([field, value]) => [field, textOf(value)] as const)
-    .filter(([, text]) => text !== undefined && !tokens.includes(text));
+    .filter(([, text]) => text !== undefined && !tokens.some((token) => hasToken(text, token)));
   const fields: Readonly<Record<string, string | undefined>> = Object.fromEntries(texts);
   const given = apiOriginField && fields[apiOriginField.field];
   const apiOrigin = given === undefined ? undefined : originIn(given, apiOriginField?.domains ?? []);
@@ -39,6 +41,12 @@ export function shownFields(settings: ProviderSettings, sources: FieldSources): 
   };
 }
 
+function hasToken(text: string, token: string | undefined): boolean {
+  return (
+    token !== undefined && (text === token || (token.length >= MIN_TOKEN_LENGTH && text.includes(token)))
+  );
+}
+
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'number' || typeof value === 'boolean') return String(value);
   return typeof value === 'string' && value.length <= MAX_FIELD_LENGTH ? value : undefined;
@@ -49,6 +57,8 @@ function originIn(address: string, domains: readonly string[]): string | undefin
   if (!URL.canParse(address)) return undefined;
   const { protocol, username, password, port, hostname, origin } = new URL(address);
   const isPlain = protocol === 'https:' && username === '' && password === '' && port === '';
-  const isBelow = domains.some((domain) => hostname === domain || hostname.endsWith(`.${domain}`));
+  const isBelow = domains
+    .map((domain) => domain.toLowerCase())
+    .some((domain) => hostname === domain || hostname.endsWith(`.${domain}`));
   return isPlain && isBelow ? origin : undefined;
 }

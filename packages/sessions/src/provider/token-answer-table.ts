@@ -58,7 +58,12 @@ const DEAD_GRANT = new Set([
 /** Errors of an overloaded provider. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
 /** Errors that concern the client or its request, whatever their description says. */
-const REQUEST_ERRORS = new Set(['invalid_client', 'unsupported_grant_type', 'invalid_scope', 'invalid_target']);
+const REQUEST_ERRORS = new Set([
+  'invalid_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+  'invalid_target',
+]);
 
 /**
  * Descriptions that name the token and say that it is dead. `grant_revoked` wipes tokens, so no looser word belongs

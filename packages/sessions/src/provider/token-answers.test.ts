@@ -157,9 +157,11 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
       ),
     () => json({ error: 'brewing' }, 418),
     // Descriptions that name the refresh token, and say that something else is invalid.
-    () => json({ error: 'invalid_scope', error_description: 'The scope of the refresh token is invalid' }, 400),
+    () =>
+      json({ error: 'invalid_scope', error_description: 'The scope of the refresh token is invalid' }, 400),
     () => json({ error: 'invalid_target', error_description: 'refresh_token: invalid URI' }, 400),
-    () => json({ error: 'invalid_request', error_description: 'No refresh_token, or invalid client_id' }, 400),
+    () =>
+      json({ error: 'invalid_request', error_description: 'No refresh_token, or invalid client_id' }, 400),
     () => json({ error: 'invalid_request', error_description: 'Invalid refresh token request' }, 400),
     () => json({ error: 'invalid_request', error_description: 'refresh token grant: invalid body' }, 400),
     () =>
