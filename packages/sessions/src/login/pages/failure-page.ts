@@ -78,7 +78,8 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
   provider_unavailable: {
     title: 'Provider unavailable',
     reason: 'The identity provider did not respond. No access was granted.',
-    advice: 'Wait a minute, then ask your client to log in again.',
+    advice:
+      'Wait a minute, then ask your client to log in again. If it fails again, contact the operator of this server.',
   },
   provider_refused: {
     title: 'Login rejected',

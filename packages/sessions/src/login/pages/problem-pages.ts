@@ -51,7 +51,7 @@ export function providerUnavailablePage(
 ): Promise<Page> {
   return problem(brand, 502, {
     title: 'Login unavailable',
-    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}. Wait a minute, then try again.`,
+    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}. Wait a minute, then try again. If it fails again, contact the operator of this server.`,
     action: RELOAD,
   });
 }

@@ -38,7 +38,7 @@ const outputSchema = z.object({
       revocation: z
         .enum(['confirmed', 'unconfirmed', 'unsupported', 'deferred'])
         .describe(
-          'Whether the provider confirmed the revocation of the tokens. This server has wiped them in any case. deferred: another login of this user still uses the grant. It is revoked when that ends.',
+          'Whether the provider confirmed the revocation of the tokens. This server has wiped them in any case. unconfirmed, unsupported: they may stay valid at the provider until they expire. deferred: another login of this user still uses the grant. It is revoked when that ends.',
         ),
     }),
   ),
@@ -52,7 +52,8 @@ export function registerLogoutTool(server: McpServer, options: LogoutToolOptions
     'logout',
     {
       title: 'Log out',
-      description: 'Logs the user out: wipes their tokens on this server and revokes them at the provider.',
+      description:
+        'Logs the user out: wipes their tokens on this server, and revokes them at the provider if it supports that.',
       inputSchema: options.owners ? everywhereSchema : inputSchema,
       outputSchema,
       annotations: { readOnlyHint: false, destructiveHint: true, idempotentHint: true, openWorldHint: true },

@@ -88,6 +88,12 @@ describe('the next step of `session_status` for a login', () => {
     expect(nextFor({})).toBe('Nothing. The login is valid, and its tokens are refreshed automatically.');
   });
 
+  it('does not promise a refresh of tokens that have no end', () => {
+    expect(nextFor({ accessTokenExpiresInSeconds: undefined, nextRefreshInSeconds: undefined })).toBe(
+      'Nothing. The login is valid.',
+    );
+  });
+
   it.each<[string, Change, string]>([
     [
       'could not be refreshed in an outage',
@@ -125,9 +131,9 @@ describe('the next step of `session_status` for a login', () => {
       'The login at "work" is valid for 300 more seconds and cannot be refreshed. Call `login` after that.',
     ],
     [
-      'lacks scopes that the user did not grant',
+      'lacks scopes that were not granted',
       { refusedScopes: ['notes:write'] },
-      `The user did not grant ["notes:write"] at "work". ${CALL} and renew: true to ask again, if a tool needs them.`,
+      `The user or the provider did not grant ["notes:write"] at "work". ${CALL} and renew: true to ask again, if a tool needs them.`,
     ],
     [
       'lacks scopes that an API requires',

@@ -32,10 +32,14 @@ export function nextStep(
     missing.length > 0
       ? ` Not logged in at ${quoted(missing)}: call \`login\` with that provider if a tool requires it.`
       : '';
-  return `${accounts.flatMap(problemsOf).join(' ') || NOTHING_TO_DO}${more}`;
+  return `${accounts.flatMap(problemsOf).join(' ') || nothingToDo(accounts)}${more}`;
 }
 
-const NOTHING_TO_DO = 'Nothing. The login is valid, and its tokens are refreshed automatically.';
+function nothingToDo(accounts: readonly AccountStatus[]): string {
+  // Tokens without an end, such as those of GitHub, have no refresh token.
+  const areRefreshed = accounts.every(({ nextRefreshInSeconds: refresh }) => refresh !== undefined);
+  return `Nothing. The login is valid${areRefreshed ? ', and its tokens are refreshed automatically' : ''}.`;
+}
 
 /** @param login absent if the user has completed it and the client needs only the handle */
 function finishLogin(
@@ -86,7 +90,7 @@ function problemsOf(account: AccountStatus): string[] {
   }
   if (refusedScopes) {
     problems.push(
-      `The user did not grant ${JSON.stringify(refusedScopes)} at "${provider}". ${callLogin(account)} and renew: true to ask again, if a tool needs them.`,
+      `The user or the provider did not grant ${JSON.stringify(refusedScopes)} at "${provider}". ${callLogin(account)} and renew: true to ask again, if a tool needs them.`,
     );
   }
   return problems;

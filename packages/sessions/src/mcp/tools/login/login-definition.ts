@@ -60,7 +60,9 @@ export function loginInputSchema(
     .array(z.enum(requiredScopes))
     .max(requiredScopes.length)
     .optional()
-    .describe('Scopes to request besides the usual ones. Pass them if the error of another tool names them.');
+    .describe(
+      'Scopes to request besides the usual ones. Pass them only if the error of another tool says so.',
+    );
   // zod does not know the types of properties that are added conditionally.
   return schema.extend({
     ...(requiredScopes.length > 0 && { scopes }),

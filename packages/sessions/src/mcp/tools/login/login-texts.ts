@@ -136,15 +136,16 @@ function authenticatedResult({ account, handle, isAtRisk }: AuthenticatedAnswer)
       status: 'authenticated',
       session: handle,
       account: omitUndefined({ provider, subject, name }),
-      next: isAtRisk ? `${next} ${AT_RISK}` : next,
+      next: isAtRisk ? `${next} ${atRisk(provider)}` : next,
     }),
   );
 }
 
 type AuthenticatedAnswer = Extract<LoginAnswer, { kind: 'authenticated' }>;
 
-const AT_RISK =
-  'The provider does not renew the access token at the moment. To log in again now, call `login` with renew: true.';
+function atRisk(provider: string): string {
+  return `The provider does not renew the access token at the moment. To log in again now, call \`login\` with provider "${provider}" and renew: true.`;
+}
 
 /** Why a login failed, and what to do. */
 function failureText({ failure, reason, oauthError }: LoginFault): string {
@@ -159,7 +160,7 @@ function failureText({ failure, reason, oauthError }: LoginFault): string {
     case 'identity_mismatch':
       return 'The login was rejected: it was completed by another user than the one whose token this client has. None of its data was kept. Call `login` to start a new one, and ask that user to complete it.';
     case 'provider_unavailable':
-      return `The identity provider could not complete the login.${why} Try \`login\` again in a minute.`;
+      return `The identity provider could not complete the login.${why} Try \`login\` again in a minute. If it fails again, tell the operator of this server.`;
     case 'provider_refused':
       return `The identity provider rejected the login, or its response was not valid.${why} Call \`login\` to try again. If it fails again, tell the operator of this server; the log names the setting.`;
     case 'wrong_code':
