@@ -74,7 +74,8 @@ export class Provider {
     this.#clock = clock;
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#failures = new FailureReporter(settings.name, report);
-    this.#revocation = new TokenRevocation(settings, this.#connection, { clock, fetch, onError });
+    const failures = this.#failures;
+    this.#revocation = new TokenRevocation(settings, this.#connection, { clock, fetch, onError, failures });
   }
 
   get name(): string {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { ProviderFailure } from '../session/provider-failures.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { Secret } from '../vault/secret.js';
 import { Provider } from './provider.js';
@@ -48,9 +49,10 @@ function revocationAt(answers: readonly Answer[], options: Partial<ProviderOptio
     });
     return answering;
   };
-  const runtime = { clock, fetch, onError: () => undefined, report: () => undefined };
-  const provider = new Provider(settings, runtime);
-  return { provider, sent, clock };
+  const failures: ProviderFailure[] = [];
+  const report = (failure: ProviderFailure) => void failures.push(failure);
+  const provider = new Provider(settings, { clock, fetch, onError: () => undefined, report });
+  return { provider, sent, clock, failures };
 }
 
 const tokens = (refreshToken: string | undefined = 'refresh-1') => ({
@@ -165,6 +167,30 @@ describe('a revocation (RFC 7009)', () => {
     expect(await revocationAt([unsupported]).provider.revoke(tokens(''))).toBe('unconfirmed');
     const refused = json(401, { error: 'invalid_client' });
     expect(await revocationAt([refused, unsupported]).provider.revoke(tokens())).toBe('unconfirmed');
+  });
+});
+
+describe('a revocation that is not confirmed', () => {
+  const endpoint = ENDPOINTS.revocation;
+
+  it.each<[string, Answer, object]>([
+    ['a client that is rejected', json(401, { error: 'invalid_client' }), { reason: 'client_rejected' }],
+    ['another error', json(400, { error: 'brewing' }), { reason: 'token_error', oauthError: 'brewing' }],
+    ['a type of token', json(400, { error: 'unsupported_token_type' }), { reason: 'token_error' }],
+    ['an outage', () => new Response(null, { status: 503 }), { reason: 'provider_busy', status: 503 }],
+    ['no connection', () => Promise.reject(new TypeError('fetch failed')), { reason: 'connection_lost' }],
+  ])('is reported with its reason, once for each token: %s', async (_what, answer, failure) => {
+    const { provider, failures } = revocationAt([answer]);
+    expect(await provider.revoke(tokens())).toBe('unconfirmed');
+    expect(failures[0]).toMatchObject({ provider: 'idp', step: 'revocation', endpoint, ...failure });
+    expect(failures.length).toBeLessThanOrEqual(2);
+    expect(JSON.stringify(failures)).not.toMatch(/access-1|refresh-1/);
+  });
+
+  it('is not reported if the provider has revoked the tokens, or they were dead', async () => {
+    const { provider, failures } = revocationAt([ok, json(400, { error: 'invalid_token' })]);
+    expect(await provider.revoke(tokens())).toBe('confirmed');
+    expect(failures).toEqual([]);
   });
 });
 

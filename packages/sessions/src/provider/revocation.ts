@@ -1,14 +1,17 @@
 import type * as oidc from 'openid-client';
 import { AuthorError } from '../errors.js';
+import { ProviderError } from '../session/provider-failures.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { guardedSignal } from '../time/guarded-signal.js';
 import type { TokenSet } from '../vault/token-set.js';
+import type { FailureReporter } from './failure-reporter.js';
 import type { ProviderConnection } from './provider-connection.js';
+import { placeOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { type RevocationCall, type RevokedToken, revocationRequest } from './revocation-request.js';
-import { saysDead } from './token-answer-table.js';
-import { answerOf } from './token-answers.js';
+import { saysDead, type TokenAnswer } from './token-answer-table.js';
+import { answerOf, TokenEndpointError } from './token-answers.js';
 
 const TIMEOUT_MS = 5000;
 const MAX_TRIES = 3;
@@ -28,6 +31,7 @@ interface RevocationRuntime {
   readonly fetch: typeof fetch;
   /** Logs errors of the configured `revoke`. */
   readonly onError: (error: unknown) => void;
+  readonly failures: Pick<FailureReporter, 'errorOf' | 'report'>;
 }
 
 /**
@@ -73,7 +77,8 @@ export class TokenRevocation {
       const dead = which === 'access' ? ofAccess : given?.authentication === 'bearer' && ofRefresh;
       if (refreshToken !== undefined && dead === 'dead') return 'unconfirmed';
       return revocationOf(ofRefresh, ofAccess);
-    } catch {
+    } catch (error) {
+      if (error instanceof ProviderError) this.#runtime.failures.report(error);
       return 'unconfirmed';
     }
   }
@@ -111,18 +116,29 @@ export class TokenRevocation {
     }
   }
 
-  /** Repeats a request that had no answer, or that of an outage. */
+  /** Repeats a request that had no answer, or that of an outage. Reports why a token may still be valid. */
   async #revokeOne(configuration: oidc.Configuration, token: RevokedToken): Promise<Answer> {
+    const { failures } = this.#runtime;
+    let cause: unknown;
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const request = await revocationRequest(this.#settings, configuration, token);
-      const answer = await this.#send(request).catch(() => undefined);
-      if (answer) return answer;
+      const answer = await this.#send(request).catch((error: unknown) => {
+        cause = error;
+      });
+      if (!answer) continue;
+      const meaning = meaningOf(answer);
+      const isKnown = meaning !== 'unconfirmed' && meaning !== 'outage';
+      if (isKnown && (meaning !== 'unsupported_type' || token.hint === 'access_token')) return meaning;
+      const outcome = meaning === 'outage' ? 'unavailable' : 'refused';
+      const isPage = answer.isHtml && { reason: 'html_answer' as const };
+      cause = new TokenEndpointError(outcome, 'not a revocation', undefined, { ...answer, ...isPage });
+      if (meaning !== 'outage') break;
     }
+    failures.report(failures.errorOf(cause, placeOf('revocation', configuration)));
     return 'unconfirmed';
   }
 
-  /** @returns `undefined` if the answer is that of an outage */
-  async #send({ url, init }: RevocationCall): Promise<Answer | undefined> {
+  async #send({ url, init }: RevocationCall): Promise<TokenAnswer> {
     const { clock, fetch } = this.#runtime;
     const timeout = new AbortController();
     const cancel = clock.after(TIMEOUT_MS, () =>
@@ -130,18 +146,21 @@ export class TokenRevocation {
     );
     try {
       // The timeout includes the body.
-      const answer = await answerOf(await fetch(url, { ...init, signal: timeout.signal }));
-      const { status, isHtml, error, body } = answer;
-      if (status === 429 || status >= 500 || isHtml) return undefined;
-      if (saysDead(answer)) return 'dead';
-      if (error === 'unsupported_token_type') return 'unsupported_type';
-      // Slack reports errors with 200.
-      const isRefused = error !== undefined || (typeof body === 'object' && body.ok === false);
-      return status < 300 && !isRefused ? 'confirmed' : 'unconfirmed';
+      return await answerOf(await fetch(url, { ...init, signal: timeout.signal }));
     } finally {
       cancel();
     }
   }
+}
+
+function meaningOf(answer: TokenAnswer): Answer | 'outage' {
+  const { status, isHtml, error, body } = answer;
+  if (status === 429 || status >= 500 || isHtml) return 'outage';
+  if (saysDead(answer)) return 'dead';
+  if (error === 'unsupported_token_type') return 'unsupported_type';
+  // Slack reports errors with 200.
+  const isRefused = error !== undefined || (typeof body === 'object' && body.ok === false);
+  return status < 300 && !isRefused ? 'confirmed' : 'unconfirmed';
 }
 
 /** @param ofRefresh `undefined`: no such token was sent */
