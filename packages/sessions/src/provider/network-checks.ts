@@ -38,14 +38,18 @@ const TLS_REASONS: ReadonlySet<string> = new Set(['certificate_untrusted', 'tls_
 export const EARLIER_REASONS: ReadonlySet<string> = new Set([...TLS_REASONS, 'name_not_resolved']);
 
 export function discovery(
-  { endpoints }: ProviderSettings,
+  { name: provider, endpoints, deviceFlow }: ProviderSettings,
   contact: Contact,
   requests: RecordedRequests,
 ): ProviderCheck {
   if (endpoints) return result('discovery', 'unused', '`endpoints` are configured');
   const answers = requests.answers.filter(({ isForm }) => !isForm);
   const found = answers.map(({ address, answered }) => `${address}: ${answered}`).join('; ');
-  const { discovery: failure } = contact;
+  const { discovery: failure, configuration } = contact;
+  if (deviceFlow && configuration && !configuration.serverMetadata().device_authorization_endpoint) {
+    const lacking = { provider, step: 'device', reason: 'endpoint_missing', outcome: 'refused' } as const;
+    return failed('discovery', lacking);
+  }
   if (!failure || failure.reason === 'issuer_mismatch') return result('discovery', 'ok', found);
   if (EARLIER_REASONS.has(failure.reason))
     return result('discovery', 'unknown', 'the provider was not reached');

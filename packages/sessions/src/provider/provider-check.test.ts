@@ -208,6 +208,17 @@ describe('the check of a provider', () => {
     expect(of('client_authentication')).toMatchObject({ result: 'ok' });
   });
 
+  it('fails if the metadata has no endpoint for the device flow that the options allow', async () => {
+    const change = (response: Response) => extended(response, { device_authorization_endpoint: undefined });
+    const { of } = await check(withIdTokens, { deviceFlow: 'allowed' }, { change });
+    expect(of('discovery')).toMatchObject({
+      result: 'failed',
+      setting: 'deviceFlow',
+      failure: { step: 'device', reason: 'endpoint_missing' },
+    });
+    expect(of('client_authentication')).toMatchObject({ result: 'ok' });
+  });
+
   it('accepts PKCE that is off by configuration', async () => {
     const { of, bodies } = await check({ quirks: ['refuses_code_verifier'] });
     expect(of('pkce')).toMatchObject({ result: 'ok', found: 'off, by configuration' });

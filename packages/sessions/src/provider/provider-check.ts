@@ -32,7 +32,7 @@ export async function checkProvider(
   runtime: CheckRuntime,
 ): Promise<ProviderReport> {
   const requests = new RecordedRequests(runtime.fetch, runtime.wallClock);
-  // Support for PKCE and the device flow are checks of their own, below.
+  // Whether the metadata has PKCE and the device flow is checked below, so that one ✗ does not hide the others.
   const lenient = { ...settings, pkce: settings.pkce ?? 'S256', deviceFlow: undefined } as const;
   const connection = new ProviderConnection(lenient, runtime.clock, requests.fetch);
   try {
