@@ -4,6 +4,7 @@ import { text } from 'node:stream/consumers';
 import { fileURLToPath } from 'node:url';
 import type { ProviderReport } from 'mcp-sessions';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { tablesOf } from './check.js';
 import { parseCommand } from './configuration.js';
 import { type IdentityProvider, startIdentityProvider } from './sample/identity-provider.js';
 import { createCredentials } from './sample/provider-clients.js';
@@ -105,6 +106,44 @@ describe('the command check', () => {
     const { stdout, stderr, code } = await check(argv, changes);
     expect({ stdout, code }).toEqual({ stdout: '', code: 2 });
     expect(stderr).toMatch(message);
+  });
+});
+
+describe('the table of check', () => {
+  const address = 'https://login.example.com/a/long/tenant/.well-known/openid-configuration';
+  const reports: ProviderReport[] = [
+    {
+      provider: 'example',
+      ok: false,
+      checks: [
+        { check: 'issuer', result: 'ok', found: 'https://login.example.com' },
+        {
+          check: 'discovery',
+          result: 'failed',
+          found: `the metadata of the provider was not found: ${address}: 404 text/plain; charset=utf-8`,
+          advice:
+            "Use the issuer exactly as the provider documents it, or set `endpoints` and `pkce: 'S256'`. `status` is its answer.",
+          setting: 'issuer',
+        },
+      ],
+    },
+  ];
+
+  it.each([80, 120])('fits a terminal of %i columns, and breaks no address', (columns) => {
+    const lines = tablesOf(reports, columns).split('\n');
+    expect(lines.filter((line) => line.length > columns && !line.includes(address))).toEqual([]);
+    expect(lines.filter((line) => line.includes(address))).toHaveLength(1);
+    expect(lines.slice(3).every((line) => line.startsWith('    '))).toBe(true);
+  });
+
+  it('has a line for each check and each advice if there is no terminal', () => {
+    expect(tablesOf(reports, Number.POSITIVE_INFINITY).split('\n')).toHaveLength(4);
+  });
+
+  it('names variables in place of options, and nothing else', () => {
+    expect(tablesOf(reports, Number.POSITIVE_INFINITY)).toContain(
+      'or set MCP_SESSIONS_ENDPOINTS and MCP_SESSIONS_PKCE=S256. `status` is its answer.',
+    );
   });
 });
 

@@ -1,7 +1,7 @@
 import { createSessions, type ProviderCheck, type ProviderReport } from 'mcp-sessions';
 import { packageVersion } from './backend.js';
 import type { CheckConfiguration } from './configuration.js';
-import { variableOf } from './provider-environment.js';
+import { variableOf, withVariables } from './provider-environment.js';
 
 /** What the command prints on stdout, and its exit code: 1 if a check has failed. */
 export interface CheckOutput {
@@ -16,17 +16,18 @@ const SIGNS: Readonly<Record<ProviderCheck['result'], string>> = {
   unused: '–',
 };
 const NAME_WIDTH = 23;
+const FOUND_INDENT = ' '.repeat(NAME_WIDTH + 3);
+const ADVICE_INDENT = ' '.repeat(4);
 
 /**
  * Checks the operator's provider and, in bearer access, the authorization server of the clients. Serves nothing.
+ * @param columns the width of the terminal, at which lines are wrapped. Absent: lines are not wrapped
  * @throws SessionError `configuration`
  */
-export async function checkProviders({
-  provider,
-  publicUrl,
-  access,
-  isJson,
-}: CheckConfiguration): Promise<CheckOutput> {
+export async function checkProviders(
+  { provider, publicUrl, access, isJson }: CheckConfiguration,
+  columns: number = Number.POSITIVE_INFINITY,
+): Promise<CheckOutput> {
   const sessions = createSessions({
     server: { name: 'mcp-sessions', version: packageVersion() },
     tools: () => undefined,
@@ -36,18 +37,39 @@ export async function checkProviders({
   });
   const reports = await sessions.checkProviders();
   await sessions.close({ drainMs: 0 });
-  const text = isJson ? JSON.stringify(reports) : reports.map(tableOf).join('\n\n');
+  const text = isJson ? JSON.stringify(reports) : tablesOf(reports, columns);
   return { text: `${text}\n`, exitCode: reports.every(({ ok }) => ok) ? 0 : 1 };
 }
 
-function tableOf({ provider, checks }: ProviderReport): string {
-  return [provider, ...checks.flatMap(linesOf)].join('\n');
+/** The reports as text: a line for each check, and below it what to do. */
+export function tablesOf(reports: readonly ProviderReport[], columns: number): string {
+  const tableOf = ({ provider, checks }: ProviderReport) =>
+    [provider, ...checks.flatMap((each) => linesOf(each, columns))].join('\n');
+  return reports.map(tableOf).join('\n\n');
 }
 
-function linesOf({ check, result, found, advice, setting }: ProviderCheck): string[] {
-  const line = `${SIGNS[result]} ${check.padEnd(NAME_WIDTH)} ${found}`;
-  if (advice === undefined) return [line];
+function linesOf({ check, result, found, advice, setting }: ProviderCheck, columns: number): string[] {
+  const lines = wrapped(`${SIGNS[result]} ${check.padEnd(NAME_WIDTH)} `, found, FOUND_INDENT, columns);
+  if (advice === undefined) return lines;
   const variables = setting === undefined ? [] : setting.split(', ').map(variableOf);
   const change = variables.length > 0 ? `Change ${variables.join(', ')}: ` : '';
-  return [line, `    ${change}${advice}`];
+  const whatToDo = `${change}${withVariables(advice)}`;
+  return [...lines, ...wrapped(ADVICE_INDENT, whatToDo, ADVICE_INDENT, columns)];
+}
+
+/** A text in lines of at most `columns` characters. Words are not broken: they can be addresses to copy. */
+function wrapped(start: string, text: string, indent: string, columns: number): string[] {
+  const lines: string[] = [];
+  let line = start;
+  let isEmpty = true;
+  for (const word of text.split(' ')) {
+    if (!isEmpty && line.length + 1 + word.length > columns) {
+      lines.push(line);
+      line = indent;
+      isEmpty = true;
+    }
+    line += isEmpty ? word : ` ${word}`;
+    isEmpty = false;
+  }
+  return [...lines, line];
 }

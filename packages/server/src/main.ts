@@ -27,9 +27,12 @@ async function main(): Promise<void> {
       process.stdout.write(`${packageVersion()}\n`);
       return;
     case 'check': {
-      const { text, exitCode } = await checkProviders(command.configuration).catch((error: unknown) => {
-        throw startFailure(error);
-      });
+      const { columns } = process.stdout;
+      const { text, exitCode } = await checkProviders(command.configuration, columns).catch(
+        (error: unknown) => {
+          throw startFailure(error);
+        },
+      );
       process.stdout.write(text);
       process.exitCode = exitCode;
       return;

@@ -115,6 +115,17 @@ export function variableOf(option: string): string {
   return PREFIX + (NAMES[option] ?? option.replace(/[A-Z]/g, (letter) => `_${letter}`).toUpperCase());
 }
 
+/** An option in a text, which may have a value: `` `pkce: 'S256'` ``. */
+const OPTION = /`([a-z]\w*)(?:: '(\w+)')?`/gi;
+
+/** A text of the library with the variables in place of the options of the provider. */
+export function withVariables(text: string): string {
+  return text.replaceAll(OPTION, (quoted, option: string, value?: string) => {
+    if (!Object.hasOwn(providerSchema.shape, option)) return quoted;
+    return value === undefined ? variableOf(option) : `${variableOf(option)}=${value}`;
+  });
+}
+
 /**
  * Reads the provider from the `MCP_SESSIONS_` variables. Empty variables count as not set.
  *

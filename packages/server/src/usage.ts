@@ -35,7 +35,7 @@ user, prints what is right and what to change, and exits with 0, 1 (a check fail
   --max-sessions <n>             maximum number of sessions (10000)
   --log-level <level>            ${LOG_LEVELS.join(', ')} (warn); logs go to stderr
   --allow-debugging              start although --inspect or a similar setting exposes tokens
-  --json                         print the addresses as one line of JSON on stdout
+  --json                         print the addresses as one line of JSON on stdout; with check: the reports
   --help, --version
 
 Environment variables for a real identity provider (--tools is required then):

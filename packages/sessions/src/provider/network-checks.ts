@@ -42,7 +42,7 @@ export function discovery(
   contact: Contact,
   requests: RecordedRequests,
 ): ProviderCheck {
-  if (endpoints) return result('discovery', 'unused', '`endpoints` are configured');
+  if (endpoints) return result('discovery', 'unused', 'not needed: the endpoints are configured');
   const answers = requests.answers.filter(({ isForm }) => !isForm);
   const found = answers.map(({ address, answered }) => `${address}: ${answered}`).join('; ');
   const { discovery: failure, configuration } = contact;
@@ -64,7 +64,7 @@ export function issuer(
   { discovery: failure, configuration }: Contact,
 ): ProviderCheck {
   if (failure?.reason === 'issuer_mismatch') return failed('issuer', failure);
-  if (endpoints) return result('issuer', 'unused', '`endpoints` are configured');
+  if (endpoints) return result('issuer', 'unused', 'not needed: the endpoints are configured');
   if (!configuration) return result('issuer', 'unknown', NO_METADATA);
   return result('issuer', 'ok', configuration.serverMetadata().issuer);
 }

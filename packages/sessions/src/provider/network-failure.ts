@@ -27,6 +27,9 @@ const NOT_TRUSTED = /^(ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 /** Only this message distinguishes a connection that closed during the handshake from one that closed later. */
 const CUT_HANDSHAKE = 'Client network socket disconnected before secure TLS connection was established';
 
+/** `fetch` refuses ports of other protocols (Fetch Standard, "bad port"), and tells so by this message only. */
+const BAD_PORT = 'bad port';
+
 /** Classifies an error of the network. @returns `undefined` for other errors */
 export function networkFailureOf(error: unknown): NetworkFailure | undefined {
   const notSent = inChain(error, isNotSent);
@@ -69,7 +72,7 @@ function isNotSent(error: Error): error is Error {
   if (error instanceof AggregateError) return error.errors.every((inner) => inChain(inner, isNotSent));
   if (proxyRefusalIn(error)) return true;
   const code = textIn(error, 'code');
-  if (NO_HANDSHAKE.test(code) || error.message === CUT_HANDSHAKE) return true;
+  if (NO_HANDSHAKE.test(code) || error.message === CUT_HANDSHAKE || error.message === BAD_PORT) return true;
   const syscall = textIn(error, 'syscall');
   return syscall === '' ? NOT_SENT.has(code) : BEFORE_SENDING.has(syscall);
 }

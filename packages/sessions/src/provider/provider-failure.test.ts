@@ -60,6 +60,11 @@ describe('a connection that failed before the request', () => {
       { reason: 'connection_failed', code: 'ECONNREFUSED' },
     ],
     [
+      'to a port that `fetch` refuses',
+      () => Promise.resolve('http://127.0.0.1:9'),
+      { reason: 'connection_failed' },
+    ],
+    [
       'to a host that does not exist',
       async () => 'http://nowhere.invalid',
       { reason: 'name_not_resolved', code: expect.stringMatching(/^(ENOTFOUND|EAI_AGAIN)$/) },

@@ -89,7 +89,7 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     short: 'the metadata of the provider was not found',
     setting: 'issuer',
     advice:
-      '`attempts` lists the addresses that were tried and what each answered. Use the issuer exactly as the provider documents it, or the full address of its metadata document (`…/.well-known/…`), or set `endpoints`.',
+      'Use the issuer exactly as the provider documents it, or the full address of its metadata document (`…/.well-known/…`), or set `endpoints`. Every address that was tried is listed with its answer.',
   },
   issuer_mismatch: {
     short: 'the metadata of the provider names another issuer',
@@ -111,7 +111,8 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
   endpoint_missing: {
     short: 'the provider has no endpoint for this request',
     setting: 'endpoints',
-    advice: 'The metadata does not contain the endpoint that this request needs.',
+    advice:
+      'The metadata does not name the endpoint that this request needs. Set it, or turn off what needs it.',
   },
   pkce_unsupported: {
     short: 'the provider does not announce PKCE with S256',
@@ -122,7 +123,7 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
   authorization_denied: {
     short: 'the login was declined',
     advice:
-      'Nothing, if the user declined. Otherwise the provider does not allow this user to use the client.',
+      'Nothing has to change if the user declined. Otherwise, allow the user at the provider to use this client.',
   },
   authorization_error: {
     short: 'the provider rejected the login request',
@@ -139,7 +140,8 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
   response_invalid: {
     short: 'the response of the provider to the login is not valid',
     setting: 'authorizationParams, responseMode',
-    advice: 'The response has no authorization code, or came to the redirect URI of another provider.',
+    advice:
+      'The response has no authorization code, or came to the redirect URI of another provider. Compare the redirect URI of the registration with the one of `check`.',
   },
   provider_busy: {
     short: 'the provider is overloaded or out of order',
@@ -164,12 +166,14 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
   token_error: {
     short: 'the provider rejected the request for tokens',
     setting: 'clientAuthentication, endpoints',
-    advice: '`oauthError`, `oauthDescription` and `status` are what the provider answered.',
+    advice:
+      '`oauthError`, `oauthDescription` and `status` are what the provider answered. Compare the request with the documentation of its token endpoint.',
   },
   token_answer_invalid: {
     short: 'the answer of the provider contains no usable tokens',
     setting: 'endpoints, tokensAt',
-    advice: 'The answer of `endpoint` is not the answer of a token endpoint (RFC 6749 section 5.1).',
+    advice:
+      'The answer of `endpoint` is not the answer of a token endpoint (RFC 6749 section 5.1). Check the address, and whether the tokens are in an object of the answer.',
   },
   token_type: {
     short: 'the tokens of the provider are of an unknown type',
