@@ -171,6 +171,7 @@ describe('docs/providers.md', () => {
     expect(codeIn(table).filter((code) => code.endsWith('/callback'))).toEqual([
       'http://127.0.0.1:3000/callback',
       'https://mcp.example.com/callback',
+      'https://abc.tunnel.example/callback',
       'http://127.0.0.1:8765/callback',
     ]);
   });
