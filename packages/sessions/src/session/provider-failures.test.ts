@@ -24,6 +24,8 @@ describe('texts of a provider', () => {
     expect(redacted('The token eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2ln is expired', 200)).toBe(
       'The token … is expired',
     );
+    for (const token of ['M.R3_BAY.-CX*ab!cd*ef!gh*ij', '1|abcdefgh!ijklmnop%2Fqr', '$2y$10$abc!def&ghi=jkl'])
+      expect(redacted(`The token "${token}" is expired`, 200)).toBe('The token "…" is expired');
     expect(redacted('AADSTS70011: The provided value is not valid.', 200)).toBe(
       'AADSTS70011: The provided value is not valid.',
     );

@@ -170,10 +170,15 @@ export function printable(text: string, maxLength: number): string {
   return [...clean].slice(0, maxLength).join('');
 }
 
+/** Tokens of some providers have other characters than those of a JWT, such as `*`, `!`, `|` or `%`. */
+const TOKEN_CHARACTER = String.raw`[^\s"'<>()[\]{},;:]`;
+const CUT_TOKEN = new RegExp(`${TOKEN_CHARACTER}+$`);
+const TOKEN = new RegExp(`${TOKEN_CHARACTER}{20,}`, 'g');
+
 /** `printable`, with everything replaced that could be a token, a code or a key. */
 export function redacted(text: string, maxLength: number): string {
   const start = printable(text, 4 * maxLength);
   // The cut may leave a part of a token, which is too short to be recognized as one.
-  const whole = start.length < text.length ? start.replace(/[\w.~+/=-]+$/, '') : start;
-  return printable(whole.replaceAll(/[\w.~+/=-]{20,}/g, '…'), maxLength);
+  const whole = start.length < text.length ? start.replace(CUT_TOKEN, '') : start;
+  return printable(whole.replaceAll(TOKEN, '…'), maxLength);
 }
