@@ -140,6 +140,23 @@ describe('the table of check', () => {
     expect(tablesOf(reports, Number.POSITIVE_INFINITY).split('\n')).toHaveLength(4);
   });
 
+  it('names the variables of the authorization server of the clients for that server', () => {
+    const check = 'client_authentication';
+    const setting = 'clientId, clientSecret, clientAuthentication, pkce, NODE_EXTRA_CA_CERTS';
+    const failed = { check, result: 'failed', found: 'rejected', advice: 'Compare.', setting } as const;
+    const tables = tablesOf(
+      ['access.signIn', 'access'].map((provider) => ({ provider, ok: false, checks: [failed] })),
+      Number.POSITIVE_INFINITY,
+    );
+    const change =
+      'Change MCP_SESSIONS_SIGN_IN_CLIENT_ID, MCP_SESSIONS_SIGN_IN_CLIENT_SECRET, NODE_EXTRA_CA_CERTS: Compare.';
+    expect(tables.split(change)).toHaveLength(3);
+    const issuer = { ...failed, check: 'issuer', setting: 'issuer' } as const;
+    expect(tablesOf([{ provider: 'access', ok: false, checks: [issuer] }], 80)).toContain(
+      'Change MCP_SESSIONS_ACCESS_ISSUER: Compare.',
+    );
+  });
+
   it('names variables in place of options, and nothing else', () => {
     expect(tablesOf(reports, Number.POSITIVE_INFINITY)).toContain(
       'or set MCP_SESSIONS_ENDPOINTS and MCP_SESSIONS_PKCE=S256. `status` is its answer.',

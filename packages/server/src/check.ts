@@ -44,17 +44,39 @@ export async function checkProviders(
 /** The reports as text: a line for each check, and below it what to do. */
 export function tablesOf(reports: readonly ProviderReport[], columns: number): string {
   const tableOf = ({ provider, checks }: ProviderReport) =>
-    [provider, ...checks.flatMap((each) => linesOf(each, columns))].join('\n');
+    [provider, ...checks.flatMap((each) => linesOf(provider, each, columns))].join('\n');
   return reports.map(tableOf).join('\n\n');
 }
 
-function linesOf({ check, result, found, advice, setting }: ProviderCheck, columns: number): string[] {
+function linesOf(
+  provider: string,
+  { check, result, found, advice, setting }: ProviderCheck,
+  columns: number,
+): string[] {
   const lines = wrapped(`${SIGNS[result]} ${check.padEnd(NAME_WIDTH)} `, found, FOUND_INDENT, columns);
   if (advice === undefined) return lines;
-  const variables = setting === undefined ? [] : setting.split(', ').map(variableOf);
+  const variables = setting === undefined ? [] : variablesOf(provider, setting);
   const change = variables.length > 0 ? `Change ${variables.join(', ')}: ` : '';
-  const whatToDo = `${change}${withVariables(advice)}`;
+  const whatToDo = `${change}${isAccess(provider) ? advice : withVariables(advice)}`;
   return [...lines, ...wrapped(ADVICE_INDENT, whatToDo, ADVICE_INDENT, columns)];
+}
+
+/** The variables of the authorization server of the clients. Its other options have none. */
+const ACCESS_VARIABLES: ReadonlyMap<string, string> = new Map([
+  ['issuer', 'MCP_SESSIONS_ACCESS_ISSUER'],
+  ['clientId', 'MCP_SESSIONS_SIGN_IN_CLIENT_ID'],
+  ['clientSecret', 'MCP_SESSIONS_SIGN_IN_CLIENT_SECRET'],
+]);
+
+/** Whether a report is of the authorization server of the clients. */
+function isAccess(provider: string): boolean {
+  return provider === 'access' || provider === 'access.signIn';
+}
+
+function variablesOf(provider: string, setting: string): string[] {
+  const options = setting.split(', ');
+  if (!isAccess(provider)) return options.map(variableOf);
+  return options.flatMap((option) => ACCESS_VARIABLES.get(option) ?? (/[a-z]/.test(option) ? [] : [option]));
 }
 
 /** A text in lines of at most `columns` characters. Words are not broken: they can be addresses to copy. */

@@ -27,9 +27,11 @@ export const entra: PresetFunction<'entra'> = preset('entra');
 export const github: PresetFunction<'github'> = preset('github');
 /** A GitHub App that acts for a user. Its permissions are part of its registration. */
 export const githubApp: PresetFunction<'githubApp'> = preset('githubApp');
+/** Google accounts. Asks for the consent of the user at every login, because only that gives a refresh token. */
 export const google: PresetFunction<'google'> = preset('google');
+/** The user is the HubSpot account, which its users share: tools find it in `account.fields.hub_id`. */
 export const hubspot: PresetFunction<'hubspot'> = preset('hubspot');
-/** A realm of Keycloak. Needs `issuer`. Since its release of December 2024, `revocation: 'token'` fits. */
+/** A realm of Keycloak. Needs `issuer`. For releases since December 2024, set `revocation: 'token'`. */
 export const keycloak: PresetFunction<'keycloak'> = preset('keycloak');
 /** Without PKCE and nonce, which LinkedIn does not support. */
 export const linkedin: PresetFunction<'linkedin'> = preset('linkedin');

@@ -27,7 +27,7 @@ const NOT_TRUSTED = /^(ERR_TLS_CERT|CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_)/;
 /** Only this message distinguishes a connection that closed during the handshake from one that closed later. */
 const CUT_HANDSHAKE = 'Client network socket disconnected before secure TLS connection was established';
 
-/** `fetch` refuses ports of other protocols (Fetch Standard, "bad port"), and tells so by this message only. */
+/** `fetch` refuses ports of other protocols (Fetch Standard, "bad port"), and only this message says so. */
 const BAD_PORT = 'bad port';
 
 /** Classifies an error of the network. @returns `undefined` for other errors */

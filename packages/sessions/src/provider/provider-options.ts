@@ -29,6 +29,7 @@ export interface ProviderOptions<Name extends string = string> {
   readonly issuer: string;
   /** For providers without discovery, such as GitHub; requires `pkce`. Default: discovered. */
   readonly endpoints?: ProviderEndpoints | undefined;
+  /** This server's client id at the provider (RFC 6749 section 2.2). */
   readonly clientId: string;
   /** Absent for a public client, and with `private_key_jwt`. */
   readonly clientSecret?: string | undefined;
