@@ -118,6 +118,24 @@ describe('the state of a session', () => {
     expect(await states.get(snapshot)).toEqual({ value: undefined, version: 0 });
   });
 
+  it('is wiped when the user logs out at one of two providers, and stays when a grant ends [security 31]', async () => {
+    const { bench, states, snapshot, stored } = await setUp();
+    await bench.accounts.commitLogin(snapshot, 'other', bench.provider.grant('alice'));
+    await states.set(snapshot, 'of alice');
+    const state = await stored();
+    const giveUp = async (provider: 'idp' | 'other', reason: 'grant_revoked' | 'provider_logout') => {
+      const record = await bench.registry.get(snapshot.ref);
+      const account = record?.accounts[provider];
+      if (record && account) await bench.refresher.giveUp(record, account, reason);
+    };
+    await giveUp('other', 'grant_revoked');
+    expect(await states.get(snapshot)).toMatchObject({ value: 'of alice' });
+    await giveUp('idp', 'provider_logout');
+    expect(state?.sealed.salt.every((byte) => byte === 0)).toBe(true);
+    expect(states.bytes).toBe(0);
+    expect(await stored()).toBeUndefined();
+  });
+
   it('does not come back when the session is signed out while it is set', async () => {
     const { bench, states, snapshot, stored } = await setUp();
     const setting = states.set(snapshot, 'canary');

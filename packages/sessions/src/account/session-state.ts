@@ -95,6 +95,9 @@ export class SessionStates {
       case 'account.removed':
         this.#release(event.ref);
         return;
+      case 'account.reauthentication_required':
+        if (event.failureReason === 'provider_logout') this.#release(event.ref);
+        return;
       default:
     }
   }

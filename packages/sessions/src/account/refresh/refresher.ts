@@ -104,7 +104,7 @@ export class TokenRefresher {
   ): Promise<void> {
     const { provider } = account;
     const reason = failureIn(cause)?.reason;
-    const changed = await this.#change(record.ref, account, {
+    const lostAccount = {
       state: 'reauthentication_required',
       failureReason,
       failures: undefined,
@@ -113,8 +113,17 @@ export class TokenRefresher {
       expiresAtMs: undefined,
       refreshAtMs: undefined,
       refreshExpiresAtMs: undefined,
-    });
+    } as const;
+    // The state may be that of the user who has logged out, as at a logout here.
+    const isLogout = failureReason === 'provider_logout';
+    const changed = await this.#change(
+      record.ref,
+      account,
+      lostAccount,
+      isLogout ? { state: undefined } : {},
+    );
     if (!changed) return;
+    if (isLogout) this.#options.disposal.wipeState(changed.before);
     const lost = changed.before.accounts[provider];
     if (lost) void this.#options.disposal.dispose(changed.before, [lost]);
     const event = {
@@ -296,11 +305,15 @@ export class TokenRefresher {
     ref: SessionRef,
     account: AccountRecord,
     fields: Partial<AccountRecord>,
+    ofSession: Partial<SessionRecord> = {},
   ): Promise<ChangedSession | undefined> {
     return this.#options.registry.update(ref, (record) => {
       const current = record.accounts[account.provider];
       if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
-      return { accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } } };
+      return {
+        ...ofSession,
+        accounts: { ...record.accounts, [account.provider]: { ...current, ...fields } },
+      };
     });
   }
 }
