@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { loginRequired, notRenewed, reauthenticationRequired, sessionRequired } from './account-errors.js';
+import {
+  loginRequired,
+  notRenewed,
+  reauthenticationRequired,
+  sessionRequired,
+  tokenRejected,
+} from './account-errors.js';
 
 describe('what a model reads when it cannot have a token', () => {
   it('asks for a login, or for the session if the request names none', () => {
@@ -28,6 +34,8 @@ describe('what a model reads when it cannot have a token', () => {
     const error = reauthenticationRequired('idp', cause);
     expect(error).toMatchObject({ code: 'reauthentication_required', cause });
     expect(error.message).toMatch(/"idp".*Call the `login` tool/);
+    for (const { message } of [error, tokenRejected('idp')])
+      expect(message).toMatch(/with provider "idp" to log in again, then repeat this call\.$/);
   });
 
   it.each([

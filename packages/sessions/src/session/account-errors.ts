@@ -85,7 +85,7 @@ export function stepUpUseless(provider: string): SessionError {
 export function tokenRejected(provider: string): SessionError {
   return new SessionError(
     'reauthentication_required',
-    `The API no longer accepts the login at "${provider}". Call the \`login\` tool with provider "${provider}" to log in again.`,
+    `The API no longer accepts the login at "${provider}". Call the \`login\` tool with provider "${provider}" to log in again, then repeat this call.`,
   );
 }
 
@@ -93,7 +93,7 @@ export function tokenRejected(provider: string): SessionError {
 export function reauthenticationRequired(provider: string, cause?: unknown): SessionError {
   return new SessionError(
     'reauthentication_required',
-    `The login at "${provider}" has expired or was revoked. Call the \`login\` tool with provider "${provider}" to log in again.`,
+    `The login at "${provider}" has expired or was revoked. Call the \`login\` tool with provider "${provider}" to log in again, then repeat this call.`,
     { cause },
   );
 }
