@@ -45,7 +45,7 @@ export async function expectNoLoginLost({
       if (text === `200 ${users[index]}`) seen.served++;
       else {
         expect(text).toMatch(
-          /cannot be reached\. Try again in \d+ seconds, or call the `login` tool .*login is kept/,
+          /is not available\. Try again in \d+ seconds, or call the `login` tool .*login is kept/,
         );
         seen.told++;
       }

@@ -13,7 +13,7 @@ const refused: ProviderFault = {
 describe.each(ERAS)('a login whose access token has expired and cannot be renewed (%s)', (era) => {
   it.each<[string, ProviderFault, RegExp]>([
     ['the provider rejects the refresh', refused, /rejected the refresh/],
-    ['the provider cannot be reached', 'refused', /cannot be reached/],
+    ['the provider cannot be reached', 'refused', /is not available/],
   ])('offers to wait and to log in again: %s', async (_what, fault, why) => {
     const { clock, provider, call, login, status } = await startRenewable(era);
     await login();
@@ -81,7 +81,9 @@ describe.each(ERAS)('a login whose access token has expired and cannot be renewe
     expect(next).toMatch(/could not be refreshed.*is valid for \d+ more seconds.*renew: true/);
     expect((await call('login')).structured).toMatchObject({
       status: 'authenticated',
-      next: expect.stringMatching(/does not renew the access token.*`login` with renew: true/),
+      next: expect.stringMatching(
+        /does not renew the access token.*`login` with provider "provider" and renew: true/,
+      ),
     });
   });
 });

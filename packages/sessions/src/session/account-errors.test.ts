@@ -39,7 +39,7 @@ describe('what a model reads when it cannot have a token', () => {
   });
 
   it.each([
-    ['provider_unavailable', 'cannot be reached', 6.2, 7],
+    ['provider_unavailable', 'is not available', 6.2, 7],
     ['provider_refused', 'rejected the refresh', 0, 1],
   ] as const)('is to try again in whole seconds (%s)', (failureReason, what, retryAfter, seconds) => {
     const cause = new Error('503');

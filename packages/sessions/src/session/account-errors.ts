@@ -115,7 +115,7 @@ export function notRenewed(
   const oauthError = oauthErrorOf(cause);
   const what =
     failureReason === 'provider_unavailable'
-      ? `the provider "${provider}" cannot be reached`
+      ? `the provider "${provider}" is not available`
       : `the provider "${provider}" rejected the refresh${oauthError ? ` (${oauthError})` : ''}. If it is refused again, the operator has to check the client registration`;
   return new SessionError(
     failureReason,

@@ -98,7 +98,7 @@ describe('the next step of `session_status` for a login', () => {
     [
       'could not be refreshed in an outage',
       { reason: 'provider_unavailable' },
-      `The login at "work" could not be refreshed: the provider cannot be reached. ${NEXT_TRY} The access token is valid for 300 more seconds. ${CALL} and renew: true to log in again now.`,
+      `The login at "work" could not be refreshed: the provider is not available. ${NEXT_TRY} The access token is valid for 300 more seconds. ${CALL} and renew: true to log in again now.`,
     ],
     [
       'was not refreshed, and has no known end',
@@ -108,7 +108,7 @@ describe('the next step of `session_status` for a login', () => {
     [
       'has expired in an outage',
       { state: 'expired', reason: 'provider_unavailable' },
-      `The access token at "work" has expired, and the provider cannot be reached. ${NEXT_TRY} ${CALL} to log in again now; the current login is kept until that succeeds.`,
+      `The access token at "work" has expired, and the provider is not available. ${NEXT_TRY} ${CALL} to log in again now; the current login is kept until that succeeds.`,
     ],
     [
       'has expired, and the provider rejects the refresh',

@@ -97,7 +97,7 @@ function problemsOf(account: AccountStatus): string[] {
 }
 
 function whatFailed(reason: AccountFailureReason): string {
-  return reason === 'provider_unavailable' ? 'cannot be reached' : 'rejected the refresh';
+  return reason === 'provider_unavailable' ? 'is not available' : 'rejected the refresh';
 }
 
 function callLogin({ provider }: AccountStatus): string {
@@ -111,7 +111,7 @@ function whyEnded({ provider, reason }: AccountStatus): string {
 const FAILURE_TEXTS: Readonly<Record<AccountFailureReason, string>> = {
   grant_revoked: 'has expired at the provider or was revoked',
   no_refresh_token: 'has expired and could not be refreshed',
-  provider_unavailable: 'could not be refreshed: the provider cannot be reached',
+  provider_unavailable: 'could not be refreshed: the provider is not available',
   provider_refused: 'could not be refreshed: the provider rejected the refresh',
   identity_changed: 'was removed, because its refresh returned the tokens of another user',
   refresh_lost: 'was lost, because the response of the provider to a refresh did not arrive',
