@@ -3,6 +3,7 @@ import { z } from 'zod';
 import {
   createSessions,
   type ProviderOptions,
+  type Runtime,
   type SessionEvent,
   type Sessions,
 } from '../../packages/sessions/src/index.js';
@@ -46,6 +47,11 @@ export class PlayedClient {
     return answer;
   }
 
+  /** Forgets the handle of its session, as a client does that is told to. */
+  forget(): void {
+    this.#names = {};
+  }
+
   /** Calls the tool `who`, which calls the provider's API. */
   async who(url = 'https://api.test/me'): Promise<string> {
     return (await this.call('who', { url })).text;
@@ -64,6 +70,12 @@ export class PlayedClient {
   }
 }
 
+interface Stage {
+  readonly runtimeOf?: (provider: FaultingProvider, clock: VirtualClock) => Partial<Runtime>;
+  /** Called with what ends the server. */
+  readonly whenOver?: (close: () => Promise<void>) => void;
+}
+
 /** A server whose provider has quirks, without a network. */
 export class Play {
   readonly clock: VirtualClock = new VirtualClock();
@@ -73,10 +85,14 @@ export class Play {
   readonly events: SessionEvent[] = [];
   readonly #here: Pick<Sessions, 'handleRequest'>;
 
-  /** @param optionsOf makes the server's options of the provider. Default: those that its quirks need */
+  /**
+   * @param optionsOf makes the server's options of the provider. Default: those that its quirks need
+   * @param stage what is different about the server. Default: nothing, and it is closed when the test has ended
+   */
   constructor(
     options: FaultingProviderOptions,
     optionsOf: (own: ProviderOptions) => ProviderOptions = (own) => own,
+    { runtimeOf = () => ({}), whenOver = onTestFinished }: Stage = {},
   ) {
     const { clock, log } = this;
     this.provider = new FaultingProvider({
@@ -91,7 +107,7 @@ export class Play {
       providers: optionsOf(this.provider.options),
       lifetimes: { shutdownDrainMs: 0 },
       logger: { debug: write, info: write, warn: write, error: write },
-      runtime: { fetch: this.provider.fetch, clock },
+      runtime: { fetch: this.provider.fetch, clock, ...runtimeOf(this.provider, clock) },
       tools: (server, context) => {
         server.registerTool(
           'who',
@@ -112,7 +128,7 @@ export class Play {
     });
     this.sessions.onEvent((event) => this.events.push(event));
     this.#here = reachedFrom(this.sessions, '127.0.0.1');
-    onTestFinished(() => this.sessions.close());
+    whenOver(() => this.sessions.close());
   }
 
   async connect(era: Era): Promise<PlayedClient> {

@@ -219,6 +219,11 @@ export class FaultingProvider {
     return this.#grants.authorizedBy(accessToken, this.#nowMs)?.user;
   }
 
+  /** Whether a refresh with this token would succeed: it is the latest of an active grant, and has not expired. */
+  canRefresh(refreshToken: string): boolean {
+    return this.#grants.canRefresh(refreshToken, this.#nowMs);
+  }
+
   /** The users whose grants are active, once for each grant. */
   livingUsers(): string[] {
     return this.#grants.activeUsers;

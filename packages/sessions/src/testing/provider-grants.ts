@@ -102,6 +102,12 @@ export class ProviderGrants {
     );
   }
 
+  /** Whether a refresh with this token would succeed. */
+  canRefresh(refreshToken: string, nowMs: number): boolean {
+    const grant = this.grantOf(refreshToken);
+    return grant?.refreshToken === refreshToken && nowMs < grant.refreshTokenEndsAtMs;
+  }
+
   /** Ends the grant of a token. */
   revoke(token: string): void {
     const grant = this.grantOf(token);

@@ -1,0 +1,20 @@
+import { describe, expect, it } from 'vitest';
+import { fuzzProviders } from './fuzz-providers.js';
+import { plantedFaults } from './planted-faults.js';
+import { walk } from './walk.js';
+
+describe('providers with random quirks', () => {
+  it('lose no login that could be kept, and keep none that is dead, in 100 logins and refreshes [security 21, 48]', async () => {
+    expect((await fuzzProviders(100)).violation).toBeUndefined();
+  });
+
+  it('do the same again for the same seed', async () => {
+    expect(await walk(7)).toEqual(await walk(7));
+  });
+});
+
+describe('the fuzz of providers', () => {
+  it.each(Object.entries(plantedFaults))('notices %s', async (_name, planted) => {
+    expect((await fuzzProviders(400, planted)).violation).toBeDefined();
+  });
+});
