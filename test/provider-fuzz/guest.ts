@@ -13,6 +13,7 @@ const NEXT_STEP =
 
 interface SeenAccount {
   readonly state: string;
+  readonly reason?: string;
 }
 
 /** A client and its user, with the login that it should have. */
@@ -84,6 +85,7 @@ export class Guest {
     const { held } = this;
     if (!held) return;
     const seen = `${account?.state ?? 'no account'}: ${status.next ?? answer.text}`;
+    if (account?.reason === 'refresh_lost' && held.hasLostAnswer) return;
     const isKept = account !== undefined && account.state !== 'reauthentication_required';
     if (held.isAlive && !isKept) throw new Violation(`A login was lost that could have been kept. ${seen}`);
     if (held.isOver && account?.state === 'authenticated')

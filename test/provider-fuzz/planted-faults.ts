@@ -33,4 +33,21 @@ export const plantedFaults: Readonly<Record<string, PlantedFault>> = {
       ? Response.json({ ...JSON.parse(text), refresh_token: undefined })
       : undefined,
   ),
+
+  'an access token that counts as the name of its user': (fetch) => async (input, init) => {
+    const response = await fetch(input, init);
+    const { url, headers } = new Request(input, init);
+    return url.endsWith('/userinfo') && response.ok
+      ? Response.json({ ...(await response.json()), name: headers.get('authorization') })
+      : response;
+  },
+
+  'a login that is refused after an earlier one was granted': (fetch) => {
+    let logins = 0;
+    return async (input, init) => {
+      const isLogin = `${init?.body}`.includes('grant_type=authorization_code');
+      if (isLogin && ++logins > 3) return Response.json({ error: 'invalid_client' }, { status: 401 });
+      return fetch(input, init);
+    };
+  },
 };

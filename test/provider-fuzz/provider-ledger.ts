@@ -13,6 +13,8 @@ export class DeliveredLogin {
   readonly #provider: FaultingProvider;
   readonly #clock: VirtualClock;
   newest: Delivered;
+  /** Whether the answer to a refresh was lost, after which the server cannot know what became of the token. */
+  hasLostAnswer = false;
   #deadSinceMs: number | undefined;
 
   constructor(provider: FaultingProvider, clock: VirtualClock, newest: Delivered) {
@@ -90,7 +92,11 @@ export class ProviderLedger {
       this.#deliver(form, answer);
       return response;
     } catch (error) {
-      if (isLost(error)) this.#countRepetition(presented);
+      if (isLost(error)) {
+        this.#countRepetition(presented);
+        const login = this.#byRefreshToken.get(presented);
+        if (login) login.hasLostAnswer = true;
+      }
       throw error;
     } finally {
       if (wasGood && !this.#provider.canRefresh(presented)) this.#consumed.add(presented);

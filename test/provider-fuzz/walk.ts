@@ -1,5 +1,5 @@
 import { SessionError } from '../../packages/sessions/src/index.js';
-import { QUIRKS, type QuirkName } from '../../packages/sessions/src/testing/index.js';
+import { type ProviderFault, QUIRKS, type QuirkName } from '../../packages/sessions/src/testing/index.js';
 import { Play } from '../e2e/provider-play.js';
 import { ROWS } from '../e2e/provider-rows.js';
 import { SeededRandom } from '../support/seeded-random.js';
@@ -33,6 +33,7 @@ const ACTIONS = {
   mend: 6,
   loseAnswer: 2,
   refuseConnection: 3,
+  echoSecret: 2,
   logOut: 3,
 } as const;
 type Action = keyof typeof ACTIONS;
@@ -184,9 +185,20 @@ class Course {
       case 'refuseConnection':
         this.#isFaulty = true;
         return provider.failNext('token', 'refused');
+      case 'echoSecret':
+        this.#isFaulty = true;
+        return provider.failNext('token', this.#echo());
       case 'logOut':
         return guest.logOut();
     }
+  }
+
+  /** An error that no standard has, in whose texts is a secret of the walk. */
+  #echo(): Exclude<ProviderFault, string> {
+    const secret = this.#random.pick(['brewing', ...this.ledger.secrets]);
+    const error = this.#random.pick(['brewing', secret]);
+    const body = JSON.stringify({ error, error_description: `Not with ${secret}` });
+    return { status: 418, body, headers: { 'content-type': 'application/json' } };
   }
 
   async #advance(durationMs: number): Promise<void> {

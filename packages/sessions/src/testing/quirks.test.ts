@@ -97,6 +97,20 @@ describe('a dead refresh token', () => {
   });
 });
 
+describe('the newest refresh token of a grant', () => {
+  it('can be used until another replaces it or the grant ends', async () => {
+    const client = new Client();
+    const { refresh_token: first, access_token: accessToken } = await (await client.redeem()).json();
+    expect(client.provider.canRefresh(first)).toBe(true);
+    expect(client.provider.canRefresh(accessToken)).toBe(false);
+    const refreshed = await client.token({ grant_type: 'refresh_token', refresh_token: first });
+    const { refresh_token: second } = await refreshed.json();
+    expect([first, second].map((token) => client.provider.canRefresh(token))).toEqual([false, true]);
+    client.provider.endGrant('alice');
+    expect(client.provider.canRefresh(second)).toBe(false);
+  });
+});
+
 describe('quirks of a FaultingProvider', () => {
   it('say where they were seen', () => {
     for (const [name, { seen }] of Object.entries(QUIRKS)) {
