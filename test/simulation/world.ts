@@ -36,6 +36,9 @@ const MOST_TRAVELS = 50_000;
 /** How many refreshes a provider is asked for at the same time, at most. */
 const MOST_REFRESHING = 50;
 
+/** The maximum pause between refreshes that a provider refuses. */
+const MAX_REFUSED_PAUSE_MS = 15 * 60_000;
+
 /** The environment of a simulation: clock, store, provider, API, and the library. */
 export class World {
   readonly random: SeededRandom;
@@ -130,14 +133,22 @@ export class World {
     }
   }
 
-  /** The invariant after a time without faults of the provider: every login has been refreshed. */
+  /**
+   * The invariant after a time without faults of the provider: every login has been refreshed. After refusals in a row,
+   * the next refresh may be up to a quarter of an hour away.
+   */
   inspectFreshness(): void {
     const now = this.clock.now();
     for (const { kind, accounts } of this.#records.values()) {
       if (kind === 'pending-handle') continue;
-      for (const { state, hasRefreshToken, expiresAtMs = 0, failures } of Object.values(accounts)) {
+      for (const account of Object.values(accounts)) {
+        const { state, hasRefreshToken, expiresAtMs = 0, failures, failureReason, refreshAtMs = 0 } = account;
         const isFresh = now < expiresAtMs && failures === undefined;
-        if (state === 'authenticated' && hasRefreshToken && !isFresh)
+        const isPaused =
+          failureReason === 'provider_refused' &&
+          refreshAtMs > now &&
+          refreshAtMs <= now + MAX_REFUSED_PAUSE_MS;
+        if (state === 'authenticated' && hasRefreshToken && !isFresh && !isPaused)
           this.ledger.violated('A login was not renewed although its provider was well again.');
       }
     }
