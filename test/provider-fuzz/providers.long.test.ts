@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { fuzzProviders } from './fuzz-providers.js';
+import { plantedFaults } from './planted-faults.js';
 
 /** `SEED` repeats one walk, which a failure names. */
 const { SEED } = process.env;
@@ -9,5 +10,11 @@ describe('providers with random quirks', () => {
     const fuzzed =
       SEED === undefined ? await fuzzProviders(10_000) : await fuzzProviders(1, undefined, Number(SEED));
     expect(fuzzed.violation).toBeUndefined();
+  });
+});
+
+describe('the fuzz of providers', () => {
+  it.each(Object.entries(plantedFaults))('notices %s', async (_name, planted) => {
+    expect((await fuzzProviders(400, planted)).violation).toBeDefined();
   });
 });
