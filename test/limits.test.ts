@@ -22,9 +22,14 @@ import {
   SUBSCRIPTION_LIMITS,
 } from '../packages/sessions/src/mcp/request/client-memory-limits.js';
 import { MAX_ID_CHARACTERS } from '../packages/sessions/src/mcp/wire/json-rpc.js';
+import { MAX_IDENTITY_LENGTH } from '../packages/sessions/src/provider/id-token.js';
 import { MAX_SESSION_LENGTH } from '../packages/sessions/src/provider/identity.js';
 import { MAX_FIELDS } from '../packages/sessions/src/provider/option-schema.js';
 import { MAX_FIELD_LENGTH } from '../packages/sessions/src/provider/shown-fields.js';
+import {
+  MAX_GRANTED_SCOPE_LENGTH,
+  MAX_GRANTED_SCOPES,
+} from '../packages/sessions/src/provider/token-response.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -70,6 +75,9 @@ describe('docs/limits.md', () => {
     ['scopes and claims that an API demands of a login', MAX_DEMANDED_SCOPES],
     ['scopes and claims that an API demands of a login', MAX_SCOPE_LENGTH],
     ['scopes and claims that an API demands of a login', MAX_CLAIMS_BYTES],
+    ['scopes that a provider grants', MAX_GRANTED_SCOPES],
+    ['scopes that a provider grants', MAX_GRANTED_SCOPE_LENGTH],
+    ['identifier and name of a user at the provider', MAX_IDENTITY_LENGTH],
     ["the name of the user's session at the provider (`sid`)", MAX_SESSION_LENGTH],
     ['used logout tokens that are remembered, as digests', MAX_LOGOUT_TOKENS],
     ['state of a session (`session.state`)', STATE_LIMITS.maxBytes / KIB],

@@ -36,10 +36,13 @@ export interface IdTokenFault {
 
 export type IdTokenCheck = { readonly claims: IdTokenClaims } | { readonly fault: IdTokenFault };
 
+/** Of an identifier or a name of a user. OpenID Connect Core section 2 allows 255 characters for the identifier. */
+export const MAX_IDENTITY_LENGTH = 1024;
+
 const headerSchema = z.looseObject({ alg: z.string(), crit: z.undefined().optional() });
 const claimsSchema = z.looseObject({
   iss: z.string(),
-  sub: z.string().min(1),
+  sub: z.string().min(1).max(MAX_IDENTITY_LENGTH),
   aud: z.union([z.string(), z.array(z.string())]),
   azp: z.string().optional(),
   exp: z.unknown().optional(),

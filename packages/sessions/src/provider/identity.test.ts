@@ -89,6 +89,17 @@ describe('the user of a login', () => {
     expect(await identified(options, { body, ...none })).toMatchObject({ identity });
   });
 
+  it('has an identifier of at most 1,024 characters, and a longer name is ignored [security 40]', async () => {
+    const options = { identitySource: 'token_response', identityFields: { subject: 'id' } } as const;
+    const id = 'x'.repeat(1024);
+    expect(await identified(options, { body: { id, name: `${id}x` }, ...none })).toMatchObject({
+      identity: { subject: id, name: undefined },
+    });
+    await expect(identified(options, { body: { id: `${id}x` }, ...none })).rejects.toMatchObject({
+      failure: { reason: 'identity_missing', claim: 'id' },
+    });
+  });
+
   it.each([1.5, 2 ** 53, 2 ** 64, Number.NaN])(
     'cannot be the number %s, which another user could have, too',
     async (id) => {

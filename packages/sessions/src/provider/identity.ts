@@ -3,7 +3,7 @@ import { z } from 'zod';
 import type { GrantedTokens, Identity } from '../account/refresh/granted-tokens.js';
 import { readLimitedText, TooLargeError } from '../limits/read-limited-text.js';
 import { ProviderError, type ProviderFailure, printable } from '../session/provider-failures.js';
-import type { IdTokenCheck, IdTokenFault } from './id-token.js';
+import { type IdTokenCheck, type IdTokenFault, MAX_IDENTITY_LENGTH } from './id-token.js';
 import { fieldAt } from './json-pointer.js';
 import { addressOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -175,7 +175,8 @@ function nameIn(document: unknown): unknown {
 /** Identifiers may be numbers (GitHub). Larger integers are rounded, so that two users could have the same one. */
 function textOf(value: unknown): string | undefined {
   if (typeof value === 'number') return Number.isSafeInteger(value) ? String(value) : undefined;
-  return typeof value === 'string' && value !== '' ? value : undefined;
+  const isUsable = typeof value === 'string' && value !== '' && value.length <= MAX_IDENTITY_LENGTH;
+  return isUsable ? value : undefined;
 }
 
 function parseJson(text: string): unknown {

@@ -14,6 +14,10 @@ const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['profile', 'https://www.googleapis.com/auth/userinfo.profile'],
 ]);
 
+/** Of what a response names besides the requested scopes, the rest is ignored. */
+export const MAX_GRANTED_SCOPES = 500;
+export const MAX_GRANTED_SCOPE_LENGTH = 256;
+
 /** What a token response answers. */
 interface TokenRequest {
   readonly requestedAtMs: number;
@@ -61,7 +65,12 @@ function grantedScopes(
     (scope === 'openid' && (isRefresh || idTokenIn(response) !== undefined)) ||
     (OFFLINE_SCOPES.has(scope) && (isRefresh || response.refresh_token !== undefined)) ||
     named.includes(OTHER_NAMES.get(scope) ?? scope);
-  return [...new Set([...named, ...requested.filter(isProved)])];
+  const proved = requested.filter(isProved);
+  const others = named.filter((scope) => scope.length <= MAX_GRANTED_SCOPE_LENGTH);
+  const all = [...new Set([...others, ...proved])];
+  return all.length <= MAX_GRANTED_SCOPES
+    ? all
+    : [...new Set([...proved, ...all])].slice(0, MAX_GRANTED_SCOPES);
 }
 
 /** The requested scopes that an authorization response names (Strava). The user can remove some, and gains none. */
