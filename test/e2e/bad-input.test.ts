@@ -588,7 +588,9 @@ describe('an unreachable provider', () => {
     const answer = await browser.request(url);
     notes.provider.isDown = false;
     // The provider closes a connection, which is a kept one or a new one.
-    expect(locationOf(answer, url).pathname).toMatch(/^\/login\/failed\/provider_unavailable\/connection_/);
+    expect(locationOf(answer, url).pathname).toMatch(
+      /^\/login\/failed\/provider_unavailable\/connection_(failed|lost)$/,
+    );
     await expectReasonThenLogin(client, /Reason: .*\bprovider\b.*\./);
   });
 

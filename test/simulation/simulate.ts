@@ -23,9 +23,9 @@ const STEPS_PER_INSPECTION = 50;
 
 /**
  * The time after its last fault in which a provider may get no request: the longest `Retry-After` that it sent, half
- * a minute of the breaker, and half a minute between two refreshes.
+ * a minute of the breaker, and a quarter of an hour between two refreshes that it refuses.
  */
-const RECOVERY_MS = (LONGEST_RETRY_AFTER_SECONDS + 30 + 30) * 1000;
+const RECOVERY_MS = (LONGEST_RETRY_AFTER_SECONDS + 30 + 15 * 60) * 1000;
 
 /** Simulates the sessions of one seed, up to the first violation. */
 export async function simulate(seed: number, planted: PlantedParts = {}): Promise<Report> {

@@ -36,9 +36,6 @@ const MOST_TRAVELS = 50_000;
 /** How many refreshes a provider is asked for at the same time, at most. */
 const MOST_REFRESHING = 50;
 
-/** The maximum pause between refreshes that a provider refuses. */
-const MAX_REFUSED_PAUSE_MS = 15 * 60_000;
-
 /** The environment of a simulation: clock, store, provider, API, and the library. */
 export class World {
   readonly random: SeededRandom;
@@ -133,22 +130,14 @@ export class World {
     }
   }
 
-  /**
-   * The invariant after a time without faults of the provider: every login has been refreshed. After refusals in a row,
-   * the next refresh may be up to a quarter of an hour away.
-   */
+  /** The invariant after a time without faults of the provider: every login has been refreshed. */
   inspectFreshness(): void {
     const now = this.clock.now();
     for (const { kind, accounts } of this.#records.values()) {
       if (kind === 'pending-handle') continue;
-      for (const account of Object.values(accounts)) {
-        const { state, hasRefreshToken, expiresAtMs = 0, failures, failureReason, refreshAtMs = 0 } = account;
+      for (const { state, hasRefreshToken, expiresAtMs = 0, failures } of Object.values(accounts)) {
         const isFresh = now < expiresAtMs && failures === undefined;
-        const isPaused =
-          failureReason === 'provider_refused' &&
-          refreshAtMs > now &&
-          refreshAtMs <= now + MAX_REFUSED_PAUSE_MS;
-        if (state === 'authenticated' && hasRefreshToken && !isFresh && !isPaused)
+        if (state === 'authenticated' && hasRefreshToken && !isFresh)
           this.ledger.violated('A login was not renewed although its provider was well again.');
       }
     }
