@@ -9,7 +9,7 @@ import {
 } from '../support/bare-server.js';
 import { request2026 } from '../support/raw-mcp.js';
 
-const MOST = 20_000;
+const MOST = 16_000;
 
 const sessions = createBareServer((server) => {
   const cells = z.array(z.array(z.string()));
@@ -85,7 +85,7 @@ describe.each(Object.keys(clients))('a %s request', (era) => {
       const { error } = await messageIn(response);
       expect(error?.code).toBe(-32600);
       expect(error?.message).toMatch(
-        /^The JSON has too many array elements and object keys\. .* 20,000, .* 1,200\./,
+        /^The JSON has too many array elements and object keys\. .* 16,000, .* 1,200\./,
       );
     },
   );

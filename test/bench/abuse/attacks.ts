@@ -99,7 +99,7 @@ export const ATTACKS: Readonly<Record<string, AttackKind>> = {
   },
   'a table that does not fit its schema': {
     connections: 2,
-    make: sends(...request2026('tools/call', { name: 'work', arguments: table(6600, 0) })),
+    make: sends(...request2026('tools/call', { name: 'work', arguments: table(5300, 0) })),
   },
   '1 MiB that is no JSON': { connections: 2, make: sends(`[${' '.repeat(1024 * 1024 - 2)}`) },
   'a header of 15,000 slashes': {

@@ -38,7 +38,7 @@ export interface Limits {
   /**
    * The maximum number of array elements and object keys in the arguments of one tool call. A table of 5,000 rows and 2
    * columns has 15,000. Each of them costs up to 2 µs of CPU if the arguments do not fit the tool's schema. Default:
-   * 20,000.
+   * 16,000.
    */
   readonly toolArgumentElements: number;
 }
@@ -56,7 +56,7 @@ export const DEFAULT_LIMITS: Limits = {
   connectionsPerUser: 10,
   connections: 20_000,
   connectionsPerAddress: 4000,
-  toolArgumentElements: 20_000,
+  toolArgumentElements: 16_000,
 };
 
 const MAX_SESSIONS = 1_000_000;
