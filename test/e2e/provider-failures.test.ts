@@ -2,6 +2,7 @@ import { describe, expect, it, onTestFinished } from 'vitest';
 import {
   createSessions,
   PROVIDER_FAILURE_REASONS,
+  type ProviderOptions,
   type SessionEvent,
 } from '../../packages/sessions/src/index.js';
 import { FAILURE_TEXTS } from '../../packages/sessions/src/session/provider-failure-texts.js';
@@ -55,7 +56,7 @@ class MemoryBrowser {
 
 function start(
   options: FaultingProviderOptions = {},
-  change: { fetch?: (next: typeof fetch) => typeof fetch } = {},
+  change: { fetch?: (next: typeof fetch) => typeof fetch; options?: Partial<ProviderOptions> } = {},
 ) {
   const clock = new VirtualClock();
   const provider = new FaultingProvider({ clock, ...options });
@@ -66,7 +67,7 @@ function start(
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     publicUrl: ORIGIN,
-    providers: [{ ...provider.options, deviceFlow: 'allowed' }, second],
+    providers: [{ ...provider.options, deviceFlow: 'allowed', ...change.options }, second],
     runtime: { fetch: change.fetch?.(provider.fetch) ?? provider.fetch, clock },
     logger: { debug: write, info: write, warn: write, error: write },
     tools: () => undefined,
@@ -172,6 +173,38 @@ describe('a login whose consent fails', () => {
     expect(await client.state()).toBe('pending');
     expect(failures()).toMatchObject([{ reason: 'provider_busy', status: 503 }]);
     expect((await user.consent(link)).to).toContain('https://provider.test/authorize');
+  });
+});
+
+describe('user info about another user than the ID token', () => {
+  it('ends the login, with the reason on the page, in the tool and in the log [security 12]', async () => {
+    const { provider, browser, connect, events, failures } = start(
+      { idTokens: true },
+      { options: { identitySource: 'user_info' } },
+    );
+    provider.failNext('userinfo', async () => Response.json({ sub: 'mallory', name: 'Mallory' }));
+    const [client, user] = [await connect(), browser()];
+    const { to } = await user.consent(await client.link());
+    const failed = await user.open(provider.authorize(to, 'alice'));
+    expect(failed.to).toBe('/login/failed/provider_refused/user_info_mismatch');
+    expect((await user.open(failed.to)).text).toContain(
+      'The user info of the provider is about another user than the ID token.',
+    );
+    expect(await client.state()).toBe('anonymous');
+    expect((await client.login()).text).toContain(
+      'Reason: the user info of the provider is about another user than the ID token.',
+    );
+    expect(failures()).toMatchObject([
+      {
+        step: 'user_info',
+        reason: 'user_info_mismatch',
+        claim: 'sub',
+        endpoint: 'https://provider.test/userinfo',
+        setting: 'endpoints, identitySource',
+      },
+    ]);
+    expect(JSON.stringify(events)).not.toContain('mallory');
+    await expect.poll(() => provider.livingUsers()).toEqual([]);
   });
 });
 

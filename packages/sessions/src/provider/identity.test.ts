@@ -26,6 +26,17 @@ function identified(options: Partial<ProviderOptions>, answer: Partial<LoginAnsw
   return identify(settingsOf(options), login, async () => FROM_USER_INFO);
 }
 
+/** The `sub` that the user info of a login has to have, if it has one. */
+async function comparedSubject(options: Partial<ProviderOptions>, answer: Partial<LoginAnswer> = {}) {
+  const login = { idToken: { claims }, body: {}, endpoint: undefined, isUserInfoEnough: true };
+  const compared: (string | undefined)[] = [];
+  await identify(settingsOf(options), { ...login, isIdTokenRequested: true, ...answer }, async (subject) => {
+    compared.push(subject);
+    return FROM_USER_INFO;
+  });
+  return compared;
+}
+
 const faulty = (reason: IdTokenFault['reason'], more: Partial<IdTokenFault> = {}) => ({
   idToken: { fault: { reason, ...more } },
 });
@@ -179,8 +190,24 @@ describe('the user of a login', () => {
   });
 });
 
+describe('the user info of a login with an ID token', () => {
+  it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>]>([
+    ['that was requested', { identitySource: 'user_info' }, {}],
+    ['that was not requested', { scopes: ['profile'], identityFields: { subject: 'id' } }, unrequested],
+  ])('%s is compared with its `sub` [security 12]', async (_what, options, answer) => {
+    expect(await comparedSubject(options, answer)).toEqual(['alice']);
+  });
+
+  it.each([none, faulty('id_token_claim')])(
+    'that is not valid is compared with nothing (%#)',
+    async (answer) => {
+      expect(await comparedSubject({ identitySource: 'user_info' }, answer)).toEqual([undefined]);
+    },
+  );
+});
+
 describe('a request for user info', () => {
-  async function requested(options: Partial<ProviderOptions>, answer: object) {
+  async function requested(options: Partial<ProviderOptions>, answer: object, idTokenSubject?: string) {
     const requests: { method: string; headers: Headers; body: unknown }[] = [];
     const metadata = { issuer: 'https://id.test', userinfo_endpoint: 'https://id.test/me' };
     const configuration = new oidc.Configuration(metadata, 'client', undefined, oidc.None());
@@ -188,7 +215,7 @@ describe('a request for user info', () => {
       requests.push({ method, headers: new Headers(headers), body });
       return Response.json(answer);
     };
-    const identity = await userInfo(configuration, 'access', settingsOf(options));
+    const identity = await userInfo(configuration, 'access', settingsOf(options), idTokenSubject);
     return { identity, request: requests[0] };
   }
 
@@ -251,4 +278,30 @@ describe('a request for user info', () => {
       },
     });
   });
+
+  it.each([
+    { sub: 'mallory' },
+    { sub: 'Alice' },
+    { sub: '' },
+    { sub: ['alice'] },
+    { id: 'alice', sub: 'mallory' },
+  ])('identifies no user with %j if the ID token is that of alice [security 12]', async (answer) => {
+    const options = 'id' in answer ? { identityFields: { subject: 'id' } } : {};
+    const failure = { step: 'user_info', reason: 'user_info_mismatch', claim: 'sub' };
+    await expect(requested(options, answer, 'alice')).rejects.toMatchObject({ failure });
+  });
+
+  it.each<[Partial<ProviderOptions>, object, string, string]>([
+    [{}, { sub: 'alice' }, 'alice', 'alice'],
+    [{}, { sub: 42 }, '42', '42'],
+    [{ identityFields: { subject: 'id' } }, { sub: 'alice', id: 7 }, 'alice', '7'],
+    [{ identityFields: { subject: 'id' } }, { id: 7 }, 'alice', '7'],
+    [{ identityFields: { subject: 'id' } }, { id: 7, sub: null }, 'alice', '7'],
+  ])(
+    'identifies the user (%#) by the same `sub` as the ID token, or without one',
+    async (options, ...rest) => {
+      const [answer, idTokenSubject, subject] = rest;
+      expect((await requested(options, answer, idTokenSubject)).identity).toMatchObject({ subject });
+    },
+  );
 });

@@ -31,11 +31,15 @@ export interface LoginAnswer {
 
 type Identified = Pick<GrantedTokens, 'identity' | 'idTokenClaims' | 'providerSession' | 'nonconformance'>;
 
-/** Identifies the user of a login. @throws ProviderError; and what `requestUserInfo` throws */
+/**
+ * Identifies the user of a login.
+ * @param requestUserInfo receives the `sub` of a valid ID token, which that of the user info has to equal
+ * @throws ProviderError; and what `requestUserInfo` throws
+ */
 export async function identify(
   settings: ProviderSettings,
   answer: LoginAnswer,
-  requestUserInfo: () => Promise<Identity>,
+  requestUserInfo: (idTokenSubject: string | undefined) => Promise<Identity>,
 ): Promise<Identified> {
   const { identitySource, identityFields } = settings;
   const { idToken, body, endpoint, isIdTokenRequested } = answer;
@@ -44,19 +48,19 @@ export async function identify(
     return { identity: identityIn(body, settings, { step: 'token', endpoint }), ...session };
   // An ID token that was not requested does not replace the fields that the options name.
   const areFieldsNamed = identityFields !== undefined && !isIdTokenRequested;
+  const claims = idToken && 'claims' in idToken ? idToken.claims : undefined;
   if (identitySource === 'user_info' || areFieldsNamed)
-    return { identity: await requestUserInfo(), ...session };
-  if (idToken && 'claims' in idToken) {
-    const { claims } = idToken;
+    return { identity: await requestUserInfo(claims?.sub), ...session };
+  if (claims) {
     const identity = { subject: claims.sub, name: textOf(nameIn(claims)) };
     return { identity, ...session, ...(isIdTokenRequested && { idTokenClaims: claims }) };
   }
-  const fault: IdTokenFault = idToken?.fault ?? { reason: 'id_token_missing' };
+  const fault: IdTokenFault = idToken && 'fault' in idToken ? idToken.fault : { reason: 'id_token_missing' };
   if (isIdTokenRequested && !isReplaceable(fault, settings, answer))
     throw invalidIdToken(fault, settings, endpoint);
   const isConforming = !idToken && !isIdTokenRequested;
   return {
-    identity: await requestUserInfo(),
+    identity: await requestUserInfo(undefined),
     ...(!isConforming && { nonconformance: 'id_token_invalid' }),
   };
 }
@@ -73,18 +77,24 @@ function isReplaceable(
 
 /**
  * Requests the user info of an access token (OpenID Connect Core section 5.3).
- * @throws ProviderError; and what openid-client throws
+ * @param idTokenSubject the `sub` of the ID token of the login; `undefined`: there is none
+ * @throws ProviderError, also if user info and ID token name different users; and what openid-client throws
  */
 export async function userInfo(
   configuration: oidc.Configuration,
   accessToken: string,
   settings: ProviderSettings,
+  idTokenSubject?: string,
 ): Promise<Identity> {
   const endpoint = configuration.serverMetadata().userinfo_endpoint;
   if (!endpoint) throw refused(settings, { step: 'user_info', reason: 'endpoint_missing' });
   const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, settings);
   const { data: info } = objectSchema.safeParse(parseJson(text));
   if (!info) throw refused(settings, { step: 'user_info', reason: 'user_info_invalid', endpoint });
+  // Section 5.3.2. User info of other standards has no `sub`.
+  const isOtherUser = info.sub !== undefined && info.sub !== null && textOf(info.sub) !== idTokenSubject;
+  if (idTokenSubject !== undefined && isOtherUser)
+    throw refused(settings, { step: 'user_info', reason: 'user_info_mismatch', claim: 'sub', endpoint });
   return identityIn(info, settings, { step: 'user_info', endpoint });
 }
 

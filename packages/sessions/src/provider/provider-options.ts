@@ -118,7 +118,10 @@ export interface ProviderOptions<Name extends string = string> {
    * pass through the user's browser: check what depends on them. Default: none.
    */
   readonly callbackFields?: readonly string[] | undefined;
-  /** What identifies the user. Default: the ID token if there is one, else the user info. */
+  /**
+   * What identifies the user. User info with a `sub` that differs from that of the ID token ends the login (OpenID
+   * Connect Core section 5.3.2). Default: the ID token if there is one, else the user info.
+   */
   readonly identitySource?: IdentitySource | undefined;
   /**
    * The fields of the user info or the token response that identify the user, as names or, beginning with `/`, JSON

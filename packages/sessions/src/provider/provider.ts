@@ -237,8 +237,8 @@ export class Provider {
       // Without PKCE, only the nonce in the ID token binds the code to this login.
       isUserInfoEnough: place.endpoint !== undefined && (!callback || settings.pkce !== 'off'),
     };
-    const requestUserInfo = () =>
-      this.#failures.run(place, () => userInfo(configuration, response.access_token, settings));
+    const requestUserInfo = (subject: string | undefined) =>
+      this.#failures.run(place, () => userInfo(configuration, response.access_token, settings, subject));
     try {
       const user = await this.#failures.run(placeOf('token', configuration), () =>
         identify(settings, answer, requestUserInfo),

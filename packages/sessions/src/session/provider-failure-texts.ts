@@ -37,6 +37,7 @@ export const PROVIDER_FAILURE_REASONS = [
   'user_info_rejected',
   'user_info_failed',
   'user_info_invalid',
+  'user_info_mismatch',
   'identity_missing',
 ] as const;
 
@@ -224,6 +225,12 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     short: 'the user info of the provider is not a JSON object',
     setting: 'endpoints, userInfoRequest',
     advice: 'Check the address in `endpoint`, and the method and headers that it needs.',
+  },
+  user_info_mismatch: {
+    short: 'the user info of the provider is about another user than the ID token',
+    setting: 'endpoints, identitySource',
+    advice:
+      'The claim `sub` of the user info at `endpoint` differs from that of the ID token (OpenID Connect Core section 5.3.2). Check that both come from the same provider and tenant. If the ID token identifies the users, remove `identitySource`.',
   },
   identity_missing: {
     short: 'the provider did not identify the user',
