@@ -12,6 +12,14 @@ const decisions = readdirSync(`${pages}adr`)
   .filter((name) => !name.startsWith('0001-'))
   .map((name) => ({ text: title(`adr/${name}`), link: `/adr/${name.replace(/\.md$/, '')}` }));
 
+/** The fragment of a heading as on GitHub, so that a link into a page works there and here. */
+const slugify = (heading) =>
+  heading
+    .trim()
+    .toLowerCase()
+    .replace(/[^\p{L}\p{M}\p{N}_ -]/gu, '')
+    .replaceAll(' ', '-');
+
 const guides = [
   {
     text: 'Guides',
@@ -72,6 +80,7 @@ export default defineConfig({
   srcDir: 'pages',
   outDir: 'dist',
   metaChunk: true,
+  markdown: { anchor: { slugify } },
   head: [['link', { rel: 'icon', type: 'image/svg+xml', href: `${process.env.DOCS_BASE ?? '/'}icon.svg` }]],
   themeConfig: {
     nav: [
