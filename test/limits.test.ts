@@ -77,7 +77,7 @@ describe('docs/limits.md', () => {
     ['scopes and claims that an API demands of a login', MAX_CLAIMS_BYTES],
     ['scopes that a provider grants', MAX_GRANTED_SCOPES],
     ['scopes that a provider grants', MAX_GRANTED_SCOPE_LENGTH],
-    ['identifier and name of a user at the provider', MAX_IDENTITY_LENGTH],
+    ['identifier, `sub` and name of a user at the provider', MAX_IDENTITY_LENGTH],
     ["the name of the user's session at the provider (`sid`)", MAX_SESSION_LENGTH],
     ['used logout tokens that are remembered, as digests', MAX_LOGOUT_TOKENS],
     ['state of a session (`session.state`)', STATE_LIMITS.maxBytes / KIB],

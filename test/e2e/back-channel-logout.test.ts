@@ -10,7 +10,11 @@ import {
   LOGIN_PATH,
   providerConfiguration,
 } from '../../packages/server/src/sample/provider-configuration.js';
-import { createSessions, type SessionEvent } from '../../packages/sessions/src/index.js';
+import {
+  createSessions,
+  type ProviderOptions,
+  type SessionEvent,
+} from '../../packages/sessions/src/index.js';
 import { omitUndefined } from '../../packages/sessions/src/omit-undefined.js';
 import { createLatch } from '../support/latch.js';
 import { client2026, connect2025, type RawClient, send, startLogin } from '../support/raw-mcp.js';
@@ -23,8 +27,15 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
+interface Differences {
+  /** Options of this server for the provider. */
+  readonly options?: Partial<ProviderOptions>;
+  /** Whether logout tokens name the session of the browser (`sid`). Default: true. */
+  readonly hasSession?: boolean;
+}
+
 /** An MCP server, and an OpenID provider that sends it logout tokens. */
-async function start() {
+async function start({ options, hasSession = true }: Differences = {}) {
   const client = createCredentials('mcp-sessions');
   let serve: RequestListener = (_request, response) => response.destroy();
   const mcpServer = await serveOnLoopback(0, () => (request, response) => serve(request, response));
@@ -41,15 +52,22 @@ async function start() {
     const registered = {
       ...mcpServerClient(client),
       backchannel_logout_uri: `${mcpServer.origin}/login/logout/idp`,
-      backchannel_logout_session_required: true,
+      backchannel_logout_session_required: hasSession,
     };
     const op = new oidc.Provider(issuer, {
       ...configuration,
       clients: [registered],
+      claims: { openid: ['sub', 'employee'] },
+      findAccount: (_ctx, subject) => ({
+        accountId: subject,
+        claims: () => ({ sub: subject, employee: `e-${subject}` }),
+      }),
       // The default refuses loopback addresses.
       fetch: (url, { method, headers, body } = {}) => fetch(url, omitUndefined({ method, headers, body })),
       features: {
         ...configuration.features,
+        // A token for the API cannot request the user info.
+        resourceIndicators: { enabled: false },
         backchannelLogout: { enabled: true },
         rpInitiatedLogout: { enabled: true },
       },
@@ -65,7 +83,13 @@ async function start() {
   const sessions = createSessions({
     server: { name: 'notes', version: '1.0.0' },
     publicUrl: mcpServer.origin,
-    providers: { name: 'idp', issuer: provider.origin, ...client, scopes: ['openid', 'offline_access'] },
+    providers: {
+      name: 'idp',
+      issuer: provider.origin,
+      ...client,
+      scopes: ['openid', 'offline_access'],
+      ...options,
+    },
     lifetimes: { shutdownDrainMs: 0 },
     tools: (server, context) => {
       server.registerTool(
@@ -155,6 +179,43 @@ describe.each(ERAS)('a logout at the provider (%s)', (era) => {
       ]);
     await alice.logIn(era === '2025' ? first : await connect(era));
   });
+});
+
+describe('a logout token without `sid`', () => {
+  it.each<[string, Partial<ProviderOptions>, string]>([
+    ['the ID token', {}, 'alice'],
+    [
+      'a field of the user info',
+      { identitySource: 'user_info', identityFields: { subject: 'employee' } },
+      'e-alice',
+    ],
+  ])(
+    'signs out all sessions of its user, whom %s identifies, and no other user [security 59]',
+    async (_what, options, subject) => {
+      const { connect, events, failed, issuer } = await start({ options, hasSession: false });
+      const [first, elsewhere, other] = [await connect('2025'), await connect('2025'), await connect('2025')];
+      const alice = new User('alice');
+      await alice.logIn(first);
+      await new User('alice').logIn(elsewhere);
+      await new User('bob').logIn(other);
+      expect(await statusOf(first)).toMatchObject({ accounts: [{ subject }] });
+
+      await alice.logOut(issuer);
+
+      expect(failed).toEqual([]);
+      for (const client of [first, elsewhere]) {
+        const { text } = await client.call('session_status');
+        expect(text).toContain('logged out at the provider');
+      }
+      expect(await statusOf(other)).toMatchObject({ state: 'authenticated' });
+      await expect
+        .poll(() => events.filter((event) => event.type === 'account.revoked'))
+        .toMatchObject([
+          { subject, revocation: 'confirmed' },
+          { subject, revocation: 'confirmed' },
+        ]);
+    },
+  );
 });
 
 describe('the address for logout tokens', () => {

@@ -44,6 +44,7 @@ export class ScriptedProvider {
       expiresInSeconds: this.expiresInSeconds,
       scopes: undefined,
       identity: { subject },
+      openIdSubject: subject,
       ...fields,
     };
   }

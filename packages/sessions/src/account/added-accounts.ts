@@ -35,7 +35,8 @@ function accountOf(
   { provider, subject, name }: Pick<AccountRecord, 'provider' | 'subject' | 'name'>,
   times: TokenTimes,
 ): Omit<UnsealedAccount, 'generation'> {
-  const { scopes = [], requestedScopes, requestedClaims, fields, apiOrigin, providerSession } = granted;
+  const { scopes = [], requestedScopes, requestedClaims } = granted;
+  const { fields, apiOrigin, openIdSubject, providerSession } = granted;
   const refusedScopes = requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
   return {
     provider,
@@ -47,7 +48,7 @@ function accountOf(
     ...(requestedClaims !== undefined && { answeredClaims: digestOf(requestedClaims) }),
     hasRefreshToken: granted.tokens.refreshToken !== undefined,
     ...times,
-    ...omitUndefined({ fields, apiOrigin, providerSession }),
+    ...omitUndefined({ fields, apiOrigin, openIdSubject, providerSession }),
   };
 }
 

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { type LoggedOutUser, ProviderLogouts } from './provider-logout.js';
+import type { GrantedTokens } from './refresh/granted-tokens.js';
 
 async function setUp(store = new MapSessionStore()) {
   const bench = new SessionBench({ store });
@@ -14,8 +15,8 @@ async function setUp(store = new MapSessionStore()) {
     logins: {
       discardUnconfirmed: (matches) => {
         const waiting = [
-          { provider: 'idp', subject: 'alice', providerSession: 's1' },
-          { provider: 'idp', subject: 'bob', providerSession: 's9' },
+          { provider: 'idp', subject: 'alice', openIdSubject: 'alice', providerSession: 's1' },
+          { provider: 'idp', subject: 'bob', openIdSubject: 'bob', providerSession: 's9' },
         ];
         const { ref, epoch } = { ref: 'none' as never, epoch: 0 };
         for (const each of waiting) if (matches({ ref, epoch }, [each])) discarded.push(each.subject);
@@ -23,10 +24,14 @@ async function setUp(store = new MapSessionStore()) {
     },
   });
   /** A session with a login, at the provider's session `sid`. */
-  const logIn = async (user: string, sid?: string) => {
+  const logIn = async (user: string, sid?: string, more: Partial<GrantedTokens> = {}) => {
     const { record } = await registry.start('connection', 'anonymous');
     const snapshot = { ref: record.ref, epoch: 0 };
-    await accounts.commitLogin(snapshot, 'idp', { ...bench.provider.grant(user), providerSession: sid });
+    await accounts.commitLogin(snapshot, 'idp', {
+      ...bench.provider.grant(user),
+      providerSession: sid,
+      ...more,
+    });
     return snapshot;
   };
   const stateOf = async ({ ref }: Awaited<ReturnType<typeof logIn>>) => {
@@ -59,6 +64,19 @@ describe('a logout at a provider', () => {
     ];
     await logouts.signOut('idp', user);
     expect(await Promise.all(sessions.map(stateOf))).toEqual(expected);
+  });
+
+  it('finds accounts by the `sub` of OpenID Connect, whatever else identifies their users [security 59]', async () => {
+    const { logouts, logIn, stateOf } = await setUp();
+    const sessions = [
+      await logIn('employee-7', undefined, { openIdSubject: 'alice' }),
+      await logIn('employee-7', 's1', { openIdSubject: 'alice' }),
+      // A number of the user, not of the logout token.
+      await logIn('alice', undefined, { openIdSubject: 'bob' }),
+      await logIn('alice', undefined, { openIdSubject: undefined }),
+    ];
+    await logouts.signOut('idp', { subject: 'alice' });
+    expect(await Promise.all(sessions.map(stateOf))).toEqual([OUT, OUT, IN, IN]);
   });
 
   it('signs out no account of another provider', async () => {

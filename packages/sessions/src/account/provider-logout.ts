@@ -6,6 +6,7 @@ import type { TokenRefresher } from './refresh/refresher.js';
 
 /** Who has logged out at a provider. At least one of both is present. */
 export interface LoggedOutUser {
+  /** `sub` of the logout token. */
   readonly subject?: string;
   /** The session at the provider (`sid`). Absent: all sessions of the user. */
   readonly session?: string;
@@ -24,7 +25,7 @@ export interface ProviderLogoutsOptions {
   };
 }
 
-type Identified = Pick<AccountRecord, 'provider' | 'subject' | 'providerSession'>;
+type Identified = Pick<AccountRecord, 'provider' | 'openIdSubject' | 'providerSession'>;
 type IsLoggedOut = (account: Identified) => boolean;
 
 /** Signs out users who have logged out at their provider (OpenID Connect Back-Channel Logout section 2.7). */
@@ -76,7 +77,7 @@ export class ProviderLogouts {
 
 /** A token with a session concerns that session, and accounts whose session at the provider is not known. */
 function isOf({ subject, session }: LoggedOutUser, account: Identified): boolean {
-  const isSubject = subject === undefined || account.subject === subject;
+  const isSubject = subject === undefined || account.openIdSubject === subject;
   if (session === undefined) return isSubject;
   if (account.providerSession !== undefined) return account.providerSession === session && isSubject;
   return subject !== undefined && isSubject;

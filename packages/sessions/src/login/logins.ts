@@ -183,9 +183,10 @@ export class Logins {
   discardUnconfirmed(matches: SessionMatcher): SessionRef[] {
     return this.#attempts.all().flatMap((attempt) => {
       const { snapshot, provider, unconfirmed } = attempt;
-      const subject = unconfirmed?.granted.identity?.subject;
-      const providerSession = unconfirmed?.granted.providerSession;
-      if (subject === undefined || !matches(snapshot, [{ provider, subject, providerSession }])) return [];
+      if (!unconfirmed?.granted.identity) return [];
+      const { identity, openIdSubject, providerSession } = unconfirmed.granted;
+      const account = { provider, subject: identity.subject, openIdSubject, providerSession };
+      if (!matches(snapshot, [account])) return [];
       this.#completion.fail(attempt, 'signed_out');
       return [snapshot.ref];
     });

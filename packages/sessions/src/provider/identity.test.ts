@@ -7,7 +7,7 @@ import { providerSettings } from './provider-settings.js';
 
 const claims = { iss: 'https://id.test', sub: 'alice', name: 'Alice', sid: 's-1' };
 const ISSUER = 'https://id.test';
-const FROM_USER_INFO = { subject: 'from-user-info' };
+const FROM_USER_INFO = { identity: { subject: 'from-user-info' }, openIdSubject: 'user-info-sub' };
 
 function settingsOf(options: Partial<ProviderOptions> = {}) {
   return providerSettings({ name: 'idp', issuer: 'https://id.test', clientId: 'client', ...options });
@@ -40,6 +40,7 @@ async function comparedSubject(options: Partial<ProviderOptions>, answer: Partia
 const faulty = (reason: IdTokenFault['reason'], more: Partial<IdTokenFault> = {}) => ({
   idToken: { fault: { reason, ...more } },
 });
+const BY_ID = { identityFields: { subject: 'id' } };
 const none = { idToken: undefined };
 const unrequested = { isIdTokenRequested: false };
 
@@ -48,13 +49,18 @@ describe('the user of a login', () => {
     expect(await identified({})).toEqual({
       identity: { subject: 'alice', name: 'Alice' },
       idTokenClaims: claims,
+      openIdSubject: 'alice',
       providerSession: 's-1',
     });
   });
 
   it('is the one of an ID token that was not requested, whose claims are not kept', async () => {
     const user = await identified({}, unrequested);
-    expect(user).toEqual({ identity: { subject: 'alice', name: 'Alice' }, providerSession: 's-1' });
+    expect(user).toEqual({
+      identity: { subject: 'alice', name: 'Alice' },
+      openIdSubject: 'alice',
+      providerSession: 's-1',
+    });
   });
 
   it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>]>([
@@ -63,7 +69,7 @@ describe('the user of a login', () => {
     ['with an unusable ID token that was not requested', {}, { ...faulty('id_token_claim'), ...unrequested }],
   ])('is the one of the user info %s, which is noted', async (_what, options, answer) => {
     expect(await identified(options, answer)).toEqual({
-      identity: FROM_USER_INFO,
+      ...FROM_USER_INFO,
       nonconformance: 'id_token_invalid',
     });
   });
@@ -77,12 +83,12 @@ describe('the user of a login', () => {
     ],
     ['if the options name its fields', { identityFields: { subject: 'id' } }, { ...none, ...unrequested }],
   ])('is the one of the user info %s', async (_what, options, answer) => {
-    expect(await identified(options, answer)).toEqual({ identity: FROM_USER_INFO });
+    expect(await identified(options, answer)).toEqual(FROM_USER_INFO);
   });
 
   it('is the one of the fields that the options name, even if an ID token came that was not requested', async () => {
     const options = { scopes: ['profile'], identityFields: { subject: 'id' } };
-    expect(await identified(options, unrequested)).toMatchObject({ identity: FROM_USER_INFO });
+    expect(await identified(options, unrequested)).toMatchObject({ identity: FROM_USER_INFO.identity });
   });
 
   it('is the one of an ID token that was requested, although the options name fields of the user info', async () => {
@@ -190,6 +196,38 @@ describe('the user of a login', () => {
   });
 });
 
+describe('the `sub` of OpenID Connect', () => {
+  it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>, object]>([
+    ['is that of the ID token', {}, {}, { subject: 'alice' }],
+    [
+      'is that of the ID token beside user info',
+      { identitySource: 'user_info' },
+      {},
+      FROM_USER_INFO.identity,
+    ],
+    [
+      'is that of the ID token beside a field of the token response',
+      { identitySource: 'token_response', ...BY_ID },
+      { body: { id: 7 } },
+      { subject: '7' },
+    ],
+  ])('%s [security 59]', async (_what, options, answer, identity) => {
+    expect(await identified(options, answer)).toMatchObject({ identity, openIdSubject: 'alice' });
+  });
+
+  it.each([none, faulty('id_token_claim')])(
+    'is that of the user info without a valid ID token (%#)',
+    async (answer) => {
+      expect(await identified({ identitySource: 'user_info' }, answer)).toEqual(FROM_USER_INFO);
+    },
+  );
+
+  it('is not known if a field of the token response identifies the user, without an ID token', async () => {
+    const options = { identitySource: 'token_response', ...BY_ID } as const;
+    expect(await identified(options, { body: { id: 7 }, ...none })).not.toHaveProperty('openIdSubject');
+  });
+});
+
 describe('the user info of a login with an ID token', () => {
   it.each<[string, Partial<ProviderOptions>, Partial<LoginAnswer>]>([
     ['that was requested', { identitySource: 'user_info' }, {}],
@@ -215,8 +253,8 @@ describe('a request for user info', () => {
       requests.push({ method, headers: new Headers(headers), body });
       return Response.json(answer);
     };
-    const identity = await userInfo(configuration, 'access', settingsOf(options), idTokenSubject);
-    return { identity, request: requests[0] };
+    const user = await userInfo(configuration, 'access', settingsOf(options), idTokenSubject);
+    return { ...user, request: requests[0] };
   }
 
   it('is a GET with the access token', async () => {
@@ -291,17 +329,18 @@ describe('a request for user info', () => {
     await expect(requested(options, answer, 'alice')).rejects.toMatchObject({ failure });
   });
 
-  it.each<[Partial<ProviderOptions>, object, string, string]>([
-    [{}, { sub: 'alice' }, 'alice', 'alice'],
-    [{}, { sub: 42 }, '42', '42'],
-    [{ identityFields: { subject: 'id' } }, { sub: 'alice', id: 7 }, 'alice', '7'],
-    [{ identityFields: { subject: 'id' } }, { id: 7 }, 'alice', '7'],
-    [{ identityFields: { subject: 'id' } }, { id: 7, sub: null }, 'alice', '7'],
+  it.each<[Partial<ProviderOptions>, object, string, object]>([
+    [{}, { sub: 'alice' }, 'alice', { identity: { subject: 'alice' }, openIdSubject: 'alice' }],
+    [{}, { sub: 42 }, '42', { identity: { subject: '42' }, openIdSubject: '42' }],
+    [BY_ID, { sub: 'alice', id: 7 }, 'alice', { identity: { subject: '7' }, openIdSubject: 'alice' }],
+    [BY_ID, { id: 7 }, 'alice', { identity: { subject: '7' } }],
+    [BY_ID, { id: 7, sub: null }, 'alice', { identity: { subject: '7' } }],
   ])(
-    'identifies the user (%#) by the same `sub` as the ID token, or without one',
+    'identifies the user by the same `sub` as the ID token, or without one (%#)',
     async (options, ...rest) => {
-      const [answer, idTokenSubject, subject] = rest;
-      expect((await requested(options, answer, idTokenSubject)).identity).toMatchObject({ subject });
+      const [answer, idTokenSubject, expected] = rest;
+      const { request: _, ...user } = await requested(options, answer, idTokenSubject);
+      expect(user).toEqual(expected);
     },
   );
 });

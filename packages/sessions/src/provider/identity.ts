@@ -29,7 +29,17 @@ export interface LoginAnswer {
   readonly isUserInfoEnough: boolean;
 }
 
-type Identified = Pick<GrantedTokens, 'identity' | 'idTokenClaims' | 'providerSession' | 'nonconformance'>;
+type Identified = Pick<
+  GrantedTokens,
+  'identity' | 'idTokenClaims' | 'openIdSubject' | 'providerSession' | 'nonconformance'
+>;
+
+/** What user info says of a user. */
+export interface UserInfo {
+  readonly identity: Identity;
+  /** OpenID Connect Core section 5.3.2. User info of other standards has none. */
+  readonly openIdSubject?: string | undefined;
+}
 
 /**
  * Identifies the user of a login.
@@ -39,18 +49,18 @@ type Identified = Pick<GrantedTokens, 'identity' | 'idTokenClaims' | 'providerSe
 export async function identify(
   settings: ProviderSettings,
   answer: LoginAnswer,
-  requestUserInfo: (idTokenSubject: string | undefined) => Promise<Identity>,
+  requestUserInfo: (idTokenSubject: string | undefined) => Promise<UserInfo>,
 ): Promise<Identified> {
   const { identitySource, identityFields } = settings;
   const { idToken, body, endpoint, isIdTokenRequested } = answer;
-  const session = providerSessionOf(idToken);
+  const claims = idToken && 'claims' in idToken ? idToken.claims : undefined;
+  const session = { ...(claims && { openIdSubject: claims.sub }), ...providerSessionOf(claims) };
   if (identitySource === 'token_response')
     return { identity: identityIn(body, settings, { step: 'token', endpoint }), ...session };
   // An ID token that was not requested does not replace the fields that the options name.
   const areFieldsNamed = identityFields !== undefined && !isIdTokenRequested;
-  const claims = idToken && 'claims' in idToken ? idToken.claims : undefined;
   if (identitySource === 'user_info' || areFieldsNamed)
-    return { identity: await requestUserInfo(claims?.sub), ...session };
+    return { ...(await requestUserInfo(claims?.sub)), ...session };
   if (claims) {
     const identity = { subject: claims.sub, name: textOf(nameIn(claims)) };
     return { identity, ...session, ...(isIdTokenRequested && { idTokenClaims: claims }) };
@@ -60,7 +70,7 @@ export async function identify(
     throw invalidIdToken(fault, settings, endpoint);
   const isConforming = !idToken && !isIdTokenRequested;
   return {
-    identity: await requestUserInfo(undefined),
+    ...(await requestUserInfo(undefined)),
     ...(!isConforming && { nonconformance: 'id_token_invalid' }),
   };
 }
@@ -85,17 +95,18 @@ export async function userInfo(
   accessToken: string,
   settings: ProviderSettings,
   idTokenSubject?: string,
-): Promise<Identity> {
+): Promise<UserInfo> {
   const endpoint = configuration.serverMetadata().userinfo_endpoint;
   if (!endpoint) throw refused(settings, { step: 'user_info', reason: 'endpoint_missing' });
   const text = await requestUserInfo(new URL(endpoint), configuration, accessToken, settings);
   const { data: info } = objectSchema.safeParse(parseJson(text));
   if (!info) throw refused(settings, { step: 'user_info', reason: 'user_info_invalid', endpoint });
-  // Section 5.3.2. User info of other standards has no `sub`.
-  const isOtherUser = info.sub !== undefined && info.sub !== null && textOf(info.sub) !== idTokenSubject;
-  if (idTokenSubject !== undefined && isOtherUser)
+  const hasSubject = info.sub !== undefined && info.sub !== null;
+  const openIdSubject = textOf(info.sub);
+  if (idTokenSubject !== undefined && hasSubject && openIdSubject !== idTokenSubject)
     throw refused(settings, { step: 'user_info', reason: 'user_info_mismatch', claim: 'sub', endpoint });
-  return identityIn(info, settings, { step: 'user_info', endpoint });
+  const identity = identityIn(info, settings, { step: 'user_info', endpoint });
+  return { identity, ...(openIdSubject !== undefined && { openIdSubject }) };
 }
 
 async function requestUserInfo(
@@ -142,8 +153,10 @@ function identityIn(
   return { subject, name: textOf(nameField === undefined ? nameIn(document) : fieldAt(document, nameField)) };
 }
 
-function providerSessionOf(idToken: IdTokenCheck | undefined): Pick<GrantedTokens, 'providerSession'> {
-  const sid = idToken && 'claims' in idToken ? idToken.claims.sid : undefined;
+function providerSessionOf(
+  claims: Readonly<Record<string, unknown>> | undefined,
+): Pick<GrantedTokens, 'providerSession'> {
+  const sid = claims?.sid;
   const isUsable = typeof sid === 'string' && sid !== '' && sid.length <= MAX_SESSION_LENGTH;
   return isUsable ? { providerSession: sid } : {};
 }

@@ -232,13 +232,21 @@ describe('a refresh at a provider that differs', () => {
     ['the user info', { identitySource: 'user_info' }],
     ['the token response', { identitySource: 'token_response', identityFields: { subject: 'id' } }],
     ['fields of the user info', { scopes: ['profile'], identityFields: { subject: 'id' } }],
-  ])('does not compare its ID token with users who are known by %s', async (_what, options) => {
+  ])('does not take the `sub` of its ID token for users who are known by %s', async (_what, options) => {
     for (const claims of [{ sub: 'other' }, { iss: 'https://other.test' }]) {
       const outcome = await refreshed({ claims }, options);
       expect(outcome).toMatchObject({ kind: 'granted', granted: { identity: undefined } });
       expect(outcome).not.toHaveProperty('granted.nonconformance');
     }
   });
+
+  it.each<Partial<ProviderOptions>>([{}, { identitySource: 'user_info' }])(
+    'has the `sub` of its ID token, which that of the login has to equal (%j) [security 23]',
+    async (options) => {
+      const outcome = await refreshed({ claims: { sub: 'other' } }, options);
+      expect(outcome).toMatchObject({ granted: { openIdSubject: 'other' } });
+    },
+  );
 
   it('keeps the scopes that its response does not name, but that no refresh can withdraw', async () => {
     const scopes = ['openid', 'offline_access', 'profile', 'calendar'];

@@ -112,8 +112,13 @@ export function refreshedIn(
   idToken: IdTokenCheck | undefined,
   settings: ProviderSettings,
 ): GrantedTokens {
-  if (!idToken || !identifiesUsers(settings)) return granted;
-  if ('claims' in idToken) return { ...granted, identity: { subject: idToken.claims.sub } };
+  if (!idToken) return granted;
+  const isIdentity = identifiesUsers(settings);
+  if ('claims' in idToken) {
+    const { sub } = idToken.claims;
+    return { ...granted, openIdSubject: sub, ...(isIdentity && { identity: { subject: sub } }) };
+  }
+  if (!isIdentity) return granted;
   const { claim, received } = idToken.fault;
   const isOtherIssuer = claim === 'iss' && received !== undefined;
   return { ...granted, nonconformance: isOtherIssuer ? 'issuer_changed' : 'id_token_invalid' };

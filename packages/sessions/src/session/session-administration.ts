@@ -38,7 +38,7 @@ export interface SignOutFilter {
 /** Whether a filter matches a session with these accounts. */
 export type SessionMatcher = (
   session: SessionSnapshot,
-  accounts: readonly Pick<AccountRecord, 'provider' | 'subject' | 'providerSession'>[],
+  accounts: readonly Pick<AccountRecord, 'provider' | 'subject' | 'openIdSubject' | 'providerSession'>[],
 ) => boolean;
 
 export interface SessionAdministrationOptions {

@@ -109,6 +109,8 @@ export interface AccountRecord {
   readonly fields?: Readonly<Record<string, string>> | undefined;
   /** The origin of this user's API, from `apiOriginField`. */
   readonly apiOrigin?: string | undefined;
+  /** The user's `sub` by OpenID Connect, at most 1,024 characters. `subject` may be another field. */
+  readonly openIdSubject?: string | undefined;
   /** The provider's session (`sid` of the ID token), at most 256 characters. */
   readonly providerSession?: string | undefined;
   /** Ends with the next login at the provider. */

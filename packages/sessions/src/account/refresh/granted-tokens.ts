@@ -29,6 +29,8 @@ export interface GrantedTokens {
   readonly fields?: Readonly<Record<string, string>> | undefined;
   /** The origin of this user's API, from `apiOriginField`. */
   readonly apiOrigin?: string | undefined;
+  /** The `sub` of the ID token, else that of the user info, whatever identifies the user. Absent: there is none. */
+  readonly openIdSubject?: string | undefined;
   /** The provider's session (`sid` of the ID token). */
   readonly providerSession?: string | undefined;
   /** The claims of the verified ID token of a login. */

@@ -32,10 +32,16 @@ function answeredFields(granted: GrantedTokens, current: AccountRecord): Partial
 
 /** Whether a refresh response names another user (OpenID Connect Core section 12.2). */
 export function isOtherUser(
-  { identity, nonconformance }: GrantedTokens,
-  { subject }: AccountRecord,
+  { identity, openIdSubject, nonconformance }: GrantedTokens,
+  account: AccountRecord,
 ): boolean {
-  return nonconformance === 'issuer_changed' || (identity !== undefined && identity.subject !== subject);
+  const isOther = (named: string | undefined, known: string | undefined) =>
+    named !== undefined && known !== undefined && named !== known;
+  return (
+    nonconformance === 'issuer_changed' ||
+    isOther(identity?.subject, account.subject) ||
+    isOther(openIdSubject, account.openIdSubject)
+  );
 }
 
 /** The scopes after a refresh, which never adds one (RFC 6749 section 6). */

@@ -566,6 +566,7 @@ describe('a refresh that is put off', () => {
 describe('a refresh whose response names another user', () => {
   const identities: [string, Partial<GrantedTokens>][] = [
     ['another subject', { identity: { subject: 'mallory' } }],
+    ['another `sub` than the ID token of a login that user info identifies', { openIdSubject: 'mallory' }],
     ['another issuer', { nonconformance: 'issuer_changed', identity: undefined }],
   ];
 
@@ -591,6 +592,14 @@ describe('a refresh whose response names another user', () => {
       expect(() => granted.tokens.accessToken.reveal()).toThrow('wiped');
     },
   );
+
+  it('is not one with the first ID token of an account that had none', async () => {
+    const { bench, snapshot, account } = await setUp();
+    const login = bench.provider.grant('alice', { openIdSubject: undefined });
+    await bench.accounts.commitLogin(snapshot, 'idp', login);
+    await bench.refresher.refresh(snapshot.ref, 'idp', 2);
+    expect(await account()).toMatchObject({ state: 'authenticated', generation: 3 });
+  });
 
   it('has also those new tokens revoked that bring no refresh token [security 23]', async () => {
     const { bench, refresh } = await setUp();
