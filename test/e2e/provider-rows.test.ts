@@ -40,7 +40,17 @@ async function expectFailure(at: Play, era: Era, seen: SeenFailure): Promise<voi
     expect(at.failures[0]).toMatchObject({ [name]: expected });
   }
   expect(JSON.stringify(await client.status())).not.toMatch(/"pending"/);
+  // What follows a consent, only a login shows.
+  if (!seen.page || seen.log.reason === 'client_rejected') await expectCheckFails(at);
   expectNoSecrets(at);
+}
+
+/** `check` names the cause and the setting that the log names. */
+async function expectCheckFails(at: Play): Promise<void> {
+  const { reason, setting } = at.failures[0] ?? {};
+  const [report] = await at.sessions.checkProviders();
+  const failed = report?.checks.filter(({ result }) => result === 'failed');
+  expect(failed).toMatchObject([{ setting, failure: { reason }, advice: expect.stringMatching(/\.$/) }]);
 }
 
 const PLAYS: { [Then in ProviderRow['plays']]: (row: RowOf<Then>, era: Era) => Promise<void> } = {
@@ -82,6 +92,13 @@ const PLAYS: { [Then in ProviderRow['plays']]: (row: RowOf<Then>, era: Era) => P
     });
     await expectNewLogin(at, client);
     expect(at.provider.livingUsers()).toEqual(['alice']);
+    expect(at.log).toContainEqual(
+      expect.objectContaining(
+        row.state === 'expired'
+          ? { event: 'provider.failed', step: 'refresh', outcome: 'refused', setting: expect.any(String) }
+          : { event: 'account.reauthentication_required', failureReason: 'grant_revoked' },
+      ),
+    );
   },
 
   async 'client is rejected at refreshes'(row, era) {
@@ -229,7 +246,10 @@ const run = <Then extends ProviderRow['plays']>(row: RowOf<Then>, era: Era): Pro
   PLAYS[row.plays as Then](row, era);
 
 describe.each(ERAS)('what real providers answer (%s)', (era) => {
-  it.each(ROWS.map((row) => [row.row, row] as const))('%s', (_title, row) => run(row, era));
+  it.each(ROWS.map((row) => [row.row, row.quirks.join(', '), row] as const))(
+    '%s (%s)',
+    (_what, _quirks, row) => run(row, era),
+  );
 });
 
 describe('the rows', () => {

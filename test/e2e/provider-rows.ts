@@ -103,80 +103,80 @@ const wrongType = (received: string): SeenFailure =>
 const noIdentity = (log: SeenFailure['log']): SeenFailure =>
   rejectedLogin(/the (provider did not identify the user|user info)/, log);
 
-/** K1: a dead refresh token under another name. */
+/** A dead refresh token under another name. */
 const DEAD_TOKENS: readonly ProviderRow[] = [
   {
-    row: 'K1 403 unauthorized_client (Atlassian)',
+    row: 'refresh: 403 unauthorized_client (Atlassian)',
     quirks: ['dead_as_unauthorized_client'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 400 invalid_request (DeviantArt, Xee)',
+    row: 'refresh: 400 invalid_request (DeviantArt, Xee)',
     quirks: ['dead_as_invalid_request'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 400 with a list of errors (Strava)',
+    row: 'refresh: 400 with a list of errors (Strava)',
     quirks: ['dead_as_strava_errors'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 200 invalid_code (Zoho)',
+    row: 'refresh: 200 invalid_code (Zoho)',
     quirks: ['dead_as_invalid_code_200'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
-  { row: 'K1 401 with nothing', quirks: ['dead_as_empty_401'], plays: 'grant ends', state: 'expired' },
+  { row: 'refresh: 401 with nothing', quirks: ['dead_as_empty_401'], plays: 'grant ends', state: 'expired' },
   {
-    row: 'K1 400 BAD_REFRESH_TOKEN (HubSpot)',
+    row: 'refresh: 400 BAD_REFRESH_TOKEN (HubSpot)',
     quirks: ['dead_as_hubspot_status'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 200 ok: false (Slack)',
+    row: 'refresh: 200 ok: false (Slack)',
     quirks: ['dead_as_slack_ok_false'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 400 "Value passed for the token was invalid" (X)',
+    row: 'refresh: 400 "Value passed for the token was invalid" (X)',
     quirks: ['dead_as_x_invalid_request'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 400 "session not found" (better-auth)',
+    row: 'refresh: 400 "session not found" (better-auth)',
     quirks: ['dead_as_session_not_found'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 200 bad_refresh_token (GitHub)',
+    row: 'refresh: 200 bad_refresh_token (GitHub)',
     quirks: ['dead_as_bad_refresh_token_200'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K1 a name that is not known',
+    row: 'refresh: a name that is not known',
     quirks: ['dead_as_unknown_name'],
     plays: 'grant ends',
     state: 'expired',
   },
   {
-    row: 'K1 a client registration that is broken',
+    row: 'refresh: a client registration that is broken',
     quirks: ['client_broken'],
     plays: 'client is rejected at refreshes',
   },
 ];
 
-/** K2: reasons that the operator has to see. */
+/** Reasons that the operator has to see. */
 const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] = [
   {
-    row: 'K2 a certificate that is not trusted',
+    row: 'reason: a certificate that is not trusted',
     quirks: ['certificate_untrusted'],
     plays: 'login fails',
     seen: {
@@ -189,7 +189,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     },
   },
   {
-    row: 'K2 a host name that does not exist',
+    row: 'reason: a host name that does not exist',
     quirks: ['name_unknown'],
     plays: 'login fails',
     seen: {
@@ -198,7 +198,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     },
   },
   {
-    row: 'K2 a connection that is refused',
+    row: 'reason: a connection that is refused',
     quirks: ['connection_refused'],
     plays: 'login fails',
     seen: {
@@ -207,7 +207,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     },
   },
   {
-    row: 'K2 an issuer with a trailing slash',
+    row: 'reason: an issuer with a trailing slash',
     quirks: ['issuer_trailing_slash'],
     plays: 'login works',
     unset: {
@@ -221,7 +221,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     },
   },
   {
-    row: 'K2 an issuer on a custom domain, and the address of the metadata as the way out',
+    row: 'reason: an issuer on a custom domain, and the address of the metadata as the way out',
     quirks: ['issuer_custom_domain'],
     plays: 'login works',
     unset: {
@@ -234,9 +234,9 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
       },
     },
   },
-  { row: 'K2 the issuer `common` (Entra ID)', quirks: ['issuer_tenant_common'], plays: 'login works' },
+  { row: 'reason: the issuer `common` (Entra ID)', quirks: ['issuer_tenant_common'], plays: 'login works' },
   {
-    row: 'K2 an https issuer with http endpoints',
+    row: 'reason: an https issuer with http endpoints',
     quirks: ['http_endpoints'],
     plays: 'login fails',
     seen: {
@@ -245,7 +245,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     },
   },
   {
-    row: 'K2 PKCE that is not announced (Cognito, Entra ID)',
+    row: 'reason: PKCE that is not announced (Cognito, Entra ID)',
     quirks: ['pkce_not_announced'],
     plays: 'login works',
     unset: {
@@ -254,137 +254,141 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     },
   },
   {
-    row: 'K2 invalid_scope at the callback',
+    row: 'reason: invalid_scope at the callback',
     quirks: ['callback_invalid_scope'],
     plays: 'login fails',
     seen: authorizationError('invalid_scope', 'scopes'),
   },
   {
-    row: 'K2 consent_required at the callback',
+    row: 'reason: consent_required at the callback',
     quirks: ['callback_consent_required'],
     plays: 'login fails',
     seen: authorizationError('consent_required', 'authorizationParams'),
   },
   {
-    row: 'K2 server_error at the callback',
+    row: 'reason: server_error at the callback',
     quirks: ['callback_server_error'],
     plays: 'login fails',
     seen: authorizationError('server_error', 'scopes, authorizationParams'),
   },
   {
-    row: 'K2 an error without `state`',
+    row: 'reason: an error without `state`',
     quirks: ['callback_without_state'],
     plays: 'login fails',
     seen: authorizationError('unauthorized_client', 'clientId'),
   },
   {
-    row: 'K2 user_cancelled_login (LinkedIn)',
+    row: 'reason: user_cancelled_login (LinkedIn)',
     quirks: ['callback_user_cancelled_login'],
     plays: 'login fails',
     seen: DECLINED,
   },
 ];
 
-/** K3: providers that are less strict, or strict in another way. */
+/** Providers that are less strict, or strict in another way. */
 const PROTOCOL: readonly ProviderRow[] = [
   {
-    row: 'K3 an ID token without nonce (LinkedIn)',
+    row: 'protocol: an ID token without nonce (LinkedIn)',
     quirks: ['no_nonce'],
     plays: 'login works',
     unset: wrongClaim('nonce', 'nonce'),
   },
   {
-    row: 'K3 code_verifier refused with invalid_client (LinkedIn)',
+    row: 'protocol: code_verifier refused with invalid_client (LinkedIn)',
     quirks: ['refuses_code_verifier'],
     plays: 'login works',
     unset: rejectedClient(CLIENT_SETTINGS),
   },
   {
-    row: 'K3 neither nonce nor code_verifier (LinkedIn)',
+    row: 'protocol: neither nonce nor code_verifier (LinkedIn)',
     quirks: ['refuses_code_verifier', 'no_nonce'],
     plays: 'login works',
     unset: rejectedClient(CLIENT_SETTINGS),
   },
   {
-    row: 'K3 Basic credentials that are not decoded',
+    row: 'protocol: Basic credentials that are not decoded',
     quirks: ['basic_not_decoded'],
     plays: 'login works',
     unset: rejectedClient(CLIENT_SETTINGS),
   },
   {
-    row: 'K3 Basic credentials that are not decoded, of letters that a form leaves alone',
+    row: 'protocol: Basic credentials that are not decoded, of letters that a form leaves alone',
     quirks: ['basic_not_decoded'],
     provider: { clientSecret: 'a-secret_with.dots*', withoutSettings: true },
     plays: 'login works',
   },
-  { row: 'K3 Basic credentials that are decoded', quirks: ['basic_form_decoded'], plays: 'login works' },
   {
-    row: 'K3 token_type bot (Slack)',
+    row: 'protocol: Basic credentials that are decoded',
+    quirks: ['basic_form_decoded'],
+    plays: 'login works',
+  },
+  {
+    row: 'protocol: token_type bot (Slack)',
     quirks: ['token_type_bot'],
     plays: 'login works',
     unset: wrongType('bot'),
   },
   {
-    row: 'K3 token_type user (Slack)',
+    row: 'protocol: token_type user (Slack)',
     quirks: ['token_type_user'],
     plays: 'login works',
     unset: wrongType('user'),
   },
   {
-    row: 'K3 token_type User Access Token (eBay)',
+    row: 'protocol: token_type User Access Token (eBay)',
     quirks: ['token_type_user_access_token'],
     plays: 'login works',
     unset: wrongType('User Access Token'),
   },
   {
-    row: 'K3 an ID token although `openid` was not asked for (Google)',
+    row: 'protocol: an ID token although `openid` was not asked for (Google)',
     quirks: ['unasked_id_token'],
     plays: 'login works',
   },
   {
-    row: 'K3 `aud` as a list without `azp` (NetSuite, Oracle)',
+    row: 'protocol: `aud` as a list without `azp` (NetSuite, Oracle)',
     quirks: ['aud_list_without_azp'],
     plays: 'login works',
     unset: wrongClaim('aud', 'idTokenAudiences'),
   },
-  { row: 'K3 a clock 60 s behind', quirks: ['clock_behind_60'], plays: 'login works' },
-  { row: 'K3 a clock 60 s ahead', quirks: ['clock_ahead_60'], plays: 'login works' },
-  { row: 'K3 endpoints configured, ID token ES256', quirks: ['id_token_es256'], plays: 'login works' },
-  { row: 'K3 endpoints configured, ID token HS256', quirks: ['id_token_hs256'], plays: 'login works' },
+  { row: 'protocol: a clock 60 s behind', quirks: ['clock_behind_60'], plays: 'login works' },
+  { row: 'protocol: a clock 60 s ahead', quirks: ['clock_ahead_60'], plays: 'login works' },
+  { row: 'protocol: endpoints configured, ID token ES256', quirks: ['id_token_es256'], plays: 'login works' },
+  { row: 'protocol: endpoints configured, ID token HS256', quirks: ['id_token_hs256'], plays: 'login works' },
   {
-    row: 'K3 private_key_jwt for the token endpoint (Okta)',
+    row: 'protocol: private_key_jwt for the token endpoint (Okta)',
     quirks: ['assertion_audience_token_endpoint'],
     plays: 'login works',
     unset: rejectedClient(CLIENT_SETTINGS),
   },
   {
-    row: 'K3 private_key_jwt with x5t (Entra ID)',
+    row: 'protocol: private_key_jwt with x5t (Entra ID)',
     quirks: ['assertion_x5t'],
     plays: 'login works',
     unset: rejectedClient(CLIENT_SETTINGS),
   },
   {
-    row: 'K3 metadata announces client_secret_post only',
+    row: 'protocol: metadata announces client_secret_post only',
     quirks: ['only_client_secret_post'],
     plays: 'login works',
   },
-  { row: 'K3 PAR required by metadata', quirks: ['par_required'], plays: 'login works' },
-  { row: 'K3 an encrypted ID token', quirks: ['id_token_encrypted'], plays: 'login works' },
-  { row: 'K3 no ID token though user info works', quirks: ['no_id_token'], plays: 'login works' },
+  { row: 'protocol: PAR required by metadata', quirks: ['par_required'], plays: 'login works' },
+  { row: 'protocol: an encrypted ID token', quirks: ['id_token_encrypted'], plays: 'login works' },
+  { row: 'protocol: no ID token though user info works', quirks: ['no_id_token'], plays: 'login works' },
   {
-    row: 'K3 attack: the nonce of another login',
+    row: 'protocol: attack: the nonce of another login',
     quirks: ['wrong_nonce'],
     plays: 'login fails',
     seen: wrongClaim('nonce', 'nonce'),
   },
   {
-    row: 'K3 attack: an ID token for another party',
+    row: 'protocol: attack: an ID token for another party',
     quirks: ['wrong_azp'],
     plays: 'login fails',
     seen: wrongClaim('azp', 'idTokenAudiences'),
   },
   {
-    row: 'K3 attack: an ID token without a signature',
+    row: 'protocol: attack: an ID token without a signature',
     quirks: ['alg_none'],
     plays: 'login fails',
     seen: rejectedLogin(/the ID token of the provider has a signature algorithm that is not allowed/, {
@@ -395,51 +399,51 @@ const PROTOCOL: readonly ProviderRow[] = [
   },
 ];
 
-/** K4: where the identity is. */
+/** Where the identity is. */
 const IDENTITIES: readonly ProviderRow[] = [
   {
-    row: 'K4 user info in `data` (X)',
+    row: 'identity: user info in `data` (X)',
     quirks: ['identity_nested_data'],
     plays: 'login works',
     unset: noIdentity({ reason: 'identity_missing', claim: 'sub', setting: 'identityFields' }),
   },
   {
-    row: 'K4 user info by POST only (Dropbox)',
+    row: 'identity: user info by POST only (Dropbox)',
     quirks: ['user_info_post'],
     plays: 'login works',
     unset: noIdentity({ reason: 'user_info_failed', status: 405, setting: /userInfoRequest/ }),
   },
   {
-    row: 'K4 user info by GraphQL (Linear)',
+    row: 'identity: user info by GraphQL (Linear)',
     quirks: ['user_info_graphql'],
     plays: 'login works',
     unset: noIdentity({ reason: 'user_info_failed', status: 400, setting: /userInfoRequest/ }),
   },
   {
-    row: 'K4 user info with a header (Notion)',
+    row: 'identity: user info with a header (Notion)',
     quirks: ['user_info_header'],
     plays: 'login works',
     unset: noIdentity({ reason: 'user_info_failed', status: 400, setting: /userInfoRequest/ }),
   },
   {
-    row: 'K4 identity in the token answer (Notion)',
+    row: 'identity: identity in the token answer (Notion)',
     quirks: ['identity_in_token_answer'],
     plays: 'login works',
     unset: noIdentity({ reason: 'user_info_failed', status: 404, setting: /userInfoRequest/ }),
   },
   {
-    row: 'K4 user_id in the token answer (HubSpot)',
+    row: 'identity: user_id in the token answer (HubSpot)',
     quirks: ['user_id_in_token_answer'],
     plays: 'login works',
   },
   {
-    row: 'K4 the user beside the token of a bot (Slack)',
+    row: 'identity: the user beside the token of a bot (Slack)',
     quirks: ['token_type_bot', 'bot_token_with_user'],
     plays: 'login works',
     unset: wrongType('bot'),
   },
   {
-    row: 'K4 tokens nested in the answer (Slack)',
+    row: 'identity: tokens nested in the answer (Slack)',
     quirks: ['token_type_user', 'nested_tokens'],
     plays: 'login works',
     fields: { '/team/id': 'T1' },
@@ -450,26 +454,26 @@ const IDENTITIES: readonly ProviderRow[] = [
   },
 ];
 
-/** K5: how a revocation looks, and what it ends. */
+/** How a revocation looks, and what it ends. */
 const REVOCATIONS: readonly ProviderRow[] = [
   {
-    row: 'K5 a logout where a revocation ends the whole grant (Google, Keycloak, Auth0)',
+    row: 'revocation: a logout where a revocation ends the whole grant (Google, Keycloak, Auth0)',
     quirks: ['revocation_ends_all_grants'],
     plays: 'logout leaves other sessions',
   },
   {
-    row: 'K5 a failed login where a revocation ends the whole grant',
+    row: 'revocation: a failed login where a revocation ends the whole grant',
     quirks: ['revocation_ends_all_grants'],
     provider: { idTokens: true },
     plays: 'failed login leaves other sessions',
   },
   {
-    row: 'K5 unsupported_token_type for the access token',
+    row: 'revocation: unsupported_token_type for the access token',
     quirks: ['revocation_access_token_unsupported'],
     plays: 'login works',
   },
   {
-    row: 'K5 400 invalid_token for a token that is dead',
+    row: 'revocation: 400 invalid_token for a token that is dead',
     quirks: ['revocation_dead_is_400'],
     plays: 'login works',
   },
@@ -490,7 +494,7 @@ function revocationAt(
 /** How revocations look. */
 const REVOCATION_REQUESTS: readonly ProviderRow[] = [
   {
-    row: 'K5 revocation by DELETE (GitHub)',
+    row: 'revocation: revocation by DELETE (GitHub)',
     quirks: ['revocation_by_delete'],
     ...revocationAt('/applications/{clientId}/token', {
       method: 'DELETE',
@@ -501,135 +505,181 @@ const REVOCATION_REQUESTS: readonly ProviderRow[] = [
     plays: 'login works',
   },
   {
-    row: 'K5 revocation by JSON (Notion)',
+    row: 'revocation: revocation by JSON (Notion)',
     quirks: ['revocation_by_json'],
     ...revocationAt('/revoke', { body: 'json', tokens: 'access' }),
     plays: 'login works',
   },
   {
-    row: 'K5 revocation by the access token (Slack, Strava)',
+    row: 'revocation: revocation by the access token (Slack, Strava)',
     quirks: ['revocation_by_bearer'],
     ...revocationAt('/auth.revoke', { authentication: 'bearer', tokens: 'access' }),
     plays: 'login works',
   },
 ];
 
-/** K6: metadata at one of two addresses. */
+/** Metadata at one of two addresses. */
 const METADATA: readonly ProviderRow[] = (
   [
     'oidc_metadata_html_200',
     'oidc_metadata_500',
     'oidc_metadata_502',
     'oidc_metadata_404',
+    'oidc_metadata_401',
+    'oidc_metadata_403',
+    'oidc_metadata_302',
   ] as const satisfies QuirkName[]
-).map((quirk) => ({ row: `K6 ${quirk}`, quirks: [quirk], plays: 'login works' }));
+).map((quirk) => ({ row: `discovery: ${quirk}`, quirks: [quirk], plays: 'login works' }));
 
-/** K7: logins that were lost. */
+/** No metadata at either address. */
+const NO_METADATA: ProviderRow = {
+  row: 'discovery: a web page at both addresses, and the endpoints as the way out',
+  quirks: ['no_metadata'],
+  plays: 'login works',
+  unset: {
+    login: /the metadata of the provider was not found/,
+    log: {
+      reason: 'discovery_failed',
+      status: 200,
+      endpoint: /\.well-known/,
+      setting: 'issuer',
+    },
+  },
+};
+
+/** Logins that were lost. */
 const LOST_LOGINS: readonly ProviderRow[] = [
-  { row: 'K7 200 HTML during maintenance', quirks: ['maintenance_html_200'], plays: 'maintenance' },
-  { row: 'K7 400 HTML of a balancer', quirks: ['maintenance_html_400'], plays: 'maintenance' },
-  { row: 'K7 503 HTML', quirks: ['maintenance_html_503'], plays: 'maintenance' },
+  { row: 'outage: 200 HTML during maintenance', quirks: ['maintenance_html_200'], plays: 'maintenance' },
+  { row: 'outage: 400 HTML of a balancer', quirks: ['maintenance_html_400'], plays: 'maintenance' },
+  { row: 'outage: 503 HTML', quirks: ['maintenance_html_503'], plays: 'maintenance' },
   {
-    row: 'K7 a refresh token that ends before its access token (Keycloak)',
+    row: 'outage: a refresh token that ends before its access token (Keycloak)',
     quirks: ['refresh_expires_first'],
     plays: 'refresh token expires first',
   },
   {
-    row: 'K7 refresh_token_expires_in (GitHub)',
+    row: 'outage: refresh_token_expires_in (GitHub)',
     quirks: ['refresh_token_expires_in'],
     plays: 'refresh token expires first',
   },
   {
-    row: 'K7 x_refresh_token_expires_in (QuickBooks)',
+    row: 'outage: x_refresh_token_expires_in (QuickBooks)',
     quirks: ['x_refresh_token_expires_in'],
     plays: 'refresh token expires first',
   },
   {
-    row: 'K7 400 with nothing',
+    row: 'outage: 400 with nothing',
     quirks: ['empty_400'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
   {
-    row: 'K7 400 with plain text',
+    row: 'outage: 400 with plain text',
     quirks: ['plain_text_400'],
     plays: 'grant ends',
     state: 'reauthentication_required',
   },
 ];
 
-/** K8: what the user did not grant, and what an API demands. */
+/** What the user did not grant, and what an API demands. */
 const DEMANDS: readonly ProviderRow[] = [
-  { row: 'K8 the user unticks a scope', quirks: ['scopes_unticked'], plays: 'scopes unticked' },
+  { row: 'consent: the user unticks a scope', quirks: ['scopes_unticked'], plays: 'scopes unticked' },
   {
-    row: 'K8 the granted scopes in the callback (Strava)',
+    row: 'consent: the granted scopes in the callback (Strava)',
     quirks: ['scopes_in_callback'],
     options: { scopeSeparator: ',' },
     plays: 'scopes unticked',
   },
-  { row: 'K8 403 insufficient_scope', quirks: ['api_insufficient_scope'], plays: 'api demands' },
+  { row: 'consent: 403 insufficient_scope', quirks: ['api_insufficient_scope'], plays: 'api demands' },
   {
-    row: 'K8 401 insufficient_claims (Entra ID)',
+    row: 'consent: 401 insufficient_claims (Entra ID)',
     quirks: ['api_insufficient_claims'],
     plays: 'api demands',
   },
-  { row: 'K8 403 for a dead token', quirks: ['api_403_dead_token'], plays: 'api rejects the dead token' },
+  {
+    row: 'consent: 403 for a dead token',
+    quirks: ['api_403_dead_token'],
+    plays: 'api rejects the dead token',
+  },
 ];
 
-/** K9: deployment, and what tools have to see. */
+/** Deployment, and what tools have to see. */
 const DEPLOYMENT: readonly ProviderRow[] = [
   {
-    row: 'K9 scopes joined by comma (Strava)',
+    row: 'deployment: scopes joined by comma (Strava)',
     quirks: ['scopes_by_comma'],
     plays: 'login works',
     unset: authorizationError('invalid_scope', 'scopes'),
   },
   {
-    row: 'K9 scopes in user_scope (Slack)',
+    row: 'deployment: scopes in user_scope (Slack)',
     quirks: ['scopes_in_user_scope'],
     plays: 'login works',
     unset: authorizationError('invalid_scope', 'scopes'),
   },
-  { row: 'K9 scopes as a list (HubSpot)', quirks: ['scope_list'], plays: 'login works' },
+  { row: 'deployment: scopes as a list (HubSpot)', quirks: ['scope_list'], plays: 'login works' },
   {
-    row: 'K9 realmId in the callback (QuickBooks)',
+    row: 'deployment: realmId in the callback (QuickBooks)',
     quirks: ['realm_id_in_callback'],
     plays: 'login works',
     fields: { realmId: '4620816365000000000' },
   },
   {
-    row: 'K9 instance_url in the answer (Salesforce)',
+    row: 'deployment: instance_url in the answer (Salesforce)',
     quirks: ['instance_url_in_answer', 'no_expires_in'],
     plays: 'login works',
     fields: { instance_url: 'https://acme.my.salesforce.com' },
     api: 'https://acme.my.salesforce.com/services/data',
   },
   {
-    row: 'K9 api_domain in the answer (Zoho)',
+    row: 'deployment: api_domain in the answer (Zoho)',
     quirks: ['api_domain_in_answer'],
     plays: 'login works',
     fields: { api_domain: 'https://www.zohoapis.eu' },
     api: 'https://www.zohoapis.eu/crm/v8/users',
   },
   {
-    row: 'K9 neither refresh token nor revocation endpoint (GitHub, LinkedIn)',
+    row: 'deployment: neither refresh token nor revocation endpoint (GitHub, LinkedIn)',
     quirks: ['no_refresh_token', 'no_revocation_endpoint'],
     plays: 'no refresh token',
   },
   {
-    row: 'K9 form_post callbacks (Apple)',
+    row: 'deployment: form_post callbacks (Apple)',
     quirks: ['form_post'],
     plays: 'login works',
     unset: authorizationError('invalid_request', 'scopes, authorizationParams'),
   },
-  { row: 'K9 errors with status 200 (GitHub)', quirks: ['error_status_200'], plays: 'login works' },
-  { row: 'K9 answers in form encoding (GitHub)', quirks: ['form_encoded_answer'], plays: 'login works' },
+  { row: 'deployment: errors with status 200 (GitHub)', quirks: ['error_status_200'], plays: 'login works' },
+  {
+    row: 'deployment: answers in form encoding (GitHub)',
+    quirks: ['form_encoded_answer'],
+    plays: 'login works',
+  },
+  ...(
+    ['expires_in_text', 'expires_in_fraction', 'expires_in_zero', 'byte_order_mark', 'long_tokens'] as const
+  ).map(
+    (quirk): ProviderRow => ({
+      row: 'deployment: an odd token response',
+      quirks: [quirk],
+      plays: 'login works',
+    }),
+  ),
   { row: 'RFC 9207 `iss` in the callback', quirks: ['iss_in_callback'], plays: 'login works' },
+  {
+    row: 'RFC 9207 attack: no `iss`, although the metadata announces it',
+    quirks: ['no_iss_in_callback'],
+    plays: 'login fails',
+    seen: rejectedLogin(/the response to the login does not name the issuer of the provider/, {
+      reason: 'response_issuer',
+      expected: 'https://provider.test',
+      setting: 'issuer',
+    }),
+  },
   {
     row: 'RFC 9207 attack: the `iss` of another provider',
     quirks: ['wrong_iss_in_callback'],
     plays: 'login fails',
-    seen: rejectedLogin(/the response to the login names another issuer/, {
+    seen: rejectedLogin(/the response to the login does not name the issuer of the provider/, {
       reason: 'response_issuer',
       expected: 'https://provider.test',
       received: 'https://other.test',
@@ -647,6 +697,7 @@ export const ROWS: readonly ProviderRow[] = [
   ...REVOCATIONS,
   ...REVOCATION_REQUESTS,
   ...METADATA,
+  NO_METADATA,
   ...LOST_LOGINS,
   ...DEMANDS,
   ...DEPLOYMENT,

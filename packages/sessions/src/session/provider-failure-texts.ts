@@ -133,10 +133,10 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
       '`oauthError` and `oauthDescription` are what the provider answered. Compare the request with the registration of the client.',
   },
   response_issuer: {
-    short: 'the response to the login names another issuer',
+    short: 'the response to the login does not name the issuer of the provider',
     setting: 'issuer',
     advice:
-      'The response of the login names `received` as its issuer (RFC 9207), the configuration `expected`. If this provider is configured correctly, another one tried to answer in its place.',
+      'The response of the login names `received` as its issuer (RFC 9207), or none, and the configuration `expected`. If this provider is configured correctly, another one tried to answer in its place.',
   },
   response_invalid: {
     short: 'the response of the provider to the login is not valid',

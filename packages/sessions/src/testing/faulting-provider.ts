@@ -55,6 +55,7 @@ const optionsSchema = z.strictObject({
   clientSecret: value,
   idTokens: value,
   refreshTokenSeconds: value,
+  tokenCharacters: value,
   quirks: z.array(z.enum(Object.keys(QUIRKS) as [QuirkName])).optional(),
   withoutSettings: value,
   identity: value,
@@ -358,9 +359,9 @@ export class FaultingProvider {
   #issue(request: QuirkRequest): Response {
     const kind = request.kind as TokenRequestKind;
     const { accessTokenSeconds } = this;
-    const { refreshTokenSeconds } = this.#given;
-    const lifetimes = { nowMs: this.#nowMs, accessTokenSeconds, refreshTokenSeconds };
-    const grant = this.#grants.issue(request.form, lifetimes);
+    const { refreshTokenSeconds, tokenCharacters = 0 } = this.#given;
+    const terms = { nowMs: this.#nowMs, accessTokenSeconds, refreshTokenSeconds, tokenCharacters };
+    const grant = this.#grants.issue(request.form, terms);
     if (typeof grant === 'string') return this.#tokenError(grant, kind);
     const issue = { kind, grant, facts: this.#facts, idToken: () => this.#idToken(grant, kind) };
     const answer = {

@@ -16,11 +16,13 @@ export interface Grant {
   refreshTokenEndsAtMs: number;
 }
 
-/** When tokens expire. */
-export interface TokenLifetimes {
+/** When tokens expire, and how long they are. */
+export interface TokenTerms {
   readonly nowMs: number;
   readonly accessTokenSeconds: number | undefined;
   readonly refreshTokenSeconds: number | undefined;
+  /** The least length. */
+  readonly tokenCharacters: number;
 }
 
 interface DeviceCode {
@@ -84,14 +86,16 @@ export class ProviderGrants {
   /**
    * Answers a token request: the grant with new tokens, or the error code (RFC 6749 section 5.2, RFC 8628 section 3.5).
    */
-  issue(form: URLSearchParams, lifetimes: TokenLifetimes): Grant | string {
-    const grant = this.#requested(form, lifetimes.nowMs);
+  issue(form: URLSearchParams, terms: TokenTerms): Grant | string {
+    const grant = this.#requested(form, terms.nowMs);
     if (typeof grant === 'string') return grant;
     if (grant.refreshToken) grant.usedRefreshTokens.add(grant.refreshToken);
-    grant.accessToken = `access.${grant.user}.${randomToken(systemRandom)}`;
-    grant.refreshToken = `refresh.${grant.user}.${randomToken(systemRandom)}`;
-    grant.accessTokenEndsAtMs = endsAtMs(lifetimes.nowMs, lifetimes.accessTokenSeconds);
-    grant.refreshTokenEndsAtMs = endsAtMs(lifetimes.nowMs, lifetimes.refreshTokenSeconds);
+    const newToken = (kind: string) =>
+      `${kind}.${grant.user}.${randomToken(systemRandom)}`.padEnd(terms.tokenCharacters, 'x');
+    grant.accessToken = newToken('access');
+    grant.refreshToken = newToken('refresh');
+    grant.accessTokenEndsAtMs = endsAtMs(terms.nowMs, terms.accessTokenSeconds);
+    grant.refreshTokenEndsAtMs = endsAtMs(terms.nowMs, terms.refreshTokenSeconds);
     return grant;
   }
 

@@ -13,6 +13,8 @@ export interface ProviderBehaviour {
   readonly idTokens?: boolean;
   /** The lifetime of refresh tokens, which token responses then contain. Default: unlimited. */
   readonly refreshTokenSeconds?: number;
+  /** The least length of access and refresh tokens. Default: as short as they are. */
+  readonly tokenCharacters?: number;
   /** The origins of the provider's API. Default: `https://api.test`. */
   readonly apiOrigins?: readonly string[];
 }
@@ -123,7 +125,8 @@ export interface QuirkHooks {
 
 /** A behaviour that real providers have. */
 export interface Quirk {
-  readonly kind: 'K1' | 'K2' | 'K3' | 'K4' | 'K5' | 'K6' | 'K7' | 'K8' | 'K9' | 'standard';
+  /** What the provider does, as the rest of a sentence that begins with it. */
+  readonly does: string;
   /** Where it was seen: a page or a thread. `own`: it follows from a specification or from an attack. */
   readonly seen: string;
   /** What else the provider does. */

@@ -112,10 +112,13 @@ describe('the newest refresh token of a grant', () => {
 });
 
 describe('quirks of a FaultingProvider', () => {
-  it('say where they were seen', () => {
-    for (const [name, { seen }] of Object.entries(QUIRKS)) {
+  it('say what the provider does, each in its own words, and where that was seen', () => {
+    const rows = Object.entries(QUIRKS);
+    for (const [name, { does, seen }] of rows) {
+      expect(`${name} ${does}`).toMatch(/^\w+ [a-z-]+ .*[^.]$/);
       expect(`${name} ${seen}`).toMatch(/ (own|https:\/\/\S+)$/);
     }
+    expect(new Set(rows.map(([, { does }]) => does)).size).toBe(rows.length);
   });
 
   it('refuse a name that no quirk has', () => {

@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import { verifiedAssertion } from '../client-credentials.js';
 import type { Quirk } from '../quirk-hooks.js';
 
-/** How clients authenticate and what their requests contain (K3). */
+/** How clients authenticate and what their requests contain. */
 export type ClientQuirk =
   | 'refuses_code_verifier'
   | 'basic_not_decoded'
@@ -23,7 +23,7 @@ const CLIENT_KEY = {
 
 export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
   refuses_code_verifier: {
-    kind: 'K3',
+    does: 'rejects a code verifier with 401 `invalid_client`',
     seen: 'https://github.com/teamhanko/hanko/pull/2405',
     provider: { idTokens: true, clientSecret: 'secret' },
     settings: { pkce: 'off' },
@@ -38,7 +38,7 @@ export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
     },
   },
   basic_not_decoded: {
-    kind: 'K3',
+    does: 'compares Basic credentials without form-decoding them',
     seen: 'https://github.com/panva/oauth4webapi/issues/148',
     provider: { clientSecret: ENCODED_SECRET },
     settings: { clientAuthentication: 'client_secret_basic_raw' },
@@ -49,13 +49,13 @@ export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
     },
   },
   basic_form_decoded: {
-    kind: 'K3',
+    does: 'form-decodes Basic credentials, as RFC 6749 says',
     seen: 'https://github.com/panva/oauth4webapi/issues/199',
     provider: { clientSecret: ENCODED_SECRET },
     hooks: {},
   },
   assertion_audience_token_endpoint: {
-    kind: 'K3',
+    does: 'requires the token endpoint as the audience of client assertions',
     seen: 'https://github.com/panva/openid-client/issues/667',
     client: { clientKey: CLIENT_KEY },
     settings: { clientAssertion: { audience: 'token_endpoint' } },
@@ -65,7 +65,7 @@ export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
     },
   },
   assertion_x5t: {
-    kind: 'K3',
+    does: 'requires the thumbprint of a certificate in the header of client assertions',
     seen: 'https://github.com/panva/openid-client/issues/667',
     client: { clientKey: CLIENT_KEY },
     settings: { clientAssertion: { header: { x5t: THUMBPRINT } } },
@@ -74,7 +74,7 @@ export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
     },
   },
   only_client_secret_post: {
-    kind: 'K3',
+    does: 'accepts the client secret in the form only, and announces that',
     seen: 'https://github.com/punkpeye/mcp-remote/issues/184',
     provider: { clientSecret: 'secret' },
     hooks: {
@@ -86,7 +86,7 @@ export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
     },
   },
   par_required: {
-    kind: 'K3',
+    does: 'requires pushed authorization requests (RFC 9126)',
     seen: 'https://www.rfc-editor.org/rfc/rfc9126',
     hooks: {
       metadata: (metadata, { endpoints }) => ({

@@ -2,7 +2,7 @@ import { hasClientSecret } from '../client-credentials.js';
 import type { Quirk, QuirkGrant, QuirkHooks, QuirkRequest } from '../quirk-hooks.js';
 import { text } from './answers.js';
 
-/** What a revocation ends, what a user grants, and what an API demands (K5, K8, K9). */
+/** What a revocation ends, what a user grants, and what an API demands. */
 export type GrantQuirk =
   | 'revocation_ends_all_grants'
   | 'revocation_access_token_unsupported'
@@ -66,7 +66,7 @@ const demandsClaims: QuirkHooks['api'] = (_request, { request }) =>
 
 export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
   revocation_ends_all_grants: {
-    kind: 'K5',
+    does: 'ends every grant of the user when one token is revoked',
     seen: 'https://github.com/keycloak/keycloak/pull/35696',
     settings: { revocation: 'grant' },
     hooks: {
@@ -77,24 +77,24 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   revocation_access_token_unsupported: {
-    kind: 'K5',
+    does: 'refuses to revoke access tokens with 400 `unsupported_token_type`',
     seen: 'https://docs.aws.amazon.com/cognito/latest/developerguide/revocation-endpoint.html',
     hooks: {
       revoke: ({ isAccessToken }) => (isAccessToken ? revocationError('unsupported_token_type') : undefined),
     },
   },
   revocation_dead_is_400: {
-    kind: 'K5',
+    does: 'answers the revocation of a dead token with 400 `invalid_token`',
     seen: 'own',
     hooks: { revoke: ({ isActive }) => (isActive ? undefined : revocationError('invalid_token')) },
   },
   no_revocation_endpoint: {
-    kind: 'K5',
+    does: 'has no revocation endpoint',
     seen: 'https://www.linkedin.com/oauth/.well-known/openid-configuration',
     hooks: { metadata: ({ revocation_endpoint: _, ...metadata }) => metadata },
   },
   revocation_by_delete: {
-    kind: 'K5',
+    does: 'revokes with DELETE and the access token as JSON',
     seen: 'https://docs.github.com/en/rest/apps/oauth-applications',
     provider: { clientSecret: 'secret' },
     hooks: {
@@ -105,7 +105,7 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   revocation_by_json: {
-    kind: 'K5',
+    does: 'revokes with a token as JSON',
     seen: 'https://developers.notion.com/reference/revoke-token',
     provider: { clientSecret: 'secret' },
     hooks: {
@@ -114,7 +114,7 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   revocation_by_bearer: {
-    kind: 'K5',
+    does: 'revokes the access token of the Authorization header',
     seen: 'https://docs.slack.dev/reference/methods/auth.revoke',
     hooks: {
       revocationToken: ({ method, headers }) =>
@@ -122,13 +122,13 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   scopes_unticked: {
-    kind: 'K8',
+    does: 'lets the user leave out the last scope, unless the request has `prompt=consent`',
     seen: 'own',
     client: { scopes: ['profile', 'calendar.read'] },
     hooks: { tokens: (answer, { grant }) => ({ ...answer, scope: tickedScopes(grant).join(' ') }) },
   },
   scopes_in_callback: {
-    kind: 'K8',
+    does: 'names the granted scopes in the callback, of which the user leaves out the last',
     seen: 'https://developers.strava.com/docs/authentication',
     client: { scopes: ['profile', 'calendar.read'] },
     hooks: {
@@ -137,23 +137,23 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   api_insufficient_scope: {
-    kind: 'K8',
+    does: 'has an API that demands another scope with 403 `insufficient_scope`',
     seen: 'https://www.rfc-editor.org/rfc/rfc6750#section-3.1',
     hooks: { api: demandsScope },
   },
   api_insufficient_claims: {
-    kind: 'K8',
+    does: 'has an API that demands claims with 401 `insufficient_claims`',
     seen: 'https://learn.microsoft.com/entra/identity-platform/claims-challenge',
     provider: { idTokens: true },
     hooks: { api: demandsClaims },
   },
   api_403_dead_token: {
-    kind: 'K8',
+    does: 'has an API that answers a dead access token with 403',
     seen: 'own',
     hooks: { dead: (kind) => (kind === 'access' ? text('Forbidden', 403) : undefined) },
   },
   scopes_by_comma: {
-    kind: 'K9',
+    does: 'separates scopes by commas, and refuses spaces',
     seen: 'https://developers.strava.com/docs/authentication',
     client: { scopes: ['profile', 'calendar.read'] },
     settings: { scopeSeparator: ',' },
@@ -165,7 +165,7 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   scopes_in_user_scope: {
-    kind: 'K9',
+    does: 'expects the scopes in the parameter `user_scope`',
     seen: 'https://docs.slack.dev/reference/methods/oauth.v2.access',
     settings: { scopeParameter: 'user_scope' },
     hooks: {
@@ -177,13 +177,13 @@ export const GRANT_QUIRKS: Readonly<Record<GrantQuirk, Quirk>> = {
     },
   },
   realm_id_in_callback: {
-    kind: 'K9',
+    does: 'sends the parameter `realmId` to the callback',
     seen: 'https://arcticjs.dev/providers/intuit',
     settings: { callbackFields: ['realmId'] },
     hooks: { authorization: ({ callback }) => callback.searchParams.set('realmId', '4620816365000000000') },
   },
   form_post: {
-    kind: 'K9',
+    does: 'requires `response_mode=form_post`',
     seen: 'https://developer.apple.com/documentation/signinwithapplerestapi/request-an-authorization-to-the-sign-in-with-apple-server',
     settings: { responseMode: 'form_post' },
     hooks: {

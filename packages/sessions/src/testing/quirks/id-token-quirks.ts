@@ -1,7 +1,7 @@
 import { endpointsBelow } from '../provider-endpoints.js';
 import type { Quirk, QuirkHooks } from '../quirk-hooks.js';
 
-/** What is in an ID token, or in its place (K3). */
+/** What is in an ID token, or in its place. */
 export type IdTokenQuirk =
   | 'no_nonce'
   | 'wrong_nonce'
@@ -18,13 +18,13 @@ export type IdTokenQuirk =
 
 type Claims = Record<string, unknown>;
 
-function claimsQuirk(seen: string, claims: QuirkHooks['claims'], more: Partial<Quirk> = {}): Quirk {
-  return { kind: 'K3', seen, provider: { idTokens: true }, ...more, hooks: { claims } };
+function claimsQuirk(quirk: Pick<Quirk, 'does' | 'seen' | 'settings'>, claims: QuirkHooks['claims']): Quirk {
+  return { ...quirk, provider: { idTokens: true }, hooks: { claims } };
 }
 
 function algorithm(alg: string, provider: Quirk['provider']): Quirk {
   return {
-    kind: 'K3',
+    does: `signs ID tokens with ${alg}, and has endpoints that are configured`,
     seen: 'own',
     provider: { idTokens: true, ...provider },
     hooks: {
@@ -47,43 +47,55 @@ const OTHER_CLIENT = 'https://other.test';
 
 export const ID_TOKEN_QUIRKS: Readonly<Record<IdTokenQuirk, Quirk>> = {
   no_nonce: claimsQuirk(
-    'https://github.com/authlib/authlib/issues/763',
+    {
+      does: 'issues ID tokens without a nonce',
+      seen: 'https://github.com/authlib/authlib/issues/763',
+      settings: { nonce: 'off' },
+    },
     ({ nonce: _, ...claims }) => claims,
-    { settings: { nonce: 'off' } },
   ),
-  wrong_nonce: claimsQuirk('own', (claims) => ({ ...claims, nonce: 'of-another-login' })),
+  wrong_nonce: claimsQuirk(
+    { does: 'issues ID tokens with the nonce of another login', seen: 'own' },
+    (claims) => ({ ...claims, nonce: 'of-another-login' }),
+  ),
   unasked_id_token: {
-    kind: 'K3',
+    does: 'issues ID tokens also without the scope `openid`',
     seen: 'https://github.com/google/google-api-javascript-client/issues/754',
     hooks: { tokens: (answer, { idToken }) => ({ ...answer, id_token: idToken() }) },
   },
   aud_list_without_azp: claimsQuirk(
-    'https://github.com/panva/openid-client/issues/569',
+    {
+      does: 'names a second audience in ID tokens, without `azp`',
+      seen: 'https://github.com/panva/openid-client/issues/569',
+      settings: { idTokenAudiences: [OTHER_CLIENT] },
+    },
     (claims, { facts }) => ({ ...claims, aud: [facts.clientId, OTHER_CLIENT] }),
-    { settings: { idTokenAudiences: [OTHER_CLIENT] } },
   ),
-  wrong_azp: claimsQuirk('own', (claims, { facts }) => ({
-    ...claims,
-    aud: [facts.clientId, OTHER_CLIENT],
-    azp: OTHER_CLIENT,
-  })),
-  clock_behind_60: claimsQuirk('https://github.com/panva/openid-client/issues/454', (claims: Claims, issue) =>
-    movedBy(-60)({ ...claims, exp: Number(claims.iat) + 30 }, issue),
+  wrong_azp: claimsQuirk(
+    { does: 'issues ID tokens for another party (`azp`)', seen: 'own' },
+    (claims, { facts }) => ({ ...claims, aud: [facts.clientId, OTHER_CLIENT], azp: OTHER_CLIENT }),
   ),
-  clock_ahead_60: claimsQuirk('https://github.com/panva/openid-client/issues/454', movedBy(60)),
+  clock_behind_60: claimsQuirk(
+    { does: 'has a clock that is 60 s behind', seen: 'https://github.com/panva/openid-client/issues/454' },
+    (claims: Claims, issue) => movedBy(-60)({ ...claims, exp: Number(claims.iat) + 30 }, issue),
+  ),
+  clock_ahead_60: claimsQuirk(
+    { does: 'has a clock that is 60 s ahead', seen: 'https://github.com/panva/openid-client/issues/454' },
+    movedBy(60),
+  ),
   id_token_es256: algorithm('ES256', { endpoints: endpointsBelow('https://provider.test') }),
   id_token_hs256: algorithm('HS256', {
     endpoints: endpointsBelow('https://provider.test'),
     clientSecret: 'a-secret-of-at-least-32-characters',
   }),
   alg_none: {
-    kind: 'K3',
+    does: 'issues ID tokens without a signature',
     seen: 'own',
     provider: { idTokens: true },
     hooks: { header: (header) => ({ ...header, alg: 'none' }) },
   },
   id_token_encrypted: {
-    kind: 'K3',
+    does: 'encrypts ID tokens',
     seen: 'own',
     provider: { idTokens: true },
     hooks: {
@@ -95,7 +107,7 @@ export const ID_TOKEN_QUIRKS: Readonly<Record<IdTokenQuirk, Quirk>> = {
     },
   },
   no_id_token: {
-    kind: 'K3',
+    does: 'issues no ID token',
     seen: 'own',
     provider: { idTokens: true },
     hooks: { tokens: ({ id_token: _, ...answer }) => answer },
