@@ -112,6 +112,20 @@ describe.each(ERAS)('a provider with one grant for each user (%s)', (era) => {
     expect(revocations()).toEqual(['deferred', 'confirmed']);
   });
 
+  it('keeps the grant for a login that waits for its confirmation code', async () => {
+    const { provider, sessions, connect, connected } = start('grant');
+    const waiting = await connect(era);
+    const { loginUrl } = (await waiting.call('login')).structured;
+    // This browser is on another machine.
+    const { code } = await logIn(sessions, loginUrl, { provider, user: 'alice' });
+    const other = await connected('2025');
+    expect((await other.call('logout')).structured).toMatchObject({ accounts: [{ revocation: 'deferred' }] });
+    expect((await waiting.call('login', { code })).structured).toMatchObject({ status: 'authenticated' });
+    expect(await waiting.who()).toBe('200 alice');
+    await waiting.call('logout');
+    expect(provider.livingUsers()).toEqual([]);
+  });
+
   it('revokes the grants of all users when the server closes', async () => {
     const { provider, sessions, connected } = start('grant');
     await connected(era);

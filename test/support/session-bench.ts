@@ -28,6 +28,7 @@ import {
 } from '../../packages/sessions/src/session/session-record.js';
 import { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
+import { SharedGrants } from '../../packages/sessions/src/session/shared-grants.js';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
@@ -57,6 +58,8 @@ export interface SessionBenchOptions {
   readonly clock?: VirtualClock;
   readonly refreshTokens?: RefreshPolicyOptions['sendRefresh'];
   readonly revokeTokens?: RevokeTokens;
+  /** Providers that keep one grant for each user. Default: none. */
+  readonly grantProviders?: readonly string[];
   /**
    * Whether tokens are refreshed ahead of time, with retries and a breaker. Default: one request, when a call needs it.
    */
@@ -80,6 +83,7 @@ export class SessionBench {
   readonly accounts: Accounts;
   readonly refresher: TokenRefresher;
   readonly disposal: Disposal;
+  readonly sharedGrants: SharedGrants;
   readonly deadlines: Deadlines;
   readonly tokens: AccountTokens;
 
@@ -104,7 +108,9 @@ export class SessionBench {
     events.subscribe((event) => void this.events.push(event));
     if (options.listener) events.subscribe(options.listener);
 
-    this.disposal = new Disposal(vault, revoke, events);
+    this.disposal = new Disposal(vault, revoke, events, (session, account) =>
+      this.sharedGrants.mayRevoke(session, account),
+    );
     const { keys, deadlines, disposal } = this;
     const plainRegistry = new SessionRegistry({
       store: options.store ?? new MapSessionStore(),
@@ -121,6 +127,8 @@ export class SessionBench {
       onError,
     });
     this.registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
+    this.sharedGrants = new SharedGrants(this.registry, new Set(options.grantProviders));
+    events.subscribe((event) => this.sharedGrants.handleEvent(event));
     this.tokens = new AccountTokens(vault);
     const { registry, tokens } = this;
     const policy = options.scheduler && new RefreshPolicy({ clock, sendRefresh, revoke, fraction });
@@ -129,8 +137,17 @@ export class SessionBench {
     const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
     const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
     this.refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
-    const { refresher } = this;
-    this.accounts = new Accounts({ registry, tokens, refresher, disposal, events, clock, fraction });
+    const { refresher, sharedGrants } = this;
+    this.accounts = new Accounts({
+      registry,
+      tokens,
+      refresher,
+      disposal,
+      sharedGrants,
+      events,
+      clock,
+      fraction,
+    });
 
     const sessionsPerAccount = new SessionsPerAccount({
       registry,

@@ -13,6 +13,7 @@ import {
 } from '../session/session-record.js';
 import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import { digestOf } from '../vault/secret-digest.js';
 import { wipeTokenSet } from '../vault/token-set.js';
@@ -23,6 +24,7 @@ export interface AddedAccountsOptions {
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
   readonly disposal: Disposal;
+  readonly sharedGrants: Pick<SharedGrants, 'beginMove' | 'endMove'>;
   readonly events: SessionEvents;
   readonly clock: Clock;
   /** A random number from 0 to 1, for jitter. */
@@ -60,7 +62,7 @@ export async function commitLogin(
   granted: GrantedTokens,
 ): Promise<number | undefined> {
   const { registry, events, disposal, tokens, clock, fraction } = options;
-  const { identity } = granted;
+  const { identity, hold } = granted;
   if (!identity) throw new Error('A login without an identity cannot be committed.');
   const times = tokenTimes(granted, {}, granted.tokens.refreshToken !== undefined, fraction());
   const added = accountOf(granted, { provider, ...identity }, times);
@@ -69,6 +71,7 @@ export async function commitLogin(
     tokens.wipe(sealed);
     if (record.epoch !== snapshot.epoch) return undefined;
     const generation = record.generation + 1;
+    hold?.commitAs(generation);
     sealed = tokens.seal(record, { ...added, generation }, granted.tokens);
     const signOut = isOtherUser(record, provider, identity.subject) ? otherUserOf(record) : undefined;
     const { accounts, signedInAtMs = clock.now() } = { ...record, ...signOut };
@@ -80,15 +83,18 @@ export async function commitLogin(
       signedOut: undefined,
     };
   };
-  const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
+  const discard = () => {
     tokens.wipe(sealed);
+    hold?.release();
     void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
+  };
+  const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
+    discard();
     throw error;
   });
   const account = changed?.after.accounts[provider];
   if (!changed || !account) {
-    tokens.wipe(sealed);
-    void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
+    discard();
     return undefined;
   }
   wipeTokenSet(granted.tokens);
@@ -102,6 +108,7 @@ export async function commitLogin(
     generation,
     refreshAtMs,
   });
+  hold?.release();
   const { nonconformance } = granted;
   if (nonconformance) {
     const session = snapshotOf(changed.after);
@@ -120,32 +127,41 @@ function otherUserOf(record: SessionRecord): Partial<SessionRecord> {
 
 /** Moves the accounts of a pending handle to a new session (`Accounts.promote`). */
 export async function promote(
-  { registry, disposal, tokens, events, clock }: AddedAccountsOptions,
+  { registry, disposal, sharedGrants, tokens, events, clock }: AddedAccountsOptions,
   pending: SessionRecord,
 ): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
-  const retired = await registry.retire(pending.ref);
-  if (!retired) return undefined;
-  const started = await registry.start('handle', retired.owner).catch((error: unknown) => {
-    void disposal.dispose(retired, Object.values(retired.accounts));
-    throw error;
-  });
-  const accounts = tokens.move(retired, started.record);
-  const signedInAtMs = retired.signedInAtMs ?? clock.now();
-  const { generation, formerSubjects } = retired;
-  const discard = () => void disposal.dispose(started.record, Object.values(accounts));
-  const change: SessionChange = () => ({ accounts, formerSubjects, generation, signedInAtMs });
-  const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
-    discard();
-    throw error;
-  });
-  if (!changed) {
-    discard();
-    return undefined;
+  const move = sharedGrants.beginMove(pending.ref);
+  const discard = (record: SessionRecord, accounts: SessionRecord['accounts']) => {
+    sharedGrants.endMove(move);
+    void disposal.dispose(record, Object.values(accounts));
+  };
+  try {
+    const retired = await registry.retire(pending.ref);
+    if (!retired) return undefined;
+    const started = await registry.start('handle', retired.owner).catch((error: unknown) => {
+      discard(retired, retired.accounts);
+      throw error;
+    });
+    move.to = started.record.ref;
+    const accounts = tokens.move(retired, started.record);
+    const signedInAtMs = retired.signedInAtMs ?? clock.now();
+    const { generation, formerSubjects } = retired;
+    const change: SessionChange = () => ({ accounts, formerSubjects, generation, signedInAtMs });
+    const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
+      discard(started.record, accounts);
+      throw error;
+    });
+    if (!changed) {
+      discard(started.record, accounts);
+      return undefined;
+    }
+    const record = changed.after;
+    for (const { provider, subject, generation, refreshAtMs } of Object.values(accounts)) {
+      const moved = { provider, subject, generation, refreshAtMs };
+      events.emit({ type: 'account.moved', ...snapshotOf(record), ...moved });
+    }
+    return { id: started.id, record };
+  } finally {
+    sharedGrants.endMove(move);
   }
-  const record = changed.after;
-  for (const { provider, subject, generation, refreshAtMs } of Object.values(accounts)) {
-    const moved = { provider, subject, generation, refreshAtMs };
-    events.emit({ type: 'account.moved', ...snapshotOf(record), ...moved });
-  }
-  return { id: started.id, record };
 }

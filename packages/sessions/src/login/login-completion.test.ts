@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
+import { type SessionRecord, snapshotOf } from '../session/session-record.js';
 import { MapSessionStore } from '../store/map-session-store.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
@@ -32,8 +33,8 @@ class DelayingStore extends MapSessionStore {
 
 async function setUp() {
   const store = new DelayingStore();
-  const bench = new SessionBench({ store });
-  const { registry, accounts, disposal, clock, deadlines, keys, sessionEvents: events } = bench;
+  const bench = new SessionBench({ store, grantProviders: ['grants'] });
+  const { registry, accounts, disposal, sharedGrants, clock, deadlines, keys, sessionEvents: events } = bench;
   const attempts = new LoginAttempts(deadlines);
   const completion = new LoginCompletion({
     attempts,
@@ -42,6 +43,7 @@ async function setUp() {
     accounts,
     registry,
     disposal,
+    sharedGrants,
     vault: new Vault(keys, systemRandom),
     events,
     clock,
@@ -50,10 +52,10 @@ async function setUp() {
   });
   events.subscribe((event) => completion.handleEvent(event));
   const { record } = await registry.start('connection', 'anonymous');
-  const start = (provider = 'idp'): LoginAttempt => {
+  const start = (provider = 'idp', of: SessionRecord = record): LoginAttempt => {
     const attempt: LoginAttempt = {
       id: randomToken(systemRandom),
-      snapshot: { ref: record.ref, epoch: record.epoch },
+      snapshot: snapshotOf(of),
       provider,
       scopes: ['openid'],
       source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
@@ -143,5 +145,37 @@ describe('a login of another user', () => {
     await bench.disposal.settled();
     expect(bench.provider.revoked.filter((token) => token.includes('carol'))).toHaveLength(2);
     expect(Object.keys((await bench.registry.get(record.ref))?.accounts ?? {})).toEqual(['idp']);
+  });
+});
+
+describe('a login that waits for its confirmation code at a provider with one grant for each user', () => {
+  const GRANTS = 'grants';
+
+  it('keeps the grant when another session of the user ends, and ends it with itself [security 22]', async () => {
+    const { bench, completion, start } = await setUp();
+    const { record: other } = await bench.registry.start('connection', 'anonymous');
+    await bench.accounts.commitLogin(snapshotOf(other), GRANTS, bench.provider.grant('alice'));
+    const attempt = start(GRANTS);
+    completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
+    await bench.registry.end(other.ref, 'deleted');
+    await bench.disposal.settled();
+    expect(bench.provider.revoked).toEqual([]);
+    await bench.clock.advance(5 * 60 * 1000);
+    await bench.disposal.settled();
+    expect(attempt.outcome).toMatchObject({ failure: 'expired' });
+    expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);
+  });
+
+  it('ends no grant when it fails while its own session is promoted', async () => {
+    const { bench, completion, start } = await setUp();
+    const { record } = await bench.loggedIn('alice', 'pending-handle');
+    await bench.accounts.commitLogin(snapshotOf(record), GRANTS, bench.provider.grant('alice'));
+    const attempt = start(GRANTS, record);
+    completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
+    const latest = await bench.registry.get(record.ref);
+    expect(latest && (await bench.accounts.promote(latest))).toBeDefined();
+    await bench.disposal.settled();
+    expect(attempt.outcome).toMatchObject({ failure: 'signed_out' });
+    expect(bench.provider.revoked).toEqual([]);
   });
 });

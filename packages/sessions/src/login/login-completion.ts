@@ -5,6 +5,7 @@ import type { Disposal } from '../session/disposal.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
@@ -20,6 +21,7 @@ export interface LoginCompletionOptions {
   readonly waiters: LoginWaiters;
   readonly accounts: Accounts;
   readonly disposal: Disposal;
+  readonly sharedGrants: Pick<SharedGrants, 'hold'>;
   readonly vault: Vault;
   readonly events: SessionEvents;
   readonly clock: Clock;
@@ -60,12 +62,9 @@ export class LoginCompletion {
     const { accounts, failedLogins } = this.#options;
     const { snapshot, provider, claims } = attempt;
     this.#committing.add(attempt);
+    const held = this.#hold(attempt, granted);
     const generation = await accounts
-      .commitLogin(
-        snapshot,
-        provider,
-        claims === undefined ? granted : { ...granted, requestedClaims: claims },
-      )
+      .commitLogin(snapshot, provider, claims === undefined ? held : { ...held, requestedClaims: claims })
       .finally(() => this.#committing.delete(attempt));
     if (generation === undefined) return this.fail(attempt, 'signed_out');
     const outcome = outcomeOf(attempt);
@@ -86,7 +85,7 @@ export class LoginCompletion {
     if (attempt.outcome || attempt.unconfirmed) return this.#revokeLate(attempt, granted);
     const { attempts, registry, waiters, onError } = this.#options;
     attempts.dropTransaction(attempt);
-    const { code, expiresAtMs } = this.#unconfirmed.put(attempt, granted);
+    const { code, expiresAtMs } = this.#unconfirmed.put(attempt, this.#hold(attempt, granted));
     // The code's lifetime replaces the rest of the attempt's.
     attempts.expireAt(attempt, expiresAtMs, () => this.fail(attempt, 'expired'));
     registry.touch(attempt.snapshot.ref).catch(onError);
@@ -147,7 +146,14 @@ export class LoginCompletion {
     return endedAs(attempt.outcome);
   }
 
-  #revoke({ snapshot, provider }: LoginAttempt, { tokens, identity }: GrantedTokens): void {
+  #hold({ snapshot, provider }: LoginAttempt, granted: GrantedTokens): GrantedTokens {
+    const { identity, hold } = granted;
+    if (!identity || hold) return granted;
+    return { ...granted, hold: this.#options.sharedGrants.hold(snapshot.ref, { provider, ...identity }) };
+  }
+
+  #revoke({ snapshot, provider }: LoginAttempt, { tokens, identity, hold }: GrantedTokens): void {
+    hold?.release();
     void this.#options.disposal.revoke(snapshot, { provider, ...identity }, tokens);
   }
 

@@ -9,6 +9,7 @@ import type { SessionMatcher } from '../session/session-administration.js';
 import type { InternalEvent, LoginFlow, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
+import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
@@ -37,6 +38,7 @@ export interface LoginsOptions {
   readonly accounts: Accounts;
   readonly registry: SessionRegistry;
   readonly disposal: Disposal;
+  readonly sharedGrants: Pick<SharedGrants, 'hold'>;
   readonly vault: Vault;
   readonly events: SessionEvents;
   readonly clock: Clock;

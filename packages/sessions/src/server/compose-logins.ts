@@ -17,7 +17,7 @@ export interface LoginParts {
 export function composeLogins(
   settings: SessionsSettings,
   { clock, random, fetch, onError }: ServerEnvironment,
-  { providers, accounts, registry, disposal, vault, events, deadlines }: SessionParts,
+  { providers, accounts, registry, disposal, sharedGrants, vault, events, deadlines }: SessionParts,
   publicUrl: PublicUrl,
 ): LoginParts {
   const { lifetimes, limits } = settings;
@@ -38,6 +38,7 @@ export function composeLogins(
     accounts,
     registry,
     disposal,
+    sharedGrants,
     vault,
     events,
     clock,

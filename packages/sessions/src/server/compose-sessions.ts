@@ -38,6 +38,7 @@ export interface SessionParts {
   readonly deadlines: Deadlines;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
+  readonly sharedGrants: SharedGrants;
   readonly registry: SessionRegistry;
   /** The sessions of the users that access tokens name; absent in open access. */
   readonly owners: OwnerSessions | undefined;
@@ -79,10 +80,9 @@ export function composeSessions(
   const grantsForAll = new Set(
     settings.providers.flatMap(({ name, revocation }) => (revocation === 'grant' ? [name] : [])),
   );
-  const disposal = new Disposal(vault, revoke, events, async ({ ref }, { subject, ...account }) => {
-    if (!grantsForAll.has(account.provider)) return true;
-    return subject !== undefined && !(await sharedGrants.isShared(ref, { ...account, subject }));
-  });
+  const disposal = new Disposal(vault, revoke, events, (session, account) =>
+    sharedGrants.mayRevoke(session, account),
+  );
   const { maxSessions, anonymousSessions, anonymousSessionsPerAddress } = limits;
   const registry = new SessionRegistry({
     store,
@@ -128,7 +128,16 @@ export function composeSessions(
     refreshTokens: refreshPolicy.refresh,
     fraction,
   });
-  const accounts = new Accounts({ registry, tokens, refresher, disposal, events, clock, fraction });
+  const accounts = new Accounts({
+    registry,
+    tokens,
+    refresher,
+    disposal,
+    sharedGrants,
+    events,
+    clock,
+    fraction,
+  });
   const sessionsPerAccount = new SessionsPerAccount({
     registry,
     maxSessions: limits.sessionsPerAccount,
@@ -154,6 +163,7 @@ export function composeSessions(
     deadlines,
     events,
     disposal,
+    sharedGrants,
     registry,
     owners,
     refreshPolicy,

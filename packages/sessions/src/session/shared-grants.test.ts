@@ -1,12 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
-import type { SessionRecord } from './session-record.js';
-import { SharedGrants } from './shared-grants.js';
+import { type SessionRecord, snapshotOf } from './session-record.js';
 
 function setUp() {
-  const bench = new SessionBench();
-  const shared = new SharedGrants(bench.registry, new Set(['idp']));
-  bench.sessionEvents.subscribe((event) => shared.handleEvent(event));
+  const bench = new SessionBench({ grantProviders: ['idp'] });
+  const { sharedGrants: shared } = bench;
   /** Whether disposing of an account of the session, as it is now, could end another login. */
   const isShared = async ({ ref }: SessionRecord, subject = 'alice') => {
     const generation = (await bench.registry.get(ref))?.accounts.idp?.generation;
@@ -99,6 +97,76 @@ describe('the grant of a user', () => {
     if (ref) await shared.isShared(ref, { provider: 'idp', subject: 'alice', generation });
     expect(await isShared(other)).toBe(false);
     expect(shared.size).toBe(1);
+  });
+
+  it('stays in use during a promotion, whatever ends in other sessions', async () => {
+    const { bench, isShared } = setUp();
+    const { record: other } = await bench.loggedIn('alice');
+    const { record: pending } = await bench.loggedIn('alice', 'pending-handle');
+    const { start } = bench.registry;
+    bench.registry.start = async (...parameters) => {
+      // This session had tokens of the same generation.
+      await bench.registry.signOut(other.ref, 'logout');
+      await bench.disposal.settled();
+      return start.apply(bench.registry, parameters);
+    };
+    const latest = await bench.registry.get(pending.ref);
+    const promoted = latest && (await bench.accounts.promote(latest));
+    expect(bench.provider.revoked).toEqual([]);
+    expect(promoted && (await isShared(promoted.record))).toBe(false);
+  });
+
+  it('is in use by a login without an account until its account is in a session', async () => {
+    const { bench, shared, isShared } = setUp();
+    const { record: first } = await bench.loggedIn('alice');
+    const { record: second } = await bench.registry.start('connection', 'anonymous');
+    const hold = shared.hold(second.ref, { provider: 'idp', subject: 'alice' });
+    expect(await isShared(first)).toBe(true);
+    expect(await isShared(second)).toBe(true);
+    await bench.accounts.commitLogin(snapshotOf(second), 'idp', { ...bench.provider.grant('alice'), hold });
+    await bench.registry.signOut(first.ref, 'logout');
+    expect(await isShared(second)).toBe(false);
+    expect(shared.size).toBe(1);
+  });
+
+  it('is revoked by the end of a session whose login is being committed', async () => {
+    const { bench, shared } = setUp();
+    const { record } = await bench.registry.start('connection', 'anonymous');
+    const hold = shared.hold(record.ref, { provider: 'idp', subject: 'alice' });
+    const { update } = bench.registry;
+    bench.registry.update = async (...parameters) => {
+      const changed = await update.apply(bench.registry, parameters);
+      await bench.registry.end(record.ref, 'deleted');
+      await bench.disposal.settled();
+      return changed;
+    };
+    await bench.accounts.commitLogin(snapshotOf(record), 'idp', { ...bench.provider.grant('alice'), hold });
+    expect(bench.provider.revoked).toHaveLength(2);
+    expect(shared.size).toBe(0);
+  });
+
+  it('is revoked by the end of a session that a pending handle becomes', async () => {
+    const { bench, shared } = setUp();
+    const { record: pending } = await bench.loggedIn('alice', 'pending-handle');
+    const latest = await bench.registry.get(pending.ref);
+    const { update } = bench.registry;
+    bench.registry.update = async (...parameters) => {
+      const changed = await update.apply(bench.registry, parameters);
+      await bench.registry.end(parameters[0], 'shutdown');
+      await bench.disposal.settled();
+      return changed;
+    };
+    await (latest && bench.accounts.promote(latest));
+    expect(bench.provider.revoked).toHaveLength(2);
+    expect(shared.size).toBe(0);
+  });
+
+  it('is in use by an account whose refreshed tokens the store did not keep', async () => {
+    const { bench } = setUp();
+    const { record } = await bench.loggedIn('alice');
+    bench.registry.update = () => Promise.reject<never>(new Error('down'));
+    await expect(bench.refresher.refresh(record.ref, 'idp', 1)).rejects.toThrow('down');
+    expect(bench.eventsOf('account.revoked').map(({ revocation }) => revocation)).toEqual(['deferred']);
   });
 
   it('is not in use because of an event that came late', async () => {

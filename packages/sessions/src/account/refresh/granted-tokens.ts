@@ -1,4 +1,5 @@
 import type { GrantNonconformance } from '../../session/session-record.js';
+import type { GrantHold } from '../../session/shared-grants.js';
 import type { Secret } from '../../vault/secret.js';
 import type { TokenSet } from '../../vault/token-set.js';
 
@@ -37,6 +38,8 @@ export interface GrantedTokens {
   readonly idTokenClaims?: Readonly<Record<string, unknown>> | undefined;
   /** The part of the response that does not conform, although the tokens are valid. */
   readonly nonconformance?: GrantNonconformance | undefined;
+  /** Keeps the grant of a login in use until a session has the account. */
+  readonly hold?: GrantHold | undefined;
 }
 
 /** The result of a refresh. */

@@ -240,7 +240,8 @@ export class TokenRefresher {
     };
     const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
       sealer.wipe(sealed);
-      await disposal.revoke(started, account, tokens);
+      // The account keeps its old tokens, and with them its grant.
+      await disposal.revoke(started, { provider, subject }, tokens);
       throw error;
     });
     if (!changed) {
