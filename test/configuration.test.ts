@@ -1,4 +1,6 @@
 import { readFileSync } from 'node:fs';
+import { runInNewContext } from 'node:vm';
+import { createSessions } from 'mcp-sessions';
 import { describe, expect, it } from 'vitest';
 import { USAGE } from '../packages/server/src/usage.js';
 import type {
@@ -114,3 +116,55 @@ describe('docs/configuration.md', () => {
     expect(named(/\w+Ms\b/g)).toEqual(new Set(Object.keys(DEFAULT_LIFETIMES)));
   });
 });
+
+/** The first cells of the table of options that are refused, as code. */
+const [, refusedTable = ''] =
+  /\| options \| why they are refused \|\n\|[ -|]+\|\n((?:\|.*\n)+)/.exec(text) ?? [];
+const refusedRows = [...refusedTable.matchAll(/^\| `([^`]+)` \|/gm)].map(([, code = '']) => code);
+
+/** What the examples name without a value. */
+const NAMED = {
+  clientSecret: 'secret',
+  clientKey: { kty: 'EC', crv: 'P-256', x: 'x', y: 'y', d: 'd', alg: 'ES256' },
+  endpoints: { authorization: 'https://id.example.com/authorize', token: 'https://id.example.com/token' },
+  revoke: () => Promise.resolve(),
+  a: { name: 'a', issuer: 'https://a.example.com', clientId: 'client' },
+  b: { name: 'b', issuer: 'https://b.example.com', clientId: 'client' },
+};
+
+function start(code: string): void {
+  const options = runInNewContext(`({ ${code} })`, NAMED);
+  const providers = options.providers ?? { issuer: 'https://id.example.com', clientId: 'client', ...options };
+  createSessions({ server: { name: 'test', version: '1' }, tools: () => undefined, providers });
+}
+
+describe('the options that docs/configuration.md says are refused', () => {
+  it('are at least as many as the rules', () => {
+    expect(refusedRows.length).toBeGreaterThan(30);
+  });
+
+  it.each(refusedRows)('keep the server from starting, and the message names one: %s', (code) => {
+    const message = refusalOf(code);
+    const [, option = ''] = /→ at (\w+)/.exec(message) ?? /`(\w+)`/.exec(message) ?? [];
+    // What is missing is not in the example.
+    const named = [...(code.match(/\w+/g) ?? []), 'pkce', 'clientAuthentication'];
+    expect({ message, named }).toMatchObject({ named: expect.arrayContaining([option]) });
+  });
+
+  it('would not do so for the example itself', () => {
+    expect(() => start('clientSecret')).not.toThrow();
+    expect(() => start("endpoints, pkce: 'S256'")).not.toThrow();
+    expect(() => start('providers: [a, b]')).not.toThrow();
+  });
+});
+
+/** The message with which the server does not start. */
+function refusalOf(code: string): string {
+  try {
+    start(code);
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'configuration' });
+    return error instanceof Error ? error.message : '';
+  }
+  throw new Error(`The server starts with ${code}.`);
+}

@@ -47,6 +47,7 @@ export function parseAccess(environment: NodeJS.ProcessEnv, mode: AccessMode | u
 }
 
 function bearerAccess(issuer: string, data: Variables): BearerAccessOptions {
+  // The compiler requires every option.
   return {
     issuer,
     audience: data.ACCESS_AUDIENCE,
@@ -57,7 +58,7 @@ function bearerAccess(issuer: string, data: Variables): BearerAccessOptions {
     sessionPerConnection: data.ACCESS_SESSION_PER_CONNECTION === 'true',
     introspection: introspectionOf(data),
     signIn: registrationOf('SIGN_IN', data.SIGN_IN_CLIENT_ID, data.SIGN_IN_CLIENT_SECRET),
-  };
+  } satisfies Record<keyof BearerAccessOptions, unknown>;
 }
 
 function wordsIn(list: string | undefined): string[] | undefined {

@@ -27,7 +27,10 @@ export interface BearerAccessOptions {
   readonly requiredScopes?: readonly string[] | undefined;
   /** This server's credentials for introspection (RFC 7662). Default: none; only JWTs are accepted. */
   readonly introspection?: Required<ClientRegistration> | undefined;
-  /** The claim that identifies the user. Set it if `sub` differs between clients (pairwise). Default: `sub`. */
+  /**
+   * The claim that identifies the user. Set it if `sub` differs between clients (pairwise). It has to be unique, and
+   * users must not be able to choose it: not `email`. Default: `sub`.
+   */
   readonly subjectClaim?: string | undefined;
   /**
    * A claim that differs between a user's sign-ins with the same client, such as `sid`. Each value has its own session.

@@ -226,6 +226,12 @@ const REFUSED: readonly [what: string, option: string, wayOut: RegExp, options: 
     /response_mode/,
     { ...confidential, authorizationParams: { response_mode: 'form_post' } },
   ],
+  ...['resource', 'claims', 'prompt'].map((name): (typeof REFUSED)[number] => [
+    `scopes as the parameter ${name}`,
+    'scopeParameter',
+    /has another meaning/,
+    { ...confidential, scopeParameter: name },
+  ]),
   [
     'scopes as the state',
     'scopeParameter',

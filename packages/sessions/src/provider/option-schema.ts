@@ -29,6 +29,8 @@ const RESERVED_PARAMS = [
   'code_challenge_method',
   'scope',
 ];
+/** Parameters that the server sends for other options, and for the demands of an API. */
+const OTHER_PARAMS = ['resource', 'claims', 'prompt'];
 export const MAX_FIELDS = 10;
 const MAX_RESOURCES = 10;
 const MAX_DOMAINS = 20;
@@ -168,6 +170,10 @@ export const optionSchema: z.ZodType<ProviderOptions> = z.strictObject({
     .refine(
       (name) => name === 'scope' || !RESERVED_PARAMS.includes(name),
       'must not be a parameter that protects the login',
+    )
+    .refine(
+      (name) => !OTHER_PARAMS.includes(name),
+      `must not be a parameter that has another meaning: ${OTHER_PARAMS.join(', ')}`,
     )
     .optional(),
   authorizationParams: z

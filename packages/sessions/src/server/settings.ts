@@ -11,6 +11,7 @@ import type { Logger } from '../observe/logger.js';
 import { omitUndefined } from '../omit-undefined.js';
 import { parseOptions } from '../parse-options.js';
 import { type ProviderSettings, providerSettings } from '../provider/provider-settings.js';
+import { sharedClientKey } from '../provider/shared-client-key.js';
 import { isLoopbackHost, isSecureUrl } from '../secure-url.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { Clock } from '../time/clock.js';
@@ -182,6 +183,13 @@ function parseProviders(options: SessionsOptions): SessionsSettings['providers']
     throw new SessionError(
       'configuration',
       `Two providers have the name "${twice}". Give each a different \`name\`.`,
+    );
+  }
+  const sharing = sharedClientKey([first, ...others]);
+  if (sharing) {
+    throw new SessionError(
+      'configuration',
+      `The providers "${sharing.join('" and "')}" have the same \`clientKey\`, and one could use the assertions of this server at the other. Generate a key for each, or leave out \`clientAssertion.audience\` at both.`,
     );
   }
   return [first, ...others];
