@@ -64,11 +64,13 @@ const PLAYED: Readonly<Record<PresetName, PlayedPreset>> = {
       'dead_as_slack_ok_false',
       'revocation_by_bearer',
     ],
+    subject: 'T1/alice',
     fields: { '/team/id': 'T1' },
     revocation: 'confirmed',
   },
   slackBot: {
     quirks: ['token_type_bot', 'bot_token_with_user', 'dead_as_slack_ok_false'],
+    subject: 'T1/alice',
     fields: { '/team/id': 'T1' },
     revocation: 'unsupported',
   },
@@ -135,8 +137,11 @@ const PLAYED: Readonly<Record<PresetName, PlayedPreset>> = {
   },
 };
 
-function start(name: PresetName): Play {
-  const { quirks, identity, given = {} } = PLAYED[name];
+const names = Object.keys(PLAYED) as PresetName[];
+
+function start(name: PresetName, more: readonly QuirkName[] = []): Play {
+  const { identity, given = {} } = PLAYED[name];
+  const quirks = [...new Set([...PLAYED[name].quirks, ...more])];
   const options = { ...PRESETS[name].options, ...given };
   const { issuer, endpoints, scopes = [], apiOrigins } = options;
   return new Play(
@@ -201,7 +206,22 @@ async function play(name: PresetName, era: Era): Promise<void> {
 }
 
 describe.each(ERAS)('a provider that answers as its documentation says (%s)', (era) => {
-  it.each(Object.keys(PLAYED) as PresetName[])(
+  it.each(['google', 'hubspot', 'keycloak', 'notion', 'quickbooks', 'slackUser', 'strava'] as const)(
+    'keeps the other login of the user at a logout with the preset %s [security 22]',
+    async (name) => {
+      const at = start(name, ['revocation_ends_all_grants']);
+      const [first, other] = [await at.connect(era), await at.connect(era)];
+      for (const client of [first, other]) await client.logIn('alice');
+      const accounts = [{ revocation: 'deferred' }];
+      expect((await first.call('logout')).structured).toMatchObject({ accounts });
+      expect((await other.status()).state).toBe('authenticated');
+      expect(at.provider.livingUsers()).toEqual(['alice', 'alice']);
+      await other.call('logout');
+      expect(at.provider.livingUsers()).toEqual([]);
+    },
+  );
+
+  it.each(names)(
     'has a login, an API call, a refresh, a dead refresh and a logout with the preset %s',
     (name) => play(name, era),
   );

@@ -113,7 +113,7 @@ export const OIDC_PRESETS: Readonly<Record<OidcPresetName, Preset>> = {
       name: 'keycloak',
       displayName: 'Keycloak',
       scopes: ['openid'],
-      // Before December 2024, a revocation ends all offline sessions of the user at this client.
+      // A revocation ends the logins from one browser, and before version 26.1 all logins of the user.
       revocation: 'grant',
     },
     needs: ['issuer'],
@@ -123,7 +123,7 @@ export const OIDC_PRESETS: Readonly<Record<OidcPresetName, Preset>> = {
       'https://www.keycloak.org/securing-apps/oidc-layers',
       'https://github.com/keycloak/keycloak/pull/35696',
       'https://github.com/keycloak/keycloak/issues/26532',
-      'https://github.com/keycloak/keycloak/issues/35813',
+      'https://github.com/keycloak/keycloak/issues/35486',
     ],
   },
 };

@@ -106,6 +106,28 @@ describe('the user of a login', () => {
     expect(await identified(options, { body, ...none })).toMatchObject({ identity });
   });
 
+  it.each<[string, object, string]>([
+    ['each', { team: { id: 'T1' }, user: { id: 'U1' } }, 'T1/U1'],
+    ['only the last', { team: null, user: { id: 'U1' } }, '/U1'],
+    ['one with a separator', { team: { id: 'T1/U1' }, user: { id: 'U2' } }, 'T1%2FU1/U2'],
+  ])('can have several fields as its identifier: %s of them is there', async (_which, body, subject) => {
+    const fields = { subject: ['/team/id', '/user/id'] };
+    const options = { identitySource: 'token_response', identityFields: fields } as const;
+    expect(await identified(options, { body, ...none })).toMatchObject({ identity: { subject } });
+  });
+
+  it.each<[string, object]>([
+    ['absent', { team: { id: 'T1' } }],
+    ['no identifier', { team: { id: 'T1' }, user: { id: true } }],
+    ['too long with the others', { team: { id: 'T1' }, user: { id: 'x'.repeat(1024) } }],
+  ])('is not identified if the last of several fields is %s', async (_what, body) => {
+    const fields = { subject: ['/team/id', '/user/id'] };
+    const options = { identitySource: 'token_response', identityFields: fields } as const;
+    await expect(identified(options, { body, ...none })).rejects.toMatchObject({
+      failure: { reason: 'identity_missing', claim: '/user/id' },
+    });
+  });
+
   it('has an identifier of at most 1,024 characters, and a longer name is ignored [security 40]', async () => {
     const options = { identitySource: 'token_response', identityFields: { subject: 'id' } } as const;
     const id = 'x'.repeat(1024);

@@ -147,9 +147,14 @@ function identityIn(
   place: Pick<ProviderFailure, 'step' | 'endpoint'>,
 ): Identity {
   const { subject: subjectField = 'sub', name: nameField } = settings.identityFields ?? {};
-  const subject = textOf(fieldAt(document, subjectField));
-  if (subject === undefined)
-    throw refused(settings, { ...place, reason: 'identity_missing', claim: subjectField });
+  const fields = typeof subjectField === 'string' ? [subjectField] : subjectField;
+  const parts = fields.map((field) => textOf(fieldAt(document, field)));
+  const isIdentified = parts.at(-1) !== undefined;
+  const subject = textOf(
+    parts.length === 1 ? parts[0] : parts.map((part = '') => encodeURIComponent(part)).join('/'),
+  );
+  if (!isIdentified || subject === undefined)
+    throw refused(settings, { ...place, reason: 'identity_missing', claim: fields.at(-1) });
   return { subject, name: textOf(nameField === undefined ? nameIn(document) : fieldAt(document, nameField)) };
 }
 

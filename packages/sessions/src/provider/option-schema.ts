@@ -34,6 +34,7 @@ const OTHER_PARAMS = ['resource', 'claims', 'prompt'];
 export const MAX_FIELDS = 10;
 const MAX_RESOURCES = 10;
 const MAX_DOMAINS = 20;
+const MAX_SUBJECT_FIELDS = 3;
 const MAX_CLOCK_TOLERANCE_SECONDS = 600;
 /** A JSON Pointer (RFC 6901 section 3) to something below the document. */
 const JSON_POINTER = /^(\/([^~/]|~[01])*)+$/;
@@ -216,7 +217,7 @@ export const optionSchema: z.ZodType<ProviderOptions> = z.strictObject({
   identitySource: z.enum(['id_token', 'user_info', 'token_response'] satisfies IdentitySource[]).optional(),
   identityFields: z
     .strictObject({
-      subject: field,
+      subject: z.union([field, z.array(field).min(1).max(MAX_SUBJECT_FIELDS)]),
       name: field.optional(),
     } satisfies Record<keyof IdentityFields, z.ZodType>)
     .optional(),

@@ -55,7 +55,11 @@ export type IdentitySource = 'id_token' | 'user_info' | 'token_response';
 
 /** Where the user's identifier and name are: names of fields, or JSON Pointers that begin with `/`. */
 export interface IdentityFields {
-  readonly subject: string;
+  /**
+   * Several fields identify the user together, such as workspace and user. The subject contains each in its place,
+   * separated by `/`, and an empty text for an absent one. Only the last is required.
+   */
+  readonly subject: string | readonly string[];
   readonly name?: string | undefined;
 }
 
