@@ -71,6 +71,8 @@ export class PlayedClient {
 }
 
 interface Stage {
+  /** Default: a new one. */
+  readonly clock?: VirtualClock;
   readonly runtimeOf?: (provider: FaultingProvider, clock: VirtualClock) => Partial<Runtime>;
   /** Called with what ends the server. */
   readonly whenOver?: (close: () => Promise<void>) => void;
@@ -78,7 +80,7 @@ interface Stage {
 
 /** A server whose provider has quirks, without a network. */
 export class Play {
-  readonly clock: VirtualClock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly provider: FaultingProvider;
   readonly sessions: Sessions;
   readonly log: LogEntry[] = [];
@@ -92,9 +94,10 @@ export class Play {
   constructor(
     options: FaultingProviderOptions,
     optionsOf: (own: ProviderOptions) => ProviderOptions = (own) => own,
-    { runtimeOf = () => ({}), whenOver = onTestFinished }: Stage = {},
+    { clock = new VirtualClock(), runtimeOf = () => ({}), whenOver = onTestFinished }: Stage = {},
   ) {
-    const { clock, log } = this;
+    const { log } = this;
+    this.clock = clock;
     this.provider = new FaultingProvider({
       clock,
       api: (_request, user) => new Response(user, { status: user === undefined ? 401 : 200 }),

@@ -1,7 +1,12 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import { createSessions, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
+import {
+  createSessions,
+  SessionError,
+  type Sessions,
+  type SessionsOptions,
+} from '../../packages/sessions/src/index.js';
 import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { createLatch } from '../support/latch.js';
 import { client2026, connect2025, initialize, request2026, send, startLogin } from '../support/raw-mcp.js';
@@ -157,6 +162,35 @@ describe('closing', () => {
     // The clock does not move, so that a wait would never end.
     await sessions.close();
     expect(warnings).toEqual([]);
+  });
+
+  it('releases the storage of its requests, which slows every promise of the process down: a call that it cut off has no request any more', async () => {
+    const [began, released] = [createLatch(), createLatch()];
+    const seen: string[] = [];
+    const over = createLatch();
+    const { mcp, sessions } = await serve({
+      tools: (server, context) => {
+        server.registerTool('outlive', { description: 'Outlives the server' }, async () => {
+          seen.push(typeof context.session().id);
+          began.open();
+          await released.opened;
+          try {
+            context.session();
+          } catch (error) {
+            seen.push(error instanceof SessionError ? error.code : String(error));
+          }
+          over.open();
+          return { content: [] };
+        });
+      },
+    });
+    const calling = (await connect2025(mcp)).call('outlive');
+    calling.catch(() => undefined);
+    await began.opened;
+    await sessions.close({ drainMs: 0 });
+    released.open();
+    await over.opened;
+    expect(seen).toEqual(['string', 'no_request']);
   });
 
   it('does not wait for calls that wait for a login', async () => {

@@ -34,6 +34,11 @@ export const plantedFaults: Readonly<Record<string, PlantedFault>> = {
       : undefined,
   ),
 
+  'a request to an API that never ends': (fetch) => async (input, init) => {
+    const { origin } = new URL(input instanceof Request ? input.url : input);
+    return origin === 'https://api.test' ? new Promise(() => undefined) : fetch(input, init);
+  },
+
   'an access token that counts as the name of its user': (fetch) => async (input, init) => {
     const response = await fetch(input, init);
     const { url, headers } = new Request(input, init);

@@ -3,7 +3,7 @@ import { fuzzProviders } from './fuzz-providers.js';
 import { plantedFaults } from './planted-faults.js';
 
 /** `LOGINS` is the number of logins and refreshes. `SEED` repeats one walk, which a failure names. */
-const { LOGINS = '1000', SEED } = process.env;
+const { LOGINS = '10000', SEED } = process.env;
 
 describe('providers with random quirks', () => {
   it('lose no login that could be kept, and keep none that is dead [security 21, 48]', async () => {

@@ -23,4 +23,10 @@ describe('the fuzz of providers', () => {
   it.each(EASILY_NOTICED)('notices %s', async (name) => {
     expect((await fuzzProviders(400, plantedFaults[name])).violation).toBeDefined();
   });
+
+  it('names a step that does not end', async () => {
+    const planted = plantedFaults['a request to an API that never ends'];
+    const { violation } = await fuzzProviders(400, planted);
+    expect(violation).toMatch(/^seed \d+, .*\(call\): call does not end\. It waits for/);
+  });
 });

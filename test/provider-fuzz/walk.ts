@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { SessionError } from '../../packages/sessions/src/index.js';
 import { type ProviderFault, QUIRKS, type QuirkName } from '../../packages/sessions/src/testing/index.js';
 import { Play } from '../e2e/provider-play.js';
@@ -6,6 +7,7 @@ import { SeededRandom } from '../support/seeded-random.js';
 import { ERAS } from '../support/transcribed-server.js';
 import { Guest, Violation } from './guest.js';
 import { ProviderLedger } from './provider-ledger.js';
+import { SettlingClock } from './settling-clock.js';
 import { countWebCrypto } from './web-crypto.js';
 
 /** How a walk ended. */
@@ -43,13 +45,20 @@ const DECK = (Object.entries(ACTIONS) as [Action, number][]).flatMap(([action, c
   Array.from({ length: count }, () => action),
 );
 
+/** How long an action waits: at least, and how much longer at most. */
+const WAITS_MS: Partial<Record<Action, readonly [number, number]>> = {
+  wait: [0, 60_000],
+  waitForRefresh: [400_000, 150_000],
+  waitForExpiry: [600_000, 120_000],
+};
+
 const STEPS = 30;
 const MAX_QUIRKS = 4;
-/** Shorter than each time limit of the server, so a slice cannot end what it has started. */
-const SLICE_MS = 5000;
 /** How many turns of the event loop a call gets before the clock goes on, and how far. */
 const MAX_TURNS = 200;
 const PAUSE_MS = 500;
+/** A call that waits for longer has no end: the server has no longer limit. */
+const MAX_PAUSES = 600;
 const NAMES = Object.keys(QUIRKS) as QuirkName[];
 const FAILING = new Set(ROWS.filter(({ plays }) => plays === 'login fails').flatMap(({ quirks }) => quirks));
 const WORKING = NAMES.filter((name) => !FAILING.has(name));
@@ -90,6 +99,7 @@ class Course {
   readonly #play: Play;
   readonly #endsOtherGrants: boolean;
   readonly #guests: Guest[] = [];
+  readonly #clock: SettlingClock = new SettlingClock(() => this.ledger.underWay > 0 || runningCrypto() > 0);
   readonly ledger: ProviderLedger;
   #close: () => Promise<void> = async () => undefined;
   /** Whether requests can fail. */
@@ -105,6 +115,7 @@ class Course {
     this.#endsOtherGrants = withoutSettings && quirks.includes('revocation_ends_all_grants');
     let ledger: ProviderLedger | undefined;
     this.#play = new Play({ quirks, withoutSettings }, undefined, {
+      clock: this.#clock,
       runtimeOf: (provider, clock) => {
         ledger = new ProviderLedger(provider, clock);
         return { fetch: plant(ledger.fetch), random: random.bytes };
@@ -119,11 +130,17 @@ class Course {
 
   /** @returns the violation with its step */
   async run(): Promise<string | undefined> {
+    const violation = await this.#walkThrough();
+    const unclosed = await this.#finish('close', this.#close()).then(() => undefined, textOf);
+    return violation ?? unclosed;
+  }
+
+  async #walkThrough(): Promise<string | undefined> {
     let step = 0;
     let action: Action = 'logIn';
     try {
       for (const user of ['alice', 'alice', 'bob']) {
-        const client = await this.#play.connect(this.#random.pick(ERAS));
+        const client = await this.#finish('connect', this.#play.connect(this.#random.pick(ERAS)));
         const guest = new Guest(user, client, this.#play, this.ledger);
         this.#guests.push(guest);
         await this.#act('logIn', guest);
@@ -134,22 +151,20 @@ class Course {
       }
       return undefined;
     } catch (error) {
-      if (error instanceof Violation) return `step ${step} (${action}): ${error.message}`;
-      throw error;
-    } finally {
-      await this.#close();
+      return `step ${step} (${action}): ${textOf(error)}`;
     }
   }
 
   async #act(action: Action, guest: Guest): Promise<void> {
     const others = this.#guests.filter((other) => other !== guest && other.held?.isAlive);
-    await this.#finish(this.#perform(action, guest));
-    await this.#settle();
+    const [minMs, spanMs] = WAITS_MS[action] ?? [0, 0];
+    await this.#finish(action, this.#perform(action, guest));
+    await this.#clock.advance(minMs + this.#random.below(spanMs));
     if (['logIn', 'renew', 'call', 'reject', 'logOut'].includes(action) && !this.#endsOtherGrants) {
       if (others.some(({ held }) => !held?.isAlive))
         throw new Violation('An action of one session has ended the grant of another.');
     }
-    for (const each of this.#guests) await each.check();
+    for (const each of this.#guests) await this.#finish('session_status', each.check());
     this.#checkProvider();
   }
 
@@ -165,11 +180,9 @@ class Course {
       case 'reject':
         return guest.call('rejected');
       case 'wait':
-        return this.#advance(this.#random.below(60_000));
       case 'waitForRefresh':
-        return this.#advance(400_000 + this.#random.below(150_000));
       case 'waitForExpiry':
-        return this.#advance(600_000 + this.#random.below(120_000));
+        return;
       case 'endGrants':
         if (provider.livingUsers().includes(guest.user)) provider.endGrant(guest.user);
         return;
@@ -201,34 +214,29 @@ class Course {
     return { status: 418, body, headers: { 'content-type': 'application/json' } };
   }
 
-  async #advance(durationMs: number): Promise<void> {
-    for (let leftMs = durationMs; leftMs > 0; leftMs -= SLICE_MS) {
-      await this.#play.clock.advance(Math.min(leftMs, SLICE_MS));
-      await this.#settle();
-    }
-  }
-
-  /** Lets time pass while a call waits for it, as the repetition of a refresh does. */
-  async #finish(call: Promise<void>): Promise<void> {
+  /**
+   * Lets time pass while a call waits for it, as the repetition of a refresh does.
+   * @throws Violation if the call does not end
+   */
+  async #finish<T>(what: string, call: Promise<T>): Promise<T> {
     let isOver = false;
     const over = call.finally(() => {
       isOver = true;
     });
     over.catch(() => undefined);
-    while (!isOver) {
-      for (let turns = 0; turns < MAX_TURNS && !isOver; turns++)
-        await new Promise((resolve) => setImmediate(resolve));
-      if (!isOver) await this.#advance(PAUSE_MS);
+    for (let pauses = 0; !isOver; pauses++) {
+      await this.#clock.settle(MAX_TURNS, () => isOver);
+      if (isOver) break;
+      if (pauses === MAX_PAUSES) throw new Violation(`${what} does not end. It waits for ${this.#pending}`);
+      await this.#clock.advance(PAUSE_MS);
     }
     return over;
   }
 
-  /** Waits for what takes real time. */
-  async #settle(): Promise<void> {
-    do {
-      await new Promise((resolve) => setImmediate(resolve));
-    } while (this.ledger.underWay > 0 || runningCrypto() > 0);
-    await this.#play.clock.advance(0);
+  /** What a call without an end could wait for. */
+  get #pending(): string {
+    const { timers } = this.#clock;
+    return `${this.ledger.underWay} responses, ${runningCrypto()} operations or ${timers} timers.`;
   }
 
   #checkProvider(): void {
@@ -246,4 +254,8 @@ class Course {
     log.length = 0;
     events.length = 0;
   }
+}
+
+function textOf(error: unknown): string {
+  return error instanceof Violation ? error.message : inspect(error);
 }

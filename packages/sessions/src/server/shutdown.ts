@@ -2,6 +2,7 @@ import type { TokenRefresher } from '../account/refresh/refresher.js';
 import type { RequestsInFlight } from '../http/request-end.js';
 import type { Logins } from '../login/logins.js';
 import type { Endpoint } from '../mcp/endpoint.js';
+import type { RequestContexts } from '../mcp/request/context.js';
 import type { Logger } from '../observe/logger.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionEvents } from '../session/session-events.js';
@@ -17,6 +18,7 @@ export interface ShutdownOptions {
   readonly logger: Logger;
   readonly lifecycle: Lifecycle;
   readonly endpoint: Endpoint;
+  readonly contexts: Pick<RequestContexts, 'close'>;
   readonly calls: RequestsInFlight;
   readonly logins: Logins;
   readonly registry: SessionRegistry;
@@ -51,7 +53,7 @@ export class Shutdown {
 
   async #close(drainMs: number): Promise<void> {
     const { logger, lifecycle, endpoint, calls, logins, registry, deadlines, keys } = this.#options;
-    const { events, disposal, refresher } = this.#options;
+    const { events, disposal, refresher, contexts } = this.#options;
     endpoint.drain();
     logins.stopWaiting();
     await this.#drain.waitFor(calls.settled(), drainMs);
@@ -72,6 +74,7 @@ export class Shutdown {
     logins.close();
     deadlines.clear();
     keys.wipe();
+    contexts.close();
   }
 }
 
