@@ -7,12 +7,11 @@ it('remembers a fixed number of used tokens, and forgets the oldest first [secur
   const { privateKey, publicKey } = await generateKeyPair('EdDSA', { extractable: true });
   const jwk = { ...(await exportJWK(publicKey)), kid: 'k', alg: 'EdDSA', use: 'sig' };
   const verifier = new LogoutTokenVerifier({
-    issuer: async () => ({ issuer: 'https://provider.test', jwksUri: 'https://provider.test/jwks' }),
+    issuer: async () => ({ issuer: 'https://provider.test', hasKeys: true }),
     clientId: 'mcp-server',
     toleranceSeconds: 60,
     clock: new VirtualClock(),
-    fetch: async () => Response.json({ keys: [jwk] }),
-    onKeysFailed: () => undefined,
+    requestKeys: async () => ({ keys: [jwk] }),
   });
   const sign = (id: number) =>
     new SignJWT({ sub: 'alice', events: { 'http://schemas.openid.net/event/backchannel-logout': {} } })

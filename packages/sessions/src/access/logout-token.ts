@@ -1,24 +1,17 @@
 import { createHash } from 'node:crypto';
-import {
-  createRemoteJWKSet,
-  customFetch,
-  decodeJwt,
-  errors,
-  type FetchImplementation,
-  type JWTVerifyGetKey,
-  jwtVerify,
-} from 'jose';
+import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { SessionError } from '../errors.js';
 import { ExpiringMap } from '../limits/expiring-map.js';
 import type { LogoutTokenFault } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
+import { issuerKeys } from './issuer-keys.js';
 import { SIGNATURE_ALGORITHMS } from './token-verifier.js';
 
 /** The provider that issues the logout tokens. */
 export interface LogoutTokenIssuer {
   readonly issuer: string;
-  /** The address of its public keys. Absent: its tokens cannot be verified. */
-  readonly jwksUri: string | undefined;
+  /** Whether it publishes keys. Without them, its tokens cannot be verified. */
+  readonly hasKeys: boolean;
 }
 
 export interface LogoutTokenVerifierOptions {
@@ -29,9 +22,8 @@ export interface LogoutTokenVerifierOptions {
   /** By how much the provider's clock may differ. */
   readonly toleranceSeconds: number;
   readonly clock: Clock;
-  readonly fetch: typeof fetch;
-  /** Receives each error of a request for the keys. */
-  readonly onKeysFailed: (error: unknown) => void;
+  /** Requests its public keys (RFC 7517). @throws as `issuer` */
+  readonly requestKeys: () => Promise<object>;
   /** Milliseconds since the epoch, in whose seconds tokens give times. Default: `Date.now`. */
   readonly wallClock?: () => number;
 }
@@ -52,8 +44,6 @@ export type VerifiedLogout =
     }
   | { readonly fault: LogoutTokenFault };
 
-/** The keys are not requested more often than this, so that tokens of strangers cannot cause a request each. */
-const KEYS_PAUSE_MS = 2000;
 /** Used tokens of one provider that are remembered. */
 export const MAX_LOGOUT_TOKENS = 10_000;
 /** How long a token is accepted after it was issued, whatever its `exp`. */
@@ -67,14 +57,12 @@ export class LogoutTokenVerifier {
   readonly #options: LogoutTokenVerifierOptions;
   /** By digest of the `jti`, the oldest first. */
   readonly #used: ExpiringMap<string, true>;
-  #keys: JWTVerifyGetKey | undefined;
-  #keysPauseUntilMs = 0;
-  /** Why the last request for the keys failed. */
-  #keysError: unknown;
+  readonly #keys: JWTVerifyGetKey;
 
   constructor(options: LogoutTokenVerifierOptions) {
     this.#options = options;
-    const { clock } = options;
+    const { clock, requestKeys } = options;
+    this.#keys = issuerKeys(requestKeys);
     this.#used = new ExpiringMap({ clock, maxEntries: MAX_LOGOUT_TOKENS, ttlMs: MAX_AGE_SECONDS * 1000 });
   }
 
@@ -92,19 +80,13 @@ export class LogoutTokenVerifier {
     if (claims.iss !== known.issuer) return { fault: 'issuer' };
     const logout = logoutIn(claims);
     if (!logout) return { fault: 'claims' };
-    const fault = await this.#signatureFault(token, known);
+    const fault = known.hasKeys ? await this.#signatureFault(token) : 'signature';
     return fault ? { fault } : this.#takeOnce(String(claims.jti), logout);
   }
 
   /** Verifies the signature, the times and the type. The claims are those that were decoded before. */
-  async #signatureFault(
-    token: string,
-    { jwksUri }: LogoutTokenIssuer,
-  ): Promise<LogoutTokenFault | undefined> {
-    if (jwksUri === undefined) return 'signature';
+  async #signatureFault(token: string): Promise<LogoutTokenFault | undefined> {
     const { toleranceSeconds, wallClock = Date.now } = this.#options;
-    const requestKeys: FetchImplementation = (...request) => this.#requestKeys(...request);
-    this.#keys ??= createRemoteJWKSet(new URL(jwksUri), { [customFetch]: requestKeys });
     try {
       const { protectedHeader } = await jwtVerify(token, this.#keys, {
         algorithms: [...SIGNATURE_ALGORITHMS],
@@ -116,24 +98,8 @@ export class LogoutTokenVerifier {
     } catch (error) {
       const fault = faultOf(error);
       if (fault) return fault;
-      throw this.#keysFailed(error);
+      throw keysFailed(error);
     }
-  }
-
-  async #requestKeys(...[url, init]: Parameters<FetchImplementation>): Promise<Response> {
-    const { clock, fetch } = this.#options;
-    if (clock.now() < this.#keysPauseUntilMs) throw this.#keysError ?? new Error('The keys are not current.');
-    this.#keysPauseUntilMs = clock.now() + KEYS_PAUSE_MS;
-    return fetch(url, init);
-  }
-
-  /** @returns the error for the caller */
-  #keysFailed(cause: unknown): SessionError {
-    // One request is that of all tokens that wait for it, and its error that of all tokens until the next one.
-    if (cause !== this.#keysError) this.#options.onKeysFailed(cause);
-    this.#keysError = cause;
-    const message = 'The keys of the identity provider are not available now.';
-    return new SessionError('provider_unavailable', message, { cause, retryAfterSeconds: 60 });
   }
 
   /** Remembers a token until it would be refused because of its age. */
@@ -174,6 +140,12 @@ function isObject(value: unknown): value is Claims {
 
 function isNameOrAbsent(value: unknown): value is string | undefined {
   return value === undefined || (typeof value === 'string' && value !== '');
+}
+
+function keysFailed(cause: unknown): SessionError {
+  if (cause instanceof SessionError) return cause;
+  const message = 'The keys of the identity provider are not available now.';
+  return new SessionError('provider_unavailable', message, { cause, retryAfterSeconds: 60 });
 }
 
 /** The fault of the token that an error shows; `undefined` if the keys could not be fetched. */

@@ -1,23 +1,17 @@
-import {
-  type CompactVerifyGetKey,
-  compactVerify,
-  createRemoteJWKSet,
-  customFetch,
-  decodeProtectedHeader,
-  errors,
-} from 'jose';
+import { type CompactVerifyGetKey, compactVerify, decodeProtectedHeader, errors } from 'jose';
 import pLimit from 'p-limit';
 import { SessionError } from '../errors.js';
 import type { Clock } from '../time/clock.js';
+import { issuerKeys } from './issuer-keys.js';
 import { type ClaimsSource, type ReadClaims, readClaims, type TokenExpectations } from './token-claims.js';
 import { type TokenFault, tokenFault } from './token-fault.js';
 import { statedTypeFault } from './token-type.js';
 
 /** The authorization server that issues the access tokens of clients. */
 interface TokenIssuer {
-  /** The address of its public keys. @throws SessionError `provider_unavailable`, `provider_refused` */
-  jwksUri(): Promise<URL>;
-  /** Introspects a token (RFC 7662). Absent without credentials for introspection. @throws as `jwksUri` */
+  /** Requests its public keys (RFC 7517). @throws SessionError `provider_unavailable`, `provider_refused` */
+  requestKeys(): Promise<object>;
+  /** Introspects a token (RFC 7662). Absent without credentials for introspection. @throws as `requestKeys` */
   readonly introspect?: ((token: string) => Promise<unknown>) | undefined;
 }
 
@@ -25,7 +19,6 @@ export interface TokenVerifierOptions {
   readonly tokenIssuer: TokenIssuer;
   readonly expectations: () => TokenExpectations;
   readonly clock: Clock;
-  readonly fetch: typeof fetch;
   /** Milliseconds since the epoch, in whose seconds tokens give times. Default: `Date.now`. */
   readonly wallClock?: () => number;
 }
@@ -52,10 +45,11 @@ const MAX_WAITING = 1000;
 export class TokenVerifier {
   readonly #options: TokenVerifierOptions;
   readonly #introspections = pLimit(MAX_INTROSPECTIONS);
-  #keys: Promise<CompactVerifyGetKey> | undefined;
+  readonly #keys: CompactVerifyGetKey;
 
   constructor(options: TokenVerifierOptions) {
     this.#options = options;
+    this.#keys = issuerKeys(() => options.tokenIssuer.requestKeys());
   }
 
   /** Whether a token needs no introspection: it is a JWT, or introspection is not configured. */
@@ -71,7 +65,7 @@ export class TokenVerifier {
   /** Verifies a JWT and reads its claims. */
   async #verifyJwt(token: string): Promise<ReadClaims> {
     try {
-      const { payload, protectedHeader } = await compactVerify(token, await this.#keySet(), {
+      const { payload, protectedHeader } = await compactVerify(token, this.#keys, {
         algorithms: [...SIGNATURE_ALGORITHMS],
       });
       // RFC 7797 section 7: a JWT's payload is always encoded.
@@ -119,17 +113,6 @@ export class TokenVerifier {
       return tokenFault('signature', `Its signature does not match a key of ${issuer}. Get a new one there.`);
     }
     return error instanceof errors.JWSInvalid ? MALFORMED : undefined;
-  }
-
-  async #keySet(): Promise<CompactVerifyGetKey> {
-    const { tokenIssuer, fetch } = this.#options;
-    this.#keys ??= tokenIssuer.jwksUri().then((uri) => createRemoteJWKSet(uri, { [customFetch]: fetch }));
-    try {
-      return await this.#keys;
-    } catch (error) {
-      this.#keys = undefined;
-      throw error;
-    }
   }
 }
 

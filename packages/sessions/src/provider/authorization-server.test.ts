@@ -7,6 +7,7 @@ import { AuthorizationServer } from './authorization-server.js';
 
 const OAUTH = '/.well-known/oauth-authorization-server';
 const OIDC = '/.well-known/openid-configuration';
+const KEYS = { keys: [{ kty: 'EC', kid: 'first' }] };
 const REGISTRATION = { clientId: 'mcp server', clientSecret: 'a:secret' };
 
 interface Asked {
@@ -82,42 +83,43 @@ async function introspect(token = 'token'): Promise<unknown> {
 }
 
 describe('an authorization server', () => {
-  it.each([OAUTH, OIDC])('publishes the address of its keys under %s', async (path) => {
+  it.each([OAUTH, OIDC])('publishes the address of its keys under %s, and the keys there', async (path) => {
     answers = { [path]: { json: metadata() } };
-    expect((await serverOf().server.jwksUri()).href).toBe(`${issuer}/jwks`);
+    answers['/jwks'] = { json: KEYS };
+    expect(await serverOf().server.requestKeys()).toEqual(KEYS);
   });
 
   it('is discovered once', async () => {
     const { server } = serverOf();
-    await Promise.all([server.jwksUri(), server.jwksUri()]);
-    await server.jwksUri();
+    await Promise.all([server.metadata(), server.metadata()]);
+    await server.metadata();
     expect(asked.filter(({ path }) => path === OAUTH)).toHaveLength(1);
   });
 
   it('without keys is refused with advice to the operator', async () => {
     answers[OAUTH] = { json: { ...metadata(), jwks_uri: undefined } };
-    await expect(serverOf().server.jwksUri()).rejects.toMatchObject({
+    await expect(serverOf().server.requestKeys()).rejects.toMatchObject({
       code: 'provider_refused',
-      message: expect.stringMatching(/publishes no keys\. Ask the operator/),
+      message: expect.stringMatching(/has no endpoint for this request\. Ask the operator/),
     });
   });
 
   it('with another issuer in its metadata is refused', async () => {
     answers[OAUTH] = { json: { ...metadata(), issuer: 'https://other.test' } };
-    await expect(serverOf().server.jwksUri()).rejects.toMatchObject({ code: 'provider_refused' });
+    await expect(serverOf().server.metadata()).rejects.toMatchObject({ code: 'provider_refused' });
   });
 
   it('that is unavailable is discovered again after two seconds', async () => {
     const { clock, server } = serverOf();
     const port = Number(new URL(issuer).port);
     await close();
-    await expect(server.jwksUri()).rejects.toMatchObject({
+    await expect(server.metadata()).rejects.toMatchObject({
       code: 'provider_unavailable',
       retryAfterSeconds: 60,
     });
     await listen(port);
     await clock.advance(2000);
-    expect((await server.jwksUri()).href).toBe(`${issuer}/jwks`);
+    expect(await server.metadata()).toMatchObject({ jwks_uri: `${issuer}/jwks` });
   });
 });
 
@@ -157,7 +159,7 @@ describe('introspection', () => {
   it('with a broken connection may be retried', async () => {
     answers['/introspect'] = { json: { active: true } };
     const { server } = serverOf(REGISTRATION);
-    await server.jwksUri();
+    await server.metadata();
     await close();
     const failed = server.introspect?.('token');
     await expect(failed).rejects.toMatchObject({ code: 'provider_unavailable' });

@@ -1,10 +1,12 @@
 import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
-import type { ProviderFailure } from '../session/provider-failures.js';
+import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
+import { FailurePause } from './failure-pause.js';
 import { FailureReporter } from './failure-reporter.js';
 import { ProviderConnection } from './provider-connection.js';
-import { endpointOf } from './provider-failure.js';
+import { placeOf } from './provider-failure.js';
+import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
 import { providerSettings } from './provider-settings.js';
 export interface AuthorizationServerOptions {
   readonly issuer: string;
@@ -26,6 +28,8 @@ export class AuthorizationServer {
   readonly #connection: ProviderConnection;
   readonly #name: string;
   readonly #failures: FailureReporter;
+  readonly #keys: ProviderKeys;
+  readonly #pause: FailurePause;
   /** Introspects a token (RFC 7662 section 2.2). Absent without credentials. @throws SessionError */
   readonly introspect: ((token: string) => Promise<unknown>) | undefined;
 
@@ -36,6 +40,8 @@ export class AuthorizationServer {
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#name = settings.name;
     this.#failures = new FailureReporter(settings.name, report);
+    this.#keys = new ProviderKeys(this.#connection, this.#failures, clock);
+    this.#pause = new FailurePause(clock);
     this.introspect = introspection && ((token) => this.#introspect(token));
   }
 
@@ -47,25 +53,19 @@ export class AuthorizationServer {
     return (await this.#configured()).serverMetadata();
   }
 
-  /** The address of its public keys. @throws SessionError `provider_unavailable`, `provider_refused` */
-  async jwksUri(): Promise<URL> {
-    const { jwks_uri: uri } = await this.metadata();
-    if (uri !== undefined) return new URL(uri);
-    throw new SessionError(
-      'provider_refused',
-      `The authorization server "${this.#name}" publishes no keys. Ask the operator of this server to check its configuration.`,
-    );
+  /** Requests its public keys, at most every two seconds while that fails. @throws ProviderError */
+  requestKeys(): Promise<JsonWebKeySet> {
+    return this.#keys.request();
   }
 
   async #introspect(token: string): Promise<unknown> {
     const configuration = await this.#configured();
+    const place = placeOf('introspection', configuration);
+    const request = () => this.#failures.run(place, () => oidc.tokenIntrospection(configuration, token));
     try {
-      return await oidc.tokenIntrospection(configuration, token);
-    } catch (cause) {
-      const endpoint = endpointOf('introspection', configuration.serverMetadata());
-      const error = this.#failures.errorOf(cause, { step: 'introspection', endpoint });
-      this.#failures.report(error);
-      const isTransient = error.failure.outcome !== 'refused';
+      return await this.#pause.run(request, isOutage);
+    } catch (error) {
+      const isTransient = failureIn(error)?.outcome !== 'refused';
       throw new SessionError(
         isTransient ? 'provider_unavailable' : 'provider_refused',
         isTransient
@@ -79,4 +79,9 @@ export class AuthorizationServer {
   #configured(): Promise<oidc.Configuration> {
     return this.#failures.run({ step: 'discovery' }, () => this.#connection.configured());
   }
+}
+
+/** Whether every token would fail like this one. A status of 500 can be due to the token. */
+function isOutage({ outcome, status }: ProviderFailure): boolean {
+  return outcome === 'unavailable' && status !== 500;
 }

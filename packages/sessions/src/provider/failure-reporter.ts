@@ -4,13 +4,13 @@ import { type FailurePlace, failureOf } from './provider-failure.js';
 
 /** Converts the errors of one provider's requests, and reports each failure once. */
 export class FailureReporter {
-  readonly #provider: string;
+  readonly provider: string;
   readonly #report: (failure: ProviderFailure) => void;
   /** A failed discovery is the result of all requests that wait for it. */
   readonly #reported = new WeakSet<ProviderError>();
 
   constructor(provider: string, report: (failure: ProviderFailure) => void) {
-    this.#provider = provider;
+    this.provider = provider;
     this.#report = report;
   }
 
@@ -27,7 +27,7 @@ export class FailureReporter {
   /** Converts an error of a request. */
   errorOf(error: unknown, place: Omit<FailurePlace, 'provider'>): ProviderError {
     if (error instanceof ProviderError) return error;
-    return new ProviderError(failureOf(error, { ...place, provider: this.#provider }), { cause: error });
+    return new ProviderError(failureOf(error, { ...place, provider: this.provider }), { cause: error });
   }
 
   /** Reports an error unless that has been done. @returns the error */

@@ -43,6 +43,12 @@ export class ProviderConnection {
     }
   }
 
+  /** Requests a document, without credentials. @throws as `fetch` does; TooLargeError */
+  get(url: string): Promise<Response> {
+    const headers = { accept: 'application/json' };
+    return this.#call(url, { method: 'GET', headers, redirect: 'manual', body: null });
+  }
+
   async #describe(): Promise<oidc.Configuration> {
     const { issuer, endpoints, clientId } = this.#settings;
     const metadata = {

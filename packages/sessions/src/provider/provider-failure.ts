@@ -200,7 +200,8 @@ function ofStatus(response: Response, step: ProviderFailure['step']): Finding {
 
 function reasonOfStatus(response: Response, step: ProviderFailure['step']): ProviderFailureReason {
   const { status, ok, headers } = response;
-  if (step === 'discovery' || step === 'keys') return 'discovery_failed';
+  if (step === 'discovery') return 'discovery_failed';
+  if (step === 'keys') return 'keys_failed';
   if (headers.get('content-type')?.includes('html')) return 'html_answer';
   if (ok) return invalidAt(step);
   if (step === 'user_info')
@@ -212,8 +213,9 @@ function reasonOfStatus(response: Response, step: ProviderFailure['step']): Prov
 function invalidAt(step: ProviderFailure['step']): ProviderFailureReason {
   switch (step) {
     case 'discovery':
-    case 'keys':
       return 'metadata_invalid';
+    case 'keys':
+      return 'keys_invalid';
     case 'authorization':
     case 'token':
       return 'response_invalid';

@@ -26,6 +26,7 @@ import { identify, userInfo } from './identity.js';
 import type { DeviceFlow } from './option-types.js';
 import { ProviderConnection } from './provider-connection.js';
 import { endpointOf, type FailurePlace, placeOf } from './provider-failure.js';
+import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { failedRefresh } from './refresh-failure.js';
 import { TokenRevocation } from './revocation.js';
@@ -52,7 +53,7 @@ const REFRESH_TIMEOUT_MS = 30_000;
 export interface ProviderRuntime {
   readonly clock: Clock;
   readonly fetch: typeof globalThis.fetch;
-  /** Logs errors of the configured `revoke`. */
+  /** Logs errors of the signal of the configured `revoke`. */
   readonly onError: (error: unknown) => void;
   /**
    * Receives each failure once, except for what users decide (RFC 8628 section 3.5) and for ended grants at a refresh.
@@ -67,6 +68,7 @@ export class Provider {
   readonly #connection: ProviderConnection;
   readonly #revocation: TokenRevocation;
   readonly #failures: FailureReporter;
+  readonly #keys: ProviderKeys;
 
   constructor(settings: ProviderSettings, runtime: ProviderRuntime) {
     const { clock, fetch, onError, report } = runtime;
@@ -75,6 +77,7 @@ export class Provider {
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#failures = new FailureReporter(settings.name, report);
     const failures = this.#failures;
+    this.#keys = new ProviderKeys(this.#connection, failures, clock);
     this.#revocation = new TokenRevocation(settings, this.#connection, { clock, fetch, onError, failures });
   }
 
@@ -124,19 +127,20 @@ export class Provider {
   }
 
   /**
-   * The issuer, and the address of the keys that its logout tokens are signed with.
+   * The issuer of its logout tokens, and whether it publishes the keys that these are signed with.
    * @throws as `prepare`
    */
-  async logoutTokenIssuer(): Promise<{ readonly issuer: string; readonly jwksUri: string | undefined }> {
+  async logoutTokenIssuer(): Promise<{ readonly issuer: string; readonly hasKeys: boolean }> {
     const { issuer, jwks_uri: jwksUri } = (await this.#configured()).serverMetadata();
-    return { issuer, jwksUri };
+    return { issuer, hasKeys: jwksUri !== undefined };
   }
 
-  /** Reports that a request for the keys of the provider has failed. */
-  async keysFailed(error: unknown): Promise<void> {
-    const configuration = await this.#connection.configured().catch(() => undefined);
-    const place = configuration ? placeOf('keys', configuration) : ({ step: 'keys' } as const);
-    this.#failures.report(this.#failures.errorOf(error, place));
+  /**
+   * Requests the public keys of the provider, at most every two seconds while that fails.
+   * @throws as `prepare`
+   */
+  requestKeys(): Promise<JsonWebKeySet> {
+    return this.#keys.request();
   }
 
   /**

@@ -1,13 +1,13 @@
 import type * as oidc from 'openid-client';
 import { AuthorError } from '../errors.js';
-import { ProviderError } from '../session/provider-failures.js';
+import { ProviderError, printable } from '../session/provider-failures.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { guardedSignal } from '../time/guarded-signal.js';
 import type { TokenSet } from '../vault/token-set.js';
 import type { FailureReporter } from './failure-reporter.js';
 import type { ProviderConnection } from './provider-connection.js';
-import { placeOf } from './provider-failure.js';
+import { type FailurePlace, placeOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { type RevocationCall, type RevokedToken, revocationRequest } from './revocation-request.js';
 import { saysDead, type TokenAnswer } from './token-answer-table.js';
@@ -15,6 +15,7 @@ import { answerOf, TokenEndpointError } from './token-answers.js';
 
 const TIMEOUT_MS = 5000;
 const MAX_TRIES = 3;
+const MAX_CLASS_LENGTH = 64;
 
 /**
  * What a provider answers to the revocation of one token.
@@ -29,7 +30,7 @@ type Answer = 'confirmed' | 'dead' | 'unsupported_type' | 'unconfirmed';
 interface RevocationRuntime {
   readonly clock: Clock;
   readonly fetch: typeof fetch;
-  /** Logs errors of the configured `revoke`. */
+  /** Logs errors of the signal of the configured `revoke`. */
   readonly onError: (error: unknown) => void;
   readonly failures: Pick<FailureReporter, 'errorOf' | 'report'>;
 }
@@ -59,13 +60,20 @@ export class TokenRevocation {
     const { revoke, revocation, revocationRequest: given } = this.#settings;
     if (revocation === 'none') return 'unsupported';
     if (revoke) return this.#revokeByHook(revoke, tokens);
+    let isReported = false;
+    // Both tokens are revoked at one endpoint, and mostly fail for one reason.
+    const report = (error: unknown, place: Omit<FailurePlace, 'provider'>) => {
+      const { failures } = this.#runtime;
+      if (!isReported) failures.report(failures.errorOf(error, place));
+      isReported = true;
+    };
     try {
       const configuration = await this.#connection.configured();
       if (!configuration.serverMetadata().revocation_endpoint) return 'unsupported';
       const accessToken = tokens.accessToken.reveal();
       const refreshToken = tokens.refreshToken?.reveal();
       const send = (token: string, hint: RevokedToken['hint']) =>
-        this.#revokeOne(configuration, { token, hint, accessToken });
+        this.#revokeOne(configuration, { token, hint, accessToken }, report);
       const which = given?.tokens ?? 'both';
       if (which === 'refresh' && refreshToken === undefined) return 'unsupported';
       const ofRefresh =
@@ -78,7 +86,7 @@ export class TokenRevocation {
       if (refreshToken !== undefined && dead === 'dead') return 'unconfirmed';
       return revocationOf(ofRefresh, ofAccess);
     } catch (error) {
-      if (error instanceof ProviderError) this.#runtime.failures.report(error);
+      report(error, { step: 'revocation' });
       return 'unconfirmed';
     }
   }
@@ -105,10 +113,16 @@ export class TokenRevocation {
       await Promise.race([revoke(texts, signal), expired]);
       return 'confirmed';
     } catch (error) {
-      const reason = deadline.signal.aborted ? 'it took too long' : classOf(error);
-      this.#runtime.onError(
-        new AuthorError(`\`revoke\` of the provider "${this.#settings.name}" failed: ${reason}.`),
-      );
+      const { name: provider } = this.#settings;
+      const code = deadline.signal.aborted ? timeout.name : printable(classOf(error), MAX_CLASS_LENGTH);
+      const failure = {
+        provider,
+        step: 'revocation',
+        reason: 'revoke_failed',
+        outcome: 'lost',
+        code,
+      } as const;
+      this.#runtime.failures.report(new ProviderError(failure));
       return 'unconfirmed';
     } finally {
       cancel();
@@ -117,8 +131,11 @@ export class TokenRevocation {
   }
 
   /** Repeats a request that had no answer, or that of an outage. Reports why a token may still be valid. */
-  async #revokeOne(configuration: oidc.Configuration, token: RevokedToken): Promise<Answer> {
-    const { failures } = this.#runtime;
+  async #revokeOne(
+    configuration: oidc.Configuration,
+    token: RevokedToken,
+    report: (cause: unknown, place: Omit<FailurePlace, 'provider'>) => void,
+  ): Promise<Answer> {
     let cause: unknown;
     for (let tries = 1; tries <= MAX_TRIES; tries++) {
       const request = await revocationRequest(this.#settings, configuration, token);
@@ -134,7 +151,7 @@ export class TokenRevocation {
       cause = new TokenEndpointError(outcome, 'not a revocation', undefined, { ...answer, ...isPage });
       if (meaning !== 'outage') break;
     }
-    failures.report(failures.errorOf(cause, placeOf('revocation', configuration)));
+    report(cause, placeOf('revocation', configuration));
     return 'unconfirmed';
   }
 

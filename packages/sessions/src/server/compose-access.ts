@@ -43,7 +43,6 @@ export function composeAccess(
       audience: settings.audience ?? new URL(`.${MCP_PATH}`, publicUrl()).href,
     }),
     clock,
-    fetch,
   });
   return new BearerAccess({
     issuerMetadata: () => authorizationServer.metadata(),

@@ -8,7 +8,7 @@ import type { SessionsSettings } from './settings.js';
 /** Composes the logouts at the providers. A provider whose options name no keys cannot announce any. */
 export function composeBackChannelLogout(
   settings: SessionsSettings,
-  { clock, fetch }: ServerEnvironment,
+  { clock }: ServerEnvironment,
   { providers, registry, refresher, accounts, logins, events }: SessionParts & LoginParts,
 ): BackChannelLogoutOptions['backChannelLogout'] {
   const verifiers = new Map<string, LogoutTokenVerifier>();
@@ -20,8 +20,7 @@ export function composeBackChannelLogout(
       clientId,
       toleranceSeconds: clockToleranceSeconds,
       clock,
-      fetch,
-      onKeysFailed: (error) => void provider.keysFailed(error),
+      requestKeys: () => provider.requestKeys(),
     });
     verifiers.set(name, verifier);
   }

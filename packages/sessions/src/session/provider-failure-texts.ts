@@ -14,6 +14,9 @@ export const PROVIDER_FAILURE_REASONS = [
   'endpoint_insecure',
   'endpoint_missing',
   'pkce_unsupported',
+  // The keys of logout tokens and of the access tokens of clients.
+  'keys_failed',
+  'keys_invalid',
   // The authorization response.
   'authorization_denied',
   'authorization_error',
@@ -33,6 +36,8 @@ export const PROVIDER_FAILURE_REASONS = [
   'id_token_encrypted',
   'id_token_algorithm',
   'id_token_claim',
+  // The option `revoke`.
+  'revoke_failed',
   // The user.
   'user_info_rejected',
   'user_info_failed',
@@ -120,6 +125,18 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     setting: 'pkce',
     advice:
       "If the provider supports PKCE, set `pkce: 'S256'`. If it refuses a code challenge, `pkce: 'off'` is possible for clients with a secret.",
+  },
+  keys_failed: {
+    short: 'the keys of the provider were not found',
+    setting: 'issuer, endpoints',
+    advice:
+      'The metadata names `endpoint` as the address of the keys (`jwks_uri`), and `status` is its answer. Check the issuer, or `endpoints.jwks`.',
+  },
+  keys_invalid: {
+    short: 'the keys of the provider are not valid',
+    setting: 'issuer, endpoints',
+    advice:
+      'The answer of `endpoint` is no JSON Web Key Set (RFC 7517 section 5). Check the issuer, or `endpoints.jwks`.',
   },
   authorization_denied: {
     short: 'the login was declined',
@@ -209,6 +226,12 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     setting: 'issuer, clientId',
     advice:
       'The claim `claim` is `received` and should be `expected`. For times, compare the clock of this machine first.',
+  },
+  revoke_failed: {
+    short: 'the function that revokes tokens failed',
+    setting: 'revoke',
+    advice:
+      'The option `revoke` threw an error of the class `code`, or took more than five seconds (`TimeoutError`). The tokens may still be valid at the provider.',
   },
   user_info_rejected: {
     short: 'the user info endpoint of the provider rejected the access token',
