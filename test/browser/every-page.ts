@@ -116,6 +116,7 @@ const FAILURES: Readonly<Record<LoginFailure, readonly [heading: string, why: st
   ],
   provider_unavailable: ['Provider unavailable', 'did not respond', 'Wait a minute'],
   provider_refused: ['Login rejected', 'provider rejected', 'Ask your client to log in again'],
+  internal_error: ['Login failed', 'an internal error', 'contact the operator of this server'],
   wrong_code: ['Incorrect code', 'an incorrect code too many times', 'exactly as shown'],
   superseded: ['Login replaced', 'A newer login', 'Use the latest link or code'],
   evicted: ['Too many logins', 'too many pending logins', 'Wait a minute'],

@@ -8,7 +8,7 @@ import { issuerKeys } from './issuer-keys.js';
 import { SIGNATURE_ALGORITHMS } from './token-verifier.js';
 
 /** The provider that issues the logout tokens. */
-export interface LogoutTokenIssuer {
+interface LogoutTokenIssuer {
   readonly issuer: string;
   /** Whether it publishes keys. Without them, its tokens cannot be verified. */
   readonly hasKeys: boolean;

@@ -17,6 +17,7 @@ const REPORTED: ReadonlySet<LoginFailure> = new Set([
   'identity_mismatch',
   'provider_unavailable',
   'provider_refused',
+  'internal_error',
 ]);
 
 interface FailedLoginEntry {

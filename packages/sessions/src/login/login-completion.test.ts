@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
 import { type SessionRecord, snapshotOf } from '../session/session-record.js';
 import { MapSessionStore } from '../store/map-session-store.js';
@@ -74,6 +74,8 @@ async function setUp() {
   return { bench, store, completion, record, start };
 }
 
+afterEach(() => void vi.restoreAllMocks());
+
 describe('a login that fails during the commit of its tokens', () => {
   it('adds no account, and revokes the tokens [security 15]', async () => {
     const { bench, store, completion, record, start } = await setUp();
@@ -104,6 +106,49 @@ describe('a login that fails during the commit of its tokens', () => {
     await bench.disposal.settled();
     expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'bob' });
     expect(bench.provider.revoked.filter((token) => token.includes('bob'))).toEqual([]);
+  });
+});
+
+describe('a login with an unexpected error', () => {
+  const failed = { kind: 'failed', failure: 'internal_error' };
+
+  it('ends, is logged, and has its tokens revoked if these cannot be committed [security 15]', async () => {
+    const { bench, store, completion, start } = await setUp();
+    const attempt = start();
+    store.replace = () => Promise.reject(new Error('The store is down.'));
+    const completing = completion.complete(attempt, bench.provider.grant('alice'));
+    await bench.clock.advance(60_000);
+    expect(await completing).toEqual(failed);
+    expect(attempt.outcome).toEqual(failed);
+    expect(bench.errors).toHaveLength(1);
+    await bench.disposal.settled();
+    expect(bench.provider.revoked).toHaveLength(2);
+  });
+
+  it('ends, is logged, and has its tokens revoked if these cannot be sealed [security 15]', async () => {
+    const { bench, completion, start } = await setUp();
+    const granted = bench.provider.grant('alice');
+    const attempt = start();
+    vi.spyOn(Vault.prototype, 'seal').mockImplementationOnce(() => {
+      throw new RangeError('No memory.');
+    });
+    expect(completion.awaitConfirmation(attempt, granted)).toEqual(failed);
+    expect(attempt.outcome).toEqual(failed);
+    expect(bench.errors).toHaveLength(1);
+    await bench.disposal.settled();
+    expect(bench.provider.revoked).toHaveLength(2);
+  });
+
+  it('ends and is logged if the tokens cannot be read when its code comes', async () => {
+    const { bench, completion, start } = await setUp();
+    const attempt = start();
+    const waiting = completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
+    vi.spyOn(Vault.prototype, 'open').mockImplementationOnce(() => {
+      throw new RangeError('The tokens are damaged.');
+    });
+    expect(await completion.confirm(attempt, 'code' in waiting ? waiting.code : '')).toEqual(failed);
+    expect(attempt.outcome).toEqual(failed);
+    expect(bench.errors).toHaveLength(1);
   });
 });
 

@@ -56,8 +56,19 @@ export class LoginCompletion {
     failedLogins.deleteUnreported(event.ref);
   }
 
-  /** Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. */
+  /**
+   * Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. Never rejects: an
+   * unexpected error ends the attempt.
+   */
   async complete(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
+    try {
+      return await this.#commit(attempt, granted);
+    } catch (error) {
+      return this.failBy(attempt, error);
+    }
+  }
+
+  async #commit(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
     if (attempt.outcome) return this.#revokeLate(attempt, granted);
     const { accounts, failedLogins } = this.#options;
     const { snapshot, provider, claims } = attempt;
@@ -85,7 +96,15 @@ export class LoginCompletion {
     if (attempt.outcome || attempt.unconfirmed) return this.#revokeLate(attempt, granted);
     const { attempts, registry, waiters, onError } = this.#options;
     attempts.dropTransaction(attempt);
-    const { code, expiresAtMs } = this.#unconfirmed.put(attempt, this.#hold(attempt, granted));
+    const held = this.#hold(attempt, granted);
+    let kept: ReturnType<UnconfirmedGrants['put']>;
+    try {
+      kept = this.#unconfirmed.put(attempt, held);
+    } catch (error) {
+      this.#revoke(attempt, held);
+      return this.failBy(attempt, error);
+    }
+    const { code, expiresAtMs } = kept;
     // The code's lifetime replaces the rest of the attempt's.
     attempts.expireAt(attempt, expiresAtMs, () => this.fail(attempt, 'expired'));
     registry.touch(attempt.snapshot.ref).catch(onError);
@@ -104,8 +123,8 @@ export class LoginCompletion {
     if (!this.#unconfirmed.isCorrectCode(unconfirmed, typed)) {
       return unconfirmed.triesLeft > 0 ? undefined : this.fail(attempt, 'wrong_code');
     }
-    const granted = this.#unconfirmed.take(attempt);
-    return granted ? this.complete(attempt, granted) : attempt.outcome;
+    const granted = this.#takeUnconfirmed(attempt);
+    return granted ? this.complete(attempt, granted) : this.fail(attempt, 'internal_error');
   }
 
   /** Revokes the tokens of an attempt and ends it. */
@@ -124,7 +143,7 @@ export class LoginCompletion {
     const outcome: FailedLogin = omitUndefined({ kind: 'failed', failure, reason, oauthError });
     if (attempt.outcome) return outcome;
     const { failedLogins, events } = this.#options;
-    const unconfirmed = this.#unconfirmed.take(attempt);
+    const unconfirmed = this.#takeUnconfirmed(attempt);
     if (unconfirmed) this.#revoke(attempt, unconfirmed);
     failedLogins.add(attempt, outcome);
     this.#end(attempt, outcome);
@@ -133,17 +152,28 @@ export class LoginCompletion {
     return outcome;
   }
 
-  /** Ends an attempt by the error of a request to its provider. Logs every other error. */
+  /** Ends an attempt by the error of a request to its provider, or by any other error, which is logged. */
   failBy(attempt: LoginAttempt, error: unknown): FailedLogin {
     const cause = failureIn(error);
-    if (!cause) this.#options.onError(error);
-    return this.fail(attempt, loginFailureOf(cause), cause);
+    if (cause) return this.fail(attempt, loginFailureOf(cause), cause);
+    this.#options.onError(error);
+    return this.fail(attempt, 'internal_error');
   }
 
   /** Revokes tokens that were granted after their attempt had ended. */
   #revokeLate(attempt: LoginAttempt, granted: GrantedTokens): FailedLogin {
     this.#revoke(attempt, granted);
     return endedAs(attempt.outcome);
+  }
+
+  /** @returns `undefined` if there are no tokens, or if they are damaged, which is logged */
+  #takeUnconfirmed(attempt: LoginAttempt): GrantedTokens | undefined {
+    try {
+      return this.#unconfirmed.take(attempt);
+    } catch (error) {
+      this.#options.onError(error);
+      return undefined;
+    }
   }
 
   #hold({ snapshot, provider }: LoginAttempt, granted: GrantedTokens): GrantedTokens {
@@ -166,8 +196,8 @@ export class LoginCompletion {
   }
 }
 
-function loginFailureOf(cause: ProviderFailure | undefined): LoginFailure {
-  switch (cause?.outcome) {
+function loginFailureOf({ outcome }: ProviderFailure): LoginFailure {
+  switch (outcome) {
     case 'denied':
       return 'declined';
     case 'unavailable':

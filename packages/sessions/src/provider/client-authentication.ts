@@ -1,6 +1,6 @@
 import { webcrypto } from 'node:crypto';
 import * as oidc from 'openid-client';
-import { SessionError } from '../errors.js';
+import { ProviderError } from '../session/provider-failures.js';
 import { secretBytes } from '../vault/memory.js';
 import type { KEY_ALGORITHM_NAMES } from './client-assertion-key.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -23,7 +23,7 @@ const KEY_ALGORITHMS: Readonly<Record<KeyAlgorithm, ImportParams>> = {
 
 /**
  * The client authentication of a provider (OpenID Connect Core section 9).
- * @throws SessionError `configuration` if the key does not match its `alg`
+ * @throws ProviderError if the key does not match its `alg`
  */
 export async function clientAuthentication(settings: ProviderSettings): Promise<oidc.ClientAuth> {
   const { clientAuthentication: method, isAuthenticationGiven, clientSecret = '' } = settings;
@@ -71,9 +71,10 @@ function announced(clientSecret: string): oidc.ClientAuth {
 
 /**
  * Client authentication with a private key (RFC 7523). The key is imported for signing only.
- * @throws SessionError `configuration` if the key does not match its `alg`
+ * @throws ProviderError if the key does not match its `alg`
  */
 async function keyAuthentication({
+  name: provider,
   clientKey = {},
   clientAssertion,
 }: ProviderSettings): Promise<oidc.ClientAuth> {
@@ -85,10 +86,13 @@ async function keyAuthentication({
     .importKey('jwk', clientKey, algorithm, false, ['sign'])
     .catch(() => undefined);
   if (!key) {
-    throw new SessionError(
-      'configuration',
-      `\`clientKey\` is not a private key for ${alg}. Pass the JWK as it was generated.`,
-    );
+    throw new ProviderError({
+      provider,
+      step: 'token',
+      reason: 'client_key_invalid',
+      outcome: 'refused',
+      expected: `a private key for ${alg}`,
+    });
   }
   const { audience, header: given } = clientAssertion;
   return (as, ...request) => {

@@ -37,7 +37,7 @@ const NOT_REACHED: ReadonlySet<ProviderFailure['reason']> = new Set([
 /**
  * Discovers a provider's metadata (OpenID Connect Discovery, then RFC 8414).
  * @param call sends the requests
- * @throws ProviderError; SessionError `configuration`
+ * @throws ProviderError
  */
 export async function discover(
   settings: ProviderSettings,

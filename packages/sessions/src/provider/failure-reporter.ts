@@ -1,4 +1,3 @@
-import { SessionError } from '../errors.js';
 import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
 import { type FailurePlace, failureOf } from './provider-failure.js';
 
@@ -14,12 +13,11 @@ export class FailureReporter {
     this.#report = report;
   }
 
-  /** Runs a request. @throws ProviderError, which is reported; SessionError `configuration` */
+  /** Runs a request. @throws ProviderError, which is reported */
   async run<T>(place: Omit<FailurePlace, 'provider'>, request: () => Promise<T>): Promise<T> {
     try {
       return await request();
     } catch (error) {
-      if (isConfiguration(error)) throw error;
       throw this.report(this.errorOf(error, place));
     }
   }
@@ -37,9 +35,4 @@ export class FailureReporter {
     this.#report(error.failure);
     return error;
   }
-}
-
-/** An error in the options, which only a request shows, such as a key that does not match its algorithm. */
-function isConfiguration(error: unknown): boolean {
-  return error instanceof SessionError && error.code === 'configuration';
 }

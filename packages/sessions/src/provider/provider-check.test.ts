@@ -296,7 +296,7 @@ describe('the check of a provider', () => {
     const clientKey = { kty: 'EC', crv: 'P-256', x: 'a', y: 'b', d: 'c', alg: 'ES256' };
     const { report, failed } = await check({}, { clientKey });
     expect(report.ok).toBe(false);
-    expect(failed).toMatchObject([{ check: 'configuration', found: expect.stringContaining('clientKey') }]);
+    expect(failed).toMatchObject([{ check: 'configuration', setting: 'clientKey' }]);
   });
 
   it('names the setting that the redirect URI depends on while it is not known', async () => {

@@ -4,6 +4,7 @@ import { ProviderConnection } from './provider-connection.js';
 import { type CheckRuntime, contactProvider, type RegisteredAddresses } from './provider-contact.js';
 import {
   type CheckName,
+  failed,
   NO_METADATA,
   type ProviderCheck,
   type ProviderReport,
@@ -37,6 +38,8 @@ export async function checkProvider(
   const connection = new ProviderConnection(lenient, runtime.clock, requests.fetch);
   try {
     const contact = await contactProvider(lenient, connection, { addresses, runtime });
+    if (contact.discovery?.reason === 'client_key_invalid')
+      return reportOf(settings.name, [failed('configuration', contact.discovery)]);
     const metadata = contact.configuration?.serverMetadata();
     const checks = [
       result('configuration', 'ok', `client ${settings.clientId} at ${settings.issuer}`),

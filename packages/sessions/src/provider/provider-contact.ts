@@ -1,5 +1,4 @@
 import * as oidc from 'openid-client';
-import { SessionError } from '../errors.js';
 import type { ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
@@ -53,7 +52,6 @@ export async function contactProvider(
   try {
     configuration = await connection.configured();
   } catch (error) {
-    if (error instanceof SessionError && error.code === 'configuration') throw error;
     const discovery = failureOf(error, { provider, step: 'discovery', endpoint: settings.issuer });
     return { configuration: undefined, discovery, token: undefined, pushed: undefined };
   }

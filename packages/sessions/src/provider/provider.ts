@@ -120,7 +120,7 @@ export class Provider {
 
   /**
    * Discovers the provider's metadata (RFC 8414, OpenID Connect Discovery), once.
-   * @throws ProviderError; SessionError `configuration`
+   * @throws ProviderError
    */
   async prepare(): Promise<void> {
     await this.#configured();

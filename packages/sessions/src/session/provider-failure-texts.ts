@@ -25,6 +25,7 @@ export const PROVIDER_FAILURE_REASONS = [
   // The token endpoint, and those of pushed authorization requests, device authorization and introspection.
   'provider_busy',
   'html_answer',
+  'client_key_invalid',
   'client_rejected',
   'grant_rejected',
   'token_error',
@@ -169,6 +170,11 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     short: 'the provider answered with a web page in place of data',
     advice:
       'The provider is under maintenance, or a firewall or proxy answers in its place. If it lasts, check the address in `endpoint`.',
+  },
+  client_key_invalid: {
+    short: 'the private key of this server for the provider is not valid',
+    setting: 'clientKey',
+    advice: 'It should be `expected`. Pass the JSON Web Key as it was generated, with its private part.',
   },
   client_rejected: {
     short: 'the provider rejected the client registration of this server',

@@ -27,6 +27,8 @@ export type LoginFailure =
   | 'identity_mismatch'
   | 'provider_unavailable'
   | 'provider_refused'
+  /** An unexpected error of this server, or of what its author has given it. The log has its class. */
+  | 'internal_error'
   | 'wrong_code'
   | 'superseded'
   | 'evicted'

@@ -184,15 +184,14 @@ export class BrowserFlow {
       wipeChecks(transaction.checks);
       return completion.fail(attempt, 'provider_refused');
     }
-    let granted: GrantedTokens;
     try {
-      granted = await this.#authorization.exchange(attempt, transaction, query);
+      const granted = await this.#authorization.exchange(attempt, transaction, query);
+      return transaction.purpose === 'sign-in'
+        ? await this.#signedIn(attempt, granted, transaction.cookieDigest)
+        : await this.#loggedIn(attempt, granted, response.origin);
     } catch (error) {
       return completion.failBy(attempt, error);
     }
-    return transaction.purpose === 'sign-in'
-      ? this.#signedIn(attempt, granted, transaction.cookieDigest)
-      : this.#loggedIn(attempt, granted, response.origin);
   }
 
   /** Whether this is the confirmation code that a login waits for. */
@@ -241,12 +240,8 @@ export class BrowserFlow {
     }
     // Another browser has consented meanwhile.
     if (attempt.transaction) return { kind: 'failed', failure: 'superseded' };
-    try {
-      const url = await this.#authorization.start(attempt, 'login', cookieDigest);
-      return url ? { kind: 'continue', url } : endedAs(attempt.outcome);
-    } catch (error) {
-      return completion.failBy(attempt, error);
-    }
+    const url = await this.#authorization.start(attempt, 'login', cookieDigest);
+    return url ? { kind: 'continue', url } : endedAs(attempt.outcome);
   }
 
   /** The user has logged in at the provider. */

@@ -27,7 +27,8 @@ async function startPoller(change: (upstream: FaultingProvider) => void = () => 
     scopes: SCOPES,
     clock,
     deadlines: new Deadlines(clock, () => undefined),
-    onGranted: (tokens) => granted.push(tokens),
+    onGranted: async (tokens) => void granted.push(tokens),
+    onError: (error) => expect.unreachable(String(error)),
     onFailure: (failure) => {
       failures.push(failure);
       poller.stop();
@@ -180,7 +181,8 @@ describe('the device flow', () => {
       scopes: settings.scopes,
       clock,
       deadlines: new Deadlines(clock, () => undefined),
-      onGranted: () => undefined,
+      onGranted: async () => undefined,
+      onError: () => undefined,
       onFailure: () => undefined,
     });
     const starting = poller.start();

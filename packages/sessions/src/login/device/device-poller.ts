@@ -13,9 +13,11 @@ export interface DevicePollerOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** Called when the user has approved; after `stop`, too, if a poll was in flight. */
-  readonly onGranted: (granted: GrantedTokens) => void;
+  readonly onGranted: (granted: GrantedTokens) => Promise<void>;
   /** @param cause the failure of the provider, if that is why */
   readonly onFailure: (failure: LoginFailure, cause?: ProviderFailure) => void;
+  /** Receives an unexpected error of a poll or of `onGranted`. */
+  readonly onError: (error: unknown) => void;
 }
 
 /** The increase of the interval after `slow_down` (RFC 8628 section 3.5). */
@@ -93,7 +95,7 @@ export class DevicePoller {
   }
 
   #pollAfter(delayMs: number, authorization: DeviceAuthorization): void {
-    const { clock, deadlines, onFailure } = this.#options;
+    const { clock, deadlines, onFailure, onError } = this.#options;
     const atMs = clock.now() + delayMs;
     const { expiresAtMs } = authorization;
     if (atMs >= expiresAtMs) {
@@ -101,7 +103,7 @@ export class DevicePoller {
       return;
     }
     this.#nextAtMs = atMs;
-    this.#next = deadlines.at(atMs, () => void this.#poll(authorization));
+    this.#next = deadlines.at(atMs, () => void this.#poll(authorization).catch(onError));
   }
 
   async #poll(authorization: DeviceAuthorization): Promise<void> {

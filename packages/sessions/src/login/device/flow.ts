@@ -15,7 +15,6 @@ export interface DeviceFlowOptions {
   readonly initiatorVerifier: InitiatorVerifier;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
-  readonly onError: (error: unknown) => void;
 }
 
 /**
@@ -33,14 +32,15 @@ export class DeviceFlow {
    * @throws SessionError `provider_unavailable`, `provider_refused`, `login_failed`; they end the attempt
    */
   start(attempt: LoginAttempt, provider: Provider): Promise<void> {
-    const { clock, deadlines, completion, onError } = this.#options;
+    const { clock, deadlines, completion } = this.#options;
     attempt.devicePoller = new DevicePoller({
       provider,
       scopes: attempt.scopes,
       clock,
       deadlines,
-      onGranted: (granted) => void this.#complete(attempt, granted).catch(onError),
+      onGranted: (granted) => this.#complete(attempt, granted),
       onFailure: (failure, cause) => void completion.fail(attempt, failure, cause),
+      onError: (error) => void completion.failBy(attempt, error),
     });
     return this.waitForCode(attempt);
   }
@@ -54,7 +54,12 @@ export class DeviceFlow {
       completion.failBy(attempt, error);
       // The error tells the client.
       failedLogins.takeUnreported(attempt.snapshot.ref, attempt.provider);
-      throw error;
+      if (error instanceof SessionError) throw error;
+      throw new SessionError(
+        'login_failed',
+        'The login failed because of an internal error of this server. Call `login` to try again. If it fails again, tell the operator of this server; the log names the error.',
+        { cause: error },
+      );
     }
     if (!attempt.outcome) return;
     throw new SessionError(
@@ -73,12 +78,6 @@ export class DeviceFlow {
       completion.reject(attempt, granted, 'identity_mismatch');
       return;
     }
-    try {
-      await completion.complete(attempt, granted);
-    } catch (error) {
-      // The device code is used up, so the user has to start again, as after a failure of the provider.
-      completion.fail(attempt, 'provider_unavailable');
-      throw error;
-    }
+    await completion.complete(attempt, granted);
   }
 }

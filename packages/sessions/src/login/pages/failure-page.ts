@@ -86,6 +86,11 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
     reason: 'The identity provider rejected the login, or its response was not valid.',
     advice: `${LOG_IN_AGAIN} If it is rejected again, contact the operator of this server.`,
   },
+  internal_error: {
+    title: 'Login failed',
+    reason: 'This server could not complete the login because of an internal error. No access was granted.',
+    advice: `${LOG_IN_AGAIN} If it fails again, contact the operator of this server.`,
+  },
   wrong_code: {
     title: 'Incorrect code',
     reason: 'The client sent an incorrect code too many times. No access was granted.',

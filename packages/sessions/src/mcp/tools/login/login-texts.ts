@@ -163,6 +163,8 @@ function failureText({ failure, reason, oauthError }: LoginFault): string {
       return `The identity provider could not complete the login.${why} Try \`login\` again in a minute. If it fails again, tell the operator of this server.`;
     case 'provider_refused':
       return `The identity provider rejected the login, or its response was not valid.${why} Call \`login\` to try again. If it fails again, tell the operator of this server; the log names the setting.`;
+    case 'internal_error':
+      return 'The login failed because of an internal error of this server. Call `login` to try again. If it fails again, tell the operator of this server; the log names the error.';
     case 'wrong_code':
       return 'A wrong confirmation code was entered too often. Call `login` to start a new login.';
     case 'superseded':
