@@ -51,6 +51,7 @@ describe('the command check', () => {
     expect(stdout).toMatch(/^– tls +http, on loopback$/m);
     expect(stdout).toMatch(/^\? redirect_uri +http:\/\/127\.0\.0\.1:3000\/callback\n {4}Compare it/m);
     expect(stdout).not.toContain('✗');
+    expect(stdout).toMatch(/\n\nNo check has failed\. Start the server and log in: [^\n]*\n$/);
   });
 
   it('names the variables to change, and exits with 1 if a check has failed', async () => {
@@ -61,6 +62,7 @@ describe('the command check', () => {
       /^ {4}Change MCP_SESSIONS_CLIENT_ID, MCP_SESSIONS_CLIENT_SECRET, MCP_SESSIONS_CLIENT_AUTHENTICATION, MCP_SESSIONS_PKCE: /m,
     );
     expect(stdout).not.toContain('canary');
+    expect(stdout).toMatch(/\n\nFailed: client_authentication\. [^\n]*\n$/);
   });
 
   it('prints the reports as JSON', async () => {
@@ -71,6 +73,7 @@ describe('the command check', () => {
     expect(reports[0]?.checks.find(({ result }) => result === 'failed')).toMatchObject({
       check: 'discovery',
       setting: 'issuer, HTTPS_PROXY',
+      variables: ['MCP_SESSIONS_ISSUER', 'HTTPS_PROXY'],
       failure: { reason: 'connection_failed', code: 'ECONNREFUSED' },
     });
     expect(stdout).not.toContain(client.clientSecret);
@@ -133,11 +136,26 @@ describe('the table of check', () => {
     const lines = tablesOf(reports, columns).split('\n');
     expect(lines.filter((line) => line.length > columns && !line.includes(address))).toEqual([]);
     expect(lines.filter((line) => line.includes(address))).toHaveLength(1);
-    expect(lines.slice(3).every((line) => line.startsWith('    '))).toBe(true);
+    expect(lines.slice(3, lines.indexOf('')).every((line) => line.startsWith('    '))).toBe(true);
   });
 
   it('has a line for each check and each advice if there is no terminal', () => {
-    expect(tablesOf(reports, Number.POSITIVE_INFINITY).split('\n')).toHaveLength(4);
+    const [table = '', summary] = tablesOf(reports, Number.POSITIVE_INFINITY).split('\n\n');
+    expect(table.split('\n')).toHaveLength(4);
+    expect(summary).toBe('Failed: discovery. Change what is below each ✗, then run this command again.');
+  });
+
+  it('names the provider of a failed check if there are several', () => {
+    const both = [...reports, { provider: 'access', ok: true, checks: [] }];
+    expect(tablesOf(both, 80)).toMatch(/\n\nFailed: discovery of example\. /);
+  });
+
+  it('repeats no variable that the advice names', () => {
+    const advice = "If it supports PKCE, set `pkce: 'S256'`.";
+    const pkce = { check: 'pkce', result: 'failed', found: 'none', advice, setting: 'pkce' } as const;
+    expect(tablesOf([{ provider: 'a', ok: false, checks: [pkce] }], 80)).toContain(
+      '\n    If it supports PKCE, set MCP_SESSIONS_PKCE=S256.\n',
+    );
   });
 
   it('names the variables of the authorization server of the clients for that server', () => {

@@ -37,28 +37,53 @@ export async function checkProviders(
   });
   const reports = await sessions.checkProviders();
   await sessions.close({ drainMs: 0 });
-  const text = isJson ? JSON.stringify(reports) : tablesOf(reports, columns);
+  const text = isJson ? JSON.stringify(reports.map(withVariableNames)) : tablesOf(reports, columns);
   return { text: `${text}\n`, exitCode: reports.every(({ ok }) => ok) ? 0 : 1 };
 }
 
-/** The reports as text: a line for each check, and below it what to do. */
+/** A report with the variables of each setting, as the table names them. */
+function withVariableNames({ provider, checks, ...report }: ProviderReport): object {
+  const named = checks.map(({ setting, ...check }) => ({
+    ...check,
+    ...(setting !== undefined && { setting, variables: variablesOf(provider, setting) }),
+  }));
+  return { provider, ...report, checks: named };
+}
+
+/** The reports as text: a line for each check, below it what to do, and at the end what has failed. */
 export function tablesOf(reports: readonly ProviderReport[], columns: number): string {
   const tableOf = ({ provider, checks }: ProviderReport) =>
     [provider, ...checks.flatMap((each) => linesOf(provider, each, columns))].join('\n');
-  return reports.map(tableOf).join('\n\n');
+  return [...reports.map(tableOf), wrapped('', summaryOf(reports), '', columns).join('\n')].join('\n\n');
 }
 
-function linesOf(
-  provider: string,
-  { check, result, found, advice, setting }: ProviderCheck,
-  columns: number,
-): string[] {
+function summaryOf(reports: readonly ProviderReport[]): string {
+  const failed = reports.flatMap(({ provider, checks }) =>
+    checks
+      .filter(({ result }) => result === 'failed')
+      .map(({ check }) => (reports.length > 1 ? `${check} of ${provider}` : check)),
+  );
+  return failed.length > 0
+    ? `Failed: ${failed.join(', ')}. Change what is below each ✗, then run this command again.`
+    : 'No check has failed. Start the server and log in: only that shows what has a ?.';
+}
+
+function linesOf(provider: string, each: ProviderCheck, columns: number): string[] {
+  const { check, result, found } = each;
   const lines = wrapped(`${SIGNS[result]} ${check.padEnd(NAME_WIDTH)} `, found, FOUND_INDENT, columns);
-  if (advice === undefined) return lines;
+  const whatToDo = whatToDoAbout(provider, each);
+  return whatToDo === undefined
+    ? lines
+    : [...lines, ...wrapped(ADVICE_INDENT, whatToDo, ADVICE_INDENT, columns)];
+}
+
+/** The advice of a check, with the variables to change. `undefined`: there is nothing to do. */
+export function whatToDoAbout(provider: string, { advice, setting }: ProviderCheck): string | undefined {
+  if (advice === undefined) return undefined;
+  const text = isAccess(provider) ? advice : withVariables(advice);
   const variables = setting === undefined ? [] : variablesOf(provider, setting);
-  const change = variables.length > 0 ? `Change ${variables.join(', ')}: ` : '';
-  const whatToDo = `${change}${isAccess(provider) ? advice : withVariables(advice)}`;
-  return [...lines, ...wrapped(ADVICE_INDENT, whatToDo, ADVICE_INDENT, columns)];
+  const areNamed = variables.every((variable) => text.includes(variable));
+  return areNamed ? text : `Change ${variables.join(', ')}: ${text}`;
 }
 
 /** The variables of the authorization server of the clients. Its other options have none. */

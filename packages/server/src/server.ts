@@ -2,6 +2,7 @@ import { type Branding, type CloseOptions, createSessions, type Sessions } from 
 import { destination, type Logger, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
+import { whatToDoAbout } from './check.js';
 import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
 import { logUncaughtErrors } from './log-uncaught-errors.js';
 
@@ -107,10 +108,12 @@ function createServer(
 /** The server starts although a provider cannot be used, and tells the operator before users notice. */
 async function warnAboutProviders(sessions: Sessions, logger: Logger): Promise<void> {
   for (const { provider, checks } of await sessions.checkProviders()) {
-    for (const { check, result, found, advice, setting } of checks) {
+    for (const each of checks) {
+      const { check, result, found, setting } = each;
       if (result !== 'failed') continue;
       const entry = { provider, check, ...(setting !== undefined && { setting }) };
-      logger.warn(entry, `The check of the provider failed: ${found}. ${advice ?? ''}`.trimEnd());
+      const whatToDo = whatToDoAbout(provider, each) ?? '';
+      logger.warn(entry, `The check of the provider failed: ${found}. ${whatToDo}`.trimEnd());
     }
   }
 }

@@ -181,6 +181,26 @@ describe('the check of a provider', () => {
     const { checks } = await checkProvider(settings, ADDRESSES, runtime);
     const expected = { check: 'proxy', result: 'ok', found: 'proxy.test:3128 for provider.test' };
     expect(checks).toContainEqual(expected);
+    expect(checks.find(({ check }) => check === 'name_resolution')).toEqual({
+      check: 'name_resolution',
+      result: 'unused',
+      found: 'provider.test: the proxy resolves it',
+    });
+  });
+
+  it('does not call a proxy good, nor a name resolved, that let no request through', async () => {
+    const provider = new FaultingProvider({ quirks: ['connection_refused'] });
+    const settings = providerSettings(provider.options);
+    const proxyFor = () => 'proxy.test:3128';
+    const runtime = { clock: new VirtualClock(), random: systemRandom, fetch: provider.fetch, proxyFor };
+    const { checks } = await checkProvider(settings, ADDRESSES, runtime);
+    expect(checks.slice(1, 5)).toMatchObject([
+      { check: 'proxy', result: 'unknown', found: 'proxy.test:3128' },
+      { check: 'name_resolution', result: 'unused' },
+      { check: 'tls', result: 'unknown' },
+      { check: 'discovery', result: 'failed', found: expect.not.stringContaining('no answer') },
+    ]);
+    expect(checks.find(({ check }) => check === 'clock')?.found).toBe('the provider was not reached');
   });
 
   it('lists every address of the metadata with its answer', async () => {

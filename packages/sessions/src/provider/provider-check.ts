@@ -43,8 +43,8 @@ export async function checkProvider(
     const metadata = contact.configuration?.serverMetadata();
     const checks = [
       result('configuration', 'ok', `client ${settings.clientId} at ${settings.issuer}`),
-      proxy(settings, runtime),
-      nameResolution(contact, requests),
+      proxy(settings, runtime, requests),
+      nameResolution(settings, contact, { runtime, requests }),
       tls(contact, requests),
       discovery(settings, contact, requests),
       issuer(settings, contact),

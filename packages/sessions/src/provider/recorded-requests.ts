@@ -31,6 +31,11 @@ export class RecordedRequests {
     return [...new Set(this.answers.map(({ address }) => new URL(address).host))];
   }
 
+  /** Whether any request was answered. */
+  get wasAnswered(): boolean {
+    return this.answers.some(({ status }) => status !== undefined);
+  }
+
   /** Whether no request used TLS. */
   get isPlain(): boolean {
     return this.answers.length > 0 && this.answers.every(({ address }) => address.startsWith('http:'));

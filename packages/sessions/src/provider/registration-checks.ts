@@ -73,7 +73,8 @@ export function revocation(settings: ProviderSettings, metadata: oidc.ServerMeta
   const { revocation_endpoint: endpoint } = metadata;
   if (endpoint) return result('revocation', 'ok', endpoint);
   return result('revocation', 'unused', 'the provider announces no revocation endpoint', {
-    advice: 'After a logout, tokens stay valid at the provider until they expire there.',
+    advice:
+      'After a logout, tokens stay valid at the provider until they expire there. If it has an address that revokes them, set `endpoints`.',
     setting: 'endpoints',
   });
 }
