@@ -38,7 +38,7 @@ const modules = {
   'mcp/era-2025': upToServer,
   'mcp/era-2026': upToServer,
   mcp: [...upToServer, 'mcp/era-2025', 'mcp/era-2026'],
-  store: upToSession,
+  store: [...upToSession, 'login'],
   observe: upToSession,
   server: [...upToMcp, 'store', 'observe'],
   testing: ['parse-options', 'time', 'vault', 'provider', 'server'],
@@ -90,6 +90,16 @@ module.exports = {
       to: {
         path: inModules(['session']),
         pathNot: `${library}session/(session-(store|record|events)|provider-failures|ids)[.]ts$`,
+      },
+    },
+    {
+      name: 'login-port-only',
+      comment: 'store knows of login only its ports and records.',
+      severity: 'error',
+      from: { path: inModules(['store']), pathNot: tests },
+      to: {
+        path: inModules(['login']),
+        pathNot: `${library}login/(attempt-(store|record)|messages)[.]ts$`,
       },
     },
     {

@@ -15,3 +15,6 @@ export function handled<T>(
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === 'object' && value !== null && 'then' in value && typeof value.then === 'function';
 }
+
+/** The answer of a port: a store in this process answers at once, one behind a network later. */
+export type MaybePromise<T> = T | Promise<T>;
