@@ -30,6 +30,7 @@ const guides = [
       { text: 'Sessions', link: '/sessions' },
       { text: 'Configuration', link: '/configuration' },
       { text: 'Providers', link: '/providers' },
+      { text: 'Testing with providers', link: '/testing' },
       { text: 'Deployment', link: '/deployment' },
       { text: 'Migrating', link: '/migrating' },
     ],
@@ -87,7 +88,8 @@ export default defineConfig({
       {
         text: 'Guides',
         link: '/getting-started',
-        activeMatch: '^/(getting-started|tools|login|sessions|configuration|deployment|migrating)',
+        activeMatch:
+          '^/(getting-started|tools|login|sessions|configuration|providers|testing|deployment|migrating)',
       },
       { text: 'API', link: '/api/', activeMatch: '^/api/' },
       { text: 'Security', link: '/threat-model', activeMatch: '^/(threat-model|security|memory)' },
