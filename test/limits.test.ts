@@ -1,6 +1,5 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { MAX_LOGOUT_TOKENS } from '../packages/sessions/src/access/logout-token.js';
 import {
   MAX_CLAIMS_BYTES,
   MAX_DEMANDED_SCOPES,
@@ -12,6 +11,11 @@ import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http
 import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-response-limit.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
 import type { MemoryQuotaLimits } from '../packages/sessions/src/limits/memory-quota.js';
+import {
+  MAX_ISSUED,
+  MAX_ISSUED_PER_SESSION,
+  MAX_USED_PER_ISSUER,
+} from '../packages/sessions/src/limits/one-time-store.js';
 import {
   CALL_BYTES,
   CALL_LIMITS,
@@ -79,7 +83,9 @@ describe('docs/limits.md', () => {
     ['scopes that a provider grants', MAX_GRANTED_SCOPE_LENGTH],
     ['identifier, `sub` and name of a user at the provider', MAX_IDENTITY_LENGTH],
     ["the name of the user's session at the provider (`sid`)", MAX_SESSION_LENGTH],
-    ['used logout tokens that are remembered, as digests', MAX_LOGOUT_TOKENS],
+    ['used logout tokens that are remembered, as digests', MAX_USED_PER_ISSUER],
+    ['states of calls that take several rounds', MAX_ISSUED_PER_SESSION],
+    ['states of calls that take several rounds', MAX_ISSUED],
     ['state of a session (`session.state`)', STATE_LIMITS.maxBytes / KIB],
     ['state of all sessions', STATE_LIMITS.sharedBytes / 4 / MIB],
     ['state of all sessions', STATE_LIMITS.sharedBytes / MIB],

@@ -1,6 +1,7 @@
 import { exportJWK, generateKeyPair, type JWTHeaderParameters, SignJWT, UnsecuredJWT } from 'jose';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { SessionError } from '../errors.js';
+import { MapOneTimeStore } from '../store/map-one-time-store.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 import { LogoutTokenVerifier } from './logout-token.js';
 
@@ -66,6 +67,7 @@ function setUp({ hasKeys = true } = {}) {
     clientId: CLIENT,
     toleranceSeconds: TOLERANCE_SECONDS,
     clock,
+    oneTime: new MapOneTimeStore(clock),
     requestKeys: async () => {
       published.requests++;
       if (published.isDown) throw new SessionError('provider_unavailable', 'Not now.');
@@ -215,7 +217,7 @@ describe('a logout token that was used', () => {
     const { verify } = setUp();
     const token = await sign();
     const first = await verify(token);
-    if ('release' in first) first.release();
+    if ('release' in first) await first.release();
     expect(await verify(token)).toEqual(named(expect.anything()));
     expect(await verify(token)).toEqual({ fault: 'replayed' });
   });

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
 import { decodeJwt, errors, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import { SessionError } from '../errors.js';
-import { ExpiringMap } from '../limits/expiring-map.js';
+import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { LogoutTokenFault } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
+import type { MaybePromise } from '../time/promises.js';
 import { issuerKeys } from './issuer-keys.js';
 import { SIGNATURE_ALGORITHMS } from './token-verifier.js';
 
@@ -22,6 +23,8 @@ export interface LogoutTokenVerifierOptions {
   /** By how much the provider's clock may differ. */
   readonly toleranceSeconds: number;
   readonly clock: Clock;
+  /** Remembers the tokens that were used. */
+  readonly oneTime: OneTimeStore;
   /** Requests its public keys (RFC 7517). @throws as `issuer` */
   readonly requestKeys: () => Promise<object>;
   /** Milliseconds since the epoch, in whose seconds tokens give times. Default: `Date.now`. */
@@ -40,12 +43,10 @@ export type VerifiedLogout =
   | {
       readonly logout: ProviderLogout;
       /** Lets the provider send the token again, because the logout could not be carried out. */
-      readonly release: () => void;
+      readonly release: () => MaybePromise<void>;
     }
   | { readonly fault: LogoutTokenFault };
 
-/** Used tokens of one provider that are remembered. */
-export const MAX_LOGOUT_TOKENS = 10_000;
 /** How long a token is accepted after it was issued, whatever its `exp`. */
 const MAX_AGE_SECONDS = 600;
 const MAX_TOKEN_CHARACTERS = 8192;
@@ -55,21 +56,18 @@ const TOKEN_TYPE = /^(application\/)?(logout\+)?jwt$/i;
 /** Verifies the logout tokens of one provider (OpenID Connect Back-Channel Logout section 2.6), each once. */
 export class LogoutTokenVerifier {
   readonly #options: LogoutTokenVerifierOptions;
-  /** By digest of the `jti`, the oldest first. */
-  readonly #used: ExpiringMap<string, true>;
   readonly #keys: JWTVerifyGetKey;
 
   constructor(options: LogoutTokenVerifierOptions) {
     this.#options = options;
-    const { clock, requestKeys } = options;
-    this.#keys = issuerKeys(requestKeys);
-    this.#used = new ExpiringMap({ clock, maxEntries: MAX_LOGOUT_TOKENS, ttlMs: MAX_AGE_SECONDS * 1000 });
+    this.#keys = issuerKeys(options.requestKeys);
   }
 
   /**
    * Verifies a token. Its claims are checked before its signature, so that a stranger cannot cause a request for keys
    * without a token that fits.
-   * @throws SessionError `provider_unavailable`, `provider_refused` if metadata or keys are not available
+   * @throws SessionError `provider_unavailable`, `provider_refused` if metadata or keys are not available,
+   *   `store_unavailable`
    */
   async verify(token: string): Promise<VerifiedLogout> {
     const claims = token.length > MAX_TOKEN_CHARACTERS ? undefined : claimsIn(token);
@@ -81,7 +79,7 @@ export class LogoutTokenVerifier {
     const logout = logoutIn(claims);
     if (!logout) return { fault: 'claims' };
     const fault = known.hasKeys ? await this.#signatureFault(token) : 'signature';
-    return fault ? { fault } : this.#takeOnce(String(claims.jti), logout);
+    return fault ? { fault } : this.#takeOnce(known.issuer, String(claims.jti), logout);
   }
 
   /** Verifies the signature, the times and the type. The claims are those that were decoded before. */
@@ -103,14 +101,12 @@ export class LogoutTokenVerifier {
   }
 
   /** Remembers a token until it would be refused because of its age. */
-  #takeOnce(jti: string, logout: ProviderLogout): VerifiedLogout {
-    const digest = createHash('sha256').update(jti).digest('base64url');
-    if (this.#used.get(digest)) return { fault: 'replayed' };
-    const { clock, toleranceSeconds } = this.#options;
+  async #takeOnce(issuer: string, jti: string, logout: ProviderLogout): Promise<VerifiedLogout> {
+    const { clock, oneTime, toleranceSeconds } = this.#options;
+    const used = { issuer, name: createHash('sha256').update(jti).digest('base64url') };
     const untilMs = clock.now() + (MAX_AGE_SECONDS + 2 * toleranceSeconds) * 1000;
-    this.#used.set(digest, true, untilMs);
-    // An entry that has expired counts as none.
-    return { logout, release: () => this.#used.set(digest, true, clock.now()) };
+    if (!(await oneTime.use(used, untilMs))) return { fault: 'replayed' };
+    return { logout, release: () => oneTime.release(used) };
   }
 }
 

@@ -45,6 +45,10 @@ export class ExpiringMap<Key, Value> {
     this.#evict();
   }
 
+  delete(key: Key): void {
+    this.#entries.delete(key);
+  }
+
   clear(): void {
     this.#entries.clear();
   }

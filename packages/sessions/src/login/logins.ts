@@ -1,6 +1,7 @@
 import type { Accounts } from '../account/accounts.js';
 import { SessionError, signedOut, unknownProvider } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
+import type { Rates } from '../limits/rates.js';
 import type { Provider } from '../provider/provider.js';
 import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
@@ -12,6 +13,7 @@ import type { SessionRegistry } from '../session/session-registry.js';
 import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
+import { andThen } from '../time/promises.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import { BrowserFlow } from './browser/flow.js';
@@ -43,6 +45,7 @@ export interface LoginsOptions {
   readonly events: SessionEvents;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  readonly rates: Rates;
   readonly random: RandomSource;
   readonly lifetimes: Lifetimes;
   readonly limits: Pick<Limits, 'loginStartsPerMinute' | 'loginStartsPerUserPerMinute' | 'pendingLogins'>;
@@ -85,8 +88,8 @@ export class Logins {
 
   constructor(options: LoginsOptions) {
     this.#options = options;
-    const { clock, deadlines, events, limits } = options;
-    this.#rateLimit = new LoginRateLimit({ limits, clock, deadlines, events });
+    const { clock, deadlines, limits } = options;
+    this.#rateLimit = new LoginRateLimit(options);
     this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
     this.#failedLogins = new FailedLogins(clock);
     this.#waiters = new LoginWaiters(clock);
@@ -119,9 +122,12 @@ export class Logins {
     await this.#provider(providerName).prepare();
   }
 
-  /** @throws SessionError `too_many_requests` if the user or address has started too many logins within a minute */
-  assertStartAllowed(source: Omit<LoginSource, 'clientName'>): void {
-    this.#rateLimit.assertAllowed(source);
+  /**
+   * @throws SessionError `too_many_requests` if the user or address has started too many logins within a minute,
+   *   `store_unavailable`
+   */
+  async assertStartAllowed(source: Omit<LoginSource, 'clientName'>): Promise<void> {
+    await this.#rateLimit.assertAllowed(source);
   }
 
   /**
@@ -148,11 +154,12 @@ export class Logins {
       return { ...this.#describe(pending), isNew: false };
     }
     this.#attempts.assertSessionCapacity(snapshot.ref, provider.name);
-    this.#rateLimit.count(options.source);
-    if (pending) this.#completion.fail(pending, 'superseded');
-    const attempt = this.#add(snapshot, options, flow, [...provider.scopes, ...scopes]);
-    if (flow === 'device') await this.#deviceFlow.start(attempt, provider);
-    return { ...this.#describe(attempt), isNew: true };
+    return andThen(this.#rateLimit.count(options.source), async () => {
+      if (pending) this.#completion.fail(pending, 'superseded');
+      const attempt = this.#add(snapshot, options, flow, [...provider.scopes, ...scopes]);
+      if (flow === 'device') await this.#deviceFlow.start(attempt, provider);
+      return { ...this.#describe(attempt), isNew: true };
+    });
   }
 
   /** Whether a login from `source` is complete when its browser is done, without a confirmation code. */

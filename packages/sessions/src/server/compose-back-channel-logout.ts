@@ -9,7 +9,7 @@ import type { SessionsSettings } from './settings.js';
 export function composeBackChannelLogout(
   settings: SessionsSettings,
   { clock }: ServerEnvironment,
-  { providers, registry, refresher, accounts, logins, events }: SessionParts & LoginParts,
+  { oneTime, providers, registry, refresher, accounts, logins, events }: SessionParts & LoginParts,
 ): BackChannelLogoutOptions['backChannelLogout'] {
   const verifiers = new Map<string, LogoutTokenVerifier>();
   for (const { name, clientId, clockToleranceSeconds, endpoints } of settings.providers) {
@@ -20,6 +20,7 @@ export function composeBackChannelLogout(
       clientId,
       toleranceSeconds: clockToleranceSeconds,
       clock,
+      oneTime,
       requestKeys: () => provider.requestKeys(),
     });
     verifiers.set(name, verifier);

@@ -49,7 +49,7 @@ export function composeHttp(
   { endpoint, publicUrl, isClosing }: ComposeHttpOptions,
 ): HttpParts {
   const { clock, random, fetch, logger, onError } = environment;
-  const { keys, deadlines, events, logins } = parts;
+  const { keys, deadlines, rates, events, logins } = parts;
   const { limits, trustedProxies, brand, lifetimes } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
   const configuredUrl = publicUrl.known;
@@ -70,7 +70,7 @@ export function composeHttp(
     }),
     trustedProxies,
     browserFlow: logins.browserFlow,
-    loginRequests: new LoginRequestLimits(limits, { clock, deadlines }),
+    loginRequests: new LoginRequestLimits(limits, rates),
     bodyMemory: new BodyMemoryLimit(),
     unreadResponses: new UnreadResponseLimit(),
     keys,

@@ -17,7 +17,7 @@ export interface LoginParts {
 export function composeLogins(
   settings: SessionsSettings,
   { clock, random, fetch, onError }: ServerEnvironment,
-  { providers, accounts, registry, disposal, sharedGrants, vault, events, deadlines }: SessionParts,
+  { providers, accounts, registry, disposal, sharedGrants, vault, events, deadlines, rates }: SessionParts,
   publicUrl: PublicUrl,
 ): LoginParts {
   const { lifetimes, limits } = settings;
@@ -43,6 +43,7 @@ export function composeLogins(
     events,
     clock,
     deadlines,
+    rates,
     random,
     lifetimes,
     limits,

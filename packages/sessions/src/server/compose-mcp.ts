@@ -30,6 +30,7 @@ export function composeMcp(
   {
     keys,
     deadlines,
+    oneTime,
     events,
     registry,
     owners,
@@ -68,7 +69,7 @@ export function composeMcp(
     accounts,
     logins,
     argumentElements: limits.toolArgumentElements,
-    states: new RequestStates(new Vault(keys, random, 'request-state'), random, clock),
+    states: new RequestStates({ vault: new Vault(keys, random, 'request-state'), random, clock, oneTime }),
     authorStates: new BoundStates({
       contexts,
       idOf,

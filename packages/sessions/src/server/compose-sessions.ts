@@ -7,6 +7,8 @@ import { createSessionFetch, type SessionFetch } from '../account/session-fetch.
 import { SessionStates } from '../account/session-state.js';
 import { TokenRejections } from '../account/token-rejection.js';
 import { unknownProvider } from '../errors.js';
+import type { OneTimeStore } from '../limits/one-time-store.js';
+import type { Rates } from '../limits/rates.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
 import { Provider, type ProviderRuntime } from '../provider/provider.js';
@@ -19,6 +21,8 @@ import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
 import type { SessionStore } from '../session/session-store.js';
 import { SharedGrants } from '../session/shared-grants.js';
+import { MapOneTimeStore } from '../store/map-one-time-store.js';
+import { MapRates } from '../store/map-rates.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { Vault } from '../vault/vault.js';
@@ -36,6 +40,8 @@ export interface SessionParts {
   readonly keys: KeyHierarchy;
   readonly vault: Vault;
   readonly deadlines: Deadlines;
+  readonly oneTime: OneTimeStore;
+  readonly rates: Rates;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
   readonly sharedGrants: SharedGrants;
@@ -161,6 +167,8 @@ export function composeSessions(
     keys,
     vault,
     deadlines,
+    oneTime: new MapOneTimeStore(clock),
+    rates: new MapRates({ clock, deadlines }),
     events,
     disposal,
     sharedGrants,

@@ -18,3 +18,11 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 
 /** The answer of a port: a store in this process answers at once, one behind a network later. */
 export type MaybePromise<T> = T | Promise<T>;
+
+/**
+ * Continues with an answer: in the same tick if it is no promise. An error is thrown or rejects, as the answer came.
+ * Use it only where no other code may run in between. Everywhere else, `await` the answer.
+ */
+export function andThen<T, R>(answer: MaybePromise<T>, next: (value: T) => MaybePromise<R>): MaybePromise<R> {
+  return answer instanceof Promise ? answer.then(next) : next(answer);
+}

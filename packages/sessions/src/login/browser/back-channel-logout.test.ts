@@ -5,6 +5,7 @@ import { SessionError } from '../../errors.js';
 import { BodyMemoryLimit } from '../../http/body/body-memory-limit.js';
 import type { HttpEnv } from '../../http/http-env.js';
 import type { ClientKey } from '../../limits/client-key.js';
+import { MapRates } from '../../store/map-rates.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Deadlines } from '../../time/deadlines.js';
 import { backChannelLogoutPath, backChannelLogoutRoutes } from './back-channel-logout.js';
@@ -27,7 +28,7 @@ function setUp(verify: (token: string) => Promise<VerifiedLogout>, signOutError?
   const options = {
     loginRequests: new LoginRequestLimits(
       { invalidLoginRequestsPerMinute: MAX_INVALID },
-      { clock, deadlines },
+      new MapRates({ clock, deadlines }),
     ),
     bodyMemory: new BodyMemoryLimit(),
     backChannelLogout: {

@@ -51,13 +51,13 @@ export function backChannelLogoutRoutes(options: BackChannelLogoutOptions): Hono
     const verified = others.length > 0 ? MALFORMED : await verifier.verify(token).catch(unavailable);
     if ('fault' in verified) {
       if (verified.fault !== 'unavailable') onRefused(provider, verified.fault);
-      const seconds = loginRequests.ofAddress(c.get('clientKey'));
+      const seconds = await loginRequests.ofAddress(c.get('clientKey'));
       if (seconds !== undefined) return later(c, 429, seconds);
       return verified.fault === 'unavailable' ? later(c, 503, RETRY_SECONDS) : invalid(c, 400);
     }
     try {
-      await signOut(provider, verified.logout).catch((error: unknown) => {
-        verified.release();
+      await signOut(provider, verified.logout).catch(async (error: unknown) => {
+        await verified.release();
         throw error;
       });
       return c.body(null, 200);

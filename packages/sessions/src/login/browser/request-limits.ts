@@ -1,10 +1,12 @@
 import type { ClientKey } from '../../limits/client-key.js';
 import type { Limits } from '../../limits/limits.js';
-import { RateLimiter, type RateLimiterOptions } from '../../limits/rate-limiter.js';
+import type { RateLimit, Rates } from '../../limits/rates.js';
+import type { MaybePromise } from '../../time/promises.js';
 import { digestOf } from '../../vault/secret-digest.js';
 
 /** The maximum number of page requests of one login in a minute; a login takes four. */
 const MAX_REQUESTS_PER_LOGIN = 60;
+const OF_LOGIN: RateLimit = { name: 'pages of a login', perMinute: MAX_REQUESTS_PER_LOGIN };
 
 /**
  * Limits requests for login pages. Requests of a login count for that login and never for their address, so that many
@@ -12,24 +14,24 @@ const MAX_REQUESTS_PER_LOGIN = 60;
  * Requests of this machine are not counted.
  */
 export class LoginRequestLimits {
-  readonly #ofLogin: RateLimiter;
-  readonly #ofAddress: RateLimiter;
+  readonly #rates: Rates;
+  readonly #ofAddress: RateLimit;
 
   constructor(
     { invalidLoginRequestsPerMinute }: Pick<Limits, 'invalidLoginRequestsPerMinute'>,
-    options: Omit<RateLimiterOptions, 'perMinute'>,
+    rates: Rates,
   ) {
-    this.#ofLogin = new RateLimiter({ ...options, perMinute: MAX_REQUESTS_PER_LOGIN });
-    this.#ofAddress = new RateLimiter({ ...options, perMinute: invalidLoginRequestsPerMinute });
+    this.#rates = rates;
+    this.#ofAddress = { name: 'invalid login requests', perMinute: invalidLoginRequestsPerMinute };
   }
 
   /** Counts a request for a page of a login. @returns the seconds to wait; `undefined` if it is served */
-  ofLogin(clientKey: ClientKey | undefined, attemptId: string): number | undefined {
-    return clientKey === undefined ? undefined : this.#ofLogin.take(digestOf(attemptId));
+  ofLogin(clientKey: ClientKey | undefined, attemptId: string): MaybePromise<number | undefined> {
+    return clientKey === undefined ? undefined : this.#rates.take(OF_LOGIN, digestOf(attemptId));
   }
 
   /** Counts a request that belongs to no login. @returns the seconds to wait; `undefined` if it is served */
-  ofAddress(clientKey: ClientKey | undefined): number | undefined {
-    return clientKey === undefined ? undefined : this.#ofAddress.take(clientKey);
+  ofAddress(clientKey: ClientKey | undefined): MaybePromise<number | undefined> {
+    return clientKey === undefined ? undefined : this.#rates.take(this.#ofAddress, clientKey);
   }
 }

@@ -63,8 +63,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
       const attemptId = c.req.param('attempt') ?? '';
       const clientKey = c.get('clientKey');
       const seconds = browserFlow.isKnown(attemptId)
-        ? loginRequests.ofLogin(clientKey, attemptId)
-        : loginRequests.ofAddress(clientKey);
+        ? await loginRequests.ofLogin(clientKey, attemptId)
+        : await loginRequests.ofAddress(clientKey);
       return seconds === undefined ? next() : showTooManyRequests(c, seconds);
     });
   }
@@ -110,7 +110,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const response = { path, query, cookieOf, cookies: () => cookies.bindings(c) };
     const isValid = !hasDuplicates(query) && browserFlow.isValidResponse(response);
     // Valid responses are not limited: their users have logged in at the provider.
-    const seconds = isValid ? undefined : loginRequests.ofAddress(c.get('clientKey'));
+    const seconds = isValid ? undefined : await loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooManyRequests(c, seconds);
     if (hasDuplicates(query)) return showPage(c, await rejectedCallbackPage(brand));
     const result = await browserFlow.handleCallback({ ...response, origin: c.get('origin') });
@@ -130,7 +130,9 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const form = await readForm(bodySourceOf(c), bodyMemory);
     if (form === 'memory-full') return showTooManyRequests(c, 1);
     if (form === 'too-large') return showPage(c, await invalidFormPage(brand, 413));
-    const seconds = browserFlow.hasState(form) ? undefined : loginRequests.ofAddress(c.get('clientKey'));
+    const seconds = browserFlow.hasState(form)
+      ? undefined
+      : await loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooManyRequests(c, seconds);
     if (hasDuplicates(form)) return showPage(c, await rejectedCallbackPage(brand));
     const query = new URLSearchParams([...form].filter(([name]) => fields.includes(name)));

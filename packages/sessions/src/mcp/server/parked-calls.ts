@@ -126,7 +126,7 @@ export class ParkedCalls {
     if (!isInputRequiredResult(result)) return withHandle(result, handle, output);
     const { requestState: state } = result;
     const quotaKey = { session: resolved.record.ref, client: quotaKeyOf(originOf(context)) };
-    const sealed = states.seal(JSON.stringify({ handle, state }), bindingOf(called), quotaKey);
+    const sealed = await states.seal(JSON.stringify({ handle, state }), bindingOf(called), quotaKey);
     return { ...result, requestState: RESUMED_PREFIX + sealed };
   }
 
@@ -148,8 +148,8 @@ export class ParkedCalls {
     tool: ToolRequiringLogin,
   ): Promise<unknown> {
     const { contexts, states } = this.#options;
-    const payload: unknown = JSON.parse(states.open(state.slice(RESUMED_PREFIX.length), bindingOf(called)));
-    const { handle, state: own } = resumedSchema.parse(payload);
+    const opened = await states.open(state.slice(RESUMED_PREFIX.length), bindingOf(called));
+    const { handle, state: own } = resumedSchema.parse(JSON.parse(opened));
     const run = async () => tool.run(await this.#verified(withRequestState(protocol, undefined), own));
     return this.#runInNewSession(handle, contexts.get(), called, { ...tool, run });
   }

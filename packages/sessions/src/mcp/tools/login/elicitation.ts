@@ -142,22 +142,26 @@ export class LoginRounds {
     this.#options = options;
   }
 
-  /** The round of a call, from its request state. @throws SessionError `login_failed` */
-  roundOf(protocol: ServerContext, binding: RequestStateBinding): Round | undefined {
+  /** The round of a call, from its request state. @throws SessionError `login_failed`, `store_unavailable` */
+  async roundOf(protocol: ServerContext, binding: RequestStateBinding): Promise<Round | undefined> {
     const state = protocol.mcpReq.requestState();
     if (state === undefined) return undefined;
     if (typeof state !== 'string')
       throw new SessionError('login_failed', 'The requestState must be a string.');
-    return roundSchema.parse(JSON.parse(this.#options.states.open(state, binding)));
+    return roundSchema.parse(JSON.parse(await this.#options.states.open(state, binding)));
   }
 
   /** Asks the client to open the link. */
-  ask(call: LoginCall, { client, pending }: LinkQuestion, binding: RequestStateBinding): InputRequiredResult {
+  async ask(
+    call: LoginCall,
+    { client, pending }: LinkQuestion,
+    binding: RequestStateBinding,
+  ): Promise<InputRequiredResult> {
     this.#options.elicitation.asked(client);
     const login = inputRequired.elicitUrl({ message: invitation(pending), url: pending.loginUrl });
     return inputRequired({
       inputRequests: { login },
-      requestState: this.#nextState(call, undefined, binding),
+      requestState: await this.#nextState(call, undefined, binding),
     });
   }
 
@@ -192,10 +196,10 @@ export class LoginRounds {
     const current = logins.pending(ref, provider) ?? pending;
     const goesOn = mayWait && round.round < MAX_ROUNDS && !current.needsCode;
     if (!goesOn) return { kind: 'pending', login: { ...current, isNew: false } };
-    return inputRequired({ requestState: this.#nextState(call, round, binding) });
+    return inputRequired({ requestState: await this.#nextState(call, round, binding) });
   }
 
-  #nextState(call: LoginCall, round: Round | undefined, binding: RequestStateBinding): string {
+  #nextState(call: LoginCall, round: Round | undefined, binding: RequestStateBinding): Promise<string> {
     const next: Round = {
       round: (round?.round ?? 0) + 1,
       startedAtMs: round?.startedAtMs ?? this.#options.clock.now(),

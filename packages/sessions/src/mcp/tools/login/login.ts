@@ -98,14 +98,14 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
   const client = elicitation.clientOf(server, protocol, context);
   const binding = { ...called, session: sessionOf(context) };
   if (protocol.mcpReq.inputResponses !== undefined) elicitation.answered(client);
-  const round = rounds.roundOf(protocol, binding);
+  const round = await rounds.roundOf(protocol, binding);
   const { provider = defaultProvider, scopes = [], renew = false } = args;
   logins.assertProvider(provider);
   assertRequired(scopes, provider, contexts.requiredScopesAt(provider));
   // Checked before a pending handle is created for a login that cannot start.
   if (context.resolved.state === 'none' && !round) {
     await logins.prepare(provider);
-    logins.assertStartAllowed(originOf(context));
+    await logins.assertStartAllowed(originOf(context));
   }
   const call = await loginCallOf(
     registry,
