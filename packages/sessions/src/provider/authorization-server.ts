@@ -2,6 +2,7 @@ import * as oidc from 'openid-client';
 import { SessionError } from '../errors.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
+import { credentialsIn } from './credentials.js';
 import { FailurePause } from './failure-pause.js';
 import { FailureReporter } from './failure-reporter.js';
 import { ProviderConnection } from './provider-connection.js';
@@ -39,7 +40,7 @@ export class AuthorizationServer {
     const settings = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
     this.#connection = new ProviderConnection(settings, clock, fetch);
     this.#name = settings.name;
-    this.#failures = new FailureReporter(settings.name, report);
+    this.#failures = new FailureReporter(settings.name, report, credentialsIn(settings));
     this.#keys = new ProviderKeys(this.#connection, this.#failures, clock);
     this.#pause = new FailurePause(clock);
     this.introspect = introspection && ((token) => this.#introspect(token));
@@ -60,7 +61,7 @@ export class AuthorizationServer {
 
   async #introspect(token: string): Promise<unknown> {
     const configuration = await this.#configured();
-    const place = placeOf('introspection', configuration);
+    const place = { ...placeOf('introspection', configuration), secrets: [token] };
     const request = () => this.#failures.run(place, () => oidc.tokenIntrospection(configuration, token));
     try {
       return await this.#pause.run(request, isOutage);

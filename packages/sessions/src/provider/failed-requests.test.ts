@@ -347,3 +347,74 @@ describe('keys and introspection of a provider that is down', () => {
     expect(at.requestCount()).toBe(3);
   });
 });
+
+describe('an error that repeats what the request contained', () => {
+  const checks = () => ({
+    state: Secret.fromString('s&1'),
+    nonce: Secret.fromString('n=1'),
+    codeVerifier: Secret.fromString('v r'),
+  });
+  const tokens = () => ({ accessToken: Secret.fromString('a-7'), refreshToken: Secret.fromString('r/7') });
+  const callback = (query: Record<string, string>) =>
+    new URL(`?${new URLSearchParams({ state: 's&1', ...query })}`, REDIRECT_URI);
+  const forms = (text: string) => [
+    text,
+    encodeURIComponent(text),
+    new URLSearchParams({ text }).toString().slice('text='.length),
+    Buffer.from(text).toString('base64'),
+  ];
+  it.each<[string, string, readonly string[], (provider: Provider) => Promise<unknown>]>([
+    [
+      'a pushed request',
+      '/par',
+      ['s&1', 'n=1', 'v r'],
+      (provider) => provider.authorizationUrl(REDIRECT_URI, checks()),
+    ],
+    [
+      'a code exchange',
+      '/token',
+      ['c0de', 's&1', 'n=1', 'v r'],
+      (provider) => provider.exchange(callback({ code: 'c0de' }), checks()),
+    ],
+    ['a refresh', '/token', ['r/7'], (provider) => provider.refresh(Secret.fromString('r/7'))],
+    ['a poll', '/token', ['d.7'], (provider) => provider.pollDevice(Secret.fromString('d.7'))],
+    ['a revocation', '/revoke', ['a-7', 'r/7'], (provider) => provider.revoke(tokens())],
+  ])('is reported without it, however short it is: %s [security 48]', async (_what, path, sent, send) => {
+    for (const secret of [...sent, 'p*w', 'client:p*w']) {
+      const [text = '', inUrl = '', inForm = '', inHeader = ''] = forms(secret);
+      const shown = secret.startsWith('client:') ? [inHeader] : [text, inUrl, inForm];
+      for (const canary of shown) {
+        const at = failingAt(path, () =>
+          Response.json({ error: canary, error_description: `No "${canary}": (${canary})` }, { status: 400 }),
+        );
+        await send(at.providerWith({ clientSecret: 'p*w' })).catch(() => undefined);
+        expect(at.events).toHaveLength(1);
+        expect(at.events[0]).toMatchObject({ oauthError: '…', oauthDescription: 'No "…": (…)' });
+      }
+    }
+  });
+
+  it('is reported without it if it comes with the authorization response [security 48]', async () => {
+    const at = failingAt('/nowhere', refused);
+    const answer = callback({ error: 's&1', error_description: 'Unknown state s&1.' });
+    await at
+      .providerWith()
+      .exchange(answer, checks())
+      .catch(() => undefined);
+    expect(at.events).toMatchObject([{ oauthError: '…', oauthDescription: 'Unknown state ….' }]);
+  });
+
+  it('is reported without it if it is an introspection [security 48]', async () => {
+    const at = failingAt('/introspect', () =>
+      Response.json(
+        { error: 'invalid_request', error_description: 'No token t+7 of client:secret' },
+        { status: 400 },
+      ),
+    );
+    await at
+      .server()
+      .introspect?.('t+7')
+      .catch(() => undefined);
+    expect(at.events).toMatchObject([{ oauthDescription: 'No token … of client:…' }]);
+  });
+});

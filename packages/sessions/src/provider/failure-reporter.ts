@@ -5,12 +5,15 @@ import { type FailurePlace, failureOf } from './provider-failure.js';
 export class FailureReporter {
   readonly provider: string;
   readonly #report: (failure: ProviderFailure) => void;
+  readonly #secrets: readonly string[];
   /** A failed discovery is the result of all requests that wait for it. */
   readonly #reported = new WeakSet<ProviderError>();
 
-  constructor(provider: string, report: (failure: ProviderFailure) => void) {
+  /** @param secrets what every request may contain: the credentials of the client */
+  constructor(provider: string, report: (failure: ProviderFailure) => void, secrets: readonly string[] = []) {
     this.provider = provider;
     this.#report = report;
+    this.#secrets = secrets;
   }
 
   /** Runs a request. @throws ProviderError, which is reported */
@@ -25,7 +28,10 @@ export class FailureReporter {
   /** Converts an error of a request. */
   errorOf(error: unknown, place: Omit<FailurePlace, 'provider'>): ProviderError {
     if (error instanceof ProviderError) return error;
-    return new ProviderError(failureOf(error, { ...place, provider: this.provider }), { cause: error });
+    const secrets = [...this.#secrets, ...(place.secrets ?? [])];
+    return new ProviderError(failureOf(error, { ...place, provider: this.provider, secrets }), {
+      cause: error,
+    });
   }
 
   /** Reports an error unless that has been done. @returns the error */

@@ -4,6 +4,7 @@ import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { Secret } from '../vault/secret.js';
 import { authorizationUrl, isPushed } from './authorization-request.js';
+import { credentialsIn } from './credentials.js';
 import type { ProviderConnection } from './provider-connection.js';
 import { endpointOf, failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -48,11 +49,12 @@ export async function contactProvider(
   { addresses, runtime }: { addresses: RegisteredAddresses; runtime: CheckRuntime },
 ): Promise<Contact> {
   const { name: provider } = settings;
+  const secrets = credentialsIn(settings);
   let configuration: oidc.Configuration;
   try {
     configuration = await connection.configured();
   } catch (error) {
-    const discovery = failureOf(error, { provider, step: 'discovery', endpoint: settings.issuer });
+    const discovery = failureOf(error, { provider, step: 'discovery', endpoint: settings.issuer, secrets });
     return { configuration: undefined, discovery, token: undefined, pushed: undefined };
   }
   const nothingSent = { configuration, discovery: undefined, token: undefined, pushed: undefined };
@@ -63,7 +65,7 @@ export async function contactProvider(
       await send();
       return undefined;
     } catch (error) {
-      return failureOf(error, { provider, step, endpoint: endpointOf(step, metadata) });
+      return failureOf(error, { provider, step, endpoint: endpointOf(step, metadata), secrets });
     }
   };
   const redirectUri = addresses.redirectUri ?? PLACEHOLDER_URI;

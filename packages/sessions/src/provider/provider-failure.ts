@@ -1,6 +1,12 @@
 import * as oidc from 'openid-client';
 import type { ProviderFailureReason } from '../session/provider-failure-texts.js';
-import { failureIn, type ProviderFailure, printable, redacted } from '../session/provider-failures.js';
+import {
+  failureIn,
+  type ProviderFailure,
+  printable,
+  redacted,
+  withoutSecrets,
+} from '../session/provider-failures.js';
 import { inChain, networkFailureOf } from './network-failure.js';
 import { retryAfterSecondsOf, TokenEndpointError } from './token-answers.js';
 
@@ -10,6 +16,8 @@ export interface FailurePlace {
   readonly step: ProviderFailure['step'];
   /** The address of the request. */
   readonly endpoint?: string | undefined;
+  /** What the request contained that no text may repeat. */
+  readonly secrets?: readonly string[] | undefined;
 }
 
 /** What an error says about a failure. */
@@ -25,7 +33,9 @@ const MAX_TEXT_LENGTH = 200;
 export function failureOf(error: unknown, place: FailurePlace): ProviderFailure {
   const known = failureIn(error);
   if (known) return known;
-  const { provider, step } = place;
+  const { provider, step, secrets = [] } = place;
+  const shown = (text: string) =>
+    printable(withoutSecrets(printable(text, 4 * MAX_TEXT_LENGTH), secrets), MAX_TEXT_LENGTH);
   const finding = findingOf(error, step);
   const endpoint = addressOf(finding.endpoint ?? place.endpoint);
   const { oauthError, oauthDescription, code, expected, received } = finding;
@@ -35,10 +45,12 @@ export function failureOf(error: unknown, place: FailurePlace): ProviderFailure 
     ...finding,
     ...(endpoint !== undefined && { endpoint }),
     ...(code !== undefined && { code: printable(code, MAX_ERROR_LENGTH) }),
-    ...(oauthError !== undefined && { oauthError: errorCodeOf(oauthError) }),
-    ...(oauthDescription !== undefined && { oauthDescription: redacted(oauthDescription, MAX_TEXT_LENGTH) }),
-    ...(expected !== undefined && { expected: printable(expected, MAX_TEXT_LENGTH) }),
-    ...(received !== undefined && { received: printable(received, MAX_TEXT_LENGTH) }),
+    ...(oauthError !== undefined && { oauthError: errorCodeOf(oauthError, secrets) }),
+    ...(oauthDescription !== undefined && {
+      oauthDescription: redacted(oauthDescription, MAX_TEXT_LENGTH, secrets),
+    }),
+    ...(expected !== undefined && { expected: shown(expected) }),
+    ...(received !== undefined && { received: shown(received) }),
   };
 }
 
@@ -91,8 +103,8 @@ export function addressOf(endpoint: string | undefined): string | undefined {
 const WORDS = /^([a-z_.: -]+|[A-Z_.: -]+)$/;
 
 /** RFC 6749 section 5.2 allows printable ASCII. */
-function errorCodeOf(error: string): string {
-  const code = error.replaceAll(/[^\x20-\x7e]/g, '');
+function errorCodeOf(error: string, secrets: readonly string[]): string {
+  const code = withoutSecrets(error.slice(0, 4 * MAX_TEXT_LENGTH).replaceAll(/[^\x20-\x7e]/g, ''), secrets);
   return WORDS.test(code) ? printable(code, MAX_ERROR_LENGTH) : redacted(code, MAX_ERROR_LENGTH);
 }
 

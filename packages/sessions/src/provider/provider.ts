@@ -14,6 +14,7 @@ import {
   resourceParameters,
 } from './authorization-request.js';
 import { assertSuccess } from './authorization-response.js';
+import { credentialsIn } from './credentials.js';
 import {
   type DeviceAuthorization,
   type DevicePoll,
@@ -75,7 +76,7 @@ export class Provider {
     this.#settings = settings;
     this.#clock = clock;
     this.#connection = new ProviderConnection(settings, clock, fetch);
-    this.#failures = new FailureReporter(settings.name, report);
+    this.#failures = new FailureReporter(settings.name, report, credentialsIn(settings));
     const failures = this.#failures;
     this.#keys = new ProviderKeys(this.#connection, failures, clock);
     this.#revocation = new TokenRevocation(settings, this.#connection, { clock, fetch, onError, failures });
@@ -154,7 +155,9 @@ export class Provider {
   ): Promise<URL> {
     const configuration = await this.#configured();
     const step = isPushed(configuration, this.#settings) ? 'pushed_authorization' : 'authorization';
-    return this.#failures.run(placeOf(step, configuration), () =>
+    const { state, nonce, codeVerifier } = checks;
+    const secrets = [state, nonce, codeVerifier].map((secret) => secret.reveal());
+    return this.#failures.run({ ...placeOf(step, configuration), secrets }, () =>
       authorizationUrl(configuration, this.#settings, { redirectUri, checks, scopes, ...differences }),
     );
   }
@@ -172,15 +175,23 @@ export class Provider {
     scopes: readonly string[] = this.scopes,
   ): Promise<GrantedTokens> {
     const configuration = await this.#configured();
-    await this.#failures.run(placeOf('authorization', configuration), async () =>
+    const { searchParams: answer } = callback;
+    const codeVerifier = checks.codeVerifier.reveal();
+    const secrets = [
+      answer.get('code') ?? '',
+      answer.get('state') ?? '',
+      codeVerifier,
+      checks.nonce.reveal(),
+    ];
+    await this.#failures.run({ ...placeOf('authorization', configuration), secrets }, async () =>
       assertSuccess(callback.searchParams, configuration.serverMetadata(), this.name),
     );
     const requestedAtMs = this.#clock.now();
     const request = {
       expectedState: checks.state.reveal(),
-      ...(this.#settings.pkce !== 'off' && { pkceCodeVerifier: checks.codeVerifier.reveal() }),
+      ...(this.#settings.pkce !== 'off' && { pkceCodeVerifier: codeVerifier }),
     };
-    const response = await this.#failures.run(placeOf('token', configuration), () =>
+    const response = await this.#failures.run({ ...placeOf('token', configuration), secrets }, () =>
       oidc.authorizationCodeGrant(configuration, callback, request, resourceParameters(this.#settings)),
     );
     const { nonce } = checks;
@@ -206,7 +217,8 @@ export class Provider {
     let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
       const configuration = await this.#connection.configured();
-      place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()) };
+      const secrets = [deviceCode.reveal()];
+      place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()), secrets };
       const requestedAtMs = this.#clock.now();
       const response = await requestDeviceTokens(configuration, this.#settings, deviceCode);
       const login = { requestedAtMs, scopes };
@@ -232,7 +244,9 @@ export class Provider {
       ? { value: nonce.reveal(), isRequired: isIdTokenRequested }
       : undefined;
     const granted = grantedIn(response, settings, { requestedAtMs, scopes: requestedScopes, callback });
-    const place = placeOf('user_info', configuration);
+    const { access_token: accessToken, refresh_token: refreshToken = '' } = response;
+    const secrets = [accessToken, refreshToken];
+    const place = { ...placeOf('user_info', configuration), secrets };
     const answer = {
       idToken: checkedIdToken(response, settings, configuration, { nonce: expectedNonce }),
       body: response[RAW_ANSWER],
@@ -242,9 +256,9 @@ export class Provider {
       isUserInfoEnough: place.endpoint !== undefined && (!callback || settings.pkce !== 'off'),
     };
     const requestUserInfo = (subject: string | undefined) =>
-      this.#failures.run(place, () => userInfo(configuration, response.access_token, settings, subject));
+      this.#failures.run(place, () => userInfo(configuration, accessToken, settings, subject));
     try {
-      const user = await this.#failures.run(placeOf('token', configuration), () =>
+      const user = await this.#failures.run({ ...placeOf('token', configuration), secrets }, () =>
         identify(settings, answer, requestUserInfo),
       );
       // Without `scope` in the response, the requested scopes were granted (RFC 6749 section 5.1).
@@ -302,10 +316,11 @@ export class Provider {
     let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
       const configuration = await this.#connection.configured();
-      place = placeOf('refresh', configuration);
+      const sent = refreshToken.reveal();
+      place = { ...placeOf('refresh', configuration), secrets: [sent] };
       const settings = this.#settings;
       const resources = resourceParameters(settings);
-      const response = await oidc.refreshTokenGrant(configuration, refreshToken.reveal(), resources);
+      const response = await oidc.refreshTokenGrant(configuration, sent, resources);
       const idToken = checkedIdToken(response, settings, configuration, { isRefresh: true });
       const request = { requestedAtMs, scopes: settings.scopes, isRefresh: true };
       const granted = refreshedIn(grantedIn(response, settings, request), idToken, settings);

@@ -151,7 +151,7 @@ export class TokenRevocation {
       cause = new TokenEndpointError(outcome, 'not a revocation', undefined, { ...answer, ...isPage });
       if (meaning !== 'outage') break;
     }
-    report(cause, placeOf('revocation', configuration));
+    report(cause, { ...placeOf('revocation', configuration), secrets: [token.token, token.accessToken] });
     return 'unconfirmed';
   }
 

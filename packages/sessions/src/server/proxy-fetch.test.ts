@@ -89,16 +89,34 @@ describe('the default fetch', () => {
     }
   });
 
-  it.each(['proxy.example.com:3128', 'socks5://user:pass@proxy', '//proxy', 'nonsense'])(
-    'refuses the proxy %j without repeating it, because it may contain a password',
-    (value) => {
-      for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy']) {
-        const start = () => environmentFetch({ [name]: value });
-        expect(start).toThrow(expect.objectContaining({ code: 'configuration' }));
-        expect(start).toThrow(`${name} must be an http or https URL, such as http://proxy.example.com:3128.`);
-      }
+  it.each(['', 'user:pass@'])(
+    'goes through a proxy of %jhost:port, without a scheme, over http',
+    async (user) => {
+      const { port, requested, url } = await startProxy();
+      const { host } = new URL(url);
+      const response = await environmentFetch({ HTTP_PROXY: `${user}${host}` })('http://id.example.test/x');
+      expect(await response.text()).toBe('served id.example.test');
+      expect(requested).toEqual(['id.example.test:80']);
+      expect(port).not.toBe(80);
     },
   );
+
+  it.each([
+    'socks5://user:pass@proxy',
+    'socks5://proxy:1080',
+    '//proxy:3128',
+    'nonsense',
+    'proxy:port',
+    'a b:80',
+  ])('refuses the proxy %j without repeating it, because it may contain a password', (value) => {
+    for (const name of ['HTTPS_PROXY', 'HTTP_PROXY', 'https_proxy', 'http_proxy']) {
+      const start = () => environmentFetch({ [name]: value });
+      expect(start).toThrow(expect.objectContaining({ code: 'configuration' }));
+      expect(start).toThrow(
+        `${name} must be an http or https URL, such as http://proxy.example.com:3128, or a host and a port, such as proxy.example.com:3128.`,
+      );
+    }
+  });
 });
 
 describe('the name of the proxy', () => {
@@ -107,6 +125,9 @@ describe('the name of the proxy', () => {
   it.each<[string, NodeJS.ProcessEnv, string | undefined]>([
     ['https://id.example.test', { HTTPS_PROXY }, 'proxy.test:3128 (HTTPS_PROXY)'],
     ['https://id.example.test', { HTTP_PROXY: HTTPS_PROXY }, 'proxy.test:3128 (HTTP_PROXY)'],
+    ['https://id.example.test', { HTTPS_PROXY: 'proxy.test:3128' }, 'proxy.test:3128 (HTTPS_PROXY)'],
+    ['https://id.example.test', { HTTPS_PROXY: 'user:canary@proxy:80' }, 'proxy (HTTPS_PROXY)'],
+    ['https://id.example.test', { HTTPS_PROXY: '[::1]:3128' }, '[::1]:3128 (HTTPS_PROXY)'],
     ['http://id.example.test', { HTTPS_PROXY }, undefined],
     ['https://127.0.0.1', { HTTPS_PROXY }, undefined],
     ['https://localhost', { HTTPS_PROXY }, undefined],

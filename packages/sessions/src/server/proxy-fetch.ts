@@ -11,7 +11,7 @@ const HTTPS_PROXY = ['https_proxy', 'HTTPS_PROXY'] as const;
  * for loopback addresses and the hosts in `NO_PROXY`. Without these variables it is the global `fetch`.
  *
  * The dispatcher of the process stays as it is: the library may run in a process that has its own.
- * @throws SessionError `configuration` if a variable is not an http or https URL
+ * @throws SessionError `configuration` if a variable is neither an http or https URL nor a host and a port
  */
 export function environmentFetch(environment: NodeJS.ProcessEnv = process.env): typeof fetch {
   const httpProxy = proxyIn(environment, HTTP_PROXY);
@@ -56,14 +56,19 @@ export function proxyFor(
   return isExcepted ? undefined : `${new URL(proxy).host} (${names.find((name) => environment[name])})`;
 }
 
+/** An address without a scheme, such as `proxy.example.com:3128`, which curl reads as http, too. */
+const HOST_AND_PORT = /^([^/@\s]+@)?([^/@:\s]+|\[[\d.:a-f]+\]):\d{1,5}\/?$/i;
+
 /** The address of a proxy. The error does not repeat it, because it may contain a password. */
 function proxyIn(environment: NodeJS.ProcessEnv, names: readonly string[]): string | undefined {
   const name = names.find((each) => environment[each]);
   const value = name === undefined ? undefined : environment[name];
   if (!value) return undefined;
-  if (URL.canParse(value) && /^https?:$/.test(new URL(value).protocol)) return value;
+  // Other programs assume different ports without one, so only an address with a port can be meant.
+  const url = HOST_AND_PORT.test(value) ? `http://${value}` : value;
+  if (URL.canParse(url) && /^https?:$/.test(new URL(url).protocol)) return url;
   throw new SessionError(
     'configuration',
-    `${name} must be an http or https URL, such as http://proxy.example.com:3128.`,
+    `${name} must be an http or https URL, such as http://proxy.example.com:3128, or a host and a port, such as proxy.example.com:3128.`,
   );
 }

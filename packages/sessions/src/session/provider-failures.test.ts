@@ -31,6 +31,21 @@ describe('texts of a provider', () => {
     );
   });
 
+  it.each([
+    ['The code 7 is used', ['7'], 'The code … is used'],
+    ['Section 4.7.1 of 2017', ['7'], 'Section 4.….1 of 2017'],
+    ['secret=a%2Bb+c&x=a%2Bb%20c', ['a+b c'], 'secret=…&x=…'],
+    ['pre12345678post', ['12345678'], 'pre…post'],
+    ['preshortpost', ['short'], 'preshortpost'],
+    ['one onetwo two', ['one', 'onetwo'], '… … two'],
+    ['$& and $1', ['$&', '^'], '… and $1'],
+    ['nothing', ['', 'x'], 'nothing'],
+    ['x a\u200bb y', ['ab'], 'x … '],
+    ['a-b', ['a-b'], '…'],
+  ])('lose what the request contained: %j %j [security 48]', (text, secrets, shown) => {
+    expect(redacted(text, 200, secrets)).toBe(shown);
+  });
+
   it('contain no part of a token, wherever it is [security 48]', () => {
     for (let size = 20; size < 1000; size += 7) {
       const token = systemRandom(size).toString('base64url');

@@ -175,10 +175,36 @@ const TOKEN_CHARACTER = String.raw`[^\s"'<>()[\]{},;:]`;
 const CUT_TOKEN = new RegExp(`${TOKEN_CHARACTER}+$`);
 const TOKEN = new RegExp(`${TOKEN_CHARACTER}{20,}`, 'g');
 
-/** `printable`, with everything replaced that could be a token, a code or a key. */
-export function redacted(text: string, maxLength: number): string {
+/**
+ * `printable`, with everything replaced that could be a token, a code or a key.
+ * @param secrets what the request contained, which is replaced however short it is
+ */
+export function redacted(text: string, maxLength: number, secrets: readonly string[] = []): string {
   const start = printable(text, 4 * maxLength);
   // The cut may leave a part of a token, which is too short to be recognized as one.
   const whole = start.length < text.length ? start.replace(CUT_TOKEN, '') : start;
-  return printable(whole.replaceAll(TOKEN, '…'), maxLength);
+  return printable(withoutSecrets(whole, secrets).replaceAll(TOKEN, '…'), maxLength);
+}
+
+/** A shorter secret is replaced unless it is a part of a word, which it may be by accident. */
+const MIN_ANYWHERE_LENGTH = 8;
+
+/** Replaces secrets in a text, also if they are encoded for a form or a URL. */
+export function withoutSecrets(text: string, secrets: readonly string[]): string {
+  const forms = new Set(secrets.flatMap(encodingsOf));
+  // The longest first: one may contain another.
+  const longestFirst = [...forms].filter(Boolean).sort((one, other) => other.length - one.length);
+  return longestFirst.reduce((rest, secret) => rest.replaceAll(patternOf(secret), '…'), text);
+}
+
+function encodingsOf(secret: string): string[] {
+  const form = new URLSearchParams({ secret }).toString().slice('secret='.length);
+  return [secret, form, form.replaceAll('+', '%20')];
+}
+
+function patternOf(secret: string): RegExp {
+  const literal = secret.replaceAll(/[\\^$.*+?()[\]{}|/]/g, String.raw`\$&`);
+  const letter = String.raw`[\p{L}\p{N}]`;
+  const isShort = secret.length < MIN_ANYWHERE_LENGTH;
+  return new RegExp(isShort ? `(?<!${letter})${literal}(?!${letter})` : literal, 'gu');
 }
