@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { parseCommand } from '../packages/server/src/configuration.js';
 import { loadToolsModule } from '../packages/server/src/tools-module.js';
 import { FAILURE_TEXTS } from '../packages/sessions/src/session/provider-failure-texts.js';
+import { settingFor } from '../packages/sessions/src/session/provider-failures.js';
 
 const text = readFileSync(new URL('../docs/providers.md', import.meta.url), 'utf8');
 const NAMES = Object.keys(PRESETS) as PresetName[];
@@ -152,6 +153,23 @@ describe('docs/providers.md', () => {
       codeIn(settings).join(', ') || undefined,
     ]);
     expect(rows).toEqual(Object.entries(FAILURE_TEXTS).map(([reason, { setting }]) => [reason, setting]));
+  });
+
+  it.each([
+    ['claim', 'The claim that is wrong decides for', ['id_token_claim']],
+    ['oauthError', 'The OAuth error decides for', ['authorization_error', 'token_error']],
+  ] as const)('names the settings for each %s, as the code has them', (field, start, reasons) => {
+    const [, sentence = ''] = new RegExp(`^${start} .*?: (.*)\\.$`, 'm').exec(text) ?? [];
+    const parts = sentence.split('; ').map((part) => part.split(' for ').map(codeIn));
+    expect(parts.length).toBeGreaterThan(2);
+    for (const [settings = [], values = settings] of parts) {
+      expect(values).not.toEqual([]);
+      for (const reason of reasons)
+        for (const value of values)
+          expect(
+            settingFor({ provider: 'idp', step: 'token', outcome: 'refused', reason, [field]: value }),
+          ).toBe(settings.join(', '));
+    }
   });
 
   it.each(rowsWithoutPreset)('has settings for $name that start a server', ({ addresses, settings }) => {

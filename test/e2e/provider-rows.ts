@@ -278,6 +278,15 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     seen: authorizationError('unauthorized_client', 'clientId'),
   },
   {
+    row: 'reason: a callback without a code',
+    quirks: ['callback_without_code'],
+    plays: 'login fails',
+    seen: rejectedLogin(/the response of the provider to the login is not valid/, {
+      reason: 'response_invalid',
+      setting: 'authorizationParams, responseMode',
+    }),
+  },
+  {
     row: 'reason: user_cancelled_login (LinkedIn)',
     quirks: ['callback_user_cancelled_login'],
     plays: 'login fails',

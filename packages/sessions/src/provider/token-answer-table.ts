@@ -33,7 +33,7 @@ export interface TokenAnswerRow {
   /** @param tokenTypes the values of `token_type` that are accepted, in lower case */
   readonly fits: (answer: TokenAnswer, tokenTypes: ReadonlySet<string>) => boolean;
   readonly outcome: TokenOutcome;
-  /** Default: the reason that its outcome and error have. */
+  /** In the log and in events. Absent for tokens. */
   readonly reason?: ProviderFailureReason;
 }
 
@@ -87,8 +87,8 @@ const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]+$/;
 
 /** Maps the responses of token endpoints to outcomes. The first row that fits applies. */
 export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
-  { answer: '429', fits: ({ status }) => status === 429, outcome: 'unavailable' },
-  { answer: '5xx', fits: ({ status }) => status >= 500, outcome: 'unavailable' },
+  { answer: '429', fits: ({ status }) => status === 429, outcome: 'unavailable', reason: 'provider_busy' },
+  { answer: '5xx', fits: ({ status }) => status >= 500, outcome: 'unavailable', reason: 'provider_busy' },
   {
     answer: 'HTML, with any status',
     fits: ({ isHtml }) => isHtml,
@@ -99,17 +99,20 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
     answer: '`invalid_grant`, or another name for it such as `login_required`, with any status below 500',
     fits: ({ error }) => error !== undefined && DEAD_GRANT.has(error),
     outcome: 'grant_revoked',
+    reason: 'grant_rejected',
   },
   {
     answer: '`temporarily_unavailable`, `server_error` or `slow_down`',
     fits: ({ error }) => error !== undefined && BUSY.has(error),
     outcome: 'unavailable',
+    reason: 'provider_busy',
   },
   {
     answer:
       'an error whose description says that the refresh token, the code or the grant is invalid, expired or revoked',
     fits: (answer) => isError(answer) && !REQUEST_ERRORS.has(answer.error ?? '') && saysDead(answer),
     outcome: 'grant_revoked',
+    reason: 'grant_rejected',
   },
   {
     answer: '`invalid_client`, `unauthorized_client`, or 401 that asks for the credentials of the client',
@@ -122,38 +125,61 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
     answer: 'another OAuth error, such as `invalid_request`',
     fits: ({ error }) => error !== undefined,
     outcome: 'refused',
+    reason: 'token_error',
   },
   {
     answer: '400 with fields, but no OAuth error among them',
     fits: ({ status, body }) => status === 400 && typeof body === 'object',
     outcome: 'refused',
+    reason: 'token_error',
   },
   {
     answer: '400 without any fields: plain text, nothing',
     fits: ({ status, body }) => status === 400 && body === undefined,
     outcome: 'grant_revoked',
+    reason: 'grant_rejected',
   },
   {
-    answer: 'another 4xx without an OAuth error, such as 401 with nothing, or 403 of a firewall',
+    answer: '401 with nothing, or without an OAuth error',
+    fits: ({ status }) => status === 401,
+    outcome: 'refused',
+    reason: 'client_rejected',
+  },
+  {
+    answer: 'another 4xx without an OAuth error, such as 403 of a firewall',
     fits: ({ status }) => status >= 400,
     outcome: 'refused',
+    reason: 'token_error',
   },
-  { answer: 'a redirect, which is not followed', fits: ({ status }) => status >= 300, outcome: 'refused' },
-  { answer: '2xx, too large to be read', fits: ({ body }) => body === 'too-large', outcome: 'lost' },
+  {
+    answer: 'a redirect, which is not followed',
+    fits: ({ status }) => status >= 300,
+    outcome: 'refused',
+    reason: 'token_error',
+  },
+  {
+    answer: '2xx, too large to be read',
+    fits: ({ body }) => body === 'too-large',
+    outcome: 'lost',
+    reason: 'token_answer_invalid',
+  },
   {
     answer: '2xx without a readable body: plain text, nothing',
     fits: ({ body }) => !body,
     outcome: 'lost',
+    reason: 'token_answer_invalid',
   },
   {
     answer: '2xx without an access token',
     fits: (answer) => textIn(answer, 'access_token') === undefined,
     outcome: 'lost',
+    reason: 'token_answer_invalid',
   },
   {
     answer: '2xx with an access token that no HTTP header can carry',
     fits: (answer) => !HEADER_VALUE.test((textIn(answer, 'access_token') ?? '').trim()),
     outcome: 'lost',
+    reason: 'token_answer_invalid',
   },
   {
     answer: '2xx with tokens of a kind that is not Bearer, nor one of `tokenTypes`',

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { failureOf } from './provider-failure.js';
 import { TOKEN_ANSWERS } from './token-answer-table.js';
 import {
   RAW_ANSWER,
@@ -205,10 +206,13 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => new Response('Invalid refresh token', { status: 400 }),
     () => json(['invalid_grant'], 400),
   ],
-  'another 4xx without an OAuth error, such as 401 with nothing, or 403 of a firewall': [
+  '401 with nothing, or without an OAuth error': [
     // github.com/givtnl/givt-app/pull/1912
     () => new Response(null, { status: 401 }),
     () => new Response(null, { status: 401, headers: { 'www-authenticate': 'Bearer' } }),
+    () => new Response('Unauthorized', { status: 401 }),
+  ],
+  'another 4xx without an OAuth error, such as 403 of a firewall': [
     () => new Response('Forbidden', { status: 403 }),
     () => json(tokens, 404),
     () => oversized(400).response,
@@ -284,14 +288,17 @@ function announced(bytes: number): Response {
 }
 
 /** The row that applies to a response, from the error; or that there was no error. */
-async function rowOf(response: Response): Promise<{ answer: string; outcome: string }> {
+async function rowOf(
+  response: Response,
+): Promise<{ answer: string; outcome: string; reason: string | undefined }> {
   try {
     await readTokenAnswer(response);
-    return { answer: GRANTED, outcome: 'granted' };
+    return { answer: GRANTED, outcome: 'granted', reason: undefined };
   } catch (error) {
     if (!(error instanceof TokenEndpointError)) throw error;
     const answer = /^The token endpoint responded: (.*)\.$/.exec(error.message)?.[1] ?? '';
-    return { answer, outcome: error.outcome };
+    const { reason } = failureOf(error, { provider: 'idp', step: 'token' });
+    return { answer, outcome: error.outcome, reason };
   }
 }
 
@@ -319,13 +326,22 @@ describe('the table of token answers', () => {
   });
 
   it.each(
-    TOKEN_ANSWERS.flatMap(({ answer, outcome }) =>
-      (EXAMPLES[answer] ?? []).map((respond, index) => ({ answer, outcome, respond, number: index + 1 })),
+    TOKEN_ANSWERS.flatMap(({ answer, outcome, reason }) =>
+      (EXAMPLES[answer] ?? []).map((respond, index) => ({
+        answer,
+        outcome,
+        reason,
+        respond,
+        number: index + 1,
+      })),
     ),
-  )('has for "$answer" ($number) the outcome $outcome [security 20, 21]', async (example) => {
-    const { answer, outcome } = example;
-    expect(await rowOf(example.respond())).toEqual({ answer, outcome });
-  });
+  )(
+    'has for "$answer" ($number) the outcome $outcome and the reason $reason [security 20, 21]',
+    async (example) => {
+      const { answer, outcome, reason } = example;
+      expect(await rowOf(example.respond())).toEqual({ answer, outcome, reason });
+    },
+  );
 
   it('maps each kind of response to its outcome [security 20, 21]', () => {
     const outcomes = TOKEN_ANSWERS.map(({ outcome }) => outcome);
@@ -340,6 +356,7 @@ describe('the table of token answers', () => {
       'refused',
       'refused',
       'grant_revoked',
+      'refused',
       'refused',
       'refused',
       'lost',

@@ -16,6 +16,7 @@ export type LoginQuirk =
   | 'callback_consent_required'
   | 'callback_server_error'
   | 'callback_without_state'
+  | 'callback_without_code'
   | 'callback_user_cancelled_login'
   | 'oidc_metadata_html_200'
   | 'oidc_metadata_500'
@@ -128,6 +129,11 @@ export const LOGIN_QUIRKS: Readonly<Record<LoginQuirk, Quirk>> = {
         searchParams.set('error_description', 'The application is not approved');
       },
     },
+  },
+  callback_without_code: {
+    does: 'sends the user back with neither a code nor an error',
+    seen: 'own',
+    hooks: { authorization: ({ callback: { searchParams } }) => searchParams.delete('code') },
   },
   callback_user_cancelled_login: refusal(
     'user_cancelled_login',
