@@ -64,6 +64,14 @@ export function signedOut(): SessionError {
   );
 }
 
+/** The error of a store that did not answer. It is not known whether the call took effect. */
+export function storeUnavailable(cause: unknown): SessionError {
+  return new SessionError('store_unavailable', 'The session store did not answer. Try again in a moment.', {
+    cause,
+    retryAfterSeconds: 1,
+  });
+}
+
 /** The error of a name that is no configured provider's. It does not repeat the name, which may be a client's. */
 export function unknownProvider(names: Iterable<string>): SessionError {
   return new SessionError('unknown_provider', `Unknown provider. Use one of: ${[...names].join(', ')}.`);

@@ -88,6 +88,10 @@ export interface AccountRecord {
   readonly failureReason?: AccountFailureReason | undefined;
   /** The number of the token set within the session. Not reused, also after a logout. */
   readonly generation: number;
+  /** A random number for each login. Refreshes and moves to another session keep it. */
+  readonly grantId?: number | undefined;
+  /** The refresh that sends the refresh token of this generation. */
+  readonly claim?: RefreshClaimRecord | undefined;
   readonly subject: string;
   readonly name?: string | undefined;
   readonly scopes: readonly string[];
@@ -119,6 +123,16 @@ export interface AccountRecord {
   readonly answeredClaims?: string | undefined;
   /** The token set was refreshed because an API had rejected the one before it. */
   readonly tokenRejected?: true | undefined;
+  /** The coming end of a login without a refresh token was announced. */
+  readonly isExpiryAnnounced?: true | undefined;
+}
+
+/** A refresh that sends, or has sent, the refresh token of an account. */
+export interface RefreshClaimRecord {
+  /** A random number for each refresh. */
+  readonly id: number;
+  /** When another refresh may send the refresh token again. */
+  readonly untilMs: number;
 }
 
 /** The state of a session that tools have set. */
@@ -131,16 +145,20 @@ export interface SealedState {
 /** The stored data of a session. Immutable: a change is a new record with the next version. */
 export interface SessionRecord {
   readonly ref: SessionRef;
-  /** Counts the changes; the store replaces a record only by its direct successor. */
+  /** Counts the changes. */
   readonly version: number;
   /** A random value for each of the latest changes. Shows whether a change with a lost reply has taken place. */
   readonly stamps: readonly string[];
   readonly kind: SessionKind;
   /** A digest of the principal; in open access the same for all sessions. */
   readonly owner: string;
+  /** The address, user or last account that the session counts for while it has no login. `''`: none. */
+  readonly quotaKey: string;
   readonly createdAtMs: number;
   /** The time of the client's last request other than a ping. */
   readonly lastRequestAtMs: number;
+  /** When a lifetime, a refresh or a notice is due at the earliest. `Infinity`: never. */
+  readonly dueAtMs: number;
   /** When the current login began; absent without a login. */
   readonly signedInAtMs?: number | undefined;
   /** Increases with every sign-out, which makes older snapshots of the session void. */
@@ -153,6 +171,12 @@ export interface SessionRecord {
   readonly formerSubjects?: Readonly<Record<string, string>> | undefined;
   /** Present only while a user is logged in. */
   readonly state?: SealedState | undefined;
+  /** Of an owned connection: the session whose accounts apply. */
+  readonly session?: SessionRef | undefined;
+  /** Of an owner's session: its user as a digest, the same for all clients. */
+  readonly subjectKey?: string | undefined;
+  /** The coming end of the login was announced. */
+  readonly isExpiryAnnounced?: true | undefined;
 }
 
 /** A session between two sign-outs: void once the session is signed out. */
@@ -173,8 +197,10 @@ export function blankRecord(ref: SessionRef, kind: SessionKind, owner: string, n
     stamps: [],
     kind,
     owner,
+    quotaKey: '',
     createdAtMs: nowMs,
     lastRequestAtMs: nowMs,
+    dueAtMs: Number.POSITIVE_INFINITY,
     epoch: 0,
     generation: 0,
     accounts: {},
