@@ -89,7 +89,7 @@ module.exports = {
       from: { path: inModules(['store', 'observe']), pathNot: tests },
       to: {
         path: inModules(['session']),
-        pathNot: `${library}session/(session-(store|record|events)|provider-failures|ids)[.]ts$`,
+        pathNot: `${library}session/(session-(store|record|index|events)|provider-failures|ids)[.]ts$`,
       },
     },
     {

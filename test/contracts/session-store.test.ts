@@ -1,9 +1,29 @@
+import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import { blankRecord } from '../../packages/sessions/src/session/session-record.js';
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
-import { describeSessionStore } from './session-store-contract.js';
+import { describeSessionStore, type StoreUnderTest } from './session-store-contract.js';
 
-describeSessionStore('of a Map', () => new MapSessionStore());
+class MapUnderTest implements StoreUnderTest {
+  readonly #clock = new VirtualClock();
+  readonly present = new Set<SessionRef>();
+  readonly store = new MapSessionStore({
+    clock: this.#clock,
+    deadlines: new Deadlines(this.#clock, (error) => {
+      throw error;
+    }),
+    isPresent: (ref) => this.present.has(ref),
+  });
+  readonly now = (): number => this.#clock.now();
+  readonly advance = (ms: number): Promise<void> => this.#clock.advance(ms);
+  readonly settle: StoreUnderTest['settle'] = async (answer) => answer;
+}
+
+describeSessionStore('of a Map', () => new MapUnderTest());
 
 describeSessionStore('that is slow and reorders', () => {
   const random = new SeededRandom(1);
@@ -11,5 +31,41 @@ describeSessionStore('that is slow and reorders', () => {
     for (let turns = random.below(5); turns > 0; turns--)
       await new Promise((resolve) => setImmediate(resolve));
   };
-  return new UnreliableSessionStore(new MapSessionStore(), travel);
+  const under = new MapUnderTest();
+  return { ...under, store: new UnreliableSessionStore(under.store, travel) };
+});
+
+describe('the session store of a Map', () => {
+  const LIMITS = { maxSessions: 20_000, maxAnonymous: 20_000 };
+  // The brand is given in the library only; here any text will do.
+  const refOf = (number: number) => `session ${number}` as SessionRef;
+  const record = (number: number) => blankRecord(refOf(number), 'connection', 'holder', 0);
+
+  it('answers in the same tick', () => {
+    const { store } = new MapUnderTest();
+    const answers = [
+      store.insert(record(1), LIMITS),
+      store.get(refOf(1)),
+      store.visit(refOf(1), 1, 1000),
+      store.replace({ ...record(1), version: 2 }, 1),
+      store.postpone(refOf(1), 1),
+      store.refs(),
+      store.take(refOf(1), 'idle'),
+      store.endReasonOf(refOf(1)),
+    ];
+    expect(answers.filter((answer) => answer instanceof Promise)).toEqual([]);
+    expect(answers.at(-1)).toBe('idle');
+  });
+
+  it('keeps ten thousand reasons of ends; a further one replaces the oldest [security 38]', () => {
+    const { store } = new MapUnderTest();
+    for (let number = 1; number <= 10_001; number++) {
+      if (number === 10_001) expect(store.endReasonOf(refOf(1))).toBe('deleted');
+      store.insert(record(number), LIMITS);
+      store.take(refOf(number), 'deleted');
+    }
+    expect(store.endReasonOf(refOf(1))).toBeUndefined();
+    expect(store.endReasonOf(refOf(2))).toBe('deleted');
+    expect(store.endReasonOf(refOf(10_001))).toBe('deleted');
+  });
 });

@@ -1,37 +1,43 @@
 import { expect, it, onTestFinished } from 'vitest';
 import { createSessionsWith } from '../../packages/sessions/src/server/create-sessions.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import type { CreatePorts } from '../../packages/sessions/src/store/ports.js';
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
 import { inMemory2026, reachedFrom } from '../support/in-memory-client.js';
+import { portsWith } from '../support/ports-with.js';
 import { ISSUER, startTokenIssuer, withToken } from '../support/token-issuer.js';
 import { named } from '../support/transcribed-server.js';
 
-/** A store before one of whose operations the test does something else. */
-class InterruptedStore extends MapSessionStore {
+/** Interrupts one of the operations of a store: the test does something else before it. */
+class Interruption {
   #operationsLeft = Number.POSITIVE_INFINITY;
   #interrupt: () => Promise<unknown> = async () => undefined;
-  wasInterrupted = false;
+  hasTakenPlace = false;
 
   /** Calls `interrupt` before the operation of this number, counted from now. */
-  interruptAt(operation: number, interrupt: () => Promise<unknown>): void {
+  setAt(operation: number, interrupt: () => Promise<unknown>): void {
     this.#operationsLeft = operation;
     this.#interrupt = interrupt;
   }
 
-  async #before(): Promise<void> {
-    if (--this.#operationsLeft !== 0) return;
-    this.wasInterrupted = true;
-    await this.#interrupt();
-  }
+  readonly createPorts: CreatePorts = portsWith(({ sessions }) => {
+    const { get, visit, take } = sessions;
+    sessions.get = this.#interrupted(get.bind(sessions));
+    sessions.visit = this.#interrupted(visit.bind(sessions));
+    sessions.take = this.#interrupted(take.bind(sessions));
+    return {};
+  });
 
-  override async get(...given: Parameters<MapSessionStore['get']>) {
-    await this.#before();
-    return super.get(...given);
-  }
-
-  override async take(...given: Parameters<MapSessionStore['take']>) {
-    await this.#before();
-    return super.take(...given);
+  #interrupted<Given extends unknown[], T>(
+    operation: (...given: Given) => MaybePromise<T>,
+  ): (...given: Given) => Promise<T> {
+    return async (...given) => {
+      if (--this.#operationsLeft === 0) {
+        this.hasTakenPlace = true;
+        await this.#interrupt();
+      }
+      return operation(...given);
+    };
   }
 }
 
@@ -49,9 +55,9 @@ it.each(CASES)(
     let operations = when === 'starts' ? 1 : 0;
     for (let isOver = false; !isOver; ) {
       operations++;
-      const store = new InterruptedStore();
+      const interruption = new Interruption();
       const provider = new FaultingProvider({ fetch: issuer.fetch });
-      const sessions = createSessionsWith(store, {
+      const sessions = createSessionsWith(interruption.createPorts, {
         server: { name: 'test', version: '1' },
         publicUrl: 'http://127.0.0.1:3000',
         providers: provider.options,
@@ -78,7 +84,7 @@ it.each(CASES)(
       const alice = named((await client.call('login', named(started))).structured);
       const interrupt = async (scope: string) => {
         const { loginUrl } = (await client.call('login', { ...alice, scopes: [scope] })).structured;
-        store.interruptAt(operations, () => logInAs('bob', loginUrl));
+        interruption.setAt(operations, () => logInAs('bob', loginUrl));
       };
       const eliciting = inMemory2026(asCaller, async ({ url }) => {
         if (when === 'starts') return 'cancel';
@@ -88,7 +94,7 @@ it.each(CASES)(
       });
       if (when === 'starts') await interrupt('act');
       await eliciting.call('act', alice);
-      isOver = !store.wasInterrupted;
+      isOver = !interruption.hasTakenPlace;
     }
     expect(operations).toBeGreaterThan(3);
     expect(new Set(ranFor.flat())).toEqual(new Set(when === 'starts' ? [] : ['alice']));

@@ -7,7 +7,7 @@ import { composeSessions } from '../../packages/sessions/src/server/compose-sess
 import { PublicUrl } from '../../packages/sessions/src/server/public-url.js';
 import { sessionsSettings } from '../../packages/sessions/src/server/settings.js';
 import { snapshotOf } from '../../packages/sessions/src/session/session-record.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { createMapPorts } from '../../packages/sessions/src/store/ports.js';
 import { systemClock } from '../../packages/sessions/src/time/clock.js';
 import { systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { startProxiedIdentityProvider } from '../support/proxied-identity-provider.js';
@@ -40,7 +40,7 @@ async function startSession() {
     clock: systemClock,
     random: systemRandom,
     fetch: globalThis.fetch,
-    store: new MapSessionStore(),
+    createPorts: createMapPorts,
     logger: quietLogger(undefined),
     onError,
     onProtocolError: onError,

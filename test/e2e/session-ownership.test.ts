@@ -3,11 +3,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { SessionEvent } from '../../packages/sessions/src/index.js';
 import { SESSION_META_KEY, STATUS_URI } from '../../packages/sessions/src/index.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { Browser } from '../support/browser.js';
 import { type InProcessNotes, startInProcessNotes } from '../support/in-process-notes.js';
 import { ManualClock } from '../support/manual-clock.js';
 import { type RegisteredClient, registerMcpClient } from '../support/mcp-tokens.js';
+import { portsOver } from '../support/ports-with.js';
 import {
   call2025,
   client2026,
@@ -44,7 +44,7 @@ beforeAll(async () => {
   [notes, otherIssuer] = await Promise.all([
     startInProcessNotes({
       runtime: { clock },
-      store: new MapSessionStore(records),
+      createPorts: portsOver(records),
       logger: pino({ level: 'info' }, { write: (line) => log.push(line) }),
       access: ({ issuer }) => ({ issuer, requiredScopes: ['mcp'] }),
       tools: (server, sessions) => {

@@ -58,11 +58,12 @@ export const plantedBugs = {
   'a breaker that never closes': { wrapRefresh: openForEver },
 
   'a store that lets the last writer win': {
-    wrapStore: (store) => withMethods(store, { replace: async (next) => overwrite(store, next) }),
+    wrapStore: (store) => withMethods(store, { replace: (next) => overwrite(store, next) }),
   },
 
   'sign-outs that do not make session objects void': {
-    wrapStore: (store) => withMethods(store, { replace: (next) => store.replace({ ...next, epoch: 0 }) }),
+    wrapStore: (store) =>
+      withMethods(store, { replace: (next, ifVersion) => store.replace({ ...next, epoch: 0 }, ifVersion) }),
   },
 
   'a login of another user without a sign-out of the first': {
@@ -202,16 +203,23 @@ function mixingUp(store: SessionStore): SessionStore {
 
 async function overwrite(store: SessionStore, next: SessionRecord): Promise<boolean> {
   const current = await store.get(next.ref);
-  return current ? store.replace({ ...next, version: current.version + 1 }) : store.insert(next);
+  if (current) return store.replace({ ...next, version: current.version + 1 }, current.version);
+  const { kind } = await store.insert(next, { maxSessions: 1_000_000, maxAnonymous: 1_000_000 });
+  return kind === 'inserted';
 }
 
 function withMethods(store: SessionStore, methods: Partial<SessionStore>): SessionStore {
   return {
-    insert: (record) => store.insert(record),
+    insert: (record, limits) => store.insert(record, limits),
     get: (ref) => store.get(ref),
-    replace: (next) => store.replace(next),
-    touch: (ref, atMs) => store.touch(ref, atMs),
-    take: (ref) => store.take(ref),
+    visit: (ref, atMs, quietMs) => store.visit(ref, atMs, quietMs),
+    replace: (next, ifVersion) => store.replace(next, ifVersion),
+    take: (ref, reason) => store.take(ref, reason),
+    endReasonOf: (ref) => store.endReasonOf(ref),
+    refsOf: (key) => store.refsOf(key),
+    refs: () => store.refs(),
+    postpone: (ref, atMs) => store.postpone(ref, atMs),
+    consumeDue: (run) => store.consumeDue(run),
     ...methods,
   };
 }

@@ -8,6 +8,7 @@ import { MapSessionStore } from '../../packages/sessions/src/store/map-session-s
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
+import { portsWith } from '../support/ports-with.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { SessionBench, type SessionBenchParts } from '../support/session-bench.js';
 import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
@@ -67,10 +68,11 @@ export class World {
     this.bench = new SessionBench({
       random: random.bytes,
       clock,
-      store: new UnreliableSessionStore(
-        wrapStore(this.#watchingGivenUp(this.#countingSignOuts(new MapSessionStore(this.#records)))),
-        travel,
-      ),
+      createPorts: portsWith((_made, options) => {
+        const store = new MapSessionStore({ ...options, records: this.#records });
+        const watched = wrapStore(this.#watchingGivenUp(this.#countingSignOuts(store)));
+        return { sessions: new UnreliableSessionStore(watched, travel) };
+      }),
       scheduler: true,
       refreshTokens: this.provider.refresh,
       revokeTokens: this.provider.revoke,
@@ -170,12 +172,12 @@ export class World {
 
   #countingSignOuts(store: SessionStore): SessionStore {
     const replace = store.replace.bind(store);
-    store.replace = (next) => {
+    store.replace = (next, ifVersion) => {
       const before = this.#records.get(next.ref);
       const isOtherUser = before?.accounts.idp?.subject !== next.accounts.idp?.subject;
       const isSignOut = before !== undefined && isSignedIn(before) && isOtherUser;
       const signOuts = this.signOutsOf({ ref: next.ref, version: next.version - 1 }) + (isSignOut ? 1 : 0);
-      const replaced = replace(next);
+      const replaced = replace(next, ifVersion);
       if (this.#records.get(next.ref)?.stamps[0] === next.stamps[0]) {
         this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
         if (isSignOut) this.#noteNextUser(next, signOuts);
@@ -195,9 +197,9 @@ export class World {
 
   #watchingGivenUp(store: SessionStore): SessionStore {
     const replace = store.replace.bind(store);
-    store.replace = async (next) => {
+    store.replace = async (next, ifVersion) => {
       const givenUp = this.#givenUpIn(next);
-      const isReplaced = await replace(next);
+      const isReplaced = await replace(next, ifVersion);
       if (isReplaced) for (const refreshToken of givenUp) this.ledger.gaveUp(refreshToken);
       return isReplaced;
     };

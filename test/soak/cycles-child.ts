@@ -1,8 +1,10 @@
 /** Runs sessions on a virtual clock, in batches, in a process of its own. */
 import { queryObjects } from 'node:v8';
 import { z } from 'zod';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
+import { portsOver } from '../support/ports-with.js';
 import { SessionBench } from '../support/session-bench.js';
 import { answerParent, collectGarbage } from '../support/worker-process.js';
 import { countEntries } from './collections.js';
@@ -22,10 +24,10 @@ process.on('warning', (warning) => warning.name === 'ExperimentalWarning' || con
 
 const abortControllersAtStart = countObjects(AbortController);
 const handlesAtStart = process.getActiveResourcesInfo();
-const store = new MapSessionStore();
+const records = new Map<SessionRef, SessionRecord>();
 const ends = new Map<string, number>();
 const bench: SessionBench = new SessionBench({
-  store,
+  createPorts: portsOver(records),
   scheduler: true,
   maxSessions: 2 * BATCH,
   async refreshTokens(provider, refreshToken) {
@@ -51,7 +53,7 @@ answerParent({
   ends: () => [...ends],
   left: (): Left => ({
     sessions: bench.registry.size,
-    records: store.size,
+    records: records.size,
     deadlines: bench.deadlines.size,
     timers: bench.clock.timers,
     secrets: countObjects(Secret),

@@ -10,8 +10,7 @@ import type {
   SessionsOptions,
 } from '../../packages/sessions/src/index.js';
 import { createSessionsWith } from '../../packages/sessions/src/server/create-sessions.js';
-import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { type CreatePorts, createMapPorts } from '../../packages/sessions/src/store/ports.js';
 import {
   type McpTokenFormat,
   type ProxiedIdentityProvider,
@@ -33,8 +32,8 @@ export interface InProcessNotesOptions {
   readonly trustedProxies?: SessionsOptions['trustedProxies'];
   readonly limits?: SessionsOptions['limits'];
   readonly runtime?: SessionsOptions['runtime'];
-  /** Default: a `Map`. */
-  readonly store?: SessionStore;
+  /** Default: the stores of this process. */
+  readonly createPorts?: CreatePorts;
   /** Default: off. */
   readonly deviceFlow?: DeviceFlow;
 }
@@ -78,7 +77,7 @@ export async function startInProcessNotes(options: InProcessNotesOptions = {}): 
     typeof accessOf === 'function' ? accessOf({ issuer, introspection: resourceServer }) : accessOf;
   const api = await startNotesApi({ port: 0, issuer, credentials: resourceServer, resource: RESOURCE });
   const registerNotes = registerNotesTools(api.origin);
-  const sessions = createSessionsWith(options.store ?? new MapSessionStore(), {
+  const sessions = createSessionsWith(options.createPorts ?? createMapPorts, {
     server: { name: 'notes', version: '1.0.0' },
     tools: (server, context) => {
       registerNotes(server, context);

@@ -15,6 +15,7 @@ import { SessionsPerAccount } from '../../packages/sessions/src/session/capacity
 import { Disposal, type RevokeTokens } from '../../packages/sessions/src/session/disposal.js';
 import { ExpiryNotices } from '../../packages/sessions/src/session/expiry-notices.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../../packages/sessions/src/session/lifetimes.js';
+import { isPresent } from '../../packages/sessions/src/session/presence.js';
 import {
   type InternalEvent,
   type InternalListener,
@@ -29,7 +30,7 @@ import {
 import { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import { SharedGrants } from '../../packages/sessions/src/session/shared-grants.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { type CreatePorts, createMapPorts } from '../../packages/sessions/src/store/ports.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
@@ -53,7 +54,8 @@ export interface SessionBenchOptions {
   readonly maxSessions?: number;
   readonly maxAnonymousSessions?: number;
   readonly limits?: Partial<Limits>;
-  readonly store?: SessionStore;
+  /** Default: the stores of this process. */
+  readonly createPorts?: CreatePorts;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
   readonly refreshTokens?: RefreshPolicyOptions['sendRefresh'];
@@ -79,6 +81,7 @@ export class SessionBench {
   readonly sessionEvents: SessionEvents;
   readonly keys: KeyHierarchy;
   readonly errors: unknown[] = [];
+  readonly store: SessionStore;
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
   readonly refresher: TokenRefresher;
@@ -112,8 +115,15 @@ export class SessionBench {
       this.sharedGrants.mayRevoke(session, account),
     );
     const { keys, deadlines, disposal } = this;
+    const { createPorts = createMapPorts } = options;
+    const ports = createPorts({
+      clock,
+      deadlines,
+      isPresent: (ref) => isPresent(this.registry.presenceOf(ref)),
+    });
+    this.store = ports.sessions;
     const plainRegistry = new SessionRegistry({
-      store: options.store ?? new MapSessionStore(),
+      store: this.store,
       keys,
       random,
       clock,

@@ -1,6 +1,12 @@
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
-import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
+import type { IndexKey } from '../../packages/sessions/src/session/session-index.js';
+import type { EndReason, SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import type {
+  Insertion,
+  InsertLimits,
+  SessionStore,
+} from '../../packages/sessions/src/session/session-store.js';
+import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
 
 /**
  * A store behind an unreliable network: requests and replies arrive late, in another order, or not at all. It returns
@@ -19,8 +25,8 @@ export class UnreliableSessionStore implements SessionStore {
     this.#travel = travel;
   }
 
-  insert(record: SessionRecord): Promise<boolean> {
-    return this.#remotely(() => this.#store.insert(record));
+  insert(record: SessionRecord, limits: InsertLimits): Promise<Insertion> {
+    return this.#remotely(() => this.#store.insert(record, limits));
   }
 
   async get(ref: SessionRef): Promise<SessionRecord | undefined> {
@@ -28,19 +34,40 @@ export class UnreliableSessionStore implements SessionStore {
     return record && { ...record };
   }
 
-  replace(next: SessionRecord): Promise<boolean> {
-    return this.#remotely(() => this.#store.replace(next));
+  async visit(ref: SessionRef, atMs: number, quietMs: number): Promise<SessionRecord | undefined> {
+    const record = await this.#remotely(() => this.#store.visit(ref, atMs, quietMs));
+    return record && { ...record };
   }
 
-  touch(ref: SessionRef, atMs: number): Promise<void> {
-    return this.#remotely(() => this.#store.touch(ref, atMs));
+  replace(next: SessionRecord, ifVersion: number): Promise<boolean> {
+    return this.#remotely(() => this.#store.replace(next, ifVersion));
   }
 
-  take(ref: SessionRef): Promise<SessionRecord | undefined> {
-    return this.#remotely(() => this.#store.take(ref));
+  take(ref: SessionRef, reason: EndReason): Promise<SessionRecord | undefined> {
+    return this.#remotely(() => this.#store.take(ref, reason));
   }
 
-  async #remotely<T>(call: () => Promise<T>): Promise<T> {
+  endReasonOf(ref: SessionRef): Promise<EndReason | undefined> {
+    return this.#remotely(() => this.#store.endReasonOf(ref));
+  }
+
+  refsOf(key: IndexKey): Promise<readonly SessionRef[]> {
+    return this.#remotely(() => this.#store.refsOf(key));
+  }
+
+  refs(): Promise<readonly SessionRef[]> {
+    return this.#remotely(() => this.#store.refs());
+  }
+
+  postpone(ref: SessionRef, atMs: number): Promise<void> {
+    return this.#remotely(() => this.#store.postpone(ref, atMs));
+  }
+
+  consumeDue(run: (ref: SessionRef) => void): () => void {
+    return this.#store.consumeDue(run);
+  }
+
+  async #remotely<T>(call: () => MaybePromise<T>): Promise<T> {
     await this.#travel();
     const answer = await call();
     await this.#travel();

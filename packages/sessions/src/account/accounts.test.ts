@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { ScriptedProvider } from '../../../../test/support/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
-import { MapSessionStore } from '../store/map-session-store.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 
 const SECOND = 1000;
@@ -388,10 +387,9 @@ describe('a login', () => {
   });
 
   it('that the store does not take in is revoked [security 22]', async () => {
-    const store = new MapSessionStore();
-    const bench = new SessionBench({ store });
+    const bench = new SessionBench();
     const { record } = await bench.registry.start('connection', 'anonymous');
-    store.replace = () => Promise.reject(new Error('down'));
+    bench.store.replace = () => Promise.reject(new Error('down'));
     const snapshot = { ref: record.ref, epoch: 0 };
     const login = bench.accounts
       .commitLogin(snapshot, 'idp', bench.provider.grant('alice'))
@@ -488,9 +486,8 @@ describe('a pending handle that becomes a session', () => {
   it.each(['insert', 'replace'] as const)(
     'gives its tokens back when the store fails (%s) [security 22]',
     async (method) => {
-      const store = new MapSessionStore();
-      const { bench, current } = await pending({ store });
-      store[method] = () => Promise.reject(new Error('down'));
+      const { bench, current } = await pending();
+      Object.assign(bench.store, { [method]: () => Promise.reject(new Error('down')) });
       const promoted = bench.accounts.promote(current).catch(() => 'failed');
       await bench.clock.advance(SECOND);
       expect(await promoted).toBe('failed');
@@ -499,9 +496,8 @@ describe('a pending handle that becomes a session', () => {
   );
 
   it('gives its tokens back when the session ends before it has them [security 22]', async () => {
-    const store = new MapSessionStore();
-    const { bench, current } = await pending({ store });
-    store.replace = async ({ ref }) => {
+    const { bench, current } = await pending();
+    bench.store.replace = async ({ ref }) => {
       await bench.registry.end(ref, 'shutdown');
       return false;
     };

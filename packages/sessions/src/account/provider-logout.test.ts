@@ -1,11 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
-import { MapSessionStore } from '../store/map-session-store.js';
 import { type LoggedOutUser, ProviderLogouts } from './provider-logout.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
 
-async function setUp(store = new MapSessionStore()) {
-  const bench = new SessionBench({ store });
+async function setUp() {
+  const bench = new SessionBench();
   const { registry, refresher, accounts } = bench;
   const discarded: string[] = [];
   const logouts = new ProviderLogouts({
@@ -143,8 +142,8 @@ describe('a logout at a provider', () => {
   });
 
   it('signs out all other sessions before it throws an error of the store', async () => {
-    const store = new MapSessionStore();
-    const { logouts, logIn, stateOf } = await setUp(store);
+    const { bench, logouts, logIn, stateOf } = await setUp();
+    const { store } = bench;
     const [broken, good] = [await logIn('alice'), await logIn('alice')];
     const get = store.get.bind(store);
     store.get = async (ref) => {

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
 import { type SessionRecord, snapshotOf } from '../session/session-record.js';
-import { MapSessionStore } from '../store/map-session-store.js';
+import type { SessionStore } from '../session/session-store.js';
 import { randomToken, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 import { FailedLogins } from './failed-logins.js';
@@ -10,10 +10,22 @@ import { LoginAttempts } from './login-attempts.js';
 import { LoginCompletion } from './login-completion.js';
 import { LoginWaiters } from './login-waiters.js';
 
-/** A store that delays the result of the next `replace`. */
-class DelayingStore extends MapSessionStore {
+/** Delays the answers of a store to `replace`. */
+class Delays {
   #delay: Promise<void> | undefined;
 
+  constructor(store: SessionStore) {
+    const replace = store.replace.bind(store);
+    store.replace = async (...given) => {
+      const delay = this.#delay;
+      this.#delay = undefined;
+      const isReplaced = await replace(...given);
+      await delay;
+      return isReplaced;
+    };
+  }
+
+  /** Delays the next answer. @returns a function that lets it through */
   delayNext(): () => void {
     let release: () => void = () => undefined;
     this.#delay = new Promise((resolve) => {
@@ -21,19 +33,11 @@ class DelayingStore extends MapSessionStore {
     });
     return release;
   }
-
-  override async replace(...next: Parameters<MapSessionStore['replace']>): Promise<boolean> {
-    const delay = this.#delay;
-    this.#delay = undefined;
-    const isReplaced = await super.replace(...next);
-    await delay;
-    return isReplaced;
-  }
 }
 
 async function setUp() {
-  const store = new DelayingStore();
-  const bench = new SessionBench({ store, grantProviders: ['grants'] });
+  const bench = new SessionBench({ grantProviders: ['grants'] });
+  const delays = new Delays(bench.store);
   const { registry, accounts, disposal, sharedGrants, clock, deadlines, keys, sessionEvents: events } = bench;
   const attempts = new LoginAttempts(deadlines);
   const completion = new LoginCompletion({
@@ -71,15 +75,15 @@ async function setUp() {
     attempts.add(attempt, () => completion.fail(attempt, 'expired'));
     return attempt;
   };
-  return { bench, store, completion, record, start };
+  return { bench, delays, completion, record, start };
 }
 
 afterEach(() => void vi.restoreAllMocks());
 
 describe('a login that fails during the commit of its tokens', () => {
   it('adds no account, and revokes the tokens [security 15]', async () => {
-    const { bench, store, completion, record, start } = await setUp();
-    const release = store.delayNext();
+    const { bench, delays, completion, record, start } = await setUp();
+    const release = delays.delayNext();
     const attempt = start();
     const completing = completion.complete(attempt, bench.provider.grant('alice'));
     await bench.clock.advance(0);
@@ -92,8 +96,8 @@ describe('a login that fails during the commit of its tokens', () => {
   });
 
   it('keeps the account of a newer login [security 15]', async () => {
-    const { bench, store, completion, record, start } = await setUp();
-    const release = store.delayNext();
+    const { bench, delays, completion, record, start } = await setUp();
+    const release = delays.delayNext();
     const first = start();
     const completing = completion.complete(first, bench.provider.grant('alice'));
     await bench.clock.advance(0);
@@ -113,9 +117,9 @@ describe('a login with an unexpected error', () => {
   const failed = { kind: 'failed', failure: 'internal_error' };
 
   it('ends, is logged, and has its tokens revoked if these cannot be committed [security 15]', async () => {
-    const { bench, store, completion, start } = await setUp();
+    const { bench, completion, start } = await setUp();
     const attempt = start();
-    store.replace = () => Promise.reject(new Error('The store is down.'));
+    bench.store.replace = () => Promise.reject(new Error('The store is down.'));
     const completing = completion.complete(attempt, bench.provider.grant('alice'));
     await bench.clock.advance(60_000);
     expect(await completing).toEqual(failed);
@@ -173,12 +177,12 @@ describe('a login of another user', () => {
   });
 
   it('is refused if one at another provider has signed the session out first [security 22]', async () => {
-    const { bench, store, completion, record, start } = await setUp();
+    const { bench, delays, completion, record, start } = await setUp();
     for (const provider of ['idp', 'other']) {
       await completion.complete(start(provider), bench.provider.grant('alice'));
     }
     const [bob, carol] = [start('idp'), start('other')];
-    const release = store.delayNext();
+    const release = delays.delayNext();
     const completing = completion.complete(bob, bench.provider.grant('bob'));
     await bench.clock.advance(0);
     expect(await completion.complete(carol, bench.provider.grant('carol'))).toEqual({

@@ -17,12 +17,11 @@ import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js'
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
+import { isPresent } from '../session/presence.js';
 import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
-import type { SessionStore } from '../session/session-store.js';
 import { SharedGrants } from '../session/shared-grants.js';
-import { MapOneTimeStore } from '../store/map-one-time-store.js';
-import { MapRates } from '../store/map-rates.js';
+import type { CreatePorts } from '../store/ports.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { Vault } from '../vault/vault.js';
@@ -31,7 +30,7 @@ import type { SessionsSettings } from './settings.js';
 
 /** What the composers use besides the settings. */
 export interface ServerEnvironment extends Runtime, ErrorLog {
-  readonly store: SessionStore;
+  readonly createPorts: CreatePorts;
   readonly logger: Logger;
 }
 
@@ -63,7 +62,7 @@ export interface SessionParts {
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
 export function composeSessions(
   settings: SessionsSettings,
-  { clock, random, fetch, store, onError }: ServerEnvironment,
+  { clock, random, fetch, createPorts, onError }: ServerEnvironment,
 ): SessionParts {
   const { lifetimes, limits } = settings;
   const bearer = isBearer(settings.access) ? settings.access : undefined;
@@ -81,6 +80,11 @@ export function composeSessions(
   const keys = new KeyHierarchy(random(32));
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
+  const { sessions, oneTime, rates } = createPorts({
+    clock,
+    deadlines,
+    isPresent: (ref) => isPresent(registry.presenceOf(ref)),
+  });
 
   const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
   const grantsForAll = new Set(
@@ -91,7 +95,7 @@ export function composeSessions(
   );
   const { maxSessions, anonymousSessions, anonymousSessionsPerAddress } = limits;
   const registry = new SessionRegistry({
-    store,
+    store: sessions,
     keys,
     random,
     clock,
@@ -167,8 +171,8 @@ export function composeSessions(
     keys,
     vault,
     deadlines,
-    oneTime: new MapOneTimeStore(clock),
-    rates: new MapRates({ clock, deadlines }),
+    oneTime,
+    rates,
     events,
     disposal,
     sharedGrants,

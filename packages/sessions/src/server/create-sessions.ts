@@ -8,8 +8,7 @@ import { quietLogger } from '../observe/logger.js';
 import { omitUndefined } from '../omit-undefined.js';
 import { SessionAdministration } from '../session/session-administration.js';
 import { publicListener } from '../session/session-events.js';
-import type { SessionStore } from '../session/session-store.js';
-import { MapSessionStore } from '../store/map-session-store.js';
+import { type CreatePorts, createMapPorts } from '../store/ports.js';
 import { systemClock } from '../time/clock.js';
 import { systemRandom } from '../vault/random.js';
 import { MCP_PATH } from './app.js';
@@ -42,11 +41,11 @@ export function createSessions<ProviderName extends string>(
 /** Without a name, a provider is called as its host, which its type does not tell: every name is accepted. */
 export function createSessions(options: SessionsOptions): Sessions;
 export function createSessions(options: SessionsOptions): Sessions {
-  return createSessionsWith(new MapSessionStore(), options);
+  return createSessionsWith(createMapPorts, options);
 }
 
-/** {@link createSessions} with another session store. Internal: nodes cannot share a store yet. */
-export function createSessionsWith(store: SessionStore, options: SessionsOptions): Sessions {
+/** {@link createSessions} with other stores. Internal: nodes cannot share a store yet. */
+export function createSessionsWith(createPorts: CreatePorts, options: SessionsOptions): Sessions {
   const settings = sessionsSettings(options);
   assertNotDebugged(options.allowDebugging, options.logger);
   const logger = quietLogger(options.logger);
@@ -54,7 +53,7 @@ export function createSessionsWith(store: SessionStore, options: SessionsOptions
     clock: systemClock,
     random: systemRandom,
     ...omitUndefined({ ...options.runtime, fetch: options.runtime?.fetch ?? environmentFetch() }),
-    store,
+    createPorts,
     logger,
     ...errorLog(logger),
   };

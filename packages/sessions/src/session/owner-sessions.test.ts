@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { portsOver, portsWith } from '../../../../test/support/ports-with.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
 import { UnreliableSessionStore } from '../../../../test/support/unreliable-session-store.js';
-import { MapSessionStore } from '../store/map-session-store.js';
 import { systemRandom } from '../vault/random.js';
 import type { OwnerIdentity, SessionId, SessionRef } from './ids.js';
 import { OwnerSessions } from './owner-sessions.js';
@@ -80,7 +80,7 @@ describe('the session of an owner', () => {
 
   it('names its owner by digests only [security 2]', async () => {
     const records = new Map();
-    const bench = new OwnersBench({ store: new MapSessionStore(records) });
+    const bench = new OwnersBench({ createPorts: portsOver(records) });
     await bench.connect(ALICE);
     const dump = JSON.stringify([...records]);
     for (const word of Object.values(ALICE)) expect(dump).not.toContain(word);
@@ -97,7 +97,10 @@ describe('the session of an owner', () => {
   it('is one when the store is slow and answers out of order', async () => {
     const late: (() => void)[] = [];
     const travel = () => new Promise<void>((resolve) => late.push(resolve));
-    const bench = new OwnersBench({ store: new UnreliableSessionStore(new MapSessionStore(), travel) });
+    const createPorts = portsWith(({ sessions }) => ({
+      sessions: new UnreliableSessionStore(sessions, travel),
+    }));
+    const bench = new OwnersBench({ createPorts });
     const asked = Promise.all(Array.from({ length: 20 }, () => bench.owners.of(ALICE)));
     let isDone = false;
     void asked.finally(() => {
@@ -113,31 +116,31 @@ describe('the session of an owner', () => {
   });
 
   it.each(['call', 'answer'])('is one although the store lost the %s that adds it', async (what) => {
-    const store = new MapSessionStore();
+    const bench = new OwnersBench();
+    const { store } = bench;
     const insert = store.insert.bind(store);
     let losses = 1;
-    store.insert = async (record) => {
+    store.insert = async (...given) => {
       const isLost = losses-- > 0;
       if (isLost && what === 'call') throw new Error('lost');
-      const isAdded = await insert(record);
+      const isAdded = await insert(...given);
       if (isLost) throw new Error('lost');
       return isAdded;
     };
-    const bench = new OwnersBench({ store });
     const asked = Promise.all([bench.owners.of(ALICE), bench.owners.of(ALICE)]);
     await bench.clock.advance(SECOND);
     const [first, second] = await asked;
     expect(second).toEqual(first);
-    expect(store.size).toBe(1);
+    expect(await store.refs()).toHaveLength(1);
     expect(bench.registry.size).toBe(1);
     expect(bench.owners.ofSameUser(first.ref)).toEqual([first.ref]);
   });
 
   it('that the store does not give is an error for all who wait, and is there for who asks afterwards', async () => {
-    const store = new MapSessionStore();
+    const bench = new OwnersBench();
+    const { store } = bench;
     const { insert } = store;
     store.insert = () => Promise.reject(new Error('down'));
-    const bench = new OwnersBench({ store });
     const asked = Promise.allSettled([bench.owners.of(ALICE), bench.owners.of(ALICE)]);
     await bench.clock.advance(SECOND);
     for (const answer of await asked) {
@@ -268,12 +271,12 @@ describe('the connections of an owner', () => {
   });
 
   it('that are all in use refuse another one, which ends [security 39]', async () => {
-    const store = new MapSessionStore();
-    const bench = new OwnersBench({ store });
+    const bench = new OwnersBench();
+    const { store } = bench;
     await bench.connectTen();
     const [oldest] = bench.owners.connectionsOf((await bench.owners.of(ALICE)).ref);
     const take = store.take.bind(store);
-    store.take = (ref) => (ref === oldest ? Promise.reject(new Error('down')) : take(ref));
+    store.take = (ref, reason) => (ref === oldest ? Promise.reject(new Error('down')) : take(ref, reason));
     const refused = bench.connect(ALICE).catch((error: unknown) => error);
     await bench.clock.advance(SECOND);
     expect(await refused).toMatchObject({ code: 'store_unavailable' });
@@ -314,13 +317,13 @@ describe('the connections of an owner', () => {
   });
 
   it('that are started while the session ends end with it', async () => {
-    const store = new MapSessionStore();
-    const bench = new OwnersBench({ store });
+    const bench = new OwnersBench();
+    const { store } = bench;
     const session = await bench.owners.of(ALICE);
     const insert = store.insert.bind(store);
-    store.insert = async (record) => {
+    store.insert = async (...given) => {
       await bench.registry.end(session.ref, 'operator');
-      return insert(record);
+      return insert(...given);
     };
     const connection = await bench.owners.connect(session);
     expect(await bench.isLive(connection)).toBe(false);
@@ -328,12 +331,13 @@ describe('the connections of an owner', () => {
   });
 
   it('whose end the store refuses are reported, not lost in silence', async () => {
-    const store = new MapSessionStore();
-    const bench = new OwnersBench({ store });
+    const bench = new OwnersBench();
+    const { store } = bench;
     const { record } = await bench.connect(ALICE);
     const { ref } = await bench.owners.of(ALICE);
     const take = store.take.bind(store);
-    store.take = (each) => (each === record.ref ? Promise.reject(new Error('down')) : take(each));
+    store.take = (each, reason) =>
+      each === record.ref ? Promise.reject(new Error('down')) : take(each, reason);
     await bench.registry.end(ref, 'operator');
     await bench.clock.advance(SECOND);
     expect(bench.errors).toEqual([expect.objectContaining({ code: 'store_unavailable' })]);
@@ -468,7 +472,7 @@ describe('a node that is full', () => {
 
 it('a thousand lives of owners leave nothing behind [security 38]', async () => {
   const records = new Map();
-  const bench = new OwnersBench({ store: new MapSessionStore(records) });
+  const bench = new OwnersBench({ createPorts: portsOver(records) });
   const lastRefs: SessionRef[] = [];
   for (let life = 0; life < 1000; life++) {
     const owner = { ...ALICE, subject: `${life % 7}`, clientId: `${life % 3}` };

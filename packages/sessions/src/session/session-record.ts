@@ -128,7 +128,7 @@ export interface AccountRecord {
 }
 
 /** A refresh that sends, or has sent, the refresh token of an account. */
-export interface RefreshClaimRecord {
+interface RefreshClaimRecord {
   /** A random number for each refresh. */
   readonly id: number;
   /** When another refresh may send the refresh token again. */
@@ -215,6 +215,7 @@ export function signOutOf(record: SessionRecord): Partial<SessionRecord> {
     formerSubjects: undefined,
     state: undefined,
     signedInAtMs: undefined,
+    isExpiryAnnounced: undefined,
   };
 }
 

@@ -1,14 +1,16 @@
 import type { Clock } from '../time/clock.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SessionRef } from './ids.js';
-import type { SessionRecord } from './session-record.js';
-import type { SessionStore } from './session-store.js';
+import { type EndReason, isSignedIn, lastAccountOf, type SessionRecord } from './session-record.js';
+import type { InsertLimits, SessionStore } from './session-store.js';
 import { StoreRetry } from './store-retry.js';
 
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
   readonly random: RandomSource;
   readonly clock: Clock;
+  /** When a session is due. */
+  readonly dueAtMsOf: (record: SessionRecord) => number;
   /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
@@ -22,6 +24,10 @@ export interface ChangedSession {
   readonly after: SessionRecord;
 }
 
+const NO_LIMITS: InsertLimits = {
+  maxSessions: Number.POSITIVE_INFINITY,
+  maxAnonymous: Number.POSITIVE_INFINITY,
+};
 /** The number of later changes after which a change with a lost reply is no longer recognized. */
 const MAX_STAMPS = 4;
 
@@ -39,34 +45,34 @@ export class SessionRecords {
   }
 
   get(ref: SessionRef): Promise<SessionRecord | undefined> {
-    return this.#retry.run(() => this.#options.store.get(ref));
+    return this.#retry.run(async () => this.#options.store.get(ref));
   }
 
   /** Like `get`, without a retry. @throws what the store throws */
-  getAtOnce(ref: SessionRef): Promise<SessionRecord | undefined> {
+  async getAtOnce(ref: SessionRef): Promise<SessionRecord | undefined> {
     return this.#options.store.get(ref);
   }
 
   /** Notes a request of a session's client. @throws what the store throws */
-  touch(ref: SessionRef): Promise<void> {
-    return this.#options.store.touch(ref, this.#options.clock.now());
+  async touch(ref: SessionRef): Promise<void> {
+    await this.#options.store.visit(ref, this.#options.clock.now(), Number.POSITIVE_INFINITY);
   }
 
   /** Adds a record with a new reference. @throws what the store throws; the record is not in the store then */
   async add(record: SessionRecord): Promise<void> {
     const { store, onError } = this.#options;
     try {
-      if (!(await store.insert(record))) throw new Error('A session reference was minted twice.');
+      if (!(await this.#insert(record))) throw new Error('A session reference was minted twice.');
     } catch (error) {
       // If only the reply was lost, the record is in the store and no client knows its id.
-      await this.#retry.run(() => store.take(record.ref)).catch(onError);
+      await this.#retry.run(async () => store.take(record.ref, 'cap')).catch(onError);
       throw error;
     }
   }
 
   /** Adds a record unless the store has one with that reference. @returns whether it was added */
   addUnlessThere(record: SessionRecord): Promise<boolean> {
-    return this.#retry.run(() => this.#options.store.insert(record));
+    return this.#retry.run(() => this.#insert(record));
   }
 
   /**
@@ -84,10 +90,13 @@ export class SessionRecords {
       const fields = before && change(before);
       if (!before || !fields) return undefined;
       const stamps = [randomToken(random), ...before.stamps].slice(0, MAX_STAMPS);
-      const changed = { before, after: { ...before, ...fields, version: before.version + 1, stamps } };
+      const changed = {
+        before,
+        after: this.#changed(before, { ...fields, version: before.version + 1, stamps }),
+      };
       attempts.push(changed);
       try {
-        if (await store.replace(changed.after)) return changed;
+        if (await store.replace(changed.after, before.version)) return changed;
       } catch (cause) {
         // The next read shows whether only the reply was lost.
         await this.#retry.afterFailure(++failures, cause);
@@ -96,13 +105,27 @@ export class SessionRecords {
   }
 
   /** Removes a record and returns it. If the reply is lost, returns the record as read just before. */
-  async take(ref: SessionRef): Promise<SessionRecord | undefined> {
+  async take(ref: SessionRef, reason: EndReason): Promise<SessionRecord | undefined> {
     const seen = await this.get(ref);
     let tries = 0;
-    const taken = await this.#retry.run(() => {
+    const taken = await this.#retry.run(async () => {
       tries++;
-      return this.#options.store.take(ref);
+      return this.#options.store.take(ref, reason);
     });
     return taken ?? (tries > 1 ? seen : undefined);
+  }
+
+  async #insert(record: SessionRecord): Promise<boolean> {
+    const { store, dueAtMsOf } = this.#options;
+    const { kind } = await store.insert({ ...record, dueAtMs: dueAtMsOf(record) }, NO_LIMITS);
+    return kind === 'inserted';
+  }
+
+  #changed(before: SessionRecord, fields: Partial<SessionRecord>): SessionRecord {
+    const after = { ...before, ...fields };
+    const isSignedOut = isSignedIn(before) && !isSignedIn(after);
+    // Many users can share an address. A session that had a login counts for its account instead.
+    const quotaKey = (isSignedOut ? lastAccountOf(before) : undefined) ?? after.quotaKey;
+    return { ...after, quotaKey, dueAtMs: this.#options.dueAtMsOf(after) };
   }
 }

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SessionBench } from '../../../../test/support/session-bench.js';
-import { MapSessionStore } from '../store/map-session-store.js';
+import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
 import type { SessionStore } from './session-store.js';
 
 const SECOND = 1000;
@@ -29,9 +28,8 @@ describe('a session', () => {
   });
 
   it('is not started when the store refuses it, and nothing is kept of it', async () => {
-    const store = new MapSessionStore();
-    store.insert = () => Promise.resolve(false);
-    const bench = new SessionBench({ store, maxSessions: 1 });
+    const bench = new SessionBench({ maxSessions: 1 });
+    bench.store.insert = () => ({ kind: 'exists' });
     await expect(bench.registry.start('connection', 'anonymous')).rejects.toThrow('minted twice');
     expect(bench.registry.size).toBe(0);
     expect(bench.events).toEqual([]);
@@ -39,15 +37,15 @@ describe('a session', () => {
   });
 
   it('is not left in the store when only the answer to its start was lost', async () => {
-    const store = new MapSessionStore();
+    const bench = new SessionBench();
+    const { store } = bench;
     const insert = store.insert.bind(store);
-    store.insert = async (record) => {
-      await insert(record);
+    store.insert = async (...given) => {
+      await insert(...given);
       throw new Error('lost');
     };
-    const bench = new SessionBench({ store });
     await expect(bench.registry.start('connection', 'anonymous')).rejects.toThrow('lost');
-    expect(store.size).toBe(0);
+    expect(await store.refs()).toEqual([]);
   });
 
   it('has one signal until it is signed out, and none that is not aborted once it has ended', async () => {
@@ -377,13 +375,13 @@ describe('signing out and ending', () => {
   });
 
   it('happen to every session at shutdown, and what the store does not give up is reported [security 34]', async () => {
-    const store = new MapSessionStore();
-    const bench = new SessionBench({ store });
+    const bench = new SessionBench();
+    const { store } = bench;
     await bench.loggedIn('alice');
     const { record: stuck } = await bench.loggedIn('bob');
     await bench.registry.start('connection', 'anonymous');
     const take = store.take.bind(store);
-    store.take = (ref) => (ref === stuck.ref ? Promise.reject(new Error('down')) : take(ref));
+    store.take = (ref, reason) => (ref === stuck.ref ? Promise.reject(new Error('down')) : take(ref, reason));
     const ending = bench.registry.endAll('shutdown');
     await bench.clock.advance(SECOND);
     await ending;
@@ -406,23 +404,28 @@ describe('signing out and ending', () => {
 
 describe('a store that is slow, and loses answers', () => {
   /** Answers calls of `method` only when told to, or loses their answers. */
-  function storeWith(method: 'get' | 'replace' | 'take', answer: () => Promise<void>): SessionStore {
-    const store = new MapSessionStore();
-    const original = store[method].bind(store) as (...parameters: unknown[]) => Promise<unknown>;
+  function benchWith(
+    method: 'get' | 'replace' | 'take',
+    answer: () => Promise<void>,
+    options: SessionBenchOptions = {},
+  ): SessionBench {
+    const bench = new SessionBench(options);
+    const { store } = bench;
+    const original = store[method].bind(store) as (...parameters: unknown[]) => unknown;
     const slow = async (...parameters: unknown[]) => {
       const result = await original(...parameters);
       await answer();
       return result;
     };
-    return Object.assign(store, { [method]: slow });
+    Object.assign(store, { [method]: slow } satisfies Partial<Record<keyof SessionStore, unknown>>);
+    return bench;
   }
 
   it('does not make a login revoke itself when only its answer was lost', async () => {
     let losses = 0;
-    const store = storeWith('replace', async () => {
+    const bench = benchWith('replace', async () => {
       if (losses-- > 0) throw new Error('lost');
     });
-    const bench = new SessionBench({ store });
     const { record } = await bench.registry.start('connection', 'anonymous');
     losses = 1;
     const login = bench.accounts.commitLogin(
@@ -441,10 +444,9 @@ describe('a store that is slow, and loses answers', () => {
 
   it('does not keep an end from wiping and revoking when only its answer was lost', async () => {
     let losses = 0;
-    const store = storeWith('take', async () => {
+    const bench = benchWith('take', async () => {
       if (losses-- > 0) throw new Error('lost');
     });
-    const bench = new SessionBench({ store });
     const { record } = await bench.loggedIn('alice');
     losses = 1;
     const ending = bench.registry.end(record.ref, 'deleted');
@@ -454,8 +456,7 @@ describe('a store that is slow, and loses answers', () => {
   });
 
   it('rejects with a clear error if it stays unavailable', async () => {
-    const store = storeWith('get', () => Promise.reject(new Error('redis at 192.0.2.5 is down')));
-    const bench = new SessionBench({ store });
+    const bench = benchWith('get', () => Promise.reject(new Error('redis at 192.0.2.5 is down')));
     const { record } = await bench.registry.start('connection', 'anonymous');
     const signOut = bench.registry.signOut(record.ref, 'logout').catch((error: unknown) => error);
     await bench.clock.advance(1000);
@@ -468,10 +469,11 @@ describe('a store that is slow, and loses answers', () => {
   it('does not sign out a login that came while the clock was looked at', async () => {
     const answers: (() => void)[] = [];
     let isSlow = false;
-    const store = storeWith('get', () =>
-      isSlow ? new Promise((resolve) => answers.push(resolve)) : Promise.resolve(),
+    const bench = benchWith(
+      'get',
+      () => (isSlow ? new Promise((resolve) => answers.push(resolve)) : Promise.resolve()),
+      { lifetimes: { idleMs: MINUTE } },
     );
-    const bench = new SessionBench({ store, lifetimes: { idleMs: MINUTE } });
     const { record, snapshot } = await bench.loggedIn('alice');
     isSlow = true;
     await bench.clock.advance(61 * SECOND);
@@ -486,11 +488,10 @@ describe('a store that is slow, and loses answers', () => {
   it('is asked three times, with pauses, before a change is given up', async () => {
     let failures = 0;
     let asked = 0;
-    const store = storeWith('get', async () => {
+    const bench = benchWith('get', async () => {
       asked++;
       if (failures-- > 0) throw new Error('down');
     });
-    const bench = new SessionBench({ store });
     const { record } = await bench.registry.start('connection', 'anonymous');
     const update = () => bench.registry.update(record.ref, () => ({ owner: 'a user' }));
 
@@ -514,8 +515,7 @@ describe('a store that is slow, and loses answers', () => {
 
   it('and fails when the time of a session has come, is asked again a second later', async () => {
     let isDown = false;
-    const store = storeWith('get', () => (isDown ? Promise.reject(new Error('down')) : Promise.resolve()));
-    const bench = new SessionBench({ store });
+    const bench = benchWith('get', () => (isDown ? Promise.reject(new Error('down')) : Promise.resolve()));
     await bench.loggedIn('alice');
     isDown = true;
     await bench.clock.advance(30 * MINUTE + 500);
@@ -530,14 +530,13 @@ describe('a store that is slow, and loses answers', () => {
   it('and fails when a session has just ended, starts nothing for it again', async () => {
     let answer: (() => void) | undefined;
     let isSlow = false;
-    const store = storeWith('get', () =>
+    const bench = benchWith('get', () =>
       isSlow
         ? new Promise((_resolve, reject) => {
             answer = () => reject(new Error('down'));
           })
         : Promise.resolve(),
     );
-    const bench = new SessionBench({ store });
     const { record } = await bench.loggedIn('alice');
     isSlow = true;
     await bench.clock.advance(31 * MINUTE);

@@ -35,10 +35,11 @@ import {
 import { type ChangedSession, type SessionChange, SessionRecords } from './session-records.js';
 import { SessionSignals } from './session-signals.js';
 import type { SessionStore } from './session-store.js';
-import { Tombstones } from './tombstones.js';
 
 export interface SessionRegistryOptions {
   readonly store: SessionStore;
+  /** When a session is due. Default: never. */
+  readonly dueAtMsOf?: (record: SessionRecord) => number;
   readonly keys: KeyHierarchy;
   readonly random: RandomSource;
   readonly clock: Clock;
@@ -69,6 +70,7 @@ interface SignedOut {
   readonly revoked: Promise<RevocationReport[]>;
 }
 
+type EndFollower = (record: SessionRecord, reason: EndReason) => void;
 type RecordCondition = (record: SessionRecord) => boolean;
 
 /** Data of a session on this node, besides its record. */
@@ -93,9 +95,9 @@ export class SessionRegistry {
   readonly #options: SessionRegistryOptions;
   readonly #records: SessionRecords;
   readonly #presence = new SessionPresence();
-  readonly #tombstones: Tombstones;
   readonly #known = new Map<SessionRef, LocalSession>();
   readonly #signals = new SessionSignals();
+  readonly #followers: EndFollower[] = [];
   readonly #capacity: SessionCapacity;
   /** Sessions that are ending. A session with the same reference is created after that. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
@@ -104,8 +106,7 @@ export class SessionRegistry {
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
-    this.#records = new SessionRecords(options);
-    this.#tombstones = new Tombstones(options.clock);
+    this.#records = new SessionRecords({ dueAtMsOf: () => Number.POSITIVE_INFINITY, ...options });
     this.#capacity = new SessionCapacity({
       ...options,
       maxPerAddress: options.anonymousSessionsPerAddress,
@@ -166,7 +167,7 @@ export class SessionRegistry {
     const ref = sessionRefOf(this.#options.keys, kind, id);
     const record = await this.get(ref);
     if (record) return { state: 'live', record };
-    const reason = this.#tombstones.get(ref);
+    const reason = await this.#options.store.endReasonOf(ref);
     return reason ? { state: 'ended', reason } : { state: 'unknown' };
   }
 
@@ -182,6 +183,11 @@ export class SessionRegistry {
   /** The open streams and requests of a session's client. */
   presenceOf(ref: SessionRef): Presence {
     return this.#presence.of(ref);
+  }
+
+  /** Calls `run` with the record of each session that has ended, after the event `session.ended`. */
+  onEnded(run: EndFollower): void {
+    this.#followers.push(run);
   }
 
   /** Notes a request of the session's client. */
@@ -279,16 +285,16 @@ export class SessionRegistry {
 
   /** Removes a session without a sign-out. The caller seals its accounts for another session, or disposes of them. */
   async retire(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const record = await this.#records.take(ref);
-    this.#close(ref, 'replaced');
+    const record = await this.#records.take(ref, 'replaced');
+    this.#close(ref, 'replaced', record);
     return record;
   }
 
   async #end(ref: SessionRef, reason: EndReason): Promise<SignedOut> {
-    const record = await this.#records.take(ref);
+    const record = await this.#records.take(ref, reason);
     this.#signals.abort(ref);
     const revoked = record ? this.#dispose(record) : Promise.resolve([]);
-    this.#close(ref, reason);
+    this.#close(ref, reason, record);
     return { isDone: record !== undefined, revoked };
   }
 
@@ -375,7 +381,7 @@ export class SessionRegistry {
   }
 
   /** Removes a session from this node. If several calls end it, only the first emits the event. */
-  #close(ref: SessionRef, reason: EndReason): void {
+  #close(ref: SessionRef, reason: EndReason, record: SessionRecord | undefined): void {
     const known = this.#known.get(ref);
     if (!known) return;
     known.deadline?.cancel();
@@ -383,8 +389,8 @@ export class SessionRegistry {
     this.#signals.abort(ref);
     this.#capacity.remove(ref);
     this.#presence.forget(ref);
-    this.#tombstones.set(ref, reason);
     this.#options.events.emit({ type: 'session.ended', ref, epoch: known.epoch, reason });
+    if (record) for (const follow of this.#followers) follow(record, reason);
   }
 
   #noteChange({ before, after }: ChangedSession): void {

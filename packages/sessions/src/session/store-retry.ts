@@ -1,4 +1,4 @@
-import { SessionError } from '../errors.js';
+import { storeUnavailable } from '../errors.js';
 import type { Clock } from '../time/clock.js';
 
 /** The number of attempts before the error of the store is passed on. */
@@ -29,11 +29,4 @@ export class StoreRetry {
     if (failures >= MAX_ATTEMPTS) throw storeUnavailable(cause);
     await new Promise<void>((resolve) => this.#clock.after(PAUSE_MS, resolve));
   }
-}
-
-function storeUnavailable(cause: unknown): SessionError {
-  return new SessionError('store_unavailable', 'The session store did not answer. Try again in a moment.', {
-    cause,
-    retryAfterSeconds: 1,
-  });
 }

@@ -1,47 +1,131 @@
+import { ExpiringMap } from '../limits/expiring-map.js';
 import type { SessionRef } from '../session/ids.js';
-import type { SessionRecord } from '../session/session-record.js';
-import type { SessionStore } from '../session/session-store.js';
+import { type IndexKey, indexKeysOf } from '../session/session-index.js';
+import type { EndReason, SessionRecord } from '../session/session-record.js';
+import type { Insertion, InsertLimits, SessionStore } from '../session/session-store.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { DueTimes } from './due-times.js';
+import { IndexEntries } from './index-entries.js';
+import { SessionGroups } from './session-groups.js';
 
-/** Keeps sessions in a `Map`, until the process ends. Each method acts within one tick, so it is atomic. */
+export interface MapSessionStoreOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Whether the client of a session is present. */
+  readonly isPresent: (ref: SessionRef) => boolean;
+  /** The map that keeps the records. Default: a new one. */
+  readonly records?: Map<SessionRef, SessionRecord> | undefined;
+}
+
+/** How long the reason of an end is kept. */
+const END_REASON_MS = 10 * 60_000;
+const MAX_END_REASONS = 10_000;
+
+/** Keeps sessions in a `Map`, until the process ends. Each method acts within one tick. */
 export class MapSessionStore implements SessionStore {
   readonly #records: Map<SessionRef, SessionRecord>;
+  readonly #index = new IndexEntries<IndexKey, SessionRef>();
+  readonly #groups: SessionGroups;
+  readonly #due: DueTimes<SessionRef>;
+  readonly #endReasons: ExpiringMap<SessionRef, EndReason>;
 
-  /** @param records the map that keeps the records. Default: a new one */
-  constructor(records: Map<SessionRef, SessionRecord> = new Map()) {
+  constructor(options: MapSessionStoreOptions) {
+    const { clock, records = new Map<SessionRef, SessionRecord>() } = options;
     this.#records = records;
+    this.#groups = new SessionGroups({
+      ...options,
+      lastRequestAtMs: (ref) => records.get(ref)?.lastRequestAtMs ?? 0,
+    });
+    this.#due = new DueTimes(options);
+    this.#endReasons = new ExpiringMap({ clock, maxEntries: MAX_END_REASONS, ttlMs: END_REASON_MS });
   }
 
   get size(): number {
     return this.#records.size;
   }
 
-  async insert(record: SessionRecord): Promise<boolean> {
-    if (this.#records.has(record.ref)) return false;
+  insert(record: SessionRecord, limits: InsertLimits): Insertion {
+    if (this.#records.has(record.ref)) return { kind: 'exists' };
+    const room = limits.share ? this.#groups.roomFor(record, limits.share) : { instead: undefined };
+    if ('waitMs' in room) return { kind: 'share_full', waitMs: room.waitMs };
+    const ofShare = room.instead && this.#records.get(room.instead);
+    const size = this.size - (ofShare ? 1 : 0);
+    const anonymous = this.#groups.anonymous - (ofShare && this.#groups.isAnonymous(ofShare) ? 1 : 0);
+    const isFull =
+      size >= limits.maxSessions || (this.#groups.isAnonymous(record) && anonymous >= limits.maxAnonymous);
+    if (isFull && anonymous === 0) return { kind: 'full' };
+
+    const evicted = [this.#evict(room.instead)];
+    if (isFull) evicted.push(this.#evict(this.#groups.longestIdleOfLargest()));
     this.#records.set(record.ref, record);
-    return true;
+    this.#groups.add(record);
+    for (const key of indexKeysOf(record)) this.#index.add(key, record.ref);
+    this.#due.set(record.ref, record.dueAtMs);
+    return { kind: 'inserted', evicted: evicted.filter((each) => each !== undefined) };
   }
 
-  async get(ref: SessionRef): Promise<SessionRecord | undefined> {
+  get(ref: SessionRef): SessionRecord | undefined {
     return this.#records.get(ref);
   }
 
-  async replace(next: SessionRecord): Promise<boolean> {
+  visit(ref: SessionRef, atMs: number, quietMs: number): SessionRecord | undefined {
+    const current = this.#records.get(ref);
+    if (!current || atMs - current.lastRequestAtMs >= quietMs) return current;
+    this.#groups.remove(ref);
+    this.#groups.add(current);
+    if (current.lastRequestAtMs >= atMs) return current;
+    const visited = { ...current, lastRequestAtMs: atMs };
+    this.#records.set(ref, visited);
+    return visited;
+  }
+
+  replace(next: SessionRecord, ifVersion: number): boolean {
     const current = this.#records.get(next.ref);
-    if (current?.version !== next.version - 1) return false;
-    const lastRequestAtMs = Math.max(current.lastRequestAtMs, next.lastRequestAtMs);
-    this.#records.set(next.ref, { ...next, lastRequestAtMs });
+    if (current?.version !== ifVersion) return false;
+    const { lastRequestAtMs } = current;
+    this.#records.set(next.ref, next.lastRequestAtMs < lastRequestAtMs ? { ...next, lastRequestAtMs } : next);
+    this.#groups.change(current, next);
+    this.#index.change(indexKeysOf(current), indexKeysOf(next), next.ref);
+    this.#due.set(next.ref, next.dueAtMs);
     return true;
   }
 
-  async touch(ref: SessionRef, atMs: number): Promise<void> {
-    const current = this.#records.get(ref);
-    if (current && current.lastRequestAtMs < atMs)
-      this.#records.set(ref, { ...current, lastRequestAtMs: atMs });
+  take(ref: SessionRef, reason: EndReason): SessionRecord | undefined {
+    const record = this.#records.get(ref);
+    if (!record) return undefined;
+    this.#records.delete(ref);
+    this.#groups.remove(ref);
+    for (const key of indexKeysOf(record)) this.#index.delete(key, ref);
+    this.#due.delete(ref);
+    this.#endReasons.set(ref, reason);
+    return record;
   }
 
-  async take(ref: SessionRef): Promise<SessionRecord | undefined> {
-    const record = this.#records.get(ref);
-    this.#records.delete(ref);
-    return record;
+  endReasonOf(ref: SessionRef): EndReason | undefined {
+    return this.#endReasons.get(ref);
+  }
+
+  refsOf(key: IndexKey): readonly SessionRef[] {
+    return this.#index.of(key);
+  }
+
+  refs(): readonly SessionRef[] {
+    return [...this.#records.keys()];
+  }
+
+  postpone(ref: SessionRef, atMs: number): void {
+    const current = this.#records.get(ref);
+    if (!current) return;
+    this.#due.set(ref, atMs);
+    if (current.dueAtMs !== atMs) this.#records.set(ref, { ...current, dueAtMs: atMs });
+  }
+
+  consumeDue(run: (ref: SessionRef) => void): () => void {
+    return this.#due.consume(run);
+  }
+
+  #evict(ref: SessionRef | undefined): SessionRecord | undefined {
+    return ref === undefined ? undefined : this.take(ref, 'cap');
   }
 }

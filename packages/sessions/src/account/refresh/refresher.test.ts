@@ -2,7 +2,6 @@ import { describe, expect, it } from 'vitest';
 import { ScriptedProvider } from '../../../../../test/support/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
 import { accountHealth } from '../../session/account-health.js';
-import { MapSessionStore } from '../../store/map-session-store.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { systemRandom } from '../../vault/random.js';
 import type { Secret } from '../../vault/secret.js';
@@ -80,9 +79,8 @@ describe('a refresh that is granted', () => {
   });
 
   it('is revoked when the store does not take it in [security 22]', async () => {
-    const store = new MapSessionStore();
-    const { bench, refresh } = await setUp({ store });
-    store.replace = () => Promise.reject(new Error('down'));
+    const { bench, refresh } = await setUp();
+    bench.store.replace = () => Promise.reject(new Error('down'));
     const refreshed = refresh().catch((error: unknown) => error);
     await bench.clock.advance(1000);
     expect(await refreshed).toMatchObject({ code: 'store_unavailable' });
@@ -108,12 +106,12 @@ describe('a refresh that is granted', () => {
 
 describe('a refresh whose answer from the store was lost', () => {
   it('counts as done if it was done, and revokes nothing [security 19]', async () => {
-    const store = new MapSessionStore();
-    const { bench, snapshot, account, refresh } = await setUp({ store });
+    const { bench, snapshot, account, refresh } = await setUp();
+    const { store } = bench;
     const replace = store.replace.bind(store);
     let losses = 1;
-    store.replace = async (next) => {
-      const isReplaced = await replace(next);
+    store.replace = async (...given) => {
+      const isReplaced = await replace(...given);
       if (losses-- > 0) throw new Error('lost');
       return isReplaced;
     };

@@ -1,7 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../../test/support/session-bench.js';
 import { clientKeyOf } from '../../limits/client-key.js';
-import { MapSessionStore } from '../../store/map-session-store.js';
 import { ownerOf, type SessionRef } from '../ids.js';
 
 const SECOND = 1000;
@@ -136,8 +135,8 @@ describe('a full node', () => {
   });
 
   it('counts one that the store did not give up for the same account as before [security 39]', async () => {
-    const store = new MapSessionStore();
-    const bench = new SessionBench({ maxSessions: 2, store });
+    const bench = new SessionBench({ maxSessions: 2 });
+    const { store } = bench;
     const alices = [await signedOut(bench, 'alice'), await signedOut(bench, 'alice')];
     const get = store.get.bind(store);
     store.get = () => Promise.reject(new Error('down'));

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
-import { MapSessionStore } from '../../store/map-session-store.js';
 import type { SessionRef } from '../ids.js';
 import type { SessionKind } from '../session-record.js';
 
@@ -114,11 +113,12 @@ describe('an account that is logged in to as many sessions as it may', () => {
   });
 
   it('is signed out by the next login when the store has failed this time', async () => {
-    const store = new MapSessionStore();
-    const { bench, logIn } = setUp({ store });
+    const { bench, logIn } = setUp();
+    const { store } = bench;
     for (let number = 0; number < 3; number++) await logIn('alice');
     const replace = store.replace.bind(store);
-    store.replace = (next) => (next.signedOut ? Promise.reject(new Error('down')) : replace(next));
+    store.replace = (next, ifVersion) =>
+      next.signedOut ? Promise.reject(new Error('down')) : replace(next, ifVersion);
     await logIn('alice');
     await bench.clock.advance(SECOND);
     expect(bench.errors).toMatchObject([{ code: 'store_unavailable' }]);

@@ -1,0 +1,37 @@
+import type { OneTimeStore } from '../limits/one-time-store.js';
+import type { Rates } from '../limits/rates.js';
+import type { SessionRef } from '../session/ids.js';
+import type { SessionStore } from '../session/session-store.js';
+import type { Clock } from '../time/clock.js';
+import type { Deadlines } from '../time/deadlines.js';
+import { MapOneTimeStore } from './map-one-time-store.js';
+import { MapRates } from './map-rates.js';
+import { MapSessionStore } from './map-session-store.js';
+
+/** The stores of a server. */
+export interface Ports {
+  readonly sessions: SessionStore;
+  readonly oneTime: OneTimeStore;
+  readonly rates: Rates;
+  /** Whether sessions outlive this process. Closing a server ends them otherwise. */
+  readonly outlivesProcess: boolean;
+}
+
+export interface PortsOptions {
+  readonly clock: Clock;
+  readonly deadlines: Deadlines;
+  /** Whether the client of a session is present in this process. */
+  readonly isPresent: (ref: SessionRef) => boolean;
+}
+
+export type CreatePorts = (options: PortsOptions) => Ports;
+
+/** The stores that keep everything in maps of this process. */
+export function createMapPorts(options: PortsOptions): Ports {
+  return {
+    sessions: new MapSessionStore(options),
+    oneTime: new MapOneTimeStore(options.clock),
+    rates: new MapRates(options),
+    outlivesProcess: false,
+  };
+}
