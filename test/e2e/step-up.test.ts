@@ -149,6 +149,149 @@ describe.each(ERAS)('an API that demands claims (%s)', (era) => {
   });
 });
 
+/** A challenge whose claims are never twice the same, as those of Microsoft Entra ID. */
+const nbf = (time: number) =>
+  claimsChallenge(`{"access_token":{"nbf":{"essential":true,"value":"${1_604_106_651 + time}"}}}`);
+
+describe.each(ERAS)('an API that demands tokens of another time with each challenge (%s)', (era) => {
+  it('leads to one login, whose link stays, and to another one only later', async () => {
+    let time = 0;
+    const api = () => challenged(401, nbf(time++))();
+    const { clock, call, browse, login, status } = await startRenewable(era, { api });
+    await login();
+    await call('use');
+    const { loginUrl } = (await call('login')).structured;
+    expect(await call('use')).toMatchObject({ isError: true });
+    expect((await call('login')).structured).toMatchObject({ status: 'pending', loginUrl });
+    await browse(loginUrl);
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect(await call('use')).toMatchObject({ text: '401 no' });
+    expect(await call('use')).toMatchObject({ text: '401 no' });
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect((await status()).next).toMatch(/^Nothing\./);
+
+    await clock.advance(10 * MINUTE);
+    expect(await call('use')).toMatchObject({ isError: true });
+    expect((await call('login')).structured).toMatchObject({ status: 'pending' });
+  });
+
+  it('leads to another login as soon as the API has accepted the token in the meantime', async () => {
+    let answer = challenged(401, nbf(1));
+    const { call, login } = await startRenewable(era, { api: () => answer() });
+    await login();
+    await call('use');
+    await login();
+    answer = () => new Response('done');
+    expect(await call('use')).toMatchObject({ text: '200 done' });
+    answer = challenged(401, nbf(60));
+    expect(await call('use')).toMatchObject({
+      isError: true,
+      text: expect.stringContaining('requires a stronger login. Call the `login` tool'),
+    });
+    expect((await call('login')).structured).toMatchObject({ status: 'pending' });
+  });
+});
+
+describe.each(ERAS)('a demand of an API in the device flow (%s)', (era) => {
+  it('is in the requests for the user code and for the tokens', async () => {
+    let answer = challenged(401, claimsChallenge(CLAIMS));
+    const { clock, provider, call, sent } = await startRenewable(era, {
+      api: () => answer(),
+      options: {
+        deviceFlow: 'only',
+        authorizationParams: { claims: '{"access_token":{"xms_cc":{"values":["cp1"]}}}' },
+      },
+    });
+    const login = async () => {
+      provider.approve(String((await call('login')).structured.userCode), 'alice');
+      await clock.advance(6000);
+      return call('login');
+    };
+    expect((await login()).structured).toMatchObject({ status: 'authenticated' });
+    await call('use');
+    answer = challenged(403, insufficientScope('notes:write'));
+    await call('use');
+    sent.length = 0;
+    expect((await login()).structured).toMatchObject({ status: 'authenticated' });
+    const claims = { access_token: { xms_cc: { values: ['cp1'] }, acrs: { essential: true, value: 'c1' } } };
+    const claimsOf = (form?: URLSearchParams) => JSON.parse(form?.get('claims') ?? '{}');
+    const poll = sent.find((form) => form.has('device_code'));
+    expect([claimsOf(sent[0]), claimsOf(poll)]).toEqual([claims, claims]);
+    expect(sent[0]?.get('scope')).toBe('profile notes:write');
+    answer = challenged(401, claimsChallenge(CLAIMS));
+    expect(await call('use')).toMatchObject({ text: '401 no' });
+  });
+});
+
+describe.each(ERAS)('an API that rejects a token and the renewed one (%s)', (era) => {
+  it('gets no third one, and status and `login` say so, while other APIs accept it', async () => {
+    const { call, browse, login, status, provider } = await startRenewable(era, {
+      api: ({ url }) =>
+        url.endsWith('/others') ? new Response('others') : new Response('no', { status: 401 }),
+      tools: (tool, context) =>
+        tool('others', async () => (await context.session().fetch(`${API}/others`)).text()),
+    });
+    await login();
+    expect(await call('use')).toMatchObject({ text: '401 no' });
+    expect(await call('use')).toMatchObject({ text: '401 no' });
+    expect(provider.requests.token).toBe(2);
+    expect(await status()).toMatchObject({
+      state: 'authenticated',
+      accounts: [{ reason: 'token_rejected' }],
+      next: expect.stringMatching(
+        /^An API rejected the access token.*Other calls may work.*call `login` with provider "provider" and renew: true/,
+      ),
+    });
+    expect((await call('login')).structured).toMatchObject({
+      status: 'authenticated',
+      next: expect.stringMatching(
+        /An API rejected the access token.*`login` with provider "provider" and renew: true/,
+      ),
+    });
+    expect(await call('others')).toMatchObject({ text: 'others' });
+    const { loginUrl } = (await call('login', { renew: true })).structured;
+    await browse(loginUrl);
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect((await status()).next).toMatch(/^Nothing\./);
+  });
+
+  it('gets a new one after the next scheduled refresh', async () => {
+    const dead = new Set<string>();
+    const { clock, call, login, status } = await startRenewable(era, {
+      api: ({ headers }, user) => {
+        const token = headers.get('authorization') ?? '';
+        if (dead.size < 2) dead.add(token);
+        return dead.has(token) ? new Response('no', { status: 401 }) : new Response(user ?? '');
+      },
+    });
+    await login();
+    expect(await call('use')).toMatchObject({ text: '401 no' });
+    await clock.advance(10 * MINUTE);
+    expect((await status()).accounts).not.toMatchObject([{ reason: expect.anything() }]);
+    expect(await call('use')).toMatchObject({ text: '200 alice' });
+  });
+
+  it('can be reported by a tool, so that `login` starts a login', async () => {
+    const { call, login, status } = await startRenewable(era, {
+      api: () => new Response('no', { status: 401 }),
+      tools: (tool, context) =>
+        tool('report', async () => {
+          const session = context.session();
+          const { status } = await session.fetch(`${API}/`);
+          await session.tokenRejected();
+          return String(status);
+        }),
+    });
+    await login();
+    expect(await call('report')).toMatchObject({
+      isError: true,
+      text: expect.stringContaining('no longer accepts the login at "provider". Call the `login` tool'),
+    });
+    expect((await status()).state).toBe('expired');
+    expect((await call('login')).structured).toMatchObject({ status: 'pending' });
+  });
+});
+
 describe.each(ERAS)('`session.tokenRejected` (%s)', (era) => {
   /** An API that rejects the first tokens with 403, and a tool that reports it and repeats its call. */
   async function start(rejections: number) {

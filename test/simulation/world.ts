@@ -82,7 +82,7 @@ export class World {
     const { accounts, refresher, registry } = this.bench;
     const fetch = (url: string | URL | Request, init?: RequestInit) => this.#callApi(String(url), init);
     const apiOrigins = new Map([['idp', [API]]]);
-    const rejections = new TokenRejections({ accounts, refresher, registry });
+    const rejections = new TokenRejections({ accounts, refresher, registry, clock });
     this.sessionFetch = createSessionFetch({ accounts, refresher, registry, rejections, apiOrigins, fetch });
   }
 

@@ -38,12 +38,20 @@ export async function startRenewable(era: Era, change: Change = {}) {
     ...(elsewhere && { fetch: elsewhere }),
     api: api ?? ((_request, user) => new Response(user ?? '', { status: user ? 200 : 401 })),
   });
+  /** The forms that the server has sent to the provider. */
+  const sent: URLSearchParams[] = [];
   const sessions: Sessions = createSessions({
     server: { name: 'test', version: '1.0.0' },
     publicUrl: 'http://127.0.0.1:3000',
     providers: { ...provider.options, ...options },
     lifetimes: { shutdownDrainMs: 0 },
-    runtime: { fetch: provider.fetch, clock },
+    runtime: {
+      fetch: (input, init) => {
+        if (init?.body instanceof URLSearchParams) sent.push(new URLSearchParams(init.body));
+        return provider.fetch(input, init);
+      },
+      clock,
+    },
     tools: (server, context) => {
       const tool = (name: string, handler: () => Promise<string>) =>
         server.registerTool(name, {}, async () => ({
@@ -82,5 +90,5 @@ export async function startRenewable(era: Era, change: Change = {}) {
     return call('login');
   };
   const status = async () => (await call('session_status')).structured;
-  return { clock, provider, sessions, events, requested, here, call, browse, login, status };
+  return { clock, provider, sessions, events, requested, sent, here, call, browse, login, status };
 }

@@ -44,6 +44,8 @@ export interface Account {
 export interface FreshAccessToken {
   readonly accessToken: Secret;
   readonly generation: number;
+  /** Whether the login answered what an API had demanded, and no API has accepted its token yet. */
+  readonly hasAnsweredClaims: boolean;
 }
 
 /** A token that expires sooner could expire on its way to the API. */
@@ -95,8 +97,9 @@ export class Accounts {
       const { expiresAtMs, refreshAtMs, hasRefreshToken, generation } = account;
       const now = clock.now();
       const isOver = expiresAtMs !== undefined && now >= expiresAtMs;
-      if (isOver && account.failureReason === 'token_rejected') throw tokenRejected(provider);
-      if (hasRefreshToken && refreshAtMs !== undefined && now >= refreshAtMs) {
+      const isDue = hasRefreshToken && refreshAtMs !== undefined && now >= refreshAtMs;
+      if (isOver && !isDue && account.failureReason === 'token_rejected') throw tokenRejected(provider);
+      if (isDue) {
         const refresh = refresher.refresh(snapshot.ref, provider, generation);
         if (expiresAtMs !== undefined && now >= expiresAtMs - EXPIRY_MARGIN_MS) {
           await refresh;
@@ -111,7 +114,10 @@ export class Accounts {
       }
       const opened = tokens.open(record, account);
       opened?.refreshToken?.wipe();
-      if (opened) return { accessToken: opened.accessToken, generation };
+      if (opened) {
+        const hasAnsweredClaims = account.answeredClaims !== undefined;
+        return { accessToken: opened.accessToken, generation, hasAnsweredClaims };
+      }
       // It was wiped since the read, which the next read shows, or it is damaged.
       if (unreadable === generation) await refresher.giveUp(record, account, 'tokens_unreadable');
       unreadable = generation;

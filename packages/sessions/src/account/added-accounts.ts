@@ -15,8 +15,8 @@ import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
-import { digestOf } from '../vault/secret-digest.js';
 import { wipeTokenSet } from '../vault/token-set.js';
+import { kindOfClaims } from './challenge.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
 import { type TokenTimes, tokenTimes } from './refresh/window.js';
 
@@ -36,6 +36,7 @@ function accountOf(
   granted: GrantedTokens,
   { provider, subject, name }: Pick<AccountRecord, 'provider' | 'subject' | 'name'>,
   times: TokenTimes,
+  nowMs: number,
 ): Omit<UnsealedAccount, 'generation'> {
   const { scopes = [], requestedScopes, requestedClaims } = granted;
   const { fields, apiOrigin, openIdSubject, providerSession } = granted;
@@ -47,7 +48,9 @@ function accountOf(
     name,
     scopes,
     ...(refusedScopes.length > 0 && { refusedScopes }),
-    ...(requestedClaims !== undefined && { answeredClaims: digestOf(requestedClaims) }),
+    ...(requestedClaims !== undefined && {
+      answeredClaims: { kind: kindOfClaims(requestedClaims), atMs: nowMs },
+    }),
     hasRefreshToken: granted.tokens.refreshToken !== undefined,
     ...times,
     ...omitUndefined({ fields, apiOrigin, openIdSubject, providerSession }),
@@ -65,7 +68,7 @@ export async function commitLogin(
   const { identity, hold } = granted;
   if (!identity) throw new Error('A login without an identity cannot be committed.');
   const times = tokenTimes(granted, {}, granted.tokens.refreshToken !== undefined, fraction());
-  const added = accountOf(granted, { provider, ...identity }, times);
+  const added = accountOf(granted, { provider, ...identity }, times, clock.now());
   let sealed: AccountRecord | undefined;
   const change: SessionChange = (record) => {
     tokens.wipe(sealed);

@@ -1,5 +1,6 @@
 import { SCOPE_TOKEN } from '../parse-options.js';
 import { secretBytes } from '../vault/memory.js';
+import { digestOf } from '../vault/secret-digest.js';
 
 /** What an API demands of a login besides what it has. */
 export interface Demand {
@@ -59,6 +60,21 @@ export function demandedClaims(text: string): string | undefined {
   } catch {
     return undefined;
   }
+}
+
+/**
+ * What demanded claims have in common with a repetition of the demand. A challenge of Microsoft Entra ID can contain
+ * the time as the least `nbf`, so that no two are equal.
+ */
+export function kindOfClaims(claims: string): string {
+  return digestOf(
+    JSON.stringify(JSON.parse(claims), (_name, value: unknown) => (isTimestamp(value) ? 0 : value)),
+  );
+}
+
+/** Whether a value may be a time in seconds or milliseconds since 1970. */
+function isTimestamp(value: unknown): boolean {
+  return (typeof value === 'number' || typeof value === 'string') && /^\d{9,13}$/.test(String(value));
 }
 
 // RFC 9110 sections 5.6 and 11.2. Each is sticky, and takes linear time.

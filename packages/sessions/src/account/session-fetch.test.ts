@@ -42,8 +42,8 @@ async function sessionAt(
 ) {
   const bench = new SessionBench(options);
   const { snapshot, record } = await bench.loggedIn('alice');
-  const { accounts, refresher, registry } = bench;
-  const rejections = new TokenRejections({ accounts, refresher, registry });
+  const { accounts, refresher, registry, clock } = bench;
+  const rejections = new TokenRejections({ accounts, refresher, registry, clock });
   const sessionFetch = createSessionFetch({
     accounts,
     refresher,

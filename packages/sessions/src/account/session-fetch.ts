@@ -62,7 +62,7 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     const linked = linkedSignal(...(init.signal ? [init.signal, signal] : [signal]));
     const call = async () => {
       const pending = options.accounts.accessToken(snapshot, provider);
-      const { accessToken, generation } = await unlessAborted(pending, linked, (late) =>
+      const { accessToken, generation, hasAnsweredClaims } = await unlessAborted(pending, linked, (late) =>
         late.accessToken.wipe(),
       );
       tokens.set(provider, generation);
@@ -70,12 +70,14 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
       const followed = await useSecret(accessToken, (token) =>
         followRedirects(options.fetch, url, request, `Bearer ${token}`),
       );
-      return { ...followed, generation };
+      return { ...followed, generation, hasAnsweredClaims };
     };
-    const answer = async ({ response, leftOrigin }: FollowedResponse) => {
+    const { rejections } = options;
+    const answer = async ({ response, leftOrigin, hasAnsweredClaims }: AnsweredCall) => {
       const demand = leftOrigin ? undefined : demandOf(response);
+      const isAccepted = hasAnsweredClaims && !leftOrigin && response.ok;
+      if (isAccepted) await rejections.accepted(snapshot, provider).catch(() => undefined);
       if (!demand) return response;
-      const { rejections } = options;
       const error = await rejections.demand(snapshot, provider, demand, url.origin).catch((e: unknown) => e);
       if (error === undefined) return response;
       await response.body?.cancel();
@@ -95,9 +97,16 @@ export function createSessionFetch(options: SessionFetchOptions): SessionFetch {
     if (!isRenewed) return first.response;
     await first.response.body?.cancel();
     const second = await call();
-    if (isTokenRejected(second)) rejected.add(signal, provider, second.generation);
+    if (isTokenRejected(second)) {
+      rejected.add(signal, provider, second.generation);
+      await rejections.rejectedAgain(snapshot, provider, second.generation).catch(() => undefined);
+    }
     return answer(second);
   };
+}
+
+interface AnsweredCall extends FollowedResponse {
+  readonly hasAnsweredClaims: boolean;
 }
 
 function preferredFirst(names: Iterable<string>, preferred: string | undefined): string[] {

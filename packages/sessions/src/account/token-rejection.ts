@@ -2,16 +2,20 @@ import { SessionError, signedOut } from '../errors.js';
 import { scopesRefused, stepUpRequired, tokenRejected } from '../session/account-errors.js';
 import type { AccountRecord, SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import { digestOf } from '../vault/secret-digest.js';
+import type { Clock } from '../time/clock.js';
 import type { Accounts } from './accounts.js';
-import { type Demand, MAX_DEMANDED_SCOPES } from './challenge.js';
+import { type Demand, kindOfClaims, MAX_DEMANDED_SCOPES } from './challenge.js';
 import type { TokenRefresher } from './refresh/refresher.js';
 
 export interface TokenRejectionsOptions {
   readonly accounts: Accounts;
   readonly refresher: TokenRefresher;
   readonly registry: SessionRegistry;
+  readonly clock: Clock;
 }
+
+/** A demand that is repeated so soon after the login that answered it is not met by another login. */
+const REPEATED_MS = 10 * 60 * 1000;
 
 /** What follows when an API rejects an access token, or demands more of the login. */
 export class TokenRejections {
@@ -42,10 +46,28 @@ export class TokenRejections {
         if (isOutage) await refresher.expire(ref, account);
         throw error;
       });
-    } else if (account.failureReason !== 'token_rejected') {
+    } else if (account.failureReason !== 'token_rejected' || !this.#isOver(account)) {
       await refresher.expire(ref, account, 'token_rejected');
     }
     throw tokenRejected(provider);
+  }
+
+  /** Notes that an API has rejected a token set right after its renewal. Other APIs may accept it. */
+  async rejectedAgain(snapshot: SessionSnapshot, provider: string, generation: number): Promise<void> {
+    const { accounts, refresher } = this.#options;
+    const { record, account } = await accounts.require(snapshot, provider);
+    if (account.generation === generation) await refresher.noteRejected(record.ref, account);
+  }
+
+  /** Notes that an API accepts the token of a login that answered a demand. The same demand again is a new one. */
+  async accepted({ ref, epoch }: SessionSnapshot, provider: string): Promise<void> {
+    await this.#options.registry.update(ref, (record) => {
+      const account = record.accounts[provider];
+      if (record.epoch !== epoch || !account?.answeredClaims) return undefined;
+      return {
+        accounts: { ...record.accounts, [provider]: { ...account, answeredClaims: undefined } },
+      };
+    });
   }
 
   /**
@@ -62,7 +84,7 @@ export class TokenRejections {
   ): Promise<SessionError | undefined> {
     const { accounts, registry } = this.#options;
     const { account } = await accounts.require(snapshot, provider);
-    const lacking = lackingOf(account, demand);
+    const lacking = lackingOf(account, demand, this.#options.clock.now());
     const refused = lacking.scopes?.filter((scope) => account.refusedScopes?.includes(scope)) ?? [];
     if (refused.length > 0) return scopesRefused(provider, refused);
     if (!lacking.scopes && lacking.claims === undefined) return undefined;
@@ -75,15 +97,25 @@ export class TokenRejections {
     });
     return stepUpRequired(provider, { scopes: lacking.scopes, origin });
   }
+
+  #isOver({ expiresAtMs }: AccountRecord): boolean {
+    return expiresAtMs !== undefined && this.#options.clock.now() >= expiresAtMs;
+  }
 }
 
-/** What a demand has that the login does not. Claims that a login has answered would be answered the same. */
-function lackingOf({ scopes, answeredClaims }: AccountRecord, demand: Demand): Demand {
+/** What a demand has that the login does not. Claims that a login has just answered would be answered the same. */
+function lackingOf(
+  { scopes, answeredClaims: answered }: AccountRecord,
+  demand: Demand,
+  nowMs: number,
+): Demand {
   const missing = demand.scopes?.filter((scope) => !scopes.includes(scope)) ?? [];
   const { claims } = demand;
+  const isRepeated = (demanded: string) =>
+    answered?.kind === kindOfClaims(demanded) && nowMs < answered.atMs + REPEATED_MS;
   return {
     ...(missing.length > 0 && { scopes: missing }),
-    ...(claims !== undefined && digestOf(claims) !== answeredClaims && { claims }),
+    ...(claims !== undefined && !isRepeated(claims) && { claims }),
   };
 }
 

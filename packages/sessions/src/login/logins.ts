@@ -1,4 +1,5 @@
 import type { Accounts } from '../account/accounts.js';
+import { kindOfClaims } from '../account/challenge.js';
 import { SessionError, signedOut, unknownProvider } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import type { Rates } from '../limits/rates.js';
@@ -147,7 +148,9 @@ export class Logins {
     const pending = this.#attempts.latest(snapshot.ref, provider.name);
     const hasFlow = options.flow === undefined || flow === (pending?.devicePoller ? 'device' : 'link');
     const hasScopes = scopes.every((scope) => pending?.scopes.includes(scope));
-    const hasClaims = claims === undefined || claims === pending?.claims;
+    const hasClaims =
+      claims === undefined ||
+      (pending?.claims !== undefined && kindOfClaims(claims) === kindOfClaims(pending.claims));
     const isRenewal = prompt === undefined || pending?.prompt !== undefined;
     if (pending?.snapshot.epoch === snapshot.epoch && hasFlow && hasScopes && hasClaims && isRenewal) {
       await this.#deviceFlow.waitForCode(pending);

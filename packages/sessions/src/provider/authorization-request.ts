@@ -56,7 +56,7 @@ async function parametersOf(
   const parameters = resourceParameters(settings);
   if (prompt) parameters.set('prompt', prompt);
   for (const [name, value] of Object.entries(authorizationParams)) parameters.set(name, value);
-  if (claims !== undefined) parameters.set('claims', mergedClaims(authorizationParams.claims, claims));
+  if (claims !== undefined) parameters.set('claims', claimsIn(settings, claims));
   parameters.set('redirect_uri', redirectUri.href);
   if (scopes.length > 0) parameters.set(scopeParameter, scopes.join(scopeSeparator));
   parameters.set('state', checks.state.reveal());
@@ -75,9 +75,9 @@ export function resourceParameters({ resource }: ProviderSettings): URLSearchPar
   return new URLSearchParams(resource.map((uri) => ['resource', uri]));
 }
 
-/** Merges what the options request with what an API demands, which applies where both differ. */
-function mergedClaims(configured: string | undefined, demanded: string): string {
-  return JSON.stringify(merged(parse(configured ?? '{}'), parse(demanded)) ?? {});
+/** The claims that the options request, and those that an API demands, which apply where both differ. */
+export function claimsIn({ authorizationParams }: ProviderSettings, demanded: string): string {
+  return JSON.stringify(merged(parse(authorizationParams.claims ?? '{}'), parse(demanded)) ?? {});
 }
 
 function merged(into: unknown, from: unknown): unknown {

@@ -5,7 +5,7 @@ import { isSecureUrl } from '../secure-url.js';
 import { ProviderError, type ProviderFailure } from '../session/provider-failures.js';
 import type { Clock } from '../time/clock.js';
 import { Secret } from '../vault/secret.js';
-import { resourceParameters } from './authorization-request.js';
+import { claimsIn, resourceParameters } from './authorization-request.js';
 import { tokenAnswerIn } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 /** A device authorization response (RFC 8628 section 3.2). */
@@ -49,16 +49,19 @@ const shownSchema = z.object({
 
 /**
  * Requests a device authorization (RFC 8628 section 3.1).
+ * @param claims JSON of claims to request besides the configured ones. Microsoft Entra ID takes them in both requests
  * @throws errors of openid-client; ProviderError if the response is not valid
  */
 export async function requestDeviceAuthorization(
   configuration: oidc.Configuration,
   settings: ProviderSettings,
   clock: Clock,
+  claims?: string,
 ): Promise<DeviceAuthorization> {
   const { name, scopes, scopeSeparator, authorizationParams } = settings;
   const parameters = resourceParameters(settings);
   for (const [parameter, value] of Object.entries(authorizationParams)) parameters.set(parameter, value);
+  if (claims !== undefined) parameters.set('claims', claimsIn(settings, claims));
   if (scopes.length > 0) parameters.set('scope', scopes.join(scopeSeparator));
   const requestedAtMs = clock.now();
   const response = await oidc.initiateDeviceAuthorization(configuration, parameters);
@@ -87,8 +90,10 @@ export function requestDeviceTokens(
   configuration: oidc.Configuration,
   settings: ProviderSettings,
   deviceCode: Secret,
+  claims?: string,
 ): Promise<oidc.TokenEndpointResponse> {
   const parameters = resourceParameters(settings);
+  if (claims !== undefined) parameters.set('claims', claimsIn(settings, claims));
   parameters.set('device_code', deviceCode.reveal());
   return oidc.genericGrantRequest(configuration, DEVICE_GRANT, parameters);
 }

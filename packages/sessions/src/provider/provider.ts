@@ -34,6 +34,14 @@ import { TokenRevocation } from './revocation.js';
 import { RAW_ANSWER } from './token-answers.js';
 import { checkedIdToken, grantedIn, refreshedIn, scopesInCallback } from './token-response.js';
 
+/** What a login by the device flow requests. */
+export interface DeviceRequest {
+  /** Default: the configured ones. */
+  readonly scopes?: readonly string[] | undefined;
+  /** JSON of claims to request besides the configured ones. Default: none. */
+  readonly claims?: string | undefined;
+}
+
 /** What a login requested, and how its response came. */
 interface LoginRequest {
   readonly requestedAtMs: number;
@@ -201,18 +209,20 @@ export class Provider {
 
   /**
    * Requests a device authorization (RFC 8628).
-   * @param scopes the scopes to request. Default: the configured ones
    * @throws as `prepare`
    */
-  async authorizeDevice(scopes: readonly string[] = this.scopes): Promise<DeviceAuthorization> {
+  async authorizeDevice({ scopes = this.scopes, claims }: DeviceRequest = {}): Promise<DeviceAuthorization> {
     const configuration = await this.#configured();
     return this.#failures.run(placeOf('device', configuration), () =>
-      requestDeviceAuthorization(configuration, { ...this.#settings, scopes }, this.#clock),
+      requestDeviceAuthorization(configuration, { ...this.#settings, scopes }, this.#clock, claims),
     );
   }
 
   /** Requests the tokens of a device login, once. Never rejects. */
-  async pollDevice(deviceCode: Secret, scopes: readonly string[] = this.scopes): Promise<DevicePoll> {
+  async pollDevice(
+    deviceCode: Secret,
+    { scopes = this.scopes, claims }: DeviceRequest = {},
+  ): Promise<DevicePoll> {
     // The endpoint of the code would be the wrong one in the log.
     let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
@@ -220,7 +230,7 @@ export class Provider {
       const secrets = [deviceCode.reveal()];
       place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()), secrets };
       const requestedAtMs = this.#clock.now();
-      const response = await requestDeviceTokens(configuration, this.#settings, deviceCode);
+      const response = await requestDeviceTokens(configuration, this.#settings, deviceCode, claims);
       const login = { requestedAtMs, scopes };
       return { kind: 'granted', granted: await this.#identified(configuration, response, login) };
     } catch (cause) {

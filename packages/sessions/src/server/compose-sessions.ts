@@ -158,7 +158,7 @@ export function composeSessions(
   const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
   const states = new SessionStates({ registry, vault: new Vault(keys, random, 'session-state') });
 
-  const rejections = new TokenRejections({ accounts, refresher, registry });
+  const rejections = new TokenRejections({ accounts, refresher, registry, clock });
   const sessionFetch = createSessionFetch({
     accounts,
     refresher,

@@ -4,7 +4,8 @@ import type { AccountRecord } from './session-record.js';
  * Whether the tokens of an account can be used.
  *
  * - `good`: the access token is valid, or a refresh renews it.
- * - `at_risk`: the last refresh failed, and the access token is valid until it expires.
+ * - `at_risk`: the last refresh failed, and the access token is valid until it expires; or an API rejected the refreshed
+ *   access token, and others may accept it.
  * - `expired`: the access token has expired and could not be renewed. A new login helps at once; a later refresh may.
  */
 export type AccountHealth = 'good' | 'at_risk' | 'expired';
@@ -15,5 +16,5 @@ export function accountHealth(account: AccountRecord, nowMs: number): AccountHea
   const hasFailed = failures > 0 || failureReason === 'token_rejected';
   const isOver = expiresAtMs !== undefined && nowMs >= expiresAtMs;
   if (isOver && (hasFailed || !hasRefreshToken)) return 'expired';
-  return failures > 0 ? 'at_risk' : 'good';
+  return hasFailed ? 'at_risk' : 'good';
 }

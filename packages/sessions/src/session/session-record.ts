@@ -81,6 +81,14 @@ interface StepUp {
   readonly claims?: string | undefined;
 }
 
+/** Claims that an API had demanded, and a login requested. */
+interface AnsweredClaims {
+  /** A digest of the claims without their times. */
+  readonly kind: string;
+  /** When the user logged in. */
+  readonly atMs: number;
+}
+
 /** One provider login inside a session. */
 export interface AccountRecord {
   readonly provider: string;
@@ -119,8 +127,11 @@ export interface AccountRecord {
   readonly providerSession?: string | undefined;
   /** Ends with the next login at the provider. */
   readonly stepUp?: StepUp | undefined;
-  /** A digest of the claims that the login has answered. The same demand again is not answered with a login. */
-  readonly answeredClaims?: string | undefined;
+  /**
+   * The claims that an API had demanded of the login. Absent once an API has accepted its token: the same demand leads
+   * to another login from then on.
+   */
+  readonly answeredClaims?: AnsweredClaims | undefined;
   /** The token set was refreshed because an API had rejected the one before it. */
   readonly tokenRejected?: true | undefined;
   /** The coming end of a login without a refresh token was announced. */

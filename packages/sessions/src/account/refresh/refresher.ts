@@ -302,6 +302,16 @@ export class TokenRefresher {
     events.emit({ type: 'account.refresh_failed', ...snapshotOf(changed.after), ...failed });
   }
 
+  /** Notes that an API rejects an access token that was just refreshed. Others may accept it. */
+  async noteRejected(ref: SessionRef, account: AccountRecord): Promise<void> {
+    const { provider, subject, generation, refreshAtMs } = account;
+    const failureReason = 'token_rejected';
+    const changed = await this.#change(ref, account, { failureReason });
+    if (!changed) return;
+    const failed = { provider, subject, generation, failureReason, refreshAtMs } as const;
+    this.#options.events.emit({ type: 'account.refresh_failed', ...snapshotOf(changed.after), ...failed });
+  }
+
   #change(
     ref: SessionRef,
     account: AccountRecord,

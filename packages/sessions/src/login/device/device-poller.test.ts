@@ -24,7 +24,7 @@ async function startPoller(change: (upstream: FaultingProvider) => void = () => 
   };
   const poller = new DevicePoller({
     provider: new Provider(settings, { clock, fetch, onError: () => undefined, report: () => undefined }),
-    scopes: SCOPES,
+    request: { scopes: SCOPES },
     clock,
     deadlines: new Deadlines(clock, () => undefined),
     onGranted: async (tokens) => void granted.push(tokens),
@@ -178,7 +178,7 @@ describe('the device flow', () => {
         onError: () => undefined,
         report: () => undefined,
       }),
-      scopes: settings.scopes,
+      request: { scopes: settings.scopes },
       clock,
       deadlines: new Deadlines(clock, () => undefined),
       onGranted: async () => undefined,

@@ -1,6 +1,6 @@
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
 import type { DeviceAuthorization } from '../../provider/device-authorization.js';
-import type { Provider } from '../../provider/provider.js';
+import type { DeviceRequest, Provider } from '../../provider/provider.js';
 import type { ProviderFailure } from '../../session/provider-failures.js';
 import type { LoginFailure } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
@@ -8,8 +8,8 @@ import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
 export interface DevicePollerOptions {
   readonly provider: Pick<Provider, 'authorizeDevice' | 'pollDevice'>;
-  /** The scopes to request. */
-  readonly scopes: readonly string[];
+  /** The scopes and claims to request. */
+  readonly request: DeviceRequest;
   readonly clock: Clock;
   readonly deadlines: Deadlines;
   /** Called when the user has approved; after `stop`, too, if a poll was in flight. */
@@ -87,7 +87,7 @@ export class DevicePoller {
   }
 
   async #start(): Promise<void> {
-    const authorization = await this.#options.provider.authorizeDevice(this.#options.scopes);
+    const authorization = await this.#options.provider.authorizeDevice(this.#options.request);
     this.#authorization = authorization;
     this.#intervalMs = authorization.intervalMs;
     if (this.#isStopped) authorization.deviceCode.wipe();
@@ -107,9 +107,9 @@ export class DevicePoller {
   }
 
   async #poll(authorization: DeviceAuthorization): Promise<void> {
-    const { provider, scopes, onGranted, onFailure } = this.#options;
+    const { provider, request, onGranted, onFailure } = this.#options;
     this.#nextAtMs = undefined;
-    const poll = await provider.pollDevice(authorization.deviceCode, scopes);
+    const poll = await provider.pollDevice(authorization.deviceCode, request);
     if (poll.kind === 'granted') return onGranted(poll.granted);
     if (this.#isStopped) return;
     switch (poll.kind) {

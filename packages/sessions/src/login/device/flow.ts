@@ -33,9 +33,10 @@ export class DeviceFlow {
    */
   start(attempt: LoginAttempt, provider: Provider): Promise<void> {
     const { clock, deadlines, completion } = this.#options;
+    const { scopes, claims } = attempt;
     attempt.devicePoller = new DevicePoller({
       provider,
-      scopes: attempt.scopes,
+      request: { scopes, claims },
       clock,
       deadlines,
       onGranted: (granted) => this.#complete(attempt, granted),

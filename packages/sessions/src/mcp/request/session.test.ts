@@ -25,8 +25,8 @@ async function setUp() {
     registry: bench.registry,
     vault: new Vault(bench.keys, systemRandom, 'session-state'),
   });
-  const { accounts, refresher, registry } = bench;
-  const rejections = new TokenRejections({ accounts, refresher, registry });
+  const { accounts, refresher, registry, clock } = bench;
+  const rejections = new TokenRejections({ accounts, refresher, registry, clock });
   const given = new Map<string, number>();
   const sessionOf = (required?: string) =>
     liveSession(

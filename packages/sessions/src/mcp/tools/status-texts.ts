@@ -78,7 +78,11 @@ function problemsOf(account: AccountStatus): string[] {
     const what = requiredScopes ? `the scopes ${JSON.stringify(requiredScopes)}` : 'a stronger login';
     problems.push(`An API requires ${what} at "${provider}". ${callLogin(account)}.`);
   }
-  if (reason !== undefined && retry !== undefined) {
+  if (reason === 'token_rejected') {
+    problems.push(
+      `An API rejected the access token of the login at "${provider}", and the renewed one, too. Other calls may work. If they do not, ${callLogin(account, 'call')} and renew: true to log in again.`,
+    );
+  } else if (reason !== undefined && retry !== undefined) {
     const until = left === undefined ? '' : ` The access token is valid for ${left} more seconds.`;
     problems.push(
       `The login at "${provider}" could not be refreshed: the provider ${whatFailed(reason)}. The next try is in ${retry} seconds.${until} ${callLogin(account)} and renew: true to log in again now.`,
@@ -100,8 +104,8 @@ function whatFailed(reason: AccountFailureReason): string {
   return reason === 'provider_unavailable' ? 'is not available' : 'rejected the refresh';
 }
 
-function callLogin({ provider }: AccountStatus): string {
-  return `Call \`login\` with provider "${provider}"`;
+function callLogin({ provider }: AccountStatus, verb: 'Call' | 'call' = 'Call'): string {
+  return `${verb} \`login\` with provider "${provider}"`;
 }
 
 function whyEnded({ provider, reason }: AccountStatus): string {

@@ -136,15 +136,18 @@ function authenticatedResult({ account, handle, isAtRisk }: AuthenticatedAnswer)
       status: 'authenticated',
       session: handle,
       account: omitUndefined({ provider, subject, name }),
-      next: isAtRisk ? `${next} ${atRisk(provider)}` : next,
+      next: isAtRisk ? `${next} ${atRisk(account)}` : next,
     }),
   );
 }
 
 type AuthenticatedAnswer = Extract<LoginAnswer, { kind: 'authenticated' }>;
 
-function atRisk(provider: string): string {
-  return `The provider does not renew the access token at the moment. To log in again now, call \`login\` with provider "${provider}" and renew: true.`;
+function atRisk({ provider, failureReason }: AuthenticatedAnswer['account']): string {
+  const again = `call \`login\` with provider "${provider}" and renew: true`;
+  return failureReason === 'token_rejected'
+    ? `An API rejected the access token, and the renewed one, too. If the task fails again, ${again}.`
+    : `The provider does not renew the access token at the moment. To log in again now, ${again}.`;
 }
 
 /** Why a login failed, and what to do. */
