@@ -130,9 +130,7 @@ describe('the server with a provider that is down', () => {
     const provider = await startProvider();
     await provider.goDown();
     const server = await start({ flags: provider.serverFlags, environment: provider.serverEnvironment });
-    await server.stderr.first('the warning', (line) =>
-      /The check of the provider failed.*MCP_SESSIONS_ISSUER/.test(line),
-    );
+    await server.stderr.first('the warning', (line) => line.includes('The check of the provider failed'));
     const clients = await Promise.all(CLIENT_KINDS.map((kind) => connect(kind, server.addresses.mcp)));
     for (const client of clients) {
       const refused = await client.call('login');
