@@ -239,6 +239,24 @@ describe('the check of a provider', () => {
     expect(of('client_authentication')).toMatchObject({ result: 'ok' });
   });
 
+  it.each([
+    ['GitHub', 200, { error: 'incorrect_client_credentials' }],
+    ['Slack', 200, { ok: false, error: 'bad_client_secret' }],
+    ['Strava', 400, { errors: [{ resource: 'Application', field: 'client_id', code: 'invalid' }] }],
+    ['HubSpot', 400, { status: 'BAD_CLIENT_SECRET', message: 'missing or invalid client secret' }],
+  ])('fails if the client is rejected in the words of %s', async (_provider, status, body) => {
+    const change = async (response: Response) =>
+      (await response.clone().text()).includes('"issuer"') ? response : Response.json(body, { status });
+    const { failed } = await check(withIdTokens, {}, { change });
+    expect(failed).toMatchObject([
+      {
+        check: 'client_authentication',
+        setting: expect.stringContaining('clientSecret'),
+        failure: { reason: 'client_rejected' },
+      },
+    ]);
+  });
+
   it('accepts PKCE that is off by configuration', async () => {
     const { of, bodies } = await check({ quirks: ['refuses_code_verifier'] });
     expect(of('pkce')).toMatchObject({ result: 'ok', found: 'off, by configuration' });

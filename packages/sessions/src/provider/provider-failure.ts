@@ -8,6 +8,7 @@ import {
   withoutSecrets,
 } from '../session/provider-failures.js';
 import { inChain, networkFailureOf } from './network-failure.js';
+import { rejectsClient } from './token-answer-table.js';
 import { retryAfterSecondsOf, TokenEndpointError } from './token-answers.js';
 
 /** Where a request failed. */
@@ -158,7 +159,7 @@ function tokenReasonOf({ outcome, error, status }: TokenEndpointError): Provider
 }
 
 function isClientError(error: string | undefined): boolean {
-  return error === 'invalid_client' || error === 'unauthorized_client';
+  return rejectsClient({ error, description: '' });
 }
 
 /** The names under which providers report that the user said no. The last two are LinkedIn's. */

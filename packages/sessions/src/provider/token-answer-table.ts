@@ -57,8 +57,19 @@ const DEAD_GRANT = new Set([
 ]);
 /** Errors of an overloaded provider. */
 const BUSY = new Set(['temporarily_unavailable', 'server_error', 'slow_down']);
+/** Other names of `invalid_client`: GitHub, Slack, Zoho. */
+const OTHER_CLIENT_ERRORS = [
+  'incorrect_client_credentials',
+  'bad_client_secret',
+  'invalid_client_id',
+  'invalid_client_secret',
+];
+const CLIENT_ERRORS = new Set(['invalid_client', 'unauthorized_client', ...OTHER_CLIENT_ERRORS]);
+/** HubSpot and Strava say it without an OAuth error. */
+const SAYS_CLIENT = /\bbad_client_(id|secret)\b|\bapplication client_(id|secret) invalid\b/;
 /** Errors that concern the client or its request, whatever their description says. */
 const REQUEST_ERRORS = new Set([
+  ...OTHER_CLIENT_ERRORS,
   'invalid_client',
   'unsupported_grant_type',
   'invalid_scope',
@@ -115,9 +126,9 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
     reason: 'grant_rejected',
   },
   {
-    answer: '`invalid_client`, `unauthorized_client`, or 401 that asks for the credentials of the client',
-    fits: ({ status, error, asksForClient }) =>
-      error === 'invalid_client' || error === 'unauthorized_client' || (status === 401 && asksForClient),
+    answer:
+      '`invalid_client`, or another name for it such as `unauthorized_client`, or 401 that asks for the credentials of the client',
+    fits: (answer) => rejectsClient(answer) || (answer.status === 401 && answer.asksForClient),
     outcome: 'refused',
     reason: 'client_rejected',
   },
@@ -199,6 +210,11 @@ export const TOKEN_ANSWERS: readonly TokenAnswerRow[] = [
 export function saysDead({ error, description }: Pick<TokenAnswer, 'error' | 'description'>): boolean {
   if (error !== undefined && DEAD_GRANT.has(error)) return true;
   return !SAYS_REQUEST.test(description) && SAYS_DEAD.some((pattern) => pattern.test(description));
+}
+
+/** Whether an error says that the client is not the registered one. */
+export function rejectsClient({ error, description }: Pick<TokenAnswer, 'error' | 'description'>): boolean {
+  return error === undefined ? SAYS_CLIENT.test(description) : CLIENT_ERRORS.has(error);
 }
 
 function isError({ status, error, body }: TokenAnswer): boolean {

@@ -14,7 +14,8 @@ const FORM = 'application/x-www-form-urlencoded';
 const DEAD = '`invalid_grant`, or another name for it such as `login_required`, with any status below 500';
 const SAYS_DEAD =
   'an error whose description says that the refresh token, the code or the grant is invalid, expired or revoked';
-const CLIENT = '`invalid_client`, `unauthorized_client`, or 401 that asks for the credentials of the client';
+const CLIENT =
+  '`invalid_client`, or another name for it such as `unauthorized_client`, or 401 that asks for the credentials of the client';
 const GRANTED = '2xx with an access token';
 const tokens = { access_token: 'a', token_type: 'Bearer' };
 
@@ -136,6 +137,33 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => json({ error: 'invalid_client' }, 401),
     () => json({ error: 'unauthorized_client' }, 400),
     () => json({ error: 'invalid_client', error_description: 'invalid refresh token' }, 401),
+    // GitHub (docs.github.com/en/apps/oauth-apps/maintaining-oauth-apps).
+    () => form({ error: 'incorrect_client_credentials' }),
+    // Slack (github.com/slackhq/slack-api-docs/issues/18, github.com/slackapi/python-slack-sdk/issues/690).
+    () => json({ ok: false, error: 'bad_client_secret' }),
+    () => json({ ok: false, error: 'invalid_client_id' }),
+    () => json({ error: 'invalid_client_secret' }),
+    () => json({ status: 'BAD_CLIENT_SECRET', message: 'missing or invalid client secret' }, 400),
+    // Strava (github.com/ryanbaumann/Strava-Stream-to-CSV/issues/1).
+    () =>
+      json(
+        {
+          message: 'Bad Request',
+          errors: [{ resource: 'Application', field: 'client_id', code: 'invalid' }],
+        },
+        400,
+      ),
+    // Two errors, of which neither says that the token is dead.
+    () =>
+      json(
+        {
+          errors: [
+            { resource: 'RefreshToken', field: 'refresh_token', code: 'missing' },
+            { resource: 'Application', field: 'client_secret', code: 'invalid' },
+          ],
+        },
+        400,
+      ),
     () =>
       json(
         {
@@ -148,7 +176,6 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => new Response(null, { status: 401, headers: { 'www-authenticate': 'Basic realm="token"' } }),
   ],
   'another OAuth error, such as `invalid_request`': [
-    () => form({ error: 'incorrect_client_credentials' }),
     () => json({ error: 'invalid_request', error_description: 'refresh_token is missing' }, 400),
     () => json({ error: 'invalid_scope', error_description: 'The scope exceeds that of the grant' }, 400),
     () =>
@@ -180,25 +207,6 @@ const EXAMPLES: Readonly<Record<string, readonly (() => Response)[]>> = {
     () => json({ error: { code: 7 } }, 400),
     () => json({ error: null }, 400),
     () => json({ error: '' }, 400),
-    () =>
-      json(
-        {
-          message: 'Bad Request',
-          errors: [{ resource: 'Application', field: 'client_id', code: 'invalid' }],
-        },
-        400,
-      ),
-    // Two errors, of which neither says that the token is dead.
-    () =>
-      json(
-        {
-          errors: [
-            { resource: 'RefreshToken', field: 'refresh_token', code: 'missing' },
-            { resource: 'Application', field: 'client_secret', code: 'invalid' },
-          ],
-        },
-        400,
-      ),
   ],
   '400 without any fields: plain text, nothing': [
     () => new Response(null, { status: 400 }),
