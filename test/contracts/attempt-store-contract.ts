@@ -74,9 +74,10 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
     const { store, clock } = create();
     const ask = <T>(answer: MaybePromise<T>): Promise<T> => answerOf(clock, answer);
     const askAll = <T>(answers: readonly MaybePromise<T>[]): Promise<T[]> => ask(Promise.all(answers));
-    const insert = (attempt: PendingAttempt) => store.insert(attempt, { ...LIMITS, ...limits });
-    const add = async (attempt: PendingAttempt) => {
-      expect(await ask(insert(attempt))).toMatchObject({ kind: 'inserted' });
+    const insert = (attempt: PendingAttempt, replaces?: PendingAttempt) =>
+      store.insert(attempt, replaces?.key, { ...LIMITS, ...limits });
+    const add = async (attempt: PendingAttempt, replaces?: PendingAttempt) => {
+      expect(await ask(insert(attempt, replaces))).toMatchObject({ kind: 'inserted' });
       return attempt;
     };
     const change = async <T extends LoginAttempt>(next: T, ifVersion: number) => {
@@ -107,13 +108,15 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
 
     it('has three pending logins of a session at most [security 41]', async () => {
       const { store, ask, insert, add } = setUp();
-      for (const provider of ['a', 'b', 'c']) await add(attemptOf(provider, ofSession('one', { provider })));
+      const added: PendingAttempt[] = [];
+      for (const provider of ['a', 'b', 'c'])
+        added.push(await add(attemptOf(provider, ofSession('one', { provider }))));
       const refused = attemptOf('d', ofSession('one', { provider: 'd' }));
       expect(await ask(insert(refused))).toEqual({ kind: 'session_full' });
       expect(await ask(store.get(refused.key))).toBeUndefined();
       expect(await ask(store.pending())).toHaveLength(3);
       // It supersedes the pending login at that provider.
-      await add(attemptOf('another', ofSession('one', { provider: 'c' })));
+      await add(attemptOf('another', ofSession('one', { provider: 'c' })), added[2]);
       await add(attemptOf('other', ofSession('other', { provider: 'd' })));
     });
 
@@ -121,7 +124,7 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
       const { store, ask, insert, add, consent } = setUp();
       const first = await consent(await add(attemptOf('first', ofSession('a'))));
       const second = attemptOf('second', ofSession('a', { version: 7 }));
-      expect(await ask(insert(second))).toEqual({
+      expect(await ask(insert(second, first))).toEqual({
         kind: 'inserted',
         superseded: first,
         evicted: undefined,
@@ -131,6 +134,27 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
       expect(await ask(store.byCookie('cookie first'))).toBeUndefined();
       expect(await ask(store.latest(first.snapshot.ref, 'idp'))).toEqual(second);
       expect(await ask(store.pendingOf(first.snapshot.ref))).toEqual([second]);
+    });
+
+    it('supersedes only the login that it is told to', async () => {
+      const { store, ask, insert, add, fail } = setUp();
+      const first = await add(attemptOf('first', ofSession('a')));
+      const second = attemptOf('second', ofSession('a'));
+      expect(await ask(insert(second))).toEqual({ kind: 'changed' });
+      expect(await ask(insert(second, attemptOf('another')))).toEqual({ kind: 'changed' });
+      await fail(first);
+      expect(await ask(insert(second, first))).toEqual({ kind: 'changed' });
+      expect(await ask(store.pending())).toEqual([]);
+      await add(second);
+    });
+
+    it('adds one of many logins of a session at a provider', async () => {
+      const { store, ask, askAll, insert } = setUp();
+      const attempts = Array.from({ length: 20 }, (_, index) => attemptOf(`${index}`, ofSession('a')));
+      const insertions = await askAll(attempts.map((attempt) => insert(attempt)));
+      const added = attempts.filter((_, index) => insertions[index]?.kind === 'inserted');
+      expect(added).toHaveLength(1);
+      expect(await ask(store.pending())).toEqual(added);
     });
 
     it('evicts the oldest login without a consent when it is full [security 41]', async () => {
@@ -150,7 +174,7 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
       const first = await add(attemptOf('first'));
       const second = await add(attemptOf('second'));
       const next = attemptOf('third', { snapshot: second.snapshot });
-      expect(await ask(insert(next))).toMatchObject({ superseded: second, evicted: undefined });
+      expect(await ask(insert(next, second))).toMatchObject({ superseded: second, evicted: undefined });
       expect(await ask(insert(attemptOf('fourth')))).toMatchObject({ evicted: first });
     });
 
@@ -197,7 +221,7 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
           ofSession(`${index % 6}`, { provider: `${index % 5}`, quotaKey: `${index % 3}` }),
         ),
       );
-      const insertions = await askAll(attempts.map(insert));
+      const insertions = await askAll(attempts.map((attempt) => insert(attempt)));
       const added = attempts.filter((_, index) => insertions[index]?.kind === 'inserted');
       const ended = insertions.flatMap((insertion) =>
         insertion.kind === 'inserted' ? [insertion.superseded ?? [], insertion.evicted ?? []].flat() : [],
@@ -314,7 +338,7 @@ export function describeAttemptStore(name: string, create: () => AttemptStoreBen
       const oldest = await add(attemptOf('oldest'));
       await fail(oldest);
       const others = Array.from({ length: MAX_FAILED_LOGINS }, (_, index) => attemptOf(`${index}`));
-      await askAll(others.map(insert));
+      await askAll(others.map((other) => insert(other)));
       await askAll(others.map((other) => store.replace(failed(other, 'expired', 2), other.version)));
       expect(await ask(store.get(oldest.key))).toBeUndefined();
       expect(await ask(store.latest(oldest.snapshot.ref, 'idp'))).toBeUndefined();

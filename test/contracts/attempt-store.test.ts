@@ -21,7 +21,7 @@ describe('the attempt store of maps', () => {
     const attempt = attemptOf('first');
     const { key, snapshot } = attempt;
     const answers: unknown[] = [
-      store.insert(attempt, { maxPerSession: 3, maxAttempts: 10 }),
+      store.insert(attempt, undefined, { maxPerSession: 3, maxAttempts: 10 }),
       store.get(key),
       store.byState('state'),
       store.byCookie('cookie'),
@@ -40,7 +40,7 @@ describe('the attempt store of maps', () => {
     const { store, clock } = createStore();
     const limits = { maxPerSession: 3, maxAttempts: 10 };
     const [one, two] = [attemptOf('one', { dueAtMs: 1000 }), attemptOf('two', { dueAtMs: 1000 })];
-    for (const attempt of [one, two]) store.insert(attempt, limits);
+    for (const attempt of [one, two]) store.insert(attempt, undefined, limits);
     await clock.advance(2000);
     store.replace(failed(consented(one, 'one', 2), 'expired', 2), 1);
     store.remove(two.key, 1);
@@ -53,7 +53,7 @@ describe('the attempt store of maps', () => {
     const limits = { maxPerSession: 3, maxAttempts: 10 };
     for (const id of ['complete', 'failed', 'later']) {
       const attempt = attemptOf(id);
-      store.insert(attempt, limits);
+      store.insert(attempt, undefined, limits);
       store.replace(consented(attempt, id, 2), 1);
     }
     expect(store.indexSize).toBe(9);

@@ -1,6 +1,6 @@
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
-import type { StartLoginOptions } from '../../packages/sessions/src/login/logins.js';
+import type { StartLoginOptions } from '../../packages/sessions/src/login/login-starts.js';
 import { quietLogger } from '../../packages/sessions/src/observe/logger.js';
 import { composeLogins } from '../../packages/sessions/src/server/compose-logins.js';
 import { composeSessions } from '../../packages/sessions/src/server/compose-sessions.js';
@@ -63,7 +63,7 @@ async function startSession() {
   /** Opens the link of a login, and logs in. @returns the requested scopes */
   const logIn = async (loginUrl: string) => {
     const attemptId = loginUrl.slice(loginUrl.lastIndexOf('/') + 1);
-    const shown = logins.browserFlow.connectRequest(attemptId)?.scopes;
+    const shown = (await logins.browserFlow.connectRequest(attemptId))?.scopes;
     const consented = await logins.browserFlow.consent(attemptId, COOKIE);
     if (consented?.kind !== 'continue') throw new Error('This login is not pending.');
     const { url } = consented;

@@ -1,6 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { LoginAttempt, PendingAttempt } from '../../packages/sessions/src/login/attempt-record.js';
+import type {
+  AttemptKey,
+  LoginAttempt,
+  PendingAttempt,
+} from '../../packages/sessions/src/login/attempt-record.js';
 import {
   type AttemptInsertion,
   type AttemptLimits,
@@ -24,6 +28,8 @@ const step = fc.oneof(
       ref: fc.constantFrom(...SESSIONS),
       provider: fc.constantFrom(...PROVIDERS),
       quotaKey: fc.constantFrom('one', 'two'),
+      // Whether it replaces the pending one, or believes that there is none.
+      replaces: fc.boolean(),
     }),
   },
   {
@@ -71,10 +77,11 @@ class PlainStore {
     return last && last.untilMs > this.nowMs ? last.attempt : undefined;
   }
 
-  insert(attempt: PendingAttempt): AttemptInsertion {
+  insert(attempt: PendingAttempt, replaces: AttemptKey | undefined): AttemptInsertion {
     const { snapshot, provider, quotaKey, version } = attempt;
     const ofSession = this.pending.filter((each) => each.snapshot.ref === snapshot.ref);
     const superseded = ofSession.find((each) => each.provider === provider);
+    if (superseded?.key !== replaces) return { kind: 'changed' };
     if (ofSession.filter((each) => each !== superseded).length >= LIMITS.maxPerSession)
       return { kind: 'session_full' };
     const isFull = !superseded && this.pending.length >= LIMITS.maxAttempts;
@@ -136,6 +143,10 @@ describe('the attempt store of maps', () => {
             plain.nowMs = clock.now();
           } else if (asked.kind === 'insert') {
             const { ref, provider, quotaKey } = asked;
+            const pending = plain.pending.find(
+              (each) => each.snapshot.ref === ref && each.provider === provider,
+            );
+            const replaces = asked.replaces ? pending?.key : undefined;
             const attempt = attemptOf(`${version}`, {
               snapshot: { ref, epoch: 0 },
               provider,
@@ -143,7 +154,7 @@ describe('the attempt store of maps', () => {
               version,
             });
             all.push(attempt);
-            expect(store.insert(attempt, LIMITS)).toEqual(plain.insert(attempt));
+            expect(store.insert(attempt, replaces, LIMITS)).toEqual(plain.insert(attempt, replaces));
           } else {
             const named = all[asked.which % Math.max(all.length, 1)];
             if (!named) continue;

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import {
   mintConfirmationCode,
   normaliseConfirmationCode,
-} from '../../packages/sessions/src/login/unconfirmed-grants.js';
+} from '../../packages/sessions/src/login/confirmation-code.js';
 
 const fiveBytes = fc.uint8Array({ minLength: 5, maxLength: 5 });
 const codeOf = (random: Uint8Array) => mintConfirmationCode(() => Buffer.from(random));

@@ -4,16 +4,11 @@ import type {
   GrantedTokens,
   RefreshOutcome,
 } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
-import { FailedLogins } from '../../packages/sessions/src/login/failed-logins.js';
-import type { LoginAttempt } from '../../packages/sessions/src/login/login-attempt.js';
-import { LoginAttempts } from '../../packages/sessions/src/login/login-attempts.js';
-import { LoginCompletion } from '../../packages/sessions/src/login/login-completion.js';
-import { LoginWaiters } from '../../packages/sessions/src/login/login-waiters.js';
+import type { PendingAttempt } from '../../packages/sessions/src/login/attempt-record.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
-import { type SessionRecord, snapshotOf } from '../../packages/sessions/src/session/session-record.js';
-import { randomToken, systemRandom } from '../../packages/sessions/src/vault/random.js';
+import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { Secret } from '../../packages/sessions/src/vault/secret.js';
-import { Vault } from '../../packages/sessions/src/vault/vault.js';
+import { LoginBench } from '../support/login-bench.js';
 import type { ScriptedProvider } from '../support/scripted-provider.js';
 import { SessionBench } from '../support/session-bench.js';
 
@@ -28,6 +23,7 @@ const ENDS = [
   'confirm, and the store fails',
   'wrong codes',
   'decline',
+  'start another login',
   'logout',
   'end',
   'refresh',
@@ -118,11 +114,12 @@ class OneGrantProvider {
 class Server {
   readonly #bench: SessionBench;
   readonly provider: OneGrantProvider;
-  readonly #attempts: LoginAttempts;
-  readonly #completion: LoginCompletion;
+  readonly #logins: LoginBench;
   readonly #refs = new Map<number, SessionRef>();
+  /** The login of each slot that was started last. */
+  readonly #started = new Map<number, PendingAttempt>();
   /** The pending login of each slot, with the tokens and the code that it waits for. */
-  readonly #waiting = new Map<number, { attempt: LoginAttempt; grant: Grant; code: string }>();
+  readonly #waiting = new Map<number, { attempt: PendingAttempt; grant: Grant; code: string }>();
 
   constructor() {
     const bench = new SessionBench({
@@ -136,22 +133,7 @@ class Server {
     });
     this.#bench = bench;
     this.provider = new OneGrantProvider(bench.provider);
-    this.#attempts = new LoginAttempts(bench.deadlines);
-    this.#completion = new LoginCompletion({
-      attempts: this.#attempts,
-      failedLogins: new FailedLogins(bench.clock),
-      waiters: new LoginWaiters(bench.clock),
-      accounts: bench.accounts,
-      registry: bench.registry,
-      disposal: bench.disposal,
-      sharedGrants: bench.sharedGrants,
-      vault: new Vault(bench.keys, systemRandom),
-      events: bench.sessionEvents,
-      clock: bench.clock,
-      random: systemRandom,
-      onError: (error) => void bench.errors.push(error),
-    });
-    bench.sessionEvents.subscribe((event) => this.#completion.handleEvent(event));
+    this.#logins = new LoginBench(bench);
   }
 
   /** Starts a session in each slot whose session has ended. */
@@ -159,8 +141,20 @@ class Server {
     for (const slot of SLOTS.keys()) await this.#record(slot);
   }
 
+  /**
+   * Starts the login that a change completes. It supersedes the pending one of its session, whose tokens are revoked
+   * long before a user logs in at the provider.
+   */
+  async prepare(change: Login | End | Expiry): Promise<void> {
+    if (!('user' in change)) return;
+    const record = await this.#record(change.slot);
+    this.#started.set(change.slot, await this.#logins.start(record, { check: 'code' }));
+    await this.settle();
+  }
+
   async change(change: Login | End | Expiry): Promise<void> {
     const { registry, refresher, clock } = this.#bench;
+    const { completion } = this.#logins;
     if (change.what === 'codes expire') return clock.advance(CODE_LIFETIME_MS);
     const { what, slot } = change;
     const record = await this.#record(slot);
@@ -168,37 +162,42 @@ class Server {
     const waiting = this.#waiting.get(slot);
     switch (what) {
       case 'login':
-        await this.#completion.complete(this.#start(slot, record), this.provider.issue(change.user));
+        await completion.complete(this.#startedIn(slot), this.provider.issue(change.user));
         return;
       case 'login, and the store fails':
         this.#failNext('update');
-        await this.#completion.complete(this.#start(slot, record), this.provider.issue(change.user));
+        await completion.complete(this.#startedIn(slot), this.provider.issue(change.user));
         return;
       case 'login by code': {
-        const attempt = this.#start(slot, record);
+        const attempt = this.#startedIn(slot);
         const granted = this.provider.issue(change.user);
         const grant = this.provider.grantOf(granted.tokens.accessToken);
-        const result = this.#completion.awaitConfirmation(attempt, granted);
+        this.#waiting.delete(slot);
+        const result = await completion.awaitConfirmation(attempt, granted);
         if (result.kind === 'code') this.#waiting.set(slot, { attempt, grant, code: result.code });
         return;
       }
       case 'confirm':
-        if (waiting) await this.#completion.confirm(waiting.attempt, waiting.code);
+        if (waiting) await completion.confirm(waiting.attempt, waiting.code);
         return;
       case 'confirm, and the store fails':
         this.#failNext('update');
-        if (waiting) await this.#completion.confirm(waiting.attempt, waiting.code);
+        if (waiting) await completion.confirm(waiting.attempt, waiting.code);
         return;
       case 'wrong codes':
         for (let tries = 0; waiting && tries < 5; tries++) {
-          await this.#completion.confirm(waiting.attempt, 'WRONG');
+          await completion.confirm(waiting.attempt, 'WRONG');
         }
         return;
       case 'decline':
-        if (waiting) this.#completion.fail(waiting.attempt, 'declined');
+        if (waiting) await completion.fail(waiting.attempt, 'declined');
+        return;
+      case 'start another login':
+        await this.#logins.start(record, { check: 'code' });
         return;
       case 'logout':
-        for (const attempt of this.#attempts.allOf(record.ref)) this.#completion.fail(attempt, 'signed_out');
+        for (const attempt of await this.#logins.attempts.pendingOf(record.ref))
+          await completion.fail(attempt, 'signed_out');
         await registry.signOut(record.ref, 'logout');
         return;
       case 'end':
@@ -249,8 +248,11 @@ class Server {
       const held = record && account?.state === 'authenticated' ? tokens.open(record, account) : undefined;
       return held ? [this.provider.grantOf(held.accessToken)] : [];
     });
-    const waiting = [...this.#waiting.values()].filter(({ attempt }) => attempt.unconfirmed);
-    return [...ofAccounts, ...waiting.map(({ grant }) => grant)];
+    const waiting = [...this.#waiting.values()].map(async ({ attempt, grant }) => {
+      const current = await this.#logins.attempts.get(attempt.key);
+      return current && !current.outcome && current.unconfirmed ? [grant] : [];
+    });
+    return [...ofAccounts, ...(await Promise.all(waiting)).flat()];
   }
 
   async #record(slot: number): Promise<SessionRecord> {
@@ -263,28 +265,9 @@ class Server {
     return record;
   }
 
-  /** A new login supersedes the pending one of its session. */
-  #start(slot: number, record: SessionRecord): LoginAttempt {
-    const { clock } = this.#bench;
-    const pending = this.#attempts.latest(record.ref, 'idp');
-    if (pending) this.#completion.fail(pending, 'superseded');
-    this.#waiting.delete(slot);
-    const attempt: LoginAttempt = {
-      id: randomToken(systemRandom),
-      snapshot: snapshotOf(record),
-      provider: 'idp',
-      scopes: [],
-      source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
-      check: 'code',
-      startedAtMs: clock.now(),
-      expiresAtMs: clock.now() + 2 * CODE_LIFETIME_MS,
-      devicePoller: undefined,
-      transaction: undefined,
-      lastTransaction: undefined,
-      unconfirmed: undefined,
-      outcome: undefined,
-    };
-    this.#attempts.add(attempt, () => this.#completion.fail(attempt, 'expired'));
+  #startedIn(slot: number): PendingAttempt {
+    const attempt = this.#started.get(slot);
+    if (!attempt) throw new Error('No login was started.');
     return attempt;
   }
 
@@ -317,6 +300,7 @@ async function run(steps: readonly Step[]): Promise<void> {
   const server = new Server();
   for (const { first, second } of steps) {
     await server.open();
+    await server.prepare(first);
     const before = await server.uses();
     const revokedBefore = new Map(server.provider.grants.map((grant) => [grant, grant.revocations]));
     const changing = [server.change(first).catch(ignore)];

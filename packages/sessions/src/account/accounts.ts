@@ -68,6 +68,13 @@ export class Accounts {
     await Promise.allSettled(this.#adding);
   }
 
+  /** Counts work among that which `added` waits for: it takes the tokens of a login, and adds its account. */
+  adding<T>(work: Promise<T>): Promise<T> {
+    const added = work.finally(() => this.#adding.delete(added));
+    this.#adding.add(added);
+    return added;
+  }
+
   /**
    * Adds the account of a login to its session. It replaces an older account at the same provider, whose tokens are
    * revoked. The login of another user signs the session out first: its calls, state and accounts at all providers end,
@@ -80,7 +87,7 @@ export class Accounts {
     provider: string,
     granted: GrantedTokens,
   ): Promise<number | undefined> {
-    return this.#adds(commitLogin(this.#options, snapshot, provider, granted));
+    return this.adding(commitLogin(this.#options, snapshot, provider, granted));
   }
 
   /**
@@ -190,7 +197,7 @@ export class Accounts {
    * @returns the new session; `undefined` if the pending one has ended
    */
   promote(pending: SessionRecord): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
-    return this.#adds(promote(this.#options, pending));
+    return this.adding(promote(this.#options, pending));
   }
 
   /**
@@ -207,12 +214,6 @@ export class Accounts {
     const refused = missing.filter((scope) => account.refusedScopes?.includes(scope));
     if (refused.length > 0) throw scopesRefused(provider, refused);
     if (missing.length > 0) throw scopesRequired(provider, missing);
-  }
-
-  #adds<T>(adding: Promise<T>): Promise<T> {
-    const added = adding.finally(() => this.#adding.delete(added));
-    this.#adding.add(added);
-    return added;
   }
 
   async #read(snapshot: SessionSnapshot): Promise<SessionRecord> {

@@ -12,7 +12,7 @@ async function setUp() {
     refresher,
     accounts,
     logins: {
-      discardUnconfirmed: (matches) => {
+      discardUnconfirmed: async (matches) => {
         const waiting = [
           { provider: 'idp', subject: 'alice', openIdSubject: 'alice', providerSession: 's1' },
           { provider: 'idp', subject: 'bob', openIdSubject: 'bob', providerSession: 's9' },

@@ -21,7 +21,7 @@ export interface ProviderLogoutsOptions {
   };
   readonly logins: {
     /** Discards the tokens of logins that wait for their confirmation code. */
-    discardUnconfirmed(matches: SessionMatcher): unknown;
+    discardUnconfirmed(matches: SessionMatcher): Promise<unknown>;
   };
 }
 
@@ -44,7 +44,7 @@ export class ProviderLogouts {
   async signOut(provider: string, user: LoggedOutUser): Promise<void> {
     const { registry, accounts, logins } = this.#options;
     const isLoggedOut: IsLoggedOut = (account) => account.provider === provider && isOf(user, account);
-    logins.discardUnconfirmed((_session, unconfirmed) => unconfirmed.some(isLoggedOut));
+    await logins.discardUnconfirmed((_session, unconfirmed) => unconfirmed.some(isLoggedOut));
     const signOutAll = async () => {
       const ended = await Promise.allSettled(
         registry.refs().map((ref) => this.#signOutOne(ref, isLoggedOut)),

@@ -17,31 +17,19 @@ export function attemptKeyOf(id: string): AttemptKey {
 }
 
 /** An authorization request that a browser was redirected to, and that has no response yet (RFC 6749 section 4.1). */
-interface SealedTransaction extends TransactionDigests {
+export interface SealedTransaction extends TransactionDigests {
   readonly purpose: AuthorizationPurpose;
   /** The sealed `AuthorizationChecks`. */
   readonly checks: SealedRecord;
 }
 
 /** Sealed tokens that no account has until the session presents the confirmation code. */
-interface UnconfirmedTokens {
+export interface UnconfirmedTokens {
   readonly granted: Omit<GrantedTokens, 'tokens' | 'hold'>;
   readonly sealed: SealedRecord;
   readonly codeDigest: string;
   readonly expiresAtMs: number;
   readonly triesLeft: number;
-}
-
-/** The device authorization of an attempt (RFC 8628 section 3.2). */
-interface DeviceCode {
-  readonly userCode: string;
-  readonly verificationUri: string;
-  readonly code: SealedRecord;
-  readonly intervalMs: number;
-  /** The number of polls in a row that failed. */
-  readonly failures: number;
-  readonly expiresAtMs: number;
-  readonly nextPollAtMs: number;
 }
 
 /**
@@ -69,8 +57,9 @@ export interface PendingAttempt {
   readonly startedAtMs: number;
   /** A random number for each change, as an ETag. */
   readonly version: number;
-  /** When the attempt expires, or has something to do before. */
+  /** When the attempt expires. */
   readonly dueAtMs: number;
+  /** When the login expires, unless it waits for its confirmation code then. */
   readonly expiresAtMs: number;
   readonly outcome?: undefined;
   /** The open transaction of the browser that consented last. */
@@ -80,8 +69,6 @@ export interface PendingAttempt {
   /** Whether its tokens are being committed to the session. */
   readonly isCommitting?: true | undefined;
   readonly unconfirmed?: UnconfirmedTokens | undefined;
-  /** Absent until the provider has sent the code, and unless the device flow is used. */
-  readonly device?: DeviceCode | undefined;
 }
 
 /** A login that has failed, for its browser and for the next call of its client. Contains digests only. */
@@ -107,6 +94,7 @@ const REPORTED: ReadonlySet<LoginFailure> = new Set([
   'identity_mismatch',
   'provider_unavailable',
   'provider_refused',
+  'internal_error',
 ]);
 
 /** The record of an attempt that has failed. @param version of the change that ends it */

@@ -13,12 +13,17 @@ export const MAX_FAILED_LOGINS = 4096;
  */
 export interface AttemptStore {
   /**
-   * Adds a pending attempt, in one step with what it replaces. The pending attempt of the same session at the same
-   * provider fails as `superseded`. If the store is full, another one fails as `evicted`: the oldest without a consent,
-   * of the quota key with the most attempts. An attempt with a consent is evicted only if its quota key has more
-   * attempts than the new one's. Both ended attempts get the version of the new one. A refused attempt changes nothing.
+   * Adds a pending attempt, in one step with what it replaces: only while `replaces` is the pending attempt of the same
+   * session at the same provider (`undefined`: while there is none). That one fails as `superseded`. If the store is
+   * full, another one fails as `evicted`: the oldest without a consent, of the quota key with the most attempts. An
+   * attempt with a consent is evicted only if its quota key has more attempts than the new one's. Both ended attempts
+   * get the version of the new one. A refused attempt changes nothing.
    */
-  insert(attempt: PendingAttempt, limits: AttemptLimits): MaybePromise<AttemptInsertion>;
+  insert(
+    attempt: PendingAttempt,
+    replaces: AttemptKey | undefined,
+    limits: AttemptLimits,
+  ): MaybePromise<AttemptInsertion>;
 
   /** Failed attempts are found for {@link FAILED_LOGIN_KEPT_MS}, the latest {@link MAX_FAILED_LOGINS} of them. */
   get(key: AttemptKey): MaybePromise<LoginAttempt | undefined>;
@@ -77,4 +82,5 @@ export type AttemptInsertion =
       readonly superseded: PendingAttempt | undefined;
       readonly evicted: PendingAttempt | undefined;
     }
-  | { readonly kind: 'session_full' | 'full' };
+  /** `changed`: another attempt of the session at the provider is pending now, or the replaced one is not. */
+  | { readonly kind: 'changed' | 'session_full' | 'full' };

@@ -1,14 +1,9 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { LoginBench } from '../../../../test/support/login-bench.js';
 import { SessionBench } from '../../../../test/support/session-bench.js';
 import { type SessionRecord, snapshotOf } from '../session/session-record.js';
 import type { SessionStore } from '../session/session-store.js';
-import { randomToken, systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
-import { FailedLogins } from './failed-logins.js';
-import type { LoginAttempt } from './login-attempt.js';
-import { LoginAttempts } from './login-attempts.js';
-import { LoginCompletion } from './login-completion.js';
-import { LoginWaiters } from './login-waiters.js';
 
 /** Delays the answers of a store to `replace`. */
 class Delays {
@@ -38,44 +33,11 @@ class Delays {
 async function setUp() {
   const bench = new SessionBench({ grantProviders: ['grants'] });
   const delays = new Delays(bench.store);
-  const { registry, accounts, disposal, sharedGrants, clock, deadlines, keys, sessionEvents: events } = bench;
-  const attempts = new LoginAttempts(deadlines);
-  const completion = new LoginCompletion({
-    attempts,
-    failedLogins: new FailedLogins(clock),
-    waiters: new LoginWaiters(clock),
-    accounts,
-    registry,
-    disposal,
-    sharedGrants,
-    vault: new Vault(keys, systemRandom),
-    events,
-    clock,
-    random: systemRandom,
-    onError: (error) => void bench.errors.push(error),
-  });
-  events.subscribe((event) => completion.handleEvent(event));
-  const { record } = await registry.start('connection', 'anonymous');
-  const start = (provider = 'idp', of: SessionRecord = record): LoginAttempt => {
-    const attempt: LoginAttempt = {
-      id: randomToken(systemRandom),
-      snapshot: snapshotOf(of),
-      provider,
-      scopes: ['openid'],
-      source: { clientName: undefined, origin: 'local', initiator: undefined, clientKey: undefined },
-      check: 'none',
-      startedAtMs: clock.now(),
-      expiresAtMs: clock.now() + 600_000,
-      devicePoller: undefined,
-      transaction: undefined,
-      lastTransaction: undefined,
-      unconfirmed: undefined,
-      outcome: undefined,
-    };
-    attempts.add(attempt, () => completion.fail(attempt, 'expired'));
-    return attempt;
-  };
-  return { bench, delays, completion, record, start };
+  const logins = new LoginBench(bench);
+  const { completion } = logins;
+  const { record } = await bench.registry.start('connection', 'anonymous');
+  const start = (provider = 'idp', of: SessionRecord = record) => logins.start(of, { provider });
+  return { bench, delays, logins, completion, record, start };
 }
 
 afterEach(() => void vi.restoreAllMocks());
@@ -84,10 +46,10 @@ describe('a login that fails during the commit of its tokens', () => {
   it('adds no account, and revokes the tokens [security 15]', async () => {
     const { bench, delays, completion, record, start } = await setUp();
     const release = delays.delayNext();
-    const attempt = start();
+    const attempt = await start();
     const completing = completion.complete(attempt, bench.provider.grant('alice'));
     await bench.clock.advance(0);
-    completion.fail(attempt, 'superseded');
+    await completion.fail(attempt, 'superseded');
     release();
     expect(await completing).toEqual({ kind: 'failed', failure: 'superseded' });
     await bench.disposal.settled();
@@ -98,11 +60,11 @@ describe('a login that fails during the commit of its tokens', () => {
   it('keeps the account of a newer login [security 15]', async () => {
     const { bench, delays, completion, record, start } = await setUp();
     const release = delays.delayNext();
-    const first = start();
+    const first = await start();
     const completing = completion.complete(first, bench.provider.grant('alice'));
     await bench.clock.advance(0);
-    completion.fail(first, 'superseded');
-    expect(await completion.complete(start(), bench.provider.grant('bob'))).toEqual({
+    await completion.fail(first, 'superseded');
+    expect(await completion.complete(await start(), bench.provider.grant('bob'))).toEqual({
       kind: 'authenticated',
     });
     release();
@@ -117,56 +79,56 @@ describe('a login with an unexpected error', () => {
   const failed = { kind: 'failed', failure: 'internal_error' };
 
   it('ends, is logged, and has its tokens revoked if these cannot be committed [security 15]', async () => {
-    const { bench, completion, start } = await setUp();
-    const attempt = start();
+    const { bench, logins, completion, start } = await setUp();
+    const attempt = await start();
     bench.store.replace = () => Promise.reject(new Error('The store is down.'));
     const completing = completion.complete(attempt, bench.provider.grant('alice'));
     await bench.clock.advance(60_000);
     expect(await completing).toEqual(failed);
-    expect(attempt.outcome).toEqual(failed);
+    expect(await logins.failureOf(attempt)).toEqual(failed);
     expect(bench.errors).toHaveLength(1);
     await bench.disposal.settled();
     expect(bench.provider.revoked).toHaveLength(2);
   });
 
   it('ends, is logged, and has its tokens revoked if these cannot be sealed [security 15]', async () => {
-    const { bench, completion, start } = await setUp();
+    const { bench, logins, completion, start } = await setUp();
     const granted = bench.provider.grant('alice');
-    const attempt = start();
+    const attempt = await start();
     vi.spyOn(Vault.prototype, 'seal').mockImplementationOnce(() => {
       throw new RangeError('No memory.');
     });
-    expect(completion.awaitConfirmation(attempt, granted)).toEqual(failed);
-    expect(attempt.outcome).toEqual(failed);
+    expect(await completion.awaitConfirmation(attempt, granted)).toEqual(failed);
+    expect(await logins.failureOf(attempt)).toEqual(failed);
     expect(bench.errors).toHaveLength(1);
     await bench.disposal.settled();
     expect(bench.provider.revoked).toHaveLength(2);
   });
 
   it('ends and is logged if the tokens cannot be read when its code comes', async () => {
-    const { bench, completion, start } = await setUp();
-    const attempt = start();
-    const waiting = completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
+    const { bench, logins, completion, start } = await setUp();
+    const attempt = await start();
+    const waiting = await completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
     vi.spyOn(Vault.prototype, 'open').mockImplementationOnce(() => {
       throw new RangeError('The tokens are damaged.');
     });
     expect(await completion.confirm(attempt, 'code' in waiting ? waiting.code : '')).toEqual(failed);
-    expect(attempt.outcome).toEqual(failed);
+    expect(await logins.failureOf(attempt)).toEqual(failed);
     expect(bench.errors).toHaveLength(1);
   });
 });
 
 describe('a login of another user', () => {
   it('completes, although it signs the session out, and ends the other logins [security 15, 22]', async () => {
-    const { bench, completion, record, start } = await setUp();
-    await completion.complete(start(), bench.provider.grant('alice'));
-    const pending = start('other');
-    const unconfirmed = start('third');
-    completion.awaitConfirmation(unconfirmed, bench.provider.grant('alice-third'));
-    expect(await completion.complete(start(), bench.provider.grant('bob'))).toEqual({
+    const { bench, logins, completion, record, start } = await setUp();
+    await completion.complete(await start(), bench.provider.grant('alice'));
+    const pending = await start('other');
+    const unconfirmed = await start('third');
+    await completion.awaitConfirmation(unconfirmed, bench.provider.grant('alice-third'));
+    expect(await completion.complete(await start(), bench.provider.grant('bob'))).toEqual({
       kind: 'authenticated',
     });
-    expect([pending, unconfirmed].map(({ outcome }) => outcome)).toEqual([
+    expect([await logins.failureOf(pending), await logins.failureOf(unconfirmed)]).toEqual([
       { kind: 'failed', failure: 'signed_out' },
       { kind: 'failed', failure: 'signed_out' },
     ]);
@@ -179,9 +141,9 @@ describe('a login of another user', () => {
   it('is refused if one at another provider has signed the session out first [security 22]', async () => {
     const { bench, delays, completion, record, start } = await setUp();
     for (const provider of ['idp', 'other']) {
-      await completion.complete(start(provider), bench.provider.grant('alice'));
+      await completion.complete(await start(provider), bench.provider.grant('alice'));
     }
-    const [bob, carol] = [start('idp'), start('other')];
+    const [bob, carol] = [await start('idp'), await start('other')];
     const release = delays.delayNext();
     const completing = completion.complete(bob, bench.provider.grant('bob'));
     await bench.clock.advance(0);
@@ -201,30 +163,30 @@ describe('a login that waits for its confirmation code at a provider with one gr
   const GRANTS = 'grants';
 
   it('keeps the grant when another session of the user ends, and ends it with itself [security 22]', async () => {
-    const { bench, completion, start } = await setUp();
+    const { bench, logins, completion, start } = await setUp();
     const { record: other } = await bench.registry.start('connection', 'anonymous');
     await bench.accounts.commitLogin(snapshotOf(other), GRANTS, bench.provider.grant('alice'));
-    const attempt = start(GRANTS);
-    completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
+    const attempt = await start(GRANTS);
+    await completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
     await bench.registry.end(other.ref, 'deleted');
     await bench.disposal.settled();
     expect(bench.provider.revoked).toEqual([]);
     await bench.clock.advance(5 * 60 * 1000);
     await bench.disposal.settled();
-    expect(attempt.outcome).toMatchObject({ failure: 'expired' });
+    expect(await logins.failureOf(attempt)).toMatchObject({ failure: 'expired' });
     expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);
   });
 
   it('ends no grant when it fails while its own session is promoted', async () => {
-    const { bench, completion, start } = await setUp();
+    const { bench, logins, completion, start } = await setUp();
     const { record } = await bench.loggedIn('alice', 'pending-handle');
     await bench.accounts.commitLogin(snapshotOf(record), GRANTS, bench.provider.grant('alice'));
-    const attempt = start(GRANTS, record);
-    completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
+    const attempt = await start(GRANTS, record);
+    await completion.awaitConfirmation(attempt, bench.provider.grant('alice'));
     const latest = await bench.registry.get(record.ref);
     expect(latest && (await bench.accounts.promote(latest))).toBeDefined();
     await bench.disposal.settled();
-    expect(attempt.outcome).toMatchObject({ failure: 'signed_out' });
+    expect(await logins.failureOf(attempt)).toMatchObject({ failure: 'signed_out' });
     expect(bench.provider.revoked).toEqual([]);
   });
 });

@@ -5,24 +5,34 @@ import type { Disposal } from '../session/disposal.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import type { SharedGrants } from '../session/shared-grants.js';
+import type { GrantHold, SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
-import type { Vault } from '../vault/vault.js';
-import type { FailedLogins } from './failed-logins.js';
-import { endedAs, type FailedLogin, type LoginAttempt, type LoginOutcome } from './login-attempt.js';
-import type { LoginAttempts } from './login-attempts.js';
-import type { LoginWaiters } from './login-waiters.js';
-import { UnconfirmedGrants } from './unconfirmed-grants.js';
+import { digestOf } from '../vault/secret-digest.js';
+import { wipeTokenSet } from '../vault/token-set.js';
+import type { AttemptChanges, ChangedAttempt } from './attempt-changes.js';
+import type { AttemptKey, PendingAttempt, UnconfirmedTokens } from './attempt-record.js';
+import type { AttemptSecrets } from './attempt-secrets.js';
+import type { AttemptStore } from './attempt-store.js';
+import {
+  CODE_LIFETIME_MS,
+  isCorrectCode,
+  MAX_CODE_TRIES,
+  mintConfirmationCode,
+} from './confirmation-code.js';
+import type { FailedLogin, LoginOutcome } from './login-attempt.js';
+import { topicOf } from './login-waiters.js';
+import type { Messages } from './messages.js';
 
 export interface LoginCompletionOptions {
-  readonly attempts: LoginAttempts;
-  readonly failedLogins: FailedLogins;
-  readonly waiters: LoginWaiters;
+  readonly attempts: AttemptStore;
+  readonly changes: AttemptChanges;
+  readonly secrets: AttemptSecrets;
+  /** Wakes the calls that wait for a login. */
+  readonly messages: Messages;
   readonly accounts: Accounts;
   readonly disposal: Disposal;
   readonly sharedGrants: Pick<SharedGrants, 'hold'>;
-  readonly vault: Vault;
   readonly events: SessionEvents;
   readonly clock: Clock;
   readonly random: RandomSource;
@@ -34,81 +44,82 @@ export interface LoginCompletionOptions {
 /** Ends login attempts: commits the granted tokens to the session, or revokes them, and wakes the calls that wait. */
 export class LoginCompletion {
   readonly #options: LoginCompletionOptions;
-  readonly #unconfirmed: UnconfirmedGrants;
-  /** Attempts whose tokens are being committed. */
-  readonly #committing = new Set<LoginAttempt>();
+  /** Keep the grants of unconfirmed tokens in use. */
+  readonly #holds = new Map<AttemptKey, GrantHold>();
+  /** What follows events. */
+  readonly #following = new Set<Promise<unknown>>();
 
   constructor(options: LoginCompletionOptions) {
     this.#options = options;
-    const { vault, random, clock } = options;
-    this.#unconfirmed = new UnconfirmedGrants(vault, random, clock);
   }
 
   /** Follows an event: fails the attempts of a session that is signed out or ends. */
   handleEvent(event: InternalEvent): void {
     if (event.type !== 'session.signed_out' && event.type !== 'session.ended') return;
-    const { attempts, failedLogins } = this.#options;
-    for (const attempt of attempts.allOf(event.ref)) {
-      // The login that has signed out the former user goes on.
-      const goesOn = event.reason === 'other_user' && this.#committing.has(attempt);
-      if (!goesOn) this.fail(attempt, 'signed_out');
-    }
-    failedLogins.deleteUnreported(event.ref);
+    const following = this.#failAll(event)
+      .catch(this.#options.onError)
+      .finally(() => this.#following.delete(following));
+    this.#following.add(following);
+  }
+
+  /** Waits until the attempts of sessions that have ended have failed. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#following);
   }
 
   /**
-   * Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. Never rejects: an
-   * unexpected error ends the attempt.
+   * Commits the tokens of an attempt to its session, or revokes them if the attempt has ended. An unexpected error ends
+   * the attempt. Rejects only if the attempt store fails, too.
    */
-  async complete(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
+  async complete(attempt: PendingAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
+    const held = this.#hold(attempt, granted);
     try {
-      return await this.#commit(attempt, granted);
+      const { key } = attempt;
+      const marked = await this.#options.changes
+        .change(key, ({ isCommitting }) => (isCommitting ? undefined : { isCommitting: true }))
+        .catch((error: unknown) => {
+          this.#revoke(attempt, held);
+          throw error;
+        });
+      if (!marked) return await this.#revokeLate(attempt, held);
+      return await this.#commit(attempt, held);
     } catch (error) {
       return this.failBy(attempt, error);
     }
   }
 
-  async #commit(attempt: LoginAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
-    if (attempt.outcome) return this.#revokeLate(attempt, granted);
-    const { accounts, failedLogins } = this.#options;
-    const { snapshot, provider, claims } = attempt;
-    this.#committing.add(attempt);
-    const held = this.#hold(attempt, granted);
-    const generation = await accounts
-      .commitLogin(snapshot, provider, claims === undefined ? held : { ...held, requestedClaims: claims })
-      .finally(() => this.#committing.delete(attempt));
-    if (generation === undefined) return this.fail(attempt, 'signed_out');
-    const outcome = outcomeOf(attempt);
-    if (outcome?.kind === 'failed') {
-      // The attempt ended during the commit. The generation protects the account of a newer login.
-      await accounts.remove(snapshot.ref, provider, generation);
-      return outcome;
-    }
-    failedLogins.takeUnreported(snapshot.ref, provider);
-    return this.#end(attempt, { kind: 'authenticated' });
-  }
-
   /** Keeps the tokens of an attempt unconfirmed until its code is presented. @returns that code */
-  awaitConfirmation(
-    attempt: LoginAttempt,
-    granted: GrantedTokens,
-  ): { readonly kind: 'code'; readonly code: string } | FailedLogin {
-    if (attempt.outcome || attempt.unconfirmed) return this.#revokeLate(attempt, granted);
-    const { attempts, registry, waiters, onError } = this.#options;
-    attempts.dropTransaction(attempt);
-    const held = this.#hold(attempt, granted);
-    let kept: ReturnType<UnconfirmedGrants['put']>;
+  async awaitConfirmation(
+    attempt: PendingAttempt,
+    answer: GrantedTokens,
+  ): Promise<{ readonly kind: 'code'; readonly code: string } | FailedLogin> {
+    const { changes, secrets, registry, messages, random, clock, onError } = this.#options;
+    const held = this.#hold(attempt, answer);
+    const { tokens, hold, ...granted } = held;
+    const code = mintConfirmationCode(random);
+    const expiresAtMs = clock.now() + CODE_LIFETIME_MS;
+    let changed: ChangedAttempt | undefined;
     try {
-      kept = this.#unconfirmed.put(attempt, held);
+      const sealed = secrets.sealTokens(attempt, tokens);
+      const codeDigest = digestOf(code);
+      const unconfirmed = { granted, sealed, codeDigest, expiresAtMs, triesLeft: MAX_CODE_TRIES };
+      // The code's lifetime replaces the rest of the attempt's.
+      changed = await changes.change(attempt.key, (current) =>
+        current.unconfirmed || current.isCommitting
+          ? undefined
+          : { unconfirmed, transaction: undefined, dueAtMs: expiresAtMs },
+      );
+      if (!changed) secrets.wipe(sealed);
     } catch (error) {
       this.#revoke(attempt, held);
       return this.failBy(attempt, error);
     }
-    const { code, expiresAtMs } = kept;
-    // The code's lifetime replaces the rest of the attempt's.
-    attempts.expireAt(attempt, expiresAtMs, () => this.fail(attempt, 'expired'));
+    if (!changed) return this.#revokeLate(attempt, held);
+    if (changed.before.transaction) secrets.wipe(changed.before.transaction.checks);
+    if (hold) this.#holds.set(attempt.key, hold);
+    wipeTokenSet(tokens);
     registry.touch(attempt.snapshot.ref).catch(onError);
-    waiters.wake(attempt);
+    messages.publish(topicOf(attempt.key));
     return { kind: 'code', code };
   }
 
@@ -117,18 +128,22 @@ export class LoginCompletion {
    * @param typed the code as the user typed it
    * @returns the outcome; `undefined` if the code is wrong and another try is left, or if no code is expected
    */
-  async confirm(attempt: LoginAttempt, typed: string): Promise<LoginOutcome | undefined> {
-    const { unconfirmed } = attempt;
+  async confirm(attempt: PendingAttempt, typed: string): Promise<LoginOutcome | undefined> {
+    const { changes, accounts } = this.#options;
+    // The try is used up before the code is compared, so that no two calls share one.
+    const tried = await changes.change(attempt.key, ({ unconfirmed }) =>
+      unconfirmed && unconfirmed.triesLeft > 0
+        ? { unconfirmed: { ...unconfirmed, triesLeft: unconfirmed.triesLeft - 1 } }
+        : undefined,
+    );
+    const unconfirmed = tried?.after.unconfirmed;
     if (!unconfirmed) return undefined;
-    if (!this.#unconfirmed.isCorrectCode(unconfirmed, typed)) {
-      return unconfirmed.triesLeft > 0 ? undefined : this.fail(attempt, 'wrong_code');
-    }
-    const granted = this.#takeUnconfirmed(attempt);
-    return granted ? this.complete(attempt, granted) : this.fail(attempt, 'internal_error');
+    if (isCorrectCode(typed, unconfirmed.codeDigest)) return accounts.adding(this.#takeConfirmed(attempt));
+    return unconfirmed.triesLeft > 0 ? undefined : this.fail(attempt, 'wrong_code');
   }
 
   /** Revokes the tokens of an attempt and ends it. */
-  reject(attempt: LoginAttempt, granted: GrantedTokens, failure: LoginFailure): FailedLogin {
+  reject(attempt: PendingAttempt, granted: GrantedTokens, failure: LoginFailure): Promise<FailedLogin> {
     this.#revoke(attempt, granted);
     return this.fail(attempt, failure);
   }
@@ -138,62 +153,125 @@ export class LoginCompletion {
    * @param cause the failure of the provider, if that is why
    * @returns `failure`, even if the attempt had ended otherwise before
    */
-  fail(attempt: LoginAttempt, failure: LoginFailure, cause?: ProviderFailure): FailedLogin {
+  async fail(attempt: PendingAttempt, failure: LoginFailure, cause?: ProviderFailure): Promise<FailedLogin> {
     const { reason, oauthError } = cause ?? {};
     const outcome: FailedLogin = omitUndefined({ kind: 'failed', failure, reason, oauthError });
-    if (attempt.outcome) return outcome;
-    const { failedLogins, events } = this.#options;
-    const unconfirmed = this.#takeUnconfirmed(attempt);
-    if (unconfirmed) this.#revoke(attempt, unconfirmed);
-    failedLogins.add(attempt, outcome);
-    this.#end(attempt, outcome);
-    const { snapshot, provider } = attempt;
-    events.emit({ type: 'login.failed', ...snapshot, provider, failure, ...(reason && { reason }) });
+    const ended = await this.#options.changes.fail(attempt.key, outcome);
+    if (ended) this.failed(ended, outcome);
     return outcome;
   }
 
+  /** Fails an attempt that is due, if it has expired. */
+  async expire(key: AttemptKey): Promise<void> {
+    const { attempts, clock } = this.#options;
+    const attempt = await attempts.get(key);
+    if (!attempt || attempt.outcome) return;
+    const endsAtMs = attempt.unconfirmed?.expiresAtMs ?? attempt.expiresAtMs;
+    if (clock.now() >= endsAtMs) await this.fail(attempt, 'expired');
+    else await attempts.postpone(key, endsAtMs);
+  }
+
   /** Ends an attempt by the error of a request to its provider, or by any other error, which is logged. */
-  failBy(attempt: LoginAttempt, error: unknown): FailedLogin {
+  failBy(attempt: PendingAttempt, error: unknown): Promise<FailedLogin> {
     const cause = failureIn(error);
     if (cause) return this.fail(attempt, loginFailureOf(cause), cause);
     this.#options.onError(error);
     return this.fail(attempt, 'internal_error');
   }
 
-  /** Revokes tokens that were granted after their attempt had ended. */
-  #revokeLate(attempt: LoginAttempt, granted: GrantedTokens): FailedLogin {
-    this.#revoke(attempt, granted);
-    return endedAs(attempt.outcome);
+  /** Wipes and revokes what an attempt had that has failed. Call it once, after the attempt has ended in the store. */
+  failed(ended: PendingAttempt, { failure, reason }: FailedLogin): void {
+    const { secrets, messages, events } = this.#options;
+    const { key, snapshot, provider, transaction, unconfirmed } = ended;
+    if (transaction) secrets.wipe(transaction.checks);
+    const granted = unconfirmed && this.#opened(ended, unconfirmed);
+    if (granted) this.#revoke(ended, granted);
+    messages.publish(topicOf(key));
+    events.emit({ type: 'login.failed', ...snapshot, provider, failure, ...(reason && { reason }) });
   }
 
-  /** @returns `undefined` if there are no tokens, or if they are damaged, which is logged */
-  #takeUnconfirmed(attempt: LoginAttempt): GrantedTokens | undefined {
+  /** Takes the tokens of an attempt whose code was presented, and commits them. */
+  async #takeConfirmed(attempt: PendingAttempt): Promise<LoginOutcome | undefined> {
+    const taken = await this.#options.changes.change(attempt.key, (current) =>
+      current.unconfirmed ? { unconfirmed: undefined, isCommitting: true } : undefined,
+    );
+    const unconfirmed = taken?.before.unconfirmed;
+    if (!unconfirmed) return undefined;
+    const granted = this.#opened(attempt, unconfirmed);
+    if (!granted) return this.fail(attempt, 'internal_error');
+    return this.#commit(attempt, granted).catch((error: unknown) => this.failBy(attempt, error));
+  }
+
+  /** Commits tokens to the session of an attempt that is marked. They are revoked unless the session has them then. */
+  async #commit(attempt: PendingAttempt, granted: GrantedTokens): Promise<LoginOutcome> {
+    const { accounts, attempts, changes, messages, onError } = this.#options;
+    const { key, snapshot, provider, claims } = attempt;
+    const generation = await accounts.commitLogin(
+      snapshot,
+      provider,
+      claims === undefined ? granted : { ...granted, requestedClaims: claims },
+    );
+    if (generation === undefined) return this.fail(attempt, 'signed_out');
+    // Without an answer, the account stays: the user has logged in.
+    const isComplete = await changes.complete(key).catch((error: unknown) => {
+      onError(error);
+      return true;
+    });
+    if (!isComplete) {
+      // The attempt ended during the commit. The generation protects the account of a newer login.
+      await accounts.remove(snapshot.ref, provider, generation);
+      return endedAs(await attempts.get(key));
+    }
+    messages.publish(topicOf(key));
+    return { kind: 'authenticated' };
+  }
+
+  async #failAll(
+    event: Extract<InternalEvent, { type: 'session.signed_out' | 'session.ended' }>,
+  ): Promise<void> {
+    const { attempts, onError } = this.#options;
+    for (const attempt of await attempts.pendingOf(event.ref)) {
+      // The login that has signed out the former user goes on.
+      const goesOn = event.reason === 'other_user' && attempt.isCommitting;
+      if (goesOn || attempt.snapshot.epoch > event.epoch) continue;
+      await this.fail(attempt, 'signed_out').catch(onError);
+    }
+  }
+
+  /** Revokes tokens that were granted after their attempt had ended. */
+  async #revokeLate(attempt: PendingAttempt, granted: GrantedTokens): Promise<FailedLogin> {
+    this.#revoke(attempt, granted);
+    return endedAs(await this.#options.attempts.get(attempt.key));
+  }
+
+  /** @returns `undefined` if the tokens are damaged, which is logged */
+  #opened(attempt: PendingAttempt, { granted, sealed }: UnconfirmedTokens): GrantedTokens | undefined {
+    const hold = this.#holds.get(attempt.key);
+    this.#holds.delete(attempt.key);
     try {
-      return this.#unconfirmed.take(attempt);
+      return { ...granted, tokens: this.#options.secrets.takeTokens(attempt, sealed), ...(hold && { hold }) };
     } catch (error) {
+      hold?.release();
       this.#options.onError(error);
       return undefined;
     }
   }
 
-  #hold({ snapshot, provider }: LoginAttempt, granted: GrantedTokens): GrantedTokens {
+  #hold({ snapshot, provider }: PendingAttempt, granted: GrantedTokens): GrantedTokens {
     const { identity, hold } = granted;
     if (!identity || hold) return granted;
     return { ...granted, hold: this.#options.sharedGrants.hold(snapshot.ref, { provider, ...identity }) };
   }
 
-  #revoke({ snapshot, provider }: LoginAttempt, { tokens, identity, hold }: GrantedTokens): void {
+  #revoke({ snapshot, provider }: PendingAttempt, { tokens, identity, hold }: GrantedTokens): void {
     hold?.release();
     void this.#options.disposal.revoke(snapshot, { provider, ...identity }, tokens);
   }
+}
 
-  #end(attempt: LoginAttempt, outcome: LoginOutcome): LoginOutcome {
-    const { attempts, waiters } = this.#options;
-    attempt.outcome = outcome;
-    attempts.remove(attempt);
-    waiters.wake(attempt);
-    return outcome;
-  }
+/** The result of an attempt that has ended otherwise than its caller expected. */
+export function endedAs(attempt: { readonly outcome?: FailedLogin | undefined } | undefined): FailedLogin {
+  return attempt?.outcome ?? { kind: 'failed', failure: 'superseded' };
 }
 
 function loginFailureOf({ outcome }: ProviderFailure): LoginFailure {
@@ -206,9 +284,4 @@ function loginFailureOf({ outcome }: ProviderFailure): LoginFailure {
     default:
       return 'provider_refused';
   }
-}
-
-/** Reads the outcome again after an `await`, where the compiler still assumes the earlier value. */
-function outcomeOf(attempt: LoginAttempt): LoginOutcome | undefined {
-  return attempt.outcome;
 }

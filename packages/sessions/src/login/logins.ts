@@ -1,6 +1,5 @@
 import type { Accounts } from '../account/accounts.js';
-import { kindOfClaims } from '../account/challenge.js';
-import { SessionError, signedOut, unknownProvider } from '../errors.js';
+import { unknownProvider } from '../errors.js';
 import type { Limits } from '../limits/limits.js';
 import type { Rates } from '../limits/rates.js';
 import type { Provider } from '../provider/provider.js';
@@ -8,33 +7,32 @@ import type { Disposal } from '../session/disposal.js';
 import type { SessionRef } from '../session/ids.js';
 import type { Lifetimes } from '../session/lifetimes.js';
 import type { SessionMatcher } from '../session/session-administration.js';
-import type { InternalEvent, LoginFlow, SessionEvents } from '../session/session-events.js';
+import type { InternalEvent, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
-import { andThen } from '../time/promises.js';
-import { type RandomSource, randomToken } from '../vault/random.js';
+import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
+import { AttemptChanges } from './attempt-changes.js';
+import type { PendingAttempt } from './attempt-record.js';
+import { AttemptSecrets } from './attempt-secrets.js';
+import type { AttemptStore } from './attempt-store.js';
 import { BrowserFlow } from './browser/flow.js';
 import { DeviceFlow } from './device/flow.js';
-import { FailedLogins } from './failed-logins.js';
 import type { InitiatorVerifier } from './initiator-verifier.js';
-import {
-  type LoginAttempt,
-  type LoginFault,
-  type LoginOutcome,
-  type LoginSource,
-  quotaKeyOf,
-} from './login-attempt.js';
-import { LoginAttempts } from './login-attempts.js';
+import type { FailedLogin, LoginOutcome, LoginSource } from './login-attempt.js';
 import { LoginCompletion } from './login-completion.js';
 import { LoginRateLimit } from './login-rate-limit.js';
+import { LoginStarts, type StartLoginOptions } from './login-starts.js';
 import { LoginWaiters } from './login-waiters.js';
+import type { Messages } from './messages.js';
 import { type PendingLogin, pendingLoginOf, type StartedLogin } from './pending-login.js';
 
 export interface LoginsOptions {
+  readonly attempts: AttemptStore;
+  readonly messages: Messages;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly defaultProvider: string;
   readonly initiatorVerifier: InitiatorVerifier;
@@ -57,20 +55,6 @@ export interface LoginsOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** The options of a login. */
-export interface StartLoginOptions {
-  readonly provider: string;
-  readonly source: LoginSource;
-  /** Default: the flow of the pending login, else the link, unless the provider has the device flow only. */
-  readonly flow?: LoginFlow | undefined;
-  /** Scopes to request besides the provider's configured ones. Default: none. */
-  readonly scopes?: readonly string[] | undefined;
-  /** JSON of claims to request (OpenID Connect Core section 5.5). Default: none. */
-  readonly claims?: string | undefined;
-  /** Renews a login that is valid: what the provider asks the user for. Default: the provider decides. */
-  readonly prompt?: LoginAttempt['prompt'];
-}
-
 /**
  * Logins from start to completion. The user who starts a login and the user who completes it must be the same: a cookie
  * set at consent identifies the browser, and a check that depends on the access mode identifies the user
@@ -78,31 +62,40 @@ export interface StartLoginOptions {
  */
 export class Logins {
   readonly #options: LoginsOptions;
-  readonly #attempts: LoginAttempts;
-  readonly #failedLogins: FailedLogins;
+  readonly #changes: AttemptChanges;
   readonly #rateLimit: LoginRateLimit;
+  readonly #starts: LoginStarts;
   readonly #waiters: LoginWaiters;
   readonly #completion: LoginCompletion;
   readonly #deviceFlow: DeviceFlow;
+  readonly #stopDue: () => void;
   /** Logins in browsers that open the link. */
   readonly browserFlow: BrowserFlow;
 
   constructor(options: LoginsOptions) {
     this.#options = options;
-    const { clock, deadlines, limits } = options;
+    const { attempts, messages, vault, random, clock, onError } = options;
     this.#rateLimit = new LoginRateLimit(options);
-    this.#attempts = new LoginAttempts(deadlines, limits.pendingLogins);
-    this.#failedLogins = new FailedLogins(clock);
-    this.#waiters = new LoginWaiters(clock);
-    const state = { attempts: this.#attempts, failedLogins: this.#failedLogins };
-    this.#completion = new LoginCompletion({ ...options, ...state, waiters: this.#waiters });
+    this.#changes = new AttemptChanges(attempts, random);
+    this.#waiters = new LoginWaiters(messages, clock);
+    const state = { changes: this.#changes, secrets: new AttemptSecrets(vault) };
+    this.#completion = new LoginCompletion({ ...options, ...state });
     this.#deviceFlow = new DeviceFlow({ ...options, ...state, completion: this.#completion });
+    this.#starts = new LoginStarts({
+      ...options,
+      ...state,
+      completion: this.#completion,
+      deviceFlow: this.#deviceFlow,
+      rateLimit: this.#rateLimit,
+      providerOf: (name) => this.#provider(name),
+    });
     this.browserFlow = new BrowserFlow({
       ...options,
       ...state,
       completion: this.#completion,
       providerOf: (name) => this.#provider(name),
     });
+    this.#stopDue = attempts.consumeDue((key) => void this.#completion.expire(key).catch(onError));
   }
 
   /** Follows an event. Call it for each one. */
@@ -137,82 +130,66 @@ export class Logins {
    * @throws SessionError as `prepare` and `assertStartAllowed`, `signed_out`, `limit_reached`, `login_failed`
    */
   async start(snapshot: SessionSnapshot, options: StartLoginOptions): Promise<StartedLogin> {
-    const { registry, reachable } = this.#options;
-    const { scopes = [], claims, prompt } = options;
-    await this.prepare(options.provider);
-    const provider = this.#provider(options.provider);
-    const flow = flowAt(provider, options.flow);
-    if (flow === 'link') await reachable();
-    const record = await registry.get(snapshot.ref);
-    if (record?.epoch !== snapshot.epoch) throw signedOut();
-    const pending = this.#attempts.latest(snapshot.ref, provider.name);
-    const hasFlow = options.flow === undefined || flow === (pending?.devicePoller ? 'device' : 'link');
-    const hasScopes = scopes.every((scope) => pending?.scopes.includes(scope));
-    const hasClaims =
-      claims === undefined ||
-      (pending?.claims !== undefined && kindOfClaims(claims) === kindOfClaims(pending.claims));
-    const isRenewal = prompt === undefined || pending?.prompt !== undefined;
-    if (pending?.snapshot.epoch === snapshot.epoch && hasFlow && hasScopes && hasClaims && isRenewal) {
-      await this.#deviceFlow.waitForCode(pending);
-      return { ...this.#describe(pending), isNew: false };
-    }
-    this.#attempts.assertSessionCapacity(snapshot.ref, provider.name);
-    return andThen(this.#rateLimit.count(options.source), async () => {
-      if (pending) this.#completion.fail(pending, 'superseded');
-      const attempt = this.#add(snapshot, options, flow, [...provider.scopes, ...scopes]);
-      if (flow === 'device') await this.#deviceFlow.start(attempt, provider);
-      return { ...this.#describe(attempt), isNew: true };
-    });
+    const { attempt, isNew } = await this.#starts.start(snapshot, options);
+    return { ...this.#describe(attempt), isNew };
   }
 
   /** Whether a login from `source` is complete when its browser is done, without a confirmation code. */
   completesInBrowser(source: LoginSource, providerName: string): boolean {
-    const provider = this.#provider(providerName);
-    const flow = flowAt(provider, undefined);
-    return flow === 'link' && this.#options.initiatorVerifier.checkFor(source, provider, flow) !== 'code';
+    return this.#starts.completesInBrowser(source, this.#provider(providerName));
   }
 
-  /** The pending login of a session at a provider. */
-  pending(ref: SessionRef, provider: string): PendingLogin | undefined {
-    const attempt = this.#attempts.latest(ref, provider);
+  /** The pending login of a session at a provider. @throws SessionError `store_unavailable` */
+  async pending(ref: SessionRef, provider: string): Promise<PendingLogin | undefined> {
+    const attempt = await this.#latest(ref, provider);
     return attempt && this.#describe(attempt);
   }
 
-  /** Returns the failure of a session's latest login at a provider, once, if its client does not know it yet. */
-  takeFailure(ref: SessionRef, provider: string): LoginFault | undefined {
-    return this.#failedLogins.takeUnreported(ref, provider);
+  /**
+   * Returns the failure of a session's latest login at a provider, once, if its client does not know it yet.
+   * @throws SessionError `store_unavailable`
+   */
+  takeFailure(snapshot: SessionSnapshot, provider: string): Promise<FailedLogin | undefined> {
+    return this.#changes.takeUnreported(snapshot, provider);
   }
 
-  /** Ends the pending logins of a session, or the one at `provider`. */
-  cancel(ref: SessionRef, provider?: string): void {
-    for (const attempt of this.#attempts.allOf(ref)) {
+  /** Ends the pending logins of a session, or the one at `provider`. @throws SessionError `store_unavailable` */
+  async cancel(ref: SessionRef, provider?: string): Promise<void> {
+    for (const attempt of await this.#options.attempts.pendingOf(ref)) {
       if (provider === undefined || attempt.provider === provider)
-        this.#completion.fail(attempt, 'signed_out');
+        await this.#completion.fail(attempt, 'signed_out');
     }
   }
 
-  /** Discards the tokens of logins that wait for their confirmation code. @returns the sessions of these logins */
-  discardUnconfirmed(matches: SessionMatcher): SessionRef[] {
-    return this.#attempts.all().flatMap((attempt) => {
+  /**
+   * Discards the tokens of logins that wait for their confirmation code.
+   * @returns the sessions of these logins
+   * @throws SessionError `store_unavailable`
+   */
+  async discardUnconfirmed(matches: SessionMatcher): Promise<SessionRef[]> {
+    const discarded: SessionRef[] = [];
+    for (const attempt of await this.#options.attempts.pending()) {
       const { snapshot, provider, unconfirmed } = attempt;
-      if (!unconfirmed?.granted.identity) return [];
+      if (!unconfirmed?.granted.identity) continue;
       const { identity, openIdSubject, providerSession } = unconfirmed.granted;
       const account = { provider, subject: identity.subject, openIdSubject, providerSession };
-      if (!matches(snapshot, [account])) return [];
-      this.#completion.fail(attempt, 'signed_out');
-      return [snapshot.ref];
-    });
+      if (!matches(snapshot, [account])) continue;
+      await this.#completion.fail(attempt, 'signed_out');
+      discarded.push(snapshot.ref);
+    }
+    return discarded;
   }
 
-  /** Whether another call may wait for the login of a session. */
-  canWait(ref: SessionRef, provider: string): boolean {
-    const attempt = this.#attempts.latest(ref, provider);
+  /** Whether another call may wait for the login of a session. @throws SessionError `store_unavailable` */
+  async canWait(ref: SessionRef, provider: string): Promise<boolean> {
+    const attempt = await this.#latest(ref, provider);
     return attempt !== undefined && this.#waiters.canWait(attempt);
   }
 
   /**
    * Waits until the login of a session ends or needs a confirmation code, or `timeoutMs` have passed.
    * @returns the outcome; `undefined` while the login is pending
+   * @throws SessionError `store_unavailable`
    */
   async waitUntilSettled(
     ref: SessionRef,
@@ -220,22 +197,34 @@ export class Logins {
     timeoutMs: number,
     signal: AbortSignal,
   ): Promise<LoginOutcome | undefined> {
-    const attempt = this.#attempts.latest(ref, provider);
-    if (!attempt || attempt.unconfirmed) return attempt?.outcome;
-    await this.#waiters.wait(attempt, timeoutMs, signal);
-    return attempt.outcome;
+    const { attempts } = this.#options;
+    const latest = await attempts.latest(ref, provider);
+    if (!latest || latest.outcome) return latest?.outcome;
+    const over = new AbortController();
+    const waiting = this.#waiters.wait(latest, timeoutMs, AbortSignal.any([signal, over.signal]));
+    try {
+      // It may have been settled before the wait began.
+      const current = await attempts.get(latest.key);
+      if (current && !current.outcome && !current.unconfirmed) await waiting;
+    } finally {
+      over.abort();
+    }
+    const attempt = await attempts.get(latest.key);
+    // Only an attempt that is complete has no record. The caller looks for the account.
+    return attempt ? attempt.outcome : { kind: 'authenticated' };
   }
 
   /**
    * Presents a confirmation code.
    * @returns the outcome; `undefined` if the code is wrong and another try is left, or if no code is expected
+   * @throws SessionError `store_unavailable`; the code may count as a try
    */
   async confirm(
     snapshot: SessionSnapshot,
     provider: string,
     code: string,
   ): Promise<LoginOutcome | undefined> {
-    const attempt = this.#attempts.latest(snapshot.ref, provider);
+    const attempt = await this.#latest(snapshot.ref, provider);
     if (attempt?.snapshot.epoch !== snapshot.epoch) return undefined;
     return this.#completion.confirm(attempt, code);
   }
@@ -245,47 +234,30 @@ export class Logins {
     this.#waiters.close();
   }
 
-  /** Deletes the reasons of failed logins. */
+  /** Waits until the logins of sessions that have ended have failed. */
+  settled(): Promise<void> {
+    return this.#completion.settled();
+  }
+
+  /** Ends no logins from now on that expire. */
   close(): void {
-    this.#failedLogins.clear();
+    this.#stopDue();
   }
 
-  #add(
-    snapshot: SessionSnapshot,
-    { provider, source, claims, prompt }: StartLoginOptions,
-    flow: LoginFlow,
-    scopes: readonly string[],
-  ): LoginAttempt {
-    const { clock, events, initiatorVerifier, lifetimes, random } = this.#options;
-    const startedAtMs = clock.now();
-    const check = initiatorVerifier.checkFor(source, this.#provider(provider), flow);
-    const attempt: LoginAttempt = {
-      id: randomToken(random),
-      snapshot,
-      provider,
-      scopes: [...new Set(scopes)],
-      claims,
-      prompt,
-      source,
-      check,
-      startedAtMs,
-      expiresAtMs: startedAtMs + lifetimes.loginAttemptMs,
-      devicePoller: undefined,
-      transaction: undefined,
-      lastTransaction: undefined,
-      unconfirmed: undefined,
-      outcome: undefined,
-    };
-    const evicted = this.#attempts.evictionCandidate(quotaKeyOf(source));
-    if (evicted) this.#completion.fail(evicted, 'evicted');
-    this.#attempts.add(attempt, () => this.#completion.fail(attempt, 'expired'));
-    events.emit({ type: 'login.started', ...snapshot, provider, flow, check });
-    return attempt;
+  /** The pending login of a session at a provider. */
+  async #latest(ref: SessionRef, provider: string): Promise<PendingAttempt | undefined> {
+    const attempt = await this.#options.attempts.latest(ref, provider);
+    return attempt?.outcome ? undefined : attempt;
   }
 
-  #describe(attempt: LoginAttempt): PendingLogin {
+  #describe(attempt: PendingAttempt): PendingLogin {
     const { clock, publicUrl } = this.#options;
-    return pendingLoginOf(attempt, this.#provider(attempt.provider), publicUrl(), clock.now());
+    return pendingLoginOf(attempt, {
+      provider: this.#provider(attempt.provider),
+      publicUrl: publicUrl(),
+      nowMs: clock.now(),
+      poller: this.#deviceFlow.pollerOf(attempt.key),
+    });
   }
 
   #provider(name: string): Provider {
@@ -294,14 +266,4 @@ export class Logins {
     if (provider) return provider;
     throw unknownProvider(providers.keys());
   }
-}
-
-/** The flow of a login. @param requested default: the link, where there is one */
-function flowAt({ name, deviceFlow }: Provider, requested: LoginFlow | undefined): LoginFlow {
-  if (deviceFlow === 'only') return 'device';
-  if (requested !== 'device' || deviceFlow) return requested ?? 'link';
-  throw new SessionError(
-    'login_failed',
-    `The device flow is not available for the provider "${name}". Call \`login\` without \`flow\` to get a link.`,
-  );
 }

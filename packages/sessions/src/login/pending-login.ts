@@ -1,5 +1,6 @@
 import type { Provider } from '../provider/provider.js';
-import type { LoginAttempt } from './login-attempt.js';
+import type { PendingAttempt } from './attempt-record.js';
+import type { DevicePoller } from './device/device-poller.js';
 
 /** A pending login, for the session that started it. */
 export interface PendingLogin {
@@ -25,23 +26,31 @@ export interface StartedLogin extends PendingLogin {
   readonly isNew: boolean;
 }
 
-/** Describes a login attempt. @param publicUrl the address of this server, for the link */
+/** What a description of an attempt depends on besides the attempt. */
+export interface PendingLoginContext {
+  readonly provider: Pick<Provider, 'displayName'>;
+  /** The address of this server, for the link. */
+  readonly publicUrl: URL;
+  readonly nowMs: number;
+  /** Absent unless the device flow is used. */
+  readonly poller: DevicePoller | undefined;
+}
+
+/** Describes a login attempt. */
 export function pendingLoginOf(
-  attempt: LoginAttempt,
-  { displayName }: Pick<Provider, 'displayName'>,
-  publicUrl: URL,
-  nowMs: number,
+  attempt: PendingAttempt,
+  { provider: { displayName }, publicUrl, nowMs, poller }: PendingLoginContext,
 ): PendingLogin {
-  const { id, provider, devicePoller, unconfirmed, expiresAtMs, prompt } = attempt;
+  const { id, provider, unconfirmed, expiresAtMs, prompt } = attempt;
   const endsAtMs =
-    unconfirmed?.expiresAtMs ?? Math.min(expiresAtMs, devicePoller?.expiresAtMs ?? Number.POSITIVE_INFINITY);
+    unconfirmed?.expiresAtMs ?? Math.min(expiresAtMs, poller?.expiresAtMs ?? Number.POSITIVE_INFINITY);
   return {
     provider,
     providerName: displayName,
-    loginUrl: devicePoller?.verificationUri ?? new URL(`./connect/${id}`, publicUrl).href,
-    userCode: devicePoller?.userCode,
+    loginUrl: poller?.verificationUri ?? new URL(`./connect/${id}`, publicUrl).href,
+    userCode: poller?.userCode,
     expiresInSeconds: Math.max(0, Math.round((endsAtMs - nowMs) / 1000)),
-    detectionDelayMs: devicePoller?.detectionDelayMs ?? 0,
+    detectionDelayMs: poller?.detectionDelayMs ?? 0,
     needsCode: unconfirmed !== undefined,
     isRenewal: prompt !== undefined,
   };

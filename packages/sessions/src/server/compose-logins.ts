@@ -17,7 +17,19 @@ export interface LoginParts {
 export function composeLogins(
   settings: SessionsSettings,
   { clock, random, fetch, onError }: ServerEnvironment,
-  { providers, accounts, registry, disposal, sharedGrants, vault, events, deadlines, rates }: SessionParts,
+  {
+    providers,
+    accounts,
+    registry,
+    disposal,
+    sharedGrants,
+    vault,
+    events,
+    deadlines,
+    rates,
+    attempts,
+    messages,
+  }: SessionParts,
   publicUrl: PublicUrl,
 ): LoginParts {
   const { lifetimes, limits } = settings;
@@ -44,6 +56,8 @@ export function composeLogins(
     clock,
     deadlines,
     rates,
+    attempts,
+    messages,
     random,
     lifetimes,
     limits,

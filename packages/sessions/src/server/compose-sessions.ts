@@ -9,6 +9,8 @@ import { TokenRejections } from '../account/token-rejection.js';
 import { unknownProvider } from '../errors.js';
 import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { Rates } from '../limits/rates.js';
+import type { AttemptStore } from '../login/attempt-store.js';
+import type { Messages } from '../login/messages.js';
 import type { ErrorLog } from '../observe/error-log.js';
 import type { Logger } from '../observe/logger.js';
 import { Provider, type ProviderRuntime } from '../provider/provider.js';
@@ -41,6 +43,8 @@ export interface SessionParts {
   readonly deadlines: Deadlines;
   readonly oneTime: OneTimeStore;
   readonly rates: Rates;
+  readonly attempts: AttemptStore;
+  readonly messages: Messages;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
   readonly sharedGrants: SharedGrants;
@@ -80,7 +84,7 @@ export function composeSessions(
   const keys = new KeyHierarchy(random(32));
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
-  const { sessions, oneTime, rates } = createPorts({
+  const { sessions, attempts, oneTime, rates, messages } = createPorts({
     clock,
     deadlines,
     isPresent: (ref) => isPresent(registry.presenceOf(ref)),
@@ -173,6 +177,8 @@ export function composeSessions(
     deadlines,
     oneTime,
     rates,
+    attempts,
+    messages,
     events,
     disposal,
     sharedGrants,

@@ -63,7 +63,10 @@ export class Shutdown {
       if (event.type === 'account.revoked' && event.revocation === 'unconfirmed') notRevoked++;
     });
     await registry.endAll('shutdown');
-    await this.#drain.waitFor(Promise.all([disposal.settled(), refresher.settled()]), drainMs);
+    await this.#drain.waitFor(
+      Promise.all([logins.settled().then(() => disposal.settled()), refresher.settled()]),
+      drainMs,
+    );
     notRevoked += disposal.pending;
     lifecycle.stop();
     await endpoint.close();

@@ -9,7 +9,7 @@ function administrationOf({ registry, accounts, keys, clock }: SessionBench) {
   return new SessionAdministration({
     registry,
     accounts,
-    logins: { discardUnconfirmed: () => [] },
+    logins: { discardUnconfirmed: async () => [] },
     keys,
     clock,
     providers: new Map([

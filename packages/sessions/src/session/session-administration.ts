@@ -49,7 +49,7 @@ export interface SessionAdministrationOptions {
   };
   readonly logins: {
     /** Discards the tokens of logins that wait for their confirmation code. @returns the sessions of these logins */
-    discardUnconfirmed(matches: SessionMatcher): readonly SessionRef[];
+    discardUnconfirmed(matches: SessionMatcher): Promise<readonly SessionRef[]>;
   };
   readonly keys: KeyHierarchy;
   readonly clock: Clock;
@@ -93,7 +93,7 @@ export class SessionAdministration {
   async signOut(filter: SignOutFilter): Promise<number> {
     const { accounts, logins } = this.#options;
     const matches = this.#matcherOf(filter);
-    const signedOut = new Set(logins.discardUnconfirmed(matches));
+    const signedOut = new Set(await logins.discardUnconfirmed(matches));
     const failures = await this.#signOutAll(matches, signedOut);
     // Accounts that are being added are in no session: first those of a login, then those that `promote` moves.
     for (let addition = 0; addition < 2; addition++) {

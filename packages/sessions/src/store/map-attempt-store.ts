@@ -62,10 +62,15 @@ export class MapAttemptStore implements AttemptStore {
     return size;
   }
 
-  insert(attempt: PendingAttempt, { maxPerSession, maxAttempts }: AttemptLimits): AttemptInsertion {
+  insert(
+    attempt: PendingAttempt,
+    replaces: AttemptKey | undefined,
+    { maxPerSession, maxAttempts }: AttemptLimits,
+  ): AttemptInsertion {
     const { key, snapshot, provider, version } = attempt;
     const ofSession = this.pendingOf(snapshot.ref);
     const superseded = ofSession.find((other) => other.provider === provider);
+    if (superseded?.key !== replaces) return { kind: 'changed' };
     if (ofSession.length - (superseded ? 1 : 0) >= maxPerSession) return { kind: 'session_full' };
     const isFull = !superseded && this.#pending.size >= maxAttempts;
     const evicted = isFull ? this.#evictionCandidate(attempt.quotaKey) : undefined;

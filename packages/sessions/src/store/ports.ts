@@ -1,18 +1,24 @@
 import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { Rates } from '../limits/rates.js';
+import type { AttemptStore } from '../login/attempt-store.js';
+import type { Messages } from '../login/messages.js';
 import type { SessionRef } from '../session/ids.js';
 import type { SessionStore } from '../session/session-store.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
+import { LocalMessages } from './local-messages.js';
+import { MapAttemptStore } from './map-attempt-store.js';
 import { MapOneTimeStore } from './map-one-time-store.js';
 import { MapRates } from './map-rates.js';
 import { MapSessionStore } from './map-session-store.js';
 
-/** The stores of a server. */
+/** The stores of a server, and its messages. */
 export interface Ports {
   readonly sessions: SessionStore;
+  readonly attempts: AttemptStore;
   readonly oneTime: OneTimeStore;
   readonly rates: Rates;
+  readonly messages: Messages;
   /** Whether sessions outlive this process. Closing a server ends them otherwise. */
   readonly outlivesProcess: boolean;
 }
@@ -30,8 +36,10 @@ export type CreatePorts = (options: PortsOptions) => Ports;
 export function createMapPorts(options: PortsOptions): Ports {
   return {
     sessions: new MapSessionStore(options),
+    attempts: new MapAttemptStore(options),
     oneTime: new MapOneTimeStore(options.clock),
     rates: new MapRates(options),
+    messages: new LocalMessages(),
     outlivesProcess: false,
   };
 }

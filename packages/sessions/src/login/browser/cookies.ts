@@ -5,7 +5,7 @@ import type { Clock } from '../../time/clock.js';
 import type { KeyHierarchy } from '../../vault/key-hierarchy.js';
 import { wipe } from '../../vault/memory.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
-import { FAILED_LOGIN_KEPT_MS } from '../failed-logins.js';
+import { FAILED_LOGIN_KEPT_MS } from '../attempt-store.js';
 import type { CompletedLogin } from './flow.js';
 
 export interface LoginCookiesOptions {

@@ -4,17 +4,15 @@ import type { Provider } from '../../provider/provider.js';
 import { failureIn, type ProviderFailure } from '../../session/provider-failures.js';
 import type { Clock } from '../../time/clock.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
-import type { FailedLogins } from '../failed-logins.js';
 import {
-  type AuthorizationTransaction,
-  endedAs,
-  type FailedLogin,
+  attemptKeyOf,
   type LoginAttempt,
-  type LoginFault,
-  wipeChecks,
-} from '../login-attempt.js';
-import type { OpenTransaction } from '../login-attempts.js';
-import type { LoginCompletion } from '../login-completion.js';
+  type PendingAttempt,
+  type SealedTransaction,
+} from '../attempt-record.js';
+import type { AttemptStore } from '../attempt-store.js';
+import type { FailedLogin, LoginFault, TransactionDigests } from '../login-attempt.js';
+import { endedAs, type LoginCompletion } from '../login-completion.js';
 import { type LoginDestination, printableName } from '../pages/page.js';
 import {
   Authorization,
@@ -24,7 +22,7 @@ import {
 } from './authorization.js';
 
 export interface BrowserFlowOptions extends AuthorizationOptions {
-  readonly failedLogins: FailedLogins;
+  readonly attempts: AttemptStore;
   readonly completion: LoginCompletion;
   readonly providers: ReadonlyMap<string, Provider>;
   readonly clock: Clock;
@@ -101,9 +99,9 @@ export class BrowserFlow {
   }
 
   /** The content of the connect page of a link; `undefined` unless the login is pending. */
-  connectRequest(attemptId: string): ConnectRequest | undefined {
+  async connectRequest(attemptId: string): Promise<ConnectRequest | undefined> {
     const { initiatorVerifier, clock, providerOf } = this.#options;
-    const attempt = this.#pending(attemptId);
+    const attempt = await this.#pending(attemptId);
     return (
       attempt && {
         clientName: attempt.source.clientName,
@@ -116,8 +114,8 @@ export class BrowserFlow {
   }
 
   /** The failure of the login with this link; `undefined` if it did not fail within the last ten minutes. */
-  faultOf(attemptId: string): LoginFault | undefined {
-    return this.#options.failedLogins.faultOf(attemptId);
+  async faultOf(attemptId: string): Promise<LoginFault | undefined> {
+    return (await this.#attempt(attemptId))?.outcome;
   }
 
   /**
@@ -126,7 +124,7 @@ export class BrowserFlow {
    * @returns `undefined` unless the login is pending
    */
   async consent(attemptId: string, cookie: string): Promise<ConsentResult | undefined> {
-    const attempt = this.#pending(attemptId);
+    const attempt = await this.#pending(attemptId);
     if (!attempt) return undefined;
     const purpose = attempt.check === 'sign-in' ? 'sign-in' : 'login';
     try {
@@ -140,48 +138,45 @@ export class BrowserFlow {
   }
 
   /** The user declined. */
-  decline(attemptId: string): void {
-    const attempt = this.#pending(attemptId);
-    if (attempt) this.#options.completion.fail(attempt, 'declined');
+  async decline(attemptId: string): Promise<void> {
+    const attempt = await this.#pending(attemptId);
+    if (attempt) await this.#options.completion.fail(attempt, 'declined');
   }
 
   /** Whether a link belongs to a pending login, or to one that failed within the last ten minutes. */
-  isKnown(attemptId: string): boolean {
-    return this.#options.attempts.byId(attemptId) !== undefined || this.faultOf(attemptId) !== undefined;
+  async isKnown(attemptId: string): Promise<boolean> {
+    return (await this.#attempt(attemptId)) !== undefined;
   }
 
   /** Whether the state of a response is that of a pending login. */
-  hasState(query: URLSearchParams): boolean {
-    return this.#options.attempts.byState(stateOf(query)) !== undefined;
+  async hasState(query: URLSearchParams): Promise<boolean> {
+    const attempt = await this.#options.attempts.byState(digestOf(stateOf(query)));
+    return attempt !== undefined && openIn(attempt) !== undefined;
   }
 
   /** Whether the state and cookie of a response are valid. Does not use them up. */
-  isValidResponse(response: Omit<AuthorizationResponse, 'origin'>): boolean {
-    const found = this.#transactionOf(response);
-    const { query, cookieOf } = response;
-    if (!found) return this.#options.failedLogins.faultOfCallback(stateOf(query), cookieOf) !== undefined;
-    return isSameBrowser(found.transaction, cookieOf(digestOf(found.attempt.id)));
+  async isValidResponse(response: Omit<AuthorizationResponse, 'origin'>): Promise<boolean> {
+    const attempt = await this.#attemptOf(response);
+    return attempt !== undefined && isSameBrowser(transactionIn(attempt), response.cookieOf(attempt.key));
   }
 
   /** Handles an authorization response. Its state and code are used at most once. */
   async handleCallback(response: AuthorizationResponse): Promise<CallbackResult> {
-    const { attempts, failedLogins, completion } = this.#options;
+    const { completion } = this.#options;
     const { path, query, cookieOf } = response;
-    const found = this.#transactionOf(response);
-    if (!found) {
-      const fault = failedLogins.faultOfCallback(stateOf(query), cookieOf);
-      return fault ? { ...fault, kind: 'failed' } : { kind: 'rejected' };
-    }
-    attempts.take(found);
-    const { attempt, transaction } = found;
-    if (!isSameBrowser(transaction, cookieOf(digestOf(attempt.id)))) {
-      wipeChecks(transaction.checks);
-      completion.fail(attempt, 'browser_mismatch');
+    const found = await this.#attemptOf(response);
+    const open = found && (await this.#take(found));
+    // The response may have come too late, to a login that has failed.
+    if (!open) return endedOf(found && (await this.#options.attempts.get(found.key)), cookieOf);
+    const { attempt, transaction } = open;
+    if (!isSameBrowser(transaction, cookieOf(attempt.key))) {
+      this.#options.secrets.wipe(transaction.checks);
+      await completion.fail(attempt, 'browser_mismatch');
       return { kind: 'mismatched' };
     }
     // A code that came to another authorization server's redirect URI must not be redeemed.
     if (path !== this.#authorization.callbackPathOf(attempt, transaction.purpose)) {
-      wipeChecks(transaction.checks);
+      this.#options.secrets.wipe(transaction.checks);
       return completion.fail(attempt, 'provider_refused');
     }
     try {
@@ -195,58 +190,79 @@ export class BrowserFlow {
   }
 
   /** Whether this is the confirmation code that a login waits for. */
-  isCurrentCode(attemptId: string, code: string): boolean {
-    const unconfirmed = this.#options.attempts.byId(attemptId)?.unconfirmed;
+  async isCurrentCode(attemptId: string, code: string): Promise<boolean> {
+    const attempt = await this.#attempt(attemptId);
+    const unconfirmed = attempt?.outcome ? undefined : attempt?.unconfirmed;
     return unconfirmed !== undefined && isSameDigest(digestOf(code), unconfirmed.codeDigest);
   }
 
+  async #attempt(attemptId: string): Promise<LoginAttempt | undefined> {
+    return this.#options.attempts.get(attemptKeyOf(attemptId));
+  }
+
   /** The attempt of a link; `undefined` if it waits for its confirmation code or uses the device flow. */
-  #pending(attemptId: string): LoginAttempt | undefined {
-    const attempt = this.#options.attempts.byId(attemptId);
-    return attempt?.unconfirmed || attempt?.devicePoller ? undefined : attempt;
+  async #pending(attemptId: string): Promise<PendingAttempt | undefined> {
+    const attempt = await this.#attempt(attemptId);
+    return !attempt || attempt.outcome || attempt.unconfirmed || attempt.isDevice ? undefined : attempt;
   }
 
   /**
-   * The open transaction of a response. Some providers send errors without `state`: such an error belongs to the login
-   * that this browser has consented to, if there is exactly one at this redirect URI.
+   * The attempt of a response: one with an open transaction, or one that has failed. Some providers send errors without
+   * `state`: such an error belongs to the login that this browser has consented to, if there is exactly one at this
+   * redirect URI.
    */
-  #transactionOf({
+  async #attemptOf({
     path,
     query,
     cookies,
-  }: Omit<AuthorizationResponse, 'origin'>): OpenTransaction | undefined {
+  }: Omit<AuthorizationResponse, 'origin'>): Promise<LoginAttempt | undefined> {
     const { attempts } = this.#options;
-    if (query.has('state')) return attempts.byState(stateOf(query));
+    if (query.has('state')) {
+      const attempt = await attempts.byState(digestOf(stateOf(query)));
+      return attempt && transactionIn(attempt) ? attempt : undefined;
+    }
     if (!query.has('error')) return undefined;
-    const open = cookies()
-      .flatMap((cookie) => attempts.byCookie(cookie) ?? [])
-      .filter(
-        ({ attempt, transaction }) =>
-          this.#authorization.callbackPathOf(attempt, transaction.purpose) === path,
-      );
+    const found = await Promise.all(cookies().map((cookie) => attempts.byCookie(digestOf(cookie))));
+    const open = found.filter(
+      (attempt) =>
+        attempt?.transaction !== undefined &&
+        this.#authorization.callbackPathOf(attempt, attempt.transaction.purpose) === path,
+    );
     return open.length === 1 ? open[0] : undefined;
+  }
+
+  /** Takes the open transaction of an attempt, for one caller. Its `state` is valid once. */
+  async #take(found: LoginAttempt): Promise<OpenTransaction | undefined> {
+    const stateDigest = openIn(found)?.stateDigest;
+    if (stateDigest === undefined) return undefined;
+    const taken = await this.#options.changes.change(found.key, ({ transaction }) =>
+      transaction?.stateDigest === stateDigest ? { transaction: undefined } : undefined,
+    );
+    const transaction = taken?.before.transaction;
+    return taken && transaction && { attempt: taken.after, transaction };
   }
 
   /** The user has signed in at `access.signIn`. Only the initiator goes on to the provider. */
   async #signedIn(
-    attempt: LoginAttempt,
+    attempt: PendingAttempt,
     granted: GrantedTokens,
     cookieDigest: string,
   ): Promise<CallbackResult> {
-    const { completion, initiatorVerifier } = this.#options;
+    const { attempts, completion, initiatorVerifier } = this.#options;
     this.#authorization.discard(attempt, granted);
     if (!initiatorVerifier.isInitiator(attempt.source.initiator, granted.idTokenClaims)) {
       return completion.fail(attempt, 'identity_mismatch');
     }
+    const current = await attempts.get(attempt.key);
     // Another browser has consented meanwhile.
-    if (attempt.transaction) return { kind: 'failed', failure: 'superseded' };
+    if (current && openIn(current)) return { kind: 'failed', failure: 'superseded' };
     const url = await this.#authorization.start(attempt, 'login', cookieDigest);
-    return url ? { kind: 'continue', url } : endedAs(attempt.outcome);
+    return url ? { kind: 'continue', url } : endedAs(await attempts.get(attempt.key));
   }
 
   /** The user has logged in at the provider. */
   async #loggedIn(
-    attempt: LoginAttempt,
+    attempt: PendingAttempt,
     { idTokenClaims, ...granted }: GrantedTokens,
     origin: RequestOrigin,
   ): Promise<CallbackResult> {
@@ -268,22 +284,52 @@ export class BrowserFlow {
     }
   }
 
-  async #complete(attempt: LoginAttempt, granted: GrantedTokens): Promise<CallbackResult> {
+  async #complete(attempt: PendingAttempt, granted: GrantedTokens): Promise<CallbackResult> {
     const outcome = await this.#options.completion.complete(attempt, granted);
     if (outcome.kind === 'failed') return outcome;
     const { subject = '', name = subject } = granted.identity ?? {};
     return { ...outcome, account: printableName(name), clientName: attempt.source.clientName };
   }
 
-  #awaitConfirmation(attempt: LoginAttempt, granted: GrantedTokens): CallbackResult {
-    const result = this.#options.completion.awaitConfirmation(attempt, granted);
+  async #awaitConfirmation(attempt: PendingAttempt, granted: GrantedTokens): Promise<CallbackResult> {
+    const result = await this.#options.completion.awaitConfirmation(attempt, granted);
     return result.kind === 'code' ? { ...result, attemptId: attempt.id } : result;
   }
 }
 
+/** A transaction that was taken, and its attempt. */
+interface OpenTransaction {
+  readonly attempt: PendingAttempt;
+  readonly transaction: SealedTransaction;
+}
+
+/** The open transaction of an attempt. */
+function openIn(attempt: LoginAttempt): SealedTransaction | undefined {
+  return attempt.outcome ? undefined : attempt.transaction;
+}
+
+/** The open transaction of a pending attempt, or the last one of a failed attempt. */
+function transactionIn(attempt: LoginAttempt): TransactionDigests | undefined {
+  return attempt.outcome ? attempt.lastTransaction : attempt.transaction;
+}
+
+/** The result of a response to an attempt that has no open transaction. Only the browser that consented last gets it. */
+function endedOf(
+  attempt: LoginAttempt | undefined,
+  cookieOf: AuthorizationResponse['cookieOf'],
+): CallbackResult {
+  return attempt?.outcome && isSameBrowser(attempt.lastTransaction, cookieOf(attempt.key))
+    ? attempt.outcome
+    : { kind: 'rejected' };
+}
+
 /** Whether the browser with this cookie is the one that consented. */
-function isSameBrowser({ cookieDigest }: AuthorizationTransaction, cookie: string | undefined): boolean {
-  return cookie !== undefined && isSameDigest(digestOf(cookie), cookieDigest);
+function isSameBrowser(transaction: TransactionDigests | undefined, cookie: string | undefined): boolean {
+  return (
+    transaction !== undefined &&
+    cookie !== undefined &&
+    isSameDigest(digestOf(cookie), transaction.cookieDigest)
+  );
 }
 
 function stateOf(query: URLSearchParams): string {

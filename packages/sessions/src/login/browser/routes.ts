@@ -47,7 +47,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   /** Shows why the login of a link is not pending. */
   const showEnded = async (c: Context<HttpEnv>, attemptId: string) => {
-    const fault = browserFlow.faultOf(attemptId);
+    const fault = await browserFlow.faultOf(attemptId);
     return fault ? c.redirect(at(failurePathOf(fault)), 303) : showPage(c, await expiredLinkPage(brand));
   };
 
@@ -62,7 +62,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     app.use(path, async (c, next) => {
       const attemptId = c.req.param('attempt') ?? '';
       const clientKey = c.get('clientKey');
-      const seconds = browserFlow.isKnown(attemptId)
+      const seconds = (await browserFlow.isKnown(attemptId))
         ? await loginRequests.ofLogin(clientKey, attemptId)
         : await loginRequests.ofAddress(clientKey);
       return seconds === undefined ? next() : showTooManyRequests(c, seconds);
@@ -71,7 +71,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   app.get('/connect/:attempt', async (c) => {
     const attemptId = c.req.param('attempt');
-    const request = browserFlow.connectRequest(attemptId);
+    const request = await browserFlow.connectRequest(attemptId);
     if (!request) return showEnded(c, attemptId);
     const binding = cookies.binding(c, digestOf(attemptId)) ?? randomToken(random);
     cookies.bind(c, attemptId, binding);
@@ -85,10 +85,10 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (form === 'too-large') return showPage(c, await invalidFormPage(brand, 413));
     const isOwn = cookies.isOwnForm(c, attemptId, form.get('form')) && guards.isOwnPage(c.req.raw.headers);
     if (!isOwn) return showPage(c, await invalidFormPage(brand));
-    const request = browserFlow.connectRequest(attemptId);
+    const request = await browserFlow.connectRequest(attemptId);
     if (!request) return showEnded(c, attemptId);
     if (form.get('action') !== 'continue') {
-      browserFlow.decline(attemptId);
+      await browserFlow.decline(attemptId);
       return c.redirect(at(failurePathOf({ failure: 'declined' })), 303);
     }
     const binding = randomToken(random);
@@ -108,7 +108,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const query = new URL(c.req.url).searchParams;
     const cookieOf = (attemptDigest: string) => cookies.binding(c, attemptDigest);
     const response = { path, query, cookieOf, cookies: () => cookies.bindings(c) };
-    const isValid = !hasDuplicates(query) && browserFlow.isValidResponse(response);
+    const isValid = !hasDuplicates(query) && (await browserFlow.isValidResponse(response));
     // Valid responses are not limited: their users have logged in at the provider.
     const seconds = isValid ? undefined : await loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooManyRequests(c, seconds);
@@ -130,7 +130,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const form = await readForm(bodySourceOf(c), bodyMemory);
     if (form === 'memory-full') return showTooManyRequests(c, 1);
     if (form === 'too-large') return showPage(c, await invalidFormPage(brand, 413));
-    const seconds = browserFlow.hasState(form)
+    const seconds = (await browserFlow.hasState(form))
       ? undefined
       : await loginRequests.ofAddress(c.get('clientKey'));
     if (seconds !== undefined) return showTooManyRequests(c, seconds);
@@ -151,7 +151,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   app.get('/connect/:attempt/code', async (c) => {
     const attemptId = c.req.param('attempt');
     const code = await cookies.code(c, attemptId);
-    if (code === undefined || !browserFlow.isCurrentCode(attemptId, code)) return showEnded(c, attemptId);
+    if (code === undefined || !(await browserFlow.isCurrentCode(attemptId, code)))
+      return showEnded(c, attemptId);
     return showPage(c, await codePage(brand, code));
   });
 

@@ -84,7 +84,7 @@ async function logoutOf(
   ref: SessionRef,
   provider: string | undefined,
 ): Promise<RevocationReport[]> {
-  logins.cancel(ref, provider);
+  await logins.cancel(ref, provider);
   if (provider !== undefined) return accounts.remove(ref, provider);
   const { revoked } = await registry.signOut(ref, 'logout');
   return revoked;

@@ -81,7 +81,7 @@ export function registerSessionStatusTool(server: McpServer, options: SessionSta
 export async function currentStatus(options: SessionStatusToolOptions): Promise<Record<string, unknown>> {
   const { resolved } = options.contexts.get();
   const record = resolved.state === 'live' ? await options.registry.get(resolved.record.ref) : undefined;
-  return record ? describe(options, record) : anonymousStatus();
+  return record ? await describe(options, record) : anonymousStatus();
 }
 
 function anonymousStatus(): Record<string, unknown> {
@@ -93,10 +93,13 @@ function anonymousStatus(): Record<string, unknown> {
   };
 }
 
-function describe(options: SessionStatusToolOptions, record: SessionRecord): Record<string, unknown> {
+async function describe(
+  options: SessionStatusToolOptions,
+  record: SessionRecord,
+): Promise<Record<string, unknown>> {
   const { registry, lifetimes, clock } = options;
   const now = clock.now();
-  const pendingLogins = loginsOf(options, record);
+  const pendingLogins = await loginsOf(options, record);
   const accounts = accountsOf(options.providers, record, pendingLogins, now);
   const state = worst(accounts.map((account) => account.state));
   // Ignores requests in flight: this request is one of them.
@@ -123,8 +126,12 @@ function endsAtMs(record: SessionRecord, lifetimes: Lifetimes, now: number): num
     : record.signedInAtMs + lifetimes.absoluteMs;
 }
 
-function loginsOf({ providers, logins }: SessionStatusToolOptions, { ref }: SessionRecord): PendingLogin[] {
-  return providers.flatMap((provider) => logins.pending(ref, provider) ?? []);
+async function loginsOf(
+  { providers, logins }: SessionStatusToolOptions,
+  { ref }: SessionRecord,
+): Promise<PendingLogin[]> {
+  const pending = await Promise.all(providers.map((provider) => logins.pending(ref, provider)));
+  return pending.filter((login) => login !== undefined);
 }
 
 function accountsOf(

@@ -68,14 +68,14 @@ export async function elicitLogin(
       waitForLogin(options, call, waiting, { pending, forMs: CALL_MS, sinceMs: clock.now() }),
     ]);
     if (typeof outcome === 'object') return finishedStep(logins, call, outcome);
-    const current = logins.pending(snapshot.ref, provider);
+    const current = await logins.pending(snapshot.ref, provider);
     if (!isAccepted) elicitation.stopAsking(snapshot.ref);
     if (outcome === undefined) {
       return { kind: 'pending', login: { ...(current ?? pending), isNew: !isAccepted } };
     }
     return current
       ? { kind: 'pending', login: { ...current, isNew: true }, refusal: outcome }
-      : { failure: 'declined', ...logins.takeFailure(snapshot.ref, provider), kind: 'failed' };
+      : ((await logins.takeFailure(snapshot, provider)) ?? { kind: 'failed', failure: 'declined' });
   } finally {
     // Cancels the elicitation if it is unanswered.
     over.abort();
@@ -177,23 +177,24 @@ export class LoginRounds {
     const { ref } = call.snapshot;
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
-    const pending = logins.pending(ref, provider);
-    const fault = call.renew ? logins.takeFailure(ref, provider) : undefined;
-    if (fault) return { ...fault, kind: 'failed', isLoggedIn: isLoggedIn(call, this.#options.clock.now()) };
+    const pending = await logins.pending(ref, provider);
+    const fault = call.renew ? await logins.takeFailure(call.snapshot, provider) : undefined;
+    if (fault) return { ...fault, isLoggedIn: isLoggedIn(call, this.#options.clock.now()) };
     // A decline counts even if a user has logged in meanwhile.
     if (!pending?.isRenewal && isLoggedIn(call, this.#options.clock.now()))
       return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
-    if (!pending) return { failure: 'expired', ...logins.takeFailure(ref, provider), kind: 'failed' };
+    if (!pending)
+      return (await logins.takeFailure(call.snapshot, provider)) ?? { kind: 'failed', failure: 'expired' };
     if (action !== 'accept') {
       elicitation.stopAsking(ref);
       return { kind: 'pending', login: { ...pending, isNew: true }, refusal: action };
     }
 
-    const mayWait = logins.canWait(ref, provider);
+    const mayWait = await logins.canWait(ref, provider);
     const wait = { pending, forMs: mayWait ? MAX_LOGIN_WAIT_MS : 0, sinceMs: round.startedAtMs };
     const outcome = await waitForLogin(this.#options, call, protocol, wait);
     if (outcome) return finishedStep(logins, call, outcome);
-    const current = logins.pending(ref, provider) ?? pending;
+    const current = (await logins.pending(ref, provider)) ?? pending;
     const goesOn = mayWait && round.round < MAX_ROUNDS && !current.needsCode;
     if (!goesOn) return { kind: 'pending', login: { ...current, isNew: false } };
     return inputRequired({ requestState: await this.#nextState(call, round, binding) });
@@ -244,13 +245,13 @@ function usableAccount({ record, provider, scopes }: LoginTarget): AccountRecord
 }
 
 /** The step that a completed login leads to. A failure is reported once. */
-export function finishedStep(
+export async function finishedStep(
   logins: Logins,
   { snapshot, provider }: LoginCall,
   outcome: LoginOutcome,
-): LoginStep {
+): Promise<LoginStep> {
   if (outcome.kind === 'authenticated') return { kind: 'finished' };
-  logins.takeFailure(snapshot.ref, provider);
+  await logins.takeFailure(snapshot, provider);
   return outcome;
 }
 

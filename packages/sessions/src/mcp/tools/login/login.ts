@@ -8,7 +8,8 @@ import type { z } from 'zod';
 import type { Accounts } from '../../../account/accounts.js';
 import { SessionError } from '../../../errors.js';
 import type { OpenBrowser } from '../../../login/browser/open-browser.js';
-import type { Logins, StartLoginOptions } from '../../../login/logins.js';
+import type { StartLoginOptions } from '../../../login/login-starts.js';
+import type { Logins } from '../../../login/logins.js';
 import type { StartedLogin } from '../../../login/pending-login.js';
 import { accountHealth } from '../../../session/account-health.js';
 import type { SessionRegistry } from '../../../session/session-registry.js';
@@ -145,9 +146,9 @@ async function nextStep(
   if (args.code !== undefined) return confirmed(logins, call, args.code);
   if (round) return rounds.resume(call, protocol, round, binding);
   const hasLogin = isLoggedIn(call, options.clock.now());
-  const fault = logins.takeFailure(snapshot.ref, provider);
+  const fault = await logins.takeFailure(snapshot, provider);
   if (fault) return { ...fault, kind: 'failed', isLoggedIn: hasLogin };
-  const isRenewing = call.renew || logins.pending(snapshot.ref, provider)?.isRenewal === true;
+  const isRenewing = call.renew || (await logins.pending(snapshot.ref, provider))?.isRenewal === true;
   if (hasLogin && !isRenewing) return { kind: 'finished' };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
   const requested = requestOf(call, options.contexts.requiredScopesAt(provider));
@@ -223,7 +224,7 @@ async function confirmed(logins: Logins, call: LoginCall, code: string): Promise
   const { snapshot, provider } = call;
   const outcome = await logins.confirm(snapshot, provider, code);
   if (outcome) return finishedStep(logins, call, outcome);
-  return { kind: 'wrong_code', login: logins.pending(snapshot.ref, provider) };
+  return { kind: 'wrong_code', login: await logins.pending(snapshot.ref, provider) };
 }
 
 /**

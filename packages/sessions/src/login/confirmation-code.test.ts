@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { systemRandom } from '../vault/random.js';
-import { mintConfirmationCode, normaliseConfirmationCode } from './unconfirmed-grants.js';
+import { mintConfirmationCode, normaliseConfirmationCode } from './confirmation-code.js';
 
 describe('confirmation codes', () => {
   it('are eight characters of base 32, 40 random bits', () => {
