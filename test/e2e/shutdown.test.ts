@@ -1,14 +1,15 @@
 import { Client, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
 import { pino } from 'pino';
 import { describe, expect, it, onTestFinished } from 'vitest';
-import {
-  createSessions,
-  SessionError,
-  type Sessions,
-  type SessionsOptions,
-} from '../../packages/sessions/src/index.js';
+import { SessionError, type Sessions, type SessionsOptions } from '../../packages/sessions/src/index.js';
+import { createSessionsWith } from '../../packages/sessions/src/server/create-sessions.js';
+import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { type CreatePorts, createMapPorts } from '../../packages/sessions/src/store/ports.js';
 import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { createLatch } from '../support/latch.js';
+import { portsWith } from '../support/ports-with.js';
 import { client2026, connect2025, initialize, request2026, send, startLogin } from '../support/raw-mcp.js';
 import { StepBrowser } from '../support/step-browser.js';
 
@@ -27,11 +28,14 @@ interface Serving {
   finish(): void;
 }
 
-async function serve(options: Partial<SessionsOptions> = {}): Promise<Serving> {
+async function serve(
+  options: Partial<SessionsOptions> = {},
+  createPorts: CreatePorts = createMapPorts,
+): Promise<Serving> {
   const provider = new FaultingProvider();
   const [started, finished] = [createLatch(), createLatch()];
   const warnings: object[] = [];
-  const sessions = createSessions({
+  const sessions = createSessionsWith(createPorts, {
     server: { name: 'notes', version: '1.0.0' },
     providers: provider.options,
     logger: pino({ level: 'warn' }, { write: (line: string) => void warnings.push(JSON.parse(line)) }),
@@ -261,6 +265,36 @@ describe('closing', () => {
     answer.open();
     await closed;
     expect(provider.livingUsers()).toEqual([]);
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe('closing a server whose sessions outlive it', () => {
+  it('ends no session and revokes nothing, and closes every stream as the server', async () => {
+    const records = new Map<SessionRef, SessionRecord>();
+    const present: ((ref: SessionRef) => boolean)[] = [];
+    const createPorts = portsWith((_made, options) => {
+      present.push(options.isPresent);
+      return { sessions: new MapSessionStore({ ...options, records }), outlivesProcess: true };
+    });
+    const serving = await serve({}, createPorts);
+    const { provider, sessions, mcp, warnings } = serving;
+    await logIn(serving, 'alice');
+    const { secret } = await connect2025(mcp);
+    const stream = await fetch(mcp, { headers: { accept: 'text/event-stream', 'mcp-session-id': secret } });
+    const presentRefs = () => [...records.keys()].filter((ref) => present[0]?.(ref));
+    expect(presentRefs()).toHaveLength(1);
+    const dump = () => JSON.stringify([...records.values()]);
+    const before = dump();
+    const emitted: string[] = [];
+    sessions.onEvent(({ type }) => void emitted.push(type));
+    await sessions.close();
+    await stream.text();
+    expect(presentRefs()).toEqual([]);
+    expect(dump()).toBe(before);
+    expect(before).toContain('"subject":"alice"');
+    expect(emitted).toEqual([]);
+    expect(provider.livingUsers()).toEqual(['alice']);
     expect(warnings).toEqual([]);
   });
 });

@@ -59,9 +59,9 @@ export class Endpoint {
     }
   }
 
-  /** Ends the 2026 calls and streams. Those of a 2025 connection end with its session. */
-  close(): Promise<void> {
-    return this.#stateless.close();
+  /** Ends all calls and streams, as the server. */
+  async close(): Promise<void> {
+    await Promise.all([this.#connections.close(), this.#stateless.close()]);
   }
 }
 

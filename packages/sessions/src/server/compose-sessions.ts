@@ -61,6 +61,8 @@ export interface SessionParts {
   readonly sessionFetch: SessionFetch;
   readonly states: SessionStates;
   readonly providers: ReadonlyMap<string, Provider>;
+  /** Whether sessions outlive this process. */
+  readonly outlivesProcess: boolean;
 }
 
 /** Composes sessions, their accounts, and what refreshes and revokes the tokens. */
@@ -84,7 +86,7 @@ export function composeSessions(
   const keys = new KeyHierarchy(random(32));
   const vault = new Vault(keys, random);
   const deadlines = new Deadlines(clock, onError);
-  const { sessions, attempts, oneTime, rates, messages } = createPorts({
+  const { sessions, attempts, oneTime, rates, messages, outlivesProcess } = createPorts({
     clock,
     deadlines,
     isPresent: (ref) => isPresent(registry.presenceOf(ref)),
@@ -194,5 +196,6 @@ export function composeSessions(
     sessionFetch,
     states,
     providers,
+    outlivesProcess,
   };
 }

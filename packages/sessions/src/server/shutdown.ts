@@ -27,9 +27,14 @@ export interface ShutdownOptions {
   readonly refresher: TokenRefresher;
   readonly deadlines: Deadlines;
   readonly keys: KeyHierarchy;
+  /** Whether sessions outlive this process, so that they do not end here. */
+  readonly outlivesProcess: boolean;
 }
 
-/** Closes a server in order: calls finish, sessions end, tokens are revoked, listeners close, keys are wiped. */
+/**
+ * Closes a server in order: calls finish, sessions end, tokens are revoked, listeners close, keys are wiped. Sessions
+ * that outlive the process do not end.
+ */
 export class Shutdown {
   readonly #options: ShutdownOptions;
   readonly #drain: DrainTimer;
@@ -53,7 +58,7 @@ export class Shutdown {
 
   async #close(drainMs: number): Promise<void> {
     const { logger, lifecycle, endpoint, calls, logins, registry, deadlines, keys } = this.#options;
-    const { events, disposal, refresher, contexts } = this.#options;
+    const { events, disposal, refresher, contexts, outlivesProcess } = this.#options;
     endpoint.drain();
     logins.stopWaiting();
     await this.#drain.waitFor(calls.settled(), drainMs);
@@ -62,7 +67,7 @@ export class Shutdown {
     events.subscribe((event) => {
       if (event.type === 'account.revoked' && event.revocation === 'unconfirmed') notRevoked++;
     });
-    await registry.endAll('shutdown');
+    if (!outlivesProcess) await registry.endAll('shutdown');
     await this.#drain.waitFor(
       Promise.all([logins.settled().then(() => disposal.settled()), refresher.settled()]),
       drainMs,
@@ -72,7 +77,7 @@ export class Shutdown {
     await endpoint.close();
     await lifecycle.close();
     // Sessions that started while the others ended.
-    await registry.endAll('shutdown');
+    if (!outlivesProcess) await registry.endAll('shutdown');
     logUnfinished(logger, { cutCalls, notRevoked });
     logins.close();
     deadlines.clear();

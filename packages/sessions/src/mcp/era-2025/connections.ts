@@ -59,7 +59,7 @@ export class Connections {
   handleEvent(event: InternalEvent): void {
     switch (event.type) {
       case 'session.ended':
-        this.#close(event.ref);
+        void this.#close(event.ref);
         return;
       case 'session.signed_out':
       case 'account.removed':
@@ -71,6 +71,11 @@ export class Connections {
         return;
       default:
     }
+  }
+
+  /** Closes every connection as the server, so that no client counts as disconnected. The sessions remain. */
+  async close(): Promise<void> {
+    await Promise.all([...this.#connections.keys()].map((ref) => this.#close(ref)));
   }
 
   /** @throws SessionError if a limit is reached or the store fails */
@@ -150,7 +155,7 @@ export class Connections {
 
   async #discard(ref: SessionRef): Promise<void> {
     await this.#options.registry.end(ref, 'deleted');
-    this.#close(ref);
+    await this.#close(ref);
   }
 
   async #continue(incoming: McpRequest, id: string): Promise<Response> {
@@ -190,13 +195,14 @@ export class Connections {
     }
   }
 
-  #close(ref: SessionRef): void {
+  /** Never rejects. */
+  async #close(ref: SessionRef): Promise<void> {
     this.#clientInfo.get(ref)?.release();
     this.#clientInfo.delete(ref);
     const connection = this.#connections.get(ref);
     if (!connection) return;
     this.#connections.delete(ref);
-    connection.close().catch(this.#options.onError);
+    await connection.close().catch(this.#options.onError);
   }
 }
 
