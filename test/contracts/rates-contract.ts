@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { Rates } from '../../packages/sessions/src/limits/rates.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import type { MaybePromise } from '../../packages/sessions/src/time/promises.js';
+import { answerOf } from '../support/port-answers.js';
 
 const MINUTE_MS = 60_000;
 
@@ -13,12 +15,13 @@ interface CreatedRates {
 export function describeRates(name: string, create: () => CreatedRates): void {
   const setUp = () => {
     const { rates, clock } = create();
+    const ask = <T>(answer: MaybePromise<T>) => answerOf(clock, answer);
     /** How many of `tries` at the same time are allowed. */
     const taken = async (tries: number, key = 'a', limit = { name: 'logins', perMinute: 6 }) => {
-      const waits = await Promise.all(Array.from({ length: tries }, () => rates.take(limit, key)));
+      const waits = await ask(Promise.all(Array.from({ length: tries }, () => rates.take(limit, key))));
       return waits.filter((wait) => wait === undefined).length;
     };
-    return { rates, clock, taken };
+    return { rates, clock, ask, taken };
   };
   const LOGINS = { name: 'logins', perMinute: 6 };
 
@@ -31,13 +34,13 @@ export function describeRates(name: string, create: () => CreatedRates): void {
     });
 
     it('say after how many seconds the next event is allowed', async () => {
-      const { rates, clock, taken } = setUp();
-      expect(await rates.wait(LOGINS, 'a')).toBeUndefined();
+      const { rates, clock, ask, taken } = setUp();
+      expect(await ask(rates.wait(LOGINS, 'a'))).toBeUndefined();
       await taken(6);
-      for (const wait of [await rates.wait(LOGINS, 'a'), await rates.take(LOGINS, 'a')])
+      for (const wait of [await ask(rates.wait(LOGINS, 'a')), await ask(rates.take(LOGINS, 'a'))])
         expect(wait).toBe(10);
       await clock.advance(10_000);
-      expect(await rates.wait(LOGINS, 'a')).toBeUndefined();
+      expect(await ask(rates.wait(LOGINS, 'a'))).toBeUndefined();
       expect(await taken(3)).toBe(1);
     });
 
@@ -49,8 +52,8 @@ export function describeRates(name: string, create: () => CreatedRates): void {
     });
 
     it('are not counted by a look at the wait', async () => {
-      const { rates, taken } = setUp();
-      for (let look = 0; look < 20; look++) await rates.wait(LOGINS, 'a');
+      const { rates, ask, taken } = setUp();
+      for (let look = 0; look < 20; look++) await ask(rates.wait(LOGINS, 'a'));
       expect(await taken(20)).toBe(6);
     });
   });

@@ -4,8 +4,6 @@ import { blankRecord } from '../../packages/sessions/src/session/session-record.
 import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
-import { SeededRandom } from '../support/seeded-random.js';
-import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
 import { describeSessionStore, type StoreUnderTest } from './session-store-contract.js';
 
 class MapUnderTest implements StoreUnderTest {
@@ -24,16 +22,6 @@ class MapUnderTest implements StoreUnderTest {
 }
 
 describeSessionStore('of a Map', () => new MapUnderTest());
-
-describeSessionStore('that is slow and reorders', () => {
-  const random = new SeededRandom(1);
-  const travel = async () => {
-    for (let turns = random.below(5); turns > 0; turns--)
-      await new Promise((resolve) => setImmediate(resolve));
-  };
-  const under = new MapUnderTest();
-  return { ...under, store: new UnreliableSessionStore(under.store, travel) };
-});
 
 describe('the session store of a Map', () => {
   const LIMITS = { maxSessions: 20_000, maxAnonymous: 20_000 };

@@ -5,7 +5,8 @@ import type {
   SessionRecord,
   SessionSnapshot,
 } from '../../packages/sessions/src/session/session-record.js';
-import { API, LostError, type World } from './world.js';
+import { API, type SimulatedNode } from './simulated-node.js';
+import type { World } from './world.js';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
@@ -54,7 +55,8 @@ const DECK = (Object.entries(ACTIONS) as [Action, number][]).flatMap(([action, c
 export class Scenario {
   readonly #world: World;
   readonly #clients: Client[];
-  readonly #underWay = new Set<Promise<unknown>>();
+  /** The calls that have not ended, and the node of each. */
+  readonly #underWay = new Map<Promise<unknown>, SimulatedNode>();
   #logins = 0;
   steps = 0;
 
@@ -79,7 +81,10 @@ export class Scenario {
     const { random, clock } = this.#world;
     this.steps++;
     const client = random.pick(this.#clients);
-    this.#launch(client.record ? this.#act(client, random.pick(DECK)) : this.#start(client));
+    this.#onAnyNode((node) =>
+      client.record ? this.#act(node, client, random.pick(DECK)) : this.#start(node, client),
+    );
+    if (this.#world.nodes.length > 1) this.#disturb();
     if (random.chance(0.02)) clock.jump(random.below(20 * MINUTE));
     await clock.advance(this.#pause());
   }
@@ -87,17 +92,18 @@ export class Scenario {
   /** All clients log in, the machine sleeps until most tokens have expired, and all clients call at once. */
   async rush(): Promise<void> {
     const { clock } = this.#world;
-    for (const client of this.#clients) if (!client.record) this.#launch(this.#start(client));
+    for (const client of this.#clients)
+      if (!client.record) this.#onAnyNode((node) => this.#start(node, client));
     await clock.advance(10 * SECOND);
-    for (const client of this.#clients) this.#launch(this.#act(client, 'logIn'));
+    for (const client of this.#clients) this.#onAnyNode((node) => this.#act(node, client, 'logIn'));
     await clock.advance(10 * SECOND);
     clock.jump(25 * MINUTE);
-    for (const client of this.#clients) this.#launch(this.#act(client, 'call'));
+    for (const client of this.#clients) this.#onAnyNode((node) => this.#act(node, client, 'call'));
   }
 
   /** Ends all sessions at once, while other work is running. */
   shutDown(): void {
-    this.#launch(this.#world.bench.registry.endAll('shutdown'));
+    this.#onAnyNode(({ bench }) => bench.registry.endAll('shutdown'));
   }
 
   /** Waits until all work has ended, in the foreground and in the background. */
@@ -116,24 +122,38 @@ export class Scenario {
     return random.below(random.chance(0.5) ? 60 : 2 * SECOND);
   }
 
-  #launch(operation: Promise<unknown>): void {
-    const watched = operation.catch((error: unknown) => {
-      const isExpected = error instanceof SessionError || error instanceof LostError;
-      if (!isExpected) this.#world.ledger.violated(`An unexpected error: ${String(error)}`);
+  /** Runs something on one of the nodes that are not stopped, if there is one. */
+  #onAnyNode(run: (node: SimulatedNode) => Promise<unknown>): void {
+    const node = this.#world.runningNode();
+    if (!node) return;
+    const watched = run(node).catch((error: unknown) => {
+      if (!(error instanceof SessionError))
+        this.#world.ledger.violated(`An unexpected error: ${String(error)}`);
     });
     const done = watched.finally(() => this.#underWay.delete(done));
-    this.#underWay.add(done);
+    this.#underWay.set(done, node);
   }
 
-  async #start(client: Client): Promise<void> {
-    const { record } = await this.#world.bench.registry.start(client.kind, 'holder');
+  /** Rarely stops a node for a while, and more rarely kills one. */
+  #disturb(): void {
+    const { random } = this.#world;
+    const node = random.pick(this.#world.nodes);
+    if (random.chance(0.01)) node.clock.freeze(10 * SECOND + random.below(170 * SECOND));
+    if (!random.chance(0.003)) return;
+    this.#world.crash(node);
+    for (const [operation, { clock }] of this.#underWay)
+      if (clock.hasCrashed) this.#underWay.delete(operation);
+  }
+
+  async #start({ bench }: SimulatedNode, client: Client): Promise<void> {
+    const { record } = await bench.registry.start(client.kind, 'holder');
     this.#world.ledger.started(record.ref);
     client.record ??= record;
-    if (client.record !== record) await this.#world.bench.registry.end(record.ref, 'deleted');
+    if (client.record !== record) await bench.registry.end(record.ref, 'deleted');
   }
 
-  async #act(client: Client, action: Action): Promise<void> {
-    const { registry } = this.#world.bench;
+  async #act(node: SimulatedNode, client: Client, action: Action): Promise<void> {
+    const { registry } = node.bench;
     const known = client.record;
     const record = known && (await registry.get(known.ref));
     if (!record) {
@@ -143,16 +163,16 @@ export class Scenario {
     switch (action) {
       case 'call':
         client.kept ??= record;
-        return this.#call(record);
+        return this.#call(node, record);
       case 'callAsBefore': {
         const { kept = record } = client;
         client.kept = undefined;
-        return this.#call(kept);
+        return this.#call(node, kept);
       }
       case 'logIn':
-        return this.#logIn(client, record);
+        return this.#logIn(node, client, record);
       case 'finishLogin':
-        return this.#finishLogin(client, record);
+        return this.#finishLogin(node, client, record);
       case 'touch':
         return registry.touch(record.ref);
       case 'openStream':
@@ -171,9 +191,9 @@ export class Scenario {
     }
   }
 
-  async #call(record: SessionRecord): Promise<void> {
+  async #call({ bench, sessionFetch }: SimulatedNode, record: SessionRecord): Promise<void> {
     if (record.kind === 'pending-handle') return;
-    const { random, bench, sessionFetch } = this.#world;
+    const { random } = this.#world;
     await bench.registry.touch(record.ref);
     const snapshot = leaseOf(record);
     const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}`;
@@ -183,8 +203,8 @@ export class Scenario {
     await Promise.all(calls);
   }
 
-  async #logIn(client: Client, record: SessionRecord): Promise<void> {
-    const { provider, ledger, bench, random } = this.#world;
+  async #logIn({ bench }: SimulatedNode, client: Client, record: SessionRecord): Promise<void> {
+    const { provider, ledger, random } = this.#world;
     if (provider.isDown) return;
     // Sometimes another user uses the same client.
     const user = random.chance(0.2) ? `guest${this.#logins++}` : client.name;
@@ -206,13 +226,13 @@ export class Scenario {
     const inMs = (accounts.idp?.refreshAtMs ?? clock.now()) - clock.now() + random.below(SECOND);
     if (inMs > LONGEST_MEETING_MS) return;
     await new Promise<void>((resolve) => clock.after(inMs, resolve));
-    if (client.record) await this.#act(client, random.pick(['logIn', 'logOut', 'end']));
+    if (client.record)
+      this.#onAnyNode((node) => this.#act(node, client, random.pick(['logIn', 'logOut', 'end'])));
   }
 
-  async #finishLogin(client: Client, record: SessionRecord): Promise<void> {
+  async #finishLogin({ bench }: SimulatedNode, client: Client, record: SessionRecord): Promise<void> {
     if (record.kind !== 'pending-handle' || Object.keys(record.accounts).length === 0) return;
-    const { accounts } = this.#world.bench;
-    const promoted = await accounts.promote(record);
+    const promoted = await bench.accounts.promote(record);
     if (!promoted) return;
     this.#world.ledger.moved(record.ref, promoted.record.ref);
     client.record = promoted.record;

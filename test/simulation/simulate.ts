@@ -18,6 +18,11 @@ export interface Report {
   readonly violatedAtStep: number | undefined;
 }
 
+export interface SimulationOptions {
+  /** The number of nodes that share the sessions. Default: 1. */
+  readonly nodes?: number;
+}
+
 /** The steps between two inspections of all sealed tokens, with many sessions. */
 const STEPS_PER_INSPECTION = 50;
 
@@ -28,9 +33,13 @@ const STEPS_PER_INSPECTION = 50;
 const RECOVERY_MS = (LONGEST_RETRY_AFTER_SECONDS + 30 + 15 * 60) * 1000;
 
 /** Simulates the sessions of one seed, up to the first violation. */
-export async function simulate(seed: number, planted: PlantedParts = {}): Promise<Report> {
+export async function simulate(
+  seed: number,
+  planted: PlantedParts = {},
+  { nodes = 1 }: SimulationOptions = {},
+): Promise<Report> {
   const shape = shapeOf(seed);
-  const world = new World(seed, shape.faults, planted);
+  const world = new World(seed, { faults: shape.faults, nodes }, planted);
   const scenario = new Scenario(world, shape.clients);
   const { violations } = world.ledger;
   const isLarge = shape.clients > 20;
@@ -48,7 +57,7 @@ export async function simulate(seed: number, planted: PlantedParts = {}): Promis
   }
   const violatedAtStep = violations.length > 0 ? scenario.steps : undefined;
   if (violations.length === 0) await finish(world, scenario);
-  const { events } = world.bench;
+  const { events } = world;
   const trace = createHash('sha256').update(JSON.stringify(events)).digest('hex').slice(0, 12);
   return {
     seed,

@@ -6,6 +6,7 @@ import type { Revocation } from '../../packages/sessions/src/session/session-eve
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import type { TokenSet } from '../../packages/sessions/src/vault/token-set.js';
+import type { NodeClock } from '../support/node-clock.js';
 import type { SeededRandom } from '../support/seeded-random.js';
 import { Outages } from './outages.js';
 import { TokenFamilies } from './token-families.js';
@@ -69,39 +70,44 @@ export class SimulatedProvider {
     return this.#issue(family, !this.#happens(this.#faults.nonconformances));
   }
 
-  readonly refresh = async (_provider: string, refreshToken: Secret): Promise<RefreshOutcome> => {
-    const presented = refreshToken.reveal();
-    this.families.sent(presented);
-    this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);
-    const outcome = await this.#withTimeout(this.#answer(presented));
-    this.#refreshing--;
-    this.families.heard(presented, outcome.kind);
-    return outcome;
-  };
+  /** Sends the refreshes of a node. */
+  readonly refreshFor =
+    (node: NodeClock) =>
+    async (_provider: string, refreshToken: Secret): Promise<RefreshOutcome> => {
+      const presented = refreshToken.reveal();
+      this.families.sent(presented);
+      this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);
+      const outcome = await this.#withTimeout(node, this.#answer(presented));
+      this.#refreshing--;
+      this.families.heard(presented, outcome.kind);
+      return outcome;
+    };
 
-  readonly revoke = async (
-    _provider: string,
-    { accessToken, refreshToken }: TokenSet,
-  ): Promise<Revocation> => {
-    const [access, refresh] = [accessToken.reveal(), refreshToken?.reveal()];
-    await this.#travel();
-    this.families.revoke(access, refresh);
-    return 'confirmed';
-  };
+  /** Sends the revocations of a node. */
+  readonly revokeFor =
+    (node: NodeClock) =>
+    async (_provider: string, { accessToken, refreshToken }: TokenSet): Promise<Revocation> => {
+      const [access, refresh] = [accessToken.reveal(), refreshToken?.reveal()];
+      await this.#travel();
+      this.families.revoke(access, refresh);
+      await continues(node);
+      return 'confirmed';
+    };
 
   /** As in the library: an answer that takes too long is lost, and its tokens are revoked if it arrives late. */
-  #withTimeout(answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
+  #withTimeout(node: NodeClock, answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
     return new Promise((resolve) => {
       let isLate = false;
-      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () => {
+      const cancel = node.after(REFRESH_TIMEOUT_MS, () => {
         isLate = true;
         resolve(LOST);
       });
-      void answering.then((outcome) => {
+      const receive = (outcome: RefreshOutcome) => {
         cancel();
         resolve(outcome);
-        if (isLate && outcome.kind === 'granted') void this.revoke('', outcome.granted.tokens);
-      });
+        if (isLate && outcome.kind === 'granted') void this.revokeFor(node)('', outcome.granted.tokens);
+      };
+      void answering.then((outcome) => node.run(() => receive(outcome)));
     });
   }
 
@@ -155,4 +161,9 @@ export class SimulatedProvider {
   #fails(probability: number): boolean {
     return !this.#isCalm && this.#happens(probability);
   }
+}
+
+/** Resolves when a node goes on. */
+function continues(node: NodeClock): Promise<void> {
+  return new Promise((resolve) => node.run(resolve));
 }

@@ -1,18 +1,19 @@
-import { createSessionFetch, type SessionFetch } from '../../packages/sessions/src/account/session-fetch.js';
-import { TokenRejections } from '../../packages/sessions/src/account/token-rejection.js';
 import { SessionError } from '../../packages/sessions/src/errors.js';
+import { AccountTokens } from '../../packages/sessions/src/session/account-tokens.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import type { InternalEvent } from '../../packages/sessions/src/session/session-events.js';
 import { isSignedIn, type SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
-import { portsWith } from '../support/ports-with.js';
+import { LostError, ModelledEngine } from '../support/modelled-engine.js';
+import type { NodeClock } from '../support/node-clock.js';
 import { SeededRandom } from '../support/seeded-random.js';
-import { SessionBench, type SessionBenchParts } from '../support/session-bench.js';
-import { UnreliableSessionStore } from '../support/unreliable-session-store.js';
+import type { SessionBenchParts } from '../support/session-bench.js';
 import { Ledger } from './ledger.js';
+import { SimulatedNode } from './simulated-node.js';
 import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js';
 
 /** The parts of the library that a simulation replaces, to check that it finds planted bugs. */
@@ -29,13 +30,14 @@ export interface WorldFaults extends ProviderFaults {
   readonly apiRefusals: number;
 }
 
-export const API = 'https://api.example.com';
-
-/** More than a thousand clients have to ask of a store at the same moment. */
-const MOST_TRAVELS = 50_000;
-
 /** How many refreshes a provider is asked for at the same time, at most. */
 const MOST_REFRESHING = 50;
+
+export interface WorldOptions {
+  readonly faults: WorldFaults;
+  /** The number of nodes that share the sessions. */
+  readonly nodes: number;
+}
 
 /** The environment of a simulation: clock, store, provider, API, and the library. */
 export class World {
@@ -43,20 +45,18 @@ export class World {
   readonly clock: VirtualClock = new VirtualClock();
   readonly provider: SimulatedProvider;
   readonly ledger: Ledger;
-  readonly bench: SessionBench;
-  readonly sessionFetch: SessionFetch;
+  readonly nodes: SimulatedNode[];
+  readonly #engine: ModelledEngine;
+  readonly #createNode: () => SimulatedNode;
+  readonly #tokens: AccountTokens;
   readonly #faults: WorldFaults;
   readonly #records = new Map<SessionRef, SessionRecord>();
   /** The number of sign-outs of a session at each version of its record. */
   readonly #signOuts = new Map<string, number>();
   readonly #seals = new Set<SealedRecord>();
-  #travelling = 0;
-  /** How often the store was asked, or answered, at this moment. */
-  #travels = 0;
-  #travelledAtMs = 0;
   #isCalm = false;
 
-  constructor(seed: number, faults: WorldFaults, planted: PlantedParts = {}) {
+  constructor(seed: number, { faults, nodes }: WorldOptions, planted: PlantedParts = {}) {
     this.#faults = faults;
     this.random = new SeededRandom(seed);
     const { random, clock } = this;
@@ -64,31 +64,57 @@ export class World {
     const recordOf = (ref: string) => this.#records.get(ref as SessionRef);
     this.ledger = new Ledger(this.provider.families, (ref) => recordOf(ref)?.epoch ?? 0);
     const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
-    const travel = () => this.#travel();
-    this.bench = new SessionBench({
-      random: random.bytes,
+    const watched = (store: SessionStore) => this.#watchingGivenUp(this.#countingSignOuts(store));
+    const { storeDelayMs: delayMs, storeLosses: losses } = faults;
+    this.#engine = new ModelledEngine({
       clock,
-      createPorts: portsWith((_made, options) => {
-        const store = new MapSessionStore({ ...options, records: this.#records });
-        const watched = wrapStore(this.#watchingGivenUp(this.#countingSignOuts(store)));
-        return { sessions: new UnreliableSessionStore(watched, travel) };
-      }),
-      scheduler: true,
-      refreshTokens: this.provider.refresh,
-      revokeTokens: this.provider.revoke,
-      listener: (event) => this.ledger.handle(event),
-      parts: { ...planted, createVault: (keys, bytes) => this.#watched(createVault(keys, bytes)) },
+      random,
+      delayMs,
+      losses,
+      // One node wipes the very buffers that the engine has: the simulation looks at them.
+      copies: nodes > 1,
+      records: this.#records,
+      wrap: (stores) => ({ ...stores, sessions: wrapStore(watched(stores.sessions)) }),
     });
-    const { accounts, refresher, registry } = this.bench;
-    const fetch = (url: string | URL | Request, init?: RequestInit) => this.#callApi(String(url), init);
-    const apiOrigins = new Map([['idp', [API]]]);
-    const rejections = new TokenRejections({ accounts, refresher, registry, clock });
-    this.sessionFetch = createSessionFetch({ accounts, refresher, registry, rejections, apiOrigins, fetch });
+    const keys = new KeyHierarchy(random.bytes(32));
+    this.#createNode = () =>
+      new SimulatedNode({
+        clock,
+        keys,
+        random: random.bytes,
+        engine: this.#engine,
+        provider: this.provider,
+        callApi: (...request) => this.#callApi(...request),
+        listener: (event) => this.#note(event),
+        parts: { ...planted, createVault: (made, bytes) => this.#watched(createVault(made, bytes)) },
+      });
+    this.nodes = Array.from({ length: nodes }, this.#createNode);
+    this.#tokens = new AccountTokens(createVault(keys, random.bytes));
+  }
+
+  /** The events of all nodes. */
+  readonly events: InternalEvent[] = [];
+
+  /** A node that runs; `undefined` if all are stopped. */
+  runningNode(): SimulatedNode | undefined {
+    const running = this.nodes.filter(({ clock }) => !clock.isFrozen);
+    return running.length > 0 ? this.random.pick(running) : undefined;
+  }
+
+  /** Kills a node. Another one takes its place. */
+  crash(node: SimulatedNode): void {
+    node.clock.crash();
+    this.nodes[this.nodes.indexOf(node)] = this.#createNode();
+  }
+
+  #note(event: InternalEvent): void {
+    this.events.push(event);
+    this.ledger.handle(event);
   }
 
   /** Whether no message to or from the store and the provider is in transit. */
   get isAtRest(): boolean {
-    return this.#travelling === 0 && this.provider.travelling === 0;
+    return this.#engine.travelling === 0 && this.provider.travelling === 0;
   }
 
   /** How many sign-outs a session had seen when this was its record. */
@@ -99,6 +125,7 @@ export class World {
   /** From now on nothing fails, and no message is lost. */
   calmDown(): void {
     this.#isCalm = true;
+    this.#engine.calmDown();
     this.provider.calmDown();
   }
 
@@ -106,7 +133,7 @@ export class World {
   inspectRecords(): void {
     for (const record of this.#records.values()) {
       for (const account of Object.values(record.accounts)) {
-        const tokens = this.bench.tokens.open(record, account);
+        const tokens = this.#tokens.open(record, account);
         if (!tokens) continue;
         this.ledger.found(tokens.accessToken.reveal(), record.ref);
         wipeTokenSet(tokens);
@@ -116,10 +143,8 @@ export class World {
 
   /** The invariants without running work: the counts agree, and unused secrets are wiped. */
   inspectRest(): void {
-    const { registry } = this.bench;
-    if (registry.size !== this.#records.size) {
-      this.ledger.violated(`The node counts ${registry.size} sessions, the store has ${this.#records.size}.`);
-    }
+    // Copies that another node has cannot be wiped.
+    if (this.nodes.length > 1) return;
     const inUse = new Set<SealedRecord | undefined>();
     for (const { accounts } of this.#records.values()) {
       for (const { sealed } of Object.values(accounts)) inUse.add(sealed);
@@ -157,8 +182,9 @@ export class World {
   inspectEnd(): void {
     this.inspectRest();
     this.inspectRequests();
-    const { registry, deadlines, errors } = this.bench;
-    const left = { sessions: registry.size, records: this.#records.size, deadlines: deadlines.size };
+    const deadlines = this.nodes.reduce((sum, { bench }) => sum + bench.deadlines.size, 0);
+    const errors = this.nodes.flatMap(({ bench }) => bench.errors);
+    const left = { sessions: this.#records.size, deadlines };
     for (const [what, count] of Object.entries(left)) {
       if (count > 0) this.ledger.violated(`At the end, ${count} ${what} are left.`);
     }
@@ -189,7 +215,7 @@ export class World {
 
   /** The login that has signed out the former user belongs to the session after that. */
   #noteNextUser(record: SessionRecord, signOuts: number): void {
-    const tokens = record.accounts.idp && this.bench.tokens.open(record, record.accounts.idp);
+    const tokens = record.accounts.idp && this.#tokens.open(record, record.accounts.idp);
     if (!tokens) return;
     this.ledger.began(this.provider.families.of(tokens.accessToken.reveal()), record, signOuts);
     wipeTokenSet(tokens);
@@ -211,7 +237,7 @@ export class World {
     const before = this.#records.get(next.ref);
     return Object.values(before?.accounts ?? {}).flatMap((account) => {
       const isGivenUp = next.accounts[account.provider]?.state === 'reauthentication_required';
-      const tokens = isGivenUp && before && this.bench.tokens.open(before, account);
+      const tokens = isGivenUp && before && this.#tokens.open(before, account);
       if (!tokens) return [];
       const refreshToken = tokens.refreshToken?.reveal();
       wipeTokenSet(tokens);
@@ -229,19 +255,7 @@ export class World {
     return vault;
   }
 
-  async #travel(): Promise<void> {
-    const { storeDelayMs, storeLosses } = this.#faults;
-    if (this.#travelledAtMs !== this.clock.now()) this.#travels = 0;
-    this.#travelledAtMs = this.clock.now();
-    if (++this.#travels > MOST_TRAVELS) throw new Error('The store is asked again and again, without end.');
-    const isLost = !this.#isCalm && this.random.chance(storeLosses);
-    this.#travelling++;
-    if (storeDelayMs > 0) await this.#wait(this.random.below(storeDelayMs));
-    this.#travelling--;
-    if (isLost) throw new LostError('The store did not answer.');
-  }
-
-  async #callApi(url: string, init: RequestInit = {}): Promise<Response> {
+  async #callApi(url: string, init: RequestInit = {}, node: NodeClock): Promise<Response> {
     const token = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
     init.signal?.throwIfAborted();
     const [ref = '', signOuts] = new URL(url).pathname.slice(1).split('/');
@@ -249,23 +263,14 @@ export class World {
     const isRefused = !this.#isCalm && this.random.chance(this.#faults.apiRefusals);
     const { families } = this.provider;
     const isAlive = families.isAlive(families.of(token));
-    await this.#wait(this.random.below(500));
+    await new Promise<void>((resolve) => node.after(this.random.below(500), resolve));
     init.signal?.throwIfAborted();
     this.ledger.answered(token);
     return new Response(null, { status: isAlive && !isRefused ? 200 : 401 });
-  }
-
-  #wait(delayMs: number): Promise<void> {
-    return new Promise((resolve) => this.clock.after(delayMs, resolve));
   }
 }
 
 /** Whether an error comes of messages that were lost on purpose. */
 function isLoss(error: unknown): boolean {
   return error instanceof LostError || (error instanceof SessionError && error.cause instanceof LostError);
-}
-
-/** A message that was lost on purpose. */
-export class LostError extends Error {
-  override readonly name = 'LostError';
 }

@@ -32,6 +32,7 @@ import type { SessionStore } from '../../packages/sessions/src/session/session-s
 import { SharedGrants } from '../../packages/sessions/src/session/shared-grants.js';
 import { type CreatePorts, createMapPorts } from '../../packages/sessions/src/store/ports.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import type { Clock } from '../../packages/sessions/src/time/clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { type RandomSource, systemRandom } from '../../packages/sessions/src/vault/random.js';
@@ -41,7 +42,7 @@ import { ScriptedProvider } from './scripted-provider.js';
 /** Parts that a simulation replaces to inject a fault. */
 export interface SessionBenchParts {
   readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
-  readonly createDeadlines?: (clock: VirtualClock, onError: (error: unknown) => void) => Deadlines;
+  readonly createDeadlines?: (clock: Clock, onError: (error: unknown) => void) => Deadlines;
   /** Its result replaces the registry in every other part. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
   readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
@@ -58,6 +59,10 @@ export interface SessionBenchOptions {
   readonly createPorts?: CreatePorts;
   readonly random?: RandomSource;
   readonly clock?: VirtualClock;
+  /** Default: the same as `clock`. */
+  readonly nodeClock?: Clock;
+  /** Those of all nodes that share sessions. Default: new ones. */
+  readonly keys?: KeyHierarchy;
   readonly refreshTokens?: RefreshPolicyOptions['sendRefresh'];
   readonly revokeTokens?: RevokeTokens;
   /** Providers that keep one grant for each user. Default: none. */
@@ -91,19 +96,20 @@ export class SessionBench {
   readonly tokens: AccountTokens;
 
   constructor(options: SessionBenchOptions = {}) {
-    const { random = systemRandom, clock = new VirtualClock(), maxSessions = 1000, parts = {} } = options;
+    const { random = systemRandom, maxSessions = 1000, parts = {} } = options;
     const lifetimes = { ...DEFAULT_LIFETIMES, ...options.lifetimes };
     const limits = { ...DEFAULT_LIMITS, ...options.limits };
     const onError = (error: unknown) => void this.errors.push(error);
     const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-    this.clock = clock;
+    this.clock = options.clock ?? new VirtualClock();
+    const { nodeClock: clock = this.clock } = options;
     this.provider = new ScriptedProvider(clock);
     const {
       refreshTokens: sendRefresh = this.provider.refresh,
       revokeTokens: revoke = this.provider.revoke,
     } = options;
 
-    this.keys = new KeyHierarchy(random(32));
+    this.keys = options.keys ?? new KeyHierarchy(random(32));
     const vault = parts.createVault?.(this.keys, random) ?? new Vault(this.keys, random);
     this.deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
     const events = new SessionEvents(onError);

@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { portsOver, portsWith } from '../../../../test/support/ports-with.js';
+import { engineNodes } from '../../../../test/support/engine-nodes.js';
+import { NodeClock } from '../../../../test/support/node-clock.js';
+import { answerOf } from '../../../../test/support/port-answers.js';
+import { portsOver } from '../../../../test/support/ports-with.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
-import { UnreliableSessionStore } from '../../../../test/support/unreliable-session-store.js';
 import { systemRandom } from '../vault/random.js';
 import type { OwnerIdentity, SessionId, SessionRef } from './ids.js';
 import { OwnerSessions } from './owner-sessions.js';
@@ -95,21 +97,13 @@ describe('the session of an owner', () => {
   });
 
   it('is one when the store is slow and answers out of order', async () => {
-    const late: (() => void)[] = [];
-    const travel = () => new Promise<void>((resolve) => late.push(resolve));
-    const createPorts = portsWith(({ sessions }) => ({
-      sessions: new UnreliableSessionStore(sessions, travel),
-    }));
-    const bench = new OwnersBench({ createPorts });
-    const asked = Promise.all(Array.from({ length: 20 }, () => bench.owners.of(ALICE)));
-    let isDone = false;
-    void asked.finally(() => {
-      isDone = true;
+    const { engine, clock } = engineNodes(1, { delayMs: 40 });
+    const bench = new OwnersBench({
+      clock,
+      createPorts: ({ isPresent }) => engine.portsOf(new NodeClock(clock), isPresent),
     });
-    for (let turn = 0; !isDone; turn++) {
-      (turn % 2 === 0 ? late.pop() : late.shift())?.();
-      await bench.clock.advance(0);
-    }
+    const asked = Promise.all(Array.from({ length: 20 }, () => bench.owners.of(ALICE)));
+    await answerOf(clock, asked);
     expect(new Set((await asked).map(({ epoch }) => epoch)).size).toBe(1);
     expect(bench.registry.size).toBe(1);
     expect(bench.eventsOf('session.started')).toHaveLength(1);

@@ -1,0 +1,44 @@
+import { createSessionFetch, type SessionFetch } from '../../packages/sessions/src/account/session-fetch.js';
+import { TokenRejections } from '../../packages/sessions/src/account/token-rejection.js';
+import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import type { ModelledEngine } from '../support/modelled-engine.js';
+import { NodeClock } from '../support/node-clock.js';
+import { SessionBench, type SessionBenchOptions } from '../support/session-bench.js';
+import type { SimulatedProvider } from './simulated-provider.js';
+
+export const API = 'https://api.example.com';
+
+export interface SimulatedNodeOptions
+  extends Pick<SessionBenchOptions, 'random' | 'keys' | 'listener' | 'parts'> {
+  readonly clock: VirtualClock;
+  readonly engine: ModelledEngine;
+  readonly provider: SimulatedProvider;
+  /** Answers a request to the API. */
+  readonly callApi: (url: string, init: RequestInit | undefined, node: NodeClock) => Promise<Response>;
+}
+
+/** One process that serves sessions. It can be stopped, and can crash. */
+export class SimulatedNode {
+  readonly clock: NodeClock;
+  readonly bench: SessionBench;
+  readonly sessionFetch: SessionFetch;
+
+  constructor(options: SimulatedNodeOptions) {
+    const { engine, provider, callApi } = options;
+    const node = new NodeClock(options.clock);
+    this.clock = node;
+    this.bench = new SessionBench({
+      ...options,
+      nodeClock: node,
+      createPorts: ({ isPresent }) => engine.portsOf(node, isPresent),
+      scheduler: true,
+      refreshTokens: provider.refreshFor(node),
+      revokeTokens: provider.revokeFor(node),
+    });
+    const { accounts, refresher, registry } = this.bench;
+    const fetch = (url: string | URL | Request, init?: RequestInit) => callApi(String(url), init, node);
+    const apiOrigins = new Map([['idp', [API]]]);
+    const rejections = new TokenRejections({ accounts, refresher, registry, clock: node });
+    this.sessionFetch = createSessionFetch({ accounts, refresher, registry, rejections, apiOrigins, fetch });
+  }
+}
