@@ -14,6 +14,7 @@ import {
   VirtualClock,
 } from '../../packages/sessions/src/testing/index.js';
 import { type InMemoryClient, inMemory2025, inMemory2026, reachedFrom } from '../support/in-memory-client.js';
+import { whileClockMoves } from '../support/moving-clock.js';
 import type { ToolAnswer } from '../support/raw-mcp.js';
 import { type Era, named } from '../support/transcribed-server.js';
 
@@ -42,7 +43,7 @@ export class PlayedClient {
   }
 
   async call(tool: string, args: Record<string, unknown> = {}): Promise<ToolAnswer> {
-    const answer = await this.#client.call(tool, { ...this.#names, ...args });
+    const answer = await this.#play.finish(this.#client.call(tool, { ...this.#names, ...args }));
     this.#names = { ...this.#names, ...named(answer.structured ?? {}) };
     return answer;
   }
@@ -86,6 +87,7 @@ export class Play {
   readonly log: LogEntry[] = [];
   readonly events: SessionEvent[] = [];
   readonly #here: Pick<Sessions, 'handleRequest'>;
+  readonly #movesClock: boolean;
 
   /**
    * @param optionsOf makes the server's options of the provider. Default: those that its quirks need
@@ -94,10 +96,12 @@ export class Play {
   constructor(
     options: FaultingProviderOptions,
     optionsOf: (own: ProviderOptions) => ProviderOptions = (own) => own,
-    { clock = new VirtualClock(), runtimeOf = () => ({}), whenOver = onTestFinished }: Stage = {},
+    { clock: given, runtimeOf = () => ({}), whenOver = onTestFinished }: Stage = {},
   ) {
     const { log } = this;
+    const clock = given ?? new VirtualClock();
     this.clock = clock;
+    this.#movesClock = given === undefined;
     this.provider = new FaultingProvider({
       clock,
       api: (_request, user) => new Response(user, { status: user === undefined ? 401 : 200 }),
@@ -131,7 +135,12 @@ export class Play {
     });
     this.sessions.onEvent((event) => this.events.push(event));
     this.#here = reachedFrom(this.sessions, '127.0.0.1');
-    whenOver(() => this.sessions.close());
+    whenOver(() => this.finish(this.sessions.close()));
+  }
+
+  /** Lets the clock go on while a call is under way, unless the test has a clock of its own. */
+  finish<T>(call: Promise<T>): Promise<T> {
+    return this.#movesClock ? whileClockMoves(this.clock, call) : call;
   }
 
   async connect(era: Era): Promise<PlayedClient> {

@@ -5,10 +5,10 @@ import { Play } from '../e2e/provider-play.js';
 import { ROWS } from '../e2e/provider-rows.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { ERAS } from '../support/transcribed-server.js';
+import { countWebCrypto } from '../support/web-crypto.js';
 import { Guest, Violation } from './guest.js';
 import { ProviderLedger } from './provider-ledger.js';
 import { SettlingClock } from './settling-clock.js';
-import { countWebCrypto } from './web-crypto.js';
 
 /** How a walk ended. */
 export interface Walk {

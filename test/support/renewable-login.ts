@@ -9,6 +9,7 @@ import {
 import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import type { OpenAddress } from './eliciting-clients.js';
 import { inMemory2025, inMemory2026, reachedFrom } from './in-memory-client.js';
+import { whileClockMoves } from './moving-clock.js';
 import type { ToolAnswer } from './raw-mcp.js';
 import { type Era, named } from './transcribed-server.js';
 
@@ -64,7 +65,7 @@ export async function startRenewable(era: Era, change: Change = {}) {
       tools?.(tool, context);
     },
   });
-  onTestFinished(() => sessions.close());
+  onTestFinished(() => whileClockMoves(clock, sessions.close()));
   const events: SessionEvent[] = [];
   sessions.onEvent((event) => events.push(event));
   /** The authorization requests of the browsers. */
@@ -78,7 +79,7 @@ export async function startRenewable(era: Era, change: Change = {}) {
   const client = await (era === '2025' ? inMemory2025(here, answer) : inMemory2026(here, answer));
   let session: Record<string, unknown> = {};
   const call = async (tool: string, args: Record<string, unknown> = {}): Promise<ToolAnswer> => {
-    const result = await client.call(tool, { ...session, ...args });
+    const result = await whileClockMoves(clock, client.call(tool, { ...session, ...args }));
     session = { ...session, ...named(result.structured ?? {}) };
     return result;
   };
