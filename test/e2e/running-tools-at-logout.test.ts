@@ -1,8 +1,13 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { logIn } from '../../packages/sessions/src/testing/index.js';
 import { inMemory2025, inMemory2026 } from '../support/in-memory-client.js';
 import { createLatch } from '../support/latch.js';
 import { ERAS, named, startTranscribed } from '../support/transcribed-server.js';
+
+setFlagsFromString('--expose-gc');
+const collectGarbage = runInNewContext('gc') as () => void;
 
 /** Resolves with the code of the reason when a signal aborts. */
 function abortOf(signal: AbortSignal): Promise<string> {
@@ -16,8 +21,17 @@ describe.each(ERAS)('a logout (%s)', (era) => {
     const signals: AbortSignal[] = [];
     const began = [createLatch(), createLatch()];
     const noteBegin = (signal: AbortSignal) => began[signals.push(signal) - 1]?.open();
+    const waiting = createLatch();
     const server = startTranscribed({
       tools: (mcp, context) => {
+        mcp.registerTool(
+          'wait',
+          { description: 'Waits for its signal, which nothing else knows.' },
+          async ({ mcpReq }) => {
+            waiting.open();
+            return { content: [{ type: 'text' as const, text: `aborted: ${await abortOf(mcpReq.signal)}` }] };
+          },
+        );
         mcp.registerTool(
           'hold',
           { description: 'Runs until it is aborted.' },
@@ -40,7 +54,7 @@ describe.each(ERAS)('a logout (%s)', (era) => {
       await logIn(server.here, started.loginUrl, { provider: server.provider, user });
       return { client, session: named((await client.call('login', named(started))).structured) };
     };
-    return { connect, signals, began };
+    return { connect, signals, began, waiting };
   }
 
   it('aborts the signals of the tools and resources of its session, which still answer', async () => {
@@ -56,6 +70,19 @@ describe.each(ERAS)('a logout (%s)', (era) => {
     expect((await client.call('logout', session)).structured).toMatchObject({ status: 'logged_out' });
     expect((await holding).text).toBe('aborted: signed_out');
     expect(JSON.stringify(await reading)).toContain('aborted: signed_out');
+  });
+
+  it('aborts the signal of a tool that waits for nothing else, also after a garbage collection', async () => {
+    const { connect, waiting } = await start();
+    const { client, session } = await connect('alice');
+    const answer = client.call('wait', session);
+    await waiting.opened;
+    for (let round = 0; round < 3; round++) {
+      await new Promise((resolve) => setImmediate(resolve));
+      collectGarbage();
+    }
+    await client.call('logout', session);
+    expect((await answer).text).toBe('aborted: signed_out');
   });
 
   it('leaves the tools of other sessions alone [security 8]', async () => {

@@ -101,7 +101,7 @@ export class TokenRevocation {
     const expired = new Promise<never>((_resolve, reject) => {
       deadline.signal.addEventListener('abort', () => reject(timeout), { once: true });
     });
-    const { signal, release } = guardedSignal(deadline.signal, (error) =>
+    const { signal, release } = guardedSignal([deadline.signal], (error) =>
       this.#runtime.onError(
         new AuthorError(
           `A listener of the signal of \`revoke\` of "${this.#settings.name}" failed: ${classOf(error)}.`,

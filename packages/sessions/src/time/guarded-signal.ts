@@ -1,22 +1,34 @@
 /** A signal for the author's code. */
 export interface GuardedSignal {
   readonly signal: AbortSignal;
-  /** Stops following the source signal. */
+  /** Stops following the sources. */
   release(): void;
 }
 
 /**
- * A signal that aborts when the source signal does, until it is released. Reports errors of its listeners. With a
- * signal of Node, such an error would end the process (`uncaughtException`).
+ * A signal that aborts with the first of its sources, until it is released. Until then the sources keep it, and what
+ * waits for it. Reports errors of its listeners. With a signal of Node, such an error would end the process
+ * (`uncaughtException`).
  */
-export function guardedSignal(source: AbortSignal, report: (error: unknown) => void): GuardedSignal {
+export function guardedSignal(
+  sources: readonly AbortSignal[],
+  report: (error: unknown) => void,
+): GuardedSignal {
   const controller = new AbortController();
   const { signal } = controller;
   guardListeners(signal, report);
-  const abort = () => controller.abort(source.reason);
-  if (source.aborted) abort();
-  else source.addEventListener('abort', abort, { once: true });
-  return { signal, release: () => source.removeEventListener('abort', abort) };
+  const releases = sources.map((source) => {
+    const abort = () => controller.abort(source.reason);
+    if (source.aborted) abort();
+    else source.addEventListener('abort', abort, { once: true });
+    return () => source.removeEventListener('abort', abort);
+  });
+  return {
+    signal,
+    release: () => {
+      for (const release of releases) release();
+    },
+  };
 }
 
 type Listener = EventListenerOrEventListenerObject;

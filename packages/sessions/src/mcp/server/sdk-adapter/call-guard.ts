@@ -1,6 +1,5 @@
 import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
 import { guardedSignal } from '../../../time/guarded-signal.js';
-import { linkedSignal } from '../../../time/linked-signal.js';
 import { handled } from '../../../time/promises.js';
 import { withRequestProperties } from '../../request/call-context.js';
 
@@ -26,8 +25,7 @@ export function guardCall(
   report: (error: unknown) => void,
 ): GuardedCall {
   const { mcpReq } = context;
-  const source = signOut ? linkedSignal(mcpReq.signal, signOut) : mcpReq.signal;
-  const { signal, release } = guardedSignal(source, report);
+  const { signal, release } = guardedSignal(signOut ? [mcpReq.signal, signOut] : [mcpReq.signal], report);
   // One of several signatures; the arguments are passed on unchanged.
   const send = mcpReq.send as (...given: unknown[]) => Promise<unknown>;
   let isOver = false;
@@ -81,7 +79,7 @@ export async function runUntilSignOut(
   run: (context: ServerContext) => unknown,
 ): Promise<unknown> {
   if (!signOut) return run(context);
-  const { signal, release } = guardedSignal(linkedSignal(context.mcpReq.signal, signOut), report);
+  const { signal, release } = guardedSignal([context.mcpReq.signal, signOut], report);
   try {
     return await run(withRequestProperties(context, { signal }));
   } finally {
