@@ -13,7 +13,26 @@ interface Login {
   epoch: number;
   /** The number of sign-outs of that session when the login began. */
   signOuts: number;
-  isOver: boolean;
+  /** When its end was seen. */
+  overAtMs: number | undefined;
+}
+
+export interface LedgerOptions {
+  readonly families: TokenFamilies;
+  /** The current number of sign-outs of a session, from its record in the store. */
+  readonly epochOf: (ref: string) => number;
+  readonly now: () => number;
+  /** Whether a node may still act on what it has read before another node has changed it. */
+  readonly mayLag: boolean;
+}
+
+/** A request to the API. */
+export interface ApiRequest {
+  readonly token: string;
+  readonly ref: string;
+  /** The number of sign-outs of the session when the caller got it. */
+  readonly signOuts: number;
+  readonly beganAtMs: number;
 }
 
 /**
@@ -21,17 +40,14 @@ interface Login {
  * login, the logins that have ended, and the events of each session.
  */
 export class Ledger {
-  readonly #families: TokenFamilies;
-  readonly #epochOf: (ref: string) => number;
+  readonly #options: LedgerOptions;
   readonly #refs = new Set<string>();
   readonly #logins = new Map<number, Login>();
   readonly #ended = new Set<string>();
   readonly violations: Violation[] = [];
 
-  /** @param epochOf the current number of sign-outs of a session, from its record in the store */
-  constructor(families: TokenFamilies, epochOf: (ref: string) => number) {
-    this.#families = families;
-    this.#epochOf = epochOf;
+  constructor(options: LedgerOptions) {
+    this.#options = options;
   }
 
   /** A session has started. */
@@ -41,13 +57,13 @@ export class Ledger {
 
   /** A login is committed to a session next. */
   began(family: number, { ref, epoch }: SessionRecord, signOuts: number): void {
-    this.#logins.set(family, { ref, epoch, signOuts, isOver: false });
+    this.#logins.set(family, { ref, epoch, signOuts, overAtMs: undefined });
   }
 
   /** A login was refused, or replaced by a later one. */
   isOver(family: number): void {
     const login = this.#logins.get(family);
-    if (login) login.isOver = true;
+    if (login) login.overAtMs ??= this.#options.now();
   }
 
   /** A pending handle's logins belong to another session from now on. */
@@ -65,42 +81,45 @@ export class Ledger {
         if (event.reason !== 'replaced') this.#endLogins(event.ref, Number.POSITIVE_INFINITY);
         return;
       case 'session.signed_out':
-        if (this.#ended.has(event.ref)) this.#violated('A session was signed out after its end.');
-        this.#endLogins(event.ref, this.#epochOf(event.ref));
+        // The events of two nodes can come in another order than their changes.
+        if (this.#ended.has(event.ref) && !this.#options.mayLag)
+          this.#violated('A session was signed out after its end.');
+        this.#endLogins(event.ref, this.#options.epochOf(event.ref));
         return;
       default:
     }
   }
 
-  /** An API was called with a token, by a caller that got the session after this number of sign-outs. */
-  used(token: string, ref: string, signOuts: number, nowMs: number): void {
-    if (this.#families.hasExpired(token, nowMs)) this.#violated('A token was used after its end.');
-    const family = this.#families.of(token);
-    const login = this.#logins.get(family);
+  /** An API was called. */
+  used({ token, ref, signOuts, beganAtMs }: ApiRequest): void {
+    const { families, now, mayLag } = this.#options;
+    if (families.hasExpired(token, now())) this.#violated('A token was used after its end.');
+    const login = this.#logins.get(families.of(token));
     if (!login || login.ref !== ref) this.#violated('A session used a token of another session.');
-    else if (login.isOver) this.#violated('A token was used after its sign-out.');
+    else if (login.overAtMs !== undefined && !(mayLag && beganAtMs <= login.overAtMs))
+      this.#violated('A token was used after its sign-out.');
     else if (login.signOuts !== signOuts) this.#violated('A session object outlived a sign-out.');
   }
 
   /** An API answered a call that was made with a token. */
   answered(token: string): void {
-    const login = this.#logins.get(this.#families.of(token));
-    if (login?.isOver) this.#violated('A call went on after its sign-out.');
+    const { families, mayLag } = this.#options;
+    const isOver = this.#logins.get(families.of(token))?.overAtMs !== undefined;
+    if (isOver && !mayLag) this.#violated('A call went on after its sign-out.');
   }
 
   /** A token was found under seal in the record of a session. */
   found(token: string, ref: string): void {
     // A handle that a promotion has not returned yet has no client.
     if (!this.#refs.has(ref)) return;
-    const family = this.#families.of(token);
-    const login = this.#logins.get(family);
+    const login = this.#logins.get(this.#options.families.of(token));
     if (!login || login.ref !== ref) this.#violated('A record holds a token of another session.');
-    else if (login.isOver) this.#violated('A record holds a token after its sign-out.');
+    else if (login.overAtMs !== undefined) this.#violated('A record holds a token after its sign-out.');
   }
 
   /** A login has ended, so its user has to log in again. */
   gaveUp(refreshToken: string): void {
-    if (this.#families.isGood(refreshToken))
+    if (this.#options.families.isGood(refreshToken))
       this.#violated('A login was given up although its refresh token was good.');
   }
 
@@ -110,7 +129,7 @@ export class Ledger {
 
   #endLogins(ref: string, beforeEpoch: number): void {
     for (const login of this.#logins.values()) {
-      if (login.ref === ref && login.epoch < beforeEpoch) login.isOver = true;
+      if (login.ref === ref && login.epoch < beforeEpoch) login.overAtMs ??= this.#options.now();
     }
   }
 

@@ -196,7 +196,7 @@ export class Scenario {
     const { random } = this.#world;
     await bench.registry.touch(record.ref);
     const snapshot = leaseOf(record);
-    const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}`;
+    const url = `${API}/${record.ref}/${this.#world.signOutsOf(record)}/${this.#world.clock.now()}`;
     const calls = Array.from({ length: random.chance(0.1) ? 10 : 1 }, () =>
       sessionFetch({ snapshot, preferred: 'idp', given: new Map() }, url, {}),
     );

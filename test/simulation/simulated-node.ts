@@ -13,6 +13,8 @@ export interface SimulatedNodeOptions
   readonly clock: VirtualClock;
   readonly engine: ModelledEngine;
   readonly provider: SimulatedProvider;
+  /** Called with an access token that is about to be revoked. */
+  readonly onRevocation: (token: string) => void;
   /** Answers a request to the API. */
   readonly callApi: (url: string, init: RequestInit | undefined, node: NodeClock) => Promise<Response>;
 }
@@ -24,8 +26,9 @@ export class SimulatedNode {
   readonly sessionFetch: SessionFetch;
 
   constructor(options: SimulatedNodeOptions) {
-    const { engine, provider, callApi } = options;
+    const { engine, provider, callApi, onRevocation } = options;
     const node = new NodeClock(options.clock);
+    const revoke = provider.revokeFor(node);
     this.clock = node;
     this.bench = new SessionBench({
       ...options,
@@ -33,7 +36,10 @@ export class SimulatedNode {
       createPorts: ({ isPresent }) => engine.portsOf(node, isPresent),
       scheduler: true,
       refreshTokens: provider.refreshFor(node),
-      revokeTokens: provider.revokeFor(node),
+      revokeTokens: (name, tokens) => {
+        if (!node.hasCrashed) onRevocation(tokens.accessToken.reveal());
+        return revoke(name, tokens);
+      },
     });
     const { accounts, refresher, registry } = this.bench;
     const fetch = (url: string | URL | Request, init?: RequestInit) => callApi(String(url), init, node);

@@ -8,7 +8,7 @@ import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
-import { LostError, ModelledEngine } from '../support/modelled-engine.js';
+import { ModelledEngine } from '../support/modelled-engine.js';
 import type { NodeClock } from '../support/node-clock.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import type { SessionBenchParts } from '../support/session-bench.js';
@@ -55,6 +55,7 @@ export class World {
   readonly #signOuts = new Map<string, number>();
   readonly #seals = new Set<SealedRecord>();
   #isCalm = false;
+  #hasCrashed = false;
 
   constructor(seed: number, { faults, nodes }: WorldOptions, planted: PlantedParts = {}) {
     this.#faults = faults;
@@ -62,7 +63,12 @@ export class World {
     const { random, clock } = this;
     this.provider = new SimulatedProvider(random, clock, faults);
     const recordOf = (ref: string) => this.#records.get(ref as SessionRef);
-    this.ledger = new Ledger(this.provider.families, (ref) => recordOf(ref)?.epoch ?? 0);
+    this.ledger = new Ledger({
+      families: this.provider.families,
+      epochOf: (ref) => recordOf(ref)?.epoch ?? 0,
+      now: () => clock.now(),
+      mayLag: nodes > 1,
+    });
     const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
     const watched = (store: SessionStore) => this.#watchingGivenUp(this.#countingSignOuts(store));
     const { storeDelayMs: delayMs, storeLosses: losses } = faults;
@@ -84,6 +90,7 @@ export class World {
         random: random.bytes,
         engine: this.#engine,
         provider: this.provider,
+        onRevocation: (token) => this.#inspectRevocation(token),
         callApi: (...request) => this.#callApi(...request),
         listener: (event) => this.#note(event),
         parts: { ...planted, createVault: (made, bytes) => this.#watched(createVault(made, bytes)) },
@@ -103,6 +110,7 @@ export class World {
 
   /** Kills a node. Another one takes its place. */
   crash(node: SimulatedNode): void {
+    this.#hasCrashed = true;
     node.clock.crash();
     this.nodes[this.nodes.indexOf(node)] = this.#createNode();
   }
@@ -178,6 +186,21 @@ export class World {
       this.ledger.violated(`${mostRefreshing} refreshes were under way at the same time.`);
   }
 
+  /** The invariant of a revocation: it may end the whole grant (RFC 7009 section 2.1), so no session has it. */
+  #inspectRevocation(token: string): void {
+    const { families } = this.provider;
+    const family = families.of(token);
+    for (const record of this.#records.values()) {
+      for (const account of Object.values(record.accounts)) {
+        const tokens = this.#tokens.open(record, account);
+        if (!tokens) continue;
+        if (families.of(tokens.accessToken.reveal()) === family)
+          this.ledger.violated('A grant was revoked that a session still has.');
+        wipeTokenSet(tokens);
+      }
+    }
+  }
+
   /** The invariants at the end: no secret is left, here or at the provider. */
   inspectEnd(): void {
     this.inspectRest();
@@ -189,8 +212,8 @@ export class World {
       if (count > 0) this.ledger.violated(`At the end, ${count} ${what} are left.`);
     }
     const living = this.provider.families.living();
-    // Tokens whose store reply was lost cannot have been revoked.
-    if (living.length > 0 && this.#faults.storeLosses === 0)
+    // Tokens whose store reply was lost, or whose node has crashed, cannot have been revoked.
+    if (living.length > 0 && this.#faults.storeLosses === 0 && !this.#hasCrashed)
       this.ledger.violated(`${living.length} logins were never revoked at the provider.`);
     const unexpected = errors.filter((error) => !isLoss(error));
     if (unexpected.length > 0) this.ledger.violated(`An internal error: ${String(unexpected[0])}`);
@@ -258,8 +281,8 @@ export class World {
   async #callApi(url: string, init: RequestInit = {}, node: NodeClock): Promise<Response> {
     const token = new Headers(init.headers).get('authorization')?.replace('Bearer ', '') ?? '';
     init.signal?.throwIfAborted();
-    const [ref = '', signOuts] = new URL(url).pathname.slice(1).split('/');
-    this.ledger.used(token, ref, Number(signOuts), this.clock.now());
+    const [ref = '', signOuts, beganAtMs] = new URL(url).pathname.slice(1).split('/');
+    this.ledger.used({ token, ref, signOuts: Number(signOuts), beganAtMs: Number(beganAtMs) });
     const isRefused = !this.#isCalm && this.random.chance(this.#faults.apiRefusals);
     const { families } = this.provider;
     const isAlive = families.isAlive(families.of(token));
@@ -272,5 +295,5 @@ export class World {
 
 /** Whether an error comes of messages that were lost on purpose. */
 function isLoss(error: unknown): boolean {
-  return error instanceof LostError || (error instanceof SessionError && error.cause instanceof LostError);
+  return error instanceof SessionError && error.code === 'store_unavailable';
 }

@@ -262,6 +262,6 @@ function shallowCopyOf(value: unknown): unknown {
 }
 
 /** A message that was lost on purpose. */
-export class LostError extends Error {
+class LostError extends Error {
   override readonly name = 'LostError';
 }
