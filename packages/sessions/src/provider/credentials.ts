@@ -1,3 +1,4 @@
+import { secretBytes } from '../vault/memory.js';
 import type { ProviderSettings } from './provider-settings.js';
 
 /** The texts of the client's own secret that a request may contain. */
@@ -6,5 +7,5 @@ export function credentialsIn({
   clientSecret,
 }: Pick<ProviderSettings, 'clientId' | 'clientSecret'>): string[] {
   if (clientSecret === undefined) return [];
-  return [clientSecret, Buffer.from(`${clientId}:${clientSecret}`).toString('base64')];
+  return [clientSecret, secretBytes(`${clientId}:${clientSecret}`).toString('base64')];
 }
