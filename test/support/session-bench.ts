@@ -137,9 +137,11 @@ export class SessionBench {
       lifetimes,
       events,
       disposal,
-      maxSessions,
-      maxAnonymousSessions: options.maxAnonymousSessions ?? maxSessions,
-      anonymousSessionsPerAddress: limits.anonymousSessionsPerAddress,
+      limits: {
+        ...limits,
+        maxSessions,
+        maxAnonymousSessions: options.maxAnonymousSessions ?? maxSessions,
+      },
       onError,
     });
     this.registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;

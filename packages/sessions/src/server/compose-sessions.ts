@@ -99,7 +99,6 @@ export function composeSessions(
   const disposal = new Disposal(vault, revoke, events, (session, account) =>
     sharedGrants.mayRevoke(session, account),
   );
-  const { maxSessions, anonymousSessions, anonymousSessionsPerAddress } = limits;
   const registry = new SessionRegistry({
     store: sessions,
     keys,
@@ -109,10 +108,11 @@ export function composeSessions(
     lifetimes,
     events,
     disposal,
-    maxSessions,
-    // With bearer tokens, the limits of users apply.
-    maxAnonymousSessions: bearer ? maxSessions : anonymousSessions,
-    anonymousSessionsPerAddress,
+    limits: {
+      ...limits,
+      // With bearer tokens, the limits of users apply.
+      maxAnonymousSessions: bearer ? limits.maxSessions : limits.anonymousSessions,
+    },
     onError,
   });
   const sharedGrants = new SharedGrants(registry, grantsForAll);
@@ -122,9 +122,7 @@ export function composeSessions(
     new OwnerSessions({
       keys,
       registry,
-      events,
       random,
-      maxConnections: limits.connectionsPerUser,
       hasSessionPerConnection: bearer.sessionPerConnection,
       onError,
     });

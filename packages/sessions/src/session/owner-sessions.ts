@@ -1,29 +1,18 @@
-import { SessionError } from '../errors.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import { type Owner, type OwnerIdentity, ownerOf, type SessionId, type SessionRef } from './ids.js';
-import { isPresent } from './presence.js';
-import type { InternalEvent, SessionEvents } from './session-events.js';
+import type { InternalEvent } from './session-events.js';
 import type { EndReason, SessionRecord } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
 
 export interface OwnerSessionsOptions {
   readonly keys: KeyHierarchy;
   readonly registry: SessionRegistry;
-  readonly events: SessionEvents;
   readonly random: RandomSource;
-  /** The maximum number of connections of one user through one client. */
-  readonly maxConnections: number;
   /** Whether each connection has its own session. Default: false. */
   readonly hasSessionPerConnection?: boolean | undefined;
   /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
-}
-
-/** The session and the client that a connection belongs to. */
-interface Belonging {
-  readonly session: SessionRef;
-  readonly clientKey: string;
 }
 
 /**
@@ -32,12 +21,9 @@ interface Belonging {
  */
 export class OwnerSessions {
   readonly #options: OwnerSessionsOptions;
-  readonly #connections = new Map<SessionRef, Belonging>();
+  /** The sessions of connections. */
+  readonly #connections = new Map<SessionRef, SessionRef>();
   readonly #bySession = new Map<SessionRef, Set<SessionRef>>();
-  /** The connections of one user through one client, in all sessions; the longest idle first. */
-  readonly #byClient = new Map<string, Set<SessionRef>>();
-  /** Connections that are being evicted. They do not count towards the maximum. */
-  readonly #leaving = new Set<SessionRef>();
   readonly #ownerOfSession = new Map<SessionRef, Owner>();
   /** The sessions that one user has, through different clients. */
   readonly #bySubject = new Map<string, Set<SessionRef>>();
@@ -57,14 +43,7 @@ export class OwnerSessions {
 
   /** The number of entries in all maps, for tests of their bounds. */
   get size(): number {
-    const collections = [
-      this.#connections,
-      this.#bySession,
-      this.#byClient,
-      this.#leaving,
-      this.#ownerOfSession,
-      this.#bySubject,
-    ];
+    const collections = [this.#connections, this.#bySession, this.#ownerOfSession, this.#bySubject];
     return collections.reduce((size, collection) => size + collection.size, 0);
   }
 
@@ -91,8 +70,8 @@ export class OwnerSessions {
    * @throws SessionError `limit_reached`
    */
   async ofConnection(connection: SessionRef, identity: OwnerIdentity): Promise<SessionRecord> {
-    const belonging = this.#connections.get(connection);
-    const owner = belonging && this.#ownerOfSession.get(belonging.session);
+    const session = this.#connections.get(connection);
+    const owner = session && this.#ownerOfSession.get(session);
     return this.#open(owner ?? this.#ownerOf(identity));
   }
 
@@ -104,16 +83,17 @@ export class OwnerSessions {
   async connect(session: SessionRecord): Promise<{ id: SessionId; record: SessionRecord }> {
     const { registry, hasSessionPerConnection, onError } = this.#options;
     const { clientKey } = this.#ownerOfSession.get(session.ref) ?? { clientKey: session.owner };
-    const started = await registry.start('owned-connection', clientKey).catch(async (error: unknown) => {
+    const started = await registry.startConnection(clientKey, session.ref).catch(async (error: unknown) => {
       if (hasSessionPerConnection) await registry.end(session.ref, 'cap').catch(onError);
       throw error;
     });
     const { ref } = started.record;
-    this.#connections.set(ref, { session: session.ref, clientKey });
+    this.#connections.set(ref, session.ref);
     addTo(this.#bySession, session.ref, ref);
-    const connections = addTo(this.#byClient, clientKey, ref);
+    // Another connection that was started since has taken its place.
+    if (!registry.has(ref)) this.#connectionEnded(ref, 'cap');
     try {
-      await Promise.all([this.#makeRoom(connections, ref), registry.touch(session.ref)]);
+      await registry.touch(session.ref);
     } catch (error) {
       // No client gets its id.
       await registry.end(ref, 'cap').catch(onError);
@@ -132,10 +112,8 @@ export class OwnerSessions {
   /** Notes a request of a connection. */
   async touch(connection: SessionRef): Promise<void> {
     const { registry } = this.#options;
-    const belonging = this.#connections.get(connection);
-    const others = belonging && this.#byClient.get(belonging.clientKey);
-    if (others?.delete(connection)) others.add(connection);
-    await Promise.all([registry.touch(connection), belonging && registry.touch(belonging.session)]);
+    const session = this.#connections.get(connection);
+    await Promise.all([registry.touch(connection), session && registry.touch(session)]);
   }
 
   /** The connections of an owner's session. */
@@ -162,30 +140,6 @@ export class OwnerSessions {
     return owner;
   }
 
-  /** Chooses the connection to evict within one tick, so that no two calls choose the same. */
-  async #makeRoom(connections: ReadonlySet<SessionRef>, started: SessionRef): Promise<void> {
-    const { registry, events, maxConnections } = this.#options;
-    const staying = [...connections].filter((ref) => !this.#leaving.has(ref));
-    if (staying.length <= maxConnections) return;
-    // A connection with an open stream or a call in flight is not idle.
-    const isIdle = (ref: SessionRef) => ref !== started && !isPresent(registry.presenceOf(ref));
-    const longestIdle = staying.find(isIdle);
-    if (!longestIdle) {
-      events.emit({ type: 'session.refused', reason: 'user' });
-      throw new SessionError(
-        'too_many_requests',
-        `You have ${maxConnections} connections to this server through this client, and all of them are in use. Close one of them, or try again in a minute.`,
-        { retryAfterSeconds: 60 },
-      );
-    }
-    this.#leaving.add(longestIdle);
-    try {
-      await registry.end(longestIdle, 'cap');
-    } finally {
-      this.#leaving.delete(longestIdle);
-    }
-  }
-
   #note(ref: SessionRef, owner: Owner): void {
     if (this.#ownerOfSession.has(ref) || !this.#options.registry.has(ref)) return;
     this.#ownerOfSession.set(ref, owner);
@@ -194,11 +148,9 @@ export class OwnerSessions {
 
   #connectionEnded(ref: SessionRef, reason: EndReason): void {
     const { registry, hasSessionPerConnection, onError } = this.#options;
-    const belonging = this.#connections.get(ref);
-    if (!belonging) return;
-    const { session, clientKey } = belonging;
+    const session = this.#connections.get(ref);
+    if (!session) return;
     this.#connections.delete(ref);
-    removeFrom(this.#byClient, clientKey, ref);
     removeFrom(this.#bySession, session, ref);
     if (this.#bySession.has(session)) return;
     if (hasSessionPerConnection) registry.end(session, reason).catch(onError);
@@ -215,10 +167,8 @@ export class OwnerSessions {
   }
 }
 
-function addTo<Key>(groups: Map<Key, Set<SessionRef>>, key: Key, ref: SessionRef): Set<SessionRef> {
-  const group = (groups.get(key) ?? new Set()).add(ref);
-  groups.set(key, group);
-  return group;
+function addTo<Key>(groups: Map<Key, Set<SessionRef>>, key: Key, ref: SessionRef): void {
+  groups.set(key, (groups.get(key) ?? new Set()).add(ref));
 }
 
 /** Removes a reference from its group, and an empty group from the map. */

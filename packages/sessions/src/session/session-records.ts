@@ -1,8 +1,9 @@
 import type { Clock } from '../time/clock.js';
+import type { MaybePromise } from '../time/promises.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SessionRef } from './ids.js';
 import { type EndReason, isSignedIn, lastAccountOf, type SessionRecord } from './session-record.js';
-import type { InsertLimits, SessionStore } from './session-store.js';
+import type { Insertion, InsertLimits, SessionStore } from './session-store.js';
 import { StoreRetry } from './store-retry.js';
 
 export interface SessionRecordsOptions {
@@ -24,10 +25,6 @@ export interface ChangedSession {
   readonly after: SessionRecord;
 }
 
-const NO_LIMITS: InsertLimits = {
-  maxSessions: Number.POSITIVE_INFINITY,
-  maxAnonymous: Number.POSITIVE_INFINITY,
-};
 /** The number of later changes after which a change with a lost reply is no longer recognized. */
 const MAX_STAMPS = 4;
 
@@ -58,21 +55,26 @@ export class SessionRecords {
     await this.#options.store.visit(ref, this.#options.clock.now(), Number.POSITIVE_INFINITY);
   }
 
-  /** Adds a record with a new reference. @throws what the store throws; the record is not in the store then */
-  async add(record: SessionRecord): Promise<void> {
-    const { store, onError } = this.#options;
-    try {
-      if (!(await this.#insert(record))) throw new Error('A session reference was minted twice.');
-    } catch (error) {
-      // If only the reply was lost, the record is in the store and no client knows its id.
-      await this.#retry.run(async () => store.take(record.ref, 'cap')).catch(onError);
-      throw error;
-    }
+  /** Adds a record if there is room. @throws what the store throws */
+  insert(record: SessionRecord, limits: InsertLimits): MaybePromise<Insertion> {
+    const { store, dueAtMsOf } = this.#options;
+    return store.insert({ ...record, dueAtMs: dueAtMsOf(record) }, limits);
   }
 
-  /** Adds a record unless the store has one with that reference. @returns whether it was added */
-  addUnlessThere(record: SessionRecord): Promise<boolean> {
-    return this.#retry.run(() => this.#insert(record));
+  /**
+   * Like `insert`, for a record with a random reference.
+   * @throws what the store throws; the record is not in the store then, or its session ends unused
+   */
+  add(record: SessionRecord, limits: InsertLimits): MaybePromise<Insertion> {
+    const insertion = this.insert(record, limits);
+    if (!(insertion instanceof Promise)) return insertion;
+    return insertion.catch(async (error: unknown) => {
+      // If only the answer was lost, the record is in the store and no client knows its id.
+      await this.#retry
+        .run(async () => this.#options.store.take(record.ref, 'cap'))
+        .catch(this.#options.onError);
+      throw error;
+    });
   }
 
   /**
@@ -113,12 +115,6 @@ export class SessionRecords {
       return this.#options.store.take(ref, reason);
     });
     return taken ?? (tries > 1 ? seen : undefined);
-  }
-
-  async #insert(record: SessionRecord): Promise<boolean> {
-    const { store, dueAtMsOf } = this.#options;
-    const { kind } = await store.insert({ ...record, dueAtMs: dueAtMsOf(record) }, NO_LIMITS);
-    return kind === 'inserted';
   }
 
   #changed(before: SessionRecord, fields: Partial<SessionRecord>): SessionRecord {

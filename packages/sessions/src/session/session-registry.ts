@@ -2,29 +2,20 @@ import { signedOut } from '../errors.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadline, Deadlines } from '../time/deadlines.js';
+import type { MaybePromise } from '../time/promises.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import type { RandomSource } from '../vault/random.js';
-import { SessionCapacity } from './capacity/capacity.js';
+import type { SessionLimits } from './capacity/capacity.js';
 import type { Disposal, RevocationReport } from './disposal.js';
-import {
-  type IdKind,
-  mintSessionId,
-  type Owner,
-  ownerSessionRefOf,
-  parseSessionId,
-  type SessionId,
-  type SessionRef,
-  sessionRefOf,
-} from './ids.js';
+import { type IdKind, type Owner, parseSessionId, type SessionRef, sessionRefOf } from './ids.js';
 import { type DueChange, type Lifetimes, nextDue } from './lifetimes.js';
-import { isPresent, type Presence, SessionPresence, type StreamCloser } from './presence.js';
+import { type MintedSession, SessionMinting } from './minting.js';
+import { type Presence, SessionPresence, type StreamCloser } from './presence.js';
 import type { SessionEvents } from './session-events.js';
 import {
-  blankRecord,
   type EndReason,
   hasHandle,
   isSignedIn,
-  lastAccountOf,
   type SessionKind,
   type SessionRecord,
   type SessionSnapshot,
@@ -47,12 +38,7 @@ export interface SessionRegistryOptions {
   readonly lifetimes: Lifetimes;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
-  /** The maximum number of sessions of this node. */
-  readonly maxSessions: number;
-  /** The maximum number of sessions without a login. */
-  readonly maxAnonymousSessions: number;
-  /** The maximum number of sessions of one address without a login so far. */
-  readonly anonymousSessionsPerAddress: number;
+  readonly limits: SessionLimits;
   /** Called with the errors of the store that no caller waits for. */
   readonly onError: (error: unknown) => void;
 }
@@ -98,22 +84,22 @@ export class SessionRegistry {
   readonly #known = new Map<SessionRef, LocalSession>();
   readonly #signals = new SessionSignals();
   readonly #followers: EndFollower[] = [];
-  readonly #capacity: SessionCapacity;
+  readonly #minting: SessionMinting;
   /** Sessions that are ending. A session with the same reference is created after that. */
   readonly #ending = new Map<SessionRef, Promise<void>>();
-  /** Sessions of owners that are being created. Concurrent requests share one. */
-  readonly #opening = new Map<SessionRef, Promise<SessionRecord | undefined>>();
 
   constructor(options: SessionRegistryOptions) {
     this.#options = options;
     this.#records = new SessionRecords({ dueAtMsOf: () => Number.POSITIVE_INFINITY, ...options });
-    this.#capacity = new SessionCapacity({
+    this.#minting = new SessionMinting({
       ...options,
-      maxPerAddress: options.anonymousSessionsPerAddress,
-      size: () => this.size,
-      isPresent: (ref) => isPresent(this.#presence.of(ref)),
-      evict: (ref) => this.#evict(ref),
-      has: (ref) => this.has(ref),
+      records: this.#records,
+      get: (ref) => this.#getOfOwner(ref),
+      onStarted: (record) => this.#admit(record),
+      onEvicted: (record) => {
+        this.#signals.abort(record.ref);
+        this.#close(record.ref, 'cap', record);
+      },
     });
   }
 
@@ -128,26 +114,39 @@ export class SessionRegistry {
    * @throws SessionError `limit_reached` if the node is full and all sessions have a login, `too_many_requests` if the
    * address has the maximum
    */
-  async start(
+  async start(kind: SessionKind, owner: string, clientKey?: ClientKey): Promise<MintedSession> {
+    return this.#minting.start(kind, owner, () => ({ quotaKey: clientKey ?? '' }));
+  }
+
+  /**
+   * Creates a connection of an owner's session.
+   * @param clientKey the user and client that it counts for
+   * @throws SessionError `limit_reached` as `start`; `too_many_requests` if the client has the maximum, and none is idle
+   */
+  async startConnection(clientKey: string, session: SessionRef): Promise<MintedSession> {
+    return this.#minting.start('owned-connection', clientKey, () => ({ quotaKey: clientKey, session }));
+  }
+
+  /**
+   * Creates a session with accounts that were in another one.
+   * @param fieldsOf the accounts, sealed for the new session, and what belongs to them; called at once
+   * @returns the session, in the same tick if the store answers at once
+   * @throws SessionError as `start`
+   */
+  startWith(
     kind: SessionKind,
     owner: string,
-    clientKey?: ClientKey,
-  ): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.#capacity.take(() => this.#insert(kind, owner, clientKey), clientKey);
+    fieldsOf: (blank: SessionRecord) => Partial<SessionRecord>,
+  ): MaybePromise<MintedSession> {
+    return this.#minting.start(kind, owner, fieldsOf);
   }
 
   /**
    * The session of an owner. Creates it if it does not exist.
    * @throws SessionError `limit_reached` as `start`
    */
-  async ofOwner(owner: Owner): Promise<SessionRecord> {
-    const ref = ownerSessionRefOf(this.#options.keys, owner);
-    for (;;) {
-      await this.#ending.get(ref);
-      const record = (await this.get(ref)) ?? (await this.#openFor(owner, ref));
-      if (record && this.#known.has(ref)) return record;
-      if (record) this.#admit(record, owner.subjectKey);
-    }
+  ofOwner(owner: Owner): Promise<SessionRecord> {
+    return this.#minting.ofOwner(owner);
   }
 
   /** The references of all sessions of this node. */
@@ -192,7 +191,6 @@ export class SessionRegistry {
 
   /** Notes a request of the session's client. */
   async touch(ref: SessionRef): Promise<void> {
-    this.#capacity.touch(ref);
     await this.#records.touch(ref);
   }
 
@@ -306,46 +304,18 @@ export class SessionRegistry {
     }
   }
 
-  async #insert(
-    kind: SessionKind,
-    owner: string,
-    clientKey: ClientKey | undefined,
-  ): Promise<{ id: SessionId; record: SessionRecord }> {
-    const { random, keys, clock } = this.#options;
-    const id = mintSessionId(random);
-    const ref = sessionRefOf(keys, hasHandle({ kind }) ? 'handle' : 'connection', id);
-    const record = blankRecord(ref, kind, owner, clock.now());
-    await this.#records.add(record);
-    this.#admit(record, clientKey);
-    return { id, record };
-  }
-
-  /** @returns `undefined` if another node has created it first */
-  #openFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
-    const opening =
-      this.#opening.get(ref) ??
-      this.#capacity.take(() => this.#insertFor(owner, ref)).finally(() => this.#opening.delete(ref));
-    this.#opening.set(ref, opening);
-    return opening;
-  }
-
-  async #insertFor(owner: Owner, ref: SessionRef): Promise<SessionRecord | undefined> {
-    const { random, clock } = this.#options;
-    const blank = blankRecord(ref, 'owner-session', owner.key, clock.now());
-    // The next session of this owner has the same reference. Late changes for the old one must not apply to it.
-    const record = { ...blank, epoch: random(5).readUIntBE(0, 5), generation: random(5).readUIntBE(0, 5) };
-    if (!(await this.#records.addUnlessThere(record))) return undefined;
-    this.#admit(record, owner.subjectKey);
+  async #getOfOwner(ref: SessionRef): Promise<SessionRecord | undefined> {
+    await this.#ending.get(ref);
+    const record = await this.get(ref);
+    if (record) this.#admit(record);
     return record;
   }
 
-  /** Adds a session to this node. @param quotaKey the address or user that it counts for until a user logs in */
-  #admit(record: SessionRecord, quotaKey: string | undefined): void {
+  /** Adds a session to this node. */
+  #admit(record: SessionRecord): void {
     const { ref, kind, version, epoch } = record;
     if (this.#known.has(ref)) return;
     this.#known.set(ref, { version, epoch, deadline: undefined, isDeferred: false });
-    // An owned connection ends together with its owner's session, so it is never evicted by itself.
-    if (kind !== 'owned-connection' && !isSignedIn(record)) this.#capacity.addAnonymous(ref, quotaKey);
     this.#schedule(record);
     this.#options.events.emit({ type: 'session.started', ...snapshotOf(record), kind });
   }
@@ -387,19 +357,16 @@ export class SessionRegistry {
     known.deadline?.cancel();
     this.#known.delete(ref);
     this.#signals.abort(ref);
-    this.#capacity.remove(ref);
     this.#presence.forget(ref);
     this.#options.events.emit({ type: 'session.ended', ref, epoch: known.epoch, reason });
     if (record) for (const follow of this.#followers) follow(record, reason);
   }
 
-  #noteChange({ before, after }: ChangedSession): void {
+  #noteChange({ after }: ChangedSession): void {
     const known = this.#known.get(after.ref);
     if (!known || known.version > after.version) return;
     known.version = after.version;
     known.epoch = after.epoch;
-    if (isSignedIn(after)) this.#capacity.remove(after.ref);
-    else this.#capacity.signedOut(after.ref, lastAccountOf(before));
     this.#schedule(after);
   }
 
@@ -440,15 +407,6 @@ export class SessionRegistry {
   #dueNow(record: SessionRecord): DueChange | undefined {
     const due = nextDue(record, this.#presence.of(record.ref), this.#options.lifetimes);
     return due.atMs <= this.#options.clock.now() ? due : undefined;
-  }
-
-  /** Evicts a session for another one, unless a user has logged in. A later login is void. */
-  async #evict(ref: SessionRef): Promise<void> {
-    // `update` would note the new epoch, and the event of the end would name another session than that of the start.
-    const voided = await this.#records.update(ref, (record) =>
-      isSignedIn(record) ? undefined : { epoch: record.epoch + 1 },
-    );
-    if (voided) await this.end(ref, 'cap');
   }
 }
 

@@ -27,9 +27,7 @@ function setUpBearer({ hasSessionPerConnection = false } = {}) {
   const owners = new OwnerSessions({
     keys,
     registry,
-    events,
     random: systemRandom,
-    maxConnections: 10,
     hasSessionPerConnection,
     onError: (error) => bench.errors.push(error),
   });

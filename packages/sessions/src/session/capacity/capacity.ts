@@ -1,128 +1,63 @@
-import { SessionError } from '../../errors.js';
-import type { ClientKey } from '../../limits/client-key.js';
-import type { Clock } from '../../time/clock.js';
-import type { SessionRef } from '../ids.js';
-import type { SessionEvents } from '../session-events.js';
-import { AnonymousSessions } from './anonymous-sessions.js';
+import { SessionError, tooManyRequests } from '../../errors.js';
+import type { InternalEvent } from '../session-events.js';
+import type { SessionRecord } from '../session-record.js';
+import type { Insertion, InsertLimits } from '../session-store.js';
 
-export interface SessionCapacityOptions {
-  readonly clock: Clock;
-  readonly events: SessionEvents;
+/** The limits of new sessions. */
+export interface SessionLimits {
+  /** The maximum number of sessions of this node. */
   readonly maxSessions: number;
   /** The maximum number of sessions without a login. */
   readonly maxAnonymousSessions: number;
-  readonly maxPerAddress: number;
-  /** The number of sessions of the node. */
-  readonly size: () => number;
-  readonly isPresent: (ref: SessionRef) => boolean;
-  /** Ends a session that makes room for another one, unless a user has logged in. */
-  readonly evict: (ref: SessionRef) => Promise<void>;
-  /** Whether the node has a session. */
-  readonly has: (ref: SessionRef) => boolean;
-  readonly onError: (error: unknown) => void;
+  /** The maximum number of sessions of one address without a login so far. */
+  readonly anonymousSessionsPerAddress: number;
+  /** The maximum number of connections of one user through one client. */
+  readonly connectionsPerUser: number;
 }
 
+/** Why a session was refused: the reason in the event, and the error for its client. */
+interface Refusal {
+  readonly reason: Extract<InternalEvent, { type: 'session.refused' }>['reason'];
+  readonly error: SessionError;
+}
+
+type Refused = Extract<Insertion, { kind: 'full' | 'share_full' }>;
+
 const RETRY_WHEN_FULL_SECONDS = 60;
-
 /**
- * The capacity of a node for sessions. On a full node, a session without a login is evicted for a new one.
+ * The time without a request after which a session without a login so far may be evicted for another one of its
+ * address.
  */
-export class SessionCapacity {
-  readonly #options: SessionCapacityOptions;
-  readonly #anonymous: AnonymousSessions;
-  /** Sessions that are being evicted. They do not count towards the maximum. */
-  readonly #evicting = new Set<SessionRef>();
-  #starting = 0;
+const MIN_IDLE_MS = 10 * 60_000;
 
-  constructor(options: SessionCapacityOptions) {
-    this.#options = options;
-    this.#anonymous = new AnonymousSessions(options);
-  }
+/** The limits that apply to a new session. */
+export function insertLimitsOf(record: SessionRecord, limits: SessionLimits): InsertLimits {
+  const { maxSessions, maxAnonymousSessions: maxAnonymous } = limits;
+  return { maxSessions, maxAnonymous, share: shareLimitOf(record, limits) };
+}
 
-  /**
-   * Creates a session if there is room, or room can be made.
-   * @throws SessionError `limit_reached`, `too_many_requests`
-   */
-  async take<T>(start: () => Promise<T>, clientKey?: ClientKey): Promise<T> {
-    if (clientKey !== undefined) this.#makeRoomAt(clientKey);
-    this.#makeRoom();
-    this.#starting++;
-    const started = clientKey === undefined ? undefined : this.#anonymous.starting(clientKey);
-    try {
-      return await start();
-    } finally {
-      this.#starting--;
-      started?.();
-    }
+/** What the client of a refused session is told. */
+export function refusalOf({ kind }: SessionRecord, refused: Refused, limits: SessionLimits): Refusal {
+  if (refused.kind === 'full') {
+    const message = 'This server has the maximum number of sessions. Try again in a minute.';
+    const error = new SessionError('limit_reached', message, { retryAfterSeconds: RETRY_WHEN_FULL_SECONDS });
+    return { reason: 'cap', error };
   }
+  if (kind === 'owned-connection') {
+    const message = `You have ${limits.connectionsPerUser} connections to this server through this client, and all of them are in use. Close one of them, or try again in a minute.`;
+    const error = new SessionError('too_many_requests', message, {
+      retryAfterSeconds: RETRY_WHEN_FULL_SECONDS,
+    });
+    return { reason: 'user', error };
+  }
+  const message =
+    'Too many sessions of your address wait for their users to log in. Log in to one of them, or end one.';
+  return { reason: 'address', error: tooManyRequests(message, Math.ceil(refused.waitMs / 1000)) };
+}
 
-  /** Adds a session without a login. @param quotaKey the address or user that it counts for, if any */
-  addAnonymous(ref: SessionRef, quotaKey: string | undefined): void {
-    this.#anonymous.add(ref, quotaKey);
-  }
-
-  /** Notes a request of a session. */
-  touch(ref: SessionRef): void {
-    this.#anonymous.touch(ref);
-  }
-
-  /** Notes that a session has no login any more. @param account its last account, if known */
-  signedOut(ref: SessionRef, account: string | undefined): void {
-    if (this.#anonymous.has(ref) || this.#evicting.has(ref)) return;
-    // Many users can share an address. A session that had a login counts for its account instead.
-    this.#anonymous.add(ref, account);
-  }
-
-  /** Removes a session that has a login now, or has ended. */
-  remove(ref: SessionRef): void {
-    this.#anonymous.delete(ref);
-    // At once: an ended session must not be counted as one that is still being evicted.
-    this.#evicting.delete(ref);
-  }
-
-  #makeRoomAt(clientKey: ClientKey): void {
-    try {
-      const idle = this.#anonymous.evictionCandidateOf(clientKey);
-      if (idle) this.#evict(idle);
-    } catch (error) {
-      this.#options.events.emit({ type: 'session.refused', reason: 'address' });
-      throw error;
-    }
-  }
-
-  /** Runs within one tick with the creation, so that no two calls evict the same session. */
-  #makeRoom(): void {
-    const { size, maxSessions, maxAnonymousSessions, events } = this.#options;
-    const isFull = size() - this.#evicting.size + this.#starting >= maxSessions;
-    if (!isFull && this.#anonymous.size + this.#starting < maxAnonymousSessions) return;
-    const candidate = this.#anonymous.evictionCandidate();
-    if (candidate) {
-      this.#evict(candidate);
-      return;
-    }
-    events.emit({ type: 'session.refused', reason: 'cap' });
-    throw new SessionError(
-      'limit_reached',
-      'This server has the maximum number of sessions. Try again in a minute.',
-      { retryAfterSeconds: RETRY_WHEN_FULL_SECONDS },
-    );
-  }
-
-  #evict(ref: SessionRef): void {
-    const quotaKey = this.#anonymous.delete(ref);
-    this.#evicting.add(ref);
-    this.#end(ref, quotaKey).catch(this.#options.onError);
-  }
-
-  async #end(ref: SessionRef, quotaKey: string | undefined): Promise<void> {
-    try {
-      await this.#options.evict(ref);
-    } catch (error) {
-      // The session stays, and may be evicted later.
-      if (this.#options.has(ref)) this.#anonymous.add(ref, quotaKey);
-      throw error;
-    } finally {
-      this.#evicting.delete(ref);
-    }
-  }
+function shareLimitOf({ kind, quotaKey }: SessionRecord, limits: SessionLimits): InsertLimits['share'] {
+  // A connection with an open stream or a call in flight is present. All others can make room at once.
+  if (kind === 'owned-connection') return { max: limits.connectionsPerUser, minIdleMs: 0 };
+  if (kind === 'owner-session' || quotaKey === '') return undefined;
+  return { max: limits.anonymousSessionsPerAddress, minIdleMs: MIN_IDLE_MS };
 }
