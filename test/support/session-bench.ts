@@ -13,6 +13,7 @@ import { DEFAULT_LIMITS, type Limits } from '../../packages/sessions/src/limits/
 import { AccountTokens } from '../../packages/sessions/src/session/account-tokens.js';
 import { SessionsPerAccount } from '../../packages/sessions/src/session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../../packages/sessions/src/session/disposal.js';
+import { DueSessions } from '../../packages/sessions/src/session/due-sessions.js';
 import { ExpiryNotices } from '../../packages/sessions/src/session/expiry-notices.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../../packages/sessions/src/session/lifetimes.js';
 import { isPresent } from '../../packages/sessions/src/session/presence.js';
@@ -128,8 +129,10 @@ export class SessionBench {
       isPresent: (ref) => isPresent(this.registry.presenceOf(ref)),
     });
     this.store = ports.sessions;
+    const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({
       store: this.store,
+      dueAtMsOf: (record) => due.next(record),
       keys,
       random,
       clock,
@@ -175,10 +178,9 @@ export class SessionBench {
     events.subscribe((event) => sessionsPerAccount.handleEvent(event));
     if (!options.scheduler) return;
     const refresh = refresher.refresh.bind(refresher);
-    const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
-    const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
-    events.subscribe((event) => scheduler.handleEvent(event));
-    events.subscribe((event) => expiryNotices.handleEvent(event));
+    due.add(new RefreshScheduler({ clock, refresh }));
+    due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
+    due.start();
   }
 
   /** Starts a session and logs `subject` in. */

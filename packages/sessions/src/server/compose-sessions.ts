@@ -17,6 +17,7 @@ import { Provider, type ProviderRuntime } from '../provider/provider.js';
 import { AccountTokens } from '../session/account-tokens.js';
 import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js';
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
+import { DueSessions } from '../session/due-sessions.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { isPresent } from '../session/presence.js';
@@ -49,14 +50,13 @@ export interface SessionParts {
   readonly disposal: Disposal;
   readonly sharedGrants: SharedGrants;
   readonly registry: SessionRegistry;
+  readonly due: DueSessions;
   /** The sessions of the users that access tokens name; absent in open access. */
   readonly owners: OwnerSessions | undefined;
   readonly refreshPolicy: RefreshPolicy;
   readonly refresher: TokenRefresher;
-  readonly scheduler: RefreshScheduler;
   readonly accounts: Accounts;
   readonly sessionsPerAccount: SessionsPerAccount;
-  readonly expiryNotices: ExpiryNotices;
   readonly rejections: TokenRejections;
   readonly sessionFetch: SessionFetch;
   readonly states: SessionStates;
@@ -99,8 +99,10 @@ export function composeSessions(
   const disposal = new Disposal(vault, revoke, events, (session, account) =>
     sharedGrants.mayRevoke(session, account),
   );
+  const due = new DueSessions({ store: sessions, clock, onError });
   const registry = new SessionRegistry({
     store: sessions,
+    dueAtMsOf: (record) => due.next(record),
     keys,
     random,
     clock,
@@ -158,8 +160,9 @@ export function composeSessions(
     onError,
   });
   const refresh = refresher.refresh.bind(refresher);
-  const scheduler = new RefreshScheduler({ clock, deadlines, refresh });
-  const expiryNotices = new ExpiryNotices({ registry, events, clock, deadlines, lifetimes });
+  due.add(new RefreshScheduler({ clock, refresh }));
+  due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
+  due.start();
   const states = new SessionStates({ registry, vault: new Vault(keys, random, 'session-state') });
 
   const rejections = new TokenRejections({ accounts, refresher, registry, clock });
@@ -183,13 +186,12 @@ export function composeSessions(
     disposal,
     sharedGrants,
     registry,
+    due,
     owners,
     refreshPolicy,
     refresher,
-    scheduler,
     accounts,
     sessionsPerAccount,
-    expiryNotices,
     rejections,
     sessionFetch,
     states,

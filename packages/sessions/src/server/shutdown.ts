@@ -5,6 +5,7 @@ import type { Endpoint } from '../mcp/endpoint.js';
 import type { RequestContexts } from '../mcp/request/context.js';
 import type { Logger } from '../observe/logger.js';
 import type { Disposal } from '../session/disposal.js';
+import type { DueSessions } from '../session/due-sessions.js';
 import type { SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
@@ -22,6 +23,7 @@ export interface ShutdownOptions {
   readonly calls: RequestsInFlight;
   readonly logins: Logins;
   readonly registry: SessionRegistry;
+  readonly due: DueSessions;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
   readonly refresher: TokenRefresher;
@@ -57,10 +59,11 @@ export class Shutdown {
   }
 
   async #close(drainMs: number): Promise<void> {
-    const { logger, lifecycle, endpoint, calls, logins, registry, deadlines, keys } = this.#options;
+    const { logger, lifecycle, endpoint, calls, logins, registry, due, deadlines, keys } = this.#options;
     const { events, disposal, refresher, contexts, outlivesProcess } = this.#options;
     endpoint.drain();
     logins.stopWaiting();
+    due.stop();
     await this.#drain.waitFor(calls.settled(), drainMs);
     const cutCalls = calls.count;
     let notRevoked = 0;

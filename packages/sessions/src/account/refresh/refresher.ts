@@ -183,6 +183,10 @@ export class TokenRefresher {
     const { provider, subject, generation, expiresAtMs } = account;
     if (expiresAtMs === undefined) return;
     if (clock.now() >= expiresAtMs) return this.giveUp(record, account, 'no_refresh_token');
+    if (account.isExpiryAnnounced) return;
+    // The event follows the change, so that one process emits it.
+    const announced = await this.#change(record.ref, account, { isExpiryAnnounced: true });
+    if (!announced || announced.before.accounts[provider]?.isExpiryAnnounced) return;
     const expiring = { provider, subject, generation, expiresAtMs };
     events.emit({ type: 'account.expires_soon', ...snapshotOf(record), ...expiring });
   }

@@ -1,89 +1,58 @@
-import { SessionError } from '../../errors.js';
+import type { DueWork } from '../../session/due-sessions.js';
 import type { SessionRef } from '../../session/ids.js';
-import type { InternalEvent } from '../../session/session-events.js';
+import type { AccountRecord, SessionRecord } from '../../session/session-record.js';
 import type { Clock } from '../../time/clock.js';
-import type { Deadline, Deadlines } from '../../time/deadlines.js';
 
 /** Refreshes the token set of an account; rejects if that fails. */
 type RefreshAccount = (ref: SessionRef, provider: string, generation: number) => Promise<void>;
 
 export interface RefreshSchedulerOptions {
   readonly clock: Clock;
-  readonly deadlines: Deadlines;
   readonly refresh: RefreshAccount;
 }
 
-interface Planned {
-  readonly ref: SessionRef;
-  readonly provider: string;
-  readonly generation: number;
-}
-
-/** The delay before the next refresh after an error of the session store. */
-const STORE_PAUSE_MS = 5000;
+/** The delay before the next refresh if the last one did not change the account, as after an error of the store. */
+const AGAIN_MS = 5000;
 
 /**
  * Refreshes every account shortly before its access token expires, so that no call waits for it, and retries failed
- * refreshes. The latest event about an account decides when.
+ * refreshes. The account says when.
  */
-export class RefreshScheduler {
+export class RefreshScheduler implements DueWork {
   readonly #options: RefreshSchedulerOptions;
-  readonly #plans = new Map<SessionRef, Map<string, Deadline>>();
+  readonly againMs: number = AGAIN_MS;
 
   constructor(options: RefreshSchedulerOptions) {
     this.#options = options;
   }
 
-  /** Follows an event. Call it for each one. */
-  handleEvent(event: InternalEvent): void {
-    switch (event.type) {
-      case 'account.authenticated':
-      case 'account.refreshed':
-      case 'account.moved':
-      case 'account.refresh_failed':
-        if (event.refreshAtMs === undefined) this.#cancel(event.ref, event.provider);
-        else this.#plan(event, event.refreshAtMs);
-        return;
-      case 'account.expires_soon':
-        this.#plan(event, event.expiresAtMs);
-        return;
-      case 'account.removed':
-      case 'account.reauthentication_required':
-        this.#cancel(event.ref, event.provider);
-        return;
-      case 'session.signed_out':
-      case 'session.ended':
-        for (const provider of this.#plans.get(event.ref)?.keys() ?? []) this.#cancel(event.ref, provider);
-        return;
-      default:
+  dueAtMs(record: SessionRecord): number | undefined {
+    let earliest: number | undefined;
+    for (const account of scheduled(record)) {
+      const atMs = refreshDueAtMs(account);
+      if (atMs !== undefined && (earliest === undefined || atMs < earliest)) earliest = atMs;
+    }
+    return earliest;
+  }
+
+  run(record: SessionRecord): void {
+    const now = this.#options.clock.now();
+    for (const account of scheduled(record)) {
+      if ((refreshDueAtMs(account) ?? Number.POSITIVE_INFINITY) > now) continue;
+      // An event reports an error of the provider. After an error of the store, the account is due again.
+      this.#options.refresh(record.ref, account.provider, account.generation).catch(() => undefined);
     }
   }
+}
 
-  #plan({ ref, provider, generation }: Planned, atMs: number): void {
-    this.#cancel(ref, provider);
-    const plans = this.#plans.get(ref) ?? new Map<string, Deadline>();
-    const run = () => void this.#refresh({ ref, provider, generation });
-    plans.set(provider, this.#options.deadlines.at(atMs, run));
-    this.#plans.set(ref, plans);
-  }
+/** The accounts that are refreshed. Those of a pending handle move to a session handle first. */
+function scheduled({ kind, accounts }: SessionRecord): readonly AccountRecord[] {
+  if (kind === 'pending-handle') return [];
+  return Object.values(accounts).filter(({ state }) => state === 'authenticated');
+}
 
-  #cancel(ref: SessionRef, provider: string): void {
-    const plans = this.#plans.get(ref);
-    plans?.get(provider)?.cancel();
-    plans?.delete(provider);
-    if (plans?.size === 0) this.#plans.delete(ref);
-  }
-
-  async #refresh(planned: Planned): Promise<void> {
-    const { ref, provider, generation } = planned;
-    this.#cancel(ref, provider);
-    try {
-      await this.#options.refresh(ref, provider, generation);
-    } catch (error) {
-      // For errors of the provider, an event has set the time of the next refresh.
-      const isRescheduled = error instanceof SessionError && error.code !== 'store_unavailable';
-      if (isRescheduled || this.#plans.get(ref)?.has(provider)) return;
-      this.#plan(planned, this.#options.clock.now() + STORE_PAUSE_MS);
-    }
-  }
+/** When an account is to be refreshed, or when its end is to be announced or applied. */
+function refreshDueAtMs(account: AccountRecord): number | undefined {
+  const { hasRefreshToken, refreshAtMs, expiresAtMs, isExpiryAnnounced } = account;
+  return !hasRefreshToken && isExpiryAnnounced ? expiresAtMs : refreshAtMs;
 }
