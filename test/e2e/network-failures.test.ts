@@ -19,9 +19,9 @@ import {
 
 const TOOLS = fileURLToPath(new URL('./blocking-tools.mjs', import.meta.url));
 /** The bytes that a flood sends to a client that does not read. */
-const FLOOD_BYTES = 200 * 1024 * 1024;
+const FLOOD_BYTES = 320 * 1024 * 1024;
 /** The maximum growth of the server: half of a flood. A server that buffers the flood grows more. */
-const MOST_GROWTH_BYTES = 100 * 1024 * 1024;
+const MOST_GROWTH_BYTES = 160 * 1024 * 1024;
 /** The maximum number of bytes that two local sockets and the server buffer. */
 const MOST_IN_KERNEL_BYTES = 32 * 1024 * 1024;
 /** Closes idle connections early, among them those of the browsers of these tests. */

@@ -80,6 +80,7 @@ export class RequestContexts implements ToolContext {
   /** The scopes that handlers require at each provider. */
   readonly #requiredScopes = new Map<string, Set<string>>();
   #isComplete = false;
+  #isClosed = false;
   /** Changes of resources that handlers or the server announce. */
   readonly resourceUpdates: ResourceUpdates = new ResourceUpdates();
 
@@ -106,14 +107,19 @@ export class RequestContexts implements ToolContext {
     this.#storage.exit(run);
   }
 
-  /** Ends. Node keeps a storage that is not disabled, and slows every promise of the process down for each one. */
+  /**
+   * Ends: a handler that is still running has no request any more. Node 20 keeps a storage that is not disabled, and
+   * slows every promise of the process down for each one.
+   */
   close(): void {
+    this.#isClosed = true;
     this.#storage.disable();
   }
 
   /** The context of the current request, if there is one. */
   peek(): RequestContext | undefined {
-    return this.#storage.getStore();
+    // A newer Node restores the context of a handler that waited, although the storage is disabled.
+    return this.#isClosed ? undefined : this.#storage.getStore();
   }
 
   /** @throws SessionError `no_request` */
@@ -122,7 +128,9 @@ export class RequestContexts implements ToolContext {
     if (context) return context;
     throw new SessionError(
       'no_request',
-      'No request is being handled. Call `context.session()` in a handler, while it runs.',
+      this.#isClosed
+        ? 'The server is closed, and the request has ended.'
+        : 'No request is being handled. Call `context.session()` in a handler, while it runs.',
     );
   }
 
