@@ -133,7 +133,7 @@ export class World {
   /** From now on nothing fails, and no message is lost. */
   calmDown(): void {
     this.#isCalm = true;
-    this.#engine.calmDown();
+    this.#engine.isCalm = true;
     this.provider.calmDown();
   }
 

@@ -64,11 +64,12 @@ export class ModelledEngine {
   readonly #subscriptions = new Set<Subscription>();
   /** Whether the engine refuses all connections. */
   isDown = false;
+  /** Whether no message is lost. */
+  isCalm = false;
   /** The number of calls and answers in transit. */
   travelling = 0;
   #callsAtOnce = 0;
   #calledAtMs = 0;
-  #isCalm = false;
 
   constructor(options: ModelledEngineOptions) {
     this.#options = options;
@@ -87,11 +88,6 @@ export class ModelledEngine {
     const pick = <T>(items: readonly T[]) => options.random.pick(items);
     this.#sessionsDue = new DueQueue(pick, (run) => sessions.consumeDue(run));
     this.#attemptsDue = new DueQueue(pick, (run) => attempts.consumeDue(run));
-  }
-
-  /** From now on no message is lost. */
-  calmDown(): void {
-    this.#isCalm = true;
   }
 
   /** The ports of one more node. @param isPresent whether the client of a session is present at this node */
@@ -164,7 +160,7 @@ export class ModelledEngine {
   /** Delivers a message, late or never. */
   #travel(arrive: () => void): void {
     const { clock, random, delayMs, losses } = this.#options;
-    if (!this.#isCalm && random.chance(losses)) return;
+    if (!this.isCalm && random.chance(losses)) return;
     this.travelling++;
     const arriveNow = () => {
       this.travelling--;

@@ -31,7 +31,7 @@ import {
 import { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
 import { SharedGrants } from '../../packages/sessions/src/session/shared-grants.js';
-import { type CreatePorts, createMapPorts } from '../../packages/sessions/src/store/ports.js';
+import { type CreatePorts, createMapPorts, type Ports } from '../../packages/sessions/src/store/ports.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import type { Clock } from '../../packages/sessions/src/time/clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
@@ -87,6 +87,7 @@ export class SessionBench {
   readonly sessionEvents: SessionEvents;
   readonly keys: KeyHierarchy;
   readonly errors: unknown[] = [];
+  readonly ports: Ports;
   readonly store: SessionStore;
   readonly registry: SessionRegistry;
   readonly accounts: Accounts;
@@ -128,6 +129,7 @@ export class SessionBench {
       deadlines,
       isPresent: (ref) => isPresent(this.registry.presenceOf(ref)),
     });
+    this.ports = ports;
     this.store = ports.sessions;
     const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({
