@@ -108,6 +108,18 @@ export const plantedBugs = {
     },
   },
 
+  'a limit of sessions that is checked apart from the insertion': {
+    wrapStore: (store, clock) =>
+      withMethods(store, {
+        insert: async (record, limits) => {
+          const { length } = await store.refs();
+          if (length >= limits.maxSessions) return store.insert(record, limits);
+          await new Promise<void>((resolve) => clock.after(50, resolve));
+          return store.insert(record, { ...limits, maxSessions: Number.POSITIVE_INFINITY });
+        },
+      }),
+  },
+
   'an end that leaves the record where it is': {
     wrapStore: (store) => withMethods(store, { take: (ref) => store.get(ref) }),
   },

@@ -111,6 +111,7 @@ function shapeOf(seed: number): Shape {
       delays: random.pick([0, 0.05]),
       revocations: random.pick([0, 0.05]),
       longestUptimeMs: random.pick([Number.POSITIVE_INFINITY, 20 * 60 * 1000]),
+      maxSessions: random.pick([1000, 1000, Math.max(3, Math.floor(clients / 2))]),
     },
   };
 }

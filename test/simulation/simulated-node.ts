@@ -9,7 +9,7 @@ import type { SimulatedProvider } from './simulated-provider.js';
 export const API = 'https://api.example.com';
 
 export interface SimulatedNodeOptions
-  extends Pick<SessionBenchOptions, 'random' | 'keys' | 'listener' | 'parts'> {
+  extends Pick<SessionBenchOptions, 'random' | 'keys' | 'listener' | 'parts' | 'maxSessions'> {
   readonly clock: VirtualClock;
   readonly engine: ModelledEngine;
   readonly provider: SimulatedProvider;

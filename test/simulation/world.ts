@@ -18,7 +18,7 @@ import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js'
 
 /** The parts of the library that a simulation replaces, to check that it finds planted bugs. */
 export interface PlantedParts extends SessionBenchParts {
-  readonly wrapStore?: (store: SessionStore) => SessionStore;
+  readonly wrapStore?: (store: SessionStore, clock: VirtualClock) => SessionStore;
 }
 
 export interface WorldFaults extends ProviderFaults {
@@ -28,6 +28,8 @@ export interface WorldFaults extends ProviderFaults {
   readonly storeLosses: number;
   /** The probability that the API rejects a valid token. */
   readonly apiRefusals: number;
+  /** The maximum number of sessions. */
+  readonly maxSessions: number;
 }
 
 /** How many refreshes a provider is asked for at the same time, at most. */
@@ -70,7 +72,8 @@ export class World {
       mayLag: nodes > 1,
     });
     const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
-    const watched = (store: SessionStore) => this.#watchingGivenUp(this.#countingSignOuts(store));
+    const watched = (store: SessionStore) =>
+      this.#watchingGivenUp(this.#countingSignOuts(this.#countingSessions(store)));
     const { storeDelayMs: delayMs, storeLosses: losses } = faults;
     this.#engine = new ModelledEngine({
       clock,
@@ -80,7 +83,7 @@ export class World {
       // One node wipes the very buffers that the engine has: the simulation looks at them.
       copies: nodes > 1,
       records: this.#records,
-      wrap: (stores) => ({ ...stores, sessions: wrapStore(watched(stores.sessions)) }),
+      wrap: (stores) => ({ ...stores, sessions: wrapStore(watched(stores.sessions), clock) }),
     });
     const keys = new KeyHierarchy(random.bytes(32));
     this.#createNode = () =>
@@ -88,6 +91,7 @@ export class World {
         clock,
         keys,
         random: random.bytes,
+        maxSessions: faults.maxSessions,
         engine: this.#engine,
         provider: this.provider,
         onRevocation: (token) => this.#inspectRevocation(token),
@@ -217,6 +221,18 @@ export class World {
       this.ledger.violated(`${living.length} logins were never revoked at the provider.`);
     const unexpected = errors.filter((error) => !isLoss(error));
     if (unexpected.length > 0) this.ledger.violated(`An internal error: ${String(unexpected[0])}`);
+  }
+
+  /** The invariant of the limit, whenever a session is added. */
+  #countingSessions(store: SessionStore): SessionStore {
+    const insert = store.insert.bind(store);
+    store.insert = (...given) => {
+      const insertion = insert(...given);
+      if (this.#records.size > this.#faults.maxSessions)
+        this.ledger.violated('There are more sessions than the limit allows.');
+      return insertion;
+    };
+    return store;
   }
 
   #countingSignOuts(store: SessionStore): SessionStore {
