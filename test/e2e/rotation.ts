@@ -63,7 +63,7 @@ export function describeRotation({ sessions, rounds }: { sessions: number; round
       scheduler: true,
       maxSessions: sessions,
       lifetimes: { idleMs: 10 * DAY_MS, absoluteMs: 10 * DAY_MS, connectionTtlMs: 10 * DAY_MS },
-      refreshTokens: (_name, refreshToken) => provider.refresh(refreshToken),
+      refreshTokens: (_name, refreshToken, beforeSend) => provider.refresh(refreshToken, beforeSend),
       revokeTokens: (_name, tokens) => provider.revoke(tokens),
     });
     users = [];

@@ -13,6 +13,8 @@ export const plantedBugs = {
   'a refresh that commits whatever has happened since': { wrapRegistry: withoutGenerations },
 
   'refreshes of the same token set at the same time': {
+    // The claim alone prevents this, too.
+    wrapRefresh: withoutClaims,
     createRefreshes: (options) => {
       const refreshes = new TokenRefresher(options);
       // Each caller has its own, so it does not wait for the refreshes of the others.
@@ -34,8 +36,8 @@ export const plantedBugs = {
   },
 
   'a new refresh token that is not kept': {
-    wrapRefresh: (refresh) => async (provider, refreshToken, isWanted) => {
-      const outcome = await refresh(provider, refreshToken, isWanted);
+    wrapRefresh: (refresh) => async (provider, refreshToken, guard) => {
+      const outcome = await refresh(provider, refreshToken, guard);
       if (outcome.kind !== 'granted') return outcome;
       const { granted } = outcome;
       return { ...outcome, granted: { ...granted, tokens: { ...granted.tokens, refreshToken: undefined } } };
@@ -167,6 +169,12 @@ function withStaleChanges(
   };
   const replaced: Record<string | symbol, unknown> = { get, update };
   return new Proxy(registry, { get: (target, name) => replaced[name] ?? bound(target, name) });
+}
+
+/** Sends refreshes although others have sent the same token. */
+function withoutClaims(refresh: RefreshTokens): RefreshTokens {
+  return (provider, refreshToken, guard) =>
+    refresh(provider, refreshToken, { ...guard, beforeSend: async () => () => true });
 }
 
 /** Lets no refresh through after five failures in a row. */

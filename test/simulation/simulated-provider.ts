@@ -1,4 +1,5 @@
 import type {
+  BeforeSend,
   GrantedTokens,
   RefreshOutcome,
 } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
@@ -73,7 +74,9 @@ export class SimulatedProvider {
   /** Sends the refreshes of a node. */
   readonly refreshFor =
     (node: NodeClock) =>
-    async (_provider: string, refreshToken: Secret): Promise<RefreshOutcome> => {
+    async (_provider: string, refreshToken: Secret, beforeSend: BeforeSend): Promise<RefreshOutcome> => {
+      const fence = await beforeSend();
+      if (!fence?.()) return { kind: 'unwanted' };
       const presented = refreshToken.reveal();
       this.families.sent(presented);
       this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);

@@ -30,8 +30,8 @@ const bench: SessionBench = new SessionBench({
   createPorts: portsOver(records),
   scheduler: true,
   maxSessions: 2 * BATCH,
-  async refreshTokens(provider, refreshToken) {
-    return troubleOf(refreshToken.reveal()) ?? bench.provider.refresh(provider, refreshToken);
+  async refreshTokens(provider, refreshToken, beforeSend) {
+    return troubleOf(refreshToken.reveal()) ?? bench.provider.refresh(provider, refreshToken, beforeSend);
   },
   listener(event) {
     if (event.type !== 'session.ended' && event.type !== 'session.signed_out') return;

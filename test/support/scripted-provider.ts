@@ -1,4 +1,5 @@
 import type {
+  BeforeSend,
   GrantedTokens,
   RefreshOutcome,
 } from '../../packages/sessions/src/account/refresh/granted-tokens.js';
@@ -49,10 +50,17 @@ export class ScriptedProvider {
     };
   }
 
-  readonly refresh = (_provider: string, refreshToken: Secret): Promise<RefreshOutcome> => {
+  /** @param beforeSend Default: the request is sent */
+  readonly refresh = async (
+    _provider: string,
+    refreshToken: Secret,
+    beforeSend: BeforeSend = async () => () => true,
+  ): Promise<RefreshOutcome> => {
+    const fence = await beforeSend();
+    if (!fence?.()) return { kind: 'unwanted' };
     const presented = refreshToken.reveal();
     this.presented.push(presented);
-    if (!this.holds) return Promise.resolve(this.granted(presented));
+    if (!this.holds) return this.granted(presented);
     return new Promise((answer) => this.held.push({ refreshToken: presented, answer }));
   };
 

@@ -154,11 +154,26 @@ export class SessionBench {
     events.subscribe((event) => this.sharedGrants.handleEvent(event));
     this.tokens = new AccountTokens(vault);
     const { registry, tokens } = this;
-    const policy = options.scheduler && new RefreshPolicy({ clock, sendRefresh, revoke, fraction });
+    const policy = options.scheduler
+      ? new RefreshPolicy({ clock, sendRefresh, revoke, fraction })
+      : undefined;
     if (policy) events.subscribe((event) => policy.handleEvent(event));
-    const plainRefresh = policy ? policy.refresh : sendRefresh;
+    const plainRefresh: RefreshTokens =
+      policy?.refresh ??
+      ((provider, refreshToken, { beforeSend }) => sendRefresh(provider, refreshToken, beforeSend));
     const refreshTokens = parts.wrapRefresh?.(plainRefresh) ?? plainRefresh;
-    const refreshing = { registry, tokens, disposal, events, clock, refreshTokens, fraction };
+    const refreshing = {
+      registry,
+      tokens,
+      disposal,
+      events,
+      clock,
+      refreshTokens,
+      fraction,
+      random,
+      wallNow: () => clock.now(),
+      onError,
+    };
     this.refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
     const { refresher, sharedGrants } = this;
     this.accounts = new Accounts({

@@ -21,6 +21,7 @@ describe('an access token', () => {
     const { snapshot } = await bench.loggedIn('alice');
     await bench.clock.advance(540 * SECOND);
     expect(await bench.accessToken(snapshot)).toBe('access-alice-1');
+    await bench.clock.advance(0);
     expect(bench.provider.held).toHaveLength(1);
     const [refresh] = bench.provider.held;
     refresh?.answer(bench.provider.granted(refresh.refreshToken));

@@ -1,4 +1,6 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
+import type { Fence } from '../account/refresh/granted-tokens.js';
 import { readLimitedText } from '../limits/read-limited-text.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Clock } from '../time/clock.js';
@@ -16,6 +18,8 @@ export class ProviderConnection {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
+  /** Reaches the request through openid-client, which signs client assertions before it. */
+  readonly #fences = new AsyncLocalStorage<Fence>();
   #configuration: Promise<oidc.Configuration> | undefined;
 
   constructor(settings: ProviderSettings, clock: Clock, fetch: typeof globalThis.fetch) {
@@ -41,6 +45,11 @@ export class ProviderConnection {
       });
       throw error;
     }
+  }
+
+  /** Runs a refresh whose request is sent only if the fence allows it in the tick of sending; else it rejects. */
+  fenced<T>(fence: Fence, run: () => Promise<T>): Promise<T> {
+    return this.#fences.run(fence, run);
   }
 
   /** Requests a document, without credentials. @throws as `fetch` does; TooLargeError */
@@ -80,8 +89,10 @@ export class ProviderConnection {
     const request = { ...rest, body: form ?? (typeof body === 'string' ? body : null) };
     const grantType = form?.get('grant_type');
     // A refresh is never aborted: only its response contains the next refresh token.
-    if (grantType === 'refresh_token')
+    if (grantType === 'refresh_token') {
+      if (this.#fences.getStore()?.() === false) throw new Error('It is too late to send the refresh token.');
       return readTokenAnswer(await this.#fetch(url, request), this.#settings);
+    }
     const timeout = new AbortController();
     const cancel = this.#clock.after(REQUEST_TIMEOUT_MS, () =>
       timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),

@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { describe, expect, it, onTestFinished, vi } from 'vitest';
 import type { ProviderFailureReason } from '../session/provider-failure-texts.js';
 import type { ProviderFailure } from '../session/provider-failures.js';
@@ -237,5 +238,52 @@ describe('a configured `revoke`', () => {
     await new Promise((resolve) => setImmediate(resolve));
     expect(calls).toBe(1);
     expect(uncaught).toEqual([]);
+  });
+});
+
+describe('the fence of a refresh', () => {
+  const key = generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({ format: 'jwk' });
+
+  it.each<[string, Partial<ProviderOptions>]>([
+    ['a public client', {}],
+    ['a client that signs an assertion before it sends', { clientKey: { ...key, alg: 'ES256' } }],
+  ])('is looked at in the tick of sending: %s [security 52]', async (_what, options) => {
+    const sent: string[] = [];
+    const granted: Answer = (url, form) => {
+      sent.push('request');
+      return granting()(url, form);
+    };
+    const { provider } = providerOf({ '/token': granted }, options);
+    const beforeSend = async () => () => {
+      const mayBeSent = sent.length === 0;
+      sent.push('look');
+      // Another tick would come before a request that is not sent in this one.
+      queueMicrotask(() => sent.push('later'));
+      return mayBeSent;
+    };
+    const refresh = () => provider.refresh(Secret.fromString('refresh'), beforeSend);
+    expect(await refresh()).toMatchObject({ kind: 'granted' });
+    expect(sent.slice(0, 3)).toEqual(['look', 'request', 'later']);
+    expect(await refresh()).toEqual({ kind: 'unwanted' });
+    expect(sent.filter((each) => each === 'request')).toHaveLength(1);
+  });
+
+  it('is not asked for without metadata, and without it nothing is sent', async () => {
+    let claims = 0;
+    const token = vi.fn(granting());
+    const answers = { '/token': token };
+    const refused = async () => {
+      claims++;
+      return undefined;
+    };
+    const { provider } = providerOf(answers);
+    expect(await provider.refresh(Secret.fromString('refresh'), refused)).toEqual({ kind: 'unwanted' });
+    const down: Answer = () => new Response(null, { status: 503 });
+    const paths = ['openid-configuration', 'oauth-authorization-server'];
+    const outage = Object.fromEntries(paths.map((path) => [`/.well-known/${path}`, down]));
+    const { provider: unreachable } = providerOf({ ...answers, ...outage });
+    const outcome = await unreachable.refresh(Secret.fromString('refresh'), refused);
+    expect([outcome.kind, claims]).toEqual(['unavailable', 1]);
+    expect(token).not.toHaveBeenCalled();
   });
 });

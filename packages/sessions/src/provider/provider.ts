@@ -1,5 +1,5 @@
 import * as oidc from 'openid-client';
-import type { GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
+import type { BeforeSend, Fence, GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
 import type { ProviderFailure } from '../session/provider-failures.js';
 import { ProviderError } from '../session/provider-failures.js';
 import type { Revocation } from '../session/session-events.js';
@@ -57,6 +57,9 @@ const RESPONSE_FIELDS = ['code', 'state', 'iss', 'error', 'error_description', '
 
 /** A refresh without a response after this time is lost. It is not aborted. */
 const REFRESH_TIMEOUT_MS = 30_000;
+
+const UNWANTED = { kind: 'unwanted' } as const;
+const sendAlways: BeforeSend = () => Promise.resolve(() => true);
 
 /** What a provider runs on. */
 export interface ProviderRuntime {
@@ -283,21 +286,11 @@ export class Provider {
 
   /**
    * Exchanges a refresh token for new tokens (RFC 6749 section 6), once. Never rejects and never aborts the request:
-   * after 30 seconds the outcome is `lost`, and `late` resolves to the tokens of a later response.
+   * 30 seconds after `beforeSend` the outcome is `lost`, and `late` resolves to the tokens of a later response.
+   * @param beforeSend called when the metadata is there. Default: the request is sent
    */
-  async refresh(refreshToken: Secret): Promise<RefreshOutcome> {
-    const answering = this.#refresh(refreshToken);
-    const late = answering.then((outcome) =>
-      outcome.kind === 'granted' ? outcome.granted.tokens : undefined,
-    );
-    const timeout = new Promise<RefreshOutcome>((resolve) => {
-      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () => {
-        const failure = { provider: this.name, step: 'refresh', reason: 'timeout', outcome: 'lost' } as const;
-        resolve({ kind: 'lost', cause: new ProviderError(failure), late });
-      });
-      void answering.then(cancel);
-    });
-    const outcome = await Promise.race([answering, timeout]);
+  async refresh(refreshToken: Secret, beforeSend: BeforeSend = sendAlways): Promise<RefreshOutcome> {
+    const outcome = await this.#refreshInTime(refreshToken, beforeSend);
     if ('cause' in outcome && outcome.cause instanceof ProviderError) this.#failures.report(outcome.cause);
     return outcome;
   }
@@ -321,24 +314,80 @@ export class Provider {
     wipeTokenSet(tokens);
   }
 
-  async #refresh(refreshToken: Secret): Promise<RefreshOutcome> {
-    const requestedAtMs = this.#clock.now();
-    let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
+  async #refreshInTime(refreshToken: Secret, beforeSend: BeforeSend): Promise<RefreshOutcome> {
+    const prepared = await this.#inTime<oidc.Configuration | RefreshOutcome>(
+      this.#prepareRefresh(),
+      (failure) => ({
+        kind: 'unavailable',
+        retryAfterSeconds: undefined,
+        cause: new ProviderError({ ...failure, step: 'discovery', outcome: 'unavailable' }),
+      }),
+    );
+    if ('kind' in prepared) return prepared;
+    const fence = await beforeSend();
+    if (!fence) return UNWANTED;
+    const answering = this.#sendRefresh(prepared, refreshToken, fence);
+    const late = answering.then((outcome) =>
+      outcome.kind === 'granted' ? outcome.granted.tokens : undefined,
+    );
+    return this.#inTime<RefreshOutcome>(answering, (failure) => ({
+      kind: 'lost',
+      cause: new ProviderError({ ...failure, step: 'refresh', outcome: 'lost' }),
+      late,
+    }));
+  }
+
+  /** The metadata of the provider, or the outcome of a refresh without it. */
+  async #prepareRefresh(): Promise<oidc.Configuration | RefreshOutcome> {
     try {
-      const configuration = await this.#connection.configured();
-      const sent = refreshToken.reveal();
-      place = { ...placeOf('refresh', configuration), secrets: [sent] };
-      const settings = this.#settings;
-      const resources = resourceParameters(settings);
-      const response = await oidc.refreshTokenGrant(configuration, sent, resources);
+      return await this.#connection.configured();
+    } catch (error) {
+      return failedRefresh(this.#failures.errorOf(error, { step: 'discovery' }), false);
+    }
+  }
+
+  async #sendRefresh(
+    configuration: oidc.Configuration,
+    refreshToken: Secret,
+    fence: Fence,
+  ): Promise<RefreshOutcome> {
+    const settings = this.#settings;
+    const requestedAtMs = this.#clock.now();
+    const sent = refreshToken.reveal();
+    const seen = { isTooLate: false };
+    const look = () => {
+      seen.isTooLate = !fence();
+      return !seen.isTooLate;
+    };
+    try {
+      const response = await this.#connection.fenced(look, () =>
+        oidc.refreshTokenGrant(configuration, sent, resourceParameters(settings)),
+      );
       const idToken = checkedIdToken(response, settings, configuration, { isRefresh: true });
       const request = { requestedAtMs, scopes: settings.scopes, isRefresh: true };
       const granted = refreshedIn(grantedIn(response, settings, request), idToken, settings);
       return { kind: 'granted', granted };
     } catch (error) {
-      const cause = this.#failures.errorOf(error, place);
-      return failedRefresh(cause, place.step === 'refresh');
+      if (seen.isTooLate) return UNWANTED;
+      const place = { ...placeOf('refresh', configuration), secrets: [sent] };
+      return failedRefresh(this.#failures.errorOf(error, place), true);
     }
+  }
+
+  /** The result, or what is instead of it after 30 seconds. The result must not reject. */
+  #inTime<T>(
+    result: Promise<T>,
+    instead: (failure: { readonly provider: string; readonly reason: 'timeout' }) => T,
+  ): Promise<T> {
+    return new Promise((resolve) => {
+      const cancel = this.#clock.after(REFRESH_TIMEOUT_MS, () =>
+        resolve(instead({ provider: this.name, reason: 'timeout' })),
+      );
+      void result.then((value) => {
+        cancel();
+        resolve(value);
+      });
+    });
   }
 
   #configured(): Promise<oidc.Configuration> {

@@ -131,8 +131,8 @@ export function composeSessions(
 
   const tokens = new AccountTokens(vault);
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
-  const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken) =>
-    providerNamed(name).refresh(refreshToken);
+  const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken, beforeSend) =>
+    providerNamed(name).refresh(refreshToken, beforeSend);
   const revokeUnused: RevokeTokens = (name, tokens) => providerNamed(name).revokeUnused(tokens);
   const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, revoke: revokeUnused, fraction });
   const refresher = new TokenRefresher({
@@ -143,6 +143,8 @@ export function composeSessions(
     clock,
     refreshTokens: refreshPolicy.refresh,
     fraction,
+    random,
+    onError,
   });
   const accounts = new Accounts({
     registry,

@@ -49,7 +49,7 @@ export type RefreshOutcome =
   | { readonly kind: 'grant_revoked' }
   | PostponedRefresh
   | LostRefresh
-  /** The account does not need the refresh any more, and it was not retried. */
+  /** The request was not sent, or not repeated: the account does not need it, or another refresh has the claim. */
   | { readonly kind: 'unwanted' };
 
 /** The request was sent and its response was lost. The refresh token may be used up. */
@@ -68,12 +68,25 @@ export interface PostponedRefresh {
   readonly cause: unknown;
 }
 
-/**
- * Refreshes tokens at a provider's token endpoint. Never rejects. A request that was sent is never aborted.
- * @param isWanted called before a retry: whether the account still needs the refresh
- */
+/** Whether a request may still be sent. Call it in the tick in which it is. */
+export type Fence = () => boolean;
+
+/** Claims the right to send a refresh token. Never rejects. @returns `undefined`: it must not be sent */
+export type BeforeSend = () => Promise<Fence | undefined>;
+
+/** What a refresh asks its account. */
+export interface RefreshGuard {
+  /** Whether the account still needs the refresh. Called before a retry. Never rejects. */
+  isWanted(): Promise<boolean>;
+  /** Called before each request, when all else is ready. */
+  readonly beforeSend: BeforeSend;
+  /** Whether another refresh may have sent the refresh token. A request that is lost is not repeated then. */
+  readonly isAmbiguous: boolean;
+}
+
+/** Refreshes tokens at a provider's token endpoint. Never rejects. A request that was sent is never aborted. */
 export type RefreshTokens = (
   provider: string,
   refreshToken: Secret,
-  isWanted: () => Promise<boolean>,
+  guard: RefreshGuard,
 ) => Promise<RefreshOutcome>;

@@ -23,6 +23,7 @@ const granted: RefreshOutcome = {
   },
 };
 const always = () => Promise.resolve(true);
+const beforeSend = () => Promise.resolve(() => true);
 
 interface Request {
   readonly provider: string;
@@ -33,11 +34,13 @@ interface Request {
 
 interface SetUpOptions {
   readonly fraction?: () => number;
+  /** Whether another refresh may have sent the token. */
+  readonly isAmbiguous?: boolean;
   /** Answers requests as they come. Default: they are pending until the test answers them. */
   readonly answers?: (request: Request, number: number) => RefreshOutcome;
 }
 
-function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
+function setUp({ fraction = () => 0.5, isAmbiguous = false, answers }: SetUpOptions = {}) {
   const clock = new VirtualClock();
   const events = new SessionEvents((error) => {
     throw error;
@@ -60,7 +63,7 @@ function setUp({ fraction = () => 0.5, answers }: SetUpOptions = {}) {
   });
   events.subscribe((event) => policy.handleEvent(event));
   const refresh = (token = 'token', isWanted = always, provider = 'idp') =>
-    policy.refresh(provider, Secret.fromString(token), isWanted);
+    policy.refresh(provider, Secret.fromString(token), { isWanted, isAmbiguous, beforeSend });
   /** Refreshes, letting as much time pass as that takes. */
   const finish = async (refreshing = refresh()) => {
     let outcome: RefreshOutcome | undefined;
@@ -348,5 +351,13 @@ describe('two providers', () => {
     await clock.advance(0);
     for (const { answer } of requests) answer(granted);
     await Promise.all(full);
+  });
+});
+
+describe('a refresh token that another refresh may have sent', () => {
+  it('is sent once: a lost request is not repeated [security 20]', async () => {
+    const { requests, refresh, finish } = setUp({ isAmbiguous: true, answers: () => lost });
+    expect(await finish(refresh())).toEqual(lost);
+    expect(requests).toHaveLength(1);
   });
 });

@@ -4,7 +4,7 @@ import type { InternalEvent } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
 import { CircuitBreaker, type FinalCheck } from './breaker.js';
-import type { LostRefresh, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
+import type { BeforeSend, LostRefresh, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
 
 /** The maximum number of refreshes in flight at one provider. */
 const MAX_REFRESHES = 50;
@@ -22,6 +22,7 @@ export interface RefreshPolicyOptions {
   readonly sendRefresh: (
     provider: string,
     refreshToken: Parameters<RefreshTokens>[1],
+    beforeSend: BeforeSend,
   ) => Promise<RefreshOutcome>;
   readonly revoke: RevokeTokens;
   /** A random number from 0 to 1, for jitter. */
@@ -52,13 +53,17 @@ export class RefreshPolicy {
     if (event.type === 'account.authenticated') this.#limitsOf(event.provider).breaker.succeeded();
   }
 
-  readonly refresh: RefreshTokens = async (provider, refreshToken, isWanted) => {
+  readonly refresh: RefreshTokens = async (provider, refreshToken, guard) => {
     const { limiter, breaker } = this.#limitsOf(provider);
-    const check = async () => ((await isWanted()) ? undefined : UNWANTED);
-    const request = () => this.#options.sendRefresh(provider, refreshToken);
+    const check = async () => ((await guard.isWanted()) ? undefined : UNWANTED);
+    const request = () => this.#options.sendRefresh(provider, refreshToken, guard.beforeSend);
     for (let tries = 1; ; tries++) {
       const outcome = await limiter(() => breaker.run(request, check));
       if (outcome.kind === 'lost') {
+        if (guard.isAmbiguous) {
+          this.#expectLate(provider, outcome, false);
+          return outcome;
+        }
         const repeatRequest = (lastCheck: FinalCheck) => limiter(() => breaker.runAnyway(request, lastCheck));
         const last = await this.#repeat(repeatRequest, outcome, check);
         for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
@@ -68,7 +73,7 @@ export class RefreshPolicy {
       const askedMs = (outcome.retryAfterSeconds ?? 0) * 1000;
       if (askedMs > MAX_PAUSE_MS) return outcome;
       await this.#pause(Math.max(askedMs, this.#jittered(FIRST_PAUSE_MS * 2 ** (tries - 1))));
-      if (!(await isWanted())) return UNWANTED;
+      if (!(await guard.isWanted())) return UNWANTED;
     }
   };
 

@@ -14,6 +14,7 @@ export function refreshedAccount(
     ...current,
     failureReason: undefined,
     failures: undefined,
+    claim: undefined,
     scopes: narrowed(current.scopes, granted.scopes),
     ...tokenTimes(granted, current, current.hasRefreshToken, fraction),
     ...answeredFields(granted, current),

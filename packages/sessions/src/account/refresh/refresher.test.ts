@@ -78,13 +78,43 @@ describe('a refresh that is granted', () => {
     expect(() => shown[0]?.reveal()).toThrow('wiped');
   });
 
-  it('is revoked when the store does not take it in [security 22]', async () => {
-    const { bench, refresh } = await setUp();
+  it('is committed as soon as the store answers, within a minute [security 19]', async () => {
+    const { bench, snapshot, account, refresh } = await setUp();
+    const replace = bench.store.replace.bind(bench.store);
+    bench.provider.holds = true;
+    const refreshed = refresh();
+    await bench.clock.advance(0);
     bench.store.replace = () => Promise.reject(new Error('down'));
+    bench.provider.held[0]?.answer(bench.provider.granted('refresh-alice-1'));
+    await bench.clock.advance(50_000);
+    expect(await account()).toMatchObject({ generation: 1 });
+    bench.store.replace = replace;
+    await bench.clock.advance(2000);
+    await refreshed;
+    expect(await account()).toMatchObject({ generation: 2, claim: undefined });
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
+    expect(bench.provider.revoked).toEqual([]);
+  });
+
+  it('that the store does not commit within a minute is wiped, not revoked, and its old refresh token is not sent again [security 20, 22]', async () => {
+    const { bench, account, refresh } = await setUp();
+    bench.provider.holds = true;
     const refreshed = refresh().catch((error: unknown) => error);
-    await bench.clock.advance(1000);
+    await bench.clock.advance(0);
+    const replace = bench.store.replace.bind(bench.store);
+    bench.store.replace = () => Promise.reject(new Error('down'));
+    const granted = bench.provider.grant('alice');
+    bench.provider.held[0]?.answer({ kind: 'granted', granted });
+    await bench.clock.advance(63_000);
     expect(await refreshed).toMatchObject({ code: 'store_unavailable' });
-    expect(bench.provider.revoked).toEqual(['refresh-alice-2', 'access-alice-2']);
+    expect(bench.provider.revoked).toEqual([]);
+    expect(() => granted.tokens.accessToken.reveal()).toThrow('wiped');
+    bench.store.replace = replace;
+    expect((await account())?.claim?.untilMs).toBe(600_000);
+    const again = refresh().catch((error: unknown) => error);
+    await bench.clock.advance(31_000);
+    expect(await again).toMatchObject({ code: 'provider_unavailable' });
+    expect(bench.provider.presented).toHaveLength(1);
   });
 
   it('is revoked when its account was given up meanwhile [security 22]', async () => {
@@ -545,8 +575,8 @@ describe('a refresh that is put off', () => {
 
   it('asks before it is sent again whether it is wanted [security 15, 22]', async () => {
     const asks: (() => Promise<boolean>)[] = [];
-    const refreshTokens: RefreshTokens = (_provider, _token, isWanted) => {
-      asks.push(isWanted);
+    const refreshTokens: RefreshTokens = (_provider, _token, guard) => {
+      asks.push(() => guard.isWanted());
       return Promise.resolve({ kind: 'unwanted' });
     };
     const first = await setUp({ parts: { wrapRefresh: () => refreshTokens } });

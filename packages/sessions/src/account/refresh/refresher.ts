@@ -14,10 +14,12 @@ import {
 import type { ChangedSession, SessionChange } from '../../session/session-records.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
+import type { RandomSource } from '../../vault/random.js';
 import type { Secret } from '../../vault/secret.js';
 import { wipeTokenSet } from '../../vault/token-set.js';
 import { backoffMs } from './backoff.js';
-import type { GrantedTokens, PostponedRefresh, RefreshTokens } from './granted-tokens.js';
+import type { GrantedTokens, PostponedRefresh, RefreshGuard, RefreshTokens } from './granted-tokens.js';
+import { RefreshClaim } from './refresh-claim.js';
 import { isOtherUser, nonconformancesOf, refreshedAccount } from './refreshed-account.js';
 
 export interface TokenRefresherOptions {
@@ -29,7 +31,20 @@ export interface TokenRefresherOptions {
   readonly refreshTokens: RefreshTokens;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
+  readonly random: RandomSource;
+  /** Milliseconds on a clock that continues while the machine is suspended. Default: that of the system. */
+  readonly wallNow?: (() => number) | undefined;
+  /** Called with the errors of the store that no caller waits for. */
+  readonly onError: (error: unknown) => void;
 }
+
+/** The time between two reads of an account that another refresh has claimed. */
+const HELD_PAUSE_MS = 250;
+/** How long a refresh waits for another one. */
+const MAX_HELD_MS = 30_000;
+/** The time between two attempts to commit tokens, and how long they are made. */
+const COMMIT_PAUSE_MS = 1000;
+const MAX_COMMIT_MS = 60_000;
 
 /**
  * Refreshes token sets. Each account has one refresh at a time. Its tokens are committed only if the account still has
@@ -108,6 +123,7 @@ export class TokenRefresher {
       state: 'reauthentication_required',
       failureReason,
       failures: undefined,
+      claim: undefined,
       sealed: undefined,
       hasRefreshToken: false,
       expiresAtMs: undefined,
@@ -192,14 +208,28 @@ export class TokenRefresher {
   }
 
   async #renew(record: SessionRecord, account: AccountRecord, refreshToken: Secret): Promise<void> {
-    const { registry, refreshTokens } = this.#options;
+    const { clock, refreshTokens, wallNow = Date.now } = this.#options;
     const { provider, generation } = account;
-    const isWanted = async () => {
-      const latest = await registry.get(record.ref).catch(() => record);
-      const current = latest?.accounts[provider];
-      return current?.generation === generation && current.state === 'authenticated';
+    const target = { ref: record.ref, provider, generation };
+    const claim = new RefreshClaim({ ...this.#options, clock, wallNow }, target);
+    let heldUntilMs: number | undefined;
+    const guard: RefreshGuard = {
+      isWanted: () => this.#isWanted(record, account),
+      beforeSend: async () => {
+        try {
+          const claimed = await claim.take();
+          heldUntilMs = claimed.kind === 'held' ? claimed.untilMs : undefined;
+          return claimed.kind === 'claimed' ? claimed.fence : undefined;
+        } catch (error) {
+          this.#options.onError(error);
+          return undefined;
+        }
+      },
+      get isAmbiguous() {
+        return claim.isAmbiguous;
+      },
     };
-    const outcome = await refreshTokens(provider, refreshToken, isWanted);
+    const outcome = await refreshTokens(provider, refreshToken, guard);
     switch (outcome.kind) {
       case 'granted':
         return this.#commit(record, account, outcome.granted, refreshToken);
@@ -211,8 +241,34 @@ export class TokenRefresher {
         throw reauthenticationRequired(provider, outcome.cause);
       case 'unavailable':
       case 'refused':
-        return this.#postpone(record, account, outcome);
+        return this.#postpone(record, account, outcome).finally(() => claim.release());
       case 'unwanted':
+        await claim.release();
+        if (heldUntilMs !== undefined) await this.#waitForOther(record, account, heldUntilMs);
+    }
+  }
+
+  /** Waits for the refresh of another process. @throws SessionError `provider_unavailable` if it takes too long */
+  async #waitForOther(record: SessionRecord, account: AccountRecord, untilMs: number): Promise<void> {
+    const { registry, clock } = this.#options;
+    const { provider, generation } = account;
+    const startedMs = clock.now();
+    while (clock.now() - startedMs < MAX_HELD_MS) {
+      await this.#pause(HELD_PAUSE_MS);
+      const current = (await registry.get(record.ref))?.accounts[provider];
+      if (current?.generation !== generation || current.state !== 'authenticated') return;
+      if (current.claim?.untilMs !== untilMs || untilMs <= clock.now()) return;
+    }
+    throw notRenewed(provider, 'provider_unavailable', (untilMs - clock.now()) / 1000);
+  }
+
+  /** Whether an account still needs a refresh. If the store does not answer, it does. */
+  async #isWanted({ ref }: SessionRecord, { provider, generation }: AccountRecord): Promise<boolean> {
+    try {
+      const current = (await this.#options.registry.get(ref))?.accounts[provider];
+      return current?.generation === generation && current.state === 'authenticated';
+    } catch {
+      return true;
     }
   }
 
@@ -223,7 +279,7 @@ export class TokenRefresher {
     granted: GrantedTokens,
     oldRefreshToken: Secret,
   ): Promise<void> {
-    const { registry, events, disposal, tokens: sealer } = this.#options;
+    const { events, disposal, tokens: sealer } = this.#options;
     const { provider, subject } = account;
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
     if (isOtherUser(granted, account)) {
@@ -231,25 +287,26 @@ export class TokenRefresher {
       await disposal.revoke(started, { provider, subject: granted.identity?.subject }, tokens);
       throw reauthenticationRequired(provider);
     }
-    let sealed: AccountRecord | undefined;
+    const attempts: AccountRecord[] = [];
     const change: SessionChange = (record) => {
-      sealer.wipe(sealed);
       const current = record.accounts[provider];
       if (current?.generation !== account.generation || current.state !== 'authenticated') return undefined;
       const generation = record.generation + 1;
       const renewed = refreshedAccount(current, granted, this.#options.fraction());
       const { tokenRejected } = account;
-      sealed = sealer.seal(record, { ...renewed, generation, tokenRejected }, tokens);
+      const sealed = sealer.seal(record, { ...renewed, generation, tokenRejected }, tokens);
+      attempts.push(sealed);
       return { generation, accounts: { ...record.accounts, [provider]: sealed } };
     };
-    const changed = await registry.update(started.ref, change).catch(async (error: unknown) => {
-      sealer.wipe(sealed);
-      // The account keeps its old tokens, and with them its grant.
-      await disposal.revoke(started, { provider, subject }, tokens);
+    const changed = await this.#commitInTime(started, change, attempts).catch((error: unknown) => {
+      // The account may have these tokens, or the same grant by the old ones. Revoking them could end it.
+      for (const attempt of attempts) sealer.wipe(attempt);
+      wipeTokenSet(tokens);
       throw error;
     });
+    const kept = changed?.after.accounts[provider];
+    for (const attempt of attempts) if (!isSameSeal(attempt, kept)) sealer.wipe(attempt);
     if (!changed) {
-      sealer.wipe(sealed);
       await disposal.revoke(started, account, tokens);
       return;
     }
@@ -261,6 +318,39 @@ export class TokenRefresher {
     for (const nonconformance of nonconformancesOf(granted, account)) {
       events.emit({ type: 'account.nonconforming_answer', ...session, provider, subject, nonconformance });
     }
+  }
+
+  /**
+   * Makes the change that commits tokens until the store answers, for a minute: the old refresh token is used up.
+   * @param attempts the accounts as the change has sealed them
+   * @throws SessionError `store_unavailable`
+   */
+  async #commitInTime(
+    started: SessionRecord,
+    change: SessionChange,
+    attempts: readonly AccountRecord[],
+  ): Promise<ChangedSession | undefined> {
+    const { registry, clock } = this.#options;
+    const startedMs = clock.now();
+    let committed: SessionRecord | undefined;
+    for (;;) {
+      try {
+        const changed = await registry.update(started.ref, (record) => {
+          // The answer to an earlier attempt was lost.
+          const isDone = attempts.some((attempt) => isSameSeal(attempt, record.accounts[attempt.provider]));
+          committed = isDone ? record : undefined;
+          return isDone ? undefined : change(record);
+        });
+        return changed ?? (committed && { before: started, after: committed });
+      } catch (error) {
+        if (clock.now() - startedMs >= MAX_COMMIT_MS) throw error;
+        await this.#pause(COMMIT_PAUSE_MS);
+      }
+    }
+  }
+
+  #pause(durationMs: number): Promise<void> {
+    return new Promise((resolve) => this.#options.clock.after(durationMs, resolve));
   }
 
   /** Keeps the account and schedules the next refresh. @throws SessionError always */
@@ -339,4 +429,9 @@ interface StartedRefresh {
   readonly generation: number;
   /** Whether an API rejected its access token. */
   readonly tokenRejected?: true | undefined;
+}
+
+/** Whether an account has the tokens that another one has, sealed at once. A store may have copied them. */
+function isSameSeal({ sealed }: AccountRecord, other: AccountRecord | undefined): boolean {
+  return sealed !== undefined && other?.sealed !== undefined && sealed.salt.equals(other.sealed.salt);
 }

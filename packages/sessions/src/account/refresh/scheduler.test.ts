@@ -127,6 +127,7 @@ describe('the scheduler', () => {
     expect(dueOf({}, 'pending-handle')).toBeUndefined();
     expect(dueOf({ refreshAtMs: undefined })).toBeUndefined();
     expect(dueOf({ state: 'reauthentication_required' })).toBeUndefined();
+    expect(dueOf({ claim: { id: 1, untilMs: 70 * SECOND } })).toBe(70 * SECOND);
   });
 
   it.each<[string, () => Promise<void>]>([

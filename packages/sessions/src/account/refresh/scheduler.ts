@@ -53,6 +53,8 @@ function scheduled({ kind, accounts }: SessionRecord): readonly AccountRecord[] 
 
 /** When an account is to be refreshed, or when its end is to be announced or applied. */
 function refreshDueAtMs(account: AccountRecord): number | undefined {
-  const { hasRefreshToken, refreshAtMs, expiresAtMs, isExpiryAnnounced } = account;
-  return !hasRefreshToken && isExpiryAnnounced ? expiresAtMs : refreshAtMs;
+  const { hasRefreshToken, refreshAtMs, expiresAtMs, isExpiryAnnounced, claim } = account;
+  if (!hasRefreshToken) return isExpiryAnnounced ? expiresAtMs : refreshAtMs;
+  // Another refresh may have sent the refresh token until then.
+  return refreshAtMs === undefined || !claim ? refreshAtMs : Math.max(refreshAtMs, claim.untilMs);
 }

@@ -1,0 +1,104 @@
+import { describe, expect, it } from 'vitest';
+import { RefreshClaim } from '../../packages/sessions/src/account/refresh/refresh-claim.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { SessionBench, type SessionBenchOptions } from '../support/session-bench.js';
+
+const SECOND = 1000;
+
+/** What each refresh claim promises over a session store. */
+export function describeRefreshClaims(name: string, options: () => SessionBenchOptions): void {
+  describe(`refresh claims over ${name}`, () => {
+    async function setUp() {
+      const random = new SeededRandom(1).bytes;
+      const bench = new SessionBench({ random, ...options() });
+      // Answers of a store that is late need the clock.
+      const settled = async <T>(promise: Promise<T>): Promise<T> => {
+        let isDone = false;
+        const done = promise.finally(() => {
+          isDone = true;
+        });
+        for (let step = 0; !isDone && step < 1000; step++) await bench.clock.advance(10);
+        return done;
+      };
+      const { record } = await settled(bench.loggedIn('alice'));
+      let skewMs = 0;
+      const claim = (generation = 1) =>
+        new RefreshClaim(
+          {
+            registry: bench.registry,
+            clock: bench.clock,
+            wallNow: () => bench.clock.now() + skewMs,
+            random,
+            onError: (error) => void bench.errors.push(error),
+          },
+          { ref: record.ref, provider: 'idp', generation },
+        );
+      const account = async () => (await settled(Promise.resolve(bench.store.get(record.ref))))?.accounts.idp;
+      const take = (of: RefreshClaim) => settled(of.take());
+      const skew = (ms: number) => {
+        skewMs += ms;
+      };
+      return { bench, record, claim, account, take, settled, skew };
+    }
+
+    it('are taken by one of many refreshes [security 17, 52]', async () => {
+      const { claim, settled } = await setUp();
+      const taken = await settled(Promise.all(Array.from({ length: 5 }, () => claim().take())));
+      expect(taken.map(({ kind }) => kind).sort()).toEqual(['claimed', 'held', 'held', 'held', 'held']);
+    });
+
+    it('end after a minute and the expiry of the access token, and the next one is ambiguous [security 20, 52]', async () => {
+      const { bench, claim, account, take } = await setUp();
+      expect(await take(claim())).toMatchObject({ kind: 'claimed' });
+      expect((await account())?.claim?.untilMs).toBe((await account())?.expiresAtMs);
+      const later = claim();
+      await bench.clock.advance(590 * SECOND);
+      expect(await take(later)).toMatchObject({ kind: 'held' });
+      await bench.clock.advance(11 * SECOND);
+      expect(await take(later)).toMatchObject({ kind: 'claimed' });
+      expect(later.isAmbiguous).toBe(true);
+      expect(((await account())?.claim?.untilMs ?? 0) - bench.clock.now()).toBeGreaterThan(50 * SECOND);
+    });
+
+    it('are taken again by the same refresh, which is not ambiguous', async () => {
+      const { claim, take } = await setUp();
+      const own = claim();
+      expect([(await take(own)).kind, (await take(own)).kind, own.isAmbiguous]).toEqual([
+        'claimed',
+        'claimed',
+        false,
+      ]);
+    });
+
+    it('are free at once after a release, which leaves those of others alone', async () => {
+      const { claim, take, settled } = await setUp();
+      const [first, second] = [claim(), claim()];
+      await take(first);
+      await settled(second.release());
+      expect(await take(second)).toMatchObject({ kind: 'held' });
+      await settled(first.release());
+      expect(await take(second)).toMatchObject({ kind: 'claimed' });
+      expect(second.isAmbiguous).toBe(false);
+    });
+
+    it('are not wanted for another generation, or after a sign-out [security 22]', async () => {
+      const { bench, record, claim, take, settled } = await setUp();
+      expect(await take(claim(2))).toEqual({ kind: 'unwanted' });
+      await settled(bench.registry.signOut(record.ref, 'logout'));
+      expect(await take(claim())).toEqual({ kind: 'unwanted' });
+    });
+
+    it.each(['the monotonic clock', 'the wall clock'])(
+      'have a fence that falls when five seconds have passed on %s [security 52]',
+      async (which) => {
+        const { bench, claim, take, skew } = await setUp();
+        const taken = await take(claim());
+        if (taken.kind !== 'claimed') throw new Error('The claim was not taken.');
+        expect(taken.fence()).toBe(true);
+        if (which === 'the wall clock') skew(5 * SECOND);
+        else await bench.clock.advance(5 * SECOND);
+        expect(taken.fence()).toBe(false);
+      },
+    );
+  });
+}
