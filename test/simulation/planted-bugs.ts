@@ -139,6 +139,14 @@ export const plantedBugs = {
   },
 } satisfies Readonly<Record<string, PlantedParts>>;
 
+/** Bugs that show only if several nodes share the sessions. */
+export const bugsOfNodes = {
+  'a refresh that is sent although its claim has ended': {
+    wrapSend: (send) => (provider, refreshToken, beforeSend) =>
+      send(provider, refreshToken, async () => (await beforeSend()) && (() => true)),
+  },
+} satisfies Readonly<Record<string, PlantedParts>>;
+
 type Accounts = SessionRecord['accounts'];
 
 /**

@@ -103,7 +103,7 @@ export class Scenario {
 
   /** Ends all sessions at once, while other work is running. */
   shutDown(): void {
-    this.#onAnyNode(({ bench }) => bench.registry.endAll('shutdown'));
+    for (const node of this.#world.nodes) this.#on(node, ({ bench }) => bench.registry.endAll('shutdown'));
   }
 
   /** Waits until all work has ended, in the foreground and in the background. */
@@ -125,7 +125,10 @@ export class Scenario {
   /** Runs something on one of the nodes that are not stopped, if there is one. */
   #onAnyNode(run: (node: SimulatedNode) => Promise<unknown>): void {
     const node = this.#world.runningNode();
-    if (!node) return;
+    if (node) this.#on(node, run);
+  }
+
+  #on(node: SimulatedNode, run: (node: SimulatedNode) => Promise<unknown>): void {
     const watched = run(node).catch((error: unknown) => {
       if (!(error instanceof SessionError))
         this.#world.ledger.violated(`An unexpected error: ${String(error)}`);

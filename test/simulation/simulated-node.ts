@@ -8,11 +8,14 @@ import type { SimulatedProvider } from './simulated-provider.js';
 
 export const API = 'https://api.example.com';
 
+export type SendRefresh = ReturnType<SimulatedProvider['refreshFor']>;
+
 export interface SimulatedNodeOptions
   extends Pick<SessionBenchOptions, 'random' | 'keys' | 'listener' | 'parts' | 'maxSessions'> {
   readonly clock: VirtualClock;
   readonly engine: ModelledEngine;
   readonly provider: SimulatedProvider;
+  readonly wrapSend?: ((send: SendRefresh) => SendRefresh) | undefined;
   /** Called with an access token that is about to be revoked. */
   readonly onRevocation: (token: string) => void;
   /** Answers a request to the API. */
@@ -26,7 +29,7 @@ export class SimulatedNode {
   readonly sessionFetch: SessionFetch;
 
   constructor(options: SimulatedNodeOptions) {
-    const { engine, provider, callApi, onRevocation } = options;
+    const { engine, provider, callApi, onRevocation, wrapSend = (send) => send } = options;
     const node = new NodeClock(options.clock);
     const revoke = provider.revokeFor(node);
     this.clock = node;
@@ -35,7 +38,7 @@ export class SimulatedNode {
       nodeClock: node,
       createPorts: ({ isPresent }) => engine.portsOf(node, isPresent),
       scheduler: true,
-      refreshTokens: provider.refreshFor(node),
+      refreshTokens: wrapSend(provider.refreshFor(node)),
       revokeTokens: (name, tokens) => {
         if (!node.hasCrashed) onRevocation(tokens.accessToken.reveal());
         return revoke(name, tokens);

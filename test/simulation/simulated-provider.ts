@@ -24,6 +24,8 @@ export interface ProviderFaults {
   readonly delays: number;
   /** The probability that a refresh finds its login revoked by an administrator. */
   readonly revocations: number;
+  /** The probability that a node is stopped when it is about to send a refresh. */
+  readonly freezes: number;
   /** How long the provider is up between two outages at most. */
   readonly longestUptimeMs: number;
 }
@@ -36,7 +38,7 @@ const LOST = { kind: 'lost', cause: undefined } as const;
 
 /** An authorization server with strict rotation, and the network between it and the library. */
 export class SimulatedProvider {
-  readonly families = new TokenFamilies();
+  readonly families: TokenFamilies;
   readonly #random: SeededRandom;
   readonly #clock: VirtualClock;
   readonly #faults: ProviderFaults;
@@ -52,6 +54,7 @@ export class SimulatedProvider {
     this.#random = random;
     this.#clock = clock;
     this.#faults = faults;
+    this.families = new TokenFamilies(faults.freezes > 0);
     this.#outages = new Outages(random, faults.longestUptimeMs);
   }
 
@@ -76,9 +79,11 @@ export class SimulatedProvider {
     (node: NodeClock) =>
     async (_provider: string, refreshToken: Secret, beforeSend: BeforeSend): Promise<RefreshOutcome> => {
       const fence = await beforeSend();
-      if (!fence?.()) return { kind: 'unwanted' };
+      if (!fence) return { kind: 'unwanted' };
+      await this.#sign(node);
+      if (!fence()) return { kind: 'unwanted' };
       const presented = refreshToken.reveal();
-      this.families.sent(presented);
+      this.families.sent(presented, this.#clock.now());
       this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);
       const outcome = await this.#withTimeout(node, this.#answer(presented));
       this.#refreshing--;
@@ -112,6 +117,12 @@ export class SimulatedProvider {
       };
       void answering.then((outcome) => node.run(() => receive(outcome)));
     });
+  }
+
+  /** What is done between the claim and the request. Some nodes are stopped just then. */
+  async #sign(node: NodeClock): Promise<void> {
+    if (this.#fails(this.#faults.freezes)) node.freeze(10_000 + this.#random.below(170_000));
+    if (this.#faults.freezes > 0) await new Promise<void>((resolve) => node.after(0, resolve));
   }
 
   async #answer(presented: string): Promise<RefreshOutcome> {

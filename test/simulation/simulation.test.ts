@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { firstViolation } from './first-violation.js';
-import { plantedBugs } from './planted-bugs.js';
+import { bugsOfNodes, plantedBugs } from './planted-bugs.js';
 import { simulate } from './simulate.js';
 
 /** Bugs that one of a few seeds reveals. */
@@ -20,6 +20,15 @@ describe('the lives of sessions', () => {
 
   it('are the same again for the same seed', async () => {
     expect(await simulate(7)).toEqual(await simulate(7));
+  });
+});
+
+describe('two nodes that share sessions, of which some are stopped and some crash', () => {
+  it('send no refresh token that the other one may have used up [security 20]', async () => {
+    const isMeant = (message: string) => message.startsWith('A refresh token');
+    expect(await firstViolation(20, {}, { nodes: 2, isMeant })).toBeUndefined();
+    const planted = bugsOfNodes['a refresh that is sent although its claim has ended'];
+    expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
   });
 });
 

@@ -14,11 +14,17 @@ interface Family {
   readonly expiriesMs: Map<number, number>;
   /** Refresh tokens that were sent, and whose answer is awaited. */
   readonly underWay: Set<number>;
+  /** When each refresh token was sent last, and how often it was sent although it may have been used up. */
+  readonly sentAtMs: Map<number, number>;
+  readonly repeated: Set<number>;
   /** Refresh tokens whose last answer was lost: a caller that sends one again cannot know whether it is used up. */
   readonly unanswered: Set<number>;
   /** The newest tokens reached no caller, so they cannot be revoked. */
   isOutOfReach: boolean;
 }
+
+/** The time after which another node may send a refresh token again: a minute after the claim, which is five seconds old at most when the token is sent. */
+const REPEATED_AFTER_MS = 55_000;
 
 const TOKEN = /^(?:access|refresh)\.(\d+)\.(\d+)$/;
 
@@ -29,8 +35,14 @@ const TOKEN = /^(?:access|refresh)\.(\d+)\.(\d+)$/;
  */
 export class TokenFamilies {
   readonly #families: Family[] = [];
+  readonly #canCrash: boolean;
   /** The misuse of refresh tokens. */
   readonly misuses: string[] = [];
+
+  /** @param canCrash whether the sender of a token can be gone before it has the answer */
+  constructor(canCrash: boolean) {
+    this.#canCrash = canCrash;
+  }
 
   /** @returns the number of a new family, which has no tokens yet. */
   start(user: string, rotates: boolean): number {
@@ -42,6 +54,8 @@ export class TokenFamilies {
       isAlive: true,
       expiriesMs: new Map(),
       underWay: new Set(),
+      sentAtMs: new Map(),
+      repeated: new Set(),
       unanswered: new Set(),
       isOutOfReach: false,
     };
@@ -87,12 +101,19 @@ export class TokenFamilies {
     return nowMs >= (this.#at(family).expiriesMs.get(number) ?? Number.POSITIVE_INFINITY);
   }
 
-  /** A refresh token is sent. Only one whose answer was lost may have been used up by then. */
-  sent(refreshToken: string): void {
+  /**
+   * A refresh token is sent. Only one whose answer was lost may have been used up by then. If nodes can crash, a
+   * token that was sent may be sent once more, a minute later: its first sender may be gone.
+   */
+  sent(refreshToken: string, nowMs: number): void {
     const { family, number } = numbersOf(refreshToken);
-    const { underWay, unanswered, isAlive, refresh } = this.#at(family);
+    const { underWay, unanswered, isAlive, refresh, sentAtMs, repeated } = this.#at(family);
     const isUsedUp = isAlive && refresh !== number && !unanswered.has(number);
-    if (underWay.has(number)) this.misuses.push('A refresh token was sent twice at the same time.');
+    const mayRepeat =
+      this.#canCrash && !repeated.has(number) && nowMs - (sentAtMs.get(number) ?? nowMs) >= REPEATED_AFTER_MS;
+    sentAtMs.set(number, nowMs);
+    if ((underWay.has(number) || isUsedUp) && mayRepeat) repeated.add(number);
+    else if (underWay.has(number)) this.misuses.push('A refresh token was sent twice at the same time.');
     else if (isUsedUp) this.misuses.push('A refresh token was used twice.');
     underWay.add(number);
   }
@@ -100,8 +121,11 @@ export class TokenFamilies {
   /** The sender of a refresh token has an answer, or has stopped waiting for it. */
   heard(refreshToken: string, outcome: RefreshOutcome['kind']): void {
     const { family, number } = numbersOf(refreshToken);
-    const { underWay, unanswered } = this.#at(family);
+    const { underWay, unanswered, sentAtMs, repeated } = this.#at(family);
     underWay.delete(number);
+    // An error of the provider uses no token up, so that the repetition is still to come.
+    if ((outcome === 'unavailable' || outcome === 'refused') && repeated.delete(number))
+      sentAtMs.set(number, Number.NEGATIVE_INFINITY);
     if (outcome === 'lost') unanswered.add(number);
     if (outcome === 'granted') unanswered.delete(number);
   }

@@ -13,15 +13,17 @@ import type { NodeClock } from '../support/node-clock.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import type { SessionBenchParts } from '../support/session-bench.js';
 import { Ledger } from './ledger.js';
-import { SimulatedNode } from './simulated-node.js';
+import { type SendRefresh, SimulatedNode } from './simulated-node.js';
 import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js';
 
 /** The parts of the library that a simulation replaces, to check that it finds planted bugs. */
 export interface PlantedParts extends SessionBenchParts {
+  /** Its result replaces the function that sends a refresh. */
+  readonly wrapSend?: (send: SendRefresh) => SendRefresh;
   readonly wrapStore?: (store: SessionStore, clock: VirtualClock) => SessionStore;
 }
 
-export interface WorldFaults extends ProviderFaults {
+export interface WorldFaults extends Omit<ProviderFaults, 'freezes'> {
   /** The maximum latency of the store, in milliseconds each way; `0` answers in the same tick. */
   readonly storeDelayMs: number;
   /** The probability that a call to the store, or its answer, is lost. */
@@ -63,7 +65,7 @@ export class World {
     this.#faults = faults;
     this.random = new SeededRandom(seed);
     const { random, clock } = this;
-    this.provider = new SimulatedProvider(random, clock, faults);
+    this.provider = new SimulatedProvider(random, clock, { ...faults, freezes: nodes > 1 ? 0.02 : 0 });
     const recordOf = (ref: string) => this.#records.get(ref as SessionRef);
     this.ledger = new Ledger({
       families: this.provider.families,
@@ -94,6 +96,7 @@ export class World {
         maxSessions: faults.maxSessions,
         engine: this.#engine,
         provider: this.provider,
+        wrapSend: planted.wrapSend,
         onRevocation: (token) => this.#inspectRevocation(token),
         callApi: (...request) => this.#callApi(...request),
         listener: (event) => this.#note(event),
