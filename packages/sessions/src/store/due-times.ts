@@ -22,8 +22,12 @@ export class DueTimes<Key> {
 
   /** @param atMs `Infinity`: never */
   set(key: Key, atMs: number): void {
-    this.delete(key);
-    if (atMs === Number.POSITIVE_INFINITY) return;
+    if (atMs === Number.POSITIVE_INFINITY) {
+      this.delete(key);
+      return;
+    }
+    this.#deadlines.get(key)?.cancel();
+    // Not deleted before: in a large map, a key that is deleted and added again takes a new place each time.
     this.#deadlines.set(
       key,
       this.#options.deadlines.at(atMs, () => this.#due(key)),

@@ -87,7 +87,7 @@ export class MapSessionStore implements SessionStore {
     this.#records.set(next.ref, next.lastRequestAtMs < lastRequestAtMs ? { ...next, lastRequestAtMs } : next);
     this.#groups.change(current, next);
     this.#index.change(indexKeysOf(current), indexKeysOf(next), next.ref);
-    this.#due.set(next.ref, next.dueAtMs);
+    if (next.dueAtMs !== current.dueAtMs) this.#due.set(next.ref, next.dueAtMs);
     return true;
   }
 
