@@ -177,7 +177,10 @@ async function unlessAborted<T>(
     else signal.addEventListener('abort', stop, { once: true });
   });
   try {
-    return await Promise.race([work, aborted]);
+    const result = await Promise.race([work, aborted]);
+    // An abort right after the result has discarded it.
+    signal.throwIfAborted();
+    return result;
   } finally {
     signal.removeEventListener('abort', stop);
   }
