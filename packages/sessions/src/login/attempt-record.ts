@@ -46,8 +46,8 @@ export interface PendingAttempt {
   readonly scopes: readonly string[];
   /** JSON of the claims that the authorization request adds (OpenID Connect Core section 5.5). Default: none. */
   readonly claims?: string | undefined;
-  /** What the provider asks the user for at a renewal. Absent at any other login. */
-  readonly prompt?: 'consent' | 'login' | undefined;
+  /** What the provider asks the user for at a renewal; `any`: what it wants. Absent at any other login. */
+  readonly prompt?: 'consent' | 'login' | 'any' | undefined;
   readonly source: LoginSource;
   /** The user or address that the attempt counts for. */
   readonly quotaKey: string;

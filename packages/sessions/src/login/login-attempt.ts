@@ -44,6 +44,8 @@ export interface LoginFault {
   readonly reason?: ProviderFailureReason | undefined;
   /** The error code of RFC 6749, which the provider may have made up. */
   readonly oauthError?: string | undefined;
+  /** Whether the login before it is still valid. Absent: no, or not known. */
+  readonly keepsLogin?: boolean | undefined;
 }
 
 export interface FailedLogin extends LoginFault {

@@ -1,5 +1,6 @@
 import type { Accounts } from '../account/accounts.js';
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
+import { dropRefused, isRefusal } from '../account/refused-login.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Disposal } from '../session/disposal.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
@@ -37,7 +38,7 @@ export interface LoginCompletionOptions {
   readonly clock: Clock;
   readonly random: RandomSource;
   /** Keeps the pending handle alive as long as its confirmation code is valid. */
-  readonly registry: Pick<SessionRegistry, 'touch'>;
+  readonly registry: Pick<SessionRegistry, 'touch' | 'update'>;
   readonly onError: (error: unknown) => void;
 }
 
@@ -157,8 +158,20 @@ export class LoginCompletion {
     const { reason, oauthError } = cause ?? {};
     const outcome: FailedLogin = omitUndefined({ kind: 'failed', failure, reason, oauthError });
     const ended = await this.#options.changes.fail(attempt.key, outcome);
-    if (ended) this.failed(ended, outcome);
+    if (!ended) return outcome;
+    await this.refused(ended, failure);
+    this.failed(ended, outcome);
     return outcome;
+  }
+
+  /** Notes that a login was not possible as it was requested, so that the next one requests less. */
+  async refused(attempt: PendingAttempt, failure: LoginFailure): Promise<void> {
+    const { snapshot, provider, scopes, claims, isDevice, lastTransaction } = attempt;
+    const wasAtProvider = isDevice || lastTransaction !== undefined;
+    if (!isRefusal(failure, wasAtProvider)) return;
+    const { registry, onError } = this.#options;
+    const change = dropRefused({ snapshot, provider, scopes, claims, wasAtProvider }, failure);
+    await registry.update(snapshot.ref, change).catch(onError);
   }
 
   /** Fails an attempt that is due, if it has expired. */

@@ -125,8 +125,13 @@ export interface AccountRecord {
   readonly openIdSubject?: string | undefined;
   /** The provider's session (`sid` of the ID token), at most 256 characters. */
   readonly providerSession?: string | undefined;
-  /** Ends with the next login at the provider. */
+  /** Ends with the next login at the provider, also if the provider or the user refuses it. */
   readonly stepUp?: StepUp | undefined;
+  /**
+   * How a login over this one ended. The next one requests no more than the configured scopes, and, unless the user has
+   * declined, leaves to the provider what it asks for. Ends with the next login at the provider.
+   */
+  readonly refusal?: 'declined' | 'failed' | undefined;
   /**
    * The claims that an API had demanded of the login. Absent once an API has accepted its token: the same demand leads
    * to another login from then on.

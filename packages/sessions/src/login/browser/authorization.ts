@@ -128,5 +128,5 @@ export class Authorization {
 /** What a login requests besides the configured scopes is requested from the provider only. */
 function differencesOf(attempt: PendingAttempt, purpose: AuthorizationPurpose): AuthorizationDifferences {
   const { scopes, claims, prompt } = attempt;
-  return purpose === 'login' ? { scopes, claims, prompt } : {};
+  return purpose === 'login' ? { scopes, claims, prompt: prompt === 'any' ? undefined : prompt } : {};
 }

@@ -1,7 +1,9 @@
 import type { RequestOrigin } from '../../access/access.js';
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
+import { hasValidLogin, isRefusal } from '../../account/refused-login.js';
 import type { Provider } from '../../provider/provider.js';
 import { failureIn, type ProviderFailure } from '../../session/provider-failures.js';
+import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import { digestOf, isSameDigest } from '../../vault/secret-digest.js';
 import {
@@ -25,6 +27,7 @@ export interface BrowserFlowOptions extends AuthorizationOptions {
   readonly attempts: AttemptStore;
   readonly completion: LoginCompletion;
   readonly providers: ReadonlyMap<string, Provider>;
+  readonly registry: Pick<SessionRegistry, 'get'>;
   readonly clock: Clock;
 }
 
@@ -115,7 +118,8 @@ export class BrowserFlow {
 
   /** The failure of the login with this link; `undefined` if it did not fail within the last ten minutes. */
   async faultOf(attemptId: string): Promise<LoginFault | undefined> {
-    return (await this.#attempt(attemptId))?.outcome;
+    const attempt = await this.#attempt(attemptId);
+    return attempt?.outcome && this.#withLogin(attempt, attempt.outcome);
   }
 
   /**
@@ -133,14 +137,17 @@ export class BrowserFlow {
     } catch (error) {
       const cause = failureIn(error);
       const passes = cause?.outcome === 'unavailable' || cause?.outcome === 'lost';
-      return passes ? { kind: 'unavailable', cause } : this.#options.completion.failBy(attempt, error);
+      if (!passes) return this.#withLogin(attempt, await this.#options.completion.failBy(attempt, error));
+      await this.#options.completion.refused(attempt, 'provider_unavailable');
+      return { kind: 'unavailable', cause };
     }
   }
 
   /** The user declined. */
-  async decline(attemptId: string): Promise<void> {
+  async decline(attemptId: string): Promise<LoginFault> {
     const attempt = await this.#pending(attemptId);
-    if (attempt) await this.#options.completion.fail(attempt, 'declined');
+    if (!attempt) return { failure: 'declined' };
+    return this.#withLogin(attempt, await this.#options.completion.fail(attempt, 'declined'));
   }
 
   /** Whether a link belongs to a pending login, or to one that failed within the last ten minutes. */
@@ -162,13 +169,21 @@ export class BrowserFlow {
 
   /** Handles an authorization response. Its state and code are used at most once. */
   async handleCallback(response: AuthorizationResponse): Promise<CallbackResult> {
-    const { completion } = this.#options;
-    const { path, query, cookieOf } = response;
+    const { cookieOf } = response;
     const found = await this.#attemptOf(response);
     const open = found && (await this.#take(found));
     // The response may have come too late, to a login that has failed.
-    if (!open) return endedOf(found && (await this.#options.attempts.get(found.key)), cookieOf);
-    const { attempt, transaction } = open;
+    const result = open
+      ? await this.#respond(open, response)
+      : endedOf(found && (await this.#options.attempts.get(found.key)), cookieOf);
+    return found && result.kind === 'failed' ? this.#withLogin(found, result) : result;
+  }
+
+  async #respond(
+    { attempt, transaction }: OpenTransaction,
+    { path, query, cookieOf, origin }: AuthorizationResponse,
+  ): Promise<CallbackResult> {
+    const { completion } = this.#options;
     if (!isSameBrowser(transaction, cookieOf(attempt.key))) {
       this.#options.secrets.wipe(transaction.checks);
       await completion.fail(attempt, 'browser_mismatch');
@@ -183,7 +198,7 @@ export class BrowserFlow {
       const granted = await this.#authorization.exchange(attempt, transaction, query);
       return transaction.purpose === 'sign-in'
         ? await this.#signedIn(attempt, granted, transaction.cookieDigest)
-        : await this.#loggedIn(attempt, granted, response.origin);
+        : await this.#loggedIn(attempt, granted, origin);
     } catch (error) {
       return completion.failBy(attempt, error);
     }
@@ -194,6 +209,15 @@ export class BrowserFlow {
     const attempt = await this.#attempt(attemptId);
     const unconfirmed = attempt?.outcome ? undefined : attempt?.unconfirmed;
     return unconfirmed !== undefined && isSameDigest(digestOf(code), unconfirmed.codeDigest);
+  }
+
+  /** A fault, and whether the login before it is still valid. A browser of another user is not told. */
+  async #withLogin<T extends LoginFault>({ snapshot, provider }: LoginAttempt, fault: T): Promise<T> {
+    if (!isRefusal(fault.failure, true)) return fault;
+    const { registry, clock } = this.#options;
+    const record = await registry.get(snapshot.ref);
+    const isValid = record?.epoch === snapshot.epoch && hasValidLogin(record, provider, clock.now());
+    return isValid ? { ...fault, keepsLogin: true } : fault;
   }
 
   async #attempt(attemptId: string): Promise<LoginAttempt | undefined> {

@@ -43,7 +43,10 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   const { browserFlow, guards, loginRequests, brand, random, bodyMemory } = options;
   const cookies = new LoginCookies(options);
   /** The path of a page in the public URL. */
-  const at = (path: string) => new URL(`.${path}`, options.publicUrl()).pathname;
+  const at = (path: string) => {
+    const { pathname, search } = new URL(`.${path}`, options.publicUrl());
+    return `${pathname}${search}`;
+  };
 
   /** Shows why the login of a link is not pending. */
   const showEnded = async (c: Context<HttpEnv>, attemptId: string) => {
@@ -88,8 +91,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     const request = await browserFlow.connectRequest(attemptId);
     if (!request) return showEnded(c, attemptId);
     if (form.get('action') !== 'continue') {
-      await browserFlow.decline(attemptId);
-      return c.redirect(at(failurePathOf({ failure: 'declined' })), 303);
+      return c.redirect(at(failurePathOf(await browserFlow.decline(attemptId))), 303);
     }
     const binding = randomToken(random);
     const result = await browserFlow.consent(attemptId, binding);
@@ -156,17 +158,15 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return showPage(c, await codePage(brand, code));
   });
 
-  app.get('/login/failed/:failure', async (c) => {
-    const failure = c.req.param('failure');
-    return isLoginFailure(failure) ? showPage(c, await failurePage(brand, { failure })) : c.notFound();
-  });
-
-  app.get('/login/failed/:failure/:reason', async (c) => {
-    const { failure, reason } = c.req.param();
-    return isLoginFailure(failure) && isProviderFailureReason(reason)
-      ? showPage(c, await failurePage(brand, { failure, reason }))
-      : c.notFound();
-  });
+  const showFailed = async (c: Context<HttpEnv>) => {
+    const { failure = '', reason } = c.req.param();
+    if (!isLoginFailure(failure)) return c.notFound();
+    if (reason !== undefined && !isProviderFailureReason(reason)) return c.notFound();
+    const keepsLogin = c.req.query('login') === 'kept';
+    return showPage(c, await failurePage(brand, { failure, reason, keepsLogin }));
+  };
+  app.get('/login/failed/:failure', showFailed);
+  app.get('/login/failed/:failure/:reason', showFailed);
 
   return app;
 }

@@ -8,7 +8,7 @@ import { type Page, renderMessage } from './page.js';
 /** The last page of a login that failed: the reason, and what to do next. */
 export function failurePage(
   brand: Brand,
-  { failure, reason: cause }: Pick<LoginFault, 'failure' | 'reason'>,
+  { failure, reason: cause, keepsLogin }: Omit<LoginFault, 'oauthError'>,
   status: Page['status'] = 200,
 ): Promise<Page> {
   const { title, reason, advice } = FAILURES[failure];
@@ -18,6 +18,7 @@ export function failurePage(
     mark: failure === 'declined' ? 'neutral' : 'bad',
     title,
     body: html`<p>${explained}</p>
+      ${keepsLogin ? html`<p>Your login from before is still valid.</p>` : ''}
       <p>${advice}</p>
       <p class="quiet">You can close this window.</p>`,
   });
@@ -29,8 +30,9 @@ export function isLoginFailure(value: string): value is LoginFailure {
 }
 
 /** The path of the page, below the public URL. The reason is from a closed list. */
-export function failurePathOf({ failure, reason }: Pick<LoginFault, 'failure' | 'reason'>): string {
-  return `/login/failed/${failure}${reason && NAMES_REASON.has(failure) ? `/${reason}` : ''}`;
+export function failurePathOf({ failure, reason, keepsLogin }: LoginFault): string {
+  const why = reason && NAMES_REASON.has(failure) ? `/${reason}` : '';
+  return `/login/failed/${failure}${why}${keepsLogin ? '?login=kept' : ''}`;
 }
 
 /** Whether `value` is a reason of a provider's failure. */

@@ -178,13 +178,13 @@ export class LoginRounds {
     const answer = inputResponse(protocol.mcpReq.inputResponses, 'login');
     const action = answer.kind === 'elicit' ? answer.action : 'accept';
     const pending = await logins.pending(ref, provider);
-    const fault = call.renew ? await logins.takeFailure(call.snapshot, provider) : undefined;
-    if (fault) return { ...fault, isLoggedIn: isLoggedIn(call, this.#options.clock.now()) };
+    // The login before it may be valid, also without what an API had demanded.
+    const fault = pending ? undefined : await logins.takeFailure(call.snapshot, provider);
+    if (fault) return fault;
     // A decline counts even if a user has logged in meanwhile.
     if (!pending?.isRenewal && isLoggedIn(call, this.#options.clock.now()))
       return action === 'decline' ? { kind: 'failed', failure: 'declined' } : { kind: 'finished' };
-    if (!pending)
-      return (await logins.takeFailure(call.snapshot, provider)) ?? { kind: 'failed', failure: 'expired' };
+    if (!pending) return { kind: 'failed', failure: 'expired' };
     if (action !== 'accept') {
       elicitation.stopAsking(ref);
       return { kind: 'pending', login: { ...pending, isNew: true }, refusal: action };

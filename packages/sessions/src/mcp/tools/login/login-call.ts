@@ -81,10 +81,7 @@ type UnfinishedLogin =
     }
   /** The presented code is wrong; `login` is the pending login, if there is one. */
   | { readonly kind: 'wrong_code'; readonly login: PendingLogin | undefined }
-  | (FailedLogin & {
-      /** Whether an earlier login at the provider is valid. */
-      readonly isLoggedIn?: boolean;
-    });
+  | FailedLogin;
 
 /** The state of a login. `finished`: a user has logged in, and a pending handle may have to be replaced. */
 export type LoginStep = UnfinishedLogin | { readonly kind: 'finished' };

@@ -102,13 +102,22 @@ function stillOpen(userCode: string | undefined): string {
 
 /** The result of a failed login. Names a provider that is not the default, because the next call must name it again. */
 function failedResult(
-  { isLoggedIn, ...fault }: Extract<LoginAnswer, { kind: 'failed' }>,
-  { provider }: Pick<LoginCall, 'provider'>,
+  { keepsLogin, ...fault }: Extract<LoginAnswer, { kind: 'failed' }>,
+  call: Pick<LoginCall, 'provider' | 'renew'>,
   defaultProvider: string,
 ): CallToolResult {
-  const where = provider === defaultProvider ? '' : ` This was a login with provider "${provider}".`;
-  const before = isLoggedIn ? ' The login before it is still valid.' : '';
-  return errorResult(`${failureText(fault)}${where}${before}`);
+  const where =
+    call.provider === defaultProvider ? '' : ` This was a login with provider "${call.provider}".`;
+  const before = keepsLogin ? ` ${loginKept(call)}` : '';
+  return errorResult(`${failureText(fault, keepsLogin)}${where}${before}`);
+}
+
+/** What to do if a login has failed, and the one before it is still valid. The next `login` would only say so. */
+export function loginKept({ provider, renew }: Pick<LoginCall, 'provider' | 'renew'>): string {
+  const again = renew
+    ? `To try again, call \`login\` with provider "${provider}" and renew: true.`
+    : 'If a call required this login, repeat that call to request it again.';
+  return `The login before it is still valid. ${again}`;
 }
 
 /** The result for a wrong code. */
@@ -151,23 +160,25 @@ function atRisk({ provider, failureReason }: AuthenticatedAnswer['account']): st
 }
 
 /** Why a login failed, and what to do. */
-function failureText({ failure, reason, oauthError }: LoginFault): string {
+function failureText({ failure, reason, oauthError }: LoginFault, keepsLogin = false): string {
+  // Over a valid login, `login` alone starts no other one.
+  const again = keepsLogin ? '' : ' Call `login` to try again.';
   const why = reason ? ` Reason: ${shortTextOf(reason, oauthError)}.` : '';
   switch (failure) {
     case 'declined':
       return 'The user declined to log in. Ask them before you try again.';
     case 'expired':
-      return 'The login was not completed in time. Call `login` to start a new one.';
+      return `The login was not completed in time.${keepsLogin ? '' : ' Call `login` to start a new one.'}`;
     case 'browser_mismatch':
       return 'The login was rejected: it was completed in another browser than the one that started it. Call `login` to start a new one.';
     case 'identity_mismatch':
       return 'The login was rejected: it was completed by another user than the one whose token this client has. None of its data was kept. Call `login` to start a new one, and ask that user to complete it.';
     case 'provider_unavailable':
-      return `The identity provider could not complete the login.${why} Try \`login\` again in a minute. If it fails again, tell the operator of this server.`;
+      return `The identity provider could not complete the login.${why}${keepsLogin ? ' Wait a minute before you try again.' : ' Try `login` again in a minute.'} If it fails again, tell the operator of this server.`;
     case 'provider_refused':
-      return `The identity provider rejected the login, or its response was not valid.${why} Call \`login\` to try again. If it fails again, tell the operator of this server; the log names the setting.`;
+      return `The identity provider rejected the login, or its response was not valid.${why}${again} If it fails again, tell the operator of this server; the log names the setting.`;
     case 'internal_error':
-      return 'The login failed because of an internal error of this server. Call `login` to try again. If it fails again, tell the operator of this server; the log names the error.';
+      return `The login failed because of an internal error of this server.${again} If it fails again, tell the operator of this server; the log names the error.`;
     case 'wrong_code':
       return 'A wrong confirmation code was entered too often. Call `login` to start a new login.';
     case 'superseded':

@@ -6,6 +6,7 @@ import {
 } from '@modelcontextprotocol/server';
 import type { z } from 'zod';
 import type { Accounts } from '../../../account/accounts.js';
+import { hasValidLogin } from '../../../account/refused-login.js';
 import { SessionError } from '../../../errors.js';
 import type { OpenBrowser } from '../../../login/browser/open-browser.js';
 import type { StartLoginOptions } from '../../../login/login-starts.js';
@@ -30,7 +31,7 @@ import {
 import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
 import { type LoginAnswer, type LoginCall, type LoginStep, loginCallOf, originOf } from './login-call.js';
 import { type LoginArguments, loginDescription, loginOutputSchema } from './login-definition.js';
-import { loginResult } from './login-texts.js';
+import { loginKept, loginResult } from './login-texts.js';
 
 export interface LoginToolOptions {
   readonly contexts: RequestContexts;
@@ -121,11 +122,36 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     async (error: unknown) => {
       // No client gets the handle.
       if (call.isNew) await registry.end(call.snapshot.ref, 'login_expired');
+      else if (isOfProvider(error) && (await keepsLogin(options, call))) throw withLoginKept(error, call);
       throw error;
     },
   );
+  if (!isInputRequiredResult(step) && step.kind === 'failed')
+    return { call, answer: { ...step, keepsLogin: await keepsLogin(options, call) } };
   if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
   return { call, answer: await authenticated(options, call, round?.epoch ?? epochOf(context)) };
+}
+
+/** Whether the session has a valid login, whatever became of the one of this call. */
+async function keepsLogin(
+  { registry, clock }: LoginToolOptions,
+  { snapshot, provider }: LoginCall,
+): Promise<boolean> {
+  const record = await registry.get(snapshot.ref);
+  return record?.epoch === snapshot.epoch && hasValidLogin(record, provider, clock.now());
+}
+
+function isOfProvider(error: unknown): error is SessionError {
+  return (
+    error instanceof SessionError &&
+    (error.code === 'provider_refused' || error.code === 'provider_unavailable')
+  );
+}
+
+/** The error of a login that could not start, although the one before it is valid. */
+function withLoginKept(cause: SessionError, call: LoginCall): SessionError {
+  const { code, message, retryAfterSeconds } = cause;
+  return new SessionError(code, `${message} ${loginKept(call)}`, { cause, retryAfterSeconds });
 }
 
 /** One round of a call and its login. */
@@ -147,7 +173,7 @@ async function nextStep(
   if (round) return rounds.resume(call, protocol, round, binding);
   const hasLogin = isLoggedIn(call, options.clock.now());
   const fault = await logins.takeFailure(snapshot, provider);
-  if (fault) return { ...fault, kind: 'failed', isLoggedIn: hasLogin };
+  if (fault) return fault;
   const isRenewing = call.renew || (await logins.pending(snapshot.ref, provider))?.isRenewal === true;
   if (hasLogin && !isRenewing) return { kind: 'finished' };
   const source = { clientName: clientNameOf(server, protocol), ...call.from };
@@ -189,7 +215,11 @@ function requestOf(
 ): Pick<StartLoginOptions, 'scopes' | 'claims' | 'prompt'> {
   const account = record.accounts[provider];
   if (account?.state !== 'authenticated') return { scopes };
-  const { scopes: granted, refusedScopes = [], stepUp } = account;
+  const { scopes: granted, refusedScopes = [], stepUp, refusal } = account;
+  // The provider could refuse the same again.
+  if (refusal && !stepUp) {
+    return { scopes, prompt: renew ? (refusal === 'declined' ? 'login' : 'any') : undefined };
+  }
   const kept = renew || stepUp ? granted : granted.filter((scope) => required.has(scope));
   return {
     scopes: [...kept, ...(renew ? refusedScopes : []), ...(stepUp?.scopes ?? []), ...scopes],
