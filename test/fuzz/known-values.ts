@@ -75,12 +75,16 @@ export class KnownValues {
       ...(chosen.body !== undefined && { body: fill(chosen.body) }),
     };
     const isHeld = request.patience !== undefined;
-    if (isUnderWay) pendingLogin.leave(isHeld);
+    const isOwn = guest === undefined || guest === blueprint.pendingLogin;
+    const own = isUnderWay && isOwn ? pendingLogin : undefined;
+    own?.leave(isHeld);
     const learn = (answer: Answer) => {
-      if (isUnderWay) pendingLogin.arrive(isHeld, answer);
+      own?.arrive(isHeld, answer);
       const started = answer.headers['mcp-session-id'];
       if (guest !== undefined && typeof started === 'string') this.#holders.set(started, guest);
-      return this.#learn(request, isUnderWay ? pendingLogin : undefined, answer);
+      // With a connection of another guest, the response is about the login of that guest.
+      const { begins, ...other } = request;
+      return this.#learn(isOwn && begins ? { ...other, begins } : other, own, answer);
     };
     return { request, learn };
   }
@@ -166,8 +170,12 @@ export class KnownValues {
     return displaced && !displaced.isOver ? this.#retire(displaced) : [];
   }
 
-  /** Notes a login that another request started, if there is a free slot and its session is new. */
+  /**
+   * Notes a login that another request started, if there is a free slot and its session is new. With access tokens each
+   * slot has a guest of its own, so none fits.
+   */
   #adopt({ cutMs, body = '' }: Blueprint, handle: string | undefined, answer: Answer): void {
+    if (this.#tokens) return;
     // A call that the client abandons would lead to an unknown session, and an older session may have
     // another login.
     if (handle === undefined || cutMs !== undefined || body.includes(handle)) return;
