@@ -118,6 +118,80 @@ describe('a login with an unexpected error', () => {
   });
 });
 
+describe('a confirmation code', () => {
+  /** A login that waits for its code. */
+  async function waiting() {
+    const parts = await setUp();
+    const attempt = await parts.start();
+    const result = await parts.completion.awaitConfirmation(attempt, parts.bench.provider.grant('alice'));
+    if (result.kind !== 'code') throw new Error('There is no code.');
+    return { ...parts, attempt, code: result.code };
+  }
+
+  it('can be tried five times, however many calls try at once [security 10]', async () => {
+    const { logins, completion, attempt, code } = await waiting();
+    const tries = Array.from({ length: 20 }, () => completion.confirm(attempt, 'WRONG'));
+    const outcomes = await Promise.all(tries);
+    expect(outcomes.filter(Boolean)).toEqual([{ kind: 'failed', failure: 'wrong_code' }]);
+    expect(await logins.failureOf(attempt)).toMatchObject({ failure: 'wrong_code' });
+    expect(await completion.confirm(attempt, code)).toBeUndefined();
+  });
+
+  it('is accepted at the fifth try', async () => {
+    const { completion, attempt, code } = await waiting();
+    for (let tries = 0; tries < 4; tries++)
+      expect(await completion.confirm(attempt, 'WRONG')).toBeUndefined();
+    expect(await completion.confirm(attempt, code)).toEqual({ kind: 'authenticated' });
+  });
+
+  it('adds one account, however many calls present it at once', async () => {
+    const { bench, record, completion, attempt, code } = await waiting();
+    const confirmed = await Promise.all([1, 2, 3].map(() => completion.confirm(attempt, code)));
+    expect(confirmed.filter(Boolean)).toEqual([{ kind: 'authenticated' }]);
+    expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'alice' });
+    expect(bench.eventsOf('account.authenticated')).toHaveLength(1);
+    await bench.disposal.settled();
+    expect(bench.provider.revoked).toEqual([]);
+  });
+
+  it('counts as an account that is being added as soon as its tokens are taken [security 34]', async () => {
+    const { bench, logins, record, completion, attempt, code } = await waiting();
+    const { attempts } = logins;
+    const replace = attempts.replace.bind(attempts);
+    let added: Promise<void> | undefined;
+    attempts.replace = (next, ifVersion) => {
+      const isReplaced = replace(next, ifVersion);
+      if (!next.outcome && !next.unconfirmed) added = bench.accounts.added();
+      return isReplaced;
+    };
+    const confirming = completion.confirm(attempt, code);
+    await bench.clock.advance(0);
+    await added;
+    expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'alice' });
+    await confirming;
+  });
+});
+
+describe('a login that has tokens already', () => {
+  it('revokes those of a second answer, while it commits and after that [security 15]', async () => {
+    const { bench, delays, completion, record, start } = await setUp();
+    const attempt = await start();
+    const release = delays.delayNext();
+    const completing = completion.complete(attempt, bench.provider.grant('alice'));
+    await bench.clock.advance(0);
+    const superseded = { kind: 'failed', failure: 'superseded' };
+    expect(await completion.complete(attempt, bench.provider.grant('bob'))).toEqual(superseded);
+    expect(await completion.awaitConfirmation(attempt, bench.provider.grant('carol'))).toEqual(superseded);
+    release();
+    expect(await completing).toEqual({ kind: 'authenticated' });
+    expect(await completion.complete(attempt, bench.provider.grant('dave'))).toEqual(superseded);
+    await bench.disposal.settled();
+    expect(bench.provider.revoked.filter((token) => token.includes('alice'))).toEqual([]);
+    expect(bench.provider.revoked).toHaveLength(6);
+    expect((await bench.registry.get(record.ref))?.accounts.idp).toMatchObject({ subject: 'alice' });
+  });
+});
+
 describe('a login of another user', () => {
   it('completes, although it signs the session out, and ends the other logins [security 15, 22]', async () => {
     const { bench, logins, completion, record, start } = await setUp();
