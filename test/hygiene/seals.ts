@@ -14,6 +14,8 @@ const SALT_BYTES = 32;
 const IV_BYTES = 12;
 const TAG_BYTES = 16;
 const LENGTH_BYTES = 4;
+/** One of the checks of its authorization request, then one of its tokens. */
+const SEALS_OF_A_LOGIN = 2;
 
 /** The sealed tokens of a session, with the key to open them. */
 interface Seal {
@@ -40,12 +42,13 @@ export class Seals {
     this.#vault = new Vault(keys, () => Buffer.alloc(0));
     const refs = ids.map((id) => refOf(keys, id));
     const pairs = saltsAndIvs(draws);
-    if (pairs.length !== refs.length) {
+    if (pairs.length !== SEALS_OF_A_LOGIN * refs.length) {
       throw new Error(
         `${pairs.length} seals were made for ${refs.length} logins: they cannot be told apart.`,
       );
     }
-    this.all = pairs.map(([salt, iv], index) => {
+    const ofTokens = pairs.filter((_pair, index) => index % SEALS_OF_A_LOGIN === SEALS_OF_A_LOGIN - 1);
+    this.all = ofTokens.map(([salt, iv], index) => {
       const sessionRef = refs[index] ?? '';
       const context = { sessionRef, owner: ANONYMOUS_OWNER, provider: PROVIDER, generation: 1 };
       const key = keys.derive('tokens', sessionRef, context.provider, context.generation, salt);
