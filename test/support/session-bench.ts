@@ -185,6 +185,7 @@ export class SessionBench {
       events,
       clock,
       fraction,
+      random,
     });
 
     const sessionsPerAccount = new SessionsPerAccount({

@@ -191,6 +191,7 @@ describe('the state of a session', () => {
             subject: 'bob',
             state: 'authenticated',
             generation: 1,
+            grantId: 1,
             scopes: [],
             hasRefreshToken: false,
           },

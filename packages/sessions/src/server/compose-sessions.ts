@@ -155,6 +155,7 @@ export function composeSessions(
     events,
     clock,
     fraction,
+    random,
   });
   const sessionsPerAccount = new SessionsPerAccount({
     registry,

@@ -197,11 +197,17 @@ export class SessionRegistry {
   /**
    * Changes a record. If another change comes first, calls `change` again with the newest record. A change that raises
    * the epoch signs out the previous user, because another one logs in (`signOutOf`).
+   * @param isDone whether a record shows that the change has taken place, although its answer was lost and other changes
+   * have followed. Default: not known
    * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    * @throws SessionError `store_unavailable`
    */
-  async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
-    const changed = await this.#change(ref, change);
+  async update(
+    ref: SessionRef,
+    change: SessionChange,
+    isDone?: (record: SessionRecord) => boolean,
+  ): Promise<ChangedSession | undefined> {
+    const changed = await this.#change(ref, change, isDone);
     if (changed && changed.after.epoch !== changed.before.epoch) this.#signedOut(changed, 'other_user');
     return changed;
   }
@@ -339,8 +345,12 @@ export class SessionRegistry {
     return { isDone: true, revoked };
   }
 
-  async #change(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
-    const changed = await this.#records.update(ref, change);
+  async #change(
+    ref: SessionRef,
+    change: SessionChange,
+    isDone?: (record: SessionRecord) => boolean,
+  ): Promise<ChangedSession | undefined> {
+    const changed = await this.#records.update(ref, change, isDone);
     if (changed) this.#noteChange(changed);
     return changed;
   }
