@@ -141,7 +141,11 @@ const SCENARIOS: Readonly<Record<OfLogins, Scenario>> = {
     setting: 'identitySource',
     isChecked: false,
   },
-  id_token_algorithm: { provider: unset('alg_none'), setting: 'idTokenAlgorithms', isChecked: false },
+  id_token_algorithm: {
+    provider: unset('id_token_unannounced_es256'),
+    setting: 'idTokenAlgorithms',
+    isChecked: false,
+  },
   id_token_claim: { provider: unset('wrong_nonce'), setting: 'nonce', isChecked: false },
   user_info_rejected: {
     plant: ofUserInfo(json({}, 403)),

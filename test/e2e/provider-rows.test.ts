@@ -41,7 +41,8 @@ async function expectFailure(at: Play, era: Era, seen: SeenFailure): Promise<voi
   }
   expect(JSON.stringify(await client.status())).not.toMatch(/"pending"/);
   // What follows a consent, only a login shows.
-  if (!seen.page || seen.log.reason === 'client_rejected') await expectCheckFails(at);
+  const isChecked = seen.isChecked ?? (!seen.page || seen.log.reason === 'client_rejected');
+  if (isChecked) await expectCheckFails(at);
   expectNoSecrets(at);
 }
 

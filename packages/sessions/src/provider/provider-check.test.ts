@@ -228,6 +228,25 @@ describe('the check of a provider', () => {
     expect(of('client_authentication')).toMatchObject({ result: 'ok' });
   });
 
+  it.each<[string[], string[] | undefined, string]>([
+    [['none'], undefined, 'identitySource'],
+    [['ES256', 'PS256'], ['RS256'], 'idTokenAlgorithms'],
+  ])(
+    'fails if no announced algorithm of ID tokens is accepted: %j',
+    async (algorithms, accepted, setting) => {
+      const change = (response: Response) =>
+        extended(response, { id_token_signing_alg_values_supported: algorithms });
+      const { failed } = await check(withIdTokens, { idTokenAlgorithms: accepted }, { change });
+      expect(failed).toMatchObject([
+        {
+          check: 'identity',
+          setting,
+          failure: { reason: 'id_token_algorithm', received: algorithms.join(' ') },
+        },
+      ]);
+    },
+  );
+
   it('fails if the metadata has no endpoint for the device flow that the options allow', async () => {
     const change = (response: Response) => extended(response, { device_authorization_endpoint: undefined });
     const { of } = await check(withIdTokens, { deviceFlow: 'allowed' }, { change });
