@@ -73,7 +73,7 @@ describe.each(ERAS)('a demand that the provider refuses (%s)', (era) => {
     const failed = await call('login');
     expect(failed).toMatchObject({ isError: true, text: expect.stringMatching(why) });
     expect(failed.text).toMatch(
-      /The login before it is still valid\. If a call required this login, repeat that call to request it again\.$/,
+      /The login before it is still valid\. If a call required this login, repeat that call to request it again\. Otherwise, to try again, call `login` with provider "provider" and renew: true\.$/,
     );
     expect(failed.text).not.toContain('Call `login` to try again');
     expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });

@@ -125,6 +125,21 @@ describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
     expect(await call('use')).toMatchObject({ text: '200 alice' });
   });
 
+  it('tells a call that waits that its code has expired, and how to renew the valid login again', async () => {
+    const { provider, call, login } = await startRenewable(era, { options: { deviceFlow: 'allowed' } });
+    await login();
+    const { userCode } = (await call('login', { flow: 'device', renew: true })).structured;
+    provider.expire(String(userCode));
+    expect(await call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(
+        /^The login was not completed in time\. The login before it is still valid\..* to try again, call `login` with provider "provider" and renew: true\.$/,
+      ),
+    });
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect((await call('login', { renew: true })).structured).toMatchObject({ status: 'pending' });
+  });
+
   it('is completed within one call by a client that opens the link', async () => {
     const opened: Promise<unknown>[] = [];
     const server = await startRenewable(era, {

@@ -114,10 +114,12 @@ function failedResult(
 
 /** What to do if a login has failed, and the one before it is still valid. The next `login` would only say so. */
 export function loginKept({ provider, renew }: Pick<LoginCall, 'provider' | 'renew'>): string {
-  const again = renew
-    ? `To try again, call \`login\` with provider "${provider}" and renew: true.`
-    : 'If a call required this login, repeat that call to request it again.';
-  return `The login before it is still valid. ${again}`;
+  const again = `call \`login\` with provider "${provider}" and renew: true`;
+  // This call may only have asked how a renewal goes on.
+  const next = renew
+    ? `To try again, ${again}.`
+    : `If a call required this login, repeat that call to request it again. Otherwise, to try again, ${again}.`;
+  return `The login before it is still valid. ${next}`;
 }
 
 /** The result for a wrong code. */
