@@ -30,7 +30,7 @@ import {
 } from './elicitation.js';
 import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
 import { type LoginAnswer, type LoginCall, type LoginStep, loginCallOf, originOf } from './login-call.js';
-import { type LoginArguments, loginDescription, loginOutputSchema } from './login-definition.js';
+import { type LoginArguments, loginDescription } from './login-definition.js';
 import { loginKept, loginResult } from './login-texts.js';
 
 export interface LoginToolOptions {
@@ -45,6 +45,8 @@ export interface LoginToolOptions {
   readonly defaultProvider: string;
   /** From {@link loginInputSchema}; shared by all server objects. */
   readonly inputSchema: z.ZodType<LoginArguments>;
+  /** From {@link loginOutputSchema}; shared by all server objects. */
+  readonly outputSchema: z.ZodType;
   /** Whether users may log in with a code on the page of the provider (device flow). */
   readonly hasDeviceFlow: boolean;
   /** Whether sessions are named by handles, which `login` returns. */
@@ -61,7 +63,7 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       title: 'Log in',
       description: loginDescription(options.hasDeviceFlow),
       inputSchema: options.inputSchema,
-      outputSchema: loginOutputSchema(options),
+      outputSchema: options.outputSchema,
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     async (args, protocol) => {
