@@ -7,8 +7,10 @@ import type {
 import type { PendingAttempt } from '../../packages/sessions/src/login/attempt-record.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import type { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import type { Secret } from '../../packages/sessions/src/vault/secret.js';
 import { LoginBench } from '../support/login-bench.js';
+import { whileClockMoves } from '../support/moving-clock.js';
 import type { ScriptedProvider } from '../support/scripted-provider.js';
 import { SessionBench } from '../support/session-bench.js';
 
@@ -134,6 +136,10 @@ class Server {
     this.#bench = bench;
     this.provider = new OneGrantProvider(bench.provider);
     this.#logins = new LoginBench(bench);
+  }
+
+  get clock(): VirtualClock {
+    return this.#bench.clock;
   }
 
   /** Starts a session in each slot whose session has ended. */
@@ -308,7 +314,8 @@ async function run(steps: readonly Step[]): Promise<void> {
       for (let tick = 0; tick < second.ticks; tick++) await Promise.resolve();
       changing.push(server.change(second.change).catch(ignore));
     }
-    await Promise.all(changing);
+    // A refresh that the store fails pauses before it looks again.
+    await whileClockMoves(server.clock, Promise.all(changing));
     await server.settle();
     const uses = await server.uses();
     for (const grant of server.provider.grants) {
