@@ -86,7 +86,7 @@ const SCENARIOS: Readonly<Record<OfLogins, Scenario>> = {
     setting: undefined,
     isChecked: false,
   },
-  authorization_error: { provider: unset('callback_invalid_scope'), setting: 'scopes', isChecked: false },
+  authorization_error: { provider: unset('callback_invalid_scope'), setting: 'scopes', isChecked: true },
   response_issuer: { provider: unset('wrong_iss_in_callback'), setting: 'issuer', isChecked: false },
   response_invalid: {
     provider: unset('callback_without_code'),
