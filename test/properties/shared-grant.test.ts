@@ -248,7 +248,8 @@ class Server {
   /** The grant of each login: of an account, or one that waits for its code. */
   async uses(): Promise<Grant[]> {
     const { registry, tokens } = this.#bench;
-    const records = await Promise.all(registry.refs().map((ref) => registry.get(ref)));
+    const refs = await registry.refs();
+    const records = await Promise.all(refs.map((ref) => registry.get(ref)));
     const ofAccounts = records.flatMap((record) => {
       const account = record?.accounts.idp;
       const held = record && account?.state === 'authenticated' ? tokens.open(record, account) : undefined;

@@ -531,7 +531,7 @@ describe('a pending handle that becomes a session', () => {
     const { bench, current } = await pending();
     const both = await Promise.all([bench.accounts.promote(current), bench.accounts.promote(current)]);
     expect(both.filter(Boolean)).toHaveLength(1);
-    expect(bench.registry.size).toBe(1);
+    expect(await bench.sessionCount()).toBe(1);
   });
 
   it.each(['insert', 'replace'] as const)(
