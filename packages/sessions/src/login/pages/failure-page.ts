@@ -16,7 +16,7 @@ export function failurePage(
 ): Promise<Page> {
   const { title, reason, advice } = FAILURES[failure];
   const explained = cause && NAMES_REASON.has(failure) ? sentenceOf(FAILURE_TEXTS[cause].short) : reason;
-  const isOptional = keepsLogin && failure !== 'declined';
+  const isOptional = keepsLogin && failure !== 'declined' && failure !== 'canceled';
   const whatToDo = isOptional ? `If you need the new login, ${uncapitalized(advice)}` : advice;
   return renderMessage(brand, {
     status,
@@ -111,6 +111,11 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
     title: 'Login replaced',
     reason: 'A newer login has replaced this one.',
     advice: 'Use the latest link or code that your client shows.',
+  },
+  canceled: {
+    title: 'Login canceled',
+    reason: 'Your client canceled this login. No access was granted.',
+    advice: 'If you want to log in after all, ask your client for a new link.',
   },
   evicted: {
     title: 'Too many logins',

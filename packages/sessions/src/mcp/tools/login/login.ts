@@ -67,10 +67,10 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     async (args, protocol) => {
-      const { provider, code, flow, link, scopes, renew } = args;
+      const { provider, code, flow, link, scopes, renew, restart } = args;
       const called = {
         tool: 'login',
-        arguments: JSON.stringify([provider, code, flow, link, scopes, renew]),
+        arguments: JSON.stringify([provider, code, flow, link, scopes, renew, restart]),
       };
       const { call, answer } = await login(options, { server, args, protocol, called });
       return isInputRequiredResult(answer) ? answer : loginResult(call, answer, options.defaultProvider);
@@ -111,7 +111,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     await logins.prepare(provider);
     await logins.assertStartAllowed(originOf(context));
   }
-  const call = await loginCallOf(
+  const found = await loginCallOf(
     registry,
     context,
     { provider, scopes, renew },
@@ -120,6 +120,9 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
       client: clientInfoOf(server, protocol),
     },
   );
+  // A later round, or a code, is for the login that has been started.
+  const isRestart = args.restart === true && !round && args.code === undefined;
+  const call = isRestart ? await restarted(options, found) : found;
   const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
     async (error: unknown) => {
       // No client gets the handle.
@@ -132,6 +135,12 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     return { call, answer: { ...step, keepsLogin: await keepsLogin(options, call) } };
   if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
   return { call, answer: await authenticated(options, call, round?.epoch ?? epochOf(context)) };
+}
+
+/** The call after its pending login was canceled. */
+async function restarted({ registry, logins }: LoginToolOptions, call: LoginCall): Promise<LoginCall> {
+  await logins.restart(call.snapshot, call.provider);
+  return { ...call, isRestart: true, record: (await registry.get(call.snapshot.ref)) ?? call.record };
 }
 
 /** Whether the session has a valid login, whatever became of the one of this call. */
