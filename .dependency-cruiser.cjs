@@ -174,7 +174,7 @@ module.exports = {
       name: 'source-knows-no-tests',
       severity: 'error',
       from: { path: '^packages/[^/]+/src/', pathNot: tests },
-      to: { path: [tests, '^test/'] },
+      to: { path: [tests, '^(test|bench)/'] },
     },
     {
       name: 'no-orphans',

@@ -43,7 +43,6 @@ function account(subject: string): AccountRecord {
     provider: 'idp',
     state: 'authenticated',
     generation: 1,
-    grantId: 1,
     subject,
     scopes: [],
     hasRefreshToken: true,

@@ -12,7 +12,6 @@ const FAILURES = [
   'browser_mismatch',
   'wrong_code',
   'superseded',
-  'canceled',
   'toString',
   '__proto__',
 ];

@@ -7,7 +7,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { z } from 'zod';
-import { answerParent } from '../support/worker-process.js';
+import { answerParent } from '../support/answer-parent.js';
 import { BY_CODE, TOKEN_PREFIX } from './canaries.js';
 import { DeviceCodes } from './device-codes.js';
 import { TokenMint } from './token-mint.js';

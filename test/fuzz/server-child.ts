@@ -5,7 +5,7 @@ import { writeHeapSnapshot } from 'node:v8';
 import { createSessions, type Limits, type Sessions } from 'mcp-sessions';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { answerParent, collectGarbage } from '../support/worker-process.js';
+import { answerParent, collectGarbage } from '../support/answer-parent.js';
 import { AdvanceableClock } from './advanceable-clock.js';
 import type { PlantedFault, ServerState } from './fuzzed-server.js';
 import { fuzzedTools } from './fuzzed-tools.js';

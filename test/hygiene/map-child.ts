@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { writeHeapSnapshot } from 'node:v8';
 import * as oidc from 'openid-client';
 import { z } from 'zod';
-import { answerParent, collectGarbage } from '../support/worker-process.js';
+import { answerParent, collectGarbage } from '../support/answer-parent.js';
 import { SCOPES, type Upstream, upstreamSchema } from './upstream.js';
 
 const accounts = new Map<string, { accessToken: string; refreshToken: string | undefined }>();

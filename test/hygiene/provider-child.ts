@@ -1,7 +1,7 @@
 /** The identity provider, in a process of its own. It reports the issued tokens. */
 import { startIdentityProvider } from '../../packages/server/src/sample/identity-provider.js';
 import { createCredentials } from '../../packages/server/src/sample/provider-clients.js';
-import { answerParent } from '../support/worker-process.js';
+import { answerParent } from '../support/answer-parent.js';
 import type { Upstream } from './upstream.js';
 
 const RESOURCE = 'urn:test:hygiene';

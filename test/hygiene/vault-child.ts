@@ -3,7 +3,7 @@ import { writeHeapSnapshot } from 'node:v8';
 import { createSessions } from 'mcp-sessions';
 import { z } from 'zod';
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
-import { answerParent, collectGarbage } from '../support/worker-process.js';
+import { answerParent, collectGarbage } from '../support/answer-parent.js';
 import { CONTROL_PURPOSE, PROVIDER } from './names.js';
 import { ReplayableRandom } from './replayable-random.js';
 import { SCOPES, upstreamSchema } from './upstream.js';

@@ -4,9 +4,9 @@ import { z } from 'zod';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
+import { answerParent, collectGarbage } from '../support/answer-parent.js';
 import { portsOver } from '../support/ports-with.js';
 import { SessionBench } from '../support/session-bench.js';
-import { answerParent, collectGarbage } from '../support/worker-process.js';
 import { countEntries } from './collections.js';
 import type { Held, Left } from './cycles.js';
 import { LIVES, troubleOf } from './lives.js';
@@ -52,7 +52,7 @@ answerParent({
   },
   ends: () => [...ends],
   left: (): Left => ({
-    sessions: bench.registry.localSize,
+    sessions: bench.registry.size,
     records: records.size,
     deadlines: bench.deadlines.size,
     timers: bench.clock.timers,

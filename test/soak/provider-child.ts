@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { answerParent } from '../support/worker-process.js';
+import { answerParent } from '../support/answer-parent.js';
 
 /** Two tokens have 2 KiB. */
 const TOKEN_CHARACTERS = 1024;

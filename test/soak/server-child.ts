@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createSessions, type Sessions } from 'mcp-sessions';
 import { z } from 'zod';
-import { answerParent, collectGarbage } from '../support/worker-process.js';
+import { answerParent, collectGarbage } from '../support/answer-parent.js';
 import type { Footprint } from './memory.js';
 
 const startSchema = z.object({ issuer: z.string(), maxSessions: z.number() });

@@ -43,6 +43,7 @@ import { ScriptedProvider } from './scripted-provider.js';
 /** Parts that a simulation replaces to inject a fault. */
 export interface SessionBenchParts {
   readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
+  readonly createDeadlines?: (clock: Clock, onError: (error: unknown) => void) => Deadlines;
   /** Its result replaces the registry in every other part. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
   readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
@@ -112,7 +113,7 @@ export class SessionBench {
 
     this.keys = options.keys ?? new KeyHierarchy(random(32));
     const vault = parts.createVault?.(this.keys, random) ?? new Vault(this.keys, random);
-    this.deadlines = new Deadlines(clock, onError);
+    this.deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
     const events = new SessionEvents(onError);
     this.sessionEvents = events;
     events.subscribe((event) => void this.events.push(event));
@@ -133,10 +134,11 @@ export class SessionBench {
     const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({
       store: this.store,
-      due,
+      dueAtMsOf: (record) => due.next(record),
       keys,
       random,
       clock,
+      deadlines,
       lifetimes,
       events,
       disposal,
@@ -183,7 +185,6 @@ export class SessionBench {
       events,
       clock,
       fraction,
-      random,
     });
 
     const sessionsPerAccount = new SessionsPerAccount({
@@ -192,11 +193,10 @@ export class SessionBench {
       onError,
     });
     events.subscribe((event) => sessionsPerAccount.handleEvent(event));
+    if (!options.scheduler) return;
     const refresh = refresher.refresh.bind(refresher);
-    if (options.scheduler) {
-      due.add(new RefreshScheduler({ clock, refresh }));
-      due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
-    }
+    due.add(new RefreshScheduler({ clock, refresh }));
+    due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
     due.start();
   }
 
@@ -215,11 +215,6 @@ export class SessionBench {
   async accessToken(snapshot: SessionSnapshot): Promise<string> {
     const { accessToken } = await this.accounts.accessToken(snapshot, 'idp');
     return accessToken.reveal();
-  }
-
-  /** The number of sessions in the store. */
-  async sessionCount(): Promise<number> {
-    return (await this.store.refs()).length;
   }
 
   /** The events of one type so far. */

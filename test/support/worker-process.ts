@@ -3,14 +3,9 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
+import { type Question, RELEASE } from './answer-parent.js';
 import { type Ending, end, own } from './child-processes.js';
 
-type Answering = (argument: unknown) => unknown;
-
-/** Tells the child that the parent disconnects on purpose. */
-const RELEASE = 'release';
-
-const questionSchema = z.object({ question: z.string(), argument: z.unknown().optional() });
 const replySchema = z.union([z.object({ error: z.string() }), z.object({ answer: z.unknown().optional() })]);
 
 /** A child process that answers one request at a time. */
@@ -43,7 +38,8 @@ export class WorkerProcess {
       throw new Error(`Asked for "${question}", the process ended with code ${code}.`);
     });
     const answered = Promise.race([once(this.#child, 'message', { signal }), ended]);
-    this.#child.send({ question, argument });
+    const sent: Question = { question, argument };
+    this.#child.send(sent);
     const reply = replySchema.parse((await answered.finally(() => listening.abort()))[0]);
     if ('error' in reply) throw new Error(`Asked for "${question}": ${reply.error}`);
     // Without a schema, the caller expects no answer.
@@ -65,31 +61,5 @@ export class WorkerProcess {
 
   async kill(): Promise<void> {
     await end(this.#child, 'SIGKILL');
-  }
-}
-
-/**
- * Answers the parent in the child process, which ends with the parent. A released process continues, and this
- * function does not keep it alive.
- */
-export function answerParent(answers: Readonly<Record<string, Answering>>): void {
-  const endToo = () => process.exit();
-  process.once('disconnect', endToo);
-  process.on('message', async (received) => {
-    const { question, argument } = questionSchema.parse(received);
-    try {
-      if (question === RELEASE) process.off('disconnect', endToo);
-      process.send?.({ answer: await answers[question]?.(argument) });
-    } catch (error) {
-      process.send?.({ error: error instanceof Error ? `${error.stack}` : `${error}` });
-    }
-  });
-}
-
-/** Collects garbage until finalizers and weak references hold nothing. Requires `--expose-gc`. */
-export async function collectGarbage(): Promise<void> {
-  for (let round = 0; round < 4; round++) {
-    globalThis.gc?.();
-    await sleep(20);
   }
 }

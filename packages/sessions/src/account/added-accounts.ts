@@ -15,7 +15,6 @@ import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
-import type { RandomSource } from '../vault/random.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import { kindOfClaims } from './challenge.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
@@ -30,7 +29,6 @@ export interface AddedAccountsOptions {
   readonly clock: Clock;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
-  readonly random: RandomSource;
 }
 
 /** The account of a login whose tokens are not sealed yet. */
@@ -39,7 +37,7 @@ function accountOf(
   { provider, subject, name }: Pick<AccountRecord, 'provider' | 'subject' | 'name'>,
   times: TokenTimes,
   nowMs: number,
-): Omit<UnsealedAccount, 'generation' | 'grantId'> {
+): Omit<UnsealedAccount, 'generation'> {
   const { scopes = [], requestedScopes, requestedClaims } = granted;
   const { fields, apiOrigin, openIdSubject, providerSession } = granted;
   const refusedScopes = requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
@@ -66,12 +64,11 @@ export async function commitLogin(
   provider: string,
   granted: GrantedTokens,
 ): Promise<number | undefined> {
-  const { registry, events, disposal, tokens, clock, fraction, random } = options;
+  const { registry, events, disposal, tokens, clock, fraction } = options;
   const { identity, hold } = granted;
   if (!identity) throw new Error('A login without an identity cannot be committed.');
   const times = tokenTimes(granted, {}, granted.tokens.refreshToken !== undefined, fraction());
-  const grantId = random(6).readUIntBE(0, 6);
-  const added = { ...accountOf(granted, { provider, ...identity }, times, clock.now()), grantId };
+  const added = accountOf(granted, { provider, ...identity }, times, clock.now());
   let sealed: AccountRecord | undefined;
   const change: SessionChange = (record) => {
     tokens.wipe(sealed);
@@ -94,8 +91,7 @@ export async function commitLogin(
     hold?.release();
     void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
   };
-  const isDone = ({ accounts }: SessionRecord) => accounts[provider]?.grantId === grantId;
-  const changed = await registry.update(snapshot.ref, change, isDone).catch((error: unknown) => {
+  const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
     discard();
     throw error;
   });

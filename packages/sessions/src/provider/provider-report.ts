@@ -11,7 +11,6 @@ export type CheckName =
   | 'issuer'
   | 'pkce'
   | 'client_authentication'
-  | 'authorization'
   | 'scopes'
   | 'identity'
   | 'revocation'

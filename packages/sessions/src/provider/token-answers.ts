@@ -45,7 +45,6 @@ export class TokenEndpointError extends Error {
   /** RFC 6749 section 5.2, RFC 8628 section 3.5. */
   readonly error: string | undefined;
   readonly errorDescription: string | undefined;
-  readonly intervalSeconds: number | undefined;
   readonly reason: ProviderFailureReason | undefined;
   /** The `token_type` that is not accepted. */
   readonly tokenType: string | undefined;
@@ -58,10 +57,9 @@ export class TokenEndpointError extends Error {
       status,
       error,
       errorDescription,
-      intervalSeconds,
       reason,
       tokenType,
-    }: Partial<Pick<TokenAnswer, 'status' | 'error' | 'errorDescription' | 'intervalSeconds'>> &
+    }: Partial<Pick<TokenAnswer, 'status' | 'error' | 'errorDescription'>> &
       Pick<TokenAnswerRow, 'reason'> & { readonly tokenType?: string | undefined } = {},
   ) {
     super(`The token endpoint responded: ${answer}.`);
@@ -70,7 +68,6 @@ export class TokenEndpointError extends Error {
     this.status = status;
     this.error = error;
     this.errorDescription = errorDescription;
-    this.intervalSeconds = intervalSeconds;
     this.reason = reason;
     this.tokenType = tokenType;
   }
@@ -145,7 +142,6 @@ export async function answerOf(response: Response): Promise<TokenAnswer> {
       isHtml: isHtml(text, type, body),
       error: textOrUndefined(body?.error),
       errorDescription: textOrUndefined(body?.error_description) ?? textOrUndefined(body?.message),
-      intervalSeconds: intervalOf(body?.interval),
       description: descriptionOf(body),
     };
   } catch (error) {
@@ -224,11 +220,6 @@ function lifetimeOrUndefined(value: unknown): number | undefined {
   const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   const isLifetime = typeof seconds === 'number' && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS;
   return isLifetime ? seconds : undefined;
-}
-
-function intervalOf(value: unknown): number | undefined {
-  const seconds = lifetimeOrUndefined(value);
-  return seconds === undefined ? undefined : Math.min(seconds, MAX_RETRY_AFTER_SECONDS);
 }
 
 /** Reads `Retry-After` (RFC 9110 section 10.2.3), in seconds or as a date. */

@@ -102,10 +102,11 @@ export function composeSessions(
   const due = new DueSessions({ store: sessions, clock, onError });
   const registry = new SessionRegistry({
     store: sessions,
-    due,
+    dueAtMsOf: (record) => due.next(record),
     keys,
     random,
     clock,
+    deadlines,
     lifetimes,
     events,
     disposal,
@@ -154,7 +155,6 @@ export function composeSessions(
     events,
     clock,
     fraction,
-    random,
   });
   const sessionsPerAccount = new SessionsPerAccount({
     registry,

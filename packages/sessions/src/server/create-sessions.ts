@@ -1,4 +1,3 @@
-import { SessionError } from '../errors.js';
 import { listen } from '../http/listen.js';
 import { LoginListener } from '../login/browser/listener.js';
 import { browserOpener, currentDesktop } from '../login/browser/open-browser.js';
@@ -47,6 +46,17 @@ export function createSessions(options: SessionsOptions): Sessions {
 
 /** {@link createSessions} with other stores. Internal: nodes cannot share a store yet. */
 export function createSessionsWith(createPorts: CreatePorts, options: SessionsOptions): Sessions {
+  return composeServer(createPorts, options).sessions;
+}
+
+/** A server, and what it is composed of. */
+interface ComposedServer {
+  readonly sessions: Sessions;
+  readonly parts: SessionParts;
+}
+
+/** {@link createSessionsWith}, with the parts. Internal: benchmarks log sessions in without a browser. */
+export function composeServer(createPorts: CreatePorts, options: SessionsOptions): ComposedServer {
   const settings = sessionsSettings(options);
   assertNotDebugged(options.allowDebugging, options.logger);
   const logger = quietLogger(options.logger);
@@ -80,7 +90,7 @@ export function createSessionsWith(createPorts: CreatePorts, options: SessionsOp
     http.handler(...request);
   };
 
-  return {
+  const sessions: Sessions = {
     middleware,
 
     async handleRequest(request, { incoming, outgoing } = {}) {
@@ -125,14 +135,7 @@ export function createSessionsWith(createPorts: CreatePorts, options: SessionsOp
         port: callbackPort,
         host: callbackHost,
       });
-      publicUrl.openOnDemand(() =>
-        loginPages.open().catch((error: unknown) => {
-          // The port is in use, which only the operator can change.
-          if (error instanceof SessionError)
-            logger.warn({ setting: 'callbackPort', port: callbackPort }, error.message);
-          throw error;
-        }),
-      );
+      publicUrl.openOnDemand(() => loginPages.open());
       const connection = await StdioConnection.open({
         ...parts,
         ...mcp,
@@ -156,6 +159,7 @@ export function createSessionsWith(createPorts: CreatePorts, options: SessionsOp
       await shutdown.run(drainMs);
     },
   };
+  return { sessions, parts };
 }
 
 /** Subscribes the parts that follow events, in the order in which they are called. */

@@ -81,16 +81,7 @@ export class DueSessions {
       }
     } catch (error) {
       onError(error);
-      await this.#tryAgain(ref);
-    }
-  }
-
-  async #tryAgain(ref: SessionRef): Promise<void> {
-    const { store, clock } = this.#options;
-    try {
-      await store.postpone(ref, clock.now() + RETRY_MS);
-    } catch {
-      // The store hands the session over again after its lease.
+      clock.after(RETRY_MS, () => this.#stop && void this.#run(ref));
     }
   }
 

@@ -122,8 +122,7 @@ export class SessionAdministration {
 
   async #records(): Promise<SessionRecord[]> {
     const { registry } = this.#options;
-    const refs = await registry.refs();
-    const records = await Promise.all(refs.map((ref) => registry.get(ref)));
+    const records = await Promise.all(registry.refs().map((ref) => registry.get(ref)));
     // The accounts of an owned connection are those of its owner's session.
     return records.filter(
       (record) => record !== undefined && record.kind !== 'owned-connection',

@@ -1,22 +1,9 @@
-import { constants, createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
+import { createHmac, generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
 
-const newKey = {
-  rsa: () => generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey,
-  ec: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey,
-  ed25519: () => generateKeyPairSync('ed25519').privateKey,
-};
-const keys = new Map<keyof typeof newKey, KeyObject>();
+let rsaKey: KeyObject | undefined;
+let ecKey: KeyObject | undefined;
 
-function keyOf(type: keyof typeof newKey): KeyObject {
-  const key = keys.get(type) ?? newKey[type]();
-  keys.set(type, key);
-  return key;
-}
-
-/**
- * Signs a JWT with the algorithm of its header: RS256, PS256, ES256, EdDSA (Ed25519) or HS256. Any other: without a
- * signature.
- */
+/** Signs a JWT with the algorithm of its header, RS256, ES256 or HS256. Any other: without a signature. */
 export function signedJwt(
   header: Readonly<Record<string, unknown>>,
   claims: object,
@@ -24,26 +11,22 @@ export function signedJwt(
 ): string {
   const encode = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
   const input = `${encode(header)}.${encode(claims)}`;
-  return `${input}.${signature(`${header.alg}`, Buffer.from(input), clientSecret).toString('base64url')}`;
+  return `${input}.${signature(`${header.alg}`, input, clientSecret)}`;
 }
 
-function signature(alg: string, input: Buffer, clientSecret: string): Buffer {
+function signature(alg: string, input: string, clientSecret: string): string {
   switch (alg) {
     case 'RS256':
-      return sign('sha256', input, keyOf('rsa'));
-    case 'PS256':
-      return sign('sha256', input, {
-        key: keyOf('rsa'),
-        padding: constants.RSA_PKCS1_PSS_PADDING,
-        saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
-      });
+      rsaKey ??= generateKeyPairSync('rsa', { modulusLength: 2048 }).privateKey;
+      return sign('sha256', Buffer.from(input), rsaKey).toString('base64url');
     case 'ES256':
-      return sign('sha256', input, { key: keyOf('ec'), dsaEncoding: 'ieee-p1363' });
-    case 'EdDSA':
-      return sign(null, input, keyOf('ed25519'));
+      ecKey ??= generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey;
+      return sign('sha256', Buffer.from(input), { key: ecKey, dsaEncoding: 'ieee-p1363' }).toString(
+        'base64url',
+      );
     case 'HS256':
-      return createHmac('sha256', clientSecret).update(input).digest();
+      return createHmac('sha256', clientSecret).update(input).digest('base64url');
     default:
-      return Buffer.alloc(0);
+      return '';
   }
 }

@@ -1,0 +1,31 @@
+import type { RefreshClaim } from '../packages/sessions/src/account/refresh/refresh-claim.js';
+import type { composeServer } from '../packages/sessions/src/server/create-sessions.js';
+import type { ANONYMOUS_OWNER } from '../packages/sessions/src/session/ids.js';
+import type { snapshotOf } from '../packages/sessions/src/session/session-record.js';
+import type { createMapPorts } from '../packages/sessions/src/store/ports.js';
+import type { systemClock } from '../packages/sessions/src/time/clock.js';
+import type { systemRandom } from '../packages/sessions/src/vault/random.js';
+import type { Secret } from '../packages/sessions/src/vault/secret.js';
+
+/** The internal modules that are used, each with the names that are. */
+interface Modules {
+  readonly 'account/refresh/refresh-claim': { readonly RefreshClaim: typeof RefreshClaim };
+  readonly 'server/create-sessions': { readonly composeServer: typeof composeServer };
+  readonly 'session/ids': { readonly ANONYMOUS_OWNER: typeof ANONYMOUS_OWNER };
+  readonly 'session/session-record': { readonly snapshotOf: typeof snapshotOf };
+  readonly 'store/ports': { readonly createMapPorts: typeof createMapPorts };
+  readonly 'time/clock': { readonly systemClock: typeof systemClock };
+  readonly 'vault/random': { readonly systemRandom: typeof systemRandom };
+  readonly 'vault/secret': { readonly Secret: typeof Secret };
+}
+
+/** Seen from `bench/dist/bench`. */
+const ROOT = new URL('../../../', import.meta.url);
+
+/** The copy that the library uses. The one of this folder would be loaded besides. */
+export const { z }: typeof import('zod') = await import(new URL('node_modules/zod/index.js', ROOT).href);
+
+/** Imports an internal module as it is built and users run it. The package does not export it. */
+export function builtModule<Path extends keyof Modules>(path: Path): Promise<Modules[Path]> {
+  return import(new URL(`packages/sessions/dist/${path}.js`, ROOT).href);
+}
