@@ -119,6 +119,7 @@ const FAILURES: Readonly<Record<LoginFailure, readonly [heading: string, why: st
   internal_error: ['Login failed', 'an internal error', 'contact the operator of this server'],
   wrong_code: ['Incorrect code', 'an incorrect code too many times', 'exactly as shown'],
   superseded: ['Login replaced', 'A newer login', 'Use the latest link or code'],
+  canceled: ['Login canceled', 'Your client canceled this login', 'ask your client for a new link'],
   evicted: ['Too many logins', 'too many pending logins', 'Wait a minute'],
   signed_out: ['Session ended', 'The client logged out', 'Ask your client to log in again'],
 };

@@ -57,7 +57,7 @@ describe('a call to an engine', () => {
     const { clock, nodes } = engineNodes(1);
     const [one, other] = nodes;
     const sealed = { salt: Buffer.alloc(32, 1), bytes: Buffer.alloc(32, 1) };
-    const account = { provider: 'idp', state: 'authenticated', generation: 1, sealed } as const;
+    const account = { provider: 'idp', state: 'authenticated', generation: 1, grantId: 1, sealed } as const;
     const accounts = { idp: { ...account, scopes: [], subject: 'alice', hasRefreshToken: true } };
     await answerOf(clock, one.ports.sessions.insert({ ...recordOf(1), accounts }, LIMITS));
     sealed.bytes.fill(0);

@@ -43,6 +43,7 @@ function account(subject: string): AccountRecord {
     provider: 'idp',
     state: 'authenticated',
     generation: 1,
+    grantId: 1,
     subject,
     scopes: [],
     hasRefreshToken: true,

@@ -7,28 +7,38 @@ import { Hono } from 'hono';
 import { describe, expect, it, onTestFinished } from 'vitest';
 import { type AccessOptions, createSessions, type Sessions } from '../../packages/sessions/src/index.js';
 import { FaultingProvider } from '../../packages/sessions/src/testing/index.js';
-import { client2026, connect2025, initialize, send, startLogin } from '../support/raw-mcp.js';
+import { client2026, connect2025, initialize, type RawClient, send, startLogin } from '../support/raw-mcp.js';
 import { locationOf, StepBrowser } from '../support/step-browser.js';
+import { ERAS, type Era } from '../support/transcribed-server.js';
 
 interface Notes {
   readonly sessions: Sessions;
   readonly provider: FaultingProvider;
+  readonly log: readonly { readonly event?: string }[];
 }
+
+const CONNECT: Readonly<Record<Era, (mcp: string) => Promise<RawClient>>> = {
+  '2025': (mcp) => connect2025(mcp),
+  '2026': async (mcp) => client2026(mcp),
+};
 
 /** Sessions below a public URL, and the provider that they log in at. */
 function notesAt(publicUrl: string, name: string, access?: AccessOptions): Notes {
   const provider = new FaultingProvider();
+  const log: { readonly event?: string }[] = [];
+  const write = (entry: object) => void log.push(entry);
   const sessions = createSessions({
     server: { name, version: '1.0.0' },
     providers: provider.options,
     publicUrl,
+    logger: { debug: write, info: write, warn: write, error: write },
     access,
     lifetimes: { shutdownDrainMs: 0 },
     runtime: { fetch: provider.fetch },
     tools: () => {},
   });
   onTestFinished(() => sessions.close());
-  return { sessions, provider };
+  return { sessions, provider, log };
 }
 
 /** Serves an app that is created when its address is known. @returns its origin */
@@ -110,13 +120,13 @@ async function browse(browser: StepBrowser, loginUrl: string, provider: Faulting
 }
 
 describe.each(MOUNTS)('a server below a path, mounted %s', (_how, mount) => {
-  it('keeps all pages and cookies of a login below the path', async () => {
+  it.each(ERAS)('keeps all pages and cookies of a login below the path (%s)', async (era) => {
     let notes: Notes | undefined;
     const origin = await serve((address) => {
       notes = notesAt(`${address}/api`, 'notes');
       return mount(notes.sessions);
     });
-    const client = await connect2025(`${origin}/api/mcp`);
+    const client = await CONNECT[era](`${origin}/api/mcp`);
     const loginUrl = await startLogin(client);
     expect(loginUrl).toMatch(`${origin}/api/connect/`);
     const browser = new StepBrowser();
@@ -125,19 +135,39 @@ describe.each(MOUNTS)('a server below a path, mounted %s', (_how, mount) => {
     expect(last.href).toBe(`${origin}/api/login/done`);
     expect(page).toMatchObject({ status: 200, text: expect.stringContaining('alice') });
     expect([...browser.cookies.values()].map(({ path }) => path)).toEqual(['/api/']);
-    expect(await client.call('session_status')).toMatchObject({ structured: { state: 'authenticated' } });
-    const modern = client2026(`${origin}/api/mcp`);
-    expect(await startLogin(modern)).toMatch(`${origin}/api/connect/`);
+    expect(await client.call('login')).toMatchObject({
+      isError: false,
+      structured: { status: 'authenticated', account: { subject: 'alice' } },
+    });
+    expect(await client.call('session_status')).toMatchObject({
+      structured: { state: 'authenticated', next: expect.stringMatching(/^Nothing\./) },
+    });
+    expect(await client.call('logout')).toMatchObject({
+      structured: { status: 'logged_out', accounts: [{ revocation: 'confirmed' }] },
+    });
+    expect(notes!.provider.livingUsers()).toEqual([]);
+    const logged = () =>
+      notes!.log.map(({ event }) => event).filter((event) => !event?.startsWith('session.'));
+    const moved = era === '2026' ? ['account.moved'] : [];
+    await expect
+      .poll(logged)
+      .toEqual(['login.started', 'account.authenticated', ...moved, 'account.revoked']);
   });
 
-  it('ends a declined login on a page below the path', async () => {
+  it.each(ERAS)('ends a declined login on a page below the path (%s)', async (era) => {
     const origin = await serve((address) => mount(notesAt(`${address}/api/`, 'notes').sessions));
-    const loginUrl = await startLogin(await connect2025(`${origin}/api/mcp`));
+    const client = await CONNECT[era](`${origin}/api/mcp`);
+    const loginUrl = await startLogin(client);
     const browser = new StepBrowser();
     const form = await browser.openConnectPage(loginUrl);
     const declined = locationOf(await browser.post(loginUrl, { form, action: 'decline' }), loginUrl);
     expect(declined.href).toBe(`${origin}/api/login/failed/declined`);
     expect(await browser.request(declined)).toMatchObject({ status: 200 });
+    expect(await client.call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(/The user declined to log in/),
+    });
+    expect((await client.call('session_status')).structured).not.toHaveProperty('pending');
   });
 
   it('names existing metadata in its challenge, with the endpoint as the resource', async () => {

@@ -130,6 +130,9 @@ describe('a client without a token', () => {
     expect(refused.headers['access-control-allow-origin']).toBe(origin);
     expect(refused.headers['access-control-expose-headers']).toMatch(/WWW-Authenticate/);
     expect(refused.headers).not.toHaveProperty('access-control-allow-credentials');
+    const ofAgent = await send(notes.mcp, status2026);
+    expect(ofAgent.status).toBe(401);
+    expect(Object.keys(ofAgent.headers).filter((name) => name.startsWith('access-control'))).toEqual([]);
     for (const address of [notes.mcp, metadataAddress()]) {
       const preflight = await send(address, {
         method: 'OPTIONS',

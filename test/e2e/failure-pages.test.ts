@@ -154,6 +154,21 @@ describe('the page after a failed login gives the reason', () => {
   });
 });
 
+describe('a link that is opened again while its code is shown', () => {
+  it('shows the code again in the browser that has it, and no other one', async () => {
+    const { client, link, browser, callback } = await onTheWayBack();
+    const answer = await browser.request(callback, { headers: { 'x-forwarded-for': '192.0.2.1' } });
+    const codePage = locationOf(answer, callback);
+    const code = /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec((await browser.request(codePage)).text)?.[0];
+    const again = locationOf(await browser.request(link), link);
+    expect((await browser.request(again)).text).toContain(code);
+    expect(await arriveAt(new StepBrowser(), link)).toBe(LINK_EXPIRED);
+    expect(await arriveAt(new StepBrowser(), again)).toBe(LINK_EXPIRED);
+    await client.call('login', { code });
+    expect(await arriveAt(browser, link)).toBe(LINK_EXPIRED);
+  });
+});
+
 describe('a user whose login cannot start', () => {
   it('is told to wait if that helps; otherwise the operator gets an error', async () => {
     const strange = await startSecuredNotes('sign-in');

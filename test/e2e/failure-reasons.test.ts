@@ -86,7 +86,7 @@ const SCENARIOS: Readonly<Record<OfLogins, Scenario>> = {
     setting: undefined,
     isChecked: false,
   },
-  authorization_error: { provider: unset('callback_invalid_scope'), setting: 'scopes', isChecked: false },
+  authorization_error: { provider: unset('callback_invalid_scope'), setting: 'scopes', isChecked: true },
   response_issuer: { provider: unset('wrong_iss_in_callback'), setting: 'issuer', isChecked: false },
   response_invalid: {
     provider: unset('callback_without_code'),
@@ -141,7 +141,11 @@ const SCENARIOS: Readonly<Record<OfLogins, Scenario>> = {
     setting: 'identitySource',
     isChecked: false,
   },
-  id_token_algorithm: { provider: unset('alg_none'), setting: 'idTokenAlgorithms', isChecked: false },
+  id_token_algorithm: {
+    provider: unset('id_token_unannounced_es256'),
+    setting: 'idTokenAlgorithms',
+    isChecked: false,
+  },
   id_token_claim: { provider: unset('wrong_nonce'), setting: 'nonce', isChecked: false },
   user_info_rejected: {
     plant: ofUserInfo(json({}, 403)),

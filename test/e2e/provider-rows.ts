@@ -8,6 +8,8 @@ export interface SeenFailure {
   readonly page?: RegExp;
   /** The answer of `login`. */
   readonly login: RegExp;
+  /** Whether `check` shows it, too, although only a login gets to this page. */
+  readonly isChecked?: boolean;
   /** Fields of the log line; a regular expression matches text. */
   readonly log: Readonly<Record<string, string | number | RegExp>>;
 }
@@ -294,6 +296,59 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
   },
 ];
 
+const wrongAlgorithm = (log: SeenFailure['log']): SeenFailure =>
+  rejectedLogin(/the ID token of the provider has a signature algorithm that is not allowed/, {
+    reason: 'id_token_algorithm',
+    ...log,
+  });
+
+/** Each family of signature algorithms (RFC 7518 section 3.1, RFC 8037), and what it is without configuration. */
+const SIGNED: readonly QuirkName[][] = [
+  [],
+  ['id_token_ps256'],
+  ['id_token_es256'],
+  ['id_token_eddsa'],
+  ['id_token_hs256'],
+];
+
+/** How ID tokens are signed. */
+const SIGNATURES: readonly ProviderRow[] = [
+  ...SIGNED.flatMap((quirks): ProviderRow[] => [
+    {
+      row: 'protocol: the algorithm of ID tokens is announced',
+      quirks,
+      provider: { idTokens: true },
+      options: { identitySource: 'id_token' },
+      plays: 'login works',
+    },
+    {
+      row: 'protocol: endpoints configured, and the algorithm of ID tokens unknown',
+      quirks,
+      provider: { idTokens: true, endpoints: endpointsBelow('https://provider.test') },
+      options: { identitySource: 'id_token' },
+      plays: 'login works',
+    },
+  ]),
+  {
+    row: 'protocol: an ID token of an algorithm that is not announced',
+    quirks: ['id_token_unannounced_es256'],
+    plays: 'login works',
+    unset: wrongAlgorithm({ expected: 'RS256', received: 'ES256', setting: 'idTokenAlgorithms' }),
+  },
+  ...SIGNED.filter(([quirk]) => quirk !== undefined).map(
+    (quirks): ProviderRow => ({
+      row: 'protocol: an announced algorithm of ID tokens that is not accepted',
+      quirks,
+      options: { idTokenAlgorithms: ['RS256', 'RS512'] },
+      plays: 'login fails',
+      seen: {
+        ...wrongAlgorithm({ expected: 'RS256 RS512', received: /256|EdDSA/, setting: 'idTokenAlgorithms' }),
+        isChecked: true,
+      },
+    }),
+  ),
+];
+
 /** Providers that are less strict, or strict in another way. */
 const PROTOCOL: readonly ProviderRow[] = [
   {
@@ -362,8 +417,7 @@ const PROTOCOL: readonly ProviderRow[] = [
   },
   { row: 'protocol: a clock 60 s behind', quirks: ['clock_behind_60'], plays: 'login works' },
   { row: 'protocol: a clock 60 s ahead', quirks: ['clock_ahead_60'], plays: 'login works' },
-  { row: 'protocol: endpoints configured, ID token ES256', quirks: ['id_token_es256'], plays: 'login works' },
-  { row: 'protocol: endpoints configured, ID token HS256', quirks: ['id_token_hs256'], plays: 'login works' },
+  ...SIGNATURES,
   {
     row: 'protocol: private_key_jwt for the token endpoint (Okta)',
     quirks: ['assertion_audience_token_endpoint'],
@@ -400,11 +454,7 @@ const PROTOCOL: readonly ProviderRow[] = [
     row: 'protocol: attack: an ID token without a signature',
     quirks: ['alg_none'],
     plays: 'login fails',
-    seen: rejectedLogin(/the ID token of the provider has a signature algorithm that is not allowed/, {
-      reason: 'id_token_algorithm',
-      received: 'none',
-      setting: 'idTokenAlgorithms',
-    }),
+    seen: wrongAlgorithm({ expected: 'RS256', received: 'none', setting: 'identitySource' }),
   },
 ];
 

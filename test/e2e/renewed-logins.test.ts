@@ -125,6 +125,21 @@ describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
     expect(await call('use')).toMatchObject({ text: '200 alice' });
   });
 
+  it('tells a call that waits that its code has expired, and how to renew the valid login again', async () => {
+    const { provider, call, login } = await startRenewable(era, { options: { deviceFlow: 'allowed' } });
+    await login();
+    const { userCode } = (await call('login', { flow: 'device', renew: true })).structured;
+    provider.expire(String(userCode));
+    expect(await call('login')).toMatchObject({
+      isError: true,
+      text: expect.stringMatching(
+        /^The login was not completed in time\. The login before it is still valid\..* to try again, call `login` with provider "provider" and renew: true\.$/,
+      ),
+    });
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+    expect((await call('login', { renew: true })).structured).toMatchObject({ status: 'pending' });
+  });
+
   it('is completed within one call by a client that opens the link', async () => {
     const opened: Promise<unknown>[] = [];
     const server = await startRenewable(era, {
@@ -148,5 +163,60 @@ describe.each(ERAS)('`login` with `renew` (%s)', (era) => {
     const { call, login } = await startRenewable(era);
     expect((await login({ renew: true })).structured).toMatchObject({ status: 'authenticated' });
     expect(await call('use')).toMatchObject({ text: '200 alice' });
+  });
+});
+
+const KEPT = 'Your login from before is still valid.';
+
+describe.each(ERAS)('the page of a login over another one (%s)', (era) => {
+  /** A server whose logins begin with a request to the provider. */
+  const start = () => startRenewable(era, { quirks: ['par_required'] });
+  /** The text of the page on which a link ends. */
+  const pageOf = (browsing: Promise<unknown>) => browsing.then(() => 'You are logged in', String);
+
+  it('says that the one before is valid, if the provider cannot be used now', async () => {
+    const { clock, provider, call, browse, login } = await start();
+    provider.failUntilMended('pushed_authorization', { status: 503 });
+    const first = (await call('login')).structured.loginUrl;
+    const unavailable = await pageOf(browse(first));
+    expect(unavailable).toContain('has not started');
+    expect(unavailable).not.toContain(KEPT);
+    provider.mend();
+    await browse(first);
+    expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
+
+    provider.failUntilMended('pushed_authorization', { status: 503 });
+    const { loginUrl } = (await call('login', { renew: true })).structured;
+    expect(await pageOf(browse(loginUrl))).toContain(KEPT);
+
+    // The access token expires, and the login before cannot be renewed.
+    provider.endGrant('alice');
+    await clock.advance(9 * MINUTE);
+    const late = await pageOf(browse(loginUrl));
+    expect(late).toContain('has not started');
+    expect(late).not.toContain(KEPT);
+    provider.mend();
+    expect((await login()).structured).toMatchObject({ status: 'authenticated' });
+  });
+
+  it('says so if the login has expired, as long as it is known whose it was', async () => {
+    const { clock, call, browse, login } = await start();
+    await login();
+    const { loginUrl } = (await call('login', { renew: true })).structured;
+    await clock.advance(10 * MINUTE);
+    const expired = await pageOf(browse(loginUrl));
+    expect(expired).toContain('The login was not completed in time.');
+    expect(expired).toContain(`${KEPT} If you need the new login, ask your client to log in again.`);
+    await clock.advance(11 * MINUTE);
+    expect(await pageOf(browse(loginUrl))).toContain('An expired link does not end an earlier login.');
+  });
+
+  it('does not say so if the first login has expired', async () => {
+    const { clock, call, browse } = await start();
+    const { loginUrl } = (await call('login')).structured;
+    await clock.advance(10 * MINUTE);
+    const expired = await pageOf(browse(loginUrl));
+    expect(expired).toContain('The login was not completed in time.');
+    expect(expired).not.toContain(KEPT);
   });
 });

@@ -5,12 +5,13 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createSessions } from 'mcp-sessions';
-import { describe, expect, it, onTestFinished } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { Browser } from '../support/browser.js';
 import { ELICITING_KINDS } from '../support/eliciting-clients.js';
 import { eventually } from '../support/journal.js';
 import { send } from '../support/raw-mcp.js';
 import { runServer } from '../support/server-process.js';
+import { StepBrowser } from '../support/step-browser.js';
 import { describeStdioClient } from './stdio-journey.js';
 import { listeningAddresses, MAIN } from './stdio-process.js';
 import { add, inFrontOf, logIn, ownProvider, setUpStdio } from './stdio-setup.js';
@@ -31,6 +32,12 @@ async function freePort(): Promise<number> {
   await once(server, 'close');
   return port;
 }
+
+/** What a client gets if another process listens on the port of its redirect URI. */
+const portInUse = (port: number) =>
+  expect.stringMatching(
+    new RegExp(`port ${port} of the redirect URI is in use by another process.*--callback-port`),
+  );
 
 /** A desktop whose browser only records the URLs that it is asked to open. */
 async function recordingDesktop() {
@@ -143,30 +150,52 @@ describe.runIf(process.platform === 'linux')('the callback port', () => {
   });
 });
 
-describe('a fixed redirect URI', () => {
-  it.each(['127.0.0.1', 'localhost'])('completes logins at %s and the configured port', async (host) => {
+describe.each([
+  ['2025', {}],
+  ['2026', { modernCapabilities: {} }],
+])('a fixed redirect URI (%s)', (_era, client) => {
+  const startAt = (port: number, host: string) => {
     const { flags, environment } = inFrontOf(setup.provider);
-    const port = await freePort();
-    const server = await start({
-      flags: [...flags, '--callback-port', String(port), '--callback-host', host],
-      environment,
-    });
-    const { structured } = await server.call('login');
-    expect(new URL(String(structured.loginUrl)).host).toBe(`${host}:${port}`);
-    await logIn(server, 'alice');
-  });
+    const address = ['--callback-port', String(port), '--callback-host', host];
+    return start({ ...client, flags: [...flags, ...address], environment });
+  };
 
-  it('that another process uses fails the login with what to do', async () => {
-    const { flags, environment } = inFrontOf(setup.provider);
-    const other = createServer().listen(0, '127.0.0.1');
-    await once(other, 'listening');
-    onTestFinished(() => void other.close());
-    const { port } = other.address() as AddressInfo;
-    const server = await start({ flags: [...flags, '--callback-port', String(port)], environment });
-    const { isError, text } = await server.call('login');
-    expect(isError).toBe(true);
-    expect(text).toMatch(/port \d+ of the redirect URI is in use by another process.*--callback-port/);
-  });
+  it.each(['127.0.0.1', 'localhost'])(
+    'completes logins at %s and the configured port, of one client after another',
+    async (host) => {
+      const port = await freePort();
+      const first = await startAt(port, host);
+      const { structured } = await first.call('login');
+      expect(new URL(String(structured.loginUrl)).host).toBe(`${host}:${port}`);
+      const atProvider = await new StepBrowser().consent(String(structured.loginUrl));
+      expect(atProvider.searchParams.get('redirect_uri')).toBe(`http://${host}:${port}/callback`);
+      const { status, text } = await new Browser().logIn(String(structured.loginUrl), 'alice');
+      expect([status, text]).toEqual([200, expect.stringContaining('alice')]);
+      expect((await first.call('login')).structured).toMatchObject({ account: { subject: 'alice' } });
+      expect((await first.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+
+      const second = await startAt(port, host);
+      expect(await second.call('login')).toMatchObject({ isError: true, text: portInUse(port) });
+      expect(await second.call('login')).toMatchObject({ isError: true, text: portInUse(port) });
+      const logged = await second.stderr.first('the reason', (line) => line.includes('callbackPort'));
+      expect(JSON.parse(logged)).toMatchObject({
+        level: 40,
+        setting: 'callbackPort',
+        port,
+        msg: portInUse(port),
+      });
+      expect((await second.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
+      // The first client is still logged in.
+      expect((await first.call('whoami')).structured).toMatchObject({ subject: 'alice' });
+
+      first.stdin.end();
+      await first.ended;
+      await logIn(second, 'bob');
+      expect((await second.call('logout')).structured).toMatchObject({
+        accounts: [{ revocation: 'confirmed' }],
+      });
+    },
+  );
 });
 
 describe('the process over stdio', () => {

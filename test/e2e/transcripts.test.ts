@@ -96,7 +96,9 @@ describe.each(ERAS)('what a model reads in the %s era, where its client cannot o
     );
     transcript.note('The user logs in, and the provider fails.');
     await transcript.call(client, 'login', named(started));
-    const again = await transcript.call(client, 'login', named(started));
+    await transcript.call(client, 'login', named(started));
+    transcript.note('The provider shows an error on a page of its own. The user asks for a new link.');
+    const again = await transcript.call(client, 'login', { ...named(started), restart: true });
     await clock.advance(601_000);
     transcript.note('The user closes the browser. Ten minutes pass.');
     await transcript.call(client, 'session_status', named(again));

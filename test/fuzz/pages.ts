@@ -12,6 +12,7 @@ const FAILURES = [
   'browser_mismatch',
   'wrong_code',
   'superseded',
+  'canceled',
   'toString',
   '__proto__',
 ];

@@ -59,7 +59,15 @@ function accountsOf(subjectAt: Record<string, string | undefined>): Record<strin
   for (const [provider, subject] of Object.entries(subjectAt)) {
     if (subject === undefined) continue;
     const state = 'authenticated';
-    accounts[provider] = { provider, state, generation: 1, subject, scopes: [], hasRefreshToken: true };
+    accounts[provider] = {
+      provider,
+      state,
+      generation: 1,
+      grantId: 1,
+      subject,
+      scopes: [],
+      hasRefreshToken: true,
+    };
   }
   return accounts;
 }

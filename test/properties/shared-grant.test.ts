@@ -7,8 +7,10 @@ import type {
 import type { PendingAttempt } from '../../packages/sessions/src/login/attempt-record.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
+import type { VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import type { Secret } from '../../packages/sessions/src/vault/secret.js';
 import { LoginBench } from '../support/login-bench.js';
+import { whileClockMoves } from '../support/moving-clock.js';
 import type { ScriptedProvider } from '../support/scripted-provider.js';
 import { SessionBench } from '../support/session-bench.js';
 
@@ -136,6 +138,10 @@ class Server {
     this.#logins = new LoginBench(bench);
   }
 
+  get clock(): VirtualClock {
+    return this.#bench.clock;
+  }
+
   /** Starts a session in each slot whose session has ended. */
   async open(): Promise<void> {
     for (const slot of SLOTS.keys()) await this.#record(slot);
@@ -242,7 +248,8 @@ class Server {
   /** The grant of each login: of an account, or one that waits for its code. */
   async uses(): Promise<Grant[]> {
     const { registry, tokens } = this.#bench;
-    const records = await Promise.all(registry.refs().map((ref) => registry.get(ref)));
+    const refs = await registry.refs();
+    const records = await Promise.all(refs.map((ref) => registry.get(ref)));
     const ofAccounts = records.flatMap((record) => {
       const account = record?.accounts.idp;
       const held = record && account?.state === 'authenticated' ? tokens.open(record, account) : undefined;
@@ -308,7 +315,8 @@ async function run(steps: readonly Step[]): Promise<void> {
       for (let tick = 0; tick < second.ticks; tick++) await Promise.resolve();
       changing.push(server.change(second.change).catch(ignore));
     }
-    await Promise.all(changing);
+    // A refresh that the store fails pauses before it looks again.
+    await whileClockMoves(server.clock, Promise.all(changing));
     await server.settle();
     const uses = await server.uses();
     for (const grant of server.provider.grants) {

@@ -63,11 +63,6 @@ export const plantedBugs = {
     wrapStore: (store) => withMethods(store, { replace: (next) => overwrite(store, next) }),
   },
 
-  'sign-outs that do not make session objects void': {
-    wrapStore: (store) =>
-      withMethods(store, { replace: (next, ifVersion) => store.replace({ ...next, epoch: 0 }, ifVersion) }),
-  },
-
   'a login of another user without a sign-out of the first': {
     wrapRegistry: (registry) => {
       const update: SessionRegistry['update'] = (ref, change) =>
@@ -98,13 +93,20 @@ export const plantedBugs = {
     },
   },
 
-  'timers that are not cancelled': {
+  'timers that are kept after the end of their session': {
     createDeadlines: (clock, onError) => {
       const deadlines = new Deadlines(clock, onError);
       const at = deadlines.at.bind(deadlines);
       deadlines.at = (atMs, run) => {
-        at(atMs, run);
-        return { cancel: () => undefined };
+        let isCancelled = false;
+        at(atMs, () => {
+          if (!isCancelled) run();
+        });
+        return {
+          cancel: () => {
+            isCancelled = true;
+          },
+        };
       };
       return deadlines;
     },
@@ -141,6 +143,12 @@ export const plantedBugs = {
 
 /** Bugs that show only if several nodes share the sessions. */
 export const bugsOfNodes = {
+  // On one node, the signals of what runs are aborted besides.
+  'sign-outs that do not make session objects void': {
+    wrapStore: (store) =>
+      withMethods(store, { replace: (next, ifVersion) => store.replace({ ...next, epoch: 0 }, ifVersion) }),
+  },
+
   'a refresh that is sent although its claim has ended': {
     wrapSend: (send) => (provider, refreshToken, beforeSend) =>
       send(provider, refreshToken, async () => (await beforeSend()) && (() => true)),

@@ -8,7 +8,7 @@ import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.
 import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
 import { wipeTokenSet } from '../../packages/sessions/src/vault/token-set.js';
 import { type SealedRecord, Vault } from '../../packages/sessions/src/vault/vault.js';
-import { ModelledEngine } from '../support/modelled-engine.js';
+import { ModelledEngine, type ModelledEngineOptions } from '../support/modelled-engine.js';
 import type { NodeClock } from '../support/node-clock.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import type { SessionBenchParts } from '../support/session-bench.js';
@@ -18,6 +18,7 @@ import { type ProviderFaults, SimulatedProvider } from './simulated-provider.js'
 
 /** The parts of the library that a simulation replaces, to check that it finds planted bugs. */
 export interface PlantedParts extends SessionBenchParts {
+  readonly createDeadlines?: ModelledEngineOptions['createDeadlines'];
   /** Its result replaces the function that sends a refresh. */
   readonly wrapSend?: (send: SendRefresh) => SendRefresh;
   readonly wrapStore?: (store: SessionStore, clock: VirtualClock) => SessionStore;
@@ -85,6 +86,7 @@ export class World {
       // One node wipes the very buffers that the engine has: the simulation looks at them.
       copies: nodes > 1,
       records: this.#records,
+      createDeadlines: planted.createDeadlines,
       wrap: (stores) => ({ ...stores, sessions: wrapStore(watched(stores.sessions), clock) }),
     });
     const keys = new KeyHierarchy(random.bytes(32));
@@ -212,7 +214,7 @@ export class World {
   inspectEnd(): void {
     this.inspectRest();
     this.inspectRequests();
-    const deadlines = this.nodes.reduce((sum, { bench }) => sum + bench.deadlines.size, 0);
+    const deadlines = this.#engine.deadlines.size;
     const errors = this.nodes.flatMap(({ bench }) => bench.errors);
     const left = { sessions: this.#records.size, deadlines };
     for (const [what, count] of Object.entries(left)) {

@@ -52,7 +52,7 @@ answerParent({
   },
   ends: () => [...ends],
   left: (): Left => ({
-    sessions: bench.registry.size,
+    sessions: bench.registry.localSize,
     records: records.size,
     deadlines: bench.deadlines.size,
     timers: bench.clock.timers,

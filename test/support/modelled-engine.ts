@@ -40,6 +40,10 @@ export interface ModelledEngineOptions {
   readonly copies?: boolean;
   /** The map that keeps the sessions. Default: a new one. */
   readonly records?: Map<SessionRef, SessionRecord> | undefined;
+  /** What runs the engine's timers. Default: `Deadlines` of the library. */
+  readonly createDeadlines?:
+    | ((clock: VirtualClock, onError: (error: unknown) => void) => Deadlines)
+    | undefined;
   /** Replaces what the engine keeps with something that breaks its contract. */
   readonly wrap?: ((stores: EngineStores) => EngineStores) | undefined;
   /** Whether a call can take effect after its rejection. No engine may do that. */
@@ -57,6 +61,8 @@ interface Node {
  */
 export class ModelledEngine {
   readonly #options: ModelledEngineOptions;
+  /** The timers of what is due. */
+  readonly deadlines: Deadlines;
   readonly #stores: EngineStores;
   readonly #nodes = new Set<Node>();
   readonly #sessionsDue: DueQueue<SessionRef>;
@@ -74,9 +80,11 @@ export class ModelledEngine {
   constructor(options: ModelledEngineOptions) {
     this.#options = options;
     const { clock, records, wrap = (stores) => stores } = options;
-    const deadlines = new Deadlines(clock, (error) => {
+    const { createDeadlines = (made, onError) => new Deadlines(made, onError) } = options;
+    const deadlines = createDeadlines(clock, (error) => {
       throw error;
     });
+    this.deadlines = deadlines;
     const isPresent = (ref: SessionRef) => [...this.#nodes].some((node) => this.#isPresentAt(node, ref));
     this.#stores = wrap({
       sessions: new MapSessionStore({ clock, deadlines, isPresent, records }),

@@ -11,7 +11,7 @@ export const OAUTH_KINDS = ['SDK 1.x', 'SDK 2.x in 2025', 'SDK 2.x in 2026'] as 
 export type OAuthKind = (typeof OAUTH_KINDS)[number];
 
 /** Nothing listens at this address: the browser does not follow the redirect. */
-const REDIRECT_URL = 'http://127.0.0.1:49998/callback';
+export const REDIRECT_URL = 'http://127.0.0.1:49998/callback';
 const INFO = { name: 'oauth-client', version: '1.0.0' };
 
 const resultSchema = z.looseObject({
@@ -40,11 +40,15 @@ class Remembered {
     response_types: ['code'],
     token_endpoint_auth_method: 'none',
   };
-  #client: sdk2.OAuthClientInformationFull | undefined;
+  #client: sdk2.OAuthClientInformation | undefined;
   #tokens: sdk2.OAuthTokens | undefined;
   #codeVerifier = '';
   /** The authorization URL. */
   authorizationUrl: URL | undefined;
+
+  constructor(clientId: string | undefined) {
+    if (clientId !== undefined) this.#client = { client_id: clientId };
+  }
 
   clientInformation() {
     return this.#client;
@@ -89,9 +93,15 @@ interface Attempt {
 /**
  * Connects a client to an endpoint. The client discovers the authorization server from the 401, registers, and
  * its user signs in.
+ * @param clientId of a client that the authorization server knows already. Default: the client registers
  */
-export async function connectOAuth(kind: OAuthKind, mcp: string, username: string): Promise<OAuthClient> {
-  const remembered = new Remembered();
+export async function connectOAuth(
+  kind: OAuthKind,
+  mcp: string,
+  username: string,
+  clientId?: string,
+): Promise<OAuthClient> {
+  const remembered = new Remembered(clientId);
   const make = kind === 'SDK 1.x' ? sdk1 : sdk2In(kind);
   const first = make(mcp, remembered);
   await first.connect().then(

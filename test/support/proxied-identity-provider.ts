@@ -61,7 +61,11 @@ export interface ProxiedIdentityProviderOptions extends Omit<Registrations, 'acc
 }
 
 /** The format of access tokens for MCP servers. */
-export type McpTokenFormat = 'jwt' | 'opaque';
+export type McpTokenFormat =
+  | 'jwt'
+  | 'opaque'
+  /** JWTs with `client_id` and `token_use`, and without an audience. */
+  | 'cognito';
 
 export async function startProxiedIdentityProvider({
   mcpTokens = 'jwt',
@@ -73,6 +77,7 @@ export async function startProxiedIdentityProvider({
   const settings = { accessTokenSeconds: 120, isDown: false, isUnknown: false };
   const configuration = providerConfiguration(oidc, registrations);
   if (mcpTokens === 'opaque') issueOpaqueTokens(configuration, registrations.resourceServer.clientId);
+  if (mcpTokens === 'cognito') issueWithoutAudience(configuration);
   const { redirectUri } = registrations;
   const provider = new oidc.Provider(issuer, {
     ...configuration,
@@ -200,6 +205,18 @@ function issueOpaqueTokens({ features = {} }: Configuration, introspectedBy: str
     allowedPolicy: (...about: Parameters<NonNullable<typeof mayAsk>>) =>
       about[1].clientId === introspectedBy || mayAsk?.(...about),
   });
+}
+
+/** Issues JWTs as Amazon Cognito does (developer guide, "Understanding the access token"). */
+function issueWithoutAudience(configuration: Configuration): void {
+  configuration.formats = {
+    customizers: {
+      jwt: (_ctx, _token, { payload }) => {
+        // The library refuses tokens without an audience, except for one that JSON leaves out.
+        Object.assign(payload, { aud: { toJSON: () => undefined }, token_use: 'access' });
+      },
+    },
+  };
 }
 
 const DEVICE_PATH = '/device/auth';

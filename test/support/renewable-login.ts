@@ -6,7 +6,12 @@ import {
   type Sessions,
   type ToolContext,
 } from '../../packages/sessions/src/index.js';
-import { FaultingProvider, logIn, VirtualClock } from '../../packages/sessions/src/testing/index.js';
+import {
+  FaultingProvider,
+  logIn,
+  type QuirkName,
+  VirtualClock,
+} from '../../packages/sessions/src/testing/index.js';
 import type { OpenAddress } from './eliciting-clients.js';
 import { inMemory2025, inMemory2026, reachedFrom } from './in-memory-client.js';
 import { whileClockMoves } from './moving-clock.js';
@@ -23,6 +28,7 @@ interface Change {
   /** Answers requests to other origins. */
   readonly elsewhere?: typeof fetch;
   readonly options?: Partial<ProviderOptions>;
+  readonly quirks?: readonly QuirkName[];
   readonly tools?: (
     tool: (name: string, handler: () => Promise<string>) => void,
     context: ToolContext,
@@ -33,10 +39,11 @@ interface Change {
 
 /** A server, its provider and its API in this process, with a client of one era that has no login yet. */
 export async function startRenewable(era: Era, change: Change = {}) {
-  const { api, elsewhere, options, tools, answer } = change;
+  const { api, elsewhere, options, quirks, tools, answer } = change;
   const clock = new VirtualClock();
   const provider = new FaultingProvider({
     ...(elsewhere && { fetch: elsewhere }),
+    ...(quirks && { quirks }),
     api: api ?? ((_request, user) => new Response(user ?? '', { status: user ? 200 : 401 })),
   });
   /** The forms that the server has sent to the provider. */

@@ -43,7 +43,6 @@ import { ScriptedProvider } from './scripted-provider.js';
 /** Parts that a simulation replaces to inject a fault. */
 export interface SessionBenchParts {
   readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
-  readonly createDeadlines?: (clock: Clock, onError: (error: unknown) => void) => Deadlines;
   /** Its result replaces the registry in every other part. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
   readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
@@ -113,7 +112,7 @@ export class SessionBench {
 
     this.keys = options.keys ?? new KeyHierarchy(random(32));
     const vault = parts.createVault?.(this.keys, random) ?? new Vault(this.keys, random);
-    this.deadlines = parts.createDeadlines?.(clock, onError) ?? new Deadlines(clock, onError);
+    this.deadlines = new Deadlines(clock, onError);
     const events = new SessionEvents(onError);
     this.sessionEvents = events;
     events.subscribe((event) => void this.events.push(event));
@@ -134,11 +133,10 @@ export class SessionBench {
     const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({
       store: this.store,
-      dueAtMsOf: (record) => due.next(record),
+      due,
       keys,
       random,
       clock,
-      deadlines,
       lifetimes,
       events,
       disposal,
@@ -185,6 +183,7 @@ export class SessionBench {
       events,
       clock,
       fraction,
+      random,
     });
 
     const sessionsPerAccount = new SessionsPerAccount({
@@ -193,10 +192,11 @@ export class SessionBench {
       onError,
     });
     events.subscribe((event) => sessionsPerAccount.handleEvent(event));
-    if (!options.scheduler) return;
     const refresh = refresher.refresh.bind(refresher);
-    due.add(new RefreshScheduler({ clock, refresh }));
-    due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
+    if (options.scheduler) {
+      due.add(new RefreshScheduler({ clock, refresh }));
+      due.add(new ExpiryNotices({ registry, events, lifetimes, onError }));
+    }
     due.start();
   }
 
@@ -215,6 +215,11 @@ export class SessionBench {
   async accessToken(snapshot: SessionSnapshot): Promise<string> {
     const { accessToken } = await this.accounts.accessToken(snapshot, 'idp');
     return accessToken.reveal();
+  }
+
+  /** The number of sessions in the store. */
+  async sessionCount(): Promise<number> {
+    return (await this.store.refs()).length;
   }
 
   /** The events of one type so far. */

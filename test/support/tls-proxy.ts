@@ -1,7 +1,10 @@
 import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { request as httpRequest } from 'node:http';
 import { Agent, createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { pipeline } from 'node:stream';
 import { promisify } from 'node:util';
 
@@ -13,17 +16,17 @@ const DAYS_VALID = '2';
 export interface TlsProxy {
   /** The public origin, `https://…`. */
   readonly origin: string;
-  /** An agent that resolves its host name and trusts its certificate. */
+  /** An agent that resolves its host name and trusts its authority. */
   readonly agent: Agent;
-  /** The certificate, which signs itself. */
-  readonly certificate: string;
+  /** The certificate of the private authority that has signed the one of the proxy. */
+  readonly authority: string;
   /** Sets the upstream. */
   forwardTo(origin: string): void;
   close(): Promise<void>;
 }
 
 export async function startTlsProxy(): Promise<TlsProxy> {
-  const { key, certificate } = await selfSigned();
+  const { key, certificate, authority } = await certificates();
   let target: URL | undefined;
   const server = createServer({ key, cert: certificate }, (request, response) => {
     if (!target) {
@@ -53,13 +56,13 @@ export async function startTlsProxy(): Promise<TlsProxy> {
   return {
     origin: `https://${HOSTNAME}:${port}`,
     agent: new Agent({
-      ca: certificate,
+      ca: authority,
       lookup: (_hostname, { all }, found) => {
         if (all) found(null, [{ address: '127.0.0.1', family: 4 }]);
         else found(null, '127.0.0.1', 4);
       },
     }),
-    certificate,
+    authority,
     forwardTo(origin) {
       target = new URL(origin);
     },
@@ -71,15 +74,30 @@ export async function startTlsProxy(): Promise<TlsProxy> {
   };
 }
 
-/** A self-signed certificate, which only the agent trusts. */
-async function selfSigned(): Promise<{ key: string; certificate: string }> {
-  const { stdout } = await promisify(execFile)('openssl', [
-    ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
-    ...['-days', DAYS_VALID, '-subj', `/CN=${HOSTNAME}`, '-addext', `subjectAltName=DNS:${HOSTNAME}`],
-    ...['-keyout', '-', '-out', '-'],
-  ]);
-  const [key] = /-----BEGIN PRIVATE KEY-----[^-]+-----END PRIVATE KEY-----/.exec(stdout) ?? [];
-  const [certificate] = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/.exec(stdout) ?? [];
-  if (!key || !certificate) throw new Error('openssl made no certificate.');
-  return { key, certificate };
+/** A private authority, and a certificate that it has signed. */
+async function certificates(): Promise<{ key: string; certificate: string; authority: string }> {
+  const folder = await mkdtemp(join(tmpdir(), 'mcp-sessions-tls-'));
+  const [caKey, ca, leafKey, leaf] = ['ca.key', 'ca.pem', 'leaf.key', 'leaf.pem'].map((name) =>
+    join(folder, name),
+  ) as [string, string, string, string];
+  const create = (...more: readonly string[]) =>
+    promisify(execFile)('openssl', [
+      ...['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'],
+      ...['-days', DAYS_VALID, ...more],
+    ]);
+  try {
+    await create('-subj', '/CN=A private authority', '-keyout', caKey, '-out', ca);
+    await create(
+      ...['-subj', `/CN=${HOSTNAME}`, '-addext', `subjectAltName=DNS:${HOSTNAME}`],
+      ...['-addext', 'basicConstraints=critical,CA:FALSE', '-CA', ca, '-CAkey', caKey],
+      ...['-keyout', leafKey, '-out', leaf],
+    );
+    const [key, certificate, authority] = await Promise.all(
+      [leafKey, leaf, ca].map((file) => readFile(file, 'utf8')),
+    );
+    if (!key || !certificate || !authority) throw new Error('openssl made no certificate.');
+    return { key, certificate, authority };
+  } finally {
+    await rm(folder, { recursive: true });
+  }
 }

@@ -65,6 +65,15 @@ describe('the command check', () => {
     expect(stdout).toMatch(/\n\nFailed: client_authentication\. [^\n]*\n$/);
   });
 
+  it('names what the provider rejects before a login', async () => {
+    const { stdout, code } = await check([], { MCP_SESSIONS_RESOURCE: 'urn:test:other' });
+    expect(code).toBe(1);
+    expect(stdout).toMatch(/^✗ authorization .*oauthError: invalid_target/m);
+    expect(stdout).toMatch(/^ {4}Change MCP_SESSIONS_RESOURCE: /m);
+    expect(stdout).toMatch(/\n\nFailed: authorization\. [^\n]*\n$/);
+    expect((await check()).stdout).toMatch(/^✓ authorization /m);
+  });
+
   it('prints the reports as JSON', async () => {
     const { stdout, code } = await check(['--json'], { MCP_SESSIONS_ISSUER: 'http://127.0.0.1:2' });
     const reports = JSON.parse(stdout) as ProviderReport[];

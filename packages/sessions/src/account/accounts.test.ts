@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ScriptedProvider } from '../../../../test/support/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../test/support/session-bench.js';
+import { storeUnavailable } from '../errors.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
 
 const SECOND = 1000;
@@ -400,6 +401,55 @@ describe('a login', () => {
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
     expect(bench.eventsOf('account.authenticated')).toEqual([]);
   });
+
+  it('has an id of its own, which refreshes and a promotion keep', async () => {
+    const bench = new SessionBench();
+    const { record, snapshot } = await bench.loggedIn('alice', 'pending-handle');
+    const grantOf = async (ref = record.ref) => (await bench.registry.get(ref))?.accounts.idp?.grantId;
+    const first = await grantOf();
+    await bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
+    const second = await grantOf();
+    expect(new Set([first, second, undefined]).size).toBe(3);
+    const pending = await bench.registry.get(record.ref);
+    const promoted = pending && (await bench.accounts.promote(pending));
+    if (!promoted) throw new Error('The pending handle was not promoted.');
+    expect(await grantOf(promoted.record.ref)).toBe(second);
+    await bench.refresher.refresh(promoted.record.ref, 'idp', 2);
+    expect((await bench.registry.get(promoted.record.ref))?.accounts.idp).toMatchObject({
+      generation: 3,
+      grantId: second,
+    });
+  });
+
+  it('takes place once, also if the answer of the store is lost and other changes follow', async () => {
+    const bench = new SessionBench();
+    const { record, snapshot } = await bench.loggedIn('alice');
+    loseAnswer(bench, async () => {
+      for (let changes = 0; changes < 10; changes++) await bench.registry.update(record.ref, () => ({}));
+    });
+    const login = bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('alice'));
+    await bench.clock.advance(SECOND);
+    expect(await login).toBe(2);
+    expect((await bench.registry.get(record.ref))?.generation).toBe(2);
+    expect(await bench.accessToken(snapshot)).toBe('access-alice-2');
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+    expect(bench.eventsOf('account.authenticated')).toHaveLength(2);
+  });
+
+  it('of another user signs the former one out, also if the answer is lost and other changes follow', async () => {
+    const bench = new SessionBench();
+    const { record, snapshot } = await bench.loggedIn('alice');
+    const signal = bench.registry.signalOf(snapshot);
+    loseAnswer(bench, async () => {
+      for (let changes = 0; changes < 10; changes++) await bench.registry.update(record.ref, () => ({}));
+    });
+    const login = bench.accounts.commitLogin(snapshot, 'idp', bench.provider.grant('bob'));
+    await bench.clock.advance(SECOND);
+    expect(await login).toBe(2);
+    expect(signal.aborted).toBe(true);
+    expect(bench.eventsOf('session.signed_out')).toMatchObject([{ reason: 'other_user' }]);
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+  });
 });
 
 describe('a logout from one provider', () => {
@@ -481,7 +531,7 @@ describe('a pending handle that becomes a session', () => {
     const { bench, current } = await pending();
     const both = await Promise.all([bench.accounts.promote(current), bench.accounts.promote(current)]);
     expect(both.filter(Boolean)).toHaveLength(1);
-    expect(bench.registry.size).toBe(1);
+    expect(await bench.sessionCount()).toBe(1);
   });
 
   it.each(['insert', 'replace'] as const)(
@@ -527,5 +577,16 @@ function setFailing(bench: SessionBench) {
     end: () => {
       failing = false;
     },
+  };
+}
+
+/** The next change of the store takes place and its answer is lost. @param after what happens before the rejection */
+function loseAnswer({ store }: SessionBench, after: () => Promise<void>): void {
+  const replace = store.replace.bind(store);
+  store.replace = async (next, ifVersion) => {
+    store.replace = replace;
+    await replace(next, ifVersion);
+    await after();
+    throw storeUnavailable(new Error('The answer is lost.'));
   };
 }

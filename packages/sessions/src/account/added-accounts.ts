@@ -15,6 +15,7 @@ import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
+import type { RandomSource } from '../vault/random.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import { kindOfClaims } from './challenge.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
@@ -29,6 +30,7 @@ export interface AddedAccountsOptions {
   readonly clock: Clock;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
+  readonly random: RandomSource;
 }
 
 /** The account of a login whose tokens are not sealed yet. */
@@ -37,7 +39,7 @@ function accountOf(
   { provider, subject, name }: Pick<AccountRecord, 'provider' | 'subject' | 'name'>,
   times: TokenTimes,
   nowMs: number,
-): Omit<UnsealedAccount, 'generation'> {
+): Omit<UnsealedAccount, 'generation' | 'grantId'> {
   const { scopes = [], requestedScopes, requestedClaims } = granted;
   const { fields, apiOrigin, openIdSubject, providerSession } = granted;
   const refusedScopes = requestedScopes?.filter((scope) => !scopes.includes(scope)) ?? [];
@@ -64,11 +66,12 @@ export async function commitLogin(
   provider: string,
   granted: GrantedTokens,
 ): Promise<number | undefined> {
-  const { registry, events, disposal, tokens, clock, fraction } = options;
+  const { registry, events, disposal, tokens, clock, fraction, random } = options;
   const { identity, hold } = granted;
   if (!identity) throw new Error('A login without an identity cannot be committed.');
   const times = tokenTimes(granted, {}, granted.tokens.refreshToken !== undefined, fraction());
-  const added = accountOf(granted, { provider, ...identity }, times, clock.now());
+  const grantId = random(6).readUIntBE(0, 6);
+  const added = { ...accountOf(granted, { provider, ...identity }, times, clock.now()), grantId };
   let sealed: AccountRecord | undefined;
   const change: SessionChange = (record) => {
     tokens.wipe(sealed);
@@ -91,7 +94,8 @@ export async function commitLogin(
     hold?.release();
     void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
   };
-  const changed = await registry.update(snapshot.ref, change).catch((error: unknown) => {
+  const isDone = ({ accounts }: SessionRecord) => accounts[provider]?.grantId === grantId;
+  const changed = await registry.update(snapshot.ref, change, isDone).catch((error: unknown) => {
     discard();
     throw error;
   });

@@ -46,9 +46,8 @@ export class ProviderLogouts {
     const isLoggedOut: IsLoggedOut = (account) => account.provider === provider && isOf(user, account);
     await logins.discardUnconfirmed((_session, unconfirmed) => unconfirmed.some(isLoggedOut));
     const signOutAll = async () => {
-      const ended = await Promise.allSettled(
-        registry.refs().map((ref) => this.#signOutOne(ref, isLoggedOut)),
-      );
+      const refs = await registry.refs();
+      const ended = await Promise.allSettled(refs.map((ref) => this.#signOutOne(ref, isLoggedOut)));
       return ended.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     };
     const failures = await signOutAll();

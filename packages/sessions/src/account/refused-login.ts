@@ -16,11 +16,12 @@ export interface RefusedLogin {
 
 /**
  * The failures after which a login over a valid one does not request the same again. A provider may show an error on a
- * page of its own, so that the login expires.
+ * page of its own, so that the login expires, or the client cancels it.
  */
 const REFUSALS: ReadonlySet<LoginFailure> = new Set([
   'declined',
   'expired',
+  'canceled',
   'provider_unavailable',
   'provider_refused',
   'internal_error',
@@ -31,7 +32,8 @@ const REFUSALS: ReadonlySet<LoginFailure> = new Set([
  * requests no more than the configured scopes.
  */
 export function isRefusal(failure: LoginFailure, wasAtProvider: boolean): boolean {
-  return REFUSALS.has(failure) && (failure !== 'expired' || wasAtProvider);
+  const isOfProvider = failure !== 'expired' && failure !== 'canceled';
+  return REFUSALS.has(failure) && (isOfProvider || wasAtProvider);
 }
 
 /**

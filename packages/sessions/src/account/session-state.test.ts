@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { SessionBench } from '../../../../test/support/session-bench.js';
-import type { SessionSnapshot } from '../session/session-record.js';
+import type { SessionKind, SessionSnapshot } from '../session/session-record.js';
 import { systemRandom } from '../vault/random.js';
 import { Vault } from '../vault/vault.js';
 import { SessionStates, STATE_LIMITS } from './session-state.js';
 
-async function setUp() {
+async function setUp(kind: SessionKind = 'connection') {
   const bench = new SessionBench();
   const { registry, keys, sessionEvents } = bench;
   const states = new SessionStates({ registry, vault: new Vault(keys, systemRandom, 'session-state') });
   sessionEvents.subscribe((event) => states.handleEvent(event));
-  const { snapshot } = await bench.loggedIn('alice');
+  const { snapshot } = await bench.loggedIn('alice', kind);
   const stored = async () => (await registry.get(snapshot.ref))?.state;
   return { bench, states, snapshot, stored };
 }
@@ -146,6 +146,30 @@ describe('the state of a session', () => {
     expect(states.bytes).toBe(0);
   });
 
+  it('is read or gone, whenever the sign-out comes that wipes it [security 31]', async () => {
+    for (let ticks = 0; ticks < 20; ticks++) {
+      const { bench, states, snapshot } = await setUp('handle');
+      await states.set(snapshot, 'a value');
+      const signingOut = bench.accounts.remove(snapshot.ref, 'idp');
+      for (let tick = 0; tick < ticks; tick++) await Promise.resolve();
+      const reads = Array.from({ length: 3 }, () =>
+        states.get(snapshot).then(
+          ({ value }) => value,
+          ({ code }: { code?: string }) => code,
+        ),
+      );
+      for (const read of await Promise.all(reads)) expect(['a value', 'signed_out']).toContain(read);
+      await signingOut;
+    }
+  });
+
+  it('that is damaged is an error', async () => {
+    const { states, snapshot, stored } = await setUp();
+    await states.set(snapshot, 'a value');
+    (await stored())?.sealed.bytes.fill(0);
+    await expect(states.get(snapshot)).rejects.toMatchObject({ code: 'sealed_record_invalid' });
+  });
+
   it('counts no bytes after a sign-out, whenever that comes [security 41]', async () => {
     const { bench, states, snapshot } = await setUp();
     for (let ticks = 0; ticks < 40; ticks++) {
@@ -191,6 +215,7 @@ describe('the state of a session', () => {
             subject: 'bob',
             state: 'authenticated',
             generation: 1,
+            grantId: 1,
             scopes: [],
             hasRefreshToken: false,
           },

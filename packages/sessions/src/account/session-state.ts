@@ -111,10 +111,22 @@ export class SessionStates {
   }
 
   async get(session: SessionSnapshot): Promise<VersionedState> {
-    const record = await this.#registry.get(session.ref);
-    assertLoggedIn(record, session);
-    if (!record.state) return { value: undefined, version: 0 };
-    const { version, sealed } = record.state;
+    let unreadable: SessionRecord | undefined;
+    for (;;) {
+      const record = await this.#registry.get(session.ref);
+      assertLoggedIn(record, session);
+      if (!record.state) return { value: undefined, version: 0 };
+      try {
+        return this.#open(record, record.state);
+      } catch (error) {
+        // It was wiped since the read, which the next read shows, or it is damaged.
+        if (unreadable?.version === record.version) throw error;
+        unreadable = record;
+      }
+    }
+  }
+
+  #open(record: SessionRecord, { version, sealed }: SealedState): VersionedState {
     const bytes = this.#vault.open(sealed, contextOf(record, version));
     try {
       return { value: JSON.parse(bytes.toString()), version };
@@ -201,7 +213,7 @@ export class SessionStates {
     if (changed) return changed.after.state?.version;
     discard();
     // Without a record, there was nothing to compare the version with.
-    if (!this.#registry.has(session.ref)) throw signedOut();
+    if (!(await this.#registry.has(session.ref))) throw signedOut();
     return undefined;
   }
 }

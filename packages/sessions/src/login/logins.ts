@@ -162,6 +162,16 @@ export class Logins {
   }
 
   /**
+   * Ends the pending login of a session at a provider, so that the next one is new. What an API has demanded is dropped if
+   * its user was at the provider, which may have refused it on a page of its own.
+   * @throws SessionError `store_unavailable`
+   */
+  async restart({ ref, epoch }: SessionSnapshot, provider: string): Promise<void> {
+    const attempt = await this.#latest(ref, provider);
+    if (attempt?.snapshot.epoch === epoch) await this.#completion.fail(attempt, 'canceled');
+  }
+
+  /**
    * Discards the tokens of logins that wait for their confirmation code.
    * @returns the sessions of these logins
    * @throws SessionError `store_unavailable`

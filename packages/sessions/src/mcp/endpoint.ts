@@ -1,4 +1,4 @@
-import { isLegacyRequest } from '@modelcontextprotocol/server';
+import { isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotocol/server';
 import type { InternalEvent } from '../session/session-events.js';
 import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
 import { StatelessHandler, type StatelessHandlerOptions } from './era-2026/stateless-handler.js';
@@ -50,7 +50,7 @@ export class Endpoint {
       return errorResponse(400, ErrorCode.invalidRequest, message);
     }
     try {
-      return (await isLegacyRequest(request, body))
+      return !claimsRevision(body) && (await isLegacyRequest(request, body))
         ? await this.#connections.handle(incoming)
         : await this.#stateless.handle(incoming);
     } catch (error) {
@@ -69,5 +69,21 @@ export class Endpoint {
 function concernsCallInFlight(message: unknown): boolean {
   return (
     message !== undefined && (methodOf(message) === undefined || propertyOf(message, 'id') === undefined)
+  );
+}
+
+/**
+ * Whether a message names its revision in `_meta`, which only 2026 requests do. The SDK decides in the same way, after it
+ * has checked the message against several schemas; its handler of the 2026 era does that anyway.
+ */
+function claimsRevision(body: unknown): boolean {
+  const method = methodOf(body);
+  const meta = propertyOf(propertyOf(body, 'params'), '_meta');
+  return (
+    typeof method === 'string' &&
+    method !== 'initialize' &&
+    propertyOf(body, 'result') === undefined &&
+    propertyOf(body, 'error') === undefined &&
+    propertyOf(meta, PROTOCOL_VERSION_META_KEY) !== undefined
   );
 }

@@ -31,8 +31,17 @@ export interface DeviceAuthorization {
  */
 export type DevicePoll =
   | { readonly kind: 'granted'; readonly granted: GrantedTokens }
-  | { readonly kind: 'pending' | 'slow_down' | 'denied' | 'expired' }
+  | ({ readonly kind: 'pending' | 'slow_down' } & RequestedPause)
+  | { readonly kind: 'denied' | 'expired' }
   | { readonly kind: 'unavailable' | 'refused'; readonly failure: ProviderFailure };
+
+/** What the provider demands of the next polls. */
+export interface RequestedPause {
+  /** `Retry-After`: the minimum time until the next poll. */
+  readonly retryAfterSeconds?: number | undefined;
+  /** The minimum time between two polls from now on (GitHub). */
+  readonly intervalSeconds?: number | undefined;
+}
 
 const DEVICE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 /** RFC 8628 section 3.2. */
@@ -101,13 +110,14 @@ export function requestDeviceTokens(
 /** Classifies the error of a token request. */
 export function devicePollOf(error: ProviderError): Exclude<DevicePoll, { kind: 'granted' }> {
   const answer = tokenAnswerIn(error);
+  const { retryAfterSeconds, intervalSeconds } = answer ?? {};
   // Auth0 sends `slow_down` with this status. The body of a 429 is not read.
-  if (answer?.status === 429) return { kind: 'slow_down' };
+  if (answer?.status === 429) return { kind: 'slow_down', retryAfterSeconds };
   switch (answer?.error) {
     case 'authorization_pending':
-      return { kind: 'pending' };
+      return { kind: 'pending', retryAfterSeconds };
     case 'slow_down':
-      return { kind: 'slow_down' };
+      return { kind: 'slow_down', retryAfterSeconds, intervalSeconds };
     case 'access_denied':
     // Entra ID.
     case 'authorization_declined':

@@ -172,7 +172,10 @@ describe('the ID token of a login', () => {
     });
     expect(algorithmOf('none')).toMatchObject({ fault: { reason: 'id_token_algorithm', received: 'none' } });
     expect(algorithmOf('None')).toMatchObject({ fault: { reason: 'id_token_algorithm', received: 'None' } });
-    expect(algorithmOf('none', ['none'])).toMatchObject({ fault: { reason: 'id_token_algorithm' } });
+    expect(algorithmOf('none', ['none'])).toMatchObject({
+      fault: { reason: 'id_token_algorithm', expected: 'any but none' },
+    });
+    expect(algorithmOf('none', ['none', 'RS256'])).toMatchObject({ fault: { expected: 'RS256' } });
   });
 });
 

@@ -71,9 +71,8 @@ export function checkIdToken(idToken: unknown, expectations: IdTokenExpectations
   const payload = parse(parts[1]);
   if (parts.length !== 3 || !header || !isObject(payload)) return { fault: { reason: 'id_token_malformed' } };
   const { isRefresh = false, algorithms } = expectations;
-  const isAllowed = header.alg.toLowerCase() !== 'none' && (algorithms?.includes(header.alg) ?? true);
-  if (!isRefresh && !isAllowed) {
-    const expected = algorithms?.join(' ') ?? 'any but none';
+  if (!isRefresh && !isAccepted(header.alg, algorithms)) {
+    const expected = algorithms?.filter(isSigning).join(' ') || 'any but none';
     return { fault: { reason: 'id_token_algorithm', expected, received: header.alg } };
   }
   const { data: claims, error } = claimsSchema.safeParse(payload);
@@ -83,6 +82,15 @@ export function checkIdToken(idToken: unknown, expectations: IdTokenExpectations
     if (fault) return { fault };
   }
   return { claims };
+}
+
+/** @param algorithms those that are accepted; `undefined`: any */
+export function isAccepted(alg: string, algorithms: readonly string[] | undefined): boolean {
+  return isSigning(alg) && (algorithms?.includes(alg) ?? true);
+}
+
+function isSigning(alg: string): boolean {
+  return alg.toLowerCase() !== 'none';
 }
 
 function audience({ aud }: Claims, { clientId }: IdTokenExpectations): IdTokenFault | undefined {

@@ -50,6 +50,7 @@ describe('the check of a provider', () => {
       issuer: 'ok',
       pkce: 'ok',
       client_authentication: 'ok',
+      authorization: 'ok',
       scopes: 'unknown',
       identity: 'ok',
       revocation: 'ok',
@@ -228,6 +229,25 @@ describe('the check of a provider', () => {
     expect(of('client_authentication')).toMatchObject({ result: 'ok' });
   });
 
+  it.each<[string[], string[] | undefined, string]>([
+    [['none'], undefined, 'identitySource'],
+    [['ES256', 'PS256'], ['RS256'], 'idTokenAlgorithms'],
+  ])(
+    'fails if no announced algorithm of ID tokens is accepted: %j',
+    async (algorithms, accepted, setting) => {
+      const change = (response: Response) =>
+        extended(response, { id_token_signing_alg_values_supported: algorithms });
+      const { failed } = await check(withIdTokens, { idTokenAlgorithms: accepted }, { change });
+      expect(failed).toMatchObject([
+        {
+          check: 'identity',
+          setting,
+          failure: { reason: 'id_token_algorithm', received: algorithms.join(' ') },
+        },
+      ]);
+    },
+  );
+
   it('fails if the metadata has no endpoint for the device flow that the options allow', async () => {
     const change = (response: Response) => extended(response, { device_authorization_endpoint: undefined });
     const { of } = await check(withIdTokens, { deviceFlow: 'allowed' }, { change });
@@ -255,6 +275,73 @@ describe('the check of a provider', () => {
         failure: { reason: 'client_rejected' },
       },
     ]);
+  });
+
+  const isLoginPage = ({ headers }: Response) => headers.get('content-type') === 'text/html';
+
+  it.each<[string, FaultingProviderOptions, Partial<ProviderOptions>, Partial<ProviderCheck>]>([
+    [
+      'a rejected scope',
+      { quirks: ['callback_invalid_scope'] },
+      {},
+      { result: 'failed', setting: 'scopes', found: expect.stringContaining('is not enabled for this') },
+    ],
+    [
+      'a rejected client, although `state` is missing',
+      { quirks: ['callback_without_state'] },
+      {},
+      { result: 'failed', setting: 'clientId' },
+    ],
+    [
+      'another issuer in the answer',
+      { quirks: ['callback_server_error', 'wrong_iss_in_callback'] },
+      {},
+      { result: 'failed', setting: 'issuer', found: expect.stringContaining('received: https://other.test') },
+    ],
+    ['what only a user declines', { quirks: ['callback_user_cancelled_login'] }, {}, { result: 'ok' }],
+    ['a login page', {}, {}, { result: 'ok', found: 'the provider does not reject the request (200)' }],
+    ['a login page, with form_post', { quirks: ['form_post'] }, {}, { result: 'ok' }],
+    ['PAR', { quirks: ['par_required'] }, {}, { result: 'unused' }],
+    ['the device flow only', {}, { deviceFlow: 'only' }, { result: 'unused' }],
+  ])('sends the request of a login, and finds %s', async (_what, given, options, expected) => {
+    const { report, of, provider } = await check(given, options);
+    expect(of('authorization')).toMatchObject(expected);
+    expect(report.ok).toBe(expected.result !== 'failed');
+    expect(provider.livingUsers()).toEqual([]);
+  });
+
+  it('does not judge a page for browsers by its status', async () => {
+    const change = (response: Response) =>
+      isLoginPage(response) ? new Response('Who are you?', { status: 403 }) : response;
+    const { report, of } = await check({}, {}, { change });
+    expect(of('authorization')).toMatchObject({
+      result: 'unknown',
+      found: 'the provider answered 403 to a request without a user',
+      advice: expect.stringContaining('redirect URI'),
+    });
+    expect(report.ok).toBe(true);
+  });
+
+  it('does not fail if only browsers reach the login page', async () => {
+    const change = (response: Response) => {
+      if (isLoginPage(response)) throw new TypeError('fetch failed');
+      return response;
+    };
+    const { report, of } = await check({}, {}, { change });
+    expect(of('authorization')).toMatchObject({ result: 'unknown' });
+    expect(report.ok).toBe(true);
+  });
+
+  it.each<[string, string, object]>([
+    ['elsewhere', 'https://accounts.provider.test/login?error=x', { result: 'ok' }],
+    ['to an address that is none', 'https://[', { result: 'ok' }],
+    ['back, from the root', '/callback?error=invalid_scope', { result: 'ok' }],
+    ['back', 'https://mcp.test/callback?error=invalid_target', { result: 'failed', setting: 'resource' }],
+  ])('follows no redirect: %s', async (_where, location, expected) => {
+    const change = (response: Response) =>
+      isLoginPage(response) ? new Response(null, { status: 302, headers: { location } }) : response;
+    const { of } = await check({}, {}, { change });
+    expect(of('authorization')).toMatchObject(expected);
   });
 
   it('accepts PKCE that is off by configuration', async () => {
@@ -307,6 +394,7 @@ describe('the check of a provider', () => {
       'issuer',
       'pkce',
       'client_authentication',
+      'authorization',
       'scopes',
       'identity',
       'revocation',
@@ -340,6 +428,7 @@ describe('the check of a provider', () => {
   it('names the setting that the redirect URI depends on while it is not known', async () => {
     const { of } = await check({}, {}, { addresses: {} });
     expect(of('redirect_uri')).toMatchObject({ result: 'unknown', setting: 'publicUrl' });
+    expect(of('authorization')).toMatchObject({ result: 'unknown' });
   });
 
   it('contains no secret, code or verifier', async () => {

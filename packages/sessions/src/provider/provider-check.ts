@@ -1,4 +1,5 @@
 import { SessionError } from '../errors.js';
+import { authorization } from './authorization-check.js';
 import { clock, discovery, issuer, nameResolution, proxy, tls } from './network-checks.js';
 import { ProviderConnection } from './provider-connection.js';
 import { type CheckRuntime, contactProvider, type RegisteredAddresses } from './provider-contact.js';
@@ -24,8 +25,8 @@ import {
 } from './registration-checks.js';
 
 /**
- * Checks a provider without a user: discovers its metadata, and sends a token request with a random code, which shows
- * whether the provider accepts the client. Never rejects.
+ * Checks a provider without a user: discovers its metadata, sends a token request with a random code, which shows
+ * whether the provider accepts the client, and the request of a login. Never rejects.
  */
 export async function checkProvider(
   settings: ProviderSettings,
@@ -52,6 +53,7 @@ export async function checkProvider(
         ? [
             pkce(settings, metadata),
             clientAuthentication(contact),
+            await authorization({ ...lenient, deviceFlow: settings.deviceFlow }, contact, addresses, runtime),
             scopes(settings, metadata),
             identity(settings, metadata),
             revocation(settings, metadata),
@@ -84,5 +86,13 @@ function reportOf(provider: string, checks: readonly ProviderCheck[]): ProviderR
 }
 
 const WITHOUT_METADATA: readonly ProviderCheck[] = (
-  ['pkce', 'client_authentication', 'scopes', 'identity', 'revocation', 'pushed_authorization'] as const
+  [
+    'pkce',
+    'client_authentication',
+    'authorization',
+    'scopes',
+    'identity',
+    'revocation',
+    'pushed_authorization',
+  ] as const
 ).map((check) => result(check, 'unknown', NO_METADATA));

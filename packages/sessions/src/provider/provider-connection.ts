@@ -53,8 +53,8 @@ export class ProviderConnection {
   }
 
   /** Requests a document, without credentials. @throws as `fetch` does; TooLargeError */
-  get(url: string): Promise<Response> {
-    const headers = { accept: 'application/json' };
+  get(url: string, accept = 'application/json'): Promise<Response> {
+    const headers = { accept };
     return this.#call(url, { method: 'GET', headers, redirect: 'manual', body: null });
   }
 

@@ -11,6 +11,7 @@ export type CheckName =
   | 'issuer'
   | 'pkce'
   | 'client_authentication'
+  | 'authorization'
   | 'scopes'
   | 'identity'
   | 'revocation'

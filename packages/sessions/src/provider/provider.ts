@@ -52,6 +52,15 @@ interface LoginRequest {
   readonly callback?: URLSearchParams;
 }
 
+/** The tokens of a device login before their user is identified, or why there are none. */
+type DeviceAnswer =
+  | {
+      readonly configuration: oidc.Configuration;
+      readonly response: oidc.TokenEndpointResponse;
+      readonly requestedAtMs: number;
+    }
+  | DevicePoll;
+
 /** The parameters of an authorization response that this server reads. */
 const RESPONSE_FIELDS = ['code', 'state', 'iss', 'error', 'error_description', 'scope'];
 
@@ -221,11 +230,23 @@ export class Provider {
     );
   }
 
-  /** Requests the tokens of a device login, once. Never rejects. */
+  /**
+   * Requests the tokens of a device login, once.
+   * @throws ProviderError if tokens came and their user could not be identified. They are revoked, and the device code
+   * is used up
+   */
   async pollDevice(
     deviceCode: Secret,
     { scopes = this.scopes, claims }: DeviceRequest = {},
   ): Promise<DevicePoll> {
+    const answer = await this.#deviceAnswer(deviceCode, claims);
+    if ('kind' in answer) return answer;
+    const { configuration, response, requestedAtMs } = answer;
+    const granted = await this.#identified(configuration, response, { requestedAtMs, scopes });
+    return { kind: 'granted', granted };
+  }
+
+  async #deviceAnswer(deviceCode: Secret, claims: string | undefined): Promise<DeviceAnswer> {
     // The endpoint of the code would be the wrong one in the log.
     let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
@@ -234,8 +255,7 @@ export class Provider {
       place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()), secrets };
       const requestedAtMs = this.#clock.now();
       const response = await requestDeviceTokens(configuration, this.#settings, deviceCode, claims);
-      const login = { requestedAtMs, scopes };
-      return { kind: 'granted', granted: await this.#identified(configuration, response, login) };
+      return { configuration, response, requestedAtMs };
     } catch (cause) {
       const error = this.#failures.errorOf(cause, place);
       const poll = devicePollOf(error);

@@ -1,5 +1,6 @@
 import type * as oidc from 'openid-client';
 import { isPushed } from './authorization-request.js';
+import { isAccepted } from './id-token.js';
 import { EARLIER_REASONS } from './network-checks.js';
 import type { Contact, RegisteredAddresses } from './provider-contact.js';
 import { failed, NO_METADATA, type ProviderCheck, result } from './provider-report.js';
@@ -59,11 +60,27 @@ export function identity(settings: ProviderSettings, metadata: oidc.ServerMetada
   if (identitySource === 'token_response')
     return result('identity', 'ok', 'the answer of the token endpoint');
   const hasIdToken = requested.includes('openid') && identitySource !== 'user_info';
-  if (hasIdToken) return result('identity', 'ok', 'the ID token');
+  if (hasIdToken) return idTokenAlgorithms(settings, metadata);
   const { userinfo_endpoint: endpoint } = metadata;
   if (endpoint) return result('identity', 'ok', `the user info at ${endpoint}`);
   const lacking = { provider, step: 'user_info', reason: 'endpoint_missing', outcome: 'refused' } as const;
   return failed('identity', lacking);
+}
+
+/** A provider that announces its algorithms signs with one of them (OpenID Connect Discovery section 3). */
+function idTokenAlgorithms(settings: ProviderSettings, metadata: oidc.ServerMetadata): ProviderCheck {
+  const { idTokenAlgorithms: accepted, name: provider } = settings;
+  const announced = metadata.id_token_signing_alg_values_supported;
+  const isPossible = announced?.some((alg) => isAccepted(alg, accepted)) ?? true;
+  if (isPossible) return result('identity', 'ok', 'the ID token');
+  return failed('identity', {
+    provider,
+    step: 'token',
+    reason: 'id_token_algorithm',
+    outcome: 'refused',
+    expected: accepted?.join(' ') ?? 'any but none',
+    received: announced?.join(' '),
+  });
 }
 
 export function revocation(settings: ProviderSettings, metadata: oidc.ServerMetadata): ProviderCheck {

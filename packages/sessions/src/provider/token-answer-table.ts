@@ -23,6 +23,8 @@ export interface TokenAnswer {
   readonly error: string | undefined;
   /** The explanation of RFC 6749 section 5.2, for the log. */
   readonly errorDescription?: string | undefined;
+  /** The time between two polls of the device flow that the provider demands. */
+  readonly intervalSeconds?: number | undefined;
   /** Everything that the provider says of the error, in lower case, for the comparison only. */
   readonly description: string;
 }

@@ -45,6 +45,7 @@ export class TokenEndpointError extends Error {
   /** RFC 6749 section 5.2, RFC 8628 section 3.5. */
   readonly error: string | undefined;
   readonly errorDescription: string | undefined;
+  readonly intervalSeconds: number | undefined;
   readonly reason: ProviderFailureReason | undefined;
   /** The `token_type` that is not accepted. */
   readonly tokenType: string | undefined;
@@ -57,9 +58,10 @@ export class TokenEndpointError extends Error {
       status,
       error,
       errorDescription,
+      intervalSeconds,
       reason,
       tokenType,
-    }: Partial<Pick<TokenAnswer, 'status' | 'error' | 'errorDescription'>> &
+    }: Partial<Pick<TokenAnswer, 'status' | 'error' | 'errorDescription' | 'intervalSeconds'>> &
       Pick<TokenAnswerRow, 'reason'> & { readonly tokenType?: string | undefined } = {},
   ) {
     super(`The token endpoint responded: ${answer}.`);
@@ -68,6 +70,7 @@ export class TokenEndpointError extends Error {
     this.status = status;
     this.error = error;
     this.errorDescription = errorDescription;
+    this.intervalSeconds = intervalSeconds;
     this.reason = reason;
     this.tokenType = tokenType;
   }
@@ -142,6 +145,7 @@ export async function answerOf(response: Response): Promise<TokenAnswer> {
       isHtml: isHtml(text, type, body),
       error: textOrUndefined(body?.error),
       errorDescription: textOrUndefined(body?.error_description) ?? textOrUndefined(body?.message),
+      intervalSeconds: intervalOf(body?.interval),
       description: descriptionOf(body),
     };
   } catch (error) {
@@ -220,6 +224,11 @@ function lifetimeOrUndefined(value: unknown): number | undefined {
   const seconds = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   const isLifetime = typeof seconds === 'number' && seconds > 0 && seconds <= MAX_LIFETIME_SECONDS;
   return isLifetime ? seconds : undefined;
+}
+
+function intervalOf(value: unknown): number | undefined {
+  const seconds = lifetimeOrUndefined(value);
+  return seconds === undefined ? undefined : Math.min(seconds, MAX_RETRY_AFTER_SECONDS);
 }
 
 /** Reads `Retry-After` (RFC 9110 section 10.2.3), in seconds or as a date. */

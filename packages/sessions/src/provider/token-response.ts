@@ -8,6 +8,8 @@ import { RAW_ANSWER, UNCHECKED_ID_TOKEN } from './token-answers.js';
 
 /** Scopes that ask for a refresh token, and which providers such as Entra ID do not name in their responses. */
 const OFFLINE_SCOPES: ReadonlySet<string> = new Set(['offline_access', 'offline.access', 'refresh_token']);
+/** Scopes that ask for claims about the user, not for access (OpenID Connect Core section 5.4). */
+const CLAIM_SCOPES: ReadonlySet<string> = new Set(['profile', 'email', 'address', 'phone']);
 /** The names of two scopes in Google's responses. */
 const OTHER_NAMES: ReadonlyMap<string, string> = new Map([
   ['email', 'https://www.googleapis.com/auth/userinfo.email'],
@@ -61,8 +63,12 @@ function grantedScopes(
 ): readonly string[] | undefined {
   if (response.scope === undefined) return undefined;
   const named = scopesIn(response.scope, settings);
+  const isOpenId = requested.includes('openid') && (isRefresh || idTokenIn(response) !== undefined);
+  // Such a response names the scopes of one resource only (RFC 8707 section 2.2), as those of Entra ID do.
+  const isOfResource = isOpenId && !named.includes('openid');
   const isProved = (scope: string) =>
-    (scope === 'openid' && (isRefresh || idTokenIn(response) !== undefined)) ||
+    (scope === 'openid' && isOpenId) ||
+    (CLAIM_SCOPES.has(scope) && isOfResource) ||
     (OFFLINE_SCOPES.has(scope) && (isRefresh || response.refresh_token !== undefined)) ||
     named.includes(OTHER_NAMES.get(scope) ?? scope);
   const proved = requested.filter(isProved);

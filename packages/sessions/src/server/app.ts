@@ -71,7 +71,9 @@ export function createApp(options: AppOptions): Hono<HttpEnv> {
     allowMethods: METHODS,
     exposeHeaders: EXPOSED_HEADERS,
   });
-  app.use(MCP_PATH, crossOrigin);
+  // Browsers send an `Origin` with every POST, and only they read these headers.
+  const isOfBrowser = ({ req: { method, raw } }: Context) => method !== 'POST' || raw.headers.has('origin');
+  app.use(MCP_PATH, (c, next) => (isOfBrowser(c) ? crossOrigin(c, next) : next()));
   const admission = new EndpointAdmission(options, MCP_PATH);
   app.all(MCP_PATH, (c) => serveMcp(c, admission, options));
   for (const path of admission.metadataPaths) {

@@ -102,11 +102,10 @@ export function composeSessions(
   const due = new DueSessions({ store: sessions, clock, onError });
   const registry = new SessionRegistry({
     store: sessions,
-    dueAtMsOf: (record) => due.next(record),
+    due,
     keys,
     random,
     clock,
-    deadlines,
     lifetimes,
     events,
     disposal,
@@ -155,6 +154,7 @@ export function composeSessions(
     events,
     clock,
     fraction,
+    random,
   });
   const sessionsPerAccount = new SessionsPerAccount({
     registry,

@@ -1,3 +1,4 @@
+import { SessionError } from '../errors.js';
 import { listen } from '../http/listen.js';
 import { LoginListener } from '../login/browser/listener.js';
 import { browserOpener, currentDesktop } from '../login/browser/open-browser.js';
@@ -135,7 +136,14 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
         port: callbackPort,
         host: callbackHost,
       });
-      publicUrl.openOnDemand(() => loginPages.open());
+      publicUrl.openOnDemand(() =>
+        loginPages.open().catch((error: unknown) => {
+          // The port is in use, which only the operator can change.
+          if (error instanceof SessionError)
+            logger.warn({ setting: 'callbackPort', port: callbackPort }, error.message);
+          throw error;
+        }),
+      );
       const connection = await StdioConnection.open({
         ...parts,
         ...mcp,

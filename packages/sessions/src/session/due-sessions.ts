@@ -81,7 +81,16 @@ export class DueSessions {
       }
     } catch (error) {
       onError(error);
-      clock.after(RETRY_MS, () => this.#stop && void this.#run(ref));
+      await this.#tryAgain(ref);
+    }
+  }
+
+  async #tryAgain(ref: SessionRef): Promise<void> {
+    const { store, clock } = this.#options;
+    try {
+      await store.postpone(ref, clock.now() + RETRY_MS);
+    } catch {
+      // The store hands the session over again after its lease.
     }
   }
 

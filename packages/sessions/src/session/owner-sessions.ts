@@ -91,7 +91,7 @@ export class OwnerSessions {
     this.#connections.set(ref, session.ref);
     addTo(this.#bySession, session.ref, ref);
     // Another connection that was started since has taken its place.
-    if (!registry.has(ref)) this.#connectionEnded(ref, 'cap');
+    if (!(await registry.has(ref))) this.#connectionEnded(ref, 'cap');
     try {
       await registry.touch(session.ref);
     } catch (error) {
@@ -100,7 +100,7 @@ export class OwnerSessions {
       throw error;
     }
     // The session may have ended in the meantime, with the connections that it had then.
-    if (!registry.has(session.ref)) await registry.end(ref, 'cap');
+    if (!(await registry.has(session.ref))) await registry.end(ref, 'cap');
     return started;
   }
 
@@ -130,7 +130,7 @@ export class OwnerSessions {
 
   async #open(owner: Owner): Promise<SessionRecord> {
     const record = await this.#options.registry.ofOwner(owner);
-    this.#note(record.ref, owner);
+    await this.#note(record.ref, owner);
     return record;
   }
 
@@ -140,10 +140,12 @@ export class OwnerSessions {
     return owner;
   }
 
-  #note(ref: SessionRef, owner: Owner): void {
-    if (this.#ownerOfSession.has(ref) || !this.#options.registry.has(ref)) return;
+  async #note(ref: SessionRef, owner: Owner): Promise<void> {
+    if (this.#ownerOfSession.has(ref)) return;
     this.#ownerOfSession.set(ref, owner);
     addTo(this.#bySubject, owner.subjectKey, ref);
+    // A session that has ended in the meantime emits no more events, so its entry would stay.
+    if (!(await this.#options.registry.has(ref))) this.#forgetOwner(ref);
   }
 
   #connectionEnded(ref: SessionRef, reason: EndReason): void {
@@ -160,6 +162,10 @@ export class OwnerSessions {
   #sessionEnded(ref: SessionRef, reason: EndReason): void {
     const { registry, onError } = this.#options;
     for (const connection of this.connectionsOf(ref)) registry.end(connection, reason).catch(onError);
+    this.#forgetOwner(ref);
+  }
+
+  #forgetOwner(ref: SessionRef): void {
     const owner = this.#ownerOfSession.get(ref);
     if (!owner) return;
     this.#ownerOfSession.delete(ref);

@@ -1,5 +1,3 @@
-import type { SessionRef } from './ids.js';
-
 /** The open streams and requests of a client, which show whether it is present. */
 export interface Presence {
   /** The number of open standalone and listen streams whose client answers pings. */
@@ -15,62 +13,50 @@ export interface Presence {
 /** The side that closed a stream or ended a request: the server by answering, the client by disconnecting. */
 export type StreamCloser = 'client' | 'server';
 
-const ABSENT: Presence = { openStreams: 0, requests: 0 };
+/** A client of which nothing is known. */
+export const ABSENT: Presence = { openStreams: 0, requests: 0 };
 
 /** Whether a client is present. */
 export function isPresent({ openStreams, requests }: Presence): boolean {
   return openStreams > 0 || requests > 0;
 }
 
-/** Counts the streams and the requests that are open for each session on this node. */
-export class SessionPresence {
-  readonly #entries = new Map<SessionRef, Presence>();
+/** The presence after a stream has opened. */
+export function streamOpened({ openStreams, requests }: Presence): Presence {
+  return { openStreams: openStreams + 1, requests };
+}
 
-  of(ref: SessionRef): Presence {
-    return this.#entries.get(ref) ?? ABSENT;
-  }
+/** The presence after a stream has closed. */
+export function streamClosed(presence: Presence, by: StreamCloser, atMs: number): Presence {
+  const { openStreams, requests } = presence;
+  if (openStreams === 0) return presence;
+  const hasDisconnected = openStreams === 1 && by === 'client';
+  return {
+    openStreams: openStreams - 1,
+    requests,
+    presentUntilMs: atMs,
+    disconnectedAtMs: hasDisconnected ? atMs : undefined,
+  };
+}
 
-  streamOpened(ref: SessionRef): void {
-    const { openStreams, requests } = this.of(ref);
-    this.#entries.set(ref, { openStreams: openStreams + 1, requests });
-  }
+/** The presence after a request has begun. */
+export function requestBegan(presence: Presence): Presence {
+  return { ...presence, requests: presence.requests + 1 };
+}
 
-  streamClosed(ref: SessionRef, by: StreamCloser, atMs: number): void {
-    const { openStreams, requests } = this.of(ref);
-    if (openStreams === 0) return;
-    const hasDisconnected = openStreams === 1 && by === 'client';
-    this.#entries.set(ref, {
-      openStreams: openStreams - 1,
-      requests,
-      presentUntilMs: atMs,
-      disconnectedAtMs: hasDisconnected ? atMs : undefined,
-    });
-  }
+/** The presence after a request has ended. An answered client is present, even if its streams have closed. */
+export function requestEnded(presence: Presence, by: StreamCloser, atMs: number): Presence {
+  const { openStreams, requests, disconnectedAtMs } = presence;
+  if (requests === 0) return presence;
+  return {
+    openStreams,
+    requests: requests - 1,
+    presentUntilMs: atMs,
+    disconnectedAtMs: by === 'client' ? disconnectedAtMs : undefined,
+  };
+}
 
-  requestBegan(ref: SessionRef): void {
-    const presence = this.of(ref);
-    this.#entries.set(ref, { ...presence, requests: presence.requests + 1 });
-  }
-
-  /** Notes the end of a request. An answered client is present, even if its streams have closed. */
-  requestEnded(ref: SessionRef, by: StreamCloser, atMs: number): void {
-    const presence = this.of(ref);
-    if (presence.requests === 0) return;
-    this.#entries.set(ref, {
-      openStreams: presence.openStreams,
-      requests: presence.requests - 1,
-      presentUntilMs: atMs,
-      disconnectedAtMs: by === 'client' ? presence.disconnectedAtMs : undefined,
-    });
-  }
-
-  /** Notes that a client has disconnected, unless it has a stream open. */
-  clientLeft(ref: SessionRef, atMs: number): void {
-    const presence = this.of(ref);
-    if (presence.openStreams === 0) this.#entries.set(ref, { ...presence, disconnectedAtMs: atMs });
-  }
-
-  forget(ref: SessionRef): void {
-    this.#entries.delete(ref);
-  }
+/** The presence after a client has disconnected, unless it has a stream open. */
+export function clientLeft(presence: Presence, atMs: number): Presence {
+  return presence.openStreams === 0 ? { ...presence, disconnectedAtMs: atMs } : presence;
 }

@@ -225,7 +225,7 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
     short: 'the ID token of the provider has a signature algorithm that is not allowed',
     setting: 'idTokenAlgorithms',
     advice:
-      'The ID token is signed with `received`. If the registration says so, add it to `idTokenAlgorithms`.',
+      "The ID token is signed with `received`. If the registration says so, add it to `idTokenAlgorithms`. `none` is not accepted: let the provider sign, or set `identitySource: 'user_info'`.",
   },
   id_token_claim: {
     short: 'the ID token of the provider is not valid',

@@ -99,8 +99,12 @@ export function shortTextOf(reason: ProviderFailureReason, oauthError?: string):
 }
 
 /** The options or environment variables that can end a failure; absent if none can. */
-export function settingFor({ reason, step, claim, oauthError }: ProviderFailure): string | undefined {
+export function settingFor(failure: ProviderFailure): string | undefined {
+  const { reason, step, claim, oauthError, received } = failure;
   switch (reason) {
+    case 'id_token_algorithm':
+      // No list of algorithms can contain it.
+      return received?.toLowerCase() === 'none' ? 'identitySource' : FAILURE_TEXTS[reason].setting;
     case 'id_token_claim':
       return SETTINGS_OF_CLAIMS.get(claim ?? '') ?? FAILURE_TEXTS[reason].setting;
     case 'authorization_error':

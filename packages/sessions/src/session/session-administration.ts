@@ -122,7 +122,8 @@ export class SessionAdministration {
 
   async #records(): Promise<SessionRecord[]> {
     const { registry } = this.#options;
-    const records = await Promise.all(registry.refs().map((ref) => registry.get(ref)));
+    const refs = await registry.refs();
+    const records = await Promise.all(refs.map((ref) => registry.get(ref)));
     // The accounts of an owned connection are those of its owner's session.
     return records.filter(
       (record) => record !== undefined && record.kind !== 'owned-connection',

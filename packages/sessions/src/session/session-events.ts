@@ -31,6 +31,8 @@ export type LoginFailure =
   | 'internal_error'
   | 'wrong_code'
   | 'superseded'
+  /** The client has asked for another login in its place. */
+  | 'canceled'
   | 'evicted'
   | 'signed_out';
 

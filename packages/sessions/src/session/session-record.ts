@@ -97,7 +97,7 @@ export interface AccountRecord {
   /** The number of the token set within the session. Not reused, also after a logout. */
   readonly generation: number;
   /** A random number for each login. Refreshes and moves to another session keep it. */
-  readonly grantId?: number | undefined;
+  readonly grantId: number;
   /** The refresh that sends the refresh token of this generation. */
   readonly claim?: RefreshClaimRecord | undefined;
   readonly subject: string;

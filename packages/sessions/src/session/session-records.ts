@@ -1,5 +1,5 @@
 import type { Clock } from '../time/clock.js';
-import type { MaybePromise } from '../time/promises.js';
+import { andThen, type MaybePromise } from '../time/promises.js';
 import { type RandomSource, randomToken } from '../vault/random.js';
 import type { SessionRef } from './ids.js';
 import { type EndReason, isSignedIn, lastAccountOf, type SessionRecord } from './session-record.js';
@@ -34,6 +34,8 @@ const MAX_STAMPS = 4;
  */
 export class SessionRecords {
   readonly #options: SessionRecordsOptions;
+  /** Records that are being removed. */
+  readonly #taking = new Map<SessionRef, Promise<SessionRecord | undefined>>();
   readonly #retry: StoreRetry;
 
   constructor(options: SessionRecordsOptions) {
@@ -45,20 +47,14 @@ export class SessionRecords {
     return this.#retry.run(async () => this.#options.store.get(ref));
   }
 
-  /** Like `get`, without a retry. @throws what the store throws */
-  async getAtOnce(ref: SessionRef): Promise<SessionRecord | undefined> {
-    return this.#options.store.get(ref);
-  }
-
-  /** Notes a request of a session's client. @throws what the store throws */
-  async touch(ref: SessionRef): Promise<void> {
-    await this.#options.store.visit(ref, this.#options.clock.now(), Number.POSITIVE_INFINITY);
+  /** A new record with its due time. */
+  due(record: SessionRecord): SessionRecord {
+    return { ...record, dueAtMs: this.#options.dueAtMsOf(record) };
   }
 
   /** Adds a record if there is room. @throws what the store throws */
   insert(record: SessionRecord, limits: InsertLimits): MaybePromise<Insertion> {
-    const { store, dueAtMsOf } = this.#options;
-    return store.insert({ ...record, dueAtMs: dueAtMsOf(record) }, limits);
+    return this.#options.store.insert(record, limits);
   }
 
   /**
@@ -70,18 +66,22 @@ export class SessionRecords {
     if (!(insertion instanceof Promise)) return insertion;
     return insertion.catch(async (error: unknown) => {
       // If only the answer was lost, the record is in the store and no client knows its id.
-      await this.#retry
-        .run(async () => this.#options.store.take(record.ref, 'cap'))
-        .catch(this.#options.onError);
+      await this.#takeBack(record.ref);
       throw error;
     });
   }
 
   /**
    * Changes a record. If another change comes first, calls `change` again with the newest record.
+   * @param isDone whether a record shows that the change has taken place, although its answer was lost and other changes
+   * have followed. Default: not known
    * @returns the record before and after; `undefined` if there is no record, or `change` returned `undefined`
    */
-  async update(ref: SessionRef, change: SessionChange): Promise<ChangedSession | undefined> {
+  async update(
+    ref: SessionRef,
+    change: SessionChange,
+    isDone: (record: SessionRecord) => boolean = () => false,
+  ): Promise<ChangedSession | undefined> {
     const { store, random } = this.#options;
     const attempts: ChangedSession[] = [];
     let failures = 0;
@@ -89,6 +89,8 @@ export class SessionRecords {
       const before = await this.get(ref);
       const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
       if (done) return done;
+      const last = attempts.at(-1);
+      if (last && before && isDone(before)) return { before: last.before, after: before };
       const fields = before && change(before);
       if (!before || !fields) return undefined;
       const stamps = [randomToken(random), ...before.stamps].slice(0, MAX_STAMPS);
@@ -106,15 +108,36 @@ export class SessionRecords {
     }
   }
 
-  /** Removes a record and returns it. If the reply is lost, returns the record as read just before. */
-  async take(ref: SessionRef, reason: EndReason): Promise<SessionRecord | undefined> {
-    const seen = await this.get(ref);
-    let tries = 0;
-    const taken = await this.#retry.run(async () => {
-      tries++;
-      return this.#options.store.take(ref, reason);
+  /**
+   * Removes a record and returns it, within one tick if the store answers at once. If the answer is lost and the record
+   * is gone, returns it as read just before: to wipe and revoke twice is harmless, to leave it out is not.
+   */
+  take(ref: SessionRef, reason: EndReason): MaybePromise<SessionRecord | undefined> {
+    const { store } = this.#options;
+    const earlier = this.#taking.get(ref);
+    if (earlier) return earlier.then(() => undefined);
+    const taken = andThen(store.get(ref), (seen) => {
+      if (!seen) return undefined;
+      const answer = store.take(ref, reason);
+      if (!(answer instanceof Promise)) return answer;
+      return answer.catch(async (error: unknown) => {
+        if (await store.get(ref)) throw error;
+        return seen;
+      });
     });
-    return taken ?? (tries > 1 ? seen : undefined);
+    if (!(taken instanceof Promise)) return taken;
+    // Of the callers of this process one gets the record, also if an answer is lost.
+    const over = taken.finally(() => this.#taking.delete(ref));
+    this.#taking.set(ref, over);
+    return over;
+  }
+
+  async #takeBack(ref: SessionRef): Promise<void> {
+    try {
+      await this.#options.store.take(ref, 'cap');
+    } catch (error) {
+      this.#options.onError(error);
+    }
   }
 
   #changed(before: SessionRecord, fields: Partial<SessionRecord>): SessionRecord {

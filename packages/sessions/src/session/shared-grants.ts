@@ -1,3 +1,4 @@
+import { andThen, handled } from '../time/promises.js';
 import type { DisposedAccount, MayRevoke } from './disposal.js';
 import type { SessionRef } from './ids.js';
 import type { InternalEvent } from './session-events.js';
@@ -91,7 +92,9 @@ export class SharedGrants {
   /** Another session has the accounts, or they are about to be disposed of. */
   endMove(move: Move): void {
     this.#moves.delete(move);
-    if (!this.#isMoving(move.from) && !this.#registry.has(move.from)) this.#deleteAll(move.from);
+    this.#unlessPresent(move.from, () => {
+      if (!this.#isMoving(move.from)) this.#deleteAll(move.from);
+    });
   }
 
   /** Whether another login of the user is alive: revoking these tokens could end it. */
@@ -125,12 +128,21 @@ export class SharedGrants {
     event: { readonly ref: SessionRef } & Pick<AccountRecord, 'provider' | 'subject' | 'generation'>,
   ): void {
     const { ref, generation } = event;
-    // A session that has ended in the meantime emits no more events, so its entry would stay.
-    if (!this.#providers.has(event.provider) || !this.#registry.has(ref)) return;
+    if (!this.#providers.has(event.provider)) return;
     const key = accountKeyOf(event);
     const logins = this.#logins.get(key) ?? new Map<SessionRef, number>();
     this.#logins.set(key, logins.set(ref, generation));
     this.#accountsOf.set(ref, (this.#accountsOf.get(ref) ?? new Set()).add(key));
+    // A session that has ended in the meantime emits no more events, so its entry would stay.
+    this.#unlessPresent(ref, () => this.#delete(key, ref));
+  }
+
+  /** Without the store, no login is at risk. */
+  #unlessPresent(ref: SessionRef, run: () => void): void {
+    const done = andThen(this.#registry.has(ref), (isPresent) => {
+      if (!isPresent) run();
+    });
+    if (done instanceof Promise) void handled(done);
   }
 
   #isMoving(ref: SessionRef): boolean {
@@ -139,10 +151,12 @@ export class SharedGrants {
 
   /** An event can come after that of a later change. Without the store, no login is at risk. */
   async #isAlive(ref: SessionRef, account: Pick<AccountRecord, 'provider' | 'subject'>): Promise<boolean> {
-    const record = await this.#registry.get(ref).catch(() => 'unknown' as const);
-    if (record === 'unknown') return true;
-    const current = record?.accounts[account.provider];
-    return current?.subject === account.subject && current.state === 'authenticated';
+    try {
+      const current = (await this.#registry.get(ref))?.accounts[account.provider];
+      return current?.subject === account.subject && current.state === 'authenticated';
+    } catch {
+      return true;
+    }
   }
 
   #deleteAll(ref: SessionRef): void {

@@ -234,14 +234,16 @@ export class FaultingProvider {
   readonly fetch: typeof fetch = async (input, init) => {
     const url = new URL(input instanceof Request ? input.url : input);
     const endpoint = this.#addresses.get(addressOf(url));
-    if (endpoint) {
-      this.requests[endpoint]++;
+    const isLoginPage = addressOf(url) === addressOf(this.#facts.endpoints.authorization);
+    if (endpoint || isLoginPage) {
+      if (endpoint) this.requests[endpoint]++;
       const request = new Request(input, init);
       for (const connect of this.#quirks.hooks('connect')) connect();
       if (this.#isInMaintenance) {
         const page = this.#quirks.answer('maintenance', (hook) => hook());
         return page ?? new Response(null, { status: 503 });
       }
+      if (!endpoint) return this.#showLoginPage(url);
       return this.#faults.apply(endpoint, () => this.#respond(endpoint, request), init?.signal);
     }
     if (this.#apiOrigins.includes(url.origin)) return this.#callApi(new Request(input, init));
@@ -279,6 +281,14 @@ export class FaultingProvider {
       case 'token':
         return this.#issue(asked);
     }
+  }
+
+  /** Sends a browser without a user back if the request is an error, and shows a page otherwise. */
+  #showLoginPage(authorizationUrl: URL): Response {
+    const { callback, isForm } = this.authorizationResponse(authorizationUrl, '');
+    return callback.searchParams.has('error') && !isForm
+      ? new Response(null, { status: 302, headers: { location: callback.href } })
+      : new Response('<h1>Log in</h1>', { headers: { 'content-type': 'text/html' } });
   }
 
   #discover({ url }: Request): Response {

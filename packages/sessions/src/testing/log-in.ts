@@ -68,7 +68,7 @@ async function browse(
   provider: FaultingProvider,
   user: string,
 ): Promise<BrowserLogin> {
-  const connectPage = await browser.open(loginUrl);
+  const connectPage = await browser.follow(new URL(loginUrl));
   const connectHtml = await connectPage.text();
   const form = /name="form" value="([^"]*)"/.exec(connectHtml)?.[1];
   if (form === undefined) throw failure(user, connectPage, connectHtml);
@@ -76,15 +76,10 @@ async function browse(
   const authorizationUrl = continued.headers.get('location');
   if (authorizationUrl === null) throw failure(user, continued, await continued.text());
   const { callback, isForm } = provider.authorizationResponse(authorizationUrl, user);
-  let url = callback;
-  let page = isForm ? await browser.returnAsForm(callback, authorizationUrl) : await browser.open(url.href);
-  for (let location = page.headers.get('location'); location !== null; ) {
-    url = new URL(location, url);
-    page = await browser.open(url.href);
-    location = page.headers.get('location');
-  }
+  const returned = isForm ? await browser.returnAsForm(callback, authorizationUrl) : undefined;
+  const page = await browser.follow(callback, returned);
   const html = await page.text();
-  if (!page.ok || url.pathname.includes('/login/failed/')) throw failure(user, page, html);
+  if (!page.ok || browser.path.includes('/login/failed/')) throw failure(user, page, html);
   return { code: /[0-9A-Z]{4}-[0-9A-Z]{4}/.exec(html)?.[0] };
 }
 
@@ -101,9 +96,27 @@ function failure(user: string, { status }: Response, html: string): Error {
 class Browser {
   readonly #sessions: Pick<Sessions, 'handleRequest'>;
   readonly #cookies = new Map<string, string>();
+  /** The path of the last page. */
+  path = '';
 
   constructor(sessions: Pick<Sessions, 'handleRequest'>) {
     this.#sessions = sessions;
+  }
+
+  /**
+   * Opens a URL, and follows redirects.
+   * @param answer the response to the URL, if it was requested before
+   */
+  async follow(start: URL, answer?: Response): Promise<Response> {
+    let url = start;
+    let page = answer ?? (await this.open(url.href));
+    for (let location = page.headers.get('location'); location !== null; ) {
+      url = new URL(location, url);
+      page = await this.open(url.href);
+      location = page.headers.get('location');
+    }
+    this.path = url.pathname;
+    return page;
   }
 
   async open(url: string, form?: Record<string, string>): Promise<Response> {

@@ -1,4 +1,5 @@
 import { hkdfSync, randomBytes } from 'node:crypto';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { joinFields } from './fields.js';
 import { KeyHierarchy } from './key-hierarchy.js';
@@ -30,6 +31,20 @@ describe('KeyHierarchy', () => {
     const key = keys.derive('tokens', 'a');
     expect(key.buffer.byteLength).toBe(32);
     expect(key.byteOffset).toBe(0);
+  });
+
+  it('gives every list of fields a code of its own, also lists that join to the same text', () => {
+    const keys = new KeyHierarchy(randomBytes(32));
+    const field = fc.string({ unit: fc.constantFrom('0', '1', '2', ':', 'a', 'ä'), maxLength: 4 });
+    const list = fc.array(field, { maxLength: 3 });
+    const lists = fc.tuple(list, list);
+    fc.assert(
+      fc.property(lists, ([a, b]) => {
+        const isSame = keys.mac('id-lookup', ...a).equals(keys.mac('id-lookup', ...b));
+        expect(isSame).toBe(JSON.stringify(a) === JSON.stringify(b));
+      }),
+      { numRuns: 2000 },
+    );
   });
 
   it('derives nothing any more once it is wiped [security 31]', () => {

@@ -20,6 +20,7 @@ const account = (fields: Partial<AccountRecord> = {}): AccountRecord => ({
   provider: 'idp',
   state: 'authenticated',
   generation: 1,
+  grantId: 1,
   subject: 'alice',
   scopes: [],
   hasRefreshToken: true,

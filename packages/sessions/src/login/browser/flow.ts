@@ -60,11 +60,19 @@ export interface CompletedLogin {
   readonly clientName: string | undefined;
 }
 
+/** A login that is pending although its provider cannot be used now. */
+export interface UnavailableLogin {
+  readonly kind: 'unavailable';
+  readonly cause: ProviderFailure;
+  /** Whether the login before it is still valid. */
+  readonly keepsLogin: boolean;
+}
+
 /** The result of a consent. */
 export type ConsentResult =
   | { readonly kind: 'continue'; readonly url: URL }
   /** The provider cannot be used now; the login is still pending, and the user may consent again. */
-  | { readonly kind: 'unavailable'; readonly cause: ProviderFailure }
+  | UnavailableLogin
   | FailedLogin;
 
 /** The result of an authorization response. */
@@ -139,7 +147,7 @@ export class BrowserFlow {
       const passes = cause?.outcome === 'unavailable' || cause?.outcome === 'lost';
       if (!passes) return this.#withLogin(attempt, await this.#options.completion.failBy(attempt, error));
       await this.#options.completion.refused(attempt, 'provider_unavailable');
-      return { kind: 'unavailable', cause };
+      return { kind: 'unavailable', cause, keepsLogin: await this.#keepsLogin(attempt) };
     }
   }
 
@@ -212,12 +220,16 @@ export class BrowserFlow {
   }
 
   /** A fault, and whether the login before it is still valid. A browser of another user is not told. */
-  async #withLogin<T extends LoginFault>({ snapshot, provider }: LoginAttempt, fault: T): Promise<T> {
-    if (!isRefusal(fault.failure, true)) return fault;
+  async #withLogin<T extends LoginFault>(attempt: LoginAttempt, fault: T): Promise<T> {
+    const isTold = isRefusal(fault.failure, true) && (await this.#keepsLogin(attempt));
+    return isTold ? { ...fault, keepsLogin: true } : fault;
+  }
+
+  /** Whether the session of an attempt has a valid login at its provider. */
+  async #keepsLogin({ snapshot, provider }: LoginAttempt): Promise<boolean> {
     const { registry, clock } = this.#options;
     const record = await registry.get(snapshot.ref);
-    const isValid = record?.epoch === snapshot.epoch && hasValidLogin(record, provider, clock.now());
-    return isValid ? { ...fault, keepsLogin: true } : fault;
+    return record?.epoch === snapshot.epoch && hasValidLogin(record, provider, clock.now());
   }
 
   async #attempt(attemptId: string): Promise<LoginAttempt | undefined> {

@@ -48,8 +48,16 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     return `${pathname}${search}`;
   };
 
+  /** The confirmation code of a login that waits for it, in the browser that shows it. */
+  const currentCodeOf = async (c: Context<HttpEnv>, attemptId: string) => {
+    const code = await cookies.code(c, attemptId);
+    const isCurrent = code !== undefined && (await browserFlow.isCurrentCode(attemptId, code));
+    return isCurrent ? code : undefined;
+  };
+
   /** Shows why the login of a link is not pending. */
   const showEnded = async (c: Context<HttpEnv>, attemptId: string) => {
+    if ((await currentCodeOf(c, attemptId)) !== undefined) return c.redirect(at(codePathOf(attemptId)), 303);
     const fault = await browserFlow.faultOf(attemptId);
     return fault ? c.redirect(at(failurePathOf(fault)), 303) : showPage(c, await expiredLinkPage(brand));
   };
@@ -99,7 +107,7 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
     if (result.kind === 'failed') return showPage(c, await failurePage(brand, result, 502));
     if (result.kind === 'unavailable') {
       const destination = request.signInAt ?? request.provider;
-      return showPage(c, await providerUnavailablePage(brand, destination, result.cause.reason));
+      return showPage(c, await providerUnavailablePage(brand, destination, result));
     }
     cookies.bind(c, attemptId, binding);
     return c.redirect(result.url.href, 303);
@@ -152,10 +160,8 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
 
   app.get('/connect/:attempt/code', async (c) => {
     const attemptId = c.req.param('attempt');
-    const code = await cookies.code(c, attemptId);
-    if (code === undefined || !(await browserFlow.isCurrentCode(attemptId, code)))
-      return showEnded(c, attemptId);
-    return showPage(c, await codePage(brand, code));
+    const code = await currentCodeOf(c, attemptId);
+    return code === undefined ? showEnded(c, attemptId) : showPage(c, await codePage(brand, code));
   });
 
   const showFailed = async (c: Context<HttpEnv>) => {
@@ -171,6 +177,10 @@ export function loginRoutes(options: LoginRoutesOptions): Hono<HttpEnv> {
   return app;
 }
 
+function codePathOf(attemptId: string): string {
+  return `/connect/${attemptId}/code`;
+}
+
 function hasDuplicates(query: URLSearchParams): boolean {
   return new Set(query.keys()).size !== query.size;
 }
@@ -182,7 +192,7 @@ function resultPathOf(
     case 'authenticated':
       return '/login/done';
     case 'code':
-      return `/connect/${result.attemptId}/code`;
+      return codePathOf(result.attemptId);
     case 'failed':
       return failurePathOf(result);
   }

@@ -17,6 +17,7 @@ async function startPoller(change: (upstream: FaultingProvider) => void = () => 
   const settings = providerSettings({ ...upstream.options, deviceFlow: 'allowed' });
   const granted: GrantedTokens[] = [];
   const failures: LoginFailure[] = [];
+  const errors: unknown[] = [];
   const scopes: (string | null)[] = [];
   const fetch: typeof globalThis.fetch = (input, init) => {
     if (init?.body instanceof URLSearchParams) scopes.push(init.body.get('scope'));
@@ -28,14 +29,17 @@ async function startPoller(change: (upstream: FaultingProvider) => void = () => 
     clock,
     deadlines: new Deadlines(clock, () => undefined),
     onGranted: async (tokens) => void granted.push(tokens),
-    onError: (error) => expect.unreachable(String(error)),
+    onError: (error) => {
+      errors.push(error);
+      poller.stop();
+    },
     onFailure: (failure) => {
       failures.push(failure);
       poller.stop();
     },
   });
   await poller.start();
-  return { clock, upstream, poller, granted, failures, scopes };
+  return { clock, upstream, poller, granted, failures, errors, scopes };
 }
 
 /** Counts the polls within these seconds. */
@@ -46,13 +50,15 @@ async function polls({ clock, upstream }: Awaited<ReturnType<typeof startPoller>
 }
 
 describe('the device flow', () => {
-  const open: DevicePoller[] = [];
+  const open: Awaited<ReturnType<typeof startPoller>>[] = [];
   afterEach(() => {
-    for (const poller of open.splice(0)) poller.stop();
+    const errors = open.flatMap((parts) => parts.errors);
+    for (const { poller } of open.splice(0)) poller.stop();
+    expect(errors).toEqual([]);
   });
   const start: typeof startPoller = async (change) => {
     const parts = await startPoller(change);
-    open.push(parts.poller);
+    open.push(parts);
     return parts;
   };
 
@@ -103,12 +109,38 @@ describe('the device flow', () => {
     expect(parts.failures).toEqual([]);
   });
 
-  it('honours Retry-After', async () => {
+  it.each([
+    { status: 503 },
+    { status: 429 },
+    slowDown,
+    { status: 400, body: '{"error":"authorization_pending"}' },
+  ])('honours Retry-After: %j', async (answer) => {
     const parts = await start();
-    parts.upstream.failNext('token', { status: 503, retryAfterSeconds: 120 });
+    parts.upstream.failNext('token', { ...answer, retryAfterSeconds: 120 });
     expect(await polls(parts, 5)).toBe(1);
     expect(await polls(parts, 119.9)).toBe(0);
     expect(await polls(parts, 0.3)).toBe(1);
+  });
+
+  it('takes a longer interval from slow_down, for all later polls', async () => {
+    const parts = await start();
+    parts.upstream.failNext('token', { status: 400, body: '{"error":"slow_down","interval":40}' });
+    expect(await polls(parts, 5)).toBe(1);
+    expect(await polls(parts, 39.9)).toBe(0);
+    expect(await polls(parts, 0.2)).toBe(1);
+    expect(await polls(parts, 39.8)).toBe(0);
+  });
+
+  it('ends after an approval whose user cannot be identified: its code is used up', async () => {
+    const parts = await start();
+    parts.upstream.failNext('userinfo', { status: 503 });
+    parts.upstream.approve('CODE-1', 'alice');
+    await parts.clock.advance(5000);
+    expect(parts.errors.splice(0)).toMatchObject([
+      { code: 'provider_unavailable', failure: { step: 'user_info' } },
+    ]);
+    expect(parts.upstream.livingUsers()).toEqual([]);
+    expect(await polls(parts, 600)).toBe(0);
   });
 
   it.each([

@@ -1,5 +1,5 @@
 import type { GrantedTokens } from '../../account/refresh/granted-tokens.js';
-import type { DeviceAuthorization } from '../../provider/device-authorization.js';
+import type { DeviceAuthorization, RequestedPause } from '../../provider/device-authorization.js';
 import type { DeviceRequest, Provider } from '../../provider/provider.js';
 import type { ProviderFailure } from '../../session/provider-failures.js';
 import type { LoginFailure } from '../../session/session-events.js';
@@ -16,7 +16,7 @@ export interface DevicePollerOptions {
   readonly onGranted: (granted: GrantedTokens) => Promise<void>;
   /** @param cause the failure of the provider, if that is why */
   readonly onFailure: (failure: LoginFailure, cause?: ProviderFailure) => void;
-  /** Receives an unexpected error of a poll or of `onGranted`. */
+  /** Receives the error of a login whose user could not be identified, and an unexpected one. */
   readonly onError: (error: unknown) => void;
 }
 
@@ -113,13 +113,11 @@ export class DevicePoller {
     if (poll.kind === 'granted') return onGranted(poll.granted);
     if (this.#isStopped) return;
     switch (poll.kind) {
-      case 'pending':
-        this.#failures = 0;
-        return this.#pollAfter(this.#intervalMs, authorization);
       case 'slow_down':
-        this.#failures = 0;
-        this.#intervalMs += SLOW_DOWN_MS;
-        return this.#pollAfter(this.#intervalMs, authorization);
+        this.#slowDown(poll.intervalSeconds);
+        return this.#pollAgain(poll, authorization);
+      case 'pending':
+        return this.#pollAgain(poll, authorization);
       case 'unavailable':
         return this.#pollAfter(this.#pauseMs(poll.failure.retryAfterSeconds), authorization);
       case 'refused':
@@ -127,6 +125,15 @@ export class DevicePoller {
       default:
         return onFailure(FAILURES[poll.kind]);
     }
+  }
+
+  #slowDown(intervalSeconds = 0): void {
+    this.#intervalMs = Math.max(this.#intervalMs + SLOW_DOWN_MS, intervalSeconds * 1000);
+  }
+
+  #pollAgain({ retryAfterSeconds = 0 }: RequestedPause, authorization: DeviceAuthorization): void {
+    this.#failures = 0;
+    this.#pollAfter(Math.max(this.#intervalMs, retryAfterSeconds * 1000), authorization);
   }
 
   /** Doubles with every failed poll in a row. */

@@ -5,6 +5,9 @@ import type { LoginFault } from '../login-attempt.js';
 import type { Brand } from './branding.js';
 import { type Page, renderMessage } from './page.js';
 
+/** What the user reads if the login before the one that failed is valid. */
+export const LOGIN_KEPT = 'Your login from before is still valid.';
+
 /** The last page of a login that failed: the reason, and what to do next. */
 export function failurePage(
   brand: Brand,
@@ -13,13 +16,15 @@ export function failurePage(
 ): Promise<Page> {
   const { title, reason, advice } = FAILURES[failure];
   const explained = cause && NAMES_REASON.has(failure) ? sentenceOf(FAILURE_TEXTS[cause].short) : reason;
+  const isOptional = keepsLogin && failure !== 'declined' && failure !== 'canceled';
+  const whatToDo = isOptional ? `If you need the new login, ${uncapitalized(advice)}` : advice;
   return renderMessage(brand, {
     status,
     mark: failure === 'declined' ? 'neutral' : 'bad',
     title,
     body: html`<p>${explained}</p>
-      ${keepsLogin ? html`<p>Your login from before is still valid.</p>` : ''}
-      <p>${advice}</p>
+      ${keepsLogin ? html`<p>${LOGIN_KEPT}</p>` : ''}
+      <p>${whatToDo}</p>
       <p class="quiet">You can close this window.</p>`,
   });
 }
@@ -45,6 +50,10 @@ const NAMES_REASON: ReadonlySet<LoginFailure> = new Set(['provider_unavailable',
 
 function sentenceOf(short: string): string {
   return `${short.charAt(0).toUpperCase()}${short.slice(1)}. No access was granted.`;
+}
+
+function uncapitalized(sentence: string): string {
+  return `${sentence.charAt(0).toLowerCase()}${sentence.slice(1)}`;
 }
 
 interface Explanation {
@@ -102,6 +111,11 @@ const FAILURES: Readonly<Record<LoginFailure, Explanation>> = {
     title: 'Login replaced',
     reason: 'A newer login has replaced this one.',
     advice: 'Use the latest link or code that your client shows.',
+  },
+  canceled: {
+    title: 'Login canceled',
+    reason: 'Your client canceled this login. No access was granted.',
+    advice: 'If you want to log in after all, ask your client for a new link.',
   },
   evicted: {
     title: 'Too many logins',

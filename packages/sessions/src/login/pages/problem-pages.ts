@@ -1,7 +1,9 @@
 import { html } from 'hono/html';
 import { formatWait } from '../../errors.js';
-import { FAILURE_TEXTS, type ProviderFailureReason } from '../../session/provider-failure-texts.js';
+import { FAILURE_TEXTS } from '../../session/provider-failure-texts.js';
+import type { UnavailableLogin } from '../browser/flow.js';
 import type { Brand } from './branding.js';
+import { LOGIN_KEPT } from './failure-page.js';
 import { destinationOf, type LoginDestination, type Markup, type Page, renderMessage } from './page.js';
 
 /** The response to a form has the address of the connect page, so the empty link loads that page. */
@@ -11,7 +13,7 @@ const RELOAD = html`<p><a href="">Open the login again</a></p>`;
 export function expiredLinkPage(brand: Brand): Promise<Page> {
   return problem(brand, 404, {
     title: 'Link expired',
-    text: html`This login is complete, or it has expired. If you are not logged in, ask your client for a new link.`,
+    text: html`This login is complete, or it has expired. An expired link does not end an earlier login. If you are not logged in, ask your client for a new link.`,
   });
 }
 
@@ -47,11 +49,11 @@ export function tooManyRequestsPage(brand: Brand, retryAfterSeconds: number): Pr
 export function providerUnavailablePage(
   brand: Brand,
   destination: LoginDestination,
-  reason: ProviderFailureReason,
+  { cause: { reason }, keepsLogin }: Pick<UnavailableLogin, 'cause' | 'keepsLogin'>,
 ): Promise<Page> {
   return problem(brand, 502, {
     title: 'Login unavailable',
-    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}. Wait a minute, then try again. If it fails again, contact the operator of this server.`,
+    text: html`Your login at ${destinationOf(destination)} has not started: ${FAILURE_TEXTS[reason].short}.${keepsLogin ? ` ${LOGIN_KEPT}` : ''} Wait a minute, then try again. If it fails again, contact the operator of this server.`,
     action: RELOAD,
   });
 }

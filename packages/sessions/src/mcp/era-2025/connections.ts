@@ -132,7 +132,7 @@ export class Connections {
       throw error;
     });
     // If the session has ended in the meantime, its event has been missed.
-    if (!response.ok || !registry.has(connection)) await this.#discard(connection);
+    if (!response.ok || !(await registry.has(connection))) await this.#discard(connection);
     return response;
   }
 

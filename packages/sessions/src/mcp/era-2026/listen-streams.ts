@@ -125,7 +125,7 @@ export class ListenStreams {
     await listening.stream.started;
     listening.uris = subscribedUrisOf(body);
     // If the session has ended since the request was resolved, its event has been missed.
-    if (!this.#registry.has(ref)) this.#end(ref);
+    if (!(await this.#registry.has(ref))) this.#end(ref);
     return listening.stream.response;
   }
 

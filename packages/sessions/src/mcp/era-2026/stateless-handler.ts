@@ -193,9 +193,8 @@ export class StatelessHandler {
     const { registry } = this.#options;
     const handle = handleOf(body);
     if (handle.kind !== 'handle') return { state: handle.kind === 'none' ? 'none' : 'unknown' };
-    const resolved = await registry.resolve('handle', handle.value);
+    const resolved = await registry.resolveRequest('handle', handle.value);
     if (resolved.state !== 'live') return resolved;
-    await registry.touch(resolved.record.ref);
     // A handle that resolves is a session id.
     return { ...resolved, handle: handle.value as SessionId };
   }

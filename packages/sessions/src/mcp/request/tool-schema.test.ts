@@ -78,6 +78,30 @@ describe.each(Object.entries(WORKING))('a tool whose input is %s', (_kind, input
   });
 });
 
+it.each(['2025', '2026'] as const)(
+  'the JSON Schema of a tool is produced at start, and not for each request (%s)',
+  async (era) => {
+    let produced = 0;
+    const { validate, jsonSchema } = z.object({ text: z.string() })['~standard'];
+    const counted = {
+      input: (options: never) => {
+        produced++;
+        return jsonSchema.input(options);
+      },
+      output: jsonSchema.output,
+    };
+    const inputSchema = { '~standard': { version: 1, vendor: 'counting', validate, jsonSchema: counted } };
+    const sessions = start(register({ inputSchema }));
+    const connect = () => (era === '2025' ? inMemory2025(sessions) : inMemory2026(sessions));
+    const client = await connect();
+    await client.listTools();
+    const listed = produced;
+    await client.listTools();
+    await client.call('act', { text: 'a' });
+    expect(produced).toBe(listed);
+  },
+);
+
 const BROKEN: Record<string, readonly [schema: unknown, text: RegExp]> = {
   'a zod 3 object': [z3.object({ text: z3.string() }), /made with zod 3.*Use zod 4/],
   'a raw shape of zod 3': [{ text: z3.string() }, /made with zod 3.*Use zod 4/],

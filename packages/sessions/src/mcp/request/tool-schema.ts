@@ -25,12 +25,44 @@ export interface SchemaPlace {
  * @throws SessionError `configuration` for any other schema; the message names its place and what to use
  */
 export function standardSchemaOf(schema: unknown, place: SchemaPlace): StandardSchemaWithJSON {
-  if (schema === undefined) return z.object({});
+  if (schema === undefined) return NO_ARGUMENTS;
   if (isStandardSchema(schema)) return withJsonSchema(schema, place);
   const fields = typeof schema === 'object' && schema !== null ? Object.values(schema) : undefined;
   // The SDK's own test for its raw shapes.
   if (fields?.every(isZod4)) return withJsonSchema(z.object(schema as z.ZodRawShape), place);
   throw unusable(place, fields?.some(isZod3) ? ZOD_3 : NO_STANDARD_SCHEMA);
+}
+
+const NO_ARGUMENTS = z.object({});
+
+/**
+ * Remembers what is made of an author's schema, as long as the schema lives: in the 2026 era the same tools are
+ * registered for each request. A raw shape is not remembered, because its author may change it.
+ */
+export function rememberedFor<T>(
+  make: (schema: unknown, place: SchemaPlace) => T,
+): (schema: unknown, place: SchemaPlace) => T {
+  const made = new WeakMap<object, T>();
+  return (given, place) => {
+    const schema = given === undefined ? NO_ARGUMENTS : given;
+    if (!isStandardSchema(schema)) return make(schema, place);
+    const known = made.get(schema) ?? make(schema, place);
+    made.set(schema, known);
+    return known;
+  };
+}
+
+/** The same schema. Its JSON Schema is produced once. */
+export function withKnownJson({ '~standard': inner }: StandardSchemaWithJSON): StandardSchemaWithJSON {
+  const known: Partial<Record<'input' | 'output', JsonSchema>> = {};
+  const jsonOf =
+    (io: 'input' | 'output'): ToJsonSchema['input'] =>
+    (options) => {
+      if (options.target !== TARGET) return inner.jsonSchema[io](options);
+      known[io] ??= inner.jsonSchema[io](options);
+      return known[io];
+    };
+  return { '~standard': { ...inner, jsonSchema: { input: jsonOf('input'), output: jsonOf('output') } } };
 }
 
 /** @throws SessionError `configuration` when a schema cannot be listed. */

@@ -14,7 +14,7 @@ import type { RequestStates } from '../request/request-state.js';
 import { LoginRounds } from '../tools/login/elicitation.js';
 import { type Elicitation, ElicitationPolicy } from '../tools/login/elicitation-policy.js';
 import { type LoginToolOptions, registerLoginTool } from '../tools/login/login.js';
-import { type LoginChoice, loginInputSchema } from '../tools/login/login-definition.js';
+import { type LoginChoice, loginInputSchema, loginOutputSchema } from '../tools/login/login-definition.js';
 import { type LogoutToolOptions, registerLogoutTool } from '../tools/logout.js';
 import { registerSessionStatusTool, type SessionStatusToolOptions } from '../tools/session-status.js';
 import { ParkedCalls } from './parked-calls.js';
@@ -72,7 +72,10 @@ export type ServerFactoryOptions = {
   readonly argumentElements: number;
   /** Which clients are asked to open links. */
   readonly elicitation: Elicitation;
-} & Omit<LoginToolOptions, keyof ServerEnvironment | 'inputSchema' | 'rounds' | 'elicitation'> &
+} & Omit<
+  LoginToolOptions,
+  keyof ServerEnvironment | 'inputSchema' | 'outputSchema' | 'rounds' | 'elicitation'
+> &
   LogoutToolOptions &
   Pick<ServerGuardOptions, 'onError' | 'onProtocolError'> &
   SessionStatusToolOptions;
@@ -101,6 +104,7 @@ export interface ServerEnvironment {
 export class ServerFactory {
   readonly #options: ServerFactoryOptions;
   #loginInput: LoginToolOptions['inputSchema'];
+  readonly #loginOutput: Readonly<Record<'withHandle' | 'withoutHandle', LoginToolOptions['outputSchema']>>;
   readonly #rounds: LoginRounds;
   readonly #elicitation: ElicitationPolicy;
   readonly #template: ServerTemplate;
@@ -111,6 +115,10 @@ export class ServerFactory {
   constructor(options: ServerFactoryOptions) {
     this.#options = options;
     this.#loginInput = loginInputSchema(options.choices, []);
+    this.#loginOutput = {
+      withHandle: loginOutputSchema({ ...options, hasHandles: true }),
+      withoutHandle: loginOutputSchema({ ...options, hasHandles: false }),
+    };
     this.#elicitation = new ElicitationPolicy(options.elicitation, options.clock);
     this.#rounds = new LoginRounds({ ...options, elicitation: this.#elicitation });
     const { contexts } = options;
@@ -163,6 +171,7 @@ export class ServerFactory {
     const login = {
       ...this.#options,
       inputSchema: this.#loginInput,
+      outputSchema: this.#loginOutput[hasHandles ? 'withHandle' : 'withoutHandle'],
       rounds: this.#rounds,
       elicitation: this.#elicitation,
       hasHandles,

@@ -12,8 +12,10 @@ import { assertArgumentFree, withSessionArgument } from '../request/session-argu
 import {
   assertListable,
   limitIssues,
+  rememberedFor,
   type SchemaPlace,
   standardSchemaOf,
+  withKnownJson,
   withoutDefaultDialect,
 } from '../request/tool-schema.js';
 import { errorResult } from '../tools/tool-result.js';
@@ -88,6 +90,20 @@ function requirementOf({ callback }: Registration): LoginRequirement | undefined
   return loginRequirementOf(callback as RequestHandler);
 }
 
+/** The input schemas in place of an author's: as it is, and with the argument for the handle. */
+const inputsOf = rememberedFor((schema, place) => {
+  const bounded = limitIssues(standardSchemaOf(schema, place));
+  return { plain: withKnownJson(bounded), withSession: withKnownJson(withSessionArgument(bounded)) };
+});
+
+/** The output schemas in place of an author's: as it is, and for results that may contain a handle. */
+const outputsOf = rememberedFor((schema, place) => {
+  const plain = withKnownJson(withoutDefaultDialect(standardSchemaOf(schema, place)));
+  const { schema: extended, ...output } = sessionOutputOf(plain);
+  return { plain, withSession: { ...output, schema: extended && withKnownJson(extended) } };
+});
+const NO_OUTPUT = { plain: undefined, withSession: sessionOutputOf(undefined) };
+
 /** A tool whose calls are checked before they reach its handler. */
 function guarded(
   tool: Registration,
@@ -95,18 +111,14 @@ function guarded(
 ): Registration {
   const { name, config } = tool;
   const callback = tool.callback as Callback;
-  const bounded = limitIssues(
-    standardSchemaOf(config.inputSchema, { kind: 'tool', name, option: 'inputSchema' }),
-  );
-  const inputSchema = hasHandles ? withSessionArgument(bounded) : bounded;
+  const inputs = inputsOf(config.inputSchema, { kind: 'tool', name, option: 'inputSchema' });
+  const inputSchema = hasHandles ? inputs.withSession : inputs.plain;
   const requirement = requirementOf(tool);
-  const outputSchema =
+  const output =
     config.outputSchema === undefined
-      ? undefined
-      : withoutDefaultDialect(
-          standardSchemaOf(config.outputSchema, { kind: 'tool', name, option: 'outputSchema' }),
-        );
-  const output = sessionOutputOf(outputSchema);
+      ? NO_OUTPUT
+      : outputsOf(config.outputSchema, { kind: 'tool', name, option: 'outputSchema' });
+  const outputSchema = requirement && hasHandles ? output.withSession.schema : output.plain;
   const takesArguments = config.inputSchema !== undefined;
   const hasSchema = takesArguments || hasHandles;
   const guardedCallback: Callback = (...parameters) => {
@@ -122,14 +134,14 @@ function guarded(
         await runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded)),
       );
     if (!requirement) return run(protocol);
-    return parked.run({ requirement, output, run }, protocol);
+    return parked.run({ requirement, output: output.withSession, run }, protocol);
   };
   return {
     ...tool,
     config: {
       ...config,
       ...(hasSchema && { inputSchema }),
-      ...(outputSchema && { outputSchema: requirement && hasHandles ? output.schema : outputSchema }),
+      ...(outputSchema && { outputSchema }),
     },
     callback: guardedCallback,
   };

@@ -46,12 +46,13 @@ export class SessionsPerAccount {
   async #loggedIn(ref: SessionRef, provider: string): Promise<void> {
     const { registry } = this.#options;
     const account = (await registry.get(ref))?.accounts[provider];
-    // A session that has ended in the meantime emits no more events, so its entry would stay.
-    if (!account || !registry.has(ref)) return;
+    if (!account) return;
     const key = accountKeyOf(account);
     this.#forget(ref, key);
     this.#sessionsOf.set(key, this.#of(key).add(ref));
     this.#accountsOf.set(ref, (this.#accountsOf.get(ref) ?? new Set()).add(key));
+    // A session that has ended in the meantime emits no more events, so its entry would stay.
+    if (!(await registry.has(ref))) this.#forget(ref, key);
     await this.#makeRoom(key);
   }
 

@@ -1,4 +1,3 @@
-import { endpointsBelow } from '../provider-endpoints.js';
 import type { Quirk, QuirkHooks } from '../quirk-hooks.js';
 
 /** What is in an ID token, or in its place. */
@@ -10,8 +9,11 @@ export type IdTokenQuirk =
   | 'wrong_azp'
   | 'clock_behind_60'
   | 'clock_ahead_60'
+  | 'id_token_ps256'
   | 'id_token_es256'
+  | 'id_token_eddsa'
   | 'id_token_hs256'
+  | 'id_token_unannounced_es256'
   | 'alg_none'
   | 'id_token_encrypted'
   | 'no_id_token';
@@ -22,9 +24,9 @@ function claimsQuirk(quirk: Pick<Quirk, 'does' | 'seen' | 'settings'>, claims: Q
   return { ...quirk, provider: { idTokens: true }, hooks: { claims } };
 }
 
-function algorithm(alg: string, provider: Quirk['provider']): Quirk {
+function algorithm(alg: string, provider: Quirk['provider'] = {}): Quirk {
   return {
-    does: `signs ID tokens with ${alg}, and has endpoints that are configured`,
+    does: `signs ID tokens with ${alg}`,
     seen: 'own',
     provider: { idTokens: true, ...provider },
     hooks: {
@@ -83,11 +85,17 @@ export const ID_TOKEN_QUIRKS: Readonly<Record<IdTokenQuirk, Quirk>> = {
     { does: 'has a clock that is 60 s ahead', seen: 'https://github.com/panva/openid-client/issues/454' },
     movedBy(60),
   ),
-  id_token_es256: algorithm('ES256', { endpoints: endpointsBelow('https://provider.test') }),
-  id_token_hs256: algorithm('HS256', {
-    endpoints: endpointsBelow('https://provider.test'),
-    clientSecret: 'a-secret-of-at-least-32-characters',
-  }),
+  id_token_ps256: algorithm('PS256'),
+  id_token_es256: algorithm('ES256'),
+  id_token_eddsa: algorithm('EdDSA'),
+  id_token_hs256: algorithm('HS256', { clientSecret: 'a-secret-of-at-least-32-characters' }),
+  id_token_unannounced_es256: {
+    does: 'signs ID tokens with ES256, and announces RS256',
+    seen: 'own',
+    provider: { idTokens: true },
+    settings: { idTokenAlgorithms: ['ES256'] },
+    hooks: { header: (header) => ({ ...header, alg: 'ES256' }) },
+  },
   alg_none: {
     does: 'issues ID tokens without a signature',
     seen: 'own',

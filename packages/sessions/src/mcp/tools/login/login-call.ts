@@ -18,6 +18,8 @@ export interface LoginCall {
   readonly scopes: readonly string[];
   /** Whether the user logs in again although the login is valid. */
   readonly renew: boolean;
+  /** Whether the call has canceled the pending login. */
+  readonly isRestart?: boolean;
   readonly record: SessionRecord;
   readonly snapshot: SessionSnapshot;
   /** The session handle or pending handle, if sessions are named by handles. */

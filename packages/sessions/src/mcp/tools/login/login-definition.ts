@@ -8,6 +8,7 @@ export interface LoginArguments {
   readonly link?: boolean | undefined;
   readonly scopes?: readonly string[] | undefined;
   readonly renew?: boolean | undefined;
+  readonly restart?: boolean | undefined;
 }
 
 /** A provider, as far as the arguments of `login` depend on it. */
@@ -46,6 +47,12 @@ export function loginInputSchema(
       .optional()
       .describe(
         'true: log in again although the login is valid, to grant access that was refused, or as another user. Default: false.',
+      ),
+    restart: z
+      .boolean()
+      .optional()
+      .describe(
+        'true: cancel the pending login, whose link does not work any more then, and start a new one. Use it if the user wants a new link, or if the provider shows the same error again. A login that was valid before stays. Default: false.',
       ),
   });
   const withCodes = providers.filter(({ hasChoiceOfFlow }) => hasChoiceOfFlow).map(({ name }) => name);

@@ -37,20 +37,20 @@ export function loginResult(call: LoginCall, answer: LoginAnswer, defaultProvide
 /** The next step for the model while a login is pending. */
 export function nextWhilePending(
   call: LoginCall,
-  { login: { needsCode, userCode, isNew }, refusal }: PendingAnswer,
+  { login: { needsCode, userCode, isNew, isRenewal }, refusal }: PendingAnswer,
   defaultProvider: string,
 ): string {
   const provider = call.provider === defaultProvider ? undefined : call.provider;
-  const names = {
-    hasHandle: call.handle !== undefined,
-    provider,
-    scopes: call.scopes,
-    withoutRenew: call.renew,
-  };
+  const names = { hasHandle: call.handle !== undefined, provider, scopes: call.scopes };
   if (needsCode) return presentCode(names);
-  const step = isNew ? firstStep(userCode) : stillOpen(userCode);
-  const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain(names)}.`;
+  const step = isNew ? firstStep(userCode) : stillOpen(userCode, restartWith(names, isRenewal));
+  const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain({ ...names, without: startsAnother(call) })}.`;
   return call.isShortLived ? `${SHORT_LIVED} ${toDo}` : toDo;
+}
+
+/** The arguments with which a repeated call would start another login. */
+function startsAnother({ renew, isRestart = false }: LoginCall): readonly string[] {
+  return [...(renew ? ['renew'] : []), ...(isRestart ? ['restart'] : [])];
 }
 
 type PendingAnswer = Extract<LoginAnswer, { kind: 'pending' }>;
@@ -95,9 +95,12 @@ function afterRefusal(refusal: 'decline' | 'cancel', userCode: string | undefine
   return `${answered} ${show} If they did decline, do not call \`login\` again until they ask to log in.`;
 }
 
-function stillOpen(userCode: string | undefined): string {
-  const what = userCode === undefined ? 'loginUrl' : 'loginUrl and userCode';
-  return `The user has not completed the login yet. Show them ${what} again if they need it.`;
+function stillOpen(userCode: string | undefined, restart: string): string {
+  const [what, works, one] =
+    userCode === undefined
+      ? ['loginUrl', 'It works', 'link']
+      : ['loginUrl and userCode', 'Both work', 'code'];
+  return `The user has not completed the login yet. Show them ${what} again if they need it. ${works} also after an error of the provider. If the error comes again, or they want a new ${one}, ${restart}.`;
 }
 
 /** The result of a failed login. Names a provider that is not the default, because the next call must name it again. */
@@ -114,10 +117,12 @@ function failedResult(
 
 /** What to do if a login has failed, and the one before it is still valid. The next `login` would only say so. */
 export function loginKept({ provider, renew }: Pick<LoginCall, 'provider' | 'renew'>): string {
-  const again = renew
-    ? `To try again, call \`login\` with provider "${provider}" and renew: true.`
-    : 'If a call required this login, repeat that call to request it again.';
-  return `The login before it is still valid. ${again}`;
+  const again = `call \`login\` with provider "${provider}" and renew: true`;
+  // This call may only have asked how a renewal goes on.
+  const next = renew
+    ? `To try again, ${again}.`
+    : `If a call required this login, repeat that call to request it again. Otherwise, to try again, ${again}.`;
+  return `The login before it is still valid. ${next}`;
 }
 
 /** The result for a wrong code. */
@@ -181,10 +186,12 @@ function failureText({ failure, reason, oauthError }: LoginFault, keepsLogin = f
       return `The login failed because of an internal error of this server.${again} If it fails again, tell the operator of this server; the log names the error.`;
     case 'wrong_code':
       return 'A wrong confirmation code was entered too often. Call `login` to start a new login.';
+    case 'canceled':
+      return 'The login was canceled by a call with restart: true. Call `login` to continue with the new one.';
     case 'superseded':
       return 'A newer login has replaced this one. Call `login` to continue with it.';
     case 'evicted':
-      return 'The login was cancelled, because too many logins are pending at this server. Try `login` again in a minute.';
+      return 'The login was canceled, because too many logins are pending at this server. Try `login` again in a minute.';
     case 'signed_out':
       return 'The session was signed out before the login was completed. Call `login` to start a new one.';
   }
@@ -198,13 +205,19 @@ export interface LoginNames {
   readonly provider: string | undefined;
   /** The scopes that the login requests besides the usual ones. */
   readonly scopes?: readonly string[];
-  /** Whether the call asked for another login. Asking again would start one more. */
-  readonly withoutRenew?: boolean;
+  /** The arguments that the next call must not repeat: they would start one more login. */
+  readonly without?: readonly string[];
 }
 
 /** The instruction to continue a pending login. */
 export function callAgain(names: LoginNames): string {
-  return `${callAgainWith(namedIn(names))}${names.withoutRenew ? ', without `renew`' : ''}`;
+  const without = names.without?.map((name) => `\`${name}\``).join(' and ');
+  return `${callAgainWith(namedIn(names))}${without ? `, without ${without}` : ''}`;
+}
+
+/** The instruction to start a login in place of the pending one. */
+function restartWith(names: LoginNames, isRenewal: boolean): string {
+  return callAgainWith([...namedIn(names), ...(isRenewal ? ['renew: true'] : []), 'restart: true']);
 }
 
 /** The instruction if the browser shows a confirmation code. */

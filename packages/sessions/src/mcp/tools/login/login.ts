@@ -30,7 +30,7 @@ import {
 } from './elicitation.js';
 import type { AskableClient, ElicitationPolicy } from './elicitation-policy.js';
 import { type LoginAnswer, type LoginCall, type LoginStep, loginCallOf, originOf } from './login-call.js';
-import { type LoginArguments, loginDescription, loginOutputSchema } from './login-definition.js';
+import { type LoginArguments, loginDescription } from './login-definition.js';
 import { loginKept, loginResult } from './login-texts.js';
 
 export interface LoginToolOptions {
@@ -45,6 +45,8 @@ export interface LoginToolOptions {
   readonly defaultProvider: string;
   /** From {@link loginInputSchema}; shared by all server objects. */
   readonly inputSchema: z.ZodType<LoginArguments>;
+  /** From {@link loginOutputSchema}; shared by all server objects. */
+  readonly outputSchema: z.ZodType;
   /** Whether users may log in with a code on the page of the provider (device flow). */
   readonly hasDeviceFlow: boolean;
   /** Whether sessions are named by handles, which `login` returns. */
@@ -61,14 +63,14 @@ export function registerLoginTool(server: McpServer, options: LoginToolOptions):
       title: 'Log in',
       description: loginDescription(options.hasDeviceFlow),
       inputSchema: options.inputSchema,
-      outputSchema: loginOutputSchema(options),
+      outputSchema: options.outputSchema,
       annotations: { readOnlyHint: false, destructiveHint: false, idempotentHint: true, openWorldHint: true },
     },
     async (args, protocol) => {
-      const { provider, code, flow, link, scopes, renew } = args;
+      const { provider, code, flow, link, scopes, renew, restart } = args;
       const called = {
         tool: 'login',
-        arguments: JSON.stringify([provider, code, flow, link, scopes, renew]),
+        arguments: JSON.stringify([provider, code, flow, link, scopes, renew, restart]),
       };
       const { call, answer } = await login(options, { server, args, protocol, called });
       return isInputRequiredResult(answer) ? answer : loginResult(call, answer, options.defaultProvider);
@@ -109,7 +111,7 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     await logins.prepare(provider);
     await logins.assertStartAllowed(originOf(context));
   }
-  const call = await loginCallOf(
+  const found = await loginCallOf(
     registry,
     context,
     { provider, scopes, renew },
@@ -118,6 +120,9 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
       client: clientInfoOf(server, protocol),
     },
   );
+  // A later round, or a code, is for the login that has been started.
+  const isRestart = args.restart === true && !round && args.code === undefined;
+  const call = isRestart ? await restarted(options, found) : found;
   const step = await nextStep(options, { ...request, call, client, round, binding }).catch(
     async (error: unknown) => {
       // No client gets the handle.
@@ -130,6 +135,12 @@ export async function login(options: LoginToolOptions, request: LoginRequest): P
     return { call, answer: { ...step, keepsLogin: await keepsLogin(options, call) } };
   if (isInputRequiredResult(step) || step.kind !== 'finished') return { call, answer: step };
   return { call, answer: await authenticated(options, call, round?.epoch ?? epochOf(context)) };
+}
+
+/** The call after its pending login was canceled. */
+async function restarted({ registry, logins }: LoginToolOptions, call: LoginCall): Promise<LoginCall> {
+  await logins.restart(call.snapshot, call.provider);
+  return { ...call, isRestart: true, record: (await registry.get(call.snapshot.ref)) ?? call.record };
 }
 
 /** Whether the session has a valid login, whatever became of the one of this call. */

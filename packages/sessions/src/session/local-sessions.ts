@@ -1,0 +1,192 @@
+import { signedOut } from '../errors.js';
+import type { Clock } from '../time/clock.js';
+import { andThen, type MaybePromise } from '../time/promises.js';
+import type { SessionRef } from './ids.js';
+import {
+  ABSENT,
+  clientLeft,
+  isPresent,
+  type Presence,
+  requestBegan,
+  requestEnded,
+  type StreamCloser,
+  streamClosed,
+  streamOpened,
+} from './presence.js';
+import type { SessionRecord, SessionSnapshot } from './session-record.js';
+import type { SessionStore } from './session-store.js';
+
+export interface LocalSessionsOptions {
+  readonly store: Pick<SessionStore, 'get'>;
+  readonly clock: Clock;
+  /** Called with the errors of the store. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What this process keeps of a session. */
+interface LocalSession {
+  /** The highest epoch that this process knows of. Signals of lower ones are aborted. */
+  epoch: number;
+  presence: Presence;
+  /** The due time was chosen while a request was in flight. */
+  isDeferred: boolean;
+  /** Of the highest epoch. */
+  abort: AbortController | undefined;
+}
+
+/** Lower than any epoch of a record. */
+const UNKNOWN_EPOCH = -1;
+
+/**
+ * What this process keeps of sessions: their open streams, requests in flight and abort signals. It is a cache: an entry
+ * is made when one of them is needed, and compared with the record then. No entry decides whether a session exists.
+ */
+export class LocalSessions {
+  /** Called when a client has become absent, so that a lifetime may end earlier. */
+  onAbsent: (ref: SessionRef) => void = () => undefined;
+  readonly #options: LocalSessionsOptions;
+  readonly #entries = new Map<SessionRef, LocalSession>();
+
+  constructor(options: LocalSessionsOptions) {
+    this.#options = options;
+  }
+
+  /** The number of sessions that this process keeps something of. */
+  get size(): number {
+    return this.#entries.size;
+  }
+
+  /** The open streams and requests of a session's client. */
+  presenceOf(ref: SessionRef): Presence {
+    return this.#entries.get(ref)?.presence ?? ABSENT;
+  }
+
+  isPresent(ref: SessionRef): boolean {
+    return isPresent(this.presenceOf(ref));
+  }
+
+  hasDisconnected(ref: SessionRef): boolean {
+    return this.presenceOf(ref).disconnectedAtMs !== undefined;
+  }
+
+  /**
+   * Notes that a stream of the session's client is open.
+   * @returns a function to call when the stream closes, with the side that closed it
+   */
+  streamOpened(ref: SessionRef): (by: StreamCloser) => void {
+    const entry = this.#entryOf(ref);
+    entry.presence = streamOpened(entry.presence);
+    return this.#once(ref, entry, (by) => {
+      entry.presence = streamClosed(entry.presence, by, this.#options.clock.now());
+      this.onAbsent(ref);
+    });
+  }
+
+  /**
+   * Notes that a request of the session is in flight: the client is present until its answer.
+   * @returns a function to call when the request ends, with the side that ended it
+   */
+  requestBegan(ref: SessionRef): (by: StreamCloser) => void {
+    const entry = this.#entryOf(ref);
+    entry.presence = requestBegan(entry.presence);
+    return this.#once(ref, entry, (by) => {
+      entry.presence = requestEnded(entry.presence, by, this.#options.clock.now());
+      if (entry.isDeferred) this.onAbsent(ref);
+    });
+  }
+
+  /** Notes that the last client of a session has disconnected in another way than by closing its streams. */
+  clientLeft(ref: SessionRef): void {
+    const entry = this.#entryOf(ref);
+    entry.presence = clientLeft(entry.presence, this.#options.clock.now());
+    if (this.#entries.get(ref) === entry) this.onAbsent(ref);
+  }
+
+  /** Notes that a due time was chosen for the presence as it is now. */
+  dueTimeChosen(ref: SessionRef): void {
+    const entry = this.#entries.get(ref);
+    if (entry) entry.isDeferred = entry.presence.requests > 0;
+  }
+
+  /** Aborts when the session is signed out or ends. */
+  signalOf({ ref, epoch }: SessionSnapshot): AbortSignal {
+    const entry = this.#entryOf(ref);
+    // A record had that epoch, so that earlier ones are over.
+    raise(entry, epoch);
+    if (this.#entries.get(ref) !== entry || entry.epoch > epoch) return AbortSignal.abort(signedOut());
+    entry.abort ??= new AbortController();
+    return entry.abort.signal;
+  }
+
+  /** Aborts the signals of earlier epochs. */
+  changed(after: SessionRecord): void {
+    const entry = this.#entries.get(after.ref);
+    if (entry) raise(entry, after.epoch);
+  }
+
+  /** Aborts the signals of a session that has ended, and keeps nothing of it. A later epoch is kept. */
+  forget({ ref, epoch }: SessionSnapshot): void {
+    const entry = this.#entries.get(ref);
+    if (entry && entry.epoch <= epoch) this.#forget(ref, entry);
+  }
+
+  /**
+   * Reads a record. If there is none, forgets what this process kept of the session when the read began: a new session
+   * of the same owner may have begun since.
+   */
+  read(
+    ref: SessionRef,
+    from: () => MaybePromise<SessionRecord | undefined>,
+  ): MaybePromise<SessionRecord | undefined> {
+    const entry = this.#entries.get(ref);
+    if (!entry) return from();
+    return andThen(from(), (record) => {
+      if (!record) this.#forget(ref, entry);
+      return record;
+    });
+  }
+
+  #forget(ref: SessionRef, entry: LocalSession): void {
+    if (this.#entries.get(ref) !== entry) return;
+    this.#entries.delete(ref);
+    raise(entry, Number.POSITIVE_INFINITY);
+  }
+
+  /** The entry of a session. If there is none, makes one; if the store has no record, it is not kept. */
+  #entryOf(ref: SessionRef): LocalSession {
+    const known = this.#entries.get(ref);
+    if (known) return known;
+    const entry: LocalSession = {
+      epoch: UNKNOWN_EPOCH,
+      presence: ABSENT,
+      isDeferred: false,
+      abort: undefined,
+    };
+    this.#entries.set(ref, entry);
+    const verified = andThen(
+      this.read(ref, () => this.#options.store.get(ref)),
+      (record) => record && raise(entry, record.epoch),
+    );
+    if (verified instanceof Promise) verified.catch(this.#options.onError);
+    return entry;
+  }
+
+  /** A new session of the same owner has the same reference. What belongs to the old one does not count for it. */
+  #once(ref: SessionRef, entry: LocalSession, run: (by: StreamCloser) => void): (by: StreamCloser) => void {
+    let isOpen = true;
+    return (by) => {
+      if (!isOpen || this.#entries.get(ref) !== entry) return;
+      isOpen = false;
+      run(by);
+    };
+  }
+}
+
+/** Aborts the signals below an epoch. */
+function raise(entry: LocalSession, epoch: number): void {
+  if (entry.epoch >= epoch) return;
+  entry.epoch = epoch;
+  const { abort } = entry;
+  entry.abort = undefined;
+  abort?.abort(signedOut());
+}

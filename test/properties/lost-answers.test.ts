@@ -1,0 +1,78 @@
+import { describe, expect, it } from 'vitest';
+import { KeyHierarchy } from '../../packages/sessions/src/vault/key-hierarchy.js';
+import { type EngineNodes, engineNodes } from '../support/engine-nodes.js';
+import { answerOf } from '../support/port-answers.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { SessionBench } from '../support/session-bench.js';
+
+const SEEDS = 150;
+const LOSSES = 0.15;
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A node of an engine that is late and loses a part of all messages. */
+function lossyNode(seed: number): EngineNodes & { readonly bench: SessionBench } {
+  const made = engineNodes(seed, { losses: LOSSES });
+  const [node] = made.nodes;
+  const random = new SeededRandom(seed).bytes;
+  const bench = new SessionBench({
+    clock: made.clock,
+    nodeClock: node.clock,
+    keys: new KeyHierarchy(random(32)),
+    random,
+    createPorts: ({ isPresent }) => made.engine.portsOf(node.clock, isPresent),
+  });
+  return { ...made, bench };
+}
+
+/** Runs something that the engine may leave unanswered. @returns whether it was answered */
+async function isAnswered({ bench }: { bench: SessionBench }, call: Promise<unknown>): Promise<boolean> {
+  try {
+    await answerOf(bench.clock, call);
+    return true;
+  } catch (error) {
+    expect(error).toMatchObject({ code: 'store_unavailable' });
+    return false;
+  }
+}
+
+describe('an engine that loses answers', () => {
+  it('keeps no session whose start has failed, unless its removal has failed, too: then until its lifetime ends', async () => {
+    const failed = { takenBack: 0, left: 0 };
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const node = lossyNode(seed);
+      const { bench, engine, clock, records } = node;
+      if (await isAnswered(node, bench.registry.start('connection', 'anonymous'))) continue;
+      await clock.advance(5000);
+      const [error] = bench.errors;
+      if (error === undefined) failed.takenBack++;
+      else failed.left += records.size;
+      expect(records.size).toBeLessThanOrEqual(error === undefined ? 0 : 1);
+      engine.isCalm = true;
+      await clock.advance(DAY_MS + 10_000);
+      expect(records.size).toBe(0);
+    }
+    expect(failed.takenBack).toBeGreaterThan(5);
+    expect(failed.left).toBeGreaterThan(0);
+  });
+
+  it('keeps no end from wiping and revoking: what has resolved is done, once [security 34]', async () => {
+    let retried = 0;
+    for (let seed = 1; seed <= SEEDS; seed++) {
+      const node = lossyNode(seed);
+      const { bench, engine, clock, records } = node;
+      engine.isCalm = true;
+      const { record } = await answerOf(clock, bench.loggedIn('alice'));
+      engine.isCalm = false;
+      const before = clock.now();
+      const ending = Promise.all([1, 2, 3].map(() => bench.registry.end(record.ref, 'deleted')));
+      if (!(await isAnswered(node, ending))) continue;
+      if (clock.now() - before > 1000) retried++;
+      engine.isCalm = true;
+      await clock.advance(1000);
+      expect(records.size).toBe(0);
+      expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+      expect(bench.eventsOf('session.ended')).toHaveLength(1);
+    }
+    expect(retried).toBeGreaterThan(5);
+  });
+});
