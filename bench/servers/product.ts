@@ -61,7 +61,7 @@ serve(
     /** Logs every 2025 connection in, each as its own user. */
     async logInConnections() {
       const { registry } = started();
-      for (const ref of registry.refs()) {
+      for (const ref of await registry.refs()) {
         const record = await registry.get(ref);
         if (record) await logIn(started(), record);
       }
@@ -82,7 +82,7 @@ serve(
     async replace(argument): Promise<{ replaced: number; longestStallMs: number }> {
       const untilMs = performance.now() + z.number().parse(argument) * 1000;
       const { registry } = started();
-      const refs = registry.refs();
+      const refs = await registry.refs();
       const delay = monitorEventLoopDelay({ resolution: 1 });
       let replaced = 0;
       const work = async () => {
