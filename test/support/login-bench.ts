@@ -6,8 +6,6 @@ import type { FailedLogin } from '../../packages/sessions/src/login/login-attemp
 import { LoginCompletion } from '../../packages/sessions/src/login/login-completion.js';
 import type { Messages } from '../../packages/sessions/src/login/messages.js';
 import { type SessionRecord, snapshotOf } from '../../packages/sessions/src/session/session-record.js';
-import { LocalMessages } from '../../packages/sessions/src/store/local-messages.js';
-import { MapAttemptStore } from '../../packages/sessions/src/store/map-attempt-store.js';
 import { randomToken, systemRandom } from '../../packages/sessions/src/vault/random.js';
 import { Vault } from '../../packages/sessions/src/vault/vault.js';
 import type { SessionBench } from './session-bench.js';
@@ -16,7 +14,7 @@ const LIMITS = { maxPerSession: 3, maxAttempts: 1000 };
 const LIFETIME_MS = 10 * 60 * 1000;
 
 export interface LoginBenchOptions {
-  /** Default: in maps of their own. */
+  /** Default: that of the bench. */
   readonly attempts?: AttemptStore;
   readonly messages?: Messages;
 }
@@ -30,10 +28,10 @@ export class LoginBench {
   readonly completion: LoginCompletion;
 
   constructor(bench: SessionBench, options: LoginBenchOptions = {}) {
-    const { clock, deadlines, sessionEvents: events } = bench;
+    const { clock, sessionEvents: events } = bench;
     this.#bench = bench;
-    this.attempts = options.attempts ?? new MapAttemptStore({ clock, deadlines });
-    this.messages = options.messages ?? new LocalMessages();
+    this.attempts = options.attempts ?? bench.ports.attempts;
+    this.messages = options.messages ?? bench.ports.messages;
     this.changes = new AttemptChanges(this.attempts, systemRandom);
     const onError = (error: unknown) => void bench.errors.push(error);
     const completion = new LoginCompletion({
@@ -44,7 +42,6 @@ export class LoginBench {
       accounts: bench.accounts,
       registry: bench.registry,
       disposal: bench.disposal,
-      sharedGrants: bench.sharedGrants,
       events,
       clock,
       random: systemRandom,

@@ -10,11 +10,13 @@ import {
 } from '../../packages/sessions/src/account/refresh/refresher.js';
 import { RefreshScheduler } from '../../packages/sessions/src/account/refresh/scheduler.js';
 import { DEFAULT_LIMITS, type Limits } from '../../packages/sessions/src/limits/limits.js';
+import { loginGrantsOf } from '../../packages/sessions/src/login/attempt-record.js';
 import { AccountTokens } from '../../packages/sessions/src/session/account-tokens.js';
 import { SessionsPerAccount } from '../../packages/sessions/src/session/capacity/sessions-per-account.js';
-import { Disposal, type RevokeTokens } from '../../packages/sessions/src/session/disposal.js';
+import { Disposal, type MayRevoke, type RevokeTokens } from '../../packages/sessions/src/session/disposal.js';
 import { DueSessions } from '../../packages/sessions/src/session/due-sessions.js';
 import { ExpiryNotices } from '../../packages/sessions/src/session/expiry-notices.js';
+import { GrantsInUse } from '../../packages/sessions/src/session/grants-in-use.js';
 import { DEFAULT_LIFETIMES, type Lifetimes } from '../../packages/sessions/src/session/lifetimes.js';
 import { isPresent } from '../../packages/sessions/src/session/presence.js';
 import {
@@ -30,7 +32,6 @@ import {
 } from '../../packages/sessions/src/session/session-record.js';
 import { SessionRegistry } from '../../packages/sessions/src/session/session-registry.js';
 import type { SessionStore } from '../../packages/sessions/src/session/session-store.js';
-import { SharedGrants } from '../../packages/sessions/src/session/shared-grants.js';
 import { type CreatePorts, createMapPorts, type Ports } from '../../packages/sessions/src/store/ports.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import type { Clock } from '../../packages/sessions/src/time/clock.js';
@@ -43,6 +44,8 @@ import { ScriptedProvider } from './scripted-provider.js';
 /** Parts that a simulation replaces to inject a fault. */
 export interface SessionBenchParts {
   readonly createVault?: (keys: KeyHierarchy, random: RandomSource) => Vault;
+  /** Its result replaces what decides whether tokens may be revoked. */
+  readonly wrapMayRevoke?: (mayRevoke: MayRevoke) => MayRevoke;
   /** Its result replaces the registry in every other part. */
   readonly wrapRegistry?: (registry: SessionRegistry) => SessionRegistry;
   readonly createRefreshes?: (options: TokenRefresherOptions) => TokenRefresher;
@@ -92,7 +95,7 @@ export class SessionBench {
   readonly accounts: Accounts;
   readonly refresher: TokenRefresher;
   readonly disposal: Disposal;
-  readonly sharedGrants: SharedGrants;
+  readonly grantsInUse: GrantsInUse;
   readonly deadlines: Deadlines;
   readonly tokens: AccountTokens;
 
@@ -118,10 +121,7 @@ export class SessionBench {
     events.subscribe((event) => void this.events.push(event));
     if (options.listener) events.subscribe(options.listener);
 
-    this.disposal = new Disposal(vault, revoke, events, (session, account) =>
-      this.sharedGrants.mayRevoke(session, account),
-    );
-    const { keys, deadlines, disposal } = this;
+    const { keys, deadlines } = this;
     const { createPorts = createMapPorts } = options;
     const ports = createPorts({
       clock,
@@ -130,6 +130,15 @@ export class SessionBench {
     });
     this.ports = ports;
     this.store = ports.sessions;
+    this.grantsInUse = new GrantsInUse({
+      store: this.store,
+      grantProviders: new Set(options.grantProviders),
+      loginGrants: async () => loginGrantsOf(await ports.attempts.pending()),
+    });
+    const plainMayRevoke = this.grantsInUse.mayRevoke;
+    const mayRevoke = parts.wrapMayRevoke?.(plainMayRevoke) ?? plainMayRevoke;
+    this.disposal = new Disposal(vault, revoke, events, mayRevoke);
+    const { disposal, grantsInUse } = this;
     const due = new DueSessions({ store: this.store, clock, onError });
     const plainRegistry = new SessionRegistry({
       store: this.store,
@@ -148,13 +157,9 @@ export class SessionBench {
       onError,
     });
     this.registry = parts.wrapRegistry?.(plainRegistry) ?? plainRegistry;
-    this.sharedGrants = new SharedGrants(this.registry, new Set(options.grantProviders));
-    events.subscribe((event) => this.sharedGrants.handleEvent(event));
     this.tokens = new AccountTokens(vault);
     const { registry, tokens } = this;
-    const policy = options.scheduler
-      ? new RefreshPolicy({ clock, sendRefresh, revoke, fraction })
-      : undefined;
+    const policy = options.scheduler ? new RefreshPolicy({ clock, sendRefresh, fraction }) : undefined;
     if (policy) events.subscribe((event) => policy.handleEvent(event));
     const plainRefresh: RefreshTokens =
       policy?.refresh ??
@@ -173,13 +178,13 @@ export class SessionBench {
       onError,
     };
     this.refresher = parts.createRefreshes?.(refreshing) ?? new TokenRefresher(refreshing);
-    const { refresher, sharedGrants } = this;
+    const { refresher } = this;
     this.accounts = new Accounts({
       registry,
       tokens,
       refresher,
       disposal,
-      sharedGrants,
+      grantsInUse,
       events,
       clock,
       fraction,

@@ -534,25 +534,20 @@ describe('a pending handle that becomes a session', () => {
     expect(await bench.sessionCount()).toBe(1);
   });
 
-  it.each(['insert', 'replace'] as const)(
-    'gives its tokens back when the store fails (%s) [security 22]',
-    async (method) => {
-      const { bench, current } = await pending();
-      Object.assign(bench.store, { [method]: () => Promise.reject(new Error('down')) });
-      const promoted = bench.accounts.promote(current).catch(() => 'failed');
-      await bench.clock.advance(SECOND);
-      expect(await promoted).toBe('failed');
-      expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
-    },
-  );
-
-  it('gives its tokens back when the session ends before it has them [security 22]', async () => {
+  it('gives its tokens back when the store fails [security 22]', async () => {
     const { bench, current } = await pending();
-    bench.store.replace = async ({ ref }) => {
-      await bench.registry.end(ref, 'shutdown');
-      return false;
-    };
-    expect(await bench.accounts.promote(current)).toBeUndefined();
+    bench.store.insert = () => Promise.reject(storeUnavailable(new Error('down')));
+    const promoted = bench.accounts.promote(current).catch(() => 'failed');
+    await bench.clock.advance(SECOND);
+    expect(await promoted).toBe('failed');
+    expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
+  });
+
+  it('gives its tokens back when there is no room for another session [security 22]', async () => {
+    const { bench, current } = await pending({ maxSessions: 1 });
+    const { insert } = bench.store;
+    bench.store.insert = (record, limits) => insert.call(bench.store, record, { ...limits, maxSessions: 0 });
+    await expect(bench.accounts.promote(current)).rejects.toMatchObject({ code: 'limit_reached' });
     await bench.disposal.settled();
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
   });

@@ -1,7 +1,8 @@
 import { omitUndefined } from '../omit-undefined.js';
 import type { AccountTokens, UnsealedAccount } from '../session/account-tokens.js';
 import type { Disposal } from '../session/disposal.js';
-import type { SessionId } from '../session/ids.js';
+import type { GrantsInUse } from '../session/grants-in-use.js';
+import type { MintedSession } from '../session/minting.js';
 import type { SessionEvents } from '../session/session-events.js';
 import {
   type AccountRecord,
@@ -13,8 +14,8 @@ import {
 } from '../session/session-record.js';
 import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
+import { andThen, type MaybePromise } from '../time/promises.js';
 import type { RandomSource } from '../vault/random.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import { kindOfClaims } from './challenge.js';
@@ -25,7 +26,7 @@ export interface AddedAccountsOptions {
   readonly registry: SessionRegistry;
   readonly tokens: AccountTokens;
   readonly disposal: Disposal;
-  readonly sharedGrants: Pick<SharedGrants, 'beginMove' | 'endMove'>;
+  readonly grantsInUse: Pick<GrantsInUse, 'hold'>;
   readonly events: SessionEvents;
   readonly clock: Clock;
   /** A random number from 0 to 1, for jitter. */
@@ -70,14 +71,13 @@ export async function commitLogin(
   const { identity, hold } = granted;
   if (!identity) throw new Error('A login without an identity cannot be committed.');
   const times = tokenTimes(granted, {}, granted.tokens.refreshToken !== undefined, fraction());
-  const grantId = random(6).readUIntBE(0, 6);
+  const { grantId } = hold ?? { grantId: newGrantId(random) };
   const added = { ...accountOf(granted, { provider, ...identity }, times, clock.now()), grantId };
   let sealed: AccountRecord | undefined;
   const change: SessionChange = (record) => {
     tokens.wipe(sealed);
     if (record.epoch !== snapshot.epoch) return undefined;
     const generation = record.generation + 1;
-    hold?.commitAs(generation);
     sealed = tokens.seal(record, { ...added, generation }, granted.tokens);
     const signOut = isOtherUser(record, provider, identity.subject) ? otherUserOf(record) : undefined;
     const { accounts, signedInAtMs = clock.now() } = { ...record, ...signOut };
@@ -89,19 +89,19 @@ export async function commitLogin(
       signedOut: undefined,
     };
   };
-  const discard = () => {
+  const discard = async () => {
     tokens.wipe(sealed);
-    hold?.release();
-    void disposal.revoke(snapshot, { provider, ...identity }, granted.tokens);
+    await hold?.release();
+    void disposal.revoke(snapshot, { provider, subject: identity.subject, grantId }, granted.tokens);
   };
   const isDone = ({ accounts }: SessionRecord) => accounts[provider]?.grantId === grantId;
-  const changed = await registry.update(snapshot.ref, change, isDone).catch((error: unknown) => {
-    discard();
+  const changed = await registry.update(snapshot.ref, change, isDone).catch(async (error: unknown) => {
+    await discard();
     throw error;
   });
   const account = changed?.after.accounts[provider];
   if (!changed || !account) {
-    discard();
+    await discard();
     return undefined;
   }
   wipeTokenSet(granted.tokens);
@@ -115,7 +115,6 @@ export async function commitLogin(
     generation,
     refreshAtMs,
   });
-  hold?.release();
   const { nonconformance } = granted;
   if (nonconformance) {
     const session = snapshotOf(changed.after);
@@ -132,43 +131,59 @@ function otherUserOf(record: SessionRecord): Partial<SessionRecord> {
   return { ...signOutOf(record), ...(record.kind === 'handle' && { kind: 'pending-handle' }) };
 }
 
+/** A number for the grant of a login. */
+export function newGrantId(random: RandomSource): number {
+  return random(6).readUIntBE(0, 6);
+}
+
 /** Moves the accounts of a pending handle to a new session (`Accounts.promote`). */
 export async function promote(
-  { registry, disposal, sharedGrants, tokens, events, clock }: AddedAccountsOptions,
+  options: AddedAccountsOptions,
   pending: SessionRecord,
-): Promise<{ id: SessionId; record: SessionRecord } | undefined> {
-  const move = sharedGrants.beginMove(pending.ref);
-  const discard = (record: SessionRecord, accounts: SessionRecord['accounts']) => {
-    sharedGrants.endMove(move);
-    void disposal.dispose(record, Object.values(accounts));
-  };
+): Promise<MintedSession | undefined> {
+  const { registry, events, grantsInUse } = options;
+  const endHold = grantsInUse.hold(pending);
   try {
-    const retired = await registry.retire(pending.ref);
-    if (!retired) return undefined;
-    const started = await registry.start('handle', retired.owner).catch((error: unknown) => {
-      discard(retired, retired.accounts);
-      throw error;
-    });
-    move.to = started.record.ref;
-    const accounts = tokens.move(retired, started.record);
-    const signedInAtMs = retired.signedInAtMs ?? clock.now();
-    const { generation, formerSubjects } = retired;
-    const change: SessionChange = () => ({ accounts, formerSubjects, generation, signedInAtMs });
-    const changed = await registry.update(started.record.ref, change).catch((error: unknown) => {
-      discard(started.record, accounts);
-      throw error;
-    });
-    if (!changed) {
-      discard(started.record, accounts);
-      return undefined;
-    }
-    const record = changed.after;
-    for (const { provider, subject, generation, refreshAtMs } of Object.values(accounts)) {
+    const promoted = await andThen(
+      registry.retire(pending.ref),
+      (retired) => retired && move(options, retired, endHold),
+    );
+    if (!promoted) return undefined;
+    const { record } = promoted;
+    for (const { provider, subject, generation, refreshAtMs } of Object.values(record.accounts)) {
       const moved = { provider, subject, generation, refreshAtMs };
       events.emit({ type: 'account.moved', ...snapshotOf(record), ...moved });
     }
-    return { id: started.id, record };
+    return promoted;
   } finally {
-    sharedGrants.endMove(move);
+    endHold();
+  }
+}
+
+/**
+ * Starts a session with the accounts of one that was removed, or disposes of them. If the store answers at once, no
+ * other code runs in between: the accounts are in one of both sessions.
+ */
+function move(
+  { registry, disposal, tokens, clock }: AddedAccountsOptions,
+  retired: SessionRecord,
+  endHold: () => void,
+): MaybePromise<MintedSession> {
+  const { generation, formerSubjects, signedInAtMs = clock.now() } = retired;
+  let sealed = retired;
+  const discard = (error: unknown): never => {
+    endHold();
+    void disposal.dispose(sealed, Object.values(sealed.accounts));
+    throw error;
+  };
+  try {
+    const started = registry.startWith('handle', retired.owner, (blank) => {
+      const accounts = tokens.move(retired, blank);
+      sealed = { ...blank, accounts };
+      return { accounts, formerSubjects, generation, signedInAtMs };
+    });
+    return started instanceof Promise ? started.catch(discard) : started;
+  } catch (error) {
+    return discard(error);
   }
 }

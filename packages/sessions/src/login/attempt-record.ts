@@ -1,4 +1,5 @@
 import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
+import type { LoginGrant } from '../session/grants-in-use.js';
 import type { LoginCheck, LoginFailure } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import { digestOf } from '../vault/secret-digest.js';
@@ -69,6 +70,15 @@ export interface PendingAttempt {
   /** Whether its tokens are being committed to the session. */
   readonly isCommitting?: true | undefined;
   readonly unconfirmed?: UnconfirmedTokens | undefined;
+  /** The grant of the tokens that are unconfirmed or being committed, and its user. */
+  readonly grant?: { readonly subject: string; readonly grantId: number } | undefined;
+}
+
+/** The grants of pending logins that have tokens already. */
+export function loginGrantsOf(attempts: readonly PendingAttempt[]): LoginGrant[] {
+  return attempts.flatMap(({ snapshot, provider, grant }) =>
+    grant ? [{ snapshot, provider, ...grant }] : [],
+  );
 }
 
 /** A login that has failed, for its browser and for the next call of its client. Contains digests only. */

@@ -1,12 +1,12 @@
 import type { Accounts } from '../account/accounts.js';
-import type { GrantedTokens } from '../account/refresh/granted-tokens.js';
+import { newGrantId } from '../account/added-accounts.js';
+import type { GrantedTokens, GrantHold } from '../account/refresh/granted-tokens.js';
 import { dropRefused, isRefusal } from '../account/refused-login.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Disposal } from '../session/disposal.js';
 import { failureIn, type ProviderFailure } from '../session/provider-failures.js';
 import type { InternalEvent, LoginFailure, SessionEvents } from '../session/session-events.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import type { GrantHold, SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import { digestOf } from '../vault/secret-digest.js';
@@ -33,7 +33,6 @@ export interface LoginCompletionOptions {
   readonly messages: Messages;
   readonly accounts: Accounts;
   readonly disposal: Disposal;
-  readonly sharedGrants: Pick<SharedGrants, 'hold'>;
   readonly events: SessionEvents;
   readonly clock: Clock;
   readonly random: RandomSource;
@@ -45,8 +44,6 @@ export interface LoginCompletionOptions {
 /** Ends login attempts: commits the granted tokens to the session, or revokes them, and wakes the calls that wait. */
 export class LoginCompletion {
   readonly #options: LoginCompletionOptions;
-  /** Keep the grants of unconfirmed tokens in use. */
-  readonly #holds = new Map<AttemptKey, GrantHold>();
   /** What follows events. */
   readonly #following = new Set<Promise<unknown>>();
 
@@ -77,9 +74,11 @@ export class LoginCompletion {
     try {
       const { key } = attempt;
       const marked = await this.#options.changes
-        .change(key, ({ isCommitting }) => (isCommitting ? undefined : { isCommitting: true }))
-        .catch((error: unknown) => {
-          this.#revoke(attempt, held);
+        .change(key, ({ isCommitting }) =>
+          isCommitting ? undefined : { isCommitting: true, grant: grantOf(held) },
+        )
+        .catch(async (error: unknown) => {
+          await this.#revoke(attempt, held);
           throw error;
         });
       if (!marked) return await this.#revokeLate(attempt, held);
@@ -96,7 +95,7 @@ export class LoginCompletion {
   ): Promise<{ readonly kind: 'code'; readonly code: string } | FailedLogin> {
     const { changes, secrets, registry, messages, random, clock, onError } = this.#options;
     const held = this.#hold(attempt, answer);
-    const { tokens, hold, ...granted } = held;
+    const { tokens, hold: _hold, ...granted } = held;
     const code = mintConfirmationCode(random);
     const expiresAtMs = clock.now() + CODE_LIFETIME_MS;
     let changed: ChangedAttempt | undefined;
@@ -108,16 +107,15 @@ export class LoginCompletion {
       changed = await changes.change(attempt.key, (current) =>
         current.unconfirmed || current.isCommitting
           ? undefined
-          : { unconfirmed, transaction: undefined, dueAtMs: expiresAtMs },
+          : { unconfirmed, grant: grantOf(held), transaction: undefined, dueAtMs: expiresAtMs },
       );
       if (!changed) secrets.wipe(sealed);
     } catch (error) {
-      this.#revoke(attempt, held);
+      await this.#revoke(attempt, held);
       return this.failBy(attempt, error);
     }
     if (!changed) return this.#revokeLate(attempt, held);
     if (changed.before.transaction) secrets.wipe(changed.before.transaction.checks);
-    if (hold) this.#holds.set(attempt.key, hold);
     wipeTokenSet(tokens);
     registry.touch(attempt.snapshot.ref).catch(onError);
     messages.publish(topicOf(attempt.key));
@@ -144,8 +142,8 @@ export class LoginCompletion {
   }
 
   /** Revokes the tokens of an attempt and ends it. */
-  reject(attempt: PendingAttempt, granted: GrantedTokens, failure: LoginFailure): Promise<FailedLogin> {
-    this.#revoke(attempt, granted);
+  async reject(attempt: PendingAttempt, granted: GrantedTokens, failure: LoginFailure): Promise<FailedLogin> {
+    await this.#revoke(attempt, granted);
     return this.fail(attempt, failure);
   }
 
@@ -198,7 +196,8 @@ export class LoginCompletion {
     const { key, snapshot, provider, transaction, unconfirmed } = ended;
     if (transaction) secrets.wipe(transaction.checks);
     const granted = unconfirmed && this.#opened(ended, unconfirmed);
-    if (granted) this.#revoke(ended, granted);
+    // The attempt has ended, and its hold with it.
+    if (granted) this.#dispose(ended, granted);
     messages.publish(topicOf(key));
     events.emit({ type: 'login.failed', ...snapshot, provider, failure, ...(reason && { reason }) });
   }
@@ -210,7 +209,7 @@ export class LoginCompletion {
     );
     const unconfirmed = taken?.before.unconfirmed;
     if (!unconfirmed) return undefined;
-    const granted = this.#opened(attempt, unconfirmed);
+    const granted = this.#opened(taken.after, unconfirmed);
     if (!granted) return this.fail(attempt, 'internal_error');
     return this.#commit(attempt, granted).catch((error: unknown) => this.failBy(attempt, error));
   }
@@ -253,33 +252,51 @@ export class LoginCompletion {
 
   /** Revokes tokens that were granted after their attempt had ended. */
   async #revokeLate(attempt: PendingAttempt, granted: GrantedTokens): Promise<FailedLogin> {
-    this.#revoke(attempt, granted);
+    await this.#revoke(attempt, granted);
     return endedAs(await this.#options.attempts.get(attempt.key));
   }
 
   /** @returns `undefined` if the tokens are damaged, which is logged */
   #opened(attempt: PendingAttempt, { granted, sealed }: UnconfirmedTokens): GrantedTokens | undefined {
-    const hold = this.#holds.get(attempt.key);
-    this.#holds.delete(attempt.key);
+    const { secrets, onError } = this.#options;
+    const hold = attempt.grant && this.#holdOf(attempt, attempt.grant.grantId);
     try {
-      return { ...granted, tokens: this.#options.secrets.takeTokens(attempt, sealed), ...(hold && { hold }) };
+      return { ...granted, tokens: secrets.takeTokens(attempt, sealed), ...(hold && { hold }) };
     } catch (error) {
-      hold?.release();
-      this.#options.onError(error);
+      onError(error);
       return undefined;
     }
   }
 
-  #hold({ snapshot, provider }: PendingAttempt, granted: GrantedTokens): GrantedTokens {
-    const { identity, hold } = granted;
-    if (!identity || hold) return granted;
-    return { ...granted, hold: this.#options.sharedGrants.hold(snapshot.ref, { provider, ...identity }) };
+  /** Gives the tokens of a login a grant, which the attempt holds from its next change on. */
+  #hold(attempt: PendingAttempt, granted: GrantedTokens): GrantedTokens {
+    if (!granted.identity) return granted;
+    return { ...granted, hold: this.#holdOf(attempt, newGrantId(this.#options.random)) };
   }
 
-  #revoke({ snapshot, provider }: PendingAttempt, { tokens, identity, hold }: GrantedTokens): void {
-    hold?.release();
-    void this.#options.disposal.revoke(snapshot, { provider, ...identity }, tokens);
+  #holdOf({ key }: PendingAttempt, grantId: number): GrantHold {
+    const { changes, onError } = this.#options;
+    const release = async () => {
+      await changes
+        .change(key, ({ grant }) => (grant?.grantId === grantId ? { grant: undefined } : undefined))
+        .catch(onError);
+    };
+    return { grantId, release };
   }
+
+  async #revoke(attempt: PendingAttempt, granted: GrantedTokens): Promise<void> {
+    await granted.hold?.release();
+    this.#dispose(attempt, granted);
+  }
+
+  #dispose({ snapshot, provider }: PendingAttempt, { tokens, identity, hold }: GrantedTokens): void {
+    const account = { provider, subject: identity?.subject, grantId: hold?.grantId };
+    void this.#options.disposal.revoke(snapshot, account, tokens);
+  }
+}
+
+function grantOf({ identity, hold }: GrantedTokens): PendingAttempt['grant'] {
+  return identity && hold && { subject: identity.subject, grantId: hold.grantId };
 }
 
 /** The result of an attempt that has ended otherwise than its caller expected. */

@@ -10,7 +10,6 @@ import type { SessionMatcher } from '../session/session-administration.js';
 import type { InternalEvent, SessionEvents } from '../session/session-events.js';
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
-import type { SharedGrants } from '../session/shared-grants.js';
 import type { Clock } from '../time/clock.js';
 import type { Deadlines } from '../time/deadlines.js';
 import type { RandomSource } from '../vault/random.js';
@@ -39,7 +38,6 @@ export interface LoginsOptions {
   readonly accounts: Accounts;
   readonly registry: SessionRegistry;
   readonly disposal: Disposal;
-  readonly sharedGrants: Pick<SharedGrants, 'hold'>;
   readonly vault: Vault;
   readonly events: SessionEvents;
   readonly clock: Clock;

@@ -9,6 +9,7 @@ import { TokenRejections } from '../account/token-rejection.js';
 import { unknownProvider } from '../errors.js';
 import type { OneTimeStore } from '../limits/one-time-store.js';
 import type { Rates } from '../limits/rates.js';
+import { loginGrantsOf } from '../login/attempt-record.js';
 import type { AttemptStore } from '../login/attempt-store.js';
 import type { Messages } from '../login/messages.js';
 import type { ErrorLog } from '../observe/error-log.js';
@@ -19,11 +20,11 @@ import { SessionsPerAccount } from '../session/capacity/sessions-per-account.js'
 import { Disposal, type RevokeTokens } from '../session/disposal.js';
 import { DueSessions } from '../session/due-sessions.js';
 import { ExpiryNotices } from '../session/expiry-notices.js';
+import { GrantsInUse } from '../session/grants-in-use.js';
 import { OwnerSessions } from '../session/owner-sessions.js';
 import { isPresent } from '../session/presence.js';
 import { providerFailed, SessionEvents } from '../session/session-events.js';
 import { SessionRegistry } from '../session/session-registry.js';
-import { SharedGrants } from '../session/shared-grants.js';
 import type { CreatePorts } from '../store/ports.js';
 import { Deadlines } from '../time/deadlines.js';
 import { KeyHierarchy } from '../vault/key-hierarchy.js';
@@ -48,7 +49,6 @@ export interface SessionParts {
   readonly messages: Messages;
   readonly events: SessionEvents;
   readonly disposal: Disposal;
-  readonly sharedGrants: SharedGrants;
   readonly registry: SessionRegistry;
   readonly due: DueSessions;
   /** The sessions of the users that access tokens name; absent in open access. */
@@ -93,12 +93,14 @@ export function composeSessions(
   });
 
   const revoke: RevokeTokens = (name, tokens) => providerNamed(name).revoke(tokens);
-  const grantsForAll = new Set(
-    settings.providers.flatMap(({ name, revocation }) => (revocation === 'grant' ? [name] : [])),
-  );
-  const disposal = new Disposal(vault, revoke, events, (session, account) =>
-    sharedGrants.mayRevoke(session, account),
-  );
+  const grantsInUse = new GrantsInUse({
+    store: sessions,
+    grantProviders: new Set(
+      settings.providers.flatMap(({ name, revocation }) => (revocation === 'grant' ? [name] : [])),
+    ),
+    loginGrants: async () => loginGrantsOf(await attempts.pending()),
+  });
+  const disposal = new Disposal(vault, revoke, events, grantsInUse.mayRevoke);
   const due = new DueSessions({ store: sessions, clock, onError });
   const registry = new SessionRegistry({
     store: sessions,
@@ -116,8 +118,6 @@ export function composeSessions(
     },
     onError,
   });
-  const sharedGrants = new SharedGrants(registry, grantsForAll);
-  if (grantsForAll.size > 0) events.subscribe((event) => sharedGrants.handleEvent(event));
   const owners =
     bearer &&
     new OwnerSessions({
@@ -132,8 +132,7 @@ export function composeSessions(
   const fraction = () => random(4).readUInt32BE(0) / 2 ** 32;
   const sendRefresh: RefreshPolicyOptions['sendRefresh'] = (name, refreshToken, beforeSend) =>
     providerNamed(name).refresh(refreshToken, beforeSend);
-  const revokeUnused: RevokeTokens = (name, tokens) => providerNamed(name).revokeUnused(tokens);
-  const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, revoke: revokeUnused, fraction });
+  const refreshPolicy = new RefreshPolicy({ clock, sendRefresh, fraction });
   const refresher = new TokenRefresher({
     registry,
     tokens,
@@ -150,7 +149,7 @@ export function composeSessions(
     tokens,
     refresher,
     disposal,
-    sharedGrants,
+    grantsInUse,
     events,
     clock,
     fraction,
@@ -186,7 +185,6 @@ export function composeSessions(
     messages,
     events,
     disposal,
-    sharedGrants,
     registry,
     due,
     owners,

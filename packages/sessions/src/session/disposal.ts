@@ -32,11 +32,11 @@ export interface DisposedAccount {
   readonly provider: string;
   /** `undefined`: the user is not known. */
   readonly subject?: string | undefined;
-  /** `undefined`: the tokens were never those of an account. */
-  readonly generation?: number | undefined;
+  /** `undefined`: no account can have the grant. */
+  readonly grantId?: number | undefined;
 }
 
-/** Whether tokens may be revoked although other logins of the user are alive. Never rejects. */
+/** Whether tokens that no account has may be revoked: that ends no other login. Never rejects. */
 export type MayRevoke = (session: SessionSnapshot, account: DisposedAccount) => Promise<boolean>;
 
 const MAX_CONCURRENT = 50;
@@ -51,13 +51,8 @@ export class Disposal {
   /** Limits the concurrent revocations at each provider, which a closing server could overload. */
   readonly #limiters = new Map<string, LimitFunction>();
 
-  /** @param mayRevoke called after the events of the change that disposes of the tokens. Default: they may */
-  constructor(
-    vault: Vault,
-    revokeTokens: RevokeTokens,
-    events: SessionEvents,
-    mayRevoke: MayRevoke = async () => true,
-  ) {
+  /** @param mayRevoke called after the change that disposes of the tokens */
+  constructor(vault: Vault, revokeTokens: RevokeTokens, events: SessionEvents, mayRevoke: MayRevoke) {
     this.#vault = vault;
     this.#revokeTokens = revokeTokens;
     this.#events = events;

@@ -1,5 +1,4 @@
 import type { GrantNonconformance } from '../../session/session-record.js';
-import type { GrantHold } from '../../session/shared-grants.js';
 import type { Secret } from '../../vault/secret.js';
 import type { TokenSet } from '../../vault/token-set.js';
 
@@ -7,6 +6,14 @@ import type { TokenSet } from '../../vault/token-set.js';
 export interface Identity {
   readonly subject: string;
   readonly name?: string | undefined;
+}
+
+/** Keeps the grant of a login in use until a session has the account. */
+export interface GrantHold {
+  /** The `grantId` of the account. */
+  readonly grantId: number;
+  /** Ends the hold. Call it before the tokens are revoked, so that of two logins that end, one ends the grant. Never rejects. */
+  release(): Promise<void>;
 }
 
 /** The verified response of a provider to a login or a refresh. */
@@ -38,7 +45,7 @@ export interface GrantedTokens {
   readonly idTokenClaims?: Readonly<Record<string, unknown>> | undefined;
   /** The part of the response that does not conform, although the tokens are valid. */
   readonly nonconformance?: GrantNonconformance | undefined;
-  /** Keeps the grant of a login in use until a session has the account. */
+  /** Of a login that can be one of several ones of its user. */
   readonly hold?: GrantHold | undefined;
 }
 
@@ -56,7 +63,7 @@ export type RefreshOutcome =
 export interface LostRefresh {
   readonly kind: 'lost';
   readonly cause: unknown;
-  /** The tokens of a response after the deadline. The receiver revokes or wipes them. */
+  /** The tokens of a response after the deadline, for `RefreshGuard.expectLate`. */
   readonly late?: Promise<TokenSet | undefined>;
 }
 
@@ -82,6 +89,8 @@ export interface RefreshGuard {
   readonly beforeSend: BeforeSend;
   /** Whether another refresh may have sent the refresh token. A request that is lost is not repeated then. */
   readonly isAmbiguous: boolean;
+  /** Takes tokens that come after the deadline of a request: revokes them after the refresh, or wipes them. */
+  expectLate(tokens: Promise<TokenSet | undefined>): void;
 }
 
 /** Refreshes tokens at a provider's token endpoint. Never rejects. A request that was sent is never aborted. */

@@ -4,6 +4,7 @@ import type { SessionRef } from '../../session/ids.js';
 import { type InternalEvent, SessionEvents } from '../../session/session-events.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { Secret } from '../../vault/secret.js';
+import type { TokenSet } from '../../vault/token-set.js';
 import type { RefreshOutcome } from './granted-tokens.js';
 import { RefreshPolicy } from './policy.js';
 
@@ -12,6 +13,7 @@ const cause = new Error('the reason');
 const unavailable = { kind: 'unavailable', retryAfterSeconds: undefined, cause } as const;
 const lost = { kind: 'lost', cause } as const;
 const revoked = { kind: 'grant_revoked' } as const;
+const refusal = { kind: 'refused', retryAfterSeconds: undefined, cause } as const;
 const granted: RefreshOutcome = {
   kind: 'granted',
   granted: {
@@ -46,14 +48,11 @@ function setUp({ fraction = () => 0.5, isAmbiguous = false, answers }: SetUpOpti
     throw error;
   });
   const requests: Request[] = [];
-  const revoked: string[] = [];
+  const late: Promise<TokenSet | undefined>[] = [];
+  const expectLate = (tokens: Promise<TokenSet | undefined>) => void late.push(tokens);
   const policy = new RefreshPolicy({
     clock,
     fraction,
-    revoke: async (provider, tokens) => {
-      revoked.push(`${provider} ${tokens.accessToken.reveal()}`);
-      return 'confirmed';
-    },
     sendRefresh: (provider, refreshToken) =>
       new Promise((answer) => {
         const request = { provider, refreshToken: refreshToken.reveal(), atMs: clock.now(), answer };
@@ -63,7 +62,7 @@ function setUp({ fraction = () => 0.5, isAmbiguous = false, answers }: SetUpOpti
   });
   events.subscribe((event) => policy.handleEvent(event));
   const refresh = (token = 'token', isWanted = always, provider = 'idp') =>
-    policy.refresh(provider, Secret.fromString(token), { isWanted, isAmbiguous, beforeSend });
+    policy.refresh(provider, Secret.fromString(token), { isWanted, isAmbiguous, beforeSend, expectLate });
   /** Refreshes, letting as much time pass as that takes. */
   const finish = async (refreshing = refresh()) => {
     let outcome: RefreshOutcome | undefined;
@@ -84,7 +83,7 @@ function setUp({ fraction = () => 0.5, isAmbiguous = false, answers }: SetUpOpti
     generation: 1,
     refreshAtMs: undefined,
   };
-  return { clock, events, requests, revoked, times, refresh, finish, login };
+  return { clock, events, requests, late, times, refresh, finish, login };
 }
 
 describe('a refresh that was not done', () => {
@@ -246,15 +245,19 @@ describe('a refresh whose answer was lost', () => {
     expect(await Promise.all(cut)).toEqual(cut.map(() => granted));
   });
 
-  it('leaves what still comes of the first to be revoked, unless the repetition has brought tokens', async () => {
-    const tokens = () => ({ accessToken: Secret.fromString('late'), refreshToken: undefined });
-    const late = { ...lost, late: Promise.resolve(tokens()) };
-    const replaced = setUp({ answers: (_request, number) => (number === 1 ? late : granted) });
-    expect(await replaced.finish()).toBe(granted);
-    expect(replaced.revoked).toEqual([]);
-    const dropped = setUp({ answers: () => ({ ...lost, late: Promise.resolve(tokens()) }) });
-    expect(await dropped.finish()).toMatchObject({ kind: 'lost' });
-    expect(dropped.revoked).toEqual(['idp late', 'idp late']);
+  it('hands on the tokens that come after the deadlines of both requests, once', async () => {
+    const lostAnswer = () => ({ ...lost, late: Promise.resolve(undefined) });
+    const [first, second] = [lostAnswer(), lostAnswer()];
+    const numbersOf = ({ late }: ReturnType<typeof setUp>) =>
+      late.map((tokens) => (tokens === first.late ? 'first' : tokens === second.late ? 'second' : 'other'));
+    const repeated = setUp({ answers: (_request, number) => (number === 1 ? first : second) });
+    expect(await repeated.finish()).toBe(second);
+    expect(numbersOf(repeated)).toEqual(['first', 'second']);
+    const notRepeated = setUp({ answers: () => first, isAmbiguous: true });
+    await notRepeated.finish();
+    const refused = setUp({ answers: (_request, number) => (number === 1 ? first : refusal) });
+    await refused.finish();
+    expect([numbersOf(notRepeated), numbersOf(refused)]).toEqual([['first'], ['first']]);
   });
 });
 

@@ -1,10 +1,14 @@
 import pLimit, { type LimitFunction } from 'p-limit';
-import type { RevokeTokens } from '../../session/disposal.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import type { Clock } from '../../time/clock.js';
-import { wipeTokenSet } from '../../vault/token-set.js';
 import { CircuitBreaker, type FinalCheck } from './breaker.js';
-import type { BeforeSend, LostRefresh, RefreshOutcome, RefreshTokens } from './granted-tokens.js';
+import type {
+  BeforeSend,
+  LostRefresh,
+  RefreshGuard,
+  RefreshOutcome,
+  RefreshTokens,
+} from './granted-tokens.js';
 
 /** The maximum number of refreshes in flight at one provider. */
 const MAX_REFRESHES = 50;
@@ -24,7 +28,6 @@ export interface RefreshPolicyOptions {
     refreshToken: Parameters<RefreshTokens>[1],
     beforeSend: BeforeSend,
   ) => Promise<RefreshOutcome>;
-  readonly revoke: RevokeTokens;
   /** A random number from 0 to 1, for jitter. */
   readonly fraction: () => number;
 }
@@ -61,12 +64,12 @@ export class RefreshPolicy {
       const outcome = await limiter(() => breaker.run(request, check));
       if (outcome.kind === 'lost') {
         if (guard.isAmbiguous) {
-          this.#expectLate(provider, outcome, false);
+          expectLate(outcome, guard);
           return outcome;
         }
         const repeatRequest = (lastCheck: FinalCheck) => limiter(() => breaker.runAnyway(request, lastCheck));
         const last = await this.#repeat(repeatRequest, outcome, check);
-        for (const lost of [outcome, last]) this.#expectLate(provider, lost, last.kind === 'granted');
+        for (const each of new Set([outcome, last])) expectLate(each, guard);
         return last;
       }
       if (outcome.kind !== 'unavailable' || tries === MAX_TRIES) return outcome;
@@ -100,19 +103,6 @@ export class RefreshPolicy {
     return lost;
   }
 
-  /**
-   * Revokes tokens that arrive after the deadline, unless the repetition has brought tokens: revoking one token can end
-   * all tokens of the grant (RFC 7009 section 2.1), including those in use.
-   */
-  #expectLate(provider: string, outcome: RefreshOutcome, isReplaced: boolean): void {
-    if (outcome.kind !== 'lost') return;
-    void outcome.late?.then(async (tokens) => {
-      if (!tokens) return;
-      if (!isReplaced) await this.#options.revoke(provider, tokens);
-      wipeTokenSet(tokens);
-    });
-  }
-
   /** Full jitter: a random part of the time. */
   #jittered(longestMs: number): number {
     return this.#options.fraction() * Math.min(longestMs, MAX_PAUSE_MS);
@@ -129,4 +119,8 @@ export class RefreshPolicy {
     this.#limits.set(provider, limits);
     return limits;
   }
+}
+
+function expectLate(outcome: RefreshOutcome, guard: RefreshGuard): void {
+  if (outcome.kind === 'lost' && outcome.late) guard.expectLate(outcome.late);
 }

@@ -16,7 +16,7 @@ import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
 import type { RandomSource } from '../../vault/random.js';
 import type { Secret } from '../../vault/secret.js';
-import { wipeTokenSet } from '../../vault/token-set.js';
+import { type TokenSet, wipeTokenSet } from '../../vault/token-set.js';
 import { backoffMs } from './backoff.js';
 import type { GrantedTokens, PostponedRefresh, RefreshGuard, RefreshTokens } from './granted-tokens.js';
 import { RefreshClaim } from './refresh-claim.js';
@@ -213,6 +213,7 @@ export class TokenRefresher {
     const target = { ref: record.ref, provider, generation };
     const claim = new RefreshClaim({ ...this.#options, clock, wallNow }, target);
     let heldUntilMs: number | undefined;
+    const late: Promise<TokenSet | undefined>[] = [];
     const guard: RefreshGuard = {
       isWanted: () => this.#isWanted(record, account),
       beforeSend: async () => {
@@ -228,24 +229,39 @@ export class TokenRefresher {
       get isAmbiguous() {
         return claim.isAmbiguous;
       },
+      expectLate: (tokens) => void late.push(tokens),
     };
     const outcome = await refreshTokens(provider, refreshToken, guard);
-    switch (outcome.kind) {
-      case 'granted':
-        return this.#commit(record, account, outcome.granted, refreshToken);
-      case 'grant_revoked':
-        await this.giveUp(record, account, 'grant_revoked');
-        throw reauthenticationRequired(provider);
-      case 'lost':
-        await this.giveUp(record, account, 'refresh_lost', outcome.cause);
-        throw reauthenticationRequired(provider, outcome.cause);
-      case 'unavailable':
-      case 'refused':
-        return this.#postpone(record, account, outcome).finally(() => claim.release());
-      case 'unwanted':
-        await claim.release();
-        if (heldUntilMs !== undefined) await this.#waitForOther(record, account, heldUntilMs);
+    try {
+      switch (outcome.kind) {
+        case 'granted':
+          return await this.#commit(record, account, outcome.granted, refreshToken);
+        case 'grant_revoked':
+          await this.giveUp(record, account, 'grant_revoked');
+          throw reauthenticationRequired(provider);
+        case 'lost':
+          await this.giveUp(record, account, 'refresh_lost', outcome.cause);
+          throw reauthenticationRequired(provider, outcome.cause);
+        case 'unavailable':
+        case 'refused':
+          return await this.#postpone(record, account, outcome).finally(() => claim.release());
+        case 'unwanted':
+          await claim.release();
+          if (heldUntilMs !== undefined) await this.#waitForOther(record, account, heldUntilMs);
+      }
+    } finally {
+      // Whether they may be revoked depends on what has become of the account.
+      for (const tokens of late) void this.#disposeLate(record, account, tokens);
     }
+  }
+
+  async #disposeLate(
+    record: SessionRecord,
+    account: AccountRecord,
+    late: Promise<TokenSet | undefined>,
+  ): Promise<void> {
+    const tokens = await late;
+    if (tokens) await this.#options.disposal.revoke(record, account, tokens);
   }
 
   /** Waits for the refresh of another process. @throws SessionError `provider_unavailable` if it takes too long */
@@ -284,7 +300,8 @@ export class TokenRefresher {
     const tokens = { ...granted.tokens, refreshToken: granted.tokens.refreshToken ?? oldRefreshToken };
     if (isOtherUser(granted, account)) {
       await this.giveUp(started, account, 'identity_changed');
-      await disposal.revoke(started, { provider, subject: granted.identity?.subject }, tokens);
+      const { grantId } = account;
+      await disposal.revoke(started, { provider, subject: granted.identity?.subject, grantId }, tokens);
       throw reauthenticationRequired(provider);
     }
     const attempts: AccountRecord[] = [];
