@@ -1,5 +1,5 @@
 import * as oidc from 'openid-client';
-import { ProviderError, printable } from '../session/provider-failures.js';
+import { ProviderError, printable, withoutSecrets } from '../session/provider-failures.js';
 import { addressOf } from './provider-failure.js';
 
 const MAX_ISSUER_LENGTH = 200;
@@ -17,6 +17,7 @@ export function assertSuccess(
   const { issuer, authorization_response_iss_parameter_supported: isIssuerSent } = metadata;
   const iss = response.get('iss');
   const isError = response.has('error');
+  const secrets = [response.get('code') ?? '', response.get('state') ?? ''];
   if (iss === null ? isIssuerSent === true && !isError : iss !== issuer) {
     throw new ProviderError({
       provider,
@@ -26,7 +27,7 @@ export function assertSuccess(
       endpoint: addressOf(metadata.authorization_endpoint),
       claim: 'iss',
       expected: printable(issuer, MAX_ISSUER_LENGTH),
-      ...(iss !== null && { received: printable(iss, MAX_ISSUER_LENGTH) }),
+      ...(iss !== null && { received: printable(withoutSecrets(iss, secrets), MAX_ISSUER_LENGTH) }),
     });
   }
   if (isError) throw new oidc.AuthorizationResponseError('The response is an error.', { cause: response });

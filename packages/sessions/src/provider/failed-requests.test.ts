@@ -404,6 +404,43 @@ describe('an error that repeats what the request contained', () => {
     expect(at.events).toMatchObject([{ oauthError: '…', oauthDescription: 'Unknown state ….' }]);
   });
 
+  const NEW_TOKEN = 'gho_16C7e42F292c6912E7710c838347Ae178B4a';
+
+  it.each([
+    ['the code', 'c0de', '…'],
+    ['a token of its own', NEW_TOKEN, '…'],
+    ['words', 'User Access Token', 'User Access Token'],
+  ])('is reported without it as a token type: %s [security 48]', async (_what, tokenType, received) => {
+    const at = failingAt('/token', () => Response.json({ access_token: 'access', token_type: tokenType }));
+    await at
+      .providerWith()
+      .exchange(callback({ code: 'c0de' }), checks())
+      .catch(() => undefined);
+    expect(at.events).toMatchObject([{ reason: 'token_type', received }]);
+  });
+
+  it.each([
+    ['a token of its own', NEW_TOKEN, '…'],
+    ['words', 'refresh_token_of_another_client', 'refresh_token_of_another_client'],
+  ])('is reported without it as an error code: %s [security 48]', async (_what, error, oauthError) => {
+    const at = failingAt('/token', () => Response.json({ error }, { status: 400 }));
+    await at
+      .providerWith()
+      .refresh(Secret.fromString('r/7'))
+      .catch(() => undefined);
+    expect(at.events).toMatchObject([{ oauthError }]);
+  });
+
+  it('is reported without it as the issuer of an authorization response [security 48]', async () => {
+    const at = failingAt('/nowhere', refused);
+    const answer = callback({ code: 'c0de', iss: 'https://evil.test/s&1/c0de' });
+    await at
+      .providerWith()
+      .exchange(answer, checks())
+      .catch(() => undefined);
+    expect(at.events).toMatchObject([{ reason: 'response_issuer', received: 'https://evil.test/…/…' }]);
+  });
+
   it('is reported without it if it is an introspection [security 48]', async () => {
     const at = failingAt('/introspect', () =>
       Response.json(
