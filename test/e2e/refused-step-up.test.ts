@@ -177,9 +177,13 @@ describe.each(ERAS)('a demand that the provider refuses in the device flow (%s)'
     expect(sent[0]?.get('scope')).toBe('profile');
   });
 
-  it.each(['deny', 'expire'] as const)('is dropped if the login ends so: %s', async (how) => {
-    const { call, decide, status } = await startDevice();
+  it.each([
+    ['deny', 'declined'],
+    ['expire', 'expired'],
+  ] as const)('is dropped if the login ends so: %s', async (how, failure) => {
+    const { call, decide, status, events } = await startDevice();
     await decide(how);
+    expect(events).toContainEqual(expect.objectContaining({ type: 'login.failed', failure }));
     expect((await call('login')).structured).toMatchObject({ status: 'authenticated' });
     expect((await status()).next).toMatch(/^Nothing\./);
   });
