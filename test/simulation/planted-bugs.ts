@@ -143,6 +143,10 @@ export const plantedBugs = {
 
 /** Bugs that show only if several nodes share the sessions. */
 export const bugsOfNodes = {
+  'tokens that come late and are revoked although an account has their grant': {
+    wrapMayRevoke: () => async () => true,
+  },
+
   // On one node, the signals of what runs are aborted besides.
   'sign-outs that do not make session objects void': {
     wrapStore: (store) =>

@@ -24,7 +24,7 @@ export interface ProviderFaults {
   readonly delays: number;
   /** The probability that a refresh finds its login revoked by an administrator. */
   readonly revocations: number;
-  /** The probability that a node is stopped when it is about to send a refresh. */
+  /** The probability that a node is stopped when it is about to send a refresh, and when it has sent it. */
   readonly freezes: number;
   /** How long the provider is up between two outages at most. */
   readonly longestUptimeMs: number;
@@ -85,6 +85,7 @@ export class SimulatedProvider {
       const presented = refreshToken.reveal();
       this.families.sent(presented, this.#clock.now());
       this.mostRefreshing = Math.max(this.mostRefreshing, ++this.#refreshing);
+      this.#mayStop(node);
       const outcome = await this.#withTimeout(node, this.#answer(presented));
       this.#refreshing--;
       this.families.heard(presented, outcome.kind);
@@ -102,27 +103,31 @@ export class SimulatedProvider {
       return 'confirmed';
     };
 
-  /** As in the library: an answer that takes too long is lost, and its tokens are revoked if it arrives late. */
+  /** As in the library: an answer that takes too long is lost, and its tokens may arrive late. */
   #withTimeout(node: NodeClock, answering: Promise<RefreshOutcome>): Promise<RefreshOutcome> {
     return new Promise((resolve) => {
-      let isLate = false;
-      const cancel = node.after(REFRESH_TIMEOUT_MS, () => {
-        isLate = true;
-        resolve(LOST);
+      const received = new Promise<RefreshOutcome>((receive) => {
+        void answering.then((outcome) => node.run(() => receive(outcome)));
       });
-      const receive = (outcome: RefreshOutcome) => {
+      const late = received.then((outcome) =>
+        outcome.kind === 'granted' ? outcome.granted.tokens : undefined,
+      );
+      const cancel = node.after(REFRESH_TIMEOUT_MS, () => resolve({ ...LOST, late }));
+      void received.then((outcome) => {
         cancel();
         resolve(outcome);
-        if (isLate && outcome.kind === 'granted') void this.revokeFor(node)('', outcome.granted.tokens);
-      };
-      void answering.then((outcome) => node.run(() => receive(outcome)));
+      });
     });
   }
 
   /** What is done between the claim and the request. Some nodes are stopped just then. */
   async #sign(node: NodeClock): Promise<void> {
-    if (this.#fails(this.#faults.freezes)) node.freeze(10_000 + this.#random.below(170_000));
+    this.#mayStop(node);
     if (this.#faults.freezes > 0) await new Promise<void>((resolve) => node.after(0, resolve));
+  }
+
+  #mayStop(node: NodeClock): void {
+    if (this.#fails(this.#faults.freezes)) node.freeze(10_000 + this.#random.below(170_000));
   }
 
   async #answer(presented: string): Promise<RefreshOutcome> {

@@ -36,6 +36,13 @@ describe('two nodes that share sessions, of which some are stopped and some cras
     const planted = bugsOfNodes['sign-outs that do not make session objects void'];
     expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
   });
+
+  it('revoke no tokens of a grant that a session still has [security 22]', async () => {
+    const isMeant = (message: string) => message.startsWith('A grant was revoked');
+    expect(await firstViolation(20, {}, { nodes: 2, isMeant })).toBeUndefined();
+    const planted = bugsOfNodes['tokens that come late and are revoked although an account has their grant'];
+    expect(await firstViolation(20, planted, { nodes: 2, isMeant })).toBeDefined();
+  });
 });
 
 describe('a simulation', () => {
