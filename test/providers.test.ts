@@ -180,7 +180,16 @@ describe('docs/providers.md', () => {
 
   it('has rows for the providers that need no preset', () => {
     expect(rowsWithoutPreset.map(({ name }) => name)).toEqual(
-      expect.arrayContaining(['Auth0', 'Okta', 'Zitadel', 'Authentik', 'GitLab', 'Discord', 'Linear']),
+      expect.arrayContaining([
+        'Auth0',
+        'Okta',
+        'Zitadel',
+        'Authentik',
+        'GitLab',
+        'Discord',
+        'Linear',
+        'Drupal, Simple OAuth',
+      ]),
     );
   });
 

@@ -46,6 +46,7 @@ async function expectFailure(at: Play, era: Era, seen: SeenFailure): Promise<voi
   // What follows a consent, only a login shows.
   const isChecked = seen.isChecked ?? (!seen.page || CHECKED_WITH_PAGE.has(seen.log.reason));
   if (isChecked) await expectCheckFails(at);
+  else await expectCheckKnowsLess(at);
   expectNoSecrets(at);
 }
 
@@ -55,6 +56,16 @@ async function expectCheckFails(at: Play): Promise<void> {
   const [report] = await at.sessions.checkProviders();
   const failed = report?.checks.filter(({ result }) => result === 'failed');
   expect(failed).toMatchObject([{ setting, failure: { reason }, advice: expect.stringMatching(/\.$/) }]);
+}
+
+/** Before a login, `check` finds no other failure, and names the setting of what only a login shows. */
+async function expectCheckKnowsLess(at: Play): Promise<void> {
+  const [report] = await at.sessions.checkProviders();
+  expect(report?.ok).toBe(true);
+  if (at.failures[0]?.reason !== 'identity_missing') return;
+  expect(report?.checks).toContainEqual(
+    expect.objectContaining({ check: 'identity', result: 'unknown', setting: 'identityFields' }),
+  );
 }
 
 const PLAYS: { [Then in ProviderRow['plays']]: (row: RowOf<Then>, era: Era) => Promise<void> } = {

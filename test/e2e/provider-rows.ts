@@ -417,6 +417,20 @@ const PROTOCOL: readonly ProviderRow[] = [
   },
   { row: 'protocol: a clock 60 s behind', quirks: ['clock_behind_60'], plays: 'login works' },
   { row: 'protocol: a clock 60 s ahead', quirks: ['clock_ahead_60'], plays: 'login works' },
+  {
+    row: 'protocol: a clock 60 s behind, and no tolerance',
+    quirks: ['clock_behind_60'],
+    options: { clockToleranceSeconds: 0 },
+    plays: 'login fails',
+    seen: wrongClaim('exp', 'clockToleranceSeconds'),
+  },
+  {
+    row: 'protocol: a clock 60 s ahead, and no tolerance',
+    quirks: ['clock_ahead_60'],
+    options: { clockToleranceSeconds: 0 },
+    plays: 'login fails',
+    seen: wrongClaim('nbf', 'clockToleranceSeconds'),
+  },
   ...SIGNATURES,
   {
     row: 'protocol: private_key_jwt for the token endpoint (Okta)',

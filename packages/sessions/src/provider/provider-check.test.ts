@@ -412,6 +412,36 @@ describe('the check of a provider', () => {
     expect(of('discovery')?.found.match(/openid-configuration/g)).toHaveLength(1);
   });
 
+  it.each<[string, FaultingProviderOptions, Partial<ProviderOptions>, Partial<ProviderCheck>]>([
+    [
+      '`sub`, which a provider without `openid` may not have',
+      {},
+      {},
+      {
+        result: 'unknown',
+        found: 'sub in the user info at https://provider.test/userinfo',
+        setting: 'identityFields',
+      },
+    ],
+    ['`sub`, with `openid`', withIdTokens, { identitySource: 'user_info' }, { result: 'ok' }],
+    [
+      'the configured fields',
+      {},
+      { identityFields: { subject: ['/team/id', 'id'] } },
+      { result: 'ok', found: '/team/id, id in the user info at https://provider.test/userinfo' },
+    ],
+    [
+      'the token response',
+      {},
+      { identitySource: 'token_response' },
+      { result: 'unknown', found: 'sub in the answer of the token endpoint', setting: 'identityFields' },
+    ],
+  ])('names what identifies the user: %s', async (_what, given, options, expected) => {
+    const { report, of } = await check(given, options);
+    expect(of('identity')).toMatchObject(expected);
+    expect(report.ok).toBe(true);
+  });
+
   it('fails if nothing identifies the user', async () => {
     const change = (response: Response) => extended(response, { userinfo_endpoint: undefined });
     const { of } = await check({}, {}, { change });

@@ -57,14 +57,23 @@ export function scopes(
 
 export function identity(settings: ProviderSettings, metadata: oidc.ServerMetadata): ProviderCheck {
   const { identitySource, scopes: requested, name: provider } = settings;
-  if (identitySource === 'token_response')
-    return result('identity', 'ok', 'the answer of the token endpoint');
+  if (identitySource === 'token_response') return identityIn('the answer of the token endpoint', settings);
   const hasIdToken = requested.includes('openid') && identitySource !== 'user_info';
   if (hasIdToken) return idTokenAlgorithms(settings, metadata);
   const { userinfo_endpoint: endpoint } = metadata;
-  if (endpoint) return result('identity', 'ok', `the user info at ${endpoint}`);
+  if (endpoint) return identityIn(`the user info at ${endpoint}`, settings);
   const lacking = { provider, step: 'user_info', reason: 'endpoint_missing', outcome: 'refused' } as const;
   return failed('identity', lacking);
+}
+
+/** OpenID Connect Core section 5.3.2 requires `sub`. In other answers, only a login shows which fields there are. */
+function identityIn(where: string, { identityFields, scopes: requested }: ProviderSettings): ProviderCheck {
+  const fields = [identityFields?.subject ?? 'sub'].flat().join(', ');
+  const found = `${fields} in ${where}`;
+  if (identityFields || requested.includes('openid')) return result('identity', 'ok', found);
+  const advice =
+    'If the answer has no such field, set `identityFields` to the field, or the JSON Pointer, that contains the id of the user.';
+  return result('identity', 'unknown', found, { advice, setting: 'identityFields' });
 }
 
 /** A provider that announces its algorithms signs with one of them (OpenID Connect Discovery section 3). */
