@@ -450,6 +450,12 @@ const PROTOCOL: readonly ProviderRow[] = [
     plays: 'login works',
   },
   { row: 'protocol: PAR required by metadata', quirks: ['par_required'], plays: 'login works' },
+  {
+    row: 'protocol: tokens for a resource that is named (RFC 8707)',
+    quirks: ['resource_required'],
+    plays: 'login works',
+    unset: authorizationError('invalid_target', 'resource'),
+  },
   { row: 'protocol: an encrypted ID token', quirks: ['id_token_encrypted'], plays: 'login works' },
   { row: 'protocol: no ID token though user info works', quirks: ['no_id_token'], plays: 'login works' },
   {

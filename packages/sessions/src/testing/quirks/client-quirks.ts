@@ -10,7 +10,11 @@ export type ClientQuirk =
   | 'assertion_audience_token_endpoint'
   | 'assertion_x5t'
   | 'only_client_secret_post'
-  | 'par_required';
+  | 'par_required'
+  | 'resource_required';
+
+/** The API that tokens are for. */
+const RESOURCE = 'https://api.test';
 
 /** Each character of base64 that a form encodes. */
 const ENCODED_SECRET = 'Zm9v+YmFy/a-b_c.d~e=';
@@ -100,6 +104,23 @@ export const CLIENT_QUIRKS: Readonly<Record<ClientQuirk, Quirk>> = {
         searchParams.set('error', 'invalid_request');
         searchParams.set('error_description', 'Pushed Authorization Request is required');
       },
+    },
+  },
+  resource_required: {
+    does: 'requires the API that tokens are for in every authorization and token request (RFC 8707)',
+    seen: 'https://www.rfc-editor.org/rfc/rfc8707',
+    settings: { resource: RESOURCE },
+    hooks: {
+      authorization: ({ request, callback: { searchParams } }) => {
+        if (request.get('resource') === RESOURCE) return;
+        searchParams.delete('code');
+        searchParams.set('error', 'invalid_target');
+        searchParams.set('error_description', 'A resource is required');
+      },
+      request: ({ kind, form }) =>
+        (kind === 'code' || kind === 'refresh') && form.get('resource') !== RESOURCE
+          ? Response.json({ error: 'invalid_target' }, { status: 400 })
+          : undefined,
     },
   },
 };
