@@ -8,8 +8,8 @@ export interface SeenFailure {
   readonly page?: RegExp;
   /** The answer of `login`. */
   readonly login: RegExp;
-  /** Whether `check` shows it, too, although only a login gets to this page. */
-  readonly isChecked?: boolean;
+  /** The setting that `check` names before a login for what only a login shows. */
+  readonly hint?: string;
   /** Fields of the log line; a regular expression matches text. */
   readonly log: Readonly<Record<string, string | number | RegExp>>;
 }
@@ -102,8 +102,10 @@ const wrongType = (received: string): SeenFailure =>
     setting: 'tokenTypes',
   });
 
-const noIdentity = (log: SeenFailure['log']): SeenFailure =>
-  rejectedLogin(/the (provider did not identify the user|user info)/, log);
+const noIdentity = (log: SeenFailure['log']): SeenFailure => ({
+  ...rejectedLogin(/the (provider did not identify the user|user info)/, log),
+  hint: 'identityFields, userInfoRequest',
+});
 
 /** A dead refresh token under another name. */
 const DEAD_TOKENS: readonly ProviderRow[] = [
@@ -343,7 +345,7 @@ const SIGNATURES: readonly ProviderRow[] = [
       plays: 'login fails',
       seen: {
         ...wrongAlgorithm({ expected: 'RS256 RS512', received: /256|EdDSA/, setting: 'idTokenAlgorithms' }),
-        isChecked: true,
+        hint: 'idTokenAlgorithms',
       },
     }),
   ),

@@ -61,35 +61,46 @@ export function identity(settings: ProviderSettings, metadata: oidc.ServerMetada
   const hasIdToken = requested.includes('openid') && identitySource !== 'user_info';
   if (hasIdToken) return idTokenAlgorithms(settings, metadata);
   const { userinfo_endpoint: endpoint } = metadata;
-  if (endpoint) return identityIn(`the user info at ${endpoint}`, settings);
+  if (endpoint) return identityIn(`the user info at ${endpoint}`, settings, IN_USER_INFO);
   const lacking = { provider, step: 'user_info', reason: 'endpoint_missing', outcome: 'refused' } as const;
   return failed('identity', lacking);
 }
 
-/** OpenID Connect Core section 5.3.2 requires `sub`. In other answers, only a login shows which fields there are. */
-function identityIn(where: string, { identityFields, scopes: requested }: ProviderSettings): ProviderCheck {
+/** OpenID Connect Core section 5.3.2 requires `sub`. Of other answers, only a login shows which fields they have. */
+function identityIn(
+  where: string,
+  { identityFields, scopes: requested }: ProviderSettings,
+  more: { readonly advice: string; readonly setting: string } = IN_TOKEN_RESPONSE,
+): ProviderCheck {
   const fields = [identityFields?.subject ?? 'sub'].flat().join(', ');
-  const found = `${fields} in ${where}`;
-  if (identityFields || requested.includes('openid')) return result('identity', 'ok', found);
-  const advice =
-    'If the answer has no such field, set `identityFields` to the field, or the JSON Pointer, that contains the id of the user.';
-  return result('identity', 'unknown', found, { advice, setting: 'identityFields' });
+  const isCertain = identityFields !== undefined || requested.includes('openid');
+  return result('identity', isCertain ? 'ok' : 'unknown', `${fields} in ${where}`, isCertain ? {} : more);
 }
 
-/** A provider that announces its algorithms signs with one of them (OpenID Connect Discovery section 3). */
+const IN_TOKEN_RESPONSE = {
+  advice:
+    'If the answer has no such field, set `identityFields` to the field, or the JSON Pointer, that contains the id of the user.',
+  setting: 'identityFields',
+};
+const IN_USER_INFO = {
+  advice: `${IN_TOKEN_RESPONSE.advice} If the request fails, set its method, headers and body with \`userInfoRequest\`.`,
+  setting: 'identityFields, userInfoRequest',
+};
+
+/** A provider may sign with an algorithm that it does not announce, which is what the option is for. */
 function idTokenAlgorithms(settings: ProviderSettings, metadata: oidc.ServerMetadata): ProviderCheck {
   const { idTokenAlgorithms: accepted, name: provider } = settings;
   const announced = metadata.id_token_signing_alg_values_supported;
   const isPossible = announced?.some((alg) => isAccepted(alg, accepted)) ?? true;
   if (isPossible) return result('identity', 'ok', 'the ID token');
-  return failed('identity', {
-    provider,
-    step: 'token',
-    reason: 'id_token_algorithm',
-    outcome: 'refused',
-    expected: accepted?.join(' ') ?? 'any but none',
-    received: announced?.join(' '),
-  });
+  const received = announced?.join(' ') ?? '';
+  if (accepted) {
+    const found = `the ID token, if it is signed with ${accepted.join(' or ')}; announced: ${received}`;
+    const advice = 'If a login fails with `id_token_algorithm`, remove `idTokenAlgorithms`.';
+    return result('identity', 'unknown', found, { advice, setting: 'idTokenAlgorithms' });
+  }
+  const none = { provider, step: 'token', reason: 'id_token_algorithm', outcome: 'refused' } as const;
+  return failed('identity', { ...none, expected: 'any but none', received });
 }
 
 export function revocation(settings: ProviderSettings, metadata: oidc.ServerMetadata): ProviderCheck {
