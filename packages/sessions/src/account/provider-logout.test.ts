@@ -78,6 +78,21 @@ describe('a logout at a provider', () => {
     expect(await Promise.all(sessions.map(stateOf))).toEqual([OUT, OUT, IN, IN]);
   });
 
+  it('of a user reads no session of another user', async () => {
+    const { bench, logouts, logIn, stateOf } = await setUp();
+    const [alice, bob] = [await logIn('alice'), await logIn('bob')];
+    const { registry } = bench;
+    const { get } = registry;
+    const read = new Set<string>();
+    registry.get = (ref) => {
+      read.add(ref);
+      return get.call(registry, ref);
+    };
+    await logouts.signOut('idp', { subject: 'alice' });
+    expect([read.has(alice.ref), read.has(bob.ref)]).toEqual([true, false]);
+    expect([await stateOf(alice), await stateOf(bob)]).toEqual([OUT, IN]);
+  });
+
   it('signs out no account of another provider', async () => {
     const { logouts, logIn, stateOf } = await setUp();
     const session = await logIn('alice');

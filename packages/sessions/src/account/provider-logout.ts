@@ -1,5 +1,6 @@
 import type { SessionRef } from '../session/ids.js';
 import type { SessionMatcher } from '../session/session-administration.js';
+import { accountIndex } from '../session/session-index.js';
 import type { AccountRecord } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { TokenRefresher } from './refresh/refresher.js';
@@ -45,8 +46,12 @@ export class ProviderLogouts {
     const { registry, accounts, logins } = this.#options;
     const isLoggedOut: IsLoggedOut = (account) => account.provider === provider && isOf(user, account);
     await logins.discardUnconfirmed((_session, unconfirmed) => unconfirmed.some(isLoggedOut));
+    const { subject } = user;
     const signOutAll = async () => {
-      const refs = await registry.refs();
+      const refs =
+        subject === undefined
+          ? await registry.refs()
+          : await registry.refsOf(accountIndex({ provider, subject }));
       const ended = await Promise.allSettled(refs.map((ref) => this.#signOutOne(ref, isLoggedOut)));
       return ended.flatMap((result) => (result.status === 'rejected' ? [result.reason as unknown] : []));
     };

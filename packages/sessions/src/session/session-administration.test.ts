@@ -88,6 +88,19 @@ describe('signing sessions out as an operator', () => {
     expect(await administration.signOut({ session: id })).toBe(0);
   });
 
+  it('of a user reads no session of another user', async () => {
+    const { bench, administration, alice, bob } = await setUp();
+    const { registry } = bench;
+    const { get } = registry;
+    const read = new Set<string>();
+    registry.get = (ref) => {
+      read.add(ref);
+      return get.call(registry, ref);
+    };
+    await administration.signOut({ subject: 'bob' });
+    expect([read.has(bob.record.ref), read.has(alice.record.ref)]).toEqual([true, false]);
+  });
+
   it('aborts the calls of the session', async () => {
     const { bench, administration, alice, bob } = await setUp();
     const [signal, other] = [alice, bob].map(({ record }) => bench.registry.signalOf(record));

@@ -5,6 +5,7 @@ import type { Clock } from '../time/clock.js';
 import type { KeyHierarchy } from '../vault/key-hierarchy.js';
 import { logIdOf, publicIdOf, type SessionRef } from './ids.js';
 import { lastSeenAtMs } from './lifetimes.js';
+import { accountIndex } from './session-index.js';
 import type { AccountRecord, SessionRecord, SessionSnapshot } from './session-record.js';
 import type { SessionRegistry } from './session-registry.js';
 
@@ -57,6 +58,12 @@ export interface SessionAdministrationOptions {
   readonly providers: ReadonlyMap<string, unknown>;
 }
 
+/** The sessions that a filter can match. */
+interface Search {
+  readonly refs: () => Promise<readonly SessionRef[]>;
+  readonly matches: SessionMatcher;
+}
+
 // A criterion without a value is a mistake: ignoring it would sign out more sessions than meant.
 const criterion = z.exactOptional(z.string());
 const filterSchema = z
@@ -75,7 +82,7 @@ export class SessionAdministration {
   }
 
   async list(): Promise<ListedSession[]> {
-    const records = await this.#records();
+    const records = await this.#records(await this.#options.registry.refs());
     const now = this.#options.clock.now();
     const date = Date.now();
     return records.map((record) =>
@@ -92,23 +99,23 @@ export class SessionAdministration {
    */
   async signOut(filter: SignOutFilter): Promise<number> {
     const { accounts, logins } = this.#options;
-    const matches = this.#matcherOf(filter);
-    const signedOut = new Set(await logins.discardUnconfirmed(matches));
-    const failures = await this.#signOutAll(matches, signedOut);
+    const search = this.#searchOf(filter);
+    const signedOut = new Set(await logins.discardUnconfirmed(search.matches));
+    const failures = await this.#signOutAll(search, signedOut);
     // Accounts that are being added are in no session: first those of a login, then those that `promote` moves.
     for (let addition = 0; addition < 2; addition++) {
       await accounts.added();
-      failures.push(...(await this.#signOutAll(matches, signedOut)));
+      failures.push(...(await this.#signOutAll(search, signedOut)));
     }
     if (failures.length > 0) throw failures[0];
     return signedOut.size;
   }
 
   /** @param signedOut gets the sessions that were signed out. @returns the errors of the store */
-  async #signOutAll(matches: SessionMatcher, signedOut: Set<SessionRef>): Promise<unknown[]> {
+  async #signOutAll({ refs, matches }: Search, signedOut: Set<SessionRef>): Promise<unknown[]> {
     const { registry } = this.#options;
     const isMatch = (record: SessionRecord) => matches(record, Object.values(record.accounts));
-    const records = (await this.#records()).filter(isMatch);
+    const records = (await this.#records(await refs())).filter(isMatch);
     const failures: unknown[] = [];
     const signOuts = records.map(async ({ ref }) => {
       const { isDone } = await registry.signOut(ref, 'operator', isMatch);
@@ -120,9 +127,8 @@ export class SessionAdministration {
     return failures;
   }
 
-  async #records(): Promise<SessionRecord[]> {
+  async #records(refs: readonly SessionRef[]): Promise<SessionRecord[]> {
     const { registry } = this.#options;
-    const refs = await registry.refs();
     const records = await Promise.all(refs.map((ref) => registry.get(ref)));
     // The accounts of an owned connection are those of its owner's session.
     return records.filter(
@@ -145,7 +151,7 @@ export class SessionAdministration {
     };
   }
 
-  #matcherOf(given: SignOutFilter): SessionMatcher {
+  #searchOf(given: SignOutFilter): Search {
     // One read of each criterion: what is checked is what is used.
     const filter: SignOutFilter = { ...given };
     const { session, subject, provider } = parseOptions(
@@ -153,10 +159,18 @@ export class SessionAdministration {
       filter,
       'The filter of `signOut` is invalid',
     );
-    const { providers } = this.#options;
+    const { providers, registry } = this.#options;
     if (provider !== undefined && !providers.has(provider)) throw unknownProvider(providers.keys());
     const hasAccount = subject !== undefined || provider !== undefined;
-    return (snapshot, accounts) =>
+    const refs = async () => {
+      if (subject === undefined) return registry.refs();
+      const names = provider === undefined ? [...providers.keys()] : [provider];
+      const found = await Promise.all(
+        names.map((name) => registry.refsOf(accountIndex({ provider: name, subject }))),
+      );
+      return [...new Set(found.flat())];
+    };
+    const matches: SessionMatcher = (snapshot, accounts) =>
       (session === undefined || publicIdOf(this.#options.keys, snapshot) === session) &&
       (!hasAccount ||
         accounts.some(
@@ -164,5 +178,6 @@ export class SessionAdministration {
             (subject === undefined || account.subject === subject) &&
             (provider === undefined || account.provider === provider),
         ));
+    return { refs, matches };
   }
 }

@@ -14,6 +14,7 @@ import { type MintedSession, SessionMinting } from './minting.js';
 import type { Presence, StreamCloser } from './presence.js';
 import { type Resolution, SessionResolving } from './resolving.js';
 import type { SessionEvents } from './session-events.js';
+import type { IndexKey } from './session-index.js';
 import {
   type EndReason,
   type SessionKind,
@@ -120,6 +121,11 @@ export class SessionRegistry {
   /** The references of all sessions. */
   refs(): MaybePromise<readonly SessionRef[]> {
     return this.#store.refs();
+  }
+
+  /** The references of the sessions with an index key, in the order in which they got it. */
+  refsOf(key: IndexKey): MaybePromise<readonly SessionRef[]> {
+    return this.#store.refsOf(key);
   }
 
   /** Whether a session exists. */

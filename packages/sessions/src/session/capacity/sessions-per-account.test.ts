@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { benchNodes } from '../../../../../test/support/bench-nodes.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
 import type { SessionRef } from '../ids.js';
 import type { SessionKind } from '../session-record.js';
@@ -84,6 +85,37 @@ describe('an account that is logged in to as many sessions as it may', () => {
     await Promise.all(Array.from({ length: 50 }, () => bench.loggedIn('alice')));
     await bench.clock.advance(0);
     expect(bench.eventsOf('session.signed_out')).toHaveLength(47);
+  });
+
+  it('counts a login that comes while the store is asked for the others [security 39]', async () => {
+    const { bench, logIn, areLoggedIn } = setUp();
+    const [first, second] = [await logIn('alice'), await logIn('alice')];
+    const { store } = bench;
+    const refsOf = store.refsOf.bind(store);
+    let open = () => {};
+    const opened = new Promise<void>((resolve) => (open = resolve));
+    store.refsOf = async (key) => {
+      const refs = await refsOf(key);
+      await opened;
+      return refs;
+    };
+    const [third, fourth] = [await logIn('alice'), await logIn('alice')];
+    open();
+    await bench.clock.advance(0);
+    expect(await areLoggedIn(first, second, third, fourth)).toEqual([false, true, true, true]);
+  });
+
+  it('has no more sessions at two nodes than at one [security 39]', async () => {
+    const { clock, nodes, answer } = benchNodes({ limits: { sessionsPerAccount: 3 } });
+    const refs: SessionRef[] = [];
+    for (let login = 0; login < 8; login++) {
+      const [node = nodes[0]] = nodes.slice(login % 2);
+      refs.push((await answer(node.loggedIn('alice'))).record.ref);
+      await clock.advance(SECOND);
+    }
+    const records = await answer(Promise.all(refs.map(async (ref) => nodes[0].registry.get(ref))));
+    const isLoggedIn = records.map((record) => record?.accounts.idp !== undefined);
+    expect(isLoggedIn).toEqual([false, false, false, false, false, true, true, true]);
   });
 
   it('does not count sessions that it has left [security 39]', async () => {

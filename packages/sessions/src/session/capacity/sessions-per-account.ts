@@ -1,7 +1,8 @@
 import type { SessionRef } from '../ids.js';
 import { lastSeenAtMs } from '../lifetimes.js';
 import type { InternalEvent } from '../session-events.js';
-import { accountKeyOf, type SessionRecord } from '../session-record.js';
+import { accountIndex } from '../session-index.js';
+import { type AccountRecord, accountKeyOf, type SessionRecord } from '../session-record.js';
 import type { SessionRegistry } from '../session-registry.js';
 
 export interface SessionsPerAccountOptions {
@@ -18,11 +19,8 @@ export interface SessionsPerAccountOptions {
  */
 export class SessionsPerAccount {
   readonly #options: SessionsPerAccountOptions;
-  /** The sessions of each account, the latest login last. The account may have logged out of some of them. */
-  readonly #sessionsOf = new Map<string, Set<SessionRef>>();
-  readonly #accountsOf = new Map<SessionRef, Set<string>>();
-  /** Accounts above the maximum that are being signed out. */
-  readonly #signingOut = new Set<string>();
+  /** Accounts above the maximum that are being signed out, and whether one has logged in since. */
+  readonly #signingOut = new Map<string, { hasNewLogin: boolean }>();
 
   constructor(options: SessionsPerAccountOptions) {
     this.#options = options;
@@ -30,74 +28,55 @@ export class SessionsPerAccount {
 
   /** Follows an event. Call it for each one. */
   handleEvent(event: InternalEvent): void {
-    switch (event.type) {
-      case 'account.authenticated':
-      case 'account.moved':
-        this.#loggedIn(event.ref, event.provider).catch(this.#options.onError);
-        return;
-      case 'session.signed_out':
-      case 'session.ended':
-        for (const account of this.#accountsOf.get(event.ref) ?? []) this.#forget(event.ref, account);
-        return;
-      default:
-    }
+    if (event.type !== 'account.authenticated' && event.type !== 'account.moved') return;
+    this.#loggedIn(event).catch(this.#options.onError);
   }
 
-  async #loggedIn(ref: SessionRef, provider: string): Promise<void> {
-    const { registry } = this.#options;
-    const account = (await registry.get(ref))?.accounts[provider];
-    if (!account) return;
+  async #loggedIn({ provider, subject }: Account): Promise<void> {
+    const account = { provider, subject };
     const key = accountKeyOf(account);
-    this.#forget(ref, key);
-    this.#sessionsOf.set(key, this.#of(key).add(ref));
-    this.#accountsOf.set(ref, (this.#accountsOf.get(ref) ?? new Set()).add(key));
-    // A session that has ended in the meantime emits no more events, so its entry would stay.
-    if (!(await registry.has(ref))) this.#forget(ref, key);
-    await this.#makeRoom(key);
-  }
-
-  async #makeRoom(account: string): Promise<void> {
-    if (this.#signingOut.has(account)) return;
-    this.#signingOut.add(account);
+    const running = this.#signingOut.get(key);
+    if (running) {
+      running.hasNewLogin = true;
+      return;
+    }
+    const state = { hasNewLogin: true };
+    this.#signingOut.set(key, state);
     try {
-      while (this.#of(account).size > this.#options.maxSessions) await this.#signOutOne(account);
+      while (state.hasNewLogin) {
+        state.hasNewLogin = false;
+        await this.#makeRoom(account);
+      }
     } finally {
-      this.#signingOut.delete(account);
+      this.#signingOut.delete(key);
     }
   }
 
-  async #signOutOne(account: string): Promise<void> {
-    // The latest login stays, even if the clients of all others are present.
-    const earlier = [...this.#of(account)].slice(0, -1);
-    const times = await Promise.all(
-      earlier.map(async (ref) => ({ ref, atMs: await this.#lastUsedAtMs(ref, account) })),
-    );
-    const { ref } = times.reduce((longest, other) => (other.atMs < longest.atMs ? other : longest));
-    await this.#options.registry.signOut(ref, 'account_cap', (record) => isIn(record, account));
-    this.#forget(ref, account);
+  async #makeRoom(account: Account): Promise<void> {
+    const { registry, maxSessions } = this.#options;
+    for (;;) {
+      const refs = await registry.refsOf(accountIndex(account));
+      if (refs.length <= maxSessions) return;
+      const records = await this.#recordsOf(refs, account);
+      if (records.length <= maxSessions) return;
+      // The latest login stays, even if the clients of all others are present.
+      const times = records
+        .slice(0, -1)
+        .map((record) => ({ record, atMs: lastSeenAtMs(record, registry.presenceOf(record.ref)) }));
+      const { record } = times.reduce((longest, other) => (other.atMs < longest.atMs ? other : longest));
+      await registry.signOut(record.ref, 'account_cap', (current) => isIn(current, account));
+    }
   }
 
-  /** 0 for a session that the account has logged out of: it goes first. */
-  async #lastUsedAtMs(ref: SessionRef, account: string): Promise<number> {
+  async #recordsOf(refs: readonly SessionRef[], account: Account): Promise<SessionRecord[]> {
     const { registry } = this.#options;
-    const record = await registry.get(ref);
-    return record && isIn(record, account) ? lastSeenAtMs(record, registry.presenceOf(ref)) : 0;
-  }
-
-  #of(account: string): Set<SessionRef> {
-    return this.#sessionsOf.get(account) ?? new Set();
-  }
-
-  #forget(ref: SessionRef, account: string): void {
-    const sessions = this.#of(account);
-    sessions.delete(ref);
-    if (sessions.size === 0) this.#sessionsOf.delete(account);
-    const accounts = this.#accountsOf.get(ref);
-    accounts?.delete(account);
-    if (accounts?.size === 0) this.#accountsOf.delete(ref);
+    const records = await Promise.all(refs.map((ref) => registry.get(ref)));
+    return records.flatMap((record) => (record && isIn(record, account) ? [record] : []));
   }
 }
 
-function isIn({ accounts }: SessionRecord, account: string): boolean {
-  return Object.values(accounts).some((one) => accountKeyOf(one) === account);
+type Account = Pick<AccountRecord, 'provider' | 'subject'>;
+
+function isIn({ accounts }: SessionRecord, { provider, subject }: Account): boolean {
+  return accounts[provider]?.subject === subject;
 }
