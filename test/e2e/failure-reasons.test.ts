@@ -43,10 +43,14 @@ const changedToken = (change: object) => (provider: FaultingProvider) =>
   });
 
 const SCENARIOS: Readonly<Record<OfLogins, Scenario>> = {
-  name_not_resolved: { provider: unset('name_unknown'), setting: 'issuer, HTTPS_PROXY', isChecked: true },
+  name_not_resolved: {
+    provider: unset('name_unknown'),
+    setting: 'issuer, endpoints, HTTPS_PROXY',
+    isChecked: true,
+  },
   connection_failed: {
     provider: unset('connection_refused'),
-    setting: 'issuer, HTTPS_PROXY',
+    setting: 'issuer, endpoints, HTTPS_PROXY',
     isChecked: true,
   },
   connection_lost: {
@@ -66,7 +70,7 @@ const SCENARIOS: Readonly<Record<OfLogins, Scenario>> = {
   },
   tls_failed: {
     fetch: () => Promise.reject(connectionError('ERR_SSL_WRONG_VERSION_NUMBER')),
-    setting: 'issuer',
+    setting: 'issuer, endpoints',
     isChecked: true,
   },
   discovery_failed: { plant: ofDiscovery(json({}, 404)), setting: 'issuer', isChecked: true },

@@ -164,7 +164,7 @@ const FAILING: readonly Failing[] = [
     what: 'a host name that only the proxy knows, and no proxy',
     network: () => ({ NODE_EXTRA_CA_CERTS: authority }),
     says: 'the host name of the provider was not found',
-    log: { reason: 'name_not_resolved', setting: 'issuer, HTTPS_PROXY' },
+    log: { reason: 'name_not_resolved', setting: 'issuer, endpoints, HTTPS_PROXY' },
     check: 'name_resolution',
   },
   {
@@ -172,7 +172,7 @@ const FAILING: readonly Failing[] = [
     network: () => ({ HTTPS_PROXY: proxy.url, NODE_EXTRA_CA_CERTS: authority }),
     refusal: 407,
     says: 'this server could not connect to the provider',
-    log: { reason: 'connection_failed', status: 407, setting: 'issuer, HTTPS_PROXY' },
+    log: { reason: 'connection_failed', status: 407, setting: 'issuer, endpoints, HTTPS_PROXY' },
     check: 'discovery',
   },
 ];

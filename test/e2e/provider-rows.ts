@@ -198,7 +198,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     plays: 'login fails',
     seen: {
       login: /the host name of the provider was not found/,
-      log: { reason: 'name_not_resolved', code: 'ENOTFOUND', setting: 'issuer, HTTPS_PROXY' },
+      log: { reason: 'name_not_resolved', code: 'ENOTFOUND', setting: 'issuer, endpoints, HTTPS_PROXY' },
     },
   },
   {
@@ -207,7 +207,7 @@ const FAILING_LOGINS: readonly (ProviderRow & (FailingLogin | WorkingLogin))[] =
     plays: 'login fails',
     seen: {
       login: /this server could not connect to the provider/,
-      log: { reason: 'connection_failed', code: 'ECONNREFUSED', setting: 'issuer, HTTPS_PROXY' },
+      log: { reason: 'connection_failed', code: 'ECONNREFUSED', setting: 'issuer, endpoints, HTTPS_PROXY' },
     },
   },
   {

@@ -81,8 +81,8 @@ describe('the command check', () => {
     expect(reports).toMatchObject([{ provider: '127.0.0.1:2', ok: false }]);
     expect(reports[0]?.checks.find(({ result }) => result === 'failed')).toMatchObject({
       check: 'discovery',
-      setting: 'issuer, HTTPS_PROXY',
-      variables: ['MCP_SESSIONS_ISSUER', 'HTTPS_PROXY'],
+      setting: 'issuer, endpoints, HTTPS_PROXY',
+      variables: ['MCP_SESSIONS_ISSUER', 'MCP_SESSIONS_ENDPOINTS', 'HTTPS_PROXY'],
       failure: { reason: 'connection_failed', code: 'ECONNREFUSED' },
     });
     expect(stdout).not.toContain(client.clientSecret);

@@ -94,11 +94,12 @@ const ACCESS_VARIABLES: ReadonlyMap<string, string> = new Map([
 ]);
 
 /** Whether a report is of the authorization server of the clients. */
-function isAccess(provider: string): boolean {
+export function isAccess(provider: string): boolean {
   return provider === 'access' || provider === 'access.signIn';
 }
 
-function variablesOf(provider: string, setting: string): string[] {
+/** The variables of the options in `setting`, of a provider or of the authorization server of the clients. */
+export function variablesOf(provider: string, setting: string): string[] {
   const options = setting.split(', ');
   if (!isAccess(provider)) return options.map(variableOf);
   return options.flatMap((option) => ACCESS_VARIABLES.get(option) ?? (/[a-z]/.test(option) ? [] : [option]));

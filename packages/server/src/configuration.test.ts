@@ -242,6 +242,12 @@ describe('an invalid configuration is refused in one line that says what to do',
       "Unexpected argument 'serve'. Run with --help to see all settings.",
     ],
     [
+      'check after a flag',
+      ['--json', 'check'],
+      {},
+      "Unexpected argument 'check'. Write it before the flags.",
+    ],
+    [
       'a flag without a value',
       ['--port'],
       {},

@@ -170,7 +170,11 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
     if (!(cause instanceof TypeError)) throw cause;
     // The rest of Node's message explains positional arguments, which this program does not have.
     const [what] = cause.message.split(/[.]? To specify|[.] This command|\n/);
-    throw new ConfigurationError(`${what}. Run with --help to see all settings.`, { cause });
+    const hint =
+      what === "Unexpected argument 'check'"
+        ? 'Write it before the flags'
+        : 'Run with --help to see all settings';
+    throw new ConfigurationError(`${what}. ${hint}.`, { cause });
   }
 }
 

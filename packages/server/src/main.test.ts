@@ -171,6 +171,19 @@ describe('the server with a real provider', () => {
 });
 
 describe('the command line', () => {
+  it.each([
+    ['a public URL', { MCP_SESSIONS_PUBLIC_URL: 'https://mcp.example.com' }, []],
+    ['an address of the network', {}, ['--host', '0.0.0.0']],
+  ])('names flags in place of options, if other machines can reach it by %s', async (...given) => {
+    const [, changes, flags] = given;
+    const environment = { MCP_SESSIONS_ISSUER: NOWHERE, MCP_SESSIONS_CLIENT_ID: 'a', ...changes };
+    const { stdout, stderr, code } = await run(['--port', '0', '--tools', TOOLS, ...flags], { environment });
+    expect({ stdout, code }).toEqual({ stdout: '', code: 1 });
+    expect(stderr).toMatch(
+      /^Other machines can reach [^\n]+ Require access tokens \(--access bearer\), or set --access open-to-network\.\n$/,
+    );
+  });
+
   it('prints its usage and its version', async () => {
     const help = await run(['--help']);
     expect(help).toMatchObject({ code: 0, stderr: '' });

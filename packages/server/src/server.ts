@@ -1,10 +1,11 @@
-import { type Branding, type CloseOptions, createSessions, type Sessions } from 'mcp-sessions';
-import { destination, type Logger, pino } from 'pino';
+import { type Branding, type CloseOptions, createSessions, type Logger, type Sessions } from 'mcp-sessions';
+import { destination, pino } from 'pino';
 import { type Backend, operatorBackend } from './backend.js';
 import { loadBranding } from './branding.js';
 import { whatToDoAbout } from './check.js';
 import type { Configuration, HttpTransport, StdioTransport } from './configuration.js';
 import { logUncaughtErrors } from './log-uncaught-errors.js';
+import { logWithVariables } from './log-with-variables.js';
 
 /** The addresses that `--json` prints. */
 export interface Addresses {
@@ -89,8 +90,9 @@ function createServer(
   { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
 ): { sessions: Sessions; warnAboutProviders: () => void } {
   // Synchronous, so that no entry is lost when the process exits.
-  const logger = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
-  logUncaughtErrors(logger);
+  const output = pino({ level: logLevel }, destination({ dest: STDERR, sync: true }));
+  logUncaughtErrors(output);
+  const logger = logWithVariables(output);
   const sessions = createSessions({
     ...options,
     providers,

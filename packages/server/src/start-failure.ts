@@ -1,7 +1,8 @@
+import { SessionError } from 'mcp-sessions';
 import { ZodError } from 'zod';
 import type { Configuration } from './configuration.js';
 import { ConfigurationError } from './configuration-error.js';
-import { variableOf } from './provider-environment.js';
+import { variableOf, withVariables } from './provider-environment.js';
 import { PREFIX } from './variables.js';
 
 /**
@@ -32,8 +33,24 @@ export function startFailure(cause: unknown, configuration?: Pick<Configuration,
         },
       );
     default:
-      return cause;
+      return cause instanceof SessionError
+        ? new ConfigurationError(inTermsOfTheCommand(cause.message), { cause })
+        : cause;
   }
+}
+
+/** The options of the library that have flags, or variables of the server. */
+const OPTIONS: readonly (readonly [option: string, ofCommand: string])[] = [
+  ['`access: { issuer }`', '--access bearer'],
+  ["`access: 'open-to-network'`", '--access open-to-network'],
+  ['`publicUrl`', `${PREFIX}PUBLIC_URL`],
+  ['`trustedProxies`', `${PREFIX}TRUSTED_PROXIES`],
+];
+
+function inTermsOfTheCommand(message: string): string {
+  return withVariables(
+    OPTIONS.reduce((text, [option, ofCommand]) => text.replaceAll(option, ofCommand), message),
+  );
 }
 
 /** The issue of an unknown option has its name in the message, not in the path. */

@@ -152,7 +152,7 @@ const FAULTS: readonly [how: string, fail: Failing, expected: object][] = [
   [
     'is refused',
     refused,
-    { reason: 'connection_failed', setting: 'issuer, HTTPS_PROXY', code: 'ECONNREFUSED' },
+    { reason: 'connection_failed', setting: 'issuer, endpoints, HTTPS_PROXY', code: 'ECONNREFUSED' },
   ],
   ['loses its answer', broken, { reason: 'connection_lost', code: 'ECONNRESET' }],
   [

@@ -86,14 +86,14 @@ describe('the check of a provider', () => {
       what: 'a host name that does not exist',
       given: { quirks: ['name_unknown'] },
       name: 'name_resolution',
-      setting: 'issuer, HTTPS_PROXY',
+      setting: 'issuer, endpoints, HTTPS_PROXY',
       found: /provider\.test.*ENOTFOUND/,
     },
     {
       what: 'a provider that does not listen',
       given: { quirks: ['connection_refused'] },
       name: 'discovery',
-      setting: 'issuer, HTTPS_PROXY',
+      setting: 'issuer, endpoints, HTTPS_PROXY',
       found: /ECONNREFUSED/,
     },
     {

@@ -63,13 +63,13 @@ export interface FailureText {
 export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>> = {
   name_not_resolved: {
     short: 'the host name of the provider was not found',
-    setting: 'issuer, HTTPS_PROXY',
+    setting: 'issuer, endpoints, HTTPS_PROXY',
     advice:
       'Check the host name in `endpoint` and the name resolution of this machine. If the machine reaches the internet only through a proxy, set HTTPS_PROXY.',
   },
   connection_failed: {
     short: 'this server could not connect to the provider',
-    setting: 'issuer, HTTPS_PROXY',
+    setting: 'issuer, endpoints, HTTPS_PROXY',
     advice:
       'Check the address in `endpoint`, the firewall, and the proxy that HTTPS_PROXY names. `code` is the error of the connection, `status` the response of the proxy.',
   },
@@ -89,7 +89,7 @@ export const FAILURE_TEXTS: Readonly<Record<ProviderFailureReason, FailureText>>
   },
   tls_failed: {
     short: 'the provider did not accept a TLS connection',
-    setting: 'issuer',
+    setting: 'issuer, endpoints',
     advice: 'Check that the port in `endpoint` serves https, with TLS 1.2 or later.',
   },
   discovery_failed: {
