@@ -133,6 +133,20 @@ describe('docs/providers.md', () => {
     },
   );
 
+  it.each(NAMES)('says of %s where client id and secret are', (name) => {
+    expect(cellOf(name, 'what to tick')).toMatch(/client id/i);
+    expect(cellOf(name, 'what to tick')).toMatch(/secret/i);
+  });
+
+  it.each(NAMES)('starts %s with an address that its registration accepts', (name) => {
+    const accepted = cellOf(name, 'redirect URI');
+    const { MCP_SESSIONS_PUBLIC_URL: address } = environmentOf(name);
+    if (/^https\./.test(accepted)) expect(address).toMatch(/^https:/);
+    else if (/http (is accepted )?with `localhost`/.test(accepted))
+      expect(address).toBe('http://localhost:3000');
+    else expect(address).toBeUndefined();
+  });
+
   it.each(NAMES)('requests an address first that may receive the tokens of %s', (name) => {
     const { apiOrigins = [], apiOriginField, tokenFields = [], callbackFields = [] } = PRESETS[name].options;
     const [address = ''] = codeIn(cellOf(name, 'first request'));
