@@ -38,7 +38,7 @@ export class AuthorizationServer {
   constructor({ issuer, introspection, clock, fetch, report }: AuthorizationServerOptions) {
     // No authorization code is requested here, so support for PKCE does not matter.
     const settings = providerSettings({ issuer, pkce: 'S256', ...(introspection ?? ANONYMOUS) });
-    this.#connection = new ProviderConnection(settings, clock, fetch);
+    this.#connection = new ProviderConnection(settings, clock, fetch, []);
     this.#name = settings.name;
     this.#failures = new FailureReporter(settings.name, report, credentialsIn(settings));
     this.#keys = new ProviderKeys(this.#connection, this.#failures, clock);

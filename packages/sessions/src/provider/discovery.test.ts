@@ -28,7 +28,7 @@ function discovered(answers: Readonly<Record<string, Answer>>, options: Partial<
     return (answers[url] ?? status(404))();
   };
   const settings = providerSettings({ name: 'idp', issuer: ISSUER, clientId: 'client', ...options });
-  return { configuration: discover(settings, call), requested };
+  return { configuration: discover(settings, call, []), requested };
 }
 
 describe('discovery', () => {

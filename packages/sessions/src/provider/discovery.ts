@@ -3,6 +3,7 @@ import { SessionError } from '../errors.js';
 import { isSecureUrl } from '../secure-url.js';
 import { ProviderError, type ProviderFailure, printable } from '../session/provider-failures.js';
 import { clientAuthentication } from './client-authentication.js';
+import { ENDPOINTS, type EndpointName, withoutInvalidFields } from './metadata-fields.js';
 import { addressOf, failureOf } from './provider-failure.js';
 import type { ProviderSettings } from './provider-settings.js';
 
@@ -12,18 +13,6 @@ type Algorithm = 'oidc' | 'oauth2';
 type Attempt = NonNullable<ProviderFailure['attempts']>[number];
 
 const MAX_TEXT_LENGTH = 200;
-
-/** The endpoints of the metadata that this server may use. */
-const ENDPOINTS = [
-  'authorization_endpoint',
-  'token_endpoint',
-  'userinfo_endpoint',
-  'revocation_endpoint',
-  'device_authorization_endpoint',
-  'pushed_authorization_request_endpoint',
-  'introspection_endpoint',
-  'jwks_uri',
-] as const;
 
 /** Reasons for which the other address of the same host would fail, too. */
 const NOT_REACHED: ReadonlySet<ProviderFailure['reason']> = new Set([
@@ -37,17 +26,21 @@ const NOT_REACHED: ReadonlySet<ProviderFailure['reason']> = new Set([
 /**
  * Discovers a provider's metadata (OpenID Connect Discovery, then RFC 8414).
  * @param call sends the requests
+ * @param needed the endpoints without which nothing is possible
  * @throws ProviderError
  */
 export async function discover(
   settings: ProviderSettings,
   call: oidc.CustomFetch,
+  needed: readonly EndpointName[],
 ): Promise<oidc.Configuration> {
   const { name: provider, issuer, pkce, deviceFlow } = settings;
   const configuration = await discovered(settings, call);
   const metadata = configuration.serverMetadata();
-  const lacking = (failure: Pick<ProviderFailure, 'step' | 'reason' | 'endpoint'>) =>
+  const lacking = (failure: Pick<ProviderFailure, 'step' | 'reason' | 'endpoint' | 'claim'>) =>
     new ProviderError({ provider, outcome: 'refused', endpoint: addressOf(issuer), ...failure });
+  const missing = needed.find((name) => metadata[name] === undefined);
+  if (missing !== undefined) throw lacking({ step: 'discovery', reason: 'endpoint_missing', claim: missing });
   const insecure = ENDPOINTS.map((name) => metadata[name]).find(
     (endpoint) => endpoint !== undefined && !isSecure(endpoint, settings),
   );
@@ -111,7 +104,7 @@ function notingRequest(call: oidc.CustomFetch) {
       `${response.status} ${response.headers.get('content-type') ?? ''}`.trim(),
       MAX_TEXT_LENGTH,
     );
-    return response;
+    return withoutInvalidFields(response);
   };
   return { call: noting, noted: () => ({ endpoint, answered }) };
 }

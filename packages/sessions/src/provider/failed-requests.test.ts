@@ -246,7 +246,11 @@ describe('a request without an address', () => {
       ({ providerWith }) => providerWith().authorizationUrl(REDIRECT_URI, CHECKS()),
     ],
     ['device_authorization_endpoint', 'device', ({ providerWith }) => providerWith().prepare()],
-    ['token_endpoint', 'refresh', ({ providerWith }) => providerWith().refresh(Secret.fromString('refresh'))],
+    [
+      'token_endpoint',
+      'discovery',
+      ({ providerWith }) => providerWith().refresh(Secret.fromString('refresh')),
+    ],
   ])('(%s) is reported once, with the setting', async (name, step, send) => {
     const at = failingAt('/nowhere', refused, { ...METADATA, [name]: undefined });
     await send(at).catch(() => undefined);

@@ -1,5 +1,6 @@
 import { SessionError } from '../errors.js';
 import { authorization } from './authorization-check.js';
+import { endpointsOfLogins } from './metadata-fields.js';
 import { clock, discovery, issuer, nameResolution, proxy, tls } from './network-checks.js';
 import { ProviderConnection } from './provider-connection.js';
 import { type CheckRuntime, contactProvider, type RegisteredAddresses } from './provider-contact.js';
@@ -36,7 +37,8 @@ export async function checkProvider(
   const requests = new RecordedRequests(runtime.fetch, runtime.wallClock);
   // Whether the metadata has PKCE and the device flow is checked below, so that one ✗ does not hide the others.
   const lenient = { ...settings, pkce: settings.pkce ?? 'S256', deviceFlow: undefined } as const;
-  const connection = new ProviderConnection(lenient, runtime.clock, requests.fetch);
+  const needed = runtime.isAnonymous ? [] : endpointsOfLogins(settings);
+  const connection = new ProviderConnection(lenient, runtime.clock, requests.fetch, needed);
   try {
     const contact = await contactProvider(lenient, connection, { addresses, runtime });
     if (contact.discovery?.reason === 'client_key_invalid')

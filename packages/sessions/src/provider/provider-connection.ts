@@ -6,6 +6,7 @@ import { omitUndefined } from '../omit-undefined.js';
 import type { Clock } from '../time/clock.js';
 import { clientAuthentication } from './client-authentication.js';
 import { discover, isHttpAllowed } from './discovery.js';
+import { type EndpointName, endpointsOfLogins } from './metadata-fields.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { readTokenAnswer } from './token-answers.js';
 
@@ -18,14 +19,22 @@ export class ProviderConnection {
   readonly #settings: ProviderSettings;
   readonly #clock: Clock;
   readonly #fetch: typeof fetch;
+  readonly #needed: readonly EndpointName[];
   /** Reaches the request through openid-client, which signs client assertions before it. */
   readonly #fences = new AsyncLocalStorage<Fence>();
   #configuration: Promise<oidc.Configuration> | undefined;
 
-  constructor(settings: ProviderSettings, clock: Clock, fetch: typeof globalThis.fetch) {
+  /** @param needed the endpoints that the metadata has to name. Default: those of a login */
+  constructor(
+    settings: ProviderSettings,
+    clock: Clock,
+    fetch: typeof globalThis.fetch,
+    needed: readonly EndpointName[] = endpointsOfLogins(settings),
+  ) {
     this.#settings = settings;
     this.#clock = clock;
     this.#fetch = fetch;
+    this.#needed = needed;
   }
 
   /**
@@ -35,7 +44,7 @@ export class ProviderConnection {
   async configured(): Promise<oidc.Configuration> {
     this.#configuration ??= this.#settings.endpoints
       ? this.#describe()
-      : discover(this.#settings, (url, options) => this.#call(url, options));
+      : discover(this.#settings, (url, options) => this.#call(url, options), this.#needed);
     const configuring = this.#configuration;
     try {
       return await configuring;

@@ -96,8 +96,9 @@ export function placeOf(
 /** The origin and path of an address: queries can contain secrets. */
 export function addressOf(endpoint: string | undefined): string | undefined {
   if (endpoint === undefined || !URL.canParse(endpoint)) return undefined;
-  const { origin, pathname } = new URL(endpoint);
-  return printable(`${origin}${pathname}`, MAX_TEXT_LENGTH);
+  const { origin, protocol, pathname } = new URL(endpoint);
+  // Only some schemes have an origin (URL standard).
+  return printable(`${origin === 'null' ? protocol : origin}${pathname}`, MAX_TEXT_LENGTH);
 }
 
 /** Codes are words in one letter case. Tokens have digits or both cases. */

@@ -43,7 +43,7 @@ export function scopes(
 ): ProviderCheck {
   const announced = metadata.scopes_supported;
   if (requested.length === 0) return result('scopes', 'unused', 'no scope is requested');
-  if (!Array.isArray(announced)) return result('scopes', 'unknown', 'the provider announces no scopes');
+  if (!announced?.length) return result('scopes', 'unknown', 'the provider announces no scopes');
   const missing = requested.filter((scope) => !announced.includes(scope));
   if (missing.length === 0) return result('scopes', 'ok', `${requested.join(' ')}: announced`);
   const isStandard = missing.some((scope) => STANDARD_SCOPES.has(scope));
