@@ -57,10 +57,29 @@ export class DueSessions {
     this.#stop = undefined;
   }
 
+  /**
+   * Sets when a session is due, from its record, which was read in this tick.
+   * @param atMs default: the earliest time of all works
+   * @throws SessionError `store_unavailable`
+   */
+  async postpone(record: SessionRecord, atMs: number = this.next(record)): Promise<void> {
+    const { store } = this.#options;
+    const { ref } = record;
+    let postponed = store.postpone(ref, atMs);
+    for (let known = record; ; ) {
+      await postponed;
+      // A change between the read and the postponement may have set an earlier time.
+      const latest = await store.get(ref);
+      if (!latest || latest.version === known.version) return;
+      known = latest;
+      postponed = store.postpone(ref, this.next(known));
+    }
+  }
+
   async #run(ref: SessionRef): Promise<void> {
     const { store, clock, onError } = this.#options;
     try {
-      let record = await store.get(ref);
+      const record = await store.get(ref);
       if (!record || !this.#stop) return;
       const now = clock.now();
       const due: DueWork[] = [];
@@ -69,16 +88,9 @@ export class DueSessions {
         due.push(work);
         return now + work.againMs;
       });
-      let postponed = store.postpone(ref, againAtMs);
+      const postponed = this.postpone(record, againAtMs);
       for (const work of due) work.run(record);
-      for (;;) {
-        await postponed;
-        // A change between the read and the postponement may have set an earlier time.
-        const latest = await store.get(ref);
-        if (!latest || latest.version === record.version) return;
-        record = latest;
-        postponed = store.postpone(ref, this.next(record));
-      }
+      await postponed;
     } catch (error) {
       onError(error);
       await this.#tryAgain(ref);

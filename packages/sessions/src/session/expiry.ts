@@ -63,7 +63,7 @@ export class SessionExpiry implements DueWork {
       const read = local.read(ref, () => store.get(ref));
       await andThen(read, (record) => {
         if (record && this.dueNow(record)) return this.expire(record);
-        return record && store.postpone(ref, due.next(record));
+        return record && due.postpone(record);
       });
     } catch (error) {
       onError(error);

@@ -517,6 +517,20 @@ describe('a store that is slow, and loses answers', () => {
     expect(asked).toBe(6);
   });
 
+  it('does not postpone a session by what it was before a login', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.registry.start('connection', 'anonymous');
+    const postpone = bench.store.postpone.bind(bench.store);
+    bench.store.postpone = async (...late) => {
+      bench.store.postpone = postpone;
+      await bench.accounts.commitLogin(record, 'idp', bench.provider.grant('alice'));
+      await postpone(...late);
+    };
+    bench.registry.streamOpened(record.ref)('server');
+    await bench.clock.advance(31 * MINUTE);
+    expect(bench.eventsOf('session.signed_out')).toMatchObject([{ reason: 'idle' }]);
+  });
+
   it('and fails when the time of a session has come, is asked again a second later', async () => {
     let isDown = false;
     const bench = benchWith('get', () =>
