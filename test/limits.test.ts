@@ -34,6 +34,7 @@ import {
   MAX_GRANTED_SCOPE_LENGTH,
   MAX_GRANTED_SCOPES,
 } from '../packages/sessions/src/provider/token-response.js';
+import { MAX_END_REASONS } from '../packages/sessions/src/store/map-session-store.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;
@@ -71,6 +72,7 @@ describe('docs/limits.md', () => {
     ['events that can be resumed', EVENT_LIMITS.maxBytes / KIB],
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
+    ['reasons of ended sessions that are remembered', MAX_END_REASONS],
     ['fields of a token response or a callback that tools see (`tokenFields`, `callbackFields`)', MAX_FIELDS],
     [
       'fields of a token response or a callback that tools see (`tokenFields`, `callbackFields`)',

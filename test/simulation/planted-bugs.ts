@@ -243,7 +243,7 @@ function mixingUp(store: SessionStore): SessionStore {
 
 async function overwrite(store: SessionStore, next: SessionRecord): Promise<boolean> {
   const current = await store.get(next.ref);
-  if (current) return store.replace({ ...next, version: current.version + 1 }, current.version);
+  if (current) return store.replace(next, current.version);
   const { kind } = await store.insert(next, { maxSessions: 1_000_000, maxAnonymous: 1_000_000 });
   return kind === 'inserted';
 }

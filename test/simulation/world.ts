@@ -246,9 +246,9 @@ export class World {
       const before = this.#records.get(next.ref);
       const isOtherUser = before?.accounts.idp?.subject !== next.accounts.idp?.subject;
       const isSignOut = before !== undefined && isSignedIn(before) && isOtherUser;
-      const signOuts = this.signOutsOf({ ref: next.ref, version: next.version - 1 }) + (isSignOut ? 1 : 0);
+      const signOuts = this.signOutsOf({ ref: next.ref, version: ifVersion }) + (isSignOut ? 1 : 0);
       const replaced = replace(next, ifVersion);
-      if (this.#records.get(next.ref)?.stamps[0] === next.stamps[0]) {
+      if (this.#records.get(next.ref)?.version === next.version) {
         this.#signOuts.set(`${next.ref} ${next.version}`, signOuts);
         if (isSignOut) this.#noteNextUser(next, signOuts);
       }

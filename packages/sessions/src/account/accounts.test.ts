@@ -391,7 +391,7 @@ describe('a login', () => {
   it('that the store does not take in is revoked [security 22]', async () => {
     const bench = new SessionBench();
     const { record } = await bench.registry.start('connection', 'anonymous');
-    bench.store.replace = () => Promise.reject(new Error('down'));
+    bench.store.replace = () => Promise.reject(storeUnavailable(new Error('down')));
     const snapshot = { ref: record.ref, epoch: 0 };
     const login = bench.accounts
       .commitLogin(snapshot, 'idp', bench.provider.grant('alice'))

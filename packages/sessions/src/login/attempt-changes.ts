@@ -1,5 +1,5 @@
 import type { SessionSnapshot } from '../session/session-record.js';
-import type { RandomSource } from '../vault/random.js';
+import { type RandomSource, randomNumber } from '../vault/random.js';
 import {
   type AttemptKey,
   type EndedAttempt,
@@ -34,7 +34,7 @@ export class AttemptChanges {
 
   /** A random number for a change. */
   newVersion(): number {
-    return this.#random(6).readUIntBE(0, 6);
+    return randomNumber(this.#random);
   }
 
   /**

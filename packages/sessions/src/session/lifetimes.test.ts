@@ -31,7 +31,6 @@ function connection(fields: Partial<SessionRecord> = {}): SessionRecord {
     // The brand is given by `ids` only; here any text will do.
     ref: 'ref' as SessionRef,
     version: 1,
-    stamps: [],
     kind: 'connection',
     owner: 'anonymous',
     quotaKey: '',

@@ -63,7 +63,7 @@ export class SessionMinting {
     const id = mintSessionId(random);
     const ref = sessionRefOf(keys, hasHandle({ kind }) ? 'handle' : 'connection', id);
     const blank = blankRecord(ref, kind, owner, clock.now());
-    const record = records.due({ ...blank, ...fieldsOf(blank) });
+    const record = records.first({ ...blank, ...fieldsOf(blank) });
     return andThen(records.add(record, insertLimitsOf(record, this.#options.limits)), (insertion) => {
       if (!this.#inserted(record, insertion)) throw new Error('A session reference was minted twice.');
       return { id, record };
@@ -101,7 +101,7 @@ export class SessionMinting {
 
   #blankOf({ key, subjectKey }: Owner, ref: SessionRef): SessionRecord {
     const { records, random, clock } = this.#options;
-    return records.due({
+    return records.first({
       ...blankRecord(ref, 'owner-session', key, clock.now()),
       // The next session of this owner has the same reference. Late changes for the old one must not apply to it.
       epoch: random(5).readUIntBE(0, 5),

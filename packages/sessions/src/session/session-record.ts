@@ -158,13 +158,11 @@ export interface SealedState {
   readonly sealed: SealedRecord;
 }
 
-/** The stored data of a session. Immutable: a change is a new record with the next version. */
+/** The stored data of a session. Immutable: a change is a new record with another version. */
 export interface SessionRecord {
   readonly ref: SessionRef;
-  /** Counts the changes. */
+  /** A random number for each change, as an ETag. Shows whether a change whose answer was lost has taken place. */
   readonly version: number;
-  /** A random value for each of the latest changes. Shows whether a change with a lost reply has taken place. */
-  readonly stamps: readonly string[];
   readonly kind: SessionKind;
   /** A digest of the principal; in open access the same for all sessions. */
   readonly owner: string;
@@ -210,7 +208,6 @@ export function blankRecord(ref: SessionRef, kind: SessionKind, owner: string, n
   return {
     ref,
     version: 1,
-    stamps: [],
     kind,
     owner,
     quotaKey: '',

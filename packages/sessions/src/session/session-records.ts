@@ -1,15 +1,12 @@
-import type { Clock } from '../time/clock.js';
 import { andThen, type MaybePromise } from '../time/promises.js';
-import { type RandomSource, randomToken } from '../vault/random.js';
+import { type RandomSource, randomNumber } from '../vault/random.js';
 import type { SessionRef } from './ids.js';
 import { type EndReason, isSignedIn, lastAccountOf, type SessionRecord } from './session-record.js';
 import type { Insertion, InsertLimits, SessionStore } from './session-store.js';
-import { StoreRetry } from './store-retry.js';
 
 export interface SessionRecordsOptions {
   readonly store: SessionStore;
   readonly random: RandomSource;
-  readonly clock: Clock;
   /** When a session is due. */
   readonly dueAtMsOf: (record: SessionRecord) => number;
   /** Called with the errors of the store that no caller waits for. */
@@ -25,31 +22,24 @@ export interface ChangedSession {
   readonly after: SessionRecord;
 }
 
-/** The number of later changes after which a change with a lost reply is no longer recognized. */
-const MAX_STAMPS = 4;
-
 /**
- * The records of sessions in a store that can fail, be slow and lose its replies. A method retries a failed store and
- * then throws SessionError `store_unavailable`, unless its docstring says otherwise.
+ * The records of sessions, and their changes, each by compare-and-set. If the answer of the store is lost, a read shows
+ * whether the change took place; if not, it is made once more. After that a method throws SessionError
+ * `store_unavailable`.
  */
 export class SessionRecords {
   readonly #options: SessionRecordsOptions;
   /** Records that are being removed. */
   readonly #taking = new Map<SessionRef, Promise<SessionRecord | undefined>>();
-  readonly #retry: StoreRetry;
 
   constructor(options: SessionRecordsOptions) {
     this.#options = options;
-    this.#retry = new StoreRetry(options.clock);
   }
 
-  get(ref: SessionRef): Promise<SessionRecord | undefined> {
-    return this.#retry.run(async () => this.#options.store.get(ref));
-  }
-
-  /** A new record with its due time. */
-  due(record: SessionRecord): SessionRecord {
-    return { ...record, dueAtMs: this.#options.dueAtMsOf(record) };
+  /** A new record with its first version and its due time. */
+  first(record: SessionRecord): SessionRecord {
+    const { random, dueAtMsOf } = this.#options;
+    return { ...record, version: randomNumber(random), dueAtMs: dueAtMsOf(record) };
   }
 
   /** Adds a record if there is room. @throws what the store throws */
@@ -83,27 +73,21 @@ export class SessionRecords {
     isDone: (record: SessionRecord) => boolean = () => false,
   ): Promise<ChangedSession | undefined> {
     const { store, random } = this.#options;
-    const attempts: ChangedSession[] = [];
-    let failures = 0;
+    let unanswered: ChangedSession | undefined;
     for (;;) {
-      const before = await this.get(ref);
-      const done = attempts.find(({ after }) => before?.stamps.includes(after.stamps[0] ?? ''));
-      if (done) return done;
-      const last = attempts.at(-1);
-      if (last && before && isDone(before)) return { before: last.before, after: before };
+      const before = await store.get(ref);
+      if (unanswered && before) {
+        if (before.version === unanswered.after.version) return unanswered;
+        if (isDone(before)) return { before: unanswered.before, after: before };
+      }
       const fields = before && change(before);
       if (!before || !fields) return undefined;
-      const stamps = [randomToken(random), ...before.stamps].slice(0, MAX_STAMPS);
-      const changed = {
-        before,
-        after: this.#changed(before, { ...fields, version: before.version + 1, stamps }),
-      };
-      attempts.push(changed);
+      const after = this.#changed(before, { ...fields, version: randomNumber(random) });
       try {
-        if (await store.replace(changed.after, before.version)) return changed;
-      } catch (cause) {
-        // The next read shows whether only the reply was lost.
-        await this.#retry.afterFailure(++failures, cause);
+        if (await store.replace(after, before.version)) return { before, after };
+      } catch (error) {
+        if (unanswered) throw error;
+        unanswered = { before, after };
       }
     }
   }
@@ -121,7 +105,9 @@ export class SessionRecords {
       const answer = store.take(ref, reason);
       if (!(answer instanceof Promise)) return answer;
       return answer.catch(async (error: unknown) => {
-        if (await store.get(ref)) throw error;
+        const current = await store.get(ref);
+        // A new session of the same owner has the same reference, and another time.
+        if (current?.createdAtMs === seen.createdAtMs) throw error;
         return seen;
       });
     });

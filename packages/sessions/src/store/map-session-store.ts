@@ -20,7 +20,8 @@ export interface MapSessionStoreOptions {
 
 /** How long the reason of an end is kept. */
 const END_REASON_MS = 10 * 60_000;
-const MAX_END_REASONS = 10_000;
+/** The maximum number of these reasons. */
+export const MAX_END_REASONS = 10_000;
 
 /** Keeps sessions in a `Map`, until the process ends. Each method acts within one tick. */
 export class MapSessionStore implements SessionStore {

@@ -2,7 +2,7 @@ import type { SessionRef } from '../../session/ids.js';
 import type { AccountRecord, SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { Clock } from '../../time/clock.js';
-import type { RandomSource } from '../../vault/random.js';
+import { type RandomSource, randomNumber } from '../../vault/random.js';
 import type { Fence } from './granted-tokens.js';
 
 /** The minimum time before another refresh may send the refresh token again. */
@@ -49,7 +49,7 @@ export class RefreshClaim {
   constructor(options: RefreshClaimOptions, target: RefreshTarget) {
     this.#options = options;
     this.#target = target;
-    this.#id = options.random(6).readUIntBE(0, 6);
+    this.#id = randomNumber(options.random);
   }
 
   /** Whether another refresh may have sent this refresh token. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ScriptedProvider } from '../../../../../test/support/scripted-provider.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
+import { storeUnavailable } from '../../errors.js';
 import { accountHealth } from '../../session/account-health.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
 import { systemRandom } from '../../vault/random.js';
@@ -84,7 +85,7 @@ describe('a refresh that is granted', () => {
     bench.provider.holds = true;
     const refreshed = refresh();
     await bench.clock.advance(0);
-    bench.store.replace = () => Promise.reject(new Error('down'));
+    bench.store.replace = () => Promise.reject(storeUnavailable(new Error('down')));
     bench.provider.held[0]?.answer(bench.provider.granted('refresh-alice-1'));
     await bench.clock.advance(50_000);
     expect(await account()).toMatchObject({ generation: 1 });
@@ -102,7 +103,7 @@ describe('a refresh that is granted', () => {
     const refreshed = refresh().catch((error: unknown) => error);
     await bench.clock.advance(0);
     const replace = bench.store.replace.bind(bench.store);
-    bench.store.replace = () => Promise.reject(new Error('down'));
+    bench.store.replace = () => Promise.reject(storeUnavailable(new Error('down')));
     const granted = bench.provider.grant('alice');
     bench.provider.held[0]?.answer({ kind: 'granted', granted });
     await bench.clock.advance(63_000);
@@ -142,7 +143,7 @@ describe('a refresh whose answer from the store was lost', () => {
     let losses = 1;
     store.replace = async (...given) => {
       const isReplaced = await replace(...given);
-      if (losses-- > 0) throw new Error('lost');
+      if (losses-- > 0) throw storeUnavailable(new Error('lost'));
       return isReplaced;
     };
     const refreshed = refresh();

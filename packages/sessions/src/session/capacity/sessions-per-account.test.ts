@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { benchNodes } from '../../../../../test/support/bench-nodes.js';
 import { SessionBench, type SessionBenchOptions } from '../../../../../test/support/session-bench.js';
+import { storeUnavailable } from '../../errors.js';
 import type { SessionRef } from '../ids.js';
 import type { SessionKind } from '../session-record.js';
 
@@ -150,7 +151,7 @@ describe('an account that is logged in to as many sessions as it may', () => {
     for (let number = 0; number < 3; number++) await logIn('alice');
     const replace = store.replace.bind(store);
     store.replace = (next, ifVersion) =>
-      next.signedOut ? Promise.reject(new Error('down')) : replace(next, ifVersion);
+      next.signedOut ? Promise.reject(storeUnavailable(new Error('down'))) : replace(next, ifVersion);
     await logIn('alice');
     await bench.clock.advance(SECOND);
     expect(bench.errors).toMatchObject([{ code: 'store_unavailable' }]);
