@@ -172,8 +172,8 @@ describe('two providers, one of them without discovery', () => {
           provider: 'sample',
           state: 'authenticated',
           name: 'alice',
-          // The ID token shows that the provider granted `openid`, which its answer does not list.
-          scopes: ['notes', 'openid'],
+          // Beside the ID token, the answer lists the scopes of one resource only.
+          scopes: ['notes', 'openid', 'profile'],
           nextRefreshInSeconds: expect.any(Number),
         },
         { provider: 'git', state: 'authenticated', name: 'octocat', scopes: ['repo', 'read:user'] },
