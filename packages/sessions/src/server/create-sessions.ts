@@ -173,11 +173,11 @@ export function composeServer(createPorts: CreatePorts, options: SessionsOptions
 /** Subscribes the parts that follow events, in the order in which they are called. */
 function subscribeParts(
   environment: ServerEnvironment,
-  { keys, events, owners, refreshPolicy, sessionsPerAccount, states, logins }: SessionParts & LoginParts,
+  { keys, events, refreshPolicy, sessionsPerAccount, states, logins }: SessionParts & LoginParts,
   { subscriptions, endpoint }: McpParts,
 ): void {
   events.subscribe(publicListener(keys, auditLog(environment)));
-  const ofSessions = [owners, refreshPolicy, sessionsPerAccount, states];
+  const ofSessions = [refreshPolicy, sessionsPerAccount, states];
   for (const part of [...ofSessions, logins, subscriptions, endpoint])
-    if (part) events.subscribe((event) => part.handleEvent(event));
+    events.subscribe((event) => part.handleEvent(event));
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { benchNodes } from '../../../../test/support/bench-nodes.js';
 import { engineNodes } from '../../../../test/support/engine-nodes.js';
 import { NodeClock } from '../../../../test/support/node-clock.js';
 import { answerOf } from '../../../../test/support/port-answers.js';
@@ -8,6 +9,7 @@ import { storeUnavailable } from '../errors.js';
 import { systemRandom } from '../vault/random.js';
 import type { OwnerIdentity, SessionId, SessionRef } from './ids.js';
 import { OwnerSessions } from './owner-sessions.js';
+import { connectionIndex } from './session-index.js';
 import type { SessionRecord } from './session-record.js';
 
 const SECOND = 1000;
@@ -30,11 +32,18 @@ class OwnersBench extends SessionBench {
       hasSessionPerConnection,
       onError: (error) => this.errors.push(error),
     });
-    this.sessionEvents.subscribe((event) => this.owners.handleEvent(event));
   }
 
   async connect(identity: OwnerIdentity): Promise<{ id: SessionId; record: SessionRecord }> {
-    return this.owners.connect(await this.owners.ofNewConnection(identity));
+    return this.owners.connect(await this.owners.ofNewConnection(identity), identity);
+  }
+
+  async touch({ ref, session }: SessionRecord): Promise<void> {
+    if (session) await this.owners.touch(ref, session);
+  }
+
+  async connectionsOf(session: SessionRef): Promise<readonly SessionRef[]> {
+    return this.store.refsOf(connectionIndex(session));
   }
 
   /** As many as one owner may have, the longest idle first. */
@@ -72,7 +81,7 @@ describe('the session of an owner', () => {
   ])('is not that of %s [security 4]', async (_what, other) => {
     const bench = new OwnersBench();
     const session = await bench.owners.of(ALICE);
-    const connection = await bench.owners.connect(session);
+    const connection = await bench.owners.connect(session, ALICE);
     const others = await bench.owners.of(other);
     expect(others.ref).not.toBe(session.ref);
     expect(bench.owners.isOwn(connection.record, ALICE)).toBe(true);
@@ -126,7 +135,7 @@ describe('the session of an owner', () => {
     expect(second).toEqual(first);
     expect(await store.refs()).toHaveLength(1);
     expect(await bench.sessionCount()).toBe(1);
-    expect(bench.owners.ofSameUser(first.ref)).toEqual([first.ref]);
+    expect(await bench.owners.ofSameUser(first)).toEqual([first.ref]);
   });
 
   it('that the store does not give is an error for all who wait, and is there for who asks afterwards', async () => {
@@ -175,17 +184,17 @@ describe('the sessions of one user', () => {
     const [editor, terminal] = [await bench.owners.of(ALICE), await bench.owners.of(ALICE_ELSEWHERE)];
     const bob = await bench.owners.of(BOB);
     await bench.owners.of({ ...ALICE, issuer: 'https://other.test' });
-    expect(bench.owners.ofSameUser(editor.ref)).toEqual([editor.ref, terminal.ref]);
-    expect(bench.owners.ofSameUser(terminal.ref)).toEqual([editor.ref, terminal.ref]);
-    expect(bench.owners.ofSameUser(bob.ref)).toEqual([bob.ref]);
+    expect(await bench.owners.ofSameUser(editor)).toEqual([editor.ref, terminal.ref]);
+    expect(await bench.owners.ofSameUser(terminal)).toEqual([editor.ref, terminal.ref]);
+    expect(await bench.owners.ofSameUser(bob)).toEqual([bob.ref]);
   });
 
   it('are forgotten one by one as they end', async () => {
     const bench = new OwnersBench();
     const [editor, terminal] = [await bench.owners.of(ALICE), await bench.owners.of(ALICE_ELSEWHERE)];
     await bench.registry.end(editor.ref, 'connection_expired');
-    expect(bench.owners.ofSameUser(terminal.ref)).toEqual([terminal.ref]);
-    expect(bench.owners.ofSameUser(editor.ref)).toEqual([editor.ref]);
+    expect(await bench.owners.ofSameUser(terminal)).toEqual([terminal.ref]);
+    expect(await bench.owners.ofSameUser(editor)).toEqual([terminal.ref]);
   });
 });
 
@@ -195,14 +204,14 @@ describe('the connections of an owner', () => {
     const [first, second] = [await bench.connect(ALICE), await bench.connect(ALICE)];
     expect(second.id).not.toBe(first.id);
     const { ref } = await bench.owners.of(ALICE);
-    expect(bench.owners.connectionsOf(ref)).toEqual([first.record.ref, second.record.ref]);
+    expect(await bench.connectionsOf(ref)).toEqual([first.record.ref, second.record.ref]);
   });
 
   it('are ten at most: one more, and the one that was idle for longest ends [security 39]', async () => {
     const bench = new OwnersBench();
     const connections = await bench.connectTen();
     const bobs = await bench.connect(BOB);
-    await bench.owners.touch(connections[0]!.record.ref);
+    await bench.touch(connections[0]!.record);
     const eleventh = await bench.connect(ALICE);
     const live = await Promise.all([...connections, eleventh, bobs].map((each) => bench.isLive(each)));
     expect(live).toEqual([true, false, ...new Array(8).fill(true), true, true]);
@@ -215,7 +224,7 @@ describe('the connections of an owner', () => {
     const bench = new OwnersBench();
     const connections = await Promise.all(Array.from({ length: 50 }, () => bench.connect(ALICE)));
     const { ref } = await bench.owners.of(ALICE);
-    expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
+    expect(await bench.connectionsOf(ref)).toHaveLength(10);
     const live = await Promise.all(connections.map((each) => bench.isLive(each)));
     expect(live.filter(Boolean)).toHaveLength(10);
     expect(live.at(-1)).toBe(true);
@@ -257,7 +266,7 @@ describe('the connections of an owner', () => {
     });
     expect(bench.eventsOf('session.refused')).toEqual([{ type: 'session.refused', reason: 'user' }]);
     for (const connection of connections) expect(await bench.isLive(connection)).toBe(true);
-    expect(bench.owners.connectionsOf((await bench.owners.of(ALICE)).ref)).toHaveLength(10);
+    expect(await bench.connectionsOf((await bench.owners.of(ALICE)).ref)).toHaveLength(10);
     closed[3]?.('client');
     const eleventh = await bench.connect(ALICE);
     expect([await bench.isLive(listening[3]!), await bench.isLive(eleventh)]).toEqual([false, true]);
@@ -272,10 +281,10 @@ describe('the connections of an owner', () => {
     await expect(bench.connect(ALICE)).rejects.toMatchObject({ code: 'store_unavailable' });
     for (const connection of connections) expect(await bench.isLive(connection)).toBe(true);
     const { ref } = await bench.owners.of(ALICE);
-    expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
+    expect(await bench.connectionsOf(ref)).toHaveLength(10);
     store.insert = insert;
     await bench.connect(ALICE);
-    expect(bench.owners.connectionsOf(ref)).toHaveLength(10);
+    expect(await bench.connectionsOf(ref)).toHaveLength(10);
   });
 
   it.each(['deleted', 'connection_expired', 'cap'] as const)(
@@ -315,7 +324,7 @@ describe('the connections of an owner', () => {
       await bench.registry.end(session.ref, 'operator');
       return insert(...given);
     };
-    const connection = await bench.owners.connect(session);
+    const connection = await bench.owners.connect(session, ALICE);
     expect(await bench.isLive(connection)).toBe(false);
     expect(await bench.sessionCount()).toBe(0);
   });
@@ -416,7 +425,7 @@ describe('a request of a connection', () => {
     await bench.logIn(ALICE);
     for (let request = 0; request < 10; request++) {
       await bench.clock.advance(20 * MINUTE);
-      await bench.owners.touch(record.ref);
+      await bench.touch(record);
     }
     expect(bench.eventsOf('session.signed_out')).toEqual([]);
     expect((await bench.registry.get(record.ref))?.lastRequestAtMs).toBe(bench.clock.now());
@@ -426,7 +435,7 @@ describe('a request of a connection', () => {
     const bench = new OwnersBench();
     const { record } = await bench.connect(ALICE);
     await bench.registry.end(record.ref, 'deleted');
-    await bench.owners.touch(record.ref);
+    await bench.touch(record);
     expect(await bench.registry.get(record.ref)).toBeUndefined();
   });
 });
@@ -470,7 +479,7 @@ it('a thousand lives of owners leave nothing behind [security 38]', async () => 
     await bench.connect(owner);
     const session = await bench.logIn(owner);
     bench.registry.streamOpened(record.ref)('client');
-    await bench.owners.touch(record.ref);
+    await bench.touch(record);
     if (life % 2 === 0) await bench.registry.end(record.ref, 'deleted');
     await bench.registry.end(session.ref, 'connection_expired');
     await bench.clock.advance(0);
@@ -480,12 +489,51 @@ it('a thousand lives of owners leave nothing behind [security 38]', async () => 
   expect(records.size).toBe(0);
   expect(await bench.sessionCount()).toBe(0);
   expect(bench.deadlines.size).toBe(0);
-  expect(bench.owners.size).toBe(0);
   for (const ref of lastRefs.slice(-20)) {
-    expect(bench.owners.connectionsOf(ref)).toEqual([]);
-    expect(bench.owners.ofSameUser(ref)).toEqual([ref]);
+    expect(await bench.connectionsOf(ref)).toEqual([]);
   }
   expect(bench.errors).toEqual([]);
+});
+
+describe('an owner at two nodes', () => {
+  function setUp() {
+    const { nodes, answer } = benchNodes();
+    const ownersOf = ({ keys, registry, errors }: SessionBench) =>
+      new OwnerSessions({ keys, registry, random: systemRandom, onError: (error) => errors.push(error) });
+    const [one, other] = nodes;
+    const owners = [ownersOf(one), ownersOf(other)] as const;
+    const connect = async (to: OwnerSessions) => to.connect(await to.ofNewConnection(ALICE), ALICE);
+    return { one, other, owners, connect, answer };
+  }
+
+  it('has one session, which each connection finds at either', async () => {
+    const { owners, connect, answer } = setUp();
+    const started = await answer(Promise.all([...owners, ...owners].map(connect)));
+    const found = await answer(
+      Promise.all(started.map(async ({ record }, index) => owners[index < 2 ? 1 : 0].ofConnection(record))),
+    );
+    const { ref } = await answer(owners[0].of(ALICE));
+    expect(found.map((session) => session?.ref)).toEqual(new Array(4).fill(ref));
+  });
+
+  it('has ten connections together [security 39]', async () => {
+    const { one, owners, connect, answer } = setUp();
+    const many = Array.from({ length: 30 }, (_, index) => owners[index % 2 === 0 ? 0 : 1]);
+    await answer(Promise.all(many.map(connect)));
+    const { ref } = await answer(owners[0].of(ALICE));
+    expect(await answer(Promise.resolve(one.store.refsOf(connectionIndex(ref))))).toHaveLength(10);
+  });
+
+  it('loses the connections of both when its session ends at one of them', async () => {
+    const { one, other, owners, connect, answer } = setUp();
+    const started = await answer(Promise.all(owners.map(connect)));
+    const { ref } = await answer(owners[0].of(ALICE));
+    await answer(other.registry.end(ref, 'operator'));
+    await one.clock.advance(SECOND);
+    const left = await answer(Promise.all(started.map(async ({ record }) => one.registry.get(record.ref))));
+    expect(left).toEqual([undefined, undefined]);
+    expect([...one.errors, ...other.errors]).toEqual([]);
+  });
 });
 
 describe('several sessions of one owner', () => {
@@ -501,7 +549,9 @@ describe('several sessions of one owner', () => {
     ];
     expect(new Set([laptop.ref, phone.ref, plain.ref]).size).toBe(3);
     expect(await bench.owners.of({ ...LAPTOP })).toMatchObject({ ref: laptop.ref });
-    expect(new Set(bench.owners.ofSameUser(phone.ref))).toEqual(new Set([laptop.ref, phone.ref, plain.ref]));
+    expect(new Set(await bench.owners.ofSameUser(phone))).toEqual(
+      new Set([laptop.ref, phone.ref, plain.ref]),
+    );
     await bench.registry.signOut(laptop.ref, 'logout');
     expect((await bench.owners.of(LAPTOP)).accounts).toEqual({});
     expect((await bench.owners.of(PHONE)).accounts).toHaveProperty('idp');
@@ -520,7 +570,7 @@ describe('several sessions of one owner', () => {
     expect(bench.owners.isOwn(record, PHONE)).toBe(true);
     expect(bench.owners.isOwn(record, BOB)).toBe(false);
     const { ref } = await bench.owners.of(LAPTOP);
-    expect(await bench.owners.ofConnection(record.ref, PHONE)).toMatchObject({ ref });
+    expect(await bench.owners.ofConnection(record)).toMatchObject({ ref });
   });
 
   it('have ten connections together [security 39]', async () => {
@@ -537,9 +587,7 @@ describe('a session for each connection', () => {
   const setUp = async () => {
     const bench = new OwnersBench({}, true);
     const connections = [await bench.connect(ALICE), await bench.connect(ALICE)] as const;
-    const sessions = await Promise.all(
-      connections.map(({ record }) => bench.owners.ofConnection(record.ref, ALICE)),
-    );
+    const sessions = await Promise.all(connections.map(({ record }) => bench.owners.ofConnection(record)));
     const [one, other] = sessions;
     if (!one || !other) throw new Error('There are two.');
     return { bench, connections, one, other };
@@ -549,7 +597,7 @@ describe('a session for each connection', () => {
     const { bench, one, other } = await setUp();
     const { ref } = await bench.owners.of(ALICE);
     expect(new Set([one.ref, other.ref, ref]).size).toBe(3);
-    expect(new Set(bench.owners.ofSameUser(one.ref))).toEqual(new Set([one.ref, other.ref, ref]));
+    expect(new Set(await bench.owners.ofSameUser(one))).toEqual(new Set([one.ref, other.ref, ref]));
   });
 
   it('ends with it, and wipes its login; the others go on', async () => {
@@ -574,7 +622,6 @@ describe('a session for each connection', () => {
     const { bench, connections } = await setUp();
     for (const { record } of connections) await bench.registry.end(record.ref, 'deleted');
     await bench.clock.advance(0);
-    expect(bench.owners.size).toBe(0);
     expect(await bench.sessionCount()).toBe(0);
   });
 });

@@ -38,8 +38,6 @@ export interface ConnectionRegistry {
    * @returns a function to call when it ends, with the side that ended it
    */
   requestBegan(found: ResolvedConnection): (by: StreamCloser) => void;
-  /** The connections of a session. */
-  of(session: SessionRef): readonly SessionRef[];
 }
 
 /** Connections in open access. A connection is its own session, and belongs to every client that knows its id. */
@@ -76,10 +74,6 @@ export class OpenAccessConnections implements ConnectionRegistry {
   requestBegan({ connection }: ResolvedConnection): (by: StreamCloser) => void {
     return this.#registry.requestBegan(connection);
   }
-
-  of(session: SessionRef): readonly SessionRef[] {
-    return [session];
-  }
 }
 
 /** Connections in bearer access. The connections of one user share a session, or each has its own. */
@@ -95,8 +89,9 @@ export class BearerAccessConnections implements ConnectionRegistry {
   }
 
   async start(principal: Principal | undefined): Promise<ResolvedConnection & { readonly id: SessionId }> {
-    const session = await this.#owners.ofNewConnection(requirePrincipal(principal));
-    const { id, record } = await this.#owners.connect(session);
+    const owner = requirePrincipal(principal);
+    const session = await this.#owners.ofNewConnection(owner);
+    const { id, record } = await this.#owners.connect(session, owner);
     return { id, connection: record.ref, session };
   }
 
@@ -106,14 +101,15 @@ export class BearerAccessConnections implements ConnectionRegistry {
     if (resolved.state !== 'live') return undefined;
     const { record } = resolved;
     if (this.#owners.isOwn(record, owner)) {
-      return { connection: record.ref, session: await this.#owners.ofConnection(record.ref, owner) };
+      const session = await this.#owners.ofConnection(record);
+      return session && { connection: record.ref, session };
     }
     this.#events.emit({ type: 'session.not_owned', ...snapshotOf(record) });
     return undefined;
   }
 
-  touch({ connection }: ResolvedConnection): Promise<void> {
-    return this.#owners.touch(connection);
+  touch({ connection, session }: ResolvedConnection): Promise<void> {
+    return this.#owners.touch(connection, session.ref);
   }
 
   streamOpened({ connection, session }: ResolvedConnection): (by: StreamCloser) => void {
@@ -126,10 +122,6 @@ export class BearerAccessConnections implements ConnectionRegistry {
     return (by) => this.#markEnded(session.ref, ended, by);
   }
 
-  of(session: SessionRef): readonly SessionRef[] {
-    return this.#owners.connectionsOf(session);
-  }
-
   #markEnded(
     session: SessionRef,
     presences: readonly ((by: StreamCloser) => void)[],
@@ -137,7 +129,7 @@ export class BearerAccessConnections implements ConnectionRegistry {
   ): void {
     for (const end of presences) end(by);
     // While the request or stream counted, the end of the last connection was not a disconnect.
-    if (this.of(session).length === 0) this.#registry.clientLeft(session);
+    this.#owners.requestEnded(session);
   }
 }
 

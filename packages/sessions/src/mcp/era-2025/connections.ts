@@ -42,10 +42,17 @@ const SESSION_HEADER = 'mcp-session-id';
 /** The maximum length of `initialize`, whose client information is kept as long as the connection. */
 const MAX_INITIALIZE_CHARACTERS = 16 * 1024;
 
+/** A connection of this process, and the session that its requests use. */
+interface OpenConnection {
+  readonly connection: Connection;
+  readonly session: SessionRef;
+}
+
 /** The connections of 2025 clients. Each is a protocol session, from `initialize` to its end. */
 export class Connections {
   readonly #options: ConnectionsOptions;
-  readonly #connections = new Map<SessionRef, Connection>();
+  readonly #connections = new Map<SessionRef, OpenConnection>();
+  readonly #ofSession = new Map<SessionRef, Set<Connection>>();
   /** The client information of 2025 connections. */
   readonly #clientInfo = new Map<SessionRef, QuotaShare>();
   readonly #keptClientInfo = new MemoryQuota(CLIENT_INFO_LIMITS);
@@ -65,9 +72,7 @@ export class Connections {
       case 'account.removed':
       case 'account.reauthentication_required':
         // Another user may log in next.
-        for (const ref of this.#options.connectionRegistry.of(event.ref)) {
-          this.#connections.get(ref)?.forgetEvents();
-        }
+        for (const connection of this.#ofSession.get(event.ref) ?? []) connection.forgetEvents();
         return;
       default:
     }
@@ -149,7 +154,7 @@ export class Connections {
       onStandaloneOpen,
     });
     await connection.open();
-    this.#connections.set(started.connection, connection);
+    this.#add(started, connection);
     return contexts.run(contextOf(incoming, started), () => connection.serve(requestOf(incoming)));
   }
 
@@ -162,10 +167,11 @@ export class Connections {
     const { registry, connectionRegistry } = this.#options;
     const { request, body, principal } = incoming;
     const found = await connectionRegistry.find(id, principal);
-    const connection = found && this.#connections.get(found.connection);
-    if (!found || !connection) {
+    const open = found && this.#connections.get(found.connection);
+    if (!found || !open) {
       return errorResponse(404, ErrorCode.sessionNotFound, SESSION_NOT_FOUND);
     }
+    const { connection } = open;
     const isPingOnly = messagesOf(body).every(isPing);
     const onAnswered = isPingOnly ? ignore : connectionRegistry.requestBegan(found);
     const response = await this.#serve(incoming, found, connection, onAnswered);
@@ -195,13 +201,23 @@ export class Connections {
     }
   }
 
+  #add({ connection: ref, session }: ResolvedConnection, connection: Connection): void {
+    this.#connections.set(ref, { connection, session: session.ref });
+    const others = this.#ofSession.get(session.ref) ?? new Set();
+    this.#ofSession.set(session.ref, others.add(connection));
+  }
+
   /** Never rejects. */
   async #close(ref: SessionRef): Promise<void> {
     this.#clientInfo.get(ref)?.release();
     this.#clientInfo.delete(ref);
-    const connection = this.#connections.get(ref);
-    if (!connection) return;
+    const open = this.#connections.get(ref);
+    if (!open) return;
+    const { connection, session } = open;
     this.#connections.delete(ref);
+    const others = this.#ofSession.get(session);
+    others?.delete(connection);
+    if (others?.size === 0) this.#ofSession.delete(session);
     await connection.close().catch(this.#options.onError);
   }
 }

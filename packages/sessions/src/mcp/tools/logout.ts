@@ -73,8 +73,8 @@ async function logout(
   const { contexts, owners } = options;
   const { resolved } = contexts.get();
   if (resolved.state !== 'live') throw sessionRequired();
-  const { ref } = resolved.record;
-  const refs = everywhere && owners ? owners.ofSameUser(ref) : [ref];
+  const { record } = resolved;
+  const refs = everywhere && owners ? await owners.ofSameUser(record) : [record.ref];
   const reports = await Promise.all(refs.map((each) => logoutOf(options, each, provider)));
   return reports.flat();
 }
