@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import type { RequestHeaders } from './request-headers.js';
 
 /**
  * Headers that only proxies, tunnels and content delivery networks add: standard headers, and those of well-known
@@ -13,9 +14,29 @@ const NAMES_A_CLIENT =
 /** Headers with arguments of tools (`Mcp-Param-…`, revision 2026-07-28), which may have any name. */
 const WRITTEN_BY_CLIENTS = /^mcp-/;
 
+/** Headers of most requests. None of them matches a pattern. */
+export const USUAL_HEADERS: ReadonlySet<string> = new Set([
+  'accept',
+  'accept-encoding',
+  'accept-language',
+  'authorization',
+  'connection',
+  'content-length',
+  'content-type',
+  'host',
+  'mcp-method',
+  'mcp-name',
+  'mcp-protocol-version',
+  'mcp-session-id',
+  'sec-fetch-mode',
+  'transfer-encoding',
+  'user-agent',
+]);
+
 /** The name of the first header that shows that a request was forwarded; `undefined` if there is none. */
-export function forwardingHeaderOf(headers: Headers): string | undefined {
+export function forwardingHeaderOf(headers: Pick<RequestHeaders, 'keys'>): string | undefined {
   for (const name of headers.keys()) {
+    if (USUAL_HEADERS.has(name)) continue;
     // Some proxies write `X_Forwarded_For`, or `HTTP_X_FORWARDED_FOR` as CGI does (RFC 3875 section 4.1.18).
     const usual = name.replaceAll('_', '-').replace(/^http-/, '');
     if (WRITTEN_BY_CLIENTS.test(usual)) continue;

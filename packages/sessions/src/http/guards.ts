@@ -4,6 +4,8 @@ import { isLoopbackHost } from '../secure-url.js';
 import { hostnameOf } from './allow-lists.js';
 import { targetOf } from './base-path.js';
 import { forwardingHeaderOf, isOverHttp10 } from './forwarding.js';
+import { type KnownHost, KnownHosts } from './known-hosts.js';
+import type { RequestHeaders } from './request-headers.js';
 
 /** The hosts and origins that a server accepts. */
 export interface GuardOptions {
@@ -18,7 +20,7 @@ export interface GuardOptions {
 export interface GuardedRequest {
   /** The URL of the request. Some frameworks write a fixed host into it. */
   readonly url: string;
-  readonly headers: Headers;
+  readonly headers: RequestHeaders;
   readonly incoming: IncomingMessage | undefined;
 }
 
@@ -27,20 +29,23 @@ export interface GuardedRequest {
  */
 export class Guards {
   readonly #options: GuardOptions;
+  readonly #hosts: KnownHosts;
 
   constructor(options: GuardOptions) {
     this.#options = options;
+    this.#hosts = new KnownHosts(options.allowedHosts);
   }
 
   /** Whether the host of a request is accepted. */
   allowsHost(request: GuardedRequest): boolean {
-    const hostname = hostnameOf(hostOf(request) ?? '');
+    const { hostname, isOwn, isLoopback } = this.#hostOf(request);
     if (hostname === undefined) return false;
-    const { publicUrl, allowedHosts } = this.#options;
-    if (hostname === hostnameOf(publicUrl().host) || allowedHosts.includes(hostname)) return true;
+    if (isOwn) return true;
     const { incoming } = request;
-    const isLocal = incoming ? isLocalConnection(incoming) : isLoopbackHost(publicUrl().hostname);
-    return isLocal && isLoopbackHost(hostname);
+    const isLocal = incoming
+      ? isLocalConnection(incoming)
+      : isLoopbackHost(this.#options.publicUrl().hostname);
+    return isLocal && isLoopback;
   }
 
   /**
@@ -58,7 +63,7 @@ export class Guards {
   }
 
   /** Whether a form comes from a page of this server. */
-  isOwnPage(headers: Headers): boolean {
+  isOwnPage(headers: RequestHeaders): boolean {
     const site = headers.get('sec-fetch-site');
     return (
       headers.get('origin') === this.#options.publicUrl().origin && (site === null || site === 'same-origin')
@@ -76,10 +81,14 @@ export class Guards {
     return (
       (incoming !== undefined && !isLocalConnection(incoming)) ||
       !isLoopbackHost(this.#options.publicUrl().hostname) ||
-      !isLoopbackHost(hostnameOf(hostOf(request) ?? '') ?? '') ||
+      !this.#hostOf(request).isLoopback ||
       forwardingHeaderOf(headers) !== undefined ||
       isOverHttp10(incoming)
     );
+  }
+
+  #hostOf(request: GuardedRequest): KnownHost {
+    return this.#hosts.get(hostOf(request) ?? '', this.#options.publicUrl());
   }
 }
 

@@ -10,6 +10,7 @@ import {
   type ParsedBody,
   parsedBodyOf,
   type RequestBody,
+  type SentRequest,
 } from './body-source.js';
 import type { RequestScheduler } from './request-scheduler.js';
 
@@ -107,7 +108,7 @@ export class BodyReader {
     this.#buffer.release();
   }
 
-  async #receiveStream({ body }: Request): Promise<void> {
+  async #receiveStream({ body }: SentRequest): Promise<void> {
     try {
       const reader = body?.getReader();
       this.#stop = () => void reader?.cancel().catch(() => undefined);

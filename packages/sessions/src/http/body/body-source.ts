@@ -1,11 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { SessionError } from '../../errors.js';
 import type { ClientKey } from '../../limits/client-key.js';
+import type { RequestHeaders } from '../request-headers.js';
 import type { BodyRefusal } from './body-buffer.js';
+
+/** The parts of a web-standard request that a body is read from. */
+export interface SentRequest extends Pick<Request, 'body' | 'bodyUsed'> {
+  readonly headers: RequestHeaders;
+}
 
 /** A request that may have a body. */
 export interface BodySource {
-  readonly request: Request;
+  readonly request: SentRequest;
   readonly incoming: IncomingMessage | undefined;
   /** Whether `request` has the body of `incoming`. */
   readonly isUnmodified: boolean;
@@ -24,7 +30,7 @@ export type RequestBody = ParsedBody | { readonly kind: BodyRefusal };
 type ParsedMessage = IncomingMessage & { readonly body?: unknown; readonly rawBody?: unknown };
 
 /** The media type of a body, without parameters. */
-export function mediaTypeOf(headers: Headers): string | undefined {
+export function mediaTypeOf(headers: RequestHeaders): string | undefined {
   return headers.get('content-type')?.split(';', 1)[0]?.trim().toLowerCase();
 }
 

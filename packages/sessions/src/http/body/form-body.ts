@@ -1,7 +1,7 @@
 import { MAX_FORM_BYTES } from '../http-limits.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
 import { BodyReader } from './body-reader.js';
-import { type BodySource, mediaTypeOf } from './body-source.js';
+import { type BodySource, mediaTypeOf, type SentRequest } from './body-source.js';
 
 /** Reads the fields of a form. A body of another type has no fields. @throws SessionError as {@link BodyReader.read} */
 export async function readForm(
@@ -22,7 +22,7 @@ export async function readForm(
   }
 }
 
-const isForm = ({ headers }: Request) => mediaTypeOf(headers) === 'application/x-www-form-urlencoded';
+const isForm = ({ headers }: SentRequest) => mediaTypeOf(headers) === 'application/x-www-form-urlencoded';
 
 /** The fields with one value. Parsers store other fields as arrays or objects. */
 function fieldsOf(parsed: unknown): [string, string][] {

@@ -3,7 +3,7 @@ import { MAX_BODY_BYTES, MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../http-limit
 import type { BodyRefusal } from './body-buffer.js';
 import type { BodyMemoryLimit } from './body-memory-limit.js';
 import { BodyReader } from './body-reader.js';
-import { type BodySource, mediaTypeOf } from './body-source.js';
+import { type BodySource, mediaTypeOf, type SentRequest } from './body-source.js';
 import { JsonScan } from './json-scan.js';
 import type { RequestScheduler } from './request-scheduler.js';
 
@@ -29,11 +29,12 @@ export type JsonBody =
 
 /** Reads the JSON body of one request to the MCP endpoint. */
 export class JsonBodyReader {
-  readonly #request: Request;
+  readonly #request: SentRequest;
   readonly #maxShape: JsonShape;
   /** Absent if the content type is not JSON. */
   readonly #scan: JsonScan | undefined;
   readonly #reader: BodyReader;
+  #read: Promise<JsonBody> | undefined;
 
   /** Starts to receive the body. */
   constructor(source: BodySource, { memory, scheduler, argumentElements }: JsonBodyLimits) {
@@ -55,8 +56,13 @@ export class JsonBodyReader {
     this.#reader.cancel();
   }
 
-  /** @throws SessionError as {@link BodyReader.read} */
-  async read(): Promise<JsonBody> {
+  /** May be called again. @throws SessionError as {@link BodyReader.read} */
+  read(): Promise<JsonBody> {
+    this.#read ??= this.#readOnce();
+    return this.#read;
+  }
+
+  async #readOnce(): Promise<JsonBody> {
     if (!this.#scan) return { kind: 'wrong-type' };
     const body = await this.#reader.read();
     switch (body.kind) {
