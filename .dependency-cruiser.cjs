@@ -14,7 +14,7 @@ const upToAccount = [...upToSession, 'account'];
 const upToHttp = [...upToSession, 'access', 'mcp/wire', 'http'];
 const upToLogin = [...upToHttp, 'account', 'provider', 'login'];
 const upToServer = [...upToLogin, 'mcp/request', 'mcp/tools', 'mcp/server'];
-const upToMcp = [...upToServer, 'mcp/era-2025', 'mcp/era-2026', 'mcp'];
+const upToMcp = [...upToServer, 'mcp/plain-tools', 'mcp/era-2025', 'mcp/era-2026', 'mcp'];
 
 const modules = {
   errors: [],
@@ -35,9 +35,10 @@ const modules = {
   'mcp/request': upToLogin,
   'mcp/tools': [...upToLogin, 'mcp/request'],
   'mcp/server': [...upToLogin, 'mcp/request', 'mcp/tools'],
-  'mcp/era-2025': upToServer,
-  'mcp/era-2026': upToServer,
-  mcp: [...upToServer, 'mcp/era-2025', 'mcp/era-2026'],
+  'mcp/plain-tools': upToServer,
+  'mcp/era-2025': [...upToServer, 'mcp/plain-tools'],
+  'mcp/era-2026': [...upToServer, 'mcp/plain-tools'],
+  mcp: [...upToServer, 'mcp/plain-tools', 'mcp/era-2025', 'mcp/era-2026'],
   store: [...upToSession, 'login'],
   observe: upToSession,
   server: [...upToMcp, 'store', 'observe'],

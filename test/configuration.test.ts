@@ -31,6 +31,7 @@ const OPTIONS: Record<keyof Options, true> = {
   access: true,
   branding: true,
   elicitation: true,
+  dispatch: true,
   allowedHosts: true,
   allowedOrigins: true,
   trustedProxies: true,

@@ -8,6 +8,7 @@ import {
 import { STATE_LIMITS } from '../packages/sessions/src/account/session-state.js';
 import { MAX_BODIES_BYTES } from '../packages/sessions/src/http/body/body-memory-limit.js';
 import { MAX_JSON_DEPTH, MAX_JSON_ELEMENTS } from '../packages/sessions/src/http/http-limits.js';
+import { MAX_KNOWN_HOST_CHARACTERS, MAX_KNOWN_HOSTS } from '../packages/sessions/src/http/known-hosts.js';
 import { MAX_UNREAD_BYTES } from '../packages/sessions/src/http/unread-response-limit.js';
 import { DEFAULT_LIMITS } from '../packages/sessions/src/limits/limits.js';
 import type { MemoryQuotaLimits } from '../packages/sessions/src/limits/memory-quota.js';
@@ -16,6 +17,10 @@ import {
   MAX_ISSUED_PER_SESSION,
   MAX_USED_PER_ISSUER,
 } from '../packages/sessions/src/limits/one-time-store.js';
+import {
+  MAX_KNOWN_ENVELOPE_CHARACTERS,
+  MAX_KNOWN_ENVELOPES,
+} from '../packages/sessions/src/mcp/plain-tools/plain-call.js';
 import {
   CALL_BYTES,
   CALL_LIMITS,
@@ -73,6 +78,13 @@ describe('docs/limits.md', () => {
     ['unread bytes of all answers and streams', MAX_UNREAD_BYTES / MIB],
     ['request id and progress token', MAX_ID_CHARACTERS],
     ['reasons of ended sessions that are remembered', MAX_END_REASONS],
+    ['hosts of requests that are remembered', MAX_KNOWN_HOSTS],
+    ['hosts of requests that are remembered', MAX_KNOWN_HOST_CHARACTERS],
+    ['client information and capabilities of 2026 requests that are remembered', MAX_KNOWN_ENVELOPES],
+    [
+      'client information and capabilities of 2026 requests that are remembered',
+      MAX_KNOWN_ENVELOPE_CHARACTERS,
+    ],
     ['fields of a token response or a callback that tools see (`tokenFields`, `callbackFields`)', MAX_FIELDS],
     [
       'fields of a token response or a callback that tools see (`tokenFields`, `callbackFields`)',

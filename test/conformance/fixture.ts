@@ -1,5 +1,5 @@
 /** The server for the conformance suite, with the tools, resources and prompts that it requires. */
-import { createSessions } from 'mcp-sessions';
+import { createSessions, type Dispatch } from 'mcp-sessions';
 import { registerContentTools } from './content-tools.js';
 import { registerInputRequiredTools, requestState } from './input-required-tools.js';
 import { registerPrompts } from './prompts.js';
@@ -11,7 +11,7 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
-export async function startFixture(): Promise<Fixture> {
+export async function startFixture(dispatch: Dispatch): Promise<Fixture> {
   const sessions = createSessions({
     server: {
       name: 'mcp-sessions-conformance',
@@ -33,6 +33,7 @@ export async function startFixture(): Promise<Fixture> {
       registerResources(server);
       registerPrompts(server);
     },
+    dispatch,
     // No scenario logs in, so the provider gets no request. The discard port has no listener.
     providers: { issuer: 'http://127.0.0.1:9/', clientId: 'conformance' },
   });

@@ -1,7 +1,8 @@
 /**
- * Runs the server scenarios of the official MCP conformance suite for both revisions against the fixture. The exit
- * code is 0 only if the server conforms to both. `--verbose` prints the output of the suite.
+ * Runs the server scenarios of the official MCP conformance suite for both revisions against the fixture, with each
+ * value of `dispatch`. The exit code is 0 only if the server conforms to both revisions. `--verbose` prints the output of the suite.
  */
+import type { Dispatch } from 'mcp-sessions';
 import { startFixture } from './fixture.js';
 import { runRequirements } from './suite.js';
 import { judge } from './verdict.js';
@@ -36,20 +37,24 @@ async function assertAnswers(url: string): Promise<void> {
 
 const isVerbose = process.argv.includes('--verbose');
 
-const fixture = await startFixture();
-try {
-  for (const [revision, demanded] of Object.entries(revisions)) {
-    await assertAnswers(fixture.url);
-    const run = await runRequirements(fixture.url, revision, (text) => {
-      if (isVerbose) process.stdout.write(text);
-    });
-    await assertAnswers(fixture.url);
-    const { lines, conforms } = judge(revision, run, demanded);
-    console.log(lines.join('\n'));
-    if (run.scenarios.length === 0) console.error(`The suite printed no summary:\n${run.output}`);
-    if (!conforms) process.exitCode = 1;
-  }
-} finally {
-  await fixture.close();
-}
+for (const dispatch of ['direct', 'sdk'] as const) await runAll(dispatch);
 console.log(process.exitCode ? 'conformance: FAILED' : 'conformance: both revisions conform');
+
+async function runAll(dispatch: Dispatch): Promise<void> {
+  const fixture = await startFixture(dispatch);
+  try {
+    for (const [revision, demanded] of Object.entries(revisions)) {
+      await assertAnswers(fixture.url);
+      const run = await runRequirements(fixture.url, revision, (text) => {
+        if (isVerbose) process.stdout.write(text);
+      });
+      await assertAnswers(fixture.url);
+      const { lines, conforms } = judge(revision, run, demanded);
+      console.log([`dispatch: ${dispatch}`, ...lines].join('\n'));
+      if (run.scenarios.length === 0) console.error(`The suite printed no summary:\n${run.output}`);
+      if (!conforms) process.exitCode = 1;
+    }
+  } finally {
+    await fixture.close();
+  }
+}

@@ -19,6 +19,7 @@ describe('the configuration', () => {
       lifetimes: {},
       limits: {},
       elicitation: undefined,
+      dispatch: undefined,
       allowed: { allowedOrigins: ['http://localhost:6274', 'http://127.0.0.1:6274'] },
       branding: {},
       toolsModule: undefined,
@@ -51,6 +52,11 @@ describe('the configuration', () => {
     expect(configurationOf(tools, environment).upstream).toMatchObject({
       provider: { displayName: 'Acme Staff' },
     });
+  });
+
+  it('leaves the dispatch of calls to the SDK with --dispatch sdk', () => {
+    expect(configurationOf(['--dispatch', 'sdk'])).toMatchObject({ dispatch: 'sdk' });
+    expect(() => configurationOf(['--dispatch', 'fast'])).toThrow(/--dispatch must be one of direct, sdk/);
   });
 
   it('turns elicitation off with --elicitation never, over HTTP and over stdio', () => {

@@ -33,6 +33,8 @@ export interface Configuration {
   readonly limits: Partial<Limits>;
   /** Which clients are asked to open the link of a login. Default: that of the library's option `elicitation`. */
   readonly elicitation: Flags['elicitation'];
+  /** What calls tools. Default: that of the library's option `dispatch`. */
+  readonly dispatch: Flags['dispatch'];
   /** The hosts and origins that the server accepts besides its own. */
   readonly allowed: Allowed;
   /** The name and the logo on the pages of a login. */
@@ -126,6 +128,7 @@ export function parseCommand(argv: readonly string[], environment: NodeJS.Proces
         ...(flags.maxSessions !== undefined && { maxSessions: flags.maxSessions }),
       },
       elicitation: flags.elicitation,
+      dispatch: flags.dispatch,
       allowed: parseAllowed(environment, upstream.kind === 'sample' && transport.kind === 'http'),
       branding: parseBranding(environment),
       toolsModule: flags.tools,

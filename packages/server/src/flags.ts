@@ -17,6 +17,9 @@ export const DEVICE_FLOWS = ['allowed', 'only'] as const;
 /** The values of `--elicitation`. */
 const ELICITATIONS = ['auto', 'never'] as const;
 
+/** The values of `--dispatch`. */
+const DISPATCHES = ['direct', 'sdk'] as const;
+
 /** The values of `--callback-host`. */
 const CALLBACK_HOSTS = ['127.0.0.1', 'localhost'] as const;
 
@@ -41,6 +44,7 @@ export interface Flags {
   readonly deviceFlow: (typeof DEVICE_FLOWS)[number] | undefined;
   /** Which clients are asked to open the link of a login. */
   readonly elicitation: (typeof ELICITATIONS)[number] | undefined;
+  readonly dispatch: (typeof DISPATCHES)[number] | undefined;
   readonly idpPort: number | undefined;
   readonly apiPort: number | undefined;
   readonly accessTokenSeconds: number;
@@ -80,6 +84,7 @@ const schema = z.object({
   access: z.enum(ACCESS_MODES, `must be one of ${ACCESS_MODES.join(', ')}`).optional(),
   'device-flow': z.enum(DEVICE_FLOWS, `must be one of ${DEVICE_FLOWS.join(', ')}`).optional(),
   elicitation: z.enum(ELICITATIONS, `must be one of ${ELICITATIONS.join(', ')}`).optional(),
+  dispatch: z.enum(DISPATCHES, `must be one of ${DISPATCHES.join(', ')}`).optional(),
   'idp-port': port.optional(),
   'api-port': port.optional(),
   'access-token-seconds': seconds.default(120),
@@ -116,6 +121,7 @@ export function parseFlags(argv: readonly string[]): Flags {
     access: data.access,
     deviceFlow: data['device-flow'],
     elicitation: data.elicitation,
+    dispatch: data.dispatch,
     idpPort: data['idp-port'],
     apiPort: data['api-port'],
     accessTokenSeconds: data['access-token-seconds'],
@@ -150,6 +156,7 @@ function splitArguments(argv: readonly string[]): Record<string, unknown> {
         access: text,
         'device-flow': text,
         elicitation: text,
+        dispatch: text,
         'idp-port': text,
         'api-port': text,
         'access-token-seconds': text,

@@ -85,7 +85,7 @@ export async function serveStdio(
 }
 
 function createServer(
-  { transport, lifetimes, limits, elicitation, allowed, logLevel, allowDebugging }: Configuration,
+  { transport, lifetimes, limits, elicitation, dispatch, allowed, logLevel, allowDebugging }: Configuration,
   branding: Branding,
   { api: _, close: __, onListening: ___, provider: providers, ...options }: Backend,
 ): { sessions: Sessions; warnAboutProviders: () => void } {
@@ -100,6 +100,7 @@ function createServer(
     branding,
     limits,
     elicitation,
+    dispatch,
     lifetimes: { ...(transport.kind === 'stdio' && { shutdownDrainMs: STDIO_DRAIN_MS }), ...lifetimes },
     logger,
     allowDebugging,

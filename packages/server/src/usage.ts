@@ -19,6 +19,8 @@ user, prints what is right and what to change, and exits with 0, 1 (a check fail
                                  a link; only: they have to
   --elicitation <auto|never>     auto: ask clients that declare URL elicitation to open the link of a login
                                  (the default); never: the model shows the link
+  --dispatch <direct|sdk>        direct: call tools without the dispatch of the MCP SDK where the answer is the
+                                 same (the default); sdk: never
   --port <port>                  port of the MCP server (3000); 0: any free port
   --keep-alive-seconds <n>       idle timeout of connections (65); set it longer than the idle timeout of the
                                  load balancer

@@ -1,5 +1,7 @@
 /** The media types of the MCP endpoint's answers, as the SDK looks for them in `Accept`. */
-const ANSWERS = ['application/json', 'text/event-stream'];
+export const ANSWERS: readonly string[] = ['application/json', 'text/event-stream'];
+/** What most clients send. */
+const BY_NAME = ANSWERS.join(', ');
 
 const MEDIA_RANGE = /^\s*([^\s;/]+)\/([^\s;/]+)\s*(?:;(.*))?$/;
 const WEIGHT = /(?:^|;)\s*q\s*=\s*([01](?:\.\d*)?)\s*(?=;|$)/i;
@@ -9,7 +11,7 @@ const WEIGHT = /(?:^|;)\s*q\s*=\s*([01](?:\.\d*)?)\s*(?=;|$)/i;
  * matching range decides, a weight of 0 excludes a type, and without the header both types are accepted.
  */
 export function acceptedAnswers(accept: string | null): readonly string[] {
-  if (accept === null || accept.trim() === '') return ANSWERS;
+  if (accept === null || accept === BY_NAME || accept.trim() === '') return ANSWERS;
   const ranges = accept.toLowerCase().split(',').flatMap(rangeOf);
   return ANSWERS.filter((answer) => weightOf(answer, ranges) > 0);
 }

@@ -1,4 +1,4 @@
-import type { Access, AccessRequest, Principal, Refusal } from '../access/access.js';
+import type { Access, AccessRequest, Admission, Principal, Refusal } from '../access/access.js';
 import type { BearerSettings } from '../access/access-options.js';
 import {
   bearerChallenge,
@@ -66,13 +66,17 @@ export class EndpointAdmission {
       : {};
   }
 
-  /** @returns the authenticated caller, or the response that refuses the request */
+  /**
+   * @param known the decision, if it was asked for before: a refused token counts once
+   * @returns the authenticated caller, or the response that refuses the request
+   */
   async admit(
     request: Request,
     from: Omit<AccessRequest, 'authorization'>,
+    known?: Promise<Admission>,
   ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
-    const admission = await this.#options.access.admit({ ...from, authorization });
+    const admission = await (known ?? this.#options.access.admit({ ...from, authorization }));
     return admission.isAdmitted ? { principal: admission.principal } : this.#refuse(admission.refusal);
   }
 

@@ -20,6 +20,11 @@ export class BasePath {
     this.#base = base;
   }
 
+  /** Without a trailing slash; empty if the public URL has no path. */
+  get path(): string {
+    return this.#base;
+  }
+
   /** The path of a request, relative to the base, as routes are registered. */
   routeOf(request: Request, incoming: IncomingMessage | undefined): string {
     const path = getPath(request);

@@ -3,6 +3,7 @@ import type { Context } from 'hono';
 import type { RequestOrigin } from '../access/access.js';
 import type { ClientKey } from '../limits/client-key.js';
 import type { BodySource } from './body/body-source.js';
+import type { HandedOn } from './plain-lane.js';
 import type { RequestEnd } from './request-end.js';
 
 /** The environment of the routes (Hono). */
@@ -11,6 +12,8 @@ export interface HttpEnv {
   readonly Bindings: Partial<HttpBindings> & {
     /** Whether the request has the body of `incoming`. Middleware of other frameworks may have replaced it. */
     readonly isUnmodified?: true;
+    /** What the plain lane has found out about the request. Absent if it has not taken it. */
+    readonly handedOn?: HandedOn | undefined;
   };
   readonly Variables: {
     origin: RequestOrigin;

@@ -6,15 +6,27 @@ import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js'
 import { ChunkLimit } from './body/body-buffer.js';
 import type { HttpEnv } from './http-env.js';
 import { READ_TIMEOUT_MS } from './http-limits.js';
+import type { HandedOn, PlainLane } from './plain-lane.js';
 
 /** Serves requests of Node's HTTP server. With `next`, serves only requests for the app's own routes. */
 type NodeHandler = (request: IncomingMessage, response: ServerResponse, next?: () => void) => void;
 
-/** Serves an app to Node's HTTP server. Does not replace the global `Request` and `Response`. */
-export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath): NodeHandler {
-  const listener = getRequestListener((request, env) => app.fetch(request, { ...env, isUnmodified: true }), {
-    overrideGlobalObjects: false,
-  });
+/**
+ * Serves an app to Node's HTTP server. Does not replace the global `Request` and `Response`.
+ * @param lane serves what it can before the app. Default: none
+ */
+export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath, lane?: PlainLane): NodeHandler {
+  const handedOnBy = new WeakMap<IncomingMessage, HandedOn>();
+  const listener = getRequestListener(
+    (request, { incoming, outgoing }) => {
+      const handedOn = handedOnBy.get(incoming as IncomingMessage);
+      // The adapter does not notice that the client has disconnected before.
+      const sent =
+        handedOn && outgoing.closed ? new Request(request, { signal: AbortSignal.abort() }) : request;
+      return app.fetch(sent, { incoming, outgoing, isUnmodified: true, handedOn });
+    },
+    { overrideGlobalObjects: false },
+  );
   const isOwn = ownRoutesOf(app, basePath);
   const pipelining = new PipeliningLimit();
   return (request, response, next) => {
@@ -28,7 +40,11 @@ export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath): NodeHandl
       if (response.writableLength > 0) response.destroy();
     });
     response.once('close', () => limitRest(request));
-    void listener(request, response);
+    const isTaken = lane?.serve(request, response, (handedOn) => {
+      handedOnBy.set(request, handedOn);
+      void listener(request, response);
+    });
+    if (!isTaken) void listener(request, response);
   };
 }
 

@@ -50,7 +50,7 @@ export class UnreadResponseLimit {
     };
   }
 
-  /** Counts the bytes of a response that Node holds, until they are sent or the request ends. */
+  /** Counts the bytes of a response that Node holds now or later, until they are sent or the request ends. */
   watch(outgoing: ServerResponse, clientKey: ClientKey | undefined, end: RequestEnd): void {
     const { update, release } = this.counterFor(clientKey)(
       () => (outgoing.destroyed ? 0 : outgoing.writableLength),
@@ -68,5 +68,6 @@ export class UnreadResponseLimit {
     }
     outgoing.on('drain', update).once('finish', update);
     end.onEnd(release);
+    update();
   }
 }

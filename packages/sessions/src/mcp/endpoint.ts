@@ -2,7 +2,7 @@ import { isLegacyRequest, PROTOCOL_VERSION_META_KEY } from '@modelcontextprotoco
 import type { InternalEvent } from '../session/session-events.js';
 import { Connections, type ConnectionsOptions } from './era-2025/connections.js';
 import { StatelessHandler, type StatelessHandlerOptions } from './era-2026/stateless-handler.js';
-import type { McpRequest } from './request/mcp-request.js';
+import type { McpRequest, PlainRequest } from './request/mcp-request.js';
 import {
   ErrorCode,
   errorResponse,
@@ -11,6 +11,7 @@ import {
   serverClosing,
 } from './wire/error-response.js';
 import { MAX_ID_CHARACTERS, messagesOf, methodOf, oversizedIdOf, propertyOf } from './wire/json-rpc.js';
+import type { PlainAnswer } from './wire/plain-answer.js';
 
 export interface EndpointOptions extends ConnectionsOptions, StatelessHandlerOptions {}
 
@@ -40,6 +41,17 @@ export class Endpoint {
     this.#stateless.handleEvent(event);
   }
 
+  /**
+   * A call that may be answered without the SDK; `undefined` if the request is none.
+   * @returns a function that calls the tool. It resolves with `undefined` if `handle` has to serve the request, because
+   * the tool was not called. Never rejects
+   */
+  direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
+    if (this.#isDraining || oversizedIdOf(incoming.body) !== undefined) return undefined;
+    const call = this.#stateless.direct(incoming);
+    return call && (() => call().catch((error: unknown) => this.#errorResponse(error)));
+  }
+
   /** Serves one request. Never rejects. */
   async handle(incoming: McpRequest): Promise<Response> {
     const { request, body } = incoming;
@@ -54,9 +66,13 @@ export class Endpoint {
         ? await this.#connections.handle(incoming)
         : await this.#stateless.handle(incoming);
     } catch (error) {
-      if (!isLimitReached(error)) this.#onError(error);
-      return errorResponseOf(error);
+      return this.#errorResponse(error);
     }
+  }
+
+  #errorResponse(error: unknown): Response {
+    if (!isLimitReached(error)) this.#onError(error);
+    return errorResponseOf(error);
   }
 
   /** Ends all calls and streams, as the server. */

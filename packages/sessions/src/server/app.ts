@@ -115,6 +115,12 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
   };
 
   app.use(async (c, next) => {
+    const { outgoing, handedOn } = nodeSideOf(c);
+    if (handedOn) {
+      setOrigin(c, handedOn);
+      if (outgoing) unreadResponses.watch(outgoing, handedOn.clientKey, handedOn.end);
+      return handedOn.answer ?? next();
+    }
     const request = guardedRequestOf(c);
     // Health checks may use any host name.
     const isHealthCheck = c.req.path === HEALTH_PATH && ['GET', 'HEAD'].includes(c.req.method);
@@ -131,14 +137,10 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
     const mount = basePath.wrongMountOf(c.req.raw, request.incoming);
     if (mount !== undefined) throw wrongMount(mount, publicUrl());
     warnings.inspect(request);
-    // The server of HTTP/1 is the only one that the Node adapter runs in.
-    const outgoing = c.env?.outgoing as ServerResponse | undefined;
     const end = new RequestEnd(outgoing);
     const origin = guards.requestOrigin(request);
     const clientKey = origin === 'local' ? undefined : clientKeyOfRequest(request, trustedProxies);
-    c.set('end', end);
-    c.set('origin', origin);
-    c.set('clientKey', clientKey);
+    setOrigin(c, { end, origin, clientKey });
     if (outgoing) unreadResponses.watch(outgoing, clientKey, end);
     return next();
   });
@@ -156,6 +158,17 @@ function guardedApp(options: LoginAppOptions, notFoundMessage: () => string): Ho
     );
   });
   return app;
+}
+
+function nodeSideOf({ env }: Context<HttpEnv>) {
+  // The server of HTTP/1 is the only one that the Node adapter runs in.
+  return { outgoing: env?.outgoing as ServerResponse | undefined, handedOn: env?.handedOn };
+}
+
+function setOrigin(c: Context<HttpEnv>, { end, origin, clientKey }: HttpEnv['Variables']): void {
+  c.set('end', end);
+  c.set('origin', origin);
+  c.set('clientKey', clientKey);
 }
 
 function guardedRequestOf(c: Context<HttpEnv>): GuardedRequest {
@@ -189,10 +202,15 @@ async function serveMcp(
   const methods = request.headers.get('mcp-protocol-version') === POST_ONLY_REVISION ? ['POST'] : METHODS;
   if (!methods.includes(request.method)) return methodNotAllowed(methods);
   const [origin, clientKey, end] = [c.get('origin'), c.get('clientKey'), c.get('end')];
-  const reader = new JsonBodyReader(bodySourceOf(c), { memory, scheduler, argumentElements });
+  const { handedOn } = nodeSideOf(c);
+  const limits = { memory, scheduler, argumentElements };
+  const reader = handedOn?.reader ?? new JsonBodyReader(bodySourceOf(c), limits);
   // A body may be refused while the access token is being verified.
   const refused = reader.refused().then((refusal) => refusedBodyResponse(refusal, argumentElements));
-  const admitted = await Promise.race([admission.admit(request, { origin, clientKey }), refused]);
+  const admitted = await Promise.race([
+    admission.admit(request, { origin, clientKey }, handedOn?.admission),
+    refused,
+  ]);
   if (admitted instanceof Response) {
     reader.cancel();
     return admitted;
@@ -218,6 +236,7 @@ async function serveMcp(
       countUnread: unreadResponses.counterFor(clientKey),
     });
   if (!isPost || methodOf(body.value) === 'subscriptions/listen') return answer();
+  if (handedOn?.isCounted) return end.follow(answer());
   const reservation = memory.reserve(clientKey, body.bytes, () => closeConnection?.());
   end.onEnd(reservation.release);
   requestsInFlight.add(end);

@@ -9,11 +9,12 @@ import { DeploymentWarnings } from '../http/deployment-warnings.js';
 import { Guards } from '../http/guards.js';
 import type { HttpEnv } from '../http/http-env.js';
 import { nodeHandlerOf } from '../http/node-handler.js';
+import { PlainLane } from '../http/plain-lane.js';
 import { RequestsInFlight } from '../http/request-end.js';
 import { UnreadResponseLimit } from '../http/unread-response-limit.js';
 import { LoginRequestLimits } from '../login/browser/request-limits.js';
 import type { Endpoint } from '../mcp/endpoint.js';
-import { createApp, createLoginApp } from './app.js';
+import { createApp, createLoginApp, MCP_PATH } from './app.js';
 import { composeAccess } from './compose-access.js';
 import { composeBackChannelLogout } from './compose-back-channel-logout.js';
 import type { LoginParts } from './compose-logins.js';
@@ -89,16 +90,20 @@ export function composeHttp(
     fetch,
     events,
   });
-  const app = createApp({
-    ...loginApp,
+  const endpointOptions = {
     endpoint,
     argumentElements: limits.toolArgumentElements,
-    bearer,
-    serverName: brand.name,
-    sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === configuredUrl?.origin,
     access,
     scheduler: new RequestScheduler({ now: () => clock.now() }),
     requestsInFlight: calls,
+  };
+  const targets = new Set([MCP_PATH, `${basePath.path}${MCP_PATH}`]);
+  const app = createApp({
+    ...loginApp,
+    ...endpointOptions,
+    bearer,
+    serverName: brand.name,
+    sharesIssuerOrigin: bearer !== undefined && new URL(bearer.issuer).origin === configuredUrl?.origin,
     backChannelLogout: composeBackChannelLogout(settings, environment, parts),
     isClosing,
   });
@@ -106,7 +111,7 @@ export function composeHttp(
     access,
     calls,
     app,
-    handler: nodeHandlerOf(app, basePath),
+    handler: nodeHandlerOf(app, basePath, new PlainLane({ ...loginApp, ...endpointOptions, targets })),
     createLoginHandler: () => nodeHandlerOf(createLoginApp(loginApp), basePath),
   };
 }

@@ -1,6 +1,7 @@
 import { MemoryQuota } from '../limits/memory-quota.js';
 import { Endpoint } from '../mcp/endpoint.js';
 import { BearerAccessConnections, OpenAccessConnections } from '../mcp/era-2025/connection-registry.js';
+import { PlainTools } from '../mcp/plain-tools/plain-tools.js';
 import { BoundStates } from '../mcp/request/bound-state.js';
 import { SUBSCRIPTION_LIMITS } from '../mcp/request/client-memory-limits.js';
 import { RequestContexts } from '../mcp/request/context.js';
@@ -55,8 +56,15 @@ export function composeMcp(
   });
   const keptSubscriptions = new MemoryQuota(SUBSCRIPTION_LIMITS);
   const subscriptions = new Subscriptions({ contexts, kept: keptSubscriptions, onError });
+  const runningCalls = new RunningCalls({ contexts, clock, deadlines });
+  const authorStates = new BoundStates({
+    contexts,
+    idOf,
+    macOf: (...fields) => keys.mac('request-state', ...fields).toString('base64url'),
+    verify: (state, protocol) => settings.server.requestState?.verify?.(state, protocol),
+  });
   const servers = new ServerFactory({
-    runningCalls: new RunningCalls({ contexts, clock, deadlines }),
+    runningCalls,
     info: settings.server,
     register: settings.tools,
     contexts,
@@ -70,12 +78,7 @@ export function composeMcp(
     logins,
     argumentElements: limits.toolArgumentElements,
     states: new RequestStates({ vault: new Vault(keys, random, 'request-state'), random, clock, oneTime }),
-    authorStates: new BoundStates({
-      contexts,
-      idOf,
-      macOf: (...fields) => keys.mac('request-state', ...fields).toString('base64url'),
-      verify: (state, protocol) => settings.server.requestState?.verify?.(state, protocol),
-    }),
+    authorStates,
     clock,
     random,
     lifetimes,
@@ -84,7 +87,21 @@ export function composeMcp(
     choices: providers.map(({ name, deviceFlow }) => ({ name, hasChoiceOfFlow: deviceFlow === 'allowed' })),
     hasDeviceFlow: providers.some(({ deviceFlow }) => deviceFlow !== undefined),
   });
+  const plainTools = new PlainTools({
+    servers,
+    contexts,
+    runningCalls,
+    authorStates,
+    clock,
+    deadlines,
+    defaultProvider,
+    hasHandles: !owners,
+    argumentElements: limits.toolArgumentElements,
+    serverInfo: servers.identity,
+    onError,
+  });
   const endpoint = new Endpoint({
+    plainTools: settings.dispatch === 'direct' ? plainTools : undefined,
     keptSubscriptions,
     registry,
     owners,

@@ -38,6 +38,11 @@ export interface SessionsOptions<ProviderName extends string = string> {
    */
   readonly elicitation?: Elicitation | undefined;
   /**
+   * What calls a tool of a 2026 client in the usual case. `direct`: this library; the SDK gets everything unusual. `sdk`:
+   * the SDK calls every tool, which takes several times as long. Answers are the same. Default: `direct`.
+   */
+  readonly dispatch?: Dispatch | undefined;
+  /**
    * Host names that are accepted besides that of the public URL, without ports and wildcards. `/healthz` accepts every
    * host name. Default: none.
    */
@@ -69,6 +74,9 @@ export interface SessionsOptions<ProviderName extends string = string> {
   /** Replaces the clock, the random source or `fetch`, for tests. */
   readonly runtime?: Partial<Runtime> | undefined;
 }
+
+/** What calls a tool of a 2026 client in the usual case. */
+export type Dispatch = 'direct' | 'sdk';
 
 /** Options whose providers all have a `name`, which tools then have to spell correctly. */
 export interface NamedProviders<ProviderName extends string> {

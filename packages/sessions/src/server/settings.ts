@@ -17,7 +17,7 @@ import { DEFAULT_LIFETIMES, type Lifetimes } from '../session/lifetimes.js';
 import type { Clock } from '../time/clock.js';
 import type { RandomSource } from '../vault/random.js';
 import { openToNetwork } from './listen-rules.js';
-import type { Runtime, SessionsOptions } from './options.js';
+import type { Dispatch, Runtime, SessionsOptions } from './options.js';
 
 /** The validated options, with all defaults. */
 export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tools'> {
@@ -30,6 +30,7 @@ export interface SessionsSettings extends Pick<SessionsOptions, 'server' | 'tool
   readonly publicUrl: URL | undefined;
   readonly access: AccessSettings;
   readonly elicitation: Elicitation;
+  readonly dispatch: Dispatch;
   readonly allowedHosts: readonly string[];
   readonly allowedOrigins: readonly string[];
 }
@@ -100,6 +101,7 @@ const schema = z.strictObject({
   access: anything,
   trustedProxies: anything,
   elicitation: z.enum(['auto', 'never']).default('auto'),
+  dispatch: z.enum(['direct', 'sdk']).default('direct'),
   allowedHosts: allowedHostsSchema.default([]),
   allowedOrigins: allowedOriginsSchema.default([]),
   lifetimes: lifetimesSchema.partial().default({}),
@@ -127,6 +129,7 @@ export function sessionsSettings(options: SessionsOptions): SessionsSettings {
     lifetimes: { ...DEFAULT_LIFETIMES, ...omitUndefined(lifetimes) },
     limits: { ...defaultLimits(limits.maxSessions), ...omitUndefined(limits) },
     elicitation: rest.elicitation,
+    dispatch: rest.dispatch,
     allowedHosts: rest.allowedHosts,
     allowedOrigins: rest.allowedOrigins,
     trustedProxies: new TrustedProxies(options.trustedProxies ?? []),

@@ -11,10 +11,12 @@ import type { SessionId, SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { InternalEvent } from '../../session/session-events.js';
+import type { CallableTool, PlainTools } from '../plain-tools/plain-tools.js';
+import type { RunningTool } from '../plain-tools/running-tool.js';
 import { authInfoOf } from '../request/call-context.js';
 import { quotaKeyOf } from '../request/client-memory-limits.js';
-import type { RequestContexts } from '../request/context.js';
-import type { McpRequest } from '../request/mcp-request.js';
+import type { RequestContext, RequestContexts } from '../request/context.js';
+import type { McpRequest, PlainRequest } from '../request/mcp-request.js';
 import { type ResolvedSession, refusalOf } from '../request/resolved-session.js';
 import { calledToolOf, handleOf } from '../request/session-argument.js';
 import type { ServerFactory } from '../server/factory.js';
@@ -28,6 +30,7 @@ import {
   tooManyInFlight,
 } from '../wire/error-response.js';
 import { methodOf, propertyOf } from '../wire/json-rpc.js';
+import type { PlainAnswer } from '../wire/plain-answer.js';
 import { isSseResponse, SseStream } from '../wire/sse-stream.js';
 import { ListenStreams, type ListenStreamsOptions, subscribedUrisOf } from './listen-streams.js';
 
@@ -42,6 +45,8 @@ export interface StatelessHandlerOptions extends ListenStreamsOptions {
   readonly owners: OwnerSessions | undefined;
   readonly contexts: RequestContexts;
   readonly servers: ServerFactory;
+  /** Absent: the SDK dispatches all calls. */
+  readonly plainTools: PlainTools | undefined;
   /** Counts the bytes of the URIs that clients listen to. */
   readonly keptSubscriptions: MemoryQuota;
   readonly onError: (error: unknown) => void;
@@ -60,6 +65,8 @@ export class StatelessHandler {
   readonly #inFlight = new Counter<SessionRef>();
   /** The server objects of requests in flight. */
   readonly #servers = new WeakMap<Request, McpServer>();
+  /** The tools that run without the SDK, or have begun without it. */
+  readonly #direct = new Set<RunningTool>();
   #isClosing = false;
 
   constructor(options: StatelessHandlerOptions) {
@@ -87,10 +94,20 @@ export class StatelessHandler {
     this.#listenStreams.handleEvent(event);
   }
 
+  /**
+   * A call that may be answered without the SDK; `undefined` if the request is none.
+   * @returns a function that calls the tool. It resolves with `undefined` if `handle` has to serve the request, and the
+   * tool was not called; it rejects as `handle`
+   */
+  direct(incoming: PlainRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined {
+    const found = this.#isClosing ? undefined : this.#options.plainTools?.find(incoming);
+    return found && (() => this.#callDirectly(incoming, found));
+  }
+
   /** @throws SessionError if a limit is reached or the store fails */
   async handle(incoming: McpRequest): Promise<Response> {
-    const { body, principal } = incoming;
-    const resolved = principal ? await this.#sessionOfOwner(principal) : await this.#sessionOfHandle(body);
+    const { body } = incoming;
+    const resolved = await this.#sessionOf(incoming);
     return methodOf(body) === 'subscriptions/listen'
       ? this.#listen(incoming, resolved)
       : this.#call(incoming, resolved);
@@ -99,6 +116,7 @@ export class StatelessHandler {
   /** Ends calls and streams. */
   async close(): Promise<void> {
     this.#isClosing = true;
+    for (const running of this.#direct) running.end();
     await this.#sdk.close();
     // The SDK responds to the calls that it ends in the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
@@ -118,7 +136,7 @@ export class StatelessHandler {
     }
     let isStreaming = false;
     try {
-      const response = await this.#dispatch(incoming, resolved);
+      const response = await this.#dispatch(incoming, contextOf(incoming, resolved));
       isStreaming = isSseResponse(response);
       if (!isSseResponse(response)) return response;
       const endsAtMs = principal?.expiresAtMs;
@@ -129,21 +147,74 @@ export class StatelessHandler {
     }
   }
 
+  async #callDirectly(
+    incoming: PlainRequest,
+    { call, tool }: CallableTool,
+  ): Promise<PlainAnswer | Response | undefined> {
+    const { plainTools, clock } = this.#options;
+    const resolved = await this.#sessionOf(incoming);
+    if (refusalOf(resolved, false) !== undefined) return undefined;
+    const onEnd = this.#startCall(refOf(resolved));
+    if (!onEnd) return undefined;
+    let running: RunningTool | undefined;
+    try {
+      const startedAtMs = clock.now();
+      const context = contextOf(incoming, resolved);
+      const started = await plainTools?.start({ call, tool }, incoming, context);
+      if (!started) {
+        onEnd('server');
+        return undefined;
+      }
+      ({ running } = started);
+      this.#follow(running, incoming);
+      const answer = await started.answer;
+      if (answer === 'sdk')
+        return await this.#respond(incoming, { ...context, running }, { onEnd, startedAtMs });
+      onEnd('server');
+      return answer === 'ended' ? serverClosing(call.id) : answer;
+    } catch (error) {
+      onEnd('server');
+      throw error;
+    }
+  }
+
+  /** Ends a call when its client disconnects or this server closes. */
+  #follow(running: RunningTool, { onDisconnect }: PlainRequest): void {
+    this.#direct.add(running);
+    onDisconnect(() => running.end());
+    const over = () => void this.#direct.delete(running);
+    running.outcome.then(over, over);
+  }
+
   async #call(incoming: McpRequest, resolved: ResolvedSession): Promise<Response> {
+    const onEnd = this.#startCall(refOf(resolved));
+    if (!onEnd) return tooManyInFlight(propertyOf(incoming.body, 'id'));
+    return this.#respond(incoming, contextOf(incoming, resolved), {
+      onEnd,
+      startedAtMs: this.#options.clock.now(),
+    });
+  }
+
+  /** Has the SDK answer a call that counts as in flight. */
+  async #respond(
+    incoming: McpRequest,
+    context: RequestContext,
+    { onEnd, startedAtMs }: CountedCall,
+  ): Promise<Response> {
     const { clock, deadlines, onError } = this.#options;
     const { request, body, closeConnection, countUnread } = incoming;
     const id = propertyOf(body, 'id');
-    const ref = refOf(resolved);
-    const onEnd = ref === undefined ? () => undefined : this.#startCall(ref);
-    if (!onEnd) return tooManyInFlight(id);
     let isStreaming = false;
     try {
-      const pending = this.#dispatch(incoming, resolved).then((response) =>
+      const pending = this.#dispatch(incoming, context).then((response) =>
         response.status === CONNECTION_CLOSED && this.#isClosing ? serverClosing(id) : response,
       );
+      const drop = () => context.running?.drop();
+      pending.then(drop, drop);
       const { response, isStream } = await respondInTime(pending, {
         clock,
         deadlines,
+        startedAtMs,
         accept: request.headers.get('accept'),
         cancel: () => void this.#servers.get(request)?.close().catch(onError),
       });
@@ -159,7 +230,8 @@ export class StatelessHandler {
    * Counts a call of a session, unless the session has too many in flight.
    * @returns a function to call once, when the call has ended
    */
-  #startCall(ref: SessionRef): ((by: StreamCloser) => void) | undefined {
+  #startCall(ref: SessionRef | undefined): ((by: StreamCloser) => void) | undefined {
+    if (ref === undefined) return () => undefined;
     if (this.#inFlight.get(ref) >= MAX_REQUESTS_IN_FLIGHT) return undefined;
     this.#inFlight.add(ref, 1);
     const ended = this.#options.registry.requestBegan(ref);
@@ -170,15 +242,15 @@ export class StatelessHandler {
   }
 
   /** Passes a request to the SDK. */
-  #dispatch(
-    { request, body, origin, clientKey, principal }: McpRequest,
-    resolved: ResolvedSession,
-  ): Promise<Response> {
-    const context = { era: '2026', resolved, ...calledToolOf(body), origin, clientKey, principal } as const;
+  #dispatch({ request, body, principal }: McpRequest, context: RequestContext): Promise<Response> {
     const authInfo = principal && authInfoOf(principal);
     return this.#options.contexts.run(context, () =>
       this.#sdk.fetch(request, { parsedBody: body, ...(authInfo && { authInfo }) }),
     );
+  }
+
+  #sessionOf({ body, principal }: McpRequest): Promise<ResolvedSession> {
+    return principal ? this.#sessionOfOwner(principal) : this.#sessionOfHandle(body);
   }
 
   async #sessionOfOwner(principal: Principal): Promise<ResolvedSession> {
@@ -198,6 +270,19 @@ export class StatelessHandler {
     // A handle that resolves is a session id.
     return { ...resolved, handle: handle.value as SessionId };
   }
+}
+
+/** A call that counts as in flight until `onEnd` is called. */
+interface CountedCall {
+  readonly onEnd: (by: StreamCloser) => void;
+  readonly startedAtMs: number;
+}
+
+function contextOf(
+  { body, origin, clientKey, principal }: McpRequest,
+  resolved: ResolvedSession,
+): RequestContext {
+  return { era: '2026', resolved, ...calledToolOf(body), origin, clientKey, principal };
 }
 
 function refOf(resolved: ResolvedSession): SessionRef | undefined {

@@ -1,5 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { ProtocolError } from '@modelcontextprotocol/server';
+import { ProtocolError, type ServerContext } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { Principal, RequestOrigin } from '../../access/access.js';
 import type { GivenTokens } from '../../account/session-fetch.js';
@@ -37,6 +37,17 @@ export interface RequestContext extends CalledTool {
   readonly requiredProvider?: string | undefined;
   /** The token sets that this request was given. */
   readonly given?: GivenTokens | undefined;
+  /** The run of the called tool, if the SDK takes it over. The tool does not run again. */
+  readonly running?:
+    | {
+        /** Gives it the context of the SDK. @returns what the tool returns */
+        resume(context: ServerContext): Promise<unknown>;
+        /** Notes that the SDK will not give it a context, or has done so. */
+        drop(): void;
+      }
+    | undefined;
+  /** What the methods of a server object say of the client, if no server object serves the request. */
+  readonly client?: Readonly<Record<string, unknown>> | undefined;
 }
 
 /**

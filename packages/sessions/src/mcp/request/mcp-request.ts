@@ -17,3 +17,12 @@ export interface McpRequest {
   /** Counts the unread bytes of the client. Default: not counted. */
   readonly countUnread?: CountUnread | undefined;
 }
+
+/** A request whose client has sent it plainly, and gets a plain answer, if there is one. */
+export interface PlainRequest extends McpRequest {
+  /** Made when it is read. */
+  readonly request: Request;
+  readonly headers: { get(name: string): string | null };
+  /** Calls a function if the client disconnects before it has its answer. */
+  onDisconnect(run: () => void): void;
+}

@@ -9,7 +9,7 @@ import type { OpenBrowser } from '../../login/browser/open-browser.js';
 import { isThenable } from '../../time/promises.js';
 import type { BoundStates } from '../request/bound-state.js';
 import { CALL_BYTES } from '../request/client-memory-limits.js';
-import type { Era, RequestContexts, ToolContext } from '../request/context.js';
+import type { Era, RequestContext, RequestContexts, ToolContext } from '../request/context.js';
 import type { RequestStates } from '../request/request-state.js';
 import { LoginRounds } from '../tools/login/elicitation.js';
 import { type Elicitation, ElicitationPolicy } from '../tools/login/elicitation-policy.js';
@@ -21,7 +21,7 @@ import { ParkedCalls } from './parked-calls.js';
 import type { RunningCalls } from './running-calls.js';
 import { followRegistrations } from './sdk-adapter/registrations.js';
 import { type BeginCall, guardServer, type ServerGuardOptions } from './sdk-adapter/server-guard.js';
-import { ServerTemplate } from './sdk-adapter/server-template.js';
+import { ServerTemplate, type TemplateTool } from './sdk-adapter/server-template.js';
 import { registerStatusResource } from './status-resource.js';
 import type { Subscriptions } from './subscriptions.js';
 import { assertServable, guardTools } from './tool-guard.js';
@@ -127,12 +127,32 @@ export class ServerFactory {
       requireLogin: (handler, requirement) => contexts.requireLogin(handler, requirement),
     });
     const server = this.#create({ era: '2026', hasHandles: true, isPerRequest: true }, true);
-    this.#template = new ServerTemplate(server, { check: assertServable, onError: options.onError });
+    this.#template = new ServerTemplate(server, {
+      check: assertServable,
+      onError: options.onError,
+      client: () => contexts.peek()?.client,
+    });
     this.#runTools(server);
     // `tools` determines the scopes that `login` may request.
     contexts.completeScopes();
     const scopes = options.choices.flatMap(({ name }) => [...contexts.requiredScopesAt(name)]);
     this.#loginInput = loginInputSchema(options.choices, [...new Set(scopes)]);
+  }
+
+  /** The server information for clients. */
+  get identity(): Implementation {
+    const {
+      instructions: _told,
+      capabilities: _declared,
+      requestState: _verified,
+      ...identity
+    } = this.#options.info;
+    return identity;
+  }
+
+  /** A tool of the 2026 era by its name, as its author has registered it; `undefined` if calls of it need the SDK. */
+  toolNamed(name: string): TemplateTool | undefined {
+    return this.#template.tool(name);
   }
 
   /** Makes a server object that is ready to be connected. */
@@ -149,9 +169,9 @@ export class ServerFactory {
   /** @param isTemplate whether the server object is never connected, so that its tools need no guard */
   #create({ hasHandles, isPerRequest, openBrowser }: ServerEnvironment, isTemplate = false): McpServer {
     const { contexts, authorStates, onError } = this.#options;
-    const { instructions, capabilities, requestState: _verified, ...info } = this.#options.info;
+    const { instructions, capabilities } = this.#options.info;
     const howToLogIn = hasHandles ? `${LOGIN_INSTRUCTIONS} ${HANDLE_INSTRUCTIONS}` : LOGIN_INSTRUCTIONS;
-    const server = new McpServer(info, {
+    const server = new McpServer(this.identity, {
       instructions: instructions ? `${instructions}\n\n${howToLogIn}` : howToLogIn,
       maxToolInputElements: this.#options.argumentElements,
       // The library seals and verifies the state of `login`, and of calls that wait for a login.
@@ -165,8 +185,8 @@ export class ServerFactory {
       ...(capabilities && { capabilities }),
     });
     const ownBytes = isPerRequest ? CALL_BYTES.byItself : CALL_BYTES.ofConnection;
-    const begin: BeginCall = (request, signal) => this.#options.runningCalls.begin(request, ownBytes, signal);
-    const signOutSignal = () => this.#signOutSignal();
+    const begin: BeginCall = (request) => this.#options.runningCalls.begin(request, ownBytes);
+    const signOutSignal = () => this.signOutSignal(contexts.peek());
     guardServer(server, { ...this.#options, begin, signOutSignal });
     const login = {
       ...this.#options,
@@ -190,8 +210,8 @@ export class ServerFactory {
     return server;
   }
 
-  #signOutSignal(): AbortSignal | undefined {
-    const resolved = this.#options.contexts.peek()?.resolved;
+  /** The signal that aborts when the session of a request is signed out or ends, if it names one. */
+  signOutSignal({ resolved }: Partial<Pick<RequestContext, 'resolved'>> = {}): AbortSignal | undefined {
     return resolved?.state === 'live' ? this.#options.registry.signalOf(resolved.record) : undefined;
   }
 

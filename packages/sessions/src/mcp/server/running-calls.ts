@@ -13,6 +13,14 @@ const ABANDONED_MS = 60_000;
 const TOO_MUCH =
   'Too many of your requests are in flight. Wait for some of them to be answered, or try again in a moment.';
 
+/** A request whose handler is running. */
+export interface RunningCall {
+  /** Notes that the request was cancelled. Its handler may hang. */
+  cancelled(): void;
+  /** Notes that the handler has returned. */
+  returned(): void;
+}
+
 export interface RunningCallsOptions {
   readonly contexts: Pick<RequestContexts, 'peek'>;
   readonly clock: Clock;
@@ -32,28 +40,31 @@ export class RunningCalls {
   }
 
   /**
-   * Counts a request whose handler starts.
+   * Counts a request whose handler starts, until it has returned, or for a while after its request was cancelled.
    * @param ownBytes its size in memory without its parameters
-   * @returns a function to call when the handler has returned
    * @throws ProtocolError if the limit of the client or of the node is reached
    */
-  begin(request: unknown, ownBytes: number, signal: AbortSignal): () => void {
+  begin(request: unknown, ownBytes: number): RunningCall {
+    const call = this.tryBegin(propertyOf(request, 'params'), ownBytes);
+    if (call) return call;
+    throw new ProtocolError(ErrorCode.serverBusy, TOO_MUCH);
+  }
+
+  /** Counts a request with these parameters as {@link begin}; `undefined` if a limit is reached. */
+  tryBegin(params: unknown, ownBytes: number): RunningCall | undefined {
     const { contexts, clock, deadlines } = this.#options;
     const context = contexts.peek();
     const kept = this.#kept.open(context && quotaKeyOf(context));
-    if (!kept.resize(ownBytes + bytesOfJson(propertyOf(request, 'params')))) {
-      throw new ProtocolError(ErrorCode.serverBusy, TOO_MUCH);
-    }
+    if (!kept.resize(ownBytes + bytesOfJson(params))) return undefined;
     let abandoned: Deadline | undefined;
-    const abandon = () => {
-      abandoned = deadlines.at(clock.now() + ABANDONED_MS, () => kept.release());
-    };
-    if (signal.aborted) abandon();
-    else signal.addEventListener('abort', abandon, { once: true });
-    return () => {
-      signal.removeEventListener('abort', abandon);
-      abandoned?.cancel();
-      kept.release();
+    return {
+      cancelled() {
+        abandoned ??= deadlines.at(clock.now() + ABANDONED_MS, () => kept.release());
+      },
+      returned() {
+        abandoned?.cancel();
+        kept.release();
+      },
     };
   }
 }

@@ -1,4 +1,4 @@
-import type { McpServer, ServerContext } from '@modelcontextprotocol/server';
+import type { McpServer, ServerContext, StandardSchemaWithJSON } from '@modelcontextprotocol/server';
 import { SessionError } from '../../errors.js';
 import type { BoundStates } from '../request/bound-state.js';
 import type { RequestContexts } from '../request/context.js';
@@ -23,7 +23,7 @@ import type { ParkedCalls } from './parked-calls.js';
 import { runUntilSignOut } from './sdk-adapter/call-guard.js';
 import { followRegistrations, type Registration } from './sdk-adapter/registrations.js';
 import type { SignOutSignal } from './sdk-adapter/server-guard.js';
-import { sessionOutputOf } from './session-output.js';
+import { type SessionOutput, sessionOutputOf } from './session-output.js';
 import { STATUS_URI } from './status-resource.js';
 
 type Callback = (...parameters: unknown[]) => unknown;
@@ -104,11 +104,21 @@ const outputsOf = rememberedFor((schema, place) => {
 });
 const NO_OUTPUT = { plain: undefined, withSession: sessionOutputOf(undefined) };
 
-/** A tool whose calls are checked before they reach its handler. */
-function guarded(
-  tool: Registration,
-  { hasHandles, contexts, parked, signOutSignal, authorStates, onError }: ToolGuardOptions,
-): Registration {
+/** What the SDK gets in place of an author's tool, apart from its callback. */
+export interface GuardedTool {
+  /** Whether the tool has an input schema: its author's, or one for the handle. */
+  readonly hasSchema: boolean;
+  readonly inputSchema: StandardSchemaWithJSON;
+  readonly outputSchema: StandardSchemaWithJSON | undefined;
+  /** The output of calls that may log the user in. */
+  readonly output: SessionOutput;
+  readonly requirement: LoginRequirement | undefined;
+  /** Calls the author's handler with the arguments that it takes. */
+  readonly call: (args: readonly unknown[], context: ServerContext) => unknown;
+}
+
+/** @param hasHandles whether requests name their session by an argument */
+export function guardedToolOf(tool: Registration, hasHandles: boolean): GuardedTool {
   const { name, config } = tool;
   const callback = tool.callback as Callback;
   const inputs = inputsOf(config.inputSchema, { kind: 'tool', name, option: 'inputSchema' });
@@ -118,23 +128,39 @@ function guarded(
     config.outputSchema === undefined
       ? NO_OUTPUT
       : outputsOf(config.outputSchema, { kind: 'tool', name, option: 'outputSchema' });
-  const outputSchema = requirement && hasHandles ? output.withSession.schema : output.plain;
   const takesArguments = config.inputSchema !== undefined;
-  const hasSchema = takesArguments || hasHandles;
+  return {
+    hasSchema: takesArguments || hasHandles,
+    inputSchema,
+    outputSchema: requirement && hasHandles ? output.withSession.schema : output.plain,
+    output: output.withSession,
+    requirement,
+    call: (args, context) => (takesArguments ? callback(...args, context) : callback(context)),
+  };
+}
+
+/** A tool whose calls are checked before they reach its handler. */
+function guarded(
+  tool: Registration,
+  { hasHandles, contexts, parked, signOutSignal, authorStates, onError }: ToolGuardOptions,
+): Registration {
+  const { name, config } = tool;
+  const { hasSchema, inputSchema, outputSchema, output, requirement, call } = guardedToolOf(tool, hasHandles);
   const guardedCallback: Callback = (...parameters) => {
-    const refusal = refusalOf(contexts.get().resolved, OWN_TOOLS.has(name));
-    if (refusal) return errorResult(refusal);
-    const own = hasSchema && !takesArguments ? parameters.slice(1) : parameters;
-    const args = own.slice(0, -1);
+    const { resolved, running } = contexts.get();
     // The SDK passes its context last.
-    const protocol = own.at(-1) as ServerContext;
-    if (OWN_TOOLS.has(name)) return callback(...own);
+    const protocol = parameters.at(-1) as ServerContext;
+    if (running) return running.resume(protocol);
+    const refusal = refusalOf(resolved, OWN_TOOLS.has(name));
+    if (refusal) return errorResult(refusal);
+    const args = parameters.slice(0, -1);
+    if (OWN_TOOLS.has(name)) return call(args, protocol);
     const run = async (current: ServerContext) =>
       authorStates.bind(
-        await runUntilSignOut(current, signOutSignal(), onError, (guarded) => callback(...args, guarded)),
+        await runUntilSignOut(current, signOutSignal(), onError, (guarded) => call(args, guarded)),
       );
     if (!requirement) return run(protocol);
-    return parked.run({ requirement, output: output.withSession, run }, protocol);
+    return parked.run({ requirement, output, run }, protocol);
   };
   return {
     ...tool,

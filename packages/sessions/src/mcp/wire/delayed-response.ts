@@ -10,6 +10,8 @@ const KEEP_ALIVE_MS = 15_000;
 export interface DelayedResponseOptions {
   readonly clock: Clock;
   readonly deadlines: Deadlines;
+  /** When the request began to be served. Default: now. */
+  readonly startedAtMs?: number | undefined;
   /** The request's `Accept` header. */
   readonly accept: string | null;
   /** Called when the client has disconnected. Cancels the call. */
@@ -31,10 +33,10 @@ export async function respondInTime(
   pending: Promise<Response>,
   options: DelayedResponseOptions,
 ): Promise<TimelyResponse> {
-  const { clock, deadlines, accept } = options;
+  const { clock, deadlines, accept, startedAtMs = clock.now() } = options;
   let deadline: Deadline | undefined;
   const timeout = new Promise<undefined>((resolve) => {
-    deadline = deadlines.at(clock.now() + RESPONSE_DELAY_MS, () => resolve(undefined));
+    deadline = deadlines.at(startedAtMs + RESPONSE_DELAY_MS, () => resolve(undefined));
   });
   try {
     const response = await Promise.race([pending, timeout]);

@@ -64,7 +64,8 @@ function unless(isMeaningless: () => boolean): (error: unknown) => void {
   };
 }
 
-function tooLate(): SdkError {
+/** The error of a request to the client after the end of the call. */
+export function tooLate(): SdkError {
   return new SdkError(
     SdkErrorCode.ConnectionClosed,
     'This request has ended, so its client can no longer be asked. Ask before the handler returns.',

@@ -38,6 +38,11 @@ export function sendableError(error: unknown, onError: (error: unknown) => void)
   );
 }
 
+/** Whether an object can be sent as JSON. */
+export function isSendable(value: object): boolean {
+  return unsendablePartOf(value) === undefined;
+}
+
 function messageOf(error: unknown): string | undefined {
   try {
     return error instanceof Error && typeof error.message === 'string' ? error.message : undefined;

@@ -16,6 +16,7 @@ import { type BoundStates, STALE_STATE, STALE_STATE_TEXT } from '../../request/b
 import { errorResult } from '../../tools/tool-result.js';
 import { ErrorCode } from '../../wire/error-response.js';
 import { propertyOf, methodOf as rpcMethodOf } from '../../wire/json-rpc.js';
+import type { RunningCall } from '../running-calls.js';
 import { guardCall } from './call-guard.js';
 import { sendableError, sendableResult } from './sendable.js';
 import { currentServer, replaceMethod, SENDERS } from './server-methods.js';
@@ -32,10 +33,9 @@ export interface ServerGuardOptions {
 
 /**
  * Admits a request.
- * @returns a function to call when its handler has returned
  * @throws the error for the client if the request is refused
  */
-export type BeginCall = (request: unknown, signal: AbortSignal) => () => void;
+export type BeginCall = (request: unknown) => RunningCall;
 
 /** The signal that aborts when the session of the current request is signed out or ends, if it names one. */
 export type SignOutSignal = () => AbortSignal | undefined;
@@ -69,7 +69,7 @@ function guardHandlers(
     const [method] = given as [string];
     const handler = given.at(-1) as Handler;
     const guarded: Handler = async (request, context) => {
-      const done = begin(request, context.mcpReq.signal);
+      const done = beginCall(begin, request, context.mcpReq.signal);
       // The tool guard follows the sign-out of a tool call, and binds its state: its session may be another one after a
       // login.
       const signOut = method === 'tools/call' ? undefined : signOutSignal();
@@ -88,6 +88,18 @@ function guardHandlers(
     };
     set(...given.slice(0, -1), typeof handler === 'function' ? guarded : handler);
   });
+}
+
+/** @returns a function to call when the handler has returned */
+function beginCall(begin: BeginCall, request: unknown, signal: AbortSignal): () => void {
+  const call = begin(request);
+  const onAbort = () => call.cancelled();
+  if (signal.aborted) onAbort();
+  else signal.addEventListener('abort', onAbort, { once: true });
+  return () => {
+    signal.removeEventListener('abort', onAbort);
+    call.returned();
+  };
 }
 
 /** @throws ProtocolError for a resource or a prompt */

@@ -202,6 +202,7 @@ describe('what `tools` does to the server object', () => {
     const template = new ServerTemplate(new McpServer(info), {
       check: () => undefined,
       onError: () => undefined,
+      client: () => undefined,
     });
     const { server } = template.server;
     const replaced: string[] = [];

@@ -1,4 +1,9 @@
-import { type McpServer, mergeCapabilities, type ServerCapabilities } from '@modelcontextprotocol/server';
+import {
+  type McpServer,
+  mergeCapabilities,
+  type RegisteredTool,
+  type ServerCapabilities,
+} from '@modelcontextprotocol/server';
 import { AuthorError, SessionError } from '../../../errors.js';
 import { followRegistrations, type Registered, type Registration } from './registrations.js';
 import { currentServer, methodOf, replaceMethod, SENDERS } from './server-methods.js';
@@ -38,6 +43,14 @@ export interface ServerTemplateOptions {
   readonly check: (registration: Registration) => void;
   /** Called with errors in the author's code. */
   readonly onError: (error: unknown) => void;
+  /** What the methods that concern a client return if no server object serves the current request, by their names. */
+  readonly client: () => Readonly<Record<string, unknown>> | undefined;
+}
+
+/** A tool of the template. */
+export interface TemplateTool {
+  readonly registered: RegisteredTool;
+  readonly registration: Registration;
 }
 
 /**
@@ -49,6 +62,8 @@ export interface ServerTemplateOptions {
 export class ServerTemplate {
   readonly server: McpServer;
   readonly #onError: (error: unknown) => void;
+  readonly #client: ServerTemplateOptions['client'];
+  readonly #tools = new Map<string, TemplateTool>();
   /** By registration, and by what is configured: a handler may configure the same again for each of its calls. */
   readonly #steps = new Map<Registered | string, Step>();
   /** The steps whose failure was reported. */
@@ -58,9 +73,10 @@ export class ServerTemplate {
   #isRegistering = false;
 
   /** @param server a server object that is never connected; what it has already is not recorded */
-  constructor(server: McpServer, { check, onError }: ServerTemplateOptions) {
+  constructor(server: McpServer, { check, onError, client }: ServerTemplateOptions) {
     this.server = server;
     this.#onError = onError;
+    this.#client = client;
     for (const name of REGISTERING_METHODS) {
       replaceMethod(
         server,
@@ -72,9 +88,12 @@ export class ServerTemplate {
     }
     followRegistrations(server, {
       check,
-      onChange: (registered, next) => {
+      onChange: (registered, next, previous) => {
         if (next) this.#steps.set(registered, stepOf(registered, next));
         else this.#steps.delete(registered);
+        if (!('executor' in registered)) return;
+        if (previous) this.#tools.delete(previous.name);
+        if (next) this.#tools.set(next.name, { registered, registration: next });
       },
     });
     this.#recordConfiguration();
@@ -82,6 +101,12 @@ export class ServerTemplate {
     replaceMethod(server, 'connect', () => () => {
       throw new SessionError('configuration', MUST_NOT_CONNECT);
     });
+  }
+
+  /** A tool by its name; `undefined` if there is none, or if the author handles the calls of all tools. */
+  tool(name: string): TemplateTool | undefined {
+    const isAsUsual = !this.#steps.has('request tools/call') && this.server.server.onclose === undefined;
+    return isAsUsual ? this.#tools.get(name) : undefined;
   }
 
   /** Configures a server object before it is connected. A step that fails does not end the request of a client. */
@@ -157,7 +182,9 @@ export class ServerTemplate {
     for (const name of CLIENT_METHODS) {
       replaceMethod(server, name, (own) => (...given) => {
         const current = currentServer.getStore();
-        return current ? methodOf(current.server, name)(...given) : own(...given);
+        if (current) return methodOf(current.server, name)(...given);
+        const client = this.#client();
+        return client && Object.hasOwn(client, name) ? client[name] : own(...given);
       });
     }
     Object.defineProperty(server, 'transport', { get: () => currentServer.getStore()?.server.transport });

@@ -1,0 +1,217 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Access, Admission, Principal, RequestOrigin } from '../access/access.js';
+import type { ClientKey } from '../limits/client-key.js';
+import { isPlainAnswer, type PlainAnswer } from '../mcp/wire/plain-answer.js';
+import type { CountUnread } from '../mcp/wire/sse-stream.js';
+import { ANSWERS, acceptedAnswers } from './accept.js';
+import { type JsonBodyLimits, JsonBodyReader } from './body/json-body.js';
+import { clientKeyOfRequest, type TrustedProxies } from './client-address.js';
+import type { DeploymentWarnings } from './deployment-warnings.js';
+import type { GuardedRequest, Guards } from './guards.js';
+import { RequestEnd, type RequestsInFlight } from './request-end.js';
+import { NodeHeaders } from './request-headers.js';
+import type { UnreadResponseLimit } from './unread-response-limit.js';
+
+/** A request of the lane, for the endpoint. */
+export interface LaneRequest {
+  /** Made when it is read. */
+  readonly request: Request;
+  readonly headers: NodeHeaders;
+  readonly body: unknown;
+  readonly origin: RequestOrigin;
+  readonly clientKey: ClientKey | undefined;
+  readonly principal: Principal | undefined;
+  readonly closeConnection: () => void;
+  readonly countUnread: CountUnread;
+  readonly onDisconnect: (run: () => void) => void;
+}
+
+/** The MCP endpoint, as far as the lane uses it. */
+interface DirectEndpoint {
+  direct(request: LaneRequest): (() => Promise<PlainAnswer | Response | undefined>) | undefined;
+}
+
+export interface PlainLaneOptions extends Omit<JsonBodyLimits, 'memory'> {
+  /** The targets of requests to the endpoint: with the path of the public URL, and without it. */
+  readonly targets: ReadonlySet<string>;
+  readonly endpoint: DirectEndpoint;
+  readonly access: Access;
+  readonly guards: Guards;
+  readonly warnings: DeploymentWarnings;
+  readonly trustedProxies: TrustedProxies;
+  readonly bodyMemory: JsonBodyLimits['memory'];
+  readonly unreadResponses: UnreadResponseLimit;
+  readonly requestsInFlight: RequestsInFlight;
+}
+
+/** What is known of a request that the lane hands on, so that nothing is checked, counted or read again. */
+export interface HandedOn {
+  readonly origin: RequestOrigin;
+  readonly clientKey: ClientKey | undefined;
+  readonly end: RequestEnd;
+  readonly reader: JsonBodyReader;
+  readonly admission: Promise<Admission>;
+  /** Whether the request counts as in flight, and its body as memory in use. */
+  readonly isCounted: boolean;
+  /** The answer, if there is one already. */
+  readonly answer?: Response;
+}
+
+/** Serves a request in the usual way. */
+type HandOn = (handedOn: HandedOn) => void;
+
+/** A request that may be plain. */
+type Offered = Omit<HandedOn, 'isCounted' | 'answer'> & {
+  readonly incoming: IncomingMessage;
+  readonly outgoing: ServerResponse;
+  readonly headers: NodeHeaders;
+};
+
+/**
+ * The short way of a call from Node's HTTP server to its tool and back, without a web-standard request and response, and
+ * without routes. It takes what most clients send: a POST of JSON to the endpoint, without an `Origin`. It refuses
+ * nothing. What it does not take, or cannot answer, goes the usual way, and every error is made there.
+ */
+export class PlainLane {
+  readonly #options: PlainLaneOptions;
+
+  constructor(options: PlainLaneOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Serves a request.
+   * @param handOn called if the request has to go the usual way, after this function has returned
+   * @returns whether the lane takes the request; if not, nothing of it was read
+   */
+  serve(incoming: IncomingMessage, outgoing: ServerResponse, handOn: HandOn): boolean {
+    if (!this.#isOffered(incoming)) return false;
+    const { access, guards, warnings, trustedProxies } = this.#options;
+    const { bodyMemory: memory, scheduler, argumentElements } = this.#options;
+    const headers = new NodeHeaders(incoming);
+    const guarded: GuardedRequest = { url: '', headers, incoming };
+    if (!guards.allowsHost(guarded)) return false;
+    warnings.inspect(guarded);
+    const origin = guards.requestOrigin(guarded);
+    const clientKey = origin === 'local' ? undefined : clientKeyOfRequest(guarded, trustedProxies);
+    const request = { headers, body: null, bodyUsed: false };
+    const source = { request, incoming, isUnmodified: true, clientKey };
+    const reader = new JsonBodyReader(source, { memory, scheduler, argumentElements });
+    const admission = access.admit({ authorization: headers.get('authorization'), origin, clientKey });
+    const end = new RequestEnd(outgoing);
+    void this.#serve({ incoming, outgoing, headers, origin, clientKey, end, reader, admission }, handOn);
+    return true;
+  }
+
+  /** Whether the head of a request is one that the lane takes. */
+  #isOffered(incoming: MountedMessage): boolean {
+    const { method, url = '', originalUrl = url, headers, rawHeaders, httpVersionMajor } = incoming;
+    return (
+      method === 'POST' &&
+      this.#options.targets.has(url) &&
+      this.#options.targets.has(originalUrl) &&
+      originalUrl.length >= url.length &&
+      httpVersionMajor === 1 &&
+      headers.origin === undefined &&
+      headers['content-type'] === 'application/json' &&
+      // Node keeps one of several headers `Authorization`, and joins others.
+      2 * Object.keys(headers).length === rawHeaders.length &&
+      !incoming.readableDidRead &&
+      !incoming.destroyed &&
+      incoming.body === undefined &&
+      acceptedAnswers(headers.accept ?? null).length === ANSWERS.length
+    );
+  }
+
+  /** Never rejects. */
+  async #serve(offered: Offered, handOn: HandOn): Promise<void> {
+    const { bodyMemory, requestsInFlight, endpoint } = this.#options;
+    const { incoming: _incoming, outgoing, headers: _headers, ...known } = offered;
+    const { clientKey, end } = known;
+    let isCounted = false;
+    try {
+      const request = await this.#admitted(offered);
+      const call = request && endpoint.direct(request.forEndpoint);
+      if (!call) return handOn({ ...known, isCounted });
+      const reservation = bodyMemory.reserve(clientKey, request.bytes, () => void outgoing.destroy());
+      end.onEnd(reservation.release);
+      requestsInFlight.add(end);
+      isCounted = true;
+      const answer = await call();
+      if (answer && isPlainAnswer(answer)) this.#send(answer, offered);
+      else handOn({ ...known, isCounted, ...(answer && { answer }) });
+    } catch {
+      // The usual way fails in the same way, and says so.
+      handOn({ ...known, isCounted });
+    }
+  }
+
+  /** The request, if it is admitted and has a body; `undefined` if it has to go the usual way. */
+  async #admitted(
+    offered: Offered,
+  ): Promise<{ readonly forEndpoint: LaneRequest; readonly bytes: number } | undefined> {
+    const { reader, admission } = offered;
+    // A body may be refused while the access token is being verified.
+    const admitted = await Promise.race([admission, reader.refused()]);
+    if (typeof admitted === 'string' || !admitted.isAdmitted) return undefined;
+    const body = await reader.read();
+    if (body.kind !== 'json') return undefined;
+    const { principal } = admitted;
+    return { forEndpoint: this.#requestOf(offered, principal, body.value), bytes: body.bytes };
+  }
+
+  #requestOf(
+    { incoming, outgoing, headers, origin, clientKey }: Offered,
+    principal: Principal | undefined,
+    body: unknown,
+  ): LaneRequest {
+    const onDisconnect = (run: () => void) => {
+      if (outgoing.closed) run();
+      else outgoing.once('close', () => outgoing.writableFinished || run());
+    };
+    let request: Request | undefined;
+    return {
+      get request() {
+        request ??= webRequestOf(incoming, { isAuthenticated: principal !== undefined, onDisconnect });
+        return request;
+      },
+      headers,
+      body,
+      origin,
+      clientKey,
+      principal,
+      closeConnection: () => void outgoing.destroy(),
+      countUnread: this.#options.unreadResponses.counterFor(clientKey),
+      onDisconnect,
+    };
+  }
+
+  #send({ json }: PlainAnswer, { outgoing, clientKey, end }: Offered): void {
+    if (outgoing.destroyed) return;
+    const length = Buffer.byteLength(json);
+    outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
+    // Node sends a string and the head in one piece.
+    outgoing.end(json);
+    if (outgoing.writableLength > 0) this.#options.unreadResponses.watch(outgoing, clientKey, end);
+  }
+}
+
+/** A request of Express or Connect, whose parsers store a body. */
+type MountedMessage = IncomingMessage & { readonly originalUrl?: string; readonly body?: unknown };
+
+/** A web-standard request without its body, and without the access token that authenticated it. */
+function webRequestOf(
+  { url = '', headers: { host = 'localhost' }, rawHeaders, socket }: IncomingMessage,
+  { isAuthenticated, onDisconnect }: { isAuthenticated: boolean; onDisconnect: LaneRequest['onDisconnect'] },
+): Request {
+  const headers = new Headers();
+  for (let at = 0; at < rawHeaders.length; at += 2)
+    headers.append(rawHeaders[at] ?? '', rawHeaders[at + 1] ?? '');
+  if (isAuthenticated) headers.delete('authorization');
+  // The SDK does not understand ranges.
+  headers.set('accept', ANSWERS.join(', '));
+  const disconnected = new AbortController();
+  onDisconnect(() => disconnected.abort());
+  const scheme = 'encrypted' in socket ? 'https' : 'http';
+  return new Request(`${scheme}://${host}${url}`, { method: 'POST', headers, signal: disconnected.signal });
+}

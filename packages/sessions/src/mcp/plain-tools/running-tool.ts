@@ -1,0 +1,192 @@
+import { SdkError, SdkErrorCode, type ServerContext } from '@modelcontextprotocol/server';
+import { type GuardedSignal, guardedSignal } from '../../time/guarded-signal.js';
+import { handled } from '../../time/promises.js';
+import { tooLate } from '../server/sdk-adapter/call-guard.js';
+import type { PlainCall } from './plain-call.js';
+
+/** Why a call does not go on without the SDK: its tool needs it, or its client or this server has ended it. */
+export type Interruption = 'sdk' | 'ended';
+
+export interface RunningToolOptions {
+  readonly call: PlainCall;
+  readonly request: () => Request;
+  readonly authInfo: object | undefined;
+  /** The signal that aborts when the session of the call is signed out. */
+  readonly signOut: () => AbortSignal | undefined;
+  /** Called with errors of listeners of the author. */
+  readonly onError: (error: unknown) => void;
+}
+
+/** What a tool does with the SDK's context of its call. */
+type Use<T> = (context: ServerContext) => Promise<T>;
+
+/** What a tool waits for until the SDK serves its call. */
+interface Waiting {
+  use(context: ServerContext): void;
+  drop(): void;
+}
+
+/**
+ * A tool that runs without the SDK. Its context is made of what the client sent. If the tool uses more, such as a
+ * notification, the SDK serves the same request, too: it gets the outcome of this run in place of another one.
+ */
+export class RunningTool {
+  readonly context: ServerContext;
+  readonly #options: RunningToolOptions;
+  readonly #waiting: Waiting[] = [];
+  #sdk: ServerContext | undefined;
+  #outcome: Promise<unknown> = Promise.resolve();
+  #signal: GuardedSignal | undefined;
+  #ended: AbortController | undefined;
+  #isOver = false;
+  #isEnded = false;
+  #interrupt: (why: Interruption) => void = () => undefined;
+
+  constructor(options: RunningToolOptions) {
+    this.#options = options;
+    this.context = this.#contextOf(options);
+  }
+
+  /**
+   * Runs the tool.
+   * @returns its result, or why the call does not go on without the SDK; `outcome` goes on then
+   * @throws what the tool throws
+   */
+  run(
+    tool: (context: ServerContext) => Promise<unknown>,
+  ): Promise<{ readonly result: unknown } | Interruption> {
+    return new Promise((resolve, reject) => {
+      this.#interrupt = resolve;
+      const over = () => {
+        this.#isOver = true;
+        this.#signal?.release();
+      };
+      this.#outcome = handled(tool(this.context).finally(over));
+      this.#outcome.then((result) => resolve({ result }), reject);
+    });
+  }
+
+  /** Whether the tool has returned. */
+  get isOver(): boolean {
+    return this.#isOver;
+  }
+
+  /** Whether the call has ended before its tool returned. */
+  get isEnded(): boolean {
+    return this.#isEnded;
+  }
+
+  /** Resolves or rejects as the tool does. */
+  get outcome(): Promise<unknown> {
+    return this.#outcome;
+  }
+
+  /** Goes on with the SDK, because the call takes long. */
+  interrupt(): void {
+    this.#interrupt('sdk');
+  }
+
+  /** Ends the call: its client has disconnected, or this server closes. */
+  end(): void {
+    this.#isEnded = true;
+    this.#ended?.abort(closed());
+    this.#interrupt('ended');
+    this.drop();
+  }
+
+  /** Drops what the tool waits to send, because the SDK does not serve the call. */
+  drop(): void {
+    for (const { drop } of this.#waiting.splice(0)) drop();
+  }
+
+  /** Gives the call the context of the SDK, which serves it from now on. @returns what the tool returns */
+  resume(context: ServerContext): Promise<unknown> {
+    this.#sdk = context;
+    for (const { use } of this.#waiting.splice(0)) use(context);
+    return this.#outcome;
+  }
+
+  /** The signal is made when the tool asks for it: most tools never do. */
+  get #abortSignal(): AbortSignal {
+    if (!this.#signal) {
+      this.#ended = new AbortController();
+      if (this.#isEnded) this.#ended.abort(closed());
+      const signOut = this.#options.signOut();
+      const sources = signOut ? [this.#ended.signal, signOut] : [this.#ended.signal];
+      this.#signal = guardedSignal(sources, this.#options.onError);
+      if (this.#isOver) this.#signal.release();
+    }
+    return this.#signal.signal;
+  }
+
+  /**
+   * Uses the SDK's context as soon as the SDK serves the call.
+   * @param late what happens instead after the end of the call
+   */
+  #withSdk<T>(use: Use<T>, late: () => Promise<T>): Promise<T> {
+    if (this.#sdk) return use(this.#sdk);
+    if (this.#isOver || this.#isEnded) return late();
+    return handled(
+      new Promise<T>((resolve, reject) => {
+        this.#waiting.push({
+          // It may throw at once.
+          use: (context) => void (async () => use(context))().then(resolve, reject),
+          drop: () => resolve(late()),
+        });
+        this.#interrupt('sdk');
+      }),
+    );
+  }
+
+  #contextOf({ call, request, authInfo }: RunningToolOptions): ServerContext {
+    const { id, meta, envelope } = call;
+    const signal = () => this.#abortSignal;
+    const ask = <T>(use: Use<T>) => this.#withSdk(use, () => handled(Promise.reject<T>(tooLate())));
+    const context = {
+      sessionId: undefined,
+      mcpReq: {
+        id,
+        method: 'tools/call',
+        _meta: meta,
+        envelope,
+        requestState: noState,
+        get signal() {
+          return signal();
+        },
+        send: (...given: unknown[]) => ask(({ mcpReq }) => (mcpReq.send as Send)(...given)),
+        notify: (...given: Parameters<Requests['notify']>) =>
+          this.#withSdk(
+            ({ mcpReq }) => mcpReq.notify(...given),
+            () => Promise.resolve(),
+          ),
+        // The envelope names no level, so the SDK would send nothing.
+        log: () => Promise.resolve(),
+        elicitInput: (...given: Parameters<Requests['elicitInput']>) =>
+          ask(({ mcpReq }) => mcpReq.elicitInput(...given)),
+        requestSampling: (...given: Parameters<Requests['requestSampling']>) =>
+          ask(({ mcpReq }) => mcpReq.requestSampling(...given)),
+      },
+      http: httpOf(request, authInfo),
+    };
+    // It has what the SDK's context of such a call has.
+    return context as unknown as ServerContext;
+  }
+}
+
+type Requests = ServerContext['mcpReq'];
+type Send = (...given: unknown[]) => Promise<unknown>;
+
+function noState(): undefined {
+  return undefined;
+}
+
+function closed(): SdkError {
+  return new SdkError(SdkErrorCode.ConnectionClosed, 'Connection closed');
+}
+
+/** In the order of the SDK's context. */
+function httpOf(request: () => Request, authInfo: object | undefined): object {
+  const streams = { closeSSE: undefined, closeStandaloneSSE: undefined };
+  const req = { get: request, enumerable: true };
+  return Object.assign(Object.defineProperty(authInfo ? { authInfo } : {}, 'req', req), streams);
+}
