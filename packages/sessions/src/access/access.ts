@@ -1,4 +1,5 @@
 import type { ClientKey } from '../limits/client-key.js';
+import type { MaybePromise } from '../time/promises.js';
 
 /** The caller whom an access token names. */
 export interface Principal {
@@ -56,7 +57,7 @@ export interface Access {
    */
   issuerMetadata?(): Promise<Record<string, unknown>>;
   /** @throws only for faults of this server */
-  admit(request: AccessRequest): Promise<Admission>;
+  admit(request: AccessRequest): MaybePromise<Admission>;
 }
 
 export function refused(refusal: Refusal): Admission {
@@ -77,7 +78,7 @@ export class OpenAccess implements Access {
     this.#isOpenToNetwork = isOpenToNetwork;
   }
 
-  async admit({ origin }: AccessRequest): Promise<Admission> {
+  admit({ origin }: AccessRequest): Admission {
     if (origin === 'remote' && !this.#isOpenToNetwork) return refused(REMOTE);
     return { isAdmitted: true, principal: undefined };
   }

@@ -8,6 +8,7 @@ import {
 } from '../access/protected-resource.js';
 import { SessionError } from '../errors.js';
 import { ErrorCode, errorResponse } from '../mcp/wire/error-response.js';
+import type { MaybePromise } from '../time/promises.js';
 
 export interface AdmissionOptions {
   readonly access: Access;
@@ -73,7 +74,7 @@ export class EndpointAdmission {
   async admit(
     request: Request,
     from: Omit<AccessRequest, 'authorization'>,
-    known?: Promise<Admission>,
+    known?: MaybePromise<Admission>,
   ): Promise<Response | { principal: Principal | undefined }> {
     const authorization = request.headers.get('authorization');
     const admission = await (known ?? this.#options.access.admit({ ...from, authorization }));

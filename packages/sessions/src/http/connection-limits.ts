@@ -1,9 +1,11 @@
+import type { ServerResponse } from 'node:http';
 import type { Server, Socket } from 'node:net';
 import { type ClientKey, clientKeyOf, parseAddress } from '../limits/client-key.js';
 import { Counter } from '../limits/counter.js';
 import type { Limits } from '../limits/limits.js';
 import { isLoopbackHost } from '../secure-url.js';
 import type { TrustedProxies } from './client-address.js';
+import { READ_TIMEOUT_MS } from './http-limits.js';
 
 export interface ConnectionLimits extends Pick<Limits, 'connections' | 'connectionsPerAddress'> {
   /** Their connections do not count, because each proxy carries many clients. */
@@ -33,4 +35,12 @@ function countedClientOf(
   const address = parseAddress(remoteAddress);
   if (!address || isLoopbackHost(address.toString()) || trustedProxies.has(address)) return undefined;
   return clientKeyOf(address);
+}
+
+/** Closes the connection of a client that reads nothing of a waiting response. */
+export function limitReading(response: ServerResponse): void {
+  response.setTimeout(READ_TIMEOUT_MS, () => {
+    // An idle connection without an unread response is kept.
+    if (response.writableLength > 0) response.destroy();
+  });
 }

@@ -4,8 +4,8 @@ import { getRequestListener } from '@hono/node-server';
 import type { Hono } from 'hono';
 import { type BasePath, HEALTH_PATH, pathOf, wholePathOf } from './base-path.js';
 import { ChunkLimit } from './body/body-buffer.js';
+import { limitReading } from './connection-limits.js';
 import type { HttpEnv } from './http-env.js';
-import { READ_TIMEOUT_MS } from './http-limits.js';
 import type { HandedOn, PlainLane } from './plain-lane.js';
 
 /** Serves requests of Node's HTTP server. With `next`, serves only requests for the app's own routes. */
@@ -35,16 +35,15 @@ export function nodeHandlerOf(app: Hono<HttpEnv>, basePath: BasePath, lane?: Pla
       return;
     }
     if (!pipelining.admit(request, response)) return;
-    response.setTimeout(READ_TIMEOUT_MS, () => {
-      // An idle connection without an unread response is kept.
-      if (response.writableLength > 0) response.destroy();
-    });
-    response.once('close', () => limitRest(request));
+    const serve = () => {
+      limitReading(response);
+      void listener(request, response);
+    };
     const isTaken = lane?.serve(request, response, (handedOn) => {
       handedOnBy.set(request, handedOn);
-      void listener(request, response);
+      serve();
     });
-    if (!isTaken) void listener(request, response);
+    if (!isTaken) serve();
   };
 }
 
@@ -62,9 +61,16 @@ class PipeliningLimit {
    */
   readonly #inFlight = new WeakMap<Socket, number>();
 
-  /** Counts a request. Closes the connection if the limit is exceeded. @returns whether to serve the request */
-  admit({ socket, httpVersionMajor }: IncomingMessage, response: ServerResponse): boolean {
-    if (httpVersionMajor !== 1) return true;
+  /**
+   * Counts a request, and limits what is left of it after the response. Closes the connection if the limit is exceeded.
+   * @returns whether to serve the request
+   */
+  admit(request: IncomingMessage, response: ServerResponse): boolean {
+    const { socket, httpVersionMajor } = request;
+    if (httpVersionMajor !== 1) {
+      response.once('close', () => limitRest(request));
+      return true;
+    }
     if (socket.destroyed) return false;
     const count = (this.#inFlight.get(socket) ?? 0) + 1;
     if (count > MAX_PIPELINED_REQUESTS) {
@@ -72,7 +78,10 @@ class PipeliningLimit {
       return false;
     }
     this.#inFlight.set(socket, count);
-    response.once('close', () => this.#inFlight.set(socket, (this.#inFlight.get(socket) ?? 1) - 1));
+    response.once('close', () => {
+      this.#inFlight.set(socket, (this.#inFlight.get(socket) ?? 1) - 1);
+      limitRest(request);
+    });
     return true;
   }
 }

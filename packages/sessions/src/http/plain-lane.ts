@@ -3,9 +3,11 @@ import type { Access, Admission, Principal, RequestOrigin } from '../access/acce
 import type { ClientKey } from '../limits/client-key.js';
 import { isPlainAnswer, type PlainAnswer } from '../mcp/wire/plain-answer.js';
 import type { CountUnread } from '../mcp/wire/sse-stream.js';
+import type { MaybePromise } from '../time/promises.js';
 import { ANSWERS, acceptedAnswers } from './accept.js';
 import { type JsonBodyLimits, JsonBodyReader } from './body/json-body.js';
 import { clientKeyOfRequest, type TrustedProxies } from './client-address.js';
+import { limitReading } from './connection-limits.js';
 import type { DeploymentWarnings } from './deployment-warnings.js';
 import type { GuardedRequest, Guards } from './guards.js';
 import { RequestEnd, type RequestsInFlight } from './request-end.js';
@@ -50,7 +52,7 @@ export interface HandedOn {
   readonly clientKey: ClientKey | undefined;
   readonly end: RequestEnd;
   readonly reader: JsonBodyReader;
-  readonly admission: Promise<Admission>;
+  readonly admission: MaybePromise<Admission>;
   /** Whether the request counts as in flight, and its body as memory in use. */
   readonly isCounted: boolean;
   /** The answer, if there is one already. */
@@ -152,7 +154,8 @@ export class PlainLane {
   ): Promise<{ readonly forEndpoint: LaneRequest; readonly bytes: number } | undefined> {
     const { reader, admission } = offered;
     // A body may be refused while the access token is being verified.
-    const admitted = await Promise.race([admission, reader.refused()]);
+    const admitted =
+      admission instanceof Promise ? await Promise.race([admission, reader.refused()]) : admission;
     if (typeof admitted === 'string' || !admitted.isAdmitted) return undefined;
     const body = await reader.read();
     if (body.kind !== 'json') return undefined;
@@ -161,14 +164,12 @@ export class PlainLane {
   }
 
   #requestOf(
-    { incoming, outgoing, headers, origin, clientKey }: Offered,
+    { incoming, outgoing, headers, origin, clientKey, end }: Offered,
     principal: Principal | undefined,
     body: unknown,
   ): LaneRequest {
-    const onDisconnect = (run: () => void) => {
-      if (outgoing.closed) run();
-      else outgoing.once('close', () => outgoing.writableFinished || run());
-    };
+    const onDisconnect = (run: () => void) => end.onEnd(() => outgoing.writableFinished || run());
+    const { unreadResponses } = this.#options;
     let request: Request | undefined;
     return {
       get request() {
@@ -181,7 +182,9 @@ export class PlainLane {
       clientKey,
       principal,
       closeConnection: () => void outgoing.destroy(),
-      countUnread: this.#options.unreadResponses.counterFor(clientKey),
+      get countUnread() {
+        return unreadResponses.counterFor(clientKey);
+      },
       onDisconnect,
     };
   }
@@ -192,7 +195,9 @@ export class PlainLane {
     outgoing.writeHead(200, { 'content-type': 'application/json', 'content-length': length });
     // Node sends a string and the head in one piece.
     outgoing.end(json);
-    if (outgoing.writableLength > 0) this.#options.unreadResponses.watch(outgoing, clientKey, end);
+    if (outgoing.writableLength === 0) return;
+    limitReading(outgoing);
+    this.#options.unreadResponses.watch(outgoing, clientKey, end);
   }
 }
 

@@ -61,8 +61,11 @@ export class BodyReader {
    * Returns the body. If a body parser in front of this server has read it, returns what the parser has stored.
    * @throws SessionError `configuration` if the body was read and not stored
    */
-  async read(): Promise<RequestBody> {
-    if (this.#receiving) return this.#received();
+  read(): Promise<RequestBody> {
+    return this.#receiving ? this.#received() : this.#readNow();
+  }
+
+  async #readNow(): Promise<RequestBody> {
     const wasRead = isRead(this.#source);
     const parsed = wasRead ? parsedBodyOf(this.#source.incoming) : undefined;
     const isTooLarge = isAnnouncedLarger(this.#source, this.#options.maxBytes);
@@ -104,7 +107,8 @@ export class BodyReader {
     const isRefused = this.#buffer.refusal !== undefined;
     // The rest of a refused body stays in the socket until the response is sent.
     if (isRefused && !incoming.complete) incoming.pause();
-    if (!isRefused) await this.#options.scheduler?.waitForTurn(this.#source.clientKey);
+    const turn = isRefused ? undefined : this.#options.scheduler?.waitForTurn(this.#source.clientKey);
+    if (turn) await turn;
     this.#buffer.release();
   }
 

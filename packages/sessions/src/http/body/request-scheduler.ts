@@ -37,18 +37,20 @@ export class RequestScheduler {
   }
 
   /**
-   * Resolves when a request may start.
+   * Resolves when a request may start; `undefined` if it starts at once.
    * @param clientKey the address that the request counts for; absent: it counts for itself
    */
-  async waitForTurn(clientKey: ClientKey | undefined): Promise<void> {
+  waitForTurn(clientKey: ClientKey | undefined): Promise<void> | undefined {
     const quotaKey = clientKey ?? Symbol('local request');
-    if (this.#isTaken) {
-      await new Promise<void>((resolve) => {
-        const queue = this.#waiting.get(quotaKey) ?? [];
-        queue.push(resolve);
-        this.#waiting.set(quotaKey, queue);
-      });
-    } else this.#begin(quotaKey);
+    if (!this.#isTaken) {
+      this.#begin(quotaKey);
+      return undefined;
+    }
+    return new Promise((resolve) => {
+      const queue = this.#waiting.get(quotaKey) ?? [];
+      queue.push(resolve);
+      this.#waiting.set(quotaKey, queue);
+    });
   }
 
   #begin(quotaKey: ClientKey | symbol): void {

@@ -12,7 +12,6 @@ import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { StreamCloser } from '../../session/presence.js';
 import type { InternalEvent } from '../../session/session-events.js';
 import type { CallableTool, PlainTools } from '../plain-tools/plain-tools.js';
-import type { RunningTool } from '../plain-tools/running-tool.js';
 import { authInfoOf } from '../request/call-context.js';
 import { quotaKeyOf } from '../request/client-memory-limits.js';
 import type { RequestContext, RequestContexts } from '../request/context.js';
@@ -65,8 +64,6 @@ export class StatelessHandler {
   readonly #inFlight = new Counter<SessionRef>();
   /** The server objects of requests in flight. */
   readonly #servers = new WeakMap<Request, McpServer>();
-  /** The tools that run without the SDK, or have begun without it. */
-  readonly #direct = new Set<RunningTool>();
   #isClosing = false;
 
   constructor(options: StatelessHandlerOptions) {
@@ -116,7 +113,7 @@ export class StatelessHandler {
   /** Ends calls and streams. */
   async close(): Promise<void> {
     this.#isClosing = true;
-    for (const running of this.#direct) running.end();
+    this.#options.plainTools?.close();
     await this.#sdk.close();
     // The SDK responds to the calls that it ends in the next turn of the event loop.
     await new Promise((resolve) => setImmediate(resolve));
@@ -156,7 +153,6 @@ export class StatelessHandler {
     if (refusalOf(resolved, false) !== undefined) return undefined;
     const onEnd = this.#startCall(refOf(resolved));
     if (!onEnd) return undefined;
-    let running: RunningTool | undefined;
     try {
       const startedAtMs = clock.now();
       const context = contextOf(incoming, resolved);
@@ -165,8 +161,8 @@ export class StatelessHandler {
         onEnd('server');
         return undefined;
       }
-      ({ running } = started);
-      this.#follow(running, incoming);
+      const { running } = started;
+      incoming.onDisconnect(() => running.end());
       const answer = await started.answer;
       if (answer === 'sdk')
         return await this.#respond(incoming, { ...context, running }, { onEnd, startedAtMs });
@@ -176,14 +172,6 @@ export class StatelessHandler {
       onEnd('server');
       throw error;
     }
-  }
-
-  /** Ends a call when its client disconnects or this server closes. */
-  #follow(running: RunningTool, { onDisconnect }: PlainRequest): void {
-    this.#direct.add(running);
-    onDisconnect(() => running.end());
-    const over = () => void this.#direct.delete(running);
-    running.outcome.then(over, over);
   }
 
   async #call(incoming: McpRequest, resolved: ResolvedSession): Promise<Response> {

@@ -1,4 +1,5 @@
 import type { StandardSchemaWithJSON } from '@modelcontextprotocol/server';
+import { isThenable, type MaybePromise } from '../../time/promises.js';
 
 /** A result that the SDK sends as it is, apart from the order of its properties, which is this one. */
 interface PlainResult {
@@ -13,10 +14,10 @@ const KEYS: ReadonlySet<string> = new Set(['content', 'structuredContent', 'isEr
  * A plain result: texts, and structured content that is an object and fits the output schema of the tool. `undefined` for
  * every other result, which the SDK has to convert, or to refuse.
  */
-export async function plainResultOf(
+export function plainResultOf(
   result: unknown,
   output: StandardSchemaWithJSON | undefined,
-): Promise<PlainResult | undefined> {
+): MaybePromise<PlainResult | undefined> {
   if (!isPlainObject(result)) return undefined;
   for (const key of Object.keys(result)) if (!KEYS.has(key)) return undefined;
   const { content, structuredContent, isError } = result;
@@ -24,13 +25,15 @@ export async function plainResultOf(
   const texts = textsOf(content);
   if (!texts) return undefined;
   if (structuredContent !== undefined && !isRecord(structuredContent)) return undefined;
-  if (output && !isError) {
-    if (structuredContent === undefined) return undefined;
-    const { issues } = await output['~standard'].validate(structuredContent);
-    if (issues?.length) return undefined;
-  }
-  return { content: texts, structuredContent, isError };
+  const plain = { content: texts, structuredContent, isError };
+  if (!output || isError) return plain;
+  if (structuredContent === undefined) return undefined;
+  const fits = (validated: Validated) => (validated.issues?.length ? undefined : plain);
+  const validated = output['~standard'].validate(structuredContent);
+  return isThenable(validated) ? Promise.resolve(validated).then(fits) : fits(validated);
 }
+
+type Validated = Awaited<ReturnType<StandardSchemaWithJSON['~standard']['validate']>>;
 
 function textsOf(content: unknown): PlainResult['content'] | undefined {
   if (!Array.isArray(content)) return undefined;

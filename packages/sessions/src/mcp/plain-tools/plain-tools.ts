@@ -23,7 +23,7 @@ import { type PlainCall, PlainCalls } from './plain-call.js';
 import { plainResultOf } from './plain-result.js';
 import { type Interruption, RunningTool } from './running-tool.js';
 
-/** After this time the SDK takes a call over: it sends the client signs of life, and the answer when there is one. */
+/** After this time, or up to twice as long, the SDK takes a call over: it sends the client signs of life, and the answer when there is one. */
 const TAKE_OVER_MS = 1000;
 
 export interface PlainToolsOptions {
@@ -67,6 +67,9 @@ export class PlainTools {
   readonly #calls = new PlainCalls();
   readonly #tools = new WeakMap<object, GuardedTool | 'needs SDK'>();
   readonly #end: string;
+  /** The calls whose tools have not returned, with their start. */
+  readonly #running = new Map<RunningTool, number>();
+  #isAwaiting = false;
 
   constructor(options: PlainToolsOptions) {
     this.#options = options;
@@ -89,35 +92,82 @@ export class PlainTools {
     request: Pick<PlainRequest, 'request'>,
     context: RequestContext,
   ): Promise<StartedCall | undefined> {
-    const { contexts, runningCalls, authorStates, clock, deadlines, servers, onError } = this.#options;
+    const { contexts, runningCalls, authorStates, servers, onError } = this.#options;
     if (!this.#isLoggedIn(tool, context)) return undefined;
     const args = await this.#argumentsOf(call, tool);
     if (!args) return undefined;
-    const client = clientOf(call);
-    const own = { ...context, client };
     const running = new RunningTool({
       call,
       request: () => request.request,
       authInfo: context.principal && authInfoOf(context.principal),
       signOut: () => servers.signOutSignal(context),
+      bind: (result) => authorStates.bind(result),
+      onOver: (over) => void this.#running.delete(over),
       onError,
     });
-    return contexts.run(own, () => {
+    return contexts.run({ ...context, client: clientOf(call) }, () => {
       const counted = runningCalls.tryBegin(call.params, CALL_BYTES.byItself);
       if (!counted) return undefined;
-      const deadline = deadlines.at(clock.now() + TAKE_OVER_MS, () => running.interrupt());
-      const run = running.run(async (protocol) => authorStates.bind(await tool.call(args, protocol)));
-      const answer = run
-        .finally(() => {
-          deadline.cancel();
-          // The SDK counts what it serves itself.
-          if (!running.isEnded || running.isOver) counted.returned();
-          else stopCounting(counted, running);
-        })
-        .then(async (came) => (typeof came === 'object' ? this.#answerOf(call, tool, came.result) : came))
-        // The SDK says what went wrong.
-        .catch(() => 'sdk' as const);
-      return { running, answer };
+      this.#follow(running);
+      const came = running.run((protocol) => tool.call(args, protocol));
+      return { running, answer: this.#answer(came, { call, tool, running, counted }) };
+    });
+  }
+
+  /** Never rejects. */
+  async #answer(
+    came: ReturnType<RunningTool['run']>,
+    {
+      call,
+      tool,
+      running,
+      counted,
+    }: CallableTool & { readonly running: RunningTool; readonly counted: RunningCall },
+  ): Promise<PlainAnswer | Interruption> {
+    try {
+      const first = await came;
+      if (typeof first === 'string') return first;
+      const plain = plainResultOf(first.result, tool.outputSchema);
+      const result = plain instanceof Promise ? await plain : plain;
+      if (!result || !isSendable(result)) return 'sdk';
+      // What follows the result is the same for every call.
+      return {
+        json: `{"result":${JSON.stringify(result).slice(0, -1)}${this.#end}${JSON.stringify(call.id)}}`,
+      };
+    } catch {
+      // The SDK says what went wrong.
+      return 'sdk';
+    } finally {
+      // The SDK counts what it serves itself.
+      if (running.isEnded && !running.isOver) stopCounting(counted, running);
+      else counted.returned();
+    }
+  }
+
+  /** Ends the calls, because the server closes. */
+  close(): void {
+    for (const running of this.#running.keys()) running.end();
+  }
+
+  /** Keeps a call until its tool has returned. */
+  #follow(running: RunningTool): void {
+    this.#running.set(running, this.#options.clock.now());
+    this.#awaitTakeOver();
+  }
+
+  /** Lets the SDK take over what takes long. All calls share a deadline: most of them are over long before. */
+  #awaitTakeOver(): void {
+    if (this.#isAwaiting) return;
+    this.#isAwaiting = true;
+    const { clock, deadlines } = this.#options;
+    deadlines.at(clock.now() + TAKE_OVER_MS, () => {
+      this.#isAwaiting = false;
+      let isAnyLeft = false;
+      for (const [running, startedAtMs] of this.#running) {
+        if (clock.now() - startedAtMs >= TAKE_OVER_MS) running.interrupt();
+        else isAnyLeft = true;
+      }
+      if (isAnyLeft) this.#awaitTakeOver();
     });
   }
 
@@ -155,13 +205,6 @@ export class PlainTools {
     if (!tool.hasSchema) return [];
     const validated = await tool.inputSchema['~standard'].validate(args ?? {});
     return validated.issues?.length ? undefined : [(validated as { value: unknown }).value];
-  }
-
-  async #answerOf({ id }: PlainCall, tool: GuardedTool, result: unknown): Promise<PlainAnswer | 'sdk'> {
-    const plain = await plainResultOf(result, tool.outputSchema);
-    if (!plain || !isSendable(plain)) return 'sdk';
-    // What follows the result is the same for every call.
-    return { json: `{"result":${JSON.stringify(plain).slice(0, -1)}${this.#end}${JSON.stringify(id)}}` };
   }
 }
 

@@ -13,6 +13,10 @@ export interface RunningToolOptions {
   readonly authInfo: object | undefined;
   /** The signal that aborts when the session of the call is signed out. */
   readonly signOut: () => AbortSignal | undefined;
+  /** Binds the state in a result to the session. */
+  readonly bind: (result: unknown) => unknown;
+  /** Called when the tool has returned or thrown. */
+  readonly onOver: (running: RunningTool) => void;
   /** Called with errors of listeners of the author. */
   readonly onError: (error: unknown) => void;
 }
@@ -52,18 +56,22 @@ export class RunningTool {
    * @returns its result, or why the call does not go on without the SDK; `outcome` goes on then
    * @throws what the tool throws
    */
-  run(
-    tool: (context: ServerContext) => Promise<unknown>,
-  ): Promise<{ readonly result: unknown } | Interruption> {
+  run(tool: (context: ServerContext) => unknown): Promise<{ readonly result: unknown } | Interruption> {
     return new Promise((resolve, reject) => {
       this.#interrupt = resolve;
-      const over = () => {
-        this.#isOver = true;
-        this.#signal?.release();
-      };
-      this.#outcome = handled(tool(this.context).finally(over));
+      this.#outcome = this.#run(tool);
       this.#outcome.then((result) => resolve({ result }), reject);
     });
+  }
+
+  async #run(tool: (context: ServerContext) => unknown): Promise<unknown> {
+    try {
+      return this.#options.bind(await tool(this.context));
+    } finally {
+      this.#isOver = true;
+      this.#signal?.release();
+      this.#options.onOver(this);
+    }
   }
 
   /** Whether the tool has returned. */
@@ -184,9 +192,14 @@ function closed(): SdkError {
   return new SdkError(SdkErrorCode.ConnectionClosed, 'Connection closed');
 }
 
-/** In the order of the SDK's context. */
 function httpOf(request: () => Request, authInfo: object | undefined): object {
-  const streams = { closeSSE: undefined, closeStandaloneSSE: undefined };
-  const req = { get: request, enumerable: true };
-  return Object.assign(Object.defineProperty(authInfo ? { authInfo } : {}, 'req', req), streams);
+  const http = {
+    get req() {
+      return request();
+    },
+    closeSSE: undefined,
+    closeStandaloneSSE: undefined,
+  };
+  // It precedes the others in the SDK's context.
+  return authInfo ? Object.defineProperties({ authInfo }, Object.getOwnPropertyDescriptors(http)) : http;
 }

@@ -123,10 +123,10 @@ function validatorOf(schema: AnyStandardSchema): Validate {
   if (!isZod4(schema) || typeof schema.safeParseAsync !== 'function') {
     return (value, options) => schema['~standard'].validate(value, options);
   }
-  return async (value) => {
-    const { success, data, error } = await schema.safeParseAsync(value, isWide(value) ? AT_FIRST : undefined);
-    return success ? { value: data } : { issues: error.issues };
-  };
+  return (value) =>
+    schema
+      .safeParseAsync(value, isWide(value) ? AT_FIRST : undefined)
+      .then(({ success, data, error }) => (success ? { value: data } : { issues: error.issues }));
 }
 
 /**
