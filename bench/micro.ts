@@ -97,7 +97,7 @@ const OPERATIONS: Readonly<Record<string, () => unknown>> = {
 
 for (const [name, operation] of Object.entries(OPERATIONS)) {
   if (only.length > 0 && !only.some((part) => name.includes(part))) continue;
-  bench(name, operation).gc('inner');
+  bench(name, operation).gc('once');
 }
 const { benchmarks } = await run({ format: 'quiet', throw: true });
 const rows = benchmarks.flatMap(({ alias, runs }) =>

@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process';
-import { availableParallelism, setPriority } from 'node:os';
+import { cpus, setPriority } from 'node:os';
 
 /** Pins a process with all its threads to one processor. Needs Linux and two processors. */
 export function pin(pid: number, processor: number): void {
-  if (process.platform !== 'linux' || availableParallelism() < 2) return;
+  // `availableParallelism` counts only those that this process may use, which is one once it is pinned.
+  if (process.platform !== 'linux' || cpus().length < 2) return;
   execFileSync('taskset', ['--all-tasks', '--cpu-list', '--pid', `${processor}`, `${pid}`], {
     stdio: 'ignore',
   });

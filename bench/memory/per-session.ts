@@ -44,12 +44,12 @@ export function memoryCases(): MemoryCase[] {
     {
       ...own,
       name: `${own.name}-login`,
-      label: 'mcp-sessions 2025, logged in, 2 KiB of tokens',
+      label: 'mcp-sessions 2025, logged in',
       isLoggedIn: true,
     },
     {
       ...anonymous(PRODUCTS['2026']),
-      label: 'mcp-sessions 2026, logged in, 2 KiB of tokens',
+      label: 'mcp-sessions 2026, logged in',
       isLoggedIn: true,
       hasStreams: false,
     },

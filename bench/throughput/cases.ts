@@ -25,7 +25,7 @@ const MAX_CONNECTIONS = 100_000;
 
 const OWN_TOOLS = [
   { tool: 'echo_logged_in', label: 'mcp-sessions, logged in', suffix: '' },
-  { tool: 'echo_with_token', label: 'mcp-sessions, token opened in each call', suffix: '-token' },
+  { tool: 'echo_with_token', label: 'mcp-sessions, token opened', suffix: '-token' },
 ] as const;
 export const OWN_TOOL_NAMES: readonly string[] = OWN_TOOLS.map(({ tool }) => tool);
 

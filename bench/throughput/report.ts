@@ -14,7 +14,7 @@ export function ratiosToFloor(rounds: CallRounds, measured: Case): number[] {
   );
 }
 
-/** The table of one era: medians, with the smallest and the largest figure. */
+/** The table of one era. */
 export function callTable(rounds: CallRounds, era: Era): string {
   const header = ['', 'sessions', 'requests/s', 'of the floor', 'CPU µs/request', 'p50 ms', 'p99 ms'];
   const figureOf = (of: readonly CallRound[], figure: (round: CallRound) => number) =>
@@ -39,7 +39,14 @@ export function callTable(rounds: CallRounds, era: Era): string {
         short,
       ),
     ]);
-  return markdownTable([header, ...rows]);
+  return `${markdownTable([header, ...rows])}\n\n${clientSentence(rounds, era)}`;
+}
+
+/** Says what the clients take, which must be less than what the fastest server takes. */
+function clientSentence(rounds: CallRounds, era: Era): string {
+  const floor = [...rounds].find(([each]) => isFloor(each) && each.kind.era === era)?.[1] ?? [];
+  const micros = floor.map(({ clientMicros, requests }) => clientMicros / requests);
+  return `The clients of the floor take ${withRange(spreadOf(micros), short)} µs of CPU for each request, on their own processor.`;
 }
 
 export function creationTable(rounds: CreationRounds): string {
