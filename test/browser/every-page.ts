@@ -173,7 +173,7 @@ const PROBLEM_PAGES: readonly PageCase[] = [
     open: (page, stage) => page.goto(stage.at('/callback?state=none&code=none')),
     status: 400,
     heading: 'Login cannot be completed',
-    says: ['Ask your client to log in again, and open the new link in this browser.'],
+    says: ['ask your client for a new link, and open it in this browser.'],
   },
   {
     name: 'provider-down',

@@ -55,7 +55,9 @@ describe('the page after a failed login gives the reason', () => {
     const browser = new StepBrowser();
     const form = await browser.openConnectPage(link);
     const answer = await browser.post(link, { form, action: 'decline' });
-    expect(await arriveAt(browser, locationOf(answer, link))).toBe('Login declined');
+    const page = locationOf(answer, link);
+    expect(await arriveAt(browser, page)).toBe('Login declined');
+    expect((await browser.request(page)).text).not.toContain('If you did not decline');
     expect(await arriveAt(browser, link)).toBe('Login declined');
     for (const action of ['decline', 'continue']) {
       const late = await browser.post(link, { form, action });

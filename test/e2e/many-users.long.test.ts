@@ -87,6 +87,7 @@ describe('twenty clients of both eras and both SDK generations', () => {
       expect(structured).toEqual({
         status: 'logged_out',
         accounts: [{ provider, revocation: 'confirmed' }],
+        next: 'The user is logged out here.',
       });
     }
     // The login and each refresh issue an access token and a refresh token.

@@ -64,8 +64,8 @@ export type ProviderRow = (WorkingLogin | FailingLogin | EndedGrant | Maintenanc
 };
 
 const DECLINED: SeenFailure = {
-  page: /declined/,
-  login: /The user declined to log in\. Ask them before you try again\./,
+  page: /declined.*If you did not decline, the provider did: contact the operator of this server\./,
+  login: /The user or the provider declined the login\. Ask the user before you try again\./,
   log: { reason: 'authorization_denied', oauthError: 'user_cancelled_login' },
 };
 

@@ -65,7 +65,7 @@ async function start(era: Era, initial?: Refusal) {
 describe.each(ERAS)('a demand that the provider refuses (%s)', (era) => {
   it.each([
     ['scopes', 'invalid_scope', /rejected the login.*\(invalid_scope\)/],
-    ['scopes', 'access_denied', /declined to log in/],
+    ['scopes', 'access_denied', /The user or the provider declined the login/],
     ['claims', 'invalid_request', /rejected the login.*\(invalid_request\)/],
     ['claims', 'server_error', /login/],
   ] as const)('is dropped, and the former login stays: %s, %s', async (demand, error, why) => {

@@ -108,6 +108,7 @@ it('a pending handle can log out: its login is cancelled, and the handle has end
   expect((await client.call('logout', named(structured))).structured).toEqual({
     status: 'logged_out',
     accounts: [],
+    next: 'The user is logged out here.',
   });
   expect((await client.call('login', named(structured))).text).toMatch(/has ended: its user logged out/);
   expect(await pageAt(structured.loginUrl)).not.toContain('name="form"');

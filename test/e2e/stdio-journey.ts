@@ -34,6 +34,7 @@ export function describeStdioClient(kind: ClientKind, setup: StdioSetup): void {
       expect((await client.call('logout')).structured).toEqual({
         status: 'logged_out',
         accounts: [{ provider: expect.any(String), revocation: 'confirmed' }],
+        next: 'The user is logged out here.',
       });
       expect(await strict.activeTokens()).toEqual([]);
       expect((await client.call('session_status')).structured).toMatchObject({

@@ -1,12 +1,15 @@
 import { omitUndefined } from '../omit-undefined.js';
 import { describeFailure } from '../session/provider-failures.js';
-import type { SessionEvent, SessionListener } from '../session/session-events.js';
+import type { LoginFailure, SessionEvent, SessionListener } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
 import { LogThrottle } from './log-throttle.js';
 import type { Logger } from './logger.js';
 
 /** The faults of tokens that expire normally. All others show a wrong configuration or an attack. */
 const ORDINARY_FAULTS: ReadonlySet<string> = new Set(['expired', 'not_active']);
+
+/** The failures of logins that users or their clients want. */
+const BY_USERS: ReadonlySet<LoginFailure> = new Set(['declined', 'canceled', 'signed_out']);
 
 export interface AuditLogOptions {
   readonly logger: Logger;
@@ -124,7 +127,7 @@ function entryOfFailure(event: ProviderFailed): Record<string, string | number> 
 function levelOf(event: SessionEvent): 'info' | 'warn' {
   switch (event.type) {
     case 'login.failed':
-      return event.failure === 'declined' || event.failure === 'signed_out' ? 'info' : 'warn';
+      return BY_USERS.has(event.failure) ? 'info' : 'warn';
     case 'session.signed_out':
     case 'session.ended':
       return event.reason === 'account_cap' ? 'warn' : 'info';

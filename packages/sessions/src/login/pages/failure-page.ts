@@ -16,6 +16,7 @@ export function failurePage(
 ): Promise<Page> {
   const { title, reason, advice } = FAILURES[failure];
   const explained = cause && NAMES_REASON.has(failure) ? sentenceOf(FAILURE_TEXTS[cause].short) : reason;
+  const isOfProvider = failure === 'declined' && cause !== undefined;
   const isOptional = keepsLogin && failure !== 'declined' && failure !== 'canceled';
   const whatToDo = isOptional ? `If you need the new login, ${uncapitalized(advice)}` : advice;
   return renderMessage(brand, {
@@ -24,7 +25,7 @@ export function failurePage(
     title,
     body: html`<p>${explained}</p>
       ${keepsLogin ? html`<p>${LOGIN_KEPT}</p>` : ''}
-      <p>${whatToDo}</p>
+      <p>${whatToDo}${isOfProvider ? ` ${NOT_ALLOWED}` : ''}</p>
       <p class="quiet">You can close this window.</p>`,
   });
 }
@@ -46,7 +47,14 @@ export function isProviderFailureReason(value: string): value is ProviderFailure
 }
 
 /** The failures whose page says more than their kind. */
-const NAMES_REASON: ReadonlySet<LoginFailure> = new Set(['provider_unavailable', 'provider_refused']);
+const NAMES_REASON: ReadonlySet<LoginFailure> = new Set([
+  'declined',
+  'provider_unavailable',
+  'provider_refused',
+]);
+
+/** Providers deny logins also for reasons of their own, with the same error (RFC 6749 section 4.1.2.1). */
+const NOT_ALLOWED = 'If you did not decline, the provider did: contact the operator of this server.';
 
 function sentenceOf(short: string): string {
   return `${short.charAt(0).toUpperCase()}${short.slice(1)}. No access was granted.`;

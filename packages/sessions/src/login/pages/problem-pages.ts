@@ -33,7 +33,7 @@ export function invalidFormPage(brand: Brand, status: 403 | 413 = 403): Promise<
 export function rejectedCallbackPage(brand: Brand): Promise<Page> {
   return problem(brand, 400, {
     title: 'Login cannot be completed',
-    text: html`The login is complete, has expired, or was started in another browser. Ask your client to log in again, and open the new link in this browser.`,
+    text: html`The login is complete, has expired, or was started in another browser. If you are not logged in, ask your client for a new link, and open it in this browser.`,
   });
 }
 

@@ -8,6 +8,7 @@ import type { SessionRef } from '../../session/ids.js';
 import type { OwnerSessions } from '../../session/owner-sessions.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
 import type { RequestContexts } from '../request/context.js';
+import { afterLogout } from './logout-texts.js';
 import { structuredResult } from './tool-result.js';
 
 export interface LogoutToolOptions {
@@ -42,6 +43,7 @@ const outputSchema = z.object({
         ),
     }),
   ),
+  next: z.string().describe('What to tell the user.'),
 });
 
 /**
@@ -61,7 +63,7 @@ export function registerLogoutTool(server: McpServer, options: LogoutToolOptions
     async (args: LogoutArguments) => {
       if (args.provider !== undefined) options.logins.assertProvider(args.provider);
       const accounts = await logout(options, args);
-      return structuredResult({ status: 'logged_out', accounts });
+      return structuredResult({ status: 'logged_out', accounts, next: afterLogout(accounts, args.provider) });
     },
   );
 }

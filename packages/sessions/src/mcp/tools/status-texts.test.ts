@@ -37,10 +37,10 @@ describe('the next step of `session_status` while a login is pending', () => {
 
   it('is to ask for the code that the browser shows, if one is required', () => {
     expect(nextWhile({ needsCode: true })).toBe(
-      'The browser shows a confirmation code. Ask the user for it and call `login` again with the `code`.',
+      'The browser shows a confirmation code. Ask the user for it and call `login` again with the `code`. If they have closed the page, the link shows the code again in the same browser. For a new link, call `login` again with restart: true.',
     );
     expect(nextWhile({ needsCode: true, provider: 'home' }, 'pending-handle')).toMatch(
-      /call `login` again with this `session`, provider "home" and the `code`\.$/,
+      /call `login` again with this `session`, provider "home" and the `code`\. .* with this `session`, provider "home" and restart: true\.$/,
     );
   });
 

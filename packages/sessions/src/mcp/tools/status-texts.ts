@@ -52,7 +52,7 @@ function finishLogin(
   const names = { hasHandle: hasHandle(record), provider: isDefault ? undefined : provider };
   if (!login) return `The user has completed the login: ${callAgain(names)} to get the session handle.`;
 
-  if (login.needsCode) return presentCode(names);
+  if (login.needsCode) return presentCode(names, login.isRenewal);
   const { userCode, loginUrl } = login;
   const how = userCode === undefined ? 'in the browser' : `by entering the code ${userCode} at ${loginUrl}`;
   const where = isDefault ? '' : ` at "${provider}"`;

@@ -42,7 +42,7 @@ export function nextWhilePending(
 ): string {
   const provider = call.provider === defaultProvider ? undefined : call.provider;
   const names = { hasHandle: call.handle !== undefined, provider, scopes: call.scopes };
-  if (needsCode) return presentCode(names);
+  if (needsCode) return presentCode(names, isRenewal);
   const step = isNew ? firstStep(userCode) : stillOpen(userCode, restartWith(names, isRenewal));
   const toDo = `${refusal ? afterRefusal(refusal, userCode) : step} When they have logged in, ${callAgain({ ...names, without: startsAnother(call) })}.`;
   return call.isShortLived ? `${SHORT_LIVED} ${toDo}` : toDo;
@@ -171,7 +171,9 @@ function failureText({ failure, reason, oauthError }: LoginFault, keepsLogin = f
   const why = reason ? ` Reason: ${shortTextOf(reason, oauthError)}.` : '';
   switch (failure) {
     case 'declined':
-      return 'The user declined to log in. Ask them before you try again.';
+      return reason
+        ? 'The user or the provider declined the login. Ask the user before you try again. If they did not decline, the operator of this server has to allow them at the provider.'
+        : 'The user declined to log in. Ask them before you try again.';
     case 'expired':
       return `The login was not completed in time.${keepsLogin ? '' : ' Call `login` to start a new one.'}`;
     case 'browser_mismatch':
@@ -221,8 +223,8 @@ function restartWith(names: LoginNames, isRenewal: boolean): string {
 }
 
 /** The instruction if the browser shows a confirmation code. */
-export function presentCode(names: LoginNames): string {
-  return `The browser shows a confirmation code. Ask the user for it and ${callAgainWith([...namedIn(names), 'the `code`'])}.`;
+export function presentCode(names: LoginNames, isRenewal: boolean): string {
+  return `The browser shows a confirmation code. Ask the user for it and ${callAgainWith([...namedIn(names), 'the `code`'])}. If they have closed the page, the link shows the code again in the same browser. For a new link, ${restartWith(names, isRenewal)}.`;
 }
 
 function namedIn({ hasHandle, provider, scopes = [] }: LoginNames): string[] {
