@@ -281,6 +281,18 @@ describe.each(INTRUDERS)('an attempt of %s to use another connection', (_who, wa
   });
 });
 
+describe('the events of a 2025 connection', () => {
+  it('are forgotten when the user logs out over another connection of the session [security 8]', async () => {
+    const { name, way, headers, eventId } = await victimOf2025();
+    const resume = () =>
+      openWire(notes.mcp, { headers: { ...headers, accept: 'text/event-stream', 'last-event-id': eventId } });
+    expect(await (await resume()).text).toContain(`note of ${name}`);
+    await (await connect2025(notes.mcp, way)).call('logout');
+    const nothing = await resume();
+    expect([nothing.status, await nothing.text]).toEqual([204, '']);
+  });
+});
+
 /** Every request of a 2026 client. Each names the id of another user in one of these ways. */
 const PLACES: readonly (readonly [where: string, name: (id: string) => Naming])[] = [
   ['as the session of 2025', (id) => ({ headers: { 'mcp-session-id': id } })],

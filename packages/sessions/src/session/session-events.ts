@@ -13,8 +13,8 @@ import type {
 } from './session-record.js';
 
 /**
- * What came of a revocation (RFC 7009). `deferred`: the tokens are wiped, and another login of the user keeps the grant
- * in use. The last one to end revokes it.
+ * What came of a revocation (RFC 7009). `deferred`: the tokens are wiped, and a login keeps the grant in use, or may
+ * do so, because the store did not answer. The last one to end revokes it.
  */
 export type Revocation = 'confirmed' | 'unconfirmed' | 'unsupported' | 'deferred';
 
