@@ -75,6 +75,10 @@ interface Stage {
   /** Default: a new one. */
   readonly clock?: VirtualClock;
   readonly runtimeOf?: (provider: FaultingProvider, clock: VirtualClock) => Partial<Runtime>;
+  /** Changes what clients and browsers receive. */
+  readonly serve?: (handle: Sessions['handleRequest']) => Sessions['handleRequest'];
+  /** Whether an event is kept. Default: each is. */
+  readonly isHeard?: (event: SessionEvent) => boolean;
   /** Called with what ends the server. */
   readonly whenOver?: (close: () => Promise<void>) => void;
 }
@@ -96,8 +100,10 @@ export class Play {
   constructor(
     options: FaultingProviderOptions,
     optionsOf: (own: ProviderOptions) => ProviderOptions = (own) => own,
-    { clock: given, runtimeOf = () => ({}), whenOver = onTestFinished }: Stage = {},
+    stage: Stage = {},
   ) {
+    const { clock: given, runtimeOf = () => ({}), whenOver = onTestFinished } = stage;
+    const { serve = (handle) => handle, isHeard = () => true } = stage;
     const { log } = this;
     const clock = given ?? new VirtualClock();
     this.clock = clock;
@@ -127,20 +133,30 @@ export class Play {
             return { content: [{ type: 'text', text }] };
           },
         );
+        server.registerTool('account', { description: 'Shows the account.' }, async () => {
+          const account = await context.session().account();
+          return { content: [{ type: 'text', text: JSON.stringify(account ?? null) }] };
+        });
         server.registerTool('rejected', { description: 'Says that the API rejects the token.' }, async () => {
           await context.session().tokenRejected();
           return { content: [{ type: 'text', text: 'renewed' }] };
         });
       },
     });
-    this.sessions.onEvent((event) => this.events.push(event));
-    this.#here = reachedFrom(this.sessions, '127.0.0.1');
+    this.sessions.onEvent((event) => {
+      if (isHeard(event)) this.events.push(event);
+    });
+    this.#here = reachedFrom({ handleRequest: serve(this.sessions.handleRequest) }, '127.0.0.1');
     whenOver(() => this.finish(this.sessions.close()));
   }
 
   /** Lets the clock go on while a call is under way, unless the test has a clock of its own. */
   finish<T>(call: Promise<T>): Promise<T> {
     return this.#movesClock ? whileClockMoves(this.clock, call) : call;
+  }
+
+  handleRequest(request: Request): Promise<Response> {
+    return this.#here.handleRequest(request);
   }
 
   async connect(era: Era): Promise<PlayedClient> {

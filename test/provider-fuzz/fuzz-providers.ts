@@ -1,4 +1,5 @@
-import { type PlantedFault, walk } from './walk.js';
+import type { PlantedFault } from './course.js';
+import { walk } from './walk.js';
 
 /** What was done until the first violation. */
 interface Fuzzed {

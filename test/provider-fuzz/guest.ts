@@ -1,11 +1,7 @@
 import type { Play, PlayedClient } from '../e2e/provider-play.js';
 import type { ToolAnswer } from '../support/raw-mcp.js';
 import type { DeliveredLogin, ProviderLedger } from './provider-ledger.js';
-
-/** An invariant of this library that was violated. */
-export class Violation extends Error {
-  override readonly name = 'Violation';
-}
+import { Violation } from './violation.js';
 
 /** What every message contains: a call, a wait, or a person to turn to. */
 const NEXT_STEP =
@@ -16,10 +12,26 @@ interface SeenAccount {
   readonly reason?: string;
 }
 
+interface GuestOptions {
+  readonly user: string;
+  readonly connect: () => Promise<PlayedClient>;
+  readonly play: Play;
+  readonly ledger: ProviderLedger;
+}
+
+interface StartedByCode {
+  readonly userCode: string;
+  readonly events: number;
+}
+
+/** What the user of a device does with its code. */
+export type Decision = 'approve' | 'deny' | 'expire';
+
 /** A client and its user, with the login that it should have. */
 export class Guest {
   readonly user: string;
-  readonly #client: PlayedClient;
+  readonly #connect: () => Promise<PlayedClient>;
+  #client: PlayedClient;
   readonly #play: Play;
   readonly #ledger: ProviderLedger;
   /** Everything that the model and the user have read. */
@@ -29,16 +41,20 @@ export class Guest {
   /** Whether a login has succeeded, so another one has to. */
   hasLoggedIn = false;
 
-  constructor(user: string, client: PlayedClient, play: Play, ledger: ProviderLedger) {
+  private constructor({ user, connect, play, ledger }: GuestOptions, client: PlayedClient) {
     this.user = user;
+    this.#connect = connect;
     this.#client = client;
     this.#play = play;
     this.#ledger = ledger;
   }
 
+  static async connect(options: GuestOptions): Promise<Guest> {
+    return new Guest(options, await options.connect());
+  }
+
   /** @param hasToSucceed whether the provider is able to complete a login */
   async logIn(args: Record<string, unknown>, hasToSucceed: boolean): Promise<void> {
-    const { logins } = this.#ledger;
     const before = this.#play.events.length;
     let { page, answer } = await this.#client.logIn(this.user, args);
     if (answer.text.includes('without `session`')) {
@@ -48,13 +64,51 @@ export class Guest {
     this.#read(answer);
     if (page !== undefined) this.#readText('page', page);
     const isIn = answer.structured?.status === 'authenticated';
-    if (isIn && this.#ledger.logins > logins) {
-      this.held = this.#ledger.latest;
-      this.hasLoggedIn = true;
-    }
+    if (isIn && this.#holdNew(before)) this.hasLoggedIn = true;
     if (hasToSucceed && this.hasLoggedIn && !isIn)
       throw new Violation(`A login failed that had to succeed: ${page ?? answer.text}`);
     if (page === undefined || page.includes('has not started')) return;
+    await this.#checkFailedLogin(answer, before);
+  }
+
+  /**
+   * Starts a login by a code, also over a valid one.
+   * @returns the code; `undefined` if there is no such login to wait for
+   */
+  async startByCode(decision: Decision): Promise<string | undefined> {
+    const { provider } = this.#play;
+    const answer = await this.#client.call('login', { flow: 'device', renew: true });
+    this.#read(answer);
+    const { userCode } = answer.structured;
+    if (typeof userCode !== 'string') return undefined;
+    if (decision === 'approve') provider.approve(userCode, this.user);
+    else provider[decision](userCode);
+    return userCode;
+  }
+
+  /**
+   * Asks how a login by a code has ended.
+   * @param before the code, and how many events there were
+   * @returns whether it has
+   */
+  async hasEndedByCode(before: StartedByCode, hasToSucceed: boolean): Promise<boolean> {
+    const answer = await this.#client.call('login');
+    this.#read(answer);
+    const { status, userCode } = answer.structured;
+    if (status === 'pending' && userCode === before.userCode) return false;
+    if (status === 'authenticated') {
+      if (this.#holdNew(before.events)) this.#ledger.hasLoggedInByCode = true;
+      return true;
+    }
+    if (hasToSucceed && this.#ledger.hasLoggedInByCode)
+      throw new Violation(`A login by a code failed that had to succeed: ${answer.text}`);
+    // After a code has expired, `login` starts another login.
+    if (status === 'pending') return true;
+    await this.#checkFailedLogin(answer, before.events);
+    return true;
+  }
+
+  async #checkFailedLogin(answer: ToolAnswer, before: number): Promise<void> {
     if (!answer.isError) throw new Violation(`A failed login was not reported: ${answer.text}`);
     const failed = this.#play.events.slice(before).filter(({ type }) => type === 'login.failed');
     if (failed.length !== 1) throw new Violation(`A failed login has ${failed.length} events login.failed.`);
@@ -64,12 +118,56 @@ export class Guest {
 
   async call(tool: 'who' | 'rejected'): Promise<void> {
     this.#read(await this.#client.call(tool, tool === 'who' ? { url: 'https://api.test/me' } : {}));
+    const account = await this.#client.call('account');
+    this.#texts.push(account.text);
+    if (account.isError) return;
+    const { scopes = [] } = (JSON.parse(account.text) ?? {}) as { readonly scopes?: readonly string[] };
+    const wider = scopes.filter((scope) => !this.held?.hasScope(scope));
+    if (wider.length > 0)
+      throw new Violation(`Scopes count as granted that the login does not have: ${wider}`);
+  }
+
+  /** Ends the session as the client's end does, or leaves it, and connects again. */
+  async end(): Promise<void> {
+    if (this.#client.end) {
+      await this.#client.end();
+      this.#hold(undefined);
+    } else this.held = undefined;
+    this.#client = await this.#connect();
+  }
+
+  /** The login has ended outside of this client. */
+  endedElsewhere(): void {
+    this.#hold(undefined);
+  }
+
+  /** Whether the session keeps a login, also one whose access token has expired. */
+  async keepsLogin(): Promise<boolean> {
+    const { accounts = [] } = await this.#client.status();
+    return (accounts as readonly SeenAccount[]).some(({ state }) => state !== 'reauthentication_required');
+  }
+
+  /**
+   * Holds the login that was delivered last, if one has succeeded. Tokens whose user could not be identified were
+   * delivered, too, and the login before them goes on.
+   * @param before how many events there were
+   * @returns whether one has succeeded
+   */
+  #holdNew(before: number): boolean {
+    const isNew = this.#play.events.slice(before).some(({ type }) => type === 'account.authenticated');
+    if (isNew) this.#hold(this.#ledger.latest);
+    return isNew;
+  }
+
+  #hold(login: DeliveredLogin | undefined): void {
+    if (this.held) this.held.isEnded = true;
+    this.held = login;
   }
 
   async logOut(): Promise<void> {
     const { held } = this;
     const answer = await this.#client.call('logout');
-    this.held = undefined;
+    this.#hold(undefined);
     this.#read(answer);
     const [report] = (answer.structured?.accounts ?? []) as readonly { readonly revocation: string }[];
     if (report?.revocation === 'confirmed' && held?.isAlive)

@@ -17,6 +17,6 @@ describe('providers with random quirks', () => {
 
 describe('the fuzz of providers', () => {
   it.each(Object.entries(plantedFaults))('notices %s', async (_name, planted) => {
-    expect((await fuzzProviders(400, planted)).violation).toBeDefined();
+    expect((await fuzzProviders(1000, planted)).violation).toMatch(planted.noticedAs);
   });
 });

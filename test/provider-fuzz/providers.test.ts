@@ -17,16 +17,12 @@ describe('providers with random quirks', () => {
 const EASILY_NOTICED = [
   'an outage that counts as a revoked grant',
   'a refresh that is repeated although the token is consumed',
+  'a request to an API that never ends',
 ] as const;
 
 describe('the fuzz of providers', () => {
   it.each(EASILY_NOTICED)('notices %s', async (name) => {
-    expect((await fuzzProviders(400, plantedFaults[name])).violation).toBeDefined();
-  });
-
-  it('names a step that does not end', async () => {
-    const planted = plantedFaults['a request to an API that never ends'];
-    const { violation } = await fuzzProviders(400, planted);
-    expect(violation).toMatch(/^seed \d+, .*\(call\): call does not end\. It waits for/);
+    const planted = plantedFaults[name];
+    expect((await fuzzProviders(400, planted)).violation).toMatch(planted?.noticedAs ?? /^$/);
   });
 });

@@ -25,13 +25,13 @@ export class SettlingClock extends VirtualClock {
 
   override async advance(durationMs: number): Promise<void> {
     const endMs = this.now() + durationMs;
-    await this.settle(1);
+    await this.settle(QUIET_TURNS);
     for (let nextMs = this.#nextMs; nextMs <= endMs; nextMs = this.#nextMs) {
       await super.advance(Math.max(nextMs - this.now(), 0));
-      await this.settle(1);
+      await this.settle(QUIET_TURNS);
     }
     await super.advance(endMs - this.now());
-    await this.settle(1);
+    await this.settle(QUIET_TURNS);
   }
 
   get #nextMs(): number {
@@ -52,5 +52,7 @@ export class SettlingClock extends VirtualClock {
   }
 }
 
+/** After these turns without an operation, a response has been read and dealt with. */
+const QUIET_TURNS = 20;
 /** Minutes of work, and more than any operation takes. */
 const MAX_BUSY_TURNS = 100_000_000;

@@ -1,0 +1,4 @@
+/** An invariant of this library that was violated. */
+export class Violation extends Error {
+  override readonly name = 'Violation';
+}
