@@ -26,7 +26,7 @@ import { FailureReporter } from './failure-reporter.js';
 import { identify, userInfo } from './identity.js';
 import type { DeviceFlow } from './option-types.js';
 import { ProviderConnection } from './provider-connection.js';
-import { endpointOf, type FailurePlace, placeOf } from './provider-failure.js';
+import { endpointOf, type FailurePlace, placeOf, tokenAnswerIn } from './provider-failure.js';
 import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { failedRefresh } from './refresh-failure.js';
@@ -232,8 +232,8 @@ export class Provider {
 
   /**
    * Requests the tokens of a device login, once.
-   * @throws ProviderError if tokens came and their user could not be identified. They are revoked, and the device code
-   * is used up
+   * @throws ProviderError if tokens came that cannot be used, or whose user could not be identified; these are revoked.
+   * The device code is used up
    */
   async pollDevice(
     deviceCode: Secret,
@@ -258,6 +258,7 @@ export class Provider {
       return { configuration, response, requestedAtMs };
     } catch (cause) {
       const error = this.#failures.errorOf(cause, place);
+      if (tokenAnswerIn(error)?.outcome === 'lost') throw this.#failures.report(error);
       const poll = devicePollOf(error);
       if ('failure' in poll) this.#failures.report(error);
       return poll;

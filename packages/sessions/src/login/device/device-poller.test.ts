@@ -170,6 +170,17 @@ describe('the device flow', () => {
     expect(parts.failures).toEqual(['provider_refused']);
   });
 
+  it.each([
+    ['without tokens', {}, 'token_answer_invalid'],
+    ['with tokens of another kind', { access_token: 'a', token_type: 'User Access Token' }, 'token_type'],
+  ])('ends after a success %s: its code is used up', async (_what, body, reason) => {
+    const parts = await start();
+    parts.upstream.failNext('token', () => Response.json(body));
+    await parts.clock.advance(5000);
+    expect(parts.errors.splice(0)).toMatchObject([{ code: 'provider_unavailable', failure: { reason } }]);
+    expect(await polls(parts, 600)).toBe(0);
+  });
+
   it('has one poll in flight at a time', async () => {
     const parts = await start();
     let answer: (response: Response) => void = () => undefined;
