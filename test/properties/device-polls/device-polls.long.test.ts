@@ -1,0 +1,6 @@
+import { describe } from 'vitest';
+import { itEndsLogins } from './device-polls.js';
+
+describe('polls for a code', () => {
+  itEndsLogins(1000);
+});
