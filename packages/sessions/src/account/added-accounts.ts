@@ -16,7 +16,7 @@ import type { SessionChange } from '../session/session-records.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
 import { andThen, type MaybePromise } from '../time/promises.js';
-import type { RandomSource } from '../vault/random.js';
+import { type RandomSource, randomNumber } from '../vault/random.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import { kindOfClaims } from './challenge.js';
 import type { GrantedTokens } from './refresh/granted-tokens.js';
@@ -133,7 +133,7 @@ function otherUserOf(record: SessionRecord): Partial<SessionRecord> {
 
 /** A number for the grant of a login. */
 export function newGrantId(random: RandomSource): number {
-  return random(6).readUIntBE(0, 6);
+  return randomNumber(random);
 }
 
 /** Moves the accounts of a pending handle to a new session (`Accounts.promote`). */
