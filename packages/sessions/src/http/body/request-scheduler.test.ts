@@ -81,3 +81,44 @@ it('counts each request without an address for itself', async () => {
   await Promise.all(waiting);
   expect(begun).toEqual(['1', '2', '3']);
 });
+
+/** Lets requests run three steps each. @returns what has happened, in order; `loop`: the event loop has gone on */
+async function roundsOf(requests: number, msOfRequest: number): Promise<string[]> {
+  let nowMs = 0;
+  const scheduler = new RequestScheduler({ now: () => nowMs });
+  const happened: string[] = [];
+  const run = async (name: string) => {
+    await scheduler.waitForTurn(clientKeyOf(OTHER ?? ''));
+    for (let step = 1; step <= 3; step++) {
+      await Promise.resolve();
+      happened.push(`${name}.${step}`);
+    }
+    nowMs += msOfRequest;
+  };
+  let isOver = false;
+  const watch = () => {
+    happened.push('loop');
+    if (!isOver) setImmediate(watch);
+  };
+  setImmediate(watch);
+  await Promise.all(Array.from({ length: requests }, (_, index) => run(String.fromCharCode(97 + index))));
+  isOver = true;
+  return happened;
+}
+
+it('starts the next request when everything of the one before that was ready has run', async () => {
+  const steps = (await roundsOf(4, 0.1)).filter((each) => each !== 'loop');
+  expect(steps).toEqual(['a', 'b', 'c', 'd'].flatMap((name) => [1, 2, 3].map((step) => `${name}.${step}`)));
+});
+
+it('lets the event loop go on after each request that takes a millisecond [security 40]', async () => {
+  const happened = (await roundsOf(4, 1)).join(' ');
+  expect(happened).toMatch(/a\.3.* loop .*b\.1.*b\.3.* loop .*c\.1.*c\.3.* loop .*d\.1/);
+});
+
+it('lets the event loop go on after a round of a millisecond, and not after each short request', async () => {
+  const happened = (await roundsOf(40, 0.1)).join(' ');
+  const loops = happened.split('loop').length - 1;
+  expect(loops).toBeGreaterThanOrEqual(4);
+  expect(loops).toBeLessThanOrEqual(10);
+});

@@ -11,14 +11,15 @@ type AfterTurn = (next: () => void) => void;
 export interface RequestSchedulerOptions {
   /** Returns milliseconds on a monotonic clock. */
   readonly now: () => number;
-  /** Default: `setImmediate`, which runs after everything that was ready. */
+  /** Default: after everything that was ready, and every millisecond after a round of the event loop. */
   readonly afterTurn?: AfterTurn | undefined;
 }
 
 /**
- * Starts one request at a time, so that a client waits for at most one request of other clients, however many they
- * send. The next request is that of the address that has used the least CPU time in the last one to two seconds. A
- * request that arrives while no other one starts does not wait.
+ * Starts one request at a time, each when the one before has run as far as it can. A client waits for at most one
+ * request of other clients, or for short ones of together a millisecond, however many they send. The next request is
+ * that of the address that has used the least CPU time in the last one to two seconds. A request that arrives while no
+ * other one starts does not wait.
  */
 export class RequestScheduler {
   readonly #now: () => number;
@@ -30,7 +31,7 @@ export class RequestScheduler {
   #periodStartMs: number;
   #isTaken = false;
 
-  constructor({ now, afterTurn = (next) => void setImmediate(next) }: RequestSchedulerOptions) {
+  constructor({ now, afterTurn = withinRounds(now) }: RequestSchedulerOptions) {
     this.#now = now;
     this.#afterTurn = afterTurn;
     this.#periodStartMs = now();
@@ -88,4 +89,24 @@ export class RequestScheduler {
     this.#begin(chosen);
     resolve?.();
   }
+}
+
+/** Requests begin one after the other for this long. Then the event loop comes first, with what other clients sent. */
+const MAX_ROUND_MS = 1;
+
+/** Waits until everything that was ready has run, and after the end of a round for the event loop, too. */
+function withinRounds(now: () => number): AfterTurn {
+  let roundStartMs = Number.NEGATIVE_INFINITY;
+  return (next) => {
+    const goOn = () => {
+      if (now() - roundStartMs < MAX_ROUND_MS) next();
+      else
+        setImmediate(() => {
+          roundStartMs = now();
+          next();
+        });
+    };
+    // A tick that is set in a microtask runs after all other microtasks.
+    queueMicrotask(() => process.nextTick(goOn));
+  };
 }
