@@ -62,6 +62,18 @@ function logged(events: readonly SessionEvent[]): Record<string, unknown>[] {
 }
 
 describe('the audit log', () => {
+  it.each([
+    ['declined', 30],
+    ['canceled', 30],
+    ['signed_out', 30],
+    ['superseded', 40],
+    ['provider_refused', 40],
+  ] as const)('writes a failed login as a warning unless its user wanted that: %s', (failure, level) => {
+    expect(logged([{ type: 'login.failed', ...session, provider: 'idp', failure }])).toMatchObject([
+      { failure, level },
+    ]);
+  });
+
   it('writes what happened, to which session, and why [security 49]', () => {
     const entries = logged(EVENTS);
     expect(entries.map(({ event }) => event)).toEqual(EVENTS.map(({ type }) => type));
