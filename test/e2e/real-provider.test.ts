@@ -171,7 +171,7 @@ describe('the server with an incomplete configuration', () => {
   it('reports the refusal of the library in one line', async () => {
     const environment = { ...complete, MCP_SESSIONS_PUBLIC_URL: 'http://mcp.example.com' };
     expect(await lineFor('export default () => {};', environment)).toMatch(
-      /http:\/\/mcp\.example\.com.* is not a valid `publicUrl`/,
+      /http:\/\/mcp\.example\.com.* is not a valid MCP_SESSIONS_PUBLIC_URL/,
     );
   });
 
