@@ -39,7 +39,7 @@ import {
   MAX_GRANTED_SCOPE_LENGTH,
   MAX_GRANTED_SCOPES,
 } from '../packages/sessions/src/provider/token-response.js';
-import { MAX_END_REASONS } from '../packages/sessions/src/store/map-session-store.js';
+import { MAX_END_REASONS } from '../packages/sessions/src/store/table/session-table.js';
 
 const KIB = 1024;
 const MIB = 1024 * KIB;

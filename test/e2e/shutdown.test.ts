@@ -5,10 +5,10 @@ import { SessionError, type Sessions, type SessionsOptions } from '../../package
 import { createSessionsWith } from '../../packages/sessions/src/server/create-sessions.js';
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import { type CreatePorts, createMapPorts } from '../../packages/sessions/src/store/ports.js';
 import { FaultingProvider, VirtualClock } from '../../packages/sessions/src/testing/index.js';
 import { createLatch } from '../support/latch.js';
+import { MapSessionStore } from '../support/map-session-store/map-session-store.js';
 import { portsWith } from '../support/ports-with.js';
 import { client2026, connect2025, initialize, request2026, send, startLogin } from '../support/raw-mcp.js';
 import { StepBrowser } from '../support/step-browser.js';

@@ -10,9 +10,10 @@ import {
   type SessionRecord,
 } from '../../packages/sessions/src/session/session-record.js';
 import type { InsertLimits } from '../../packages/sessions/src/session/session-store.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
+import { SessionTable } from '../../packages/sessions/src/store/table/session-table.js';
 import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
+import { MapSessionStore } from '../support/map-session-store/map-session-store.js';
 import { PlainSessionStore } from '../support/plain-session-store.js';
 
 // The brand is given in the library only; here any text will do.
@@ -72,16 +73,18 @@ function accountsOf(subjectAt: Record<string, string | undefined>): Record<strin
   return accounts;
 }
 
+type LocalStore = MapSessionStore | SessionTable;
+type CreateStore = (clock: VirtualClock, isPresent: (ref: SessionRef) => boolean) => LocalStore;
+
 /** The store, and beside it a plain one that takes the same steps. */
 class Pair {
   readonly clock = new VirtualClock();
   readonly plain = new PlainSessionStore();
-  readonly store: MapSessionStore;
+  readonly store: LocalStore;
 
-  constructor() {
+  constructor(create: CreateStore) {
     const { clock, plain } = this;
-    const deadlines = new Deadlines(clock, () => undefined);
-    this.store = new MapSessionStore({ clock, deadlines, isPresent: (ref) => plain.present.has(ref) });
+    this.store = create(clock, (ref) => plain.present.has(ref));
   }
 
   take(taken: Step): void {
@@ -127,7 +130,8 @@ class Pair {
 
   compare(): void {
     const { store, plain } = this;
-    expect(store.refs()).toEqual(plain.records.map(({ ref }) => ref));
+    expect([...store.refs()].sort()).toEqual(plain.records.map(({ ref }) => ref).sort());
+    expect(store.size).toBe(plain.records.length);
     for (const record of plain.records) {
       expect(store.get(record.ref)).toEqual(record);
       for (const key of indexKeysOf(record)) expect(store.refsOf(key)).toEqual(plain.refsOf(key));
@@ -136,11 +140,20 @@ class Pair {
   }
 }
 
-describe('the session store of a Map', () => {
+const stores: { name: string; create: CreateStore }[] = [
+  {
+    name: 'of a Map',
+    create: (clock, isPresent) =>
+      new MapSessionStore({ clock, deadlines: new Deadlines(clock, () => undefined), isPresent }),
+  },
+  { name: 'of a table', create: (clock, isPresent) => new SessionTable({ clock, isPresent }) },
+];
+
+describe.each(stores)('the session store $name', ({ create }) => {
   it('answers as lists do that are searched, whatever it is asked [security 39]', () => {
     fc.assert(
       fc.property(fc.array(step, { maxLength: 60, size: 'max' }), (steps) => {
-        const pair = new Pair();
+        const pair = new Pair(create);
         for (const taken of steps) {
           pair.take(taken);
           pair.compare();

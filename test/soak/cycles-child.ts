@@ -1,11 +1,8 @@
 /** Runs sessions on a virtual clock, in batches, in a process of its own. */
 import { queryObjects } from 'node:v8';
 import { z } from 'zod';
-import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
-import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
 import { Secret } from '../../packages/sessions/src/vault/secret.js';
 import { answerParent, collectGarbage } from '../support/answer-parent.js';
-import { portsOver } from '../support/ports-with.js';
 import { SessionBench } from '../support/session-bench.js';
 import { countEntries } from './collections.js';
 import type { Held, Left } from './cycles.js';
@@ -24,10 +21,8 @@ process.on('warning', (warning) => warning.name === 'ExperimentalWarning' || con
 
 const abortControllersAtStart = countObjects(AbortController);
 const handlesAtStart = process.getActiveResourcesInfo();
-const records = new Map<SessionRef, SessionRecord>();
 const ends = new Map<string, number>();
 const bench: SessionBench = new SessionBench({
-  createPorts: portsOver(records),
   scheduler: true,
   maxSessions: 2 * BATCH,
   async refreshTokens(provider, refreshToken, beforeSend) {
@@ -51,9 +46,9 @@ answerParent({
     return { bytes: heapUsed + external, entries: countEntries() };
   },
   ends: () => [...ends],
-  left: (): Left => ({
+  left: async (): Promise<Left> => ({
     sessions: bench.registry.localSize,
-    records: records.size,
+    records: await bench.sessionCount(),
     deadlines: bench.deadlines.size,
     timers: bench.clock.timers,
     secrets: countObjects(Secret),

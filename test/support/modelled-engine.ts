@@ -9,10 +9,10 @@ import type { SessionStore } from '../../packages/sessions/src/session/session-s
 import { MapAttemptStore } from '../../packages/sessions/src/store/map-attempt-store.js';
 import { MapOneTimeStore } from '../../packages/sessions/src/store/map-one-time-store.js';
 import { MapRates } from '../../packages/sessions/src/store/map-rates.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import type { Ports } from '../../packages/sessions/src/store/ports.js';
 import type { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
 import { Deadlines } from '../../packages/sessions/src/time/deadlines.js';
+import { MapSessionStore } from './map-session-store/map-session-store.js';
 import type { NodeClock } from './node-clock.js';
 import type { SeededRandom } from './seeded-random.js';
 

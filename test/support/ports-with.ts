@@ -1,12 +1,12 @@
 import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
 import type { SessionRecord } from '../../packages/sessions/src/session/session-record.js';
-import { MapSessionStore } from '../../packages/sessions/src/store/map-session-store.js';
 import {
   type CreatePorts,
   createMapPorts,
   type Ports,
   type PortsOptions,
 } from '../../packages/sessions/src/store/ports.js';
+import { MapSessionStore } from './map-session-store/map-session-store.js';
 
 /** The stores of this process, some of them replaced. */
 export function portsWith(replaced: (made: Ports, options: PortsOptions) => Partial<Ports>): CreatePorts {

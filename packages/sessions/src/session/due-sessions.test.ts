@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { storeUnavailable } from '../errors.js';
-import { MapSessionStore } from '../store/map-session-store.js';
+import { SessionTable } from '../store/table/session-table.js';
 import { VirtualClock } from '../testing/virtual-clock.js';
-import { Deadlines } from '../time/deadlines.js';
 import { DueSessions, type DueWork } from './due-sessions.js';
 import type { SessionRef } from './ids.js';
 import { blankRecord, type SessionRecord } from './session-record.js';
@@ -18,8 +17,7 @@ type Timed = 'createdAtMs' | 'signedInAtMs';
 function setUp() {
   const clock = new VirtualClock();
   const errors: unknown[] = [];
-  const deadlines = new Deadlines(clock, (error) => void errors.push(error));
-  const store = new MapSessionStore({ clock, deadlines, isPresent: () => false });
+  const store = new SessionTable({ clock, isPresent: () => false });
   const runs: string[] = [];
   const due = new DueSessions({ store, clock, onError: (error) => void errors.push(error) });
   const work = (
@@ -46,7 +44,7 @@ function setUp() {
     return store.replace({ ...after, dueAtMs: due.next(after) }, before.version);
   };
   const insert = (fields: Partial<SessionRecord>) => store.insert(record(fields), NO_LIMITS);
-  return { clock, deadlines, store, due, runs, errors, work, change, insert };
+  return { clock, store, due, runs, errors, work, change, insert };
 }
 
 describe('the due times of sessions', () => {
@@ -132,7 +130,7 @@ describe('the due times of sessions', () => {
   });
 
   it('run nothing before the start, after the stop, and after the end of the session', async () => {
-    const { clock, deadlines, store, due, work, insert, runs } = setUp();
+    const { clock, store, due, work, insert, runs } = setUp();
     work('signedInAtMs', 1000);
     insert({ signedInAtMs: 10_000 });
     await clock.advance(20_000);
@@ -148,6 +146,6 @@ describe('the due times of sessions', () => {
     store.take(ref, 'deleted');
     await clock.advance(60_000);
     expect(runs).toHaveLength(count);
-    expect(deadlines.size).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 });

@@ -15,6 +15,8 @@ import type { EndReason, SessionRecord } from './session-record.js';
  * - Calls may take effect in another order than they were made. What a read returns was true at some time between the
  *   call and the answer.
  * - Records are immutable. Those of a store behind a network are copies, so wiping one does not wipe the stored one.
+ * - A store in this process takes sealed records over: it moves the bytes, and overwrites those that it was given. To open
+ *   them, read the record again. Those that a change or an end has dropped can be opened for five seconds more.
  */
 export interface SessionStore {
   /**

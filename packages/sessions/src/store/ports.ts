@@ -10,7 +10,7 @@ import { LocalMessages } from './local-messages.js';
 import { MapAttemptStore } from './map-attempt-store.js';
 import { MapOneTimeStore } from './map-one-time-store.js';
 import { MapRates } from './map-rates.js';
-import { MapSessionStore } from './map-session-store.js';
+import { SessionTable } from './table/session-table.js';
 
 /** The stores of a server, and its messages. */
 export interface Ports {
@@ -32,10 +32,10 @@ export interface PortsOptions {
 
 export type CreatePorts = (options: PortsOptions) => Ports;
 
-/** The stores that keep everything in maps of this process. */
+/** The stores that keep everything in this process. */
 export function createMapPorts(options: PortsOptions): Ports {
   return {
-    sessions: new MapSessionStore(options),
+    sessions: new SessionTable(options),
     attempts: new MapAttemptStore(options),
     oneTime: new MapOneTimeStore(options.clock),
     rates: new MapRates(options),

@@ -5,9 +5,8 @@ import { SessionError } from '../../errors.js';
 import { DueSessions } from '../../session/due-sessions.js';
 import type { SessionRef } from '../../session/ids.js';
 import { type AccountRecord, blankRecord, type SessionRecord } from '../../session/session-record.js';
-import { MapSessionStore } from '../../store/map-session-store.js';
+import { SessionTable } from '../../store/table/session-table.js';
 import { VirtualClock } from '../../testing/virtual-clock.js';
-import { Deadlines } from '../../time/deadlines.js';
 import { RefreshScheduler } from './scheduler.js';
 
 const SECOND = 1000;
@@ -33,8 +32,7 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
   const fail = (error: unknown) => {
     throw error;
   };
-  const deadlines = new Deadlines(clock, fail);
-  const store = new MapSessionStore({ clock, deadlines, isPresent: () => false });
+  const store = new SessionTable({ clock, isPresent: () => false });
   const due = new DueSessions({ store, clock, onError: fail });
   const calls: string[] = [];
   const scheduler = new RefreshScheduler({
@@ -55,12 +53,12 @@ function setUp(refreshed: () => Promise<void> = () => Promise.resolve()) {
     const after = withDue({ ...before, accounts: byProvider, version: before.version + 1 });
     if (!store.replace(after, before.version)) store.insert(after, { maxSessions: 10, maxAnonymous: 10 });
   };
-  return { clock, store, deadlines, scheduler, calls, set };
+  return { clock, store, scheduler, calls, set };
 }
 
 describe('the scheduler', () => {
   it('refreshes an account when it is due, and not again once it has changed', async () => {
-    const { clock, deadlines, calls, set } = setUp(() => {
+    const { clock, calls, set } = setUp(() => {
       set([account({ generation: 2, refreshAtMs: undefined })]);
       return Promise.resolve();
     });
@@ -71,18 +69,18 @@ describe('the scheduler', () => {
     expect(calls).toEqual(['one idp 1 at 60']);
     await clock.advance(600 * SECOND);
     expect(calls).toHaveLength(1);
-    expect(deadlines.size).toBe(0);
+    expect(clock.timers).toBe(0);
   });
 
   it('goes by the latest record of an account', async () => {
-    const { clock, deadlines, calls, set } = setUp(() => {
+    const { clock, calls, set } = setUp(() => {
       set([]);
       return Promise.resolve();
     });
     set([account({ refreshAtMs: 10 * SECOND })]);
     set([account({ refreshAtMs: 90 * SECOND, generation: 2 })]);
     set([account({ refreshAtMs: 30 * SECOND, generation: 3 })]);
-    expect(deadlines.size).toBe(1);
+    expect(clock.timers).toBe(1);
     await clock.advance(600 * SECOND);
     expect(calls).toEqual(['one idp 3 at 30']);
   });

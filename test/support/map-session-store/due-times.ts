@@ -1,5 +1,5 @@
-import type { Clock } from '../time/clock.js';
-import type { Deadline, Deadlines } from '../time/deadlines.js';
+import type { Clock } from '../../../packages/sessions/src/time/clock.js';
+import type { Deadline, Deadlines } from '../../../packages/sessions/src/time/deadlines.js';
 
 /** The time after which a key is handed over again, unless its due time was set in the meantime. */
 const LEASE_MS = 5000;

@@ -1,10 +1,15 @@
-import { ExpiringMap } from '../limits/expiring-map.js';
-import type { SessionRef } from '../session/ids.js';
-import { type IndexKey, indexKeysOf } from '../session/session-index.js';
-import type { EndReason, SessionRecord } from '../session/session-record.js';
-import type { Insertion, InsertLimits, SessionStore } from '../session/session-store.js';
-import type { Clock } from '../time/clock.js';
-import type { Deadlines } from '../time/deadlines.js';
+import { ExpiringMap } from '../../../packages/sessions/src/limits/expiring-map.js';
+import type { SessionRef } from '../../../packages/sessions/src/session/ids.js';
+import { type IndexKey, indexKeysOf } from '../../../packages/sessions/src/session/session-index.js';
+import type { EndReason, SessionRecord } from '../../../packages/sessions/src/session/session-record.js';
+import type {
+  Insertion,
+  InsertLimits,
+  SessionStore,
+} from '../../../packages/sessions/src/session/session-store.js';
+import { MAX_END_REASONS } from '../../../packages/sessions/src/store/table/session-table.js';
+import type { Clock } from '../../../packages/sessions/src/time/clock.js';
+import type { Deadlines } from '../../../packages/sessions/src/time/deadlines.js';
 import { DueTimes } from './due-times.js';
 import { IndexEntries } from './index-entries.js';
 import { SessionGroups } from './session-groups.js';
@@ -20,10 +25,8 @@ export interface MapSessionStoreOptions {
 
 /** How long the reason of an end is kept. */
 const END_REASON_MS = 10 * 60_000;
-/** The maximum number of these reasons. */
-export const MAX_END_REASONS = 10_000;
 
-/** Keeps sessions in a `Map`, until the process ends. Each method acts within one tick. */
+/** Keeps sessions in a `Map` that a test can inspect. Each method acts within one tick. */
 export class MapSessionStore implements SessionStore {
   readonly #records: Map<SessionRef, SessionRecord>;
   readonly #index = new IndexEntries<IndexKey, SessionRef>();

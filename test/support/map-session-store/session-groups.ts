@@ -1,8 +1,8 @@
-import { FairEviction } from '../limits/fair-eviction.js';
-import type { SessionRef } from '../session/ids.js';
-import { isSignedIn, type SessionRecord } from '../session/session-record.js';
-import type { ShareLimit } from '../session/session-store.js';
-import type { Clock } from '../time/clock.js';
+import { FairEviction } from '../../../packages/sessions/src/limits/fair-eviction.js';
+import type { SessionRef } from '../../../packages/sessions/src/session/ids.js';
+import { isSignedIn, type SessionRecord } from '../../../packages/sessions/src/session/session-record.js';
+import type { ShareLimit } from '../../../packages/sessions/src/session/session-store.js';
+import type { Clock } from '../../../packages/sessions/src/time/clock.js';
 
 export interface SessionGroupsOptions {
   readonly clock: Clock;

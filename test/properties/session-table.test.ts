@@ -1,0 +1,332 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import type { SessionRef } from '../../packages/sessions/src/session/ids.js';
+import {
+  type AccountRecord,
+  blankRecord,
+  type SessionRecord,
+} from '../../packages/sessions/src/session/session-record.js';
+import { DueWheel } from '../../packages/sessions/src/store/table/due-wheel.js';
+import { type Packable, Packer } from '../../packages/sessions/src/store/table/packed.js';
+import { SessionTable } from '../../packages/sessions/src/store/table/session-table.js';
+import { Slab } from '../../packages/sessions/src/store/table/slab.js';
+import { VirtualClock } from '../../packages/sessions/src/testing/virtual-clock.js';
+import type { SealedRecord } from '../../packages/sessions/src/vault/vault.js';
+
+const SECOND = 1000;
+const LIMITS = { maxSessions: 1000, maxAnonymous: 1000 };
+const DAY = 24 * 3600 * SECOND;
+
+// What a text of several characters can be, lone surrogates included.
+const texts = fc.array(fc.oneof(fc.nat({ max: 0xff }), fc.nat({ max: 0xffff }))).map((codes) => {
+  return String.fromCharCode(...codes);
+});
+const numbers = fc.oneof(fc.double(), fc.nat(), fc.nat({ max: 300 }), fc.nat({ max: 2 ** 31 }));
+const packables = fc.letrec<{ value: Packable }>((tie) => ({
+  value: fc.oneof(
+    { maxDepth: 3 },
+    texts,
+    numbers,
+    fc.boolean(),
+    fc.constantFrom(undefined, 'known', 'another'),
+    // Absent fields at the end of a list take no space.
+    fc.array(tie('value')).map((list) => [...list, 'end']),
+    fc.dictionary(texts, tie('value')),
+  ),
+})).value;
+
+describe('packed values', () => {
+  it('are those that were packed', () => {
+    const packer = new Packer(['known', 'another']);
+    fc.assert(
+      fc.property(packables, (value) => {
+        expect(packer.unpack(packer.pack(value))).toEqual(value);
+      }),
+    );
+  });
+
+  it('have no absent fields at the end of a list', () => {
+    const packer = new Packer([]);
+    expect(packer.unpack(packer.pack([undefined, 'a', undefined, undefined]))).toEqual([undefined, 'a']);
+    expect(packer.pack(['a', undefined, undefined])).toHaveLength(packer.pack(['a']).length);
+  });
+});
+
+describe('a slab', () => {
+  const sizes = fc.oneof(fc.nat({ max: 100 }), fc.nat({ max: 5000 }), fc.nat({ max: 300_000 }));
+  const steps = fc.array(
+    fc.oneof(
+      { weight: 2, arbitrary: sizes.map((size) => ({ size })) },
+      fc.nat().map((freed) => ({ freed })),
+    ),
+    { maxLength: 30, size: 'max' },
+  );
+
+  it('keeps each byte string apart from all others, and zero before and after [security 31]', () => {
+    fc.assert(
+      fc.property(steps, (taken) => {
+        const slab = new Slab();
+        const kept: { place: number; fill: number; size: number }[] = [];
+        const check = () => {
+          for (const { place, fill, size } of kept) {
+            const held = slab.at(place);
+            expect(held).toHaveLength(size);
+            expect(held.equals(Buffer.alloc(size, fill))).toBe(true);
+          }
+        };
+        for (const [index, step] of taken.entries()) {
+          if ('size' in step) {
+            const place = slab.allocate(step.size);
+            expect(kept.map((each) => each.place)).not.toContain(place);
+            expect(slab.at(place).equals(Buffer.alloc(step.size))).toBe(true);
+            const fill = (index % 255) + 1;
+            slab.at(place).fill(fill);
+            kept.push({ place, fill, size: step.size });
+          } else {
+            const [freed] = kept.splice(step.freed % Math.max(kept.length, 1), 1);
+            if (!freed) continue;
+            const view = slab.at(freed.place);
+            slab.free(freed.place);
+            expect(view.equals(Buffer.alloc(freed.size))).toBe(true);
+            expect(slab.stampOf(freed.place)).toBe(0);
+          }
+          check();
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('returns its memory when it is empty', () => {
+    const slab = new Slab();
+    const places = Array.from({ length: 3000 }, () => slab.allocate(2100));
+    expect(slab.reservedBytes).toBeGreaterThan(3000 * 2100);
+    for (const place of places) slab.free(place);
+    expect(slab.reservedBytes).toBeLessThan(300_000);
+  });
+});
+
+describe('the timing wheel', () => {
+  const waits = fc.oneof(
+    fc.nat({ max: 300 }),
+    fc.nat({ max: 60 * SECOND }),
+    fc.nat({ max: 40 * DAY }),
+    fc.nat({ max: 4000 * DAY }),
+  );
+  const step = fc.oneof(
+    fc.record({ row: fc.integer({ min: 1, max: 12 }), waitMs: waits }),
+    fc.record({ row: fc.integer({ min: 1, max: 12 }), waitMs: fc.constant(Number.POSITIVE_INFINITY) }),
+    fc.record({ advanceMs: waits }),
+    fc.record({ jumpMs: fc.nat({ max: 2 * DAY }) }),
+  );
+
+  it('hands each row over once, at its time, whatever is set and deleted meanwhile', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
+        const clock = new VirtualClock();
+        const wheel = new DueWheel(clock);
+        const due = new Map<number, number>();
+        const far = new Set<number>();
+        wheel.consume((row) => {
+          const atMs = due.get(row);
+          if (atMs === undefined) throw new Error('This row is not due.');
+          if (clock.now() < atMs) {
+            expect(far).toContain(row);
+            wheel.set(row, atMs);
+          } else {
+            due.delete(row);
+            wheel.delete(row);
+          }
+        });
+        for (const taken of steps) {
+          if ('row' in taken) {
+            const atMs = clock.now() + taken.waitMs;
+            wheel.set(taken.row, atMs);
+            // What is due in more than three years may come early.
+            far[taken.waitMs > 3 * 365 * DAY ? 'add' : 'delete'](taken.row);
+            if (taken.waitMs === Number.POSITIVE_INFINITY) due.delete(taken.row);
+            else due.set(taken.row, atMs);
+          } else if ('jumpMs' in taken) clock.jump(taken.jumpMs);
+          else {
+            await clock.advance(taken.advanceMs);
+            for (const [, atMs] of due) expect(atMs).toBeGreaterThan(clock.now() - 100);
+          }
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it('lets the event loop continue while many rows are due, and hands over all of them', async () => {
+    const clock = new VirtualClock();
+    const wheel = new DueWheel(clock);
+    const handed = new Set<number>();
+    let inThisTurn = 0;
+    let mostInATurn = 0;
+    wheel.consume((row) => {
+      handed.add(row);
+      wheel.delete(row);
+      if (inThisTurn++ === 0)
+        setImmediate(() => {
+          inThisTurn = 0;
+        });
+      mostInATurn = Math.max(mostInATurn, inThisTurn);
+    });
+    for (let row = 1; row <= 2000; row++) wheel.set(row, 30 * SECOND);
+    clock.jump(60 * SECOND);
+    await clock.advance(0);
+    expect(handed.size).toBe(2000);
+    expect(mostInATurn).toBeLessThanOrEqual(256);
+  });
+});
+
+/** What a session has sealed, as it should be. */
+interface Expected {
+  readonly ref: SessionRef;
+  readonly fills: Readonly<Record<string, { fill: number; size: number } | undefined>>;
+}
+
+describe('the sealed tokens of a table', () => {
+  const refs = fc.constantFrom(...'abcdef').map((ref) => ref as SessionRef);
+  const seal = fc.record({ size: fc.oneof(fc.nat({ max: 60 }), fc.nat({ max: 70_000 })) });
+  const seals = fc.record({ idp: fc.option(seal), other: fc.option(seal), state: fc.option(seal) });
+  const step = fc.oneof(
+    { weight: 3, arbitrary: fc.record({ kind: fc.constant('write' as const), ref: refs, seals }) },
+    fc.record({ kind: fc.constant('keep' as const), ref: refs }),
+    fc.record({ kind: fc.constant('take' as const), ref: refs }),
+    fc.record({ kind: fc.constant('wait' as const), ms: fc.nat({ max: 6000 }) }),
+  );
+
+  it('are those of each session, whatever comes and goes, and zero when it has ended [security 30, 31]', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(step, { maxLength: 40, size: 'max' }), async (steps) => {
+        const clock = new VirtualClock();
+        const table = new SessionTable({ clock, isPresent: () => false });
+        const expected = new Map<SessionRef, Expected>();
+        const dropped: { sealed: SealedRecord; fill: number; size: number; untilMs: number }[] = [];
+        let fill = 0;
+        const sealOf = (given: { size: number } | null) => {
+          if (!given) return undefined;
+          fill = (fill % 255) + 1;
+          return { salt: Buffer.alloc(32, fill), bytes: Buffer.alloc(given.size, fill) };
+        };
+        const noteDropped = (record: SessionRecord | undefined) => {
+          if (!record) return;
+          for (const { sealed, size, filled } of sealsOf(record, expected.get(record.ref))) {
+            dropped.push({ sealed, size, fill: filled, untilMs: clock.now() + 5 * SECOND });
+          }
+        };
+        for (const taken of steps) {
+          if (taken.kind === 'wait') await clock.advance(taken.ms);
+          else if (taken.kind === 'take') {
+            noteDropped(table.take(taken.ref, 'deleted'));
+            expected.delete(taken.ref);
+          } else if (taken.kind === 'keep') {
+            const record = table.get(taken.ref);
+            if (record) table.replace({ ...record, version: record.version + 1, epoch: 1 }, record.version);
+          } else {
+            const [idp, other, state] = [
+              sealOf(taken.seals.idp),
+              sealOf(taken.seals.other),
+              sealOf(taken.seals.state),
+            ];
+            const sources = [idp, other, state].filter((each) => each !== undefined);
+            const fillsOf = (each: typeof idp) =>
+              each && { fill: each.salt[0] ?? 0, size: each.bytes.length };
+            const fills = { idp: fillsOf(idp), other: fillsOf(other), state: fillsOf(state) };
+            const before = table.get(taken.ref);
+            const next: SessionRecord = {
+              ...(before ?? blankRecord(taken.ref, 'connection', 'holder', 0)),
+              version: (before?.version ?? 0) + 1,
+              accounts: {
+                ...(idp && { idp: accountWith('idp', idp) }),
+                ...(other && { other: accountWith('other', other) }),
+              },
+              state: state && { version: 1, sealed: state },
+            };
+            noteDropped(before);
+            if (before) expect(table.replace(next, before.version)).toBe(true);
+            else expect(table.insert(next, LIMITS).kind).toBe('inserted');
+            expected.set(taken.ref, { ref: taken.ref, fills });
+            // The table has taken them over.
+            for (const { salt, bytes } of sources) {
+              expect(salt.equals(Buffer.alloc(32))).toBe(true);
+              expect(bytes.equals(Buffer.alloc(bytes.length))).toBe(true);
+            }
+          }
+          for (const each of expected.values()) {
+            const record = table.get(each.ref);
+            if (!record) throw new Error('A session is lost.');
+            for (const { sealed, size, filled } of sealsOf(record, each)) expectHeld(sealed, size, filled);
+          }
+          for (const { sealed, size, fill: filled, untilMs } of dropped) {
+            if (clock.now() < untilMs) expectHeld(sealed, size, filled);
+            else if (clock.now() > untilMs) expect([sealed.salt.length, sealed.bytes.length]).toEqual([0, 0]);
+          }
+        }
+      }),
+      { numRuns: 20 },
+    );
+  });
+
+  it('can be wiped by a caller that has read them before the session has changed [security 31]', () => {
+    const table = new SessionTable({ clock: new VirtualClock(), isPresent: () => false });
+    const sealed = { salt: Buffer.alloc(32, 1), bytes: Buffer.alloc(100, 1) };
+    const ref = 'a' as SessionRef;
+    const blank = blankRecord(ref, 'handle', 'holder', 0);
+    table.insert({ ...blank, accounts: { idp: accountWith('idp', sealed) } }, LIMITS);
+    const before = table.get(ref)?.accounts.idp?.sealed;
+    if (!before) throw new Error('It is sealed.');
+    const memory = Buffer.from(before.bytes.buffer);
+    expect(memory.includes(Buffer.alloc(100, 1))).toBe(true);
+    table.take(ref, 'logout');
+    before.salt.fill(0);
+    before.bytes.fill(0);
+    expect(memory.includes(Buffer.alloc(30, 1))).toBe(false);
+  });
+
+  it('are wiped some seconds after the end of a session that no caller has wiped [security 31]', async () => {
+    const clock = new VirtualClock();
+    const table = new SessionTable({ clock, isPresent: () => false });
+    const ref = 'a' as SessionRef;
+    const sealed = { salt: Buffer.alloc(32, 1), bytes: Buffer.alloc(100, 1) };
+    const blank = blankRecord(ref, 'handle', 'holder', 0);
+    table.insert({ ...blank, accounts: { idp: accountWith('idp', sealed) } }, LIMITS);
+    const memory = Buffer.from(table.get(ref)?.accounts.idp?.sealed?.bytes.buffer ?? new ArrayBuffer(0));
+    table.take(ref, 'logout');
+    await clock.advance(4 * SECOND);
+    expect(memory.includes(Buffer.alloc(100, 1))).toBe(true);
+    await clock.advance(SECOND);
+    expect(memory.includes(Buffer.alloc(30, 1))).toBe(false);
+  });
+});
+
+function accountWith(provider: string, sealed: SealedRecord): AccountRecord {
+  const state = 'authenticated';
+  return {
+    provider,
+    state,
+    generation: 1,
+    grantId: 1,
+    subject: 'alice',
+    scopes: [],
+    hasRefreshToken: true,
+    sealed,
+  };
+}
+
+/** The sealed records of a session, with what they should hold. */
+function sealsOf(record: SessionRecord, expected: Expected | undefined) {
+  const { accounts, state } = record;
+  const all = { idp: accounts.idp?.sealed, other: accounts.other?.sealed, state: state?.sealed };
+  return Object.entries(expected?.fills ?? {}).flatMap(([name, fills]) => {
+    const sealed = all[name as keyof typeof all];
+    expect(sealed === undefined).toBe(fills === undefined);
+    return sealed && fills ? [{ sealed, size: fills.size, filled: fills.fill }] : [];
+  });
+}
+
+function expectHeld(sealed: SealedRecord, size: number, fill: number): void {
+  expect(sealed.salt.equals(Buffer.alloc(32, fill))).toBe(true);
+  expect(sealed.bytes.equals(Buffer.alloc(size, fill))).toBe(true);
+}
