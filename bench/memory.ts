@@ -35,7 +35,7 @@ const rows: MemoryRow[] = [];
 const clients = new Clients();
 try {
   for (const each of cases) {
-    progress.step('sessions', each.name);
+    progress.step(each.name, `${sessions} sessions`);
     rows.push(await measureMemory(each, { sessions, flags }, clients));
   }
 } finally {

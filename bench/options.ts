@@ -23,6 +23,7 @@ const throughputShape = {
     .pipe(z.array(z.int().positive().max(1_000_000)).nonempty())
     .default([1, 10_000]),
   'node-flags': flagsOption,
+  dispatch: z.enum(['direct', 'sdk']).default('direct'),
 };
 
 /** The options of `npm run bench`. */
@@ -36,6 +37,8 @@ export interface BenchOptions {
   readonly sessions: readonly number[];
   /** Additional flags of Node for every server. */
   readonly flags: readonly string[];
+  /** What dispatches the calls of this library. */
+  readonly dispatch: 'direct' | 'sdk';
 }
 
 export function benchOptions(args: readonly string[]): BenchOptions {

@@ -58,7 +58,7 @@ try {
 }
 progress.end();
 
-const conditions = `${options.rounds} interleaved rounds of ${options.seconds} s, 64 connections: medians, with the smallest and the largest figure.`;
+const conditions = `${options.rounds} interleaved rounds of ${options.seconds} s, 64 connections: medians, with the smallest and the largest figure.${options.dispatch === 'sdk' ? ' The SDK dispatches every call of mcp-sessions.' : ''}`;
 const table = ['# Throughput', `${conditions}\n${describeMachine(options.flags)}`, ...sections].join('\n\n');
 console.log(table);
 if (options.only.length === 0) {

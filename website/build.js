@@ -12,10 +12,11 @@ const pages = join(website, 'pages');
 const dist = join(website, 'dist');
 const repositoryUrl = process.env.DOCS_REPOSITORY_URL?.replace(/\/$/, '');
 
-/** Where a Markdown file of the repository is on the website. Both paths are relative, with `/`. */
+/** Where a Markdown file or a chart of the repository is on the website. Both paths are relative, with `/`. */
 function pageOf(source) {
   if (/^(CONTRIBUTING|SECURITY|CHANGELOG)\.md$/.test(source)) return source.toLowerCase();
   if (source === 'README.md') return 'index.md';
+  if (/^bench\/results\/.*\.svg$/.test(source)) return source.slice('bench/'.length);
   return /^docs\/.*\.md$/.test(source) ? source.slice('docs/'.length) : undefined;
 }
 
@@ -40,7 +41,7 @@ function rewriteLink(source, text, target) {
 }
 
 /** Pages with tables that need the width of the outline. */
-const WIDE = ['docs/limits.md', 'docs/clients.md', 'docs/protocol.md'];
+const WIDE = ['docs/limits.md', 'docs/performance.md', 'docs/clients.md', 'docs/protocol.md'];
 
 /** A picture follows the reader's choice of light or dark on the website, not that of the system. */
 // biome-ignore lint/complexity/useMaxParams: `String.replace` passes one argument for each group.
@@ -80,6 +81,10 @@ for (const folder of [pages, dist]) rmSync(folder, { recursive: true, force: tru
 run('typedoc', '--options', 'typedoc.json');
 for (const source of [...sources, 'CONTRIBUTING.md', 'SECURITY.md', 'CHANGELOG.md']) writePage(source);
 cpSync(join(root, 'docs/images'), join(pages, 'images'), { recursive: true });
+cpSync(join(root, 'bench/results'), join(pages, 'results'), {
+  recursive: true,
+  filter: (path) => !path.endsWith('.md'),
+});
 cpSync(join(website, 'home.md'), join(pages, 'index.md'));
 cpSync(join(website, 'api.md'), join(pages, 'api/index.md'));
 mkdirSync(join(pages, 'public'));

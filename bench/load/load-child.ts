@@ -13,8 +13,8 @@ const createSchema = z.object({ url: z.string(), seconds: z.number(), connection
 const openSchema = z.object({ url: z.string(), count: z.number() });
 const knowSchema = z.object({ url: z.string(), ids: z.array(z.string()) });
 
-/** The number of connections that open sessions. */
-const OPENERS = 32;
+/** The number of connections that open sessions: fastmcp takes a second for each. */
+const OPENERS = 256;
 /** The most sessions that one connection calls in turn. Its requests are made beforehand. */
 const MAX_TURNS = 500;
 const JSON_HEADERS = { 'content-type': 'application/json', accept: 'application/json, text/event-stream' };

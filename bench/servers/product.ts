@@ -12,6 +12,7 @@ const startSchema = z.object({
   sessions: z.number(),
   /** An identity provider, for real logins and revocations. */
   issuer: z.string().default('http://127.0.0.1:9'),
+  dispatch: z.enum(['direct', 'sdk']).default('direct'),
   /** What the handlers ask for. */
   tools: z.array(z.enum(['echo', 'echo_logged_in', 'echo_with_token'])).default(['echo']),
 });
@@ -30,12 +31,13 @@ let parts: Parts | undefined;
 
 serve(
   async (argument) => {
-    const { sessions, issuer, tools } = startSchema.parse(argument);
+    const { sessions, issuer, dispatch, tools } = startSchema.parse(argument);
     const maxSessions = Math.min(sessions + SPARE_SESSIONS, MAX_SESSIONS);
     const composed = composeServer(createMapPorts, {
       server: SERVER_INFO,
       providers: { name: PROVIDER, issuer, clientId: 'bench', scopes: ['profile'] },
       lifetimes: { idleMs: DAY_MS, absoluteMs: DAY_MS, connectionTtlMs: DAY_MS, disconnectGraceMs: DAY_MS },
+      dispatch,
       limits: { maxSessions, anonymousSessions: maxSessions },
       tools: (server, context) => {
         const config = { description: ECHO_DESCRIPTION, inputSchema: z.object({ text: z.string() }) };
@@ -58,12 +60,12 @@ serve(
     return (await composed.sessions.listen({ port: 0 })).url;
   },
   {
-    /** Logs every 2025 connection in, each as its own user. */
+    /** Logs every 2025 connection in that has no login, each as its own user. */
     async logInConnections() {
       const { registry } = started();
       for (const ref of await registry.refs()) {
         const record = await registry.get(ref);
-        if (record) await logIn(started(), record);
+        if (record && Object.keys(record.accounts).length === 0) await logIn(started(), record);
       }
     },
     /** Adds sessions of the 2026 revision, each with its own user. @returns their handles */

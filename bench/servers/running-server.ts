@@ -21,6 +21,8 @@ export interface StartOptions {
   /** The tools of the library's server. Default: `echo` */
   readonly tools?: readonly string[];
   readonly issuer?: string;
+  /** What dispatches the calls of the library's server. Default: `direct` */
+  readonly dispatch?: 'direct' | 'sdk';
   /** Additional flags for Node. */
   readonly flags?: readonly string[];
 }

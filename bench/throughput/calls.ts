@@ -87,7 +87,12 @@ async function startServer(
   clients: Clients,
 ): Promise<RunningServer> {
   const flags = [...options.flags, ...(sessions > MANY_SESSIONS ? [LARGE_HEAP] : [])];
-  const server = await RunningServer.start(kind, { sessions, tools: OWN_TOOL_NAMES, flags });
+  const server = await RunningServer.start(kind, {
+    sessions,
+    tools: OWN_TOOL_NAMES,
+    flags,
+    dispatch: options.dispatch,
+  });
   try {
     if (kind.isOwn && kind.era === '2026')
       await server.addHandles(sessions, (ids) => clients.know(server.url, ids));

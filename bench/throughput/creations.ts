@@ -14,7 +14,7 @@ interface CreationRound {
 export type CreationRounds = ReadonlyMap<ServerKind, readonly CreationRound[]>;
 
 const KINDS: readonly ServerKind[] = [SDK_V2, SDK_V1, FASTMCP, PRODUCTS['2025']];
-const CONNECTIONS = 16;
+const CONNECTIONS = 64;
 const WARM_UP_SECONDS = 1;
 
 export function creationKinds(options: BenchOptions): ServerKind[] {

@@ -40,6 +40,7 @@ const guides = [
     items: [
       { text: 'API', link: '/api/' },
       { text: 'Limits', link: '/limits' },
+      { text: 'Performance', link: '/performance' },
       { text: 'Access tokens', link: '/access-tokens' },
       { text: 'Upstream tokens', link: '/tokens' },
       { text: 'Protocol', link: '/protocol' },
