@@ -24,6 +24,11 @@ export interface LedgerOptions {
   readonly now: () => number;
   /** Whether a node may still act on what it has read before another node has changed it. */
   readonly mayLag: boolean;
+  /**
+   * Whether a node does not know if it has removed a session. It wipes and revokes in any case, so the session may end
+   * there and at the node that has removed it.
+   */
+  readonly mayEndTwice: (ref: string) => boolean;
 }
 
 /** A request to the API. */
@@ -76,7 +81,8 @@ export class Ledger {
   handle(event: InternalEvent): void {
     switch (event.type) {
       case 'session.ended':
-        if (this.#ended.has(event.ref)) this.#violated('A session ended twice.');
+        if (this.#ended.has(event.ref) && !this.#options.mayEndTwice(event.ref))
+          this.#violated('A session ended twice.');
         this.#ended.add(event.ref);
         if (event.reason !== 'replaced') this.#endLogins(event.ref, Number.POSITIVE_INFINITY);
         return;

@@ -35,7 +35,7 @@ export interface WorldFaults extends Omit<ProviderFaults, 'freezes'> {
   readonly maxSessions: number;
 }
 
-/** How many refreshes a provider is asked for at the same time, at most. */
+/** How many refreshes a node asks a provider for at the same time, at most. */
 const MOST_REFRESHING = 50;
 
 export interface WorldOptions {
@@ -59,6 +59,8 @@ export class World {
   /** The number of sign-outs of a session at each version of its record. */
   readonly #signOuts = new Map<string, number>();
   readonly #seals = new Set<SealedRecord>();
+  /** The sessions that a node has removed without an answer, or has not removed. */
+  readonly #unanswered = new Set<unknown>();
   #isCalm = false;
   #hasCrashed = false;
 
@@ -73,6 +75,7 @@ export class World {
       epochOf: (ref) => recordOf(ref)?.epoch ?? 0,
       now: () => clock.now(),
       mayLag: nodes > 1,
+      mayEndTwice: (ref) => nodes > 1 && this.#unanswered.has(ref),
     });
     const { wrapStore = (store) => store, createVault = (keys, bytes) => new Vault(keys, bytes) } = planted;
     const watched = (store: SessionStore) =>
@@ -86,6 +89,9 @@ export class World {
       // One node wipes the very buffers that the engine has: the simulation looks at them.
       copies: nodes > 1,
       records: this.#records,
+      onRejected: (method, [ref]) => {
+        if (method === 'take') this.#unanswered.add(ref);
+      },
       createDeadlines: planted.createDeadlines,
       wrap: (stores) => ({ ...stores, sessions: wrapStore(watched(stores.sessions), clock) }),
     });
@@ -191,7 +197,7 @@ export class World {
   inspectRequests(): void {
     const { families, mostRefreshing } = this.provider;
     for (const misuse of families.misuses) this.ledger.violated(misuse);
-    if (mostRefreshing > MOST_REFRESHING)
+    if (mostRefreshing > MOST_REFRESHING * this.nodes.length)
       this.ledger.violated(`${mostRefreshing} refreshes were under way at the same time.`);
   }
 

@@ -46,6 +46,8 @@ export interface ModelledEngineOptions {
     | undefined;
   /** Replaces what the engine keeps with something that breaks its contract. */
   readonly wrap?: ((stores: EngineStores) => EngineStores) | undefined;
+  /** Called when a call has had no answer for too long. */
+  readonly onRejected?: ((method: string, args: readonly unknown[]) => void) | undefined;
   /** Whether a call can take effect after its rejection. No engine may do that. */
   readonly hasLateEffects?: boolean | undefined;
 }
@@ -105,7 +107,7 @@ export class ModelledEngine {
   ): Ports & EngineStores & { readonly messages: Messages } {
     this.#nodes.add({ clock, isPresent });
     const { sessions, attempts, oneTime, rates } = this.#stores;
-    const call: Call = (method, args) => this.#call(clock, method, args);
+    const call: Call = (...called) => this.#call(clock, ...called);
     const send = (run: () => void) => this.#travel(() => clock.run(run));
     return {
       sessions: remote(sessions, call, { consumeDue: (run) => this.#sessionsDue.add({ clock, run, send }) }),
@@ -121,16 +123,19 @@ export class ModelledEngine {
     return !clock.hasCrashed && isPresent(ref);
   }
 
-  #call(node: NodeClock, ...[method, args]: Parameters<Call>): Promise<unknown> {
+  #call(node: NodeClock, ...[name, method, args]: Parameters<Call>): Promise<unknown> {
     // The code of a crashed node still runs here. Nothing of it reaches the engine.
     if (node.hasCrashed) return new Promise(() => undefined);
     this.#assertProgress();
-    const { copies = true, hasLateEffects = false } = this.#options;
+    const { copies = true, hasLateEffects = false, onRejected } = this.#options;
     const copy = copies ? copyOf : shallowCopyOf;
     const sent = args.map(copy);
     const notAfterMs = node.now() + DEADLINE_MS;
     return new Promise((resolve, reject) => {
-      const cancel = node.after(DEADLINE_MS, () => reject(storeUnavailable(new LostError())));
+      const cancel = node.after(DEADLINE_MS, () => {
+        onRejected?.(name, args);
+        reject(storeUnavailable(new LostError()));
+      });
       const answer = (settle: () => void) =>
         this.#travel(() =>
           node.run(() => {
@@ -237,7 +242,11 @@ class DueQueue<Key> {
   }
 }
 
-type Call = (method: (...args: unknown[]) => unknown, args: readonly unknown[]) => Promise<unknown>;
+type Call = (
+  name: string,
+  method: (...args: unknown[]) => unknown,
+  args: readonly unknown[],
+) => Promise<unknown>;
 
 /** A port whose methods are calls over the network, except those given. */
 function remote<Port extends object>(port: Port, call: Call, own: Partial<Port>): Port {
@@ -247,7 +256,8 @@ function remote<Port extends object>(port: Port, call: Call, own: Partial<Port>)
       if (kept !== undefined) return kept;
       const method: unknown = Reflect.get(target, name);
       if (typeof method !== 'function') return method;
-      return (...args: unknown[]) => call((...sent) => Reflect.apply(method, target, sent), args);
+      return (...args: unknown[]) =>
+        call(String(name), (...sent) => Reflect.apply(method, target, sent), args);
     },
   });
 }
