@@ -14,9 +14,8 @@ interface Family {
   readonly expiriesMs: Map<number, number>;
   /** Refresh tokens that were sent, and whose answer is awaited. */
   readonly underWay: Set<number>;
-  /** When each refresh token was sent last, and how often it was sent although it may have been used up. */
+  /** When each refresh token was sent last. */
   readonly sentAtMs: Map<number, number>;
-  readonly repeated: Set<number>;
   /** Refresh tokens whose last answer was lost: a caller that sends one again cannot know whether it is used up. */
   readonly unanswered: Set<number>;
   /** The newest tokens reached no caller, so they cannot be revoked. */
@@ -55,7 +54,6 @@ export class TokenFamilies {
       expiriesMs: new Map(),
       underWay: new Set(),
       sentAtMs: new Map(),
-      repeated: new Set(),
       unanswered: new Set(),
       isOutOfReach: false,
     };
@@ -91,8 +89,10 @@ export class TokenFamilies {
   /** Whether a refresh token must be accepted, as far as a caller knows that sent it and got the answers. */
   isGood(refreshToken: string): boolean {
     const { family, number } = numbersOf(refreshToken);
-    const { isAlive, refresh, unanswered } = this.#at(family);
-    return isAlive && refresh === number && !unanswered.has(number);
+    const { isAlive, refresh, unanswered, underWay } = this.#at(family);
+    // A sender that has no answer yet may be gone.
+    const isUnknown = unanswered.has(number) || (this.#canCrash && underWay.has(number));
+    return isAlive && refresh === number && !isUnknown;
   }
 
   /** Whether an access token has run out. */
@@ -103,16 +103,15 @@ export class TokenFamilies {
 
   /**
    * A refresh token is sent. Only one whose answer was lost may have been used up by then. If nodes can crash, a
-   * token that was sent may be sent once more, a minute later: its first sender may be gone.
+   * token that was sent may be sent again a minute later: its sender may be gone.
    */
   sent(refreshToken: string, nowMs: number): void {
     const { family, number } = numbersOf(refreshToken);
-    const { underWay, unanswered, isAlive, refresh, sentAtMs, repeated } = this.#at(family);
+    const { underWay, unanswered, isAlive, refresh, sentAtMs } = this.#at(family);
     const isUsedUp = isAlive && refresh !== number && !unanswered.has(number);
-    const mayRepeat =
-      this.#canCrash && !repeated.has(number) && nowMs - (sentAtMs.get(number) ?? nowMs) >= REPEATED_AFTER_MS;
+    const mayRepeat = this.#canCrash && nowMs - (sentAtMs.get(number) ?? nowMs) >= REPEATED_AFTER_MS;
     sentAtMs.set(number, nowMs);
-    if ((underWay.has(number) || isUsedUp) && mayRepeat) repeated.add(number);
+    if ((underWay.has(number) || isUsedUp) && mayRepeat) unanswered.add(number);
     else if (underWay.has(number)) this.misuses.push('A refresh token was sent twice at the same time.');
     else if (isUsedUp) this.misuses.push('A refresh token was used twice.');
     underWay.add(number);
@@ -121,11 +120,8 @@ export class TokenFamilies {
   /** The sender of a refresh token has an answer, or has stopped waiting for it. */
   heard(refreshToken: string, outcome: RefreshOutcome['kind']): void {
     const { family, number } = numbersOf(refreshToken);
-    const { underWay, unanswered, sentAtMs, repeated } = this.#at(family);
+    const { underWay, unanswered } = this.#at(family);
     underWay.delete(number);
-    // An error of the provider uses no token up, so that the repetition is still to come.
-    if ((outcome === 'unavailable' || outcome === 'refused') && repeated.delete(number))
-      sentAtMs.set(number, Number.NEGATIVE_INFINITY);
     if (outcome === 'lost') unanswered.add(number);
     if (outcome === 'granted') unanswered.delete(number);
   }
