@@ -33,6 +33,24 @@ export interface UnconfirmedTokens {
   readonly triesLeft: number;
 }
 
+/** The device authorization of a login (RFC 8628), and when this server polls for its tokens. */
+export interface DeviceLogin {
+  readonly userCode: string;
+  readonly verificationUri: string;
+  /** The sealed device code. */
+  readonly code: SealedRecord;
+  /** When the codes expire. */
+  readonly expiresAtMs: number;
+  /** The time between two polls. */
+  readonly intervalMs: number;
+  /** The number of polls in a row that failed. */
+  readonly failures: number;
+  /** Whether a poll is in flight. */
+  readonly isPolling: boolean;
+  /** When the next poll is due. While one is in flight: when that one counts as given up. */
+  readonly nextPollAtMs: number;
+}
+
 /**
  * A login that a session has started and that has not ended yet. Immutable: a change is a new record with another
  * version. The fields up to `startedAtMs` never change.
@@ -58,7 +76,7 @@ export interface PendingAttempt {
   readonly startedAtMs: number;
   /** A random number for each change, as an ETag. */
   readonly version: number;
-  /** When the attempt expires. */
+  /** When the attempt expires, or something is to be done for it before. */
   readonly dueAtMs: number;
   /** When the login expires, unless it waits for its confirmation code then. */
   readonly expiresAtMs: number;
@@ -70,8 +88,20 @@ export interface PendingAttempt {
   /** Whether its tokens are being committed to the session. */
   readonly isCommitting?: true | undefined;
   readonly unconfirmed?: UnconfirmedTokens | undefined;
+  /** Absent until the provider has sent the codes. */
+  readonly device?: DeviceLogin | undefined;
   /** The grant of the tokens that are unconfirmed or being committed, and its user. */
   readonly grant?: { readonly subject: string; readonly grantId: number } | undefined;
+}
+
+/** When a pending attempt expires. A poll that is in flight may bring tokens after the codes have expired. */
+export function endsAtMsOf({ unconfirmed, expiresAtMs, device, isCommitting }: PendingAttempt): number {
+  if (unconfirmed) return unconfirmed.expiresAtMs;
+  if (!device || isCommitting) return expiresAtMs;
+  const codeEndsAtMs = device.isPolling
+    ? Math.max(device.expiresAtMs, device.nextPollAtMs)
+    : device.expiresAtMs;
+  return Math.min(expiresAtMs, codeEndsAtMs);
 }
 
 /** The grants of pending logins that have tokens already. */

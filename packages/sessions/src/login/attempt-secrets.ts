@@ -10,8 +10,12 @@ type Place = Pick<PendingAttempt, 'key' | 'snapshot' | 'provider'>;
 /** What an attempt keeps sealed. A record of one kind does not open as another. */
 const TOKENS = 0;
 const CHECKS = 1;
+const DEVICE_CODE = 2;
 
-/** Seals what a login attempt keeps: the checks of its authorization request, and tokens without an account. */
+/**
+ * Seals what a login attempt keeps: the checks of its authorization request, its device code, and tokens without an
+ * account.
+ */
 export class AttemptSecrets {
   readonly #vault: Vault;
 
@@ -34,6 +38,21 @@ export class AttemptSecrets {
   /** Seals a copy of tokens. */
   sealTokens(attempt: Place, tokens: TokenSet): SealedRecord {
     return this.#vault.seal(encodeTokenSet(tokens), contextOf(attempt, TOKENS));
+  }
+
+  /** Seals a copy of a device code. */
+  sealDeviceCode(attempt: Place, deviceCode: Secret): SealedRecord {
+    const copy = secretBuffer(deviceCode.byteLength);
+    deviceCode.copyTo(copy, 0);
+    return this.#vault.seal(copy, contextOf(attempt, DEVICE_CODE));
+  }
+
+  /** Opens a device code. The sealed record stays: each poll opens it. The caller wipes the code. */
+  openDeviceCode(attempt: Place, sealed: SealedRecord): Secret {
+    const opened = this.#vault.open(sealed, contextOf(attempt, DEVICE_CODE));
+    const deviceCode = Secret.fromBytes(opened);
+    wipe(opened);
+    return deviceCode;
   }
 
   /** Opens tokens and wipes the sealed record. The caller wipes the tokens. */

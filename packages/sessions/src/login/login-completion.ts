@@ -12,7 +12,12 @@ import type { RandomSource } from '../vault/random.js';
 import { digestOf } from '../vault/secret-digest.js';
 import { wipeTokenSet } from '../vault/token-set.js';
 import type { AttemptChanges, ChangedAttempt } from './attempt-changes.js';
-import type { AttemptKey, PendingAttempt, UnconfirmedTokens } from './attempt-record.js';
+import {
+  type AttemptKey,
+  endsAtMsOf,
+  type PendingAttempt,
+  type UnconfirmedTokens,
+} from './attempt-record.js';
 import type { AttemptSecrets } from './attempt-secrets.js';
 import type { AttemptStore } from './attempt-store.js';
 import {
@@ -172,14 +177,19 @@ export class LoginCompletion {
     await registry.update(snapshot.ref, change).catch(onError);
   }
 
-  /** Fails an attempt that is due, if it has expired. */
-  async expire(key: AttemptKey): Promise<void> {
+  /**
+   * Fails an attempt that is due, if it has expired.
+   * @returns an attempt by the device flow that goes on: something else is due
+   */
+  async expire(key: AttemptKey): Promise<PendingAttempt | undefined> {
     const { attempts, clock } = this.#options;
     const attempt = await attempts.get(key);
-    if (!attempt || attempt.outcome) return;
-    const endsAtMs = attempt.unconfirmed?.expiresAtMs ?? attempt.expiresAtMs;
+    if (!attempt || attempt.outcome) return undefined;
+    const endsAtMs = endsAtMsOf(attempt);
     if (clock.now() >= endsAtMs) await this.fail(attempt, 'expired');
+    else if (attempt.isDevice && !attempt.isCommitting) return attempt;
     else await attempts.postpone(key, endsAtMs);
+    return undefined;
   }
 
   /** Ends an attempt by the error of a request to its provider, or by any other error, which is logged. */
@@ -193,8 +203,9 @@ export class LoginCompletion {
   /** Wipes and revokes what an attempt had that has failed. Call it once, after the attempt has ended in the store. */
   failed(ended: PendingAttempt, { failure, reason }: FailedLogin): void {
     const { secrets, messages, events } = this.#options;
-    const { key, snapshot, provider, transaction, unconfirmed } = ended;
+    const { key, snapshot, provider, transaction, unconfirmed, device } = ended;
     if (transaction) secrets.wipe(transaction.checks);
+    if (device) secrets.wipe(device.code);
     const granted = unconfirmed && this.#opened(ended, unconfirmed);
     // The attempt has ended, and its hold with it.
     if (granted) this.#dispose(ended, granted);

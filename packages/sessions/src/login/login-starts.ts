@@ -12,7 +12,7 @@ import { type RandomSource, randomToken } from '../vault/random.js';
 import type { AttemptChanges } from './attempt-changes.js';
 import { type AttemptKey, attemptKeyOf, type PendingAttempt } from './attempt-record.js';
 import type { AttemptStore } from './attempt-store.js';
-import type { DeviceFlow } from './device/flow.js';
+import { type DeviceFlow, MAX_START_MS } from './device/flow.js';
 import type { InitiatorVerifier } from './initiator-verifier.js';
 import { type LoginSource, quotaKeyOf } from './login-attempt.js';
 import type { LoginCompletion } from './login-completion.js';
@@ -89,16 +89,14 @@ export class LoginStarts {
       const latest = await attempts.latest(snapshot.ref, provider.name);
       const pending = latest?.outcome ? undefined : latest;
       if (pending && isSame(pending, snapshot, options, flow)) {
-        await deviceFlow.waitForCode(pending);
-        return { attempt: pending, isNew: false };
+        return { attempt: await deviceFlow.waitForCode(pending), isNew: false };
       }
       await this.#assertSessionCapacity(snapshot.ref, provider.name);
       if (!isCounted) await rateLimit.count(options.source);
       isCounted = true;
       const attempt = await this.#add(snapshot, options, { flow, replaces: pending?.key });
       if (!attempt) continue;
-      await deviceFlow.waitForCode(attempt);
-      return { attempt, isNew: true };
+      return { attempt: await deviceFlow.start(attempt), isNew: true };
     }
   }
 
@@ -125,26 +123,19 @@ export class LoginStarts {
     options: StartLoginOptions,
     { flow, replaces }: { readonly flow: LoginFlow; readonly replaces: AttemptKey | undefined },
   ): Promise<PendingAttempt | undefined> {
-    const { changes, completion, deviceFlow, events, limits, providerOf } = this.#options;
+    const { changes, completion, events, limits } = this.#options;
     const attempt = this.#newAttempt(snapshot, options, flow);
-    const { key, check } = attempt;
-    const provider = providerOf(attempt.provider);
-    // A concurrent call that finds the attempt waits for its code.
-    if (flow === 'device') deviceFlow.add(attempt, provider);
+    const { provider, check } = attempt;
     const capacity = { maxPerSession: MAX_PER_SESSION, maxAttempts: limits.pendingLogins };
-    const insertion = await changes.insert(attempt, replaces, capacity).catch((error: unknown) => {
-      deviceFlow.drop(key);
-      throw error;
-    });
+    const insertion = await changes.insert(attempt, replaces, capacity);
     if (insertion.kind !== 'inserted') {
-      deviceFlow.drop(key);
       if (insertion.kind === 'changed') return undefined;
       throw insertion.kind === 'full' ? serverFull() : sessionFull();
     }
     const { superseded, evicted } = insertion;
     if (superseded) completion.failed(superseded, { kind: 'failed', failure: 'superseded' });
     if (evicted) completion.failed(evicted, { kind: 'failed', failure: 'evicted' });
-    events.emit({ type: 'login.started', ...snapshot, provider: provider.name, flow, check });
+    events.emit({ type: 'login.started', ...snapshot, provider, flow, check });
     return attempt;
   }
 
@@ -161,7 +152,7 @@ export class LoginStarts {
     return {
       key: attemptKeyOf(id),
       version: changes.newVersion(),
-      dueAtMs: expiresAtMs,
+      dueAtMs: flow === 'device' ? Math.min(expiresAtMs, startedAtMs + MAX_START_MS) : expiresAtMs,
       id,
       snapshot,
       provider: name,

@@ -11,11 +11,10 @@ import type { InternalEvent, SessionEvents } from '../session/session-events.js'
 import type { SessionSnapshot } from '../session/session-record.js';
 import type { SessionRegistry } from '../session/session-registry.js';
 import type { Clock } from '../time/clock.js';
-import type { Deadlines } from '../time/deadlines.js';
 import type { RandomSource } from '../vault/random.js';
 import type { Vault } from '../vault/vault.js';
 import { AttemptChanges } from './attempt-changes.js';
-import type { PendingAttempt } from './attempt-record.js';
+import type { AttemptKey, PendingAttempt } from './attempt-record.js';
 import { AttemptSecrets } from './attempt-secrets.js';
 import type { AttemptStore } from './attempt-store.js';
 import { BrowserFlow } from './browser/flow.js';
@@ -41,7 +40,6 @@ export interface LoginsOptions {
   readonly vault: Vault;
   readonly events: SessionEvents;
   readonly clock: Clock;
-  readonly deadlines: Deadlines;
   readonly rates: Rates;
   readonly random: RandomSource;
   readonly lifetimes: Lifetimes;
@@ -78,22 +76,16 @@ export class Logins {
     this.#waiters = new LoginWaiters(messages, clock);
     const state = { changes: this.#changes, secrets: new AttemptSecrets(vault) };
     this.#completion = new LoginCompletion({ ...options, ...state });
-    this.#deviceFlow = new DeviceFlow({ ...options, ...state, completion: this.#completion });
-    this.#starts = new LoginStarts({
+    const flow = {
       ...options,
       ...state,
       completion: this.#completion,
-      deviceFlow: this.#deviceFlow,
-      rateLimit: this.#rateLimit,
-      providerOf: (name) => this.#provider(name),
-    });
-    this.browserFlow = new BrowserFlow({
-      ...options,
-      ...state,
-      completion: this.#completion,
-      providerOf: (name) => this.#provider(name),
-    });
-    this.#stopDue = attempts.consumeDue((key) => void this.#completion.expire(key).catch(onError));
+      providerOf: (name: string) => this.#provider(name),
+    };
+    this.#deviceFlow = new DeviceFlow(flow);
+    this.#starts = new LoginStarts({ ...flow, deviceFlow: this.#deviceFlow, rateLimit: this.#rateLimit });
+    this.browserFlow = new BrowserFlow(flow);
+    this.#stopDue = attempts.consumeDue((key) => void this.#runDue(key).catch(onError));
   }
 
   /** Follows an event. Call it for each one. */
@@ -242,14 +234,19 @@ export class Logins {
     this.#waiters.close();
   }
 
-  /** Waits until the logins of sessions that have ended have failed. */
-  settled(): Promise<void> {
-    return this.#completion.settled();
+  /** Waits until the logins of sessions that have ended have failed, and the polls in flight have ended. */
+  async settled(): Promise<void> {
+    await Promise.all([this.#completion.settled(), this.#deviceFlow.settled()]);
   }
 
-  /** Ends no logins from now on that expire. */
+  /** From now on, ends no logins that expire, and polls for none. */
   close(): void {
     this.#stopDue();
+  }
+
+  async #runDue(key: AttemptKey): Promise<void> {
+    const attempt = await this.#completion.expire(key);
+    if (attempt) await this.#deviceFlow.runDue(attempt);
   }
 
   /** The pending login of a session at a provider. */
@@ -264,7 +261,6 @@ export class Logins {
       provider: this.#provider(attempt.provider),
       publicUrl: publicUrl(),
       nowMs: clock.now(),
-      poller: this.#deviceFlow.pollerOf(attempt.key),
     });
   }
 

@@ -1,6 +1,6 @@
 import type { Provider } from '../provider/provider.js';
 import type { PendingAttempt } from './attempt-record.js';
-import type { DevicePoller } from './device/device-poller.js';
+import { detectionDelayMsOf } from './device/device-polls.js';
 
 /** A pending login, for the session that started it. */
 export interface PendingLogin {
@@ -32,25 +32,23 @@ export interface PendingLoginContext {
   /** The address of this server, for the link. */
   readonly publicUrl: URL;
   readonly nowMs: number;
-  /** Absent unless the device flow is used. */
-  readonly poller: DevicePoller | undefined;
 }
 
 /** Describes a login attempt. */
 export function pendingLoginOf(
   attempt: PendingAttempt,
-  { provider: { displayName }, publicUrl, nowMs, poller }: PendingLoginContext,
+  { provider: { displayName }, publicUrl, nowMs }: PendingLoginContext,
 ): PendingLogin {
-  const { id, provider, unconfirmed, expiresAtMs, prompt } = attempt;
+  const { id, provider, unconfirmed, expiresAtMs, prompt, device } = attempt;
   const endsAtMs =
-    unconfirmed?.expiresAtMs ?? Math.min(expiresAtMs, poller?.expiresAtMs ?? Number.POSITIVE_INFINITY);
+    unconfirmed?.expiresAtMs ?? Math.min(expiresAtMs, device?.expiresAtMs ?? Number.POSITIVE_INFINITY);
   return {
     provider,
     providerName: displayName,
-    loginUrl: poller?.verificationUri ?? new URL(`./connect/${id}`, publicUrl).href,
-    userCode: poller?.userCode,
+    loginUrl: device?.verificationUri ?? new URL(`./connect/${id}`, publicUrl).href,
+    userCode: device?.userCode,
     expiresInSeconds: Math.max(0, Math.round((endsAtMs - nowMs) / 1000)),
-    detectionDelayMs: poller?.detectionDelayMs ?? 0,
+    detectionDelayMs: device ? detectionDelayMsOf(device, nowMs) : 0,
     needsCode: unconfirmed !== undefined,
     isRenewal: prompt !== undefined,
   };

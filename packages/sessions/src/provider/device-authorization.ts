@@ -28,15 +28,18 @@ export interface DeviceAuthorization {
  * - `slow_down`: the user has not decided, and the polling interval must grow.
  * - `unavailable`: no usable response; the request may be repeated later.
  * - `refused`: the provider rejected the request.
+ * - `not_sent`: it was too late to send the request.
  */
 export type DevicePoll =
   | { readonly kind: 'granted'; readonly granted: GrantedTokens }
   | ({ readonly kind: 'pending' | 'slow_down' } & RequestedPause)
   | { readonly kind: 'denied' | 'expired' }
-  | { readonly kind: 'unavailable' | 'refused'; readonly failure: ProviderFailure };
+  | { readonly kind: 'not_sent' }
+  | { readonly kind: 'unavailable'; readonly failure: ProviderFailure }
+  | { readonly kind: 'refused'; readonly failure: ProviderFailure };
 
 /** What the provider demands of the next polls. */
-export interface RequestedPause {
+interface RequestedPause {
   /** `Retry-After`: the minimum time until the next poll. */
   readonly retryAfterSeconds?: number | undefined;
   /** The minimum time between two polls from now on (GitHub). */

@@ -1,16 +1,17 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import * as oidc from 'openid-client';
-import type { Fence } from '../account/refresh/granted-tokens.js';
 import { readLimitedText } from '../limits/read-limited-text.js';
 import { omitUndefined } from '../omit-undefined.js';
 import type { Clock } from '../time/clock.js';
+import type { Fence } from '../time/fence.js';
 import { clientAuthentication } from './client-authentication.js';
 import { discover, isHttpAllowed } from './discovery.js';
 import { type EndpointName, endpointsOfLogins } from './metadata-fields.js';
 import type { ProviderSettings } from './provider-settings.js';
 import { readTokenAnswer } from './token-answers.js';
 
-const REQUEST_TIMEOUT_MS = 10_000;
+/** The maximum duration of a request, except that of a refresh. */
+export const REQUEST_TIMEOUT_MS = 10_000;
 /** How long a failed discovery is not repeated. */
 const DISCOVERY_PAUSE_MS = 2000;
 
@@ -56,7 +57,7 @@ export class ProviderConnection {
     }
   }
 
-  /** Runs a refresh whose request is sent only if the fence allows it in the tick of sending; else it rejects. */
+  /** Runs a token request that is sent only if the fence allows it in the tick of sending; else it rejects. */
   fenced<T>(fence: Fence, run: () => Promise<T>): Promise<T> {
     return this.#fences.run(fence, run);
   }
@@ -97,11 +98,11 @@ export class ProviderConnection {
     // Bodies are forms, or the text of a request for user info.
     const request = { ...rest, body: form ?? (typeof body === 'string' ? body : null) };
     const grantType = form?.get('grant_type');
+    if (grantType && this.#fences.getStore()?.() === false)
+      throw new Error('It is too late to send this token request.');
     // A refresh is never aborted: only its response contains the next refresh token.
-    if (grantType === 'refresh_token') {
-      if (this.#fences.getStore()?.() === false) throw new Error('It is too late to send the refresh token.');
+    if (grantType === 'refresh_token')
       return readTokenAnswer(await this.#fetch(url, request), this.#settings);
-    }
     const timeout = new AbortController();
     const cancel = this.#clock.after(REQUEST_TIMEOUT_MS, () =>
       timeout.abort(new DOMException('The provider did not respond in time.', 'TimeoutError')),

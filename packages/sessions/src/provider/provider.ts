@@ -1,9 +1,10 @@
 import * as oidc from 'openid-client';
-import type { BeforeSend, Fence, GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
+import type { BeforeSend, GrantedTokens, RefreshOutcome } from '../account/refresh/granted-tokens.js';
 import type { ProviderFailure } from '../session/provider-failures.js';
 import { ProviderError } from '../session/provider-failures.js';
 import type { Revocation } from '../session/session-events.js';
 import type { Clock } from '../time/clock.js';
+import type { Fence } from '../time/fence.js';
 import type { Secret } from '../vault/secret.js';
 import { type TokenSet, wipeTokenSet } from '../vault/token-set.js';
 import {
@@ -25,7 +26,7 @@ import {
 import { FailureReporter } from './failure-reporter.js';
 import { identify, userInfo } from './identity.js';
 import type { DeviceFlow } from './option-types.js';
-import { ProviderConnection } from './provider-connection.js';
+import { ProviderConnection, REQUEST_TIMEOUT_MS } from './provider-connection.js';
 import { endpointOf, type FailurePlace, placeOf, tokenAnswerIn } from './provider-failure.js';
 import { type JsonWebKeySet, ProviderKeys } from './provider-keys.js';
 import type { ProviderSettings } from './provider-settings.js';
@@ -66,8 +67,28 @@ const RESPONSE_FIELDS = ['code', 'state', 'iss', 'error', 'error_description', '
 
 /** A refresh without a response after this time is lost. It is not aborted. */
 const REFRESH_TIMEOUT_MS = 30_000;
+/** The maximum duration of a poll of the device flow: of a token request, and of one for user info. */
+export const MAX_POLL_MS: number = 2 * REQUEST_TIMEOUT_MS;
 
 const UNWANTED = { kind: 'unwanted' } as const;
+
+/** A fence that keeps its answer: openid-client wraps the error of a request that is not sent. */
+interface WatchedFence {
+  readonly look: Fence;
+  readonly isTooLate: boolean;
+}
+
+function watchedFence(fence: Fence): WatchedFence {
+  const watched = {
+    isTooLate: false,
+    look: () => {
+      watched.isTooLate = !fence();
+      return !watched.isTooLate;
+    },
+  };
+  return watched;
+}
+
 const sendAlways: BeforeSend = () => Promise.resolve(() => true);
 
 /** What a provider runs on. */
@@ -231,22 +252,29 @@ export class Provider {
   }
 
   /**
-   * Requests the tokens of a device login, once.
+   * Requests the tokens of a device login, once. After the fence was looked at, it ends within
+   * {@link MAX_POLL_MS}.
+   * @param fence looked at in the tick of sending. Default: the request is sent
    * @throws ProviderError if tokens came that cannot be used, or whose user could not be identified; these are revoked.
    * The device code is used up
    */
   async pollDevice(
     deviceCode: Secret,
     { scopes = this.scopes, claims }: DeviceRequest = {},
+    fence: Fence = () => true,
   ): Promise<DevicePoll> {
-    const answer = await this.#deviceAnswer(deviceCode, claims);
+    const answer = await this.#deviceAnswer(deviceCode, claims, watchedFence(fence));
     if ('kind' in answer) return answer;
     const { configuration, response, requestedAtMs } = answer;
     const granted = await this.#identified(configuration, response, { requestedAtMs, scopes });
     return { kind: 'granted', granted };
   }
 
-  async #deviceAnswer(deviceCode: Secret, claims: string | undefined): Promise<DeviceAnswer> {
+  async #deviceAnswer(
+    deviceCode: Secret,
+    claims: string | undefined,
+    fence: WatchedFence,
+  ): Promise<DeviceAnswer> {
     // The endpoint of the code would be the wrong one in the log.
     let place: Omit<FailurePlace, 'provider'> = { step: 'discovery' };
     try {
@@ -254,9 +282,12 @@ export class Provider {
       const secrets = [deviceCode.reveal()];
       place = { step: 'device', endpoint: endpointOf('token', configuration.serverMetadata()), secrets };
       const requestedAtMs = this.#clock.now();
-      const response = await requestDeviceTokens(configuration, this.#settings, deviceCode, claims);
+      const response = await this.#connection.fenced(fence.look, () =>
+        requestDeviceTokens(configuration, this.#settings, deviceCode, claims),
+      );
       return { configuration, response, requestedAtMs };
     } catch (cause) {
+      if (fence.isTooLate) return { kind: 'not_sent' };
       const error = this.#failures.errorOf(cause, place);
       if (tokenAnswerIn(error)?.outcome === 'lost') throw this.#failures.report(error);
       const poll = devicePollOf(error);
@@ -375,13 +406,9 @@ export class Provider {
     const settings = this.#settings;
     const requestedAtMs = this.#clock.now();
     const sent = refreshToken.reveal();
-    const seen = { isTooLate: false };
-    const look = () => {
-      seen.isTooLate = !fence();
-      return !seen.isTooLate;
-    };
+    const watched = watchedFence(fence);
     try {
-      const response = await this.#connection.fenced(look, () =>
+      const response = await this.#connection.fenced(watched.look, () =>
         oidc.refreshTokenGrant(configuration, sent, resourceParameters(settings)),
       );
       const idToken = checkedIdToken(response, settings, configuration, { isRefresh: true });
@@ -389,7 +416,7 @@ export class Provider {
       const granted = refreshedIn(grantedIn(response, settings, request), idToken, settings);
       return { kind: 'granted', granted };
     } catch (error) {
-      if (seen.isTooLate) return UNWANTED;
+      if (watched.isTooLate) return UNWANTED;
       const place = { ...placeOf('refresh', configuration), secrets: [sent] };
       return failedRefresh(this.#failures.errorOf(error, place), true);
     }

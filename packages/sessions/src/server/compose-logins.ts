@@ -17,18 +17,7 @@ export interface LoginParts {
 export function composeLogins(
   settings: SessionsSettings,
   { clock, random, fetch, onError }: ServerEnvironment,
-  {
-    providers,
-    accounts,
-    registry,
-    disposal,
-    vault,
-    events,
-    deadlines,
-    rates,
-    attempts,
-    messages,
-  }: SessionParts,
+  { providers, accounts, registry, disposal, vault, events, rates, attempts, messages }: SessionParts,
   publicUrl: PublicUrl,
 ): LoginParts {
   const { lifetimes, limits } = settings;
@@ -52,7 +41,6 @@ export function composeLogins(
     vault,
     events,
     clock,
-    deadlines,
     rates,
     attempts,
     messages,

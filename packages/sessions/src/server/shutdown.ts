@@ -71,6 +71,7 @@ export class Shutdown {
       if (event.type === 'account.revoked' && event.revocation === 'unconfirmed') notRevoked++;
     });
     if (!outlivesProcess) await registry.endAll('shutdown');
+    logins.close();
     await this.#drain.waitFor(
       Promise.all([logins.settled().then(() => disposal.settled()), refresher.settled()]),
       drainMs,
@@ -82,7 +83,6 @@ export class Shutdown {
     // Sessions that started while the others ended.
     if (!outlivesProcess) await registry.endAll('shutdown');
     logUnfinished(logger, { cutCalls, notRevoked });
-    logins.close();
     deadlines.clear();
     keys.wipe();
     contexts.close();

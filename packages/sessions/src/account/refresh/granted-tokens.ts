@@ -1,4 +1,5 @@
 import type { GrantNonconformance } from '../../session/session-record.js';
+import type { Fence } from '../../time/fence.js';
 import type { Secret } from '../../vault/secret.js';
 import type { TokenSet } from '../../vault/token-set.js';
 
@@ -74,9 +75,6 @@ export interface PostponedRefresh {
   readonly retryAfterSeconds: number | undefined;
   readonly cause: unknown;
 }
-
-/** Whether a request may still be sent. Call it in the tick in which it is. */
-export type Fence = () => boolean;
 
 /** Claims the right to send a refresh token. Never rejects. @returns `undefined`: it must not be sent */
 export type BeforeSend = () => Promise<Fence | undefined>;

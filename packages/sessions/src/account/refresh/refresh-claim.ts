@@ -1,20 +1,16 @@
 import type { SessionRef } from '../../session/ids.js';
 import type { AccountRecord, SessionRecord } from '../../session/session-record.js';
 import type { SessionRegistry } from '../../session/session-registry.js';
-import type { Clock } from '../../time/clock.js';
+import { type Fence, type FenceClocks, fenceFor } from '../../time/fence.js';
 import { type RandomSource, randomNumber } from '../../vault/random.js';
-import type { Fence } from './granted-tokens.js';
 
 /** The minimum time before another refresh may send the refresh token again. */
 const CLAIM_MS = 60_000;
 /** The time within which a claimed request is sent, or not at all. */
 const SEND_WITHIN_MS = 5000;
 
-export interface RefreshClaimOptions {
+export interface RefreshClaimOptions extends FenceClocks {
   readonly registry: Pick<SessionRegistry, 'update'>;
-  readonly clock: Clock;
-  /** Milliseconds on a clock that continues while the machine is suspended. */
-  readonly wallNow: () => number;
   readonly random: RandomSource;
   /** Called with the errors of the store at a release. */
   readonly onError: (error: unknown) => void;
@@ -59,12 +55,10 @@ export class RefreshClaim {
 
   /** Claims the right to send; again before each repetition. @throws SessionError `store_unavailable` */
   async take(): Promise<Claimed> {
-    const { clock, wallNow } = this.#options;
+    const { clock } = this.#options;
     const { provider } = this.#target;
     // Noted first: what the store takes counts, too.
-    const [startedMs, startedWallMs] = [clock.now(), wallNow()];
-    const fence = () =>
-      clock.now() - startedMs < SEND_WITHIN_MS && Math.abs(wallNow() - startedWallMs) < SEND_WITHIN_MS;
+    const fence = fenceFor(this.#options, SEND_WITHIN_MS);
     let refusal: Claimed = { kind: 'unwanted' };
     this.#isTaken = true;
     const changed = await this.#update((record, current) => {
