@@ -298,4 +298,35 @@ describe('closing a server whose sessions outlive it', () => {
     expect(provider.livingUsers()).toEqual(['alice']);
     expect(warnings).toEqual([]);
   });
+
+  it('waits for the answer to a poll of a login by a code, and commits its tokens', async () => {
+    const records = new Map<SessionRef, SessionRecord>();
+    const createPorts = portsWith((_made, options) => ({
+      sessions: new MapSessionStore({ ...options, records }),
+      outlivesProcess: true,
+    }));
+    const [provider, clock] = [new FaultingProvider(), new VirtualClock()];
+    const providers = { ...provider.options, deviceFlow: 'only' } as const;
+    const runtime = { fetch: provider.fetch, clock };
+    const { sessions, origin, mcp, warnings } = await serve({ providers, runtime }, createPorts);
+    const client = await connect2025(mcp);
+    const { userCode } = (await client.call('login')).structured;
+    const [asked, answered] = [createLatch(), createLatch()];
+    provider.failNext('token', async (response) => {
+      asked.open();
+      await answered.opened;
+      return response;
+    });
+    provider.approve(String(userCode), 'alice');
+    await clock.advance(5000);
+    await asked.opened;
+    const closed = sessions.close();
+    // A server that does not wait refuses connections by then.
+    for (let request = 0; request < 20; request++)
+      expect(await send(`${origin}/healthz`)).toMatchObject({ status: 503 });
+    answered.open();
+    await closed;
+    expect([...records.values()].map(({ accounts }) => accounts.provider?.subject)).toEqual(['alice']);
+    expect(warnings).toEqual([]);
+  });
 });

@@ -187,7 +187,7 @@ export class LoginCompletion {
     if (!attempt || attempt.outcome) return undefined;
     const endsAtMs = endsAtMsOf(attempt);
     if (clock.now() >= endsAtMs) await this.fail(attempt, 'expired');
-    else if (attempt.isDevice && !attempt.isCommitting) return attempt;
+    else if (attempt.isDevice) return attempt;
     else await attempts.postpone(key, endsAtMs);
     return undefined;
   }

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LoginBench } from '../../../../../test/support/login-bench.js';
 import { SessionBench } from '../../../../../test/support/session-bench.js';
+import { storeUnavailable } from '../../errors.js';
 import { Provider } from '../../provider/provider.js';
 import { providerSettings } from '../../provider/provider-settings.js';
 import { FaultingProvider } from '../../testing/index.js';
@@ -68,6 +69,22 @@ function holdPoll({ upstream }: Pick<Started, 'upstream'>): () => void {
     await held;
     return response;
   });
+  return release;
+}
+
+/** Holds back the answer to the next change of an attempt until the function that it returns is called. */
+function holdChange({ logins: { attempts } }: Pick<Started, 'logins'>): () => void {
+  let release = () => {};
+  const held = new Promise<void>((resolve) => {
+    release = resolve;
+  });
+  const replace = attempts.replace.bind(attempts);
+  attempts.replace = async (...given) => {
+    attempts.replace = replace;
+    const isReplaced = await replace(...given);
+    await held;
+    return isReplaced;
+  };
   return release;
 }
 
@@ -233,6 +250,56 @@ describe('the device flow', () => {
     answer(Response.json({ error: 'authorization_pending' }, { status: 400 }));
     expect(await polls(parts, 4.9)).toBe(0);
     expect(await polls(parts, 0.2)).toBe(1);
+  });
+
+  it('sends no poll that is so late that another node may poll [security 15]', async () => {
+    const parts = await start();
+    const continueOne = holdChange(parts);
+    expect(await polls(parts, 5)).toBe(0);
+    const answer = holdPoll(parts);
+    expect(await polls(parts, 30)).toBe(1);
+    continueOne();
+    expect(await polls(parts, 0.2)).toBe(0);
+    answer();
+    expect(await polls(parts, 4.9)).toBe(0);
+    expect(await polls(parts, 0.2)).toBe(1);
+  });
+
+  it('ignores the failure of a poll after which another node may have polled [security 15]', async () => {
+    const parts = await start();
+    let answer: (response: Response) => void = () => undefined;
+    parts.upstream.failNext('token', () => new Promise((resolve) => (answer = resolve)));
+    expect(await polls(parts, 5)).toBe(1);
+    // The process was stopped: no timer of its own has run when the answer is read.
+    parts.clock.jump(31_000);
+    answer(Response.json({ error: 'invalid_grant' }, { status: 400 }));
+    parts.upstream.approve('CODE-1', 'alice');
+    expect(await polls(parts, 0)).toBe(1);
+    expect(parts.failures()).toEqual([]);
+    expect(await parts.account()).toMatchObject({ subject: 'alice' });
+  });
+
+  it('polls no more while its tokens are being committed', async () => {
+    const parts = await start();
+    const { changes } = parts.logins;
+    await changes.change(parts.attempt.key, () => ({ isCommitting: true }));
+    expect(await polls(parts, 60)).toBe(0);
+    await changes.change(parts.attempt.key, () => ({ isCommitting: undefined }));
+    expect(await polls(parts, 6)).toBeGreaterThan(0);
+  });
+
+  it('goes on after an outage of the attempt store', async () => {
+    const parts = await startLogin();
+    const { bench, upstream, logins } = parts;
+    const { replace } = logins.attempts;
+    logins.attempts.replace = () => Promise.reject(storeUnavailable(new Error('down')));
+    upstream.approve('CODE-1', 'alice');
+    expect(await polls(parts, 8)).toBe(0);
+    logins.attempts.replace = replace;
+    await parts.clock.advance(10_000);
+    expect(await parts.account()).toMatchObject({ subject: 'alice' });
+    expect(parts.failures()).toEqual([]);
+    expect(bench.errors).toMatchObject([{ code: 'store_unavailable' }]);
   });
 
   it('stops at once, revokes the tokens of a poll in flight, and leaves nothing due [security 15, 22]', async () => {
