@@ -91,7 +91,7 @@ describe.skipIf(!hasChromium())('logging in with a browser', () => {
     await page.getByRole('button', { name: 'Continue' }).click();
     await page.getByRole('button', { name: 'Cancel' }).click();
 
-    await page.waitForURL(/\/login\/failed\/declined$/);
+    await page.waitForURL(/\/login\/failed\/declined\/authorization_denied$/);
     await page.getByRole('heading', { name: 'Login declined' }).waitFor();
     expect(await call(client, 'session_status')).toMatchObject({ state: 'anonymous' });
     expectQuiet();

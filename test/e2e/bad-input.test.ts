@@ -408,7 +408,9 @@ describe('a callback from the provider', () => {
     const browser = new StepBrowser();
     const url = await browser.authorize(await browser.consent(await startLogin(client)), { cancel: 'yes' });
     expect(url.searchParams.get('error')).toBe('access_denied');
-    expect(locationOf(await browser.request(url), url).pathname).toBe('/login/failed/declined');
+    expect(locationOf(await browser.request(url), url).pathname).toBe(
+      '/login/failed/declined/authorization_denied',
+    );
     expect((await client.call('session_status')).structured).toMatchObject({ state: 'anonymous' });
     await expectReasonThenLogin(client, /declined/);
   });

@@ -189,7 +189,7 @@ describe('the redirect URI of a provider that is not the default', () => {
         state: asked.get('state') ?? '',
       }).toString();
       const answer = await browser.request(redirectUri);
-      expect(locationOf(answer, redirectUri).pathname).toBe('/login/failed/declined');
+      expect(locationOf(answer, redirectUri).pathname).toBe('/login/failed/declined/authorization_denied');
     },
   );
 });

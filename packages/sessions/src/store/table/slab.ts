@@ -1,3 +1,5 @@
+import { secretBuffer } from '../../vault/memory.js';
+
 /** The memory that is reserved at once. The system provides it page by page when it is written. */
 const CHUNK_BYTES = 256 * 1024;
 /** Places of similar sizes share a chunk. */
@@ -89,7 +91,7 @@ export class Slab {
     const chunk: Chunk = {
       number: this.#freeNumbers.pop() ?? Math.max(1, this.#chunks.length),
       placeBytes,
-      bytes: Buffer.from(new ArrayBuffer(count * placeBytes)),
+      bytes: secretBuffer(count * placeBytes),
       // Each free place has the next one, plus one; the last has none.
       lengths: Uint32Array.from({ length: count }, (_, index) => (index + 1 < count ? index + 2 : 0)),
       stamps: new Float64Array(count),
