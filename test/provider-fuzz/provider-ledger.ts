@@ -67,6 +67,9 @@ const ACCESS_TOKEN = /access\.[\w-]+\.[\w-]+/;
 const REFRESH_TOKEN = /refresh\.[\w-]+\.[\w-]+/;
 const ID_TOKEN = /eyJ[\w-]+\.[\w-]+\.[\w-]*/;
 
+/** An access token without a refresh token is used until an API refuses it, unless its answer has a lifetime: not 0. */
+const LIFETIME = /\bexpires_in"?[:=]"?(?!0+(\.0*)?["&,}]|0+$)\d/;
+
 const sidOfRequest = new AsyncLocalStorage<string>();
 
 /** The claims of a user in ID tokens and user info, with the session at the provider (`sid`) of the login. */
@@ -200,7 +203,7 @@ export class ProviderLedger {
     const newest: Delivered = {
       refreshToken,
       accessEndsAtMs: this.#clock.now() + accessTokenSeconds * 1000,
-      isExpiryKnown: refreshToken !== undefined || /\bexpires_in\b/.test(answer),
+      isExpiryKnown: refreshToken !== undefined || LIFETIME.test(answer),
     };
     const login = this.#byRefreshToken.get(form.get('refresh_token') ?? '');
     if (login) {
