@@ -5,7 +5,7 @@ import { Violation } from './violation.js';
 
 /** What every message contains: a call, a wait, or a person to turn to. */
 const NEXT_STEP =
-  /`(login|logout)`|again in \d+|wait a minute|ask (your client|the user|them)|\boperator\b|close this window|^Nothing\.|Continue with the task|Pass this `session`/i;
+  /`(login|logout)`|again in \d+|wait a minute|ask (your client|the user|them)|\boperator\b|close this window|^Nothing\.|^The user is logged out here|Continue with the task|Pass this `session`/i;
 
 interface SeenAccount {
   readonly state: string;
