@@ -2,5 +2,5 @@ import { describe } from 'vitest';
 import { itEndsLogins } from './device-polls.js';
 
 describe('polls for a code', () => {
-  itEndsLogins(1000);
+  itEndsLogins(300);
 });

@@ -20,5 +20,5 @@ describe('polls for a code', () => {
     },
   );
 
-  itEndsLogins(30);
+  itEndsLogins(8);
 });
