@@ -3,8 +3,8 @@ import { firstViolation } from './first-violation.js';
 import { plantedBugs } from './planted-bugs.js';
 
 describe('the lives of sessions', () => {
-  it('keep every promise in 1,000 seeds [security 8, 10, 17, 19, 20, 21, 22, 34, 38, 42]', async () => {
-    expect(await firstViolation(1000)).toBeUndefined();
+  it('keep every promise in 200 seeds [security 8, 10, 17, 19, 20, 21, 22, 34, 38, 42]', async () => {
+    expect(await firstViolation(200)).toBeUndefined();
   });
 
   it('keep every promise at two nodes in 1,000 seeds [security 8, 10, 17, 19, 20, 22, 34, 52]', async () => {
