@@ -104,6 +104,17 @@ describe('a slab', () => {
     for (const place of places) slab.free(place);
     expect(slab.reservedBytes).toBeLessThan(300_000);
   });
+
+  it('keeps one empty chunk at most, whatever sizes it has held', () => {
+    const slab = new Slab();
+    slab.free(slab.allocate(1));
+    const chunkBytes = slab.reservedBytes;
+    const places = Array.from({ length: 100 }, (_, index) => slab.allocate(1 + index * 16));
+    for (const place of places) slab.free(place);
+    expect(slab.reservedBytes).toBeLessThanOrEqual(chunkBytes);
+    slab.free(slab.allocate(1000));
+    expect(slab.reservedBytes).toBeLessThanOrEqual(chunkBytes);
+  });
 });
 
 describe('the timing wheel', () => {

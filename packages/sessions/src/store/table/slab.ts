@@ -35,6 +35,8 @@ export class Slab {
   /** The chunks with free places, by the size of a place. */
   readonly #open = new Map<number, Set<Chunk>>();
   #stamp = 0;
+  /** The chunk that has been empty last. */
+  #spare: Chunk | undefined;
 
   /** The bytes of all chunks. */
   get reservedBytes(): number {
@@ -55,6 +57,7 @@ export class Slab {
     chunk.stamps[index] = ++this.#stamp;
     chunk.used++;
     if (chunk.free < 0) open.delete(chunk);
+    if (open.size === 0) this.#open.delete(placeBytes);
     return chunk.number * MAX_PLACES + index;
   }
 
@@ -80,9 +83,9 @@ export class Slab {
     chunk.stamps[index] = 0;
     chunk.free = index;
     chunk.used--;
-    const open = this.#open.get(chunk.placeBytes);
-    open?.add(chunk);
-    if (chunk.used === 0) this.#shrink(chunk, open);
+    const open = this.#open.get(chunk.placeBytes) ?? new Set();
+    this.#open.set(chunk.placeBytes, open.add(chunk));
+    if (chunk.used === 0) this.#emptied(chunk);
   }
 
   #grow(placeBytes: number, open: Set<Chunk>): Chunk {
@@ -103,9 +106,15 @@ export class Slab {
     return chunk;
   }
 
-  /** Gives the memory of an empty chunk back, unless it is the last one that has room. */
-  #shrink(chunk: Chunk, open: Set<Chunk> | undefined): void {
-    if (chunk.placeBytes <= MAX_SHARED_BYTES && (open?.size ?? 0) < 2) return;
+  /** Keeps one empty chunk, so that a session that comes and goes does not reserve memory each time. */
+  #emptied(chunk: Chunk): void {
+    const spare = this.#spare;
+    this.#spare = chunk;
+    if (spare !== chunk && spare?.used === 0) this.#release(spare);
+  }
+
+  #release(chunk: Chunk): void {
+    const open = this.#open.get(chunk.placeBytes);
     open?.delete(chunk);
     if (open?.size === 0) this.#open.delete(chunk.placeBytes);
     this.#chunks[chunk.number] = undefined;
