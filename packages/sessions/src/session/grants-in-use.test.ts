@@ -116,13 +116,26 @@ describe('the grant of a user at a provider with one for all logins', () => {
     const insert = bench.store.insert.bind(bench.store);
     bench.store.insert = async (...given) => {
       await bench.registry.signOut(other.ref, 'logout');
-      expect(await revoked()).toEqual([]);
+      await bench.clock.advance(0);
+      expect(bench.provider.revoked).toEqual([]);
       return insert(...given);
     };
     const promoted = await bench.accounts.promote(pending);
     if (!promoted) throw new Error('The pending handle was not promoted.');
+    expect(await revoked()).toEqual([]);
     await bench.registry.end(promoted.record.ref, 'deleted');
     expect(await revoked()).toEqual(['refresh-alice-2']);
+  });
+
+  it('that another login has replaced is revoked once its session has moved [security 22]', async () => {
+    const { bench, revoked, pendingHandle } = setUp({ grantProviders: [] });
+    const pending = await pendingHandle('alice');
+    const endHold = bench.grantsInUse.hold(pending);
+    await bench.accounts.commitLogin(pending, 'idp', bench.provider.grant('alice'));
+    await bench.clock.advance(0);
+    expect(bench.provider.revoked).toEqual([]);
+    endHold();
+    expect(await revoked()).toEqual(['refresh-alice-1']);
   });
 
   it('is in use by a login that waits for its code, until its account is in a session [security 22]', async () => {

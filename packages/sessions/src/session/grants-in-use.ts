@@ -29,8 +29,8 @@ const MAX_TRIES = 2;
  */
 export class GrantsInUse {
   readonly #options: GrantsInUseOptions;
-  /** Accounts on the way from one session to another. */
-  readonly #moving = new Set<SessionRecord>();
+  /** Sessions whose accounts are on the way to another one, and what resolves when they have arrived. */
+  readonly #moving = new Map<SessionRecord, Promise<void>>();
 
   constructor(options: GrantsInUseOptions) {
     this.#options = options;
@@ -59,8 +59,15 @@ export class GrantsInUse {
    * @returns a function to call when the other session has them, or before they are disposed of
    */
   hold(session: SessionRecord): () => void {
-    this.#moving.add(session);
-    return () => void this.#moving.delete(session);
+    let arrive: () => void = () => undefined;
+    const arrived = new Promise<void>((resolve) => {
+      arrive = resolve;
+    });
+    this.#moving.set(session, arrived);
+    return () => {
+      this.#moving.delete(session);
+      arrive();
+    };
   }
 
   /** A login has its account in a session before its hold ends, so ask for the holds first. */
@@ -91,7 +98,12 @@ export class GrantsInUse {
     for (;;) {
       const ofUser = subject === undefined ? [] : await store.refsOf(accountIndex({ provider, subject }));
       const [next] = [ref, ...ofUser].filter((each) => !asked.has(each));
-      if ([...this.#moving].some((session) => this.#hasGrant(session, account))) return true;
+      const moving = [...this.#moving].find(([session]) => this.#hasGrant(session, account));
+      if (moving) {
+        // A later login may have replaced the account before it moved, so only its new session tells.
+        await moving[1];
+        return this.#isInSession(ref, account);
+      }
       if (next === undefined) return false;
       asked.add(next);
       const record = await store.get(next);

@@ -108,6 +108,8 @@ export class SessionRecords {
         const current = await store.get(ref);
         // A new session of the same owner has the same reference, and another time.
         if (current?.createdAtMs === seen.createdAtMs) throw error;
+        // Another caller has removed it, and wipes and revokes.
+        if ((await store.endReasonOf(ref)) !== reason) return undefined;
         return seen;
       });
     });

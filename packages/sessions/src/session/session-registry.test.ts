@@ -460,6 +460,18 @@ describe('a store that is slow, and loses answers', () => {
     expect(bench.provider.revoked).toEqual(['refresh-alice-1', 'access-alice-1']);
   });
 
+  it('does not end a session again that has made room for another one meanwhile', async () => {
+    const bench = new SessionBench();
+    const { record } = await bench.registry.start('connection', 'anonymous');
+    const take = bench.store.take.bind(bench.store);
+    bench.store.take = async (ref) => {
+      await take(ref, 'cap');
+      throw storeUnavailable(new Error('lost'));
+    };
+    expect(await bench.registry.end(record.ref, 'deleted')).toMatchObject({ isDone: false });
+    expect(bench.eventsOf('session.ended')).toEqual([]);
+  });
+
   it('does not keep an end from revoking when the next session of the same owner has begun since', async () => {
     const bench = new SessionBench();
     const owner = ownerOf(bench.keys, ALICE);

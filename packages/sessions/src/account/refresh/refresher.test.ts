@@ -97,6 +97,26 @@ describe('a refresh that is granted', () => {
     expect(bench.provider.revoked).toEqual([]);
   });
 
+  it('is committed although the machine was suspended meanwhile [security 19]', async () => {
+    const { bench, account, refresh } = await setUp();
+    const replace = bench.store.replace.bind(bench.store);
+    bench.provider.holds = true;
+    const refreshed = refresh();
+    await bench.clock.advance(0);
+    let failures = 0;
+    bench.store.replace = (...given) => {
+      if (++failures > 4) return replace(...given);
+      return Promise.reject(storeUnavailable(new Error('down')));
+    };
+    bench.provider.held[0]?.answer(bench.provider.granted('refresh-alice-1'));
+    await bench.clock.advance(0);
+    bench.clock.jump(300_000);
+    await bench.clock.advance(5000);
+    await refreshed;
+    expect(await account()).toMatchObject({ generation: 2 });
+    expect(bench.provider.presented).toHaveLength(1);
+  });
+
   it('that the store does not commit within a minute is wiped, not revoked, and its old refresh token is not sent again [security 20, 22]', async () => {
     const { bench, account, refresh } = await setUp();
     bench.provider.holds = true;

@@ -45,6 +45,8 @@ const MAX_HELD_MS = 30_000;
 /** The time between two attempts to commit tokens, and how long they are made. */
 const COMMIT_PAUSE_MS = 1000;
 const MAX_COMMIT_MS = 60_000;
+/** The time may have passed at once, while the machine was suspended. */
+const MIN_COMMIT_TRIES = 10;
 
 /**
  * Refreshes token sets. Each account has one refresh at a time. Its tokens are committed only if the account still has
@@ -350,7 +352,7 @@ export class TokenRefresher {
     const { registry, clock } = this.#options;
     const startedMs = clock.now();
     let committed: SessionRecord | undefined;
-    for (;;) {
+    for (let tries = 1; ; tries++) {
       try {
         const changed = await registry.update(started.ref, (record) => {
           // The answer to an earlier attempt was lost.
@@ -360,7 +362,7 @@ export class TokenRefresher {
         });
         return changed ?? (committed && { before: started, after: committed });
       } catch (error) {
-        if (clock.now() - startedMs >= MAX_COMMIT_MS) throw error;
+        if (tries >= MIN_COMMIT_TRIES && clock.now() - startedMs >= MAX_COMMIT_MS) throw error;
         await this.#pause(COMMIT_PAUSE_MS);
       }
     }
