@@ -18,6 +18,8 @@ interface Family {
   readonly sentAtMs: Map<number, number>;
   /** Refresh tokens whose last answer was lost: a caller that sends one again cannot know whether it is used up. */
   readonly unanswered: Set<number>;
+  /** Used up perhaps by a sender that was stopped, and sent again by another one. */
+  readonly takenOver: Set<number>;
   /** The newest tokens reached no caller, so they cannot be revoked. */
   isOutOfReach: boolean;
 }
@@ -55,6 +57,7 @@ export class TokenFamilies {
       underWay: new Set(),
       sentAtMs: new Map(),
       unanswered: new Set(),
+      takenOver: new Set(),
       isOutOfReach: false,
     };
     return this.#families.push(family) - 1;
@@ -89,9 +92,10 @@ export class TokenFamilies {
   /** Whether a refresh token must be accepted, as far as a caller knows that sent it and got the answers. */
   isGood(refreshToken: string): boolean {
     const { family, number } = numbersOf(refreshToken);
-    const { isAlive, refresh, unanswered, underWay } = this.#at(family);
+    const { isAlive, refresh, unanswered, takenOver, underWay } = this.#at(family);
     // A sender that has no answer yet may be gone.
-    const isUnknown = unanswered.has(number) || (this.#canCrash && underWay.has(number));
+    const isStopped = this.#canCrash && underWay.has(number);
+    const isUnknown = unanswered.has(number) || takenOver.has(number) || isStopped;
     return isAlive && refresh === number && !isUnknown;
   }
 
@@ -107,11 +111,12 @@ export class TokenFamilies {
    */
   sent(refreshToken: string, nowMs: number): void {
     const { family, number } = numbersOf(refreshToken);
-    const { underWay, unanswered, isAlive, refresh, sentAtMs } = this.#at(family);
-    const isUsedUp = isAlive && refresh !== number && !unanswered.has(number);
+    const { underWay, unanswered, takenOver, isAlive, refresh, sentAtMs } = this.#at(family);
+    const isUnknown = unanswered.has(number) || takenOver.has(number);
+    const isUsedUp = isAlive && refresh !== number && !isUnknown;
     const mayRepeat = this.#canCrash && nowMs - (sentAtMs.get(number) ?? nowMs) >= REPEATED_AFTER_MS;
     sentAtMs.set(number, nowMs);
-    if ((underWay.has(number) || isUsedUp) && mayRepeat) unanswered.add(number);
+    if ((underWay.has(number) || isUsedUp) && mayRepeat) takenOver.add(number);
     else if (underWay.has(number)) this.misuses.push('A refresh token was sent twice at the same time.');
     else if (isUsedUp) this.misuses.push('A refresh token was used twice.');
     underWay.add(number);
@@ -120,10 +125,13 @@ export class TokenFamilies {
   /** The sender of a refresh token has an answer, or has stopped waiting for it. */
   heard(refreshToken: string, outcome: RefreshOutcome['kind']): void {
     const { family, number } = numbersOf(refreshToken);
-    const { underWay, unanswered } = this.#at(family);
+    const { underWay, unanswered, takenOver, refresh } = this.#at(family);
     underWay.delete(number);
     if (outcome === 'lost') unanswered.add(number);
-    if (outcome === 'granted') unanswered.delete(number);
+    if (outcome !== 'granted') return;
+    unanswered.delete(number);
+    // A refresh token that stays good is sent as if it were new.
+    if (refresh === number) takenOver.delete(number);
   }
 
   /** Redeems a refresh token; a used one revokes its family. @returns whether it was valid */
