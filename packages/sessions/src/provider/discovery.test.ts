@@ -16,9 +16,13 @@ const METADATA = {
 
 type Answer = () => Response;
 
-const page: Answer = () => new Response('<!doctype html>', { headers: { 'content-type': 'text/html' } });
+const text =
+  (type: string, status: number, body: string): Answer =>
+  () =>
+    new Response(body, { status, headers: { 'content-type': type } });
+const page: Answer = text('text/html', 200, '<!doctype html>');
 const metadata: Answer = () => Response.json(METADATA);
-const status = (code: number) => () => new Response('no', { status: code });
+const status = (code: number): Answer => text('text/plain', code, 'no');
 
 /** Discovers a provider whose addresses answer like this. */
 function discovered(answers: Readonly<Record<string, Answer>>, options: Partial<ProviderOptions> = {}) {
@@ -101,7 +105,7 @@ describe('discovery', () => {
       failure: {
         attempts: [
           { endpoint: OPENID, answered: '200 text/html' },
-          { endpoint: OAUTH, answered: '401 text/plain;charset=UTF-8' },
+          { endpoint: OAUTH, answered: '401 text/plain' },
         ],
       },
     });
