@@ -168,6 +168,24 @@ describe('the timing wheel', () => {
     );
   });
 
+  it('has one timer, however often rows are set later or deleted', () => {
+    const clock = new VirtualClock();
+    let started = 0;
+    const after = (delayMs: number, run: () => void) => {
+      started++;
+      return clock.after(delayMs, run);
+    };
+    const wheel = new DueWheel({ now: () => clock.now(), after });
+    wheel.consume(() => undefined);
+    wheel.set(1, DAY);
+    for (let row = 2; row <= 100; row++) {
+      wheel.set(row, DAY);
+      wheel.set(row, (row + 1) * DAY);
+      if (row % 2 === 0) wheel.delete(row);
+    }
+    expect([started, clock.timers]).toEqual([1, 1]);
+  });
+
   it('lets the event loop continue while many rows are due, and hands over all of them', async () => {
     const clock = new VirtualClock();
     const wheel = new DueWheel(clock);

@@ -18,6 +18,10 @@ export const systemClock: Clock = {
   after(delayMs, run) {
     const timer = setTimeout(run, delayMs);
     timer.unref();
-    return () => clearTimeout(timer);
+    return () => {
+      // Node keeps the list of an unreferenced timer's delay until that delay is over, also after `clearTimeout`.
+      timer.ref();
+      clearTimeout(timer);
+    };
   },
 };

@@ -51,8 +51,8 @@ export class DueWheel {
     this.#remove(row);
     if (this.#size === 0) this.#tick = Math.floor(this.#clock.now() / TICK_MS);
     const tick = Math.max(Math.ceil(atMs / TICK_MS), this.#tick);
-    this.#place(row, Math.min(tick, this.#tick + MAX_TICKS));
-    this.#arm();
+    const fromTick = this.#place(row, Math.min(tick, this.#tick + MAX_TICKS));
+    if (fromTick < this.#timerTick) this.#arm(fromTick);
   }
 
   delete(row: number): void {
@@ -63,22 +63,25 @@ export class DueWheel {
   /** Hands rows over to `run`, also those that are due already. @returns a function that stops it */
   consume(run: (row: number) => void): () => void {
     this.#consumer = run;
-    this.#arm();
+    this.#armNext();
     return () => {
       this.#consumer = undefined;
       this.#disarm();
     };
   }
 
-  #place(row: number, tick: number): void {
+  /** @returns when the row moves or is handed over */
+  #place(row: number, tick: number): number {
     let level = 0;
     let width = 1;
     for (; tick - this.#tick >= width * SLOTS; width *= SLOTS) level++;
-    const slot = level * SLOTS + (Math.floor(tick / width) % SLOTS);
+    const index = Math.floor(tick / width);
+    const slot = level * SLOTS + (index % SLOTS);
     this.#size++;
     this.#tickOf.set(row, tick);
     this.#slotOf.set(row, slot + 1);
     this.#firsts[slot] = this.#rings.append(this.#firsts[slot] ?? 0, row);
+    return index * width;
   }
 
   #remove(row: number): void {
@@ -105,14 +108,17 @@ export class DueWheel {
     return next;
   }
 
-  #arm(): void {
-    if (!this.#consumer) return;
+  #armNext(): void {
     const next = this.#next();
-    if (next?.tick === this.#timerTick) return;
+    if (next) this.#arm(next.tick);
+  }
+
+  /** A timer that fires too early, because rows have been removed or set later, costs less than another one each time. */
+  #arm(tick: number): void {
+    if (!this.#consumer) return;
     this.#disarm();
-    if (!next) return;
-    this.#timerTick = next.tick;
-    const waitMs = Math.min(Math.max(next.tick * TICK_MS - this.#clock.now(), 0), MAX_TIMER_MS);
+    this.#timerTick = tick;
+    const waitMs = Math.min(Math.max(tick * TICK_MS - this.#clock.now(), 0), MAX_TIMER_MS);
     this.#cancelTimer = this.#clock.after(waitMs, () => this.#fire());
   }
 
@@ -127,7 +133,7 @@ export class DueWheel {
     try {
       this.#run(Math.floor(this.#clock.now() / TICK_MS));
     } finally {
-      this.#arm();
+      this.#armNext();
     }
   }
 
